@@ -1,0 +1,1 @@
+"""HTTP over the Master: routes, schemas, error mapping. No logic of its own."""

@@ -1,0 +1,1 @@
+"""Where a repository's bytes lie: one narrow interface (`backend.Backend`), local folders today."""

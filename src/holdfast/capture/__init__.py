@@ -1,0 +1,10 @@
+"""Finding what changed on a source and reading it once: scan, state, classification, chunking.
+
+Glossary
+--------
+state        the SQLite database of a node: every captured path with fingerprint, chunks, memberships and the run that last changed it
+run          one capture, numbered per node; the number becomes the `seq` of the commits it ends in
+membership   a path belongs to each dataset whose classification matches it; it is read once for all of them
+departed     a path that left a dataset; kept as a tombstone until every receiver has passed it
+suspect      an entry changed so shortly before it was read that its ctime cannot tell; read again next run
+"""

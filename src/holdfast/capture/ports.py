@@ -1,0 +1,68 @@
+"""What a capture is asked and what it gives. `scan.Capture` implements `run`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from holdfast.core.ids import DatasetId, Epoch
+from holdfast.model.jobs import Counters, Finding
+from holdfast.model.rules import DatasetRule
+from holdfast.model.stream import Outgoing
+
+
+@dataclass(frozen=True)
+class CaptureRequest:
+    """Capture these datasets in one walk. `bases`: per dataset the lowest seq some receiver stands at (None = a receiver needs all).
+
+    `accept` lifts the vanished-source guard for this run. `scan=False` reads nothing new and only emits what receivers lack from
+    the state (catch-up).
+    """
+
+    datasets: tuple[DatasetRule, ...]
+    bases: Mapping[DatasetId, int | None]
+    accept: bool = False
+    scan: bool = True
+
+
+@dataclass(frozen=True)
+class DatasetTotals:
+    """The whole dataset after the run."""
+
+    files: int
+    size_bytes: int
+    warnings: int
+
+
+@dataclass(frozen=True)
+class CaptureResult:
+    """`read_bytes` in `counters` counts every byte read from source files, re-reads included.
+    Findings are cut at 1,000, `findings_total` is not.
+    """
+
+    run: int
+    captured_at: datetime
+    totals: Mapping[DatasetId, DatasetTotals]
+    counters: Counters
+    findings: tuple[Finding, ...]
+    findings_total: int
+
+
+class CaptureRun(Protocol):
+    """One capture in progress. Iterate it to the end, then ask `result`; leaving early or an exception finishes nothing: the rows it
+    updated carry its number, so the next run sends them. Raises `SourceVanished` before anything is emitted for that dataset's roots."""
+
+    @property
+    def run(self) -> int: ...
+
+    @property
+    def epoch(self) -> Epoch: ...
+
+    @property
+    def captured_at(self) -> datetime: ...
+
+    def __iter__(self) -> Iterator[Mapping[DatasetId, Outgoing]]: ...
+
+    def result(self) -> CaptureResult: ...

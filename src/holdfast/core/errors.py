@@ -1,0 +1,163 @@
+"""Every error Holdfast raises on purpose.
+
+    HoldfastError
+    ├── UsageError            the person or program asked for something that makes no sense
+    │   ├── InvalidDocument     the environment document, or a part of it
+    │   └── UnknownName         a flow, node, point, ... that is not there
+    ├── Refused               understood, and not allowed
+    │   ├── NotAuthenticated    no login, wrong password, expired token
+    │   ├── NotGranted          no grant in the receiver's rules
+    │   ├── OutsideLimits       the machine's own limits.toml says no
+    │   ├── JoinRefused         token used, expired or unknown; wrong CA
+    │   ├── StaleRules          a generation not above the one in force, or a wrong signature
+    │   └── Conflict            somebody else changed it first; a path that is not ours to take
+    ├── NotReachable          the other side does not answer
+    ├── SourceError           the data to be protected
+    │   └── SourceVanished      root missing, replaced, or emptied beyond `max_removed`
+    ├── StoreError            the repository or mirror
+    │   ├── RepositoryMissing, RepositoryLocked, WrongPassword, RepositoryDamaged
+    │   └── NoSpace             a disk is full, or would be
+    ├── ProtocolError         bytes from the wire that break the contract
+    └── Cancelled             somebody asked us to stop
+
+`code` is stable and what scripts compare. One table maps codes to exit codes (`cli.exit_codes`), one to HTTP (`api.errors`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class ErrorFacts:
+    """An error as a plain value, for wires, journals and JSON."""
+
+    code: str
+    message: str
+    hint: str = ""
+    retryable: bool = False
+    context: dict[str, str] = field(default_factory=dict)
+
+
+class HoldfastError(Exception):
+    """Base of the tree. `hint` says what to do; `context` names the things involved."""
+
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str = "", **context: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.context = context
+
+    def facts(self) -> ErrorFacts:
+        return ErrorFacts(self.code, self.message, self.hint, self.retryable, dict(self.context))
+
+
+class UsageError(HoldfastError):
+    code = "usage"
+
+
+class InvalidDocument(UsageError):
+    code = "invalid-document"
+
+
+class UnknownName(UsageError):
+    code = "unknown-name"
+
+
+class Refused(HoldfastError):
+    code = "refused"
+
+
+class NotAuthenticated(Refused):
+    code = "not-authenticated"
+
+
+class NotGranted(Refused):
+    code = "not-granted"
+
+
+class OutsideLimits(Refused):
+    code = "outside-limits"
+
+
+class JoinRefused(Refused):
+    code = "join-refused"
+
+
+class StaleRules(Refused):
+    code = "stale-rules"
+
+
+class Conflict(Refused):
+    code = "conflict"
+
+
+class NotReachable(HoldfastError):
+    code = "not-reachable"
+    retryable = True
+
+
+class SourceError(HoldfastError):
+    code = "source"
+
+
+class SourceVanished(SourceError):
+    code = "source-vanished"
+
+
+class StoreError(HoldfastError):
+    code = "store"
+
+
+class RepositoryMissing(StoreError):
+    code = "repository-missing"
+
+
+class RepositoryLocked(StoreError):
+    code = "repository-locked"
+    retryable = True
+
+
+class WrongPassword(StoreError):
+    code = "wrong-password"
+
+
+class RepositoryDamaged(StoreError):
+    code = "repository-damaged"
+
+
+class NoSpace(StoreError):
+    code = "no-space"
+    retryable = True
+
+
+class ProtocolError(HoldfastError):
+    code = "protocol"
+
+
+class Cancelled(HoldfastError):
+    code = "cancelled"
+
+
+def _by_code(root: type[HoldfastError]) -> dict[str, type[HoldfastError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found.update(_by_code(child))
+    return found
+
+
+def error_from(facts: ErrorFacts) -> HoldfastError:
+    """The error a peer raised, raised again here. An unknown code becomes the base class, its text kept."""
+    kind = _by_code(HoldfastError).get(facts.code, HoldfastError)
+    return kind(facts.message, hint=facts.hint, **facts.context)
+
+
+def facts_of(error: BaseException) -> ErrorFacts:
+    """Facts of any exception: ours as they are, a foreign one as `internal` with its type named."""
+    if isinstance(error, HoldfastError):
+        return error.facts()
+    return ErrorFacts("internal", f"{type(error).__name__}: {error}", "This is a fault in Holdfast; the log has the details.")

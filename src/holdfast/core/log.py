@@ -1,0 +1,42 @@
+"""Structured logging on the standard library: one JSON object a line, in UTC.
+
+Log with `logger.info("words", extra={"facts": {...}})`. File contents, keys, passwords and tokens are never logged.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TextIO
+
+
+class JsonFormatter(logging.Formatter):
+    """`{"time", "level", "logger", "message", ...facts}`; an exception becomes `error`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update(getattr(record, "facts", {}))
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=True, default=str)
+
+
+def configure_logging(path: Path | None, level: str = "INFO") -> None:
+    """Log to `path` (appended, 0600 by the caller's umask) or to standard error. Called once, by a process's composition root."""
+    import time
+
+    formatter = JsonFormatter()
+    formatter.converter = time.gmtime
+    stream: TextIO = sys.stderr if path is None else path.open("a", encoding="utf-8", buffering=1)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)

@@ -1,0 +1,1 @@
+"""Records, compiler and hub: administers, never touches protected data."""

@@ -1,0 +1,1 @@
+"""A native folder tree kept equal to a dataset."""

@@ -1,0 +1,106 @@
+"""Jobs, tasks, progress and events: what happened, as records that a node keeps and the Master shows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import msgspec
+
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import JobId, NodeId
+
+
+class State(str, Enum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    WARNINGS = "warnings"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+ENDED = frozenset({State.SUCCEEDED, State.WARNINGS, State.FAILED, State.CANCELLED})
+
+
+class Severity(str, Enum):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing worth saying about a run: an unreadable file, a skipped socket, a catch-up. `path` is for display."""
+
+    code: str
+    severity: Severity
+    message: str
+    path: str = ""
+    hint: str = ""
+
+
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
+    """What a task moved. `read_bytes`: from source files. `sent_bytes`: chunk payload on the wire. `stored_bytes`: new in the store."""
+
+    files: int = 0
+    changed: int = 0
+    removed: int = 0
+    read_bytes: int = 0
+    offered_bytes: int = 0
+    sent_bytes: int = 0
+    stored_bytes: int = 0
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """A live figure of one job; `total_bytes` is 0 while it is not known."""
+
+    job: JobId
+    phase: str
+    done_files: int = 0
+    done_bytes: int = 0
+    total_bytes: int = 0
+    rate_bytes_s: float = 0.0
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One action inside a job: the capture (`name="capture"`), or one action of one delivery."""
+
+    name: str
+    state: State
+    counters: Counters = Counters()
+    error: ErrorFacts | None = None
+    receiver: str = ""
+    duration_s: float = 0.0
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One run of a rule. `rule` names it (`files1/documents`, a cascade, a restore); `kind` is run, cascade, catch-up or restore."""
+
+    id: JobId
+    node: NodeId
+    kind: str
+    rule: str
+    state: State
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    cause: str = ""
+    operations: tuple[str, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    findings_total: int = 0
+    error: ErrorFacts | None = None
+    trigger: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of the log that people read: a refusal, a missed point, low disk, a rule that came into force."""
+
+    code: str
+    severity: Severity
+    message: str
+    node: NodeId
+    time: datetime
+    facts: dict[str, str] = {}

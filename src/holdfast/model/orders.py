@@ -1,0 +1,43 @@
+"""Orders: what the Master asks one node to do once, signed, with an end. Questions about what is are in `questions`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from holdfast.core.ids import DatasetId, NodeId, PointId, RepositoryId
+
+
+class RestoreOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Lets `reader` read `paths` (empty = all) of one point from `owner`'s repository until `expires_at`, once. `id` is single use."""
+
+    id: str
+    reader: NodeId
+    owner: NodeId
+    owner_address: str
+    repository: RepositoryId
+    dataset: DatasetId
+    point: PointId
+    paths: tuple[bytes, ...] = ()
+    expires_at: datetime
+
+
+class SignedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """`body` is the JSON of a `RestoreOrder`; `signature` Ed25519 by the Master's signing key."""
+
+    body: bytes
+    signature: bytes
+
+
+Conflict = Literal["skip", "overwrite", "rename"]
+
+
+class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a restore writes and how. `target` is the folder below which the full source paths are written (`/` = in place)."""
+
+    target: str
+    conflict: Conflict = "overwrite"
+    dry_run: bool = False
+    limit_bytes_s: int | None = None

@@ -1,0 +1,57 @@
+"""Restore points, as every layer above the repository sees them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from holdfast.core.ids import DatasetId, Epoch, PointId
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A commit made restorable by an operation, in one repository. `time` is capture time in UTC.
+
+    `dataset` is the label (`files1/documents`), `dataset_id` the identity. `snapshot` is the restic snapshot's id at the
+    moment; it changes when tags do. `foreign` marks a restic snapshot that Holdfast did not make. `added_bytes` is what storing it cost.
+    """
+
+    id: PointId
+    dataset: str
+    dataset_id: DatasetId
+    operation: str
+    repository: str
+    time: datetime
+    files: int
+    bytes: int
+    seq: int = 0
+    epoch: Epoch = Epoch("")
+    snapshot: str = ""
+    paths: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    locked_until: datetime | None = None
+    warnings: int = 0
+    added_bytes: int = 0
+    zone: str = "UTC"
+    foreign: bool = False
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One row of `ls` or `find`. `path_raw` (base64 in JSON) is set when the path is not UTF-8."""
+
+    path: str
+    kind: str
+    mode: int
+    size_bytes: int
+    mtime_ns: int
+    user: str = ""
+    group: str = ""
+    uid: int = 0
+    gid: int = 0
+    link_target: str = ""
+    path_raw: bytes = b""
+    dataset: str = ""
+    repository: str = ""
+    point: str = ""
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None

@@ -1,0 +1,177 @@
+"""Questions to a node and their answers: one closed union, carried by the hub session and by the node's local socket alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import DatasetId, JobId, PointId, RepositoryId
+from holdfast.model.jobs import Finding, Job, Progress, State
+from holdfast.model.orders import RestoreRequest, SignedOrder
+from holdfast.model.points import Listing, Point
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """Base; the tag on the wire is the class name."""
+
+
+class AskPoints(_Message, frozen=True, kw_only=True):
+    """Points of this node's repositories; empty filters match all. `dataset` is a label or an id."""
+
+    repository: str = ""
+    dataset: str = ""
+
+
+class AskListing(_Message, frozen=True, kw_only=True):
+    """The direct children of a folder at a point (`path` empty = the roots), or with `recursive` everything below, in walk order.
+
+    `point` may be a unique prefix of an id, at least 4 characters.
+    """
+
+    point: str
+    path: bytes = b""
+    recursive: bool = False
+    limit: int = 10_000
+    after: bytes = b""
+
+
+class AskFind(_Message, frozen=True, kw_only=True):
+    """Versions whose name (or, if the pattern holds a `/`, path) matches a glob, over all time."""
+
+    pattern: str
+    repository: str = ""
+    dataset: str = ""
+    limit: int = 1_000
+
+
+class AskTrigger(_Message, frozen=True, kw_only=True):
+    """Run these now. `operations` empty = all. `accept` lifts `source-vanished` once. `trigger` groups the jobs."""
+
+    trigger: str
+    datasets: tuple[DatasetId, ...] = ()
+    cascades: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    accept: bool = False
+    cause: str = "trigger"
+
+
+class AskJobs(_Message, frozen=True, kw_only=True):
+    """These jobs (empty = the newest `limit`), with live progress."""
+
+    jobs: tuple[JobId, ...] = ()
+    limit: int = 100
+
+
+class AskCancel(_Message, frozen=True, kw_only=True):
+    job: JobId
+
+
+class AskRestore(_Message, frozen=True, kw_only=True):
+    """Run a restore here. Without `order` the point is in a repository this node owns (local socket only)."""
+
+    request: RestoreRequest
+    order: SignedOrder | None = None
+    point: PointId = PointId("")
+    paths: tuple[bytes, ...] = ()
+    trigger: str = ""
+
+
+class AskStatus(_Message, frozen=True, kw_only=True):
+    """How this node does."""
+
+
+class AskCheck(_Message, frozen=True, kw_only=True):
+    """Start a check of one repository (name or id) as a job."""
+
+    repository: str
+    read_data: bool = False
+    trigger: str = ""
+
+
+class AskRepositoryEnv(_Message, frozen=True, kw_only=True):
+    """Location and password for stock restic. Local socket only, never over the hub."""
+
+    repository: str
+
+
+Question = AskPoints | AskListing | AskFind | AskTrigger | AskJobs | AskCancel | AskRestore | AskStatus | AskCheck | AskRepositoryEnv
+
+
+class Points(_Message, frozen=True, kw_only=True):
+    points: tuple[Point, ...]
+
+
+class Listings(_Message, frozen=True, kw_only=True):
+    """`more` = the limit cut the answer; go on with `after` set to the last path."""
+
+    rows: tuple[Listing, ...]
+    more: bool = False
+
+
+class JobsStarted(_Message, frozen=True, kw_only=True):
+    jobs: tuple[JobId, ...]
+
+
+class Jobs(_Message, frozen=True, kw_only=True):
+    jobs: tuple[Job, ...]
+    progress: tuple[Progress, ...] = ()
+
+
+class Protection(_Message, frozen=True, kw_only=True):
+    """One (dataset, operation, receiver): when it was last acknowledged, when it is due, what is wrong.
+
+    `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
+    """
+
+    dataset: str
+    dataset_id: DatasetId
+    operation: str
+    receiver: str
+    state: State
+    last_at: datetime | None = None
+    due_at: datetime | None = None
+    every_s: float | None = None
+    overdue: bool = False
+    missed: int = 0
+    error: ErrorFacts | None = None
+
+
+class RepositoryStatus(_Message, frozen=True, kw_only=True):
+    id: RepositoryId
+    name: str
+    location: str
+    points: int = 0
+    stored_bytes: int = 0
+    newest_at: datetime | None = None
+    recovery_kit_acknowledged: bool = False
+    error: ErrorFacts | None = None
+
+
+class NodeStatus(_Message, frozen=True, kw_only=True):
+    """`findings` are standing problems of the machine: low disk, no limits, a refused rule."""
+
+    node: str
+    generation: int
+    protections: tuple[Protection, ...] = ()
+    repositories: tuple[RepositoryStatus, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    running: tuple[JobId, ...] = ()
+    reports_waiting: int = 0
+
+
+class RepositoryEnv(_Message, frozen=True, kw_only=True):
+    location: str
+    password: str
+
+
+class Done(_Message, frozen=True, kw_only=True):
+    """Nothing more to say."""
+
+
+class Failed(_Message, frozen=True, kw_only=True):
+    error: ErrorFacts
+
+
+Answer = Points | Listings | JobsStarted | Jobs | NodeStatus | RepositoryEnv | Done | Failed

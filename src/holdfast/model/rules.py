@@ -1,0 +1,201 @@
+"""Rules: the compiled orders of one node. A node acts on these alone; nothing here needs the Master to be understood.
+
+One delivery per (dataset, receiving node). A `Receive` is the grant as well as the order: a sender that has none is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from holdfast.core.ids import ActionId, DatasetId, EnvironmentId, NodeId, RepositoryId
+from holdfast.model.document import Classification, Hooks, KeepRules
+
+
+class _Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of the parts of rules."""
+
+
+class OperationRule(_Rule, frozen=True, kw_only=True):
+    """When an operation's points are due. No schedule at all = it rides with every run of its dataset."""
+
+    name: str
+    kind: str
+    every_s: float | None = None
+    at: tuple[str, ...] = ()
+    windows: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    zone: str = "UTC"
+    after: str = ""
+
+
+class DatasetRule(_Rule, frozen=True, kw_only=True):
+    """What this node captures. `exclude_paths` are machine paths the compiler keeps out (repositories, mirrors inside the roots)."""
+
+    id: DatasetId
+    label: str
+    policy: str
+    classification: Classification
+    operations: tuple[OperationRule, ...]
+    hooks: Hooks = Hooks()
+    exclude_paths: tuple[str, ...] = ()
+
+
+class StoredOperation(_Rule, frozen=True, kw_only=True):
+    """An operation whose marks become points in a repository, and how long those points are kept there."""
+
+    name: str
+    kind: str
+    keep: KeepRules = KeepRules()
+    lock_s: float | None = None
+
+
+class StoreAction(_Rule, frozen=True, kw_only=True, tag="store"):
+    id: ActionId
+    repository: RepositoryId
+    operations: tuple[StoredOperation, ...]
+
+
+class MirrorAction(_Rule, frozen=True, kw_only=True, tag="mirror"):
+    """`targets` pairs each root of the classification with the folder that is kept equal to it.
+
+    `removed_keep_s`: None = removals are followed at once; a number = kept that long beside the mirror; inf is written as -1 (for ever).
+    """
+
+    id: ActionId
+    targets: tuple[tuple[str, str], ...]
+    removed_keep_s: float | None = 604_800
+
+
+class ForwardAction(_Rule, frozen=True, kw_only=True, tag="forward"):
+    """Hand the stream on, without storing, through delivery `delivery` of this same node."""
+
+    id: ActionId
+    delivery: str
+
+
+Action = StoreAction | MirrorAction | ForwardAction
+
+
+class Receive(_Rule, frozen=True, kw_only=True):
+    """The grant of one sender to deliver one dataset here, and what is done with it."""
+
+    dataset: DatasetId
+    label: str
+    sender: NodeId
+    actions: tuple[Action, ...]
+    trust: Literal["node", "repository"] = "node"
+
+
+class Delivery(_Rule, frozen=True, kw_only=True):
+    """One dataset to one receiver. `operations` are the operation names that travel; `actions` is what the receiver will answer for.
+
+    `action_operations` pairs an action with the operations whose marks concern it, for (operation, receiver) status.
+    """
+
+    id: str
+    dataset: DatasetId
+    label: str
+    receiver: NodeId
+    receiver_name: str
+    actions: tuple[ActionId, ...]
+    operations: tuple[str, ...]
+    action_operations: tuple[tuple[ActionId, tuple[str, ...]], ...] = ()
+    limit_bytes_s: int | None = None
+    windows: tuple[str, ...] = ()
+    compression: Literal["auto", "off", "max"] = "auto"
+    dial: Literal["from", "to"] = "from"
+    mode: Literal["batch", "continuous"] = "batch"
+
+
+class Cascade(_Rule, frozen=True, kw_only=True):
+    """This node's repository is the source: forward the points of one dataset's operations to another node.
+
+    Runs when the operation named by `after` made a point here (default: any of `operations`).
+    """
+
+    id: str
+    repository: RepositoryId
+    delivery: Delivery
+    after: str = ""
+    only: tuple[str, ...] = ()
+
+
+class RepositoryRule(_Rule, frozen=True, kw_only=True):
+    """A repository this node owns."""
+
+    id: RepositoryId
+    name: str
+    location: str
+    trust: Literal["node", "repository"] = "node"
+
+
+class ReadGrant(_Rule, frozen=True, kw_only=True):
+    """A node that may read one dataset from one of this node's repositories without an order of the Master."""
+
+    reader: NodeId
+    dataset: DatasetId
+    repository: RepositoryId
+
+
+class Peer(_Rule, frozen=True, kw_only=True):
+    """A node this one talks to. `address` is `host:port` of its data server."""
+
+    id: NodeId
+    name: str
+    address: str
+
+
+class FlowOfNode(_Rule, frozen=True, kw_only=True):
+    """Which datasets and cascades of this node belong to a flow: what `trigger FLOW` means here."""
+
+    name: str
+    datasets: tuple[DatasetId, ...] = ()
+    cascades: tuple[str, ...] = ()
+
+
+class Rules(_Rule, frozen=True, kw_only=True):
+    """Everything one node has to do."""
+
+    environment: EnvironmentId
+    environment_name: str
+    node: NodeId
+    node_name: str
+    generation: int
+    created_at: datetime
+    peers: tuple[Peer, ...] = ()
+    flows: tuple[FlowOfNode, ...] = ()
+    datasets: tuple[DatasetRule, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    repositories: tuple[RepositoryRule, ...] = ()
+    receives: tuple[Receive, ...] = ()
+    cascades: tuple[Cascade, ...] = ()
+    reads: tuple[ReadGrant, ...] = ()
+
+
+class SignedRules(_Rule, frozen=True, kw_only=True):
+    """`body` is the JSON of `Rules`; `signature` is Ed25519 by the Master's signing key over `body`; `digest` is its SHA-256 in hex."""
+
+    body: bytes
+    signature: bytes
+    digest: str
+
+
+class Identity(_Rule, frozen=True, kw_only=True):
+    """What the Master knows of a node when it compiles: the inventory."""
+
+    id: NodeId
+    name: str
+    address: str = ""
+    online: bool = False
+
+
+def encode_rules(rules: Rules) -> bytes:
+    return msgspec.json.encode(rules, order="deterministic")
+
+
+def decode_rules(body: bytes) -> Rules:
+    """Raises `msgspec.ValidationError` or `msgspec.DecodeError` on anything that is not rules."""
+    return msgspec.json.decode(body, type=Rules)

@@ -1,0 +1,1 @@
+"""The agent: rules, triggers, hub session, workers, local socket."""

@@ -1,0 +1,1 @@
+"""What each operation asks of capture and receiver: run, cascade, restore."""

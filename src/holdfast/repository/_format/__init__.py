@@ -1,0 +1,1 @@
+"""The restic repository format v2 as bytes: seal, pack, index, tree, snapshot, keys, locks."""

@@ -1,0 +1,1 @@
+"""The shipped test kit: virtual clock, seeded entropy, conformance suites, faults."""

@@ -1,0 +1,144 @@
+"""Messages between nodes. Protocol version 1; an unknown tag or a wrong field is a `ProtocolError` and ends the session.
+
+Deliver:   S: Open -> R: Opened, then any number of commits:
+           S: Started -> { S: Segmented -> R: Needed -> S: Carried... } (a window of segments in flight) -> S: Closing -> R: Closed
+           Either side may end with Stopped at any time.
+Read:      reader: OpenRead -> owner: OpenedRead, then AskEntries -> Entries... (last=True), AskChunks -> Carried... (last=True).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import ActionId, DatasetId, PointId, RepositoryId
+from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Payload, Segment
+from holdfast.model.entry import Entry
+from holdfast.model.orders import SignedOrder
+
+PROTOCOL = 1
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """Base; the tag on the wire is the class name."""
+
+
+class Open(_Message, frozen=True, kw_only=True):
+    """First message of a delivery. `actions` are those the sender's rules name."""
+
+    dataset: DatasetId
+    actions: tuple[ActionId, ...]
+    generation: int
+    protocol: int = PROTOCOL
+
+
+class ActionState(_Message, frozen=True, kw_only=True):
+    """Where one action stands. `error` set = it cannot take commits now; the others still can."""
+
+    action: ActionId
+    cursor: Cursor | None = None
+    error: ErrorFacts | None = None
+
+
+class Opened(_Message, frozen=True, kw_only=True):
+    actions: tuple[ActionState, ...]
+
+
+class Started(_Message, frozen=True, kw_only=True):
+    """A commit begins for these actions."""
+
+    begin: Begin
+    actions: tuple[ActionId, ...]
+
+
+class Segmented(_Message, frozen=True, kw_only=True):
+    segment: Segment
+
+
+class Needed(_Message, frozen=True, kw_only=True):
+    """Of the segment's offered chunks, those some action lacks."""
+
+    number: int
+    ids: tuple[bytes, ...]
+
+
+class Carried(_Message, frozen=True, kw_only=True):
+    """Chunks of a segment (or of an AskChunks). `withdrawn` = the sender cannot give these any more (the file changed).
+
+    Every needed id comes exactly once, as payload or withdrawn; `last` closes the answer. Sent even when nothing is needed.
+    """
+
+    number: int
+    payloads: tuple[Payload, ...] = ()
+    withdrawn: tuple[bytes, ...] = ()
+    last: bool = False
+
+
+class Closing(_Message, frozen=True, kw_only=True):
+    commit: Commit
+
+
+class Closed(_Message, frozen=True, kw_only=True):
+    acknowledgements: tuple[Acknowledgement, ...]
+
+
+class Stopped(_Message, frozen=True, kw_only=True):
+    """The end of a session that did not go well; says why."""
+
+    error: ErrorFacts
+
+
+class OpenRead(_Message, frozen=True, kw_only=True):
+    """Either with an order (restore), or without one: a source reading the newest state of its own dataset, or a read grant."""
+
+    repository: RepositoryId
+    dataset: DatasetId
+    order: SignedOrder | None = None
+    point: PointId = PointId("")
+    protocol: int = PROTOCOL
+
+
+class OpenedRead(_Message, frozen=True, kw_only=True):
+    """`cursor` is the commit the entries belong to; None = the repository holds nothing of this dataset."""
+
+    cursor: Cursor | None = None
+
+
+class AskEntries(_Message, frozen=True, kw_only=True):
+    """Entries at or below these paths (empty = all), in walk order."""
+
+    paths: tuple[bytes, ...] = ()
+
+
+class Entries(_Message, frozen=True, kw_only=True):
+    entries: tuple[Entry, ...]
+    last: bool = False
+
+
+class AskChunks(_Message, frozen=True, kw_only=True):
+    """At most 4,096 ids of chunks that the entries named; anything else is refused."""
+
+    number: int
+    ids: tuple[bytes, ...]
+
+
+FromSender = Open | Started | Segmented | Carried | Closing | Stopped
+FromReceiver = Opened | Needed | Closed | Stopped
+FromReader = OpenRead | AskEntries | AskChunks | Stopped
+FromOwner = OpenedRead | Entries | Carried | Stopped
+DataMessage = (
+    Open
+    | Opened
+    | Started
+    | Segmented
+    | Needed
+    | Carried
+    | Closing
+    | Closed
+    | Stopped
+    | OpenRead
+    | OpenedRead
+    | AskEntries
+    | Entries
+    | AskChunks
+)
