@@ -1,0 +1,118 @@
+"""Messages between a node's agent and its two workers, over an inherited socket pair: length-prefixed msgpack.
+
+The *source* worker captures, sends and restores; the *store* worker owns repositories and mirrors, runs the data server and cascades.
+The agent alone decides when something runs and keeps the records; a worker does as told and tells. A worker that dies takes its running
+jobs with it: the agent records them as failed and starts it anew.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import DatasetId, JobId
+from holdfast.model.jobs import Event, Job, Progress
+from holdfast.model.questions import Answer, AskRestore, Question
+from holdfast.model.rules import Rules
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """Base; the tag on the wire is the class name."""
+
+
+class Configure(_Message, frozen=True, kw_only=True):
+    """These rules are in force from now on. `signing_key` is the Master's Ed25519 public key (raw 32 bytes), for orders."""
+
+    rules: Rules
+    signing_key: bytes
+
+
+class RunDatasets(_Message, frozen=True, kw_only=True):
+    """One job: capture these datasets in one walk, deliver everywhere, mark the operations named per dataset.
+
+    `catch_up`: no scan; only bring receivers that are behind to the newest finished run.
+    """
+
+    job: Job
+    datasets: tuple[DatasetId, ...]
+    operations: dict[DatasetId, tuple[str, ...]]
+    accept: bool = False
+    catch_up: bool = False
+
+
+class RunCascade(_Message, frozen=True, kw_only=True):
+    job: Job
+    cascade: str
+
+
+class RunRestore(_Message, frozen=True, kw_only=True):
+    job: Job
+    ask: AskRestore
+
+
+class RunCheck(_Message, frozen=True, kw_only=True):
+    job: Job
+    repository: str
+    read_data: bool = False
+
+
+class CancelJob(_Message, frozen=True, kw_only=True):
+    job: JobId
+
+
+class AskWorker(_Message, frozen=True, kw_only=True):
+    number: int
+    question: Question
+
+
+class StopWorker(_Message, frozen=True, kw_only=True):
+    """Finish what is committed, drop the rest, exit."""
+
+
+class Ready(_Message, frozen=True, kw_only=True):
+    """Sent once after start, and after each Configure. `problems`: what could not be opened. `data_port` 0 = no data server here."""
+
+    data_port: int = 0
+    problems: tuple[ErrorFacts, ...] = ()
+
+
+class JobNews(_Message, frozen=True, kw_only=True):
+    """The job as it stands now; sent at start, at each task's end, and at the end."""
+
+    job: Job
+
+
+class ProgressNews(_Message, frozen=True, kw_only=True):
+    progress: Progress
+
+
+class EventNews(_Message, frozen=True, kw_only=True):
+    event: Event
+
+
+class PointsMade(_Message, frozen=True, kw_only=True):
+    """A commit arrived in a repository here and became points of these operations: cascades that wait for them may run."""
+
+    repository: str
+    dataset: DatasetId
+    operations: tuple[str, ...]
+
+
+class Acknowledged(_Message, frozen=True, kw_only=True):
+    """One action of one delivery acknowledged a commit (or failed to, with `error`). What `Protection` is judged from."""
+
+    dataset: DatasetId
+    delivery: str
+    action: str
+    operations: tuple[str, ...]
+    captured_at_ns: int
+    error: ErrorFacts | None = None
+
+
+class WorkerAnswer(_Message, frozen=True, kw_only=True):
+    number: int
+    answer: Answer
+
+
+ToWorker = Configure | RunDatasets | RunCascade | RunRestore | RunCheck | CancelJob | AskWorker | StopWorker
+FromWorker = Ready | JobNews | ProgressNews | EventNews | PointsMade | Acknowledged | WorkerAnswer
