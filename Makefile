@@ -1,0 +1,47 @@
+# Two commands matter: `make demo` and `make test`. Both set up what they need and can be called again at any time.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.installed: pyproject.toml
+	@echo "setting up $(VENV) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@echo "setting up what the tests need ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+demo: $(VENV)/.installed ## Run the main job on real data: compile, capture once, store, mirror, cascade, restore, prove equal (PATH_=folder)
+	@$(BIN)/holdfast demo $(PATH_)
+
+test: $(VENV)/.installed-test ## Install what the tests need (root) or name what is missing, then run all tests
+	@scripts/install-test-tools
+	@$(BIN)/pytest -n 2 -m "not big" $(ARGS)
+	@$(BIN)/pytest -m big -p no:randomly $(ARGS)
+
+check: $(VENV)/.installed-test ## Lint, format, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.installed-test ## Format the code
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+bench: $(VENV)/.installed-test ## Measure beside restic and rsync on the same data, as ratios
+	@scripts/install-test-tools
+	@$(BIN)/python bench/main_job.py $(ARGS)
+
+clean: ## Remove the environment and caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build

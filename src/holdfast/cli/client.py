@@ -1,0 +1,76 @@
+"""The client of the Master's HTTP API: one JSON value in, one out, on the standard library so that commands start fast."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from holdfast.cli.home import Session
+from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, ProtocolError, error_from
+
+Json = dict[str, Any]
+
+
+class ApiClient:
+    """Calls `/api/v1` of one Master. Errors of the Master come out as the errors it raised; silence is `NotReachable`."""
+
+    def __init__(self, session: Session, timeout_s: float = 60) -> None:
+        self._session = session
+        self._parts = urlsplit(session.url)
+        self._timeout_s = timeout_s
+        self._context = ssl.create_default_context(cadata=session.ca_pem)
+
+    @property
+    def url(self) -> str:
+        return self._session.url
+
+    def get(self, path: str, **query: str | int | bool | None) -> Json:
+        given = {key: value for key, value in query.items() if value is not None and value != ""}
+        return self._call("GET", path + ("?" + urlencode(given) if given else ""), None)
+
+    def post(self, path: str, body: Json | None = None) -> Json:
+        return self._call("POST", path, body or {})
+
+    def put(self, path: str, body: Json) -> Json:
+        return self._call("PUT", path, body)
+
+    def _call(self, method: str, path: str, body: Json | None) -> Json:
+        host, port = self._parts.hostname or "localhost", self._parts.port or 443
+        connection = http.client.HTTPSConnection(host, port, timeout=self._timeout_s, context=self._context)
+        headers = {"Authorization": f"Bearer {self._session.token}", "Content-Type": "application/json"}
+        try:
+            connection.request(method, "/api/v1" + path, None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
+            status, payload = response.status, response.read()
+        except ssl.SSLCertVerificationError as error:
+            raise NotReachable(
+                f"the server at {self.url} is not the Master of this session: {error.verify_message}",
+                hint="log in again with `holdfast login` if the Master was set up anew",
+            ) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise NotReachable(
+                f"no Master answers at {self.url}: {error}", hint="is it running? `holdfast up --detach` or `holdfast master run`"
+            ) from None
+        finally:
+            connection.close()
+        return self._decoded(status, payload)
+
+    def _decoded(self, status: int, payload: bytes) -> Json:
+        try:
+            value = json.loads(payload) if payload else {}
+        except ValueError:
+            raise ProtocolError(f"the Master at {self.url} answered {status} with something that is not JSON") from None
+        if status < 400 and isinstance(value, dict):
+            return value
+        raise _error_of(status, value)
+
+
+def _error_of(status: int, value: object) -> HoldfastError:
+    facts = value.get("error") if isinstance(value, dict) else None
+    if not isinstance(facts, dict) or "code" not in facts:
+        return ProtocolError(f"the Master answered {status}: {str(value)[:200]}")
+    context = {str(key): str(item) for key, item in dict(facts.get("context") or {}).items()}
+    return error_from(ErrorFacts(str(facts["code"]), str(facts.get("message", "")), str(facts.get("hint", "")), context=context))

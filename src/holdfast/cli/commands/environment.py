@@ -1,0 +1,190 @@
+"""Describing what is to happen: the environment document, compiling and activating flows, and `protect`, which does it all at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from holdfast.cli import exit_codes
+from holdfast.cli.client import ApiClient
+from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.options import HomeOption, JsonOption
+from holdfast.cli.output import note, print_diagnostics, print_json, print_table, say
+from holdfast.core.errors import UsageError
+
+FileArgument = Annotated[str, typer.Argument(help="The environment document; `-` reads standard input.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Agree to what the document no longer names. Data is never destroyed by this.")]
+FlowArgument = Annotated[str, typer.Argument(help="Name of the flow.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (plan, apply, export, compile_flow, activate, deactivate, protect):
+        app.command(name="compile" if command is compile_flow else command.__name__)(command)
+
+
+def plan(file: FileArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Check a document and show what applying it would change. Changes nothing."""
+    answer = _client(home).post("/environment/plan", {"text": _read(file)})
+    if as_json:
+        print_json(answer)
+    else:
+        print_diagnostics(answer["diagnostics"])
+        _print_changes(answer["changes"], answer["removals"])
+    raise typer.Exit(exit_codes.OK if answer["valid"] else exit_codes.USAGE)
+
+
+def apply(
+    file: FileArgument,
+    activate_too: Annotated[bool, typer.Option("--activate", help="Activate every flow of the document afterwards.")] = False,
+    yes: YesOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a document the new draft. What machines do changes only with `activate`."""
+    client, text = _client(home), _read(file)
+    planned = client.post("/environment/plan", {"text": text})
+    if not planned["valid"]:
+        if as_json:
+            print_json(planned)
+        print_diagnostics(planned["diagnostics"])
+        raise typer.Exit(exit_codes.USAGE)
+    if planned["removals"] and not yes:
+        _print_changes(planned["changes"], planned["removals"])
+        raise UsageError("this document removes what is listed above", hint="add --yes to agree; stored data stays where it is")
+    applied = client.put("/environment", {"text": text, "base_revision": planned["revision"], "accept_removals": yes, "comment": ""})
+    activations = [_activate(client, flow["name"]) for flow in client.get("/flows")["flows"]] if activate_too else []
+    if as_json:
+        print_json({**applied, "activations": activations} if activate_too else applied)
+    else:
+        print_diagnostics(applied["diagnostics"])
+        _print_changes(applied["changes"], [])
+        say(f"draft is revision {applied['revision']}")
+        for activation in activations:
+            _print_activation(activation)
+    raise typer.Exit(max((_activation_exit(a) for a in activations), default=exit_codes.OK))
+
+
+def export(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Print the draft document as it was written, comments and all."""
+    answer = _client(home).get("/environment")
+    if as_json:
+        print_json(answer)
+    else:
+        sys.stdout.write(answer["text"])
+
+
+def compile_flow(flow: FlowArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Compile a flow and show what each machine would do. Changes nothing."""
+    answer = _client(home).post(f"/flows/{quote(flow)}/compile")
+    if as_json:
+        print_json(answer)
+    else:
+        print_diagnostics(answer["diagnostics"])
+        if answer["valid"]:
+            say(answer["summary_text"].rstrip())
+    raise typer.Exit(exit_codes.OK if answer["valid"] else exit_codes.USAGE)
+
+
+def activate(flow: FlowArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Freeze and compile a flow, and hand every machine its rules."""
+    answer = _activate(_client(home), flow)
+    if as_json:
+        print_json(answer)
+    else:
+        _print_activation(answer)
+    raise typer.Exit(_activation_exit(answer))
+
+
+def deactivate(flow: FlowArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Stop a flow: machines forget its rules. What is stored stays."""
+    answer = _client(home).post(f"/flows/{quote(flow)}/deactivate")
+    if as_json:
+        print_json(answer)
+    else:
+        say(f"flow {flow} is not active any more; stored data stays where it is")
+
+
+def protect(
+    path: Annotated[Path, typer.Argument(help="Folder or file to protect.")],
+    to: Annotated[str, typer.Option("--to", help="Where the repository lies: a folder of this machine.")],
+    every: Annotated[str, typer.Option("--every", help="How often a point is due.")] = "1h",
+    node: Annotated[str, typer.Option("--node", help="Machine that holds the path (default: the only one).")] = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Protect a path with one command: writes policy, repository and flow into the document and activates them."""
+    location = to if "://" in to else str(Path(to).expanduser().absolute())
+    body = {"path": str(path.expanduser().absolute()), "location": location, "every": every, "node": node}
+    answer = _client(home).post("/protect", body)
+    if as_json:
+        print_json(answer)
+        raise typer.Exit(_activation_exit(answer["activation"]))
+    _print_activation(answer["activation"])
+    code = _activation_exit(answer["activation"])
+    if code == exit_codes.OK:
+        say(f"{body['path']} is protected every {every} as {answer['dataset']}, in repository {answer['repository']} at {location}")
+        say(f"  run it now:     holdfast trigger {answer['flow']} --wait")
+        say(f"  read it with restic: eval \"$(holdfast repository env {answer['repository']})\"; restic snapshots")
+    raise typer.Exit(code)
+
+
+def _client(home: Path | None) -> ApiClient:
+    return ApiClient(load_session(resolve_home(home)))
+
+
+def _read(file: str) -> str:
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return raw.decode("utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}", hint="name a readable file, or - for standard input") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} is not UTF-8 text: byte {error.start}", hint="save the document as UTF-8") from None
+
+
+def _activate(client: ApiClient, flow: str) -> dict[str, Any]:
+    return client.post(f"/flows/{quote(flow)}/activate")
+
+
+def _activation_exit(activation: dict[str, Any]) -> int:
+    if not activation["valid"]:
+        return exit_codes.USAGE
+    if activation.get("rolled_back"):
+        return exit_codes.REFUSED
+    return exit_codes.WARNINGS if any(node["state"] == "pending" for node in activation["nodes"]) else exit_codes.OK
+
+
+def _print_changes(changes: list[dict[str, Any]], removals: list[Any]) -> None:
+    signs = {"added": "+", "removed": "-", "changed": "~"}
+    for change in changes:
+        details = change.get("details") or ""
+        shown = "; ".join(details) if isinstance(details, list) else details
+        say(f"{signs.get(change['kind'], ' ')} {change['what']} {change['name']}{': ' + shown if shown else ''}")
+    if not changes:
+        say("nothing changes")
+    if removals:
+        note(f"{len(removals)} removal(s); `apply` needs --yes for them, stored data is never destroyed by it")
+
+
+def _print_activation(activation: dict[str, Any]) -> None:
+    print_diagnostics(activation["diagnostics"])
+    if not activation["valid"]:
+        note(f"flow {activation['flow']} was not activated: mend the errors above")
+        return
+    say(activation["summary_text"].rstrip())
+    say()
+    rows = [(n["node"], n["state"], n.get("generation", "")) for n in activation["nodes"]]
+    print_table(("NODE", "RULES", "GENERATION"), rows)
+    for node in activation["nodes"]:
+        for problem in node.get("problems") or []:
+            note(f"{node['node']} refuses: {problem['message']} [{problem['code']}]")
+            if problem.get("hint"):
+                note(f"  hint: {problem['hint']}")
+    if activation.get("rolled_back"):
+        note(f"flow {activation['flow']} was rolled back: every machine keeps its old rules")
+    elif any(node["state"] == "pending" for node in activation["nodes"]):
+        note("machines that are offline get their rules when they return")

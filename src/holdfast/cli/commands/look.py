@@ -1,0 +1,231 @@
+"""Looking: status, nodes, jobs, logs, points, ls, find."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from holdfast.cli import exit_codes
+from holdfast.cli.client import ApiClient
+from holdfast.cli.commands.run import print_job_problems, print_jobs_result
+from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.options import HomeOption, JsonOption
+from holdfast.cli.output import age, local_time, note, print_json, print_table, say
+from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
+from holdfast.core.clock import SystemClock, now
+from holdfast.core.units import format_size
+
+DatasetOption = Annotated[str, typer.Option("--dataset", help="Only this dataset, like files1/documents.")]
+RepositoryOption = Annotated[str, typer.Option("--repository", help="Only this repository.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (status, nodes, jobs, logs, points, ls, find):
+        app.command()(command)
+
+
+def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """How everything does. Exit 3 when something is overdue, failed or not known."""
+    answer = ApiClient(load_session(resolve_home(home))).get("/status")
+    if as_json:
+        print_json(answer)
+        raise typer.Exit(exit_codes.OK if answer["ok"] else exit_codes.WARNINGS)
+    say(answer["verdict"])
+    moment = now(SystemClock())
+    rows = [
+        (p["dataset"], p["operation"], p["receiver"], _protection_state(p), age(p.get("last_at"), moment), local_time(p.get("due_at")))
+        for p in answer["protections"]
+    ]
+    if rows:
+        say()
+        print_table(("DATASET", "OPERATION", "RECEIVER", "STATE", "LAST", "NEXT DUE"), rows)
+    for protection in answer["protections"]:
+        if protection.get("error"):
+            error = protection["error"]
+            note(f"{protection['dataset']} {protection['operation']}: {error['message']} [{error['code']}]")
+    for finding in answer["findings"]:
+        note(f"{finding['severity']}: {finding.get('node', '')}{': ' if finding.get('node') else ''}{finding['message']} [{finding['code']}]")
+    raise typer.Exit(exit_codes.OK if answer["ok"] else exit_codes.WARNINGS)
+
+
+def nodes(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """The machines, and whether they are there."""
+    answer = ApiClient(load_session(resolve_home(home))).get("/nodes")
+    if as_json:
+        print_json(answer["nodes"])
+        return
+    moment = now(SystemClock())
+    rows = [
+        (n["name"], n["state"], n.get("address") or "-", f"{n['generation']}/{n['wanted_generation']}", age(n.get("last_seen"), moment))
+        for n in answer["nodes"]
+    ]
+    print_table(("NODE", "STATE", "ADDRESS", "RULES", "LAST SEEN"), rows)
+
+
+def jobs(
+    job: Annotated[str, typer.Argument(help="A job's id or the beginning of it.")] = "",
+    limit: LimitOption = 30,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The newest jobs, or one job in full."""
+    client = ApiClient(load_session(resolve_home(home)))
+    if job:
+        record = client.get(f"/jobs/{quote(job)}")
+        if as_json:
+            print_json(record)
+        else:
+            _print_job(record)
+        return
+    answer = client.get("/jobs", limit=limit)
+    if as_json:
+        print_json(answer["jobs"])
+        return
+    rows = [
+        (j["id"][:8], j["kind"], j["rule"], j["state"], local_time(j.get("started_at") or j["created_at"]), j.get("cause") or "-")
+        for j in answer["jobs"]
+    ]
+    print_table(("JOB", "KIND", "RULE", "STATE", "STARTED", "CAUSE"), rows)
+
+
+def logs(limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """The newest events, oldest first."""
+    answer = ApiClient(load_session(resolve_home(home))).get("/events", limit=limit)
+    if as_json:
+        print_json(answer["events"])
+        return
+    for event in answer["events"]:
+        say(f"{local_time(event['time'])}  {event['severity']:<7}  {event.get('node_name') or event['node'][:8]}  {event['message']} [{event['code']}]")
+
+
+def points(
+    dataset: DatasetOption = "", repository: RepositoryOption = "", home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """The restore points, oldest first. Exit 3 when a repository could not be asked."""
+    from holdfast.model.questions import AskPoints
+
+    answer: dict[str, Any] = through_master_or_agent(
+        resolve_home(home),
+        lambda client: client.get("/points", dataset=dataset, repository=repository),
+        lambda place: plain(ask_agent(place, AskPoints(dataset=dataset, repository=repository))),
+    )
+    rows = sorted(answer["points"], key=lambda p: (p["time"], p["repository"]))
+    if as_json:
+        print_json(rows)
+    else:
+        cells = [
+            (p["id"][:8], p["dataset"], p["operation"], p["repository"], local_time(p["time"]), p["files"], format_size(p["bytes"]))
+            for p in rows
+        ]
+        print_table(("POINT", "DATASET", "OPERATION", "REPOSITORY", "TIME", "FILES", "SIZE"), cells, right=frozenset({5, 6}))
+    _exit_for_unreachable(answer)
+
+
+def ls(
+    point: Annotated[str, typer.Argument(help="A point's id or the beginning of it.")],
+    path: Annotated[str, typer.Argument(help="A folder in it (default: its roots).")] = "",
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Everything below.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List a folder at a point."""
+    rows, answer, after = [], {"more": True}, b""
+    while answer["more"]:
+        answer = _ls_page(resolve_home(home), point, os.fsencode(path), recursive, after)
+        rows += answer["rows"]
+        answer["more"] = answer.get("more", False)
+        if answer["more"]:
+            after = _raw_path(rows[-1])
+    _print_rows(rows, as_json, with_times=False)
+    _exit_for_unreachable(answer)
+
+
+def find(
+    pattern: Annotated[str, typer.Argument(help="A glob; with a / it is matched against the whole path.")],
+    dataset: DatasetOption = "",
+    repository: RepositoryOption = "",
+    limit: LimitOption = 1_000,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find versions of files by name, over all time. Exit 3 when a repository could not be asked."""
+    from holdfast.model.questions import AskFind
+
+    answer: dict[str, Any] = through_master_or_agent(
+        resolve_home(home),
+        lambda client: client.get("/find", pattern=pattern, dataset=dataset, repository=repository, limit=limit),
+        lambda place: plain(ask_agent(place, AskFind(pattern=pattern, dataset=dataset, repository=repository, limit=limit))),
+    )
+    _print_rows(answer["rows"], as_json, with_times=True)
+    if answer.get("more"):
+        note(f"more than {limit} found; narrow the pattern or raise --limit")
+    _exit_for_unreachable(answer)
+
+
+def _ls_page(home: Path, point: str, path: bytes, recursive: bool, after: bytes) -> dict[str, Any]:
+    from holdfast.model.questions import AskListing
+
+    return through_master_or_agent(
+        home,
+        lambda client: client.get(
+            "/ls", point=point, path=_percent(path), recursive="true" if recursive else None, after=_percent(after) if after else None
+        ),
+        lambda place: plain(ask_agent(place, AskListing(point=point, path=path, recursive=recursive, after=after))),
+    )
+
+
+def _percent(path: bytes) -> str:
+    """Bytes as the API takes them: percent-encoded once more than the query string needs, so that any byte survives."""
+    return quote(path, safe="/")
+
+
+def _raw_path(row: dict[str, Any]) -> bytes:
+    import base64
+
+    return base64.b64decode(row["path_raw"]) if row.get("path_raw") else row["path"].encode()
+
+
+def _print_rows(rows: list[dict[str, Any]], as_json: bool, with_times: bool) -> None:
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        owner = f"{row.get('user') or row.get('uid', 0)}:{row.get('group') or row.get('gid', 0)}"
+        moment = local_time(_iso_of_ns(row["mtime_ns"]))
+        target = f" -> {row['link_target']}" if row.get("link_target") else ""
+        line = f"{row['kind']:<7} {row['mode']:04o} {owner:<17} {row['size_bytes']:>12} {moment}  {row['path']}{target}"
+        if with_times:
+            until = local_time(row["valid_to"]) if row.get("valid_to") else "now"
+            line += f"  [{row.get('dataset', '')} in {row.get('repository', '')}, {local_time(row.get('valid_from'))} to {until}]"
+        say(line)
+
+
+def _iso_of_ns(ns: int) -> str:
+    from holdfast.core.clock import utc
+
+    return utc(ns).isoformat()
+
+
+def _protection_state(protection: dict[str, Any]) -> str:
+    return f"{protection['state']}, overdue" if protection.get("overdue") else str(protection["state"])
+
+
+def _print_job(record: dict[str, Any]) -> None:
+    say(f"{record['kind']} {record['rule']}  {record['state']}  ({record['id']})")
+    say(f"created {local_time(record['created_at'])}, ended {local_time(record.get('ended_at'))}, cause {record.get('cause') or '-'}")
+    print_jobs_result([record])
+    if not record.get("tasks"):
+        print_job_problems(record)
+
+
+def _exit_for_unreachable(answer: dict[str, Any]) -> None:
+    silent = answer.get("unreachable") or []
+    for entry in silent:
+        note(f"not asked: repository {entry.get('repository') or '?'} on {entry.get('node') or '?'}: {entry['error']['message']}")
+    if silent:
+        raise typer.Exit(exit_codes.WARNINGS)

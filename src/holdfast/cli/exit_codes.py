@@ -1,0 +1,41 @@
+"""The one table from errors to exit codes. 10 to 12 are restic's own for the same facts."""
+
+from __future__ import annotations
+
+OK = 0
+FAILED = 1
+USAGE = 2
+WARNINGS = 3
+NOT_REACHABLE = 4
+REFUSED = 5
+INTERRUPTED = 130
+
+_BY_CODE = {
+    "usage": USAGE,
+    "invalid-document": USAGE,
+    "unknown-name": USAGE,
+    "not-reachable": NOT_REACHABLE,
+    "refused": REFUSED,
+    "not-authenticated": REFUSED,
+    "not-granted": REFUSED,
+    "outside-limits": REFUSED,
+    "join-refused": REFUSED,
+    "stale-rules": REFUSED,
+    "conflict": REFUSED,
+    "repository-missing": 10,
+    "repository-locked": 11,
+    "wrong-password": 12,
+    "cancelled": INTERRUPTED,
+}
+
+_BY_STATE = {"succeeded": OK, "warnings": WARNINGS, "cancelled": INTERRUPTED}
+
+
+def exit_code_of(code: str) -> int:
+    """Exit code of an error code; unknown codes fail with 1."""
+    return _BY_CODE.get(code, FAILED)
+
+
+def exit_code_of_state(state: str) -> int:
+    """Exit code of the state a job or trigger ended in."""
+    return _BY_STATE.get(state, FAILED)

@@ -1,0 +1,59 @@
+"""Which home a command works in, and the session kept there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from holdfast.core.errors import NotAuthenticated, UsageError
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """How to reach and trust a Master. `ca_pem` is its authority's certificate, `token` a bearer token."""
+
+    url: str
+    ca_pem: str
+    token: str
+
+
+def resolve_home(option: Path | None) -> Path:
+    """`--home`, else `$HOLDFAST_HOME`, else `/var/lib/holdfast` for root and `~/.local/share/holdfast` for others. Absolute."""
+    chosen = option or (Path(os.environ["HOLDFAST_HOME"]) if os.environ.get("HOLDFAST_HOME") else None)
+    if chosen is None:
+        chosen = Path("/var/lib/holdfast") if os.geteuid() == 0 else Path.home() / ".local/share/holdfast"
+    return chosen.expanduser().absolute()
+
+
+def session_file(home: Path) -> Path:
+    return home / "client.json"
+
+
+def has_session(home: Path) -> bool:
+    return session_file(home).is_file()
+
+
+def load_session(home: Path) -> Session:
+    path = session_file(home)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Session)
+    except FileNotFoundError:
+        raise NotAuthenticated(
+            f"not logged in: {path} does not exist",
+            hint="set HOLDFAST_HOME to the folder given to `holdfast up --home`, or run `holdfast login URL`",
+        ) from None
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"{path} is not a session file: {error}", hint="remove it and run `holdfast login URL` again") from None
+
+
+def save_session(home: Path, session: Session) -> None:
+    """Written whole or not at all, readable by its owner only."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = session_file(home).with_suffix(".tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(session))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(session_file(home))

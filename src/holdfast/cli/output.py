@@ -1,0 +1,85 @@
+"""What commands print: one JSON value, or tables and sentences. Progress goes to standard error, and only to a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from holdfast.core.errors import ErrorFacts
+
+
+def print_json(value: object) -> None:
+    """One JSON value on standard output and nothing else."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def say(text: str = "") -> None:
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """A remark beside the result, on standard error."""
+    sys.stderr.write(text + "\n")
+
+
+def print_error(facts: ErrorFacts) -> None:
+    note(f"holdfast: {facts.message} [{facts.code}]")
+    if facts.hint:
+        note(f"  hint: {facts.hint}")
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: frozenset[int] = frozenset()) -> None:
+    """Columns as wide as they need to be, the last one unpadded; column numbers in `right` are aligned to the right."""
+    texts = [[str(cell) for cell in row] for row in rows]
+    widths = [max([len(head), *(len(row[i]) for row in texts)]) for i, head in enumerate(heads)]
+    for row in [list(heads), *texts]:
+        cells = [cell.rjust(widths[i]) if i in right else cell.ljust(widths[i]) for i, cell in enumerate(row)]
+        say("  ".join(cells).rstrip())
+
+
+def local_time(iso: str | None) -> str:
+    """An API time for people: local, to the second; a dash for none."""
+    if not iso:
+        return "-"
+    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def age(iso: str | None, now: datetime) -> str:
+    from holdfast.core.units import format_duration
+
+    if not iso:
+        return "never"
+    return format_duration(max(0.0, (now - datetime.fromisoformat(iso).astimezone(UTC)).total_seconds())) + " ago"
+
+
+def print_diagnostics(diagnostics: Sequence[dict[str, Any]]) -> None:
+    """One line each: level, code, place, words; the hint below."""
+    for diagnostic in diagnostics:
+        where = diagnostic.get("where", {})
+        place = where.get("path", "")
+        line = f" (line {where['line']})" if where.get("line") else ""
+        note(f"{diagnostic['level']}: {diagnostic['message']} [{diagnostic['code']}] at {place}{line}")
+        if diagnostic.get("hint"):
+            note(f"  hint: {diagnostic['hint']}")
+
+
+class ProgressLine:
+    """A single line on a terminal that is written over; silent in a pipe."""
+
+    def __init__(self) -> None:
+        self._on = sys.stderr.isatty()
+        self._shown = ""
+
+    def show(self, text: str) -> None:
+        if self._on and text != self._shown:
+            sys.stderr.write("\r\x1b[K" + text)
+            sys.stderr.flush()
+            self._shown = text
+
+    def clear(self) -> None:
+        if self._on and self._shown:
+            sys.stderr.write("\r\x1b[K")
+            self._shown = ""

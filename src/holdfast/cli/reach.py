@@ -1,0 +1,53 @@
+"""Asking the Master, or this machine's own agent when the Master is away: `points ls find restore` work on a repository node alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from holdfast.cli.client import ApiClient
+from holdfast.cli.home import has_session, load_session
+from holdfast.cli.output import note
+from holdfast.core.errors import NotReachable, ProtocolError, error_from
+from holdfast.model.questions import Answer, Failed, Question
+
+T = TypeVar("T")
+
+
+def has_agent(home: Path) -> bool:
+    return (home / "run" / "agent.sock").exists()
+
+
+def through_master_or_agent(home: Path, by_master: Callable[[ApiClient], T], by_agent: Callable[[Path], T]) -> T:
+    """The Master's answer; without a session, or with a silent Master, that of the agent in this home, and says so."""
+    if not has_session(home) and has_agent(home):
+        return by_agent(home)
+    try:
+        return by_master(ApiClient(load_session(home)))
+    except NotReachable:
+        if not has_agent(home):
+            raise
+        note("the Master does not answer; this machine answers for its own repositories")
+        return by_agent(home)
+
+
+def ask_agent(home: Path, question: Question, timeout_s: float = 60) -> Answer:
+    """The agent's answer; a `Failed` becomes the error it carries."""
+    from holdfast.node.local_client import ask
+
+    answer = ask(home, question, timeout_s)
+    if isinstance(answer, Failed):
+        raise error_from(answer.error)
+    return answer
+
+
+def plain(value: object) -> dict[str, Any]:
+    """A message as JSON-ready values, without its tag."""
+    built = msgspec.to_builtins(value)
+    if not isinstance(built, dict):
+        raise ProtocolError(f"unexpected answer: {type(value).__name__}")
+    built.pop("type", None)
+    return built

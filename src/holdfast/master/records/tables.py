@@ -1,0 +1,182 @@
+"""The tables of the Master's records. Every change here needs a migration; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC, also where the database (SQLite) drops the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+class Table(DeclarativeBase):
+    """Base. Columns named `record` or `..._json` hold the JSON of a msgspec value of `model`."""
+
+    # SQLite counts a key up only where the column is called INTEGER, which holds 64 bits there anyway.
+    type_annotation_map = {
+        datetime: UtcTime(),
+        str: Text(),
+        bytes: LargeBinary(),
+        int: BigInteger().with_variant(Integer(), "sqlite"),
+    }
+
+
+class EnvironmentRow(Table):
+    """One row: who this Master is."""
+
+    __tablename__ = "environment"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class RevisionRow(Table):
+    __tablename__ = "revisions"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    text: Mapped[str]
+    author: Mapped[str]
+    created_at: Mapped[datetime]
+    comment: Mapped[str]
+
+
+class ActiveFlowRow(Table):
+    """`text` is the whole document as it was when the flow was frozen: a flow means what its names meant then."""
+
+    __tablename__ = "active_flows"
+
+    flow: Mapped[str] = mapped_column(primary_key=True)
+    revision: Mapped[int]
+    text: Mapped[str]
+    activated_at: Mapped[datetime]
+
+
+class NodeRow(Table):
+    """`generation` is the highest ever seen from or made for the node; `confirmed` the one in force there.
+    `report_number` is the last report that is in the records."""
+
+    __tablename__ = "nodes"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    key_id: Mapped[str]
+    cert_serial: Mapped[str]
+    address: Mapped[str]
+    state: Mapped[str]
+    joined_at: Mapped[datetime]
+    last_seen: Mapped[datetime | None]
+    generation: Mapped[int] = mapped_column(default=0)
+    confirmed: Mapped[int] = mapped_column(default=0)
+    version: Mapped[str] = mapped_column(default="")
+    clock_offset_ms: Mapped[int | None]
+    findings_json: Mapped[bytes] = mapped_column(default=b"[]")
+    report_number: Mapped[int] = mapped_column(default=0)
+
+
+class RevokedKeyRow(Table):
+    """A key that once was a node's. It is refused for ever, whatever certificate it shows. `reason`: revoked or replaced."""
+
+    __tablename__ = "revoked_keys"
+
+    key_id: Mapped[str] = mapped_column(primary_key=True)
+    node: Mapped[str] = mapped_column(String(32))
+    revoked_at: Mapped[datetime]
+    reason: Mapped[str]
+
+
+class RulesRow(Table):
+    """One set of rules made for a node. `content` is the digest without generation and time: equal means unchanged."""
+
+    __tablename__ = "rules"
+
+    node: Mapped[str] = mapped_column(ForeignKey("nodes.id"), primary_key=True)
+    generation: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    digest: Mapped[str]
+    content: Mapped[str]
+    body: Mapped[bytes]
+    signature: Mapped[bytes]
+    state: Mapped[str]
+    problems_json: Mapped[bytes] = mapped_column(default=b"[]")
+    created_at: Mapped[datetime]
+
+
+class JoinTokenRow(Table):
+    __tablename__ = "join_tokens"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str]
+    replace: Mapped[bool]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class UserRow(Table):
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    password_hash: Mapped[str]
+
+
+class ApiTokenRow(Table):
+    __tablename__ = "api_tokens"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"))
+    name: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+
+
+class JobRow(Table):
+    __tablename__ = "jobs"
+    __table_args__ = (Index("jobs_by_time", "created_at"), Index("jobs_by_trigger", "trigger"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    node: Mapped[str] = mapped_column(String(32))
+    rule: Mapped[str]
+    state: Mapped[str]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    trigger: Mapped[str]
+    record: Mapped[bytes]
+
+
+class EventRow(Table):
+    __tablename__ = "events"
+    __table_args__ = (Index("events_by_time", "time"),)
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    node: Mapped[str] = mapped_column(String(32))
+    time: Mapped[datetime]
+    record: Mapped[bytes]
+
+
+class TriggerRow(Table):
+    """`record` is a `master.triggers.TriggerRecord`."""
+
+    __tablename__ = "triggers"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    flow: Mapped[str]
+    created_at: Mapped[datetime]
+    done: Mapped[bool]
+    record: Mapped[bytes]

@@ -1,0 +1,67 @@
+"""Checking a restore order that somebody shows: signed by the Master, for this reader and this owner, in time, and never before.
+
+Used orders are remembered durably until they expire, so that a restart does not make one good again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from holdfast.core.clock import Clock, now
+from holdfast.core.errors import NotGranted
+from holdfast.core.ids import NodeId
+from holdfast.model.orders import RestoreOrder, SignedOrder
+
+_AGAIN = "start the restore again; each one gets an order of its own"
+
+
+def open_order(signed: SignedOrder, signing_key: bytes) -> RestoreOrder:
+    """The order inside, its signature checked. Raises `NotGranted`."""
+    try:
+        Ed25519PublicKey.from_public_bytes(signing_key).verify(signed.signature, signed.body)
+        return msgspec.json.decode(signed.body, type=RestoreOrder)
+    except InvalidSignature:
+        raise NotGranted("the order is not signed by this environment's Master", hint="log in to the right Master") from None
+    except (ValueError, msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise NotGranted(f"not a restore order: {error}", hint=_AGAIN) from error
+
+
+class OrderBook:
+    """The orders this node, as the owner of repositories, has honoured. Any thread."""
+
+    def __init__(self, path: Path, *, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("CREATE TABLE IF NOT EXISTS used (id TEXT PRIMARY KEY, expires_ns INTEGER NOT NULL) WITHOUT ROWID")
+
+    def accept(self, signed: SignedOrder, *, signing_key: bytes, reader: NodeId, owner: NodeId) -> RestoreOrder:
+        """The order, from now on used. Raises `NotGranted` and says which condition fails."""
+        order = open_order(signed, signing_key)
+        if order.reader != reader:
+            raise NotGranted("the order is for another reader", hint="start the restore on the machine it was ordered for")
+        if order.owner != owner:
+            raise NotGranted("the order is for another owner", hint=_AGAIN)
+        if order.expires_at <= now(self._clock):
+            raise NotGranted(f"the order expired at {order.expires_at.isoformat()}", hint=_AGAIN)
+        if not self._use(order):
+            raise NotGranted("the order was used before", hint=_AGAIN)
+        return order
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def _use(self, order: RestoreOrder) -> bool:
+        with self._lock:
+            self._db.execute("DELETE FROM used WHERE expires_ns < ?", (self._clock.now_ns(),))
+            expires_ns = int(order.expires_at.timestamp() * 1_000_000_000) + 1_000_000_000
+            cursor = self._db.execute("INSERT OR IGNORE INTO used VALUES (?, ?)", (order.id, expires_ns))
+            return cursor.rowcount == 1

@@ -1,0 +1,134 @@
+"""The threads in which a worker runs jobs: one lane per kind of work, one job at a time in each lane."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from holdfast.core.clock import Clock, now
+from holdfast.core.errors import Cancelled, facts_of
+from holdfast.core.ids import JobId
+from holdfast.model.jobs import ENDED, Job, Progress, State
+from holdfast.node.worker_messages import Acknowledged, FromWorker, JobNews, ProgressNews
+from holdfast.operations.running import Cancellation, Delivered
+
+logger = logging.getLogger(__name__)
+
+
+class LinkNews:
+    """Tells the agent."""
+
+    def __init__(self, send: Callable[[FromWorker], None]) -> None:
+        self._send = send
+
+    def job(self, job: Job) -> None:
+        self._send(JobNews(job=job))
+
+    def progress(self, progress: Progress) -> None:
+        self._send(ProgressNews(progress=progress))
+
+    def delivered(self, delivered: Delivered) -> None:
+        self._send(
+            Acknowledged(
+                dataset=delivered.dataset,
+                delivery=delivered.delivery,
+                action=delivered.action,
+                operations=delivered.operations,
+                captured_at_ns=delivered.captured_at_ns,
+                error=delivered.error,
+            )
+        )
+
+
+Work = Callable[[Job, Cancellation], Job]
+
+
+@dataclass(frozen=True)
+class _Queued:
+    job: Job
+    work: Work
+    cancellation: Cancellation
+
+
+class JobLanes:
+    """Starts jobs, tells their start and end, keeps what each raised. `work` gets the running job and returns the ended one."""
+
+    def __init__(self, news: LinkNews, clock: Clock) -> None:
+        self._news = news
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._lanes: dict[str, deque[_Queued]] = {}
+        self._running: dict[JobId, Cancellation] = {}
+        self._threads: set[threading.Thread] = set()
+        self._closed = False
+
+    def start(self, lane: str, job: Job, work: Work) -> None:
+        queued = _Queued(job, work, Cancellation())
+        with self._lock:
+            if self._closed or job.id in self._running:
+                return
+            self._running[job.id] = queued.cancellation
+            waiting = self._lanes.get(lane)
+            if waiting is not None:
+                waiting.append(queued)
+                return
+            self._lanes[lane] = deque([queued])
+            thread = threading.Thread(target=self._drain, args=(lane,), name=f"jobs-{lane}", daemon=True)
+            self._threads.add(thread)
+            # Started under the lock, so that `stop` never joins a thread that has not begun.
+            thread.start()
+
+    def cancel(self, job: JobId) -> None:
+        with self._lock:
+            cancellation = self._running.get(job)
+        if cancellation is not None:
+            cancellation.cancel()
+
+    def stop(self, timeout_s: float = 20.0) -> None:
+        """Cancels everything and waits for it to end."""
+        with self._lock:
+            self._closed = True
+            cancellations, threads = list(self._running.values()), list(self._threads)
+        for cancellation in cancellations:
+            cancellation.cancel()
+        for thread in threads:
+            thread.join(timeout_s)
+
+    def _drain(self, lane: str) -> None:
+        while True:
+            with self._lock:
+                waiting = self._lanes[lane]
+                if not waiting:
+                    del self._lanes[lane]
+                    self._threads.discard(threading.current_thread())
+                    return
+                queued = waiting.popleft()
+            self._run(queued)
+            with self._lock:
+                self._running.pop(queued.job.id, None)
+
+    def _run(self, queued: _Queued) -> None:
+        job = msgspec.structs.replace(queued.job, state=State.RUNNING, started_at=now(self._clock))
+        self._news.job(job)
+        try:
+            queued.cancellation.check()
+            ended = queued.work(job, queued.cancellation)
+        except Exception as error:  # noqa: BLE001 - a job's end is always told, whatever ended it
+            ended = self._failed(job, queued.cancellation, error)
+        if ended.state not in ENDED:
+            ended = msgspec.structs.replace(ended, state=State.SUCCEEDED)
+        if ended.ended_at is None:
+            ended = msgspec.structs.replace(ended, ended_at=now(self._clock))
+        self._news.job(ended)
+
+    def _failed(self, job: Job, cancellation: Cancellation, error: Exception) -> Job:
+        if cancellation.requested or isinstance(error, Cancelled):
+            facts = error if isinstance(error, Cancelled) else Cancelled("the job was cancelled")
+            return msgspec.structs.replace(job, state=State.CANCELLED, error=facts_of(facts))
+        logger.warning("a job failed", exc_info=error, extra={"facts": {"job": job.id, "rule": job.rule}})
+        return msgspec.structs.replace(job, state=State.FAILED, error=facts_of(error))

@@ -1,0 +1,69 @@
+"""Entry of a worker process: `python -m holdfast.node.worker_main source|store --home H --fd N`. Spawned by the agent, never forked."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from holdfast.core.clock import SystemClock
+from holdfast.core.entropy import SystemEntropy
+from holdfast.core.log import configure_logging
+from holdfast.node.worker_link import WorkerLink
+
+_PR_SET_PDEATHSIG = 1
+
+logger = logging.getLogger(__name__)
+
+
+def die_with_parent() -> None:
+    """The kernel kills this process when the thread that spawned it ends (prctl(2)).
+
+    A parent that died before this call is noticed all the same: its end of the link is closed.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs until the agent says stop or closes the link. 0 = ended in order."""
+    parser = argparse.ArgumentParser(prog="holdfast-worker")
+    parser.add_argument("role", choices=("source", "store"))
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--fd", type=int, required=True)
+    chosen = parser.parse_args(arguments)
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.umask(0o077)
+    (chosen.home / "log").mkdir(parents=True, exist_ok=True)
+    configure_logging(chosen.home / "log" / f"{chosen.role}.log")
+    link = WorkerLink(socket.socket(fileno=chosen.fd))
+    try:
+        _run(chosen.role, chosen.home, link)
+    except Exception:
+        logger.exception("the worker failed", extra={"facts": {"worker": chosen.role}})
+        raise
+    finally:
+        link.close()
+    return 0
+
+
+def _run(role: str, home: Path, link: WorkerLink) -> None:
+    # Each role loads only its own half of the package: a source worker never pays for the repository's imports.
+    if role == "source":
+        from holdfast.node.source_worker import SourceWorker
+
+        SourceWorker(home, link.send, clock=SystemClock(), entropy=SystemEntropy()).serve(link.receive)
+    else:
+        from holdfast.node.store_worker import StoreWorker
+
+        StoreWorker(home, link.send, clock=SystemClock(), entropy=SystemEntropy()).serve(link.receive)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""What a run owes to whom: pure decisions about cursors, bases, marks and the state of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from holdfast.core.entropy import Entropy
+from holdfast.core.ids import ActionId, DatasetId, Epoch, PointId, new_id
+from holdfast.model.change import Cursor, Mark
+from holdfast.model.jobs import Finding, Severity, State, Task
+from holdfast.model.operations import SPECS
+from holdfast.model.rules import DatasetRule, Delivery
+
+
+def common_base(cursors: Iterable[Cursor | None], epoch: Epoch) -> int | None:
+    """The seq from which one stream serves all these actions; None = all of them need everything.
+
+    A cursor of another epoch says nothing about what this state knows, so it counts as none.
+    """
+    lowest: int | None = None
+    for cursor in cursors:
+        if cursor is None or cursor.epoch != epoch:
+            return None
+        lowest = cursor.seq if lowest is None else min(lowest, cursor.seq)
+    return lowest
+
+
+def dataset_bases(bases: Sequence[tuple[DatasetId, int | None]], nobody: Mapping[DatasetId, int]) -> dict[DatasetId, int | None]:
+    """Per dataset the lowest base of its deliveries. `nobody` gives the base of datasets that no receiver listens to now:
+    the run still finds what changed, and emits nothing old."""
+    lowest: dict[DatasetId, int | None] = {}
+    for dataset, base in bases:
+        if dataset not in lowest:
+            lowest[dataset] = base
+        else:
+            before = lowest[dataset]
+            lowest[dataset] = None if base is None or before is None else min(before, base)
+    return {**nobody, **lowest}
+
+
+def marks_for(rule: DatasetRule, due: Sequence[str], deliveries: Sequence[Delivery], entropy: Entropy) -> tuple[Mark, ...]:
+    """A mark for each due operation that makes points and that some delivery carries, with a fresh point id."""
+    carried = {name for delivery in deliveries for name in delivery.operations}
+    return tuple(
+        Mark(operation=operation.name, kind=operation.kind, point=PointId(new_id(entropy)))
+        for operation in rule.operations
+        if operation.name in due and operation.name in carried and SPECS[operation.kind].makes_points
+    )
+
+
+def concerned(delivery: Delivery, action: ActionId, due: Sequence[str]) -> tuple[str, ...]:
+    """The due operations this action answers for."""
+    names = dict(delivery.action_operations).get(action, delivery.operations)
+    return tuple(name for name in names if name in due)
+
+
+def state_of(tasks: Sequence[Task], findings: Sequence[Finding]) -> State:
+    """Failed when any task failed; warnings when something was left out; else succeeded."""
+    if any(task.state is State.FAILED for task in tasks):
+        return State.FAILED
+    if any(task.state is State.CANCELLED for task in tasks):
+        return State.CANCELLED
+    doubtful = any(finding.severity is not Severity.INFO for finding in findings)
+    return State.WARNINGS if doubtful or any(task.state is State.WARNINGS for task in tasks) else State.SUCCEEDED

@@ -1,0 +1,106 @@
+"""A job while it runs: how it is stopped, and what it tells on the way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from holdfast.core.clock import Clock
+from holdfast.core.errors import Cancelled, ErrorFacts
+from holdfast.core.ids import DatasetId, JobId
+from holdfast.model.jobs import Job, Progress
+
+PROGRESS_INTERVAL_S = 0.25
+
+
+class Cancellation:
+    """Asked for once, from any thread; the job notices at its next `check`. Callbacks wake what blocks (they close channels)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requested = False
+        self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def requested(self) -> bool:
+        return self._requested
+
+    def cancel(self) -> None:
+        with self._lock:
+            self._requested = True
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Called at most once; at once when the job is cancelled already."""
+        with self._lock:
+            if not self._requested:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def check(self) -> None:
+        if self._requested:
+            raise Cancelled("the job was cancelled", hint="nothing acknowledged is lost; start it again when it suits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """One action of one delivery acknowledged a commit, or failed to (`error`)."""
+
+    dataset: DatasetId
+    delivery: str
+    action: str
+    operations: tuple[str, ...]
+    captured_at_ns: int
+    error: ErrorFacts | None = None
+
+
+class News(Protocol):
+    """Where a running job tells what happens. Any thread; never blocks for long, never raises."""
+
+    def job(self, job: Job) -> None: ...
+
+    def progress(self, progress: Progress) -> None: ...
+
+    def delivered(self, delivered: Delivered) -> None: ...
+
+
+@dataclass
+class Meter:
+    """Progress of one job, told at most four times a second. Any thread may add."""
+
+    job: JobId
+    clock: Clock
+    tell: Callable[[Progress], None]
+    total_bytes: int = 0
+    _files: int = 0
+    _bytes: int = 0
+    _told_s: float = 0.0
+    _started_s: float = -1.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, phase: str, files: int = 0, size_bytes: int = 0) -> None:
+        now_s = self.clock.monotonic_s()
+        with self._lock:
+            if self._started_s < 0:
+                self._started_s = now_s
+                self._told_s = now_s - PROGRESS_INTERVAL_S
+            self._files += files
+            self._bytes += size_bytes
+            if now_s - self._told_s < PROGRESS_INTERVAL_S:
+                return
+            self._told_s = now_s
+            elapsed_s = now_s - self._started_s
+            progress = Progress(
+                job=self.job,
+                phase=phase,
+                done_files=self._files,
+                done_bytes=self._bytes,
+                total_bytes=self.total_bytes,
+                rate_bytes_s=self._bytes / elapsed_s if elapsed_s > 0 else 0.0,
+            )
+        self.tell(progress)
