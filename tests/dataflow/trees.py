@@ -48,7 +48,9 @@ def picture(root: Path) -> dict[bytes, Look]:
             digest=_digest(path) if regular else "",
             target=os.readlink(path) if stat.S_ISLNK(status.st_mode) else b"",
             rdev=status.st_rdev,
-            xattrs=tuple((name, os.getxattr(path, name, follow_symlinks=False)) for name in sorted(os.listxattr(path, follow_symlinks=False))),
+            xattrs=tuple(
+                (name, os.getxattr(path, name, follow_symlinks=False)) for name in sorted(os.listxattr(path, follow_symlinks=False))
+            ),
             twin=twin,
         )
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from holdfast.core.errors import NotGranted
 from holdfast.core.ids import DatasetId, NodeId, PointId, RepositoryId
 from holdfast.model.orders import RestoreOrder, SignedOrder

@@ -7,6 +7,7 @@ import struct
 import threading
 
 import pytest
+
 from holdfast.core.errors import ErrorFacts, ProtocolError
 from holdfast.core.ids import JobId
 from holdfast.node.worker_link import WorkerLink, decode_from_worker, encode_frame

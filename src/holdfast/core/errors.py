@@ -9,11 +9,13 @@
     │   ├── NotGranted          no grant in the receiver's rules
     │   ├── OutsideLimits       the machine's own limits.toml says no
     │   ├── JoinRefused         token used, expired or unknown; wrong CA
+    │   ├── Throttled           too many failed logins; later it may be tried again
     │   ├── StaleRules          a generation not above the one in force, or a wrong signature
     │   └── Conflict            somebody else changed it first; a path that is not ours to take
     ├── NotReachable          the other side does not answer
     ├── SourceError           the data to be protected
-    │   └── SourceVanished      root missing, replaced, or emptied beyond `max_removed`
+    │   ├── SourceVanished      root missing, replaced, or emptied beyond `max_removed`
+    │   └── HookFailed          a script of the machine's administrator failed or took too long
     ├── StoreError            the repository or mirror
     │   ├── RepositoryMissing, RepositoryLocked, WrongPassword, RepositoryDamaged
     │   └── NoSpace             a disk is full, or would be
@@ -88,6 +90,11 @@ class JoinRefused(Refused):
     code = "join-refused"
 
 
+class Throttled(Refused):
+    code = "throttled"
+    retryable = True
+
+
 class StaleRules(Refused):
     code = "stale-rules"
 
@@ -107,6 +114,10 @@ class SourceError(HoldfastError):
 
 class SourceVanished(SourceError):
     code = "source-vanished"
+
+
+class HookFailed(SourceError):
+    code = "hook-failed"
 
 
 class StoreError(HoldfastError):

@@ -1,183 +1,106 @@
-"""Windows: repeated spans of the week or month in which something may start, and times of day.
+"""Windows of schedules: spans of time in which a run may start (or, as `exclude`, may not).
 
-Grammar of a window (words in lower or upper case, parts separated by blanks, each part optional, at least one there):
+    [WEEKS] [WEEKDAYS] [HH:MM-HH:MM]      e.g. `22:00-06:00`, `mon-fri 20:00-06:00`, `first,last sat`, `sat,sun`
+    day MONTHDAYS [HH:MM-HH:MM]           e.g. `day 1,15,last 00:00-04:00`
 
-    window := [weeks] [days] [range]
-    weeks  := week {"," week}        week := first | second | third | fourth | last   (days 1-7, 8-14, 15-21, 22-28; last 7 days)
-    days   := span {"," span}        span := day ["-" day] | date ["-" date] | "month-end"
-    day    := mon | tue | wed | thu | fri | sat | sun          date := 1 .. 31
-    range  := HH:MM "-" HH:MM                                  24:00 is the end of the day
-
-`mon-fri 20:00-06:00`, `sat,sun`, `22:00-04:00`, `first sun 00:00-12:00`, `1,15,month-end 03:00-05:00`. A range that ends at or before its
-start runs into the next day and belongs to the day it starts on. No range = the whole day. `fri-mon` wraps around the week.
-
-Daylight saving: a span runs from the first occurrence of its start to the last occurrence of its end; a wall time that the clock skips
-stands for the moment of the skip.
+WEEKS: `first second third fourth last` (first = days 1 to 7, last = the last 7 days of the month). A window that passes midnight
+belongs to the day it begins on. Without times it is the whole day; `24:00` is the end of the day. The end itself is outside.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from calendar import monthrange
+from datetime import date, datetime, timedelta
+
+import msgspec
 
 from holdfast.core.errors import UsageError
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WEEKS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "last": -1}
-_RANGE = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})")
-_TIME = re.compile(r"(\d{1,2}):(\d{2})")
-_DAY_MINUTES = 24 * 60
-_HINT = "write it like 'mon-fri 20:00-06:00', 'sat,sun', '22:00-04:00', 'first sun' or '1,month-end 03:00-05:00'"
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEKS = ("first", "second", "third", "fourth", "last")
+DAY_MINUTES = 1440
+_SPAN = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(?:([01][0-9]|2[0-3]):([0-5][0-9])|24:00)")
+_HINT = "write it like `22:00-06:00`, `mon-fri 20:00-06:00`, `first sat 01:00-05:00` or `day 1,15,last 00:00-04:00`"
 
 
-@dataclass(frozen=True)
-class Span:
-    """From `start` up to, not including, `end`; both UTC."""
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """Empty sets = every one. Minutes count from midnight; `end_minute` <= `start_minute` = the window passes midnight.
+    In `month_days`, 0 stands for the last day of the month."""
 
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Window:
-    """Empty sets mean all. `weekdays` count from Monday = 0; `weeks` from 0, -1 = the last seven days of the month.
-
-    `end_minute` counts from midnight of the day it starts on, so it is up to 2,880.
-    """
-
-    weeks: frozenset[int] = frozenset()
     weekdays: frozenset[int] = frozenset()
-    dates: frozenset[int] = frozenset()
-    month_end: bool = False
+    weeks: frozenset[str] = frozenset()
+    month_days: frozenset[int] = frozenset()
     start_minute: int = 0
-    end_minute: int = _DAY_MINUTES
+    end_minute: int = DAY_MINUTES
 
-    def starts_on(self, day: date) -> bool:
-        """Whether the window opens on this day of its zone."""
-        if self.weeks and not self._in_weeks(day):
+    def contains(self, moment: datetime) -> bool:
+        """Whether `moment`, local in the schedule's zone, lies inside."""
+        minute = moment.hour * 60 + moment.minute
+        today = moment.date()
+        if self.start_minute < self.end_minute:
+            return self.start_minute <= minute < self.end_minute and self._is_day(today)
+        if minute >= self.start_minute:
+            return self._is_day(today)
+        return minute < self.end_minute and self._is_day(today - timedelta(days=1))
+
+    def _is_day(self, day: date) -> bool:
+        last = monthrange(day.year, day.month)[1]
+        if self.weekdays and day.weekday() not in self.weekdays:
             return False
-        if not self.weekdays and not self.dates and not self.month_end:
+        if self.month_days and day.day not in self.month_days and not (day.day == last and 0 in self.month_days):
+            return False
+        if not self.weeks:
             return True
-        return day.weekday() in self.weekdays or day.day in self.dates or (self.month_end and _is_month_end(day))
+        number = (day.day - 1) // 7
+        return (number < 4 and WEEKS[number] in self.weeks) or ("last" in self.weeks and day.day > last - 7)
 
-    def spans(self, from_: datetime, zone: tzinfo, horizon_days: int) -> Iterator[Span]:
-        """Spans that end after `from_`, rising, those that start within `horizon_days`."""
-        first = from_.astimezone(zone).date() - timedelta(days=2)
-        for offset in range(horizon_days + 3):
-            day = first + timedelta(days=offset)
-            if not self.starts_on(day):
-                continue
-            span = Span(_at_minute(day, self.start_minute, zone, 0), _at_minute(day, self.end_minute, zone, 1))
-            if span.start < span.end and span.end > from_:
-                yield span
 
-    def _in_weeks(self, day: date) -> bool:
-        return (day.day - 1) // 7 in self.weeks or (-1 in self.weeks and (day + timedelta(days=7)).month != day.month)
+def _weekdays(word: str) -> frozenset[int] | None:
+    found: set[int] = set()
+    for part in word.split(","):
+        first, dash, last = part.partition("-")
+        if first not in WEEKDAYS or (dash and last not in WEEKDAYS):
+            return None
+        start, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
+        found.update((start + step) % 7 for step in range((end - start) % 7 + 1))
+    return frozenset(found)
+
+
+def _month_days(word: str) -> frozenset[int] | None:
+    parts = word.split(",")
+    if not all(part == "last" or re.fullmatch(r"[1-9]|[12][0-9]|3[01]", part) for part in parts):
+        return None
+    return frozenset(0 if part == "last" else int(part) for part in parts)
+
+
+def _span(word: str) -> tuple[int, int] | None:
+    match = _SPAN.fullmatch(word)
+    if match is None:
+        return None
+    hour, minute, end_hour, end_minute = match.groups()
+    start = int(hour) * 60 + int(minute)
+    end = DAY_MINUTES if end_hour is None else int(end_hour) * 60 + int(end_minute)
+    return None if start == end else (start, end)
 
 
 def parse_window(text: str) -> Window:
-    """Raises `UsageError` that says which word is wrong."""
+    """Raises `UsageError` with a hint on anything that is not a window."""
     words = text.lower().split()
+    span = _span(words[-1]) if words else None
+    start, end = span or (0, DAY_MINUTES)
+    days = words[:-1] if span else words
     if not words:
-        raise UsageError("an empty window", hint=_HINT)
-    start, end = 0, _DAY_MINUTES
-    if _RANGE.fullmatch(words[-1]):
-        start, end = _parse_range(words.pop(), text)
-    weeks: frozenset[int] = frozenset()
-    if words and all(word in _WEEKS for word in words[0].split(",")):
-        weeks = frozenset(_WEEKS[word] for word in words.pop(0).split(","))
-    weekdays: set[int] = set()
-    dates: set[int] = set()
-    month_end = False
-    if words:
-        for span in words.pop(0).split(","):
-            month_end = month_end or span == "month-end"
-            if span != "month-end":
-                _add_span(span, weekdays, dates, text)
-    if words:
-        raise UsageError(f"{words[0]!r} in the window {text!r} is not understood", hint=_HINT)
-    window = Window(
-        weeks=weeks, weekdays=frozenset(weekdays), dates=frozenset(dates), month_end=month_end, start_minute=start, end_minute=end
-    )
-    if window.weeks and (window.dates or window.month_end):
-        raise UsageError(f"the window {text!r} names weeks and dates of the month together", hint="use weekdays with weeks: 'first mon'")
-    return window
-
-
-def parse_time_of_day(text: str) -> time:
-    """`HH:MM`, 00:00 to 23:59. Raises `UsageError`."""
-    match = _TIME.fullmatch(text.strip())
-    if match is None or int(match[1]) > 23 or int(match[2]) > 59:
-        raise UsageError(f"not a time of day: {text!r}", hint="write it like 03:30")
-    return time(int(match[1]), int(match[2]))
-
-
-def parse_zone(name: str) -> tzinfo:
-    """An IANA time zone. Raises `UsageError`."""
-    if name == "UTC":
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageError(f"no time zone {name!r} on this machine", hint="write it like Europe/Berlin; Debian has them in tzdata") from None
-
-
-def instant(day: date, wall: time, zone: tzinfo, fold: int = 0) -> datetime:
-    """UTC moment of a wall time. `fold` 0/1 = first/second occurrence; a skipped wall time gives the moment of the skip."""
-    local = datetime.combine(day, wall, tzinfo=zone).replace(fold=fold)
-    moment = local.astimezone(UTC)
-    if moment.astimezone(zone).replace(tzinfo=None, fold=0) == local.replace(tzinfo=None, fold=0):
-        return moment
-    return _skip_moment(local.replace(fold=1).astimezone(UTC), local.replace(fold=0).astimezone(UTC), zone)
-
-
-def _skip_moment(before: datetime, after: datetime, zone: tzinfo) -> datetime:
-    """The moment between two at which the zone's offset changes, to the second."""
-    old = before.astimezone(zone).utcoffset()
-    while after - before > timedelta(seconds=1):
-        middle = (before + (after - before) / 2).replace(microsecond=0)
-        if middle.astimezone(zone).utcoffset() == old:
-            before = middle
-        else:
-            after = middle
-    return after
-
-
-def _at_minute(day: date, minute: int, zone: tzinfo, fold: int) -> datetime:
-    days, minute = divmod(minute, _DAY_MINUTES)
-    return instant(day + timedelta(days=days), time(minute // 60, minute % 60), zone, fold)
-
-
-def _is_month_end(day: date) -> bool:
-    return (day + timedelta(days=1)).month != day.month
-
-
-def _parse_range(word: str, text: str) -> tuple[int, int]:
-    match = _RANGE.fullmatch(word)
-    assert match is not None
-    hours_minutes = [int(part) for part in match.groups()]
-    start, end = hours_minutes[0] * 60 + hours_minutes[1], hours_minutes[2] * 60 + hours_minutes[3]
-    if max(hours_minutes[1], hours_minutes[3]) > 59 or start >= _DAY_MINUTES or end > _DAY_MINUTES:
-        raise UsageError(f"{word!r} in the window {text!r} is not a range of times", hint=_HINT)
-    if start == end:
-        raise UsageError(f"the window {text!r} starts and ends at one time", hint="leave the range out for the whole day")
-    return start, end if end > start else end + _DAY_MINUTES
-
-
-def _add_span(span: str, weekdays: set[int], dates: set[int], text: str) -> None:
-    first, dash, last = span.partition("-")
-    last = last if dash else first
-    if first in _DAYS and last in _DAYS:
-        at, end = _DAYS.index(first), _DAYS.index(last)
-        weekdays.update((at + step) % 7 for step in range((end - at) % 7 + 1))
-    elif _is_date(first) and _is_date(last) and int(first) <= int(last):
-        dates.update(range(int(first), int(last) + 1))
-    else:
-        raise UsageError(f"{span!r} in the window {text!r} is not a day", hint=_HINT)
-
-
-def _is_date(word: str) -> bool:
-    return word.isascii() and word.isdigit() and 1 <= int(word) <= 31
+        raise UsageError(f"not a window: {text!r}", hint=_HINT)
+    if not days:
+        return Window(start_minute=start, end_minute=end)
+    if days[0] == "day" and len(days) == 2 and (numbers := _month_days(days[1])) is not None:
+        return Window(month_days=numbers, start_minute=start, end_minute=end)
+    weeks = frozenset(days[0].split(","))
+    if not weeks <= frozenset(WEEKS):
+        weeks = frozenset()
+    rest = days[1:] if weeks else days
+    named = _weekdays(rest[0]) if len(rest) == 1 else None
+    if rest and named is None:
+        raise UsageError(f"not a window: {text!r}", hint=_HINT)
+    return Window(weekdays=named or frozenset(), weeks=weeks, start_minute=start, end_minute=end)

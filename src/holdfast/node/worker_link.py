@@ -31,7 +31,9 @@ def decode_to_worker(body: bytes) -> ToWorker:
     try:
         return msgspec.msgpack.decode(body, type=ToWorker)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise ProtocolError(f"not a message to a worker: {error}", hint="agent and worker are of different versions; restart the node") from error
+        raise ProtocolError(
+            f"not a message to a worker: {error}", hint="agent and worker are of different versions; restart the node"
+        ) from error
 
 
 def decode_from_worker(body: bytes) -> FromWorker:
@@ -39,7 +41,9 @@ def decode_from_worker(body: bytes) -> FromWorker:
     try:
         return msgspec.msgpack.decode(body, type=FromWorker)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise ProtocolError(f"not a message of a worker: {error}", hint="agent and worker are of different versions; restart the node") from error
+        raise ProtocolError(
+            f"not a message of a worker: {error}", hint="agent and worker are of different versions; restart the node"
+        ) from error
 
 
 class WorkerLink:

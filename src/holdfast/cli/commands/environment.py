@@ -128,7 +128,7 @@ def protect(
     if code == exit_codes.OK:
         say(f"{body['path']} is protected every {every} as {answer['dataset']}, in repository {answer['repository']} at {location}")
         say(f"  run it now:     holdfast trigger {answer['flow']} --wait")
-        say(f"  read it with restic: eval \"$(holdfast repository env {answer['repository']})\"; restic snapshots")
+        say(f'  read it with restic: eval "$(holdfast repository env {answer["repository"]})"; restic snapshots')
     raise typer.Exit(code)
 
 

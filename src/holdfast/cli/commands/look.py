@@ -49,7 +49,8 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
             error = protection["error"]
             note(f"{protection['dataset']} {protection['operation']}: {error['message']} [{error['code']}]")
     for finding in answer["findings"]:
-        note(f"{finding['severity']}: {finding.get('node', '')}{': ' if finding.get('node') else ''}{finding['message']} [{finding['code']}]")
+        place = f"{finding['node']}: " if finding.get("node") else ""
+        note(f"{finding['severity']}: {place}{finding['message']} [{finding['code']}]")
     raise typer.Exit(exit_codes.OK if answer["ok"] else exit_codes.WARNINGS)
 
 
@@ -100,12 +101,11 @@ def logs(limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption =
         print_json(answer["events"])
         return
     for event in answer["events"]:
-        say(f"{local_time(event['time'])}  {event['severity']:<7}  {event.get('node_name') or event['node'][:8]}  {event['message']} [{event['code']}]")
+        node = event.get("node_name") or event["node"][:8]
+        say(f"{local_time(event['time'])}  {event['severity']:<7}  {node}  {event['message']} [{event['code']}]")
 
 
-def points(
-    dataset: DatasetOption = "", repository: RepositoryOption = "", home: HomeOption = None, as_json: JsonOption = False
-) -> None:
+def points(dataset: DatasetOption = "", repository: RepositoryOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
     """The restore points, oldest first. Exit 3 when a repository could not be asked."""
     from holdfast.model.questions import AskPoints
 

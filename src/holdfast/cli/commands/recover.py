@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def restore(
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[POINT] [PATH]...", help="The point, then paths in it (default: all).")] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="[POINT] [PATH]...", help="A point, then paths in it.")] = None,
     to: Annotated[str, typer.Option("--to", help="Folder below which the full source paths are written; / is in place.")] = "",
     dataset: Annotated[str, typer.Option("--dataset", help="Instead of a point: this dataset ...")] = "",
     at: Annotated[str, typer.Option("--at", help="... at this time: ISO 8601 or like '2h ago' (default: now).")] = "",

@@ -69,8 +69,7 @@ class ActiveFlowRow(Table):
 
 
 class NodeRow(Table):
-    """`generation` is the highest ever seen from or made for the node; `confirmed` the one in force there.
-    `report_number` is the last report that is in the records."""
+    """`generation` is the highest ever seen from or made for the node; `confirmed` the one in force there."""
 
     __tablename__ = "nodes"
 
@@ -87,7 +86,6 @@ class NodeRow(Table):
     version: Mapped[str] = mapped_column(default="")
     clock_offset_ms: Mapped[int | None]
     findings_json: Mapped[bytes] = mapped_column(default=b"[]")
-    report_number: Mapped[int] = mapped_column(default=0)
 
 
 class RevokedKeyRow(Table):
@@ -161,12 +159,15 @@ class JobRow(Table):
 
 
 class EventRow(Table):
+    """`digest` is of node and record: a report that comes twice, after a lost acknowledgement, leaves one line."""
+
     __tablename__ = "events"
     __table_args__ = (Index("events_by_time", "time"),)
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     node: Mapped[str] = mapped_column(String(32))
     time: Mapped[datetime]
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
     record: Mapped[bytes]
 
 

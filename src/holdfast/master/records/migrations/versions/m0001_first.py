@@ -64,7 +64,6 @@ def _inventory() -> None:
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("clock_offset_ms", _INT, nullable=True),
         sa.Column("findings_json", sa.LargeBinary(), nullable=False),
-        sa.Column("report_number", _INT, nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
     )
@@ -149,8 +148,10 @@ def _happenings() -> None:
         sa.Column("number", _INT, autoincrement=True, nullable=False),
         sa.Column("node", sa.String(length=32), nullable=False),
         sa.Column("time", _TIME, nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("record", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("digest"),
     )
     op.create_index("events_by_time", "events", ["time"], unique=False)
     op.create_table(

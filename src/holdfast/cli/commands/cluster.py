@@ -1,0 +1,164 @@
+"""Setting machines up: `up`, `down`, `demo`, `login`, `master init|run`, `node join|run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from holdfast.cli import exit_codes
+from holdfast.cli.home import resolve_home
+from holdfast.cli.options import HomeOption
+from holdfast.cli.output import note, say
+
+master_app = typer.Typer(help="Set up and run a Master.", no_args_is_help=True, rich_markup_mode=None)
+node_app = typer.Typer(help="Join this machine to a Master and run its agent.", no_args_is_help=True, rich_markup_mode=None)
+
+PortOption = Annotated[int, typer.Option("--port", min=1, max=65_533, help="API port; the hub takes the next, node data the one after.")]
+ListenOption = Annotated[str, typer.Option("--listen", help="Address to listen on; 0.0.0.0 lets other machines in.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (up, down, demo, login):
+        app.command()(command)
+
+
+def up(
+    home: HomeOption = None,
+    port: PortOption = 7440,
+    name: Annotated[str, typer.Option("--name", help="Name of this machine's node (default: the host's name).")] = "",
+    listen: ListenOption = "127.0.0.1",
+    detach: Annotated[bool, typer.Option("--detach", help="Return when everything answers; stop with `holdfast down`.")] = False,
+) -> None:
+    """Run a Master and a node on this machine, nothing to configure."""
+    from holdfast.cli.embedded import Embedded, run_detached, run_in_foreground
+
+    embedded = Embedded(home=resolve_home(home), port=port, node_name=name, listen=listen)
+    if not detach:
+        raise typer.Exit(run_in_foreground(embedded))
+    for line in run_detached(embedded):
+        say(line)
+
+
+def down(home: HomeOption = None) -> None:
+    """Stop what `up` started in this home."""
+    from holdfast.cli.embedded import stop
+
+    say("stopped" if stop(resolve_home(home)) else "nothing was running")
+
+
+def demo(
+    path: Annotated[Path | None, typer.Argument(help="A folder; it is copied (default: Python's standard library).")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running and say how to look around.")] = False,
+) -> None:
+    """Show the main job on real data and prove that it worked. Leaves nothing behind."""
+    from holdfast.cli.demo.scenario import run_demo
+
+    raise typer.Exit(run_demo(path.expanduser().absolute() if path else None, keep))
+
+
+def login(
+    url: Annotated[str, typer.Argument(help="The Master's address, like https://master.example.net:7440.")],
+    user: Annotated[str, typer.Option("--user", help="Account to log in with.")] = "admin",
+    password_file: Annotated[Path | None, typer.Option("--password-file", help="Read the password here instead of asking.")] = None,
+    fingerprint: Annotated[str, typer.Option("--fingerprint", help="Expected SHA-256 of its authority; asked for when missing.")] = "",
+    home: HomeOption = None,
+) -> None:
+    """Log in to a Master and keep the session in this home."""
+    from holdfast.cli.setup import authority_of, log_in
+
+    ca_pem, found = authority_of(url)
+    if fingerprint and fingerprint.lower() != found:
+        note(f"holdfast: the authority at {url} is {found}, not {fingerprint} [refused]")
+        raise typer.Exit(exit_codes.REFUSED)
+    if not fingerprint:
+        note(f"the authority at {url} has the fingerprint {found}")
+        typer.confirm("is that the one `master init` printed?", abort=True, err=True)
+    password = password_file.read_text().strip() if password_file else typer.prompt("password", hide_input=True, err=True)
+    log_in(resolve_home(home), url, ca_pem, user, password)
+    say(f"logged in to {url} as {user}")
+
+
+@master_app.command("init")
+def master_init(
+    home: HomeOption = None,
+    name: Annotated[str, typer.Option("--name", help="Name of the environment.")] = "main",
+    port: PortOption = 7440,
+    listen: ListenOption = "0.0.0.0",
+    host: Annotated[list[str] | None, typer.Option("--host", help="A name or address nodes reach this Master by; may be repeated.")] = None,
+) -> None:
+    """Set up a Master: authority, database, one admin account. Prints the password once."""
+    from holdfast.cli.setup import set_up_master
+
+    made = set_up_master(resolve_home(home), name, listen, port, port + 1, tuple(host or ()))
+    say(f"environment:           {name}")
+    say(f"authority fingerprint: {made.ca_fingerprint}")
+    say(f"admin password:        {made.admin_password}")
+    say("The password is not stored and not shown again. Start the Master with `holdfast master run`.")
+
+
+@master_app.command("run")
+def master_run(home: HomeOption = None) -> None:
+    """Run the Master until it is told to stop."""
+    from holdfast.cli.setup import run_master_here
+
+    run_master_here(resolve_home(home))
+
+
+@master_app.command("token")
+def master_token(
+    name: Annotated[str, typer.Option("--name", help="Only a machine of this name may use it.")] = "",
+    ttl: Annotated[str, typer.Option("--ttl", help="How long it is valid.")] = "1h",
+    replace: Annotated[bool, typer.Option("--replace", help="Lets the machine take over the identity of a dead one.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Make a one-time join token."""
+    from holdfast.cli.client import ApiClient
+    from holdfast.cli.home import load_session
+    from holdfast.core.units import parse_duration_s
+
+    client = ApiClient(load_session(resolve_home(home)))
+    say(client.post("/nodes/tokens", {"name": name, "ttl_s": int(parse_duration_s(ttl)), "replace": replace})["token"])
+
+
+@node_app.command("join")
+def node_join(
+    url: Annotated[str, typer.Argument(help="The Master's address, like https://master.example.net:7440.")],
+    token: Annotated[str, typer.Option("--token", help="The one-time token of `holdfast master token`.")],
+    name: Annotated[str, typer.Option("--name", help="This machine's name.")],
+    replace: Annotated[str, typer.Option("--replace", help="Take over the identity of this dead machine.")] = "",
+    listen: Annotated[str, typer.Option("--listen", help="HOST:PORT where other nodes deliver data.")] = "0.0.0.0:7442",
+    address: Annotated[str, typer.Option("--address", help="HOST:PORT by which other nodes reach it (default: found out).")] = "",
+    read: Annotated[list[str] | None, typer.Option("--read", help="Only below these folders may be captured; may be repeated.")] = None,
+    write: Annotated[list[str] | None, typer.Option("--write", help="Only below these folders may be written; may be repeated.")] = None,
+    hooks: Annotated[str, typer.Option("--hooks", help="Folder of the scripts that policies may name.")] = "",
+    home: HomeOption = None,
+) -> None:
+    """Join this machine to a Master."""
+    from holdfast.cli.setup import NodeSetup, join_node
+
+    setup = NodeSetup(
+        url=url,
+        token=token,
+        name=name,
+        home=resolve_home(home),
+        replace=replace,
+        listen=listen,
+        address=address,
+        read=tuple(read or ()),
+        write=tuple(write or ()),
+        hooks=hooks,
+    )
+    join_node(setup)
+    say(f"{name} has joined; start it with `holdfast node run`")
+    if not setup.has_limits:
+        note("this machine sets no limits: its Master may read and write everywhere (see --read, --write and docs/limits.md)")
+
+
+@node_app.command("run")
+def node_run(home: HomeOption = None) -> None:
+    """Run this machine's agent until it is told to stop."""
+    from holdfast.cli.setup import run_node_here
+
+    run_node_here(resolve_home(home))

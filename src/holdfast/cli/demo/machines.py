@@ -1,0 +1,72 @@
+"""The demo's machines: a Master and three nodes on loopback, enrolled for real, each a process with its own home."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from holdfast.cli.client import ApiClient
+from holdfast.cli.home import Session, load_session, save_session
+from holdfast.cli.processes import Child, free_ports, wait_until
+from holdfast.cli.setup import NodeSetup, join_node, set_up_master
+from holdfast.core.errors import NotReachable
+
+
+@dataclass
+class Machines:
+    """Started one by one, stopped all together. `client` is logged in as the administrator."""
+
+    scratch: Path
+    children: list[Child] = field(default_factory=list)
+    client: ApiClient | None = None
+
+    def home(self, name: str) -> Path:
+        return self.scratch / name / "home"
+
+    def start_master(self, environment: str) -> ApiClient:
+        home = self.home("master")
+        api_port, hub_port = free_ports(2)
+        set_up_master(home, environment, "127.0.0.1", api_port, hub_port)
+        self._start(Child("master", ["master", "run", "--home", str(home)], home / "log" / "master.log"))
+        client = ApiClient(load_session(home))
+        wait_until(lambda: answers(client), "the Master answers", self.children)
+        self.client = client
+        return client
+
+    def start_node(self, name: str) -> Path:
+        """Join with a one-time token and start; returns the node's home."""
+        assert self.client is not None
+        home = self.home(name)
+        (data_port,) = free_ports(1)
+        token = self.client.post("/nodes/tokens", {"name": name, "ttl_s": 600, "replace": False})["token"]
+        join_node(NodeSetup(url=self.client.url, token=token, name=name, home=home, listen=f"127.0.0.1:{data_port}"))
+        master = load_session(self.home("master"))
+        save_session(home, Session(url=master.url, ca_pem=master.ca_pem, token=master.token))
+        self._start(Child(name, ["node", "run", "--home", str(home)], home / "log" / "node.log"))
+        return home
+
+    def wait_for_nodes(self, names: set[str]) -> None:
+        client = self.client
+        assert client is not None
+        wait_until(lambda: online(client) >= names, f"nodes {', '.join(sorted(names))} are online", self.children)
+
+    def stop(self) -> None:
+        for child in reversed(self.children):
+            child.stop()
+
+    def _start(self, child: Child) -> None:
+        child.start()
+        self.children.append(child)
+
+
+def answers(client: ApiClient) -> bool:
+    with contextlib.suppress(NotReachable):
+        return bool(client.get("/health")["ok"])
+    return False
+
+
+def online(client: ApiClient) -> set[str]:
+    with contextlib.suppress(NotReachable):
+        return {node["name"] for node in client.get("/nodes")["nodes"] if node["state"] == "online"}
+    return set()

@@ -1,0 +1,186 @@
+"""The demo's story, told step by step; exit code 0 only when all is proven equal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from holdfast.cli.client import ApiClient
+from holdfast.cli.demo.data import copy_data, copy_tree, edit_data
+from holdfast.cli.demo.machines import Machines
+from holdfast.cli.demo.proofs import ProofFailed, expected_path, prove_by_restic, prove_by_rsync, prove_equal
+from holdfast.cli.demo.report import print_report
+from holdfast.cli.output import ProgressLine, print_diagnostics, say
+from holdfast.cli.reach import ask_agent
+from holdfast.cli.waiting import wait_for_trigger
+from holdfast.core.errors import HoldfastError
+from holdfast.core.units import format_size
+from holdfast.model.questions import AskRepositoryEnv, RepositoryEnv
+
+DOCUMENT = """\
+# The demo's environment: one source, a repository, a mirror, and a second repository fed by the first.
+environment: demo
+nodes:
+  files1: {{}}
+  vault: {{}}
+  dr: {{}}
+repositories:
+  main: {{node: vault, location: {scratch}/vault/main}}
+  offsite: {{node: dr, location: {scratch}/dr/offsite}}
+policies:
+  documents:
+    classification: {{paths: [{data}]}}
+    operations:
+      backup: {{every: 1h, keep: {{hourly: 24, daily: 30, monthly: 12}}}}
+      replicate: {{removed: follow}}
+flows:
+  demo:
+    vertices:
+      files: {{node: files1, policies: [documents]}}
+      store: {{repository: main}}
+      copy: {{mirror: dr, path: {scratch}/dr/mirror}}
+      far: {{repository: offsite}}
+    movers:
+      - {{from: files, to: store, carries: [documents/backup]}}
+      - {{from: files, to: copy, carries: [documents/replicate]}}
+      - {{from: store, to: far, carries: [documents/backup], after: documents/backup, keep: {{monthly: 24}}}}
+"""
+
+
+@dataclass
+class Demo:
+    """One run of the demo in one scratch folder."""
+
+    scratch: Path
+    machines: Machines
+    client: ApiClient
+
+    @property
+    def data(self) -> Path:
+        return self.scratch / "files1" / "documents"
+
+    @property
+    def mirror(self) -> Path:
+        return self.scratch / "dr" / "mirror"
+
+
+def run_demo(source: Path | None, keep: bool) -> int:
+    """Tell the story; returns the exit code. Leaves nothing running and nothing behind, unless `keep`."""
+    scratch = Path(tempfile.mkdtemp(prefix="holdfast-demo-"))
+    machines = Machines(scratch)
+    began = time.monotonic()
+    try:
+        demo = _set_up(scratch, machines, source or Path(os.__file__).parent)
+        records = _tell(demo)
+        print_report(records)
+        say(f"\nAll of it is proven equal. {time.monotonic() - began:.0f} seconds.")
+        if keep:
+            _say_how_to_look_around(demo)
+        return 0
+    except ProofFailed as failure:
+        say(f"\nNOT EQUAL: {failure.message}")
+        return 1
+    finally:
+        if not (keep and sys.exc_info()[0] is None):
+            machines.stop()
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _set_up(scratch: Path, machines: Machines, source: Path) -> Demo:
+    say(f"1. A Master and three nodes (files1, vault, dr), each its own process, in {scratch}")
+    client = machines.start_master("demo")
+    for name in ("files1", "vault", "dr"):
+        machines.start_node(name)
+    machines.wait_for_nodes({"files1", "vault", "dr"})
+    demo = Demo(scratch, machines, client)
+    count = copy_data(source, demo.data)
+    say(f"   data: a copy of {source} ({count} files); the original is not touched")
+    return demo
+
+
+def _tell(demo: Demo) -> list[dict[str, Any]]:
+    """The steps between set-up and report; returns the trigger records of the two runs."""
+    _activate(demo)
+    say("\n3. First run: read once, sent once to each receiver, stored once")
+    first = _run(demo)
+    states = [demo.scratch / "state-1", demo.scratch / "state-2"]
+    copy_tree(demo.data, states[0])
+    _prove_read_once(first, states[0])
+    say(f"\n4. Edit the data: {edit_data(demo.data).sentence()}; second run")
+    second = _run(demo)
+    copy_tree(demo.data, states[1])
+    say("\n5. Proofs")
+    _prove_restores(demo, states)
+    say("   " + prove_equal(demo.data, demo.mirror, "mirror on dr"))
+    say("   " + prove_by_rsync(demo.data, demo.mirror))
+    for name, owner in (("main", "vault"), ("offsite", "dr")):
+        env = ask_agent(demo.machines.home(owner), AskRepositoryEnv(repository=name))
+        assert isinstance(env, RepositoryEnv)
+        for line in prove_by_restic(name, env.location, env.password, demo.data, demo.scratch):
+            say("   " + line)
+    return [first, second]
+
+
+def _activate(demo: Demo) -> None:
+    say("\n2. Draw, compile, activate")
+    text = DOCUMENT.format(scratch=demo.scratch, data=demo.data)
+    planned = demo.client.post("/environment/plan", {"text": text})
+    print_diagnostics([d for d in planned["diagnostics"] if d["level"] == "error"])
+    demo.client.put("/environment", {"text": text, "base_revision": planned["revision"], "accept_removals": True, "comment": "demo"})
+    activation = demo.client.post("/flows/demo/activate")
+    if not activation["valid"] or activation["rolled_back"]:
+        print_diagnostics(activation["diagnostics"])
+        raise HoldfastError(f"the demo's flow was not activated: {activation['nodes']}")
+    for line in activation["summary_text"].rstrip().splitlines():
+        say("   " + line)
+    say("   " + ", ".join(f"{node['node']}: rules {node['state']}" for node in activation["nodes"]))
+
+
+def _run(demo: Demo) -> dict[str, Any]:
+    started = demo.client.post("/flows/demo/trigger", {"policy": "", "operation": "", "accept": False})
+    record = wait_for_trigger(demo.client, started["trigger"])
+    if record["state"] != "succeeded":
+        errors = [job.get("error") or job.get("findings") for job in record["jobs"]]
+        raise HoldfastError(f"the run ended {record['state']}: {record.get('problems')} {errors}")
+    say(f"   {len(record['jobs'])} jobs, all acknowledged")
+    return record
+
+
+def _prove_read_once(record: dict[str, Any], state: Path) -> None:
+    there = sum(path.stat().st_size for path in state.rglob("*") if path.is_file() and not path.is_symlink())
+    read = sum(t["counters"]["read_bytes"] for job in record["jobs"] for t in job.get("tasks") or [] if t.get("counters"))
+    say(f"   the data is {format_size(there)}; read from the source for both receivers together: {format_size(read)}")
+    if read > there * 1.01:
+        raise ProofFailed(f"the source was read more than once: {read} bytes of {there}")
+
+
+def _prove_restores(demo: Demo, states: list[Path]) -> None:
+    """Both moments, from the first repository and from the cascade."""
+    for repository in ("main", "offsite"):
+        points = demo.client.get("/points", repository=repository)["points"]
+        points = sorted((p for p in points if p["operation"] == "backup"), key=lambda p: p["time"])
+        if len(points) != len(states):
+            raise ProofFailed(f"{repository} holds {len(points)} points instead of {len(states)}")
+        for number, (point, state) in enumerate(zip(points, states, strict=True), start=1):
+            target = demo.scratch / f"restored-{repository}-{number}"
+            body = {"point": point["id"], "to": str(target), "node": "files1", "repository": repository}
+            record = wait_for_trigger(demo.client, demo.client.post("/restores", body)["trigger"])
+            if record["state"] != "succeeded":
+                raise ProofFailed(f"restore of {repository} moment {number} ended {record['state']}: {record['jobs']}")
+            say("   " + prove_equal(state, target / expected_path(demo.data), f"moment {number} restored from {repository}"))
+
+
+def _say_how_to_look_around(demo: Demo) -> None:
+    ProgressLine().clear()
+    say("\nEverything stays up. Look around:")
+    say(f"  export HOLDFAST_HOME={demo.machines.home('master')}")
+    say("  holdfast status; holdfast points; holdfast find '*.py'; holdfast trigger demo --wait")
+    say(f'  eval "$(holdfast repository env main --home {demo.machines.home("vault")})"; restic snapshots')
+    pids = " ".join(str(child.pid) for child in demo.machines.children)
+    say(f"Stop it with: kill {pids}; rm -r {demo.scratch}")

@@ -1,0 +1,193 @@
+"""`holdfast up`: a Master and a node of this machine under one supervising process, in one home."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast.cli.client import ApiClient
+from holdfast.cli.home import has_session, load_session
+from holdfast.cli.processes import Child, is_port_free, wait_until
+from holdfast.core.errors import Conflict, HoldfastError, NotReachable
+
+_RESTART_AFTER_S = (1, 2, 5, 15, 30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedded:
+    """What `up` is asked for."""
+
+    home: Path
+    port: int
+    node_name: str
+    listen: str
+
+    @property
+    def name(self) -> str:
+        """The node's name: as given, or the host's, cut to what a name may hold."""
+        return self.node_name or re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname()).strip("-._")[:63] or "this"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.home / "run" / "up.pid"
+
+    @property
+    def ready_file(self) -> Path:
+        return self.home / "run" / "up.ready"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.home / "run" / "up.lock"
+
+
+def run_in_foreground(embedded: Embedded) -> int:
+    """Set up what is missing, start both, keep them running until SIGTERM or SIGINT. Returns the exit code."""
+    (embedded.home / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
+    embedded.home.chmod(0o700)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with _single_instance(embedded):
+        children: list[Child] = []
+        try:
+            _start_everything(embedded, children)
+            embedded.ready_file.write_text(str(os.getpid()))
+            sys.stdout.write("\n".join(_greeting(embedded)) + "\n")
+            sys.stdout.flush()
+            _supervise(children, stopping)
+        finally:
+            embedded.ready_file.unlink(missing_ok=True)
+            for child in reversed(children):
+                child.stop()
+    return 0
+
+
+def run_detached(embedded: Embedded) -> list[str]:
+    """Start `up` in the background and return when everything answers; what to tell the user comes back."""
+    if _is_running(embedded):
+        return ["already running", *_greeting(embedded)]
+    log = embedded.home / "log" / "up.log"
+    arguments = ["up", "--home", str(embedded.home), "--port", str(embedded.port), "--name", embedded.name, "--listen", embedded.listen]
+    embedded.ready_file.unlink(missing_ok=True)
+    child = Child("holdfast up", arguments, log)
+    child.start()
+    try:
+        wait_until(embedded.ready_file.exists, "everything answers", [child], timeout_s=60)
+    except HoldfastError:
+        child.stop()
+        raise
+    return _greeting(embedded)
+
+
+def stop(home: Path, patience_s: float = 25) -> bool:
+    """Stop the supervisor of this home and all it started. False when none was running."""
+    embedded = Embedded(home=home, port=0, node_name="", listen="")
+    if not _is_running(embedded):
+        return False
+    with contextlib.suppress(ValueError, OSError):
+        pid = int(embedded.pid_file.read_text())
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + patience_s
+    while _is_running(embedded):
+        if time.monotonic() > deadline:
+            raise NotReachable(f"`holdfast up` of {home} does not stop", hint=f"see {home}/log/up.log")
+        time.sleep(0.05)
+    return True
+
+
+def _start_everything(embedded: Embedded, children: list[Child]) -> None:
+    from holdfast.cli.setup import NodeSetup, has_joined, has_master, join_node, set_up_master
+
+    home = embedded.home
+    if not has_master(home):
+        for number in range(embedded.port, embedded.port + 3):
+            if not is_port_free(embedded.listen, number):
+                raise Conflict(f"port {number} is taken", hint="choose another with --port; three in a row are needed")
+        set_up_master(home, embedded.name, embedded.listen, embedded.port, embedded.port + 1)
+    client = ApiClient(load_session(home))
+    _start(Child("master", ["master", "run", "--home", str(home)], home / "log" / "master.out"), children)
+    wait_until(lambda: _answers(client), "the Master answers", children)
+    if not has_joined(home):
+        token = client.post("/nodes/tokens", {"name": embedded.name, "ttl_s": 600, "replace": False})["token"]
+        listen = f"{embedded.listen}:{embedded.port + 2}"
+        join_node(NodeSetup(url=client.url, token=token, name=embedded.name, home=home, listen=listen))
+    _start(Child("node", ["node", "run", "--home", str(home)], home / "log" / "node.out"), children)
+    wait_until(lambda: _has_online_node(client), "the node is online", children)
+
+
+def _start(child: Child, children: list[Child]) -> None:
+    child.start()
+    children.append(child)
+
+
+def _supervise(children: list[Child], stopping: threading.Event) -> None:
+    """Start again what dies, slower each time."""
+    failures = dict.fromkeys(range(len(children)), 0)
+    while not stopping.wait(0.5):
+        for number, child in enumerate(children):
+            if child.exit_code() is not None:
+                pause_s = _RESTART_AFTER_S[min(failures[number], len(_RESTART_AFTER_S) - 1)]
+                failures[number] += 1
+                sys.stdout.write(f"{child.name} ended with {child.exit_code()}; starting it again in {pause_s} s\n")
+                if stopping.wait(pause_s):
+                    return
+                child.start()
+
+
+@contextlib.contextmanager
+def _single_instance(embedded: Embedded) -> Iterator[None]:
+    with embedded.lock_file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(f"`holdfast up` runs in {embedded.home} already", hint="stop it with `holdfast down`") from None
+        embedded.pid_file.write_text(str(os.getpid()))
+        try:
+            yield
+        finally:
+            embedded.pid_file.unlink(missing_ok=True)
+
+
+def _is_running(embedded: Embedded) -> bool:
+    """Somebody holds the lock; a stale pid file means nothing."""
+    try:
+        with embedded.lock_file.open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _answers(client: ApiClient) -> bool:
+    with contextlib.suppress(NotReachable):
+        return bool(client.get("/health")["ok"])
+    return False
+
+
+def _has_online_node(client: ApiClient) -> bool:
+    with contextlib.suppress(NotReachable):
+        return any(node["state"] == "online" for node in client.get("/nodes")["nodes"])
+    return False
+
+
+def _greeting(embedded: Embedded) -> list[str]:
+    url = load_session(embedded.home).url if has_session(embedded.home) else "?"
+    return [
+        f"Holdfast is up: {url}",
+        f"  export HOLDFAST_HOME={embedded.home}",
+        "  holdfast protect PATH --to FOLDER      protect something",
+        "  holdfast status                        see how it does",
+        f"  holdfast down --home {embedded.home}",
+    ]

@@ -1,0 +1,94 @@
+"""Starting Holdfast's own processes and waiting until they answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from holdfast.core.errors import HoldfastError, NotReachable
+
+
+class Child:
+    """One process of ours, its output in a log file, in a session of its own so that signals meant for us do not reach it."""
+
+    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
+        self.name, self.log = name, log
+        self._arguments = list(arguments)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "holdfast.cli.main", *self._arguments]
+        environment = {key: value for key, value in os.environ.items() if key != "HOLDFAST_HOME"}
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    def exit_code(self) -> int | None:
+        return self._process.poll() if self._process else None
+
+    def stop(self, patience_s: float = 10) -> None:
+        """Ask, wait, then kill."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def last_words(self, lines: int = 12) -> str:
+        try:
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        except OSError:
+            return ""
+
+
+def wait_until(ready: Callable[[], bool], what: str, children: Sequence[Child] = (), timeout_s: float = 30) -> None:
+    """Until `ready()`. A child that dies meanwhile, or the end of patience, is an error that shows its last words."""
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        for child in children:
+            if child.exit_code() is not None:
+                raise HoldfastError(
+                    f"{child.name} ended with exit code {child.exit_code()} before {what}:\n{child.last_words()}",
+                    hint=f"its log is {child.log}",
+                )
+        if time.monotonic() > deadline:
+            words = "\n".join(child.last_words(4) for child in children)
+            raise NotReachable(f"waited {timeout_s:.0f} s in vain: {what}\n{words}".rstrip(), hint="see the logs in the home's log folder")
+        time.sleep(0.05)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on right now, consecutive ones where the system has them."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for probe in sockets:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in sockets]
+    finally:
+        for probe in sockets:
+            probe.close()
+
+
+def is_port_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True

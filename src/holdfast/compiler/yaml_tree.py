@@ -1,0 +1,175 @@
+"""YAML text as a tree of nodes with their places, nothing interpreted.
+
+Built from the parser's events, without recursion and without aliases, so that hostile text cannot blow up. Scalars keep the text as
+written: the grammar is typed, so `zone: NO` is the word NO and never a boolean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from holdfast.compiler.codes import diagnose
+from holdfast.model.diagnostics import Diagnostic, Where
+
+MAX_TEXT_BYTES = 4 << 20
+MAX_DEPTH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`line` and `column` count from 1; `start` and `end` are offsets in the text (of a block collection: to the end of its last value)."""
+
+    line: int
+    column: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """`plain`: written without quotes, not as a block."""
+
+    text: str
+    plain: bool
+    span: Span
+
+    @property
+    def is_null(self) -> bool:
+        return self.plain and self.text in ("", "~", "null", "Null", "NULL")
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    items: tuple[Tree, ...]
+    flow: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    key: Scalar
+    value: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    entries: tuple[Entry, ...]
+    flow: bool
+    span: Span
+
+    def get(self, key: str) -> Tree | None:
+        return next((entry.value for entry in self.entries if entry.key.text == key), None)
+
+
+Tree = Scalar | Sequence | Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`root` is None when the text is empty or there are diagnostics."""
+
+    root: Tree | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection whose end has not come yet. For a mapping, `parts` holds keys and values in turn."""
+
+    mapping: bool
+    event: Any
+    parts: list[Tree] = field(default_factory=list)
+
+
+class _Refused(Exception):
+    def __init__(self, code: str, message: str, hint: str, mark: Any) -> None:
+        self.diagnostic = diagnose(code, Where(path="", line=mark.line + 1, column=mark.column + 1), message, hint)
+
+
+def load_tree(text: str) -> Loaded:
+    """Never raises; the first problem that makes the rest unreadable ends it."""
+    if len(text) > MAX_TEXT_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
+        where = Where(path="", line=1, column=1)
+        return Loaded(None, (diagnose("too-large", where, "the document is larger than 4 MiB", "use groups by tags"),))
+    try:
+        return Loaded(_build(text))
+    except _Refused as refused:
+        return Loaded(None, (refused.diagnostic,))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        return Loaded(None, (_syntax(str(error.problem or error.context or "it cannot be read"), line, column),))
+    except YAMLError as error:
+        return Loaded(None, (_syntax(str(error).splitlines()[0], 1, 1),))
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, NotImplementedError, AssertionError):
+        # The YAML scanner trips over some hostile input (escapes beyond Unicode, odd directives) in ways of its own.
+        return Loaded(None, (_syntax("it cannot be read", 1, 1),))
+
+
+def _syntax(message: str, line: int, column: int) -> Diagnostic:
+    hint = "look at quotes, colons and indentation at and before this line"
+    return diagnose("yaml-syntax", Where(path="", line=line, column=column), message, hint)
+
+
+def _build(text: str) -> Tree | None:
+    root: Tree | None = None
+    stack: list[_Open] = []
+    for event in YAML(typ="safe", pure=True).parse(text):
+        kind = type(event).__name__
+        if kind in ("MappingStartEvent", "SequenceStartEvent"):
+            _refuse_tag(event)
+            if len(stack) >= MAX_DEPTH:
+                raise _Refused("too-deep", f"nested deeper than {MAX_DEPTH} levels", "nothing here needs that", event.start_mark)
+            _refuse_as_key(stack, event)
+            stack.append(_Open(kind == "MappingStartEvent", event))
+            continue
+        if kind == "ScalarEvent":
+            done: Tree = _scalar(event)
+        elif kind in ("MappingEndEvent", "SequenceEndEvent"):
+            done = _close(stack.pop(), event)
+        elif kind == "AliasEvent":
+            raise _Refused("yaml-alias", "aliases are not read", "write the value out where it is meant", event.start_mark)
+        elif kind == "DocumentStartEvent" and root is not None:
+            raise _Refused("yaml-syntax", "a second document begins here", "keep one document in a file", event.start_mark)
+        else:
+            continue
+        if stack:
+            stack[-1].parts.append(done)
+        else:
+            root = done
+    return None if isinstance(root, Scalar) and root.is_null else root
+
+
+def _refuse_tag(event: Any) -> None:
+    if event.tag is not None:
+        raise _Refused("yaml-tag", f"the tag {event.tag} is not read", "leave the tag out", event.start_mark)
+
+
+def _refuse_as_key(stack: list[_Open], event: Any) -> None:
+    if stack and stack[-1].mapping and len(stack[-1].parts) % 2 == 0:
+        raise _Refused("yaml-syntax", "a key must be a plain word", "look at quotes, colons and brackets", event.start_mark)
+
+
+def _scalar(event: Any) -> Scalar:
+    start, end = event.start_mark, event.end_mark
+    _refuse_tag(event)
+    text = event.value
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
+        raise _Refused("yaml-syntax", "a character that is not text", "names that are not UTF-8 cannot be written here", start)
+    return Scalar(text, event.style is None, Span(start.line + 1, start.column + 1, start.index, end.index))
+
+
+def _close(opened: _Open, event: Any) -> Tree:
+    start, parts = opened.event.start_mark, opened.parts
+    flow = bool(opened.event.flow_style)
+    end = event.end_mark.index if flow or not parts else parts[-1].span.end
+    span = Span(start.line + 1, start.column + 1, start.index, end)
+    if not opened.mapping:
+        return Sequence(tuple(parts), flow, span)
+    keys, values = parts[::2], parts[1::2]
+    entries = tuple(Entry(key, value) for key, value in zip(keys, values, strict=True) if isinstance(key, Scalar))
+    return Mapping(entries, flow, span)

@@ -1,0 +1,136 @@
+"""The admin account: login, tokens, and a brake on guessing.
+
+A bearer token is `hft_` and 32 random bytes in base32; the records hold its SHA-256 only. A login's token ends after 30 days.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections import deque
+from datetime import datetime, timedelta
+
+import msgspec
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from sqlalchemy.orm import Session
+
+from holdfast.core.entropy import Entropy
+from holdfast.core.errors import NotAuthenticated, Throttled
+from holdfast.master.foundation import Foundation
+from holdfast.master.records import access as records
+from holdfast.master.records.access import ApiToken
+
+LOGIN_DAYS = 30
+ADMIN = "admin"
+_WINDOW_S = 60.0
+_FAILURES_PER_PEER = 5
+_FAILURES_PER_USER = 30
+
+
+class NewToken(msgspec.Struct, frozen=True, kw_only=True):
+    """The only time the secret is seen."""
+
+    id: str
+    token: str
+    expires_at: datetime | None
+
+
+def new_secret(entropy: Entropy, size: int = 32) -> str:
+    """Random, in lower base32 without padding: safe in URLs, shells and by telephone."""
+    return base64.b32encode(entropy.token_bytes(size)).decode().rstrip("=").lower()
+
+
+def secret_hash(secret: str) -> str:
+    """Secrets are random and long, so one SHA-256 is enough to keep them from whoever reads the records."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def hash_password(password: str) -> str:
+    return PasswordHasher().hash(password)
+
+
+class Access:
+    def __init__(self, base: Foundation) -> None:
+        self._base = base
+        self._failures: dict[str, deque[float]] = {}
+        # Checked for users that do not exist, so that the time taken does not tell whether one does.
+        self._decoy = hash_password(new_secret(base.entropy))
+
+    async def login(self, user: str, password: str, peer: str) -> NewToken:
+        """Raises `NotAuthenticated`; after too many of those from one address or for one user, `Throttled`."""
+        self._brake(peer, user)
+        known = await self._base.database.run(lambda s: records.password_hash(s, user))
+        right = await asyncio.to_thread(_matches, known or self._decoy, password)
+        if known is None or not right:
+            self._note_failure(peer, user)
+            raise NotAuthenticated("user or password is wrong", hint="`holdfast master init` printed the first password")
+        return await self.create_token(user, f"login from {peer}", timedelta(days=LOGIN_DAYS))
+
+    async def create_token(self, user: str, name: str, ttl: timedelta | None) -> NewToken:
+        made, secret = new_token(self._base.entropy, user, name, self._base.now(), ttl)
+
+        def keep(session: Session) -> None:
+            records.drop_expired_tokens(session, self._base.now())
+            records.add_api_token(session, made)
+
+        await self._base.database.run(keep)
+        return NewToken(id=made.id, token=secret, expires_at=made.expires_at)
+
+    async def authenticate(self, bearer: str) -> str:
+        """The user this token stands for; raises `NotAuthenticated`."""
+        token = await self._base.database.run(lambda s: records.api_token(s, secret_hash(bearer)))
+        if token is None:
+            raise NotAuthenticated("this token is not known", hint="log in again with `holdfast login`")
+        if token.expires_at is not None and token.expires_at <= self._base.now():
+            raise NotAuthenticated("this token has expired", hint="log in again with `holdfast login`")
+        return token.user
+
+    async def tokens(self) -> tuple[ApiToken, ...]:
+        return await self._base.database.run(records.api_tokens)
+
+    async def drop_token(self, id_or_name: str) -> None:
+        await self._base.database.run(lambda s: records.drop_api_token(s, id_or_name))
+
+    def _brake(self, peer: str, user: str) -> None:
+        for key, most in _limits(peer, user):
+            failed = self._recent(key)
+            if len(failed) >= most:
+                wait_s = failed[0] + _WINDOW_S - self._base.clock.monotonic_s()
+                raise Throttled("too many failed logins", hint=f"try again in {wait_s:.0f} s")
+
+    def _note_failure(self, peer: str, user: str) -> None:
+        for key, _ in _limits(peer, user):
+            self._recent(key).append(self._base.clock.monotonic_s())
+
+    def _recent(self, key: str) -> deque[float]:
+        """Failures of the last minute; forgets what is older, of everybody, so that the table cannot grow for ever."""
+        horizon = self._base.clock.monotonic_s() - _WINDOW_S
+        for other, times in list(self._failures.items()):
+            while times and times[0] < horizon:
+                times.popleft()
+            if not times:
+                del self._failures[other]
+        return self._failures.setdefault(key, deque())
+
+
+def new_token(entropy: Entropy, user: str, name: str, at: datetime, ttl: timedelta | None) -> tuple[ApiToken, str]:
+    """The record of a new token, and its secret."""
+    secret = f"hft_{new_secret(entropy)}"
+    expires_at = None if ttl is None else at + ttl
+    identity = entropy.token_bytes(16).hex()
+    record = ApiToken(id=identity, hash=secret_hash(secret), user=user, name=name, created_at=at, expires_at=expires_at)
+    return record, secret
+
+
+def _limits(peer: str, user: str) -> tuple[tuple[str, int], ...]:
+    return (f"peer {peer}", _FAILURES_PER_PEER), (f"user {user}", _FAILURES_PER_USER)
+
+
+def _matches(password_hash: str, password: str) -> bool:
+    try:
+        return PasswordHasher().verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,47 @@
+"""What every service of the Master stands on, and the bulletin by which long polls learn that something happened."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from holdfast.core.clock import Clock, now
+from holdfast.core.entropy import Entropy
+from holdfast.core.ids import new_id
+from holdfast.master.records.database import Database
+from holdfast.master.records.documents import Environment
+from holdfast.wire.authority import Authority
+
+
+class News:
+    """Tells waiting tasks of one event loop that something changed; what, they look up themselves."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    def tell(self) -> None:
+        passed, self._next = self._next, asyncio.Event()
+        passed.set()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Until the next `tell`, at most `timeout_s`."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._next.wait(), timeout_s)
+
+
+@dataclass(frozen=True)
+class Foundation:
+    database: Database
+    authority: Authority
+    environment: Environment
+    clock: Clock
+    entropy: Entropy
+    news: News = field(default_factory=News)
+
+    def now(self) -> datetime:
+        return now(self.clock)
+
+    def new_id(self) -> str:
+        return new_id(self.entropy)

@@ -1,0 +1,179 @@
+"""The hub: every connected node has one session here. Rules go out, reports come in, questions are put.
+
+A session of a node: Hello, checked against records and certificate -> Welcome -> Push when the node's rules are old -> then both speak
+freely. Reports are in the records, in one transaction each, before they are acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TypeVar
+
+from sqlalchemy.orm import Session as Transaction
+
+from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, Refused, UnknownName, error_from
+from holdfast.core.ids import JobId, NodeId
+from holdfast.master import issuing
+from holdfast.master.foundation import Foundation
+from holdfast.master.records import happenings, inventory
+from holdfast.master.records.inventory import Sighting, StoredRules
+from holdfast.master.sessions import NodeStream, Session
+from holdfast.model.jobs import ENDED, Progress
+from holdfast.model.questions import Answer, Failed, Question
+from holdfast.model.rules import SignedRules
+from holdfast.wire.hub_messages import PROTOCOL, Answered, Confirmed, Farewell, FromNode, Hello, Progressed, Received, Report, Welcome
+
+HELLO_TIMEOUT_S = 20.0
+ASK_TIMEOUT_S = 10.0
+A = TypeVar("A")
+_log = logging.getLogger(__name__)
+
+
+class Hub:
+    def __init__(self, base: Foundation) -> None:
+        self._base = base
+        self._sessions: dict[NodeId, Session] = {}
+
+    def online(self) -> frozenset[NodeId]:
+        return frozenset(self._sessions)
+
+    def progress(self, job: JobId) -> Progress | None:
+        """The live figure a node last told of a job; None when it told none, or the job has ended."""
+        return next((s.progress[job] for s in self._sessions.values() if job in s.progress), None)
+
+    async def ask(self, node: NodeId, question: Question, timeout_s: float = ASK_TIMEOUT_S) -> Answer:
+        """Raises `NotReachable` when the node is offline or silent."""
+        return await self._session(node).ask(question, timeout_s)
+
+    async def ask_for(self, node: NodeId, question: Question, kind: type[A], timeout_s: float = ASK_TIMEOUT_S) -> A:
+        """As `ask`, for one kind of answer; the error a node answers with is raised here."""
+        answer = await self.ask(node, question, timeout_s)
+        if isinstance(answer, Failed):
+            raise error_from(answer.error)
+        if not isinstance(answer, kind):
+            raise ProtocolError(f"the node answered {type(answer).__name__} to {type(question).__name__}", node=node)
+        return answer
+
+    async def push(self, node: NodeId, generation: int, rules: SignedRules, timeout_s: float) -> Confirmed:
+        """Raises `NotReachable`. The answer is in the records when this returns."""
+        return await self._session(node).push(generation, rules, timeout_s)
+
+    async def dismiss(self, node: NodeId, error: HoldfastError) -> None:
+        """End the node's session, if it has one."""
+        session = self._sessions.pop(node, None)
+        if session is not None:
+            await session.dismiss(error)
+
+    async def close(self) -> None:
+        away = NotReachable("the Master is shutting down", hint="the node works on and connects again by itself")
+        await asyncio.gather(*(self.dismiss(node, away) for node in list(self._sessions)))
+
+    async def serve(self, stream: NodeStream) -> None:
+        """One session, from hello to its end. Never raises: a node's fault is told to the node and logged."""
+        session = Session(stream)
+        try:
+            hello = await self._hello(session)
+            rules = await self._base.database.run(lambda s: self._admit(s, session, hello))
+            await self._replace(session)
+            await session.send(Welcome(time_ns=self._base.clock.now_ns()))
+            self._base.news.tell()
+            if rules is not None:
+                await session.offer(rules.generation, rules.signed)
+            await self._listen(session)
+        except HoldfastError as error:
+            _log.warning("a node's session ended", extra={"facts": {"node": session.node, "reason": error.message}})
+            await session.dismiss(error)
+        finally:
+            await self._leave(session)
+
+    async def _hello(self, session: Session) -> Hello:
+        try:
+            message = await asyncio.wait_for(session.receive(), HELLO_TIMEOUT_S)
+        except TimeoutError:
+            raise ProtocolError("no hello came") from None
+        if not isinstance(message, Hello):
+            raise ProtocolError("a session begins with Hello")
+        if message.protocol != PROTOCOL:
+            hint = "update the older of the two"
+            raise ProtocolError(f"the node speaks protocol {message.protocol}, this Master {PROTOCOL}", hint=hint)
+        if message.environment != self._base.environment.id:
+            raise Refused(
+                "this node belongs to another environment",
+                hint=f"join it to {self._base.environment.name!r} with `holdfast node join`",
+            )
+        if message.node != session.node:
+            raise Refused("the node names an identity that its certificate does not show")
+        return message
+
+    def _admit(self, transaction: Transaction, session: Session, hello: Hello) -> StoredRules | None:
+        """Check the node against the records, write down what it says; gives the rules it must get, if any."""
+        node = inventory.node_by_id(transaction, session.node)
+        if node is None:
+            raise UnknownName("this Master does not know the node", hint="join it again with `holdfast node join`")
+        if session.key_id != node.key_id:
+            raise Refused("another machine has taken this node's place", hint="join with a new name, or with --replace")
+        if node.state != inventory.JOINED:
+            raise Refused("this node is revoked", hint="join it again with a new token and --replace")
+        sighting = Sighting(
+            at=self._base.now(),
+            generation=hello.generation,
+            version=hello.version,
+            clock_offset_ms=(hello.time_ns - self._base.clock.now_ns()) // 1_000_000,
+            address=hello.data_address,
+            findings=hello.findings,
+        )
+        inventory.record_sighting(transaction, node.id, sighting)
+        return issuing.rules_for_hello(transaction, self._base, node.id, hello.generation)
+
+    async def _replace(self, session: Session) -> None:
+        """A node has one session: the newest. An older one is a broken connection that nobody noticed yet."""
+        older = self._sessions.pop(session.node, None)
+        self._sessions[session.node] = session
+        if older is not None:
+            await older.dismiss(Refused("the node opened a newer session"))
+
+    async def _listen(self, session: Session) -> None:
+        while not session.ended.is_set():
+            message = await session.receive_or_end()
+            if message is None or isinstance(message, Farewell):
+                return
+            await self._take(session, message)
+
+    async def _take(self, session: Session, message: FromNode) -> None:
+        match message:
+            case Report():
+                await self._base.database.run(lambda s: _record(s, session.node, message))
+                for job in message.jobs:
+                    if job.state in ENDED:
+                        session.progress.pop(job.id, None)
+                await session.send(Received(number=message.number))
+            case Confirmed(generation=generation, problems=problems):
+                await self._base.database.run(lambda s: inventory.judge_rules(s, session.node, generation, problems))
+                session.take(message)
+            case Answered() | Progressed():
+                session.take(message)
+            case _:
+                raise ProtocolError(f"{type(message).__name__} has no place in a running session")
+        if not isinstance(message, Answered):
+            self._base.news.tell()
+
+    async def _leave(self, session: Session) -> None:
+        session.close()
+        if self._sessions.get(session.node) is session:
+            del self._sessions[session.node]
+            now = self._base.now()
+            await self._base.database.run(lambda s: inventory.record_seen(s, session.node, now))
+            self._base.news.tell()
+
+    def _session(self, node: NodeId) -> Session:
+        session = self._sessions.get(node)
+        if session is None:
+            raise NotReachable("the node is not connected", hint="it connects by itself when it runs and reaches the Master", node=node)
+        return session
+
+
+def _record(transaction: Transaction, node: NodeId, report: Report) -> None:
+    happenings.record_jobs(transaction, node, report.jobs)
+    happenings.record_events(transaction, node, report.events)
+

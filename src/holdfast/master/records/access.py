@@ -1,0 +1,96 @@
+"""Users, API tokens and join tokens. Only hashes of secrets come here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from holdfast.core.errors import UnknownName
+from holdfast.master.records.tables import ApiTokenRow, JoinTokenRow, UserRow
+
+
+class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
+    """`hash` is the SHA-256 of the secret in hex. `expires_at` None = until revoked."""
+
+    id: str
+    hash: str
+    user: str
+    name: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class JoinToken(msgspec.Struct, frozen=True, kw_only=True):
+    """`name` empty = any name."""
+
+    hash: str
+    name: str
+    replace: bool
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+def set_password(session: Session, user: str, password_hash: str) -> None:
+    session.merge(UserRow(name=user, password_hash=password_hash))
+    session.flush()
+
+
+def password_hash(session: Session, user: str) -> str | None:
+    row = session.get(UserRow, user)
+    return None if row is None else row.password_hash
+
+
+def add_api_token(session: Session, token: ApiToken) -> None:
+    session.add(ApiTokenRow(**msgspec.structs.asdict(token)))
+
+
+def api_token(session: Session, token_hash: str) -> ApiToken | None:
+    row = session.scalars(select(ApiTokenRow).where(ApiTokenRow.hash == token_hash)).one_or_none()
+    return None if row is None else _api_token(row)
+
+
+def api_tokens(session: Session) -> tuple[ApiToken, ...]:
+    return tuple(_api_token(row) for row in session.scalars(select(ApiTokenRow).order_by(ApiTokenRow.created_at)))
+
+
+def drop_api_token(session: Session, id_or_name: str) -> None:
+    found = (ApiTokenRow.id == id_or_name) | (ApiTokenRow.name == id_or_name)
+    if session.scalar(select(ApiTokenRow.id).where(found).limit(1)) is None:
+        raise UnknownName(f"there is no token {id_or_name!r}", token=id_or_name)
+    session.execute(delete(ApiTokenRow).where(found))
+
+
+def drop_expired_tokens(session: Session, now: datetime) -> None:
+    session.execute(delete(ApiTokenRow).where(ApiTokenRow.expires_at < now))
+
+
+def _api_token(row: ApiTokenRow) -> ApiToken:
+    return ApiToken(id=row.id, hash=row.hash, user=row.user, name=row.name, created_at=row.created_at, expires_at=row.expires_at)
+
+
+def add_join_token(session: Session, token: JoinToken) -> None:
+    session.add(JoinTokenRow(**msgspec.structs.asdict(token)))
+
+
+def join_token(session: Session, token_hash: str) -> JoinToken | None:
+    row = session.get(JoinTokenRow, token_hash)
+    if row is None:
+        return None
+    return JoinToken(
+        hash=row.hash,
+        name=row.name,
+        replace=row.replace,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        used_at=row.used_at,
+    )
+
+
+def use_join_token(session: Session, token_hash: str, at: datetime) -> None:
+    row = session.get(JoinTokenRow, token_hash)
+    if row is not None:
+        row.used_at = at

@@ -1,0 +1,119 @@
+"""Jobs and events as nodes report them, and triggers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holdfast.core.errors import UnknownName
+from holdfast.core.ids import JobId, NodeId
+from holdfast.master.records.tables import EventRow, JobRow, TriggerRow
+from holdfast.model.jobs import ENDED, Event, Job, State
+
+
+def record_jobs(session: Session, node: NodeId, jobs: Iterable[Job]) -> None:
+    """Take jobs as their node reports them. A report that comes again changes nothing; an ended job never runs again.
+
+    The node is the session's, never what the report claims.
+    """
+    for job in jobs:
+        row = session.get(JobRow, job.id)
+        if row is not None and (row.node != node or (State(row.state) in ENDED and job.state not in ENDED)):
+            continue
+        session.merge(_job_row(msgspec.structs.replace(job, node=node)))
+    session.flush()
+
+
+def record_events(session: Session, node: NodeId, events: Iterable[Event]) -> None:
+    """Take events as their node reports them; each is kept once, however often it comes."""
+    for event in events:
+        record = msgspec.json.encode(msgspec.structs.replace(event, node=node), order="deterministic")
+        digest = hashlib.sha256(record).hexdigest()
+        if session.scalar(select(EventRow.number).where(EventRow.digest == digest)) is None:
+            session.add(EventRow(node=node, time=event.time, digest=digest, record=record))
+            session.flush()
+
+
+def mark_lost(session: Session, job: JobId) -> None:
+    """Its node does not know it any more: how it ended is unknown. An ended job stays as it is."""
+    row = session.get(JobRow, job)
+    if row is not None and State(row.state) not in ENDED:
+        lost = msgspec.structs.replace(_job(row), state=State.UNKNOWN)
+        row.state, row.record = State.UNKNOWN.value, msgspec.json.encode(lost)
+
+
+def jobs(session: Session, *, limit: int, node: NodeId | None = None, rules: frozenset[str] | None = None) -> tuple[Job, ...]:
+    """Newest first. `rules` narrows to jobs of these rules."""
+    query = select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id).limit(limit)
+    if node is not None:
+        query = query.where(JobRow.node == node)
+    if rules is not None:
+        query = query.where(JobRow.rule.in_(rules))
+    return tuple(_job(row) for row in session.scalars(query))
+
+
+def jobs_of_trigger(session: Session, trigger: str) -> tuple[Job, ...]:
+    """Oldest first."""
+    query = select(JobRow).where(JobRow.trigger == trigger).order_by(JobRow.created_at, JobRow.id)
+    return tuple(_job(row) for row in session.scalars(query))
+
+
+def job_by_prefix(session: Session, prefix: str) -> Job:
+    """The one job whose id begins so; raises `UnknownName` when none does, or several do."""
+    rows = session.scalars(select(JobRow).where(JobRow.id.startswith(prefix, autoescape=True)).limit(2)).all()
+    if len(rows) != 1 or not prefix:
+        found = "several jobs begin" if rows else "no job begins"
+        raise UnknownName(f"{found} with {prefix!r}", hint="`holdfast jobs` lists them", job=prefix)
+    return _job(rows[0])
+
+
+def events(session: Session, *, limit: int) -> tuple[Event, ...]:
+    """Newest first."""
+    query = select(EventRow).order_by(EventRow.time.desc(), EventRow.number.desc()).limit(limit)
+    return tuple(msgspec.json.decode(row.record, type=Event) for row in session.scalars(query))
+
+
+class StoredTrigger(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    flow: str
+    created_at: datetime
+    done: bool
+    record: bytes
+
+
+def save_trigger(session: Session, trigger: StoredTrigger) -> None:
+    session.merge(TriggerRow(id=trigger.id, flow=trigger.flow, created_at=trigger.created_at, done=trigger.done, record=trigger.record))
+
+
+def trigger(session: Session, trigger_id: str) -> StoredTrigger:
+    row = session.get(TriggerRow, trigger_id)
+    if row is None:
+        raise UnknownName(f"there is no trigger {trigger_id!r}", trigger=trigger_id)
+    return StoredTrigger(id=row.id, flow=row.flow, created_at=row.created_at, done=row.done, record=row.record)
+
+
+def open_triggers(session: Session) -> tuple[StoredTrigger, ...]:
+    rows = session.scalars(select(TriggerRow).where(TriggerRow.done.is_(False)))
+    return tuple(StoredTrigger(id=row.id, flow=row.flow, created_at=row.created_at, done=row.done, record=row.record) for row in rows)
+
+
+def _job_row(job: Job) -> JobRow:
+    return JobRow(
+        id=job.id,
+        node=job.node,
+        rule=job.rule,
+        state=job.state.value,
+        created_at=job.created_at,
+        ended_at=job.ended_at,
+        trigger=job.trigger,
+        record=msgspec.json.encode(job),
+    )
+
+
+def _job(row: JobRow) -> Job:
+    return msgspec.json.decode(row.record, type=Job)

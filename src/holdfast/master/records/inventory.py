@@ -1,0 +1,201 @@
+"""Nodes as the Master knows them, their keys, and the rules made for each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holdfast.core.errors import ErrorFacts, UnknownName
+from holdfast.core.ids import NodeId
+from holdfast.master.records.tables import NodeRow, RevokedKeyRow, RulesRow
+from holdfast.model.jobs import Finding
+from holdfast.model.rules import SignedRules
+
+JOINED = "joined"
+REVOKED = "revoked"
+PENDING, CONFIRMED, REFUSED = "pending", "confirmed", "refused"
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """`generation` is the highest ever seen from or made for the node, `confirmed` the one in force there (0 = none)."""
+
+    id: NodeId
+    name: str
+    key_id: str
+    address: str
+    state: str
+    last_seen: datetime | None
+    generation: int
+    confirmed: int
+    version: str
+    clock_offset_ms: int | None
+    findings: tuple[Finding, ...]
+
+
+class StoredRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Rules made for a node. `content` is their digest without generation and time; `state` pending, confirmed or refused."""
+
+    node: NodeId
+    generation: int
+    content: str
+    signed: SignedRules
+    state: str
+    problems: tuple[ErrorFacts, ...] = ()
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node said of itself at hello."""
+
+    at: datetime
+    generation: int
+    version: str
+    clock_offset_ms: int
+    address: str
+    findings: tuple[Finding, ...]
+
+
+def nodes(session: Session) -> tuple[Node, ...]:
+    return tuple(_node(row) for row in session.scalars(select(NodeRow).order_by(NodeRow.name)))
+
+
+def node_by_id(session: Session, node: NodeId) -> Node | None:
+    row = session.get(NodeRow, node)
+    return None if row is None else _node(row)
+
+
+def node_by_name(session: Session, name: str) -> Node | None:
+    row = session.scalars(select(NodeRow).where(NodeRow.name == name)).one_or_none()
+    return None if row is None else _node(row)
+
+
+def named_node(session: Session, name_or_id: str) -> Node:
+    """The node of this name or id; raises `UnknownName`."""
+    node = node_by_name(session, name_or_id) or node_by_id(session, NodeId(name_or_id))
+    if node is None:
+        raise UnknownName(f"no node {name_or_id!r} has joined", hint="`holdfast nodes` lists them", node=name_or_id)
+    return node
+
+
+def add_node(session: Session, node: Node, *, serial: str, at: datetime) -> None:
+    session.add(
+        NodeRow(
+            id=node.id,
+            name=node.name,
+            key_id=node.key_id,
+            cert_serial=serial,
+            address=node.address,
+            state=node.state,
+            joined_at=at,
+        )
+    )
+    session.flush()
+
+
+def set_key(session: Session, node: NodeId, key_id: str, serial: str) -> None:
+    """From now on this key is the node's, and the node is in good standing."""
+    row = _row(session, node)
+    row.key_id, row.cert_serial, row.state = key_id, serial, JOINED
+
+
+def revoke_key(session: Session, node: NodeId, at: datetime, reason: str) -> None:
+    """Never again this node's present key. The caller says what follows."""
+    row = _row(session, node)
+    session.merge(RevokedKeyRow(key_id=row.key_id, node=node, revoked_at=at, reason=reason))
+
+
+def set_state(session: Session, node: NodeId, state: str) -> None:
+    _row(session, node).state = state
+
+
+def revoked_keys(session: Session) -> frozenset[str]:
+    return frozenset(session.scalars(select(RevokedKeyRow.key_id)))
+
+
+def forget_rules_in_force(session: Session, node: NodeId) -> None:
+    """A new machine took the node's place: nothing is in force there. The highest generation stays."""
+    _row(session, node).confirmed = 0
+
+
+def record_sighting(session: Session, node: NodeId, sighting: Sighting) -> None:
+    row = _row(session, node)
+    row.last_seen, row.version, row.clock_offset_ms = sighting.at, sighting.version, sighting.clock_offset_ms
+    row.generation, row.confirmed = max(row.generation, sighting.generation), sighting.generation
+    row.address = sighting.address or row.address
+    row.findings_json = msgspec.json.encode(sighting.findings)
+
+
+def record_seen(session: Session, node: NodeId, at: datetime) -> None:
+    _row(session, node).last_seen = at
+
+
+def newest_rules(session: Session, node: NodeId) -> StoredRules | None:
+    query = select(RulesRow).where(RulesRow.node == node).order_by(RulesRow.generation.desc()).limit(1)
+    row = session.scalars(query).one_or_none()
+    return None if row is None else _stored(row)
+
+
+def add_rules(session: Session, rules: StoredRules, at: datetime) -> None:
+    session.add(
+        RulesRow(
+            node=rules.node,
+            generation=rules.generation,
+            digest=rules.signed.digest,
+            content=rules.content,
+            body=rules.signed.body,
+            signature=rules.signed.signature,
+            state=rules.state,
+            problems_json=msgspec.json.encode(rules.problems),
+            created_at=at,
+        )
+    )
+    row = _row(session, rules.node)
+    row.generation = max(row.generation, rules.generation)
+    session.flush()
+
+
+def judge_rules(session: Session, node: NodeId, generation: int, problems: tuple[ErrorFacts, ...]) -> None:
+    """What the node answered to a push. An answer to rules that are not in the records changes nothing."""
+    row = session.get(RulesRow, (node, generation))
+    if row is None:
+        return
+    row.state = REFUSED if problems else CONFIRMED
+    row.problems_json = msgspec.json.encode(problems)
+    if not problems:
+        _row(session, node).confirmed = generation
+
+
+def _row(session: Session, node: NodeId) -> NodeRow:
+    row = session.get(NodeRow, node)
+    if row is None:
+        raise UnknownName(f"no node {node!r} has joined", node=node)
+    return row
+
+
+def _node(row: NodeRow) -> Node:
+    return Node(
+        id=NodeId(row.id),
+        name=row.name,
+        key_id=row.key_id,
+        address=row.address,
+        state=row.state,
+        last_seen=row.last_seen,
+        generation=row.generation,
+        confirmed=row.confirmed,
+        version=row.version,
+        clock_offset_ms=row.clock_offset_ms,
+        findings=msgspec.json.decode(row.findings_json, type=tuple[Finding, ...]),
+    )
+
+
+def _stored(row: RulesRow) -> StoredRules:
+    return StoredRules(
+        node=NodeId(row.node),
+        generation=row.generation,
+        content=row.content,
+        signed=SignedRules(body=row.body, signature=row.signature, digest=row.digest),
+        state=row.state,
+        problems=msgspec.json.decode(row.problems_json, type=tuple[ErrorFacts, ...]),
+    )

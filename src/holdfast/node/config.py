@@ -1,0 +1,86 @@
+"""What a machine knows of itself once it has joined: `HOME/identity/node.json`, and where things are in HOME."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from holdfast.core.errors import UsageError
+from holdfast.core.ids import EnvironmentId, NodeId
+
+DEFAULT_DATA_LISTEN = "0.0.0.0:7442"
+
+
+class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`master_name` is the name in the Master's hub certificate. `data_listen` may have port 0 (any free one).
+
+    `data_advertised` is the `host:port` other nodes dial; empty = the Master takes the address it sees and the port that listens.
+    """
+
+    environment: EnvironmentId
+    environment_name: str
+    node: NodeId
+    name: str
+    master_url: str
+    master_name: str
+    hub_address: str
+    data_listen: str = DEFAULT_DATA_LISTEN
+    data_advertised: str = ""
+
+
+def config_path(home: Path) -> Path:
+    return home / "identity" / "node.json"
+
+
+def socket_path(home: Path) -> Path:
+    """The agent's local socket, for questions."""
+    return home / "run" / "agent.sock"
+
+
+def pid_path(home: Path) -> Path:
+    return home / "run" / "agent.pid"
+
+
+def make_private_folder(path: Path) -> Path:
+    """The folder, there and 0700."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def is_joined(home: Path) -> bool:
+    return config_path(home).exists()
+
+
+def load_config(home: Path) -> NodeConfig:
+    """Raises `UsageError` when this machine has not joined an environment."""
+    try:
+        return msgspec.json.decode(config_path(home).read_bytes(), type=NodeConfig)
+    except FileNotFoundError:
+        raise UsageError(f"no node lives in {home}", hint="join an environment: holdfast node join URL --token T --name N") from None
+    except (msgspec.ValidationError, msgspec.DecodeError, OSError) as error:
+        raise UsageError(f"{config_path(home)}: {error}", hint="join again with `holdfast node join --replace NAME`") from error
+
+
+def save_config(home: Path, config: NodeConfig) -> None:
+    make_private_folder(config_path(home).parent)
+    write_durably(config_path(home), msgspec.json.format(msgspec.json.encode(config)))
+
+
+def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Replace `path` whole or not at all, on disk when this returns."""
+    temporary = path.with_name(f".{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        with open(descriptor, "wb", closefd=False) as stream:
+            stream.write(content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

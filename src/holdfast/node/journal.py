@@ -1,0 +1,170 @@
+"""The agent's durable records: jobs, reports the Master has not acknowledged, and what schedules and status are judged from.
+
+SQLite at `HOME/node.db`, WAL with full synchronisation: what returned is on disk. Used by the event loop's thread alone; each call is one
+short transaction. Bounded: of ended jobs the newest 10,000 stay (longer while the Master has not got them), of waiting events 50,000.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from holdfast.core.clock import Clock
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import DatasetId, JobId
+from holdfast.model.jobs import ENDED, Event, Job
+from holdfast.node.worker_messages import RunCascade, RunCheck, RunDatasets, RunRestore
+from holdfast.wire.hub_messages import Report
+
+KEPT_JOBS = 10_000
+KEPT_EVENTS = 50_000
+
+Request = RunDatasets | RunCascade | RunRestore | RunCheck
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, created_ns INTEGER NOT NULL, ended INTEGER NOT NULL, body BLOB NOT NULL, request BLOB);
+CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs (ended, created_ns);
+CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT UNIQUE, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS protection (
+    dataset TEXT NOT NULL, operation TEXT NOT NULL, action TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (dataset, operation, action)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rules_history (at_ns INTEGER NOT NULL, generation INTEGER NOT NULL, digest TEXT NOT NULL, outcome TEXT NOT NULL);
+"""
+
+
+class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One (dataset, operation, action). `attempted_ns`: start of the last run that was to mark it. `captured_ns`: capture time of the last
+    acknowledged commit. `since_ns`: when it came into the rules. `missed`: runs since then that this action did not take."""
+
+    dataset: DatasetId
+    operation: str
+    action: str
+    since_ns: int
+    attempted_ns: int | None = None
+    captured_ns: int | None = None
+    missed: int = 0
+    error: ErrorFacts | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.dataset, self.operation, self.action
+
+
+class Unfinished(msgspec.Struct, frozen=True):
+    """A job that had not ended when the journal was opened, and what its worker was to be told."""
+
+    job: Job
+    request: Request
+
+
+class Journal:
+    """Raises `sqlite3.Error` when the disk fails: the agent then stops, because it could not keep its word."""
+
+    def __init__(self, path: Path, *, clock: Clock) -> None:
+        self._clock = clock
+        self._db = sqlite3.connect(path, isolation_level=None)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.executescript(_SCHEMA)
+        # Report numbers must rise even when this file was lost and made anew: a fresh one begins at the clock's milliseconds.
+        self._db.execute(
+            "INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', ? WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'outbox')",
+            (clock.now_ns() // 1_000_000,),
+        )
+
+    def close(self) -> None:
+        self._db.close()
+
+    def record_job(self, job: Job, request: Request | None = None) -> None:
+        """Keep the job as it stands and put it in the outbox, where a newer state takes the place of one not yet acknowledged."""
+        body, ended = msgspec.json.encode(job), job.state in ENDED
+        created_ns = int(job.created_at.timestamp() * 1_000_000_000)
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO jobs VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, body = excluded.body, "
+                "request = CASE WHEN excluded.ended THEN NULL ELSE coalesce(excluded.request, request) END",
+                (job.id, created_ns, ended, body, None if request is None or ended else msgspec.json.encode(request)),
+            )
+            self._db.execute("DELETE FROM outbox WHERE job = ?", (job.id,))
+            self._db.execute("INSERT INTO outbox (job, body) VALUES (?, ?)", (job.id, body))
+
+    def record_event(self, event: Event) -> None:
+        with self._transaction():
+            row = self._db.execute("INSERT INTO outbox (job, body) VALUES (NULL, ?)", (msgspec.json.encode(event),))
+            self._db.execute("DELETE FROM outbox WHERE job IS NULL AND number <= ?", ((row.lastrowid or 0) - KEPT_EVENTS,))
+
+    def next_report(self, after: int = 0, limit: int = 100) -> Report | None:
+        """The oldest rows above `after` as one report bearing the highest number among them; None = nothing waits."""
+        rows = self._db.execute("SELECT number, job, body FROM outbox WHERE number > ? ORDER BY number LIMIT ?", (after, limit)).fetchall()
+        if not rows:
+            return None
+        return Report(
+            number=rows[-1][0],
+            jobs=tuple(msgspec.json.decode(body, type=Job) for _, job, body in rows if job is not None),
+            events=tuple(msgspec.json.decode(body, type=Event) for _, job, body in rows if job is None),
+        )
+
+    def acknowledge(self, number: int) -> None:
+        """All up to `number` are in the Master's records."""
+        with self._transaction():
+            self._db.execute("DELETE FROM outbox WHERE number <= ?", (number,))
+            self._db.execute(
+                "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ended ORDER BY created_ns DESC LIMIT -1 OFFSET ?) "
+                "AND id NOT IN (SELECT job FROM outbox WHERE job IS NOT NULL)",
+                (KEPT_JOBS,),
+            )
+
+    def reports_waiting(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM outbox").fetchone()[0])
+
+    def job(self, job_id: JobId) -> Job | None:
+        row = self._db.execute("SELECT body FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return None if row is None else msgspec.json.decode(row[0], type=Job)
+
+    def newest_jobs(self, limit: int) -> tuple[Job, ...]:
+        """Newest first."""
+        rows = self._db.execute("SELECT body FROM jobs ORDER BY created_ns DESC, rowid DESC LIMIT ?", (limit,))
+        return tuple(msgspec.json.decode(body, type=Job) for (body,) in rows)
+
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """Oldest first. A request that can no longer be read is left out; its job is ended by the caller like the running ones."""
+        rows = self._db.execute("SELECT body, request FROM jobs WHERE NOT ended AND request IS NOT NULL ORDER BY created_ns, rowid")
+        return tuple(Unfinished(msgspec.json.decode(body, type=Job), msgspec.json.decode(request, type=Request)) for body, request in rows)
+
+    def protections(self) -> tuple[ProtectionRow, ...]:
+        return tuple(msgspec.json.decode(body, type=ProtectionRow) for (body,) in self._db.execute("SELECT body FROM protection"))
+
+    def put_protections(self, rows: Iterable[ProtectionRow], removed: Sequence[tuple[str, str, str]] = ()) -> None:
+        with self._transaction():
+            self._db.executemany("DELETE FROM protection WHERE dataset = ? AND operation = ? AND action = ?", removed)
+            self._db.executemany("INSERT OR REPLACE INTO protection VALUES (?, ?, ?, ?)", [(*row.key, msgspec.json.encode(row)) for row in rows])
+
+    def remember_rules(self, generation: int, digest: str, outcome: Literal["in-force", "refused"]) -> None:
+        with self._transaction():
+            self._db.execute("INSERT INTO rules_history VALUES (?, ?, ?, ?)", (self._clock.now_ns(), generation, digest, outcome))
+            self._db.execute("DELETE FROM rules_history WHERE rowid <= (SELECT max(rowid) FROM rules_history) - 1000")
+
+    def rules_history(self) -> tuple[tuple[int, str], ...]:
+        """(generation, outcome), newest first."""
+        rows = self._db.execute("SELECT generation, outcome FROM rules_history ORDER BY rowid DESC")
+        return tuple((generation, outcome) for generation, outcome in rows)
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._db)
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE ... COMMIT; rolls back on an exception."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")

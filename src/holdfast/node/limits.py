@@ -1,0 +1,216 @@
+"""What the Master may ask of this machine, bounded by its root: `HOME/limits.toml`.
+
+    read  = ["/srv", "/etc"]        # what may be captured
+    write = ["/srv/mirror"]         # where mirrors and restores may write
+    hooks = "/etc/holdfast/hooks"   # where hook scripts are
+
+A key left out allows nothing of its kind. No file = no limits (a standing finding), and no hooks. HOME and the locations of this node's
+repositories are never written by mirrors and restores, with or without the file. Paths are compared after resolving symlinks.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, UsageError
+from holdfast.model.jobs import Finding, Severity
+from holdfast.model.rules import MirrorAction, Rules, StoreAction
+
+LIMITS_FILE = "limits.toml"
+
+_KEYS = {"read", "write", "hooks"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """`read` and `write` None = no limit. `protected` are real paths no mirror or restore may write at or below; writers skip them."""
+
+    read: tuple[bytes, ...] | None = None
+    write: tuple[bytes, ...] | None = None
+    hooks: Path | None = None
+    protected: tuple[bytes, ...] = ()
+    path: Path | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        if self.path is not None:
+            return ()
+        return (
+            Finding(
+                code="no-limits",
+                severity=Severity.WARNING,
+                message="this machine has no limits.toml: the Master may read and write everywhere on it",
+                hint=f"as root, write {LIMITS_FILE} into the node's home with the keys read, write and hooks",
+            ),
+        )
+
+    def check_read(self, path: str | bytes | Path) -> None:
+        """Raises `OutsideLimits` unless `path` may be captured."""
+        real = _real(path)
+        if self.read is not None and not any(_is_below(real, root) for root in self.read):
+            raise OutsideLimits(
+                f"{os.fsdecode(real)} may not be read on this machine", hint="add it to `read` in limits.toml there", path=os.fsdecode(path)
+            )
+
+    def check_write(self, path: str | bytes | Path) -> None:
+        """Raises `OutsideLimits` unless a restore may write below `path`. Above a protected place is allowed: writers skip `protected`."""
+        real = _real(path)
+        for place in self.protected:
+            if _is_below(real, place):
+                raise OutsideLimits(
+                    f"{os.fsdecode(real)} is inside {os.fsdecode(place)}, which belongs to Holdfast itself",
+                    hint="choose a target outside the node's home and its repositories",
+                    path=os.fsdecode(path),
+                )
+        if self.write is not None and not any(_is_below(real, root) for root in self.write):
+            raise OutsideLimits(
+                f"{os.fsdecode(real)} may not be written on this machine",
+                hint="add it to `write` in limits.toml there",
+                path=os.fsdecode(path),
+            )
+
+    def check_mirror(self, path: str | bytes | Path) -> None:
+        """As `check_write`, and not above a protected place either: a mirror removes what its source does not have."""
+        self.check_write(path)
+        real = _real(path)
+        for place in self.protected:
+            if _is_below(place, real):
+                raise OutsideLimits(
+                    f"a mirror in {os.fsdecode(real)} would remove {os.fsdecode(place)}, which belongs to Holdfast itself",
+                    hint="choose a folder that holds nothing else",
+                    path=os.fsdecode(path),
+                )
+
+    def hook(self, name: str) -> Path:
+        """The script of this name. Raises `OutsideLimits` when it is not one the machine's root put there."""
+        if self.hooks is None:
+            raise OutsideLimits(f"hook {name!r}: this machine allows no hooks", hint="name a directory as `hooks` in limits.toml there")
+        if not name or "/" in name or "\0" in name or name.startswith("."):
+            raise OutsideLimits(f"{name!r} is not the name of a hook", hint="a hook is named by its file name alone")
+        script = self.hooks / name
+        try:
+            facts = script.lstat()
+        except OSError:
+            raise OutsideLimits(f"there is no hook {name!r} in {self.hooks}", hint="put the script there, executable") from None
+        if not stat.S_ISREG(facts.st_mode) or not facts.st_mode & 0o111:
+            raise OutsideLimits(f"hook {script} is not an executable file", hint="make it a plain file with chmod +x")
+        _check_owner(script, facts)
+        return script
+
+
+def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
+    """The machine's limits. `repositories` are the locations this node owns.
+
+    Raises `OutsideLimits` when the file could have been written by others, `UsageError` when it is not understood.
+    """
+    protected = (_real(home), *(_real(location) for location in repositories if location.startswith("/")))
+    path = home / LIMITS_FILE
+    try:
+        facts = path.stat()
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return Limits(protected=protected)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="repair or remove it; until then this node does nothing new") from error
+    _check_owner(path, facts)
+    read, write, hooks = _parse(path, text)
+    return Limits(
+        read=tuple(_real(root) for root in read),
+        write=tuple(_real(root) for root in write),
+        hooks=Path(hooks) if hooks else None,
+        protected=protected,
+        path=path,
+    )
+
+
+def check_rules(rules: Rules, limits: Limits) -> tuple[ErrorFacts, ...]:
+    """Everything in the rules that this machine refuses; empty = it will do all of it."""
+    problems: list[ErrorFacts] = []
+
+    def attempt(check: object, *arguments: object) -> None:
+        try:
+            check(*arguments)  # type: ignore[operator]
+        except HoldfastError as error:
+            problems.append(error.facts())
+
+    for dataset in rules.datasets:
+        for root in dataset.classification.paths:
+            attempt(limits.check_read, root)
+        for name in (dataset.hooks.before, dataset.hooks.after):
+            if name:
+                attempt(limits.hook, name)
+    targets = [
+        target
+        for receive in rules.receives
+        for action in receive.actions
+        if isinstance(action, MirrorAction)
+        for _, target in action.targets
+    ]
+    for target in targets:
+        attempt(_check_absolute, target, "mirror")
+        attempt(limits.check_mirror, target)
+    for repository in rules.repositories:
+        attempt(_check_absolute, repository.location, f"repository {repository.name}")
+        attempt(_check_apart, repository.location, targets)
+    attempt(_check_stores_known, rules)
+    return tuple(problems)
+
+
+def _parse(path: Path, text: str) -> tuple[list[str], list[str], str]:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}", hint='write it like read = ["/srv"]') from error
+    unknown = sorted(set(table) - _KEYS)
+    if unknown:
+        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="the keys are read, write and hooks")
+    read, write, hooks = table.get("read", []), table.get("write", []), table.get("hooks", "")
+    for roots in (read, write):
+        if not isinstance(roots, list) or not all(isinstance(root, str) and root.startswith("/") for root in roots):
+            raise UsageError(f"{path}: read and write are lists of absolute paths", hint='write it like read = ["/srv"]')
+    if not isinstance(hooks, str) or (hooks and not hooks.startswith("/")):
+        raise UsageError(f"{path}: hooks is one absolute path", hint='write it like hooks = "/etc/holdfast/hooks"')
+    return read, write, hooks
+
+
+def _check_owner(path: Path, facts: os.stat_result) -> None:
+    if facts.st_uid not in (0, os.getuid()) or facts.st_mode & 0o022:
+        raise OutsideLimits(
+            f"{path} could have been written by others", hint=f"as root: chown root {path} && chmod go-w {path}", path=str(path)
+        )
+
+
+def _check_absolute(path: str, what: str) -> None:
+    if not path.startswith("/"):
+        raise OutsideLimits(f"{what}: {path!r} is not an absolute path", hint="this version stores in local directories")
+
+
+def _check_apart(location: str, targets: list[str]) -> None:
+    real = _real(location)
+    for target in targets:
+        if _is_below(real, _real(target)):
+            raise OutsideLimits(f"repository {location} is inside the mirror {target}", hint="move one of them")
+
+
+def _check_stores_known(rules: Rules) -> None:
+    known = {repository.id for repository in rules.repositories}
+    for receive in rules.receives:
+        for action in receive.actions:
+            if isinstance(action, StoreAction) and action.repository not in known:
+                raise OutsideLimits(
+                    f"{receive.label} is to be stored in a repository this node does not own", hint="activate the flow again"
+                )
+
+
+def _real(path: str | bytes | Path) -> bytes:
+    return os.path.realpath(os.fsencode(path))
+
+
+def _is_below(path: bytes, root: bytes) -> bool:
+    """Whether `path` is `root` or inside it."""
+    return path == root or path.startswith(root.rstrip(b"/") + b"/")

@@ -1,0 +1,117 @@
+"""The rules in force, durable in `HOME/rules/`: `current.json`, `previous.json` (both as signed), `signing.key` (the Master's, raw).
+
+Nothing is believed that the stored signing key did not sign, on disk neither. A damaged `current.json` falls back to the previous rules.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from holdfast.core.errors import ErrorFacts, StaleRules, UsageError
+from holdfast.core.ids import EnvironmentId, NodeId
+from holdfast.model.rules import Rules, SignedRules, decode_rules
+from holdfast.model.schedule import validate_schedule
+from holdfast.node.config import make_private_folder, write_durably
+
+
+def rules_folder(home: Path) -> Path:
+    return home / "rules"
+
+
+def save_signing_key(home: Path, key: bytes) -> None:
+    make_private_folder(rules_folder(home))
+    write_durably(rules_folder(home) / "signing.key", key)
+
+
+def load_signing_key(home: Path) -> bytes:
+    """32 raw bytes of Ed25519. Raises `UsageError` when they are not there."""
+    try:
+        key = (rules_folder(home) / "signing.key").read_bytes()
+    except OSError as error:
+        raise UsageError(f"the Master's signing key cannot be read: {error}", hint="join again with `holdfast node join --replace NAME`") from error
+    if len(key) != 32:
+        raise UsageError("the Master's signing key is damaged", hint="join again with `holdfast node join --replace NAME`")
+    return key
+
+
+def forget_rules(home: Path) -> None:
+    """Of an earlier life in another environment or as another node."""
+    for name in ("current.json", "previous.json"):
+        (rules_folder(home) / name).unlink(missing_ok=True)
+
+
+class RuleStore:
+    """`current` is None until rules were taken once. `fallback` says why it is not the newest that was taken, if so."""
+
+    def __init__(self, home: Path, *, environment: EnvironmentId, node: NodeId) -> None:
+        self._folder = make_private_folder(rules_folder(home))
+        self._environment = environment
+        self._node = node
+        self._key = load_signing_key(home)
+        self.current: Rules | None = None
+        self.fallback: ErrorFacts | None = None
+        self._load()
+
+    @property
+    def signing_key(self) -> bytes:
+        return self._key
+
+    @property
+    def generation(self) -> int:
+        return 0 if self.current is None else self.current.generation
+
+    def verify(self, signed: SignedRules) -> Rules:
+        """The rules inside, if this node must take them. Raises `StaleRules` otherwise. Changes nothing."""
+        rules = self._open(signed)
+        if rules.generation <= self.generation:
+            raise StaleRules(
+                f"generation {rules.generation} is not above {self.generation}, which is in force",
+                hint="activate the flow again",
+                in_force=str(self.generation),
+            )
+        return rules
+
+    def put(self, signed: SignedRules) -> Rules:
+        """In force and on disk when this returns; raises as `verify`."""
+        rules = self.verify(signed)
+        current = self._folder / "current.json"
+        # The fallback is what was in force, not what may lie damaged on disk.
+        if self.current is not None and self.fallback is None:
+            write_durably(self._folder / "previous.json", current.read_bytes())
+        write_durably(current, msgspec.json.encode(signed))
+        self.current, self.fallback = rules, None
+        return rules
+
+    def _open(self, signed: SignedRules) -> Rules:
+        hint = "activate the flow again from the Master this node has joined"
+        try:
+            Ed25519PublicKey.from_public_bytes(self._key).verify(signed.signature, signed.body)
+            rules = decode_rules(signed.body)
+            for dataset in rules.datasets:
+                for operation in dataset.operations:
+                    validate_schedule(operation)
+        except InvalidSignature:
+            raise StaleRules("the rules are not signed by this environment's Master", hint=hint) from None
+        except (msgspec.ValidationError, msgspec.DecodeError, UsageError) as error:
+            raise StaleRules(f"the rules cannot be read: {error}", hint="bring Master and node to one version") from error
+        if rules.environment != self._environment or rules.node != self._node:
+            raise StaleRules("the rules are for another node or environment", hint=hint)
+        return rules
+
+    def _load(self) -> None:
+        for name in ("current.json", "previous.json"):
+            try:
+                self.current = self._open(msgspec.json.decode((self._folder / name).read_bytes(), type=SignedRules))
+            except FileNotFoundError:
+                if name == "current.json" and not (self._folder / "previous.json").exists():
+                    return
+                error: Exception = StaleRules(f"{name} is missing")
+            except (OSError, msgspec.ValidationError, msgspec.DecodeError, StaleRules) as caught:
+                error = caught
+            else:
+                return
+            self.fallback = ErrorFacts("rules-damaged", f"rules/{name}: {error}", "the Master sends them again when it is reached")

@@ -1,0 +1,76 @@
+"""What a store worker answers about the repositories it owns."""
+
+from __future__ import annotations
+
+from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
+from holdfast.model.points import Point
+from holdfast.model.questions import (
+    Answer,
+    AskFind,
+    AskListing,
+    AskPoints,
+    AskRepositoryEnv,
+    AskStatus,
+    Failed,
+    Listings,
+    NodeStatus,
+    Points,
+    Question,
+)
+from holdfast.model.rules import Rules
+from holdfast.node.store_worker_repositories import Repositories
+from holdfast.repository.repository import Repository
+
+
+def answer(question: Question, repositories: Repositories, rules: Rules | None) -> Answer:
+    """Never raises a `HoldfastError`; a failure is an answer too."""
+    try:
+        return _answer(question, repositories, rules)
+    except (HoldfastError, OSError) as error:
+        return Failed(error=facts_of(error))
+
+
+def find_point(repositories: Repositories, prefix: str) -> tuple[Repository, Point]:
+    """The repository here that holds the point, and the point. Copies of one point are equal, so the first will do."""
+    missing: UnknownName | None = None
+    for repository in repositories.opened():
+        try:
+            return repository, repository.point(prefix)
+        except UnknownName as error:
+            missing = missing or error
+    raise missing or UnknownName(f"no point {prefix!r} here", hint="this machine has no repository that can be read now; see `status`")
+
+
+def _answer(question: Question, repositories: Repositories, rules: Rules | None) -> Answer:
+    match question:
+        case AskPoints():
+            return _points(question, repositories)
+        case AskListing():
+            return find_point(repositories, question.point)[0].listing(question)
+        case AskFind():
+            return _find(question, repositories)
+        case AskStatus():
+            return NodeStatus(
+                node=rules.node_name if rules else "",
+                generation=rules.generation if rules else 0,
+                repositories=repositories.statuses(),
+            )
+        case AskRepositoryEnv():
+            return repositories.environment(question.repository)
+        case _:
+            raise UsageError(f"a store worker has no answer to {type(question).__name__}", hint="ask the node's agent")
+
+
+def _chosen(repositories: Repositories, name: str) -> tuple[Repository, ...]:
+    return (repositories.named(name),) if name else repositories.opened()
+
+
+def _points(question: AskPoints, repositories: Repositories) -> Points:
+    found = [point for repository in _chosen(repositories, question.repository) for point in repository.points(question.dataset)]
+    return Points(points=tuple(sorted(found, key=lambda point: (point.time, point.repository, point.operation))))
+
+
+def _find(question: AskFind, repositories: Repositories) -> Listings:
+    answers = [repository.find(question) for repository in _chosen(repositories, question.repository)]
+    rows = [row for found in answers for row in found.rows]
+    return Listings(rows=tuple(rows[: question.limit]), more=len(rows) > question.limit or any(found.more for found in answers))
