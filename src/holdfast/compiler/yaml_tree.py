@@ -6,6 +6,7 @@ written: the grammar is typed, so `zone: NO` is the word NO and never a boolean.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from holdfast.model.diagnostics import Diagnostic, Where
 
 MAX_TEXT_BYTES = 4 << 20
 MAX_DEPTH = 20
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ def _scalar(event: Any) -> Scalar:
     start, end = event.start_mark, event.end_mark
     _refuse_tag(event)
     text = event.value
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
+    if _NOT_TEXT.search(text):
         raise _Refused("yaml-syntax", "a character that is not text", "names that are not UTF-8 cannot be written here", start)
     return Scalar(text, event.style is None, Span(start.line + 1, start.column + 1, start.index, end.index))
 

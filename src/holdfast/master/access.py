@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-
 from sqlalchemy.orm import Session
 
 from holdfast.core.entropy import Entropy

@@ -176,4 +176,3 @@ class Hub:
 def _record(transaction: Transaction, node: NodeId, report: Report) -> None:
     happenings.record_jobs(transaction, node, report.jobs)
     happenings.record_events(transaction, node, report.events)
-

@@ -115,7 +115,8 @@ class Session:
         """Whoever waits for this node learns that it is gone."""
         self.ended.set()
         gone = NotReachable("the node's session ended", hint="the node connects again by itself", node=self.node)
-        for waiting in (*self._answers.values(), *self._pushes.values()):
+        everybody: list[asyncio.Future[Any]] = [*self._answers.values(), *self._pushes.values()]
+        for waiting in everybody:
             if not waiting.done():
                 waiting.set_exception(gone)
                 waiting.exception()  # Looked at: a push nobody waits for is no fault to be logged at collection.

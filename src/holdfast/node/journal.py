@@ -38,7 +38,8 @@ CREATE TABLE IF NOT EXISTS rules_history (at_ns INTEGER NOT NULL, generation INT
 
 class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One (dataset, operation, action). `attempted_ns`: start of the last run that was to mark it. `captured_ns`: capture time of the last
-    acknowledged commit. `since_ns`: when it came into the rules. `missed`: runs since then that this action did not take."""
+    acknowledged commit. `since_ns`: when it came into the rules. `missed`: runs since then that this action did not take. `capture_failed`: `error` is of
+    a run that had nothing to send."""
 
     dataset: DatasetId
     operation: str
@@ -48,6 +49,7 @@ class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     captured_ns: int | None = None
     missed: int = 0
     error: ErrorFacts | None = None
+    capture_failed: bool = False
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -55,10 +57,10 @@ class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class Unfinished(msgspec.Struct, frozen=True):
-    """A job that had not ended when the journal was opened, and what its worker was to be told."""
+    """A job that had not ended when the journal was opened, and what its worker was to be told (None = not readable any more)."""
 
     job: Job
-    request: Request
+    request: Request | None
 
 
 class Journal:
@@ -131,9 +133,9 @@ class Journal:
         return tuple(msgspec.json.decode(body, type=Job) for (body,) in rows)
 
     def unfinished(self) -> tuple[Unfinished, ...]:
-        """Oldest first. A request that can no longer be read is left out; its job is ended by the caller like the running ones."""
-        rows = self._db.execute("SELECT body, request FROM jobs WHERE NOT ended AND request IS NOT NULL ORDER BY created_ns, rowid")
-        return tuple(Unfinished(msgspec.json.decode(body, type=Job), msgspec.json.decode(request, type=Request)) for body, request in rows)
+        """Oldest first."""
+        rows = self._db.execute("SELECT body, request FROM jobs WHERE NOT ended ORDER BY created_ns, rowid")
+        return tuple(Unfinished(msgspec.json.decode(body, type=Job), _decode_request(request)) for body, request in rows)
 
     def protections(self) -> tuple[ProtectionRow, ...]:
         return tuple(msgspec.json.decode(body, type=ProtectionRow) for (body,) in self._db.execute("SELECT body FROM protection"))
@@ -141,7 +143,9 @@ class Journal:
     def put_protections(self, rows: Iterable[ProtectionRow], removed: Sequence[tuple[str, str, str]] = ()) -> None:
         with self._transaction():
             self._db.executemany("DELETE FROM protection WHERE dataset = ? AND operation = ? AND action = ?", removed)
-            self._db.executemany("INSERT OR REPLACE INTO protection VALUES (?, ?, ?, ?)", [(*row.key, msgspec.json.encode(row)) for row in rows])
+            self._db.executemany(
+                "INSERT OR REPLACE INTO protection VALUES (?, ?, ?, ?)", [(*row.key, msgspec.json.encode(row)) for row in rows]
+            )
 
     def remember_rules(self, generation: int, digest: str, outcome: Literal["in-force", "refused"]) -> None:
         with self._transaction():
@@ -155,6 +159,13 @@ class Journal:
 
     def _transaction(self) -> _Transaction:
         return _Transaction(self._db)
+
+
+def _decode_request(body: bytes | None) -> Request | None:
+    try:
+        return None if body is None else msgspec.json.decode(body, type=Request)
+    except (msgspec.ValidationError, msgspec.DecodeError):
+        return None
 
 
 class _Transaction:

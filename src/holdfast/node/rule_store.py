@@ -32,7 +32,9 @@ def load_signing_key(home: Path) -> bytes:
     try:
         key = (rules_folder(home) / "signing.key").read_bytes()
     except OSError as error:
-        raise UsageError(f"the Master's signing key cannot be read: {error}", hint="join again with `holdfast node join --replace NAME`") from error
+        raise UsageError(
+            f"the Master's signing key cannot be read: {error}", hint="join again with `holdfast node join --replace NAME`"
+        ) from error
     if len(key) != 32:
         raise UsageError("the Master's signing key is damaged", hint="join again with `holdfast node join --replace NAME`")
     return key

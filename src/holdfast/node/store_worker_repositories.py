@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, Repository
 from holdfast.core.ids import RepositoryId
 from holdfast.model.questions import RepositoryEnv, RepositoryStatus
 from holdfast.model.rules import RepositoryRule
+from holdfast.node.config import make_private_folder, write_durably
 from holdfast.repository.repository import Repository, create_repository, open_repository
 
 
@@ -128,7 +128,7 @@ class Repositories:
                 f"there is a repository at {rule.location} already, and no key for it in HOME/keys",
                 hint=f"to adopt it, write its password to HOME/keys/{rule.name} (mode 0600); or choose another location",
             )
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(home)
         return open_repository(
             backend,
             home,
@@ -152,20 +152,8 @@ class Repositories:
 
     def _make_password(self, path: Path) -> None:
         # Durable before the repository exists: a repository whose password is lost is worth nothing.
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = path.with_name(f".{path.name}.new")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, self._entropy.token_bytes(32).hex().encode() + b"\n")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.rename(partial, path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        make_private_folder(path.parent)
+        write_durably(path, self._entropy.token_bytes(32).hex().encode() + b"\n")
 
 
 def _exists(backend: Backend) -> bool:

@@ -12,30 +12,11 @@ from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery
 
 
-def common_base(cursors: Iterable[Cursor | None], epoch: Epoch) -> int | None:
-    """The seq from which one stream serves all these actions; None = all of them need everything.
-
-    A cursor of another epoch says nothing about what this state knows, so it counts as none.
-    """
-    lowest: int | None = None
-    for cursor in cursors:
-        if cursor is None or cursor.epoch != epoch:
-            return None
-        lowest = cursor.seq if lowest is None else min(lowest, cursor.seq)
-    return lowest
-
-
-def dataset_bases(bases: Sequence[tuple[DatasetId, int | None]], nobody: Mapping[DatasetId, int]) -> dict[DatasetId, int | None]:
-    """Per dataset the lowest base of its deliveries. `nobody` gives the base of datasets that no receiver listens to now:
-    the run still finds what changed, and emits nothing old."""
-    lowest: dict[DatasetId, int | None] = {}
-    for dataset, base in bases:
-        if dataset not in lowest:
-            lowest[dataset] = base
-        else:
-            before = lowest[dataset]
-            lowest[dataset] = None if base is None or before is None else min(before, base)
-    return {**nobody, **lowest}
+def lowest_base(bases: Iterable[int | None]) -> int | None:
+    """The seq from which one stream serves all of these; None = one of them needs everything."""
+    found = list(bases)
+    known = [base for base in found if base is not None]
+    return min(known) if known and len(known) == len(found) else None
 
 
 def marks_for(rule: DatasetRule, due: Sequence[str], deliveries: Sequence[Delivery], entropy: Entropy) -> tuple[Mark, ...]:

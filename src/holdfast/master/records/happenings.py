@@ -39,12 +39,22 @@ def record_events(session: Session, node: NodeId, events: Iterable[Event]) -> No
             session.flush()
 
 
-def mark_lost(session: Session, job: JobId) -> None:
-    """Its node does not know it any more: how it ended is unknown. An ended job stays as it is."""
+def mark_lost(session: Session, job: JobId) -> bool:
+    """Its node does not know it any more: how it ended is unknown. False = it had ended before, and stays as it is."""
     row = session.get(JobRow, job)
-    if row is not None and State(row.state) not in ENDED:
+    if row is not None and State(row.state) in ENDED:
+        return False
+    if row is not None:
         lost = msgspec.structs.replace(_job(row), state=State.UNKNOWN)
         row.state, row.record = State.UNKNOWN.value, msgspec.json.encode(lost)
+    return True
+
+
+def over(session: Session, jobs: Iterable[JobId]) -> frozenset[JobId]:
+    """Of these jobs, those of which nothing more will come."""
+    states = [state.value for state in (*ENDED, State.UNKNOWN)]
+    query = select(JobRow.id).where(JobRow.id.in_(tuple(jobs)), JobRow.state.in_(states))
+    return frozenset(JobId(job) for job in session.scalars(query))
 
 
 def jobs(session: Session, *, limit: int, node: NodeId | None = None, rules: frozenset[str] | None = None) -> tuple[Job, ...]:
@@ -57,9 +67,9 @@ def jobs(session: Session, *, limit: int, node: NodeId | None = None, rules: fro
     return tuple(_job(row) for row in session.scalars(query))
 
 
-def jobs_of_trigger(session: Session, trigger: str) -> tuple[Job, ...]:
-    """Oldest first."""
-    query = select(JobRow).where(JobRow.trigger == trigger).order_by(JobRow.created_at, JobRow.id)
+def jobs_of_trigger(session: Session, trigger: str, also: frozenset[JobId] = frozenset()) -> tuple[Job, ...]:
+    """Jobs that name this trigger, and those of `also`; oldest first."""
+    query = select(JobRow).where((JobRow.trigger == trigger) | JobRow.id.in_(also)).order_by(JobRow.created_at, JobRow.id)
     return tuple(_job(row) for row in session.scalars(query))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import ErrorFacts, UnknownName
@@ -135,6 +135,13 @@ def newest_rules(session: Session, node: NodeId) -> StoredRules | None:
     query = select(RulesRow).where(RulesRow.node == node).order_by(RulesRow.generation.desc()).limit(1)
     row = session.scalars(query).one_or_none()
     return None if row is None else _stored(row)
+
+
+def newest_of_all(session: Session) -> dict[NodeId, StoredRules]:
+    """The newest rules of every node that has any."""
+    newest = select(RulesRow.node, func.max(RulesRow.generation).label("top")).group_by(RulesRow.node).subquery()
+    query = select(RulesRow).join(newest, (RulesRow.node == newest.c.node) & (RulesRow.generation == newest.c.top))
+    return {NodeId(row.node): _stored(row) for row in session.scalars(query)}
 
 
 def add_rules(session: Session, rules: StoredRules, at: datetime) -> None:

@@ -1,0 +1,92 @@
+"""The rows of the capture state: their shape, and the schema of `state.db`. Nothing here opens a file."""
+
+from __future__ import annotations
+
+import stat
+
+import msgspec
+
+from holdfast.model.entry import Entry, Kind, walk_key
+
+SCHEMA_VERSION = 1
+
+# `rows` is one B-tree in walk order, because the scan reads it beside the walk. `record` comes last: long chunk lists spill into
+# overflow pages that the scan never touches.
+SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE datasets (slot INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, horizon INTEGER NOT NULL DEFAULT 0, finished BLOB);
+CREATE TABLE roots (slot INTEGER NOT NULL, path BLOB NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL, kind INTEGER NOT NULL,
+    PRIMARY KEY (slot, path)) WITHOUT ROWID;
+CREATE TABLE rows (key BLOB PRIMARY KEY, members INTEGER NOT NULL, departed INTEGER NOT NULL, strayed INTEGER NOT NULL, run INTEGER NOT NULL,
+    flags INTEGER NOT NULL, kind INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL,
+    inode INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+COLUMNS = "key, members, departed, strayed, run, flags, kind, size, mtime, ctime, inode, record"
+
+# Read again next run, and send again only if it differs.
+SUSPECT = 1
+# A receiver was told of this version and did not get its content: read and send again next run, whatever it looks like.
+WITHDRAWN = 2
+
+FILE_CODE = stat.S_IFREG >> 12
+DIRECTORY_CODE = stat.S_IFDIR >> 12
+
+_CODES = {
+    Kind.FILE: FILE_CODE,
+    Kind.DIRECTORY: DIRECTORY_CODE,
+    Kind.SYMLINK: stat.S_IFLNK >> 12,
+    Kind.FIFO: stat.S_IFIFO >> 12,
+    Kind.CHARACTER_DEVICE: stat.S_IFCHR >> 12,
+    Kind.BLOCK_DEVICE: stat.S_IFBLK >> 12,
+}
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One path. `members`, `departed` and `strayed` are masks of dataset slots: belongs to; a tombstone for; of the departed, those where the
+    path did not vanish but left the classification. `run` is the run that last changed the row. `kind` is `st_mode >> 12`.
+    """
+
+    key: bytes
+    members: int
+    departed: int
+    strayed: int
+    run: int
+    flags: int
+    kind: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    record: bytes
+
+    def entry(self) -> Entry:
+        return decode_entry(self.record)
+
+
+def signed(number: int) -> int:
+    """SQLite's integers are signed; inode and device numbers are not."""
+    return number if number < 1 << 63 else number - (1 << 64)
+
+
+def row_of(entry: Entry, *, members: int, run: int, flags: int = 0, record: bytes | None = None) -> Row:
+    """A row without tombstones."""
+    return Row(
+        walk_key(entry.path),
+        members,
+        0,
+        0,
+        run,
+        flags,
+        _CODES[entry.kind],
+        entry.size_bytes,
+        entry.mtime_ns,
+        entry.ctime_ns,
+        signed(entry.inode),
+        encode_entry(entry) if record is None else record,
+    )
+
+
+_decoder = msgspec.msgpack.Decoder(Entry)
+encode_entry = msgspec.msgpack.Encoder().encode
+decode_entry = _decoder.decode

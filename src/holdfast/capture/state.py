@@ -1,0 +1,393 @@
+"""The capture state of a node: `state.db`, what was captured of every path and which receivers still have to hear of it.
+
+Durability. The run number is durable before a run touches anything, the rows are durable before the run's iteration ends, and so before any
+receiver commits them; between the two the database runs with `synchronous=NORMAL`. A power cut in a run thus loses rows of that run only,
+and the next run, which has a higher number, finds and sends those changes again.
+
+Epoch. A random id made with the database. Cursors of another epoch say nothing here. `rebuild` may adopt the epoch of a receiver.
+
+Horizon. Per dataset the seq below which removals are no longer known (tombstones were dropped, or the rows were rebuilt from a listing).
+A receiver below it needs a full commit; `base_for` decides.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from holdfast.capture.rows import COLUMNS, FILE_CODE, SCHEMA, SCHEMA_VERSION, SUSPECT, WITHDRAWN, Row, row_of, signed
+from holdfast.core.entropy import Entropy
+from holdfast.core.errors import Conflict, SourceError
+from holdfast.core.ids import DatasetId, Epoch, new_id
+from holdfast.model.change import Commit, Cursor
+from holdfast.model.entry import Entry, walk_key
+from holdfast.model.jobs import Finding, Severity
+from holdfast.model.rules import DatasetRule
+
+MAX_DATASETS = 62
+
+_INSERT = f"INSERT OR REPLACE INTO rows ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+_REBUILD_BATCH = 2_000
+
+
+class CaptureState:
+    """Safe to use from several threads; one capture run at a time (`begin_run`). Close it when done."""
+
+    def __init__(self, path: Path, database: sqlite3.Connection, entropy: Entropy, findings: tuple[Finding, ...]) -> None:
+        self.path = path
+        self.findings = findings
+        self._database = database
+        self._entropy = entropy
+        self._lock = threading.RLock()
+        self._running = False
+        self._epoch = Epoch(str(self._meta("epoch")))
+        self._run = int(self._meta("run"))
+
+    @classmethod
+    def open(cls, path: Path, *, entropy: Entropy) -> CaptureState:
+        """Open or create. A damaged database is moved aside as `NAME.corrupt-N` and a fresh one with a new epoch takes its place; `findings`
+        then says so. Raises `OSError` or `sqlite3.OperationalError` when the folder cannot be written.
+        """
+        findings: tuple[Finding, ...] = ()
+        try:
+            database = _open_database(path, entropy)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            findings = (_moved_aside(path, _move_aside(path), str(error)),)
+            database = _open_database(path, entropy)
+        return cls(path, database, entropy, findings)
+
+    @property
+    def epoch(self) -> Epoch:
+        return self._epoch
+
+    @property
+    def run(self) -> int:
+        """The number of the newest run, finished or not."""
+        return self._run
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+    def condemn(self, error: sqlite3.DatabaseError) -> SourceError:
+        """Move a database aside that turned out damaged in use. This object is of no use after; `open` makes a fresh one."""
+        self.close()
+        with suppress(OSError):
+            _move_aside(self.path)
+        return SourceError(
+            f"the capture state {self.path} is damaged: {error}", hint="run again: a fresh state is made and rebuilt from the receivers"
+        )
+
+    # Datasets
+
+    def slot(self, dataset: DatasetId) -> int | None:
+        with self._lock:
+            found = self._database.execute("SELECT slot FROM datasets WHERE id = ?", (dataset,)).fetchone()
+            return None if found is None else int(found[0])
+
+    def ensure_slot(self, dataset: DatasetId) -> int:
+        """The dataset's bit number, given out at first use. Raises `SourceError` when all are taken."""
+        with self._lock:
+            known = self.slot(dataset)
+            if known is not None:
+                return known
+            taken = {int(slot) for (slot,) in self._database.execute("SELECT slot FROM datasets")}
+            free = next((slot for slot in range(MAX_DATASETS) if slot not in taken), None)
+            if free is None:
+                raise SourceError(
+                    f"this node already captures {MAX_DATASETS} datasets, the most there can be",
+                    hint="join policies that share sources, or remove a policy from this node",
+                )
+            self._database.execute("INSERT INTO datasets (slot, id) VALUES (?, ?)", (free, dataset))
+            return free
+
+    def forget(self, dataset: DatasetId) -> None:
+        """Drop all that is known of a dataset that this node no longer captures; its slot becomes free."""
+        with self._lock:
+            slot = self.slot(dataset)
+            if slot is None:
+                return
+            bit = 1 << slot
+            with self._writing():
+                self._database.execute(
+                    "UPDATE rows SET members = members & ~?1, departed = departed & ~?1, strayed = strayed & ~?1 WHERE (members | departed) & ?1", (bit,)
+                )
+                self._database.execute("DELETE FROM rows WHERE members = 0 AND departed = 0")
+                self._database.execute("DELETE FROM roots WHERE slot = ?", (slot,))
+                self._database.execute("DELETE FROM datasets WHERE slot = ?", (slot,))
+
+    def is_new(self, dataset: DatasetId) -> bool:
+        """Whether nothing is known of the dataset: never captured, or the state was lost."""
+        with self._lock:
+            slot = self.slot(dataset)
+            if slot is None:
+                return True
+            found = self._database.execute("SELECT 1 FROM rows WHERE (members | departed) & ? LIMIT 1", (1 << slot,)).fetchone()
+            return found is None and self.newest_commit(dataset) is None
+
+    def finish(self, commit: Commit) -> None:
+        """Remember the newest commit of its dataset, durably. Call when the receivers have been served."""
+        with self._lock:
+            slot = self.ensure_slot(commit.dataset)
+            self._database.execute("UPDATE datasets SET finished = ? WHERE slot = ?", (msgspec.msgpack.encode(commit), slot))
+            self.make_durable()
+
+    def newest_commit(self, dataset: DatasetId) -> Commit | None:
+        with self._lock:
+            found = self._database.execute("SELECT finished FROM datasets WHERE id = ?", (dataset,)).fetchone()
+        return None if found is None or found[0] is None else msgspec.msgpack.decode(found[0], type=Commit)
+
+    def base_for(self, dataset: DatasetId, cursor: Cursor | None) -> int | None:
+        """The seq a receiver's commit may build on, None when it needs a full one: it has nothing, is of another epoch, is below the
+        horizon, or is ahead of this state (then call `renew_epoch` first: this state is an old copy).
+        """
+        if cursor is None or cursor.epoch != self._epoch or cursor.seq > self._run:
+            return None
+        with self._lock:
+            found = self._database.execute("SELECT horizon FROM datasets WHERE id = ?", (dataset,)).fetchone()
+        return None if found is None or cursor.seq < int(found[0]) else cursor.seq
+
+    def is_behind(self, cursor: Cursor | None) -> bool:
+        """Whether a receiver has seen runs this state knows nothing of: the state was put back from an old copy."""
+        return cursor is not None and cursor.epoch == self._epoch and cursor.seq > self._run
+
+    def renew_epoch(self) -> Epoch:
+        """A new epoch, durably: every receiver gets a full commit next, which sends no content that it has."""
+        with self._lock:
+            self._set_meta("epoch", new_id(self._entropy))
+            self.make_durable()
+            self._epoch = Epoch(str(self._meta("epoch")))
+            return self._epoch
+
+    def drop_tombstones(self, dataset: DatasetId, passed_seq: int) -> None:
+        """Forget removals that every receiver has passed. A receiver below `passed_seq` that comes back later gets a full commit."""
+        with self._lock:
+            slot = self.slot(dataset)
+            if slot is None:
+                return
+            bit = 1 << slot
+            with self._writing():
+                self._database.execute("UPDATE datasets SET horizon = max(horizon, ?) WHERE slot = ?", (passed_seq, slot))
+                self._database.execute(
+                    "UPDATE rows SET departed = departed & ~?1, strayed = strayed & ~?1 WHERE departed & ?1 AND run <= ?2", (bit, passed_seq)
+                )
+                self._database.execute("DELETE FROM rows WHERE members = 0 AND departed = 0")
+
+    def rebuild(self, rule: DatasetRule, cursor: Cursor, entries: Iterable[Entry]) -> None:
+        """Fill the rows of a dataset from a receiver's listing (walk order or not, parents of the roots included or not).
+
+        The listing carries size, mtime, ctime and inode, so that files unchanged since need not even be opened. An empty state adopts the
+        receiver's epoch and goes on above its seq, and the receiver gets only what changed. A state that holds other datasets keeps its
+        own epoch: this receiver then gets a full commit, of which no content travels. Raises `Conflict` unless `is_new`; on any error the
+        dataset is as new as before.
+        """
+        with self._lock:
+            if not self.is_new(rule.id):
+                raise Conflict(f"the state already knows {rule.label}", hint="rebuild only a dataset whose state was lost")
+            empty = self._database.execute("SELECT 1 FROM rows LIMIT 1").fetchone() is None and not self._any_finished()
+            adopt = empty and cursor.seq >= self._run
+            seq = cursor.seq if adopt else self._run + 1
+            slot = self.ensure_slot(rule.id)
+            with self._writing():
+                self._fill(rule, 1 << slot, seq, entries)
+                self._database.execute("UPDATE datasets SET horizon = ? WHERE slot = ?", (seq, slot))
+                self._set_meta("run", seq)
+                if adopt:
+                    self._set_meta("epoch", cursor.epoch)
+            self.make_durable()
+            self._run = seq
+            self._epoch = Epoch(str(self._meta("epoch")))
+
+    def _fill(self, rule: DatasetRule, bit: int, seq: int, entries: Iterable[Entry]) -> None:
+        roots = {os.fsencode(path) for path in rule.classification.paths}
+        slot = bit.bit_length() - 1
+        batch: list[Row] = []
+        for entry in entries:
+            row = row_of(entry, members=bit, run=seq, flags=SUSPECT if entry.unstable else 0)
+            known = self.row(row.key)
+            if known is not None:
+                # Another dataset captured it already and knows better; this one only joins.
+                row = msgspec.structs.replace(
+                    known, members=known.members | bit, departed=known.departed & ~bit, strayed=known.strayed & ~bit, run=seq
+                )
+            batch.append(row)
+            if entry.path in roots and entry.inode and entry.device:
+                self.set_root(slot, entry.path, (entry.device, entry.inode, row.kind))
+            if len(batch) >= _REBUILD_BATCH:
+                self._insert(batch)
+                batch.clear()
+        self._insert(batch)
+
+    # Runs, for `scan`
+
+    def begin_run(self) -> int:
+        """The next run's number, durable. Raises `Conflict` while another run is under way."""
+        with self._lock:
+            if self._running:
+                raise Conflict("a capture is already running on this state", hint="wait for it to end; captures of one node run one after the other")
+            self._set_meta("run", self._run + 1)
+            self.make_durable()
+            self._run += 1
+            self._running = True
+            return self._run
+
+    def end_run(self) -> None:
+        with self._lock:
+            self._running = False
+
+    def roots(self, slot: int) -> dict[bytes, tuple[int, int, int]]:
+        """Recorded (device, inode, kind) of the dataset's roots, signed as SQLite keeps them."""
+        with self._lock:
+            found = self._database.execute("SELECT path, device, inode, kind FROM roots WHERE slot = ?", (slot,)).fetchall()
+        return {path: (device, inode, kind) for path, device, inode, kind in found}
+
+    def set_root(self, slot: int, path: bytes, identity: tuple[int, int, int]) -> None:
+        device, inode, kind = identity
+        with self._lock:
+            self._database.execute("INSERT OR REPLACE INTO roots VALUES (?, ?, ?, ?, ?)", (slot, path, signed(device), signed(inode), kind))
+
+    def drop_root(self, slot: int, path: bytes) -> None:
+        with self._lock:
+            self._database.execute("DELETE FROM roots WHERE slot = ? AND path = ?", (slot, path))
+
+    def reader(self) -> sqlite3.Connection:
+        """A connection of one's own for streaming reads; close it."""
+        return sqlite3.connect(f"file:{_quoted(self.path)}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+
+    def row(self, key: bytes) -> Row | None:
+        with self._lock:
+            found = self._database.execute(f"SELECT {COLUMNS} FROM rows WHERE key = ?", (key,)).fetchone()
+        return None if found is None else Row(*found)
+
+    def rows_after(self, key: bytes | None, runs: tuple[int, int], mask: int, limit: int) -> list[Row]:
+        """A page of rows behind `key` in walk order that concern `mask` and were changed after runs[0] and before runs[1]."""
+        where = "run > ? AND run < ? AND (members | departed) & ?"
+        values: list[object] = [*runs, mask]
+        if key is not None:
+            where, values = f"key > ? AND {where}", [key, *values]
+        with self._lock:
+            found = self._database.execute(f"SELECT {COLUMNS} FROM rows WHERE {where} ORDER BY key LIMIT ?", (*values, limit)).fetchall()
+        return [Row(*values) for values in found]
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        """Put rows and drop those that no dataset needs any more; one transaction."""
+        with self._lock, self._writing():
+            self._insert([row for row in rows if row.members or row.departed])
+            self._database.executemany("DELETE FROM rows WHERE key = ?", [(row.key,) for row in rows if not (row.members or row.departed)])
+
+    def mark_withdrawn(self, path: bytes) -> None:
+        """A receiver could not be given this version: the next run reads and sends the path again."""
+        with self._lock:
+            self._database.execute("UPDATE rows SET flags = flags | ? WHERE key = ?", (WITHDRAWN, walk_key(path)))
+
+    def totals(self, mask: int) -> dict[int, tuple[int, int]]:
+        """By combination of `mask`'s slots: how many files, and their bytes."""
+        with self._lock:
+            found = self._database.execute(
+                "SELECT members & ?1, count(*), total(size) FROM rows WHERE kind = ?2 AND members & ?1 GROUP BY members & ?1", (mask, FILE_CODE)
+            ).fetchall()
+        return {int(members): (int(files), int(size)) for members, files, size in found}
+
+    def count_members(self, bit: int) -> int:
+        with self._lock:
+            return int(self._database.execute("SELECT count(*) FROM rows WHERE members & ?", (bit,)).fetchone()[0])
+
+    def make_durable(self) -> None:
+        """All written so far survives a power cut."""
+        with self._lock:
+            self._database.execute("PRAGMA synchronous = FULL")
+            # A commit that wrote nothing would not sync the log.
+            self._database.execute("UPDATE meta SET value = value + 1 WHERE name = 'synced'")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        self._database.executemany(_INSERT, [msgspec.structs.astuple(row) for row in rows])
+
+    def _any_finished(self) -> bool:
+        return self._database.execute("SELECT 1 FROM datasets WHERE finished IS NOT NULL LIMIT 1").fetchone() is not None
+
+    def _meta(self, name: str) -> str | int:
+        found: tuple[str | int] = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return found[0]
+
+    def _set_meta(self, name: str, value: str | int) -> None:
+        self._database.execute("UPDATE meta SET value = ? WHERE name = ?", (value, name))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+
+def _open_database(path: Path, entropy: Entropy) -> sqlite3.Connection:
+    fresh = not path.exists()
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    try:
+        database.execute("PRAGMA page_size = 8192")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("PRAGMA wal_autocheckpoint = 4000")
+        if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            database.executescript(f"BEGIN; {SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            database.executemany("INSERT INTO meta VALUES (?, ?)", [("epoch", new_id(entropy)), ("run", 0), ("synced", 0)])
+        _check(database, path)
+    except BaseException:
+        database.close()
+        raise
+    if fresh:
+        path.chmod(0o600)
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    return database
+
+
+def _check(database: sqlite3.Connection, path: Path) -> None:
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise SourceError(f"{path} was made by a newer Holdfast (version {version})", hint="install that version, or move the file away")
+    names = {name for (name,) in database.execute("SELECT name FROM meta")}
+    if version != SCHEMA_VERSION or names < {"epoch", "run", "synced"}:
+        raise sqlite3.DatabaseError("tables are missing")
+    database.execute(f"SELECT {COLUMNS} FROM rows LIMIT 1").fetchone()
+
+
+def _move_aside(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _moved_aside(path: Path, aside: Path, why: str) -> Finding:
+    return Finding(
+        code="state-damaged",
+        severity=Severity.WARNING,
+        message=f"the capture state was damaged ({why}) and was moved to {aside.name}; a fresh one was made",
+        path=str(path),
+        hint="nothing to do: it is rebuilt from the receivers' listings. Look at the disk if this comes again",
+    )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

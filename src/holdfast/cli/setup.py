@@ -1,0 +1,168 @@
+"""Setting up a Master and joining nodes: the pieces that `up`, `demo`, `master` and `node` share."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from holdfast.cli.client import ApiClient
+from holdfast.cli.home import Session, save_session
+from holdfast.core.clock import SystemClock
+from holdfast.core.entropy import SystemEntropy
+from holdfast.core.errors import Conflict, NotReachable, ProtocolError
+
+if TYPE_CHECKING:
+    from holdfast.master.server import InitResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeSetup:
+    """What joining needs. `replace` names the dead machine whose identity is taken over; `read`, `write`, `hooks` become limits.toml."""
+
+    url: str
+    token: str
+    name: str
+    home: Path
+    listen: str
+    replace: str = ""
+    address: str = ""
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    hooks: str = ""
+
+    @property
+    def has_limits(self) -> bool:
+        return bool(self.read or self.write or self.hooks)
+
+
+def has_master(home: Path) -> bool:
+    return (home / "master" / "config.json").is_file()
+
+
+def has_joined(home: Path) -> bool:
+    return (home / "identity" / "node.json").is_file()
+
+
+def set_up_master(home: Path, name: str, host: str, api_port: int, hub_port: int, names: tuple[str, ...] = ()) -> InitResult:
+    """Make the Master's authority, database and administrator in `home`, and log this home in. Starts nothing."""
+    from holdfast.master.server import MasterConfig, init_master
+
+    if has_master(home):
+        raise Conflict(f"{home} holds a Master already", hint="start it with `holdfast master run`")
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    reachable = names or (("127.0.0.1",) if host in ("127.0.0.1", "0.0.0.0") else (host,))
+    config = MasterConfig(
+        home=home / "master", api_host=host, api_port=api_port, hub_host=host, hub_port=hub_port, names=(*reachable, socket.gethostname())
+    )
+    made = init_master(config, name, clock=SystemClock(), entropy=SystemEntropy())
+    save_session(home, Session(url=f"https://{reachable[0]}:{api_port}", ca_pem=made.ca_pem, token=made.api_token))
+    return made
+
+
+def run_master_here(home: Path) -> None:
+    """Run the Master of this home until SIGTERM."""
+    from holdfast.core.errors import UnknownName
+    from holdfast.core.log import configure_logging
+    from holdfast.master.server import load_config, run_master
+
+    if not has_master(home):
+        raise UnknownName(f"{home} holds no Master", hint="set one up with `holdfast master init`")
+    configure_logging(_log_file(home, "master"))
+    run_master(load_config(home / "master"), clock=SystemClock(), entropy=SystemEntropy())
+
+
+def join_node(setup: NodeSetup) -> None:
+    """Enrol this home with a one-time token and write its limits, if any were given. Starts nothing."""
+    from holdfast.node.enrol import JoinRequest, join
+
+    request = JoinRequest(
+        url=setup.url,
+        token=setup.token,
+        name=setup.replace or setup.name,
+        replace=bool(setup.replace),
+        data_listen=setup.listen,
+        data_address=setup.address or _advertised(setup),
+    )
+    join(setup.home, request, clock=SystemClock(), entropy=SystemEntropy())
+    if setup.has_limits:
+        _write_limits(setup)
+
+
+def run_node_here(home: Path) -> None:
+    """Run this home's agent until SIGTERM."""
+    from holdfast.core.errors import UnknownName
+    from holdfast.core.log import configure_logging
+    from holdfast.node.agent import run_agent
+
+    if not has_joined(home):
+        raise UnknownName(f"{home} has not joined a Master", hint="join it with `holdfast node join URL --token T --name N`")
+    configure_logging(_log_file(home, "agent"))
+    run_agent(home, clock=SystemClock(), entropy=SystemEntropy())
+
+
+def authority_of(url: str) -> tuple[str, str]:
+    """The authority's certificate at an address, and its fingerprint. Not verified: the caller compares the fingerprint."""
+    import hashlib
+
+    parts = urlsplit(url)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(parts.hostname or "localhost", parts.port or 7440, timeout=20, context=context)
+    try:
+        connection.request("GET", "/api/v1/ca")
+        answer = json.loads(connection.getresponse().read())
+        pem = str(answer["ca_pem"])
+        return pem, hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    except (OSError, http.client.HTTPException) as error:
+        raise NotReachable(f"no Master answers at {url}: {error}", hint="check address and port") from None
+    except (ValueError, KeyError):
+        raise ProtocolError(f"what answers at {url} is not a Master", hint="check address and port") from None
+    finally:
+        connection.close()
+
+
+def log_in(home: Path, url: str, ca_pem: str, user: str, password: str) -> None:
+    """Trade a password for a token and keep the session."""
+    anonymous = ApiClient(Session(url=url, ca_pem=ca_pem, token=""))
+    token = anonymous.post("/login", {"user": user, "password": password})["token"]
+    save_session(home, Session(url=url, ca_pem=ca_pem, token=token))
+
+
+def _advertised(setup: NodeSetup) -> str:
+    """The address other nodes are told: as listened on, or, when that is everywhere, the one the Master is reached from."""
+    host, _, port = setup.listen.rpartition(":")
+    if host not in ("0.0.0.0", "::", "[::]", ""):
+        return setup.listen
+    parts = urlsplit(setup.url)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((parts.hostname or "127.0.0.1", parts.port or 7440))
+            return f"{probe.getsockname()[0]}:{port}"
+        except OSError:
+            return f"{socket.gethostname()}:{port}"
+
+
+def _write_limits(setup: NodeSetup) -> None:
+    """JSON strings are TOML strings, too."""
+    lines = []
+    if setup.read:
+        lines.append(f"read = {json.dumps(list(setup.read))}")
+    if setup.write:
+        lines.append(f"write = {json.dumps(list(setup.write))}")
+    if setup.hooks:
+        lines.append(f"hooks = {json.dumps(setup.hooks)}")
+    path = setup.home / "limits.toml"
+    path.write_text("# What the Master may ask of this machine. See docs/limits.md.\n" + "\n".join(lines) + "\n")
+    path.chmod(0o600)
+
+
+def _log_file(home: Path, name: str) -> Path:
+    folder = home / "log"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / f"{name}.log"

@@ -1,0 +1,67 @@
+"""What the grammar has and this version has no engine for. One table-like place: when an engine arrives, its line goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from holdfast.compiler.codes import diagnose
+from holdfast.model.diagnostics import Diagnostic, Where
+from holdfast.model.document import Document, Flow, Mover, OperationUse, Policy, RepositoryEntry
+from holdfast.model.operations import SPECS
+
+_CODE = "not-in-this-version"
+
+
+def unavailable(document: Document) -> list[Diagnostic]:
+    """An error for each thing in the document that cannot be activated with this version."""
+    found: list[Diagnostic] = []
+    for repository in document.repositories:
+        found.extend(_repository(repository))
+    for policy in document.policies:
+        found.extend(_classification(policy))
+        for operation in policy.operations:
+            found.extend(_operation(policy, operation))
+    for flow in document.flows:
+        for index, mover in enumerate(flow.movers):
+            found.extend(_mover(flow, index, mover))
+    return found
+
+
+def _repository(repository: RepositoryEntry) -> Iterator[Diagnostic]:
+    if repository.location.startswith("s3://"):
+        where = Where(path=f"repositories.{repository.name}.location", kind="repository", name=repository.name)
+        yield diagnose(_CODE, where, "repositories in S3 stores are not in this version", "use a folder of the node, for now")
+
+
+def _classification(policy: Policy) -> Iterator[Diagnostic]:
+    path = f"policies.{policy.name}.classification"
+    if policy.classification.application:
+        where = Where(path=f"{path}.application", kind="policy", name=policy.name)
+        yield diagnose(_CODE, where, "`application` is not in this version", "leave it out, and dump the data in a `before` hook")
+    if policy.classification.consistent != "none":
+        where = Where(path=f"{path}.consistent", kind="policy", name=policy.name)
+        yield diagnose(_CODE, where, "`consistent: snapshot` is not in this version", "leave it out, or snapshot in a `before` hook")
+
+
+def _operation(policy: Policy, operation: OperationUse) -> Iterator[Diagnostic]:
+    where = Where(path=f"policies.{policy.name}.operations.{operation.name}", kind="operation", name=f"{policy.name}/{operation.name}")
+    if not SPECS[operation.kind].available:
+        kinds = ", ".join(f"`{kind}`" for kind, spec in SPECS.items() if spec.available)
+        yield diagnose(_CODE, where, f"`{operation.kind}` is not in this version", f"take it out for now; this version has {kinds}")
+    elif operation.lock_s is not None:
+        where = Where(path=f"{where.path}.lock", kind=where.kind, name=where.name)
+        hint = "leave it out; `keep` says how long points stay"
+        yield diagnose(_CODE, where, "locked points are not in this version", hint)
+
+
+def _mover(flow: Flow, index: int, mover: Mover) -> Iterator[Diagnostic]:
+    for key, used, hint in (
+        ("mode", mover.mode == "continuous", "leave it out: data then moves with every run"),
+        ("window", bool(mover.windows), "give the operation a schedule with windows"),
+        ("dial", mover.dial == "to", "leave it out: `from` dials"),
+        ("only", bool(mover.only), "leave it out: the mover carries all of the dataset"),
+    ):
+        if used:
+            name = f"{mover.source}->{mover.target}"
+            where = Where(path=f"flows.{flow.name}.movers[{index}].{key}", kind="mover", name=name, flow=flow.name)
+            yield diagnose(_CODE, where, f"`{key}` as written here is not in this version", hint)

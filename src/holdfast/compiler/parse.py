@@ -1,0 +1,64 @@
+"""The environment document: text to values, with every problem found in one pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from holdfast.compiler.availability import unavailable
+from holdfast.compiler.fields import Fields
+from holdfast.compiler.notes import At, Notes, locate
+from holdfast.compiler.parse_flows import parse_flows
+from holdfast.compiler.parse_places import parse_groups, parse_nodes, parse_repositories, parse_schedules
+from holdfast.compiler.parse_policies import parse_policies
+from holdfast.compiler.yaml_tree import load_tree
+from holdfast.model.diagnostics import Diagnostic, has_errors
+from holdfast.model.document import Document
+
+_SECTIONS = ("environment", "nodes", "groups", "repositories", "schedules", "policies", "flows")
+_ENVIRONMENT = re.compile(r"[^\x00-\x1f\x7f]{1,63}")
+
+
+class Parsed(msgspec.Struct, frozen=True, kw_only=True):
+    """`document` is None when the text cannot be taken. Errors `not-in-this-version` come with a document: it may be stored as a
+    draft, it cannot be activated. `places` maps paths of keys to line and column, for `notes.locate` on the compiler's findings.
+    """
+
+    document: Document | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    places: Mapping[str, tuple[int, int]] = {}
+
+
+def parse_document(text: str) -> Parsed:
+    """Never raises. An empty text is an empty environment."""
+    loaded = load_tree(text)
+    if loaded.diagnostics:
+        return Parsed(document=None, diagnostics=loaded.diagnostics)
+    notes = Notes()
+    root = Fields(notes, At(""), loaded.root, _SECTIONS)
+    document = Document(
+        environment=_environment(root),
+        nodes=parse_nodes(root),
+        groups=parse_groups(root),
+        repositories=parse_repositories(root),
+        schedules=parse_schedules(root),
+        policies=parse_policies(root),
+        flows=parse_flows(root),
+    )
+    if has_errors(notes.diagnostics):
+        return Parsed(document=None, diagnostics=_in_order(notes.diagnostics), places=notes.places)
+    return Parsed(document=document, diagnostics=_in_order(list(locate(unavailable(document), notes.places))), places=notes.places)
+
+
+def _in_order(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
+    return tuple(sorted(diagnostics, key=lambda diagnostic: (diagnostic.where.line, diagnostic.where.column)))
+
+
+def _environment(root: Fields) -> str:
+    name = root.text("environment")
+    if name and not _ENVIRONMENT.fullmatch(name):
+        root.bad("bad-value", "environment", "this cannot be the name of an environment", "at most 63 characters on one line")
+        return ""
+    return name

@@ -1,0 +1,119 @@
+"""Parses nodes, groups, repositories and schedules: who and where and when."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from holdfast.compiler.fields import Fields, listed
+from holdfast.core.errors import UsageError
+from holdfast.model.document import Group, NodeEntry, RepositoryEntry, ScheduleEntry
+from holdfast.model.windows import parse_window
+
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?):([0-9]{1,5})")
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+Problem = tuple[str, str, str]
+
+
+def path_problem(path: str) -> Problem | None:
+    if not path.startswith("/"):
+        return "bad-path", f"{path[:200]!r} is not an absolute path", "begin it with `/`"
+    if any(part in (".", "..") for part in path.split("/")):
+        return "bad-path", f"{path[:200]!r} has `.` or `..` in it", "write where it leads"
+    return None
+
+
+def clean_path(path: str) -> str:
+    """Without doubled and trailing slashes."""
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def time_problem(text: str) -> Problem | None:
+    if _TIME_OF_DAY.fullmatch(text):
+        return None
+    return "bad-time", f"{text[:40]!r} is not a time of day", "write it like 02:30"
+
+
+def window_problem(text: str) -> Problem | None:
+    try:
+        parse_window(text[:200])
+    except UsageError as error:
+        return "bad-window", error.message, error.hint
+    return None
+
+
+def parse_nodes(root: Fields) -> tuple[NodeEntry, ...]:
+    found = []
+    for name, at, tree in root.named("nodes", "node"):
+        fields = Fields(root.notes, at, tree, ("tags", "address", "was"))
+        found.append(NodeEntry(name=name, tags=fields.names("tags"), address=_address(fields), was=fields.name("was")))
+    return tuple(found)
+
+
+def _address(fields: Fields) -> str:
+    address = fields.text("address")
+    match = _ADDRESS.fullmatch(address)
+    if address and (match is None or not 1 <= int(match.group(3)) <= 65_535):
+        fields.bad("bad-address", "address", f"{address[:80]!r} is not an address", "write HOST:PORT, like files1.example.net:7442")
+        return ""
+    return address
+
+
+def parse_groups(root: Fields) -> tuple[Group, ...]:
+    found = []
+    for name, at, tree in root.named("groups", "group"):
+        fields = Fields(root.notes, at, tree, ("nodes", "tags"))
+        if len(fields.keys()) != 1:
+            fields.notes.add("one-of", at, tree.span, "a group has either `nodes` or `tags`", "keep one of the two")
+        found.append(Group(name=name, nodes=tuple(dict.fromkeys(fields.names("nodes"))), tags=fields.names("tags")))
+    return tuple(found)
+
+
+def parse_repositories(root: Fields) -> tuple[RepositoryEntry, ...]:
+    found = []
+    for name, at, tree in root.named("repositories", "repository"):
+        fields = Fields(root.notes, at, tree, ("node", "location", "trust"))
+        fields.require("node", "location")
+        trust = fields.choice("trust", ("node", "repository"), "node")
+        found.append(RepositoryEntry(name=name, node=fields.name("node"), location=_location(fields), trust=trust))
+    return tuple(found)
+
+
+def _location(fields: Fields) -> str:
+    location = fields.text("location")
+    if re.match(r"s3://[^/?]+", location):
+        return location
+    if location and (not location.startswith("/") or path_problem(location) or clean_path(location) == "/"):
+        hint = "write an absolute path like /srv/holdfast/main, or s3://BUCKET/PREFIX?endpoint=URL"
+        fields.bad("bad-location", "location", f"{location[:200]!r} is not a place for a repository", hint)
+        return ""
+    return clean_path(location) if location else ""
+
+
+def parse_schedules(root: Fields) -> tuple[ScheduleEntry, ...]:
+    found = []
+    for name, at, tree in root.named("schedules", "schedule"):
+        fields = Fields(root.notes, at, tree, ("windows", "exclude", "at", "zone"))
+        entry = ScheduleEntry(
+            name=name,
+            windows=fields.texts("windows", window_problem),
+            exclude=fields.texts("exclude", window_problem),
+            at=fields.texts("at", time_problem),
+            zone=_zone(fields),
+        )
+        if not fields.keys():
+            fields.notes.add("one-of", at, tree.span, "an empty schedule says nothing", f"give it {listed(['windows', 'exclude', 'at'])}")
+        found.append(entry)
+    return tuple(found)
+
+
+def _zone(fields: Fields) -> str:
+    zone = fields.text("zone", "UTC")
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        fields.bad("bad-zone", "zone", f"there is no time zone {zone[:80]!r}", "write it like Europe/Berlin or UTC")
+        return "UTC"
+    return zone

@@ -1,0 +1,106 @@
+"""Parses policies: classification, hooks and operations."""
+
+from __future__ import annotations
+
+import re
+
+from pathspec import GitIgnoreSpec
+
+from holdfast.compiler.fields import Fields
+from holdfast.compiler.notes import At, Notes
+from holdfast.compiler.parse_operations import parse_operation
+from holdfast.compiler.parse_places import Problem, clean_path, path_problem
+from holdfast.compiler.yaml_tree import Tree
+from holdfast.model.document import Classification, Hooks, Policy
+
+_CLASSIFICATION = (
+    "paths", "include", "exclude", "exclude_caches", "one_file_system", "larger_than", "smaller_than", "older_than", "newer_than",
+    "owners", "groups", "types", "granularity", "application", "consistent", "max_removed",
+)  # fmt: skip
+_RATIO = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)(%?)")
+_SCRIPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def parse_policies(root: Fields) -> tuple[Policy, ...]:
+    return tuple(_policy(root.notes, name, at, tree) for name, at, tree in root.named("policies", "policy"))
+
+
+def _policy(notes: Notes, name: str, at: At, tree: Tree) -> Policy:
+    fields = Fields(notes, at, tree, ("classification", "operations", "hooks", "was"))
+    fields.require("classification", "operations")
+    operations = [
+        parse_operation(notes, operation, At(place.path, "operation", f"{name}/{operation}"), value)
+        for operation, place, value in fields.named("operations", "operation")
+    ]
+    return Policy(
+        name=name,
+        classification=_classification(fields.child("classification", _CLASSIFICATION)),
+        operations=tuple(operation for operation in operations if operation is not None),
+        hooks=_hooks(fields.child("hooks", ("before", "after", "timeout"))),
+        was=fields.name("was"),
+    )
+
+
+def _classification(fields: Fields) -> Classification:
+    paths = tuple(dict.fromkeys(clean_path(path) for path in fields.texts("paths", path_problem)))
+    if "paths" not in fields or fields.is_empty_list("paths"):
+        fields.bad("missing-key", "paths", "`paths` says which folders; here it says none", "write `paths: [/srv/documents]`")
+    return Classification(
+        paths=paths,
+        include=fields.texts("include", _pattern_problem),
+        exclude=fields.texts("exclude", _pattern_problem),
+        exclude_caches=fields.boolean("exclude_caches", True),
+        one_file_system=fields.boolean("one_file_system", True),
+        larger_than_bytes=fields.size_bytes("larger_than"),
+        smaller_than_bytes=fields.size_bytes("smaller_than"),
+        older_than_s=fields.duration_s("older_than"),
+        newer_than_s=fields.duration_s("newer_than"),
+        owners=fields.texts("owners"),
+        groups=fields.texts("groups"),
+        types=tuple(kind.removeprefix(".") for kind in fields.texts("types", _type_problem)),
+        granularity=fields.choice("granularity", ("auto", "coarse", "fine"), "auto"),
+        application=fields.choice("application", ("", "sqlite"), ""),
+        consistent=fields.choice("consistent", ("none", "snapshot"), "none"),
+        max_removed_ratio=_ratio(fields),
+    )
+
+
+def _pattern_problem(pattern: str) -> Problem | None:
+    hint = "write it as in .gitignore, like '*.tmp' or 'cache/'"
+    try:
+        specs = GitIgnoreSpec.from_lines([pattern]).patterns
+    except (ValueError, re.error) as error:
+        return "bad-pattern", f"{pattern[:80]!r} is not a pattern: {str(error)[:200]}", hint
+    if "\n" in pattern or not specs or all(spec.include is None for spec in specs):
+        return "bad-pattern", f"{pattern[:80]!r} matches nothing", hint
+    return None
+
+
+def _type_problem(kind: str) -> Problem | None:
+    if "/" in kind or not kind.removeprefix("."):
+        return "bad-value", f"{kind[:80]!r} is not a file name ending", "write it like pdf or tar.gz"
+    return None
+
+
+def _ratio(fields: Fields) -> float:
+    text = fields.text("max_removed", "50%")
+    match = _RATIO.fullmatch(text)
+    value = float(match.group(1)) / (100 if match.group(2) else 1) if match else -1.0
+    if 0 <= value <= 1:
+        return value
+    fields.bad("bad-value", "max_removed", f"{text[:40]!r} is not a share", "write it like 50% or 0.5; 100% turns the guard off")
+    return 0.5
+
+
+def _hooks(fields: Fields) -> Hooks:
+    timeout_s = fields.duration_s("timeout")
+    return Hooks(before=_script(fields, "before"), after=_script(fields, "after"), timeout_s=300.0 if timeout_s is None else timeout_s)
+
+
+def _script(fields: Fields, key: str) -> str:
+    script = fields.text(key)
+    if script and not _SCRIPT.fullmatch(script):
+        hint = "name a script of the machine's own hooks directory, without a path or arguments"
+        fields.bad("bad-value", key, f"{script[:80]!r} is not the name of a script", hint)
+        return ""
+    return script

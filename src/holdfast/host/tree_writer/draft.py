@@ -1,0 +1,111 @@
+"""A file on its way: written at offsets, with holes, under a temporary name."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from holdfast.host.tree_writer.faults import store_error
+from holdfast.model.entry import Hole
+
+_KEEP_SIZE_AND_PUNCH = 0x01 | 0x02
+_WINDOW = 1 << 20
+
+
+def data_ranges(start: int, end: int, holes: Sequence[Hole]) -> Iterator[tuple[int, int, bool]]:
+    """Cuts `start..end` at the (sorted, disjoint) holes: `(from, to, is_hole)`, in order, without gaps."""
+    at = start
+    index = max(0, bisect_right(holes, start, key=_offset_of) - 1)
+    while at < end and index < len(holes):
+        hole = holes[index]
+        index += 1
+        if hole.offset >= end:
+            break
+        hole_end = min(end, hole.offset + hole.size_bytes)
+        if hole_end <= at:
+            continue
+        if hole.offset > at:
+            yield at, hole.offset, False
+            at = hole.offset
+        yield at, hole_end, True
+        at = hole_end
+    if at < end:
+        yield at, end, False
+
+
+def _offset_of(hole: Hole) -> int:
+    return hole.offset
+
+
+class Draft:
+    """Open for reading and writing. `path` is where it will be, relative to the writer's root; `name` its name until then.
+
+    Errors of the disk come as `NoSpace` or `StoreError`.
+    """
+
+    def __init__(self, fd: int, path: bytes, name: bytes, in_temp: bool) -> None:
+        self.fd = fd
+        self.path = path
+        self.name = name
+        self.in_temp = in_temp
+
+    def write(self, offset: int, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                count = os.pwrite(self.fd, view, offset)
+                offset += count
+                view = view[count:]
+        except OSError as error:
+            raise store_error(error, self.path) from error
+
+    def write_around(self, offset: int, data: bytes, holes: Sequence[Hole]) -> None:
+        """As `write`, leaving the holes unwritten. What should be a hole and is not zeros is written: content comes first."""
+        if not holes:
+            self.write(offset, data)
+            return
+        for start, end, is_hole in data_ranges(offset, offset + len(data), holes):
+            piece = data[start - offset : end - offset]
+            if not is_hole or not is_zeros(piece):
+                self.write(start, piece)
+
+    def punch(self, holes: Sequence[Hole]) -> None:
+        """Give back the blocks of these ranges where they hold zeros; a file system that cannot is left alone."""
+        for hole in holes:
+            end = hole.offset + hole.size_bytes
+            for start in range(hole.offset, end, _WINDOW):
+                window = Hole(start, min(_WINDOW, end - start))
+                if is_zeros(self.read(start, window.size_bytes)) and _punch(self.fd, window) == errno.EOPNOTSUPP:
+                    return
+
+    def set_size(self, size_bytes: int) -> None:
+        try:
+            os.ftruncate(self.fd, size_bytes)
+        except OSError as error:
+            raise store_error(error, self.path) from error
+
+    def read(self, offset: int, size_bytes: int) -> bytes:
+        return os.pread(self.fd, size_bytes, offset)
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def is_zeros(data: bytes) -> bool:
+    return data == bytes(len(data))
+
+
+@lru_cache(maxsize=1)
+def libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _punch(fd: int, hole: Hole) -> int:
+    result = libc().fallocate(fd, _KEEP_SIZE_AND_PUNCH, ctypes.c_int64(hole.offset), ctypes.c_int64(hole.size_bytes))
+    return ctypes.get_errno() if result else 0

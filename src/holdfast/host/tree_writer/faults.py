@@ -1,0 +1,42 @@
+"""What the kernel says no with, as errors of our tree."""
+
+from __future__ import annotations
+
+import errno
+from types import TracebackType
+
+from holdfast.core.errors import Conflict, NoSpace, StoreError
+from holdfast.model.entry import display_path
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NOT_A_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})
+
+
+def store_error(error: OSError, path: bytes) -> NoSpace | Conflict | StoreError:
+    """The typed error for a failed write at `path`."""
+    shown = display_path(path)
+    if error.errno in _FULL:
+        return NoSpace(f"no space left to write {shown}", hint="free some space there, then run it again", path=shown)
+    if error.errno in _NOT_A_FOLDER:
+        return Conflict(
+            f"not a folder (or a symbolic link, which is never followed) on the way to {shown}",
+            hint="remove what stands there, or write to another place",
+            path=shown,
+        )
+    return StoreError(f"cannot write {shown}: {error.strerror}", hint="see whether the place is there and writable", path=shown)
+
+
+class Typed:
+    """`with Typed(path):` turns an `OSError` into the error of our tree."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: bytes) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, OSError):
+            raise store_error(error, self._path) from error

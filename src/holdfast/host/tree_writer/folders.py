@@ -1,0 +1,85 @@
+"""Open folders below one root, found component by component and never through a symbolic link."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from typing import NamedTuple
+
+from holdfast.core.errors import ProtocolError
+
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Folder(NamedTuple):
+    """An open folder, lent: do not close it. `device` is its file system's number."""
+
+    fd: int
+    device: int
+
+
+def check_name(name: bytes) -> bytes:
+    """The name itself if it names something inside its folder; raises `ProtocolError` otherwise."""
+    if name in (b"", b".", b"..") or b"/" in name or b"\x00" in name:
+        raise ProtocolError(f"not a name inside a folder: {name!r}")
+    return name
+
+
+class Folders:
+    """Keeps at most `limit` folders open between operations; the least recently used are closed first (`trim`)."""
+
+    def __init__(self, root: bytes, limit: int = 128) -> None:
+        self._root = self._entry(os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        self._limit = limit
+        self._open: OrderedDict[bytes, Folder] = OrderedDict()
+
+    @property
+    def root(self) -> Folder:
+        return self._root
+
+    def open(self, relative: bytes) -> Folder:
+        """Raises `OSError`: ENOENT, or ENOTDIR where a component is no folder or is a symbolic link."""
+        if not relative:
+            return self._root
+        found = self._open.get(relative)
+        if found is not None:
+            self._open.move_to_end(relative)
+            return found
+        return self._walk(relative)
+
+    def _walk(self, relative: bytes) -> Folder:
+        known, names = relative, list[bytes]()
+        while known and known not in self._open:
+            known, _, name = known.rpartition(b"/")
+            names.append(check_name(name))
+        folder = self._open[known] if known else self._root
+        for name in reversed(names):
+            known = known + b"/" + name if known else name
+            folder = self._entry(os.open(name, _FLAGS, dir_fd=folder.fd))
+            self._open[known] = folder
+        return folder
+
+    def trim(self) -> None:
+        """Called between operations only, so that no folder is closed under one."""
+        while len(self._open) > self._limit:
+            os.close(self._open.popitem(last=False)[1].fd)
+
+    def forget(self, relative: bytes) -> None:
+        """What stands at `relative` and below is another now."""
+        below = relative + b"/"
+        for path in [path for path in self._open if path == relative or path.startswith(below)]:
+            os.close(self._open.pop(path).fd)
+
+    def close(self) -> None:
+        for folder in self._open.values():
+            os.close(folder.fd)
+        self._open.clear()
+        os.close(self._root.fd)
+
+    @staticmethod
+    def _entry(fd: int) -> Folder:
+        try:
+            return Folder(fd, os.fstat(fd).st_dev)
+        except OSError:
+            os.close(fd)
+            raise

@@ -1,0 +1,340 @@
+"""`TreeWriter`: see the package's docstring."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from holdfast.core.errors import Conflict
+from holdfast.host.tree_writer.attributes import Attributes, Report
+from holdfast.host.tree_writer.draft import Draft, libc
+from holdfast.host.tree_writer.faults import Typed, store_error
+from holdfast.host.tree_writer.folders import Folder, Folders, check_name
+from holdfast.host.tree_writer.removal import make_accessible, remove_tree
+from holdfast.model.entry import Entry, Kind, display_path
+from holdfast.model.jobs import Finding, Severity
+
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_TYPES = {Kind.FIFO: stat.S_IFIFO, Kind.CHARACTER_DEVICE: stat.S_IFCHR, Kind.BLOCK_DEVICE: stat.S_IFBLK}
+_IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST})
+_NOT_MADE = frozenset({errno.EPERM, errno.EACCES, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
+_TEMP_PREFIX = b".holdfast-tmp-"
+
+
+class TreeWriter:
+    """Writes entries below `root`, which must exist (its own path is resolved once, links in it followed).
+
+    Paths are relative bytes. Everything that appears under its final name appears there at once and complete (temporary name, then
+    rename); `temp`, a folder on the same file system, takes temporary names where it can, else they are beside the final one.
+    Raises `NoSpace`, `Conflict` (a file or link where a folder must be) or `StoreError`; what is refused to those who are not root
+    goes to `report`. Not thread-safe. Nothing is durable before `sync`.
+    """
+
+    def __init__(self, root: Path | bytes, *, temp: bytes = b"", report: Report | None = None) -> None:
+        self._root = os.fsencode(root)
+        self._report = report or _silent
+        with Typed(self._root):
+            self._folders = Folders(self._root)
+            self._temp = Folders(temp) if temp else None
+        self._attributes = Attributes(self._report)
+        self._numbers = itertools.count()
+        self._needs_rights = os.geteuid() != 0
+
+    @property
+    def root(self) -> bytes:
+        return self._root
+
+    # Looking
+
+    def stat(self, path: bytes) -> os.stat_result | None:
+        """Of the name itself, links not followed. None where nothing is, or the way there is no folder."""
+        parent, name = _split(path)
+        try:
+            folder = self._folders.open(parent)
+            return os.stat(name, dir_fd=folder.fd, follow_symlinks=False) if name else os.fstat(folder.fd)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+                return None
+            raise store_error(error, path) from error
+
+    def open_file(self, path: bytes) -> int:
+        """A descriptor for reading, the caller's to close. Raises `OSError`."""
+        parent, name = _split(path)
+        return os.open(name, _READ, dir_fd=self._folders.open(parent).fd)
+
+    def read_link(self, path: bytes) -> bytes:
+        parent, name = _split(path)
+        with Typed(path):
+            return os.readlink(name, dir_fd=self._folders.open(parent).fd)
+
+    def names(self, path: bytes) -> list[tuple[bytes, bool]]:
+        """What a folder holds, sorted: (name, whether it is a folder)."""
+        with Typed(path), os.scandir(self._folders.open(path).fd) as listing:
+            return sorted((os.fsencode(item.name), item.is_dir(follow_symlinks=False)) for item in listing)
+
+    # Folders
+
+    def ensure_folder(self, path: bytes, *, replace: bool = True) -> bool:
+        """True if it was made (0700; `set_attributes` later, deepest first).
+
+        What else stands there is removed, or with `replace=False` refused as `Conflict`.
+        """
+        self._trim()
+        parent, name = _split(path)
+        with Typed(path):
+            folder = self._open_to_write(parent)
+            try:
+                os.mkdir(name, 0o700, dir_fd=folder.fd)
+            except FileExistsError:
+                if stat.S_ISDIR(os.stat(name, dir_fd=folder.fd, follow_symlinks=False).st_mode):
+                    return False
+                if not replace:
+                    raise Conflict(
+                        f"not a folder: {display_path(path)}",
+                        hint="a link or file stands where a folder must be; it is neither followed nor removed",
+                        path=display_path(path),
+                    ) from None
+                os.unlink(name, dir_fd=folder.fd)
+                os.mkdir(name, 0o700, dir_fd=folder.fd)
+            self._folders.forget(path)
+            return True
+
+    # Files
+
+    def create(self, path: bytes) -> Draft:
+        """A draft under its own name at once; must not exist. For staging areas."""
+        self._trim()
+        parent, name = _split(path)
+        with Typed(path):
+            return Draft(os.open(name, _CREATE, 0o600, dir_fd=self._folders.open(parent).fd), path, name, False)
+
+    def begin_file(self, path: bytes) -> Draft:
+        """A draft under a temporary name, to be given to `finish` or `discard`."""
+        self._trim()
+        parent, _ = _split(path)
+        with Typed(path):
+            folder, in_temp = self._temp_for(self._open_to_write(parent))
+            name, fd = self._under_temp_name(lambda name: os.open(name, _CREATE, 0o600, dir_fd=folder.fd))
+            return Draft(fd, path, name, in_temp)
+
+    def dress(self, draft: Draft, entry: Entry) -> None:
+        """Size and metadata of a draft, which stays open under the name it has."""
+        with Typed(entry.path):
+            os.ftruncate(draft.fd, entry.size_bytes)
+            self._attributes.apply_open(draft.fd, entry)
+
+    def finish(self, draft: Draft, entry: Entry) -> os.stat_result:
+        """Size and metadata, then into place, replacing what stands there. The stat of the file as it is in place."""
+        self._trim()
+        try:
+            self.dress(draft, entry)
+            parent, name = _split(draft.path)
+            with Typed(draft.path):
+                self._into_place(draft, self._folders.open(parent), name)
+                return os.fstat(draft.fd)
+        except BaseException:
+            self.discard(draft)
+            raise
+        finally:
+            draft.close()
+
+    def discard(self, draft: Draft) -> None:
+        """Removes the draft. Never raises."""
+        draft.close()
+        parent, _ = _split(draft.path)
+        try:
+            folder = self._temp.root if draft.in_temp and self._temp else self._folders.open(parent)
+            os.unlink(draft.name, dir_fd=folder.fd)
+        except OSError:
+            return
+
+    # Links, FIFOs, devices
+
+    def put_special(self, path: bytes, entry: Entry) -> bool:
+        """A symbolic link, FIFO or device, replacing what stands there. False (and a finding) when this user may not make one."""
+        self._trim()
+        parent, name = _split(path)
+        with Typed(path):
+            folder = self._open_to_write(parent)
+            try:
+                temp_name, _ = self._under_temp_name(lambda temp_name: _make_special(folder.fd, temp_name, entry))
+            except OSError as error:
+                if error.errno not in _NOT_MADE or entry.kind is Kind.SYMLINK:
+                    raise
+                self._report(
+                    Finding(
+                        code="not-created",
+                        severity=Severity.WARNING,
+                        message=f"{entry.kind.value} could not be made: {error.strerror}",
+                        path=display_path(entry.path),
+                        hint="devices can be made by root only",
+                    )
+                )
+                return False
+            try:
+                self._attributes.apply_named(folder.fd, temp_name, entry)
+                self._rename(folder.fd, temp_name, folder, name, path)
+            except BaseException:
+                os.unlink(temp_name, dir_fd=folder.fd)
+                raise
+        return True
+
+    def set_attributes(self, path: bytes, entry: Entry) -> None:
+        """The metadata of what stands at `path` already; its kind must be the entry's."""
+        self._trim()
+        parent, name = _split(path)
+        with Typed(path):
+            if entry.kind not in (Kind.FILE, Kind.DIRECTORY):
+                self._attributes.apply_named(self._folders.open(parent).fd, name, entry)
+                return
+            fd = self._open_for_attributes(path, entry.kind)
+            try:
+                self._attributes.apply_open(fd, entry)
+            finally:
+                os.close(fd)
+
+    # Names
+
+    def link(self, path: bytes, new_path: bytes, into: TreeWriter | None = None) -> None:
+        """A further name for a file, replacing what stands at `new_path` (below `into`'s root)."""
+        target = into or self
+        self._trim()
+        target._trim()
+        (parent, name), (new_parent, new_name) = _split(path), _split(new_path)
+        with Typed(new_path):
+            source, folder = self._folders.open(parent), target._open_to_write(new_parent)
+            temp_name, _ = self._under_temp_name(
+                lambda temp: os.link(name, temp, src_dir_fd=source.fd, dst_dir_fd=folder.fd, follow_symlinks=False)
+            )
+            try:
+                target._rename(folder.fd, temp_name, folder, new_name, new_path)
+            finally:
+                # Renaming onto another name of the same file does nothing and leaves both (rename(2)).
+                remove_tree(folder.fd, temp_name)
+
+    def move(self, path: bytes, new_path: bytes, into: TreeWriter | None = None) -> None:
+        """Renames, replacing what stands at `new_path` (below `into`'s root, on the same file system)."""
+        target = into or self
+        self._trim()
+        target._trim()
+        (parent, name), (new_parent, new_name) = _split(path), _split(new_path)
+        with Typed(path):
+            target._rename(self._open_to_write(parent).fd, name, target._open_to_write(new_parent), new_name, new_path)
+        self._folders.forget(path)
+
+    def remove(self, path: bytes) -> None:
+        """The name, and everything below it. Absent is fine."""
+        self._trim()
+        self._folders.forget(path)
+        parent, name = _split(path)
+        with Typed(path):
+            try:
+                folder = self._open_to_write(parent)
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            remove_tree(folder.fd, name)
+
+    def remove_folder(self, path: bytes) -> bool:
+        """Removes a folder only if it is empty; whether it is gone."""
+        self._folders.forget(path)
+        parent, name = _split(path)
+        with Typed(path):
+            try:
+                os.rmdir(name, dir_fd=self._open_to_write(parent).fd)
+            except FileNotFoundError:
+                return True
+            except OSError as error:
+                if error.errno in _IN_THE_WAY:
+                    return False
+                raise
+        return True
+
+    def sync(self) -> None:
+        """Returns when everything written on the root's file system is on disk (syncfs)."""
+        with Typed(self._root):
+            if libc().syncfs(self._folders.root.fd):
+                raise OSError(errno.EIO, "syncfs failed")
+
+    def close(self) -> None:
+        self._folders.close()
+        if self._temp:
+            self._temp.close()
+
+    # Inside
+
+    def _trim(self) -> None:
+        self._folders.trim()
+
+    def _open_to_write(self, path: bytes) -> Folder:
+        folder = self._folders.open(path)
+        if self._needs_rights and os.fstat(folder.fd).st_mode & 0o300 != 0o300:
+            os.fchmod(folder.fd, 0o700)
+        return folder
+
+    def _open_for_attributes(self, path: bytes, kind: Kind) -> int:
+        parent, name = _split(path)
+        folder = self._folders.open(parent)
+        if not name:
+            return os.dup(folder.fd)
+        flags = _READ | os.O_DIRECTORY if kind is Kind.DIRECTORY else _READ
+        try:
+            return os.open(name, flags, dir_fd=folder.fd)
+        except PermissionError:
+            if kind is not Kind.DIRECTORY:
+                raise
+            make_accessible(folder.fd, name)
+            return os.open(name, flags, dir_fd=folder.fd)
+
+    def _temp_for(self, folder: Folder) -> tuple[Folder, bool]:
+        if self._temp and self._temp.root.device == folder.device:
+            return self._temp.root, True
+        return folder, False
+
+    def _into_place(self, draft: Draft, folder: Folder, name: bytes) -> None:
+        source = self._temp.root if draft.in_temp and self._temp else folder
+        self._rename(source.fd, draft.name, folder, name, draft.path)
+
+    def _rename(self, source_fd: int, source_name: bytes, folder: Folder, name: bytes, path: bytes) -> None:
+        try:
+            os.rename(source_name, name, src_dir_fd=source_fd, dst_dir_fd=folder.fd)
+        except OSError as error:
+            # A folder in the way of a file, or a file in the way of a folder.
+            if error.errno not in _IN_THE_WAY and error.errno != errno.ENOTDIR:
+                raise
+            self._folders.forget(path)
+            remove_tree(folder.fd, name)
+            os.rename(source_name, name, src_dir_fd=source_fd, dst_dir_fd=folder.fd)
+
+    def _under_temp_name(self, make: Callable[[bytes], int | None]) -> tuple[bytes, int]:
+        while True:
+            name = b"%b%d-%d" % (_TEMP_PREFIX, os.getpid(), next(self._numbers))
+            try:
+                return name, make(name) or 0
+            except FileExistsError:
+                continue
+
+
+def _split(path: bytes) -> tuple[bytes, bytes]:
+    """(parent, name); (b"", b"") for the root."""
+    if not path:
+        return b"", b""
+    parent, _, name = path.rpartition(b"/")
+    return parent, check_name(name)
+
+
+def _make_special(folder_fd: int, name: bytes, entry: Entry) -> None:
+    if entry.kind is Kind.SYMLINK:
+        os.symlink(entry.link_target, name, dir_fd=folder_fd)
+    else:
+        os.mknod(name, _TYPES[entry.kind] | 0o600, entry.device_number, dir_fd=folder_fd)
+
+
+def _silent(finding: Finding) -> None:
+    del finding

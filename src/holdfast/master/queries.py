@@ -1,0 +1,121 @@
+"""What is where, now: questions put to the owners at once, their answers merged. Who did not answer is named, never left out."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, UnknownName, error_from
+from holdfast.master.deployment import Deployment, deployment
+from holdfast.master.foundation import Foundation
+from holdfast.master.hub import Hub
+from holdfast.master.records.inventory import Node
+from holdfast.model.points import Listing, Point
+from holdfast.model.questions import AskFind, AskListing, AskPoints, Listings, Points, Question
+from holdfast.model.rules import RepositoryRule
+
+ANSWER_TIMEOUT_S = 10.0
+A = TypeVar("A")
+
+
+class Unreachable(msgspec.Struct, frozen=True, kw_only=True):
+    """A repository whose owner gave no answer: what it holds is missing from the result."""
+
+    repository: str
+    node: str
+    error: ErrorFacts
+
+
+class FoundPoints(msgspec.Struct, frozen=True, kw_only=True):
+    """Newest last."""
+
+    points: tuple[Point, ...]
+    unreachable: tuple[Unreachable, ...] = ()
+
+
+class FoundRows(msgspec.Struct, frozen=True, kw_only=True):
+    """`more` = a limit cut the answer."""
+
+    rows: tuple[Listing, ...]
+    more: bool = False
+    unreachable: tuple[Unreachable, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Owner:
+    node: Node
+    repositories: tuple[RepositoryRule, ...]
+
+
+class Queries:
+    def __init__(self, base: Foundation, hub: Hub) -> None:
+        self._base = base
+        self._hub = hub
+
+    async def points(self, dataset: str = "", repository: str = "") -> FoundPoints:
+        """Raises `UnknownName` for a repository that no active flow uses."""
+        owners = await self._owners(repository)
+        answers, unreachable = await self._ask(owners, AskPoints(dataset=dataset, repository=repository), Points)
+        points = sorted((p for answer in answers for p in answer.points), key=lambda p: (p.time, p.repository))
+        return FoundPoints(points=tuple(points), unreachable=unreachable)
+
+    async def listing(self, ask: AskListing) -> FoundRows:
+        """The same point may lie in several repositories; the first that has it answers. Raises `UnknownName` when none has it."""
+        owners = await self._owners("")
+        answers, unreachable = await self._ask(owners, ask, Listings)
+        if answers:
+            return FoundRows(rows=answers[0].rows, more=answers[0].more)
+        raise _nowhere(ask.point, unreachable)
+
+    async def find(self, ask: AskFind) -> FoundRows:
+        answers, unreachable = await self._ask(await self._owners(ask.repository), ask, Listings)
+        rows = tuple(row for answer in answers for row in answer.rows)
+        return FoundRows(rows=rows, more=any(answer.more for answer in answers), unreachable=unreachable)
+
+    async def _owners(self, repository: str) -> tuple[_Owner, ...]:
+        return owners_of(await self._base.database.run(deployment), repository)
+
+    async def _ask(self, owners: tuple[_Owner, ...], question: Question, kind: type[A]) -> tuple[list[A], tuple[Unreachable, ...]]:
+        """Answers in the owners' order, and a gap for each repository whose owner gave none or an error."""
+        asked = (self._answer(owner.node, question, kind) for owner in owners)
+        answers: list[A] = []
+        gaps: list[Unreachable] = []
+        for owner, answer in zip(owners, await asyncio.gather(*asked), strict=True):
+            if isinstance(answer, HoldfastError):
+                facts = answer.facts()
+                gaps.extend(Unreachable(repository=r.name, node=owner.node.name, error=facts) for r in owner.repositories)
+            else:
+                answers.append(answer)
+        return answers, tuple(gaps)
+
+    async def _answer(self, node: Node, question: Question, kind: type[A]) -> A | HoldfastError:
+        try:
+            return await self._hub.ask_for(node.id, question, kind, ANSWER_TIMEOUT_S)
+        except HoldfastError as error:
+            return error
+
+
+def owners_of(rolled_out: Deployment, repository: str) -> tuple[_Owner, ...]:
+    """Nodes that own repositories, or the one that owns this; raises `UnknownName`."""
+    if repository:
+        node, rule = rolled_out.repository(repository)
+        return (_Owner(node, (rule,)),)
+    owned: dict[str, list[RepositoryRule]] = {}
+    for node, rule in rolled_out.repositories():
+        owned.setdefault(node.id, []).append(rule)
+    return tuple(_Owner(node, tuple(owned[node.id])) for node in rolled_out.nodes.values() if node.id in owned)
+
+
+def _nowhere(point: str, gaps: tuple[Unreachable, ...]) -> HoldfastError:
+    """Why no owner could list a point: nobody has it, or somebody who might did not answer, or an owner's own error."""
+    errors = [gap.error for gap in gaps if gap.error.code not in (UnknownName.code, NotReachable.code)]
+    if errors:
+        return error_from(errors[0])
+    silent = ", ".join(f"{gap.repository} on {gap.node}" for gap in gaps if gap.error.code == NotReachable.code)
+    if silent:
+        return NotReachable(f"no repository that answers has {point!r}; silent: {silent}", hint="`holdfast nodes` shows who is offline")
+    unknown = next((gap.error.message for gap in gaps), f"there is no point {point!r}")
+    return UnknownName(unknown, hint="`holdfast points` lists them", point=point)

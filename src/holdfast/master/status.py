@@ -1,0 +1,188 @@
+"""How the environment does: every node's own judgement, merged; for a node that is away, what was last known, said to be so."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import msgspec
+
+from holdfast.core.errors import ErrorFacts, HoldfastError
+from holdfast.core.ids import NodeId
+from holdfast.master.deployment import Deployment, deployment
+from holdfast.master.foundation import Foundation
+from holdfast.master.hub import Hub
+from holdfast.master.queries import Unreachable
+from holdfast.master.records import inventory
+from holdfast.master.records.inventory import Node
+from holdfast.model.jobs import Finding, Severity, State
+from holdfast.model.questions import AskStatus, NodeStatus, Protection, RepositoryStatus
+from holdfast.model.rules import Rules
+
+STATUS_TIMEOUT_S = 5.0
+
+
+class NodeView(msgspec.Struct, frozen=True, kw_only=True):
+    """`generation` is in force there, `wanted_generation` the newest made for it (0 = none)."""
+
+    id: NodeId
+    name: str
+    address: str
+    state: str
+    last_seen: datetime | None
+    generation: int
+    wanted_generation: int
+    version: str
+    clock_offset_ms: int | None
+    findings: tuple[Finding, ...]
+
+
+class RepositoryView(msgspec.Struct, frozen=True, kw_only=True):
+    node: str
+    status: RepositoryStatus
+
+
+class NodeFinding(msgspec.Struct, frozen=True, kw_only=True):
+    node: str
+    finding: Finding
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """`overdue` and `failed` count protections; `ok` = none of these, nobody silent, no finding that is an error."""
+
+    ok: bool
+    verdict: str
+    protections: tuple[Protection, ...]
+    nodes: tuple[NodeView, ...]
+    repositories: tuple[RepositoryView, ...]
+    unreachable: tuple[Unreachable, ...]
+    findings: tuple[NodeFinding, ...]
+    overdue: int
+    failed: int
+
+
+class StatusBoard:
+    def __init__(self, base: Foundation, hub: Hub) -> None:
+        self._base = base
+        self._hub = hub
+        self._known: dict[NodeId, NodeStatus] = {}
+
+    async def nodes(self) -> tuple[NodeView, ...]:
+        """All that ever joined, revoked ones too."""
+        online = self._hub.online()
+        known, newest = await self._base.database.run(lambda s: (inventory.nodes(s), inventory.newest_of_all(s)))
+        return tuple(_view(node, node.id in online, newest[node.id].generation if node.id in newest else 0) for node in known)
+
+    async def repositories(self) -> tuple[tuple[RepositoryView, ...], tuple[Unreachable, ...]]:
+        status = await self.status()
+        return status.repositories, status.unreachable
+
+    async def status(self) -> Status:
+        rolled_out = await self._base.database.run(deployment)
+        asked = [node for node in rolled_out.nodes.values() if node.id in rolled_out.rules]
+        answers = await asyncio.gather(*(self._ask(node) for node in asked))
+        protections: list[Protection] = []
+        repositories: list[RepositoryView] = []
+        silent: list[Unreachable] = []
+        findings: list[NodeFinding] = []
+        for node, answer in zip(asked, answers, strict=True):
+            if isinstance(answer, NodeStatus):
+                protections.extend(answer.protections)
+                repositories.extend(RepositoryView(node=node.name, status=r) for r in answer.repositories)
+                findings.extend(NodeFinding(node=node.name, finding=finding) for finding in answer.findings)
+            else:
+                rules = rolled_out.rules[node.id]
+                protections.extend(_last_known(rules, self._known.get(node.id), answer))
+                silent.extend(Unreachable(repository=r.name, node=node.name, error=answer) for r in rules.repositories)
+                findings.append(_silent(node, answer))
+        return _judge(await self.nodes(), protections, repositories, silent, findings)
+
+    async def _ask(self, node: Node) -> NodeStatus | ErrorFacts:
+        try:
+            answer = await self._hub.ask_for(node.id, AskStatus(), NodeStatus, STATUS_TIMEOUT_S)
+        except HoldfastError as error:
+            return error.facts()
+        self._known[node.id] = answer
+        return answer
+
+
+def _view(node: Node, online: bool, wanted: int) -> NodeView:
+    state = node.state if node.state != inventory.JOINED else "online" if online else "offline"
+    return NodeView(
+        id=node.id,
+        name=node.name,
+        address=node.address,
+        state=state,
+        last_seen=node.last_seen,
+        generation=node.confirmed,
+        wanted_generation=wanted,
+        version=node.version,
+        clock_offset_ms=node.clock_offset_ms,
+        findings=node.findings,
+    )
+
+
+def _last_known(rules: Rules, known: NodeStatus | None, why: ErrorFacts) -> list[Protection]:
+    """The protections a silent node should be giving: state unknown, times as last told."""
+    told = known.protections if known else ()
+    every = {(d.id, o.name): o.every_s for d in rules.datasets for o in d.operations}
+    deliveries = (*rules.deliveries, *(cascade.delivery for cascade in rules.cascades))
+    untold = [
+        Protection(
+            dataset=delivery.label,
+            dataset_id=delivery.dataset,
+            operation=operation,
+            receiver=delivery.receiver_name,
+            state=State.UNKNOWN,
+            every_s=every.get((delivery.dataset, operation)),
+        )
+        for delivery in deliveries
+        for operation in delivery.operations
+        if not any((p.dataset_id, p.operation) == (delivery.dataset, operation) for p in told)
+    ]
+    return [msgspec.structs.replace(p, state=State.UNKNOWN, error=why) for p in (*told, *untold)]
+
+
+def _silent(node: Node, why: ErrorFacts) -> NodeFinding:
+    message = "the node does not answer; what it protects is not known at the moment"
+    return NodeFinding(
+        node=node.name, finding=Finding(code="node-silent", severity=Severity.ERROR, message=message, hint=why.hint)
+    )
+
+
+def _judge(
+    nodes: tuple[NodeView, ...],
+    protections: list[Protection],
+    repositories: list[RepositoryView],
+    silent: list[Unreachable],
+    findings: list[NodeFinding],
+) -> Status:
+    overdue = sum(p.overdue for p in protections)
+    failed = sum(p.state is State.FAILED for p in protections) + sum(r.status.error is not None for r in repositories)
+    errors = sum(f.finding.severity is Severity.ERROR for f in findings)
+    parts = [
+        f"{count} {word}"
+        for count, word in (
+            (overdue, "overdue"),
+            (failed, "failed"),
+            (errors, "with an error" if errors == 1 else "errors"),
+        )
+        if count
+    ]
+    if not protections:
+        verdict = "Nothing is protected yet."
+    elif parts:
+        verdict = f"Needs attention: {', '.join(parts)}; {len(protections)} protections in all."
+    else:
+        verdict = f"All {len(protections)} protections are as promised."
+    return Status(
+        ok=not parts,
+        verdict=verdict,
+        protections=tuple(protections),
+        nodes=nodes,
+        repositories=tuple(repositories),
+        unreachable=tuple(silent),
+        findings=tuple(findings),
+        overdue=overdue,
+        failed=failed,
+    )

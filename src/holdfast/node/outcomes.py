@@ -1,0 +1,123 @@
+"""What news of workers mean for status and retries. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from holdfast.core.errors import ErrorFacts
+from holdfast.model.jobs import Job, State
+from holdfast.model.rules import Rules
+from holdfast.node.job_book import failure_of
+from holdfast.node.journal import ProtectionRow, Request
+from holdfast.node.protections import promises_of
+from holdfast.node.retries import Retry, may_heal
+from holdfast.node.worker_messages import Acknowledged, RunCascade, RunDatasets
+
+Rows = Mapping[tuple[str, str, str], ProtectionRow]
+
+
+def subjects_of(request: Request) -> frozenset[str]:
+    """Jobs that share one of these run one after another."""
+    if isinstance(request, RunDatasets):
+        return frozenset(request.datasets)
+    return frozenset({request.cascade if isinstance(request, RunCascade) else request.job.id})
+
+
+def is_known(rules: Rules, request: Request) -> bool:
+    """Whether the rules still name what the request is about."""
+    if isinstance(request, RunCascade):
+        return any(cascade.id == request.cascade for cascade in rules.cascades)
+    if isinstance(request, RunDatasets):
+        known = {dataset.id for dataset in rules.datasets} | {delivery.dataset for delivery in rules.deliveries}
+        return known.issuperset(request.datasets)
+    return True
+
+
+def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool) -> tuple[ProtectionRow, ...]:
+    """The rows that change. A success without marks clears errors only: it brought the action up to date after it was behind."""
+    changed = []
+    for row in rows.values():
+        if row.dataset != news.dataset or row.action != news.action:
+            continue
+        marked = row.operation in news.operations
+        if news.error is not None and (marked or not news.operations):
+            missed = row.missed if catching_up else row.missed + 1
+            changed.append(msgspec.structs.replace(row, error=news.error, missed=missed, capture_failed=False))
+        elif news.error is None and (marked or (row.error is not None and not row.capture_failed)):
+            captured_ns = max(row.captured_ns or 0, news.captured_at_ns)
+            changed.append(msgspec.structs.replace(row, error=None, missed=0, captured_ns=captured_ns, capture_failed=False))
+    return tuple(changed)
+
+
+def uncaptured_rows(job: Job, request: RunDatasets, rows: Rows) -> tuple[ProtectionRow, ...]:
+    """After a run that failed before it had anything to send: what was to be marked is missed."""
+    error = _capture_error(job, request)
+    if error is None:
+        return ()
+    return tuple(
+        msgspec.structs.replace(row, error=error, missed=row.missed + (job.cause != "retry"), capture_failed=True)
+        for row in rows.values()
+        if row.operation in request.operations.get(row.dataset, ())
+    )
+
+
+def after_run(job: Job, request: RunDatasets, rows: Rows) -> tuple[Retry, ...]:
+    """What is to be tried again. `rows` as they are after the news and `uncaptured_rows`."""
+    if job.state is State.CANCELLED:
+        return ()
+    failure = failure_of(job)
+    capture_error = _capture_error(job, request)
+    if capture_error is not None:
+        if not may_heal(capture_error):
+            return ()
+        return tuple(
+            Retry(subject=dataset, kind="capture", operations=request.operations.get(dataset, ()), failure=failure)
+            for dataset in request.datasets
+        )
+    behind = {row.dataset for row in rows.values() if row.dataset in request.datasets and may_heal(row.error) and not row.capture_failed}
+    if not behind and job.state is State.FAILED and may_heal(job.error):
+        behind = set(request.datasets)
+    return tuple(Retry(subject=dataset, kind="catch-up", failure=failure) for dataset in sorted(behind))
+
+
+def after_cascade(job: Job, cascade: str, rules: Rules | None, rows: Rows) -> tuple[Retry, ...]:
+    if job.state is State.CANCELLED:
+        return ()
+    keys = [] if rules is None else [promise.key for promise in promises_of(rules) if promise.cascade == cascade]
+    errors = [job.error, *(task.error for task in job.tasks), *(rows[key].error for key in keys if key in rows)]
+    if not any(may_heal(error) for error in errors):
+        return ()
+    return (Retry(subject=cascade, kind="cascade", failure=failure_of(job)),)
+
+
+def open_retries(rules: Rules, rows: Rows) -> tuple[Retry, ...]:
+    """What is still behind from before a start or a change of rules."""
+    found: dict[str, Retry] = {}
+    # No attempt fails like this, so the first one enters the records however it ends.
+    unlike_any = frozenset({("", "")})
+    for promise in promises_of(rules):
+        row, subject = rows.get(promise.key), promise.cascade or promise.delivery.dataset
+        if row is None or not may_heal(row.error):
+            continue
+        known = found.get(subject)
+        if promise.cascade:
+            found[subject] = Retry(subject=subject, kind="cascade", failure=unlike_any)
+        elif row.capture_failed:
+            operations = (*(known.operations if known else ()), row.operation)
+            found[subject] = Retry(subject=subject, kind="capture", operations=operations, failure=unlike_any)
+        elif known is None:
+            found[subject] = Retry(subject=subject, kind="catch-up", failure=unlike_any)
+    return tuple(found.values())
+
+
+def _capture_error(job: Job, request: RunDatasets) -> ErrorFacts | None:
+    """Why there was no capture; None = there was one, or none was asked for."""
+    if request.catch_up or job.state is not State.FAILED:
+        return None
+    captures = [task for task in job.tasks if task.name == "capture"]
+    if any(task.state in (State.SUCCEEDED, State.WARNINGS) for task in captures):
+        return None
+    found = job.error or next((task.error for task in captures if task.error is not None), None)
+    return found or ErrorFacts("source", "the capture failed", "the job's findings say why")

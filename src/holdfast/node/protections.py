@@ -1,0 +1,167 @@
+"""Which (dataset, operation, action) this node answers for, when each is due, and how well it is protected. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from holdfast.core.clock import utc
+from holdfast.core.ids import DatasetId
+from holdfast.model.jobs import State
+from holdfast.model.questions import Protection
+from holdfast.model.rules import Delivery, OperationRule, Rules
+from holdfast.model.schedule import due_at, has_schedule
+from holdfast.node.journal import ProtectionRow
+
+_CLOCK_STEP_S = 300
+"""A run that began this far in the future was recorded by a clock that has since been set back; it is taken as never begun."""
+
+_LATE_S = 3600.0
+"""How late a run at a time of day may be acknowledged before it counts as overdue; with an RPO the RPO decides."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """One thing the rules promise. `cascade` is the id of the cascade it belongs to, empty for what this node captures or relays."""
+
+    delivery: Delivery
+    operation: str
+    action: str
+    cascade: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.delivery.dataset, self.operation, self.action
+
+
+def promises_of(rules: Rules) -> Iterator[Promise]:
+    """In the order of the rules."""
+    for delivery in rules.deliveries:
+        yield from _of_delivery(delivery, "")
+    for cascade in rules.cascades:
+        yield from _of_delivery(cascade.delivery, cascade.id)
+
+
+def _of_delivery(delivery: Delivery, cascade: str) -> Iterator[Promise]:
+    pairs = delivery.action_operations or tuple((action, delivery.operations) for action in delivery.actions)
+    for action, operations in pairs:
+        for operation in operations:
+            yield Promise(delivery=delivery, operation=operation, action=action, cascade=cascade)
+
+
+def operation_rules(rules: Rules) -> dict[tuple[str, str], OperationRule]:
+    """By (dataset, operation name), of what this node captures."""
+    return {(dataset.id, operation.name): operation for dataset in rules.datasets for operation in dataset.operations}
+
+
+def row_due_at(rule: OperationRule, row: ProtectionRow, now: datetime) -> datetime | None:
+    """When the next run for this row should start; at or before `now` = now. Judged from when runs began, whatever became of them:
+    a receiver that is away is caught up with, not captured for again and again."""
+    last = None if row.attempted_ns is None else utc(row.attempted_ns)
+    if last is not None and last > now + timedelta(seconds=_CLOCK_STEP_S):
+        last = None
+    return due_at(rule, last, now, since=utc(row.since_ns))
+
+
+def due_operations(
+    rules: Rules, rows: Mapping[tuple[str, str, str], ProtectionRow], now: datetime
+) -> dict[tuple[DatasetId, str], datetime]:
+    """The start of the next run of each scheduled (dataset, operation) that some delivery carries."""
+    found: dict[tuple[DatasetId, str], datetime] = {}
+    known = operation_rules(rules)
+    for promise in promises_of(rules):
+        row, dataset = rows.get(promise.key), promise.delivery.dataset
+        rule = None if promise.cascade else known.get((dataset, promise.operation))
+        if row is None or rule is None or not has_schedule(rule):
+            continue
+        due = row_due_at(rule, row, now)
+        name = (dataset, promise.operation)
+        if due is not None and (name not in found or due < found[name]):
+            found[name] = due
+    return found
+
+
+def complete(rules: Rules, dataset: DatasetId, asked: Iterable[str]) -> tuple[str, ...]:
+    """The operations a run of this dataset marks when `asked` are due: these, those without a schedule, and those that come after one of
+    them. Only what some delivery carries; in the policy's order."""
+    carried = {promise.operation for promise in promises_of(rules) if promise.delivery.dataset == dataset and not promise.cascade}
+    operations = next((rule.operations for rule in rules.datasets if rule.id == dataset), ())
+    chosen = {name for name in asked if name in carried}
+    if not chosen:
+        return ()
+    chosen |= {op.name for op in operations if op.name in carried and not has_schedule(op) and not op.after}
+    grown = True
+    while grown:
+        more = {op.name for op in operations if op.name in carried and last_part(op.after) in chosen} - chosen
+        chosen |= more
+        grown = bool(more)
+    return tuple(op.name for op in operations if op.name in chosen)
+
+
+def last_part(name: str) -> str:
+    """`documents/backup` -> `backup`."""
+    return name.rpartition("/")[2]
+
+
+def reconcile(
+    rules: Rules, rows: Mapping[tuple[str, str, str], ProtectionRow], now_ns: int
+) -> tuple[dict[tuple[str, str, str], ProtectionRow], tuple[tuple[str, str, str], ...]]:
+    """Rows for exactly what the rules promise: known ones kept, new ones begun now. Second: keys that are gone."""
+    kept = {}
+    for promise in promises_of(rules):
+        dataset, operation, action = promise.key
+        fresh = ProtectionRow(dataset=DatasetId(dataset), operation=operation, action=action, since_ns=now_ns)
+        kept[promise.key] = rows.get(promise.key, fresh)
+    return kept, tuple(key for key in rows if key not in kept)
+
+
+def judge(
+    rules: Rules, rows: Mapping[tuple[str, str, str], ProtectionRow], busy: Mapping[str, State], now: datetime
+) -> tuple[Protection, ...]:
+    """How each promise stands. `busy` gives running, queued or warnings by dataset or cascade id."""
+    known = operation_rules(rules)
+    found = []
+    for promise in promises_of(rules):
+        row = rows.get(promise.key)
+        if row is None:
+            continue
+        rule = None if promise.cascade else known.get((promise.delivery.dataset, promise.operation))
+        last_at = None if row.captured_ns is None else utc(row.captured_ns)
+        due = row_due_at(rule, row, now) if rule is not None else None
+        found.append(
+            Protection(
+                dataset=promise.delivery.label,
+                dataset_id=promise.delivery.dataset,
+                operation=promise.operation,
+                receiver=promise.delivery.receiver_name,
+                state=_state(row, busy.get(promise.cascade or promise.delivery.dataset)),
+                last_at=last_at,
+                due_at=due,
+                every_s=None if rule is None else rule.every_s,
+                overdue=rule is not None and _is_overdue(rule, row, now),
+                missed=row.missed,
+                error=row.error,
+            )
+        )
+    return tuple(found)
+
+
+def _state(row: ProtectionRow, busy: State | None) -> State:
+    if busy in (State.RUNNING, State.QUEUED):
+        return busy
+    if row.error is not None:
+        return State.FAILED
+    if row.captured_ns is None:
+        return State.FAILED if busy is State.FAILED else State.UNKNOWN
+    return State.SUCCEEDED if busy is None else busy
+
+
+def _is_overdue(rule: OperationRule, row: ProtectionRow, now: datetime) -> bool:
+    """Whether a start was due after the last acknowledged capture, and even with grace nothing came of it."""
+    if not has_schedule(rule):
+        return False
+    grace_s = _LATE_S if rule.every_s is None else max(0.1 * rule.every_s, 60.0)
+    base = utc(row.since_ns if row.captured_ns is None else row.captured_ns)
+    expected = due_at(rule, base, base, since=base)
+    return expected is not None and now > expected + timedelta(seconds=grace_s)

@@ -1,0 +1,72 @@
+"""When to try again what failed and may succeed by itself. Pure but for its own table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from holdfast.core.errors import ErrorFacts
+from holdfast.node.job_book import Signature
+
+BACK_OFF_S = (2.0, 5.0, 15.0, 60.0, 300.0)
+"""Waits before the attempts; the last one for ever."""
+
+_HEALS = frozenset({"not-granted", "worker-died"})
+"""Besides what says `retryable`: a grant comes with the receiver's next rules, a worker is started anew."""
+
+Kind = Literal["capture", "catch-up", "cascade"]
+
+
+def may_heal(error: ErrorFacts | None) -> bool:
+    return error is not None and (error.retryable or error.code in _HEALS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """`subject` is a dataset or cascade id. `operations` of a capture that never came to be. `failure`: how it failed last."""
+
+    subject: str
+    kind: Kind
+    next_ns: int = 0
+    attempts: int = 0
+    operations: tuple[str, ...] = ()
+    failure: Signature = frozenset()
+
+
+class Retries:
+    """At most one entry a subject."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Retry] = {}
+
+    def failed(self, retry: Retry, now_ns: int, *, was_attempt: bool) -> None:
+        """Note a failure. An attempt of ours moves on in the back-off; a failing ordinary run beside it does not hurry or delay the next."""
+        known = self._entries.get(retry.subject)
+        if known is None:
+            attempts, next_ns = 0, _after(now_ns, 0)
+        elif was_attempt:
+            attempts, next_ns = known.attempts + 1, _after(now_ns, known.attempts + 1)
+        else:
+            attempts, next_ns = known.attempts, known.next_ns
+        self._entries[retry.subject] = replace(retry, attempts=attempts, next_ns=next_ns)
+
+    def clear(self, subject: str) -> None:
+        self._entries.pop(subject, None)
+
+    def knows(self, subject: str) -> bool:
+        return subject in self._entries
+
+    def keep_only(self, subjects: set[str]) -> None:
+        for subject in set(self._entries) - subjects:
+            del self._entries[subject]
+
+    def due(self, now_ns: int, busy: set[str]) -> tuple[Retry, ...]:
+        """Those whose time has come and whose subject is not busy."""
+        return tuple(retry for retry in self._entries.values() if retry.next_ns <= now_ns and retry.subject not in busy)
+
+    def next_ns(self, busy: set[str]) -> int | None:
+        return min((retry.next_ns for retry in self._entries.values() if retry.subject not in busy), default=None)
+
+
+def _after(now_ns: int, attempts: int) -> int:
+    return now_ns + int(BACK_OFF_S[min(attempts, len(BACK_OFF_S) - 1)] * 1_000_000_000)

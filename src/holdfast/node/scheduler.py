@@ -1,0 +1,347 @@
+"""Decides what runs and when, and keeps the records of it. No I/O of its own but the journal; time and workers are given.
+
+All due datasets of the node go into one job. Jobs that share a dataset run one after another; an identical one that still waits is joined.
+A dataset whose receiver is away is brought up to date without another capture when the receiver may be back (`retries`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from holdfast.core.clock import Clock, now, utc
+from holdfast.core.errors import ErrorFacts, UnknownName
+from holdfast.core.ids import DatasetId, JobId
+from holdfast.model.jobs import ENDED, Event, Finding, Job, Severity, State
+from holdfast.model.questions import AskTrigger, Protection
+from holdfast.model.rules import Rules
+from holdfast.model.schedule import next_open
+from holdfast.node.job_book import JobBook, LiveJob, Role, Signature
+from holdfast.node.journal import Journal, ProtectionRow, Request
+from holdfast.node.outcomes import acknowledged_rows, after_cascade, after_run, is_known, open_retries, subjects_of, uncaptured_rows
+from holdfast.node.protections import complete, due_operations, judge, last_part, promises_of, reconcile
+from holdfast.node.retries import Retries, Retry
+from holdfast.node.worker_messages import Acknowledged, CancelJob, PointsMade, RunCascade, RunDatasets, ToWorker
+
+HOME_RESERVE_BYTES = 256 * 1024 * 1024
+_LOW_DISK_RECHECK_S = 30.0
+
+Send = Callable[[Role, ToWorker], bool]
+"""Hands a message to a worker; False = it is not up now."""
+
+
+class Scheduler:
+    """Call `tick` at start, after every other call, and when `next_wake` comes."""
+
+    def __init__(self, book: JobBook, journal: Journal, send: Send, free_bytes: Callable[[], int], *, clock: Clock) -> None:
+        self._book = book
+        self._journal = journal
+        self._send = send
+        self._free_bytes = free_bytes
+        self._clock = clock
+        self._rules: Rules | None = None
+        self._rows: dict[tuple[str, str, str], ProtectionRow] = {row.key: row for row in journal.protections()}
+        self._retries = Retries()
+        self._last_state: dict[str, State] = {}
+        self._low_disk = False
+        self.closing = False
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        if not self._low_disk:
+            return ()
+        return (
+            Finding(
+                code="low-disk",
+                severity=Severity.ERROR,
+                message="less than 256 MiB are free where this node keeps its records: no capture is started",
+                hint="free some space on the file system of the node's home",
+            ),
+        )
+
+    def recover(self) -> None:
+        """Take up the journal's unfinished jobs: what waited waits again, what ran has failed and is tried again."""
+        for unfinished in self._journal.unfinished():
+            if unfinished.request is not None and unfinished.job.state is State.QUEUED:
+                self._book.requeue(unfinished.job, unfinished.request)
+                continue
+            error = ErrorFacts("worker-died", "the node stopped while this ran", "it is tried again by itself", True)
+            ended = self._book.end(unfinished.job, State.FAILED, error)
+            self._journal.record_job(ended)
+            if isinstance(unfinished.request, RunDatasets | RunCascade):
+                self._learn(ended, unfinished.request, was_attempt=False)
+
+    def set_rules(self, rules: Rules) -> None:
+        self._rules = rules
+        self._rows, removed = reconcile(rules, self._rows, self._clock.now_ns())
+        self._journal.put_protections(self._rows.values(), removed)
+        self._retries.keep_only({promise.cascade or promise.delivery.dataset for promise in promises_of(rules)})
+        for live in self._book.queued:
+            if not is_known(rules, live.request):
+                facts = ErrorFacts("cancelled", "the rules no longer name this", "activate the flow again if it should run")
+                self._book.update(self._book.end(live.job, State.CANCELLED, facts))
+        for retry in open_retries(rules, self._rows):
+            if not self._retries.knows(retry.subject):
+                self._retries.failed(retry, self._clock.now_ns(), was_attempt=False)
+
+    def tick(self) -> None:
+        """Queue what is due, start what can start."""
+        if self._rules is None or self.closing:
+            return
+        self._plan_due(self._rules)
+        self._plan_retries(self._rules)
+        self._start_queued(self._rules)
+
+    def next_wake(self) -> datetime | None:
+        """The next moment at which `tick` has something to do by itself; None = only when something happens."""
+        if self._rules is None:
+            return None
+        moment = now(self._clock)
+        wakes = [due for due in due_operations(self._rules, self._rows, moment).values() if due > moment]
+        retry_ns = self._retries.next_ns(self._busy_subjects())
+        if retry_ns is not None:
+            wakes.append(utc(retry_ns))
+        for live in self._book.queued:
+            opens = self._opens_at(self._rules, live.request, moment)
+            if opens is not None and opens > moment:
+                wakes.append(opens)
+        if self._low_disk:
+            wakes.append(moment + timedelta(seconds=_LOW_DISK_RECHECK_S))
+        return min(wakes, default=None)
+
+    def trigger(self, ask: AskTrigger) -> tuple[JobId, ...]:
+        """Queue these now. Raises `UnknownName` when the rules have none of it."""
+        rules = self._rules
+        known = {} if rules is None else {dataset.id: dataset for dataset in rules.datasets}
+        chosen: dict[DatasetId, tuple[str, ...]] = {}
+        for dataset in ask.datasets:
+            if rules is not None and dataset in known:
+                asked = ask.operations or tuple(operation.name for operation in known[dataset].operations)
+                if operations := complete(rules, dataset, asked):
+                    chosen[dataset] = operations
+        cascades = [] if rules is None else [cascade for cascade in rules.cascades if cascade.id in ask.cascades]
+        if not chosen and not cascades:
+            raise UnknownName("nothing to trigger here", hint="see that the flow is active and its rules have reached this node")
+        jobs = []
+        if chosen:
+            jobs.append(self._queue_run(chosen, cause=ask.cause, trigger=ask.trigger, accept=ask.accept).job.id)
+        jobs += [self._queue_cascade(cascade.id, cause=ask.cause, trigger=ask.trigger).job.id for cascade in cascades]
+        return tuple(jobs)
+
+    def queue(self, request: Request) -> JobId:
+        """A restore or check."""
+        return self._book.add(request).job.id
+
+    def cancel(self, job_id: JobId) -> None:
+        """Raises `UnknownName` when it is not there; an ended job stays as it is."""
+        live = self._book.get(job_id)
+        if live is None:
+            if self._book.find(job_id) is None:
+                raise UnknownName(f"no job {job_id} here", hint="`holdfast jobs` lists them")
+            return
+        if live.sent:
+            self._send(live.role, CancelJob(job=job_id))
+            return
+        self._book.update(self._book.end(live.job, State.CANCELLED, None))
+
+    def job_news(self, job: Job) -> None:
+        if self.closing and job.state is State.CANCELLED:
+            return  # it was we who stopped it; left as running it is taken up again at the next start
+        live = self._book.get(job.id)
+        if live is None:
+            return
+        was_attempt = live.job.cause == "retry"
+        self._book.update(job)
+        if job.state in ENDED:
+            self._learn(job, live.request, was_attempt=was_attempt)
+
+    def worker_died(self, role: Role, error: ErrorFacts) -> None:
+        """Whatever it ran has failed."""
+        for live in self._book.sent:
+            if live.role == role:
+                self.job_news(self._book.end(live.job, State.FAILED, error))
+
+    def acknowledged(self, news: Acknowledged) -> None:
+        if self._rules is None:
+            return
+        catching_up = any(
+            isinstance(live.request, RunDatasets) and live.request.catch_up and news.dataset in live.request.datasets
+            for live in self._book.sent
+        )
+        changed = acknowledged_rows(self._rows, news, catching_up=catching_up)
+        for row in changed:
+            before = self._rows[row.key]
+            if before.missed > 1 and row.missed == 0:
+                text = f"{before.missed - 1} points of {row.operation} were missed while the receiver was away"
+                self.record_event("points-missed", Severity.WARNING, text, dataset=row.dataset, operation=row.operation)
+        self._put_rows(changed)
+
+    def points_made(self, news: PointsMade) -> None:
+        """Cascades that wait for these points are queued."""
+        if self._rules is None:
+            return
+        names = {repository.id for repository in self._rules.repositories if news.repository in (repository.id, repository.name)}
+        for cascade in self._rules.cascades:
+            waits_for = {last_part(cascade.after)} if cascade.after else set(cascade.delivery.operations)
+            if cascade.repository in names and cascade.delivery.dataset == news.dataset and waits_for & set(news.operations):
+                self._queue_cascade(cascade.id, cause="points")
+
+    def protections(self) -> tuple[Protection, ...]:
+        if self._rules is None:
+            return ()
+        return judge(self._rules, self._rows, self._busy_states(), now(self._clock))
+
+    def record_event(self, code: str, severity: Severity, message: str, **facts: str) -> None:
+        node = self._rules.node if self._rules is not None else self._book.node
+        self._journal.record_event(Event(code=code, severity=severity, message=message, node=node, time=now(self._clock), facts=facts))
+
+    def _plan_due(self, rules: Rules) -> None:
+        moment = now(self._clock)
+        asked: dict[DatasetId, list[str]] = {}
+        for (dataset, operation), due in due_operations(rules, self._rows, moment).items():
+            if due <= moment:
+                asked.setdefault(dataset, []).append(operation)
+        waiting = self._waiting_operations()
+        chosen = {}
+        for dataset, names in asked.items():
+            operations = complete(rules, dataset, names)
+            if not set(operations) <= waiting.get(dataset, set()):
+                chosen[dataset] = operations
+            else:
+                self._note_attempt(dataset, operations)
+        if chosen:
+            self._queue_run(chosen, cause="schedule")
+
+    def _plan_retries(self, rules: Rules) -> None:
+        due = self._retries.due(self._clock.now_ns(), self._busy_subjects())
+        for retry in due:
+            if retry.kind == "cascade":
+                self._queue_cascade(retry.subject, cause="retry", retry=retry)
+        for kind in ("capture", "catch-up"):
+            found = [retry for retry in due if retry.kind == kind]
+            chosen = {
+                DatasetId(retry.subject): complete(rules, DatasetId(retry.subject), retry.operations) if kind == "capture" else ()
+                for retry in found
+            }
+            chosen = {dataset: operations for dataset, operations in chosen.items() if operations or kind == "catch-up"}
+            if chosen:
+                failure = Signature().union(*(retry.failure for retry in found))
+                self._add_run(chosen, self._run_job(chosen, "retry", "", kind), catch_up=kind == "catch-up", failure=failure)
+
+    def _queue_run(self, chosen: dict[DatasetId, tuple[str, ...]], *, cause: str, trigger: str = "", accept: bool = False) -> LiveJob:
+        for dataset, operations in chosen.items():
+            self._note_attempt(dataset, operations)
+        for live in self._book.queued:
+            request = live.request
+            if isinstance(request, RunDatasets) and not request.catch_up and request.operations == chosen and request.accept == accept:
+                return live
+        return self._add_run(chosen, self._run_job(chosen, cause, trigger, "run"), accept=accept)
+
+    def _add_run(
+        self,
+        chosen: dict[DatasetId, tuple[str, ...]],
+        job: Job,
+        *,
+        accept: bool = False,
+        catch_up: bool = False,
+        failure: Signature | None = None,
+    ) -> LiveJob:
+        return self._book.add(
+            RunDatasets(job=job, datasets=tuple(chosen), operations=chosen, accept=accept, catch_up=catch_up), quiet_failure=failure
+        )
+
+    def _run_job(self, chosen: dict[DatasetId, tuple[str, ...]], cause: str, trigger: str, kind: str) -> Job:
+        labels = {dataset.id: dataset.label for dataset in self._rules.datasets} if self._rules is not None else {}
+        labels |= (
+            {promise.delivery.dataset: promise.delivery.label for promise in promises_of(self._rules)} if self._rules is not None else {}
+        )
+        names = sorted(labels.get(dataset, dataset) for dataset in chosen)
+        rule = ", ".join(names) if len(names) <= 3 else f"{len(names)} datasets"
+        operations = tuple(sorted({name for operations in chosen.values() for name in operations}))
+        return self._book.new_job("catch-up" if kind == "catch-up" else "run", rule, cause, operations, trigger)
+
+    def _queue_cascade(self, cascade_id: str, *, cause: str, trigger: str = "", retry: Retry | None = None) -> LiveJob:
+        for live in self._book.queued:
+            if isinstance(live.request, RunCascade) and live.request.cascade == cascade_id:
+                return live
+        delivery = next(cascade.delivery for cascade in (self._rules.cascades if self._rules else ()) if cascade.id == cascade_id)
+        rule = f"{delivery.label} -> {delivery.receiver_name}"
+        job = self._book.new_job("cascade", rule, cause, delivery.operations, trigger)
+        return self._book.add(RunCascade(job=job, cascade=cascade_id), quiet_failure=None if retry is None else retry.failure)
+
+    def _start_queued(self, rules: Rules) -> None:
+        busy = {subject for live in self._book.sent for subject in subjects_of(live.request)}
+        moment = now(self._clock)
+        self._check_disk()
+        for live in self._book.queued:
+            request, subjects = live.request, subjects_of(live.request)
+            captures = isinstance(request, RunDatasets) and not request.catch_up
+            if subjects & busy or (captures and self._low_disk):
+                busy |= subjects
+                continue
+            opens = self._opens_at(rules, request, moment)
+            if (opens is None or opens <= moment) and self._send(live.role, request):
+                live.sent = True
+                busy |= subjects
+
+    def _check_disk(self) -> None:
+        low = self._free_bytes() < HOME_RESERVE_BYTES
+        if low and not self._low_disk:
+            self.record_event("low-disk", Severity.ERROR, "less than 256 MiB free in the node's home: no capture is started")
+        elif self._low_disk and not low:
+            self.record_event("disk-ok", Severity.INFO, "there is space in the node's home again: captures go on")
+        self._low_disk = low
+
+    def _opens_at(self, rules: Rules, request: Request, moment: datetime) -> datetime | None:
+        """A cascade may start only in its mover's window, unless a person asked for it."""
+        if not isinstance(request, RunCascade) or request.job.cause == "trigger":
+            return None
+        windows = next((cascade.delivery.windows for cascade in rules.cascades if cascade.id == request.cascade), ())
+        return next_open(windows, (), "UTC", moment)
+
+    def _learn(self, job: Job, request: Request, *, was_attempt: bool) -> None:
+        """What the end of a job means for status and retries."""
+        if isinstance(request, RunCascade):
+            self._last_state[request.cascade] = job.state
+            self._note_failures(after_cascade(job, request.cascade, self._rules, self._rows), {request.cascade}, was_attempt)
+        elif isinstance(request, RunDatasets):
+            self._last_state.update(dict.fromkeys(request.datasets, job.state))
+            self._put_rows(uncaptured_rows(job, request, self._rows))
+            self._note_failures(after_run(job, request, self._rows), set(request.datasets), was_attempt)
+
+    def _note_failures(self, retries: tuple[Retry, ...], subjects: set[str], was_attempt: bool) -> None:
+        for subject in subjects.difference(retry.subject for retry in retries):
+            self._retries.clear(subject)
+        for retry in retries:
+            self._retries.failed(retry, self._clock.now_ns(), was_attempt=was_attempt)
+
+    def _note_attempt(self, dataset: DatasetId, operations: tuple[str, ...]) -> None:
+        rows = [row for row in self._rows.values() if row.dataset == dataset and row.operation in operations]
+        self._put_rows(tuple(msgspec.structs.replace(row, attempted_ns=self._clock.now_ns()) for row in rows))
+
+    def _put_rows(self, rows: tuple[ProtectionRow, ...]) -> None:
+        if rows:
+            self._rows.update({row.key: row for row in rows})
+            self._journal.put_protections(rows)
+
+    def _waiting_operations(self) -> dict[DatasetId, set[str]]:
+        """What queued captures will mark."""
+        waiting: dict[DatasetId, set[str]] = {}
+        for live in self._book.queued:
+            if isinstance(live.request, RunDatasets) and not live.request.catch_up:
+                for dataset, operations in live.request.operations.items():
+                    waiting.setdefault(dataset, set()).update(operations)
+        return waiting
+
+    def _busy_subjects(self) -> set[str]:
+        return {subject for live in self._book.live for subject in subjects_of(live.request)}
+
+    def _busy_states(self) -> dict[str, State]:
+        states = dict(self._last_state)
+        for live in self._book.live:
+            # Another attempt at what failed does not hide that it failed.
+            if live.quiet_failure is None:
+                states.update(dict.fromkeys(subjects_of(live.request), State.RUNNING if live.sent else State.QUEUED))
+        return states

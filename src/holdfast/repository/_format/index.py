@@ -1,0 +1,81 @@
+"""Index files: which blobs lie where in which packs. JSON as in restic's design document, "Indexing"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from holdfast.core.errors import RepositoryDamaged
+from holdfast.repository._format.pack import BlobType, PackedBlob
+from holdfast.repository._format.seal import OVERHEAD
+
+# restic starts a new index file here; the file stays far below 8 MiB.
+MOST_BLOBS = 50_000
+_TYPES = {"data": BlobType.DATA, "tree": BlobType.TREE}
+_NAMES: dict[BlobType, Literal["data", "tree"]] = {BlobType.DATA: "data", BlobType.TREE: "tree"}
+_UINT32 = 1 << 32
+
+
+class IndexedPack(NamedTuple):
+    id: bytes
+    blobs: tuple[PackedBlob, ...]
+
+
+class _Blob(msgspec.Struct, omit_defaults=True, gc=False):
+    id: str
+    type: Literal["data", "tree"]
+    offset: int
+    length: int
+    uncompressed_length: int = 0
+
+
+class _Pack(msgspec.Struct, gc=False):
+    id: str
+    blobs: list[_Blob]
+
+
+class _Index(msgspec.Struct):
+    packs: list[_Pack] | None = None
+
+
+def hash_from(text: str) -> bytes:
+    """32 bytes from 64 hex digits; raises `RepositoryDamaged`."""
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        value = b""
+    if len(value) != 32 or len(text) != 64:
+        raise RepositoryDamaged(f"not an id: {text[:80]!r}")
+    return value
+
+
+def encode_index(packs: Iterable[IndexedPack]) -> bytes:
+    return msgspec.json.encode(
+        _Index(
+            [
+                _Pack(pack.id.hex(), [_Blob(b.id.hex(), _NAMES[b.type], b.offset, b.length, b.raw_bytes) for b in pack.blobs])
+                for pack in packs
+            ]
+        )
+    )
+
+
+def decode_index(json: bytes) -> tuple[IndexedPack, ...]:
+    """Raises `RepositoryDamaged`."""
+    try:
+        index = msgspec.json.decode(json, type=_Index)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RepositoryDamaged(f"an index file cannot be read: {error}") from error
+    return tuple(IndexedPack(hash_from(pack.id), _placed(pack.blobs)) for pack in index.packs or ())
+
+
+def _placed(blobs: Sequence[_Blob]) -> tuple[PackedBlob, ...]:
+    placed = []
+    for blob in blobs:
+        in_bounds = 0 <= blob.offset and OVERHEAD <= blob.length and blob.offset + blob.length <= _UINT32
+        if not in_bounds or not 0 <= blob.uncompressed_length < _UINT32:
+            raise RepositoryDamaged(f"an index file places blob {blob.id[:16]} outside of its pack")
+        placed.append(PackedBlob(hash_from(blob.id), _TYPES[blob.type], blob.offset, blob.length, blob.uncompressed_length))
+    return tuple(placed)

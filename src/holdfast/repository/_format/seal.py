@@ -1,0 +1,82 @@
+"""Sealing: AES-256-CTR and Poly1305-AES, as restic's design document defines it ("Keys, Encryption and MAC").
+
+Sealed bytes = IV (16) || ciphertext || tag (16). The one-time Poly1305 key is r || AES-128_k(IV).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.poly1305 import Poly1305
+
+from holdfast.core.entropy import Entropy
+from holdfast.core.errors import RepositoryDamaged
+
+IV_SIZE = 16
+TAG_SIZE = 16
+OVERHEAD = IV_SIZE + TAG_SIZE
+
+
+@dataclass(frozen=True, repr=False)
+class MasterKey:
+    """The three secrets of a repository, or of one password. Never printed."""
+
+    encrypt: bytes
+    mac_k: bytes
+    mac_r: bytes
+
+
+def clamp_r(r: bytes) -> bytes:
+    """Poly1305's masking of `r` (D. J. Bernstein, "The Poly1305-AES message-authentication code")."""
+    masked = bytearray(r)
+    for index in (3, 7, 11, 15):
+        masked[index] &= 15
+    for index in (4, 8, 12):
+        masked[index] &= 252
+    return bytes(masked)
+
+
+def new_master_key(entropy: Entropy) -> MasterKey:
+    return MasterKey(entropy.token_bytes(32), entropy.token_bytes(16), clamp_r(entropy.token_bytes(16)))
+
+
+def key_from_bytes(material: bytes) -> MasterKey:
+    """A key from the 64 bytes that scrypt gives."""
+    return MasterKey(material[:32], material[32:48], clamp_r(material[48:64]))
+
+
+def seal_many(key: MasterKey, ivs: bytes, plains: Sequence[bytes]) -> list[bytes]:
+    """Seal each of `plains` with its own 16 bytes of `ivs`. The AES work on the IVs is one call for all."""
+    aes = algorithms.AES(key.encrypt)
+    nonces = Cipher(algorithms.AES(key.mac_k), modes.ECB()).encryptor().update(ivs)
+    mac_r = key.mac_r
+    sealed = []
+    for number, plain in enumerate(plains):
+        start = number * IV_SIZE
+        iv = ivs[start : start + IV_SIZE]
+        body = Cipher(aes, modes.CTR(iv)).encryptor().update(plain)
+        tag = Poly1305.generate_tag(mac_r + nonces[start : start + IV_SIZE], body)
+        sealed.append(iv + body + tag)
+    return sealed
+
+
+def seal(key: MasterKey, iv: bytes, plain: bytes) -> bytes:
+    return seal_many(key, iv, (plain,))[0]
+
+
+def unseal(key: MasterKey, sealed: bytes) -> bytes:
+    """The plain bytes; raises `RepositoryDamaged` when the tag does not fit."""
+    if len(sealed) < OVERHEAD:
+        raise RepositoryDamaged("sealed bytes are too short", hint="run `holdfast repository check NAME --read-data`")
+    iv, body, tag = sealed[:IV_SIZE], sealed[IV_SIZE:-TAG_SIZE], sealed[-TAG_SIZE:]
+    nonce = Cipher(algorithms.AES(key.mac_k), modes.ECB()).encryptor().update(iv)
+    try:
+        Poly1305.verify_tag(key.mac_r + nonce, body, tag)
+    except InvalidSignature:
+        raise RepositoryDamaged("sealed bytes were changed, or another key sealed them", hint="run `holdfast repository check NAME`") from None
+    return Cipher(algorithms.AES(key.encrypt), modes.CTR(iv)).encryptor().update(body)
+
+

@@ -1,0 +1,145 @@
+"""Go's way to write text: JSON strings, `strconv.Quote`, RFC 3339 times with nanoseconds.
+
+Sources: Go's `encoding/json` (HTML escaping on), `strconv`, `time`. restic hashes what these produce, so we produce the same.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import timegm
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from holdfast.core.errors import RepositoryDamaged
+
+_JSON_SPECIAL = re.compile('["\\\\<>&\u2028\u2029\x00-\x1f]')
+_JSON_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_QUOTE_SHORT = {0x07: "\\a", 0x08: "\\b", 0x0C: "\\f", 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x0B: "\\v"}
+_UNQUOTE_SHORT = {"a": b"\x07", "b": b"\x08", "f": b"\x0c", "n": b"\n", "r": b"\r", "t": b"\t", "v": b"\x0b", "\\": b"\\", '"': b'"'}
+_ESCAPE = re.compile(
+    r"\\(?:x(?P<x>[0-9a-fA-F]{2})|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|(?P<o>[0-3][0-7]{2})|(?P<s>[abfnrtv\\\"]))"
+)
+_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
+
+# What Python's calendar and restic's "years 0 to 9999" both hold.
+FIRST_NS = timegm((1, 1, 1, 0, 0, 0)) * 1_000_000_000
+LAST_NS = (timegm((9999, 12, 31, 23, 59, 59)) + 1) * 1_000_000_000 - 1
+
+
+def _escape_one(match: re.Match[str]) -> str:
+    char = match.group()
+    return _JSON_SHORT.get(char) or f"\\u{ord(char):04x}"
+
+
+def json_string(text: str) -> str:
+    """A JSON string literal as Go writes it. Lone surrogates (bytes that are not UTF-8) become U+FFFD, as in Go."""
+    if _JSON_SPECIAL.search(text):
+        text = _JSON_SPECIAL.sub(_escape_one, text)
+    return f'"{text}"'
+
+
+def json_bytes(raw: bytes) -> str:
+    """The literal for bytes that should be UTF-8; each wrong byte becomes `\\ufffd`, Go's replacement, written as an escape."""
+    try:
+        return json_string(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        text = raw.decode("utf-8", "surrogateescape")
+        return re.sub("[\udc80-\udcff]", lambda _: "\\ufffd", json_string(text))
+
+
+def _quote_one(char: str) -> str:
+    code = ord(char)
+    if char in '"\\':
+        return "\\" + char
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    if char.isprintable():
+        return char
+    if code in _QUOTE_SHORT:
+        return _QUOTE_SHORT[code]
+    if code < 0x20 or code == 0x7F:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def quote(raw: bytes) -> str:
+    """`strconv.Quote` without the outer quotes: how restic writes names, so that any bytes survive JSON."""
+    if raw.isalnum():
+        return raw.decode("ascii")
+    text = raw.decode("utf-8", "surrogateescape")
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    return "".join(map(_quote_one, text))
+
+
+def _unquote_one(match: re.Match[str]) -> bytes:
+    kind, value = match.lastgroup, match.group(match.lastindex or 0)
+    if kind == "s":
+        return _UNQUOTE_SHORT[value]
+    if kind == "x":
+        return bytes([int(value, 16)])
+    if kind == "o":
+        return bytes([int(value, 8)])
+    return chr(int(value, 16)).encode("utf-8")
+
+
+def unquote(text: str) -> bytes:
+    """Inverse of `quote`, for all that `strconv.Unquote` takes; raises `RepositoryDamaged`."""
+    if "\\" not in text and '"' not in text:
+        return text.encode("utf-8", "surrogatepass")
+    pieces: list[bytes] = []
+    position = 0
+    try:
+        while position < len(text):
+            if text[position] == "\\":
+                match = _ESCAPE.match(text, position)
+                if match is None:
+                    raise RepositoryDamaged(f"a name has a wrong escape: {text!r}")
+                pieces.append(_unquote_one(match))
+                position = match.end()
+                continue
+            end = text.find("\\", position)
+            plain = text[position:] if end < 0 else text[position:end]
+            if '"' in plain:
+                raise RepositoryDamaged(f"a name has a bare quote: {text!r}")
+            pieces.append(plain.encode("utf-8", "surrogatepass"))
+            position += len(plain)
+    except (UnicodeEncodeError, ValueError, OverflowError) as error:
+        raise RepositoryDamaged(f"a name has a wrong escape: {text!r}") from error
+    return b"".join(pieces)
+
+
+@lru_cache(maxsize=4096)
+def _second_text(seconds: int) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment.year:04d}-{moment.month:02d}-{moment.day:02d}T{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}"
+
+
+def time_text(ns: int) -> str:
+    """RFC 3339 in UTC, fraction without trailing zeros. Times outside the years 1 to 9999 are moved to the nearest end."""
+    seconds, fraction = divmod(min(max(ns, FIRST_NS), LAST_NS), 1_000_000_000)
+    if not fraction:
+        return _second_text(seconds) + "Z"
+    return f"{_second_text(seconds)}.{fraction:09d}".rstrip("0") + "Z"
+
+
+@lru_cache(maxsize=4096)
+def _second_of(year: int, month: int, day: int, clock: tuple[int, int, int]) -> int:
+    return timegm(datetime(year or 1, month, day, *clock, tzinfo=UTC).timetuple())
+
+
+def time_ns(text: str) -> int:
+    """Nanoseconds since 1970 of an RFC 3339 time; raises `RepositoryDamaged`."""
+    match = _TIME.fullmatch(text)
+    if match is None or not text.isascii():
+        raise RepositoryDamaged(f"not a time: {text!r}")
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    try:
+        seconds = _second_of(year, month, day, (hour, minute, second))
+    except ValueError as error:
+        raise RepositoryDamaged(f"not a time: {text!r}") from error
+    zone = match.group(8)
+    if zone != "Z":
+        offset = int(zone[1:3]) * 3600 + int(zone[4:6]) * 60
+        seconds -= offset if zone[0] == "+" else -offset
+    return seconds * 1_000_000_000 + int((match.group(7) or "0").ljust(9, "0"))

@@ -1,0 +1,307 @@
+"""Trees: a folder as JSON nodes in raw name order, as restic's `Node` writes them, byte for byte.
+
+What restic has no field for goes into `generic_attributes`, which round-trip through restic: `hf.holes` (offset and size pairs),
+`hf.unstable`, and `hf.xattrs` for attribute names that are not UTF-8.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from holdfast.core.errors import ProtocolError, RepositoryDamaged
+from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr
+from holdfast.repository._format.index import hash_from
+from holdfast.repository._format.text import json_bytes, json_string, quote, time_ns, time_text, unquote
+
+# Go's os.FileMode.
+_TYPE_BITS = {
+    Kind.FILE: 0,
+    Kind.DIRECTORY: 1 << 31,
+    Kind.SYMLINK: 1 << 27,
+    Kind.FIFO: 1 << 25,
+    Kind.CHARACTER_DEVICE: 1 << 26 | 1 << 21,
+    Kind.BLOCK_DEVICE: 1 << 26,
+}
+_SPECIAL_BITS = ((0o4000, 1 << 23), (0o2000, 1 << 22), (0o1000, 1 << 20))
+_KINDS = {kind.value: kind for kind in Kind}
+_UINT32 = 1 << 32
+_UINT64 = 1 << 64
+
+
+@lru_cache(maxsize=4096)
+def _go_mode(kind: Kind, mode: int) -> int:
+    bits = _TYPE_BITS[kind] | mode & 0o777
+    for unix, go in _SPECIAL_BITS:
+        if mode & unix:
+            bits |= go
+    return bits
+
+
+def _unix_mode(bits: int) -> int:
+    return bits & 0o777 | sum(unix for unix, go in _SPECIAL_BITS if bits & go)
+
+
+@lru_cache(maxsize=4096)
+def _owner_text(uid: int, gid: int, user: str, group: str) -> str:
+    text = f'"uid":{uid},"gid":{gid}'
+    if user:
+        text += f',"user":{json_bytes(user.encode("utf-8", "surrogateescape"))}'
+    if group:
+        text += f',"group":{json_bytes(group.encode("utf-8", "surrogateescape"))}'
+    return text
+
+
+def _check_numbers(entry: Entry) -> None:
+    """Stock restic cannot decode a tree with a number out of its type's range, so such an entry must not get into one."""
+    if not (0 <= entry.uid < _UINT32 and 0 <= entry.gid < _UINT32 and 0 <= entry.size_bytes < 1 << 63 and 0 <= entry.links < _UINT64):
+        raise ProtocolError(f"an entry has a number out of range: {entry.path!r}")
+    if not (0 <= entry.inode < _UINT64 and 0 <= entry.device < _UINT64 and 0 <= entry.device_number < _UINT64):
+        raise ProtocolError(f"an entry has a number out of range: {entry.path!r}")
+
+
+def encode_node(entry: Entry, subtree: bytes | None = None) -> bytes:
+    """The JSON of one node. Raises `ProtocolError` when the entry holds what no tree can hold."""
+    _check_numbers(entry)
+    name = json_string(quote(entry.path[entry.path.rfind(b"/") + 1 :]))
+    mode = _go_mode(entry.kind, entry.mode)
+    mtime = time_text(entry.mtime_ns)
+    parts = [
+        f'{{"name":{name},"type":"{entry.kind.value}"' + (f',"mode":{mode}' if mode else ""),
+        f'"mtime":"{mtime}","atime":"{time_text(entry.atime_ns)}","ctime":"{time_text(entry.ctime_ns)}"',
+        _owner_text(entry.uid, entry.gid, entry.user, entry.group),
+    ]
+    for key, value in (("inode", entry.inode), ("device_id", entry.device), ("size", entry.size_bytes), ("links", entry.links)):
+        if value:
+            parts.append(f'"{key}":{value}')
+    if entry.link_target:
+        parts.append(_link_text(entry.link_target))
+    if entry.xattrs or entry.holes or entry.unstable:
+        parts.extend(_extras(entry))
+    if entry.device_number:
+        parts.append(f'"device":{entry.device_number}')
+    parts.append(_content_text(entry))
+    if subtree is not None:
+        parts.append(f'"subtree":"{subtree.hex()}"')
+    return (",".join(parts) + "}").encode("utf-8")
+
+
+def _content_text(entry: Entry) -> str:
+    if entry.kind is not Kind.FILE:
+        return '"content":null'
+    if not entry.chunks:
+        return '"content":[]'
+    ids = '","'.join([chunk.id.hex() for chunk in entry.chunks])
+    return f'"content":["{ids}"]'
+
+
+def _link_text(target: bytes) -> str:
+    text = f'"linktarget":{json_bytes(target)}'
+    try:
+        target.decode("utf-8")
+    except UnicodeDecodeError:
+        text += f',"linktarget_raw":"{b64encode(target).decode("ascii")}"'
+    return text
+
+
+def _is_text(name: bytes) -> bool:
+    try:
+        name.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _extras(entry: Entry) -> Iterable[str]:
+    attributes = sorted(entry.xattrs)
+    plain = [(json_bytes(a.name), b64encode(a.value).decode("ascii")) for a in attributes if _is_text(a.name)]
+    if plain:
+        yield '"extended_attributes":[' + ",".join(f'{{"name":{name},"value":"{value}"}}' for name, value in plain) + "]"
+    generic = []
+    if entry.holes:
+        generic.append('"hf.holes":' + msgspec.json.encode([[h.offset, h.size_bytes] for h in entry.holes]).decode("ascii"))
+    if entry.unstable:
+        generic.append('"hf.unstable":true')
+    odd = [[a.name, a.value] for a in attributes if not _is_text(a.name)]
+    if odd:
+        generic.append('"hf.xattrs":' + msgspec.json.encode(odd).decode("ascii"))
+    if generic:
+        yield '"generic_attributes":{' + ",".join(generic) + "}"
+
+
+def encode_tree(nodes: Iterable[bytes]) -> bytes:
+    """The plain bytes of a tree blob; `nodes` in strict raw name order."""
+    return b'{"nodes":[' + b",".join(nodes) + b"]}\n"
+
+
+class RawNode(NamedTuple):
+    """A node as it stands in its tree. `name` is the raw name; `subtree` is set for folders."""
+
+    name: bytes
+    kind: str
+    subtree: bytes | None
+    raw: bytes
+
+
+class _Outline(msgspec.Struct, gc=False):
+    name: str
+    type: str = ""
+    subtree: str | None = None
+
+
+class _RawTree(msgspec.Struct):
+    nodes: list[msgspec.Raw] | None
+
+
+_raw_tree = msgspec.json.Decoder(_RawTree)
+_outline = msgspec.json.Decoder(_Outline)
+
+
+def check_name(name: bytes) -> bytes:
+    if not name or b"/" in name or b"\x00" in name or name in (b".", b".."):
+        raise RepositoryDamaged(f"a tree holds an impossible name: {name!r}")
+    return name
+
+
+def split_tree(data: bytes) -> list[RawNode]:
+    """The nodes, undecoded but for name, kind and subtree. Raises `RepositoryDamaged`, also when they are out of order."""
+    nodes: list[RawNode] = []
+    last = b""
+    try:
+        for raw in _raw_tree.decode(data).nodes or ():
+            outline = _outline.decode(raw)
+            name = check_name(unquote(outline.name))
+            if name <= last:
+                raise RepositoryDamaged(f"a tree is not in order at {name!r}")
+            last = name
+            subtree = hash_from(outline.subtree) if outline.subtree is not None and outline.type == "dir" else None
+            if outline.type == "dir" and subtree is None:
+                raise RepositoryDamaged(f"a folder has no subtree: {name!r}")
+            nodes.append(RawNode(name, outline.type, subtree, bytes(raw)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RepositoryDamaged(f"a tree cannot be read: {error}") from error
+    return nodes
+
+
+def with_subtree(node: RawNode, subtree: bytes) -> bytes:
+    """The node's JSON with another subtree; all else, also what we do not know, stays as it is."""
+    assert node.subtree is not None
+    old = b'"subtree":"' + node.subtree.hex().encode("ascii") + b'"'
+    head, found, tail = node.raw.rpartition(old)
+    if not found:
+        # Not compact JSON, so not restic's: take it apart and put it together.
+        fields = msgspec.json.decode(node.raw, type=dict[str, msgspec.Raw])
+        fields["subtree"] = msgspec.Raw(msgspec.json.encode(subtree.hex()))
+        return msgspec.json.encode(fields)
+    return head + b'"subtree":"' + subtree.hex().encode("ascii") + b'"' + tail
+
+
+def without_subtree(node: RawNode) -> bytes:
+    """A folder's own facts, for comparing; other kinds as they are."""
+    return with_subtree(node, bytes(32)) if node.subtree is not None else node.raw
+
+
+class _Attribute(msgspec.Struct, gc=False):
+    name: str
+    value: bytes | None = None
+
+
+class _Generic(msgspec.Struct, gc=False, rename={"holes": "hf.holes", "unstable": "hf.unstable", "xattrs": "hf.xattrs"}):
+    holes: tuple[Hole, ...] = ()
+    unstable: bool = False
+    xattrs: tuple[Xattr, ...] = ()
+
+
+class _Node(msgspec.Struct, gc=False):
+    name: str
+    type: str = ""
+    mode: int = 0
+    mtime: str = "1970-01-01T00:00:00Z"
+    atime: str = "1970-01-01T00:00:00Z"
+    ctime: str = "1970-01-01T00:00:00Z"
+    uid: int = 0
+    gid: int = 0
+    user: str = ""
+    group: str = ""
+    inode: int = 0
+    device_id: int = 0
+    size: int = 0
+    links: int = 0
+    linktarget: str = ""
+    linktarget_raw: bytes | None = None
+    extended_attributes: list[_Attribute] | None = None
+    generic_attributes: _Generic | None = None
+    device: int = 0
+    content: list[str] | None = None
+
+
+_node = msgspec.json.Decoder(_Node)
+
+
+class DecodedNode(NamedTuple):
+    """A node decoded but for the sizes of its chunks, which stand in the index."""
+
+    node: _Node
+    name: bytes
+    kind: Kind
+    content: tuple[bytes, ...]
+    subtree: bytes | None
+
+
+def decode_node(raw: RawNode) -> DecodedNode | None:
+    """None for kinds that are never captured (sockets, irregular files of foreign snapshots). Raises `RepositoryDamaged`."""
+    kind = _KINDS.get(raw.kind)
+    if kind is None:
+        return None
+    try:
+        node = _node.decode(raw.raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RepositoryDamaged(f"a node cannot be read: {raw.name!r}: {error}") from error
+    content = tuple([hash_from(text) for text in node.content or ()]) if kind is Kind.FILE else ()
+    return DecodedNode(node, raw.name, kind, content, raw.subtree)
+
+
+def entry_of(decoded: DecodedNode, folder: bytes, sizes: Mapping[bytes, int]) -> Entry:
+    """The entry of a node that lies in `folder` (b"" for the root of all). `sizes` gives each chunk's plain length.
+
+    Raises `RepositoryDamaged` when a chunk is not in `sizes`.
+    """
+    node = decoded.node
+    extra = node.generic_attributes
+    xattrs = tuple(Xattr(a.name.encode("utf-8", "surrogatepass"), a.value or b"") for a in node.extended_attributes or ())
+    if extra is not None and extra.xattrs:
+        xattrs = tuple(sorted(xattrs + extra.xattrs))
+    target = node.linktarget_raw if node.linktarget_raw is not None else node.linktarget.encode("utf-8", "surrogatepass")
+    try:
+        chunks = tuple([ChunkRef(blob, sizes[blob]) for blob in decoded.content])
+    except KeyError as missing:
+        raise RepositoryDamaged(
+            f"{(folder + b'/' + decoded.name)!r} needs chunk {missing.args[0].hex()}, which no index names",
+            hint="run `holdfast repository check NAME`; the next full run sends it again",
+        ) from None
+    return Entry(
+        path=folder + b"/" + decoded.name,
+        kind=decoded.kind,
+        mode=_unix_mode(node.mode),
+        uid=node.uid,
+        gid=node.gid,
+        user=node.user,
+        group=node.group,
+        size_bytes=node.size,
+        mtime_ns=time_ns(node.mtime),
+        atime_ns=time_ns(node.atime),
+        ctime_ns=time_ns(node.ctime),
+        inode=node.inode,
+        device=node.device_id,
+        links=node.links or 1,
+        link_target=target,
+        device_number=node.device,
+        xattrs=xattrs,
+        holes=extra.holes if extra is not None else (),
+        chunks=chunks,
+        unstable=extra.unstable if extra is not None else False,
+    )

@@ -1,0 +1,121 @@
+"""Where each blob lies, and which nodes may be told "have it": the index cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from holdfast.repository._format.index import IndexedPack
+from holdfast.repository._format.pack import BlobType, PackedBlob, pack_size
+from holdfast.repository._format.seal import OVERHEAD
+from holdfast.repository.catalog import Catalog
+
+NOBODY = 0
+
+
+class Place(NamedTuple):
+    """A blob in a pack; `pack` is the pack's id."""
+
+    pack: bytes
+    blob: PackedBlob
+
+
+class Known(NamedTuple):
+    """What the index says of a chunk. `claimed`: the asking node itself has stored it (or everybody may know)."""
+
+    size_bytes: int
+    claimed: bool
+
+
+class BlobTable:
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def add_index(self, index_id: bytes, packs: Iterable[IndexedPack], owner: int = NOBODY) -> None:
+        """Record one index file. `owner` is the node whose chunks these are, where that is known."""
+        with self._catalog.transaction():
+            number = self._catalog.insert("INSERT INTO indexes (id) VALUES (?)", (index_id,))
+            rows: list[tuple[object, ...]] = []
+            for pack in packs:
+                self._catalog.execute("INSERT OR IGNORE INTO packs (id, size) VALUES (?, ?)", (pack.id, pack_size(pack.blobs)))
+                found = self._catalog.row("SELECT no FROM packs WHERE id = ?", (pack.id,))
+                pack_no = found[0] if found else 0
+                self._catalog.execute("INSERT OR IGNORE INTO index_packs VALUES (?, ?)", (number, pack_no))
+                rows += [(b.id, int(b.type), pack_no, b.offset, b.length, b.raw_bytes, owner if not b.type else NOBODY) for b in pack.blobs]
+            rows.sort(key=lambda row: row[0])  # type: ignore[arg-type, return-value]
+            self._catalog.execute_many("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def index_ids(self) -> set[bytes]:
+        return {row[0] for row in self._catalog.rows("SELECT id FROM indexes")}
+
+    def drop_indexes(self, index_ids: Iterable[bytes]) -> None:
+        """Forget index files that vanished, with the packs no other index names and the claims on chunks that are gone."""
+        with self._catalog.transaction():
+            for index_id in index_ids:
+                found = self._catalog.row("SELECT no FROM indexes WHERE id = ?", (index_id,))
+                if found:
+                    self._catalog.execute("DELETE FROM index_packs WHERE index_no = ?", found)
+                    self._catalog.execute("DELETE FROM indexes WHERE no = ?", found)
+            self._catalog.execute("DELETE FROM packs WHERE no NOT IN (SELECT pack_no FROM index_packs)")
+            self._catalog.execute("DELETE FROM blobs WHERE pack NOT IN (SELECT no FROM packs)")
+            self._catalog.execute("DELETE FROM claims WHERE id NOT IN (SELECT id FROM blobs)")
+
+    def place(self, blob_id: bytes, kind: BlobType) -> Place | None:
+        row = self._catalog.row(
+            "SELECT packs.id, blobs.offset, blobs.length, blobs.raw FROM blobs JOIN packs ON packs.no = blobs.pack"
+            " WHERE blobs.id = ? AND blobs.type = ? LIMIT 1",
+            (blob_id, int(kind)),
+        )
+        return Place(row[0], PackedBlob(blob_id, kind, row[1], row[2], row[3])) if row else None
+
+    def places(self, blob_ids: Sequence[bytes], kind: BlobType) -> dict[bytes, Place]:
+        """Of these blobs, those that are known. Where several packs hold one, any of them."""
+        found = self._catalog.rows_among(
+            "SELECT blobs.id, packs.id, blobs.offset, blobs.length, blobs.raw FROM blobs JOIN packs ON packs.no = blobs.pack"
+            " WHERE blobs.id IN ({ids}) AND blobs.type = ?",
+            blob_ids,
+            (int(kind),),
+        )
+        return {row[0]: Place(row[1], PackedBlob(row[0], kind, row[2], row[3], row[4])) for row in found}
+
+    def sizes(self, chunk_ids: Sequence[bytes]) -> dict[bytes, int]:
+        """Plain lengths of data blobs."""
+        found = self._catalog.rows_among("SELECT id, length, raw FROM blobs WHERE id IN ({ids}) AND type = 0", chunk_ids)
+        return {row[0]: row[2] or row[1] - OVERHEAD for row in found}
+
+    def known_chunks(self, chunk_ids: Sequence[bytes], node: int | None) -> dict[bytes, Known]:
+        """What is known of these chunks, as the node with this number may know it; None = everybody may know everything."""
+        if node is None:
+            return {chunk: Known(size, True) for chunk, size in self.sizes(chunk_ids).items()}
+        found = self._catalog.rows_among(
+            "SELECT id, length, raw, owner, (SELECT 1 FROM claims WHERE claims.id = blobs.id AND claims.node = ?2) FROM blobs"
+            " WHERE id IN ({ids}) AND type = 0".replace("?2", str(node)),
+            chunk_ids,
+        )
+        known: dict[bytes, Known] = {}
+        for chunk, length, raw, owner, claim in found:
+            claimed = owner == node or claim is not None or (chunk in known and known[chunk].claimed)
+            known[chunk] = Known(raw or length - OVERHEAD, claimed)
+        return known
+
+    def claim(self, chunk_ids: Iterable[bytes], node: int) -> None:
+        """The node has proven to hold these chunks."""
+        self._catalog.execute_many("INSERT OR IGNORE INTO claims VALUES (?, ?)", [(chunk, node) for chunk in sorted(chunk_ids)])
+
+    def has_trees(self, tree_ids: Sequence[bytes]) -> set[bytes]:
+        return {row[0] for row in self._catalog.rows_among("SELECT id FROM blobs WHERE id IN ({ids}) AND type = 1", tree_ids)}
+
+    def stored_bytes(self) -> int:
+        row = self._catalog.row("SELECT coalesce(sum(size), 0) FROM packs")
+        return int(row[0]) if row else 0
+
+    def packs(self) -> list[tuple[bytes, int]]:
+        """(id, size) of every pack some index names."""
+        return [(row[0], row[1]) for row in self._catalog.rows("SELECT id, size FROM packs ORDER BY no")]
+
+    def blobs_of(self, pack_id: bytes) -> list[PackedBlob]:
+        """For checking: the blobs of one pack by offset. Reads the whole table."""
+        rows = self._catalog.rows(
+            "SELECT blobs.id, type, offset, length, raw FROM blobs JOIN packs ON packs.no = pack WHERE packs.id = ? ORDER BY offset", (pack_id,)
+        )
+        return [PackedBlob(row[0], BlobType(row[1]), row[2], row[3], row[4]) for row in rows]

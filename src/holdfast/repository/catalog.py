@@ -1,0 +1,151 @@
+"""The catalog file: one SQLite database in the owner's home, guarded by one lock, thrown away when it cannot be read.
+
+The tables' own queries are in `blob_table`, `commit_table` and `version_table`; each takes the open `Catalog`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from holdfast.core.errors import NoSpace, StoreError
+from holdfast.repository.schema import TABLES, VERSION
+
+_BATCH = 500
+Row = tuple[Any, ...]
+
+
+class Catalog:
+    """The open database. Every method may be called from any thread; `transaction` nests, the outermost commits."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._guard = threading.RLock()
+        self._depth = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing. Raises `NoSpace` when HOME's disk is full, `StoreError` when the file fails."""
+        with self._guard:
+            outermost = self._depth == 0
+            self._depth += 1
+            try:
+                if outermost:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                if outermost:
+                    self._connection.execute("COMMIT")
+            except BaseException as error:
+                if outermost and self._connection.in_transaction:
+                    with suppress(sqlite3.Error):
+                        self._connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise _translated(error) from error
+                raise
+            finally:
+                self._depth -= 1
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> int:
+        """The number of rows changed."""
+        with self.transaction():
+            return self._connection.execute(sql, values).rowcount
+
+    def insert(self, sql: str, values: Sequence[object]) -> int:
+        """The new row's number."""
+        with self.transaction():
+            return int(self._connection.execute(sql, values).lastrowid or 0)
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        with self.transaction():
+            self._connection.executemany(sql, rows)
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
+        with self._guard:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                raise _translated(error) from error
+
+    def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
+        with self._guard:
+            try:
+                found: Row | None = self._connection.execute(sql, values).fetchone()
+            except sqlite3.Error as error:
+                raise _translated(error) from error
+            return found
+
+    def rows_among(self, sql: str, ids: Sequence[bytes], values: Sequence[object] = ()) -> Iterator[Row]:
+        """Rows of `sql` for many ids: `{ids}` in it becomes placeholders, bound before `values`."""
+        for start in range(0, len(ids), _BATCH):
+            part = ids[start : start + _BATCH]
+            yield from self.rows(sql.replace("{ids}", ",".join("?" * len(part))), (*part, *values))
+
+    def number_of(self, table: str, identity: str) -> int:
+        """The short number of a node or dataset, given on first use. `table` is `nodes` or `datasets`."""
+        with self.transaction():
+            self._connection.execute(f"INSERT OR IGNORE INTO {table} (id) VALUES (?)", (identity,))
+            found = self._connection.execute(f"SELECT no FROM {table} WHERE id = ?", (identity,)).fetchone()
+            return int(found[0])
+
+    def close(self) -> None:
+        with self._guard, suppress(sqlite3.Error):
+            self._connection.close()
+
+
+def _translated(error: sqlite3.Error) -> StoreError:
+    code = getattr(error, "sqlite_errorname", "")
+    if code == "SQLITE_FULL":
+        return NoSpace("the catalog's disk is full", hint="make room where HOME lies")
+    return StoreError(f"the catalog fails: {error}", hint="restart the node; the catalog is built again from the repository")
+
+
+def open_catalog(path: Path, repository: str) -> Catalog:
+    """The catalog of the repository with this config id. Whatever else lies there is thrown away, and an empty one made."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        connection = _connect(path)
+        if _belongs(connection, repository):
+            return Catalog(connection)
+        connection.close()
+    except sqlite3.DatabaseError:
+        pass
+    for leftover in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        leftover.unlink(missing_ok=True)
+    try:
+        connection = _connect(path)
+        connection.executescript("BEGIN;" + TABLES)
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", (("version", str(VERSION)), ("repository", repository)))
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise _translated(error) from error
+    return Catalog(connection)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA cache_size = -32000")
+        connection.execute("PRAGMA temp_store = MEMORY")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _belongs(connection: sqlite3.Connection, repository: str) -> bool:
+    try:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            return False
+        # Only the first problem is wanted; the pages of a large catalog are not all read at each start.
+        connection.execute("SELECT no FROM commits ORDER BY no DESC LIMIT 1").fetchone()
+        meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    return meta == {"version": str(VERSION), "repository": repository}

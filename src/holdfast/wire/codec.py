@@ -1,0 +1,276 @@
+"""Bytes to messages and back: msgpack by msgspec, then the checks a type cannot express.
+
+Whatever is wrong with bytes from outside ends as a `ProtocolError` that names the field. A decoded message holds only clean absolute paths,
+32-byte chunk ids, sizes within range and short texts without control characters; what it means is for the layers above to judge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TypeVar
+
+import msgspec
+
+from holdfast.core.errors import ErrorFacts, ProtocolError
+from holdfast.model.change import Begin, Commit, Cursor, Payload, Put, Segment
+from holdfast.model.entry import ChunkRef, Entry, check_path
+from holdfast.wire import hub_messages
+from holdfast.wire.data_messages import (
+    AskChunks,
+    AskEntries,
+    Carried,
+    Closed,
+    Closing,
+    DataMessage,
+    Entries,
+    Needed,
+    Open,
+    Opened,
+    OpenRead,
+    Segmented,
+    Started,
+    Stopped,
+)
+from holdfast.wire.hub_messages import HubMessage
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_CHUNK_BYTES = 8 * 1024 * 1024
+MAX_ASKED_CHUNKS = 4_096
+_MAX_SIZE = 2**63 - 1
+_MAX_TEXT = 4_096
+_TOKEN = re.compile(r"[0-9A-Za-z_.:-]{0,128}")
+_CONTEXT_KEY = re.compile(r"(?!(?:self|message|hint)\Z)[A-Za-z_][A-Za-z0-9_]{0,63}")
+_CLEAN_PATH = re.compile(rb"(?:/(?!\.{1,2}(?:/|\Z))[^/\x00]{1,255})+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+M = TypeVar("M")
+
+
+@lru_cache(maxsize=1)
+def _encoder() -> msgspec.msgpack.Encoder:
+    return msgspec.msgpack.Encoder()
+
+
+@lru_cache(maxsize=1)
+def _data_decoder() -> msgspec.msgpack.Decoder[DataMessage]:
+    return msgspec.msgpack.Decoder(DataMessage)
+
+
+@lru_cache(maxsize=1)
+def _hub_decoder() -> msgspec.msgpack.Decoder[HubMessage]:
+    return msgspec.msgpack.Decoder(HubMessage)
+
+
+def encode(message: DataMessage | HubMessage) -> bytes:
+    """Raises `ProtocolError` when the message would be larger than the peer accepts."""
+    data = _encoder().encode(message)
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise ProtocolError(f"a {type(message).__name__} of {len(data)} bytes is too large to send", hint="the limit is 64 MiB")
+    return data
+
+
+def decode_data(data: bytes) -> DataMessage:
+    return check_data(decode_unchecked(data))
+
+
+def decode_unchecked(data: bytes | bytearray | memoryview) -> DataMessage:
+    """Types are right, values are not yet checked: for a transport that puts payload bytes in afterwards."""
+    return _decode(_data_decoder(), data)
+
+
+def decode_hub(data: bytes) -> HubMessage:
+    message = _decode(_hub_decoder(), data)
+    if isinstance(message, hub_messages.Hello):
+        _check_texts("Hello", message.version, message.data_address)
+        _check_token("Hello.node", message.node)
+    elif isinstance(message, hub_messages.Farewell):
+        _check_error(message.error)
+    elif isinstance(message, hub_messages.Confirmed):
+        for problem in message.problems:
+            _check_error(problem)
+    return message
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[M], data: bytes | bytearray | memoryview) -> M:
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise ProtocolError(f"a message of {len(data)} bytes is larger than 64 MiB", hint=_HINT)
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        raise ProtocolError(f"bytes that are no message: {error}", hint=_HINT) from None
+
+
+_HINT = "both machines must run versions of Holdfast that understand each other; otherwise somebody else is talking to this port"
+
+
+def check_data(message: DataMessage) -> DataMessage:
+    """The message itself, its values checked; raises `ProtocolError`."""
+    if isinstance(message, Segmented):
+        _check_segment(message.segment)
+    elif isinstance(message, Carried):
+        _check_carried(message)
+    elif isinstance(message, Needed):
+        _check_ids("Needed.ids", message.ids)
+        _check_count("Needed.number", message.number)
+    elif isinstance(message, AskChunks):
+        _check_ids("AskChunks.ids", message.ids)
+        _check_count("AskChunks.number", message.number)
+        if len(message.ids) > MAX_ASKED_CHUNKS:
+            raise ProtocolError(f"AskChunks: {len(message.ids)} ids, the limit is {MAX_ASKED_CHUNKS}")
+    elif isinstance(message, Entries):
+        for entry in message.entries:
+            _check_entry(entry)
+    elif isinstance(message, AskEntries):
+        _check_paths(message.paths)
+    else:
+        _check_control(message)
+    return message
+
+
+def _check_control(message: DataMessage) -> None:
+    """The rare messages: no need to be fast."""
+    if isinstance(message, Stopped):
+        _check_error(message.error)
+    elif isinstance(message, Open):
+        _check_token("Open", message.dataset, *message.actions)
+        _check_count("Open.generation", message.generation)
+    elif isinstance(message, OpenRead):
+        _check_token("OpenRead", message.repository, message.dataset, message.point)
+    elif isinstance(message, Opened):
+        for state in message.actions:
+            _check_token("Opened.action", state.action)
+            _check_cursor(state.cursor)
+            _check_error(state.error)
+    elif isinstance(message, Started):
+        _check_token("Started", *message.actions)
+        _check_begin(message.begin)
+    elif isinstance(message, Closing):
+        _check_commit(message.commit)
+    elif isinstance(message, Closed):
+        for acknowledgement in message.acknowledgements:
+            _check_token("Closed.action", acknowledgement.action, *acknowledgement.points)
+            _check_cursor(acknowledgement.cursor)
+            _check_error(acknowledgement.error)
+            _check_count("Closed.stored_bytes", acknowledgement.stored_bytes)
+
+
+def _check_segment(segment: Segment) -> None:
+    _check_count("Segment.number", segment.number)
+    _check_refs("Segment.offered", segment.offered)
+    for part in segment.parts:
+        _check_path(part.path)
+        _check_count("Part.offset", part.offset)
+        _check_refs("Part.chunks", part.chunks)
+    for change in segment.changes:
+        if isinstance(change, Put):
+            _check_entry(change.entry)
+        else:
+            _check_path(change.path)
+
+
+def _check_entry(entry: Entry) -> None:
+    """Ranges of what a kernel could have said; anything else would only fail later, where it is harder to place."""
+    path = entry.path
+    _check_path(path)
+    if not (0 <= entry.mode <= 0o7777 and 0 <= entry.uid < 2**32 and 0 <= entry.gid < 2**32 and 0 <= entry.size_bytes <= _MAX_SIZE):
+        raise ProtocolError(f"Entry: mode, owner or size out of range at {path!r}")
+    if not (0 <= entry.inode < 2**64 and 0 <= entry.device < 2**64 and 0 <= entry.device_number < 2**64 and entry.links >= 0):
+        raise ProtocolError(f"Entry: inode, device or link count out of range at {path!r}")
+    if entry.chunks:
+        _check_refs("Entry.chunks", entry.chunks)
+    if entry.link_target and (b"\x00" in entry.link_target or len(entry.link_target) > 4_096):
+        raise ProtocolError(f"Entry: not a link target at {path!r}")
+    for xattr in entry.xattrs:
+        if not xattr.name or len(xattr.name) > 255 or b"\x00" in xattr.name or len(xattr.value) > 65_536:
+            raise ProtocolError(f"Entry: not an extended attribute at {path!r}")
+    for hole in entry.holes:
+        if hole.offset < 0 or hole.size_bytes < 0 or hole.offset + hole.size_bytes > entry.size_bytes:
+            raise ProtocolError(f"Entry: a hole outside the file at {path!r}")
+
+
+def _check_carried(message: Carried) -> None:
+    _check_count("Carried.number", message.number)
+    _check_ids("Carried.withdrawn", message.withdrawn)
+    for payload in message.payloads:
+        check_payload(payload)
+
+
+def check_payload(payload: Payload) -> None:
+    if len(payload.id) != 32 or not 0 <= payload.size_bytes <= MAX_CHUNK_BYTES:
+        raise ProtocolError(f"Payload: an id of {len(payload.id)} bytes, a size of {payload.size_bytes}")
+    if not payload.compressed and len(payload.data) != payload.size_bytes:
+        raise ProtocolError(f"Payload {payload.id.hex()}: {len(payload.data)} plain bytes, declared {payload.size_bytes}")
+
+
+def _check_begin(begin: Begin) -> None:
+    _check_token("Begin", begin.dataset, begin.epoch)
+    _check_texts("Begin", begin.label, begin.hostname)
+    _check_count("Begin.seq", begin.seq)
+    _check_cursor(begin.base)
+    _check_paths(begin.roots)
+
+
+def _check_commit(commit: Commit) -> None:
+    _check_token("Commit", commit.dataset, commit.epoch)
+    _check_texts("Commit.zone", commit.zone)
+    for mark in commit.marks:
+        _check_token("Mark", mark.operation, mark.kind, mark.point)
+    for value in (commit.seq, commit.files, commit.size_bytes, commit.warnings):
+        _check_count("Commit", value)
+    if commit.captured_at.tzinfo is None:
+        raise ProtocolError("Commit.captured_at: a time without a zone")
+
+
+def _check_cursor(cursor: Cursor | None) -> None:
+    if cursor is not None:
+        _check_token("Cursor.epoch", cursor.epoch)
+        _check_count("Cursor.seq", cursor.seq)
+
+
+def _check_error(error: ErrorFacts | None) -> None:
+    """Keys become keyword arguments when the error is raised again, so they must not collide with ours."""
+    if error is not None and not all(_CONTEXT_KEY.fullmatch(key) for key in error.context):
+        raise ProtocolError("ErrorFacts.context: not a key")
+
+
+def _check_refs(where: str, refs: Iterable[ChunkRef]) -> None:
+    for ref in refs:
+        if len(ref.id) != 32 or not 0 <= ref.size_bytes <= MAX_CHUNK_BYTES:
+            raise ProtocolError(f"{where}: an id of {len(ref.id)} bytes, a size of {ref.size_bytes}")
+
+
+def _check_ids(where: str, ids: Iterable[bytes]) -> None:
+    for chunk_id in ids:
+        if len(chunk_id) != 32:
+            raise ProtocolError(f"{where}: an id of {len(chunk_id)} bytes")
+
+
+def _check_paths(paths: Iterable[bytes]) -> None:
+    for path in paths:
+        _check_path(path)
+
+
+def _check_path(path: bytes) -> None:
+    # One match costs a third of the careful check, which then names what is wrong.
+    if _CLEAN_PATH.fullmatch(path) is None:
+        check_path(path)
+
+
+def _check_count(where: str, value: int) -> None:
+    if not 0 <= value <= _MAX_SIZE:
+        raise ProtocolError(f"{where}: {value} is out of range")
+
+
+def _check_token(where: str, *texts: str) -> None:
+    """Ids and names: they become file names and snapshot tags, so nothing but plain characters."""
+    for text in texts:
+        if _TOKEN.fullmatch(text) is None:
+            raise ProtocolError(f"{where}: {text[:80]!r} is no id or name")
+
+
+def _check_texts(where: str, *texts: str) -> None:
+    for text in texts:
+        if len(text) > _MAX_TEXT or _CONTROL.search(text):
+            raise ProtocolError(f"{where}: a text too long or with control characters")
