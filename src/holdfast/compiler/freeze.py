@@ -16,7 +16,8 @@ _SECTIONS = ("nodes", "groups", "repositories", "schedules", "policies")
 
 
 class FrozenFlow(msgspec.Struct, frozen=True, kw_only=True):
-    """`document` holds the flow and what it names, nothing else; groups by tags have become lists of nodes."""
+    """`document` holds the flow and what it names, nothing else; groups by tags have become lists of nodes, and tags are
+    gone: they say nothing more."""
 
     name: str
     document: Document
@@ -54,7 +55,7 @@ def freeze_flow(document: Document, name: str) -> Document | None:
     if flow is None:
         return None
     groups = tuple(
-        msgspec.structs.replace(group, nodes=group_members(group, document.nodes))
+        Group(name=group.name, nodes=group_members(group, document.nodes))
         for group in _picked(document.groups, {vertex.group for vertex in flow.vertices})
     )
     repositories = _picked(document.repositories, {vertex.repository for vertex in flow.vertices})
@@ -65,7 +66,7 @@ def freeze_flow(document: Document, name: str) -> Document | None:
     nodes.update(node for group in groups for node in group.nodes)
     return Document(
         environment="",
-        nodes=_picked(document.nodes, nodes),
+        nodes=tuple(NodeEntry(name=node.name, address=node.address, was=node.was) for node in _picked(document.nodes, nodes)),
         groups=groups,
         repositories=repositories,
         schedules=_picked(document.schedules, schedules),
@@ -128,8 +129,8 @@ def _first_difference(one: Document, other: Document) -> str:
     """`policy documents`: what both have and is not equal; empty if nothing."""
     for section in _SECTIONS:
         mine, theirs = _parts(one, section), _parts(other, section)
-        for name in mine.keys() & theirs.keys():
-            if mine[name] != theirs[name]:
+        for name, part in mine.items():
+            if name in theirs and theirs[name] != part:
                 singular = {"repositories": "repository", "policies": "policy"}.get(section, section.removesuffix("s"))
                 return f"{singular} `{name}`"
     return ""

@@ -6,27 +6,30 @@ before it says anything secret. It works once and not for ever; the records hold
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy.orm import Session
 
-from holdfast.core.errors import JoinRefused, NotAuthenticated, Refused, UsageError
+from holdfast.core.errors import HoldfastError, JoinRefused, NotAuthenticated, Refused, UsageError
 from holdfast.core.ids import EnvironmentId, NodeId
 from holdfast.master import roster
 from holdfast.master.access import new_secret, secret_hash
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
+from holdfast.master.proofs import check_certificate, check_holder
 from holdfast.master.records import access, inventory
 from holdfast.master.records.access import JoinToken
 from holdfast.master.records.inventory import Node
+from holdfast.wire.authority import MASTER_NAME
 from holdfast.wire.identity import certificate_of, key_id_of, key_id_of_csr, node_id_of
-from holdfast.wire.proofs import is_issued_by, is_signed_by_holder
 
 CERTIFICATE_LIFETIME_S = 90 * 86_400.0
 LONGEST_TOKEN_S = 30 * 86_400.0
 TOKEN_PREFIX = "hf1"
-_NEW_TOKEN = "make a new one with `holdfast node token`"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_NEW_TOKEN = "have an administrator make a new token"
 
 
 class NewJoinToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,17 +40,20 @@ class NewJoinToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JoinRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`hosts` are names and addresses other nodes reach this one by; they go into its certificate."""
+    """`hosts` are names and addresses by which other nodes reach this one; they go into its certificate.
+
+    `replace`: take over the identity of a dead machine of this name.
+    """
 
     token: str
     name: str
     csr_pem: str
     replace: bool = False
-    address: str = ""
+    hosts: tuple[str, ...] = ()
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a node needs to know of its Master. `signing_key` is the raw Ed25519 key, in base64 where this is JSON."""
+    """Everything a node needs to know of its Master. `signing_key` is the raw Ed25519 key."""
 
     certificate_pem: str
     ca_pem: str
@@ -60,6 +66,165 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     master_name: str
 
 
+class RenewRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`signature`: ECDSA with SHA-256 over the bytes of `csr_pem`, by the key of `certificate_pem`. The key stays the same."""
+
+    certificate_pem: str
+    csr_pem: str
+    signature: bytes
+    hosts: tuple[str, ...] = ()
+
+
 class Renewed(msgspec.Struct, frozen=True, kw_only=True):
     certificate_pem: str
     ca_pem: str
+
+
+class Enrolment:
+    def __init__(self, base: Foundation, hub: Hub) -> None:
+        self._base = base
+        self._hub = hub
+
+    async def create_token(self, name: str, ttl_s: float, replace: bool) -> NewJoinToken:
+        """`name` empty = whoever brings the token may choose. Raises `UsageError`."""
+        if name and not NAME.fullmatch(name):
+            raise UsageError(f"{name!r} cannot be a node's name", hint="letters, digits, `.`, `_` and `-`, at most 63")
+        if not 1 <= ttl_s <= LONGEST_TOKEN_S:
+            raise UsageError("a join token lives between one second and 30 days", hint="leave the time out for one hour")
+        secret = new_secret(self._base.entropy, 20)
+        at = self._base.now()
+        made = JoinToken(
+            hash=secret_hash(secret), name=name, replace=replace, created_at=at, expires_at=at + timedelta(seconds=ttl_s)
+        )
+        await self._base.database.run(lambda s: access.add_join_token(s, made))
+        token = f"{TOKEN_PREFIX}.{secret}.{self._base.authority.fingerprint}"
+        return NewJoinToken(token=token, expires_at=made.expires_at)
+
+    async def join(self, request: JoinRequest, hub_address: str) -> Joined:
+        """Raises `JoinRefused`, each cause with words of its own. A token that was refused for another reason is not used up."""
+        if not NAME.fullmatch(request.name):
+            raise UsageError(f"{request.name!r} cannot be a node's name", hint="letters, digits, `.`, `_` and `-`, at most 63")
+        secret = self._secret(request.token)
+        node, certificate, replaced = await self._base.database.run(lambda s: self._enrol(s, request, secret))
+        if replaced:
+            await self._hub.dismiss(node, Refused("another machine has taken this node's place"))
+        self._base.news.tell()
+        return Joined(
+            certificate_pem=certificate.decode(),
+            ca_pem=self._base.authority.ca_pem.decode(),
+            node_id=node,
+            name=request.name,
+            environment_id=self._base.environment.id,
+            environment=self._base.environment.name,
+            signing_key=self._base.authority.signing_public,
+            hub_address=hub_address,
+            master_name=MASTER_NAME,
+        )
+
+    async def renew(self, request: RenewRequest) -> Renewed:
+        """A fresh certificate for the key a node already has. Raises `NotAuthenticated` or `Refused`."""
+        old, csr = request.certificate_pem.encode(), request.csr_pem.encode()
+        check_certificate(old, self._base.authority.ca_pem, self._base.now())
+        check_holder(old, csr, request.signature)
+        if key_id_of_csr(csr) != key_id_of(old):
+            raise Refused("a renewed certificate keeps its key", hint="for a new key, join again with --replace")
+        certificate = await self._base.database.run(lambda s: self._renew(s, node_id_of(old), key_id_of(old), request))
+        return Renewed(certificate_pem=certificate.decode(), ca_pem=self._base.authority.ca_pem.decode())
+
+    async def revoke(self, name_or_id: str) -> Node:
+        """This node's key is refused from now on, and its session ends. Its data, rules and place in the document stay."""
+
+        def strike(session: Session) -> Node:
+            node = inventory.named_node(session, name_or_id)
+            inventory.revoke_key(session, node.id, self._base.now(), "revoked")
+            inventory.set_state(session, node.id, inventory.REVOKED)
+            return node
+
+        node = await self._base.database.run(strike)
+        await self._hub.dismiss(node.id, Refused("this node was revoked", hint="join it again with a new token and --replace"))
+        self._base.news.tell()
+        return node
+
+    def _secret(self, token: str) -> str:
+        parts = token.strip().split(".")
+        if len(parts) != 3 or parts[0] != TOKEN_PREFIX:
+            raise JoinRefused("this is not a join token", hint="it looks like hf1.….…; copy all of it")
+        if parts[2] != self._base.authority.fingerprint:
+            raise JoinRefused("this token is from another Master: the CA is not ours", hint="check the Master's URL")
+        return parts[1]
+
+    def _enrol(self, session: Session, request: JoinRequest, secret: str) -> tuple[NodeId, bytes, bool]:
+        """Node id, certificate, and whether the node had been here before."""
+        now = self._base.now()
+        token = _usable(access.join_token(session, secret_hash(secret)), request, now)
+        known = inventory.node_by_name(session, request.name)
+        if known is not None:
+            _check_replace(token, request)
+        node = NodeId(self._base.new_id()) if known is None else known.id
+        certificate, key_id, serial = self._certify(request.csr_pem, node, request.hosts)
+        if key_id in inventory.revoked_keys(session):
+            raise JoinRefused("this key was revoked", hint="let the node make a new key: remove its identity folder and join again")
+        if known is None:
+            inventory.add_node(session, _new_node(node, request.name, key_id), serial=serial, at=now)
+        else:
+            if known.key_id != key_id:
+                inventory.revoke_key(session, node, now, "replaced")
+            inventory.set_key(session, node, key_id, serial)
+            inventory.forget_rules_in_force(session, node)
+        access.use_join_token(session, token.hash, now)
+        roster.enter(session, request.name, now)
+        return node, certificate, known is not None
+
+    def _renew(self, session: Session, node_id: NodeId, key_id: str, request: RenewRequest) -> bytes:
+        node = inventory.node_by_id(session, node_id)
+        if node is None or node.key_id != key_id or node.state != inventory.JOINED:
+            raise NotAuthenticated("this key is no node's any more", hint="join again with a new token and --replace")
+        certificate, _, serial = self._certify(request.csr_pem, node_id, request.hosts)
+        inventory.set_key(session, node_id, key_id, serial)
+        return certificate
+
+    def _certify(self, csr_pem: str, node: NodeId, hosts: tuple[str, ...]) -> tuple[bytes, str, str]:
+        """Certificate, key id, serial number in hex."""
+        try:
+            certificate = self._base.authority.issue(
+                csr_pem.encode(), node, clock=self._base.clock, hosts=hosts, lifetime_s=CERTIFICATE_LIFETIME_S
+            )
+        except HoldfastError as error:
+            raise JoinRefused(error.message, hint=error.hint) from error
+        return certificate, key_id_of(certificate), f"{certificate_of(certificate).serial_number:x}"
+
+
+def _usable(token: JoinToken | None, request: JoinRequest, now: datetime) -> JoinToken:
+    if token is None:
+        raise JoinRefused("this join token is not known here", hint=_NEW_TOKEN)
+    if token.used_at is not None:
+        raise JoinRefused("this join token was used already", hint=f"a token works once; {_NEW_TOKEN}")
+    if token.expires_at <= now:
+        raise JoinRefused("this join token has expired", hint=_NEW_TOKEN)
+    if token.name and token.name != request.name:
+        raise JoinRefused(f"this join token is for {token.name!r}, not {request.name!r}", hint=f"join as {token.name!r}")
+    return token
+
+
+def _check_replace(token: JoinToken, request: JoinRequest) -> None:
+    if not request.replace:
+        hint = "choose another name, or take over the old machine's identity with --replace"
+        raise JoinRefused(f"a node {request.name!r} has joined already", hint=hint)
+    if not token.replace:
+        raise JoinRefused("this join token does not allow replacing a node", hint="have an administrator make one that does")
+
+
+def _new_node(node: NodeId, name: str, key_id: str) -> Node:
+    return Node(
+        id=node,
+        name=name,
+        key_id=key_id,
+        address="",
+        state=inventory.JOINED,
+        last_seen=None,
+        generation=0,
+        confirmed=0,
+        version="",
+        clock_offset_ms=None,
+        findings=(),
+    )

@@ -26,7 +26,8 @@ KEPT_EVENTS = 50_000
 Request = RunDatasets | RunCascade | RunRestore | RunCheck
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (id TEXT PRIMARY KEY, created_ns INTEGER NOT NULL, ended INTEGER NOT NULL, body BLOB NOT NULL, request BLOB);
+CREATE TABLE IF NOT EXISTS jobs (
+    id TEXT PRIMARY KEY, created_ns INTEGER NOT NULL, ended INTEGER NOT NULL, body BLOB NOT NULL, request BLOB);
 CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs (ended, created_ns);
 CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT UNIQUE, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS protection (
@@ -37,9 +38,12 @@ CREATE TABLE IF NOT EXISTS rules_history (at_ns INTEGER NOT NULL, generation INT
 
 
 class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One (dataset, operation, action). `attempted_ns`: start of the last run that was to mark it. `captured_ns`: capture time of the last
-    acknowledged commit. `since_ns`: when it came into the rules. `missed`: runs since then that this action did not take. `capture_failed`: `error` is of
-    a run that had nothing to send."""
+    """One (dataset, operation, action).
+
+    `attempted_ns`: start of the last run that was to mark it. `captured_ns`: capture time of the last acknowledged commit. `since_ns`:
+    when it came into the rules. `missed`: runs since then that this action did not take. `capture_failed`: `error` is of a run that had
+    nothing to send.
+    """
 
     dataset: DatasetId
     operation: str
@@ -74,7 +78,8 @@ class Journal:
         self._db.executescript(_SCHEMA)
         # Report numbers must rise even when this file was lost and made anew: a fresh one begins at the clock's milliseconds.
         self._db.execute(
-            "INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', ? WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'outbox')",
+            "INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', ? "
+            "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'outbox')",
             (clock.now_ns() // 1_000_000,),
         )
 

@@ -40,7 +40,7 @@ class Retries:
         self._entries: dict[str, Retry] = {}
 
     def failed(self, retry: Retry, now_ns: int, *, was_attempt: bool) -> None:
-        """Note a failure. An attempt of ours moves on in the back-off; a failing ordinary run beside it does not hurry or delay the next."""
+        """Note a failure. An attempt of ours moves on in the back-off; an ordinary run that fails beside it does not."""
         known = self._entries.get(retry.subject)
         if known is None:
             attempts, next_ns = 0, _after(now_ns, 0)

@@ -93,9 +93,7 @@ class Authority:
         """Ed25519, 64 bytes."""
         return self._signing().sign(body)
 
-    def issue(
-        self, csr_pem: bytes, node: NodeId, *, clock: Clock, hosts: Sequence[str] = (), lifetime_s: float = NODE_LIFETIME_S
-    ) -> bytes:
+    def issue(self, csr_pem: bytes, node: NodeId, *, clock: Clock, hosts: Sequence[str] = (), lifetime_s: float = NODE_LIFETIME_S) -> bytes:
         """A certificate (PEM) for the key in the request; its name and everything else the request says is ignored.
 
         Raises `Refused` when the request is not signed by its own key, or when a host name could pass for another identity.

@@ -1,0 +1,102 @@
+"""Pass `legs`: follow every carried operation from its source through relays to where it is kept, and on from repositories."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from holdfast.compiler.drawing import Carried, Drawing, DrawnMover, Leg
+from holdfast.compiler.report import Report
+from holdfast.model.document import OperationUse, RepositoryEntry
+
+
+@dataclass
+class _Trip:
+    """What is on its way: an operation of a policy, for some source nodes, about to take the last of `movers`."""
+
+    carried: Carried
+    travels: OperationUse
+    sources: tuple[str, ...]
+    origin: RepositoryEntry | None
+    movers: tuple[DrawnMover, ...]
+
+
+@dataclass
+class _Journal:
+    """`fired`: (mover, carried) that something took. `arrived`: nodes by (repository, policy, operation)."""
+
+    fired: set[tuple[str, int, int]] = field(default_factory=set)
+    arrived: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
+
+
+def find_legs(drawing: Drawing, report: Report) -> tuple[Leg, ...]:
+    journal, legs = _Journal(), []
+    waiting = deque(_from_sources(drawing))
+    while waiting:
+        trip = waiting.popleft()
+        mover = trip.movers[-1]
+        journal.fired.add((mover.flow, mover.index, trip.carried.index))
+        if mover.target.kind == "relay":
+            waiting.extend(_through_relay(trip, drawing, report))
+            continue
+        leg = Leg(trip.carried, trip.travels, trip.sources, trip.origin, trip.movers)
+        legs.append(leg)
+        if mover.target.repository is not None:
+            waiting.extend(_from_repository(leg, mover.target.repository, drawing, journal))
+    _report_unfired(drawing, journal, report)
+    return tuple(legs)
+
+
+def _from_sources(drawing: Drawing) -> Iterator[_Trip]:
+    for mover in drawing.movers:
+        if mover.source.is_source:
+            names = {policy.name for policy in mover.source.policies}
+            for carried in mover.carries:
+                if carried.policy.name in names:
+                    yield _Trip(carried, carried.operation, mover.source.nodes, None, (mover,))
+
+
+def _through_relay(trip: _Trip, drawing: Drawing, report: Report) -> list[_Trip]:
+    relay, found = trip.movers[-1].target, []
+    for mover in drawing.leaving.get(relay.key, ()):
+        onward = next((each for each in mover.carries if each.label == trip.carried.label), None)
+        if onward is not None and mover not in trip.movers:
+            found.append(_Trip(onward, trip.travels, trip.sources, trip.origin, (*trip.movers, mover)))
+    if not found:
+        where = trip.movers[-1].where_carried(trip.carried)
+        hint = f"draw a mover from `{relay.vertex.name}` that carries it on"
+        report.add("dead-end", where, f"`{trip.carried.label}` ends at relay `{relay.vertex.name}`, which stores nothing", hint)
+    return found
+
+
+def _from_repository(leg: Leg, repository: RepositoryEntry, drawing: Drawing, journal: _Journal) -> list[_Trip]:
+    """Movers from a repository carry what arrived in it; to a mirror they carry a `replicate` of the same policy."""
+    here = journal.arrived.setdefault((repository.name, leg.policy.name, leg.carried.operation.name), set())
+    new = tuple(source for source in leg.sources if source not in here)
+    here.update(new)
+    found = []
+    if new or not leg.sources:
+        for mover in drawing.leaving.get(leg.sink.key, ()):
+            for carried in mover.carries:
+                same = carried.label == leg.carried.label
+                if same or (carried.policy.name == leg.policy.name and carried.spec.receiver == "mirror"):
+                    trip = _Trip(carried, leg.carried.operation, new, repository, (mover,))
+                    if new or (mover.flow, mover.index, carried.index) not in journal.fired:
+                        found.append(trip)
+    return found
+
+
+def _report_unfired(drawing: Drawing, journal: _Journal, report: Report) -> None:
+    for mover in drawing.movers:
+        for carried in mover.carries:
+            if (mover.flow, mover.index, carried.index) in journal.fired:
+                continue
+            name = mover.source.vertex.name
+            if mover.source.is_source:
+                hint = f"add `{carried.policy.name}` to the policies of `{name}`"
+            elif carried.spec.receiver == "mirror" and mover.source.kind == "repository":
+                hint = f"nothing of policy `{carried.policy.name}` is stored in `{name}`; draw a mover that brings it there"
+            else:
+                hint = f"let a mover into `{name}` carry it too"
+            report.add("not-upstream", mover.where_carried(carried), f"`{carried.label}` never arrives at `{name}`", hint)

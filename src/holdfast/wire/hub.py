@@ -1,0 +1,238 @@
+"""The long session between a node and its Master: grpc.aio with mutual TLS, service `holdfast.v1.Hub`.
+
+No task or thread of ours per session beyond the handler's own coroutine, so thousands of idle nodes cost little.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import grpc
+import grpc.aio
+
+from holdfast.core.errors import Conflict, HoldfastError, NotReachable, facts_of
+from holdfast.core.ids import NodeId
+from holdfast.wire.authority import MASTER_NAME
+from holdfast.wire.codec import decode_hub, encode
+from holdfast.wire.grpc_options import (
+    DEFAULT_KEEPALIVE,
+    CredentialSource,
+    Keepalive,
+    client_credentials,
+    client_options,
+    error_of,
+    peer_of,
+    server_credentials,
+    server_options,
+)
+from holdfast.wire.hub_messages import Farewell, HubMessage
+from holdfast.wire.identity import Credentials
+
+SERVICE = "holdfast.v1.Hub"
+CLOSE_GRACE_S = 2.0
+logger = logging.getLogger(__name__)
+
+
+class _Pipe(Protocol):
+    """What the two ends of a gRPC stream have in common."""
+
+    async def read(self) -> Any: ...
+
+    async def write(self, message: bytes, /) -> None: ...
+
+
+class HubStream:
+    """One session. Any number of tasks may `send`; one task may `receive`. Errors as in `channel.Channel`; `close` is idempotent
+    and wakes the receiver, which then gets None."""
+
+    def __init__(self, peer: NodeId, pipe: _Pipe, address: str) -> None:
+        self.peer = peer
+        self.key_id = ""
+        self._pipe = pipe
+        self._address = address
+        self._sending = asyncio.Lock()
+        self._closed = asyncio.Event()
+        self._reading: asyncio.Future[Any] | None = None
+
+    async def send(self, message: HubMessage) -> None:
+        data = encode(message)
+        async with self._sending:
+            if self._closed.is_set():
+                raise NotReachable("this end was closed", hint="open a new session")
+            try:
+                await self._pipe.write(data)
+            except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
+                raise self._failure(error) from error
+
+    async def receive(self) -> HubMessage | None:
+        """The next message; None when the peer closed in order, or this end was closed."""
+        if self._closed.is_set():
+            return None
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(self._pipe.read())
+        closed = asyncio.ensure_future(self._closed.wait())
+        try:
+            await asyncio.wait({self._reading, closed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            closed.cancel()
+        if not self._reading.done():
+            return None
+        reading, self._reading = self._reading, None
+        try:
+            data = reading.result()
+        except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
+            raise self._failure(error) from error
+        except asyncio.CancelledError:
+            raise NotReachable(f"{self._address} is gone", hint="check the network, and that the other machine is up") from None
+        if data is grpc.aio.EOF:
+            return await self._end()
+        return decode_hub(data)
+
+    async def close(self) -> None:
+        self._closed.set()
+        if self._reading is not None and not self._reading.done():
+            self._reading.cancel()
+
+    async def _end(self) -> None:
+        """Called when nothing more comes: a client learns here why."""
+
+    def _failure(self, error: BaseException) -> HoldfastError:
+        if isinstance(error, grpc.aio.AioRpcError):
+            return error_of(error.code(), error.details() or "", self._address)
+        return NotReachable(f"{self._address} is gone: {error}", hint="check the network, and that the other machine is up")
+
+
+class _ClientStream(HubStream):
+    def __init__(self, address: str, name: str, transport: grpc.aio.Channel, call: Any) -> None:
+        super().__init__(NodeId(name), call, address)
+        self._transport = transport
+        self._call = call
+
+    async def close(self) -> None:
+        if self._closed.is_set():
+            return
+        await super().close()
+        try:
+            if not self._call.done():
+                await self._call.done_writing()
+                await asyncio.wait_for(asyncio.shield(self._call.code()), CLOSE_GRACE_S)
+        except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError, asyncio.TimeoutError):
+            logger.debug("the hub session did not end in order")
+        finally:
+            self._call.cancel()
+            await self._transport.close()
+
+    async def _end(self) -> None:
+        code = await self._call.code()
+        if code is not grpc.StatusCode.OK:
+            raise error_of(code, await self._call.details() or "", self._address)
+
+
+async def dial_hub(
+    address: str,
+    credentials: Credentials,
+    master_name: str = MASTER_NAME,
+    connect_timeout_s: float = 10.0,
+    keepalive: Keepalive = DEFAULT_KEEPALIVE,
+) -> HubStream:
+    """A session with the Master at `address`. Raises `NotReachable`, or `Refused` when it is another Master or has revoked us."""
+    transport = grpc.aio.secure_channel(address, client_credentials(credentials), client_options(master_name, keepalive))
+    call: Any = transport.stream_stream(f"/{SERVICE}/Session")()
+    try:
+        await asyncio.wait_for(call.wait_for_connection(), connect_timeout_s)
+    except (grpc.RpcError, asyncio.TimeoutError) as error:
+        timed_out = isinstance(error, asyncio.TimeoutError)
+        details = f"no session within {connect_timeout_s:g} s" if timed_out else (await call.details() or "")
+        code = grpc.StatusCode.DEADLINE_EXCEEDED if timed_out else await call.code()
+        call.cancel()
+        await transport.close()
+        raise error_of(code, details, address) from None
+    return _ClientStream(address, master_name, transport, call)
+
+
+class HubServer:
+    """The Master's end. `on_session` runs once per session; when it returns the session ends, when it raises the node gets a `Farewell`.
+
+    `revoked` is asked with the key id at each session, and again for open ones by `recheck`.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        credentials: CredentialSource,
+        on_session: Callable[[HubStream], Awaitable[None]],
+        revoked: Callable[[str], bool],
+        keepalive: Keepalive = DEFAULT_KEEPALIVE,
+    ) -> None:
+        self._address = address
+        self._credentials = credentials
+        self._on_session = on_session
+        self._revoked = revoked
+        self._keepalive = keepalive
+        self._sessions: dict[HubStream, asyncio.Task[Any]] = {}
+
+    async def start(self) -> int:
+        """The port it listens on. Raises `Conflict` when it is taken."""
+        self._server = grpc.aio.server(options=server_options(self._keepalive))
+        handler = grpc.stream_stream_rpc_method_handler(self._session)  # type: ignore[arg-type, type-var]
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Session": handler}),))
+        try:
+            port = self._server.add_secure_port(self._address, server_credentials(self._credentials))
+        except RuntimeError as error:
+            raise Conflict(f"cannot listen on {self._address}", hint="another program has this port; choose one with --port") from error
+        await self._server.start()
+        return int(port)
+
+    async def stop(self, grace_s: float = 2.0) -> None:
+        for stream in list(self._sessions):
+            await stream.close()
+        await self._server.stop(grace_s)
+
+    async def recheck(self) -> None:
+        """End the open sessions of keys that are revoked by now."""
+        for stream, task in list(self._sessions.items()):
+            if self._revoked(stream.key_id):
+                task.cancel()
+
+    async def _session(self, _requests: object, context: Any) -> None:
+        try:
+            peer, key_id = peer_of(context.auth_context())
+        except HoldfastError as error:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, error.message)
+            return
+        if self._revoked(key_id):
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "the key of this node was revoked")
+        stream = HubStream(peer, context, peer)
+        stream.key_id = key_id
+        await context.send_initial_metadata(())
+        task = asyncio.ensure_future(self._run(stream))
+        self._sessions[stream] = task
+        try:
+            await task
+        except asyncio.CancelledError:
+            if task.cancelled() and self._revoked(key_id):
+                await context.abort(grpc.StatusCode.PERMISSION_DENIED, "the key of this node was revoked")
+            raise
+        finally:
+            del self._sessions[stream]
+            await stream.close()
+
+    async def _run(self, stream: HubStream) -> None:
+        try:
+            await self._on_session(stream)
+        except HoldfastError as error:
+            await _say_farewell(stream, error)
+        except Exception as error:
+            logger.exception("a hub session failed", extra={"facts": {"peer": stream.peer}})
+            await _say_farewell(stream, error)
+
+
+async def _say_farewell(stream: HubStream, error: BaseException) -> None:
+    try:
+        await stream.send(Farewell(error=facts_of(error)))
+    except HoldfastError:
+        # The node is gone, which is often why the handler failed: nobody is left to tell.
+        logger.info("a hub session ended", extra={"facts": {"peer": stream.peer, "error": str(error)}})
