@@ -69,5 +69,6 @@ def require_compiled() -> None:
     """Refuse pyfastcdc's pure Python path, which is some hundred times slower. Called when a capture is built."""
     if not FastCDC.__module__.startswith("pyfastcdc.cy"):
         raise SourceError(
-            "pyfastcdc has no compiled part here", hint="install the pyfastcdc wheel of this platform (pip install --only-binary :all: pyfastcdc)"
+            "pyfastcdc has no compiled part here",
+            hint="install the pyfastcdc wheel of this platform (pip install --only-binary :all: pyfastcdc)",
         )

@@ -53,11 +53,11 @@ class Classifier:
         self._uids = self._resolve(classification.owners, lambda name: pwd.getpwnam(name).pw_uid, "owner")
         self._gids = self._resolve(classification.groups, lambda name: grp.getgrnam(name).gr_gid, "group")
         self._patterns = (classification.include, classification.exclude)
-        self._limited = any(
+        self.limited = any(
             limit is not None for limit in (self._larger_than, self._smaller_than, self._older, self._newer, self._uids, self._gids)
         ) or bool(self._types)
-        self.selective = self._limited or bool(classification.include)
-        self.plain = not self._limited and not classification.include and not classification.exclude
+        self.selective = self.limited or bool(classification.include)
+        self.plain = not self.limited and not classification.include and not classification.exclude
 
     def below(self, root: bytes) -> RootRules:
         include, exclude = self._patterns
@@ -65,7 +65,7 @@ class Classifier:
 
     def wants(self, name: bytes, status: os.stat_result) -> bool:
         """Whether the limits choose this path, which is no folder. Other kinds than files have the size 0."""
-        if not self._limited:
+        if not self.limited:
             return True
         size = status.st_size if stat.S_ISREG(status.st_mode) else 0
         return not (
@@ -115,7 +115,7 @@ def is_cache_folder(path: bytes) -> tuple[bool, int]:
 
 
 def text_of(path: bytes) -> str:
-    """A path as patterns see it. A newline becomes a lone surrogate, because `$` in a regular expression also matches before a last newline."""
+    """A path as patterns see it. A newline becomes a lone surrogate: `$` in a regular expression matches before a last newline too."""
     text = os.fsdecode(path)
     return text.replace("\n", "\udc0a") if "\n" in text else text
 
@@ -129,7 +129,7 @@ def _compile(patterns: tuple[str, ...], root: bytes) -> _Matches | None:
         return None
     if all(pattern.include for pattern in parts):
         # Without negation the order does not matter, and one expression is several times faster than a list of them.
-        joined = "|".join(f"(?:{pattern.regex.pattern})" for pattern in parts)
+        joined = "|".join(f"(?:{pattern.regex.pattern})" for pattern in parts if pattern.regex is not None)
         match = re.compile(re.sub(r"\?P<\w+>", "?:", joined)).match
         return lambda path: match(path) is not None
     return spec.match_file

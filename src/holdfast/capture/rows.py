@@ -15,11 +15,11 @@ SCHEMA_VERSION = 1
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE datasets (slot INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, horizon INTEGER NOT NULL DEFAULT 0, finished BLOB);
-CREATE TABLE roots (slot INTEGER NOT NULL, path BLOB NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL, kind INTEGER NOT NULL,
-    PRIMARY KEY (slot, path)) WITHOUT ROWID;
-CREATE TABLE rows (key BLOB PRIMARY KEY, members INTEGER NOT NULL, departed INTEGER NOT NULL, strayed INTEGER NOT NULL, run INTEGER NOT NULL,
-    flags INTEGER NOT NULL, kind INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL,
-    inode INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE roots (slot INTEGER NOT NULL, path BLOB NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL,
+    kind INTEGER NOT NULL, PRIMARY KEY (slot, path)) WITHOUT ROWID;
+CREATE TABLE rows (key BLOB PRIMARY KEY, members INTEGER NOT NULL, departed INTEGER NOT NULL, strayed INTEGER NOT NULL,
+    run INTEGER NOT NULL, flags INTEGER NOT NULL, kind INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,
+    ctime INTEGER NOT NULL, inode INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
 """
 
 COLUMNS = "key, members, departed, strayed, run, flags, kind, size, mtime, ctime, inode, record"
@@ -43,8 +43,8 @@ _CODES = {
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One path. `members`, `departed` and `strayed` are masks of dataset slots: belongs to; a tombstone for; of the departed, those where the
-    path did not vanish but left the classification. `run` is the run that last changed the row. `kind` is `st_mode >> 12`.
+    """One path. `members`, `departed` and `strayed` are masks of dataset slots: belongs to; a tombstone for; of the departed,
+    those where the path did not vanish but left the classification. `run` is the run that last changed the row. `kind` is `st_mode >> 12`.
     """
 
     key: bytes

@@ -51,8 +51,8 @@ class CaptureState:
 
     @classmethod
     def open(cls, path: Path, *, entropy: Entropy) -> CaptureState:
-        """Open or create. A damaged database is moved aside as `NAME.corrupt-N` and a fresh one with a new epoch takes its place; `findings`
-        then says so. Raises `OSError` or `sqlite3.OperationalError` when the folder cannot be written.
+        """Open or create. A damaged database is moved aside as `NAME.corrupt-N` and a fresh one with a new epoch takes its place;
+        `findings` then says so. Raises `OSError` or `sqlite3.OperationalError` when the folder cannot be written.
         """
         findings: tuple[Finding, ...] = ()
         try:
@@ -106,7 +106,8 @@ class CaptureState:
                     f"this node already captures {MAX_DATASETS} datasets, the most there can be",
                     hint="join policies that share sources, or remove a policy from this node",
                 )
-            self._database.execute("INSERT INTO datasets (slot, id) VALUES (?, ?)", (free, dataset))
+            # Of runs before its first nothing is known, whatever cursor a receiver kept from an earlier life of the dataset.
+            self._database.execute("INSERT INTO datasets (slot, id, horizon) VALUES (?, ?, ?)", (free, dataset, self._run + 1))
             return free
 
     def forget(self, dataset: DatasetId) -> None:
@@ -118,7 +119,9 @@ class CaptureState:
             bit = 1 << slot
             with self._writing():
                 self._database.execute(
-                    "UPDATE rows SET members = members & ~?1, departed = departed & ~?1, strayed = strayed & ~?1 WHERE (members | departed) & ?1", (bit,)
+                    "UPDATE rows SET members = members & ~?1, departed = departed & ~?1, strayed = strayed & ~?1"
+                    " WHERE (members | departed) & ?1",
+                    (bit,),
                 )
                 self._database.execute("DELETE FROM rows WHERE members = 0 AND departed = 0")
                 self._database.execute("DELETE FROM roots WHERE slot = ?", (slot,))
@@ -177,7 +180,8 @@ class CaptureState:
             with self._writing():
                 self._database.execute("UPDATE datasets SET horizon = max(horizon, ?) WHERE slot = ?", (passed_seq, slot))
                 self._database.execute(
-                    "UPDATE rows SET departed = departed & ~?1, strayed = strayed & ~?1 WHERE departed & ?1 AND run <= ?2", (bit, passed_seq)
+                    "UPDATE rows SET departed = departed & ~?1, strayed = strayed & ~?1 WHERE departed & ?1 AND run <= ?2",
+                    (bit, passed_seq),
                 )
                 self._database.execute("DELETE FROM rows WHERE members = 0 AND departed = 0")
 
@@ -232,7 +236,7 @@ class CaptureState:
         """The next run's number, durable. Raises `Conflict` while another run is under way."""
         with self._lock:
             if self._running:
-                raise Conflict("a capture is already running on this state", hint="wait for it to end; captures of one node run one after the other")
+                raise Conflict("a capture is already running on this state", hint="wait for it to end; a node captures one run at a time")
             self._set_meta("run", self._run + 1)
             self.make_durable()
             self._run += 1
@@ -292,7 +296,8 @@ class CaptureState:
         """By combination of `mask`'s slots: how many files, and their bytes."""
         with self._lock:
             found = self._database.execute(
-                "SELECT members & ?1, count(*), total(size) FROM rows WHERE kind = ?2 AND members & ?1 GROUP BY members & ?1", (mask, FILE_CODE)
+                "SELECT members & ?1, count(*), total(size) FROM rows WHERE kind = ?2 AND members & ?1 GROUP BY members & ?1",
+                (mask, FILE_CODE),
             ).fetchall()
         return {int(members): (int(files), int(size)) for members, files, size in found}
 

@@ -148,5 +148,7 @@ def _brought_up_to(frozen: Document, fresh: Document) -> Document:
 def merge_frozen(flows: Iterable[FrozenFlow], environment: str) -> Document:
     """One document of all of them. Shared parts are equal by now; the first counts."""
     frozen = [flow.document for flow in flows]
-    merged = {section: tuple({part.name: part for each in reversed(frozen) for part in getattr(each, section)}.values()) for section in _SECTIONS}
+    merged = {
+        section: tuple({part.name: part for each in reversed(frozen) for part in getattr(each, section)}.values()) for section in _SECTIONS
+    }
     return Document(environment=environment, flows=tuple(flow for each in frozen for flow in each.flows), **merged)

@@ -9,6 +9,7 @@ from typing import Protocol
 from holdfast.core.ids import ActionId
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Segment
 from holdfast.model.jobs import Finding
+from holdfast.wire.data_messages import ActionState
 
 
 class VerifiedChunk(Protocol):
@@ -74,3 +75,4 @@ class Opening:
 
     actions: tuple[Action, ...]
     findings: tuple[Finding, ...] = ()
+    unavailable: tuple[ActionState, ...] = ()

@@ -105,7 +105,7 @@ def _compare_one(pair: _Pair, options: _Options) -> Iterator[Difference]:
     yield from _compare_xattrs(pair)
     if stat.S_ISREG(left.st_mode):
         yield from _compare_content(pair)
-        if options.holes:
+        if options.holes and left.st_size == right.st_size:
             yield from pair.differ("holes", _data_map(pair.left), _data_map(pair.right))
     elif stat.S_ISLNK(left.st_mode):
         yield from pair.differ("link target", os.readlink(pair.left), os.readlink(pair.right))

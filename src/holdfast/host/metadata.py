@@ -26,7 +26,7 @@ KINDS: dict[int, Kind] = {
     stat.S_IFBLK: Kind.BLOCK_DEVICE,
 }
 
-# A list of holes only saves space at restore. Beyond this many the file is fragmented on purpose and the list would cost more than it saves.
+# A list of holes only saves space at restore. Beyond this many the list would cost more than it saves.
 MAX_HOLES = 10_000
 
 OnProblem = Callable[[Finding], None]
@@ -81,7 +81,8 @@ def read_entry(
     descriptor: int | None = None,
     on_problem: OnProblem = ignore_problem,
 ) -> Entry:
-    """The metadata of `path`, which is never followed. `status` is its lstat (or fstat) if the caller has it, `descriptor` an open file of it.
+    """The metadata of `path`, which is never followed. `status` is its lstat (or fstat) if the caller has it, `descriptor` an open
+    file of it.
 
     Raises `OSError` if the path cannot be looked at, `SourceError` for a socket. Attributes that cannot be read go to `on_problem`.
     """

@@ -93,9 +93,7 @@ class Enrolment:
             raise UsageError("a join token lives between one second and 30 days", hint="leave the time out for one hour")
         secret = new_secret(self._base.entropy, 20)
         at = self._base.now()
-        made = JoinToken(
-            hash=secret_hash(secret), name=name, replace=replace, created_at=at, expires_at=at + timedelta(seconds=ttl_s)
-        )
+        made = JoinToken(hash=secret_hash(secret), name=name, replace=replace, created_at=at, expires_at=at + timedelta(seconds=ttl_s))
         await self._base.database.run(lambda s: access.add_join_token(s, made))
         token = f"{TOKEN_PREFIX}.{secret}.{self._base.authority.fingerprint}"
         return NewJoinToken(token=token, expires_at=made.expires_at)
@@ -105,9 +103,9 @@ class Enrolment:
         if not NAME.fullmatch(request.name):
             raise UsageError(f"{request.name!r} cannot be a node's name", hint="letters, digits, `.`, `_` and `-`, at most 63")
         secret = self._secret(request.token)
-        node, certificate, replaced = await self._base.database.run(lambda s: self._enrol(s, request, secret))
-        if replaced:
-            await self._hub.dismiss(node, Refused("another machine has taken this node's place"))
+        node, certificate, old_key = await self._base.database.run(lambda s: self._enrol(s, request, secret))
+        if old_key:
+            await self._hub.bar(old_key, node, Refused("another machine has taken this node's place"))
         self._base.news.tell()
         return Joined(
             certificate_pem=certificate.decode(),
@@ -141,7 +139,8 @@ class Enrolment:
             return node
 
         node = await self._base.database.run(strike)
-        await self._hub.dismiss(node.id, Refused("this node was revoked", hint="join it again with a new token and --replace"))
+        why = Refused("this node was revoked", hint="join it again with a new token and --replace")
+        await self._hub.bar(node.key_id, node.id, why)
         self._base.news.tell()
         return node
 
@@ -153,8 +152,8 @@ class Enrolment:
             raise JoinRefused("this token is from another Master: the CA is not ours", hint="check the Master's URL")
         return parts[1]
 
-    def _enrol(self, session: Session, request: JoinRequest, secret: str) -> tuple[NodeId, bytes, bool]:
-        """Node id, certificate, and whether the node had been here before."""
+    def _enrol(self, session: Session, request: JoinRequest, secret: str) -> tuple[NodeId, bytes, str]:
+        """Node id, certificate, and the id of the key that is revoked by this, if any."""
         now = self._base.now()
         token = _usable(access.join_token(session, secret_hash(secret)), request, now)
         known = inventory.node_by_name(session, request.name)
@@ -164,16 +163,18 @@ class Enrolment:
         certificate, key_id, serial = self._certify(request.csr_pem, node, request.hosts)
         if key_id in inventory.revoked_keys(session):
             raise JoinRefused("this key was revoked", hint="let the node make a new key: remove its identity folder and join again")
+        old_key = ""
         if known is None:
             inventory.add_node(session, _new_node(node, request.name, key_id), serial=serial, at=now)
         else:
             if known.key_id != key_id:
                 inventory.revoke_key(session, node, now, "replaced")
+                old_key = known.key_id
             inventory.set_key(session, node, key_id, serial)
             inventory.forget_rules_in_force(session, node)
         access.use_join_token(session, token.hash, now)
         roster.enter(session, request.name, now)
-        return node, certificate, known is not None
+        return node, certificate, old_key
 
     def _renew(self, session: Session, node_id: NodeId, key_id: str, request: RenewRequest) -> bytes:
         node = inventory.node_by_id(session, node_id)

@@ -22,7 +22,7 @@ from holdfast.master.sessions import NodeStream, Session
 from holdfast.model.jobs import ENDED, Progress
 from holdfast.model.questions import Answer, Failed, Question
 from holdfast.model.rules import SignedRules
-from holdfast.wire.hub_messages import PROTOCOL, Answered, Confirmed, Farewell, FromNode, Hello, Progressed, Received, Report, Welcome
+from holdfast.wire.hub_messages import PROTOCOL, Answered, Confirmed, Farewell, Hello, HubMessage, Progressed, Received, Report, Welcome
 
 HELLO_TIMEOUT_S = 20.0
 ASK_TIMEOUT_S = 10.0
@@ -34,6 +34,14 @@ class Hub:
     def __init__(self, base: Foundation) -> None:
         self._base = base
         self._sessions: dict[NodeId, Session] = {}
+        self._barred: set[str] = set()
+
+    async def load(self) -> None:
+        """Learn from the records whose keys are revoked. To be called before the first session."""
+        self._barred.update(await self._base.database.run(inventory.revoked_keys))
+
+    def is_barred(self, key_id: str) -> bool:
+        return key_id in self._barred
 
     def online(self) -> frozenset[NodeId]:
         return frozenset(self._sessions)
@@ -59,6 +67,13 @@ class Hub:
         """Raises `NotReachable`. The answer is in the records when this returns."""
         return await self._session(node).push(generation, rules, timeout_s)
 
+    async def bar(self, key_id: str, node: NodeId, error: HoldfastError) -> None:
+        """Never again this key: its session ends, and it opens no other."""
+        self._barred.add(key_id)
+        session = self._sessions.get(node)
+        if session is not None and session.key_id == key_id:
+            await self.dismiss(node, error)
+
     async def dismiss(self, node: NodeId, error: HoldfastError) -> None:
         """End the node's session, if it has one."""
         session = self._sessions.pop(node, None)
@@ -69,12 +84,12 @@ class Hub:
         away = NotReachable("the Master is shutting down", hint="the node works on and connects again by itself")
         await asyncio.gather(*(self.dismiss(node, away) for node in list(self._sessions)))
 
-    async def serve(self, stream: NodeStream) -> None:
-        """One session, from hello to its end. Never raises: a node's fault is told to the node and logged."""
+    async def serve(self, stream: NodeStream, host: str = "") -> None:
+        """One session, from hello to its end. A node's fault is told to the node and logged. `host` is where it dials from."""
         session = Session(stream)
         try:
             hello = await self._hello(session)
-            rules = await self._base.database.run(lambda s: self._admit(s, session, hello))
+            rules = await self._base.database.run(lambda s: self._admit(s, session, hello, host))
             await self._replace(session)
             await session.send(Welcome(time_ns=self._base.clock.now_ns()))
             self._base.news.tell()
@@ -106,7 +121,7 @@ class Hub:
             raise Refused("the node names an identity that its certificate does not show")
         return message
 
-    def _admit(self, transaction: Transaction, session: Session, hello: Hello) -> StoredRules | None:
+    def _admit(self, transaction: Transaction, session: Session, hello: Hello, host: str) -> StoredRules | None:
         """Check the node against the records, write down what it says; gives the rules it must get, if any."""
         node = inventory.node_by_id(transaction, session.node)
         if node is None:
@@ -120,7 +135,7 @@ class Hub:
             generation=hello.generation,
             version=hello.version,
             clock_offset_ms=(hello.time_ns - self._base.clock.now_ns()) // 1_000_000,
-            address=hello.data_address,
+            address=reachable(hello.data_address, host),
             findings=hello.findings,
         )
         inventory.record_sighting(transaction, node.id, sighting)
@@ -134,13 +149,10 @@ class Hub:
             await older.dismiss(Refused("the node opened a newer session"))
 
     async def _listen(self, session: Session) -> None:
-        while not session.ended.is_set():
-            message = await session.receive_or_end()
-            if message is None or isinstance(message, Farewell):
-                return
+        while (message := await session.receive()) is not None and not isinstance(message, Farewell):
             await self._take(session, message)
 
-    async def _take(self, session: Session, message: FromNode) -> None:
+    async def _take(self, session: Session, message: HubMessage) -> None:
         match message:
             case Report():
                 await self._base.database.run(lambda s: _record(s, session.node, message))
@@ -159,7 +171,7 @@ class Hub:
             self._base.news.tell()
 
     async def _leave(self, session: Session) -> None:
-        session.close()
+        await session.close()
         if self._sessions.get(session.node) is session:
             del self._sessions[session.node]
             now = self._base.now()
@@ -176,3 +188,11 @@ class Hub:
 def _record(transaction: Transaction, node: NodeId, report: Report) -> None:
     happenings.record_jobs(transaction, node, report.jobs)
     happenings.record_events(transaction, node, report.events)
+
+
+def reachable(address: str, host: str) -> str:
+    """Where other nodes dial: a node that listens on every address is reached at the one it dials us from."""
+    name, _, port = address.rpartition(":")
+    if name not in ("", "0.0.0.0", "[::]", "::", "*") or not host or not port:
+        return address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -10,25 +10,24 @@ from holdfast.core.ids import JobId, NodeId
 from holdfast.model.jobs import Progress
 from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import SignedRules
-from holdfast.wire.hub_messages import Answered, Asked, Confirmed, Farewell, FromMaster, FromNode, Progressed, Push
+from holdfast.wire.hub_messages import Answered, Asked, Confirmed, Farewell, FromMaster, HubMessage, Progressed, Push
 
 
 class NodeStream(Protocol):
-    """The Master's end of one hub session. `peer` and `key_id` come from the certificate the node showed.
+    """The Master's end of one hub session (`wire.hub.HubStream`). `peer` and `key_id` come from the certificate the node showed.
 
-    `receive` returns None when the node went away. Both raise `NotReachable` on a broken stream, `ProtocolError` on bytes that
-    are no message of a node. Sends must not overlap: `Session` sees to it.
+    Any task may send, one receives. `receive` gives None when the node went away in order or this end was closed; both raise
+    `NotReachable` on a broken stream, `ProtocolError` on bytes that are no message.
     """
 
-    @property
-    def peer(self) -> NodeId: ...
+    peer: NodeId
+    key_id: str
 
-    @property
-    def key_id(self) -> str: ...
+    async def send(self, message: HubMessage) -> None: ...
 
-    async def send(self, message: FromMaster) -> None: ...
+    async def receive(self) -> HubMessage | None: ...
 
-    async def receive(self) -> FromNode | None: ...
+    async def close(self) -> None: ...
 
 
 class Session:
@@ -38,30 +37,16 @@ class Session:
         self.node = stream.peer
         self.key_id = stream.key_id
         self.progress: dict[JobId, Progress] = {}
-        self.ended = asyncio.Event()
         self._stream = stream
-        self._sending = asyncio.Lock()
         self._number = 0
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._pushes: dict[int, asyncio.Future[Confirmed]] = {}
 
     async def send(self, message: FromMaster) -> None:
-        async with self._sending:
-            await self._stream.send(message)
+        await self._stream.send(message)
 
-    async def receive(self) -> FromNode | None:
+    async def receive(self) -> HubMessage | None:
         return await self._stream.receive()
-
-    async def receive_or_end(self) -> FromNode | None:
-        """The next message; None when the node left, or this session was ended from here."""
-        receiving = asyncio.ensure_future(self._stream.receive())
-        ending = asyncio.ensure_future(self.ended.wait())
-        try:
-            await asyncio.wait((receiving, ending), return_when=asyncio.FIRST_COMPLETED)
-            return receiving.result() if receiving.done() else None
-        finally:
-            receiving.cancel()
-            ending.cancel()
 
     async def ask(self, question: Question, timeout_s: float) -> Answer:
         """Raises `NotReachable` when the node goes away or does not answer in time."""
@@ -109,11 +94,11 @@ class Session:
         except (HoldfastError, TimeoutError):
             pass
         finally:
-            self.close()
+            await self.close()
 
-    def close(self) -> None:
-        """Whoever waits for this node learns that it is gone."""
-        self.ended.set()
+    async def close(self) -> None:
+        """The stream ends, and whoever waits for this node learns that it is gone."""
+        await self._stream.close()
         gone = NotReachable("the node's session ended", hint="the node connects again by itself", node=self.node)
         everybody: list[asyncio.Future[Any]] = [*self._answers.values(), *self._pushes.values()]
         for waiting in everybody:

@@ -145,9 +145,7 @@ def _last_known(rules: Rules, known: NodeStatus | None, why: ErrorFacts) -> list
 
 def _silent(node: Node, why: ErrorFacts) -> NodeFinding:
     message = "the node does not answer; what it protects is not known at the moment"
-    return NodeFinding(
-        node=node.name, finding=Finding(code="node-silent", severity=Severity.ERROR, message=message, hint=why.hint)
-    )
+    return NodeFinding(node=node.name, finding=Finding(code="node-silent", severity=Severity.ERROR, message=message, hint=why.hint))
 
 
 def _judge(

@@ -39,9 +39,14 @@ def failure_of(job: Job) -> Signature:
     return frozenset(found)
 
 
+def _moved(job: Job) -> bool:
+    return any(task.counters.changed or task.counters.removed or task.counters.sent_bytes for task in job.tasks)
+
+
 @dataclass(kw_only=True)
 class LiveJob:
-    """`sent`: a worker has it. `quiet_failure`: the failure this attempt would repeat; None = an ordinary job."""
+    """`sent`: a worker has it. `quiet_failure`: the failure this attempt would repeat (empty: to end well without moving anything is not
+    worth a record); None = an ordinary job."""
 
     job: Job
     request: Request
@@ -116,7 +121,7 @@ class JobBook:
         live.job = job
         if job.state in ENDED:
             del self._live[job.id]
-            if live.quiet_failure is not None and live.quiet_failure == failure_of(job):
+            if live.quiet_failure == failure_of(job) and not _moved(job):
                 return live
             live.quiet_failure = None
         if live.quiet_failure is None:
@@ -132,7 +137,12 @@ class JobBook:
         if live is None:
             return
         live.progress = progress
-        if live.quiet_failure is not None and progress.done_bytes > 0:
+        if progress.done_bytes > 0:
+            self.publish(live)
+
+    def publish(self, live: LiveJob) -> None:
+        """Quiet no longer."""
+        if live.quiet_failure is not None:
             live.quiet_failure = None
             self._journal.record_job(live.job, live.request)
 

@@ -14,6 +14,9 @@ from holdfast.model.rules import Delivery, OperationRule, Rules
 from holdfast.model.schedule import due_at, has_schedule
 from holdfast.node.journal import ProtectionRow
 
+SETTLE_S = 2.0
+"""The first run by new rules waits this long: the rules of a flow reach its machines within moments of each other, not at once."""
+
 _CLOCK_STEP_S = 300
 """A run that began this far in the future was recorded by a clock that has since been set back; it is taken as never begun."""
 
@@ -61,7 +64,10 @@ def row_due_at(rule: OperationRule, row: ProtectionRow, now: datetime) -> dateti
     last = None if row.attempted_ns is None else utc(row.attempted_ns)
     if last is not None and last > now + timedelta(seconds=_CLOCK_STEP_S):
         last = None
-    return due_at(rule, last, now, since=utc(row.since_ns))
+    due = due_at(rule, last, now, since=utc(row.since_ns))
+    if due is None or row.attempted_ns is not None:
+        return due
+    return max(due, utc(row.since_ns) + timedelta(seconds=SETTLE_S))
 
 
 def due_operations(

@@ -74,6 +74,7 @@ class Scheduler:
                 self._learn(ended, unfinished.request, was_attempt=False)
 
     def set_rules(self, rules: Rules) -> None:
+        known = set() if self._rules is None else {cascade.id for cascade in self._rules.cascades}
         self._rules = rules
         self._rows, removed = reconcile(rules, self._rows, self._clock.now_ns())
         self._journal.put_protections(self._rows.values(), removed)
@@ -82,7 +83,9 @@ class Scheduler:
             if not is_known(rules, live.request):
                 facts = ErrorFacts("cancelled", "the rules no longer name this", "activate the flow again if it should run")
                 self._book.update(self._book.end(live.job, State.CANCELLED, facts))
-        for retry in open_retries(rules, self._rows):
+        # Points may have been made while nobody listened, or before the cascade was drawn.
+        looks = tuple(Retry(subject=cascade.id, kind="cascade") for cascade in rules.cascades if cascade.id not in known)
+        for retry in (*open_retries(rules, self._rows), *looks):
             if not self._retries.knows(retry.subject):
                 self._retries.failed(retry, self._clock.now_ns(), was_attempt=False)
 
@@ -265,6 +268,8 @@ class Scheduler:
     def _queue_cascade(self, cascade_id: str, *, cause: str, trigger: str = "", retry: Retry | None = None) -> LiveJob:
         for live in self._book.queued:
             if isinstance(live.request, RunCascade) and live.request.cascade == cascade_id:
+                if retry is None:
+                    self._book.publish(live)
                 return live
         delivery = next(cascade.delivery for cascade in (self._rules.cascades if self._rules else ()) if cascade.id == cascade_id)
         rule = f"{delivery.label} -> {delivery.receiver_name}"
@@ -343,5 +348,5 @@ class Scheduler:
         for live in self._book.live:
             # Another attempt at what failed does not hide that it failed.
             if live.quiet_failure is None:
-                states.update(dict.fromkeys(subjects_of(live.request), State.RUNNING if live.sent else State.QUEUED))
+                states.update(dict.fromkeys(subjects_of(live.request), live.job.state))
         return states

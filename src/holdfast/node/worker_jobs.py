@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import msgspec
@@ -45,6 +46,8 @@ class LinkNews:
         )
 
 
+_QUESTION_THREADS = 4
+
 Work = Callable[[Job, Cancellation], Job]
 
 
@@ -65,6 +68,7 @@ class JobLanes:
         self._lanes: dict[str, deque[_Queued]] = {}
         self._running: dict[JobId, Cancellation] = {}
         self._threads: set[threading.Thread] = set()
+        self._questions = ThreadPoolExecutor(_QUESTION_THREADS, thread_name_prefix="questions")
         self._closed = False
 
     def start(self, lane: str, job: Job, work: Work) -> None:
@@ -89,6 +93,12 @@ class JobLanes:
         if cancellation is not None:
             cancellation.cancel()
 
+    def ask(self, reply: Callable[[], None]) -> None:
+        """Answer a question beside the jobs; dropped when stopping."""
+        with self._lock:
+            if not self._closed:
+                self._questions.submit(reply)
+
     def stop(self, timeout_s: float = 20.0) -> None:
         """Cancels everything and waits for it to end."""
         with self._lock:
@@ -98,6 +108,7 @@ class JobLanes:
             cancellation.cancel()
         for thread in threads:
             thread.join(timeout_s)
+        self._questions.shutdown(wait=True, cancel_futures=True)
 
     def _drain(self, lane: str) -> None:
         while True:

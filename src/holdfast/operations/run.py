@@ -203,3 +203,123 @@ class _Run:
             zone=self._tools.zone,
         )
         self._tools.state.finish(dataset.commit)
+
+    def _fan(self, lanes: Sequence[Lane], capture: CaptureRun) -> FanOut:
+        raise NotImplementedError
+
+    def _count(self, outgoing: Mapping[DatasetId, Outgoing]) -> None:
+        """Progress: what was captured, each chunk once however many datasets and receivers want it."""
+        first = next(iter(outgoing.values()), None)
+        if first is not None:
+            changes = first.segment.changes
+            self._meter.add("sending", files=len(changes), size_bytes=sum(ref.size_bytes for ref in first.segment.offered))
+
+    def _dataset_run(self, rule: DatasetRule) -> _DatasetRun:
+        due = self._order.operations.get(rule.id, ())
+        dataset = _DatasetRun(rule, due)
+        for delivery in self._order.deliveries:
+            if delivery.dataset == rule.id and (self._order.catch_up or any(name in due for name in delivery.operations)):
+                dataset.lanes.append(Lane(rule, delivery))
+        return dataset
+
+    def _lanes(self) -> list[Lane]:
+        return [lane for dataset in self._datasets for lane in dataset.lanes]
+
+    def _before(self, dataset: _DatasetRun) -> None:
+        if not dataset.rule.hooks.before or self._order.catch_up:
+            return
+        self._cancellation.check()
+        try:
+            self._tools.hook(dataset.rule, "before")
+        except HoldfastError as error:
+            dataset.error = facts_of(error)
+
+    def _after(self, dataset: _DatasetRun) -> None:
+        """Runs whatever became of the run, so that what `before` stopped is started again."""
+        if not dataset.rule.hooks.after or self._order.catch_up:
+            return
+        try:
+            self._tools.hook(dataset.rule, "after")
+        except HoldfastError as error:
+            self._findings.append(
+                Finding(code=error.code, severity=Severity.WARNING, message=f"{dataset.rule.label}: {error.message}", hint=error.hint)
+            )
+
+    def _drop_vanished(self, vanished: SourceVanished) -> bool:
+        """Takes the dataset that vanished out of the run; False when it is not said which."""
+        named = [d for d in self._datasets if d.rule.id == vanished.context.get("dataset") or d.rule.label == vanished.context.get("dataset")]
+        chosen = named or ([d for d in self._datasets if d.error is None] if len(self._datasets) == 1 else [])
+        for dataset in chosen:
+            dataset.error = vanished.facts()
+        for lane in self._lanes():
+            lane.restart()
+        return bool(chosen)
+
+    def _record(self, dataset: _DatasetRun) -> None:
+        """Tells what each action made of the commit, and forgets the removals that all of them have passed."""
+        commit = dataset.commit
+        if commit is None:
+            return
+        for lane in dataset.lanes:
+            for action in lane.delivery.actions:
+                self._tell(lane, action, commit, self._operations(dataset, lane, action, commit))
+        everyone = {delivery.id for delivery in self._order.deliveries if delivery.dataset == dataset.rule.id}
+        if everyone == {lane.delivery.id for lane in dataset.lanes if lane.has_passed(commit)}:
+            self._tools.state.drop_tombstones(dataset.rule.id, commit.seq)
+
+    def _operations(self, dataset: _DatasetRun, lane: Lane, action: ActionId, commit: Commit) -> tuple[str, ...]:
+        if not self._order.catch_up:
+            return concerned(lane.delivery, action, dataset.due)
+        marked = {mark.operation for mark in commit.marks}
+        plain = {operation.name for operation in dataset.rule.operations if not SPECS[operation.kind].makes_points}
+        return concerned(lane.delivery, action, [*marked, *plain])
+
+    def _tell(self, lane: Lane, action: ActionId, commit: Commit, operations: tuple[str, ...]) -> None:
+        self._tools.news.delivered(
+            Delivered(
+                dataset=lane.dataset,
+                delivery=lane.delivery.id,
+                action=action,
+                operations=operations,
+                captured_at_ns=ns_of(commit.captured_at),
+                error=lane.result_of(action),
+            )
+        )
+
+    def _ended(self) -> Job:
+        error = next((dataset.error for dataset in self._datasets if dataset.error is not None), None)
+        tasks = self._tasks()
+        captured = self._captured
+        findings = [*self._findings, *(captured.findings if captured else ()), *self._receiver_findings()]
+        total = len(findings) + (captured.findings_total - len(captured.findings) if captured else 0)
+        return msgspec.structs.replace(
+            self._order.job,
+            state=State.FAILED if error is not None else state_of(tasks, findings),
+            ended_at=now(self._tools.clock),
+            tasks=tasks,
+            findings=tuple(findings[:MAX_FINDINGS]),
+            findings_total=total,
+            error=error,
+        )
+
+    def _tasks(self) -> tuple[Task, ...]:
+        tasks = []
+        if self._captured is not None:
+            counters = self._captured.counters
+            tasks.append(Task(name="capture", state=State.SUCCEEDED, counters=counters, duration_s=self._capture_s))
+        for dataset in self._datasets:
+            if dataset.error is not None:
+                tasks.append(Task(name=f"capture {dataset.rule.label}", state=State.FAILED, error=dataset.error))
+                continue
+            for lane in dataset.lanes:
+                tasks.extend(lane.tasks())
+        return tuple(tasks)
+
+    def _receiver_findings(self) -> list[Finding]:
+        found = [
+            msgspec.structs.replace(finding, message=f"{lane.delivery.receiver_name}: {finding.message}")
+            for lane in self._lanes()
+            for acknowledgement in lane.acknowledgements.values()
+            for finding in acknowledgement.findings
+        ]
+        return list(dict.fromkeys(found))

@@ -88,8 +88,8 @@ class BlobTable:
         if node is None:
             return {chunk: Known(size, True) for chunk, size in self.sizes(chunk_ids).items()}
         found = self._catalog.rows_among(
-            "SELECT id, length, raw, owner, (SELECT 1 FROM claims WHERE claims.id = blobs.id AND claims.node = ?2) FROM blobs"
-            " WHERE id IN ({ids}) AND type = 0".replace("?2", str(node)),
+            f"SELECT id, length, raw, owner, (SELECT 1 FROM claims WHERE claims.id = blobs.id AND claims.node = {int(node)}) FROM blobs"
+            " WHERE id IN ({ids}) AND type = 0",
             chunk_ids,
         )
         known: dict[bytes, Known] = {}
@@ -108,14 +108,3 @@ class BlobTable:
     def stored_bytes(self) -> int:
         row = self._catalog.row("SELECT coalesce(sum(size), 0) FROM packs")
         return int(row[0]) if row else 0
-
-    def packs(self) -> list[tuple[bytes, int]]:
-        """(id, size) of every pack some index names."""
-        return [(row[0], row[1]) for row in self._catalog.rows("SELECT id, size FROM packs ORDER BY no")]
-
-    def blobs_of(self, pack_id: bytes) -> list[PackedBlob]:
-        """For checking: the blobs of one pack by offset. Reads the whole table."""
-        rows = self._catalog.rows(
-            "SELECT blobs.id, type, offset, length, raw FROM blobs JOIN packs ON packs.no = pack WHERE packs.id = ? ORDER BY offset", (pack_id,)
-        )
-        return [PackedBlob(row[0], BlobType(row[1]), row[2], row[3], row[4]) for row in rows]

@@ -1,8 +1,8 @@
 """A ring of shared memory for chunk bytes on their way from one process to another of the same machine.
 
-One side writes, the other reads; regions are freed in the order they were written. An eventfd counts freed bytes back to the writer: adding is
-what it does natively, so there is no message, no lock and no torn counter. The memory is a sealed memfd, so neither side can be made to fault
-by the other shrinking it.
+One side writes, the other reads; regions are freed in the order they were written. An eventfd counts freed bytes back to the writer:
+adding is what it does natively, so there is no message, no lock and no torn counter. The memory is a sealed memfd, so neither side can
+be made to fault by the other shrinking it.
 """
 
 from __future__ import annotations

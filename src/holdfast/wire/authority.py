@@ -1,4 +1,7 @@
-"""The Master's small certificate authority and its key for signing rules and orders. Pure cryptography over values; `load` and `save` do the I/O."""
+"""The Master's small certificate authority, and its key for signing rules and orders.
+
+Pure cryptography over values; only `load` and `save` touch the disk.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import grpc
 
@@ -43,7 +43,7 @@ class _ClientChannel(QueueChannel):
     def __init__(self, address: str, peer: NodeId, transport: grpc.Channel) -> None:
         super().__init__(peer)
         self._address = address
-        self._transport = transport
+        self._transport: Any = transport
         self._answered = threading.Event()
         self._failure: HoldfastError | None = None
         self._closing = threading.Lock()

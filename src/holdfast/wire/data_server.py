@@ -13,7 +13,7 @@ from holdfast.core.errors import Conflict, HoldfastError, NotReachable, facts_of
 from holdfast.core.ids import NodeId
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import Stopped
-from holdfast.wire.grpc_options import DEFAULT_KEEPALIVE, CredentialSource, Keepalive, peer_of, server_credentials, server_options
+from holdfast.wire.grpc_options import CredentialSource, peer_of, server_credentials, server_options
 from holdfast.wire.queue_channel import QueueChannel
 
 SERVICE = "holdfast.v1.Data"
@@ -72,7 +72,7 @@ class _ServerChannel(QueueChannel):
 
     def drop(self, error: HoldfastError) -> None:
         self.broken(error)
-        self._context.cancel()
+        self._context.cancel()  # type: ignore[no-untyped-call]
 
 
 class DataServer:
@@ -90,7 +90,6 @@ class DataServer:
         read: Handler,
         revoked: Callable[[str], bool],
         workers: int = 16,
-        keepalive: Keepalive = DEFAULT_KEEPALIVE,
     ) -> None:
         self._address = address
         self._revoked = revoked
@@ -98,7 +97,7 @@ class DataServer:
         self._sessions: set[_ServerChannel] = set()
         self._threads: set[threading.Thread] = set()
         self._guard = threading.Lock()
-        self._server = grpc.server(self._pool, options=server_options(keepalive))
+        self._server = grpc.server(self._pool, options=server_options())
         self._credentials = credentials
         methods = {"Deliver": self._method(deliver), "Read": self._method(read)}
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from holdfast.core.errors import HoldfastError, NotAuthenticated, NotReachable, ProtocolError, Refused
 from holdfast.core.ids import NodeId
@@ -52,7 +52,7 @@ def server_options(keepalive: Keepalive = DEFAULT_KEEPALIVE) -> list[Option]:
 
 
 def client_options(target: str, keepalive: Keepalive = DEFAULT_KEEPALIVE) -> list[Option]:
-    """`target` is the name the peer's certificate must bear. Each dial is its own connection, never through a proxy, never retried below."""
+    """`target` is the name the peer's certificate must bear. Each dial is a connection of its own, past any proxy, never retried below."""
     return [
         *_common(keepalive),
         ("grpc.ssl_target_name_override", target),
@@ -80,7 +80,7 @@ def client_credentials(credentials: Credentials) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(credentials.ca_pem, credentials.key_pem, credentials.cert_pem)
 
 
-def peer_of(auth_context: Mapping[str, Sequence[bytes]]) -> tuple[NodeId, str]:
+def peer_of(auth_context: Mapping[str, Any]) -> tuple[NodeId, str]:
     """Node id and key id of the client of a call, from its certificate."""
     certificates = auth_context.get("x509_pem_cert")
     if not certificates:

@@ -34,6 +34,9 @@ from holdfast.wire.identity import Credentials
 SERVICE = "holdfast.v1.Hub"
 CLOSE_GRACE_S = 2.0
 logger = logging.getLogger(__name__)
+# The type stubs do not know this part of gRPC's asyncio interface.
+_aio: Any = grpc.aio
+_EOF = _aio.EOF
 
 
 class _Pipe(Protocol):
@@ -87,8 +90,9 @@ class HubStream:
             raise self._failure(error) from error
         except asyncio.CancelledError:
             raise NotReachable(f"{self._address} is gone", hint="check the network, and that the other machine is up") from None
-        if data is grpc.aio.EOF:
-            return await self._end()
+        if data is _EOF:
+            await self._end()
+            return None
         return decode_hub(data)
 
     async def close(self) -> None:
@@ -106,7 +110,7 @@ class HubStream:
 
 
 class _ClientStream(HubStream):
-    def __init__(self, address: str, name: str, transport: grpc.aio.Channel, call: Any) -> None:
+    def __init__(self, address: str, name: str, transport: Any, call: Any) -> None:
         super().__init__(NodeId(name), call, address)
         self._transport = transport
         self._call = call
@@ -119,7 +123,7 @@ class _ClientStream(HubStream):
             if not self._call.done():
                 await self._call.done_writing()
                 await asyncio.wait_for(asyncio.shield(self._call.code()), CLOSE_GRACE_S)
-        except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError, asyncio.TimeoutError):
+        except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError, TimeoutError):
             logger.debug("the hub session did not end in order")
         finally:
             self._call.cancel()
@@ -139,12 +143,12 @@ async def dial_hub(
     keepalive: Keepalive = DEFAULT_KEEPALIVE,
 ) -> HubStream:
     """A session with the Master at `address`. Raises `NotReachable`, or `Refused` when it is another Master or has revoked us."""
-    transport = grpc.aio.secure_channel(address, client_credentials(credentials), client_options(master_name, keepalive))
-    call: Any = transport.stream_stream(f"/{SERVICE}/Session")()
+    transport: Any = _aio.secure_channel(address, client_credentials(credentials), client_options(master_name, keepalive))
+    call = transport.stream_stream(f"/{SERVICE}/Session")()
     try:
         await asyncio.wait_for(call.wait_for_connection(), connect_timeout_s)
-    except (grpc.RpcError, asyncio.TimeoutError) as error:
-        timed_out = isinstance(error, asyncio.TimeoutError)
+    except (grpc.RpcError, TimeoutError) as error:
+        timed_out = isinstance(error, TimeoutError)
         details = f"no session within {connect_timeout_s:g} s" if timed_out else (await call.details() or "")
         code = grpc.StatusCode.DEADLINE_EXCEEDED if timed_out else await call.code()
         call.cancel()
@@ -177,7 +181,7 @@ class HubServer:
     async def start(self) -> int:
         """The port it listens on. Raises `Conflict` when it is taken."""
         self._server = grpc.aio.server(options=server_options(self._keepalive))
-        handler = grpc.stream_stream_rpc_method_handler(self._session)  # type: ignore[arg-type, type-var]
+        handler = grpc.stream_stream_rpc_method_handler(self._session)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Session": handler}),))
         try:
             port = self._server.add_secure_port(self._address, server_credentials(self._credentials))

@@ -1,8 +1,8 @@
 """The data channel inside one machine: a Unix socket for messages, shared memory for the chunks they carry.
 
-A frame on the socket is a header (length of the body, kind, region in the arena) and a body (msgpack). Of a `Carried` whose chunks lie in the
-arena, the body holds each chunk's length in place of its bytes. An orderly end is a frame of its own, so that a killed process is not
-mistaken for one.
+A frame on the socket is a header (length of the body, kind, region in the arena) and a body (msgpack). Of a `Carried` whose chunks lie in
+the arena, the body holds each chunk's length in place of its bytes. An orderly end is a frame of its own, so that a killed process is
+not mistaken for one.
 """
 
 from __future__ import annotations

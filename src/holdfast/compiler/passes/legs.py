@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from holdfast.compiler.drawing import Carried, Drawing, DrawnMover, Leg
+from holdfast.compiler.drawing import Carried, Drawing, DrawnMover, Key, Leg
 from holdfast.compiler.report import Report
 from holdfast.model.document import OperationUse, RepositoryEntry
 
@@ -24,10 +24,13 @@ class _Trip:
 
 @dataclass
 class _Journal:
-    """`fired`: (mover, carried) that something took. `arrived`: nodes by (repository, policy, operation)."""
+    """`fired`: (mover, carried) that something took. `arrived`: nodes by (repository, policy, operation). `relayed`: what passed which
+    relay, by where it began: passing it twice is no second way but one too many, and following each would never end.
+    """
 
     fired: set[tuple[str, int, int]] = field(default_factory=set)
     arrived: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
+    relayed: set[tuple[Key, Key, str, str]] = field(default_factory=set)
 
 
 def find_legs(drawing: Drawing, report: Report) -> tuple[Leg, ...]:
@@ -38,13 +41,15 @@ def find_legs(drawing: Drawing, report: Report) -> tuple[Leg, ...]:
         mover = trip.movers[-1]
         journal.fired.add((mover.flow, mover.index, trip.carried.index))
         if mover.target.kind == "relay":
-            waiting.extend(_through_relay(trip, drawing, report))
+            if _is_first(trip, journal, report):
+                waiting.extend(_through_relay(trip, drawing, report))
             continue
         leg = Leg(trip.carried, trip.travels, trip.sources, trip.origin, trip.movers)
         legs.append(leg)
         if mover.target.repository is not None:
             waiting.extend(_from_repository(leg, mover.target.repository, drawing, journal))
     _report_unfired(drawing, journal, report)
+    _check_after(legs, journal, report)
     return tuple(legs)
 
 
@@ -57,11 +62,22 @@ def _from_sources(drawing: Drawing) -> Iterator[_Trip]:
                     yield _Trip(carried, carried.operation, mover.source.nodes, None, (mover,))
 
 
+def _is_first(trip: _Trip, journal: _Journal, report: Report) -> bool:
+    mover = trip.movers[-1]
+    passed = (trip.movers[0].source.key, mover.target.key, trip.carried.label, trip.travels.name)
+    if passed not in journal.relayed:
+        journal.relayed.add(passed)
+        return True
+    message = f"`{trip.carried.label}` reaches relay `{mover.target.vertex.name}` along two ways"
+    report.add("two-ways-in", mover.where_carried(trip.carried), message, "keep one of the ways")
+    return False
+
+
 def _through_relay(trip: _Trip, drawing: Drawing, report: Report) -> list[_Trip]:
     relay, found = trip.movers[-1].target, []
     for mover in drawing.leaving.get(relay.key, ()):
         onward = next((each for each in mover.carries if each.label == trip.carried.label), None)
-        if onward is not None and mover not in trip.movers:
+        if onward is not None:
             found.append(_Trip(onward, trip.travels, trip.sources, trip.origin, (*trip.movers, mover)))
     if not found:
         where = trip.movers[-1].where_carried(trip.carried)
@@ -85,6 +101,17 @@ def _from_repository(leg: Leg, repository: RepositoryEntry, drawing: Drawing, jo
                     if new or (mover.flow, mover.index, carried.index) not in journal.fired:
                         found.append(trip)
     return found
+
+
+def _check_after(legs: list[Leg], journal: _Journal, report: Report) -> None:
+    """An `after` that waits for what never arrives would wait for ever."""
+    for leg in legs:
+        mover = leg.movers[0]
+        policy, _, operation = mover.mover.after.partition("/")
+        if leg.origin is None or policy != leg.policy.name or (leg.origin.name, policy, operation) in journal.arrived:
+            continue
+        hint = f"name an operation that a mover brings to `{mover.source.vertex.name}`"
+        report.add("not-upstream", mover.where("after"), f"`{mover.mover.after}` never arrives there", hint)
 
 
 def _report_unfired(drawing: Drawing, journal: _Journal, report: Report) -> None:

@@ -83,9 +83,7 @@ def _vertex(flow: Flow, vertex: Vertex, names: _Names) -> DrawnVertex | None:
         place = vertex.mirror or vertex.relay
         found = names.find("node", place, names.nodes, plain.where(vertex.kind))
         return None if found is None else DrawnVertex(flow.name, vertex, place=place)
-    policies = [
-        names.find("policy", name, names.policies, plain.where(f"policies[{index}]")) for index, name in enumerate(vertex.policies)
-    ]
+    policies = [names.find("policy", name, names.policies, plain.where(f"policies[{index}]")) for index, name in enumerate(vertex.policies)]
     nodes = _members(vertex, plain, names)
     return DrawnVertex(flow.name, vertex, nodes=nodes, policies=tuple(policy for policy in policies if policy is not None))
 

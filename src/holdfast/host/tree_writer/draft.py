@@ -73,6 +73,13 @@ class Draft:
             if not is_hole or not is_zeros(piece):
                 self.write(start, piece)
 
+    def write_sparse(self, offset: int, data: bytes) -> None:
+        """As `write`, but all zeros are left unwritten and read as zeros all the same. The range must not have been written before."""
+        if not is_zeros(data):
+            self.write(offset, data)
+        elif os.fstat(self.fd).st_size < offset + len(data):
+            self.set_size(offset + len(data))
+
     def punch(self, holes: Sequence[Hole]) -> None:
         """Give back the blocks of these ranges where they hold zeros; a file system that cannot is left alone."""
         for hole in holes:

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from holdfast.core.errors import Conflict
+from holdfast.core.errors import Conflict, ProtocolError
 from holdfast.host.tree_writer.attributes import Attributes, Report
 from holdfast.host.tree_writer.draft import Draft, libc
 from holdfast.host.tree_writer.faults import Typed, store_error
@@ -115,6 +115,14 @@ class TreeWriter:
         with Typed(path):
             return Draft(os.open(name, _CREATE, 0o600, dir_fd=self._folders.open(parent).fd), path, name, False)
 
+    def reopen(self, path: bytes) -> Draft:
+        """A draft that was created under its own name before. Raises `StoreError`."""
+        self._trim()
+        parent, name = _split(path)
+        with Typed(path):
+            fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folders.open(parent).fd)
+            return Draft(fd, path, name, False)
+
     def begin_file(self, path: bytes) -> Draft:
         """A draft under a temporary name, to be given to `finish` or `discard`."""
         self._trim()
@@ -163,8 +171,9 @@ class TreeWriter:
         parent, name = _split(path)
         with Typed(path):
             folder = self._open_to_write(parent)
+            temp, _ = self._temp_for(folder)
             try:
-                temp_name, _ = self._under_temp_name(lambda temp_name: _make_special(folder.fd, temp_name, entry))
+                temp_name, _ = self._under_temp_name(lambda temp_name: _make_special(temp.fd, temp_name, entry))
             except OSError as error:
                 if error.errno not in _NOT_MADE or entry.kind is Kind.SYMLINK:
                     raise
@@ -179,10 +188,10 @@ class TreeWriter:
                 )
                 return False
             try:
-                self._attributes.apply_named(folder.fd, temp_name, entry)
-                self._rename(folder.fd, temp_name, folder, name, path)
+                self._attributes.apply_named(temp.fd, temp_name, entry)
+                self._rename(temp.fd, temp_name, folder, name, path)
             except BaseException:
-                os.unlink(temp_name, dir_fd=folder.fd)
+                remove_tree(temp.fd, temp_name)
                 raise
         return True
 
@@ -210,14 +219,15 @@ class TreeWriter:
         (parent, name), (new_parent, new_name) = _split(path), _split(new_path)
         with Typed(new_path):
             source, folder = self._folders.open(parent), target._open_to_write(new_parent)
+            temp, _ = target._temp_for(folder)
             temp_name, _ = self._under_temp_name(
-                lambda temp: os.link(name, temp, src_dir_fd=source.fd, dst_dir_fd=folder.fd, follow_symlinks=False)
+                lambda temp_name: os.link(name, temp_name, src_dir_fd=source.fd, dst_dir_fd=temp.fd, follow_symlinks=False)
             )
             try:
-                target._rename(folder.fd, temp_name, folder, new_name, new_path)
+                target._rename(temp.fd, temp_name, folder, new_name, new_path)
             finally:
                 # Renaming onto another name of the same file does nothing and leaves both (rename(2)).
-                remove_tree(folder.fd, temp_name)
+                remove_tree(temp.fd, temp_name)
 
     def move(self, path: bytes, new_path: bytes, into: TreeWriter | None = None) -> None:
         """Renames, replacing what stands at `new_path` (below `into`'s root, on the same file system)."""
@@ -325,7 +335,9 @@ def _split(path: bytes) -> tuple[bytes, bytes]:
     """(parent, name); (b"", b"") for the root."""
     if not path:
         return b"", b""
-    parent, _, name = path.rpartition(b"/")
+    parent, slash, name = path.rpartition(b"/")
+    if (slash and not parent) or parent.startswith(b"/"):
+        raise ProtocolError(f"not a path below a folder: {path!r}")
     return parent, check_name(name)
 
 

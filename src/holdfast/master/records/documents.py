@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -10,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import EnvironmentId
-from holdfast.master.records.tables import ActiveFlowRow, EnvironmentRow, RevisionRow
-from holdfast.model.document import Revision
+from holdfast.master.records.tables import ActiveFlowRow, EnvironmentRow, PolicyIdRow, RevisionRow, UsedRepositoryRow
+from holdfast.model.document import Document, RepositoryEntry, Revision
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -22,11 +23,11 @@ class Environment(msgspec.Struct, frozen=True):
 
 
 class ActiveFlow(msgspec.Struct, frozen=True, kw_only=True):
-    """A flow in force, and the whole document it was frozen from."""
+    """A flow in force: what it and all it names were in that revision."""
 
     flow: str
     revision: int
-    text: str
+    frozen: Document
     activated_at: datetime
 
 
@@ -62,15 +63,41 @@ def _revision(row: RevisionRow) -> Revision:
 
 def active_flows(session: Session) -> tuple[ActiveFlow, ...]:
     rows = session.scalars(select(ActiveFlowRow).order_by(ActiveFlowRow.flow))
-    return tuple(ActiveFlow(flow=row.flow, revision=row.revision, text=row.text, activated_at=row.activated_at) for row in rows)
+    return tuple(
+        ActiveFlow(
+            flow=row.flow,
+            revision=row.revision,
+            frozen=msgspec.json.decode(row.frozen_json, type=Document),
+            activated_at=row.activated_at,
+        )
+        for row in rows
+    )
 
 
 def set_active(session: Session, active: tuple[ActiveFlow, ...]) -> None:
-    """Make exactly these flows the active ones."""
-    wanted = {flow.flow: flow for flow in active}
+    """Make exactly these flows the active ones, and remember the repositories they use."""
+    wanted = {flow.flow for flow in active}
     for row in session.scalars(select(ActiveFlowRow)):
         if row.flow not in wanted:
             session.delete(row)
     for flow in active:
-        session.merge(ActiveFlowRow(flow=flow.flow, revision=flow.revision, text=flow.text, activated_at=flow.activated_at))
+        frozen = msgspec.json.encode(flow.frozen)
+        session.merge(ActiveFlowRow(flow=flow.flow, revision=flow.revision, frozen_json=frozen, activated_at=flow.activated_at))
+        for repository in flow.frozen.repositories:
+            session.merge(UsedRepositoryRow(name=repository.name, entry_json=msgspec.json.encode(repository)))
+            session.flush()
     session.flush()
+
+
+def used_repositories(session: Session) -> tuple[RepositoryEntry, ...]:
+    rows = session.scalars(select(UsedRepositoryRow).order_by(UsedRepositoryRow.name))
+    return tuple(msgspec.json.decode(row.entry_json, type=RepositoryEntry) for row in rows)
+
+
+def policy_ids(session: Session) -> dict[str, str]:
+    return {row.name: row.id for row in session.scalars(select(PolicyIdRow))}
+
+
+def keep_policy_ids(session: Session, ids: Mapping[str, str]) -> None:
+    for name, identity in ids.items():
+        session.merge(PolicyIdRow(name=name, id=identity))

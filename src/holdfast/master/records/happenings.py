@@ -57,13 +57,11 @@ def over(session: Session, jobs: Iterable[JobId]) -> frozenset[JobId]:
     return frozenset(JobId(job) for job in session.scalars(query))
 
 
-def jobs(session: Session, *, limit: int, node: NodeId | None = None, rules: frozenset[str] | None = None) -> tuple[Job, ...]:
-    """Newest first. `rules` narrows to jobs of these rules."""
+def jobs(session: Session, *, limit: int, node: NodeId | None = None) -> tuple[Job, ...]:
+    """Newest first."""
     query = select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id).limit(limit)
     if node is not None:
         query = query.where(JobRow.node == node)
-    if rules is not None:
-        query = query.where(JobRow.rule.in_(rules))
     return tuple(_job(row) for row in session.scalars(query))
 
 
@@ -110,6 +108,10 @@ def trigger(session: Session, trigger_id: str) -> StoredTrigger:
 def open_triggers(session: Session) -> tuple[StoredTrigger, ...]:
     rows = session.scalars(select(TriggerRow).where(TriggerRow.done.is_(False)))
     return tuple(StoredTrigger(id=row.id, flow=row.flow, created_at=row.created_at, done=row.done, record=row.record) for row in rows)
+
+
+def triggers_of_flow(session: Session, flow: str) -> frozenset[str]:
+    return frozenset(session.scalars(select(TriggerRow.id).where(TriggerRow.flow == flow)))
 
 
 def _job_row(job: Job) -> JobRow:

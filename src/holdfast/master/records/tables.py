@@ -58,14 +58,32 @@ class RevisionRow(Table):
 
 
 class ActiveFlowRow(Table):
-    """`text` is the whole document as it was when the flow was frozen: a flow means what its names meant then."""
+    """`frozen_json` is the flow and all it named when it was activated: a flow means what its names meant then."""
 
     __tablename__ = "active_flows"
 
     flow: Mapped[str] = mapped_column(primary_key=True)
     revision: Mapped[int]
-    text: Mapped[str]
+    frozen_json: Mapped[bytes]
     activated_at: Mapped[datetime]
+
+
+class PolicyIdRow(Table):
+    """The id a policy keeps, whatever it is called later (docs/decisions/0002-derived-ids.md)."""
+
+    __tablename__ = "policy_ids"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(String(32))
+
+
+class UsedRepositoryRow(Table):
+    """A repository that was in an active flow once: its owner keeps it open for reading when no flow uses it any more."""
+
+    __tablename__ = "used_repositories"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    entry_json: Mapped[bytes]
 
 
 class NodeRow(Table):

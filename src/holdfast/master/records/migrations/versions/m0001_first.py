@@ -42,9 +42,21 @@ def _documents() -> None:
         "active_flows",
         sa.Column("flow", sa.Text(), nullable=False),
         sa.Column("revision", _INT, nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("frozen_json", sa.LargeBinary(), nullable=False),
         sa.Column("activated_at", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("flow"),
+    )
+    op.create_table(
+        "policy_ids",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "used_repositories",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("entry_json", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
     )
 
 
@@ -176,6 +188,8 @@ def downgrade() -> None:
         "rules",
         "revoked_keys",
         "nodes",
+        "used_repositories",
+        "policy_ids",
         "active_flows",
         "revisions",
         "environment",

@@ -1,0 +1,79 @@
+"""One table from error codes to HTTP status, one shape for every error: `{"error": {code, message, hint, retryable, context}}`."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from holdfast.api.replies import reply
+from holdfast.core.errors import ErrorFacts, HoldfastError, facts_of
+
+STATUS = {
+    "usage": 400,
+    "invalid-document": 422,
+    "unknown-name": 404,
+    "refused": 403,
+    "not-authenticated": 401,
+    "not-granted": 403,
+    "outside-limits": 403,
+    "join-refused": 403,
+    "throttled": 429,
+    "stale-rules": 409,
+    "conflict": 409,
+    "not-reachable": 503,
+    "source": 409,
+    "source-vanished": 409,
+    "store": 500,
+    "repository-missing": 500,
+    "repository-locked": 423,
+    "wrong-password": 500,
+    "repository-damaged": 500,
+    "no-space": 507,
+    "protocol": 502,
+    "cancelled": 409,
+    "internal": 500,
+}
+_log = logging.getLogger(__name__)
+
+
+def error_reply(facts: ErrorFacts, status: int | None = None) -> Response:
+    """A code that is not in the table, from a newer node perhaps, counts as our own failure."""
+    answer = reply({"error": facts}, status or STATUS.get(facts.code, 500))
+    if answer.status_code == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(HoldfastError, _ours)
+    app.add_exception_handler(RequestValidationError, _bad_request)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _fault)
+
+
+async def _ours(_: Request, error: Exception) -> Response:
+    return error_reply(facts_of(error))
+
+
+async def _bad_request(_: Request, error: Exception) -> Response:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    said = "; ".join(f"{'.'.join(str(part) for part in p['loc'][1:]) or p['loc'][0]}: {p['msg']}" for p in problems)
+    return error_reply(ErrorFacts("usage", f"the request cannot be understood: {said}", "/api/v1/openapi.json describes it"))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 404:
+        facts = ErrorFacts("unknown-name", f"there is nothing at {request.url.path}", "/api/v1/openapi.json lists what there is")
+    else:
+        facts = ErrorFacts("usage", f"{request.method} {request.url.path}: {getattr(error, 'detail', status)}")
+    return error_reply(facts, status)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    _log.error("a request failed", exc_info=error, extra={"facts": {"path": request.url.path, "method": request.method}})
+    hint = "This is a fault in Holdfast; the Master's log has the details."
+    return error_reply(ErrorFacts("internal", f"{type(error).__name__} in the Master", hint))

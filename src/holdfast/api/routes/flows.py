@@ -1,0 +1,47 @@
+"""Flows: compile, activate, deactivate, trigger; and the triggers that come of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from holdfast.api.callers import MasterOf
+from holdfast.api.replies import reply
+from holdfast.api.schemas import TriggerFlow
+from holdfast.master.deployment import Selection
+
+router = APIRouter(tags=["flows"])
+
+
+@router.get("/flows")
+async def flows(master: MasterOf) -> Response:
+    return reply({"flows": await master.activation.flows()})
+
+
+@router.post("/flows/{flow}/compile")
+async def compile_flow(flow: str, master: MasterOf) -> Response:
+    """What activating would give. Changes nothing."""
+    return reply(await master.activation.compile(flow))
+
+
+@router.post("/flows/{flow}/activate")
+async def activate(flow: str, master: MasterOf) -> Response:
+    return reply(await master.activation.activate(flow))
+
+
+@router.post("/flows/{flow}/deactivate")
+async def deactivate(flow: str, master: MasterOf) -> Response:
+    return reply(await master.activation.deactivate(flow))
+
+
+@router.post("/flows/{flow}/trigger")
+async def trigger(flow: str, body: TriggerFlow, master: MasterOf) -> Response:
+    selection = Selection(policy=body.policy, operation=body.operation, accept=body.accept)
+    return reply({"trigger": await master.triggers.trigger(flow, selection)})
+
+
+@router.get("/triggers/{trigger}")
+async def show_trigger(trigger: str, master: MasterOf, wait_s: Annotated[float, Query(ge=0, le=60)] = 0) -> Response:
+    """With `wait_s`: as soon as something changes, or after that time."""
+    return reply(await master.triggers.show(trigger, wait_s))

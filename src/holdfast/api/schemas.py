@@ -1,0 +1,100 @@
+"""What request bodies may hold. A key that is not here is an error."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Login(Body):
+    user: str
+    password: str
+
+
+class NewToken(Body):
+    """`ttl_s` null = until it is deleted."""
+
+    name: str = Field(min_length=1, max_length=100)
+    ttl_s: float | None = Field(default=None, gt=0)
+
+
+class PlanDocument(Body):
+    text: str
+
+
+class ApplyDocument(Body):
+    """`base_revision`: the revision that was edited; null = whatever is newest now."""
+
+    text: str
+    base_revision: int | None = None
+    accept_removals: bool = False
+    comment: str = ""
+
+
+class TriggerFlow(Body):
+    """Empty = all of the flow. `accept` lets a source that lost much or was replaced run once."""
+
+    policy: str = ""
+    operation: str = ""
+    accept: bool = False
+
+
+class Protect(Body):
+    """`node` empty = the only node there is."""
+
+    path: str
+    location: str
+    every: str = "1h"
+    node: str = ""
+
+
+class NewJoinToken(Body):
+    name: str = ""
+    ttl_s: float = 3600
+    replace: bool = False
+
+
+class Join(Body):
+    token: str
+    name: str
+    csr_pem: str
+    replace: bool = False
+    hosts: list[str] = []
+
+
+class Renew(Body):
+    """`signature` is base64 of ECDSA-SHA256 over the bytes of `csr_pem`, by the key of `certificate_pem`."""
+
+    certificate_pem: str
+    csr_pem: str
+    signature: str
+    hosts: list[str] = []
+
+
+class Restore(Body):
+    """A `point` (id or unique prefix), or a `dataset` and `at` (ISO 8601 or `2h ago`; empty = newest).
+
+    `paths` empty = everything; `paths_raw` are further paths as base64, for names that are not UTF-8. `node` empty = where the data
+    came from.
+    """
+
+    point: str = ""
+    dataset: str = ""
+    at: str = ""
+    paths: list[str] = []
+    paths_raw: list[str] = []
+    to: str
+    node: str = ""
+    repository: str = ""
+    dry_run: bool = False
+    conflict: Literal["skip", "overwrite", "rename"] = "overwrite"
+    limit_bytes_s: int | None = Field(default=None, ge=1)
+
+
+class Check(Body):
+    read_data: bool = False

@@ -1,0 +1,14 @@
+"""The Master with this API in front of it."""
+
+from __future__ import annotations
+
+from holdfast.api.app import create_app
+from holdfast.core.clock import Clock
+from holdfast.core.entropy import Entropy
+from holdfast.master import server
+from holdfast.master.config import MasterConfig
+
+
+def run_master(config: MasterConfig, *, clock: Clock, entropy: Entropy) -> None:
+    """Serve until SIGTERM or SIGINT; blocks. Raises `UsageError` when there is no Master in `config.home`, `Conflict` on a taken port."""
+    server.run(config, create_app, clock=clock, entropy=entropy)

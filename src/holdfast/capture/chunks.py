@@ -1,0 +1,154 @@
+"""The chunks of outgoing segments: held in memory, or read again from the source when somebody asks.
+
+A chunk is compressed at most once per level however many receivers ask, and read again at most once per segment. A chunk that is read again
+is checked twice: the file must bear the fingerprint it was captured with, and the bytes must have the chunk's SHA-256. If not it is
+`Withdrawn`, and the path is marked so that the next run captures it anew.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
+
+import msgspec
+import zstandard
+
+from holdfast.core.errors import ProtocolError
+from holdfast.host.metadata import open_for_reading
+from holdfast.model.change import Payload
+from holdfast.model.entry import Entry
+from holdfast.model.stream import Compression, Withdrawn
+
+_LEVELS = {"auto": 3, "max": 12}
+_of_thread = threading.local()
+
+
+class Origin(msgspec.Struct, frozen=True, eq=False):
+    """A file version in the source, to be read from again."""
+
+    entry: Entry
+    on_read: Callable[[int], None]
+    on_withdrawn: Callable[[bytes], None]
+
+    def open(self) -> int | None:
+        """A descriptor, or None when the file is not what was captured any more."""
+        entry = self.entry
+        try:
+            descriptor = open_for_reading(entry.path)
+        except OSError:
+            return None
+        status = os.fstat(descriptor)
+        if (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino) != (
+            entry.size_bytes,
+            entry.mtime_ns,
+            entry.ctime_ns,
+            entry.inode,
+        ):
+            os.close(descriptor)
+            return None
+        return descriptor
+
+
+class Chunk:
+    """One chunk with its bytes, or with the place to get them from."""
+
+    __slots__ = ("_frames", "_lock", "_offset", "_origin", "_plain", "id", "size_bytes")
+
+    def __init__(self, id: bytes, size_bytes: int, plain: bytes | memoryview | None, origin: Origin | None = None, offset: int = 0) -> None:
+        self.id = id
+        self.size_bytes = size_bytes
+        self._plain = plain
+        self._origin = origin
+        self._offset = offset
+        self._frames: dict[int, bytes] = {}
+        self._lock = threading.Lock()
+
+    def payload(self, compression: Compression, files: OpenFiles) -> Payload | Withdrawn:
+        with self._lock:
+            if self._plain is None:
+                self._plain = files.read(self._origin, self._offset, self.size_bytes, self.id)
+            plain = self._plain
+            if plain is None:
+                return Withdrawn(self.id)
+            level = _LEVELS.get(compression)
+            if level is not None:
+                frame = self._frames.get(level)
+                if frame is None:
+                    frame = _compressor(level).compress(plain)
+                    # What does not get smaller is remembered by an empty frame.
+                    self._frames[level] = frame = frame if len(frame) < self.size_bytes else b""
+                if frame:
+                    return Payload(self.id, self.size_bytes, True, frame)
+        return Payload(self.id, self.size_bytes, False, bytes(plain))
+
+
+class OpenFiles:
+    """The source file being read again; neighbours in a request mostly share one. Of one call of `payloads`, so of one thread."""
+
+    def __init__(self) -> None:
+        self._origin: Origin | None = None
+        self._descriptor: int | None = None
+
+    def read(self, origin: Origin | None, offset: int, size_bytes: int, id: bytes) -> bytes | None:
+        """The bytes if they still are what `id` says, else None and the path is marked."""
+        if origin is None:
+            return None
+        if origin is not self._origin:
+            self.close()
+            self._origin, self._descriptor = origin, origin.open()
+        data = b""
+        if self._descriptor is not None:
+            try:
+                data = os.pread(self._descriptor, size_bytes, offset)
+            except OSError:
+                data = b""
+            origin.on_read(len(data))
+        if len(data) == size_bytes and sha256(data).digest() == id:
+            return data
+        origin.on_withdrawn(origin.entry.path)
+        return None
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._origin = self._descriptor = None
+
+
+class SegmentChunks:
+    """`ChunkSource` of one round of segments, shared by the datasets of that round."""
+
+    def __init__(self, chunks: Mapping[bytes, Chunk]) -> None:
+        self._chunks = chunks
+
+    def payloads(self, ids: Sequence[bytes], compression: Compression) -> Iterator[Payload | Withdrawn]:
+        """Raises `ProtocolError` for an id that was not offered here."""
+        files = OpenFiles()
+        try:
+            for id in ids:
+                chunk = self._chunks.get(id)
+                if chunk is None:
+                    raise ProtocolError(f"chunk {id.hex()} was not offered in this segment")
+                yield chunk.payload(compression, files)
+        finally:
+            files.close()
+
+
+def chunks_of(entry: Entry, on_read: Callable[[int], None], on_withdrawn: Callable[[bytes], None]) -> Iterator[Chunk]:
+    """The chunks of a captured file, to be read again on demand."""
+    origin = Origin(entry, on_read, on_withdrawn)
+    offset = 0
+    for ref in entry.chunks:
+        yield Chunk(ref.id, ref.size_bytes, None, origin, offset)
+        offset += ref.size_bytes
+
+
+def _compressor(level: int) -> zstandard.ZstdCompressor:
+    """One compressor per thread and level: making one costs more than compressing a small chunk."""
+    compressors: dict[int, zstandard.ZstdCompressor] | None = getattr(_of_thread, "compressors", None)
+    if compressors is None:
+        compressors = _of_thread.compressors = {}
+    if level not in compressors:
+        compressors[level] = zstandard.ZstdCompressor(level=level, write_content_size=True, write_checksum=False, threads=0)
+    return compressors[level]

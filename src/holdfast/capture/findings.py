@@ -1,0 +1,65 @@
+"""What one run has to say, counted while it goes: findings, bytes read, progress, and the wish to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from holdfast.core.clock import Clock
+from holdfast.core.errors import Cancelled
+from holdfast.model.jobs import Finding, Severity
+
+MAX_FINDINGS = 1_000
+_PROGRESS_S = 0.1
+
+OnProgress = Callable[[str, int, int, int], None]
+
+
+class Notes:
+    """Collects findings, the first 1,000 in full. Thread-safe. `bits` = the datasets a finding concerns."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._findings: list[Finding] = []
+        self._warnings: dict[int, int] = {}
+        self.total = 0
+        self.read_bytes = 0
+
+    def add(self, finding: Finding, bits: int = 0) -> None:
+        with self._lock:
+            self.total += 1
+            if len(self._findings) < MAX_FINDINGS:
+                self._findings.append(finding)
+            if finding.severity is not Severity.INFO:
+                self._warnings[bits] = self._warnings.get(bits, 0) + 1
+
+    def add_read(self, count: int) -> None:
+        """Bytes really read from source files."""
+        with self._lock:
+            self.read_bytes += count
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        with self._lock:
+            return tuple(self._findings)
+
+    def warnings(self, bit: int) -> int:
+        with self._lock:
+            return sum(count for bits, count in self._warnings.items() if bits & bit)
+
+
+class Pulse:
+    """Reports progress at most ten times a second, and raises `Cancelled` when somebody wants the run to stop."""
+
+    def __init__(self, clock: Clock, on_progress: OnProgress | None, cancelled: Callable[[], bool] | None) -> None:
+        self._clock = clock
+        self._on_progress = on_progress
+        self._cancelled = cancelled
+        self._next_s = 0.0
+
+    def beat(self, phase: str, done_files: int, done_bytes: int, total_bytes: int) -> None:
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled("the capture was cancelled", hint="run it again; it goes on from what it has")
+        if self._on_progress is not None and (now_s := self._clock.monotonic_s()) >= self._next_s:
+            self._next_s = now_s + _PROGRESS_S
+            self._on_progress(phase, done_files, done_bytes, total_bytes)

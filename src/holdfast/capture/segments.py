@@ -1,0 +1,115 @@
+"""Filling segments: for each dataset its own, numbered, and all handed on together so that what waits in memory stays one segment's worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from holdfast.capture.chunks import Chunk, SegmentChunks
+from holdfast.core.ids import DatasetId
+from holdfast.model.change import Change, Part, Put, Remove, RemoveReason, Segment
+from holdfast.model.entry import ChunkRef, Entry
+from holdfast.model.stream import Outgoing
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_CHANGES = 2_000
+# A message holds at least 9 MiB; chunk lists and extended attributes can be long.
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+
+
+@dataclass
+class _Open:
+    """The segment of one dataset that is being filled."""
+
+    number: int = 0
+    parts: list[Part] = field(default_factory=list)
+    part_runs: list[int] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    change_runs: list[int] = field(default_factory=list)
+    offered: dict[bytes, ChunkRef] = field(default_factory=dict)
+
+
+class Segments:
+    """`bases`: by dataset bit, its id and the lowest seq some receiver stands at (None = a receiver needs all)."""
+
+    def __init__(self, bases: Mapping[int, tuple[DatasetId, int | None]]) -> None:
+        self._bases = bases
+        self._open = {bit: _Open() for bit in bases}
+        self._chunks: dict[bytes, Chunk] = {}
+        self._bytes = 0
+        self._record_bytes = 0
+        self._wanted: dict[int, tuple[int, int]] = {}
+        self.offered_bytes = 0
+
+    def wanting(self, run: int) -> tuple[int, int]:
+        """(datasets that need a put of a row of `run`, those that need a remove of it). A full commit names no removals."""
+        known = self._wanted.get(run)
+        if known is None:
+            puts = sum(bit for bit, (_, base) in self._bases.items() if base is None or run > base)
+            known = self._wanted[run] = (puts, sum(bit for bit, (_, base) in self._bases.items() if base is not None and run > base))
+        return known
+
+    def has_room(self, chunk_bytes: int, record_bytes: int) -> bool:
+        """Whether a change with so many chunk bytes may join what is open. What is empty has room for anything."""
+        if self._bytes == 0 and self._record_bytes == 0:
+            return True
+        return (
+            (self._bytes + chunk_bytes <= MAX_BYTES or chunk_bytes == 0)
+            and self._record_bytes + record_bytes <= MAX_RECORD_BYTES
+            and all(len(filling.changes) < MAX_CHANGES for filling in self._open.values())
+        )
+
+    def put(self, entry: Entry, run: int, bits: int, chunks: Iterable[Chunk], record_bytes: int) -> None:
+        """`chunks` are offered with it; none if parts carried them ahead."""
+        change = Put(entry)
+        offered = self._hold(chunks)
+        self._record_bytes += record_bytes
+        for bit, filling in self._open.items():
+            if bits & bit:
+                filling.changes.append(change)
+                filling.change_runs.append(run)
+                for ref in offered:
+                    filling.offered.setdefault(ref.id, ref)
+
+    def remove(self, path: bytes, run: int, bits: int, strayed: int) -> None:
+        self._record_bytes += len(path) + 32
+        for bit, filling in self._open.items():
+            if bits & bit:
+                filling.changes.append(Remove(path, RemoveReason.LEFT if strayed & bit else RemoveReason.REMOVED))
+                filling.change_runs.append(run)
+
+    def part(self, path: bytes, offset: int, run: int, bits: int, chunks: Sequence[Chunk]) -> None:
+        offered = self._hold(chunks)
+        part = Part(path, offset, tuple(offered))
+        self._record_bytes += len(path) + 48 * len(offered)
+        for bit, filling in self._open.items():
+            if bits & bit:
+                filling.parts.append(part)
+                filling.part_runs.append(run)
+                for ref in offered:
+                    filling.offered.setdefault(ref.id, ref)
+
+    def take(self) -> dict[DatasetId, Outgoing]:
+        """Close what is open; datasets without anything are left out."""
+        source = SegmentChunks(self._chunks)
+        taken: dict[DatasetId, Outgoing] = {}
+        for bit, filling in self._open.items():
+            if not filling.parts and not filling.changes:
+                continue
+            offered = tuple(filling.offered.values())
+            segment = Segment(number=filling.number, parts=tuple(filling.parts), changes=tuple(filling.changes), offered=offered)
+            taken[self._bases[bit][0]] = Outgoing(segment, tuple(filling.change_runs), tuple(filling.part_runs), source)
+            self._open[bit] = _Open(number=filling.number + 1)
+        self._chunks = {}
+        self._bytes = self._record_bytes = 0
+        return taken
+
+    def _hold(self, chunks: Iterable[Chunk]) -> list[ChunkRef]:
+        offered = []
+        for chunk in chunks:
+            offered.append(ChunkRef(chunk.id, chunk.size_bytes))
+            if chunk.id not in self._chunks:
+                self._chunks[chunk.id] = chunk
+                self._bytes += chunk.size_bytes
+                self.offered_bytes += chunk.size_bytes
+        return offered

@@ -1,0 +1,391 @@
+"""The first pass: walk the file system beside the state's rows and write down what differs. Opens no file, emits nothing.
+
+Both sides come in walk order, so the comparison is a merge: a row that the walk has passed without meeting its path is gone. What is gone
+counts as *removed* for a dataset when the dataset still covers the folder it was in, and as *left* when it does not. Because this pass is
+complete before anything is emitted, the vanished-source guard judges the whole run, and no receiver ever sees a mass removal in progress.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from holdfast.capture.classify import CACHE_TAG, RootRules, is_cache_folder, text_of
+from holdfast.capture.findings import Notes, Pulse
+from holdfast.capture.ledger import Act, Ledger, Verdict
+from holdfast.capture.roots import Special, Target, Top, WalkPlan
+from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, signed
+from holdfast.host.disk import check_free
+from holdfast.host.metadata import display
+from holdfast.model.entry import walk_key
+from holdfast.model.jobs import Finding, Severity
+
+SOCKET_CODE = stat.S_IFSOCK >> 12
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
+_BY_NAME = attrgetter("name")
+
+# key, members, flags, kind, size, mtime, ctime, inode
+_RowHead = tuple[bytes, int, int, int, int, int, int, int]
+_QUERY = "SELECT key, members, flags, kind, size, mtime, ctime, inode FROM rows WHERE key >= ? AND key < ? ORDER BY key"
+# After every path: no key begins with a byte above NUL.
+_END: _RowHead = (b"\xff", 0, 0, 0, 0, 0, 0, 0)
+
+_Rules = tuple[tuple[Target, int, RootRules], ...]
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A folder being walked. `mask`: datasets that cover what is in it. `lead`: datasets it belongs to only if something below does.
+    `kept`: datasets with anything below it. `plain`: no rule and no special name has to be asked in it.
+    """
+
+    key: bytes
+    row: _RowHead | None
+    status: os.stat_result
+    prefix: bytes
+    entries: Iterator[os.DirEntry[bytes]]
+    mask: int
+    members: int
+    lead: int
+    rules: _Rules
+    specials: dict[bytes, Special]
+    plain: bool
+    root: int = 0
+    kept: int = 0
+    removed_before: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass
+class Tally:
+    """What the walk counted. `removed`: by mask of datasets. `emptied`: roots under which nothing is left of what was there."""
+
+    files: int = 0
+    read_total: int = 0
+    removed: dict[int, int] = field(default_factory=dict)
+    emptied: list[tuple[int, bytes]] = field(default_factory=list)
+    reached: set[tuple[int, bytes]] = field(default_factory=set)
+
+    def removed_from(self, bit: int) -> int:
+        return sum(count for bits, count in self.removed.items() if bits & bit)
+
+
+class Walk:
+    """One first pass. `run` once, then read `tally` and the ledger."""
+
+    def __init__(self, plan: WalkPlan, targets: tuple[Target, ...], reader: sqlite3.Connection, ledger: Ledger, notes: Notes) -> None:
+        self.tally = Tally()
+        self._plan = plan
+        self._targets = {target.bit: target for target in targets}
+        self._requested = sum(self._targets)
+        self._caches = sum(target.bit for target in targets if target.classifier.exclude_caches)
+        self._one_file_system = sum(target.bit for target in targets if target.classifier.one_file_system)
+        self._selective = sum(target.bit for target in targets if target.classifier.selective)
+        self._ledger = ledger
+        self._notes = notes
+        self._rows = self._stream(reader)
+        self._row = next(self._rows, _END)
+        self._stack: list[_Frame] = []
+
+    def run(self, pulse: Pulse, home: str, reserve_bytes: int) -> None:
+        """Raises `Cancelled`, `NoSpace`."""
+        self._pulse, self._home, self._reserve_bytes = pulse, home, reserve_bytes
+        for top in self._plan.tops:
+            key = walk_key(top.path)
+            self._flush(key, 0)
+            try:
+                status = os.lstat(top.path) if top.root else os.stat(top.path)
+            except OSError:
+                # Only with `accept`, or for a folder above such a root: what is in the state is removed.
+                self._flush(key + (b"\x01" if top.root else b"\x00"), top.root | top.parent)
+                continue
+            if not top.root:
+                self._judge(self._take(key), key, top.parent, status, Act.PARENT)
+            else:
+                self._tree(top, key, status)
+        self._flush(b"\xff", 0)
+        self._ledger.flush()
+
+    def _tree(self, top: Top, key: bytes, status: os.stat_result) -> None:
+        rules = self._rules_below(top.root, top.path, ())
+        self.tally.reached.update((bit, top.path) for bit in self._targets if bit & top.root)
+        if not stat.S_ISDIR(status.st_mode):
+            if status.st_mode >> 12 == SOCKET_CODE:
+                self._skip_socket(top.path, top.root)
+            else:
+                self._judge(self._take(key), key, top.root | top.parent, status, Act.CAPTURE)
+            self._flush(key + b"\x01", top.root)
+            return
+        self._enter(_Frame(key, self._take(key), status, top.path, iter(()), top.root, top.root | top.parent, 0, rules, {}, True, top.root))
+        while self._stack:
+            if not self._scan(self._stack[-1]):
+                self._leave(self._stack.pop())
+
+    def _scan(self, frame: _Frame) -> bool:
+        """Go on in a folder up to the next folder to enter; False at its end. This is the hot loop: flat on purpose."""
+        prefix, mask, plain, requested, tally = frame.key + b"\x00", frame.mask, frame.plain, self._requested, self.tally
+        for entry in frame.entries:
+            name = entry.name
+            key = prefix + name
+            if self._row[0] < key:
+                self._flush(key, mask)
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                self._cannot_look(frame, key, error)
+                continue
+            kind = status.st_mode >> 12
+            if kind == DIRECTORY_CODE:
+                if self._folder(frame, name, key, status):
+                    return True
+                continue
+            bits = mask if plain else self._choose(frame, name, status)
+            row = self._row
+            if row[0] == key:
+                if kind == SOCKET_CODE:
+                    self._flush(key + b"\x00", mask)
+                else:
+                    self._row = next(self._rows, _END)
+                    if (
+                        row[5] == status.st_mtime_ns
+                        and row[6] == status.st_ctime_ns
+                        and row[1] & requested == bits
+                        and (row[4] == status.st_size or kind != FILE_CODE)
+                        and row[3] == kind
+                        and row[2] == 0
+                        and row[7] == status.st_ino
+                    ):
+                        tally.files += 1
+                        frame.kept |= bits
+                        continue
+            else:
+                row = None  # type: ignore[assignment]
+            if kind == SOCKET_CODE:
+                if bits:
+                    self._skip_socket(frame.prefix + name, bits)
+                continue
+            frame.kept |= bits
+            self._judge(row, key, bits, status, Act.CAPTURE)
+        return False
+
+    def _folder(self, frame: _Frame, name: bytes, key: bytes, status: os.stat_result) -> bool:
+        """Enter a folder, or pass it by. True when it was entered."""
+        path = frame.prefix + name
+        mask, lead, rules = frame.mask, frame.mask & self._selective, frame.rules
+        member, root, parent = mask & ~lead, 0, 0
+        if not frame.plain:
+            mask, member, lead = self._choose_folder(frame, name)
+            special = frame.specials.get(name)
+            if special is not None:
+                root, parent = special.root & ~special.cut, special.parent & ~special.cut
+                if root:
+                    rules = self._rules_below(root, path, tuple(rule for rule in rules if not rule[0].bit & root))
+                    self.tally.reached.update((bit, path) for bit in self._targets if bit & root)
+        if self._plan.cut_inodes:
+            cut = self._plan.cut_inodes.get((status.st_dev, status.st_ino), 0)
+            mask, member, lead, root, parent = mask & ~cut, member & ~cut, lead & ~cut, root & ~cut, parent & ~cut
+        if status.st_dev != frame.status.st_dev:
+            # A mount point: the folder belongs, what is mounted on it does not, unless it is a root of its own.
+            mask &= ~self._one_file_system
+        mask, members = mask | root, member | root | parent
+        row = self._take(key)
+        if not mask and not parent:
+            self._judge(row, key, members, status, Act.CAPTURE)
+            frame.kept |= members
+            self._flush(key + b"\x01", 0)
+            return False
+        return self._enter(_Frame(key, row, status, path, iter(()), mask, members, lead & ~members, rules, {}, True, root))
+
+    def _enter(self, frame: _Frame) -> bool:
+        """List the folder and put it on the stack. What is below one that cannot be listed stays as it was."""
+        path = frame.prefix
+        self._beat()
+        frame.prefix = path if path == b"/" else path + b"/"
+        try:
+            with os.scandir(path) as listing:
+                entries = sorted(listing, key=_BY_NAME)
+        except OSError as error:
+            members = frame.members | (frame.row[1] & frame.lead if frame.row else 0)
+            self._judge(frame.row, frame.key, members, frame.status, Act.CAPTURE)
+            if self._stack:
+                self._stack[-1].kept |= members
+            if error.errno not in _GONE:
+                self._report_unreadable(path, error, frame.mask)
+                self._keep(frame.key + b"\x01")
+            return False
+        frame.entries = iter(entries)
+        frame.specials = self._plan.specials.get(path, frame.specials)
+        if frame.mask & self._caches and any(entry.name == CACHE_TAG for entry in entries):
+            self._leave_out_cache(frame, path)
+        frame.rules = tuple(rule for rule in frame.rules if rule[0].bit & frame.mask)
+        frame.plain = not frame.rules and not frame.specials
+        if frame.root:
+            frame.removed_before = dict(self.tally.removed)
+        self._stack.append(frame)
+        return True
+
+    def _leave(self, frame: _Frame) -> None:
+        self._flush(frame.key + b"\x01", frame.mask)
+        members = frame.members | (frame.kept & frame.lead)
+        if self._stack:
+            self._stack[-1].kept |= members
+        self._judge(frame.row, frame.key, members, frame.status, Act.CAPTURE)
+        if frame.root:
+            path = frame.prefix if frame.prefix == b"/" else frame.prefix[:-1]
+            for bit in self._targets:
+                before = sum(count for bits, count in frame.removed_before.items() if bits & bit)
+                if bit & frame.root & ~frame.kept and self.tally.removed_from(bit) > before:
+                    self.tally.emptied.append((bit, path))
+
+    def _leave_out_cache(self, frame: _Frame, path: bytes) -> None:
+        """Of a cache folder only the tag is kept, as restic does."""
+        tagged, read_bytes = is_cache_folder(path)
+        self._notes.add_read(read_bytes)
+        if tagged:
+            out = frame.mask & self._caches
+            frame.mask &= ~out
+            special = Special(add=out)
+            frame.specials = {**frame.specials, CACHE_TAG: special}
+
+    def _choose(self, frame: _Frame, name: bytes, status: os.stat_result) -> int:
+        """The datasets that a path belongs to, which is no folder."""
+        mask = frame.mask
+        path = frame.prefix + name
+        for target, skip, rules in frame.rules:
+            text = text_of(path[skip:])
+            if (
+                (rules.excluded is not None and rules.excluded(text))
+                or (rules.included is not None and not rules.included(text))
+                or not target.classifier.wants(name, status)
+            ):
+                mask &= ~target.bit
+        special = frame.specials.get(name)
+        if special is not None:
+            if special.root:
+                self.tally.reached.update((bit, path) for bit in self._targets if bit & special.root)
+            mask = (mask | special.root | special.add) & ~special.cut
+        return mask
+
+    def _choose_folder(self, frame: _Frame, name: bytes) -> tuple[int, int, int]:
+        """(datasets that cover what is below, those it belongs to at once, those it belongs to if it leads to something)."""
+        mask, member = frame.mask, frame.mask & ~self._selective
+        for target, skip, rules in frame.rules:
+            text = text_of(frame.prefix[skip:] + name + b"/")
+            if rules.excluded is not None and rules.excluded(text):
+                mask &= ~target.bit
+            elif rules.included is not None and rules.included(text) and not target.classifier.limited:
+                member |= target.bit
+        special = frame.specials.get(name)
+        if special is not None:
+            mask &= ~special.cut
+        member &= mask
+        return mask, member, mask & ~member
+
+    def _judge(self, row: _RowHead | None, key: bytes, bits: int, status: os.stat_result, act: Act) -> None:
+        """Write down what the second pass has to do with a path that is there."""
+        kind = status.st_mode >> 12
+        size = status.st_size if kind == FILE_CODE else 0
+        if kind == FILE_CODE and bits:
+            self.tally.files += 1
+        gone = 0
+        changed = True
+        if row is not None:
+            gone = row[1] & self._requested & ~bits
+            changed = (
+                row[2] != 0
+                or row[3] != kind
+                or row[4] != size
+                or row[5] != status.st_mtime_ns
+                or row[6] != status.st_ctime_ns
+                or row[7] != signed(status.st_ino)
+            )
+            if not changed and not gone and not bits & ~row[1]:
+                return
+        if not bits and not gone:
+            return
+        read = bits != 0 and changed
+        if read:
+            self.tally.read_total += size
+        linked = kind == FILE_CODE and status.st_nlink > 1
+        device, inode = (signed(status.st_dev), signed(status.st_ino)) if linked else (0, 0)
+        self._add(Verdict(key, act if read else Act.MEMBERS, bits, gone, gone, kind, size, device, inode, row is not None))
+
+    def _flush(self, limit: bytes, covered: int) -> None:
+        """Rows before `limit` were not met. For datasets in `covered` their path was removed, for others it left the classification."""
+        row = self._row
+        while row[0] < limit:
+            gone = row[1] & self._requested
+            if gone:
+                self._add(Verdict(row[0], Act.GONE, 0, gone, gone & ~covered, row[3], 0, 0, 0, 1))
+                removed = gone & covered
+                if removed:
+                    self.tally.removed[removed] = self.tally.removed.get(removed, 0) + 1
+            row = next(self._rows, _END)
+        self._row = row
+
+    def _keep(self, limit: bytes) -> None:
+        """Rows before `limit` stay as they are."""
+        while self._row[0] < limit:
+            self._row = next(self._rows, _END)
+
+    def _take(self, key: bytes) -> _RowHead | None:
+        """The row of a path, if there is one."""
+        self_row = self._row
+        if self_row[0] != key:
+            return None
+        self._row = next(self._rows, _END)
+        return self_row
+
+    def _add(self, verdict: Verdict) -> None:
+        if self._ledger.add(verdict):
+            check_free(self._home, self._reserve_bytes)
+            self._beat()
+
+    def _beat(self) -> None:
+        self._pulse.beat("scan", self.tally.files, 0, 0)
+
+    def _cannot_look(self, frame: _Frame, key: bytes, error: OSError) -> None:
+        if error.errno not in _GONE:
+            frame.kept |= frame.mask
+            self._report_unreadable(frame.prefix + key[len(frame.key) + 1 :], error, frame.mask)
+            self._keep(key + b"\x01")
+
+    def _report_unreadable(self, path: bytes, error: OSError, bits: int) -> None:
+        self._notes.add(unreadable(path, error), bits)
+
+    def _skip_socket(self, path: bytes, bits: int) -> None:
+        finding = Finding(
+            code="socket-skipped",
+            severity=Severity.INFO,
+            message="a socket was skipped: it has no content",
+            path=display(path),
+            hint="nothing to do: its program makes it anew",
+        )
+        self._notes.add(finding, bits)
+
+    def _rules_below(self, bits: int, path: bytes, others: _Rules) -> _Rules:
+        skip = len(path) if path == b"/" else len(path) + 1
+        fresh = tuple(
+            (target, skip, target.classifier.below(path))
+            for bit, target in self._targets.items()
+            if bit & bits and not target.classifier.plain
+        )
+        return others + fresh
+
+    def _stream(self, reader: sqlite3.Connection) -> Iterator[_RowHead]:
+        for low, high in self._plan.intervals:
+            yield from reader.execute(_QUERY, (low, high))
+
+
+def unreadable(path: bytes, error: OSError) -> Finding:
+    return Finding(
+        code="unreadable",
+        severity=Severity.WARNING,
+        message=f"could not be read: {os.strerror(error.errno) if error.errno else error}",
+        path=display(path),
+        hint="what was captured of it before stays; give the node the right to read it, or exclude it",
+    )

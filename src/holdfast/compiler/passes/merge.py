@@ -1,0 +1,187 @@
+"""Pass `merge`: legs become deliveries: one for each dataset, sender and receiver, with all its actions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from holdfast.compiler.drawing import DrawnMover, Leg
+from holdfast.compiler.identities import delivery_id, forward_id, mirror_id, repository_id, store_id
+from holdfast.compiler.passes.places import Places
+from holdfast.compiler.passes.retention import keep_of
+from holdfast.compiler.report import Report
+from holdfast.compiler.roster import Roster
+from holdfast.core.ids import ActionId, DatasetId, NodeId, RepositoryId
+from holdfast.model.document import OperationUse, RepositoryEntry
+from holdfast.model.rules import Action, ForwardAction, Identity, MirrorAction, StoreAction, StoredOperation
+
+Trust = Literal["node", "repository"]
+
+
+@dataclass
+class Stream:
+    """One dataset from one node to another. `origin`: the repository it starts from, None for a source. `forwarded`: not the first hop.
+    `actions`: at the receiver, with the operations that concern them."""
+
+    id: str
+    dataset: DatasetId
+    label: str
+    sender: Identity
+    receiver: Identity
+    origin: RepositoryEntry | None
+    forwarded: bool
+    actions: dict[ActionId, dict[str, None]] = field(default_factory=dict)
+    movers: dict[tuple[str, int], DrawnMover] = field(default_factory=dict)
+    after: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass
+class Stored:
+    repository: RepositoryId
+    trust: Trust
+    operations: dict[str, StoredOperation] = field(default_factory=dict)
+
+
+@dataclass
+class Merged:
+    """`actions`: by (receiver, id), what the receiver does. `captures`: by (node, policy), the operations carried from there.
+    `flows`: by (node, flow), datasets and ids of cascades. `reads`: (owner, reader, dataset, repository)."""
+
+    streams: dict[str, Stream] = field(default_factory=dict)
+    stores: dict[tuple[NodeId, ActionId], Stored] = field(default_factory=dict)
+    others: dict[tuple[NodeId, ActionId], MirrorAction | ForwardAction] = field(default_factory=dict)
+    fed: dict[tuple[NodeId, ActionId], str] = field(default_factory=dict)
+    captures: dict[tuple[str, str], dict[str, OperationUse]] = field(default_factory=dict)
+    flows: dict[tuple[NodeId, str], tuple[dict[DatasetId, None], dict[str, None]]] = field(default_factory=dict)
+    reads: dict[tuple[NodeId, NodeId, DatasetId, RepositoryId], None] = field(default_factory=dict)
+
+    def action(self, receiver: NodeId, action: ActionId) -> Action:
+        stored = self.stores.get((receiver, action))
+        if stored is None:
+            return self.others[(receiver, action)]
+        operations = tuple(stored.operations[name] for name in sorted(stored.operations))
+        return StoreAction(id=action, repository=stored.repository, operations=operations)
+
+
+@dataclass(frozen=True)
+class Hop:
+    """From one machine to the next; `movers` are all that lead there (a relay beside its neighbour is no hop of its own)."""
+
+    sender: str
+    receiver: str
+    movers: tuple[DrawnMover, ...]
+
+
+def merge_legs(legs: tuple[Leg, ...], places: Places, roster: Roster, report: Report) -> Merged:
+    merged = Merged()
+    for leg in legs:
+        for source in leg.sources:
+            _Way(leg, source, roster, merged, report).lay(places)
+    return merged
+
+
+def hops_of(leg: Leg, source: str) -> tuple[Hop, ...]:
+    """The machines a leg passes, in order. Neighbours on one machine are one stop, but source and store may be the same machine."""
+    stops = [leg.origin.node if leg.origin else source]
+    ways: list[list[DrawnMover]] = []
+    waiting: list[DrawnMover] = []
+    for mover in leg.movers[:-1]:
+        waiting.append(mover)
+        if mover.target.place != stops[-1]:
+            stops.append(mover.target.place)
+            ways.append(waiting)
+            waiting = []
+    waiting.append(leg.movers[-1])
+    if ways and leg.sink.place == stops[-1]:
+        ways[-1].extend(waiting)
+    else:
+        stops.append(leg.sink.place)
+        ways.append(waiting)
+    return tuple(Hop(stops[index], stops[index + 1], tuple(way)) for index, way in enumerate(ways))
+
+
+class _Way:
+    """One leg for one source node, laid into the merged streams."""
+
+    def __init__(self, leg: Leg, source: str, roster: Roster, merged: Merged, report: Report) -> None:
+        self.leg, self.merged, self.roster, self.report = leg, merged, roster, report
+        self.source = source
+        self.member = roster.members[source]
+        self.dataset = roster.dataset(leg.policy, self.member)
+        self.label = f"{source}/{leg.policy.name}"
+
+    def lay(self, places: Places) -> None:
+        leg, hops = self.leg, hops_of(self.leg, self.source)
+        stops = [hops[0].sender, *(hop.receiver for hop in hops)]
+        if len(hops) > 1 and len(set(stops)) < len(stops):
+            message = f"`{leg.carried.label}` would pass one machine twice: {' -> '.join(stops)}"
+            self.report.add("relay-loop", leg.movers[-1].where(), message, "take the relay out, or put it on another machine")
+            return
+        action = self._sink(places)
+        if action is None:
+            return
+        for index in reversed(range(len(hops))):
+            stream = self._stream(hops[index], index, action)
+            action = forward_id(self.dataset, stream.id)
+            if index > 0:
+                sender = self.roster.members[hops[index].sender].id
+                self.merged.others[(sender, action)] = ForwardAction(id=action, delivery=stream.id)
+        self._book(hops, stream)
+
+    def _stream(self, hop: Hop, index: int, action: ActionId) -> Stream:
+        leg = self.leg
+        sender, receiver = self.roster.members[hop.sender], self.roster.members[hop.receiver]
+        id_ = delivery_id(self.dataset, sender.id, receiver.id, leg.origin.name if leg.origin else "")
+        stream = self.merged.streams.get(id_)
+        if stream is None:
+            stream = Stream(id_, self.dataset, self.label, sender, receiver, leg.origin, index > 0)
+            self.merged.streams[id_] = stream
+        stream.actions.setdefault(action, {})[leg.travels.name] = None
+        for mover in hop.movers:
+            stream.movers.setdefault((mover.flow, mover.index), mover)
+        if self.merged.fed.setdefault((receiver.id, action), id_) != id_:
+            message = f"`{leg.carried.label}` reaches `{leg.sink.vertex.name}` along two ways"
+            self.report.add("two-ways-in", leg.movers[-1].where_carried(leg.carried), message, "keep one of the ways")
+        return stream
+
+    def _sink(self, places: Places) -> ActionId | None:
+        """The action at the end of the way; None when the mirror has no place for it (said already)."""
+        leg, node = self.leg, self.roster.members[self.leg.sink.place].id
+        operation = leg.carried.operation
+        if leg.sink.repository is None:
+            targets = places.targets.get((leg.sink.key, leg.policy.name, self.source))
+            if targets is None:
+                return None
+            action = mirror_id(self.dataset, node, targets)
+            self.merged.others[(node, action)] = MirrorAction(id=action, targets=targets, removed_keep_s=_removed_keep_s(operation))
+            return action
+        repository = repository_id(self.roster.environment, leg.sink.repository.name)
+        action = store_id(self.dataset, repository)
+        stored = self.merged.stores.setdefault((node, action), Stored(repository, leg.sink.repository.trust))
+        fresh = StoredOperation(name=operation.name, kind=operation.kind, keep=keep_of(leg), lock_s=operation.lock_s)
+        if stored.operations.setdefault(operation.name, fresh) != fresh:
+            message = f"movers into `{leg.sink.vertex.name}` keep `{leg.carried.label}` differently; the first counts"
+            self.report.add("options-merged", leg.movers[-1].where("keep"), message, "write the same `keep` on both")
+        return action
+
+    def _book(self, hops: tuple[Hop, ...], first: Stream) -> None:
+        """What the start of the way has to do."""
+        leg, merged = self.leg, self.merged
+        datasets, cascades = merged.flows.setdefault((first.sender.id, leg.flow), ({}, {}))
+        if leg.origin is not None:
+            cascades[first.id] = None
+            policy, _, operation = leg.movers[0].mover.after.partition("/")
+            first.after[operation if policy == leg.policy.name else ""] = None
+            return
+        datasets[self.dataset] = None
+        merged.captures.setdefault((self.source, leg.policy.name), {})[leg.carried.operation.name] = leg.carried.operation
+        if len(hops) == 1 and leg.sink.repository is not None:
+            repository = repository_id(self.roster.environment, leg.sink.repository.name)
+            merged.reads[(first.receiver.id, first.sender.id, self.dataset, repository)] = None
+
+
+def _removed_keep_s(operation: OperationUse) -> float | None:
+    """None = follow at once, -1 = keep for ever (see `MirrorAction`)."""
+    if operation.removed == "follow":
+        return None
+    return -1.0 if operation.removed_keep_s is None else operation.removed_keep_s

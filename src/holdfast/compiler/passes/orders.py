@@ -1,0 +1,252 @@
+"""Pass `orders`: the merged streams become the rules of each machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from holdfast.compiler.drawing import Drawing, DrawnMover
+from holdfast.compiler.identities import repository_id
+from holdfast.compiler.inventory import Inventory
+from holdfast.compiler.passes.merge import Merged, Stream
+from holdfast.compiler.passes.places import Places
+from holdfast.compiler.report import Report
+from holdfast.compiler.roster import Roster
+from holdfast.core.ids import ActionId, DatasetId, NodeId
+from holdfast.model.document import Document, OperationUse, Policy, RepositoryEntry
+from holdfast.model.operations import SPECS
+from holdfast.model.rules import (
+    Cascade,
+    DatasetRule,
+    Delivery,
+    FlowOfNode,
+    Identity,
+    OperationRule,
+    Peer,
+    ReadGrant,
+    Receive,
+    RepositoryRule,
+    Rules,
+)
+
+_COMPRESSION = ("off", "auto", "max")
+
+
+@dataclass
+class _Desk:
+    """What one machine has to do, while it is being collected."""
+
+    peers: dict[NodeId, Peer] = field(default_factory=dict)
+    flows: list[FlowOfNode] = field(default_factory=list)
+    datasets: list[DatasetRule] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    repositories: list[RepositoryRule] = field(default_factory=list)
+    receives: dict[tuple[DatasetId, NodeId], list[Stream]] = field(default_factory=dict)
+    cascades: list[Cascade] = field(default_factory=list)
+    reads: list[ReadGrant] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What the movers of one delivery say together: of each option the strictest."""
+
+    limit_bytes_s: int | None
+    windows: tuple[str, ...]
+    compression: str
+    dial: str
+    continuous: bool
+    only: tuple[str, ...]
+
+
+class Orders:
+    """Collects the desks and gives the rules. One use."""
+
+    def __init__(self, drawing: Drawing, roster: Roster, merged: Merged, report: Report) -> None:
+        self.drawing, self.roster, self.merged, self.report = drawing, roster, merged, report
+        self._desks: dict[NodeId, _Desk] = {}
+        self._options: dict[tuple[tuple[str, int], ...], _Options] = {}
+
+    def desk(self, node: NodeId) -> _Desk:
+        found = self._desks.get(node)
+        if found is None:
+            found = self._desks[node] = _Desk()
+        return found
+
+    def collect(self, places: Places, repositories: tuple[RepositoryEntry, ...]) -> None:
+        for repository in repositories:
+            member = self.roster.members.get(repository.node)
+            if member is not None:
+                id_ = repository_id(self.roster.environment, repository.name)
+                rule = RepositoryRule(id=id_, name=repository.name, location=repository.location, trust=repository.trust)
+                self.desk(member.id).repositories.append(rule)
+        for stream in self.merged.streams.values():
+            self._add_stream(stream)
+        self._add_datasets(places)
+        for (node, flow), (datasets, cascades) in self.merged.flows.items():
+            part = FlowOfNode(name=flow, datasets=tuple(sorted(datasets)), cascades=tuple(sorted(cascades)))
+            self.desk(node).flows.append(part)
+        for owner, reader, dataset, read in self.merged.reads:
+            self.desk(owner).reads.append(ReadGrant(reader=reader, dataset=dataset, repository=read))
+
+    def _add_stream(self, stream: Stream) -> None:
+        desk, delivery = self.desk(stream.sender.id), self._delivery(stream)
+        if stream.origin is not None and not stream.forwarded:
+            if len(stream.after) > 1:
+                message = f"movers of {stream.label} to `{stream.receiver.name}` differ in `after`; the first counts"
+                mover = next(iter(stream.movers.values()))
+                self.report.add("options-merged", mover.where("after"), message, "write the same on both")
+            repository = repository_id(self.roster.environment, stream.origin.name)
+            after = next(iter(stream.after), "")
+            only = self._merged_options(stream).only
+            desk.cascades.append(Cascade(id=stream.id, repository=repository, delivery=delivery, after=after, only=only))
+        else:
+            desk.deliveries.append(delivery)
+        receiver = self.desk(stream.receiver.id)
+        receiver.receives.setdefault((stream.dataset, stream.sender.id), []).append(stream)
+        if stream.sender.id != stream.receiver.id:
+            desk.peers[stream.receiver.id] = _peer(stream.receiver)
+            receiver.peers[stream.sender.id] = _peer(stream.sender)
+
+    def _delivery(self, stream: Stream) -> Delivery:
+        options = self._merged_options(stream)
+        operations: dict[str, None] = {}
+        for concerned in stream.actions.values():
+            operations.update(concerned)
+        return Delivery(
+            id=stream.id,
+            dataset=stream.dataset,
+            label=stream.label,
+            receiver=stream.receiver.id,
+            receiver_name=stream.receiver.name,
+            actions=tuple(stream.actions),
+            operations=tuple(operations),
+            action_operations=tuple((action, tuple(concerned)) for action, concerned in stream.actions.items()),
+            limit_bytes_s=options.limit_bytes_s,
+            windows=options.windows,
+            compression="max" if options.compression == "max" else "off" if options.compression == "off" else "auto",
+            dial="to" if options.dial == "to" else "from",
+            mode="continuous" if options.continuous else "batch",
+        )
+
+    def _merged_options(self, stream: Stream) -> _Options:
+        key = tuple(stream.movers)
+        found = self._options.get(key)
+        if found is None:
+            found = self._options[key] = _strictest(tuple(stream.movers.values()), stream, self.report)
+        return found
+
+    def _add_datasets(self, places: Places) -> None:
+        policies = {policy.name: policy for policy in self.drawing.document.policies}
+        rules: dict[tuple[str, ...], tuple[OperationRule, ...]] = {}
+        for (node, name), operations in self.merged.captures.items():
+            policy, member = policies[name], self.roster.members[node]
+            key = (name, *operations)
+            if key not in rules:
+                rules[key] = operation_rules(self.drawing.document, policy, operations)
+            self.desk(member.id).datasets.append(
+                DatasetRule(
+                    id=self.roster.dataset(policy, member),
+                    label=f"{node}/{name}",
+                    policy=name,
+                    classification=policy.classification,
+                    operations=rules[key],
+                    hooks=policy.hooks,
+                    exclude_paths=places.excluded.get((name, node), ()),
+                )
+            )
+
+    def rules(self, inventory: Inventory, generations: Mapping[NodeId, int], created_at: datetime) -> dict[NodeId, Rules]:
+        """For every machine that has joined, also those that have nothing to do: their old rules must end."""
+        members = {member.id: member for member in self.roster.members.values()}
+        found = {}
+        for identity in inventory.nodes.values():
+            desk = self._desks.get(identity.id, _Desk())
+            found[identity.id] = Rules(
+                environment=inventory.environment,
+                environment_name=self.drawing.document.environment,
+                node=identity.id,
+                node_name=members.get(identity.id, identity).name,
+                generation=generations.get(identity.id, 1),
+                created_at=created_at,
+                peers=tuple(sorted(desk.peers.values(), key=lambda peer: (peer.name, peer.id))),
+                flows=tuple(sorted(desk.flows, key=lambda flow: flow.name)),
+                datasets=tuple(sorted(desk.datasets, key=lambda dataset: (dataset.label, dataset.id))),
+                deliveries=tuple(sorted(desk.deliveries, key=_delivery_order)),
+                repositories=tuple(sorted(desk.repositories, key=lambda repository: repository.name)),
+                receives=tuple(sorted((self._receive(streams) for streams in desk.receives.values()), key=_receive_order)),
+                cascades=tuple(sorted(desk.cascades, key=lambda cascade: _delivery_order(cascade.delivery))),
+                reads=tuple(sorted(desk.reads, key=lambda read: (read.dataset, read.repository))),
+            )
+        return found
+
+    def _receive(self, streams: list[Stream]) -> Receive:
+        first = streams[0]
+        actions: dict[ActionId, None] = {}
+        for stream in streams:
+            actions.update(dict.fromkeys(stream.actions))
+        node = first.receiver.id
+        stores = [self.merged.stores[(node, action)] for action in actions if (node, action) in self.merged.stores]
+        # One answer serves all actions of a session, so the trust of the least trusting repository counts.
+        trusting = bool(stores) and all(stored.trust == "repository" for stored in stores)
+        return Receive(
+            dataset=first.dataset,
+            label=first.label,
+            sender=first.sender.id,
+            actions=tuple(self.merged.action(node, action) for action in actions),
+            trust="repository" if trusting else "node",
+        )
+
+
+def _delivery_order(delivery: Delivery) -> tuple[str, str, str]:
+    return delivery.label, delivery.receiver_name, delivery.id
+
+
+def _receive_order(receive: Receive) -> tuple[str, str]:
+    return receive.label, receive.sender
+
+
+def _peer(identity: Identity) -> Peer:
+    return Peer(id=identity.id, name=identity.name, address=identity.address)
+
+
+def _strictest(movers: tuple[DrawnMover, ...], stream: Stream, report: Report) -> _Options:
+    plain = [mover.mover for mover in movers]
+    limits = [mover.limit_bytes_s for mover in plain if mover.limit_bytes_s is not None]
+    options = _Options(
+        limit_bytes_s=min(limits, default=None),
+        windows=next((mover.windows for mover in plain if mover.windows), ()),
+        compression=max((mover.compression for mover in plain), key=_COMPRESSION.index),
+        dial="to" if any(mover.dial == "to" for mover in plain) else "from",
+        continuous=any(mover.mode == "continuous" or any(SPECS[each.operation.kind].continuous for each in drawn.carries)
+                       for mover, drawn in zip(plain, movers, strict=True)),
+        only=plain[0].only,
+    )  # fmt: skip
+    if any((mover.limit_bytes_s, mover.windows, mover.compression) != (plain[0].limit_bytes_s, plain[0].windows, plain[0].compression)
+           for mover in plain):  # fmt: skip
+        names = ", ".join(f"`{mover.source}->{mover.target}`" for mover in plain)
+        message = f"{names} are one delivery to node `{stream.receiver.name}`, and their limit, window or compression differ"
+        report.add("options-merged", movers[0].where(), message, "data travels once; the strictest counts. Write the same on all of them")
+    return options
+
+
+def operation_rules(document: Document, policy: Policy, carried: Mapping[str, OperationUse]) -> tuple[OperationRule, ...]:
+    """Schedules resolved: times and windows of the schedule object beside the operation's own."""
+    schedules = {schedule.name: schedule for schedule in document.schedules}
+    found = []
+    for operation in policy.operations:
+        if operation.name not in carried:
+            continue
+        when, entry = operation.when, schedules.get(operation.when.schedule)
+        rule = OperationRule(
+            name=operation.name,
+            kind=operation.kind,
+            every_s=when.every_s,
+            at=tuple(dict.fromkeys(when.at + (entry.at if entry else ()))),
+            windows=entry.windows if entry else (),
+            exclude=entry.exclude if entry else (),
+            zone=entry.zone if entry else "UTC",
+            after=when.after,
+        )
+        found.append(rule)
+    return tuple(found)

@@ -1,0 +1,44 @@
+"""Pass `schedules`: does anything ever run, and in an order that ends."""
+
+from __future__ import annotations
+
+from holdfast.compiler.drawing import Drawing, Leg, operation_where, policy_where
+from holdfast.compiler.report import Report
+from holdfast.model.document import OperationUse, Policy, ScheduleEntry
+
+
+def check_schedules(drawing: Drawing, legs: tuple[Leg, ...], report: Report) -> None:
+    schedules = {schedule.name: schedule for schedule in drawing.document.schedules}
+    for policy in drawing.document.policies:
+        _check_after(policy, report)
+        for operation in policy.operations:
+            _check_idle(policy, operation, schedules, report)
+        captured = {leg.carried.operation.name for leg in legs if leg.origin is None and leg.policy.name == policy.name}
+        timed = [each for each in policy.operations if each.name in captured and _is_timed(each, schedules)]
+        if captured and not timed:
+            hint = "give one of its operations `every:` or `at:`"
+            message = f"nothing of `{policy.name}` is scheduled: it runs only when triggered"
+            report.add("nothing-scheduled", policy_where(policy), message, hint)
+
+
+def _is_timed(operation: OperationUse, schedules: dict[str, ScheduleEntry]) -> bool:
+    entry = schedules.get(operation.when.schedule)
+    return operation.when.every_s is not None or bool(operation.when.at) or bool(entry and entry.at)
+
+
+def _check_idle(policy: Policy, operation: OperationUse, schedules: dict[str, ScheduleEntry], report: Report) -> None:
+    if operation.when.schedule in schedules and not _is_timed(operation, schedules):
+        message = f"schedule `{operation.when.schedule}` says when runs may start; nothing says how often"
+        hint = "add `every:` or `at:` to the operation, or `at:` to the schedule"
+        report.add("schedule-idle", operation_where(policy, operation, "schedule"), message, hint)
+
+
+def _check_after(policy: Policy, report: Report) -> None:
+    waits = {operation.name: operation.when.after for operation in policy.operations if operation.when.after}
+    for operation in policy.operations:
+        way = [operation.name]
+        while (following := waits.get(way[-1], "")) and following not in way:
+            way.append(following)
+        if following == operation.name:
+            message = f"these operations wait for each other: {' -> '.join([*way, following])}"
+            report.add("after-cycle", operation_where(policy, operation, "after"), message, "give one of them a time of its own")

@@ -1,0 +1,39 @@
+"""Pass `unused`: what is drawn and does nothing."""
+
+from __future__ import annotations
+
+from holdfast.compiler.drawing import Drawing, DrawnVertex, Key, Leg, operation_where, policy_where
+from holdfast.compiler.report import Report
+from holdfast.model.operations import SPECS
+
+
+def check_unused(drawing: Drawing, legs: tuple[Leg, ...], report: Report) -> None:
+    carried = {leg.carried.label for leg in legs}
+    for policy in drawing.document.policies:
+        for operation in policy.operations:
+            if SPECS[operation.kind].receiver != "none" and f"{policy.name}/{operation.name}" not in carried:
+                hint = f"add `{policy.name}/{operation.name}` to the `carries` of a mover, or take the operation out"
+                message = f"no mover carries `{policy.name}/{operation.name}`: nothing is done for it"
+                report.add("not-carried", operation_where(policy, operation), message, hint)
+    touched: set[Key] = set()
+    for leg in legs:
+        touched.update(end.key for mover in leg.movers for end in (mover.source, mover.target))
+    for vertex in drawing.vertices:
+        if vertex.key not in touched:
+            _report_vertex(vertex, report)
+    used = {name for flow in drawing.draft.flows for vertex in flow.vertices for name in vertex.policies}
+    for policy in drawing.draft.policies:
+        if policy.name not in used:
+            hint = "name it in the `policies` of a node or group in a flow"
+            report.add("policy-unused", policy_where(policy), f"policy `{policy.name}` is in no flow", hint)
+
+
+def _report_vertex(vertex: DrawnVertex, report: Report) -> None:
+    name = vertex.vertex.name
+    if vertex.is_source and not vertex.policies:
+        message, hint = f"`{name}` has no policies: nothing leaves it", "write `policies: [NAME]`"
+    elif vertex.is_source:
+        message, hint = f"nothing leaves `{name}`", "draw a mover from it to a repository or mirror"
+    else:
+        message, hint = f"nothing reaches `{name}`", "draw a mover to it, or take it out"
+    report.add("unreachable-vertex", vertex.where(), message, hint)

@@ -1,0 +1,109 @@
+"""What people read before they activate: who implements, sends, receives, stores, mirrors and forwards what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import msgspec
+
+from holdfast.core.ids import ActionId, NodeId
+from holdfast.model.rules import Action, ForwardAction, MirrorAction, Receive, Rules
+
+Verb = Literal["implements", "sends", "receives", "stores", "mirrors", "forwards"]
+
+_SHOWN = 12
+
+
+class SummaryLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`peer`: to whom or from whom. `target`: a repository, a mirror's folders, or what is captured."""
+
+    verb: Verb
+    dataset: str
+    operations: tuple[str, ...] = ()
+    peer: str = ""
+    target: str = ""
+
+
+class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
+    node: str
+    lines: tuple[SummaryLine, ...]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """Nodes that have nothing to do are left out."""
+
+    flows: tuple[str, ...]
+    nodes: tuple[NodeSummary, ...]
+
+
+def summarize(rules: Mapping[NodeId, Rules], flows: tuple[str, ...]) -> Summary:
+    concerned: dict[ActionId, tuple[str, ...]] = {}
+    names: dict[str, str] = {}
+    for one in rules.values():
+        for delivery in (*one.deliveries, *(cascade.delivery for cascade in one.cascades)):
+            concerned.update(delivery.action_operations)
+            names[delivery.id] = delivery.receiver_name
+    nodes = (NodeSummary(node=one.node_name, lines=tuple(_lines(one, rules, concerned, names))) for one in rules.values())
+    return Summary(flows=flows, nodes=tuple(sorted((node for node in nodes if node.lines), key=lambda node: node.node)))
+
+
+def _lines(
+    one: Rules, rules: Mapping[NodeId, Rules], concerned: Mapping[ActionId, tuple[str, ...]], names: Mapping[str, str]
+) -> Iterator[SummaryLine]:
+    forwarded = {action.delivery for receive in one.receives for action in receive.actions if isinstance(action, ForwardAction)}
+    repositories = {repository.id: repository.name for repository in one.repositories}
+    for dataset in one.datasets:
+        operations = tuple(operation.name for operation in dataset.operations)
+        target = ", ".join(dataset.classification.paths)
+        yield SummaryLine(verb="implements", dataset=dataset.label, operations=operations, target=target)
+    for delivery in one.deliveries:
+        if delivery.id not in forwarded:
+            yield SummaryLine(verb="sends", dataset=delivery.label, operations=delivery.operations, peer=delivery.receiver_name)
+    for cascade in one.cascades:
+        delivery, origin = cascade.delivery, f"from repository {repositories.get(cascade.repository, '')}"
+        line = SummaryLine(verb="sends", dataset=delivery.label, operations=delivery.operations, peer=delivery.receiver_name, target=origin)
+        yield line
+    for receive in one.receives:
+        sender = rules[receive.sender].node_name if receive.sender in rules else receive.sender
+        yield SummaryLine(verb="receives", dataset=receive.label, peer=sender)
+        for action in receive.actions:
+            yield _action_line(receive, action, concerned.get(action.id, ()), {**repositories, **_forward_name(action, names)})
+
+
+def _forward_name(action: Action, names: Mapping[str, str]) -> dict[str, str]:
+    return {action.delivery: names.get(action.delivery, "")} if isinstance(action, ForwardAction) else {}
+
+
+def _action_line(receive: Receive, action: Action, operations: tuple[str, ...], names: Mapping[str, str]) -> SummaryLine:
+    if isinstance(action, MirrorAction):
+        target = ", ".join(target for _, target in action.targets)
+        return SummaryLine(verb="mirrors", dataset=receive.label, operations=operations, target=target)
+    if isinstance(action, ForwardAction):
+        return SummaryLine(verb="forwards", dataset=receive.label, operations=operations, peer=names[action.delivery])
+    return SummaryLine(verb="stores", dataset=receive.label, operations=operations, target=names.get(action.repository, ""))
+
+
+def format_summary(summary: Summary) -> str:
+    """A plain table; of many alike lines of one node the first dozen and how many more."""
+    rows = [row for node in summary.nodes for row in _rows(node)]
+    if not rows:
+        return "nothing to do for any node\n"
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "".join("  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() + "\n" for row in rows)
+
+
+def _rows(node: NodeSummary) -> Iterator[tuple[str, str, str, str, str]]:
+    name = node.node
+    counts: dict[str, int] = {}
+    for line in node.lines:
+        counts[line.verb] = counts.get(line.verb, 0) + 1
+        if counts[line.verb] > _SHOWN:
+            continue
+        way = {"receives": f"from {line.peer}", "sends": f"to {line.peer}", "forwards": f"to {line.peer}"}.get(line.verb, "")
+        detail = " ".join(part for part in (way, line.target) if part)
+        yield name, line.verb, line.dataset, ", ".join(line.operations), detail
+        name = ""
+    for verb, count in counts.items():
+        if count > _SHOWN:
+            yield "", verb, f"and {count - _SHOWN} more", "", ""

@@ -1,0 +1,203 @@
+"""All deliveries of one run, each in its own thread behind its own bounded queue, none waiting for a stalled one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from holdfast.core.clock import Clock
+from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, NotReachable, facts_of
+from holdfast.core.ids import DatasetId
+from holdfast.delivery.session import DeliverySession
+from holdfast.model.change import Acknowledgement, Commit
+from holdfast.model.jobs import Counters
+from holdfast.model.stream import Outgoing
+from holdfast.wire.pipe import Pipe
+
+QUEUE_BYTES = 32 * 1024 * 1024
+PATIENCE_S = 10.0
+FINISH_PATIENCE_S = 1800.0
+_CHANGE_BYTES = 512
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FanOutSession:
+    """A session that is open and has begun its commit, and the dataset it delivers."""
+
+    dataset: DatasetId
+    session: DeliverySession
+
+
+@dataclass(frozen=True)
+class DeliveryResult:
+    """How one delivery ended. `error` is the session's own; an acknowledgement may carry that of a single action.
+
+    `behind`: it stalled and was left behind, so that the others could go on; it needs a catch-up.
+    """
+
+    acknowledgements: tuple[Acknowledgement, ...] = ()
+    error: ErrorFacts | None = None
+    counters: Counters = Counters()
+    behind: bool = False
+    duration_s: float = 0.0
+
+
+class _Poke:
+    """Put into a queue to say: look what the receiver has answered."""
+
+
+_POKE = _Poke()
+
+
+class _Lane:
+    """One session with its queue and thread."""
+
+    def __init__(self, work: FanOutSession, queue_bytes: int, clock: Clock) -> None:
+        self.dataset = work.dataset
+        self.session = work.session
+        self.queue: Pipe[Outgoing | _Poke] = Pipe(queue_bytes)
+        self.commit: Commit | None = None
+        self._clock = clock
+        self._started_s = clock.monotonic_s()
+        self._seen = (-1, False, self._started_s)
+        self.result: DeliveryResult | None = None
+        self.done = threading.Event()
+        self.session.link.on_arrival = self._poke
+        threading.Thread(target=self._run, name=f"delivery-{work.session.peer[:8]}", daemon=True).start()
+
+    @property
+    def is_live(self) -> bool:
+        return not self.done.is_set()
+
+    def silent_s(self) -> float:
+        """How long nothing has gone either way, waiting for the own limit not counted. Call it now and again."""
+        now_s = self._clock.monotonic_s()
+        progress, limited = self.session.progress, self.session.is_limited
+        if limited or (progress, limited) != self._seen[:2]:
+            self._seen = (progress, limited, now_s)
+        return now_s - self._seen[2]
+
+    def watch(self) -> None:
+        """Silence counts from now on: before, nobody waited."""
+        self._seen = (self._seen[0], self._seen[1], self._clock.monotonic_s())
+
+    def detach(self) -> None:
+        """Leave it behind. Its channel is closed by another thread, since a close waits a little for the peer."""
+        error = NotReachable("the receiver stalled and was left behind", hint="it is caught up by the next run; see the receiver's log")
+        self._end(DeliveryResult(error=error.facts(), behind=True))
+        self.queue.fail(error, drop=True)
+        threading.Thread(target=self.session.close, name="delivery-detach", daemon=True).start()
+
+    def cancel(self, error: HoldfastError) -> None:
+        self._end(DeliveryResult(error=error.facts()))
+        self.queue.fail(error, drop=True)
+        self.session.abort(error)
+
+    def _run(self) -> None:
+        try:
+            while (item := self.queue.get()) is not None:
+                if isinstance(item, _Poke):
+                    self.session.answer()
+                else:
+                    self.session.send(item)
+            if self.commit is None:
+                raise Cancelled("no commit was made for this delivery", hint="the run that began it failed")
+            self._end(DeliveryResult(acknowledgements=self.session.commit(self.commit)))
+        except HoldfastError as error:
+            self._failed(error)
+        except Exception as error:
+            logger.exception("a delivery failed", extra={"facts": {"peer": self.session.peer}})
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        facts = facts_of(error)
+        self._end(DeliveryResult(error=facts))
+        own = error if isinstance(error, HoldfastError) else Cancelled(facts.message)
+        self.queue.fail(own, drop=True)
+        self.session.abort(own)
+
+    def _end(self, result: DeliveryResult) -> None:
+        """The first word counts: what a detached session says afterwards is its death rattle."""
+        if self.result is None:
+            duration_s = self._clock.monotonic_s() - self._started_s
+            self.result = DeliveryResult(result.acknowledgements, result.error, self.session.counters, result.behind, duration_s)
+        self.done.set()
+
+    def _poke(self) -> None:
+        try:
+            self.queue.put(_POKE, 0)
+        except HoldfastError:
+            # Nothing more is queued: the thread is in `commit` and listens itself, or is done.
+            return
+
+
+class FanOut:
+    """Feed it a capture's segments, then `finish`. Used by one thread; nothing a receiver does makes it raise.
+
+    `patience_s`: how long a delivery that takes nothing may hold up the others. A delivery slowed by its own limit is never detached.
+    Sessions that ended well stay open (for another commit, or for the caller to close); the others are closed here.
+    """
+
+    def __init__(
+        self,
+        sessions: Mapping[str, FanOutSession],
+        *,
+        clock: Clock,
+        patience_s: float = PATIENCE_S,
+        queue_bytes: int = QUEUE_BYTES,
+        finish_patience_s: float = FINISH_PATIENCE_S,
+    ) -> None:
+        self._patience_s = patience_s
+        self._finish_patience_s = finish_patience_s
+        self._lanes = {delivery: _Lane(work, queue_bytes, clock) for delivery, work in sessions.items()}
+
+    @property
+    def is_live(self) -> bool:
+        """False when no delivery is left that takes anything: the run may stop producing."""
+        return any(lane.is_live for lane in self._lanes.values())
+
+    def counters(self) -> dict[str, Counters]:
+        """Live figures, for progress."""
+        return {delivery: lane.session.counters for delivery, lane in self._lanes.items()}
+
+    def send(self, outgoing: Mapping[DatasetId, Outgoing]) -> None:
+        """Hand one step of the capture to every delivery of its dataset; waits for the slowest, as far as patience goes."""
+        for lane in self._lanes.values():
+            item = outgoing.get(lane.dataset)
+            if item is not None and lane.is_live:
+                self._put(lane, item)
+
+    def finish(self, commits: Mapping[DatasetId, Commit]) -> dict[str, DeliveryResult]:
+        """Close every delivery with its dataset's commit (without one it is aborted), and tell how each ended."""
+        for lane in self._lanes.values():
+            lane.commit = commits.get(lane.dataset)
+            lane.queue.end()
+            lane.watch()
+        for lane in self._lanes.values():
+            while not lane.done.wait(min(1.0, self._finish_patience_s)):
+                if lane.silent_s() >= self._finish_patience_s:
+                    lane.detach()
+        return {delivery: lane.result or DeliveryResult() for delivery, lane in self._lanes.items()}
+
+    def abort(self, error: HoldfastError) -> dict[str, DeliveryResult]:
+        """The run failed: every receiver forgets its open commit."""
+        for lane in self._lanes.values():
+            if lane.is_live:
+                lane.cancel(error)
+        return {delivery: lane.result or DeliveryResult() for delivery, lane in self._lanes.items()}
+
+    def _put(self, lane: _Lane, item: Outgoing) -> None:
+        weight = sum(ref.size_bytes for ref in item.segment.offered) + _CHANGE_BYTES * (1 + len(item.segment.changes))
+        step_s = min(0.25, self._patience_s / 4)
+        lane.watch()
+        try:
+            while not lane.queue.put(item, weight, step_s):
+                others_wait = any(other.is_live for other in self._lanes.values() if other is not lane)
+                if lane.silent_s() >= self._patience_s and others_wait:
+                    lane.detach()
+        except HoldfastError:
+            # The lane ended while we waited; its result says why.
+            return

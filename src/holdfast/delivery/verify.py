@@ -1,0 +1,112 @@
+"""Chunks from outside become `VerifiedChunk`s here, or a `ProtocolError` that says what is wrong and where."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import zstandard
+
+from holdfast.core.errors import ProtocolError
+from holdfast.delivery.frame import check_frame
+from holdfast.model.change import Payload
+from holdfast.wire.codec import MAX_CHUNK_BYTES
+
+_per_thread = threading.local()
+
+
+class Chunk:
+    """A `ports.VerifiedChunk`. Of a trusted sender, `plain` is decompressed when first asked for."""
+
+    __slots__ = ("_frame", "_id", "_plain", "_size_bytes")
+
+    def __init__(self, chunk_id: bytes, size_bytes: int, plain: bytes | None, frame: bytes | None) -> None:
+        self._id = chunk_id
+        self._size_bytes = size_bytes
+        self._plain = plain
+        self._frame = frame
+
+    @property
+    def id(self) -> bytes:
+        return self._id
+
+    @property
+    def size_bytes(self) -> int:
+        return self._size_bytes
+
+    @property
+    def plain(self) -> bytes:
+        if self._plain is None:
+            if self._frame is None:
+                raise ProtocolError(f"chunk {self._id.hex()} has no bytes")
+            self._plain = _decompress(self._frame, self._size_bytes, f"chunk {self._id.hex()}")
+        return self._plain
+
+    @property
+    def frame(self) -> bytes | None:
+        return self._frame
+
+
+def verify_payload(payload: Payload, declared_bytes: int | None = None, *, trusted: bool = False) -> Chunk:
+    """Check one payload; `declared_bytes` is what its chunk ref said (None: take the payload's own word, the hash decides).
+
+    `trusted` skips hash and decompression, never the checks of size and frame.
+    """
+    where = f"chunk {payload.id.hex()}"
+    size = payload.size_bytes
+    if declared_bytes is not None and size != declared_bytes:
+        raise ProtocolError(f"{where}: comes with {size} bytes, declared were {declared_bytes}")
+    if not 0 <= size <= MAX_CHUNK_BYTES:
+        raise ProtocolError(f"{where}: {size} bytes, the limit is {MAX_CHUNK_BYTES}")
+    if not payload.compressed:
+        if len(payload.data) != size:
+            raise ProtocolError(f"{where}: comes with {len(payload.data)} bytes, declared were {size}")
+        plain: bytes | None = payload.data
+    else:
+        check_frame(payload.data, size, where)
+        plain = None if trusted else _decompress(payload.data, size, where)
+    if not trusted and plain is not None and hashlib.sha256(plain).digest() != payload.id:
+        raise ProtocolError(f"{where}: its content has another SHA-256", hint="the sender's disk or memory is damaged, or it is hostile")
+    return Chunk(payload.id, size, plain, payload.data if payload.compressed else None)
+
+
+class Verifier:
+    """A few threads that verify batches; hash and decompression run without the GIL. One per process is enough; thread-safe."""
+
+    def __init__(self, workers: int = 2) -> None:
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="verify")
+
+    def submit(self, payloads: Sequence[Payload], sizes: Mapping[bytes, int], *, trusted: bool = False) -> Future[list[Chunk]]:
+        """`sizes` are the declared sizes by id. The future raises `ProtocolError`."""
+        if trusted:
+            # Nothing heavy is left to do, so a thread would only cost.
+            done: Future[list[Chunk]] = Future()
+            try:
+                done.set_result(_verify(payloads, sizes, trusted=True))
+            except ProtocolError as error:
+                done.set_exception(error)
+            return done
+        return self._pool.submit(_verify, payloads, sizes, trusted=False)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _verify(payloads: Sequence[Payload], sizes: Mapping[bytes, int], *, trusted: bool) -> list[Chunk]:
+    return [verify_payload(payload, sizes[payload.id], trusted=trusted) for payload in payloads]
+
+
+def _decompress(frame: bytes, size_bytes: int, where: str) -> bytes:
+    # A decompressor holds some 150 KB of state and is not thread-safe: one per thread.
+    decompressor: zstandard.ZstdDecompressor | None = getattr(_per_thread, "decompressor", None)
+    if decompressor is None:
+        decompressor = _per_thread.decompressor = zstandard.ZstdDecompressor()
+    try:
+        plain = decompressor.decompress(frame, max_output_size=max(size_bytes, 1), allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise ProtocolError(f"{where}: does not decompress: {error}") from None
+    if len(plain) != size_bytes:
+        raise ProtocolError(f"{where}: decompresses to {len(plain)} bytes, declared were {size_bytes}")
+    return plain

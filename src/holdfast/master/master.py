@@ -1,0 +1,73 @@
+"""The Master as a value: its services, built on one foundation. Building starts nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from holdfast.master.access import Access
+from holdfast.master.activation import Activation
+from holdfast.master.enrolment import Enrolment
+from holdfast.master.environment import Environments
+from holdfast.master.foundation import Foundation
+from holdfast.master.history import History
+from holdfast.master.hub import Hub
+from holdfast.master.protecting import Protecting
+from holdfast.master.queries import Queries
+from holdfast.master.restores import Restores
+from holdfast.master.status import StatusBoard
+from holdfast.master.triggers import Triggers
+
+
+@dataclass(frozen=True)
+class Master:
+    base: Foundation
+    hub: Hub
+    hub_port: int
+    access: Access
+    environment: Environments
+    activation: Activation
+    protecting: Protecting
+    enrolment: Enrolment
+    triggers: Triggers
+    queries: Queries
+    restores: Restores
+    board: StatusBoard
+    history: History
+
+    def hub_address(self, host: str) -> str:
+        """Where a node finds the hub that reached the API at `host`."""
+        return f"[{host}]:{self.hub_port}" if ":" in host else f"{host}:{self.hub_port}"
+
+    async def start(self) -> None:
+        """Take up what the records hold. To be called once, before the first session."""
+        await self.hub.load()
+        await self.triggers.resume()
+
+    async def stop(self) -> None:
+        """Say farewell to the nodes and close the records."""
+        await self.triggers.close()
+        await self.hub.close()
+        self.base.database.close()
+
+
+def build_master(base: Foundation, hub_port: int) -> Master:
+    hub = Hub(base)
+    triggers = Triggers(base, hub)
+    queries = Queries(base, hub)
+    environment = Environments(base)
+    activation = Activation(base, hub)
+    return Master(
+        base=base,
+        hub=hub,
+        hub_port=hub_port,
+        access=Access(base),
+        environment=environment,
+        activation=activation,
+        protecting=Protecting(base, environment, activation),
+        enrolment=Enrolment(base, hub),
+        triggers=triggers,
+        queries=queries,
+        restores=Restores(base, hub, queries, triggers),
+        board=StatusBoard(base, hub),
+        history=History(base, hub, triggers),
+    )

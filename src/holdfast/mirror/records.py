@@ -1,0 +1,308 @@
+"""What one mirror holds, which chunk lies where, and what the open commit will change. SQLite in the side folder.
+
+Keys are `walk_key`s of source paths. `files` are contents: in the mirror (`placed`, at `key`) or in the side folder's `tmp/N`.
+Several entries with one file are hard links. Nothing here is ever guessed from: a row is a hint whose bytes are verified when used.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from holdfast.model.entry import ChunkRef, Entry, Kind
+
+What = Literal["put", "remove", "keep"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entries(key BLOB PRIMARY KEY, entry BLOB NOT NULL, file INTEGER, hardlink BLOB) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entries_file ON entries(file) WHERE file IS NOT NULL;
+CREATE INDEX IF NOT EXISTS entries_hardlink ON entries(hardlink) WHERE hardlink IS NOT NULL;
+CREATE TABLE IF NOT EXISTS files(
+    n INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, placed INTEGER NOT NULL,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS files_key ON files(key);
+CREATE TABLE IF NOT EXISTS chunks(
+    id BLOB NOT NULL, file INTEGER NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL,
+    PRIMARY KEY(id, file, offset)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS chunks_file ON chunks(file, offset);
+CREATE TABLE IF NOT EXISTS staged(key BLOB PRIMARY KEY, what TEXT NOT NULL, entry BLOB, file INTEGER, hardlink BLOB) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS staged_file ON staged(file) WHERE file IS NOT NULL;
+CREATE INDEX IF NOT EXISTS staged_hardlink ON staged(hardlink) WHERE hardlink IS NOT NULL;
+"""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Entry).decode
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Tells whether a file is still the one that was written."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> Fingerprint:
+        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+@dataclass(frozen=True)
+class Content:
+    """A row of `files`."""
+
+    n: int
+    key: bytes
+    placed: bool
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An entry the mirror holds. `file` is None for all kinds but files."""
+
+    entry: Entry
+    file: int | None
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A change of the open commit. `keep`: what is there stays (nothing to do, or its new content did not come)."""
+
+    key: bytes
+    what: What
+    entry: Entry | None
+    file: int | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a chunk's bytes should be."""
+
+    file: int
+    offset: int
+    size: int
+
+
+def hardlink_of(entry: Entry) -> bytes | None:
+    """The same for all names of one file of the source."""
+    if entry.kind is Kind.DIRECTORY or entry.links < 2:
+        return None
+    return b"%d:%d" % (entry.device, entry.inode)
+
+
+class Records:
+    """One connection; used by one thread at a time. Changes are held in an open transaction until `save`."""
+
+    def __init__(self, path: bytes) -> None:
+        self._db = sqlite3.connect(os.fsdecode(path), isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("PRAGMA cache_size=-16000")
+        self._db.executescript(_SCHEMA)
+
+    def save(self, *, durable: bool = False) -> None:
+        """End of a transaction. `durable`: on disk when this returns; else only after a crash of the process."""
+        if not self._db.in_transaction:
+            return
+        self._db.execute("COMMIT")
+        if durable:
+            # The log is written in order, so one synchronous transaction makes all before it durable; the level cannot change within one.
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES('saved', COALESCE((SELECT value FROM facts WHERE name='saved'), 0) + 1)")
+            self._db.execute("COMMIT")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+
+    def forget(self) -> None:
+        """Roll back what was not saved."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self.forget()
+        self._db.close()
+
+    def _change(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+        return self._db.execute(sql, values)
+
+    # Facts
+
+    def fact(self, name: str) -> str | None:
+        row = self._db.execute("SELECT value FROM facts WHERE name=?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_fact(self, name: str, value: str | None) -> None:
+        if value is None:
+            self._change("DELETE FROM facts WHERE name=?", (name,))
+        else:
+            self._change("INSERT OR REPLACE INTO facts VALUES(?, ?)", (name, value))
+
+    # What the mirror holds
+
+    def entry(self, key: bytes) -> Recorded | None:
+        row = self._db.execute("SELECT entry, file FROM entries WHERE key=?", (key,)).fetchone()
+        return None if row is None else Recorded(_decode(row[0]), row[1])
+
+    def has_entries(self) -> bool:
+        return self._db.execute("SELECT 1 FROM entries LIMIT 1").fetchone() is not None
+
+    def below(self, key: bytes) -> Iterator[tuple[bytes, Recorded]]:
+        """Entries at and below, deepest first."""
+        rows = self._db.execute(
+            "SELECT key, entry, file FROM entries WHERE key=? OR (key>=? AND key<?) ORDER BY key DESC", (key, key + b"\x00", key + b"\x01")
+        )
+        for found, entry, file in rows:
+            yield found, Recorded(_decode(entry), file)
+
+    # Contents and their chunks
+
+    def new_file(self, key: bytes, fingerprint: Fingerprint | None = None) -> int:
+        """A content in the side folder; with a fingerprint, one found in the mirror."""
+        values = (0, 0, 0, 0) if fingerprint is None else _values(fingerprint)
+        cursor = self._change(
+            "INSERT INTO files(key, placed, size, mtime_ns, ctime_ns, inode) VALUES(?, ?, ?, ?, ?, ?)",
+            (key, int(fingerprint is not None), *values),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def file(self, n: int) -> Content | None:
+        return _content(self._db.execute("SELECT n, key, placed, size, mtime_ns, ctime_ns, inode FROM files WHERE n=?", (n,)).fetchone())
+
+    def files_at(self, key: bytes) -> list[Content]:
+        rows = self._db.execute("SELECT n, key, placed, size, mtime_ns, ctime_ns, inode FROM files WHERE key=? ORDER BY n DESC", (key,))
+        return [content for row in rows if (content := _content(row)) is not None]
+
+    def set_placed(self, n: int, key: bytes, fingerprint: Fingerprint) -> None:
+        self._change(
+            "UPDATE files SET key=?, placed=1, size=?, mtime_ns=?, ctime_ns=?, inode=? WHERE n=?", (key, *_values(fingerprint), n)
+        )
+
+    def drop_file(self, n: int) -> None:
+        self._change("DELETE FROM chunks WHERE file=?", (n,))
+        self._change("DELETE FROM files WHERE n=?", (n,))
+
+    def drop_chunks(self, n: int) -> None:
+        self._change("DELETE FROM chunks WHERE file=?", (n,))
+
+    def add_chunks(self, n: int, rows: Iterable[tuple[bytes, int, int]]) -> None:
+        """Rows of (id, offset, size)."""
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany(
+            "INSERT OR REPLACE INTO chunks(id, file, offset, size) VALUES(?, ?, ?, ?)", ((i, n, offset, size) for i, offset, size in rows)
+        )
+
+    def places(self, chunk_id: bytes) -> list[Place]:
+        rows = self._db.execute("SELECT file, offset, size FROM chunks WHERE id=? LIMIT 8", (chunk_id,))
+        return [Place(*row) for row in rows]
+
+    def chunks_of(self, n: int) -> tuple[ChunkRef, ...]:
+        rows = self._db.execute("SELECT id, size FROM chunks WHERE file=? ORDER BY offset", (n,))
+        return tuple(ChunkRef(*row) for row in rows)
+
+    def chunks_with_offsets(self, n: int) -> list[tuple[int, ChunkRef]]:
+        rows = self._db.execute("SELECT offset, id, size FROM chunks WHERE file=? ORDER BY offset", (n,))
+        return [(offset, ChunkRef(chunk_id, size)) for offset, chunk_id, size in rows]
+
+    def temp_files(self) -> set[int]:
+        return {row[0] for row in self._db.execute("SELECT n FROM files WHERE placed=0")}
+
+    # Hard links
+
+    def linked(self, hardlink: bytes) -> list[int]:
+        """Contents that names of this group have: staged ones first."""
+        staged = self._db.execute("SELECT DISTINCT file FROM staged WHERE hardlink=? AND file IS NOT NULL", (hardlink,)).fetchall()
+        held = self._db.execute("SELECT DISTINCT file FROM entries WHERE hardlink=? AND file IS NOT NULL", (hardlink,)).fetchall()
+        return list(dict.fromkeys(row[0] for row in staged + held))
+
+    def is_shared_with_others(self, n: int, key: bytes, hardlink: bytes | None) -> bool:
+        """True when, after this commit as far as it is known, names outside the group would have this content too."""
+        staged = self._db.execute("SELECT 1 FROM staged WHERE file=? AND key<>? AND (hardlink IS NULL OR hardlink IS NOT ?)", (n, key, hardlink))
+        if staged.fetchone() is not None:
+            return True
+        held = self._db.execute(
+            "SELECT 1 FROM entries WHERE file=? AND key<>? AND (hardlink IS NULL OR hardlink IS NOT ?)"
+            " AND NOT EXISTS(SELECT 1 FROM staged WHERE staged.key=entries.key AND staged.what<>'keep')",
+            (n, key, hardlink),
+        )
+        return held.fetchone() is not None
+
+    def is_staged_file(self, n: int) -> bool:
+        return self._db.execute("SELECT 1 FROM staged WHERE file=?", (n,)).fetchone() is not None
+
+    # The open commit
+
+    def stage(self, key: bytes, what: What, entry: Entry | None = None, file: int | None = None) -> None:
+        packed = None if entry is None else _encode(entry)
+        hardlink = hardlink_of(entry) if entry is not None and file is not None else None
+        self._change("INSERT OR REPLACE INTO staged VALUES(?, ?, ?, ?, ?)", (key, what, packed, file, hardlink))
+
+    def staged(self) -> Iterator[Staged]:
+        """All changes, in walk order."""
+        for key, what, entry, file in self._db.execute("SELECT key, what, entry, file FROM staged ORDER BY key"):
+            yield Staged(key, what, None if entry is None else _decode(entry), file)
+
+    def staged_in_mirror(self) -> list[Staged]:
+        """Puts whose content the mirror has already, in place or under another name."""
+        rows = self._db.execute(
+            "SELECT s.key, s.what, s.entry, s.file FROM staged s JOIN files f ON f.n=s.file WHERE s.what='put' AND f.placed=1 ORDER BY s.key"
+        )
+        return [Staged(key, what, _decode(entry), file) for key, what, entry, file in rows]
+
+    def staged_at(self, key: bytes) -> Staged | None:
+        row = self._db.execute("SELECT what, entry, file FROM staged WHERE key=?", (key,)).fetchone()
+        return None if row is None else Staged(key, row[0], None if row[1] is None else _decode(row[1]), row[2])
+
+    def has_changes(self) -> bool:
+        return self._db.execute("SELECT 1 FROM staged WHERE what<>'keep' LIMIT 1").fetchone() is not None
+
+    def staged_files(self) -> Iterator[tuple[int, int, bytes]]:
+        """Per staged content: (n, how many names get it, one of the keys)."""
+        yield from self._db.execute(
+            "SELECT file, COUNT(*), MIN(key) FROM staged WHERE what='put' AND file IS NOT NULL GROUP BY file"
+        ).fetchall()
+
+    def stage_missing_as_removed(self) -> None:
+        """For a full commit: what was not put does not exist."""
+        self._change("INSERT INTO staged SELECT key, 'remove', NULL, NULL, NULL FROM entries WHERE key NOT IN (SELECT key FROM staged)")
+
+    def unstage(self) -> None:
+        self._change("DELETE FROM staged")
+
+    def merge_staged(self) -> None:
+        """What was staged is what the mirror holds now; contents nobody has any more are forgotten, spares too."""
+        rows = self._db.execute("SELECT s.key, s.entry, e.entry FROM staged s JOIN entries e ON e.key=s.key WHERE s.what='put'").fetchall()
+        for key, new, old in rows:
+            if _decode(old).kind is Kind.DIRECTORY and _decode(new).kind is not Kind.DIRECTORY:
+                self._change("DELETE FROM entries WHERE key>=? AND key<?", (key + b"\x00", key + b"\x01"))
+        self._change("DELETE FROM entries WHERE key IN (SELECT key FROM staged WHERE what='remove')")
+        self._change("INSERT OR REPLACE INTO entries SELECT key, entry, file, hardlink FROM staged WHERE what='put'")
+        self.unstage()
+        self._change("CREATE TEMP TABLE IF NOT EXISTS gone(n INTEGER PRIMARY KEY)")
+        self._change("DELETE FROM gone")
+        self._change("INSERT INTO gone SELECT n FROM files WHERE NOT EXISTS(SELECT 1 FROM entries WHERE file=files.n)")
+        self._change("DELETE FROM chunks WHERE file IN (SELECT n FROM gone)")
+        self._change("DELETE FROM files WHERE n IN (SELECT n FROM gone)")
+        self._change(
+            "UPDATE files SET key=(SELECT key FROM entries WHERE file=files.n LIMIT 1)"
+            " WHERE NOT EXISTS(SELECT 1 FROM entries WHERE key=files.key AND file=files.n)"
+        )
+
+
+def _values(fingerprint: Fingerprint) -> tuple[int, int, int, int]:
+    return fingerprint.size, fingerprint.mtime_ns, fingerprint.ctime_ns, fingerprint.inode
+
+
+def _content(row: tuple[int, bytes, int, int, int, int, int] | None) -> Content | None:
+    return None if row is None else Content(row[0], row[1], bool(row[2]), Fingerprint(*row[3:]))

@@ -1,0 +1,268 @@
+"""Taking the segments of a commit: contents are assembled complete in the side folder, the mirror itself is not touched."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from holdfast.core.errors import StoreError
+from holdfast.delivery.ports import VerifiedChunk
+from holdfast.host.tree_writer import Draft
+from holdfast.mirror.records import Content, Fingerprint, hardlink_of
+from holdfast.mirror.target import Contents, Target, has_kind, temp_path
+from holdfast.model.change import Part, Put, Remove, Segment
+from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
+
+
+@dataclass(frozen=True)
+class _Growing:
+    """A file whose chunks travel ahead of its put."""
+
+    n: int
+    draft: Draft
+
+
+class Staging:
+    """One commit on its way. `broken` names paths for which the mirror had promised chunks it could not give: the commit must fail
+    and be repeated, and the wrong promises are forgotten. `stored_bytes` counts chunk bytes that came from the sender.
+    """
+
+    def __init__(self, target: Target, contents: Contents, *, adopting: bool) -> None:
+        self._target = target
+        self._records = target.records
+        self._contents = contents
+        self._adopting = adopting
+        self._surveyed: set[bytes] = set()
+        self._asked: dict[int, set[bytes]] = {}
+        self._withdrawn: set[bytes] = set()
+        self._growing: dict[bytes, _Growing] = {}
+        self.broken: list[bytes] = []
+        self.stored_bytes = 0
+
+    # What is needed
+
+    def wanted(self, segment: Segment) -> set[bytes]:
+        mine = set[bytes]()
+        for part in self._parts(segment):
+            self._survey(part.path, part.offset, part.chunks)
+            mine.update(ref.id for ref in part.chunks)
+        for entry in self._files(segment):
+            self._survey(entry.path, 0, entry.chunks)
+            mine.update(ref.id for ref in entry.chunks)
+        under_way = set[bytes]().union(*self._asked.values())
+        asked = {ref.id for ref in segment.offered if ref.id in mine and ref.id not in under_way and not self._has(ref.id)}
+        self._asked[segment.number] = asked
+        return asked
+
+    def _parts(self, segment: Segment) -> Iterator[Part]:
+        return (part for part in segment.parts if self._target.covers(part.path))
+
+    def _files(self, segment: Segment) -> Iterator[Entry]:
+        for change in segment.changes:
+            if isinstance(change, Put) and change.entry.kind is Kind.FILE and self._target.covers(change.entry.path):
+                yield change.entry
+
+    def _has(self, chunk_id: bytes) -> bool:
+        return any(self._contents.looks_same(place.file) for place in self._records.places(chunk_id))
+
+    def _survey(self, path: bytes, offset: int, refs: tuple[ChunkRef, ...]) -> None:
+        """When adopting: which of these chunks does a file that was here before have at the same place?"""
+        key = walk_key(path)
+        if not self._adopting or not refs or (path in self._surveyed and not offset) or self._records.entry(key) is not None:
+            return
+        self._surveyed.add(path)
+        try:
+            fd = self._target.writer.open_file(self._target.relative(path))
+        except OSError:
+            return
+        try:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                return
+            rows = []
+            for ref in refs:
+                if offset + ref.size_bytes > found.st_size:
+                    break
+                if hashlib.sha256(os.pread(fd, ref.size_bytes, offset)).digest() == ref.id:
+                    rows.append((ref.id, offset, ref.size_bytes))
+                offset += ref.size_bytes
+        finally:
+            os.close(fd)
+        known = [content for content in self._records.files_at(key) if content.placed]
+        n = known[0].n if known else self._records.new_file(key, Fingerprint.of(found))
+        self._records.add_chunks(n, rows)
+
+    # Taking what came
+
+    def apply(self, segment: Segment, chunks: Mapping[bytes, VerifiedChunk], withdrawn: frozenset[bytes]) -> None:
+        self._withdrawn |= withdrawn
+        for part in self._parts(segment):
+            self._grow(part, chunks)
+        for change in segment.changes:
+            if isinstance(change, Remove):
+                if self._target.covers(change.path):
+                    self._records.stage(walk_key(change.path), "remove")
+            elif self._target.covers(change.entry.path):
+                self._put(change.entry, chunks)
+        self._asked.pop(segment.number, None)
+        self._records.save()
+
+    def drop(self) -> None:
+        """Close what is open. Nothing staged is lost: it is spare for the next commit."""
+        for growing in self._growing.values():
+            growing.draft.close()
+        self._growing.clear()
+
+    def _put(self, entry: Entry, chunks: Mapping[bytes, VerifiedChunk]) -> None:
+        key = walk_key(entry.path)
+        if entry.kind is not Kind.FILE:
+            self._records.stage(key, "put", entry)
+            return
+        growing = self._growing.pop(entry.path, None)
+        if growing is not None:
+            n = self._finish(growing, entry, chunks)
+        else:
+            n = self._in_place(key, entry)
+            if n is not None and self._is_unchanged(key, entry, n):
+                self._records.stage(key, "keep")
+                return
+            n = n or self._linked(key, entry) or self._spare(key, entry) or self._assembled(key, entry, chunks)
+        if n is None:
+            self._records.stage(key, "keep")
+        else:
+            self._records.stage(key, "put", entry, n)
+
+    def _is_unchanged(self, key: bytes, entry: Entry, n: int) -> bool:
+        """Nothing at all to do: the same entry, and nobody touched the file since."""
+        recorded, content = self._records.entry(key), self._records.file(n)
+        found = self._target.writer.stat(self._target.relative(entry.path))
+        return (
+            recorded is not None
+            and recorded.entry == entry
+            and content is not None
+            and found is not None
+            and Fingerprint.of(found) == content.fingerprint
+        )
+
+    def _in_place(self, key: bytes, entry: Entry) -> int | None:
+        """The content that stands at this path, if it is the right one already."""
+        recorded = self._records.entry(key)
+        if recorded is not None:
+            content = None if recorded.file is None else self._records.file(recorded.file)
+        else:
+            content = next((content for content in self._records.files_at(key) if content.placed), None)
+        if content is None or not content.placed or not self._has_chunks(content, entry):
+            return None
+        if self._records.is_shared_with_others(content.n, key, hardlink_of(entry)):
+            return None
+        return content.n if self._contents.is_exact(content, self._target.relative(entry.path)) else None
+
+    def _has_chunks(self, content: Content, entry: Entry) -> bool:
+        if content.placed and content.fingerprint.size != entry.size_bytes:
+            return False
+        return self._records.chunks_of(content.n) == entry.chunks
+
+    def _linked(self, key: bytes, entry: Entry) -> int | None:
+        """The content another name of the same file of the source has."""
+        hardlink = hardlink_of(entry)
+        for n in self._records.linked(hardlink) if hardlink is not None else ():
+            content = self._records.file(n)
+            if content is None or not self._has_chunks(content, entry) or self._records.is_shared_with_others(n, key, hardlink):
+                continue
+            if not content.placed or self._contents.is_exact(content, self._target.at(content.key)):
+                return n
+        return None
+
+    def _spare(self, key: bytes, entry: Entry) -> int | None:
+        """What an earlier commit that never came had assembled for this path."""
+        for content in self._records.files_at(key):
+            if content.placed or self._records.is_staged_file(content.n) or not self._has_chunks(content, entry):
+                continue
+            if not self._contents.verify(content):
+                continue
+            try:
+                draft = self._target.side.reopen(temp_path(content.n))
+            except StoreError:
+                continue
+            self._dress(draft, entry)
+            return content.n
+        return None
+
+    def _assembled(self, key: bytes, entry: Entry, chunks: Mapping[bytes, VerifiedChunk]) -> int | None:
+        n = self._records.new_file(key)
+        draft = self._target.side.create(temp_path(n))
+        rows, offset = [], 0
+        for ref in entry.chunks:
+            data = self._data(entry.path, ref, chunks)
+            if data is None:
+                self._target.side.discard(draft)
+                self._records.drop_file(n)
+                return None
+            draft.write_around(offset, data, entry.holes)
+            rows.append((ref.id, offset, ref.size_bytes))
+            offset += ref.size_bytes
+        self._dress(draft, entry)
+        self._records.add_chunks(n, rows)
+        return n
+
+    def _grow(self, part: Part, chunks: Mapping[bytes, VerifiedChunk]) -> None:
+        growing = self._growing.get(part.path)
+        if growing is None:
+            n = self._records.new_file(walk_key(part.path))
+            growing = self._growing[part.path] = _Growing(n, self._target.side.create(temp_path(n)))
+        offset, rows = part.offset, []
+        for ref in part.chunks:
+            data = self._data(part.path, ref, chunks)
+            if data is not None:
+                # Which zeros are holes is known only when the put comes, so none are written.
+                growing.draft.write_sparse(offset, data)
+                rows.append((ref.id, offset, ref.size_bytes))
+            offset += ref.size_bytes
+        self._records.add_chunks(growing.n, rows)
+
+    def _finish(self, growing: _Growing, entry: Entry, chunks: Mapping[bytes, VerifiedChunk]) -> int | None:
+        """The put of a file that came in parts; a chunk no part brought is looked for as any other."""
+        there = {(ref.id, offset) for offset, ref in self._records.chunks_with_offsets(growing.n)}
+        rows, offset = [], 0
+        for ref in entry.chunks:
+            if (ref.id, offset) not in there:
+                data = self._data(entry.path, ref, chunks)
+                if data is None:
+                    growing.draft.close()
+                    return None
+                growing.draft.write(offset, data)
+            rows.append((ref.id, offset, ref.size_bytes))
+            offset += ref.size_bytes
+        growing.draft.punch(entry.holes)
+        self._dress(growing.draft, entry)
+        self._records.drop_chunks(growing.n)
+        self._records.add_chunks(growing.n, rows)
+        return growing.n
+
+    def _dress(self, draft: Draft, entry: Entry) -> None:
+        try:
+            self._target.side.dress(draft, entry)
+        finally:
+            draft.close()
+
+    def _data(self, path: bytes, ref: ChunkRef, chunks: Mapping[bytes, VerifiedChunk]) -> bytes | None:
+        """From the sender, or else from what is here; None when it cannot be had (withdrawn, or `broken`)."""
+        sent = chunks.get(ref.id)
+        if sent is not None:
+            self.stored_bytes += ref.size_bytes
+            return sent.plain
+        for place in self._records.places(ref.id):
+            data = self._contents.read(place, ref.id)
+            if data is not None:
+                return data
+            self._contents.distrust(place.file)
+        if ref.id not in self._withdrawn:
+            self.broken.append(path)
+        return None
+
+
+def is_folder(found: os.stat_result | None) -> bool:
+    return found is not None and has_kind(found, Kind.DIRECTORY)

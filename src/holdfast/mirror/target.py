@@ -1,0 +1,170 @@
+"""One target of a mirror: where its paths are, and whether contents in it are still what was written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+
+from holdfast.core.errors import HoldfastError
+from holdfast.host.tree_writer import TreeWriter
+from holdfast.mirror.records import Content, Fingerprint, Place, Recorded, Records
+from holdfast.model.entry import Entry, Kind, is_below, path_of, walk_key
+
+TEMP = b"tmp"
+REMOVED = b"removed"
+_TYPES = {
+    Kind.FILE: stat.S_IFREG,
+    Kind.DIRECTORY: stat.S_IFDIR,
+    Kind.SYMLINK: stat.S_IFLNK,
+    Kind.FIFO: stat.S_IFIFO,
+    Kind.CHARACTER_DEVICE: stat.S_IFCHR,
+    Kind.BLOCK_DEVICE: stat.S_IFBLK,
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """`root` is the source's path, `base` the name the target has in its folder, which is `writer`'s root. `side` writes in the side folder."""
+
+    root: bytes
+    base: bytes
+    writer: TreeWriter
+    side: TreeWriter
+    records: Records
+
+    def covers(self, path: bytes) -> bool:
+        return is_below(path, self.root)
+
+    def relative(self, path: bytes) -> bytes:
+        """Where a source path is, for `writer`."""
+        return self.base if path == self.root else self.base + (path if self.root == b"/" else path[len(self.root) :])
+
+    def at(self, key: bytes) -> bytes:
+        return self.relative(path_of(key))
+
+    def key_of(self, relative: bytes) -> bytes:
+        """Inverse of `at`."""
+        tail = relative[len(self.base) :]
+        return walk_key(tail or b"/") if self.root == b"/" else walk_key(self.root + tail)
+
+
+def temp_path(n: int) -> bytes:
+    return b"%b/%d" % (TEMP, n)
+
+
+def has_kind(found: os.stat_result, kind: Kind) -> bool:
+    return stat.S_IFMT(found.st_mode) == _TYPES[kind]
+
+
+def matches_special(target: Target, relative: bytes, found: os.stat_result, entry: Entry) -> bool:
+    """True when a link, FIFO or device that stands there is already the entry's, metadata aside."""
+    if not has_kind(found, entry.kind):
+        return False
+    if entry.kind is Kind.SYMLINK:
+        return target.writer.read_link(relative) == entry.link_target
+    return entry.kind is Kind.FIFO or found.st_rdev == entry.device_number
+
+
+class Contents:
+    """Reads and verifies contents of the mirror and of the side folder. `looks_same` answers are kept for one commit."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._same: dict[int, bool] = {}
+        self._open: tuple[int, int] | None = None
+
+    def looks_same(self, n: int) -> bool:
+        """Cheap: size, mtime and inode as recorded. Enough to offer a chunk that is verified when it is used."""
+        known = self._same.get(n)
+        if known is None:
+            known = self._same[n] = self._look(n)
+        return known
+
+    def _look(self, n: int) -> bool:
+        content = self._target.records.file(n)
+        if content is None:
+            return False
+        if not content.placed:
+            return self._target.side.stat(temp_path(n)) is not None
+        found = self._target.writer.stat(self._target.at(content.key))
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return False
+        held = content.fingerprint
+        return (found.st_size, found.st_mtime_ns, found.st_ino) == (held.size, held.mtime_ns, held.inode)
+
+    def is_exact(self, content: Content, relative: bytes) -> bool:
+        """Certain: the file at `relative` has exactly the recorded bytes, by its whole fingerprint or else by reading it."""
+        found = self._target.writer.stat(relative)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return False
+        return Fingerprint.of(found) == content.fingerprint or (found.st_size == content.fingerprint.size and self.verify(content, relative))
+
+    def verify(self, content: Content, relative: bytes | None = None) -> bool:
+        """Reads all chunks the records say it has; they must cover it."""
+        try:
+            if relative is None:
+                fd = self._target.side.open_file(temp_path(content.n))
+            else:
+                fd = self._target.writer.open_file(relative)
+        except OSError:
+            return False
+        try:
+            offset = 0
+            for ref in self._target.records.chunks_of(content.n):
+                if hashlib.sha256(os.pread(fd, ref.size_bytes, offset)).digest() != ref.id:
+                    return False
+                offset += ref.size_bytes
+            return os.fstat(fd).st_size == offset
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+
+    def is_ours(self, recorded: Recorded | None, relative: bytes, found: os.stat_result) -> bool:
+        """True when what stands there is what this mirror put there."""
+        if recorded is None or not has_kind(found, recorded.entry.kind):
+            return False
+        if recorded.entry.kind is Kind.DIRECTORY:
+            return True
+        if recorded.entry.kind is not Kind.FILE:
+            return matches_special(self._target, relative, found, recorded.entry)
+        content = None if recorded.file is None else self._target.records.file(recorded.file)
+        return content is not None and self.is_exact(content, relative)
+
+    def read(self, place: Place, chunk_id: bytes) -> bytes | None:
+        """The chunk's verified bytes; None when they are not there."""
+        if not self.looks_same(place.file):
+            return None
+        try:
+            data = os.pread(self._fd(place.file), place.size, place.offset)
+        except (OSError, HoldfastError):
+            return None
+        return data if hashlib.sha256(data).digest() == chunk_id else None
+
+    def _fd(self, n: int) -> int:
+        if self._open is not None and self._open[0] == n:
+            return self._open[1]
+        self.close()
+        content = self._target.records.file(n)
+        if content is not None and content.placed:
+            fd = self._target.writer.open_file(self._target.at(content.key))
+        else:
+            fd = self._target.side.open_file(temp_path(n))
+        self._open = (n, fd)
+        return fd
+
+    def distrust(self, n: int) -> None:
+        """Its bytes were not what the records say."""
+        self._same[n] = False
+        self._target.records.drop_chunks(n)
+
+    def reset(self) -> None:
+        self._same.clear()
+        self.close()
+
+    def close(self) -> None:
+        if self._open is not None:
+            os.close(self._open[1])
+            self._open = None

@@ -1,0 +1,131 @@
+"""The store worker: owns this node's repositories and mirrors, takes deliveries, answers reads, forwards cascades."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from holdfast.core.clock import Clock
+from holdfast.core.entropy import Entropy
+from holdfast.core.errors import ErrorFacts, HoldfastError, UnknownName, UsageError, facts_of
+from holdfast.model.jobs import Job, Severity, State
+from holdfast.model.questions import AskRestore, Failed
+from holdfast.node.config import load_config, make_private_folder
+from holdfast.node.limits import load_limits
+from holdfast.node.orders import OrderBook
+from holdfast.node.store_worker_questions import answer, find_point
+from holdfast.node.store_worker_repositories import Repositories
+from holdfast.node.store_worker_sessions import Sessions
+from holdfast.node.worker_dial import Dialler, data_socket
+from holdfast.node.worker_jobs import JobLanes, LinkNews
+from holdfast.node.worker_messages import (
+    AskWorker,
+    CancelJob,
+    Configure,
+    FromWorker,
+    Ready,
+    RunCascade,
+    RunCheck,
+    RunDatasets,
+    RunRestore,
+    StopWorker,
+    ToWorker,
+    WorkerAnswer,
+)
+from holdfast.operations.cascade import CascadeTools, run_cascade
+from holdfast.operations.running import Cancellation
+from holdfast.wire.data_server import DataServer
+from holdfast.wire.identity import load_credentials
+from holdfast.wire.local import LocalServer
+
+logger = logging.getLogger(__name__)
+
+
+class StoreWorker:
+    """Cascades, checks and restores run in lanes of their own, deliveries and reads in the threads of the data server."""
+
+    def __init__(self, home: Path, send: Callable[[FromWorker], None], *, clock: Clock, entropy: Entropy) -> None:
+        self._home = home
+        self._send = send
+        self._clock = clock
+        self._news = LinkNews(send)
+        self._jobs = JobLanes(self._news, clock)
+        self._repositories = Repositories(home, clock=clock, entropy=entropy)
+        self._orders = OrderBook(home / "orders.db", clock=clock)
+        self._sessions = Sessions(home, self._repositories, self._orders, send, clock=clock)
+        self._configured: Configure | None = None
+        self._server: DataServer | None = None
+        self._local: LocalServer | None = None
+        self._port = 0
+        self._start_problems: tuple[ErrorFacts, ...] = ()
+
+    def serve(self, receive: Callable[[], ToWorker | None]) -> None:
+        """Until the agent says stop or is gone."""
+        self.start()
+        try:
+            while (message := receive()) is not None and not isinstance(message, StopWorker):
+                self.handle(message)
+        finally:
+            self.stop()
+
+    def start(self) -> None:
+        """Listen. Until rules come, every delivery is refused."""
+        config = load_config(self._home)
+        make_private_folder(data_socket(self._home).parent)
+        try:
+            self._local = LocalServer(data_socket(self._home), self._sessions.deliver, self._sessions.read, config.node)
+            self._local.start()
+            self._server = DataServer(
+                config.data_listen,
+                lambda: load_credentials(self._home / "identity"),
+                self._sessions.deliver,
+                self._sessions.read,
+                revoked=lambda key_id: False,
+            )
+            self._port = self._server.start()
+        except HoldfastError as error:
+            self._start_problems = (error.facts(),)
+        self._send(Ready(data_port=self._port, problems=self._start_problems))
+
+    def handle(self, message: ToWorker) -> None:
+        match message:
+            case Configure():
+                self._configure(message)
+            case RunCascade():
+                self._jobs.start(f"cascade {message.cascade}", message.job, lambda job, stop: self._cascade(message, job, stop))
+            case RunCheck():
+                self._jobs.start("check", message.job, lambda job, stop: self._check(message, job))
+            case RunRestore():
+                self._jobs.start("restore", message.job, lambda job, stop: self._restore(message.ask, job, stop))
+            case CancelJob():
+                self._jobs.cancel(message.job)
+            case AskWorker():
+                self._jobs.ask(lambda: self._answer(message))
+            case RunDatasets():
+                self._jobs.start("run", message.job, _refuse)
+            case StopWorker():
+                self.stop()
+
+    def stop(self) -> None:
+        """Take nothing new, end what runs, seal nothing half done."""
+        for server in (self._server, self._local):
+            if server is not None:
+                server.stop()
+        self._server = self._local = None
+        self._jobs.stop()
+        self._sessions.close()
+        self._repositories.close()
+        self._orders.close()
+
+    def _configure(self, message: Configure) -> None:
+        self._configured = message
+        problems = self._repositories.configure(message.rules.repositories)
+        self._sessions.configure(message)
+        self._send(Ready(data_port=self._port, problems=(*self._start_problems, *problems)))
+
+    def _answer(self, message: AskWorker) -> None:
+        rules = self._configured.rules if self._configured else None
+        self._send(WorkerAnswer(number=message.number, answer=answer(message.question, self._repositories, rules)))

@@ -1,0 +1,46 @@
+"""Reaching the data server of another node, or of this one without leaving the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from holdfast.core.errors import NotReachable
+from holdfast.core.ids import NodeId
+from holdfast.model.rules import Rules
+from holdfast.wire.channel import Channel
+from holdfast.wire.data_client import Method, dial
+from holdfast.wire.identity import load_credentials
+from holdfast.wire.local import dial_local
+
+
+def data_socket(home: Path) -> Path:
+    """Where this node's store worker takes sessions of this node's own processes."""
+    return home / "run" / "data.sock"
+
+
+class Dialler:
+    """Dials by the rules in force when it was made. Credentials are read at each call, so that a renewed certificate is used at once."""
+
+    def __init__(self, home: Path, rules: Rules) -> None:
+        self._home = home
+        self._rules = rules
+        self._addresses = {peer.id: peer.address for peer in rules.peers}
+        self._names = {peer.id: peer.name for peer in rules.peers}
+
+    def deliver(self, receiver: NodeId) -> Channel:
+        """Raises `NotReachable` or `Refused`."""
+        return self._dial(receiver, "Deliver", self._addresses.get(receiver, ""))
+
+    def read(self, owner: NodeId, address: str = "") -> Channel:
+        """`address` is used where the rules know none: an order carries its owner's."""
+        return self._dial(owner, "Read", self._addresses.get(owner, "") or address)
+
+    def _dial(self, peer: NodeId, method: Method, address: str) -> Channel:
+        if peer == self._rules.node:
+            return dial_local(data_socket(self._home), method, peer)
+        if not address:
+            raise NotReachable(
+                f"no address is known of {self._names.get(peer, peer)}",
+                hint="see that its agent runs and has reached the Master once, or write its address into the environment",
+            )
+        return dial(address, load_credentials(self._home / "identity"), peer, method)

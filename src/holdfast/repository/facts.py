@@ -1,0 +1,177 @@
+"""The facts of a point as tags of its restic snapshot: all that must survive a lost catalog, and `restic tag` and `restic copy`.
+
+`hf:v=1 hf:point=ID hf:rev=N hf:dataset=ID hf:label=files1/documents hf:op=backup hf:kind=backup hf:seq=N hf:epoch=E hf:zone=Z
+hf:node=ID hf:files=N hf:bytes=N hf:warnings=N hf:added=N [hf:lock=UTC]`. A head (a commit without points) has `hf:op=-` and no point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from holdfast.core.errors import RepositoryDamaged
+from holdfast.core.ids import DatasetId, Epoch, PointId
+from holdfast.core.units import format_utc
+from holdfast.model.points import Point
+from holdfast.repository._format.snapshot import Snapshot
+
+PREFIX = "hf:"
+VERSION = "1"
+HEAD = "-"
+_LARGEST = 1 << 62
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What Holdfast knows of one snapshot. `sender` is the node that delivered it; `revision` rises when tags change."""
+
+    dataset: DatasetId
+    label: str
+    operation: str
+    kind: str
+    point: PointId
+    epoch: Epoch
+    seq: int
+    sender: str
+    revision: int = 1
+    zone: str = "UTC"
+    files: int = 0
+    size_bytes: int = 0
+    warnings: int = 0
+    added_bytes: int = 0
+    locked_until: datetime | None = None
+
+    @property
+    def is_head(self) -> bool:
+        return self.operation == HEAD
+
+
+def ns_of(moment: datetime) -> int:
+    """Nanoseconds since 1970 of an aware datetime, exactly."""
+    passed = moment - _START
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000_000 + passed.microseconds * 1000
+
+
+def moment_of(ns: int) -> datetime:
+    """Aware UTC datetime, cut to microseconds; also for times before 1970."""
+    return _START + timedelta(microseconds=ns // 1000)
+
+
+def _clean(text: str) -> str:
+    """restic separates tags with commas, so none may hold one."""
+    return text.replace("%", "%25").replace(",", "%2C")
+
+
+def _unclean(text: str) -> str:
+    return text.replace("%2C", ",").replace("%25", "%")
+
+
+def tags_of(facts: Facts, others: Iterable[str] = ()) -> tuple[str, ...]:
+    values: dict[str, object] = {
+        "v": VERSION,
+        "point": facts.point,
+        "rev": facts.revision,
+        "dataset": facts.dataset,
+        "label": facts.label,
+        "op": facts.operation,
+        "kind": facts.kind,
+        "seq": facts.seq,
+        "epoch": facts.epoch,
+        "zone": facts.zone,
+        "node": facts.sender,
+        "files": facts.files,
+        "bytes": facts.size_bytes,
+        "warnings": facts.warnings,
+        "added": facts.added_bytes,
+        "lock": format_utc(facts.locked_until) if facts.locked_until else "",
+    }
+    return (*(f"{PREFIX}{key}={_clean(str(value))}" for key, value in values.items() if value != ""), *others)
+
+
+def facts_of(snapshot: Snapshot) -> Facts | None:
+    """None for a snapshot Holdfast did not make, or whose tags make no sense."""
+    values = dict(tag[len(PREFIX) :].partition("=")[::2] for tag in snapshot.tags or () if tag.startswith(PREFIX))
+    if values.get("v") != VERSION or not values.get("dataset") or not values.get("op"):
+        return None
+    if values["op"] != HEAD and not values.get("point"):
+        return None
+    try:
+        return _facts({key: _unclean(value) for key, value in values.items()})
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(values: Mapping[str, str], key: str, default: int = 0) -> int:
+    number = int(values.get(key, default))
+    if not 0 <= number < _LARGEST:
+        raise ValueError(key)
+    return number
+
+
+def _facts(values: Mapping[str, str]) -> Facts:
+    locked = datetime.fromisoformat(values["lock"]) if values.get("lock") else None
+    return Facts(
+        dataset=DatasetId(values["dataset"]),
+        label=values.get("label", values["dataset"]),
+        operation=values["op"],
+        kind=values.get("kind", values["op"]),
+        point=PointId(values.get("point", "")),
+        epoch=Epoch(values.get("epoch", "")),
+        seq=_number(values, "seq"),
+        sender=values.get("node", ""),
+        revision=_number(values, "rev", 1),
+        zone=values.get("zone", "UTC"),
+        files=_number(values, "files"),
+        size_bytes=_number(values, "bytes"),
+        warnings=_number(values, "warnings"),
+        added_bytes=_number(values, "added"),
+        locked_until=locked if locked is None or locked.tzinfo else locked.replace(tzinfo=UTC),
+    )
+
+
+def point_of(snapshot_id: bytes, snapshot: Snapshot, repository: str) -> Point:
+    """The point a snapshot is; one that Holdfast did not make becomes a foreign one. Raises `RepositoryDamaged` on an impossible time."""
+    facts = facts_of(snapshot)
+    try:
+        time = moment_of(snapshot.time_ns)
+    except OverflowError as error:
+        raise RepositoryDamaged(f"snapshot {snapshot_id.hex()} has an impossible time") from error
+    paths = snapshot.paths or ()
+    tags = tuple(tag for tag in snapshot.tags or () if facts is None or not tag.startswith(PREFIX))
+    if facts is None:
+        label = f"{snapshot.hostname}:{','.join(paths)}"
+        return Point(
+            id=PointId(snapshot_id.hex()[:32]),
+            dataset=label,
+            dataset_id=DatasetId(""),
+            operation="foreign",
+            repository=repository,
+            time=time,
+            files=0,
+            bytes=0,
+            snapshot=snapshot_id.hex(),
+            paths=paths,
+            tags=tags,
+            foreign=True,
+        )
+    return Point(
+        id=facts.point,
+        dataset=facts.label,
+        dataset_id=facts.dataset,
+        operation=facts.operation,
+        repository=repository,
+        time=time,
+        files=facts.files,
+        bytes=facts.size_bytes,
+        seq=facts.seq,
+        epoch=facts.epoch,
+        snapshot=snapshot_id.hex(),
+        paths=paths,
+        tags=tags,
+        locked_until=facts.locked_until,
+        warnings=facts.warnings,
+        added_bytes=facts.added_bytes,
+        zone=facts.zone,
+    )
