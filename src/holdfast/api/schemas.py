@@ -79,15 +79,13 @@ class Renew(Body):
 class Restore(Body):
     """A `point` (id or unique prefix), or a `dataset` and `at` (ISO 8601 or `2h ago`; empty = newest).
 
-    `paths` empty = everything; `paths_raw` are further paths as base64, for names that are not UTF-8. `node` empty = where the data
-    came from.
+    `paths` are percent-encoded bytes, for names that are not UTF-8; none = everything. `node` empty = where the data came from.
     """
 
     point: str = ""
     dataset: str = ""
     at: str = ""
     paths: list[str] = []
-    paths_raw: list[str] = []
     to: str
     node: str = ""
     repository: str = ""

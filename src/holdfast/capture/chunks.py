@@ -54,21 +54,28 @@ class Origin(msgspec.Struct, frozen=True, eq=False):
 class Chunk:
     """One chunk with its bytes, or with the place to get them from."""
 
-    __slots__ = ("_frames", "_lock", "_offset", "_origin", "_plain", "id", "size_bytes")
+    __slots__ = ("_frames", "_lock", "_origins", "_plain", "id", "size_bytes")
 
     def __init__(self, id: bytes, size_bytes: int, plain: bytes | memoryview | None, origin: Origin | None = None, offset: int = 0) -> None:
         self.id = id
         self.size_bytes = size_bytes
         self._plain = plain
-        self._origin = origin
-        self._offset = offset
+        self._origins = [] if origin is None else [(origin, offset)]
         self._frames: dict[int, bytes] = {}
         self._lock = threading.Lock()
+
+    def join(self, other: Chunk) -> None:
+        """The same content at another place: its bytes, or one more place to look, so that a put is not lost for another file's change."""
+        with self._lock:
+            if self._plain is None:
+                self._plain = other._plain
+                self._origins += other._origins
 
     def payload(self, compression: Compression, files: OpenFiles) -> Payload | Withdrawn:
         with self._lock:
             if self._plain is None:
-                self._plain = files.read(self._origin, self._offset, self.size_bytes, self.id)
+                read = (files.read(origin, offset, self) for origin, offset in self._origins)
+                self._plain = next((data for data in read if data is not None), None)
             plain = self._plain
             if plain is None:
                 return Withdrawn(self.id)
@@ -91,21 +98,19 @@ class OpenFiles:
         self._origin: Origin | None = None
         self._descriptor: int | None = None
 
-    def read(self, origin: Origin | None, offset: int, size_bytes: int, id: bytes) -> bytes | None:
-        """The bytes if they still are what `id` says, else None and the path is marked."""
-        if origin is None:
-            return None
+    def read(self, origin: Origin, offset: int, chunk: Chunk) -> bytes | None:
+        """The bytes if they still are what the chunk's id says, else None and the path is marked."""
         if origin is not self._origin:
             self.close()
             self._origin, self._descriptor = origin, origin.open()
         data = b""
         if self._descriptor is not None:
             try:
-                data = os.pread(self._descriptor, size_bytes, offset)
+                data = os.pread(self._descriptor, chunk.size_bytes, offset)
             except OSError:
                 data = b""
             origin.on_read(len(data))
-        if len(data) == size_bytes and sha256(data).digest() == id:
+        if len(data) == chunk.size_bytes and sha256(data).digest() == chunk.id:
             return data
         origin.on_withdrawn(origin.entry.path)
         return None

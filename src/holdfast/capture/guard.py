@@ -115,5 +115,3 @@ def _missing(target: Target, path: bytes, error: OSError, known: bool) -> Source
         hint="create the folder, mount its disk, or correct `paths` of the classification",
         path=shown,
     )
-
-

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from holdfast.core.errors import SourceVanished
 from holdfast.core.ids import DatasetId, Epoch
 from holdfast.model.jobs import Counters, Finding
 from holdfast.model.rules import DatasetRule
@@ -39,7 +40,8 @@ class DatasetTotals:
 @dataclass(frozen=True)
 class CaptureResult:
     """`read_bytes` in `counters` counts every byte read from source files, re-reads included.
-    Findings are cut at 1,000, `findings_total` is not.
+    Findings are cut at 1,000, `findings_total` is not. `refused`: datasets the vanished-source guard left out; nothing was emitted
+    for them and nothing of them must be committed.
     """
 
     run: int
@@ -48,11 +50,13 @@ class CaptureResult:
     counters: Counters
     findings: tuple[Finding, ...]
     findings_total: int
+    refused: Mapping[DatasetId, SourceVanished] = field(default_factory=dict)
 
 
 class CaptureRun(Protocol):
     """One capture in progress. Iterate it to the end, then ask `result`; leaving early or an exception finishes nothing: the rows it
-    updated carry its number, so the next run sends them. Raises `SourceVanished` before anything is emitted for that dataset's roots."""
+    updated carry its number, so the next run sends them. Raises `SourceVanished` before anything is emitted if the guard refuses every
+    dataset of the request; if only some, they are in `refused` (final with the first item of the iteration) and the others are captured."""
 
     @property
     def run(self) -> int: ...
@@ -62,6 +66,9 @@ class CaptureRun(Protocol):
 
     @property
     def captured_at(self) -> datetime: ...
+
+    @property
+    def refused(self) -> Mapping[DatasetId, SourceVanished]: ...
 
     def __iter__(self) -> Iterator[Mapping[DatasetId, Outgoing]]: ...
 

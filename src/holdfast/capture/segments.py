@@ -1,4 +1,4 @@
-"""Filling segments: for each dataset its own, numbered, and all handed on together so that what waits in memory stays one segment's worth."""
+"""Filling segments: for each dataset its own, numbered; all are handed on together, so that what waits in memory is one segment's worth."""
 
 from __future__ import annotations
 
@@ -108,7 +108,10 @@ class Segments:
         offered = []
         for chunk in chunks:
             offered.append(ChunkRef(chunk.id, chunk.size_bytes))
-            if chunk.id not in self._chunks:
+            held = self._chunks.get(chunk.id)
+            if held is not None:
+                held.join(chunk)
+            else:
                 self._chunks[chunk.id] = chunk
                 self._bytes += chunk.size_bytes
                 self.offered_bytes += chunk.size_bytes

@@ -37,7 +37,7 @@ _REBUILD_BATCH = 2_000
 
 
 class CaptureState:
-    """Safe to use from several threads; one capture run at a time (`begin_run`). Close it when done."""
+    """Safe to use from several threads; one capture run at a time (`running`). Close it when done."""
 
     def __init__(self, path: Path, database: sqlite3.Connection, entropy: Entropy, findings: tuple[Finding, ...]) -> None:
         self.path = path
@@ -232,19 +232,24 @@ class CaptureState:
 
     # Runs, for `scan`
 
-    def begin_run(self) -> int:
-        """The next run's number, durable. Raises `Conflict` while another run is under way."""
+    def next_run(self) -> int:
+        """The next run's number, durable: it is never given again."""
         with self._lock:
-            if self._running:
-                raise Conflict("a capture is already running on this state", hint="wait for it to end; a node captures one run at a time")
             self._set_meta("run", self._run + 1)
             self.make_durable()
             self._run += 1
-            self._running = True
             return self._run
 
-    def end_run(self) -> None:
+    @contextmanager
+    def running(self, run: int) -> Iterator[None]:
+        """One run at a time, and the newest only. Raises `Conflict` otherwise."""
         with self._lock:
+            if self._running or run != self._run:
+                raise Conflict("another capture runs on this state", hint="wait for it to end; a node captures one run at a time")
+            self._running = True
+        try:
+            yield
+        finally:
             self._running = False
 
     def roots(self, slot: int) -> dict[bytes, tuple[int, int, int]]:

@@ -70,7 +70,7 @@ class Fields:
 
     def bad(self, code: str, key: str, message: str, hint: str = "") -> None:
         """A problem with the value of `key` (or with the mapping, when the key is missing)."""
-        span = (self._values[key] if key in self._values else self).span
+        span = self._values[key].span if key in self._values else self.span
         if span is not None:
             self.notes.add(code, self.at.key(key) if key in self._values else self.at, span, message, hint)
 

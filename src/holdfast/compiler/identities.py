@@ -6,6 +6,7 @@ docs/decisions/0002-derived-ids.md.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 
 from holdfast.core.ids import ActionId, DatasetId, EnvironmentId, NodeId, RepositoryId
@@ -40,6 +41,7 @@ def dataset_id(environment: EnvironmentId, policy: str, node: NodeId) -> Dataset
     return DatasetId(derived_id("dataset", environment, policy, node))
 
 
+@lru_cache(maxsize=1024)
 def repository_id(environment: EnvironmentId, name: str) -> RepositoryId:
     return RepositoryId(derived_id("repository", environment, name))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from holdfast.compiler.fields import NAME, Fields, listed
 from holdfast.compiler.notes import At, Notes
 from holdfast.compiler.parse_operations import parse_keep
@@ -94,7 +96,7 @@ def _mover(notes: Notes, at: At, tree: Tree) -> Mover:
         source=fields.name("from"),
         target=fields.name("to"),
         carries=tuple(dict.fromkeys(fields.texts("carries", _carried_problem))),
-        mode=fields.choice("mode", ("batch", "continuous"), "batch") if "mode" in fields else None,
+        mode=_mode(fields) if "mode" in fields else None,
         limit_bytes_s=fields.rate_bytes_s("limit"),
         windows=_windows(fields),
         compression=fields.choice("compression", ("auto", "off", "max"), "auto"),
@@ -103,6 +105,10 @@ def _mover(notes: Notes, at: At, tree: Tree) -> Mover:
         keep=parse_keep(fields),
         only=fields.texts("only"),
     )
+
+
+def _mode(fields: Fields) -> Literal["batch", "continuous"]:
+    return fields.choice("mode", ("batch", "continuous"), "batch")
 
 
 def _word(tree: Tree, key: str) -> str:

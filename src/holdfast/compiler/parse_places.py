@@ -76,8 +76,13 @@ def parse_repositories(root: Fields) -> tuple[RepositoryEntry, ...]:
     for name, at, tree in root.named("repositories", "repository"):
         fields = Fields(root.notes, at, tree, ("node", "location", "trust"))
         fields.require("node", "location")
-        trust = fields.choice("trust", ("node", "repository"), "node")
-        found.append(RepositoryEntry(name=name, node=fields.name("node"), location=_location(fields), trust=trust))
+        entry = RepositoryEntry(
+            name=name,
+            node=fields.name("node"),
+            location=_location(fields),
+            trust=fields.choice("trust", ("node", "repository"), "node"),
+        )
+        found.append(entry)
     return tuple(found)
 
 

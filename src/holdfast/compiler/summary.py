@@ -13,6 +13,7 @@ from holdfast.model.rules import Action, ForwardAction, MirrorAction, Receive, R
 Verb = Literal["implements", "sends", "receives", "stores", "mirrors", "forwards"]
 
 _SHOWN = 12
+_ALIKE = 3
 
 
 class SummaryLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -52,7 +53,7 @@ def _lines(
     one: Rules, rules: Mapping[NodeId, Rules], concerned: Mapping[ActionId, tuple[str, ...]], names: Mapping[str, str]
 ) -> Iterator[SummaryLine]:
     forwarded = {action.delivery for receive in one.receives for action in receive.actions if isinstance(action, ForwardAction)}
-    repositories = {repository.id: repository.name for repository in one.repositories}
+    repositories: dict[str, str] = {repository.id: repository.name for repository in one.repositories}
     for dataset in one.datasets:
         operations = tuple(operation.name for operation in dataset.operations)
         target = ", ".join(dataset.classification.paths)
@@ -68,11 +69,8 @@ def _lines(
         sender = rules[receive.sender].node_name if receive.sender in rules else receive.sender
         yield SummaryLine(verb="receives", dataset=receive.label, peer=sender)
         for action in receive.actions:
-            yield _action_line(receive, action, concerned.get(action.id, ()), {**repositories, **_forward_name(action, names)})
-
-
-def _forward_name(action: Action, names: Mapping[str, str]) -> dict[str, str]:
-    return {action.delivery: names.get(action.delivery, "")} if isinstance(action, ForwardAction) else {}
+            targets = names if isinstance(action, ForwardAction) else repositories
+            yield _action_line(receive, action, concerned.get(action.id, ()), targets)
 
 
 def _action_line(receive: Receive, action: Action, operations: tuple[str, ...], names: Mapping[str, str]) -> SummaryLine:
@@ -80,21 +78,38 @@ def _action_line(receive: Receive, action: Action, operations: tuple[str, ...], 
         target = ", ".join(target for _, target in action.targets)
         return SummaryLine(verb="mirrors", dataset=receive.label, operations=operations, target=target)
     if isinstance(action, ForwardAction):
-        return SummaryLine(verb="forwards", dataset=receive.label, operations=operations, peer=names[action.delivery])
+        return SummaryLine(verb="forwards", dataset=receive.label, operations=operations, peer=names.get(action.delivery, ""))
     return SummaryLine(verb="stores", dataset=receive.label, operations=operations, target=names.get(action.repository, ""))
 
 
 def format_summary(summary: Summary) -> str:
-    """A plain table; of many alike lines of one node the first dozen and how many more."""
-    rows = [row for node in summary.nodes for row in _rows(node)]
+    """A plain table. Machines that do alike are shown once, with how many they are; of many lines of one kind the first dozen."""
+    alike: dict[tuple[object, ...], list[NodeSummary]] = {}
+    for node in summary.nodes:
+        alike.setdefault(_shape(node), []).append(node)
+    rows: list[tuple[str, ...]] = []
+    for nodes in alike.values():
+        if len(nodes) > _ALIKE:
+            rows.extend(_rows(nodes[0], f"{nodes[0].node} (and {len(nodes) - 1} alike)"))
+        else:
+            rows.extend(row for node in nodes for row in _rows(node, node.node))
     if not rows:
         return "nothing to do for any node\n"
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "".join("  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() + "\n" for row in rows)
+    widths = [*(max(len(row[column]) for row in rows) for column in range(4)), 0]
+    return "".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in rows)
 
 
-def _rows(node: NodeSummary) -> Iterator[tuple[str, str, str, str, str]]:
-    name = node.node
+def _shape(node: NodeSummary) -> tuple[object, ...]:
+    """Equal for machines whose lines differ only in their own name."""
+    own = f"{node.node}/"
+    return tuple(
+        (line.verb, line.dataset.removeprefix(own) if line.dataset.startswith(own) else ("", line.dataset), line.operations, line.peer,
+         line.target)
+        for line in node.lines
+    )  # fmt: skip
+
+
+def _rows(node: NodeSummary, name: str) -> Iterator[tuple[str, ...]]:
     counts: dict[str, int] = {}
     for line in node.lines:
         counts[line.verb] = counts.get(line.verb, 0) + 1

@@ -165,10 +165,16 @@ def _scalar(event: Any) -> Scalar:
     return Scalar(text, event.style is None, Span(start.line + 1, start.column + 1, start.index, end.index))
 
 
+def _end_of(parts: list[Tree]) -> int:
+    """Where a block collection ends. A value that is not there is marked behind the comments that follow; its key is what counts."""
+    last = parts[-1].span
+    return parts[-2].span.end if last.start == last.end and len(parts) > 1 else last.end
+
+
 def _close(opened: _Open, event: Any) -> Tree:
     start, parts = opened.event.start_mark, opened.parts
     flow = bool(opened.event.flow_style)
-    end = event.end_mark.index if flow or not parts else parts[-1].span.end
+    end = event.end_mark.index if flow or not parts else _end_of(parts)
     span = Span(start.line + 1, start.column + 1, start.index, end)
     if not opened.mapping:
         return Sequence(tuple(parts), flow, span)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -49,24 +50,24 @@ class ActionGroup:
                 self._errors[action_id] = state.error
                 continue
             action = self._live[action_id] = self._actions[action_id]
-            self._attempt(action, lambda action=action, state=state: _begin(action, begin, state.cursor))
+            self._attempt(action, partial(_begin, action, begin, state.cursor))
 
     def wanted(self, segment: Segment) -> frozenset[bytes]:
         """What some action needs, of what is offered."""
         union: frozenset[bytes] = frozenset()
         for action in list(self._live.values()):
-            union |= self._attempt(action, lambda action=action: action.wanted(segment)) or frozenset()
+            union |= self._attempt(action, partial(action.wanted, segment)) or frozenset()
         return union.intersection(ref.id for ref in segment.offered) if union else union
 
     def apply(self, segment: Segment, chunks: Mapping[bytes, VerifiedChunk], withdrawn: frozenset[bytes]) -> None:
         for action in list(self._live.values()):
-            self._attempt(action, lambda action=action: action.apply(segment, chunks, withdrawn))
+            self._attempt(action, partial(action.apply, segment, chunks, withdrawn))
 
     def commit(self, commit: Commit) -> tuple[Acknowledgement, ...]:
         """One acknowledgement for each action that began, in that order."""
         done: dict[ActionId, Acknowledgement] = {}
         for action_id, action in list(self._live.items()):
-            acknowledgement = self._attempt(action, lambda action=action: action.commit(commit))
+            acknowledgement = self._attempt(action, partial(action.commit, commit))
             if acknowledgement is None:
                 continue
             done[action_id] = msgspec.structs.replace(acknowledgement, action=action_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from holdfast.core.clock import Clock
 from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, NotReachable, facts_of
@@ -20,6 +20,7 @@ QUEUE_BYTES = 32 * 1024 * 1024
 PATIENCE_S = 10.0
 FINISH_PATIENCE_S = 1800.0
 _CHANGE_BYTES = 512
+_ABORT_GRACE_S = 2.0
 logger = logging.getLogger(__name__)
 
 
@@ -40,7 +41,7 @@ class DeliveryResult:
 
     acknowledgements: tuple[Acknowledgement, ...] = ()
     error: ErrorFacts | None = None
-    counters: Counters = Counters()
+    counters: Counters = field(default_factory=Counters)
     behind: bool = False
     duration_s: float = 0.0
 
@@ -66,7 +67,8 @@ class _Lane:
         self.result: DeliveryResult | None = None
         self.done = threading.Event()
         self.session.link.on_arrival = self._poke
-        threading.Thread(target=self._run, name=f"delivery-{work.session.peer[:8]}", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name=f"delivery-{work.session.peer[:8]}", daemon=True)
+        self._thread.start()
 
     @property
     def is_live(self) -> bool:
@@ -94,7 +96,12 @@ class _Lane:
     def cancel(self, error: HoldfastError) -> None:
         self._end(DeliveryResult(error=error.facts()))
         self.queue.fail(error, drop=True)
-        self.session.abort(error)
+
+    def join(self, timeout_s: float) -> None:
+        """Give the thread time to tell the receiver; if it hangs in a send, close the channel under it."""
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            self.session.close()
 
     def _run(self) -> None:
         try:
@@ -187,6 +194,8 @@ class FanOut:
         for lane in self._lanes.values():
             if lane.is_live:
                 lane.cancel(error)
+        for lane in self._lanes.values():
+            lane.join(_ABORT_GRACE_S)
         return {delivery: lane.result or DeliveryResult() for delivery, lane in self._lanes.items()}
 
     def _put(self, lane: _Lane, item: Outgoing) -> None:

@@ -1,7 +1,8 @@
 """The outline of a zstd frame, walked without decompressing (RFC 8878, section 3.1.1).
 
-One-shot calls of the library accept skippable frames, several frames, dictionaries and trailing bytes; what we store must be readable by every
-tool that knows restic's format and must not cost memory before it is known to be honest. So the frame is checked by its headers first.
+One-shot calls of the library accept skippable frames, several frames, dictionaries and trailing bytes; what we store must be readable by
+every tool that knows restic's format, and must not cost memory before it is known to be honest. So the frame is checked by its headers
+first.
 """
 
 from __future__ import annotations

@@ -1,21 +1,24 @@
-"""How a Master is set up on its machine."""
+"""How a Master is set up on its machine: kept in its home as `config.json` by `init_master`, read again at every start."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
+from holdfast.core.errors import UsageError
 from holdfast.master.records.database import sqlite_url
+from holdfast.wire.identity import write_private
 
 API_PORT = 7440
 HUB_PORT = 7441
+_FILE = "config.json"
 
 
-@dataclass(frozen=True)
-class MasterConfig:
-    """`home` is HOME; the Master's own things are in `HOME/master`. A port of 0 takes any free one.
+class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`home` is the Master's own folder, HOME/master. A port of 0 takes any free one.
 
-    `database_url` empty = SQLite in the home. `hosts` are further names and addresses that go into the Master's certificates.
+    `database_url` empty = SQLite in the home. `names` are further host names and addresses that go into the Master's certificate.
     """
 
     home: Path
@@ -24,16 +27,34 @@ class MasterConfig:
     hub_host: str = "0.0.0.0"
     hub_port: int = HUB_PORT
     database_url: str = ""
-    hosts: tuple[str, ...] = field(default=())
-
-    @property
-    def folder(self) -> Path:
-        return self.home / "master"
+    names: tuple[str, ...] = ()
 
     @property
     def authority_folder(self) -> Path:
-        return self.folder / "authority"
+        return self.home / "authority"
 
     @property
     def url(self) -> str:
-        return self.database_url or sqlite_url(self.folder / "records.db")
+        return self.database_url or sqlite_url(self.home / "records.db")
+
+
+def save_config(config: MasterConfig) -> None:
+    encoded = msgspec.json.encode(config, enc_hook=str)
+    write_private(config.home / _FILE, msgspec.json.format(encoded) + b"\n")
+
+
+def load_config(home: Path) -> MasterConfig:
+    """Raises `UsageError` when no Master was made in `home`, or its configuration is damaged."""
+    try:
+        kept = msgspec.json.decode((home / _FILE).read_bytes(), type=dict[str, object])
+        return msgspec.convert({**kept, "home": str(home)}, MasterConfig, dec_hook=_path)
+    except FileNotFoundError:
+        raise UsageError(f"there is no Master in {home}", hint="make one with `holdfast master init`, or use `holdfast up`") from None
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise UsageError(f"{home / _FILE} is damaged: {error}", hint="mend it by hand; the environment itself is in the records") from None
+
+
+def _path(kind: type, value: object) -> Path:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError(f"{kind} cannot be read from JSON")

@@ -6,6 +6,7 @@ import re
 
 from sqlalchemy.orm import Session
 
+from holdfast.core.ids import NodeId
 from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
@@ -41,6 +42,11 @@ class History:
     async def job(self, prefix: str) -> Job:
         """Raises `UnknownName`."""
         return await self._base.database.run(lambda s: happenings.job_by_prefix(s, prefix))
+
+    async def node_names(self) -> dict[NodeId, str]:
+        """Of all that ever joined."""
+        known = await self._base.database.run(inventory.nodes)
+        return {node.id: node.name for node in known}
 
     async def cancel(self, prefix: str) -> Job:
         """The job as it was when its node took the wish to end it. Raises `UnknownName`, `NotReachable`."""

@@ -43,11 +43,10 @@ class Master:
         await self.hub.load()
         await self.triggers.resume()
 
-    async def stop(self) -> None:
-        """Say farewell to the nodes and close the records."""
+    async def say_farewell(self) -> None:
+        """Stop watching triggers, end the nodes' sessions. The records stay open for requests that are still running."""
         await self.triggers.close()
         await self.hub.close()
-        self.base.database.close()
 
 
 def build_master(base: Foundation, hub_port: int) -> Master:

@@ -184,9 +184,7 @@ class Records:
         return [content for row in rows if (content := _content(row)) is not None]
 
     def set_placed(self, n: int, key: bytes, fingerprint: Fingerprint) -> None:
-        self._change(
-            "UPDATE files SET key=?, placed=1, size=?, mtime_ns=?, ctime_ns=?, inode=? WHERE n=?", (key, *_values(fingerprint), n)
-        )
+        self._change("UPDATE files SET key=?, placed=1, size=?, mtime_ns=?, ctime_ns=?, inode=? WHERE n=?", (key, *_values(fingerprint), n))
 
     def drop_file(self, n: int) -> None:
         self._change("DELETE FROM chunks WHERE file=?", (n,))
@@ -228,7 +226,9 @@ class Records:
 
     def is_shared_with_others(self, n: int, key: bytes, hardlink: bytes | None) -> bool:
         """True when, after this commit as far as it is known, names outside the group would have this content too."""
-        staged = self._db.execute("SELECT 1 FROM staged WHERE file=? AND key<>? AND (hardlink IS NULL OR hardlink IS NOT ?)", (n, key, hardlink))
+        staged = self._db.execute(
+            "SELECT 1 FROM staged WHERE file=? AND key<>? AND (hardlink IS NULL OR hardlink IS NOT ?)", (n, key, hardlink)
+        )
         if staged.fetchone() is not None:
             return True
         held = self._db.execute(

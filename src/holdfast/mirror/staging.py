@@ -12,7 +12,7 @@ from holdfast.core.errors import StoreError
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.host.tree_writer import Draft
 from holdfast.mirror.records import Content, Fingerprint, hardlink_of
-from holdfast.mirror.target import Contents, Target, has_kind, temp_path
+from holdfast.mirror.target import Contents, Target, temp_path
 from holdfast.model.change import Part, Put, Remove, Segment
 from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
 
@@ -262,7 +262,3 @@ class Staging:
         if ref.id not in self._withdrawn:
             self.broken.append(path)
         return None
-
-
-def is_folder(found: os.stat_result | None) -> bool:
-    return found is not None and has_kind(found, Kind.DIRECTORY)

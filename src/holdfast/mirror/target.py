@@ -99,7 +99,9 @@ class Contents:
         found = self._target.writer.stat(relative)
         if found is None or not stat.S_ISREG(found.st_mode):
             return False
-        return Fingerprint.of(found) == content.fingerprint or (found.st_size == content.fingerprint.size and self.verify(content, relative))
+        return Fingerprint.of(found) == content.fingerprint or (
+            found.st_size == content.fingerprint.size and self.verify(content, relative)
+        )
 
     def verify(self, content: Content, relative: bytes | None = None) -> bool:
         """Reads all chunks the records say it has; they must cover it."""

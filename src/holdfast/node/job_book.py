@@ -150,6 +150,9 @@ class JobBook:
         live = self._live.get(job_id)
         return self._journal.job(job_id) if live is None else live.job
 
+    def reports_waiting(self) -> int:
+        return self._journal.reports_waiting()
+
     def newest(self, limit: int) -> tuple[Job, ...]:
         """Newest first, quiet ones among them while they live."""
         quiet = [live.job for live in self._live.values() if live.quiet_failure is not None]

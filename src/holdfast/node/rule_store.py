@@ -56,6 +56,7 @@ class RuleStore:
         self._key = load_signing_key(home)
         self.current: Rules | None = None
         self.fallback: ErrorFacts | None = None
+        self._signed: SignedRules | None = None
         self._load()
 
     @property
@@ -65,6 +66,10 @@ class RuleStore:
     @property
     def generation(self) -> int:
         return 0 if self.current is None else self.current.generation
+
+    def is_current(self, signed: SignedRules) -> bool:
+        """Whether exactly these are in force: pushed again because the answer was lost."""
+        return self.current is not None and signed == self._signed
 
     def verify(self, signed: SignedRules) -> Rules:
         """The rules inside, if this node must take them. Raises `StaleRules` otherwise. Changes nothing."""
@@ -85,7 +90,7 @@ class RuleStore:
         if self.current is not None and self.fallback is None:
             write_durably(self._folder / "previous.json", current.read_bytes())
         write_durably(current, msgspec.json.encode(signed))
-        self.current, self.fallback = rules, None
+        self.current, self.fallback, self._signed = rules, None, signed
         return rules
 
     def _open(self, signed: SignedRules) -> Rules:
@@ -107,7 +112,8 @@ class RuleStore:
     def _load(self) -> None:
         for name in ("current.json", "previous.json"):
             try:
-                self.current = self._open(msgspec.json.decode((self._folder / name).read_bytes(), type=SignedRules))
+                signed = msgspec.json.decode((self._folder / name).read_bytes(), type=SignedRules)
+                self.current, self._signed = self._open(signed), signed
             except FileNotFoundError:
                 if name == "current.json" and not (self._folder / "previous.json").exists():
                     return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +11,12 @@ import msgspec
 
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import ErrorFacts, HoldfastError, UnknownName, UsageError, facts_of
+from holdfast.core.errors import ErrorFacts, HoldfastError, RepositoryDamaged, UnknownName, UsageError
 from holdfast.model.jobs import Job, Severity, State
-from holdfast.model.questions import AskRestore, Failed
+from holdfast.model.rules import StoreAction
 from holdfast.node.config import load_config, make_private_folder
-from holdfast.node.limits import load_limits
 from holdfast.node.orders import OrderBook
-from holdfast.node.store_worker_questions import answer, find_point
+from holdfast.node.store_worker_questions import answer
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.store_worker_sessions import Sessions
 from holdfast.node.worker_dial import Dialler, data_socket
@@ -35,7 +35,8 @@ from holdfast.node.worker_messages import (
     ToWorker,
     WorkerAnswer,
 )
-from holdfast.operations.cascade import CascadeTools, run_cascade
+from holdfast.operations.cascade import CascadeOrder, CascadeTools, run_cascade
+from holdfast.operations.run import MAX_FINDINGS
 from holdfast.operations.running import Cancellation
 from holdfast.wire.data_server import DataServer
 from holdfast.wire.identity import load_credentials
@@ -129,3 +130,49 @@ class StoreWorker:
     def _answer(self, message: AskWorker) -> None:
         rules = self._configured.rules if self._configured else None
         self._send(WorkerAnswer(number=message.number, answer=answer(message.question, self._repositories, rules)))
+
+    def _cascade(self, message: RunCascade, job: Job, cancellation: Cancellation) -> Job:
+        rules = self._must_be_configured().rules
+        cascade = next((cascade for cascade in rules.cascades if cascade.id == message.cascade), None)
+        if cascade is None:
+            raise UnknownName("the rules in force name no such cascade", hint="the flow was changed; trigger it again")
+        stored = [action for receive in rules.receives for action in receive.actions if isinstance(action, StoreAction)]
+        order = CascadeOrder(
+            job=job,
+            cascade=cascade,
+            generation=rules.generation,
+            kinds={operation.name: operation.kind for action in stored for operation in action.operations},
+        )
+        tools = CascadeTools(
+            clock=self._clock,
+            repository=self._repositories.get(cascade.repository),
+            dial=Dialler(self._home, rules).deliver,
+            news=self._news,
+            hostname=socket.gethostname(),
+        )
+        return run_cascade(order, tools, cancellation)
+
+    def _check(self, message: RunCheck, job: Job) -> Job:
+        findings = self._repositories.named(message.repository).check(message.read_data)
+        failed = any(finding.severity is Severity.ERROR for finding in findings)
+        error = RepositoryDamaged(
+            f"the check of {message.repository} found damage",
+            hint="the job's findings name it; look at the disk, then restore from another copy",
+        )
+        state = State.FAILED if failed else (State.WARNINGS if findings else State.SUCCEEDED)
+        return msgspec.structs.replace(
+            job,
+            state=state,
+            findings=findings[:MAX_FINDINGS],
+            findings_total=len(findings),
+            error=error.facts() if failed else None,
+        )
+
+    def _must_be_configured(self) -> Configure:
+        if self._configured is None:
+            raise UsageError("this node has no rules yet", hint="activate a flow that names it")
+        return self._configured
+
+
+def _refuse(job: Job, cancellation: Cancellation) -> Job:
+    raise UsageError("a store worker was given a job of the source worker", hint="this is a fault in Holdfast; the log has the details")

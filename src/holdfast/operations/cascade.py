@@ -1,20 +1,36 @@
-"""A cascade: the points of one dataset, from a repository here to another node, with their times, ids and totals."""
+"""A cascade: the points of one dataset, from a repository here to another node, with their times, ids and totals.
+
+One commit is forwarded for each commit of the source that became a point here; points that share one are its marks. Each builds on the one
+before. A receiver that stands at no point still here gets one full commit first: nothing it has is sent again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from holdfast.core.ids import ActionId, Epoch
-from holdfast.model.change import Commit, Cursor, Mark
+import msgspec
+
+from holdfast.core.clock import Clock, now
+from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError
+from holdfast.core.ids import ActionId
+from holdfast.delivery.session import DeliverySession
+from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark
+from holdfast.model.jobs import Counters, Finding, Job, State, Task
 from holdfast.model.points import Point
 from holdfast.model.rules import Cascade
+from holdfast.operations.run_lanes import Dial, open_session
+from holdfast.operations.run_plan import ns_of, state_of
+from holdfast.operations.running import Cancellation, Delivered, Meter, News
+from holdfast.repository.repository import Repository
+from holdfast.wire.data_messages import ActionState, Open
 
 
 @dataclass(frozen=True)
 class Hop:
-    """One commit to forward: the points that share it, and the point before it, if the receiver stands exactly there."""
+    """One commit to forward: the points that share it, and the point before it, if the receiver then stands exactly there."""
 
     points: tuple[Point, ...]
     base: Point | None
@@ -28,21 +44,31 @@ class Hop:
 def plan_hops(points: Iterable[Point], cursor: Cursor | None, operations: Sequence[str]) -> tuple[Hop, ...]:
     """What the receiver lacks, oldest first. Points of one (epoch, seq) are one commit.
 
-    Epochs follow each other in time; a cursor's own epoch and those that came after it are forwarded, those before are passed. A cursor
-    whose exact point expired here gets a full commit first, as does one whose epoch is no longer here at all.
+    Of the cursor's epoch only what came after it is forwarded, and of the epochs before it nothing. Changes build only on a commit of
+    the same epoch, so the first of each epoch is full.
     """
     mine = sorted((p for p in points if p.operation in operations and not p.foreign), key=lambda p: (p.time, p.seq, p.operation))
     commits = [tuple(group) for _, group in groupby(mine, key=lambda p: (p.epoch, p.seq))]
-    at = _position(commits, cursor)
-    base = commits[at - 1][0] if at and cursor is not None and _stands_at(commits[at - 1][0], cursor) else None
+    at = _first_behind(commits, cursor)
+    before = commits[at - 1][0] if at else None
+    base = before if before is not None and cursor == Cursor(before.epoch, before.seq) else None
     hops = []
     for commit in commits[at:]:
-        hops.append(Hop(commit, base))
+        hops.append(Hop(commit, base if base is not None and base.epoch == commit[0].epoch else None))
         base = commit[0]
     return tuple(hops)
 
 
-def commit_of(hop: Hop, kinds: dict[str, str]) -> Commit:
+def _first_behind(commits: Sequence[tuple[Point, ...]], cursor: Cursor | None) -> int:
+    """Index of the first commit the cursor has not passed."""
+    if cursor is None:
+        return 0
+    same = [index for index, commit in enumerate(commits) if commit[0].epoch == cursor.epoch]
+    passed = [index for index in same if commits[index][0].seq <= cursor.seq]
+    return passed[-1] + 1 if passed else (same[0] if same else 0)
+
+
+def commit_of(hop: Hop, kinds: Mapping[str, str]) -> Commit:
     """The commit as the source made it. `kinds` by operation name."""
     point = hop.point
     return Commit(
@@ -58,16 +84,146 @@ def commit_of(hop: Hop, kinds: dict[str, str]) -> Commit:
     )
 
 
-def _position(commits: Sequence[tuple[Point, ...]], cursor: Cursor | None) -> int:
-    """Index of the first commit behind the cursor."""
-    if cursor is None:
-        return 0
-    same = [index for index, commit in enumerate(commits) if commit[0].epoch == cursor.epoch]
-    if not same:
-        return 0
-    passed = [index for index in same if commits[index][0].seq <= cursor.seq]
-    return passed[-1] + 1 if passed else same[0]
+@dataclass(frozen=True, kw_only=True)
+class CascadeOrder:
+    """`kinds`: the kind of each operation, by name, as this node stores it."""
+
+    job: Job
+    cascade: Cascade
+    generation: int
+    kinds: Mapping[str, str]
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        carried = self.cascade.delivery.operations
+        return tuple(name for name in carried if not self.cascade.only or name in self.cascade.only)
 
 
-def _stands_at(point: Point, cursor: Cursor) -> bool:
-    return (point.epoch, point.seq) == (cursor.epoch, cursor.seq)
+@dataclass(frozen=True, kw_only=True)
+class CascadeTools:
+    clock: Clock
+    repository: Repository
+    dial: Dial
+    news: News
+    hostname: str
+
+
+def run_cascade(order: CascadeOrder, tools: CascadeTools, cancellation: Cancellation) -> Job:
+    """The ended job. Raises `Cancelled`, and what keeps the receiver from being reached."""
+    run = _CascadeRun(order, tools, cancellation)
+    try:
+        return run.execute()
+    except Cancelled:
+        raise
+    except HoldfastError as error:
+        cancellation.check()
+        run.tell_unreached(error.facts())
+        raise
+
+
+class _CascadeRun:
+    def __init__(self, order: CascadeOrder, tools: CascadeTools, cancellation: Cancellation) -> None:
+        self._order = order
+        self._tools = tools
+        self._cancellation = cancellation
+        self._delivery = order.cascade.delivery
+        self._meter = Meter(order.job.id, tools.clock, tools.news.progress)
+        self._findings: list[Finding] = []
+
+    def execute(self) -> Job:
+        session = open_session(self._tools.dial, self._delivery, self._tools.clock, self._cancellation)
+        try:
+            opening = Open(dataset=self._delivery.dataset, actions=self._delivery.actions, generation=self._order.generation)
+            points = self._tools.repository.points(self._delivery.dataset)
+            tasks = [self._serve(session, state, points) for state in session.open(opening)]
+        finally:
+            session.close()
+        return msgspec.structs.replace(
+            self._order.job,
+            state=state_of(tasks, self._findings),
+            ended_at=now(self._tools.clock),
+            tasks=tuple(tasks),
+            findings=tuple(self._findings),
+            findings_total=len(self._findings),
+        )
+
+    def tell_unreached(self, error: ErrorFacts) -> None:
+        """Once per run that was due, not once per attempt: each counts as a missed point."""
+        if self._order.job.cause == "retry":
+            return
+        for action in self._delivery.actions:
+            self._tell(action, self._order.operations, ns_of(now(self._tools.clock)), error)
+
+    def _serve(self, session: DeliverySession, state: ActionState, points: Sequence[Point]) -> Task:
+        started_s = self._tools.clock.monotonic_s()
+        counters, error = Counters(), state.error
+        hops = plan_hops(points, state.cursor, self._order.operations) if error is None else ()
+        for hop in hops:
+            self._cancellation.check()
+            acknowledgement = self._forward(session, state.action, hop)
+            counters = _added(counters, session.counters, acknowledgement.stored_bytes)
+            self._findings += acknowledgement.findings
+            error = acknowledgement.error
+            self._tell(state.action, tuple(p.operation for p in hop.points), ns_of(hop.point.time), error)
+            if error is not None:
+                break
+        if not hops:
+            self._tell(state.action, () if error is None else self._order.operations, _newest_ns(points), error)
+        return Task(
+            name=state.action,
+            state=State.SUCCEEDED if error is None else State.FAILED,
+            counters=counters,
+            error=error,
+            receiver=self._delivery.receiver_name,
+            duration_s=self._tools.clock.monotonic_s() - started_s,
+        )
+
+    def _forward(self, session: DeliverySession, action: ActionId, hop: Hop) -> Acknowledgement:
+        point = hop.point
+        begin = Begin(
+            dataset=point.dataset_id,
+            label=self._delivery.label,
+            epoch=point.epoch,
+            seq=point.seq,
+            base=None if hop.base is None else Cursor(hop.base.epoch, hop.base.seq),
+            roots=tuple(os.fsencode(path) for path in point.paths),
+            hostname=self._tools.hostname,
+        )
+        try:
+            session.begin(begin, [action])
+            for outgoing in self._tools.repository.outgoing(point, hop.base):
+                self._cancellation.check()
+                session.send(outgoing)
+                self._meter.add("forwarding", len(outgoing.segment.changes), sum(ref.size_bytes for ref in outgoing.segment.offered))
+            (acknowledgement,) = session.commit(commit_of(hop, self._order.kinds))
+        except HoldfastError as error:
+            session.abort(error)
+            raise
+        return acknowledgement
+
+    def _tell(self, action: ActionId, operations: tuple[str, ...], captured_at_ns: int, error: ErrorFacts | None) -> None:
+        self._tools.news.delivered(
+            Delivered(
+                dataset=self._delivery.dataset,
+                delivery=self._delivery.id,
+                action=action,
+                operations=operations,
+                captured_at_ns=captured_at_ns,
+                error=error,
+            )
+        )
+
+
+def _added(total: Counters, sent: Counters, stored_bytes: int) -> Counters:
+    return Counters(
+        files=total.files + sent.files,
+        changed=total.changed + sent.changed,
+        removed=total.removed + sent.removed,
+        offered_bytes=total.offered_bytes + sent.offered_bytes,
+        sent_bytes=total.sent_bytes + sent.sent_bytes,
+        stored_bytes=total.stored_bytes + stored_bytes,
+    )
+
+
+def _newest_ns(points: Sequence[Point]) -> int:
+    return max((ns_of(point.time) for point in points), default=0)

@@ -9,21 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
-from holdfast.capture.ports import CaptureRequest, CaptureResult
+from holdfast.capture.ports import CaptureRequest, CaptureResult, CaptureRun
 from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import ErrorFacts, HoldfastError, SourceVanished, facts_of
+from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, NotReachable, SourceVanished, facts_of
 from holdfast.core.ids import ActionId, DatasetId, Epoch
-from holdfast.model.change import Begin, Commit
-from holdfast.model.jobs import Counters, Finding, Job, Severity, State, Task
+from holdfast.delivery.fanout import DeliveryResult, FanOut, FanOutSession
+from holdfast.model.change import Commit
+from holdfast.model.jobs import Finding, Job, Severity, State, Task
+from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery
-from holdfast.operations.run_lanes import Dial, Lane, connect_all, first_error
-from holdfast.operations.run_plan import concerned, marks_for, state_of
+from holdfast.model.stream import Outgoing
+from holdfast.operations.run_lanes import Connector, Dial, Lane, connect_all, first_error
+from holdfast.operations.run_plan import concerned, lowest_base, marks_for, ns_of, state_of
+from holdfast.operations.run_rebuild import rebuild_lost_state
 from holdfast.operations.running import Cancellation, Delivered, Meter, News
 
 MAX_FINDINGS = 1_000
@@ -50,7 +55,7 @@ class RunOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class RunTools:
-    """What a run works with. `dial` opens a Deliver channel, `dial_read` a Read channel to a receiver. `zone` is this machine's IANA zone."""
+    """What a run works with. `dial` opens a Deliver channel to a receiver, `dial_read` a Read channel. `zone` is this machine's (IANA)."""
 
     clock: Clock
     entropy: Entropy
@@ -81,12 +86,7 @@ class _DatasetRun:
     due: tuple[str, ...]
     lanes: list[Lane] = field(default_factory=list)
     commit: Commit | None = None
-    hooked: bool = False
     error: ErrorFacts | None = None
-
-    @property
-    def wanted(self) -> bool:
-        return self.error is None and any(lane.behind_actions for lane in self.lanes)
 
 
 class _Run:
@@ -99,6 +99,7 @@ class _Run:
         self._findings_total = 0
         self._captured: CaptureResult | None = None
         self._capture_s = 0.0
+        self._error: ErrorFacts | None = None
         self._datasets = [self._dataset_run(rule) for rule in order.datasets]
 
     def execute(self) -> Job:
@@ -119,9 +120,10 @@ class _Run:
 
     def _attempt(self) -> None:
         """Capture and deliver; when one dataset's source vanished, again without it."""
+        connector = Connector(self._tools.dial, self._order.generation, self._tools.clock)
         while any(dataset.error is None for dataset in self._datasets):
             lanes = [lane for dataset in self._datasets if dataset.error is None for lane in dataset.lanes]
-            connect_all(lanes, self._tools.dial, self._order.generation, self._cancellation)
+            connect_all(lanes, connector, self._cancellation)
             try:
                 self._capture_and_send()
             except SourceVanished as vanished:
@@ -133,34 +135,58 @@ class _Run:
     def _capture_and_send(self) -> None:
         self._settle_state()
         self._plan_catch_up()
-        wanted = [dataset for dataset in self._datasets if dataset.wanted]
-        if not wanted:
-            return
+        wanted = [dataset for dataset in self._datasets if self._is_wanted(dataset)]
         lanes = [lane for dataset in wanted for lane in dataset.lanes if lane.behind_actions]
+        if not lanes:
+            self._error = first_error(self._lanes())
+            return
         started_s = self._tools.clock.monotonic_s()
         capture = self._tools.capture.run(self._request(wanted, lanes))
         fan = self._fan(lanes, capture)
         try:
-            for outgoing in capture:
-                self._cancellation.check()
-                fan.send(outgoing)
-                self._count(outgoing)
+            self._produce(capture, fan)
+            if not fan.is_live:
+                # Nobody is left to send to. Unfinished, the run keeps what it read for the next one.
+                raise NotReachable("every receiver is gone")
             self._captured = capture.result()
             self._capture_s = self._tools.clock.monotonic_s() - started_s
             for dataset in wanted:
                 self._finish(dataset, capture.epoch, self._captured)
             self._cancellation.check()
-            fan.finish({dataset.rule.id: dataset.commit for dataset in wanted if dataset.commit is not None})
-        except BaseException:
-            fan.stop()
+            results = fan.finish({dataset.rule.id: dataset.commit for dataset in wanted if dataset.commit is not None})
+        except NotReachable as error:
+            self._take_results(lanes, fan.abort(error))
+            self._error = first_error(lanes)
+            return
+        except HoldfastError as error:
+            self._take_results(lanes, fan.abort(error))
             raise
+        except BaseException:
+            fan.abort(Cancelled("the run failed"))
+            raise
+        self._take_results(lanes, results)
+
+    def _produce(self, capture: CaptureRun, fan: FanOut) -> None:
+        for outgoing in capture:
+            self._cancellation.check()
+            if not fan.is_live:
+                return
+            fan.send(outgoing)
+            self._count(outgoing)
+
+    def _is_wanted(self, dataset: _DatasetRun) -> bool:
+        """A dataset whose receivers are all away is captured with the others, for them to catch up; a catch-up serves only who is there."""
+        if dataset.error is not None:
+            return False
+        return not self._order.catch_up or any(lane.behind_actions for lane in dataset.lanes)
 
     def _settle_state(self) -> None:
         """Make the state fit for the cursors the receivers stated: rebuilt where it was lost, under a new epoch where it is an old copy."""
         state = self._tools.state
         for dataset in self._datasets:
             if dataset.error is None and state.is_new(dataset.rule.id):
-                rebuild_from_receivers(dataset.lanes, self._tools, self._cancellation)
+                finding = rebuild_lost_state(dataset.rule, dataset.lanes, self._tools.dial_read, state, self._cancellation)
+                self._findings += [finding] if finding is not None else []
         cursors = [cursor for dataset in self._datasets for lane in dataset.lanes for cursor in lane.cursors]
         if any(state.is_behind(cursor) for cursor in cursors):
             state.renew_epoch()
@@ -181,7 +207,10 @@ class _Run:
         for lane in lanes:
             base = lane.choose_base(self._tools.state)
             before = bases.get(lane.dataset, base)
-            bases[lane.dataset] = None if base is None or before is None else min(base, before)
+            bases[lane.dataset] = lowest_base((base, before))
+        for dataset in wanted:
+            # Nobody listens: what changes now is found and kept, nothing old is looked up.
+            bases.setdefault(dataset.rule.id, self._tools.state.run)
         return CaptureRequest(
             datasets=tuple(dataset.rule for dataset in wanted), bases=bases, accept=self._order.accept, scan=not self._order.catch_up
         )
@@ -205,7 +234,28 @@ class _Run:
         self._tools.state.finish(dataset.commit)
 
     def _fan(self, lanes: Sequence[Lane], capture: CaptureRun) -> FanOut:
-        raise NotImplementedError
+        sessions = {}
+        for lane in lanes:
+            commit = self._commit_of(lane) if self._order.catch_up else None
+            seq = capture.run if commit is None else commit.seq
+            try:
+                sessions[lane.delivery.id] = FanOutSession(lane.dataset, lane.begin(capture.epoch, seq, self._tools.hostname))
+            except HoldfastError as error:
+                lane.error = error.facts()
+        fan = FanOut(sessions, clock=self._tools.clock)
+        self._cancellation.on_cancel(lambda: self._abort(fan))
+        return fan
+
+    def _abort(self, fan: FanOut) -> None:
+        fan.abort(Cancelled("the job was cancelled"))
+
+    def _commit_of(self, lane: Lane) -> Commit | None:
+        return next(dataset.commit for dataset in self._datasets if dataset.rule.id == lane.dataset)
+
+    def _take_results(self, lanes: Sequence[Lane], results: Mapping[str, DeliveryResult]) -> None:
+        for lane in lanes:
+            if lane.delivery.id in results:
+                lane.ended(results[lane.delivery.id])
 
     def _count(self, outgoing: Mapping[DatasetId, Outgoing]) -> None:
         """Progress: what was captured, each chunk once however many datasets and receivers want it."""
@@ -247,7 +297,9 @@ class _Run:
 
     def _drop_vanished(self, vanished: SourceVanished) -> bool:
         """Takes the dataset that vanished out of the run; False when it is not said which."""
-        named = [d for d in self._datasets if d.rule.id == vanished.context.get("dataset") or d.rule.label == vanished.context.get("dataset")]
+        named = [
+            d for d in self._datasets if d.rule.id == vanished.context.get("dataset") or d.rule.label == vanished.context.get("dataset")
+        ]
         chosen = named or ([d for d in self._datasets if d.error is None] if len(self._datasets) == 1 else [])
         for dataset in chosen:
             dataset.error = vanished.facts()
@@ -259,13 +311,23 @@ class _Run:
         """Tells what each action made of the commit, and forgets the removals that all of them have passed."""
         commit = dataset.commit
         if commit is None:
+            self._record_missing(dataset)
             return
         for lane in dataset.lanes:
             for action in lane.delivery.actions:
-                self._tell(lane, action, commit, self._operations(dataset, lane, action, commit))
+                self._tell(lane, action, commit.captured_at, self._operations(dataset, lane, action, commit))
         everyone = {delivery.id for delivery in self._order.deliveries if delivery.dataset == dataset.rule.id}
         if everyone == {lane.delivery.id for lane in dataset.lanes if lane.has_passed(commit)}:
             self._tools.state.drop_tombstones(dataset.rule.id, commit.seq)
+
+    def _record_missing(self, dataset: _DatasetRun) -> None:
+        """A dataset that failed while others of the same run did not: its actions are told so one by one."""
+        if dataset.error is None or self._captured is None:
+            return
+        for lane in dataset.lanes:
+            lane.error = dataset.error
+            for action in lane.delivery.actions:
+                self._tell(lane, action, self._captured.captured_at, concerned(lane.delivery, action, dataset.due))
 
     def _operations(self, dataset: _DatasetRun, lane: Lane, action: ActionId, commit: Commit) -> tuple[str, ...]:
         if not self._order.catch_up:
@@ -274,20 +336,20 @@ class _Run:
         plain = {operation.name for operation in dataset.rule.operations if not SPECS[operation.kind].makes_points}
         return concerned(lane.delivery, action, [*marked, *plain])
 
-    def _tell(self, lane: Lane, action: ActionId, commit: Commit, operations: tuple[str, ...]) -> None:
+    def _tell(self, lane: Lane, action: ActionId, captured_at: datetime, operations: tuple[str, ...]) -> None:
         self._tools.news.delivered(
             Delivered(
                 dataset=lane.dataset,
                 delivery=lane.delivery.id,
                 action=action,
                 operations=operations,
-                captured_at_ns=ns_of(commit.captured_at),
+                captured_at_ns=ns_of(captured_at),
                 error=lane.result_of(action),
             )
         )
 
     def _ended(self) -> Job:
-        error = next((dataset.error for dataset in self._datasets if dataset.error is not None), None)
+        error = next((dataset.error for dataset in self._datasets if dataset.error is not None), self._error)
         tasks = self._tasks()
         captured = self._captured
         findings = [*self._findings, *(captured.findings if captured else ()), *self._receiver_findings()]
@@ -309,7 +371,8 @@ class _Run:
             tasks.append(Task(name="capture", state=State.SUCCEEDED, counters=counters, duration_s=self._capture_s))
         for dataset in self._datasets:
             if dataset.error is not None:
-                tasks.append(Task(name=f"capture {dataset.rule.label}", state=State.FAILED, error=dataset.error))
+                name = "capture" if self._captured is None else f"capture {dataset.rule.label}"
+                tasks.append(Task(name=name, state=State.FAILED, error=dataset.error))
                 continue
             for lane in dataset.lanes:
                 tasks.extend(lane.tasks())

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, error_from, facts_of
+import msgspec
+
+from holdfast.capture.state import CaptureState
+from holdfast.core.clock import Clock
+from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, facts_of
 from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId
+from holdfast.delivery.fanout import DeliveryResult
+from holdfast.delivery.limit import Limit
 from holdfast.delivery.session import DeliverySession
-from holdfast.model.change import Acknowledgement, Cursor
+from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor
 from holdfast.model.jobs import Counters, State, Task
 from holdfast.model.rules import DatasetRule, Delivery
-from holdfast.operations.run_plan import common_base
+from holdfast.operations.run_plan import lowest_base
 from holdfast.operations.running import Cancellation
 from holdfast.wire.channel import Channel
-from holdfast.wire.data_messages import ActionState
+from holdfast.wire.data_messages import ActionState, Open
 
 Dial = Callable[[NodeId], Channel]
 
@@ -28,13 +35,12 @@ class Lane:
 
     rule: DatasetRule
     delivery: Delivery
-    due: tuple[str, ...]
     session: DeliverySession | None = None
     states: dict[ActionId, ActionState] = field(default_factory=dict)
     acknowledgements: dict[ActionId, Acknowledgement] = field(default_factory=dict)
     current: frozenset[ActionId] = frozenset()
     base_seq: int | None = None
-    sent_bytes: int = 0
+    counters: Counters = field(default_factory=Counters)
     duration_s: float = 0.0
     error: ErrorFacts | None = None
 
@@ -90,20 +96,48 @@ class Lane:
             return ErrorFacts("not-reachable", "the receiver did not acknowledge", "the next run brings it up to date", True)
         return acknowledgement.error
 
-    def tasks(self, names: Callable[[Delivery, ActionId], str]) -> tuple[Task, ...]:
+    def has_passed(self, commit: Commit) -> bool:
+        """Whether all of its actions stand at the commit or above."""
+        return all(self.result_of(action) is None for action in self.delivery.actions) and not any(
+            (acknowledgement.cursor is None or acknowledgement.cursor.seq < commit.seq)
+            for acknowledgement in self.acknowledgements.values()
+        )
+
+    def begin(self, epoch: Epoch, seq: int, hostname: str) -> DeliverySession:
+        """Start the commit on the open session."""
+        if self.session is None:
+            raise NotReachable("the receiver is not connected")
+        begin = Begin(
+            dataset=self.dataset,
+            label=self.delivery.label,
+            epoch=epoch,
+            seq=seq,
+            base=None if self.base_seq is None else Cursor(epoch, self.base_seq),
+            roots=tuple(os.fsencode(path) for path in self.rule.classification.paths),
+            hostname=hostname,
+        )
+        self.session.begin(begin, self.behind_actions)
+        return self.session
+
+    def ended(self, result: DeliveryResult) -> None:
+        self.acknowledgements = {ActionId(found.action): found for found in result.acknowledgements}
+        self.counters, self.duration_s = result.counters, result.duration_s
+        self.error = result.error
+
+    def tasks(self) -> tuple[Task, ...]:
         """One per action. What was sent is sent once for all of them; it is told with the first."""
         tasks = []
         for place, action in enumerate(self.delivery.actions):
             error = self.result_of(action)
             acknowledgement = self.acknowledgements.get(action)
+            stored_bytes = acknowledgement.stored_bytes if acknowledgement else 0
+            counters = msgspec.structs.replace(self.counters if place == 0 else Counters(), stored_bytes=stored_bytes)
+            state = State.SUCCEEDED if error is None else State.FAILED
             tasks.append(
                 Task(
-                    name=names(self.delivery, action),
-                    state=State.SUCCEEDED if error is None else State.FAILED,
-                    counters=Counters(
-                        sent_bytes=self.sent_bytes if place == 0 else 0,
-                        stored_bytes=acknowledgement.stored_bytes if acknowledgement else 0,
-                    ),
+                    name=action,
+                    state=state,
+                    counters=counters,
                     error=error,
                     receiver=self.delivery.receiver_name,
                     duration_s=self.duration_s,
@@ -111,33 +145,57 @@ class Lane:
             )
         return tuple(tasks)
 
+    def restart(self) -> None:
+        """Forget the session, so that the lane can be connected anew."""
+        self.close()
+        self.session = None
+        self.states = {}
+        self.error = None
+
     def close(self) -> None:
         if self.session is not None:
             self.session.close()
 
 
-def connect_all(lanes: Sequence[Lane], dial: Dial, generation: int, cancellation: Cancellation) -> None:
+def connect_all(lanes: Sequence[Lane], connector: Connector, cancellation: Cancellation) -> None:
     """Opens a session for each lane. A receiver that cannot be reached, or refuses, is recorded in its lane; the others go on."""
 
     def connect(lane: Lane) -> None:
         try:
             cancellation.check()
-            channel = dial(lane.delivery.receiver)
-            cancellation.on_cancel(channel.close)
-            lane.session = DeliverySession(channel, lane.delivery, generation)
-            lane.states = {state.action: state for state in lane.session.open()}
+            connector.connect(lane, cancellation)
         except (HoldfastError, OSError) as error:
             lane.error = facts_of(error)
 
-    with ThreadPoolExecutor(max_workers=_CONNECT_THREADS, thread_name_prefix="connect") as pool:
-        list(pool.map(connect, lanes))
+    if lanes:
+        with ThreadPoolExecutor(max_workers=min(_CONNECT_THREADS, len(lanes)), thread_name_prefix="connect") as pool:
+            list(pool.map(connect, lanes))
     cancellation.check()
 
 
-def first_error(lanes: Sequence[Lane]) -> HoldfastError:
-    """Why nothing could be delivered."""
-    for lane in lanes:
-        for action in lane.delivery.actions:
-            if (error := lane.result_of(action)) is not None:
-                return error_from(error)
-    return Cancelled("nothing was delivered")
+@dataclass(frozen=True)
+class Connector:
+    """How sessions come about. `generation` is that of the rules in force here."""
+
+    dial: Dial
+    generation: int
+    clock: Clock
+
+    def connect(self, lane: Lane, cancellation: Cancellation) -> None:
+        lane.session = open_session(self.dial, lane.delivery, self.clock, cancellation)
+        opening = Open(dataset=lane.dataset, actions=lane.delivery.actions, generation=self.generation)
+        lane.states = {state.action: state for state in lane.session.open(opening)}
+
+
+def open_session(dial: Dial, delivery: Delivery, clock: Clock, cancellation: Cancellation) -> DeliverySession:
+    """Dials and wraps; nothing is said yet. Cancelling closes the channel, which wakes whoever waits for it."""
+    channel = dial(delivery.receiver)
+    cancellation.on_cancel(channel.close)
+    limit = None if delivery.limit_bytes_s is None else Limit(delivery.limit_bytes_s, clock=clock, wait=cancellation.wait)
+    return DeliverySession(channel, compression=delivery.compression, limit=limit)
+
+
+def first_error(lanes: Sequence[Lane]) -> ErrorFacts | None:
+    """Why nothing could be delivered: what can be tried again goes before what cannot."""
+    found = [error for lane in lanes for action in lane.delivery.actions if (error := lane.result_of(action)) is not None]
+    return next((error for error in found if error.retryable), found[0] if found else None)

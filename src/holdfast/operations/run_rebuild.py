@@ -35,10 +35,14 @@ def rebuild_lost_state(
             failures.append(f"{receiver}: {error.message}")
             continue
         if entries:
-            return Finding(code="state-rebuilt", severity=Severity.INFO, message=f"the capture state was rebuilt from {receiver}, no content sent")
+            return Finding(
+                code="state-rebuilt", severity=Severity.INFO, message=f"the capture state was rebuilt from {receiver}, no content sent"
+            )
     if not failures:
         return None
-    return Finding(code="state-lost", severity=Severity.INFO, message=f"the state is made anew by reading everything ({'; '.join(failures)})")
+    return Finding(
+        code="state-lost", severity=Severity.INFO, message=f"the state is made anew by reading everything ({'; '.join(failures)})"
+    )
 
 
 def _rebuild_from(rule: DatasetRule, lane: Lane, dial_read: Dial, state: CaptureState, cancellation: Cancellation) -> bool:

@@ -20,16 +20,16 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._requested = False
+        self._requested = threading.Event()
         self._callbacks: list[Callable[[], None]] = []
 
     @property
     def requested(self) -> bool:
-        return self._requested
+        return self._requested.is_set()
 
     def cancel(self) -> None:
         with self._lock:
-            self._requested = True
+            self._requested.set()
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
@@ -37,13 +37,17 @@ class Cancellation:
     def on_cancel(self, callback: Callable[[], None]) -> None:
         """Called at most once; at once when the job is cancelled already."""
         with self._lock:
-            if not self._requested:
+            if not self._requested.is_set():
                 self._callbacks.append(callback)
                 return
         callback()
 
+    def wait(self, seconds: float) -> None:
+        """Returns after this time, or at once when the job is cancelled."""
+        self._requested.wait(seconds)
+
     def check(self) -> None:
-        if self._requested:
+        if self._requested.is_set():
             raise Cancelled("the job was cancelled", hint="nothing acknowledged is lost; start it again when it suits")
 
 

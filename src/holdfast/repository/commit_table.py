@@ -10,14 +10,15 @@ from holdfast.model.change import Cursor
 from holdfast.repository._format.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from holdfast.repository.catalog import Catalog
 
-_COLUMNS = "no, dataset, epoch, seq, captured_ns, tree"
+_COLUMNS = "no, dataset, ordinal, epoch, seq, captured_ns, tree"
 
 
 class CommitRow(NamedTuple):
-    """A sealed commit. `no` orders the commits of a dataset; `dataset` is the catalog's number of it."""
+    """A sealed commit. `no` orders the commits of a dataset, `ordinal` counts them; `dataset` is the catalog's number of it."""
 
     no: int
     dataset: int
+    ordinal: int
     epoch: Epoch
     seq: int
     captured_ns: int
@@ -50,10 +51,11 @@ class CommitTable:
         rows = self._catalog.rows(f"SELECT {_COLUMNS} FROM commits WHERE dataset = ? AND sealed = 1 ORDER BY no", (dataset,))
         return [CommitRow(*row) for row in rows]
 
-    def open(self, dataset: int, cursor: Cursor) -> int:
+    def open(self, dataset: int, ordinal: int, cursor: Cursor) -> int:
         """The number of a new commit that is not sealed yet."""
         return self._catalog.insert(
-            "INSERT INTO commits (dataset, epoch, seq, captured_ns, tree, sealed) VALUES (?, ?, ?, 0, x'', 0)", (dataset, cursor.epoch, cursor.seq)
+            "INSERT INTO commits (dataset, ordinal, epoch, seq, captured_ns, tree, sealed) VALUES (?, ?, ?, ?, 0, x'', 0)",
+            (dataset, ordinal, cursor.epoch, cursor.seq),
         )
 
     def seal(self, number: int, captured_ns: int, tree: bytes) -> None:

@@ -1,7 +1,7 @@
 """The facts of a point as tags of its restic snapshot: all that must survive a lost catalog, and `restic tag` and `restic copy`.
 
 `hf:v=1 hf:point=ID hf:rev=N hf:dataset=ID hf:label=files1/documents hf:op=backup hf:kind=backup hf:seq=N hf:epoch=E hf:zone=Z
-hf:node=ID hf:files=N hf:bytes=N hf:warnings=N hf:added=N [hf:lock=UTC]`. A head (a commit without points) has `hf:op=-` and no point.
+hf:node=ID hf:files=N hf:bytes=N hf:warnings=N hf:added=N hf:commit=N [hf:lock=UTC]`. A head (a commit without points) has `hf:op=-` and no point.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What Holdfast knows of one snapshot. `sender` is the node that delivered it; `revision` rises when tags change."""
+    """What Holdfast knows of one snapshot. `sender` is the node that delivered it; `revision` rises when tags change.
+
+    `ordinal` counts the dataset's commits in this repository: their order, whatever clocks did.
+    """
 
     dataset: DatasetId
     label: str
@@ -35,6 +38,7 @@ class Facts:
     epoch: Epoch
     seq: int
     sender: str
+    ordinal: int = 0
     revision: int = 1
     zone: str = "UTC"
     files: int = 0
@@ -85,6 +89,7 @@ def tags_of(facts: Facts, others: Iterable[str] = ()) -> tuple[str, ...]:
         "bytes": facts.size_bytes,
         "warnings": facts.warnings,
         "added": facts.added_bytes,
+        "commit": facts.ordinal,
         "lock": format_utc(facts.locked_until) if facts.locked_until else "",
     }
     return (*(f"{PREFIX}{key}={_clean(str(value))}" for key, value in values.items() if value != ""), *others)
@@ -121,6 +126,7 @@ def _facts(values: Mapping[str, str]) -> Facts:
         epoch=Epoch(values.get("epoch", "")),
         seq=_number(values, "seq"),
         sender=values.get("node", ""),
+        ordinal=_number(values, "commit"),
         revision=_number(values, "rev", 1),
         zone=values.get("zone", "UTC"),
         files=_number(values, "files"),

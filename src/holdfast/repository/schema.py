@@ -21,9 +21,10 @@ CREATE TABLE nodes (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
 CREATE TABLE claims (id BLOB NOT NULL, node INTEGER NOT NULL, PRIMARY KEY (id, node)) WITHOUT ROWID;
 
 CREATE TABLE datasets (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
--- sealed 0: being received; its rows are undone if it never gets there. Numbers rise in the order of a dataset's commits.
+-- sealed 0: being received; its rows are undone if it never gets there. Numbers rise in the order of a dataset's commits;
+-- ordinal is the same order without gaps at the time of writing, and stands in the snapshot's tags too.
 CREATE TABLE commits (
-  no INTEGER PRIMARY KEY AUTOINCREMENT, dataset INTEGER NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL,
+  no INTEGER PRIMARY KEY AUTOINCREMENT, dataset INTEGER NOT NULL, ordinal INTEGER NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL,
   captured_ns INTEGER NOT NULL, tree BLOB NOT NULL, sealed INTEGER NOT NULL
 );
 CREATE INDEX commits_of_dataset ON commits (dataset, no);

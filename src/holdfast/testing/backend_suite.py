@@ -25,7 +25,7 @@ class BackendSuite:
     def make_backend(self, place: Path) -> Backend:
         raise NotImplementedError
 
-    @pytest.fixture()
+    @pytest.fixture
     def backend(self, tmp_path: Path) -> Backend:
         backend = self.make_backend(tmp_path / "place")
         backend.create()
@@ -103,7 +103,7 @@ class BackendSuite:
 class GroupedSavesSuite(BackendSuite):
     """For backends that have the ability `GroupedSaves` too."""
 
-    @pytest.fixture()
+    @pytest.fixture
     def grouped(self, backend: Backend) -> GroupedSaves:
         assert isinstance(backend, GroupedSaves)
         return backend

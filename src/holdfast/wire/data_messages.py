@@ -3,7 +3,8 @@
 Deliver:   S: Open -> R: Opened, then any number of commits:
            S: Started -> { S: Segmented -> R: Needed -> S: Carried... } (a window of segments in flight) -> S: Closing -> R: Closed
            Either side may end with Stopped at any time.
-Read:      reader: OpenRead -> owner: OpenedRead, then AskEntries -> Entries... (last=True), AskChunks -> Carried... (last=True).
+Read:      reader: OpenRead -> owner: OpenedRead, then AskEntries -> Entries, AskMore -> Entries (until last=True),
+           AskChunks -> Carried... (last=True).
 """
 
 from __future__ import annotations
@@ -110,6 +111,10 @@ class AskEntries(_Message, frozen=True, kw_only=True):
     paths: tuple[bytes, ...] = ()
 
 
+class AskMore(_Message, frozen=True, kw_only=True):
+    """The next `Entries` of the last AskEntries: one message is given at a time, so that chunks can be asked for in between."""
+
+
 class Entries(_Message, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     last: bool = False
@@ -124,7 +129,7 @@ class AskChunks(_Message, frozen=True, kw_only=True):
 
 FromSender = Open | Started | Segmented | Carried | Closing | Stopped
 FromReceiver = Opened | Needed | Closed | Stopped
-FromReader = OpenRead | AskEntries | AskChunks | Stopped
+FromReader = OpenRead | AskEntries | AskMore | AskChunks | Stopped
 FromOwner = OpenedRead | Entries | Carried | Stopped
 DataMessage = (
     Open
@@ -139,6 +144,7 @@ DataMessage = (
     | OpenRead
     | OpenedRead
     | AskEntries
+    | AskMore
     | Entries
     | AskChunks
 )

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import os
 from typing import Annotated
 from urllib.parse import unquote_to_bytes
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from holdfast.api.callers import MasterOf
 from holdfast.api.replies import fields, reply
 from holdfast.api.schemas import Check, Restore
-from holdfast.core.errors import UsageError
 from holdfast.core.units import parse_time
 from holdfast.master.restores import Wish
 from holdfast.model.orders import RestoreRequest
@@ -29,10 +25,12 @@ async def points(master: MasterOf, dataset: str = "", repository: str = "") -> R
 
 
 @router.get("/ls")
-async def ls(request: Request, master: MasterOf, point: str, recursive: bool = False, limit: Limit = 10_000) -> Response:
-    """`path` and `after` are percent-encoded bytes: a name need not be UTF-8."""
+async def ls(
+    master: MasterOf, point: str, path: str = "", recursive: bool = False, limit: Limit = 10_000, after: str = ""
+) -> Response:
+    """`path` and `after` are percent-encoded bytes (once more than the query itself): a name need not be UTF-8."""
     ask = AskListing(
-        point=point, path=_raw(request, "path"), recursive=recursive, limit=limit, after=_raw(request, "after")
+        point=point, path=unquote_to_bytes(path), recursive=recursive, limit=limit, after=unquote_to_bytes(after)
     )
     return reply(await master.queries.listing(ask))
 
@@ -51,7 +49,7 @@ async def restore(body: Restore, master: MasterOf) -> Response:
         point=body.point,
         dataset=body.dataset,
         at=parse_time(body.at, master.base.now()) if body.at else None,
-        paths=(*(os.fsencode(path) for path in body.paths), *(_decoded(path) for path in body.paths_raw)),
+        paths=tuple(unquote_to_bytes(path) for path in body.paths),
         node=body.node,
         repository=body.repository,
     )
@@ -68,20 +66,4 @@ async def repositories(master: MasterOf) -> Response:
 @router.post("/repositories/{repository}/check")
 async def check(repository: str, body: Check, master: MasterOf) -> Response:
     return reply({"trigger": await master.history.check(repository, body.read_data)})
-
-
-def _raw(request: Request, key: str) -> bytes:
-    """A query value as the bytes that were encoded, not as text."""
-    for pair in request.scope["query_string"].split(b"&"):
-        name, _, value = pair.partition(b"=")
-        if name == key.encode():
-            return unquote_to_bytes(value.replace(b"+", b" "))
-    return b""
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        raise UsageError("`paths_raw` holds something that is not base64", hint="encode the bytes of each path in base64") from None
 

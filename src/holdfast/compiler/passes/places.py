@@ -83,7 +83,9 @@ def _report_clash(node: str, outer: Place, inner: Place, report: Report) -> None
         message = f"two operations of policy `{inner.owner[0]}` keep the same mirror at {inner.path}"
         report.add("mirror-path-clash", inner.where, message, "carry one of them, or give each a mirror of its own")
         return
-    message = f"the mirror of {inner.owner[1]}/{inner.owner[0]} at {inner.path} on node `{node}` {relation} that of {outer.owner[1]}/{outer.owner[0]}"
+    (inner_policy, inner_source), (outer_policy, outer_source) = inner.owner, outer.owner
+    mine, other = f"{inner_source}/{inner_policy}", f"{outer_source}/{outer_policy}"
+    message = f"the mirror of {mine} at {inner.path} on node `{node}` {relation} that of {other}"
     report.add("mirror-path-clash", inner.where, message, "put {node}, {policy} or {path} into the path, so that each has its own folder")
 
 

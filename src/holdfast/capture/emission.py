@@ -1,0 +1,388 @@
+"""The second pass: read what the walk found changed, settle the rows, and hand on segments, all in walk order.
+
+Batches of small files are read, hashed and cut on the pool while the main thread settles earlier ones; the look-ahead is a few batches, and
+the consumer's pace limits the rest, because this is a generator. A large file streams by windows with one window read ahead.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import msgspec
+
+from holdfast.capture.chunking import Granularity
+from holdfast.capture.chunks import Chunk, chunks_of
+from holdfast.capture.findings import Notes, Pulse
+from holdfast.capture.ledger import Act, Verdict
+from holdfast.capture.reader import WHOLE_BYTES, Captured, Job, Lost, Reader, Stream, TooLarge, lost, vanished
+from holdfast.capture.rows import FILE_CODE, WITHDRAWN, Row, encode_entry, row_of
+from holdfast.capture.segments import MAX_BYTES, Segments
+from holdfast.capture.state import CaptureState
+from holdfast.core.ids import DatasetId
+from holdfast.model.entry import Entry, path_of
+from holdfast.model.stream import Outgoing
+
+LOOK_AHEAD = 3
+BATCH_ITEMS = 256
+BATCH_BYTES = 8 * 1024 * 1024
+ROWS_AT_ONCE = 1_000
+
+Emitted = dict[DatasetId, Outgoing]
+
+
+@dataclass(slots=True)
+class _Item:
+    """One path on its way. No verdict: unchanged, and some receiver lacks it. `linked`: another link of it was read before."""
+
+    row: Row | None
+    verdict: Verdict | None = None
+    job: Job | None = None
+    linked: tuple[int, int] | None = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    items: list[_Item] = field(default_factory=list)
+    future: Future[list[Captured | TooLarge | Lost]] | None = None
+
+
+@dataclass
+class Passed:
+    """What the second pass counted."""
+
+    changed: int = 0
+    removed: int = 0
+    files: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the second pass works with. `bits`: the datasets captured. `before_write` looks at the disk."""
+
+    state: CaptureState
+    run: int
+    bits: int
+    segments: Segments
+    reader: Reader
+    notes: Notes
+    pulse: Pulse
+    pool: ThreadPoolExecutor
+    granularity: Callable[[int], Granularity]
+    before_write: Callable[[], None]
+
+
+class Emission:
+    """One second pass. Iterate `emit`, then read `passed`."""
+
+    def __init__(self, tools: Tools, read_total: int) -> None:
+        self.passed = Passed()
+        self._tools = tools
+        self._state, self._segments, self._reader = tools.state, tools.segments, tools.reader
+        self._read_total = read_total
+        self._rows: list[Row] = []
+        self._linked: dict[tuple[int, int], Captured] = {}
+        self._leaders: set[tuple[int, int]] = set()
+
+    def emit(self, verdicts: Iterable[Verdict], behind: Iterator[Row]) -> Iterator[Emitted]:
+        """`behind`: rows that receivers lack, in walk order. What both name, the verdict decides."""
+        ahead: deque[_Batch] = deque()
+        for batch in self._batches(self._items(verdicts, behind)):
+            jobs = [item.job for item in batch.items if item.job is not None]
+            if jobs and not _is_stream(batch.items[0]):
+                batch.future = self._tools.pool.submit(self._reader.capture_all, jobs)
+            ahead.append(batch)
+            if len(ahead) > LOOK_AHEAD:
+                yield from self._settle_batch(ahead.popleft())
+        while ahead:
+            yield from self._settle_batch(ahead.popleft())
+        if taken := self._take():
+            yield taken
+
+    def _items(self, verdicts: Iterable[Verdict], behind: Iterator[Row]) -> Iterator[_Item]:
+        row = next(behind, None)
+        for verdict in verdicts:
+            while row is not None and row.key < verdict.key:
+                yield _Item(row)
+                row = next(behind, None)
+            if row is not None and row.key == verdict.key:
+                row = next(behind, None)
+            yield self._item(verdict)
+        while row is not None:
+            yield _Item(row)
+            row = next(behind, None)
+
+    def _item(self, verdict: Verdict) -> _Item:
+        row = self._state.row(verdict.key) if verdict.known else None
+        members = verdict.members & self._tools.bits
+        if verdict.act not in (Act.CAPTURE, Act.PARENT) or not members:
+            return _Item(row, verdict)
+        linked = (verdict.device, verdict.inode) if verdict.inode else None
+        follows = linked in self._leaders
+        if linked is not None:
+            self._leaders.add(linked)
+        job = Job(
+            path_of(verdict.key),
+            self._tools.granularity(members),
+            row.entry() if row is not None else None,
+            verdict.act == Act.PARENT,
+            not follows,
+        )
+        return _Item(row, verdict, job, linked)
+
+    def _batches(self, items: Iterator[_Item]) -> Iterator[_Batch]:
+        batch, size = _Batch(), 0
+        for item in items:
+            if _is_stream(item):
+                if batch.items:
+                    yield batch
+                yield _Batch([item])
+                batch, size = _Batch(), 0
+                continue
+            batch.items.append(item)
+            if item.job is not None and item.verdict is not None and item.job.content:
+                size += item.verdict.size
+            if len(batch.items) >= BATCH_ITEMS or size >= BATCH_BYTES:
+                yield batch
+                batch, size = _Batch(), 0
+        if batch.items:
+            yield batch
+
+    def _settle_batch(self, batch: _Batch) -> Iterator[Emitted]:
+        results = iter(batch.future.result() if batch.future is not None else ())
+        batch.future = None
+        for item in batch.items:
+            verdict = item.verdict
+            if item.job is None or verdict is None:
+                if item.row is not None:
+                    yield from self._hand_on(item.row if verdict is None else self._regroup(item.row, verdict), None, None)
+                continue
+            if _is_stream(item):
+                yield from self._stream(item, item.job, verdict)
+            else:
+                yield from self._settle(item, item.job, verdict, next(results))
+        self._tools.pulse.beat("read", self.passed.files, self.passed.bytes, self._read_total)
+
+    def _settle(self, item: _Item, job: Job, verdict: Verdict, result: Captured | TooLarge | Lost) -> Iterator[Emitted]:
+        if isinstance(result, Captured) and not job.content:
+            known = self._linked.get(item.linked) if item.linked is not None else None
+            if known is None or not _same_file(known.entry, result.entry):
+                job = msgspec.structs.replace(job, content=True)
+                result = self._reader.capture(job)
+            else:
+                entry = msgspec.structs.replace(result.entry, chunks=known.entry.chunks, unstable=known.entry.unstable)
+                result = Captured(entry, tuple(self._lazy(entry)), known.flags | result.flags, result.findings)
+        if isinstance(result, TooLarge):
+            yield from self._stream(item, job, verdict)
+            return
+        if isinstance(result, Captured) and result.entry.kind is not _kind_of(result.entry, verdict):
+            result = vanished(job.path)
+        if isinstance(result, Lost):
+            yield from self._stay(item, verdict, result)
+            return
+        self._remember(item, result)
+        yield from self._hand_on(self._accept(item.row, verdict, result, False), result.entry, result.chunks)
+
+    def _stay(self, item: _Item, verdict: Verdict, result: Lost) -> Iterator[Emitted]:
+        """Nothing could be captured: the state keeps what it had, and receivers that lack that get it."""
+        if result.finding is not None:
+            self._tools.notes.add(result.finding, verdict.members & self._tools.bits)
+        if item.row is not None:
+            yield from self._hand_on(item.row, None, None)
+
+    def _stream(self, item: _Item, job: Job, verdict: Verdict) -> Iterator[Emitted]:
+        """A large file: its parts go ahead. As long as they equal what was recorded nothing is sent, so that a file that only had to
+        be looked at again (suspect, touched) travels not at all.
+        """
+        if item.linked is not None and (known := self._linked.get(item.linked)) is not None:
+            looked = self._reader.capture(msgspec.structs.replace(job, content=False))
+            if isinstance(looked, Captured) and _same_file(known.entry, looked.entry):
+                yield from self._settle(item, msgspec.structs.replace(job, content=False), verdict, looked)
+                return
+        try:
+            stream = self._reader.open(job)
+        except OSError as error:
+            yield from self._stay(item, verdict, lost(job.path, error))
+            return
+        recorded = job.recorded.chunks if job.recorded is not None and item.row is not None and not item.row.flags & WITHDRAWN else ()
+        bits = verdict.members & self._segments.wanting(self._tools.run)[0] & self._tools.bits
+        same, ahead, offset = 0, not recorded, 0
+        try:
+            for chunks in _windows(stream, self._tools.pool):
+                self._tools.pulse.beat("read", self.passed.files, self.passed.bytes + offset, self._read_total)
+                for group in _groups(chunks):
+                    if not ahead and [c.id for c in group] == [ref.id for ref in recorded[same : same + len(group)]]:
+                        same += len(group)
+                    else:
+                        if not ahead and same:
+                            known_part = msgspec.structs.replace(stream.entry, chunks=recorded[:same])
+                            yield from self._parts(known_part, self._tools.run, bits)
+                        ahead = True
+                        yield from self._part(job.path, offset, self._tools.run, bits, group)
+                    offset += sum(chunk.size_bytes for chunk in group)
+            result = stream.finish()
+        except OSError as error:
+            yield from self._stay(item, verdict, lost(job.path, error))
+            return
+        finally:
+            stream.close()
+        self._remember(item, result)
+        row = self._accept(item.row, verdict, result, ahead)
+        yield from self._hand_on(row, result.entry, () if ahead else None)
+
+    def _accept(self, old: Row | None, verdict: Verdict, result: Captured, sent: bool) -> Row:
+        """The new row of what was captured. It bears this run's number unless nothing at all differs."""
+        entry, run = result.entry, self._tools.run
+        for finding in result.findings:
+            self._tools.notes.add(finding, verdict.members & self._tools.bits)
+        self.passed.files += 1
+        self.passed.bytes += entry.size_bytes
+        row = row_of(entry, members=0, run=run, flags=result.flags)
+        if old is not None:
+            members = (old.members & ~self._tools.bits) | (verdict.members & self._tools.bits)
+            if not sent and not old.flags & WITHDRAWN and members == old.members and _equal(entry, old.entry()):
+                row = msgspec.structs.replace(old, flags=result.flags)
+                self._write(row)
+                return row
+            row = msgspec.structs.replace(row, members=old.members, departed=old.departed, strayed=old.strayed)
+        self.passed.changed += 1
+        return self._regroup(row, verdict)
+
+    def _regroup(self, row: Row, verdict: Verdict) -> Row:
+        """The row with its memberships as the walk found them, for the datasets that are captured."""
+        bits = self._tools.bits
+        gone = verdict.gone & bits & row.members
+        members = (row.members & ~bits) | (verdict.members & bits)
+        if verdict.act == Act.GONE and gone & ~verdict.strayed:
+            self.passed.removed += 1
+        if members == row.members and row.run != self._tools.run:
+            # Only datasets that were refused would change.
+            return row
+        departed = (row.departed | gone) & ~members
+        strayed = ((row.strayed & ~gone) | (verdict.strayed & gone)) & departed
+        row = msgspec.structs.replace(row, members=members, departed=departed, strayed=strayed, run=self._tools.run)
+        self._write(row)
+        return row
+
+    def _hand_on(self, row: Row, entry: Entry | None, chunks: tuple[Chunk, ...] | None) -> Iterator[Emitted]:
+        """Put the row into the segments of the datasets whose receivers lack it. No `chunks` = read again on demand."""
+        puts, removes = self._segments.wanting(row.run)
+        puts, removes = puts & row.members & self._tools.bits, removes & row.departed & self._tools.bits
+        if puts:
+            entry = row.entry() if entry is None else entry
+            if chunks is None:
+                if entry.size_bytes > MAX_BYTES:
+                    yield from self._parts(entry, row.run, puts)
+                    chunks = ()
+                else:
+                    chunks = tuple(self._lazy(entry))
+            size = sum(chunk.size_bytes for chunk in chunks)
+            if not self._segments.has_room(size, len(row.record)) and (taken := self._take()):
+                yield taken
+            self._segments.put(entry, row.run, puts, chunks, len(row.record))
+        if removes:
+            if not self._segments.has_room(0, len(row.key)) and (taken := self._take()):
+                yield taken
+            self._segments.remove(path_of(row.key), row.run, removes, row.strayed)
+
+    def _parts(self, entry: Entry, run: int, bits: int) -> Iterator[Emitted]:
+        """A large file that was captured before, in parts that are read on demand."""
+        offset = 0
+        for group in _groups(self._lazy(entry)):
+            yield from self._part(entry.path, offset, run, bits, group)
+            offset += sum(chunk.size_bytes for chunk in group)
+
+    def _part(self, path: bytes, offset: int, run: int, bits: int, group: list[Chunk]) -> Iterator[Emitted]:
+        if not bits:
+            return
+        if not self._segments.has_room(sum(chunk.size_bytes for chunk in group), 48 * len(group)) and (taken := self._take()):
+            yield taken
+        self._segments.part(path, offset, run, bits, group)
+
+    def _take(self) -> Emitted:
+        """Rows before segments: a withdrawn chunk must find its row."""
+        self._save()
+        return self._segments.take()
+
+    def _write(self, row: Row) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= ROWS_AT_ONCE:
+            self._save()
+
+    def _save(self) -> None:
+        if self._rows:
+            self._tools.before_write()
+            self._state.write_rows(self._rows)
+            self._rows.clear()
+
+    def _lazy(self, entry: Entry) -> Iterator[Chunk]:
+        return chunks_of(entry, self._tools.notes.add_read, self._state.mark_withdrawn)
+
+    def _remember(self, item: _Item, result: Captured) -> None:
+        """The content of a file with several links, for the links to come; forgotten with the last one that can come."""
+        if item.linked is None or result.entry.links < 2:
+            return
+        known = self._linked.get(item.linked)
+        left = result.entry.links - 1 if known is None else known.entry.links - 1
+        if left < 1:
+            self._linked.pop(item.linked, None)
+            return
+        # `links` of the remembered entry counts the links still to come.
+        self._linked[item.linked] = Captured(msgspec.structs.replace(result.entry, links=left), (), result.flags)
+
+
+def behind_rows(state: CaptureState, lowest: int, before: int, bits: int) -> Iterator[Row]:
+    """Rows changed after run `lowest` and before run `before`, page by page: the table may change behind the page."""
+    if lowest >= before - 1:
+        return
+    last: bytes | None = None
+    while page := state.rows_after(last, (lowest, before), bits, 500):
+        yield from page
+        last = page[-1].key
+
+
+def _windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:
+    """The windows of a large file, one read ahead. The one ahead is waited for when the consumer leaves, so that closing is safe."""
+    future = pool.submit(stream.window)
+    try:
+        while chunks := future.result():
+            future = pool.submit(stream.window)
+            yield chunks
+    finally:
+        future.exception()
+
+
+def _groups(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
+    """Runs of neighbours that fit into one segment."""
+    group: list[Chunk] = []
+    size = 0
+    for chunk in chunks:
+        if group and size + chunk.size_bytes > MAX_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(chunk)
+        size += chunk.size_bytes
+    if group:
+        yield group
+
+
+def _is_stream(item: _Item) -> bool:
+    return item.job is not None and item.verdict is not None and item.job.content and item.verdict.size > WHOLE_BYTES
+
+
+def _same_file(known: Entry, found: Entry) -> bool:
+    return (known.device, known.inode, known.mtime_ns, known.ctime_ns, known.size_bytes) == (
+        found.device,
+        found.inode,
+        found.mtime_ns,
+        found.ctime_ns,
+        found.size_bytes,
+    )
+
+
+def _equal(entry: Entry, old: Entry) -> bool:
+    """Access times do not count: reading moves them."""
+    return msgspec.structs.replace(entry, atime_ns=old.atime_ns) == old

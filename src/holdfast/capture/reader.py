@@ -1,0 +1,282 @@
+"""Looking at a path and reading its content once: metadata, chunks, and whether what was read can be trusted.
+
+Files up to `WHOLE_BYTES` are read whole, in batches on a small pool of threads; larger ones stream in windows of 8 MiB and are never in
+memory as a whole. A file that changes while it is read is read again, twice at most; then it is kept as read, marked `unstable`, and read
+again in the next run. A streamed file is not tried again: its first parts are on their way already. What a streamed file held when it was
+opened is its size; bytes appended meanwhile are the next run's.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from functools import lru_cache
+from hashlib import sha256
+
+import msgspec
+
+from holdfast.capture.chunking import Cutter, Granularity, choose
+from holdfast.capture.chunks import Chunk
+from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, SUSPECT
+from holdfast.capture.walk import SOCKET_CODE, unreadable
+from holdfast.core.clock import Clock
+from holdfast.host.metadata import Names, display, open_for_reading, read_entry, read_holes
+from holdfast.model.entry import ChunkRef, Entry, Hole
+from holdfast.model.jobs import Finding, Severity
+
+WHOLE_BYTES = 8 * 1024 * 1024
+WINDOW_BYTES = 8 * 1024 * 1024
+TRIES = 3
+# git's racy rule: a change this close before the read could be followed by another one that leaves the same ctime.
+RACY_NS = 20_000_000
+
+_ELSEWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
+
+_ZEROS = bytes(WINDOW_BYTES)
+
+
+class Job(msgspec.Struct, frozen=True, gc=False):
+    """One path to look at. `recorded` is what the state has of it. `parent`: a folder above a root, symlinks in its path followed.
+    `content` False: metadata only (the content of another hard link is known).
+    """
+
+    path: bytes
+    granularity: Granularity
+    recorded: Entry | None = None
+    parent: bool = False
+    content: bool = True
+
+
+class Captured(msgspec.Struct, frozen=True):
+    """`chunks` hold the bytes just read. `flags` go into the row. `findings`: what is worth saying about it."""
+
+    entry: Entry
+    chunks: tuple[Chunk, ...] = ()
+    flags: int = 0
+    findings: tuple[Finding, ...] = ()
+
+
+class TooLarge(msgspec.Struct, frozen=True):
+    """The file must be streamed."""
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """Nothing could be captured; what was captured before stays. `finding` None: there is nothing there to speak of."""
+
+    finding: Finding | None
+
+
+class Reader:
+    """Thread-safe. `on_read` gets every byte count read from source files; `opened` counts opened files."""
+
+    def __init__(self, clock: Clock, names: Names, on_read: Callable[[int], None]) -> None:
+        self._clock = clock
+        self._names = names
+        self._on_read = on_read
+        self.opened = 0
+
+    def capture_all(self, jobs: list[Job]) -> list[Captured | TooLarge | Lost]:
+        """A batch, for a thread of the pool."""
+        return [self.capture(job) for job in jobs]
+
+    def capture(self, job: Job) -> Captured | TooLarge | Lost:
+        try:
+            status = os.stat(job.path) if job.parent else os.lstat(job.path)
+            kind = status.st_mode >> 12
+            if kind == SOCKET_CODE or (job.parent and kind != DIRECTORY_CODE):
+                return Lost(None)
+            if kind != FILE_CODE or not job.content:
+                return self._metadata(job, status)
+            if status.st_size > WHOLE_BYTES:
+                return TooLarge()
+            return self._whole(job)
+        except OSError as error:
+            return lost(job.path, error)
+
+    def open(self, job: Job) -> Stream:
+        """A large file, to be streamed. Raises `OSError`."""
+        descriptor = self.descriptor(job.path)
+        return Stream(job, descriptor, self._names, self._clock.now_ns(), self._on_read)
+
+    def descriptor(self, path: bytes) -> int:
+        self.opened += 1
+        return open_for_reading(path)
+
+    def _metadata(self, job: Job, status: os.stat_result) -> Captured:
+        findings: list[Finding] = []
+        now_ns = self._clock.now_ns()
+        entry = read_entry(job.path, self._names, status=status, on_problem=findings.append)
+        return Captured(entry, (), _racy(status, now_ns), tuple(findings))
+
+    def _whole(self, job: Job) -> Captured | TooLarge | Lost:
+        findings: list[Finding] = []
+        descriptor = self.descriptor(job.path)
+        try:
+            for _ in range(TRIES):
+                findings.clear()
+                started_ns = self._clock.now_ns()
+                before = os.fstat(descriptor)
+                if not stat.S_ISREG(before.st_mode):
+                    return vanished(job.path)
+                if before.st_size > WHOLE_BYTES:
+                    return TooLarge()
+                data = os.pread(descriptor, before.st_size, 0) if before.st_size else b""
+                self._on_read(len(data))
+                entry = read_entry(job.path, self._names, status=before, descriptor=descriptor, on_problem=findings.append)
+                stable = len(data) == before.st_size and not _differs(before, os.fstat(descriptor))
+                if stable:
+                    break
+        finally:
+            os.close(descriptor)
+        chunks = _chunks_in(data, choose(job.granularity, job.recorded.chunks if job.recorded else ()))
+        flags = _racy(before, started_ns)
+        if not stable:
+            findings.append(_changed_while_read(job.path))
+            flags = SUSPECT
+        refs = tuple(ChunkRef(chunk.id, chunk.size_bytes) for chunk in chunks)
+        entry = msgspec.structs.replace(entry, chunks=refs, size_bytes=len(data), unstable=not stable)
+        return Captured(entry, chunks, flags, tuple(findings))
+
+
+class Stream:
+    """A large file being read window by window. One caller at a time; `close` in any case. `entry` is what it was when opened."""
+
+    def __init__(self, job: Job, descriptor: int, names: Names, now_ns: int, on_read: Callable[[int], None]) -> None:
+        self._job = job
+        self._descriptor = descriptor
+        self._names = names
+        self._started_ns = now_ns
+        self._on_read = on_read
+        self._cutter = choose(job.granularity, job.recorded.chunks if job.recorded else ())
+        self._before = os.fstat(descriptor)
+        self.entry = read_entry(job.path, names, status=self._before, descriptor=descriptor)
+        self._left = self._before.st_size
+        self._position = 0
+        self._tail: bytes | memoryview = b""
+        self._refs: list[ChunkRef] = []
+        sparse = self._before.st_blocks * 512 < self._before.st_size
+        self._holes = list(read_holes(descriptor, self._before.st_size)) if sparse else []
+
+    def window(self) -> list[Chunk]:
+        """The next chunks, mostly 8 MiB of them; empty at the end of the file."""
+        while self._left:
+            want = min(WINDOW_BYTES, self._left)
+            if want == WINDOW_BYTES and not self._tail and self._in_hole(want) and (known := _zero_chunks(self._cutter)):
+                self._position += want
+                self._left -= want
+                return self._note(known)
+            data = self._read(want)
+            self._position += len(data)
+            # A file that became shorter ends here; `finish` sees that it changed.
+            self._left = self._left - len(data) if data else 0
+            joined = b"".join((self._tail, data)) if self._tail else data
+            ends = self._cutter.cut(joined, final=self._left == 0)
+            self._tail = joined[ends[-1] :] if ends else joined
+            if ends:
+                return self._note(_cut_up(joined, ends))
+        if self._tail:
+            rest, self._tail = bytes(self._tail), b""
+            return self._note(_cut_up(rest, self._cutter.cut(rest, final=True)))
+        return []
+
+    def finish(self) -> Captured:
+        """The entry, when all windows were taken."""
+        findings: list[Finding] = []
+        size = sum(ref.size_bytes for ref in self._refs)
+        stable = size == self._before.st_size and not _differs(self._before, os.fstat(self._descriptor))
+        entry = read_entry(self._job.path, self._names, status=self._before, descriptor=self._descriptor, on_problem=findings.append)
+        if not stable:
+            findings.append(_changed_while_read(self._job.path))
+        entry = msgspec.structs.replace(entry, chunks=tuple(self._refs), size_bytes=size, unstable=not stable)
+        return Captured(entry, (), SUSPECT if not stable else _racy(self._before, self._started_ns), tuple(findings))
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _note(self, chunks: list[Chunk]) -> list[Chunk]:
+        self._refs.extend(ChunkRef(chunk.id, chunk.size_bytes) for chunk in chunks)
+        return chunks
+
+    def _in_hole(self, size: int) -> bool:
+        while self._holes and self._holes[0].offset + self._holes[0].size_bytes <= self._position:
+            del self._holes[0]
+        return bool(self._holes) and _covers(self._holes[0], self._position, size)
+
+    def _read(self, want: int) -> bytes:
+        if self._in_hole(want):
+            return _ZEROS[:want]
+        data = os.pread(self._descriptor, want, self._position)
+        self._on_read(len(data))
+        return data
+
+
+def lost(path: bytes, error: OSError) -> Lost:
+    """Gone or another kind since the walk: the next run sees to it. Else unreadable."""
+    return vanished(path) if error.errno in _ELSEWHERE else Lost(unreadable(path, error))
+
+
+def vanished(path: bytes) -> Lost:
+    return Lost(
+        Finding(
+            code="vanished-while-captured",
+            severity=Severity.INFO,
+            message="it was there when the run began and is gone or replaced now; the next run sees to it",
+            path=display(path),
+        )
+    )
+
+
+def _changed_while_read(path: bytes) -> Finding:
+    return Finding(
+        code="changed-while-read",
+        severity=Severity.WARNING,
+        message="the file changed while it was read; it is kept as read, and read again in the next run",
+        path=display(path),
+        hint="use a hook that brings its program to rest, or a snapshot (`consistent: snapshot`)",
+    )
+
+
+def _chunks_in(data: bytes, cutter: Cutter) -> tuple[Chunk, ...]:
+    size = len(data)
+    if size == 0:
+        return ()
+    if size <= cutter.least:
+        return (Chunk(sha256(data).digest(), size, data),)
+    return tuple(_cut_up(data, cutter.cut(data, final=True)))
+
+
+def _cut_up(data: bytes | memoryview, ends: list[int]) -> list[Chunk]:
+    view, start, chunks = memoryview(data), 0, []
+    for end in ends:
+        piece = view[start:end]
+        chunks.append(Chunk(sha256(piece).digest(), end - start, piece))
+        start = end
+    return chunks
+
+
+@lru_cache(maxsize=4)
+def _zero_digests(cutter: Cutter) -> tuple[tuple[bytes, int], ...]:
+    ends = cutter.cut(_ZEROS, final=True)
+    if any(end - start != cutter.most for start, end in zip([0, *ends], ends, strict=False)):
+        return ()
+    return ((sha256(_ZEROS[: cutter.most]).digest(), cutter.most),) * len(ends)
+
+
+def _zero_chunks(cutter: Cutter) -> list[Chunk]:
+    """A window of zeros, hashed once per process: a huge hole costs neither reading nor hashing."""
+    view = memoryview(_ZEROS)
+    return [Chunk(digest, size, view[:size]) for digest, size in _zero_digests(cutter)]
+
+
+def _covers(hole: Hole, position: int, size: int) -> bool:
+    return hole.offset <= position and position + size <= hole.offset + hole.size_bytes
+
+
+def _differs(before: os.stat_result, after: os.stat_result) -> bool:
+    return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) != (after.st_size, after.st_mtime_ns, after.st_ctime_ns)
+
+
+def _racy(status: os.stat_result, started_ns: int) -> int:
+    return SUSPECT if status.st_ctime_ns >= started_ns - RACY_NS else 0

@@ -1,0 +1,191 @@
+"""Edits of the document's text that touch nothing else: every other byte, comment and blank line stays as it is.
+
+The text is not written anew from values; pieces are put into it at places the parser knows.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+
+from holdfast.compiler.fields import NAME
+from holdfast.compiler.parse import parse_document
+from holdfast.compiler.parse_places import clean_path
+from holdfast.compiler.yaml_tree import Mapping, Scalar, Tree, load_tree
+from holdfast.core.errors import InvalidDocument
+from holdfast.core.units import parse_duration_s
+from holdfast.model.diagnostics import Diagnostic, Level
+from holdfast.model.document import Document, RepositoryEntry
+
+KEEP = "{hourly: 24, daily: 30, monthly: 12}"
+_PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9/._+@-]*")
+
+
+def protect(text: str, *, node: str, path: str, repository_name: str, location: str, every: str) -> str:
+    """The text with a policy for `path`, a repository at `location` and a flow between them, all on `node`.
+
+    What is there already is used: the node, a repository in the same place, and, when `path` goes to that repository already, everything
+    (the text comes back as it was). Names are made unique. Raises `InvalidDocument` when the text, or what would come of it, is none.
+    """
+    document = _parsed(text)
+    parse_duration_s(every)
+    path, location = clean_path(path), location if "://" in location else clean_path(location)
+    repository = _repository_there(document, node, location)
+    if repository is not None and _is_protected(document, node, path, repository.name):
+        return text
+    policy = _free(_name_from(path), {each.name for each in document.policies})
+    flow = _free(f"protect-{policy}"[:60], {each.name for each in document.flows})
+    store = repository.name if repository else _free(repository_name, {each.name for each in document.repositories})
+    if all(each.name != node for each in document.nodes):
+        text = add_entry(text, "nodes", node, "{}")
+    if repository is None:
+        text = add_entry(text, "repositories", store, f"{{node: {node}, location: {_quoted(location)}}}")
+    text = add_entry(
+        text,
+        "policies",
+        policy,
+        f"classification: {{paths: [{_quoted(path)}]}}\noperations:\n  backup: {{every: {every}, keep: {KEEP}}}",
+    )
+    vertices = f"vertices:\n  source: {{node: {node}, policies: [{policy}]}}\n  store: {{repository: {store}}}"
+    text = add_entry(text, "flows", flow, f"{vertices}\nmovers:\n  - {{from: source, to: store, carries: [{policy}/backup]}}")
+    _parsed(text)
+    return text
+
+
+def flow_protecting(document: Document, node: str, path: str, location: str) -> str:
+    """The name of the flow that `protect` made or found; empty if there is none."""
+    path, location = clean_path(path), location if "://" in location else clean_path(location)
+    repository = _repository_there(document, node, location)
+    return "" if repository is None else _protecting_flow(document, node, path, repository.name)
+
+
+def _parsed(text: str) -> Document:
+    parsed = parse_document(text)
+    if parsed.document is None:
+        raise InvalidDocument(_first_error(parsed.diagnostics), hint="mend the document first, with `holdfast export` and `holdfast apply`")
+    return parsed.document
+
+
+def _first_error(diagnostics: tuple[Diagnostic, ...]) -> str:
+    first = next(each for each in diagnostics if each.level is Level.ERROR)
+    return f"line {first.where.line}: {first.message}"
+
+
+def _repository_there(document: Document, node: str, location: str) -> RepositoryEntry | None:
+    return next((each for each in document.repositories if (each.node, each.location) == (node, location)), None)
+
+
+def _is_protected(document: Document, node: str, path: str, repository: str) -> bool:
+    return bool(_protecting_flow(document, node, path, repository))
+
+
+def _protecting_flow(document: Document, node: str, path: str, repository: str) -> str:
+    exact = {each.name for each in document.policies if each.classification.paths == (path,)}
+    for flow in document.flows:
+        vertices = {vertex.name: vertex for vertex in flow.vertices}
+        for mover in flow.movers:
+            source, target = vertices.get(mover.source), vertices.get(mover.target)
+            if source is None or target is None or source.node != node or target.repository != repository:
+                continue
+            if any(carried.partition("/")[0] in exact & set(source.policies) for carried in mover.carries):
+                return flow.name
+    return ""
+
+
+def _name_from(path: str) -> str:
+    """The last part of the path, made a name; `root` for `/`."""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", posixpath.basename(path)).strip(".-_")
+    return cleaned[:50] if NAME.fullmatch(cleaned[:50]) else "root" if path == "/" else "data"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    return next(f"{name}-{number}" for number in range(2, len(taken) + 3) if f"{name}-{number}" not in taken)
+
+
+def _quoted(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def add_entry(text: str, section: str, name: str, value: str) -> str:
+    """The text with `name` as the last entry of a section. `value` is YAML: one line in flow style, or a block to be indented below
+    the name. A section that is missing is added at the end.
+    """
+    loaded = load_tree(text)
+    root = loaded.root
+    if loaded.diagnostics or not (root is None or isinstance(root, Mapping)):
+        raise InvalidDocument("the document cannot be read", hint="mend it first, with `holdfast export` and `holdfast apply`")
+    if root is not None and root.flow:
+        return _into_flow(text, root, section, name, value)
+    entry = next((entry for entry in root.entries if entry.key.text == section), None) if root else None
+    if entry is None:
+        gap = "" if not text or text.endswith("\n") else "\n"
+        return f"{text}{gap}{section}:\n{_block(name, value, 2)}"
+    tree = entry.value
+    if isinstance(tree, Mapping) and not tree.flow:
+        return _after_line(text, tree.span.end, _block(name, value, tree.span.column - 1))
+    if isinstance(tree, Mapping) and tree.entries:
+        piece = f", {_quoted(name)}: {_one_line(value)}"
+        last = tree.entries[-1].value.span.end
+        return text[:last] + piece + text[last:]
+    if not isinstance(tree, Mapping) and not (isinstance(tree, Scalar) and tree.is_null):
+        raise InvalidDocument(f"`{section}` is no mapping", hint="mend the document first")
+    # `section:`, `section: {}` or `section: ~`: what stands there goes, a comment behind it stays.
+    start, end = tree.span.start, tree.span.end
+    if start == end:
+        start = end = entry.key.span.end + 1
+    emptied = text[:start].rstrip(" ") + text[end:]
+    return _after_line(emptied, len(text[:start].rstrip(" ")), _block(name, value, entry.key.span.column + 1))
+
+
+def _into_flow(text: str, root: Mapping, section: str, name: str, value: str) -> str:
+    """The whole document is one `{...}`."""
+    tree: Tree | None = root.get(section)
+    piece = f"{_quoted(name)}: {_one_line(value)}"
+    if tree is None:
+        outer, inner = root, f"{section}: {{{piece}}}"
+    elif isinstance(tree, Mapping):
+        outer, inner = tree, piece
+    else:
+        return text[: tree.span.start] + f"{{{piece}}}" + text[tree.span.end :]
+    at = outer.entries[-1].value.span.end if outer.entries else outer.span.start + 1
+    return text[:at] + (", " if outer.entries else "") + inner + text[at:]
+
+
+def _block(name: str, value: str, indent: int) -> str:
+    margin = " " * indent
+    lines = value.splitlines()
+    if len(lines) == 1:
+        return f"{margin}{name}: {value}\n"
+    return f"{margin}{name}:\n" + "".join(f"{margin}  {line}\n" for line in lines)
+
+
+def _one_line(value: str) -> str:
+    """A block of ours as flow style: it is made of lines `key: {...}`, `key:` with deeper lines, and `- {...}`."""
+    if "\n" not in value:
+        return value
+    parts: list[str] = []
+    lines = value.splitlines()
+    for index, line in enumerate(lines):
+        if line.startswith(" "):
+            continue
+        inner = []
+        for following in lines[index + 1 :]:
+            if not following.startswith(" "):
+                break
+            inner.append(following.strip())
+        if inner and inner[0].startswith("- "):
+            parts.append(f"{line} [{', '.join(each[2:] for each in inner)}]")
+        else:
+            parts.append(f"{line} {{{', '.join(inner)}}}" if inner else line)
+    return "{" + ", ".join(parts) + "}"
+
+
+def _after_line(text: str, offset: int, block: str) -> str:
+    """Put `block` on the lines after the one that holds `offset`."""
+    end = text.find("\n", offset)
+    if end < 0:
+        return f"{text}\n{block}"
+    return text[: end + 1] + block + text[end + 1 :]

@@ -1,0 +1,271 @@
+"""Reading a dataset's state across the wire: both ends of a Read session."""
+
+from __future__ import annotations
+
+import logging
+from array import array
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, RepositoryDamaged, error_from, facts_of
+from holdfast.core.ids import NodeId
+from holdfast.delivery.batches import batched
+from holdfast.model.change import Cursor, Payload
+from holdfast.model.entry import Entry
+from holdfast.model.reading import PointReader
+from holdfast.wire.channel import Channel
+from holdfast.wire.data_messages import (
+    PROTOCOL,
+    AskChunks,
+    AskEntries,
+    AskMore,
+    Carried,
+    DataMessage,
+    Entries,
+    OpenedRead,
+    OpenRead,
+    Stopped,
+)
+
+# Ids per question and questions ahead: with chunks of 1 MiB what is on its way stays within the channel's own queues.
+_ASK_IDS = 256
+_ASKS_AHEAD = 2
+_ENTRIES_PER_MESSAGE = 2_000
+_CHUNKS_PER_MESSAGE = 100_000
+_RECENT_IDS = 65_536
+_MAX_RUNS = 8
+logger = logging.getLogger(__name__)
+
+
+class _Question:
+    """One question on its way; answers come in the order of the questions. `given_up`: nobody waits for them any more."""
+
+    def __init__(self, number: int = -1, ids: Sequence[bytes] = ()) -> None:
+        self.number = number
+        self.left = set(ids)
+        self.answers: deque[Entries | Carried] = deque()
+        self.given_up = False
+
+
+class RemoteReader:
+    """A `model.reading.PointReader` over a Read session. For one thread; several of its iterators may be open at a time.
+
+    The constructor raises what the owner answers: `NotGranted`, `UnknownName`, ... `cursor` is the commit the entries belong to,
+    None when the owner holds nothing.
+    """
+
+    def __init__(self, channel: Channel, opening: OpenRead) -> None:
+        self._channel = channel
+        self._waiting: deque[_Question] = deque()
+        self._number = 0
+        channel.send(opening)
+        answer = self._receive()
+        if not isinstance(answer, OpenedRead):
+            raise self._unexpected(answer)
+        self.cursor: Cursor | None = answer.cursor
+
+    def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
+        question = self._ask(AskEntries(paths=tuple(paths)), _Question())
+        try:
+            while True:
+                answer = self._answer(question)
+                if not isinstance(answer, Entries):
+                    raise self._unexpected(answer)
+                if not answer.last:
+                    # The next message comes while this one is worked on.
+                    question = self._ask(AskMore(), _Question())
+                yield from answer.entries
+                if answer.last:
+                    return
+        finally:
+            question.given_up = True
+
+    def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
+        wanted = iter(dict.fromkeys(ids))
+        asked: deque[_Question] = deque()
+        try:
+            while True:
+                while len(asked) < _ASKS_AHEAD and (group := list(islice(wanted, _ASK_IDS))):
+                    self._number += 1
+                    asked.append(self._ask(AskChunks(number=self._number, ids=tuple(group)), _Question(self._number, group)))
+                if not asked:
+                    return
+                yield from self._given(asked[0])
+                asked.popleft()
+        finally:
+            for question in asked:
+                question.given_up = True
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _given(self, question: _Question) -> Iterator[Payload]:
+        while True:
+            answer = self._answer(question)
+            if not isinstance(answer, Carried) or answer.number != question.number:
+                raise self._unexpected(answer)
+            for payload in answer.payloads:
+                if payload.id not in question.left:
+                    raise ProtocolError(f"{self._channel.peer} gives chunk {payload.id.hex()}, which was not asked for")
+                question.left.remove(payload.id)
+                yield payload
+            if answer.last or answer.withdrawn:
+                break
+        if question.left:
+            missing = min(question.left).hex()
+            raise RepositoryDamaged(
+                f"chunk {missing} cannot be had from {self._channel.peer}", hint="run `holdfast repository check` there"
+            )
+
+    def _ask(self, message: DataMessage, question: _Question) -> _Question:
+        self._channel.send(message)
+        self._waiting.append(question)
+        return question
+
+    def _answer(self, question: _Question) -> Entries | Carried:
+        """The next answer to this question; those to others are kept for them."""
+        while not question.answers:
+            message = self._receive()
+            if not self._waiting or not isinstance(message, Entries | Carried):
+                raise self._unexpected(message)
+            head = self._waiting[0]
+            if not head.given_up:
+                head.answers.append(message)
+            if isinstance(message, Entries) or message.last:
+                self._waiting.popleft()
+        return question.answers.popleft()
+
+    def _receive(self) -> DataMessage:
+        message = self._channel.receive()
+        if message is None:
+            raise NotReachable(f"{self._channel.peer} ended the session", hint="see its log")
+        if isinstance(message, Stopped):
+            raise error_from(message.error)
+        return message
+
+    def _unexpected(self, message: DataMessage) -> ProtocolError:
+        return ProtocolError(
+            f"{self._channel.peer}: {type(message).__name__} has no place here",
+            hint="both machines must run versions that understand each other",
+        )
+
+
+class NamedIds:
+    """Chunk ids that entries named, compactly: 64 bits each, in sorted runs.
+
+    A false match would need a chunk whose SHA-256 agrees in its first 64 bits with one that was named, and whose id the reader knows.
+    """
+
+    def __init__(self) -> None:
+        self._recent: set[int] = set()
+        self._runs: list[array[int]] = []
+
+    def add(self, entry: Entry) -> None:
+        for ref in entry.chunks:
+            self._recent.add(int.from_bytes(ref.id[:8], "big"))
+        if len(self._recent) >= _RECENT_IDS:
+            self._runs.append(array("Q", sorted(self._recent)))
+            self._recent.clear()
+            if len(self._runs) > _MAX_RUNS:
+                self._runs = [array("Q", sorted({value for run in self._runs for value in run}))]
+
+    def __contains__(self, chunk_id: bytes) -> bool:
+        value = int.from_bytes(chunk_id[:8], "big")
+        if value in self._recent:
+            return True
+        for run in self._runs:
+            at = bisect_left(run, value)
+            if at < len(run) and run[at] == value:
+                return True
+        return False
+
+
+def serve_read(
+    channel: Channel,
+    *,
+    open_reader: Callable[[NodeId, OpenRead], tuple[Cursor | None, PointReader | None]],
+    on_refused: Callable[[NodeId, HoldfastError], None] = lambda peer, error: None,
+) -> None:
+    """The owner's side; serves one session to its end and never raises what the peer did wrong.
+
+    `open_reader` raises `NotGranted` when the peer may not read this, and gives (None, None) when there is nothing of the dataset.
+    """
+    reader: PointReader | None = None
+    try:
+        opening = channel.receive()
+        if opening is None:
+            return
+        if not isinstance(opening, OpenRead) or opening.protocol != PROTOCOL:
+            raise ProtocolError("the session does not begin with an OpenRead of protocol 1", hint="bring both machines to the same version")
+        cursor, reader = open_reader(channel.peer, opening)
+        channel.send(OpenedRead(cursor=cursor))
+        owner = _Owner(channel, reader)
+        while (message := channel.receive()) is not None and not isinstance(message, Stopped):
+            owner.answer(message)
+    except NotReachable as error:
+        logger.info("a read broke off", extra={"facts": {"peer": channel.peer, "error": str(error)}})
+    except HoldfastError as error:
+        on_refused(channel.peer, error)
+        _stop(channel, error)
+    except Exception as error:
+        logger.exception("a read failed", extra={"facts": {"peer": channel.peer}})
+        _stop(channel, error)
+    finally:
+        if reader is not None:
+            reader.close()
+        channel.close()
+
+
+class _Owner:
+    def __init__(self, channel: Channel, reader: PointReader | None) -> None:
+        self._channel = channel
+        self._reader = reader
+        self._named = NamedIds()
+        self._entries: Iterator[Entry] | None = None
+
+    def answer(self, message: DataMessage) -> None:
+        if isinstance(message, AskEntries):
+            self._entries = iter(()) if self._reader is None else self._reader.entries(message.paths)
+            self._send_entries()
+        elif isinstance(message, AskMore):
+            self._send_entries()
+        elif isinstance(message, AskChunks):
+            self._send_chunks(message)
+        else:
+            raise ProtocolError(f"{type(message).__name__} has no place in a read")
+
+    def _send_entries(self) -> None:
+        if self._entries is None:
+            raise ProtocolError("AskMore without an AskEntries that has more")
+        entries: list[Entry] = []
+        chunks = 0
+        for entry in self._entries:
+            entries.append(entry)
+            self._named.add(entry)
+            chunks += len(entry.chunks)
+            if len(entries) >= _ENTRIES_PER_MESSAGE or chunks >= _CHUNKS_PER_MESSAGE:
+                self._channel.send(Entries(entries=tuple(entries)))
+                return
+        self._entries = None
+        self._channel.send(Entries(entries=tuple(entries), last=True))
+
+    def _send_chunks(self, message: AskChunks) -> None:
+        if self._reader is None or any(chunk_id not in self._named for chunk_id in message.ids):
+            raise ProtocolError("chunks were asked for that no entry of this session named")
+        held = None
+        for batch in batched(message.ids, self._reader.payloads(message.ids)):
+            if held is not None:
+                self._channel.send(Carried(number=message.number, payloads=held.payloads))
+            held = batch
+        if held is not None:
+            self._channel.send(Carried(number=message.number, payloads=held.payloads, withdrawn=held.withdrawn, last=True))
+
+
+def _stop(channel: Channel, error: BaseException) -> None:
+    try:
+        channel.send(Stopped(error=facts_of(error)))
+    except HoldfastError:
+        # It has gone: nobody to tell.
+        logger.info("a read ended", extra={"facts": {"peer": channel.peer, "error": str(error)}})

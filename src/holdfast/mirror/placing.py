@@ -1,0 +1,203 @@
+"""Carrying out all staged changes of a commit. Every step may be repeated: after a crash the whole is done again, to the same end.
+
+A staged content lies in `tmp/N` until it is in place; when `tmp/N` is not there any more, it is. Contents that get several names, or
+that the mirror has under another name, stay (or are linked) in `tmp` until all names are made, so that no order of changes loses them.
+"""
+
+from __future__ import annotations
+
+import stat
+
+from holdfast.core.errors import StoreError
+from holdfast.mirror.records import Content, Fingerprint, Staged
+from holdfast.mirror.removals import Removals
+from holdfast.mirror.target import TEMP, Contents, Target, has_kind, matches_special, temp_path
+from holdfast.model.entry import Entry, Kind, display_path, walk_key
+from holdfast.model.jobs import Finding, Severity
+
+
+def pin(target: Target, contents: Contents) -> None:
+    """Before anything moves: what is to be used where it is must be exact; what is to get a further name is held in `tmp`.
+
+    Raises `StoreError` when somebody changed the mirror in the meantime.
+    """
+    for staged in target.records.staged_in_mirror():
+        assert staged.file is not None
+        content = target.records.file(staged.file)
+        assert content is not None
+        relative = target.at(staged.key) if is_in_place(target, staged, content) else target.at(content.key)
+        if not contents.is_exact(content, relative):
+            contents.distrust(content.n)
+            raise changed_underneath(relative)
+        if not is_in_place(target, staged, content) and target.side.stat(temp_path(content.n)) is None:
+            target.writer.link(relative, temp_path(content.n), into=target.side)
+            found = target.side.stat(temp_path(content.n))
+            assert found is not None
+            target.records.set_placed(content.n, content.key, Fingerprint.of(found))
+
+
+def is_in_place(target: Target, staged: Staged, content: Content) -> bool:
+    if not content.placed:
+        return False
+    recorded = target.records.entry(staged.key)
+    return content.key == staged.key or (recorded is not None and recorded.file == content.n)
+
+
+def changed_underneath(relative: bytes) -> StoreError:
+    return StoreError(
+        f"the mirror was changed while it was being written: {display_path(relative)}",
+        hint="nothing was applied; the next run repeats it. Keep others from writing in a mirror.",
+        path=display_path(relative),
+    )
+
+
+class Placing:
+    """One commit being carried out. `full`: what nobody put is moved out too. Findings are in `removals` and `findings`."""
+
+    def __init__(self, target: Target, contents: Contents, removals: Removals, *, full: bool) -> None:
+        self._target = target
+        self._contents = contents
+        self._removals = removals
+        self._full = full
+        self._touched: set[bytes] = set()
+        self.findings: list[Finding] = []
+
+    def run(self) -> None:
+        shared = {n for n, names, _ in self._target.records.staged_files() if names > 1}
+        for staged in self._target.records.staged():
+            if staged.what == "remove":
+                self._remove(staged.key)
+            elif staged.what == "put" and staged.entry is not None:
+                self._put(staged, staged.entry, shared)
+        self._contents.close()
+        if self._full:
+            self._move_out_strangers()
+        for n, _ in [(n, key) for n, _, key in self._target.records.staged_files()]:
+            self._target.side.remove(temp_path(n))
+        self._dress_folders()
+        self._take_fingerprints()
+
+    # Each change
+
+    def _remove(self, key: bytes) -> None:
+        relative = self._target.at(key)
+        if self._target.writer.stat(relative) is not None:
+            self._removals.take_out(relative, key)
+            self._touch_parent(relative)
+
+    def _put(self, staged: Staged, entry: Entry, shared: set[int]) -> None:
+        relative = self._target.relative(entry.path)
+        if entry.kind is Kind.DIRECTORY:
+            self._put_folder(relative, staged.key)
+        elif entry.kind is Kind.FILE:
+            self._put_file(relative, staged, entry, shared)
+        else:
+            self._put_special(relative, staged.key, entry)
+
+    def _put_folder(self, relative: bytes, key: bytes) -> None:
+        found = self._target.writer.stat(relative)
+        if found is None or not stat.S_ISDIR(found.st_mode):
+            self._clear(relative, key, Kind.DIRECTORY)
+            self._target.writer.ensure_folder(relative)
+            self._touch_parent(relative)
+        self._touched.add(relative)
+
+    def _put_special(self, relative: bytes, key: bytes, entry: Entry) -> None:
+        found = self._target.writer.stat(relative)
+        if found is not None and matches_special(self._target, relative, found, entry):
+            self._target.writer.set_attributes(relative, entry)
+            return
+        self._clear(relative, key, entry.kind)
+        self._target.writer.put_special(relative, entry)
+        self._touch_parent(relative)
+
+    def _put_file(self, relative: bytes, staged: Staged, entry: Entry, shared: set[int]) -> None:
+        assert staged.file is not None
+        content = self._target.records.file(staged.file)
+        assert content is not None
+        if is_in_place(self._target, staged, content):
+            self._target.writer.set_attributes(relative, entry)
+            return
+        temp = temp_path(content.n)
+        held = self._target.side.stat(temp)
+        if held is None:
+            return
+        found = self._target.writer.stat(relative)
+        if found is None or (found.st_dev, found.st_ino) != (held.st_dev, held.st_ino):
+            self._clear(relative, staged.key, Kind.FILE)
+            if content.placed or content.n in shared:
+                self._target.side.link(temp, relative, into=self._target.writer)
+            else:
+                self._target.side.move(temp, relative, into=self._target.writer)
+        if content.placed:
+            self._target.writer.set_attributes(relative, entry)
+        self._touch_parent(relative)
+
+    def _clear(self, relative: bytes, key: bytes, kind: Kind) -> None:
+        """Makes way. What is of the same sort and ours stays, to be replaced in one step."""
+        found = self._target.writer.stat(relative)
+        if found is None:
+            return
+        if stat.S_ISDIR(found.st_mode):
+            self._removals.take_out(relative, key)
+        elif not self._contents.is_ours(self._target.records.entry(key), relative, found):
+            self._removals.take_out_edited(relative)
+        elif kind is Kind.DIRECTORY:
+            self._removals.take_out(relative, key)
+
+    def _touch_parent(self, relative: bytes) -> None:
+        parent, slash, _ = relative.rpartition(b"/")
+        if slash:
+            self._touched.add(parent)
+
+    # After all of them
+
+    def _move_out_strangers(self) -> None:
+        """In a full commit every name is known; what else is there came from somebody else."""
+        found = self._target.writer.stat(self._target.base)
+        stack = [self._target.base] if found is not None and has_kind(found, Kind.DIRECTORY) else []
+        while stack:
+            folder = stack.pop()
+            for name, is_folder in self._target.writer.names(folder):
+                relative = folder + b"/" + name
+                staged = self._target.records.staged_at(self._target.key_of(relative))
+                if staged is None or staged.what == "remove":
+                    self._removals.take_out_edited(relative)
+                    self._touched.add(folder)
+                elif is_folder:
+                    stack.append(relative)
+
+    def _dress_folders(self) -> None:
+        """Deepest first, because what is done below a folder changes its times."""
+        for relative in sorted(self._touched, key=walk_key, reverse=True):
+            key = self._target.key_of(relative)
+            staged = self._target.records.staged_at(key)
+            recorded = self._target.records.entry(key)
+            entry = staged.entry if staged is not None and staged.what == "put" else recorded.entry if recorded is not None else None
+            found = self._target.writer.stat(relative)
+            if entry is not None and entry.kind is Kind.DIRECTORY and found is not None and has_kind(found, Kind.DIRECTORY):
+                self._target.writer.set_attributes(relative, entry)
+
+    def _take_fingerprints(self) -> None:
+        for n, _, key in self._target.records.staged_files():
+            found = self._target.writer.stat(self._target.at(key))
+            if found is not None and stat.S_ISREG(found.st_mode):
+                self._target.records.set_placed(n, key, Fingerprint.of(found))
+                continue
+            self.findings.append(
+                Finding(
+                    code="mirror-incomplete",
+                    severity=Severity.ERROR,
+                    message="vanished from the mirror while it was being written",
+                    path=display_path(self._target.at(key)),
+                    hint="the next run sends the whole dataset's state again and mends it",
+                )
+            )
+
+
+def clean_temp(target: Target) -> None:
+    """Removes from `tmp` what no record names."""
+    known = {b"%d" % n for n in target.records.temp_files()}
+    for name, _ in target.side.names(TEMP):
+        if name not in known:
+            target.side.remove(TEMP + b"/" + name)

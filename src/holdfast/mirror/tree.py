@@ -1,0 +1,178 @@
+"""One target of a mirror action through its commits: stage, pin, write down the intention, place, move the cursor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from holdfast.core.clock import Clock, now
+from holdfast.core.errors import HoldfastError, ProtocolError
+from holdfast.core.ids import DatasetId
+from holdfast.delivery.ports import VerifiedChunk
+from holdfast.mirror.placing import Placing, changed_underneath, clean_temp, pin
+from holdfast.mirror.removals import Removals, purge, stamp_of
+from holdfast.mirror.staging import Staging
+from holdfast.mirror.target import Contents, Target
+from holdfast.model.change import Begin, Commit, Cursor, Segment
+from holdfast.model.jobs import Finding
+
+_logger = logging.getLogger(__name__)
+
+
+class _Intention(msgspec.Struct, frozen=True, kw_only=True):
+    """What must be finished once it is written down: kept in the records until it is."""
+
+    dataset: DatasetId
+    cursor: Cursor
+    full: bool
+    stamp: str
+    keep_s: float | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    findings: tuple[Finding, ...] = ()
+    stored_bytes: int = 0
+
+
+class MirrorTree:
+    """Steps of a commit, in the order that makes a crash harmless:
+
+    1. changes are staged, contents complete in the side folder; the mirror is untouched
+    2. contents durable, then the intention durable
+    3. changes are placed, each file replaced in one step; durable
+    4. records and cursor moved; durable
+    A crash before the intention leaves the mirror as it was; after it, `recover` finishes the commit.
+    """
+
+    def __init__(self, target: Target, *, keep_s: float | None, clock: Clock, findings: list[Finding]) -> None:
+        self.target = target
+        self._records = target.records
+        self._contents = Contents(target)
+        self._keep_s = keep_s
+        self._clock = clock
+        self._findings = findings
+        self._begin: Begin | None = None
+        self._staging: Staging | None = None
+
+    def cursor(self) -> Cursor | None:
+        """None also when the target is gone although it should be there."""
+        text = self._records.fact("cursor")
+        if text is None or (self._records.has_entries() and self.target.writer.stat(self.target.base) is None):
+            return None
+        return msgspec.json.decode(text, type=Cursor)
+
+    def recover(self) -> None:
+        """Finish a commit whose intention is written down; else what was staged becomes spare."""
+        self._records.forget()
+        text = self._records.fact("intention")
+        if text is not None:
+            self._carry_out(msgspec.json.decode(text, type=_Intention))
+        self._records.unstage()
+        self._records.save()
+        clean_temp(self.target)
+
+    def begin(self, begin: Begin) -> None:
+        """Raises `ProtocolError` when it does not build on what is here."""
+        self.abort()
+        at = self.cursor()
+        if begin.base is not None and (at is None or at.epoch != begin.base.epoch or at.seq < begin.base.seq):
+            raise ProtocolError(f"the mirror stands at {at}, the commit builds on {begin.base}", hint="send a full commit")
+        self._begin = begin
+        if at is not None and begin.base is not None and at.epoch == begin.epoch and begin.seq <= at.seq:
+            return
+        clean_temp(self.target)
+        self._contents.reset()
+        self._staging = Staging(self.target, self._contents, adopting=self._records.fact("adopting") is not None)
+
+    def wanted(self, segment: Segment) -> set[bytes]:
+        return set() if self._staging is None else self._staging.wanted(segment)
+
+    def apply(self, segment: Segment, chunks: Mapping[bytes, VerifiedChunk], withdrawn: frozenset[bytes]) -> None:
+        if self._staging is not None:
+            self._staging.apply(segment, chunks, withdrawn)
+
+    def commit(self, commit: Commit) -> Outcome:
+        """Returns when everything is in place and durable. Raises `StoreError` when the mirror turned out changed: repeat the commit."""
+        begin, staging = self._begin, self._staging
+        if begin is None or (begin.dataset, begin.epoch, begin.seq) != (commit.dataset, commit.epoch, commit.seq):
+            raise ProtocolError("a commit that was not begun")
+        if staging is None:
+            return Outcome()
+        staging.drop()
+        if staging.broken:
+            self._records.save()
+            raise changed_underneath(self.target.relative(staging.broken[0]))
+        if begin.base is None:
+            self._records.stage_missing_as_removed()
+        intention = _Intention(
+            dataset=begin.dataset,
+            cursor=Cursor(begin.epoch, begin.seq),
+            full=begin.base is None,
+            stamp=stamp_of(self._clock),
+            keep_s=self._keep_s,
+        )
+        if not self._records.has_changes() and not intention.full:
+            self._end(intention)
+        else:
+            self._intend(intention)
+            self._carry_out(intention)
+        purge(self.target, self._keep_s, now(self._clock))
+        self._begin = self._staging = None
+        findings = tuple(self._findings)
+        self._findings.clear()
+        return Outcome(findings, staging.stored_bytes)
+
+    def _intend(self, intention: _Intention) -> None:
+        try:
+            pin(self.target, self._contents)
+        except HoldfastError:
+            self._records.save()
+            raise
+        self._records.save()
+        self.target.writer.sync()
+        self._records.set_fact("intention", msgspec.json.encode(intention).decode())
+        self._records.save(durable=True)
+
+    def _carry_out(self, intention: _Intention) -> None:
+        self._contents.reset()
+        removals = Removals(self.target, self._contents, intention.keep_s, intention.stamp)
+        placing = Placing(self.target, self._contents, removals, full=intention.full)
+        placing.run()
+        self._findings.extend(removals.findings + placing.findings)
+        self.target.writer.sync()
+        self._end(intention, incomplete=bool(placing.findings))
+
+    def _end(self, intention: _Intention, *, incomplete: bool = False) -> None:
+        self._records.merge_staged()
+        self._records.set_fact("dataset", intention.dataset)
+        self._records.set_fact("cursor", None if incomplete else msgspec.json.encode(intention.cursor).decode())
+        self._records.set_fact("intention", None)
+        self._records.set_fact("adopting", None)
+        self._records.save(durable=True)
+        self._contents.reset()
+        clean_temp(self.target)
+
+    def abort(self) -> None:
+        """The mirror is untouched; what was staged becomes spare. Never raises."""
+        try:
+            if self._staging is not None:
+                self._staging.drop()
+            self._staging = self._begin = None
+            self._contents.reset()
+            self._records.forget()
+            if self._records.fact("intention") is None:
+                self._records.unstage()
+                self._records.save()
+        except Exception:  # noqa: BLE001  (the contract of abort; the next open recovers)
+            _logger.exception("a mirror could not be rolled back now; it is at its next opening")
+
+    def close(self) -> None:
+        self.abort()
+        self._contents.close()
+        self._records.close()
+        self.target.writer.close()
+        self.target.side.close()

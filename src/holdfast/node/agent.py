@@ -1,0 +1,327 @@
+"""The agent: puts journal, rules, scheduler, workers, local socket and hub session together, and runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from holdfast import __version__
+from holdfast.core.clock import Clock, now
+from holdfast.core.entropy import Entropy
+from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError
+from holdfast.model.jobs import Finding, Severity
+from holdfast.model.questions import Answer, Question
+from holdfast.model.rules import Rules, SignedRules, decode_rules
+from holdfast.node.config import load_config, make_private_folder, pid_path
+from holdfast.node.enrol import renew, renewal_due
+from holdfast.node.hub_client import HubClient
+from holdfast.node.job_book import JobBook, Role
+from holdfast.node.journal import Journal
+from holdfast.node.limits import Limits, check_rules, load_limits
+from holdfast.node.local_socket import LocalSocket
+from holdfast.node.router import Machine, Router
+from holdfast.node.rule_store import RuleStore
+from holdfast.node.scheduler import Scheduler
+from holdfast.node.supervisor import Command, Worker, worker_command
+from holdfast.node.worker_messages import (
+    Acknowledged,
+    Configure,
+    EventNews,
+    FromWorker,
+    JobNews,
+    PointsMade,
+    ProgressNews,
+    Ready,
+    ToWorker,
+    WorkerAnswer,
+)
+from holdfast.wire.hub_messages import Confirmed, Hello
+from holdfast.wire.identity import load_credentials
+
+logger = logging.getLogger(__name__)
+
+_WORKER_START_S = 10.0
+_LONGEST_NAP_S = 30.0
+"""The wall clock may be set meanwhile; nothing is planned on the promise that it is not."""
+_RENEWAL_LOOK_S = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What the agent needs of the world beside its home; tests give their own."""
+
+    clock: Clock
+    entropy: Entropy
+    command: Command = worker_command
+    free_bytes: Callable[[Path], int] = lambda home: _free_bytes(home)
+
+
+def run_agent(home: Path, *, clock: Clock, entropy: Entropy) -> None:
+    """Run the node of this home until SIGTERM or SIGINT. Logging is the caller's.
+
+    Raises `UsageError` when the machine has not joined, `Conflict` when an agent of this home runs already.
+    """
+    with single_agent(home):
+        asyncio.run(Agent(home, Surroundings(clock=clock, entropy=entropy)).run())
+
+
+@contextlib.contextmanager
+def single_agent(home: Path) -> Iterator[None]:
+    """Holds the lock of this home's agent; `run/agent.pid` names it meanwhile."""
+    load_config(home)
+    folder = make_private_folder(pid_path(home).parent)
+    with (folder / "agent.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(f"an agent runs in {home} already", hint="stop it with `holdfast down`, or use another home") from None
+        pid_path(home).write_text(f"{os.getpid()}\n")
+        try:
+            yield
+        finally:
+            pid_path(home).unlink(missing_ok=True)
+
+
+class Agent:
+    """One life of the agent. All its parts run on one event loop; the workers do what blocks."""
+
+    def __init__(self, home: Path, surroundings: Surroundings) -> None:
+        self._home = home
+        self._clock, self._entropy = surroundings.clock, surroundings.entropy
+        self._config = load_config(home)
+        self._journal = Journal(home / "node.db", clock=self._clock)
+        self._rules = RuleStore(home, environment=self._config.environment, node=self._config.node)
+        self._workers: dict[Role, Worker] = {
+            role: Worker(role, home, self._on_news, self._on_end, clock=self._clock, command=surroundings.command) for role in _ROLES
+        }
+        self._book = JobBook(self._journal, self._config.node, clock=self._clock, entropy=self._entropy)
+        self._scheduler = Scheduler(self._book, self._journal, self._send, lambda: surroundings.free_bytes(home), clock=self._clock)
+        machine = Machine(self._config.name, lambda: self._rules.current, self._limits, self._findings)
+        self._router = Router(
+            scheduler=self._scheduler,
+            book=self._book,
+            store=self._workers["store"],
+            machine=machine,
+            changed=self._poke,
+        )
+        self._socket = LocalSocket(home, self._router.answer_locally)
+        self._hub = HubClient(home, self._config, self._journal, self, clock=self._clock, entropy=self._entropy)
+        self._worker_problems: dict[Role, tuple[ErrorFacts, ...]] = {}
+        self._refused: tuple[ErrorFacts, ...] = ()
+        self._data_port = 0
+        self._changed = asyncio.Event()
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until `stop` or a signal. Raises what broke the agent itself, its journal for example."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            self._take_up()
+            await self._socket.start()
+            tasks += [
+                loop.create_task(work) for work in (*(w.run() for w in self._workers.values()), self._plan(), self._keep_certificate())
+            ]
+            tasks.append(loop.create_task(self._reach_master()))
+            stopping = loop.create_task(_wait(self._stop))
+            ended, _ = await asyncio.wait((*tasks, stopping), return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            for task in ended:
+                task.result()
+        finally:
+            await self._shut_down(tasks)
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def take_rules(self, signed: SignedRules) -> Confirmed:
+        """Take rules that were pushed, or say why not."""
+        if self._rules.is_current(signed):
+            return Confirmed(generation=self._rules.generation)
+        generation = 0
+        try:
+            generation = _claimed_generation(signed)
+            rules = self._rules.verify(signed)
+            problems = check_rules(rules, self._limits(rules))
+            if not problems:
+                self._rules.put(signed)
+        except HoldfastError as error:
+            problems = (error.facts(),)
+        self._refused = problems
+        self._journal.remember_rules(generation, signed.digest, "refused" if problems else "in-force")
+        if problems:
+            for problem in problems:
+                self._event("rules-refused", Severity.ERROR, problem.message, reason=problem.code, generation=str(generation))
+        else:
+            self._event("rules-in-force", Severity.INFO, f"rules of generation {generation} are in force", generation=str(generation))
+            self._apply_rules()
+        self._poke()
+        return Confirmed(generation=generation, problems=problems)
+
+    async def answer(self, question: Question) -> Answer:
+        """Answer the Master; never raises."""
+        return await self._router.answer_master(question)
+
+    def _take_up(self) -> None:
+        """What an earlier life left."""
+        make_private_folder(self._home)
+        self._scheduler.recover()
+        if self._rules.fallback is not None:
+            self._event("rules-damaged", Severity.ERROR, self._rules.fallback.message)
+        self._apply_rules()
+
+    def _apply_rules(self) -> None:
+        rules = self._rules.current
+        if rules is None:
+            return
+        for worker in self._workers.values():
+            worker.configure(Configure(rules=rules, signing_key=self._rules.signing_key))
+        self._scheduler.set_rules(rules)
+
+    async def _plan(self) -> None:
+        """Ticks the scheduler when something happened and when its next moment has come."""
+        while True:
+            self._changed.clear()
+            self._scheduler.tick()
+            self._hub.wake()
+            wake = self._scheduler.next_wake()
+            nap_s = _LONGEST_NAP_S if wake is None else min(_LONGEST_NAP_S, max(0.0, (wake - now(self._clock)).total_seconds() + 0.001))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), nap_s)
+
+    async def _reach_master(self) -> None:
+        # Hello says where the data server listens; with a free port that is known only when the store worker is up.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._workers["store"].greeted.wait(), _WORKER_START_S)
+        await self._hub.run()
+
+    async def _keep_certificate(self) -> None:
+        while True:
+            try:
+                if renewal_due(load_credentials(self._home / "identity").cert_pem, self._clock):
+                    await asyncio.to_thread(renew, self._home, self._config)
+                    self._event("certificate-renewed", Severity.INFO, "this node's certificate was renewed")
+            except HoldfastError as error:
+                logger.warning("the certificate was not renewed", extra={"facts": {"code": error.code, "reason": error.message}})
+            await asyncio.sleep(_RENEWAL_LOOK_S)
+
+    async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Within five seconds: the workers get four to end in order."""
+        self._scheduler.closing = True
+        await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._socket.stop()
+        self._journal.close()
+
+    def _on_news(self, role: Role, news: FromWorker) -> None:
+        match news:
+            case Ready(data_port=port, problems=problems):
+                self._worker_problems[role] = problems
+                if role == "store" and port != self._data_port:
+                    self._data_port = port
+                    if self._hub.connected:
+                        asyncio.get_running_loop().create_task(self._hub.reconnect())
+            case JobNews(job=job):
+                self._scheduler.job_news(job)
+            case ProgressNews(progress=progress):
+                self._book.note_progress(progress)
+                self._hub.tell(progress)
+                return
+            case EventNews(event=event):
+                self._journal.record_event(event)
+            case PointsMade():
+                self._scheduler.points_made(news)
+            case Acknowledged():
+                self._scheduler.acknowledged(news)
+            case WorkerAnswer():
+                return
+        self._poke()
+
+    def _on_end(self, role: Role, error: ErrorFacts) -> None:
+        self._scheduler.worker_died(role, error)
+        self._event("worker-died", Severity.ERROR, error.message, worker=role)
+        self._poke()
+
+    def _send(self, role: Role, message: ToWorker) -> bool:
+        return self._workers[role].send(message)
+
+    def _poke(self) -> None:
+        self._changed.set()
+
+    def _event(self, code: str, severity: Severity, message: str, **facts: str) -> None:
+        self._scheduler.record_event(code, severity, message, **facts)
+        logger.log(_LOG_LEVEL[severity], message, extra={"facts": {"code": code, **facts}})
+
+    def _limits(self, rules: Rules | None = None) -> Limits:
+        """Read anew each time: root may have edited them."""
+        known = rules or self._rules.current
+        return load_limits(self._home, [] if known is None else [repository.location for repository in known.repositories])
+
+    def _findings(self) -> tuple[Finding, ...]:
+        found = [*self._scheduler.findings]
+        try:
+            found += self._limits().findings
+        except HoldfastError as error:
+            found.append(_finding("limits-refused", error.facts()))
+        if self._rules.fallback is not None:
+            found.append(_finding("rules-damaged", self._rules.fallback))
+        found += [_finding("rules-refused", problem) for problem in self._refused]
+        found += [_finding("worker-problem", problem) for problems in self._worker_problems.values() for problem in problems]
+        return tuple(found)
+
+    def hello(self) -> Hello:
+        return Hello(
+            environment=self._config.environment,
+            node=self._config.node,
+            generation=self._rules.generation,
+            version=__version__,
+            time_ns=self._clock.now_ns(),
+            data_address=data_address(self._config.data_advertised or self._config.data_listen, self._data_port),
+            findings=self._findings(),
+        )
+
+
+_ROLES: tuple[Role, Role] = ("source", "store")
+_LOG_LEVEL = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
+
+
+def data_address(configured: str, port_now: int) -> str:
+    """What other nodes dial: the configured `host:port`; for port 0 the one that listens, for a wildcard the machine's name."""
+    host, _, port = configured.rpartition(":")
+    if host in ("", "0.0.0.0", "[::]", "*"):
+        host = os.uname().nodename
+    return f"{host}:{port_now if port in ('', '0') else port}"
+
+
+def _claimed_generation(signed: SignedRules) -> int:
+    """Only to name it in the answer; nothing is believed before the signature is checked."""
+    try:
+        return decode_rules(signed.body).generation
+    except (msgspec.ValidationError, msgspec.DecodeError):
+        return 0
+
+
+def _finding(code: str, error: ErrorFacts) -> Finding:
+    return Finding(code=code, severity=Severity.ERROR, message=error.message, hint=error.hint)
+
+
+def _free_bytes(home: Path) -> int:
+    facts = os.statvfs(home)
+    return facts.f_bavail * facts.f_frsize
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()

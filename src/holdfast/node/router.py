@@ -1,0 +1,162 @@
+"""Who answers which question: the agent what it records, the store worker what repositories hold; jobs are queued with the scheduler."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+
+from holdfast.core.errors import ErrorFacts, HoldfastError, NotGranted, UnknownName, facts_of
+from holdfast.core.ids import JobId
+from holdfast.model.jobs import Finding
+from holdfast.model.questions import (
+    Answer,
+    AskCancel,
+    AskCheck,
+    AskFind,
+    AskJobs,
+    AskListing,
+    AskPoints,
+    AskRepositoryEnv,
+    AskRestore,
+    AskStatus,
+    AskTrigger,
+    Done,
+    Failed,
+    Jobs,
+    JobsStarted,
+    NodeStatus,
+    Points,
+    Question,
+    RepositoryStatus,
+)
+from holdfast.model.rules import Rules
+from holdfast.node.job_book import JobBook
+from holdfast.node.limits import Limits
+from holdfast.node.scheduler import Scheduler
+from holdfast.node.supervisor import Worker
+from holdfast.node.worker_messages import RunCheck, RunRestore
+
+logger = logging.getLogger(__name__)
+
+_STORE_TIMEOUT_S = {AskPoints: 60.0, AskListing: 120.0, AskFind: 300.0, AskRepositoryEnv: 30.0}
+_STATUS_TIMEOUT_S = 5.0
+
+
+class Router:
+    """`changed` is called after a question that gave the scheduler something to do."""
+
+    def __init__(self, *, scheduler: Scheduler, book: JobBook, store: Worker, machine: Machine, changed: Callable[[], None]) -> None:
+        self._scheduler = scheduler
+        self._book = book
+        self._store = store
+        self._machine = machine
+        self._changed = changed
+
+    async def answer_locally(self, question: Question) -> Answer:
+        """For this machine's own user. Raises what is wrong as a `HoldfastError`."""
+        return await self._answer(question, local=True)
+
+    async def answer_master(self, question: Question) -> Answer:
+        """Over the hub; never raises."""
+        try:
+            return await self._answer(question, local=False)
+        except HoldfastError as error:
+            return Failed(error=error.facts())
+        except Exception as error:
+            # The session goes on, whatever a question did.
+            logger.exception("a question failed", extra={"facts": {"question": type(question).__name__}})
+            return Failed(error=facts_of(error))
+
+    async def _answer(self, question: Question, *, local: bool) -> Answer:
+        match question:
+            case AskPoints() if self._machine.rules is None:
+                return Points(points=())
+            case AskRepositoryEnv() if not local:
+                raise NotGranted("a repository's password never leaves its machine", hint="run `holdfast repository env` on that machine")
+            case AskPoints() | AskListing() | AskFind() | AskRepositoryEnv():
+                return await self._store.ask(question, _STORE_TIMEOUT_S[type(question)])
+            case AskTrigger():
+                return self._started(*self._scheduler.trigger(question))
+            case AskRestore():
+                return self._started(self._restore(question, local=local))
+            case AskCheck():
+                return self._started(self._check(question))
+            case AskJobs():
+                return self._jobs(question)
+            case AskCancel():
+                self._scheduler.cancel(question.job)
+                self._changed()
+                return Done()
+            case AskStatus():
+                return await self._status()
+
+    def _started(self, *jobs: JobId) -> JobsStarted:
+        self._changed()
+        return JobsStarted(jobs=jobs)
+
+    def _restore(self, ask: AskRestore, *, local: bool) -> JobId:
+        if ask.order is None and not local:
+            raise NotGranted("a restore over the Master needs an order signed by it", hint="start it with `holdfast restore`")
+        self._machine.limits().check_write(os.fsencode(ask.request.target))
+        what = f"{ask.point[:8]} -> {ask.request.target}" if ask.point else f"-> {ask.request.target}"
+        job = self._book.new_job("restore", what, "local" if local else "trigger", trigger=ask.trigger)
+        return self._scheduler.queue(RunRestore(job=job, ask=ask))
+
+    def _check(self, ask: AskCheck) -> JobId:
+        rules = self._machine.rules
+        repository = next((r for r in (rules.repositories if rules else ()) if ask.repository in (r.id, r.name)), None)
+        if repository is None:
+            raise UnknownName(
+                f"this node owns no repository {ask.repository!r}", hint="`holdfast status` lists repositories and their nodes"
+            )
+        job = self._book.new_job("check", repository.name, "trigger", trigger=ask.trigger)
+        return self._scheduler.queue(RunCheck(job=job, repository=repository.id, read_data=ask.read_data))
+
+    def _jobs(self, ask: AskJobs) -> Jobs:
+        if ask.jobs:
+            jobs = tuple(job for job in map(self._book.find, ask.jobs) if job is not None)
+        else:
+            jobs = self._book.newest(max(1, min(ask.limit, 10_000)))
+        asked = {job.id for job in jobs}
+        return Jobs(jobs=jobs, progress=tuple(live.progress for live in self._book.live if live.progress and live.job.id in asked))
+
+    async def _status(self) -> NodeStatus:
+        rules = self._machine.rules
+        return NodeStatus(
+            node=self._machine.name,
+            generation=0 if rules is None else rules.generation,
+            protections=self._scheduler.protections(),
+            repositories=() if rules is None or not rules.repositories else await self._repositories(rules),
+            findings=self._machine.findings(),
+            running=tuple(live.job.id for live in self._book.sent),
+            reports_waiting=self._book.reports_waiting(),
+        )
+
+    async def _repositories(self, rules: Rules) -> tuple[RepositoryStatus, ...]:
+        """As the store worker sees them; where it does not answer, what the rules name with the error."""
+        try:
+            answer = await self._store.ask(AskStatus(), _STATUS_TIMEOUT_S)
+            if isinstance(answer, NodeStatus):
+                return answer.repositories
+            error = answer.error if isinstance(answer, Failed) else ErrorFacts("protocol", "the store worker gave no status")
+        except HoldfastError as caught:
+            error = caught.facts()
+        return tuple(RepositoryStatus(id=r.id, name=r.name, location=r.location, error=error) for r in rules.repositories)
+
+
+class Machine:
+    """What holds on this machine at the moment: rules in force, its limits, its standing problems."""
+
+    def __init__(
+        self, name: str, rules: Callable[[], Rules | None], limits: Callable[[], Limits], findings: Callable[[], tuple[Finding, ...]]
+    ) -> None:
+        self.name = name
+        self._rules = rules
+        self.limits = limits
+        """Raises what `load_limits` raises."""
+        self.findings = findings
+
+    @property
+    def rules(self) -> Rules | None:
+        return self._rules()

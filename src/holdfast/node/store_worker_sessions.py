@@ -1,0 +1,204 @@
+"""The sessions a store worker takes: who may deliver what, who may read what, and what is done with it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from holdfast.core.clock import Clock, now
+from holdfast.core.errors import HoldfastError, NotGranted, NotReachable, Refused, facts_of
+from holdfast.core.ids import DatasetId, NodeId, RepositoryId
+from holdfast.delivery.forward import ForwardAction
+from holdfast.delivery.limit import Limit
+from holdfast.delivery.ports import Action, Opening
+from holdfast.delivery.reading import serve_read
+from holdfast.delivery.receiver import serve_delivery
+from holdfast.delivery.verify import Verifier
+from holdfast.mirror.mirror import MirrorStore
+from holdfast.model import rules as model
+from holdfast.model.change import Cursor, Payload
+from holdfast.model.entry import Entry, is_below
+from holdfast.model.jobs import Event, Finding, Severity
+from holdfast.model.reading import PointReader
+from holdfast.node.limits import load_limits
+from holdfast.node.orders import OrderBook
+from holdfast.node.store_worker_repositories import Repositories
+from holdfast.node.worker_dial import Dialler
+from holdfast.node.worker_messages import Configure, EventNews, FromWorker, PointsMade
+from holdfast.wire.channel import Channel
+from holdfast.wire.data_messages import ActionState, Open, OpenRead
+
+logger = logging.getLogger(__name__)
+
+
+class Sessions:
+    """`deliver` and `read` are the handlers of the data server and of the local socket; each call serves one session in its own thread."""
+
+    def __init__(
+        self, home: Path, repositories: Repositories, orders: OrderBook, send: Callable[[FromWorker], None], *, clock: Clock
+    ) -> None:
+        self._home = home
+        self._repositories = repositories
+        self._orders = orders
+        self._send = send
+        self._clock = clock
+        self._verifier = Verifier()
+        self._mirrors = MirrorStore(home)
+        self._configured: Configure | None = None
+
+    def configure(self, configured: Configure) -> None:
+        """Sessions opened from now on follow these rules; open ones end by theirs."""
+        self._configured = configured
+
+    def deliver(self, channel: Channel) -> None:
+        serve_delivery(
+            channel,
+            open_actions=self._open_actions,
+            verifier=self._verifier,
+            on_finding=lambda finding: self._event(finding, channel.peer),
+        )
+
+    def read(self, channel: Channel) -> None:
+        serve_read(channel, open_reader=self._open_reader, on_refused=self._refused)
+
+    def close(self) -> None:
+        self._verifier.close()
+
+    def _open_actions(self, sender: NodeId, opening: Open) -> Opening:
+        configured = self._must_be_configured()
+        receive = _receive_of(configured.rules, sender, opening.dataset)
+        if receive is None:
+            raise NotGranted(
+                f"this node has no grant for {_name_of(configured.rules, sender)} to deliver this dataset",
+                hint="activate the flow again; rules may still be on their way",
+                dataset=opening.dataset,
+                sender=sender,
+            )
+        actions: list[Action] = []
+        unavailable: list[ActionState] = []
+        for rule in receive.actions:
+            if rule.id not in opening.actions:
+                continue
+            try:
+                actions.append(self._build(rule, receive, configured.rules))
+            except (HoldfastError, OSError) as error:
+                unavailable.append(ActionState(action=rule.id, error=facts_of(error)))
+        return Opening(actions=tuple(actions), unavailable=tuple(unavailable))
+
+    def _build(self, rule: model.Action, receive: model.Receive, rules: model.Rules) -> Action:
+        match rule:
+            case model.StoreAction():
+                repository = rule.repository
+                return self._repositories.get(repository).store_action(
+                    rule, receive, lambda dataset, operations: self._points_made(repository, dataset, operations)
+                )
+            case model.MirrorAction():
+                limits = load_limits(self._home, [repository.location for repository in rules.repositories])
+                return self._mirrors.open_mirror(rule, receive, clock=self._clock, check_write=limits.check_mirror)
+            case model.ForwardAction():
+                return self._forward(rule, rules)
+
+    def _forward(self, rule: model.ForwardAction, rules: model.Rules) -> Action:
+        delivery = next((delivery for delivery in rules.deliveries if delivery.id == rule.delivery), None)
+        if delivery is None:
+            raise NotGranted("the relay's rules name no onward delivery", hint="activate the flow again")
+        opening = Open(dataset=delivery.dataset, actions=delivery.actions, generation=rules.generation)
+        limit = None if delivery.limit_bytes_s is None else Limit(delivery.limit_bytes_s, clock=self._clock, wait=threading.Event().wait)
+        dialler = Dialler(self._home, rules)
+        return ForwardAction(rule.id, opening, lambda: dialler.deliver(delivery.receiver), limit)
+
+    def _open_reader(self, peer: NodeId, opening: OpenRead) -> tuple[Cursor | None, PointReader | None]:
+        configured = self._must_be_configured()
+        if opening.order is not None:
+            order = self._orders.accept(opening.order, signing_key=configured.signing_key, reader=peer, owner=configured.rules.node)
+            repository = self._repositories.get(order.repository)
+            point = repository.point(order.point)
+            return Cursor(point.epoch, point.seq), OnlyPaths(repository.reader(point), order.paths)
+        granted = _readable(configured.rules, peer, opening)
+        repository = self._repositories.get(granted)
+        if not opening.point:
+            return repository.newest(opening.dataset) or (None, None)
+        point = repository.point(opening.point)
+        if point.dataset_id != opening.dataset:
+            raise NotGranted("the point is of another dataset", hint="restore it with an order of the Master")
+        return Cursor(point.epoch, point.seq), repository.reader(point)
+
+    def _points_made(self, repository: RepositoryId, dataset: DatasetId, operations: tuple[str, ...]) -> None:
+        self._send(PointsMade(repository=repository, dataset=dataset, operations=operations))
+
+    def _refused(self, peer: NodeId, error: HoldfastError) -> None:
+        if isinstance(error, Refused):
+            finding = Finding(code=error.code, severity=Severity.ERROR, message=f"a read was refused: {error.message}", hint=error.hint)
+            self._event(finding, peer)
+
+    def _event(self, finding: Finding, peer: NodeId) -> None:
+        """For the log that people read; the machines' names rather than their ids."""
+        configured = self._configured
+        if configured is None:
+            return
+        name = _name_of(configured.rules, peer)
+        self._send(
+            EventNews(
+                event=Event(
+                    code=finding.code,
+                    severity=finding.severity,
+                    message=finding.message.replace(peer, name),
+                    node=configured.rules.node,
+                    time=now(self._clock),
+                    facts={"peer": peer, "name": name},
+                )
+            )
+        )
+
+    def _must_be_configured(self) -> Configure:
+        if self._configured is None:
+            raise NotReachable("this node is starting and has no rules yet", hint="it is tried again by itself")
+        return self._configured
+
+
+class OnlyPaths:
+    """A reader cut down to what an order names; empty = everything."""
+
+    def __init__(self, inner: PointReader, paths: tuple[bytes, ...]) -> None:
+        self._inner = inner
+        self._paths = paths
+
+    def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
+        if not self._paths:
+            return self._inner.entries(paths)
+        for path in paths:
+            if not any(is_below(path, allowed) for allowed in self._paths):
+                raise NotGranted("the order does not name this path", hint="start the restore again with the paths you want")
+        return self._inner.entries(paths or self._paths)
+
+    def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
+        return self._inner.payloads(ids)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _receive_of(rules: model.Rules, sender: NodeId, dataset: DatasetId) -> model.Receive | None:
+    return next((receive for receive in rules.receives if receive.sender == sender and receive.dataset == dataset), None)
+
+
+def _readable(rules: model.Rules, reader: NodeId, opening: OpenRead) -> RepositoryId:
+    """The repository this reader may read the dataset from without an order: where its own is stored, or a read grant."""
+    receive = _receive_of(rules, reader, opening.dataset)
+    stores = [action.repository for action in receive.actions if isinstance(action, model.StoreAction)] if receive else []
+    grants = [grant.repository for grant in rules.reads if (grant.reader, grant.dataset) == (reader, opening.dataset)]
+    for repository in (*stores, *grants):
+        if opening.repository in ("", repository):
+            return repository
+    raise NotGranted(
+        f"{_name_of(rules, reader)} may not read this dataset here without an order",
+        hint="restore through the Master, which signs an order",
+    )
+
+
+def _name_of(rules: model.Rules, node: NodeId) -> str:
+    if node == rules.node:
+        return rules.node_name
+    return next((peer.name for peer in rules.peers if peer.id == node), node)

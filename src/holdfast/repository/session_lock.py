@@ -1,0 +1,169 @@
+"""restic's session lock: a file in locks/ that tells stock tools we are at work. Non-exclusive; refreshed while it is held.
+
+Rules as in restic's lock_file.go: look, create, wait 200 ms, look again; stale after 30 min, or when its process on this host is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from holdfast.backend.backend import FileType
+from holdfast.core.errors import HoldfastError, NotReachable, RepositoryDamaged, RepositoryLocked, RepositoryMissing, StoreError
+from holdfast.repository._format.lock import LockFile, decode_lock, encode_lock
+from holdfast.repository._format.text import time_ns, time_text
+from holdfast.repository.storage import Storage
+
+STALE_S = 30 * 60.0
+REFRESH_S = 5 * 60.0
+SETTLE_S = 0.2
+
+
+def _process_lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+class SessionLock:
+    """Counts the sessions of one owner; the first takes the lock, the last gives it back. May be used from several threads."""
+
+    def __init__(self, storage: Storage, wait: Callable[[float], object]) -> None:
+        self._storage = storage
+        self._wait = wait
+        self._guard = threading.RLock()
+        self._sessions = 0
+        self._name = ""
+        self._refreshed_at_s = 0.0
+        self._stop = threading.Event()
+        self._host = socket.gethostname()
+
+    @property
+    def held(self) -> bool:
+        return self._sessions > 0
+
+    def enter(self) -> None:
+        """One more session. Raises `RepositoryLocked` while somebody works alone in the repository (prune, for example)."""
+        with self._guard:
+            if self._sessions == 0:
+                self._acquire()
+            self._sessions += 1
+
+    def leave(self) -> None:
+        """One session less. Never raises: a lock file that cannot be removed goes stale by itself."""
+        with self._guard:
+            self._sessions -= 1
+            if self._sessions == 0:
+                self._stop.set()
+                with suppress(HoldfastError):
+                    self._storage.backend.remove(FileType.LOCK, self._name)
+                self._name = ""
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        self.enter()
+        try:
+            yield
+        finally:
+            self.leave()
+
+    def assert_held(self) -> None:
+        """Raises `RepositoryLocked` when the lock was lost, so that what the cache says may be gone."""
+        with self._guard:
+            lost = self._storage.clock.monotonic_s() - self._refreshed_at_s > STALE_S
+            if not lost:
+                try:
+                    self._storage.backend.size(FileType.LOCK, self._name)
+                except RepositoryMissing:
+                    lost = True
+            if lost:
+                raise RepositoryLocked("the session lock was lost, so this commit cannot be trusted", hint="it is tried again")
+
+    def refresh(self) -> None:
+        """Write the lock anew with the present time, then remove the old one."""
+        with self._guard:
+            if not self._sessions:
+                return
+            try:
+                self._storage.backend.size(FileType.LOCK, self._name)
+            except RepositoryMissing:
+                # Somebody removed it; taking it again now would hide that a prune may have run.
+                return
+            old, self._name = self._name, self._create()
+            self._storage.backend.remove(FileType.LOCK, old)
+
+    def remove_dead(self) -> None:
+        """Remove locks of processes of this host that are gone: after a crash, our own."""
+        for name, lock in self._others():
+            if lock is not None and lock.hostname == self._host and lock.pid != os.getpid() and not _process_lives(lock.pid):
+                self._storage.backend.remove(FileType.LOCK, name)
+
+    def _acquire(self) -> None:
+        self._refuse_if_exclusive()
+        self._name = self._create()
+        try:
+            self._wait(SETTLE_S)
+            self._refuse_if_exclusive()
+        except BaseException:
+            with suppress(HoldfastError):
+                self._storage.backend.remove(FileType.LOCK, self._name)
+            self._name = ""
+            raise
+        self._stop = threading.Event()
+        threading.Thread(target=self._keep_fresh, args=(self._stop,), name="session-lock", daemon=True).start()
+
+    def _keep_fresh(self, stop: threading.Event) -> None:
+        while not stop.wait(REFRESH_S):
+            # A failed refresh is tried again in time; if it never works, `assert_held` finds out.
+            with suppress(StoreError, NotReachable):
+                self.refresh()
+
+    def _create(self) -> str:
+        uid, gid = os.getuid(), os.getgid()
+        try:
+            user = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            user = str(uid)
+        lock = LockFile(
+            time=time_text(self._storage.clock.now_ns()), exclusive=False, hostname=self._host, username=user, pid=os.getpid(), uid=uid, gid=gid
+        )
+        name = self._storage.save_document(FileType.LOCK, encode_lock(lock)).hex()
+        self._refreshed_at_s = self._storage.clock.monotonic_s()
+        return name
+
+    def _refuse_if_exclusive(self) -> None:
+        for name, lock in self._others():
+            if lock is None:
+                raise RepositoryLocked(f"lock {name[:8]} cannot be read", hint="if no other program works here, run `restic unlock --remove-all`")
+            if lock.exclusive and not self._is_stale(lock):
+                raise RepositoryLocked(
+                    f"the repository is locked by {lock.username}@{lock.hostname}, process {lock.pid}, since {lock.time}",
+                    hint="wait until it is done (a prune, for example)",
+                )
+
+    def _others(self) -> Iterator[tuple[str, LockFile | None]]:
+        """Every lock but ours; None for one that cannot be read. Those that vanish meanwhile are left out."""
+        for name in list(self._storage.backend.names(FileType.LOCK)):
+            if name == self._name:
+                continue
+            try:
+                if self._storage.backend.size(FileType.LOCK, name) == 0:
+                    continue
+                yield name, decode_lock(self._storage.load_document(FileType.LOCK, name))
+            except RepositoryMissing:
+                continue
+            except RepositoryDamaged:
+                yield name, None
+
+    def _is_stale(self, lock: LockFile) -> bool:
+        if self._storage.clock.now_ns() - time_ns(lock.time) > STALE_S * 1e9:
+            return True
+        return lock.hostname == self._host and not _process_lives(lock.pid)
