@@ -164,9 +164,7 @@ class Machine:
         return self.store_heard.of(Ready)[-1].problems
 
     def new_job(self, kind: str, rule: str) -> Job:
-        return Job(
-            id=JobId(self.world.new_id()), node=self.id, kind=kind, rule=rule, state=State.QUEUED, created_at=now(self.world.clock)
-        )
+        return Job(id=JobId(self.world.new_id()), node=self.id, kind=kind, rule=rule, state=State.QUEUED, created_at=now(self.world.clock))
 
     def run(self, *datasets: DatasetRule, operations: tuple[str, ...] = (), accept: bool = False, catch_up: bool = False) -> Job:
         """A run to its end; all operations due unless said."""

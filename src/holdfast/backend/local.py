@@ -125,7 +125,9 @@ class LocalBackend:
                 while len(data) < wanted:
                     more = os.pread(descriptor, wanted - len(data), offset + len(data))
                     if not more:
-                        raise StoreError(f"{path} ends before byte {offset + wanted}", hint="run `holdfast repository check NAME --read-data`")
+                        raise StoreError(
+                            f"{path} ends before byte {offset + wanted}", hint="run `holdfast repository check NAME --read-data`"
+                        )
                     data += more
             finally:
                 os.close(descriptor)
@@ -233,9 +235,13 @@ class LocalBackend:
 
     def _translated(self, error: OSError) -> StoreError | NotReachable:
         if error.errno in _FULL:
-            return NoSpace(f"no space left at {self._root}", hint="make room there, or shorten the keep rules and prune", location=self._root)
+            return NoSpace(
+                f"no space left at {self._root}", hint="make room there, or shorten the keep rules and prune", location=self._root
+            )
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return RepositoryMissing(f"not there: {error.filename or self._root}", hint="check that its disk is mounted", location=self._root)
+            return RepositoryMissing(
+                f"not there: {error.filename or self._root}", hint="check that its disk is mounted", location=self._root
+            )
         if error.errno in _AWAY:
             return NotReachable(f"{self._root} is away: {error.strerror}", hint="check the mount; it is tried again", location=self._root)
         return StoreError(f"{error.strerror}: {error.filename or self._root}", hint="check permissions and the disk", location=self._root)

@@ -18,7 +18,7 @@ from holdfast.capture.chunks import Chunk, chunks_of
 from holdfast.capture.findings import Notes, Pulse
 from holdfast.capture.ledger import Act, Verdict
 from holdfast.capture.reader import WHOLE_BYTES, Captured, Job, Lost, Reader, Stream, TooLarge, lost, vanished
-from holdfast.capture.rows import FILE_CODE, WITHDRAWN, Row, encode_entry, row_of
+from holdfast.capture.rows import CODES, WITHDRAWN, Row, row_of
 from holdfast.capture.segments import MAX_BYTES, Segments
 from holdfast.capture.state import CaptureState
 from holdfast.core.ids import DatasetId
@@ -92,7 +92,7 @@ class Emission:
         ahead: deque[_Batch] = deque()
         for batch in self._batches(self._items(verdicts, behind)):
             jobs = [item.job for item in batch.items if item.job is not None]
-            if jobs and not _is_stream(batch.items[0]):
+            if False and jobs and not _is_stream(batch.items[0]):
                 batch.future = self._tools.pool.submit(self._reader.capture_all, jobs)
             ahead.append(batch)
             if len(ahead) > LOOK_AHEAD:
@@ -152,7 +152,7 @@ class Emission:
             yield batch
 
     def _settle_batch(self, batch: _Batch) -> Iterator[Emitted]:
-        results = iter(batch.future.result() if batch.future is not None else ())
+        results = iter(batch.future.result() if batch.future is not None else self._reader.capture_all([i.job for i in batch.items if i.job and not _is_stream(i)]))
         batch.future = None
         for item in batch.items:
             verdict = item.verdict
@@ -178,7 +178,7 @@ class Emission:
         if isinstance(result, TooLarge):
             yield from self._stream(item, job, verdict)
             return
-        if isinstance(result, Captured) and result.entry.kind is not _kind_of(result.entry, verdict):
+        if isinstance(result, Captured) and CODES[result.entry.kind] != verdict.kind:
             result = vanished(job.path)
         if isinstance(result, Lost):
             yield from self._stay(item, verdict, result)
@@ -329,6 +329,7 @@ class Emission:
         left = result.entry.links - 1 if known is None else known.entry.links - 1
         if left < 1:
             self._linked.pop(item.linked, None)
+            self._leaders.discard(item.linked)
             return
         # `links` of the remembered entry counts the links still to come.
         self._linked[item.linked] = Captured(msgspec.structs.replace(result.entry, links=left), (), result.flags)

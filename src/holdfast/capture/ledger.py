@@ -9,12 +9,14 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from holdfast.capture.database import insert_many
+
 _SCHEMA = """
 CREATE TABLE verdicts (key BLOB PRIMARY KEY, act INTEGER, members INTEGER, gone INTEGER, strayed INTEGER, kind INTEGER, size INTEGER,
     device INTEGER, inode INTEGER, known INTEGER) WITHOUT ROWID
 """
 _BATCH = 4_000
-_PAGE = 1_000
+_PAGE = 4_000
 
 
 class Act(IntEnum):
@@ -66,7 +68,7 @@ class Ledger:
 
     def flush(self) -> None:
         self._database.execute("BEGIN")
-        self._database.executemany("INSERT OR REPLACE INTO verdicts VALUES (?,?,?,?,?,?,?,?,?,?)", self._pending)
+        insert_many(self._database, "verdicts", self._pending)
         self._database.execute("COMMIT")
         self._pending.clear()
 

@@ -32,7 +32,7 @@ WITHDRAWN = 2
 FILE_CODE = stat.S_IFREG >> 12
 DIRECTORY_CODE = stat.S_IFDIR >> 12
 
-_CODES = {
+CODES = {
     Kind.FILE: FILE_CODE,
     Kind.DIRECTORY: DIRECTORY_CODE,
     Kind.SYMLINK: stat.S_IFLNK >> 12,
@@ -78,7 +78,7 @@ def row_of(entry: Entry, *, members: int, run: int, flags: int = 0, record: byte
         0,
         run,
         flags,
-        _CODES[entry.kind],
+        CODES[entry.kind],
         entry.size_bytes,
         entry.mtime_ns,
         entry.ctime_ns,

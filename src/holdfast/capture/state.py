@@ -21,18 +21,18 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.capture.rows import COLUMNS, FILE_CODE, SCHEMA, SCHEMA_VERSION, SUSPECT, WITHDRAWN, Row, row_of, signed
+from holdfast.capture.database import insert_many, move_aside, moved_aside, open_database, open_reader
+from holdfast.capture.rows import COLUMNS, FILE_CODE, SUSPECT, WITHDRAWN, Row, row_of, signed
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, SourceError
 from holdfast.core.ids import DatasetId, Epoch, new_id
 from holdfast.model.change import Commit, Cursor
 from holdfast.model.entry import Entry, walk_key
-from holdfast.model.jobs import Finding, Severity
+from holdfast.model.jobs import Finding
 from holdfast.model.rules import DatasetRule
 
 MAX_DATASETS = 62
 
-_INSERT = f"INSERT OR REPLACE INTO rows ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _REBUILD_BATCH = 2_000
 
 
@@ -56,12 +56,12 @@ class CaptureState:
         """
         findings: tuple[Finding, ...] = ()
         try:
-            database = _open_database(path, entropy)
+            database = open_database(path, entropy)
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
-            findings = (_moved_aside(path, _move_aside(path), str(error)),)
-            database = _open_database(path, entropy)
+            findings = (moved_aside(path, move_aside(path), str(error)),)
+            database = open_database(path, entropy)
         return cls(path, database, entropy, findings)
 
     @property
@@ -81,7 +81,7 @@ class CaptureState:
         """Move a database aside that turned out damaged in use. This object is of no use after; `open` makes a fresh one."""
         self.close()
         with suppress(OSError):
-            _move_aside(self.path)
+            move_aside(self.path)
         return SourceError(
             f"the capture state {self.path} is damaged: {error}", hint="run again: a fresh state is made and rebuilt from the receivers"
         )
@@ -269,7 +269,7 @@ class CaptureState:
 
     def reader(self) -> sqlite3.Connection:
         """A connection of one's own for streaming reads; close it."""
-        return sqlite3.connect(f"file:{_quoted(self.path)}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+        return open_reader(self.path)
 
     def row(self, key: bytes) -> Row | None:
         with self._lock:
@@ -319,7 +319,7 @@ class CaptureState:
             self._database.execute("PRAGMA synchronous = NORMAL")
 
     def _insert(self, rows: Sequence[Row]) -> None:
-        self._database.executemany(_INSERT, [msgspec.structs.astuple(row) for row in rows])
+        insert_many(self._database, "rows", [msgspec.structs.astuple(row) for row in rows])
 
     def _any_finished(self) -> bool:
         return self._database.execute("SELECT 1 FROM datasets WHERE finished IS NOT NULL LIMIT 1").fetchone() is not None
@@ -340,64 +340,3 @@ class CaptureState:
             self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
-
-
-def _open_database(path: Path, entropy: Entropy) -> sqlite3.Connection:
-    fresh = not path.exists()
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-    try:
-        database.execute("PRAGMA page_size = 8192")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        database.execute("PRAGMA wal_autocheckpoint = 4000")
-        if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            database.executescript(f"BEGIN; {SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-            database.executemany("INSERT INTO meta VALUES (?, ?)", [("epoch", new_id(entropy)), ("run", 0), ("synced", 0)])
-        _check(database, path)
-    except BaseException:
-        database.close()
-        raise
-    if fresh:
-        path.chmod(0o600)
-        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    return database
-
-
-def _check(database: sqlite3.Connection, path: Path) -> None:
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise SourceError(f"{path} was made by a newer Holdfast (version {version})", hint="install that version, or move the file away")
-    names = {name for (name,) in database.execute("SELECT name FROM meta")}
-    if version != SCHEMA_VERSION or names < {"epoch", "run", "synced"}:
-        raise sqlite3.DatabaseError("tables are missing")
-    database.execute(f"SELECT {COLUMNS} FROM rows LIMIT 1").fetchone()
-
-
-def _move_aside(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
-        number += 1
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        beside = path.with_name(path.name + suffix)
-        if beside.exists():
-            beside.rename(aside.with_name(aside.name + suffix))
-    return aside
-
-
-def _moved_aside(path: Path, aside: Path, why: str) -> Finding:
-    return Finding(
-        code="state-damaged",
-        severity=Severity.WARNING,
-        message=f"the capture state was damaged ({why}) and was moved to {aside.name}; a fresh one was made",
-        path=str(path),
-        hint="nothing to do: it is rebuilt from the receivers' listings. Look at the disk if this comes again",
-    )
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

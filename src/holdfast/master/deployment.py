@@ -67,6 +67,10 @@ class Deployment:
             repository=name_or_id,
         )
 
+    def dataset_labels(self, flow: str) -> tuple[str, ...]:
+        """Of what the flow captures."""
+        return tuple(d.label for rules in self.rules.values() for d in rules.datasets if d.id in _part(rules, flow).datasets)
+
     def rule_names(self, flow: str) -> frozenset[str]:
         """How jobs of this flow are called: labels of datasets, ids and labels of cascades."""
         names: set[str] = set()

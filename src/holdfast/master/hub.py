@@ -35,6 +35,8 @@ class Hub:
         self._base = base
         self._sessions: dict[NodeId, Session] = {}
         self._barred: set[str] = set()
+        # Set when a node came whose address is not the one in the records: rules of others name it.
+        self.moved = asyncio.Event()
 
     async def load(self) -> None:
         """Learn from the records whose keys are revoked. To be called before the first session."""
@@ -89,8 +91,10 @@ class Hub:
         session = Session(stream)
         try:
             hello = await self._hello(session)
-            rules = await self._base.database.run(lambda s: self._admit(s, session, hello, host))
+            rules, has_moved = await self._base.database.run(lambda s: self._admit(s, session, hello, host))
             await self._replace(session)
+            if has_moved:
+                self.moved.set()
             await session.send(Welcome(time_ns=self._base.clock.now_ns()))
             self._base.news.tell()
             if rules is not None:
@@ -121,8 +125,8 @@ class Hub:
             raise Refused("the node names an identity that its certificate does not show")
         return message
 
-    def _admit(self, transaction: Transaction, session: Session, hello: Hello, host: str) -> StoredRules | None:
-        """Check the node against the records, write down what it says; gives the rules it must get, if any."""
+    def _admit(self, transaction: Transaction, session: Session, hello: Hello, host: str) -> tuple[StoredRules | None, bool]:
+        """Check the node against the records, write down what it says; gives the rules it must get, and whether its address is new."""
         node = inventory.node_by_id(transaction, session.node)
         if node is None:
             raise UnknownName("this Master does not know the node", hint="join it again with `holdfast node join`")
@@ -139,7 +143,8 @@ class Hub:
             findings=hello.findings,
         )
         inventory.record_sighting(transaction, node.id, sighting)
-        return issuing.rules_for_hello(transaction, self._base, node.id, hello.generation)
+        has_moved = sighting.address not in ("", node.address)
+        return issuing.rules_for_hello(transaction, self._base, node.id, hello.generation), has_moved
 
     async def _replace(self, session: Session) -> None:
         """A node has one session: the newest. An older one is a broken connection that nobody noticed yet."""

@@ -96,13 +96,13 @@ async def serve(
         await master.start()
         api = _Server(_api_config(make_app(master), identity))
         serving = asyncio.create_task(api.serve(sockets=[listener]))
-        renewing = asyncio.create_task(_keep_fresh(identity, api.config))
+        background = [asyncio.create_task(_keep_fresh(identity, api.config)), asyncio.create_task(master.activation.follow_moves())]
         _log.info("the Master is up", extra={"facts": {"hub_port": hub_port, "environment": base.environment.name}})
         if on_ready is not None:
             on_ready(Ports(api=listener.getsockname()[1], hub=hub_port))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((stopping, serving), return_when=asyncio.FIRST_COMPLETED)
-        for task in (stopping, renewing):
+        for task in (stopping, *background):
             task.cancel()
         api.should_exit = True
         await master.say_farewell()

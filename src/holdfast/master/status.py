@@ -9,7 +9,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts, HoldfastError
 from holdfast.core.ids import NodeId
-from holdfast.master.deployment import Deployment, deployment
+from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.queries import Unreachable

@@ -129,7 +129,7 @@ class MirrorStore:
         if os.path.ismount(path):
             raise Conflict(
                 f"a mirror cannot be a mount point itself: {shown}",
-                hint=f"choose a folder on it, such as {shown}/mirror: temporary files and kept removals lie beside the mirror, on the same disk",
+                hint=f"choose a folder on it, such as {shown}/mirror: its side folder lies beside it and must be on the same disk",
                 path=shown,
             )
         return path

@@ -60,6 +60,7 @@ class Placing:
         self._removals = removals
         self._full = full
         self._touched: set[bytes] = set()
+        self._sound: set[bytes] = set()
         self.findings: list[Finding] = []
 
     def run(self) -> None:
@@ -72,7 +73,7 @@ class Placing:
         self._contents.close()
         if self._full:
             self._move_out_strangers()
-        for n, _ in [(n, key) for n, _, key in self._target.records.staged_files()]:
+        for n, _, _ in self._target.records.staged_files():
             self._target.side.remove(temp_path(n))
         self._dress_folders()
         self._take_fingerprints()
@@ -95,6 +96,7 @@ class Placing:
             self._put_special(relative, staged.key, entry)
 
     def _put_folder(self, relative: bytes, key: bytes) -> None:
+        self._mend_way(relative)
         found = self._target.writer.stat(relative)
         if found is None or not stat.S_ISDIR(found.st_mode):
             self._clear(relative, key, Kind.DIRECTORY)
@@ -103,6 +105,7 @@ class Placing:
         self._touched.add(relative)
 
     def _put_special(self, relative: bytes, key: bytes, entry: Entry) -> None:
+        self._mend_way(relative)
         found = self._target.writer.stat(relative)
         if found is not None and matches_special(self._target, relative, found, entry):
             self._target.writer.set_attributes(relative, entry)
@@ -122,6 +125,7 @@ class Placing:
         held = self._target.side.stat(temp)
         if held is None:
             return
+        self._mend_way(relative)
         found = self._target.writer.stat(relative)
         if found is None or (found.st_dev, found.st_ino) != (held.st_dev, held.st_ino):
             self._clear(relative, staged.key, Kind.FILE)
@@ -144,6 +148,32 @@ class Placing:
             self._removals.take_out_edited(relative)
         elif kind is Kind.DIRECTORY:
             self._removals.take_out(relative, key)
+
+    def _mend_way(self, relative: bytes) -> None:
+        """Folders on the way that somebody removed or replaced are made again; what else was in them needs a full commit."""
+        parent = relative.rpartition(b"/")[0]
+        if not parent or parent in self._sound:
+            return
+        self._mend_way(parent)
+        found = self._target.writer.stat(parent)
+        if found is None or not stat.S_ISDIR(found.st_mode):
+            if found is not None:
+                self._removals.take_out_edited(parent)
+            self._target.writer.ensure_folder(parent)
+            self._touched.add(parent)
+            self._report_incomplete(parent, "a folder of the mirror was removed or replaced by somebody else")
+        self._sound.add(parent)
+
+    def _report_incomplete(self, relative: bytes, message: str) -> None:
+        self.findings.append(
+            Finding(
+                code="mirror-incomplete",
+                severity=Severity.ERROR,
+                message=message,
+                path=display_path(relative),
+                hint="the next run sends the whole state of the dataset again and mends it",
+            )
+        )
 
     def _touch_parent(self, relative: bytes) -> None:
         parent, slash, _ = relative.rpartition(b"/")
@@ -184,15 +214,7 @@ class Placing:
             if found is not None and stat.S_ISREG(found.st_mode):
                 self._target.records.set_placed(n, key, Fingerprint.of(found))
                 continue
-            self.findings.append(
-                Finding(
-                    code="mirror-incomplete",
-                    severity=Severity.ERROR,
-                    message="vanished from the mirror while it was being written",
-                    path=display_path(self._target.at(key)),
-                    hint="the next run sends the whole dataset's state again and mends it",
-                )
-            )
+            self._report_incomplete(self._target.at(key), "vanished from the mirror while it was being written")
 
 
 def clean_temp(target: Target) -> None:

@@ -201,9 +201,17 @@ class Records:
             "INSERT OR REPLACE INTO chunks(id, file, offset, size) VALUES(?, ?, ?, ?)", ((i, n, offset, size) for i, offset, size in rows)
         )
 
-    def places(self, chunk_id: bytes) -> list[Place]:
-        rows = self._db.execute("SELECT file, offset, size FROM chunks WHERE id=? LIMIT 8", (chunk_id,))
-        return [Place(*row) for row in rows]
+    def places(self, chunk_id: bytes) -> Iterator[Place]:
+        """One place in each of at most eight files, newest first. One seek each: a sparse file has the chunk of zeros a million times."""
+        before = 1 << 62
+        for _ in range(8):
+            row = self._db.execute(
+                "SELECT file, offset, size FROM chunks WHERE id=? AND file<? ORDER BY file DESC LIMIT 1", (chunk_id, before)
+            ).fetchone()
+            if row is None:
+                return
+            before = row[0]
+            yield Place(*row)
 
     def chunks_of(self, n: int) -> tuple[ChunkRef, ...]:
         rows = self._db.execute("SELECT id, size FROM chunks WHERE file=? ORDER BY offset", (n,))
@@ -212,6 +220,9 @@ class Records:
     def chunks_with_offsets(self, n: int) -> list[tuple[int, ChunkRef]]:
         rows = self._db.execute("SELECT offset, id, size FROM chunks WHERE file=? ORDER BY offset", (n,))
         return [(offset, ChunkRef(chunk_id, size)) for offset, chunk_id, size in rows]
+
+    def has_chunk_at(self, n: int, chunk_id: bytes, offset: int) -> bool:
+        return self._db.execute("SELECT 1 FROM chunks WHERE id=? AND file=? AND offset=?", (chunk_id, n, offset)).fetchone() is not None
 
     def temp_files(self) -> set[int]:
         return {row[0] for row in self._db.execute("SELECT n FROM files WHERE placed=0")}
@@ -256,7 +267,8 @@ class Records:
     def staged_in_mirror(self) -> list[Staged]:
         """Puts whose content the mirror has already, in place or under another name."""
         rows = self._db.execute(
-            "SELECT s.key, s.what, s.entry, s.file FROM staged s JOIN files f ON f.n=s.file WHERE s.what='put' AND f.placed=1 ORDER BY s.key"
+            "SELECT s.key, s.what, s.entry, s.file FROM staged s JOIN files f ON f.n=s.file"
+            " WHERE s.what='put' AND f.placed=1 ORDER BY s.key"
         )
         return [Staged(key, what, _decode(entry), file) for key, what, entry, file in rows]
 

@@ -25,6 +25,14 @@ class _Growing:
     draft: Draft
 
 
+@dataclass(frozen=True)
+class _Matching:
+    """A file whose parts, up to `end`, are what content `n` at the same path has already: nothing is written until they differ."""
+
+    n: int
+    end: int
+
+
 class Staging:
     """One commit on its way. `broken` names paths for which the mirror had promised chunks it could not give: the commit must fail
     and be repeated, and the wrong promises are forgotten. `stored_bytes` counts chunk bytes that came from the sender.
@@ -39,6 +47,7 @@ class Staging:
         self._asked: dict[int, set[bytes]] = {}
         self._withdrawn: set[bytes] = set()
         self._growing: dict[bytes, _Growing] = {}
+        self._matching: dict[bytes, _Matching] = {}
         self.broken: list[bytes] = []
         self.stored_bytes = 0
 
@@ -122,6 +131,7 @@ class Staging:
             self._records.stage(key, "put", entry)
             return
         growing = self._growing.pop(entry.path, None)
+        self._matching.pop(entry.path, None)
         if growing is not None:
             n = self._finish(growing, entry, chunks)
         else:
@@ -211,16 +221,50 @@ class Staging:
     def _grow(self, part: Part, chunks: Mapping[bytes, VerifiedChunk]) -> None:
         growing = self._growing.get(part.path)
         if growing is None:
+            if self._matches(part):
+                return
             n = self._records.new_file(walk_key(part.path))
             growing = self._growing[part.path] = _Growing(n, self._target.side.create(temp_path(n)))
-        offset, rows = part.offset, []
+            before = self._matching.pop(part.path, None)
+            if before is not None:
+                held = [(offset, ref) for offset, ref in self._records.chunks_with_offsets(before.n) if offset < before.end]
+                self._write_run(part.path, growing, held, chunks)
+        run, offset = [], part.offset
         for ref in part.chunks:
-            data = self._data(part.path, ref, chunks)
+            run.append((offset, ref))
+            offset += ref.size_bytes
+        self._write_run(part.path, growing, run, chunks)
+
+    def _matches(self, part: Part) -> bool:
+        """True while a file in parts is what is here already, so that an unchanged or merely re-dressed large file is not copied."""
+        before = self._matching.get(part.path)
+        if (before.end if before is not None else 0) != part.offset:
+            return False
+        n = before.n if before is not None else self._content_at(walk_key(part.path))
+        if n is None or not self._contents.looks_same(n):
+            return False
+        offset = part.offset
+        for ref in part.chunks:
+            if not self._records.has_chunk_at(n, ref.id, offset):
+                return False
+            offset += ref.size_bytes
+        self._matching[part.path] = _Matching(n, offset)
+        return True
+
+    def _content_at(self, key: bytes) -> int | None:
+        recorded = self._records.entry(key)
+        if recorded is not None and recorded.file is not None:
+            return recorded.file
+        return next((content.n for content in self._records.files_at(key)), None)
+
+    def _write_run(self, path: bytes, growing: _Growing, run: list[tuple[int, ChunkRef]], chunks: Mapping[bytes, VerifiedChunk]) -> None:
+        rows = []
+        for offset, ref in run:
+            data = self._data(path, ref, chunks)
             if data is not None:
                 # Which zeros are holes is known only when the put comes, so none are written.
                 growing.draft.write_sparse(offset, data)
                 rows.append((ref.id, offset, ref.size_bytes))
-            offset += ref.size_bytes
         self._records.add_chunks(growing.n, rows)
 
     def _finish(self, growing: _Growing, entry: Entry, chunks: Mapping[bytes, VerifiedChunk]) -> int | None:

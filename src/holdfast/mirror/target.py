@@ -26,7 +26,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Target:
-    """`root` is the source's path, `base` the name the target has in its folder, which is `writer`'s root. `side` writes in the side folder."""
+    """`root` is the source's path, `base` the target's name in its folder, which is `writer`'s root. `side` writes in the side folder."""
 
     root: bytes
     base: bytes
@@ -106,10 +106,7 @@ class Contents:
     def verify(self, content: Content, relative: bytes | None = None) -> bool:
         """Reads all chunks the records say it has; they must cover it."""
         try:
-            if relative is None:
-                fd = self._target.side.open_file(temp_path(content.n))
-            else:
-                fd = self._target.writer.open_file(relative)
+            fd = self._target.writer.open_file(relative) if relative is not None else self._target.side.open_file(temp_path(content.n))
         except OSError:
             return False
         try:

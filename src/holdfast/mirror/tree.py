@@ -167,7 +167,7 @@ class MirrorTree:
             if self._records.fact("intention") is None:
                 self._records.unstage()
                 self._records.save()
-        except Exception:  # noqa: BLE001  (the contract of abort; the next open recovers)
+        except Exception:
             _logger.exception("a mirror could not be rolled back now; it is at its next opening")
 
     def close(self) -> None:

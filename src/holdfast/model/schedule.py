@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from holdfast.core.errors import UsageError
 from holdfast.model.rules import OperationRule
-from holdfast.model.windows import Span, Window, instant, parse_time_of_day, parse_window, parse_zone
+from holdfast.model.spans import Span, instant, parse_time_of_day, parse_zone, spans
+from holdfast.model.windows import Window, parse_window
 
 __all__ = ["due_at", "has_schedule", "is_open", "next_open", "parse_time_of_day", "parse_window", "parse_zone", "validate_schedule"]
 
@@ -112,5 +113,5 @@ def _inside(texts: tuple[str, ...], zone: tzinfo, moment: datetime) -> bool:
 
 def _first_spans(windows: tuple[Window, ...], moment: datetime, zone: tzinfo, horizon_days: int = _HORIZON_DAYS) -> list[Span]:
     """Of each window the span that holds `moment`, or else its next one."""
-    found = (next(window.spans(moment, zone, horizon_days), None) for window in windows)
+    found = (next(spans(window, moment, zone, horizon_days), None) for window in windows)
     return [span for span in found if span is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from holdfast.capture.scan import Capture
@@ -50,7 +51,6 @@ class SourceWorker:
         self._news = LinkNews(send)
         self._jobs = JobLanes(self._news, clock)
         self._configured: Configure | None = None
-        self._state: CaptureState | None = None
 
     def serve(self, receive: Callable[[], ToWorker | None]) -> None:
         """Until the agent says stop or is gone."""
@@ -82,9 +82,6 @@ class SourceWorker:
 
     def stop(self) -> None:
         self._jobs.stop()
-        if self._state is not None:
-            self._state.close()
-            self._state = None
 
     def _run(self, message: RunDatasets, job: Job, cancellation: Cancellation) -> Job:
         configured = self._must_be_configured()
@@ -96,7 +93,6 @@ class SourceWorker:
             for path in rule.classification.paths:
                 limits.check_read(path)
         dialler = Dialler(self._home, rules)
-        state = self._open_state()
         order = RunOrder(
             job=job,
             datasets=datasets,
@@ -106,19 +102,21 @@ class SourceWorker:
             accept=message.accept,
             catch_up=message.catch_up,
         )
-        tools = RunTools(
-            clock=self._clock,
-            entropy=self._entropy,
-            state=state,
-            capture=Capture(state, clock=self._clock, entropy=self._entropy),
-            dial=dialler.deliver,
-            dial_read=dialler.read,
-            hook=lambda rule, phase: self._hook(limits, rules.node_name, rule, phase),
-            news=self._news,
-            zone=zone_name(),
-            hostname=socket.gethostname(),
-        )
-        return run_datasets(order, tools, cancellation)
+        # Opened for each run: a database that turned out damaged, or was taken away, is made anew by the next.
+        with closing(CaptureState.open(self._home / "state.db", entropy=self._entropy)) as state:
+            tools = RunTools(
+                clock=self._clock,
+                entropy=self._entropy,
+                state=state,
+                capture=Capture(state, clock=self._clock),
+                dial=dialler.deliver,
+                dial_read=dialler.read,
+                hook=lambda rule, phase: self._hook(limits, rules.node_name, rule, phase),
+                news=self._news,
+                zone=zone_name(),
+                hostname=socket.gethostname(),
+            )
+            return run_datasets(order, tools, cancellation)
 
     def _restore(self, message: RunRestore, job: Job, cancellation: Cancellation) -> Job:
         configured = self._must_be_configured()
@@ -128,11 +126,6 @@ class SourceWorker:
         name = rule.hooks.before if phase == "before" else rule.hooks.after
         environment = hook_environment(dataset=rule.label, policy=rule.policy, node=node, phase=phase)
         run_hook(limits.hook(name), environment, rule.hooks.timeout_s, clock=self._clock)
-
-    def _open_state(self) -> CaptureState:
-        if self._state is None:
-            self._state = CaptureState.open(self._home / "state.db", entropy=self._entropy)
-        return self._state
 
     def _must_be_configured(self) -> Configure:
         if self._configured is None:

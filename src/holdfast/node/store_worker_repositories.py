@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from holdfast.backend.backend import Backend, FileType
-from holdfast.backend.open import open_backend
+from holdfast.backend.location import open_backend
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, RepositoryMissing, UnknownName, error_from, facts_of

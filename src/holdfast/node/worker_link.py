@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from functools import cache
 
 import msgspec
 
@@ -29,7 +30,7 @@ def encode_frame(message: ToWorker | FromWorker) -> bytes:
 def decode_to_worker(body: bytes) -> ToWorker:
     """Raises `ProtocolError` on anything that is no message to a worker."""
     try:
-        return msgspec.msgpack.decode(body, type=ToWorker)
+        return _to_worker().decode(body)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise ProtocolError(
             f"not a message to a worker: {error}", hint="agent and worker are of different versions; restart the node"
@@ -39,11 +40,21 @@ def decode_to_worker(body: bytes) -> ToWorker:
 def decode_from_worker(body: bytes) -> FromWorker:
     """Raises `ProtocolError` on anything that is no message of a worker."""
     try:
-        return msgspec.msgpack.decode(body, type=FromWorker)
+        return _from_worker().decode(body)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise ProtocolError(
             f"not a message of a worker: {error}", hint="agent and worker are of different versions; restart the node"
         ) from error
+
+
+@cache
+def _to_worker() -> msgspec.msgpack.Decoder[ToWorker]:
+    return msgspec.msgpack.Decoder(ToWorker)
+
+
+@cache
+def _from_worker() -> msgspec.msgpack.Decoder[FromWorker]:
+    return msgspec.msgpack.Decoder(FromWorker)
 
 
 class WorkerLink:

@@ -18,14 +18,13 @@ from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, NotReachable, SourceVanished, facts_of
+from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, SourceVanished, facts_of
 from holdfast.core.ids import ActionId, DatasetId, Epoch
 from holdfast.delivery.fanout import DeliveryResult, FanOut, FanOutSession
 from holdfast.model.change import Commit
 from holdfast.model.jobs import Finding, Job, Severity, State, Task
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery
-from holdfast.model.stream import Outgoing
 from holdfast.operations.run_lanes import Connector, Dial, Lane, connect_all, first_error
 from holdfast.operations.run_plan import concerned, lowest_base, marks_for, ns_of, state_of
 from holdfast.operations.run_rebuild import rebuild_lost_state
@@ -95,8 +94,7 @@ class _Run:
         self._tools = tools
         self._cancellation = cancellation
         self._meter = Meter(order.job.id, tools.clock, tools.news.progress)
-        self._findings: list[Finding] = []
-        self._findings_total = 0
+        self._findings: list[Finding] = list(tools.state.findings)
         self._captured: CaptureResult | None = None
         self._capture_s = 0.0
         self._error: ErrorFacts | None = None
@@ -119,20 +117,10 @@ class _Run:
             lane.close()
 
     def _attempt(self) -> None:
-        """Capture and deliver; when one dataset's source vanished, again without it."""
+        """Connect, capture, deliver. What one dataset or one receiver does wrong stays with it."""
+        lanes = [lane for dataset in self._datasets if dataset.error is None for lane in dataset.lanes]
         connector = Connector(self._tools.dial, self._order.generation, self._tools.clock)
-        while any(dataset.error is None for dataset in self._datasets):
-            lanes = [lane for dataset in self._datasets if dataset.error is None for lane in dataset.lanes]
-            connect_all(lanes, connector, self._cancellation)
-            try:
-                self._capture_and_send()
-            except SourceVanished as vanished:
-                if not self._drop_vanished(vanished):
-                    raise
-                continue
-            return
-
-    def _capture_and_send(self) -> None:
+        connect_all(lanes, connector, self._cancellation)
         self._settle_state()
         self._plan_catch_up()
         wanted = [dataset for dataset in self._datasets if self._is_wanted(dataset)]
@@ -140,31 +128,36 @@ class _Run:
         if not lanes:
             self._error = first_error(self._lanes())
             return
+        capture = self._tools.capture.run(
+            self._request(wanted, lanes), on_progress=self._meter.report, cancelled=lambda: self._cancellation.requested
+        )
+        self._send(capture, wanted, lanes)
+
+    def _send(self, capture: CaptureRun, wanted: Sequence[_DatasetRun], lanes: Sequence[Lane]) -> None:
         started_s = self._tools.clock.monotonic_s()
-        capture = self._tools.capture.run(self._request(wanted, lanes))
         fan = self._fan(lanes, capture)
+        results: Mapping[str, DeliveryResult] = {}
         try:
             self._produce(capture, fan)
-            if not fan.is_live:
-                # Nobody is left to send to. Unfinished, the run keeps what it read for the next one.
-                raise NotReachable("every receiver is gone")
-            self._captured = capture.result()
-            self._capture_s = self._tools.clock.monotonic_s() - started_s
+            if fan.is_live:
+                self._captured = capture.result()
+                self._capture_s = self._tools.clock.monotonic_s() - started_s
+                for dataset in wanted:
+                    self._finish(dataset, capture.epoch, self._captured)
+                self._cancellation.check()
+                results = fan.finish({dataset.rule.id: dataset.commit for dataset in wanted if dataset.commit is not None})
+        except SourceVanished as vanished:
             for dataset in wanted:
-                self._finish(dataset, capture.epoch, self._captured)
-            self._cancellation.check()
-            results = fan.finish({dataset.rule.id: dataset.commit for dataset in wanted if dataset.commit is not None})
-        except NotReachable as error:
-            self._take_results(lanes, fan.abort(error))
+                dataset.error = capture.refused.get(dataset.rule.id, vanished).facts()
+        finally:
+            # Whatever did not come to its end is forgotten by its receiver. Nobody left to send to: the run stays unfinished, and what
+            # it read is kept for the next one.
+            results = results or fan.abort(Cancelled("the run was not finished"))
+        for lane in lanes:
+            if lane.delivery.id in results:
+                lane.ended(results[lane.delivery.id])
+        if self._captured is None:
             self._error = first_error(lanes)
-            return
-        except HoldfastError as error:
-            self._take_results(lanes, fan.abort(error))
-            raise
-        except BaseException:
-            fan.abort(Cancelled("the run failed"))
-            raise
-        self._take_results(lanes, results)
 
     def _produce(self, capture: CaptureRun, fan: FanOut) -> None:
         for outgoing in capture:
@@ -172,7 +165,6 @@ class _Run:
             if not fan.is_live:
                 return
             fan.send(outgoing)
-            self._count(outgoing)
 
     def _is_wanted(self, dataset: _DatasetRun) -> bool:
         """A dataset whose receivers are all away is captured with the others, for them to catch up; a catch-up serves only who is there."""
@@ -217,6 +209,10 @@ class _Run:
 
     def _finish(self, dataset: _DatasetRun, epoch: Epoch, captured: CaptureResult) -> None:
         """The dataset's commit, remembered durably; in a catch-up it is an old one and remembered already."""
+        if dataset.rule.id in captured.refused:
+            dataset.error = captured.refused[dataset.rule.id].facts()
+            dataset.commit = None
+            return
         if dataset.commit is not None:
             return
         totals = captured.totals[dataset.rule.id]
@@ -243,26 +239,11 @@ class _Run:
             except HoldfastError as error:
                 lane.error = error.facts()
         fan = FanOut(sessions, clock=self._tools.clock)
-        self._cancellation.on_cancel(lambda: self._abort(fan))
+        self._cancellation.on_cancel(lambda: _abort(fan))
         return fan
-
-    def _abort(self, fan: FanOut) -> None:
-        fan.abort(Cancelled("the job was cancelled"))
 
     def _commit_of(self, lane: Lane) -> Commit | None:
         return next(dataset.commit for dataset in self._datasets if dataset.rule.id == lane.dataset)
-
-    def _take_results(self, lanes: Sequence[Lane], results: Mapping[str, DeliveryResult]) -> None:
-        for lane in lanes:
-            if lane.delivery.id in results:
-                lane.ended(results[lane.delivery.id])
-
-    def _count(self, outgoing: Mapping[DatasetId, Outgoing]) -> None:
-        """Progress: what was captured, each chunk once however many datasets and receivers want it."""
-        first = next(iter(outgoing.values()), None)
-        if first is not None:
-            changes = first.segment.changes
-            self._meter.add("sending", files=len(changes), size_bytes=sum(ref.size_bytes for ref in first.segment.offered))
 
     def _dataset_run(self, rule: DatasetRule) -> _DatasetRun:
         due = self._order.operations.get(rule.id, ())
@@ -294,18 +275,6 @@ class _Run:
             self._findings.append(
                 Finding(code=error.code, severity=Severity.WARNING, message=f"{dataset.rule.label}: {error.message}", hint=error.hint)
             )
-
-    def _drop_vanished(self, vanished: SourceVanished) -> bool:
-        """Takes the dataset that vanished out of the run; False when it is not said which."""
-        named = [
-            d for d in self._datasets if d.rule.id == vanished.context.get("dataset") or d.rule.label == vanished.context.get("dataset")
-        ]
-        chosen = named or ([d for d in self._datasets if d.error is None] if len(self._datasets) == 1 else [])
-        for dataset in chosen:
-            dataset.error = vanished.facts()
-        for lane in self._lanes():
-            lane.restart()
-        return bool(chosen)
 
     def _record(self, dataset: _DatasetRun) -> None:
         """Tells what each action made of the commit, and forgets the removals that all of them have passed."""
@@ -386,3 +355,7 @@ class _Run:
             for finding in acknowledgement.findings
         ]
         return list(dict.fromkeys(found))
+
+
+def _abort(fan: FanOut) -> None:
+    fan.abort(Cancelled("the job was cancelled"))

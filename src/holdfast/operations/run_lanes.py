@@ -145,13 +145,6 @@ class Lane:
             )
         return tuple(tasks)
 
-    def restart(self) -> None:
-        """Forget the session, so that the lane can be connected anew."""
-        self.close()
-        self.session = None
-        self.states = {}
-        self.error = None
-
     def close(self) -> None:
         if self.session is not None:
             self.session.close()

@@ -88,23 +88,23 @@ class Meter:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, phase: str, files: int = 0, size_bytes: int = 0) -> None:
+        """So much more is done."""
+        with self._lock:
+            self._files += files
+            self._bytes += size_bytes
+        self.report(phase, self._files, self._bytes, self.total_bytes)
+
+    def report(self, phase: str, done_files: int, done_bytes: int, total_bytes: int) -> None:
+        """So much is done altogether."""
         now_s = self.clock.monotonic_s()
         with self._lock:
             if self._started_s < 0:
-                self._started_s = now_s
-                self._told_s = now_s - PROGRESS_INTERVAL_S
-            self._files += files
-            self._bytes += size_bytes
+                self._started_s, self._told_s = now_s, now_s - PROGRESS_INTERVAL_S
             if now_s - self._told_s < PROGRESS_INTERVAL_S:
                 return
             self._told_s = now_s
             elapsed_s = now_s - self._started_s
-            progress = Progress(
-                job=self.job,
-                phase=phase,
-                done_files=self._files,
-                done_bytes=self._bytes,
-                total_bytes=self.total_bytes,
-                rate_bytes_s=self._bytes / elapsed_s if elapsed_s > 0 else 0.0,
-            )
-        self.tell(progress)
+        rate = done_bytes / elapsed_s if elapsed_s > 0 else 0.0
+        self.tell(
+            Progress(job=self.job, phase=phase, done_files=done_files, done_bytes=done_bytes, total_bytes=total_bytes, rate_bytes_s=rate)
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from holdfast.repository._format.index import IndexedPack
@@ -30,6 +31,10 @@ class Known(NamedTuple):
 class BlobTable:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """To save an index file and record it as one step for everybody who lists index files."""
+        return self._catalog.transaction()
 
     def add_index(self, index_id: bytes, packs: Iterable[IndexedPack], owner: int = NOBODY) -> None:
         """Record one index file. `owner` is the node whose chunks these are, where that is known."""

@@ -102,6 +102,10 @@ class CommitTable:
         rows = self._catalog.rows(f"SELECT id, dataset, commit_no, body FROM snapshots {where} ORDER BY time_ns, commit_no, id", values)
         return [SnapshotRow(row[0], row[1], row[2], decode_snapshot(row[3])) for row in rows]
 
+    def datasets_to_order(self) -> list[int]:
+        """Datasets with a snapshot that has no commit yet."""
+        return [row[0] for row in self._catalog.rows("SELECT DISTINCT dataset FROM snapshots WHERE dataset NOT NULL AND commit_no IS NULL")]
+
     def datasets(self) -> list[tuple[int, str]]:
         """(number, id) of every dataset that has a commit."""
         rows = self._catalog.rows("SELECT no, id FROM datasets WHERE no IN (SELECT dataset FROM commits WHERE sealed = 1) ORDER BY no")

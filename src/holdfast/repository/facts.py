@@ -1,7 +1,8 @@
 """The facts of a point as tags of its restic snapshot: all that must survive a lost catalog, and `restic tag` and `restic copy`.
 
 `hf:v=1 hf:point=ID hf:rev=N hf:dataset=ID hf:label=files1/documents hf:op=backup hf:kind=backup hf:seq=N hf:epoch=E hf:zone=Z
-hf:node=ID hf:files=N hf:bytes=N hf:warnings=N hf:added=N hf:commit=N [hf:lock=UTC]`. A head (a commit without points) has `hf:op=-` and no point.
+hf:node=ID hf:files=N hf:bytes=N hf:warnings=N hf:added=N hf:commit=N [hf:lock=UTC]`. A head (a commit without points) has `hf:op=-`
+and no point.
 """
 
 from __future__ import annotations

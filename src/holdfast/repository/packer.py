@@ -10,7 +10,6 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Executor, Future
 
 from holdfast.backend.backend import FileType
-from holdfast.core.errors import NoSpace
 from holdfast.repository._format.frames import compress
 from holdfast.repository._format.index import MOST_BLOBS, IndexedPack, encode_index
 from holdfast.repository._format.pack import TARGET_BYTES, Blob, BlobType, BuiltPack, pack_size
@@ -47,7 +46,7 @@ class Packer:
         self._trees: set[bytes] = set()
         self._indexed_at_s = storage.clock.monotonic_s()
         self.stored_bytes = 0
-        self.blob_counts = {kind: 0 for kind in BlobType}
+        self.blob_counts = dict.fromkeys(BlobType, 0)
         self.raw_bytes = 0
 
     def pending_size(self, chunk: bytes) -> int | None:
@@ -81,11 +80,12 @@ class Packer:
             self._submit(kind)
         self._index_finished()
 
-    def abort(self, *, error: BaseException | None = None) -> None:
-        """Keep finished packs for the next try, unless the disk is full; drop the rest. Never raises."""
+    def abort(self) -> None:
+        """Keep finished packs for the next try where that works; drop the rest. Never raises.
+
+        A settled pack is never deleted here: its index may be written, whatever the error said.
+        """
         try:
-            if isinstance(error, NoSpace):
-                raise error
             self._index_finished()
         except Exception:  # noqa: BLE001 the commit has failed already, and its own error is the one that counts
             while self._sealing:
@@ -135,8 +135,9 @@ class Packer:
 
     def _write_index(self, packs: Collection[IndexedPack]) -> None:
         json = encode_index(packs)
-        index_id = self._storage.save_document(FileType.INDEX, json)
-        self._table.add_index(index_id, packs, self._owner)
+        with self._table.transaction():
+            index_id = self._storage.save_document(FileType.INDEX, json)
+            self._table.add_index(index_id, packs, self._owner)
 
 
 def _index_groups(packs: Sequence[IndexedPack]) -> list[list[IndexedPack]]:
@@ -150,4 +151,3 @@ def _index_groups(packs: Sequence[IndexedPack]) -> list[list[IndexedPack]]:
         groups[-1].append(pack)
         size += len(pack.blobs)
     return groups
-

@@ -11,10 +11,11 @@ from itertools import islice
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing
+from holdfast.core.ids import Epoch
 from holdfast.model.change import Cursor
 from holdfast.model.jobs import Finding, Severity
 from holdfast.repository._format.index import decode_index
-from holdfast.repository._format.snapshot import Snapshot, decode_snapshot
+from holdfast.repository._format.snapshot import decode_snapshot
 from holdfast.repository.blob_table import BlobTable
 from holdfast.repository.catalog import Catalog
 from holdfast.repository.commit_table import CommitRow, CommitTable, SnapshotRow
@@ -52,19 +53,17 @@ class Refresher:
     def refresh(self, busy: frozenset[int] = frozenset()) -> None:
         """Load what is new, drop what vanished. Datasets in `busy` are being received; their commits are left alone."""
         problems: list[Finding] = []
-        # Snapshots are listed before the index is read, so that every blob of a listed snapshot is found there.
-        snapshot_names = {bytes.fromhex(name) for name in self._storage.backend.names(FileType.SNAPSHOT)}
-        index_names = {bytes.fromhex(name) for name in self._storage.backend.names(FileType.INDEX)}
+        # One guard for listing and for what our own sessions write, so that neither takes the other's new files for vanished ones.
         with self._catalog.transaction():
-            self._refresh_indexes(index_names, problems)
+            # Snapshots are listed before the index is read, so that every blob of a listed snapshot is found there.
+            snapshot_names = {bytes.fromhex(name) for name in self._storage.backend.names(FileType.SNAPSHOT)}
+            self._refresh_indexes({bytes.fromhex(name) for name in self._storage.backend.names(FileType.INDEX)}, problems)
             known = self.commits.snapshot_ids()
-            gone = known - snapshot_names
-            loaded = list(self._load_snapshots(sorted(snapshot_names - known), problems))
-            if gone:
-                self.commits.remove_snapshots(gone)
-            changed = self._add_snapshots(loaded)
-            for number in sorted(changed - busy):
-                self._recatalogue(number, problems)
+            self.commits.remove_snapshots(known - snapshot_names)
+            self._add_snapshots(sorted(snapshot_names - known), problems)
+            for number in self.commits.datasets_to_order():
+                if number not in busy:
+                    self._recatalogue(number, problems)
             self.drop_unreached(busy)
         self.problems = tuple(problems)
 
@@ -108,25 +107,17 @@ class Refresher:
             except RepositoryDamaged as error:
                 problems.append(_problem("index-damaged", error, f"index/{index_id.hex()}"))
 
-    def _load_snapshots(self, ids: Iterable[bytes], problems: list[Finding]) -> Iterator[tuple[bytes, Snapshot]]:
+    def _add_snapshots(self, ids: Iterable[bytes], problems: list[Finding]) -> None:
         for snapshot_id in ids:
             try:
-                yield snapshot_id, decode_snapshot(self._storage.load_document(FileType.SNAPSHOT, snapshot_id.hex()))
+                snapshot = decode_snapshot(self._storage.load_document(FileType.SNAPSHOT, snapshot_id.hex()))
             except RepositoryMissing:
                 continue
             except RepositoryDamaged as error:
                 problems.append(_problem("snapshot-damaged", error, f"snapshots/{snapshot_id.hex()}"))
-
-    def _add_snapshots(self, loaded: Iterable[tuple[bytes, Snapshot]]) -> set[int]:
-        """The datasets that have a snapshot without a commit now."""
-        changed = set()
-        for snapshot_id, snapshot in loaded:
+                continue
             facts = facts_of(snapshot)
-            number = self._catalog.number_of("datasets", facts.dataset) if facts else None
-            self.commits.add_snapshot(snapshot_id, snapshot, number, None)
-            if number is not None:
-                changed.add(number)
-        return changed
+            self.commits.add_snapshot(snapshot_id, snapshot, self._catalog.number_of("datasets", facts.dataset) if facts else None, None)
 
     def _recatalogue(self, dataset: int, problems: list[Finding]) -> None:
         """Give every snapshot of the dataset its commit. Newer ones are added; one in between means building the dataset again."""
@@ -142,7 +133,7 @@ class Refresher:
         for row in sorted(missing, key=_order):
             newest = self._append(dataset, row, newest, problems)
 
-    def _attach_known(self, row: SnapshotRow, by_state: dict[tuple[str, int, bytes], CommitRow]) -> bool:
+    def _attach_known(self, row: SnapshotRow, by_state: dict[tuple[Epoch, int, bytes], CommitRow]) -> bool:
         facts = facts_of(row.snapshot)
         commit = by_state.get((facts.epoch, facts.seq, row.snapshot.tree_id)) if facts else None
         if commit is not None:

@@ -29,13 +29,16 @@ CREATE TABLE commits (
 );
 CREATE INDEX commits_of_dataset ON commits (dataset, no);
 -- body: the snapshot's JSON. commit_no is NULL for snapshots that Holdfast did not make.
-CREATE TABLE snapshots (id BLOB PRIMARY KEY, dataset INTEGER, commit_no INTEGER, time_ns INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE snapshots (
+  id BLOB PRIMARY KEY, dataset INTEGER, commit_no INTEGER, time_ns INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX snapshots_of_dataset ON snapshots (dataset, time_ns);
 
 -- One state of one path from commit from_no until before commit to_no (NULL = still). key: walk_key of the path.
 CREATE TABLE versions (
   dataset INTEGER NOT NULL, key BLOB NOT NULL, from_no INTEGER NOT NULL, to_no INTEGER,
-  kind INTEGER NOT NULL, mode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL,
+  kind INTEGER NOT NULL, mode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+  uid INTEGER NOT NULL, gid INTEGER NOT NULL,
   PRIMARY KEY (dataset, key, from_no)
 ) WITHOUT ROWID;
 CREATE INDEX versions_ended ON versions (dataset, to_no) WHERE to_no IS NOT NULL;

@@ -133,7 +133,13 @@ class SessionLock:
         except KeyError:
             user = str(uid)
         lock = LockFile(
-            time=time_text(self._storage.clock.now_ns()), exclusive=False, hostname=self._host, username=user, pid=os.getpid(), uid=uid, gid=gid
+            time=time_text(self._storage.clock.now_ns()),
+            exclusive=False,
+            hostname=self._host,
+            username=user,
+            pid=os.getpid(),
+            uid=uid,
+            gid=gid,
         )
         name = self._storage.save_document(FileType.LOCK, encode_lock(lock)).hex()
         self._refreshed_at_s = self._storage.clock.monotonic_s()
@@ -142,7 +148,9 @@ class SessionLock:
     def _refuse_if_exclusive(self) -> None:
         for name, lock in self._others():
             if lock is None:
-                raise RepositoryLocked(f"lock {name[:8]} cannot be read", hint="if no other program works here, run `restic unlock --remove-all`")
+                raise RepositoryLocked(
+                    f"lock {name[:8]} cannot be read", hint="if no other program works here, run `restic unlock --remove-all`"
+                )
             if lock.exclusive and not self._is_stale(lock):
                 raise RepositoryLocked(
                     f"the repository is locked by {lock.username}@{lock.hostname}, process {lock.pid}, since {lock.time}",

@@ -73,5 +73,7 @@ class Storage:
         except RepositoryDamaged as error:
             raise RepositoryDamaged(f"blob {blob.id.hex()} in pack {place.pack.hex()}: {error.message}", hint=error.hint) from error
         if sha256(plain).digest() != blob.id:
-            raise RepositoryDamaged(f"blob {blob.id.hex()} in pack {place.pack.hex()} has other content", hint="run `holdfast repository check NAME`")
+            raise RepositoryDamaged(
+                f"blob {blob.id.hex()} in pack {place.pack.hex()} has other content", hint="run `holdfast repository check NAME`"
+            )
         return plain

@@ -1,4 +1,4 @@
-"""Building a tree from changes in walk order, merged with the tree before. Memory is one folder for each level, whatever the size of the tree.
+"""Building a tree from changes in walk order, merged with the tree before. Memory is one folder for each level.
 
 Nodes nobody touched are copied as they stand, with all they hold; a folder that comes out equal keeps its blob.
 """

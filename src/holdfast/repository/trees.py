@@ -13,7 +13,6 @@ from holdfast.repository.blob_table import BlobTable
 from holdfast.repository.storage import Storage
 
 
-
 class Difference(NamedTuple):
     """One path that differs between two trees; None on the side where it is not."""
 
@@ -156,5 +155,3 @@ class Trees:
 
 def is_folder(node: RawNode | None) -> bool:
     return node is not None and node.kind == Kind.DIRECTORY.value
-
-

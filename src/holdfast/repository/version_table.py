@@ -1,4 +1,4 @@
-"""Every state every path ever had: what `find` asks. Rows are bounded by commit numbers; a row counts only while a live commit lies in it."""
+"""Every state every path ever had: what `find` asks. A row counts only while a live commit lies between its bounds."""
 
 from __future__ import annotations
 
@@ -95,7 +95,8 @@ class VersionTable:
     def purge(self, dataset: int, removed_no: int, previous_no: int, next_no: int) -> None:
         """Drop the versions that only the removed commit had. `previous_no` 0 = it was the oldest."""
         self._catalog.execute(
-            "DELETE FROM versions WHERE dataset = ? AND to_no > ? AND to_no <= ? AND from_no > ?", (dataset, removed_no, next_no, previous_no)
+            "DELETE FROM versions WHERE dataset = ? AND to_no > ? AND to_no <= ? AND from_no > ?",
+            (dataset, removed_no, next_no, previous_no),
         )
 
     def clear(self, dataset: int) -> None:

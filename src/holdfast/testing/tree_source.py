@@ -23,7 +23,7 @@ _KINDS = {
 
 
 def read_entry(path: bytes, chunks: dict[bytes, bytes], *, chunk_bytes: int = 4096) -> Entry:
-    """One path with all its metadata; its content is cut into equal chunks and added to `chunks`."""
+    """One path with all its metadata but the access time (reading changes it); its content is cut into equal chunks and added to `chunks`."""
     found = os.lstat(path)
     kind = _KINDS[stat.S_IFMT(found.st_mode)]
     return Entry(
@@ -34,7 +34,6 @@ def read_entry(path: bytes, chunks: dict[bytes, bytes], *, chunk_bytes: int = 40
         gid=found.st_gid,
         size_bytes=found.st_size if kind is Kind.FILE else 0,
         mtime_ns=found.st_mtime_ns,
-        atime_ns=found.st_atime_ns,
         ctime_ns=found.st_ctime_ns,
         inode=found.st_ino,
         device=found.st_dev,

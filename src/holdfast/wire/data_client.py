@@ -12,7 +12,7 @@ from holdfast.core.errors import HoldfastError, NotReachable
 from holdfast.core.ids import NodeId
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_server import SERVICE
-from holdfast.wire.grpc_options import DEFAULT_KEEPALIVE, Keepalive, client_credentials, client_options, error_of
+from holdfast.wire.grpc_options import ACCEPTED, DEFAULT_KEEPALIVE, Keepalive, client_credentials, client_options, error_of
 from holdfast.wire.identity import Credentials
 from holdfast.wire.queue_channel import QueueChannel
 
@@ -53,16 +53,17 @@ class _ClientChannel(QueueChannel):
         self._call = self._transport.stream_stream(f"/{SERVICE}/{method}")(self._drain())
         self._filler = threading.Thread(target=self._fill, name="data-client", daemon=True)
         self._filler.start()
-        if not self._answered.wait(connect_timeout_s):
-            self._failure = NotReachable(
+        failure = self._failure if self._answered.wait(connect_timeout_s) else None
+        if not self._answered.is_set():
+            failure = NotReachable(
                 f"{self._address} took no session within {connect_timeout_s:g} s",
                 hint="check the network, and whether the other machine is busy with other deliveries",
                 address=self._address,
             )
-        if self._failure is not None:
+        if failure is not None:
             self._call.cancel()
             self.close()
-            raise self._failure
+            raise failure
 
     def close(self) -> None:
         with self._closing:
@@ -86,8 +87,7 @@ class _ClientChannel(QueueChannel):
 
     def _fill(self) -> None:
         try:
-            self._call.initial_metadata()
-            if not self._call.is_active() and self._call.code() is not grpc.StatusCode.OK:
+            if ACCEPTED not in [tuple(item) for item in self._call.initial_metadata()]:
                 self._fail(error_of(self._call.code(), self._call.details() or "", self._address))
                 return
             self._answered.set()

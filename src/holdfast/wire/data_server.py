@@ -13,7 +13,7 @@ from holdfast.core.errors import Conflict, HoldfastError, NotReachable, facts_of
 from holdfast.core.ids import NodeId
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import Stopped
-from holdfast.wire.grpc_options import CredentialSource, peer_of, server_credentials, server_options
+from holdfast.wire.grpc_options import ACCEPTED, CredentialSource, peer_of, server_credentials, server_options
 from holdfast.wire.queue_channel import QueueChannel
 
 SERVICE = "holdfast.v1.Data"
@@ -146,7 +146,7 @@ class DataServer:
             return iter(())
         with self._guard:
             self._sessions.add(channel)
-        context.send_initial_metadata(())
+        context.send_initial_metadata((ACCEPTED,))
         self._spawn(channel.fill, requests)
         self._spawn(run_handler, handler, channel)
         return channel.drain()

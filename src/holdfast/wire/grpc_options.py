@@ -14,6 +14,8 @@ from holdfast.wire.identity import Credentials, key_id_of, node_id_of
 if TYPE_CHECKING:
     import grpc
 
+# Sent by a server as soon as it takes a session: what answers without it has refused, and its status says why.
+ACCEPTED = ("holdfast-accepted", "1")
 Option = tuple[str, int | str]
 # A source of credentials is asked at each handshake, so that a renewed certificate needs no restart.
 CredentialSource = Credentials | Callable[[], Credentials]
@@ -21,7 +23,7 @@ CredentialSource = Credentials | Callable[[], Credentials]
 
 @dataclass(frozen=True)
 class Keepalive:
-    """A peer that is silent is asked after `time_s` and given up after `timeout_s` more."""
+    """A peer that is silent is asked after `time_s` (gRPC takes no less than 10) and given up after `timeout_s` more."""
 
     time_s: float = 10.0
     timeout_s: float = 8.0

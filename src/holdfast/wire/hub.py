@@ -18,6 +18,7 @@ from holdfast.core.ids import NodeId
 from holdfast.wire.authority import MASTER_NAME
 from holdfast.wire.codec import decode_hub, encode
 from holdfast.wire.grpc_options import (
+    ACCEPTED,
     DEFAULT_KEEPALIVE,
     CredentialSource,
     Keepalive,
@@ -97,8 +98,15 @@ class HubStream:
 
     async def close(self) -> None:
         self._closed.set()
-        if self._reading is not None and not self._reading.done():
-            self._reading.cancel()
+
+    async def release(self) -> None:
+        """The call is over: take back the read that is still pending. Before, this would break the call off."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.cancel()
+            await asyncio.wait({reading})
+            if not reading.cancelled():
+                reading.exception()
 
     async def _end(self) -> None:
         """Called when nothing more comes: a client learns here why."""
@@ -127,6 +135,7 @@ class _ClientStream(HubStream):
             logger.debug("the hub session did not end in order")
         finally:
             self._call.cancel()
+            await self.release()
             await self._transport.close()
 
     async def _end(self) -> None:
@@ -146,14 +155,17 @@ async def dial_hub(
     transport: Any = _aio.secure_channel(address, client_credentials(credentials), client_options(master_name, keepalive))
     call = transport.stream_stream(f"/{SERVICE}/Session")()
     try:
-        await asyncio.wait_for(call.wait_for_connection(), connect_timeout_s)
-    except (grpc.RpcError, TimeoutError) as error:
-        timed_out = isinstance(error, TimeoutError)
-        details = f"no session within {connect_timeout_s:g} s" if timed_out else (await call.details() or "")
-        code = grpc.StatusCode.DEADLINE_EXCEEDED if timed_out else await call.code()
+        metadata = await asyncio.wait_for(call.initial_metadata(), connect_timeout_s)
+        accepted = ACCEPTED in [tuple(item) for item in metadata]
+        failure = None if accepted else error_of(await call.code(), await call.details() or "", address)
+    except TimeoutError:
+        failure = error_of(grpc.StatusCode.DEADLINE_EXCEEDED, f"no session within {connect_timeout_s:g} s", address)
+    except grpc.RpcError:
+        failure = error_of(await call.code(), await call.details() or "", address)
+    if failure is not None:
         call.cancel()
         await transport.close()
-        raise error_of(code, details, address) from None
+        raise failure
     return _ClientStream(address, master_name, transport, call)
 
 
@@ -211,7 +223,7 @@ class HubServer:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "the key of this node was revoked")
         stream = HubStream(peer, context, peer)
         stream.key_id = key_id
-        await context.send_initial_metadata(())
+        await context.send_initial_metadata((ACCEPTED,))
         task = asyncio.ensure_future(self._run(stream))
         self._sessions[stream] = task
         try:
@@ -223,6 +235,7 @@ class HubServer:
         finally:
             del self._sessions[stream]
             await stream.close()
+            await stream.release()
 
     async def _run(self, stream: HubStream) -> None:
         try:

@@ -25,13 +25,9 @@ async def points(master: MasterOf, dataset: str = "", repository: str = "") -> R
 
 
 @router.get("/ls")
-async def ls(
-    master: MasterOf, point: str, path: str = "", recursive: bool = False, limit: Limit = 10_000, after: str = ""
-) -> Response:
+async def ls(master: MasterOf, point: str, path: str = "", recursive: bool = False, limit: Limit = 10_000, after: str = "") -> Response:
     """`path` and `after` are percent-encoded bytes (once more than the query itself): a name need not be UTF-8."""
-    ask = AskListing(
-        point=point, path=unquote_to_bytes(path), recursive=recursive, limit=limit, after=unquote_to_bytes(after)
-    )
+    ask = AskListing(point=point, path=unquote_to_bytes(path), recursive=recursive, limit=limit, after=unquote_to_bytes(after))
     return reply(await master.queries.listing(ask))
 
 
@@ -43,9 +39,7 @@ async def find(master: MasterOf, pattern: str, dataset: str = "", repository: st
 @router.post("/restores")
 async def restore(body: Restore, master: MasterOf) -> Response:
     wish = Wish(
-        request=RestoreRequest(
-            target=body.to, conflict=body.conflict, dry_run=body.dry_run, limit_bytes_s=body.limit_bytes_s
-        ),
+        request=RestoreRequest(target=body.to, conflict=body.conflict, dry_run=body.dry_run, limit_bytes_s=body.limit_bytes_s),
         point=body.point,
         dataset=body.dataset,
         at=parse_time(body.at, master.base.now()) if body.at else None,
@@ -66,4 +60,3 @@ async def repositories(master: MasterOf) -> Response:
 @router.post("/repositories/{repository}/check")
 async def check(repository: str, body: Check, master: MasterOf) -> Response:
     return reply({"trigger": await master.history.check(repository, body.read_data)})
-

@@ -74,7 +74,7 @@ def decode_index(json: bytes) -> tuple[IndexedPack, ...]:
 def _placed(blobs: Sequence[_Blob]) -> tuple[PackedBlob, ...]:
     placed = []
     for blob in blobs:
-        in_bounds = 0 <= blob.offset and OVERHEAD <= blob.length and blob.offset + blob.length <= _UINT32
+        in_bounds = blob.offset >= 0 and blob.length >= OVERHEAD and blob.offset + blob.length <= _UINT32
         if not in_bounds or not 0 <= blob.uncompressed_length < _UINT32:
             raise RepositoryDamaged(f"an index file places blob {blob.id[:16]} outside of its pack")
         placed.append(PackedBlob(hash_from(blob.id), _TYPES[blob.type], blob.offset, blob.length, blob.uncompressed_length))

@@ -56,11 +56,17 @@ class KeyOrigin:
 
 
 def _derive(password: str, salt: bytes, cost: Scrypt) -> MasterKey:
-    if not (1 < cost.n and 0 < cost.r and 0 < cost.p and 128 * cost.n * cost.r * cost.p <= _MEMORY_LIMIT_BYTES and len(salt) <= 1024):
+    if not (cost.n > 1 and cost.r > 0 and cost.p > 0 and 128 * cost.n * cost.r * cost.p <= _MEMORY_LIMIT_BYTES and len(salt) <= 1024):
         raise RepositoryDamaged("a key file asks for a scrypt cost out of bounds", hint="remove that key with `restic key remove`")
     try:
         material = hashlib.scrypt(
-            password.encode("utf-8", "surrogateescape"), salt=salt, n=cost.n, r=cost.r, p=cost.p, maxmem=2 * _MEMORY_LIMIT_BYTES - 1, dklen=64
+            password.encode("utf-8", "surrogateescape"),
+            salt=salt,
+            n=cost.n,
+            r=cost.r,
+            p=cost.p,
+            maxmem=2 * _MEMORY_LIMIT_BYTES - 1,
+            dklen=64,
         )
     except (ValueError, MemoryError) as error:
         raise RepositoryDamaged(f"a key file has impossible scrypt parameters: {error}") from error

@@ -1,6 +1,6 @@
 """Packs: sealed blobs || sealed header || length of the sealed header (uint32, little endian).
 
-A header entry is type (1) || length (4) || [plain length (4), compressed only] || id (32); types 0 data, 1 tree, 2 and 3 the same with zstd.
+A header entry is type (1) || length (4) || [plain length (4), compressed only] || id (32); types: 0 data, 1 tree, +2 with zstd.
 Source: restic's design document, "Pack Format". Version 2 keeps tree and data blobs in separate packs.
 """
 

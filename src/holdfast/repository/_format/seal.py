@@ -76,7 +76,7 @@ def unseal(key: MasterKey, sealed: bytes) -> bytes:
     try:
         Poly1305.verify_tag(key.mac_r + nonce, body, tag)
     except InvalidSignature:
-        raise RepositoryDamaged("sealed bytes were changed, or another key sealed them", hint="run `holdfast repository check NAME`") from None
+        raise RepositoryDamaged(
+            "sealed bytes were changed, or another key sealed them", hint="run `holdfast repository check NAME`"
+        ) from None
     return Cipher(algorithms.AES(key.encrypt), modes.CTR(iv)).encryptor().update(body)
-
-

@@ -108,6 +108,10 @@ def _link_text(target: bytes) -> str:
     return text
 
 
+def _by_name(attribute: Xattr) -> bytes:
+    return attribute.name
+
+
 def _is_text(name: bytes) -> bool:
     try:
         name.decode("utf-8")
@@ -117,7 +121,7 @@ def _is_text(name: bytes) -> bool:
 
 
 def _extras(entry: Entry) -> Iterable[str]:
-    attributes = sorted(entry.xattrs)
+    attributes = sorted(entry.xattrs, key=_by_name)
     plain = [(json_bytes(a.name), b64encode(a.value).decode("ascii")) for a in attributes if _is_text(a.name)]
     if plain:
         yield '"extended_attributes":[' + ",".join(f'{{"name":{name},"value":"{value}"}}' for name, value in plain) + "]"
@@ -274,7 +278,7 @@ def entry_of(decoded: DecodedNode, folder: bytes, sizes: Mapping[bytes, int]) ->
     extra = node.generic_attributes
     xattrs = tuple(Xattr(a.name.encode("utf-8", "surrogatepass"), a.value or b"") for a in node.extended_attributes or ())
     if extra is not None and extra.xattrs:
-        xattrs = tuple(sorted(xattrs + extra.xattrs))
+        xattrs = tuple(sorted(xattrs + extra.xattrs, key=_by_name))
     target = node.linktarget_raw if node.linktarget_raw is not None else node.linktarget.encode("utf-8", "surrogatepass")
     try:
         chunks = tuple([ChunkRef(blob, sizes[blob]) for blob in decoded.content])

@@ -1,0 +1,90 @@
+"""Opening `state.db`, and moving a damaged one aside."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+from holdfast.capture.rows import COLUMNS, SCHEMA, SCHEMA_VERSION
+from holdfast.core.entropy import Entropy
+from holdfast.core.errors import SourceError
+from holdfast.core.ids import new_id
+from holdfast.model.jobs import Finding, Severity
+
+
+# One statement for many rows: SQLite lets go of the interpreter lock at every step, and getting it back costs more than the row.
+_ROWS_PER_STATEMENT = 256
+
+
+def insert_many(database: sqlite3.Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
+    """Insert or replace whole rows of `table`, in as few steps as there can be."""
+    for start in range(0, len(rows), _ROWS_PER_STATEMENT):
+        some = rows[start : start + _ROWS_PER_STATEMENT]
+        places = f"({','.join('?' * len(some[0]))})"
+        database.execute(f"INSERT OR REPLACE INTO {table} VALUES {','.join([places] * len(some))}", list(chain.from_iterable(some)))
+
+
+def open_database(path: Path, entropy: Entropy) -> sqlite3.Connection:
+    fresh = not path.exists()
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    try:
+        database.execute("PRAGMA page_size = 8192")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("PRAGMA wal_autocheckpoint = 4000")
+        if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            database.executescript(f"BEGIN; {SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            database.executemany("INSERT INTO meta VALUES (?, ?)", [("epoch", new_id(entropy)), ("run", 0), ("synced", 0)])
+        _check(database, path)
+    except BaseException:
+        database.close()
+        raise
+    if fresh:
+        path.chmod(0o600)
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    return database
+
+
+def _check(database: sqlite3.Connection, path: Path) -> None:
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise SourceError(f"{path} was made by a newer Holdfast (version {version})", hint="install that version, or move the file away")
+    names = {name for (name,) in database.execute("SELECT name FROM meta")}
+    if version != SCHEMA_VERSION or names < {"epoch", "run", "synced"}:
+        raise sqlite3.DatabaseError("tables are missing")
+    database.execute(f"SELECT {COLUMNS} FROM rows LIMIT 1").fetchone()
+
+
+def move_aside(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def moved_aside(path: Path, aside: Path, why: str) -> Finding:
+    return Finding(
+        code="state-damaged",
+        severity=Severity.WARNING,
+        message=f"the capture state was damaged ({why}) and was moved to {aside.name}; a fresh one was made",
+        path=str(path),
+        hint="nothing to do: it is rebuilt from the receivers' listings. Look at the disk if this comes again",
+    )
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection of one's own."""
+    quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return sqlite3.connect(f"file:{quoted}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)

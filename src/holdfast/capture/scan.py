@@ -1,0 +1,273 @@
+"""Capture by scan: one walk over the union of the requested datasets' roots, every changed file read once for all of them.
+
+Two passes. The first (`walk`) compares the file system with the state and writes its verdicts to a ledger on disk; it opens no file.
+Then the vanished-source guard judges each dataset. Only then the second (`emission`) reads and emits. A dataset that is refused keeps its
+rows as they are; the other datasets of the request go on.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import datetime, timedelta
+
+from holdfast.capture.chunking import Granularity, require_compiled
+from holdfast.capture.classify import Classifier
+from holdfast.capture.emission import Emission, Passed, Tools, behind_rows
+from holdfast.capture.findings import Notes, OnProgress, Pulse
+from holdfast.capture.guard import (
+    LEAST_REMOVED,
+    Identity,
+    changed_meanwhile,
+    judge_losses,
+    judge_roots,
+    look_at_roots,
+    not_reached,
+)
+from holdfast.capture.ledger import Ledger, Verdict
+from holdfast.capture.ports import CaptureRequest, CaptureResult, DatasetTotals
+from holdfast.capture.reader import Reader
+from holdfast.capture.roots import Target, WalkPlan, normal_roots, plan_walk
+from holdfast.capture.segments import Segments
+from holdfast.capture.state import CaptureState
+from holdfast.capture.walk import Tally, Walk
+from holdfast.core.clock import Clock, utc
+from holdfast.core.errors import NoSpace, SourceVanished, UsageError
+from holdfast.core.ids import DatasetId, Epoch
+from holdfast.host.disk import check_free
+from holdfast.host.metadata import Names
+from holdfast.model.jobs import Counters
+from holdfast.model.stream import Outgoing
+
+HOME_RESERVE_BYTES = 256 * 1024 * 1024
+READ_THREADS = 2
+
+
+class Capture:
+    """Captures the datasets of one node against its state. `home_reserve_bytes` is what must stay free on the disk of the state."""
+
+    def __init__(self, state: CaptureState, *, clock: Clock, home_reserve_bytes: int = HOME_RESERVE_BYTES) -> None:
+        require_compiled()
+        self._state = state
+        self._clock = clock
+        self._home_reserve_bytes = home_reserve_bytes
+        self._names = Names()
+
+    def run(
+        self, request: CaptureRequest, *, on_progress: OnProgress | None = None, cancelled: Callable[[], bool] | None = None
+    ) -> ScanRun:
+        """Begin a run: gives it its number; the work is done by iterating. `on_progress(phase, done_files, done_bytes, total_bytes)` is
+        called at most ten times a second, phase `scan` or `read`. When `cancelled()` says so the iteration raises `Cancelled`.
+        """
+        if not request.datasets:
+            raise UsageError("a capture of no datasets", hint="name at least one dataset")
+        check_free(self._state.path.parent, self._home_reserve_bytes)
+        return ScanRun(
+            self._state, request, self._clock, Pulse(self._clock, on_progress, cancelled), (self._names, self._home_reserve_bytes)
+        )
+
+
+class ScanRun:
+    """`CaptureRun` by scan. `reader` counts the files it opened."""
+
+    def __init__(self, state: CaptureState, request: CaptureRequest, clock: Clock, pulse: Pulse, surroundings: tuple[Names, int]) -> None:
+        self._state, self._request, self._clock, self._pulse = state, request, clock, pulse
+        names, self._reserve_bytes = surroundings
+        self._slots = {rule.id: state.ensure_slot(rule.id) for rule in request.datasets}
+        self._run = state.next_run() if request.scan else state.run
+        self._captured_at = self._moment()
+        self._refused: dict[DatasetId, SourceVanished] = {}
+        self._notes = Notes()
+        self._passed = Passed()
+        self._tally = Tally()
+        self._offered_bytes = 0
+        self._started = self._complete = False
+        self.reader = Reader(clock, names, self._notes.add_read)
+
+    @property
+    def run(self) -> int:
+        return self._run
+
+    @property
+    def epoch(self) -> Epoch:
+        return self._state.epoch
+
+    @property
+    def captured_at(self) -> datetime:
+        return self._captured_at
+
+    @property
+    def refused(self) -> Mapping[DatasetId, SourceVanished]:
+        """Datasets the guard left out, and why. Final when the first item was given."""
+        return self._refused
+
+    def __iter__(self) -> Iterator[Mapping[DatasetId, Outgoing]]:
+        if self._started:
+            raise UsageError("a capture run is iterated once", hint="begin another run")
+        self._started = True
+        try:
+            with self._state.running(self._run), ThreadPoolExecutor(READ_THREADS, thread_name_prefix="capture") as pool:
+                yield from self._scan(pool) if self._request.scan else self._catch_up(pool)
+                self._state.make_durable()
+                self._complete = True
+        except sqlite3.OperationalError as error:
+            if "full" in str(error):
+                raise NoSpace(f"the disk of {self._state.path} is full", hint="make room there; the next run goes on by itself") from error
+            raise
+        except sqlite3.DatabaseError as error:
+            raise self._state.condemn(error) from error
+
+    def result(self) -> CaptureResult:
+        """Only after the iteration came to its end; raises `UsageError` before."""
+        if not self._complete:
+            raise UsageError("the capture has not come to its end", hint="iterate it to the end first")
+        counters = Counters(
+            files=self._tally.files,
+            changed=self._passed.changed,
+            removed=self._passed.removed,
+            read_bytes=self._notes.read_bytes,
+            offered_bytes=self._offered_bytes,
+        )
+        captured = {id: 1 << slot for id, slot in self._slots.items() if id not in self._refused}
+        counted = self._state.totals(sum(captured.values()))
+        totals = {
+            id: DatasetTotals(
+                sum(files for members, (files, _) in counted.items() if members & bit),
+                sum(size for members, (_, size) in counted.items() if members & bit),
+                self._notes.warnings(bit),
+            )
+            for id, bit in captured.items()
+        }
+        notes = self._notes
+        return CaptureResult(self._run, self._captured_at, totals, counters, notes.findings, notes.total, dict(self._refused))
+
+    def _moment(self) -> datetime:
+        """Now, later than the newest commit of each dataset; of a catch-up, the time of the newest commit."""
+        newest = [commit.captured_at for id in self._slots if (commit := self._state.newest_commit(id)) is not None]
+        moment = utc(self._clock.now_ns())
+        if not newest:
+            return moment
+        return max(moment, max(newest) + timedelta(microseconds=1)) if self._request.scan else max(newest)
+
+    def _targets(self) -> list[tuple[Target, dict[bytes, Identity | OSError]]]:
+        """The datasets whose roots are as they should be, with what was found there."""
+        accepted = []
+        for rule in self._request.datasets:
+            slot = self._slots[rule.id]
+            classifier = Classifier(rule.classification, self._clock.now_ns())
+            target = Target(rule, 1 << slot, classifier, normal_roots(rule.classification.paths), self._state.roots(slot))
+            found = look_at_roots(target)
+            problem = judge_roots(target, found, self._request.accept)
+            if problem is not None:
+                self._refused[rule.id] = problem
+                continue
+            for finding in classifier.findings:
+                self._notes.add(finding, target.bit)
+            accepted.append((target, found))
+        self._require_some()
+        return accepted
+
+    def _scan(self, pool: ThreadPoolExecutor) -> Iterator[Mapping[DatasetId, Outgoing]]:
+        home = str(self._state.path.parent)
+        check_free(home, self._reserve_bytes)
+        looked = self._targets()
+        targets = tuple(target for target, _ in looked)
+        with closing(Ledger(self._state.path.with_name(self._state.path.name + "-verdicts"))) as ledger:
+            with closing(self._state.reader()) as reader:
+                walk = Walk(self._plan(targets), targets, reader, ledger, self._notes)
+                walk.run(self._pulse, home, self._reserve_bytes)
+            self._tally = walk.tally
+            for target, found in looked:
+                self._judge(target, found, walk.tally)
+            self._require_some()
+            kept = tuple(target for target, _ in looked if target.rule.id not in self._refused)
+            self._record_roots(looked)
+            yield from self._emit(pool, kept, ledger, self._run)
+            for target in kept:
+                for path in set(target.recorded) - set(target.roots):
+                    self._state.drop_root(self._slots[target.rule.id], path)
+
+    def _catch_up(self, pool: ThreadPoolExecutor) -> Iterator[Mapping[DatasetId, Outgoing]]:
+        targets = tuple(target for target, _ in self._targets())
+        yield from self._emit(pool, targets, (), self._run + 1)
+
+    def _emit(
+        self, pool: ThreadPoolExecutor, targets: tuple[Target, ...], verdicts: Ledger | tuple[Verdict, ...], before: int
+    ) -> Iterator[Mapping[DatasetId, Outgoing]]:
+        bits = sum(target.bit for target in targets)
+        bases = {target.bit: (target.rule.id, self._request.bases.get(target.rule.id)) for target in targets}
+        segments = Segments(bases)
+        lowest = min(-1 if base is None else base for _, base in bases.values())
+        tools = Tools(
+            state=self._state,
+            run=self._run,
+            bits=bits,
+            segments=segments,
+            reader=self.reader,
+            notes=self._notes,
+            pulse=self._pulse,
+            pool=pool,
+            granularity=_granularity(targets),
+            before_write=lambda: check_free(self._state.path.parent, self._reserve_bytes),
+        )
+        emission = Emission(tools, self._tally.read_total)
+        self._passed = emission.passed
+        yield from emission.emit(verdicts, behind_rows(self._state, lowest, before, bits))
+        self._offered_bytes = segments.offered_bytes
+
+    def _plan(self, targets: tuple[Target, ...]) -> WalkPlan:
+        cuts: dict[bytes, int] = {}
+        inodes: dict[tuple[int, int], int] = {}
+        for target in targets:
+            for path in normal_roots(target.rule.exclude_paths):
+                cuts[path] = cuts.get(path, 0) | target.bit
+                try:
+                    status = os.stat(path)
+                except OSError:
+                    continue
+                inode = (status.st_dev, status.st_ino)
+                inodes[inode] = inodes.get(inode, 0) | target.bit
+        everybody = sum(target.bit for target in targets)
+        state = os.fsencode(self._state.path.absolute())
+        for suffix in (b"", b"-wal", b"-shm", b"-verdicts"):
+            # The state changes with every run; capturing it would never come to rest.
+            cuts[state + suffix] = everybody
+        plan = plan_walk(targets, cuts)
+        return WalkPlan(plan.tops, plan.specials, plan.intervals, inodes)
+
+    def _judge(self, target: Target, found: Mapping[bytes, Identity | OSError], tally: Tally) -> None:
+        problem = changed_meanwhile(target, found)
+        if problem is None:
+            unreached = [path for path, now in found.items() if not isinstance(now, OSError) and (target.bit, path) not in tally.reached]
+            problem = not_reached(target, unreached[0]) if unreached else None
+        if problem is None and not self._request.accept:
+            many = tally.removed_from(target.bit) >= LEAST_REMOVED
+            problem = judge_losses(target, tally, self._state.count_members(target.bit) if many else 0)
+        if problem is not None:
+            self._refused[target.rule.id] = problem
+
+    def _record_roots(self, looked: list[tuple[Target, dict[bytes, Identity | OSError]]]) -> None:
+        for target, found in looked:
+            if target.rule.id in self._refused:
+                continue
+            for path, identity in found.items():
+                slot = self._slots[target.rule.id]
+                if isinstance(identity, OSError):
+                    # Accepted as gone: whatever comes in its place is welcome.
+                    self._state.drop_root(slot, path)
+                else:
+                    self._state.set_root(slot, path, identity)
+
+    def _require_some(self) -> None:
+        if len(self._refused) == len(self._slots):
+            raise next(iter(self._refused.values()))
+
+
+def _granularity(targets: tuple[Target, ...]) -> Callable[[int], Granularity]:
+    """Of a path's datasets the finest that is asked for (the compiler refuses two that differ)."""
+    fine = sum(target.bit for target in targets if target.rule.classification.granularity == "fine")
+    coarse = sum(target.bit for target in targets if target.rule.classification.granularity == "coarse")
+    return lambda members: "fine" if members & fine else "coarse" if members & coarse else "auto"

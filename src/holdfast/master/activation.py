@@ -1,0 +1,201 @@
+"""Activating flows: freeze, compile, issue, push; all nodes that are there confirm, or everything is taken back.
+
+Offline nodes keep nobody waiting: their rules are in the records and reach them at their next hello.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Literal
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from holdfast.compiler.diff import RulesChange, diff_rules
+from holdfast.compiler.freeze import ActiveFlows, changed_flows
+from holdfast.compiler.identities import policy_ids_after
+from holdfast.compiler.parse import parse_document
+from holdfast.compiler.summary import Summary, format_summary
+from holdfast.core.errors import Conflict, HoldfastError, UnknownName
+from holdfast.master.compiling import Compiled, Situation, compile_with, current_situation
+from holdfast.master.deployment import Deployment, deployment
+from holdfast.master.foundation import Foundation
+from holdfast.master.hub import Hub
+from holdfast.master.records import documents
+from holdfast.master.records.documents import ActiveFlow
+from holdfast.master.rollout import Issued, Outcome, issue_changed, issue_previous, push_all
+from holdfast.model.diagnostics import Diagnostic
+
+_log = logging.getLogger(__name__)
+FlowState = Literal["draft", "active", "changed"]
+
+
+class FlowView(msgspec.Struct, frozen=True, kw_only=True):
+    """`changed`: the draft is no longer what is active. `datasets` are labels of what the active rules capture."""
+
+    name: str
+    state: FlowState
+    active_revision: int | None
+    datasets: tuple[str, ...]
+
+
+class CompileReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`valid` = could be activated. `changes`: how the rules of each node would differ from those in force."""
+
+    flow: str
+    revision: int
+    valid: bool
+    diagnostics: tuple[Diagnostic, ...]
+    summary: Summary
+    summary_text: str
+    changes: tuple[RulesChange, ...]
+    reactivated: tuple[str, ...]
+
+
+class ActivationReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`rolled_back`: a node refused, so every node keeps what it had. `reactivated`: flows that share what changed, activated too."""
+
+    flow: str
+    revision: int
+    valid: bool
+    diagnostics: tuple[Diagnostic, ...]
+    summary_text: str
+    nodes: tuple[Outcome, ...] = ()
+    rolled_back: bool = False
+    reactivated: tuple[str, ...] = ()
+
+
+class Activation:
+    """One roll-out at a time."""
+
+    def __init__(self, base: Foundation, hub: Hub) -> None:
+        self._base = base
+        self._hub = hub
+        self._one = asyncio.Lock()
+
+    async def flows(self) -> tuple[FlowView, ...]:
+        """Flows of the draft in its order, then active ones that left it."""
+        situation, rolled_out = await self._base.database.run(lambda s: (current_situation(s, self._base), deployment(s)))
+        return await asyncio.to_thread(_flow_views, situation, rolled_out)
+
+    async def compile(self, flow: str) -> CompileReport:
+        """What activating this flow would give. Changes nothing."""
+        compiled = await compile_with(self._base, self._hub, lambda active: active.activate(flow))
+        compilation = compiled.compilation
+        return CompileReport(
+            flow=flow,
+            revision=compiled.situation.revision.number,
+            valid=not compilation.has_errors,
+            diagnostics=compiled.diagnostics,
+            summary=compilation.summary,
+            summary_text=format_summary(compilation.summary),
+            changes=diff_rules(compiled.situation.rules, compilation.rules) if compilation.rules else (),
+            reactivated=compilation.reactivated,
+        )
+
+    async def activate(self, flow: str) -> ActivationReport:
+        async with self._one:
+            compiled = await compile_with(self._base, self._hub, lambda active: active.activate(flow))
+            return await self._roll_out(flow, compiled)
+
+    async def deactivate(self, flow: str) -> ActivationReport:
+        """Its rules leave the nodes; what is stored stays. Raises `UnknownName` when it is not active."""
+
+        def without(active: ActiveFlows) -> ActiveFlows:
+            if all(frozen.name != flow for frozen in active.flows):
+                raise UnknownName(f"flow {flow!r} is not active", hint="`holdfast status` shows what is", flow=flow)
+            return active.deactivate(flow)
+
+        async with self._one:
+            return await self._roll_out(flow, await compile_with(self._base, self._hub, without))
+
+    async def refresh(self) -> None:
+        """Compile what is active once more, because a machine moved or came: rules name addresses."""
+        async with self._one:
+            compiled = await compile_with(self._base, self._hub, lambda active: active)
+            if compiled.situation.active and not compiled.compilation.has_errors:
+                issued = await self._base.database.run(lambda s: issue_changed(s, self._base, compiled.compilation.rules))
+                await push_all(self._hub, issued)
+
+    async def follow_moves(self) -> None:
+        """Refresh whenever the hub says that a machine came or moved. Runs until cancelled."""
+        while True:
+            await self._hub.moved.wait()
+            self._hub.moved.clear()
+            try:
+                await self.refresh()
+            except HoldfastError as error:
+                _log.warning("rules were not refreshed", extra={"facts": {"reason": error.message}})
+
+    async def _roll_out(self, flow: str, compiled: Compiled) -> ActivationReport:
+        compilation = compiled.compilation
+        report = ActivationReport(
+            flow=flow,
+            revision=compiled.situation.revision.number,
+            valid=not compilation.has_errors,
+            diagnostics=compiled.diagnostics,
+            summary_text=format_summary(compilation.summary),
+            reactivated=compilation.reactivated,
+        )
+        if compilation.has_errors:
+            return report
+        issued = await self._base.database.run(lambda s: self._take_over(s, flow, compiled))
+        outcomes = await push_all(self._hub, issued)
+        rolled_back = any(outcome.state == "refused" for outcome in outcomes)
+        if rolled_back:
+            outcomes = await self._roll_back(compiled.situation, issued, outcomes)
+        self._base.news.tell()
+        return msgspec.structs.replace(report, nodes=outcomes, rolled_back=rolled_back)
+
+    def _take_over(self, session: Session, flow: str, compiled: Compiled) -> tuple[Issued, ...]:
+        situation, compilation = compiled.situation, compiled.compilation
+        if documents.active_flows(session) != situation.active:
+            raise Conflict("another activation came first", hint="activate again")
+        fresh = {flow, *compilation.reactivated}
+        known = {active.flow: active for active in situation.active}
+        now = self._base.now()
+        active = tuple(
+            ActiveFlow(
+                flow=frozen.name,
+                revision=situation.revision.number if is_new else known[frozen.name].revision,
+                frozen=frozen.document,
+                activated_at=now if is_new else known[frozen.name].activated_at,
+            )
+            for frozen in compilation.active.flows
+            for is_new in (frozen.name in fresh or frozen.name not in known,)
+        )
+        policies = tuple(policy for frozen in compilation.active.flows for policy in frozen.document.policies)
+        ids = policy_ids_after(self._base.environment.id, policies, dict(situation.inventory.policy_ids))
+        documents.set_active(session, active)
+        documents.keep_policy_ids(session, ids)
+        return issue_changed(session, self._base, compilation.rules)
+
+    async def _roll_back(self, situation: Situation, issued: tuple[Issued, ...], outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+        """Everybody gets the old rules again; the report keeps what each node said to the new ones."""
+
+        def restore(session: Session) -> tuple[Issued, ...]:
+            documents.set_active(session, situation.active)
+            return issue_previous(session, self._base, issued)
+
+        back = await self._base.database.run(restore)
+        taken = {outcome.node: outcome for outcome in await push_all(self._hub, back)}
+        return tuple(
+            outcome
+            if outcome.state == "refused" or outcome.node not in taken
+            else msgspec.structs.replace(outcome, state="unchanged", generation=taken[outcome.node].generation)
+            for outcome in outcomes
+        )
+
+
+def _flow_views(situation: Situation, rolled_out: Deployment) -> tuple[FlowView, ...]:
+    document = parse_document(situation.revision.text).document
+    active = {flow.flow: flow for flow in situation.active}
+    drafted = [flow.name for flow in document.flows] if document else []
+    changed = changed_flows(document, situation.flows) if document else tuple(active)
+    views = []
+    for name in dict.fromkeys((*drafted, *active)):
+        state: FlowState = "draft" if name not in active else "changed" if name in changed else "active"
+        revision = active[name].revision if name in active else None
+        views.append(FlowView(name=name, state=state, active_revision=revision, datasets=rolled_out.dataset_labels(name)))
+    return tuple(views)

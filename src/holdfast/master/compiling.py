@@ -1,0 +1,94 @@
+"""From the records to a compilation: the draft, the active flows, the machines; and what it would change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from holdfast.compiler.compile import Compilation, compile_flows
+from holdfast.compiler.freeze import ActiveFlows, FrozenFlow
+from holdfast.compiler.inventory import Inventory
+from holdfast.compiler.notes import locate
+from holdfast.compiler.parse import parse_document
+from holdfast.core.errors import InvalidDocument
+from holdfast.core.ids import NodeId
+from holdfast.master.deployment import deployment
+from holdfast.master.environment import newest_revision
+from holdfast.master.foundation import Foundation
+from holdfast.master.hub import Hub
+from holdfast.master.records import documents, inventory
+from holdfast.master.records.documents import ActiveFlow
+from holdfast.model.diagnostics import Diagnostic
+from holdfast.model.document import Document, Revision
+from holdfast.model.rules import Identity, Rules
+
+Change = Callable[[ActiveFlows], ActiveFlows]
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a compilation depends on, as it stands in the records at one moment. `rules` are the newest of each node."""
+
+    revision: Revision
+    active: tuple[ActiveFlow, ...]
+    flows: ActiveFlows
+    inventory: Inventory
+    rules: dict[NodeId, Rules]
+
+
+class Compiled(msgspec.Struct, frozen=True, kw_only=True):
+    """A compilation with the situation it came from. `diagnostics` bear lines of the draft's text."""
+
+    situation: Situation
+    document: Document
+    compilation: Compilation
+    diagnostics: tuple[Diagnostic, ...]
+
+
+async def compile_with(base: Foundation, hub: Hub, change: Change) -> Compiled:
+    """Compile the active flows after `change`. Off the event loop: large documents take a second. Raises `InvalidDocument`."""
+    online = hub.online()
+    situation = await base.database.run(lambda s: _situation(s, base, online))
+    return await asyncio.to_thread(_compile, base, situation, change(situation.flows))
+
+
+def current_situation(session: Session, base: Foundation) -> Situation:
+    """As the records have it; who is online is left out."""
+    return _situation(session, base, frozenset())
+
+
+def _situation(session: Session, base: Foundation, online: frozenset[NodeId]) -> Situation:
+    revision = newest_revision(session)
+    active = documents.active_flows(session)
+    identities = {
+        node.name: Identity(id=node.id, name=node.name, address=node.address, online=node.id in online)
+        for node in inventory.nodes(session)
+        if node.state == inventory.JOINED
+    }
+    return Situation(
+        revision=revision,
+        active=active,
+        flows=ActiveFlows(
+            flows=tuple(FrozenFlow(name=flow.flow, document=flow.frozen) for flow in active),
+            repositories=documents.used_repositories(session),
+        ),
+        inventory=Inventory(environment=base.environment.id, nodes=identities, policy_ids=documents.policy_ids(session)),
+        rules=deployment(session).rules,
+    )
+
+
+def _compile(base: Foundation, situation: Situation, flows: ActiveFlows) -> Compiled:
+    parsed = parse_document(situation.revision.text)
+    if parsed.document is None:
+        raise InvalidDocument(
+            "the stored document cannot be read by this version", hint="see `holdfast plan` for the places, then apply a mended one"
+        )
+    compilation = compile_flows(parsed.document, flows, situation.inventory, generations={}, created_at=base.now())
+    return Compiled(
+        situation=situation,
+        document=parsed.document,
+        compilation=compilation,
+        diagnostics=locate(compilation.diagnostics, parsed.places),
+    )

@@ -1,0 +1,100 @@
+"""Handing out rules: number and sign what changed, push it to who is there, wait for the answers, take it back when told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from holdfast.core.errors import ErrorFacts, HoldfastError
+from holdfast.core.ids import NodeId
+from holdfast.master import issuing
+from holdfast.master.foundation import Foundation
+from holdfast.master.hub import Hub
+from holdfast.master.records import inventory
+from holdfast.master.records.inventory import StoredRules
+from holdfast.model.rules import Rules, decode_rules
+
+CONFIRM_TIMEOUT_S = 30.0
+OutcomeState = Literal["confirmed", "pending", "refused", "unchanged"]
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one node's rules. `node` is its name. `pending`: it is offline or silent, and gets them when it comes."""
+
+    node: str
+    state: OutcomeState
+    generation: int
+    problems: tuple[ErrorFacts, ...] = ()
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    """New rules of one node, stored; `previous` is what it had before (None = nothing)."""
+
+    rules: Rules
+    stored: StoredRules
+    previous: Rules | None
+    changed: bool
+
+
+def issue_changed(session: Session, base: Foundation, rules: Mapping[NodeId, Rules]) -> tuple[Issued, ...]:
+    """Store what differs from each node's newest rules. Nodes that had nothing and get nothing are left out."""
+    newest = inventory.newest_of_all(session)
+    issued = []
+    for node, wanted in rules.items():
+        had = newest.get(node)
+        if had is None and is_idle(wanted):
+            continue
+        same = had is not None and had.content == issuing.content_of(wanted) and had.state != inventory.REFUSED
+        stored = had if had is not None and same else issuing.issue(session, base, wanted)
+        previous = decode_rules(had.signed.body) if had is not None else None
+        issued.append(Issued(rules=wanted, stored=stored, previous=previous, changed=not same))
+    return tuple(issued)
+
+
+def issue_previous(session: Session, base: Foundation, issued: tuple[Issued, ...]) -> tuple[Issued, ...]:
+    """Take changed rules back: what each node had before, under a number above the new one."""
+    back = []
+    for one in issued:
+        if one.changed:
+            rules = one.previous or idle(one.rules)
+            stored = issuing.issue(session, base, rules)
+            back.append(Issued(rules=rules, stored=stored, previous=one.rules, changed=True))
+    return tuple(back)
+
+
+async def push_all(hub: Hub, issued: tuple[Issued, ...]) -> tuple[Outcome, ...]:
+    """Push to every node that is online and has not confirmed yet; one outcome for each."""
+    return tuple(await asyncio.gather(*(_push(hub, one) for one in issued)))
+
+
+async def _push(hub: Hub, issued: Issued) -> Outcome:
+    stored, name = issued.stored, issued.rules.node_name
+    if stored.state == inventory.CONFIRMED:
+        return Outcome(node=name, state="unchanged", generation=stored.generation)
+    try:
+        answer = await hub.push(stored.node, stored.generation, stored.signed, CONFIRM_TIMEOUT_S)
+    except HoldfastError:
+        return Outcome(node=name, state="pending", generation=stored.generation)
+    state: OutcomeState = "refused" if answer.problems else "confirmed"
+    return Outcome(node=name, state=state, generation=stored.generation, problems=answer.problems)
+
+
+def is_idle(rules: Rules) -> bool:
+    """Nothing to do but to be there."""
+    return issuing.content_of(rules) == issuing.content_of(idle(rules))
+
+
+def idle(rules: Rules) -> Rules:
+    """The same node with nothing to do."""
+    return Rules(
+        environment=rules.environment,
+        environment_name=rules.environment_name,
+        node=rules.node,
+        node_name=rules.node_name,
+        generation=rules.generation,
+        created_at=rules.created_at,
+    )

@@ -1,0 +1,69 @@
+"""What is behind an open repository: storage, catalog, tables, session lock and sealing pool, shared by all its sessions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from holdfast.core.errors import RepositoryLocked
+from holdfast.repository.catalog import Catalog
+from holdfast.repository.chunks import Chunks
+from holdfast.repository.refresh import Refresher
+from holdfast.repository.session_lock import SessionLock
+from holdfast.repository.storage import Storage
+
+# Sealing, hashing and writing release the GIL; more threads than this only wait for each other.
+_SEALERS = 2
+
+
+class Interior:
+    """Thread-safe. `busy` datasets are being received by one session each."""
+
+    def __init__(self, name: str, storage: Storage, catalog: Catalog, wait: Callable[[float], object]) -> None:
+        self.name = name
+        self.storage = storage
+        self.catalog = catalog
+        self.refresher = Refresher(catalog, storage)
+        self.blobs = self.refresher.blobs
+        self.commits = self.refresher.commits
+        self.versions = self.refresher.versions
+        self.trees = self.refresher.trees
+        self.chunks = Chunks(storage, self.blobs)
+        self.lock = SessionLock(storage, wait)
+        self.pool = ThreadPoolExecutor(_SEALERS, thread_name_prefix=f"seal-{name}")
+        self._guard = threading.Lock()
+        self._busy: set[int] = set()
+
+    def enter(self) -> None:
+        """Begin a session: the session lock, then a catalog that is up to date. Raises `RepositoryLocked`."""
+        self.lock.enter()
+        try:
+            self.refresh()
+        except BaseException:
+            self.lock.leave()
+            raise
+
+    def leave(self) -> None:
+        self.lock.leave()
+
+    def refresh(self) -> None:
+        with self._guard:
+            busy = frozenset(self._busy)
+        self.refresher.refresh(busy)
+
+    def take_dataset(self, dataset: int) -> None:
+        """Raises `RepositoryLocked` while another session has a commit of this dataset open."""
+        with self._guard:
+            if dataset in self._busy:
+                raise RepositoryLocked("another session is delivering this dataset", hint="it is tried again when that one has ended")
+            self._busy.add(dataset)
+
+    def release_dataset(self, dataset: int) -> None:
+        with self._guard:
+            self._busy.discard(dataset)
+
+    def close(self) -> None:
+        self.pool.shutdown(wait=True)
+        self.catalog.close()
+        self.storage.backend.close()

@@ -1,0 +1,211 @@
+"""The repository as its owner's node uses it: create, open, then sessions and questions."""
+
+from __future__ import annotations
+
+import pwd
+import socket
+import time
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from os import getuid
+from pathlib import Path
+from typing import NotRequired, TypedDict, Unpack
+
+from holdfast.backend.backend import Backend, FileType
+from holdfast.backend.grouping import GroupedSaves
+from holdfast.core.clock import Clock
+from holdfast.core.entropy import Entropy
+from holdfast.core.errors import HoldfastError, RepositoryDamaged, RepositoryMissing, UnknownName, WrongPassword
+from holdfast.core.ids import DatasetId, RepositoryId
+from holdfast.delivery.ports import Action
+from holdfast.model import rules
+from holdfast.model.change import Cursor
+from holdfast.model.jobs import Finding
+from holdfast.model.points import Point
+from holdfast.model.questions import AskFind, AskListing, Listings, RepositoryStatus
+from holdfast.model.reading import PointReader
+from holdfast.model.stream import Outgoing
+from holdfast.repository._format.config import Config, decode_config, encode_config, new_config
+from holdfast.repository._format.index import hash_from
+from holdfast.repository._format.keys import KeyOrigin, Scrypt, encode_key_file, open_key_file
+from holdfast.repository._format.seal import MasterKey, new_master_key
+from holdfast.repository.catalog import open_catalog
+from holdfast.repository.checking import Checker
+from holdfast.repository.interior import Interior
+from holdfast.repository.questions import choose_point, find_versions, list_point, roots_in
+from holdfast.repository.reading import TreeReader, outgoing_between, parents_of
+from holdfast.repository.sealing import points_of
+from holdfast.repository.storage import Storage
+from holdfast.repository.store_action import OnPoints, StoreAction
+
+# restic tries about this many keys when it opens a repository.
+_MOST_KEYS = 20
+_CATALOG = "catalog.db"
+
+
+class Setup(TypedDict):
+    """How to open a repository. `wait` is how the 200 ms of the lock protocol pass (seconds); the default sleeps."""
+
+    name: str
+    repository_id: RepositoryId
+    password: str
+    clock: Clock
+    entropy: Entropy
+    wait: NotRequired[Callable[[float], object]]
+
+
+def create_repository(backend: Backend, password: str, *, clock: Clock, entropy: Entropy, cost: Scrypt | None = None) -> None:
+    """A new, empty repository. Raises `Conflict` when something is at the place already. `cost` is for tests."""
+    backend.create()
+    key = new_master_key(entropy)
+    try:
+        user = pwd.getpwuid(getuid()).pw_name
+    except KeyError:
+        user = str(getuid())
+    origin = KeyOrigin(user, socket.gethostname(), clock.now_ns())
+    content = encode_key_file(key, password, origin, entropy=entropy, cost=cost or Scrypt())
+    backend.save(FileType.KEY, sha256(content).hexdigest(), content)
+    backend.save(FileType.CONFIG, "", encode_config(new_config(entropy), key, entropy))
+
+
+def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Repository:
+    """Open with `name, repository_id, password, clock, entropy`. `home` holds the catalog; missing or damaged, it is built anew.
+
+    Raises `RepositoryMissing`, `WrongPassword`, `RepositoryDamaged`.
+    """
+    key, config = unlock(backend, setup["password"])
+    if isinstance(backend, GroupedSaves):
+        backend.remove_strays()
+    storage = Storage(backend, key, setup["clock"], setup["entropy"])
+    catalog = open_catalog(home / _CATALOG, config.id)
+    interior = Interior(setup["name"], storage, catalog, setup.get("wait", time.sleep))
+    try:
+        interior.lock.remove_dead()
+        interior.refresher.undo_unsealed()
+        interior.refresh()
+    except BaseException:
+        interior.close()
+        raise
+    return Repository(interior, setup["repository_id"])
+
+
+def unlock(backend: Backend, password: str) -> tuple[MasterKey, Config]:
+    """Try the password on the key files; the config proves the key."""
+    names = sorted(backend.names(FileType.KEY))
+    if not names:
+        raise RepositoryMissing(f"there is no repository at {backend.location}", hint="check the location, and that its disk is mounted")
+    damaged: RepositoryDamaged | None = None
+    for name in names[:_MOST_KEYS]:
+        try:
+            key = open_key_file(backend.load(FileType.KEY, name), password)
+        except WrongPassword:
+            continue
+        except RepositoryDamaged as error:
+            damaged = error
+            continue
+        return key, decode_config(backend.load(FileType.CONFIG, ""), key)
+    raise damaged or WrongPassword(f"the password does not open {backend.location}", hint="check the password file in HOME/keys")
+
+
+class Repository:
+    """An open repository; one object per repository and process, for use from several threads."""
+
+    def __init__(self, interior: Interior, repository_id: RepositoryId) -> None:
+        self._interior = interior
+        self._id = repository_id
+
+    @property
+    def id(self) -> RepositoryId:
+        return self._id
+
+    @property
+    def name(self) -> str:
+        return self._interior.name
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What could not be read when the catalog was last brought up to date."""
+        return self._interior.refresher.problems
+
+    def store_action(self, action: rules.StoreAction, receive: rules.Receive, on_points: OnPoints) -> Action:
+        """The action of one session. Takes no lock yet; its first call may raise `RepositoryLocked`."""
+        return StoreAction(self._interior, action, receive, on_points)
+
+    def points(self, dataset: str = "") -> tuple[Point, ...]:
+        """What restores can start from, newest last. `dataset` is a label or an id; foreign snapshots have a label of host and paths."""
+        self._interior.refresh()
+        points = points_of(self._interior.commits.snapshots(), self.name)
+        chosen = [point for point in points if dataset in ("", point.dataset, point.dataset_id)]
+        return tuple(sorted(chosen, key=lambda point: (point.time, point.seq, point.id)))
+
+    def point(self, prefix: str) -> Point:
+        """By the beginning of its id or of its restic snapshot's; raises `UnknownName` when there is none or several."""
+        return choose_point(self.points(), prefix)
+
+    def listing(self, ask: AskListing) -> Listings:
+        point = self.point(ask.point)
+        return list_point(self._interior.trees, self._tree_of(point), point, ask)
+
+    def find(self, ask: AskFind) -> Listings:
+        """Foreign snapshots are not searched."""
+        self._interior.refresh()
+        return find_versions(self._interior, ask)
+
+    def reader(self, point: Point) -> PointReader:
+        """Holds the session lock until it is closed. Raises `RepositoryLocked`, `UnknownName` when the point is gone."""
+        return TreeReader(self._interior, self._tree_of(point))
+
+    def newest(self, dataset: DatasetId) -> tuple[Cursor, PointReader] | None:
+        """The newest commit of a dataset, point or not; None when nothing of it is here. Close the reader."""
+        self._interior.refresh()
+        number = self._interior.catalog.number_of("datasets", dataset)
+        row = self._interior.commits.newest(number)
+        return (row.cursor, TreeReader(self._interior, row.tree)) if row is not None else None
+
+    def outgoing(self, point: Point, base: Point | None) -> Iterator[Outgoing]:
+        """What turns `base` (None = nothing) into `point`, in walk order, with the parents of the roots. Holds the session lock."""
+        tree = self._tree_of(point)
+        roots = roots_in(self._interior.trees, tree, point.paths)
+        before = self._tree_of(base) if base is not None else None
+        return outgoing_between(self._interior, point.seq, before, tree, parents_of(roots))
+
+    def status(self) -> RepositoryStatus:
+        """`error` is set when the place cannot be read, or something in it could not."""
+        error: HoldfastError | None = None
+        try:
+            points = self.points()
+        except HoldfastError as caught:
+            error, points = caught, ()
+        if error is None and self.problems:
+            first = self.problems[0]
+            error = RepositoryDamaged(f"{first.path}: {first.message}", hint=f"run `holdfast repository check {self.name}`")
+        return RepositoryStatus(
+            id=self._id,
+            name=self.name,
+            location=self._interior.storage.backend.location,
+            points=len(points),
+            stored_bytes=self._interior.blobs.stored_bytes(),
+            newest_at=points[-1].time if points else None,
+            error=error.facts() if error is not None else None,
+        )
+
+    def check(self, read_data: bool) -> tuple[Finding, ...]:
+        """Structure of everything, with `read_data` every byte too. Under the session lock, so that no prune runs meanwhile."""
+        with self._interior.lock.session():
+            return tuple(Checker(self._interior.storage).run(read_data=read_data))
+
+    def close(self) -> None:
+        self._interior.close()
+
+    def _tree_of(self, point: Point) -> bytes:
+        snapshot_id = hash_from(point.snapshot) if len(point.snapshot) == 64 else b""
+        rows = self._interior.commits.snapshots()
+        for row in rows:
+            if row.id == snapshot_id:
+                return row.snapshot.tree_id
+        # Its snapshot's id changes when tags do; the point's own does not.
+        current = {known.id: known for known in points_of(rows, self.name)}.get(point.id)
+        for row in rows:
+            if current is not None and row.id.hex() == current.snapshot:
+                return row.snapshot.tree_id
+        raise UnknownName(f"point {point.id} is not in {self.name} any more", hint="`holdfast points` lists what is there")

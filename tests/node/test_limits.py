@@ -1,0 +1,149 @@
+"""limits.toml: what the Master may ask of a machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from holdfast.core.errors import OutsideLimits, UsageError
+from holdfast.model.document import Hooks
+from holdfast.model.rules import MirrorAction, Receive, RepositoryRule
+from holdfast.node.limits import Limits, check_rules, load_limits
+from holdfast.testing.node_rules import DOCUMENTS, FILES1, MAIN, MIRROR, source_rules, store_rules
+
+
+def write(home: Path, text: str, mode: int = 0o644) -> Path:
+    home.mkdir(exist_ok=True)
+    path = home / "limits.toml"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def limits_of(home: Path, text: str, *repositories: str) -> Limits:
+    write(home, text)
+    return load_limits(home, repositories)
+
+
+def test_no_file_is_no_limit_but_a_finding_and_no_hooks(tmp_path: Path) -> None:
+    limits = load_limits(tmp_path / "home")
+    limits.check_read("/etc")
+    limits.check_write("/srv/mirror")
+    assert [finding.code for finding in limits.findings] == ["no-limits"]
+    with pytest.raises(OutsideLimits, match="allows no hooks"):
+        limits.hook("dump")
+
+
+def test_paths_outside_are_refused_inside_and_equal_are_not(tmp_path: Path) -> None:
+    limits = limits_of(tmp_path / "home", 'read = ["/srv", "/data/a"]\nwrite = ["/srv/mirror"]')
+    assert limits.findings == ()
+    for path in ("/srv", "/srv/x", b"/data/a/\xff", Path("/srv/./x")):
+        limits.check_read(path)
+    for path in ("/", "/srv2", "/data", "/data/a/../b"):
+        with pytest.raises(OutsideLimits):
+            limits.check_read(path)
+    limits.check_write("/srv/mirror/x")
+    with pytest.raises(OutsideLimits):
+        limits.check_write("/srv")
+
+
+def test_a_key_left_out_allows_nothing(tmp_path: Path) -> None:
+    limits = limits_of(tmp_path / "home", "")
+    for check in (limits.check_read, limits.check_write):
+        with pytest.raises(OutsideLimits):
+            check("/srv")
+
+
+def test_symlinks_are_resolved(tmp_path: Path) -> None:
+    allowed, secret = tmp_path / "allowed", tmp_path / "secret"
+    allowed.mkdir()
+    secret.mkdir()
+    (allowed / "link").symlink_to(secret)
+    limits = limits_of(tmp_path / "home", f'read = ["{allowed}"]\nwrite = ["{allowed}"]')
+    for check in (limits.check_read, limits.check_write):
+        with pytest.raises(OutsideLimits):
+            check(allowed / "link" / "x")
+
+
+@pytest.mark.parametrize("text", ["", 'write = ["/"]'])
+def test_home_and_repositories_are_never_written(tmp_path: Path, text: str) -> None:
+    home, store = tmp_path / "home", tmp_path / "store"
+    limits = limits_of(home, text, str(store)) if text else load_limits(home, [str(store)])
+    for inside in (home, home / "keys", store, store / "data"):
+        with pytest.raises(OutsideLimits, match="belongs to Holdfast"):
+            limits.check_write(inside)
+    limits.check_write("/")
+    limits.check_write(tmp_path)
+    assert limits.protected == (os.fsencode(home), os.fsencode(store))
+    for above in ("/", tmp_path):
+        with pytest.raises(OutsideLimits, match="would remove"):
+            limits.check_mirror(above)
+    limits.check_mirror(tmp_path / "mirror")
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646])
+def test_a_file_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    write(tmp_path, 'read = ["/"]', mode)
+    with pytest.raises(OutsideLimits, match="written by others"):
+        load_limits(tmp_path)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to give files away")
+def test_a_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    os.chown(write(tmp_path, 'read = ["/"]'), 12345, 12345)
+    with pytest.raises(OutsideLimits):
+        load_limits(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["raed = []", "read = '/srv'", 'read = ["srv"]', "hooks = 3", "hooks = 'x'", "read = [", "read = [1]"])
+def test_what_is_not_understood_is_an_error(tmp_path: Path, text: str) -> None:
+    write(tmp_path, text)
+    with pytest.raises(UsageError):
+        load_limits(tmp_path)
+
+
+def test_hooks_are_plain_executable_files_by_name(tmp_path: Path) -> None:
+    folder = tmp_path / "hooks"
+    folder.mkdir()
+    for name, mode in (("dump", 0o755), ("text", 0o644), ("loose", 0o777)):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(mode)
+    (folder / "link").symlink_to("/bin/sh")
+    limits = limits_of(tmp_path / "home", f'hooks = "{folder}"')
+    assert limits.hook("dump") == folder / "dump"
+    for name in ("", "missing", "../hooks/dump", "text", "loose", "link", ".", "a\0b"):
+        with pytest.raises(OutsideLimits):
+            limits.hook(name)
+
+
+def test_rules_outside_the_limits_are_named_one_by_one(tmp_path: Path) -> None:
+    limits = limits_of(tmp_path / "home", 'read = ["/home"]')
+    rules = source_rules()
+    hooked = msgspec.structs.replace(rules.datasets[0], hooks=Hooks(before="dump"))
+    problems = check_rules(msgspec.structs.replace(rules, datasets=(hooked, rules.datasets[1])), limits)
+    assert [problem.code for problem in problems] == ["outside-limits"] * 3
+    assert "/srv/data" in problems[0].message
+    assert "'dump'" in problems[1].message
+    assert check_rules(rules, load_limits(tmp_path / "elsewhere")) == ()
+
+
+def test_mirrors_and_repositories_keep_apart(tmp_path: Path) -> None:
+    limits = load_limits(tmp_path / "home", ["/srv/holdfast/main"])
+
+    def problems(target: str, location: str = "/srv/holdfast/main") -> list[str]:
+        action = MirrorAction(id=MIRROR, targets=(("/srv/data", target),))
+        receive = Receive(dataset=DOCUMENTS, label="files1/documents", sender=FILES1, actions=(action,))
+        repository = RepositoryRule(id=MAIN, name="main", location=location)
+        rules = msgspec.structs.replace(store_rules(), receives=(receive,), repositories=(repository,))
+        return [problem.message for problem in check_rules(rules, limits)]
+
+    assert problems("/srv/mirror") == []
+    assert problems("/srv/holdfast/main/x")
+    assert problems("/srv/holdfast")
+    assert problems(str(tmp_path))
+    assert problems("relative")
+    assert problems("/srv/mirror", "s3://bucket")
+    assert problems("/srv/mirror", "/srv/mirror/store")

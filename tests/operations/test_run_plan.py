@@ -1,0 +1,83 @@
+"""The pure decisions of a run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.core.ids import ActionId, DatasetId, NodeId
+from holdfast.model.document import Classification
+from holdfast.model.jobs import Finding, Severity, State, Task
+from holdfast.model.rules import DatasetRule, Delivery, OperationRule
+from holdfast.operations.run_plan import concerned, lowest_base, marks_for, ns_of, state_of
+
+
+class Counting:
+    """Entropy that tells its draws apart."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    def token_bytes(self, size: int) -> bytes:
+        self.drawn += 1
+        return self.drawn.to_bytes(size, "big")
+
+
+RULE = DatasetRule(
+    id=DatasetId("d" * 32),
+    label="files1/documents",
+    policy="documents",
+    classification=Classification(paths=("/srv",)),
+    operations=(
+        OperationRule(name="backup", kind="backup"),
+        OperationRule(name="nightly", kind="backup"),
+        OperationRule(name="replicate", kind="replicate"),
+    ),
+)
+
+
+def delivery(*operations: str, pairs: tuple[tuple[ActionId, tuple[str, ...]], ...] = ()) -> Delivery:
+    return Delivery(
+        id="one",
+        dataset=RULE.id,
+        label=RULE.label,
+        receiver=NodeId("n" * 32),
+        receiver_name="vault",
+        actions=(ActionId("a"), ActionId("b")),
+        operations=operations,
+        action_operations=pairs,
+    )
+
+
+@pytest.mark.parametrize(("bases", "expected"), [([], None), ([3], 3), ([3, 2, 7], 2), ([3, None], None), ([0, 4], 0)])
+def test_one_stream_starts_where_the_furthest_behind_stands(bases: list[int | None], expected: int | None) -> None:
+    assert lowest_base(bases) == expected
+
+
+def test_marks_are_for_due_carried_operations_that_make_points() -> None:
+    entropy = Counting()
+    marks = marks_for(RULE, ["nightly", "replicate", "backup"], [delivery("backup"), delivery("replicate", "nightly")], entropy)
+    assert [(mark.operation, mark.kind) for mark in marks] == [("backup", "backup"), ("nightly", "backup")]
+    assert marks[0].point != marks[1].point
+    assert marks_for(RULE, ["nightly"], [delivery("backup")], entropy) == ()
+
+
+def test_an_action_answers_for_its_own_operations() -> None:
+    both = delivery("backup", "replicate", pairs=((ActionId("a"), ("backup",)), (ActionId("b"), ("replicate",))))
+    assert concerned(both, ActionId("a"), ["backup", "replicate"]) == ("backup",)
+    assert concerned(both, ActionId("b"), ["backup"]) == ()
+    assert concerned(delivery("backup", "replicate"), ActionId("a"), ["replicate"]) == ("replicate",)
+
+
+def test_the_state_of_a_job_is_its_worst() -> None:
+    good, bad = Task(name="capture", state=State.SUCCEEDED), Task(name="store", state=State.FAILED)
+    note = Finding(code="socket", severity=Severity.INFO, message="skipped")
+    doubt = Finding(code="unreadable", severity=Severity.WARNING, message="not read")
+    assert state_of([good], [note]) is State.SUCCEEDED
+    assert state_of([good], [note, doubt]) is State.WARNINGS
+    assert state_of([good, bad], [doubt]) is State.FAILED
+
+
+def test_nanoseconds_of_a_moment_are_exact() -> None:
+    assert ns_of(datetime(2026, 11, 22, 1, 2, 3, 456_789, tzinfo=UTC)) == 1_795_309_323_456_789_000

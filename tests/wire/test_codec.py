@@ -1,0 +1,176 @@
+"""Every message survives the codec; nothing else does, and whatever is wrong is a ProtocolError."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast.core.errors import ErrorFacts, NotGranted, ProtocolError
+from holdfast.core.ids import ActionId, DatasetId, Epoch, PointId, RepositoryId
+from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark, Part, Payload, Put, Remove, Segment
+from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr
+from holdfast.wire.codec import MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES, decode_data, decode_hub, encode
+from holdfast.wire.data_messages import (
+    ActionState,
+    AskChunks,
+    AskEntries,
+    AskMore,
+    Carried,
+    Closed,
+    Closing,
+    DataMessage,
+    Entries,
+    Needed,
+    Open,
+    Opened,
+    OpenedRead,
+    OpenRead,
+    Segmented,
+    Started,
+    Stopped,
+)
+from holdfast.wire.hub_messages import Farewell, Hello
+
+ID, CHUNK, WHEN = "d" * 32, b"\x01" * 32, datetime(2026, 1, 2, 3, tzinfo=UTC)
+CURSOR = Cursor(Epoch("e" * 32), 7)
+ENTRY = Entry(
+    path=b"/data/\xff\n",
+    kind=Kind.FILE,
+    mode=0o4755,
+    size_bytes=10,
+    mtime_ns=-1,
+    chunks=(ChunkRef(CHUNK, 10),),
+    holes=(Hole(0, 4),),
+    xattrs=(Xattr(b"user.a", b"\0"),),
+)
+BEGIN = Begin(dataset=DatasetId(ID), label="files1/documents", epoch=CURSOR.epoch, seq=8, base=CURSOR, roots=(b"/data",), hostname="files1")
+COMMIT = Commit(
+    dataset=DatasetId(ID), epoch=CURSOR.epoch, seq=8, captured_at=WHEN, marks=(Mark(operation="backup", kind="backup", point=PointId(ID)),)
+)
+FACTS = NotGranted("no", hint="yes", node="x").facts()
+MESSAGES: list[DataMessage] = [
+    Open(dataset=DatasetId(ID), actions=(ActionId(ID),), generation=1),
+    Opened(actions=(ActionState(action=ActionId(ID), cursor=CURSOR), ActionState(action=ActionId(ID), error=FACTS))),
+    Started(begin=BEGIN, actions=(ActionId(ID),)),
+    Segmented(
+        segment=Segment(
+            number=1,
+            parts=(Part(b"/data/big", 0, (ChunkRef(CHUNK, 10),)),),
+            changes=(Put(ENTRY), Remove(b"/data/gone")),
+            offered=(ChunkRef(CHUNK, 10),),
+        )
+    ),
+    Needed(number=1, ids=(CHUNK,)),
+    Carried(number=1, payloads=(Payload(CHUNK, 3, False, b"abc"), Payload(CHUNK, 9, True, b"frame")), withdrawn=(CHUNK,), last=True),
+    Closing(commit=COMMIT),
+    Closed(acknowledgements=(Acknowledgement(action=ID, cursor=CURSOR, points=(PointId(ID),)), Acknowledgement(action=ID, error=FACTS))),
+    Stopped(error=FACTS),
+    OpenRead(repository=RepositoryId(ID), dataset=DatasetId(ID)),
+    OpenedRead(cursor=CURSOR),
+    AskEntries(paths=(b"/", b"/data")),
+    AskMore(),
+    Entries(entries=(ENTRY,), last=True),
+    AskChunks(number=1, ids=(CHUNK,)),
+]
+
+
+def test_every_message_of_the_union_has_an_example() -> None:
+    assert {type(message) for message in MESSAGES} == set(DataMessage.__args__)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_round_trip(message: DataMessage) -> None:
+    assert decode_data(encode(message)) == message
+
+
+def _segment(**changes: Any) -> Segmented:
+    return Segmented(segment=Segment(number=1, changes=(Put(msgspec.structs.replace(ENTRY, **changes)),)))
+
+
+WRONG: dict[str, DataMessage] = {
+    "short chunk id": Needed(number=1, ids=(b"\x01" * 31,)),
+    "negative number": Needed(number=-1, ids=()),
+    "relative path": _segment(path=b"data"),
+    "parent in path": _segment(path=b"/data/../etc"),
+    "NUL in path": _segment(path=b"/a\0b"),
+    "trailing slash": Segmented(segment=Segment(number=1, changes=(Remove(b"/data/"),))),
+    "long name": AskEntries(paths=(b"/" + b"x" * 256,)),
+    "mode with type bits": _segment(mode=0o100644),
+    "negative owner": _segment(uid=-1),
+    "negative size": _segment(size_bytes=-1),
+    "hole outside": _segment(holes=(Hole(8, 4),)),
+    "NUL in link target": _segment(link_target=b"a\0"),
+    "empty xattr name": _segment(xattrs=(Xattr(b"", b""),)),
+    "negative inode": _segment(inode=-1),
+    "huge chunk": _segment(chunks=(ChunkRef(CHUNK, MAX_CHUNK_BYTES + 1),)),
+    "huge offer": Segmented(segment=Segment(number=1, offered=(ChunkRef(CHUNK, MAX_CHUNK_BYTES + 1),))),
+    "negative part": Segmented(segment=Segment(number=1, parts=(Part(b"/a", -1, ()),))),
+    "plain bytes of another size": Carried(number=1, payloads=(Payload(CHUNK, 4, False, b"abc"),)),
+    "huge payload": Carried(number=1, payloads=(Payload(CHUNK, MAX_CHUNK_BYTES + 1, True, b"abc"),)),
+    "comma in a point": Closing(
+        commit=msgspec.structs.replace(COMMIT, marks=(Mark(operation="a", kind="a", point=PointId("a,hf:lock=2000")),))
+    ),
+    "slash in an id": Open(dataset=DatasetId("../../etc"), actions=(), generation=1),
+    "newline in a label": Started(begin=msgspec.structs.replace(BEGIN, label="a\nb"), actions=()),
+    "a time without a zone": Closing(commit=msgspec.structs.replace(COMMIT, captured_at=WHEN.replace(tzinfo=None))),
+    "an error that shadows ours": Stopped(error=ErrorFacts("usage", "x", context={"message": "y"})),
+    "too many asked": AskChunks(number=1, ids=(CHUNK,) * 4_097),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong_values_are_refused(what: str) -> None:
+    with pytest.raises(ProtocolError):
+        decode_data(msgspec.msgpack.encode(WRONG[what]))
+
+
+def test_unknown_tags_and_foreign_unions_are_refused() -> None:
+    for data in (b"", b"\xc1", msgspec.msgpack.encode({"type": "Nonsense"}), encode(Farewell(error=FACTS))):
+        with pytest.raises(ProtocolError):
+            decode_data(data)
+    with pytest.raises(ProtocolError):
+        decode_hub(encode(MESSAGES[0]))
+    with pytest.raises(ProtocolError):
+        decode_hub(msgspec.msgpack.encode(Hello(environment="e", node="a/b", generation=1, version="1", time_ns=1)))  # type: ignore[arg-type]
+    assert isinstance(decode_hub(encode(Farewell(error=FACTS))), Farewell)
+
+
+def test_oversized_messages_are_refused_both_ways() -> None:
+    with pytest.raises(ProtocolError, match="larger"):
+        decode_data(bytes(MAX_MESSAGE_BYTES + 1))
+    payload = Payload(CHUNK, 5, True, bytes(MAX_MESSAGE_BYTES))
+    with pytest.raises(ProtocolError, match="too large"):
+        encode(Carried(number=1, payloads=(payload,)))
+
+
+def test_deeply_nested_bytes_are_refused() -> None:
+    with pytest.raises(ProtocolError):
+        decode_data(b"\x81\xa4type" + b"\x91" * 100_000)
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=400))
+def test_random_bytes_never_raise_anything_else(data: bytes) -> None:
+    for decode in (decode_data, decode_hub):
+        try:
+            decode(data)
+        except ProtocolError:
+            continue
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(MESSAGES), st.data())
+def test_damaged_messages_never_raise_anything_else(message: DataMessage, data: st.DataObject) -> None:
+    raw = bytearray(encode(message))
+    for _ in range(data.draw(st.integers(1, 4))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        decoded = decode_data(bytes(raw[: data.draw(st.integers(0, len(raw)))]))
+    except ProtocolError:
+        return
+    assert decode_data(encode(decoded)) == decoded

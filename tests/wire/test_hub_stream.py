@@ -1,0 +1,198 @@
+"""The hub session: messages both ways, who is let in, what each end hears when the other goes."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.core.clock import SystemClock
+from holdfast.core.errors import Conflict, NotReachable, Refused
+from holdfast.core.ids import EnvironmentId, JobId, NodeId
+from holdfast.model.jobs import Job, State
+from holdfast.model.questions import AskStatus
+from holdfast.testing.identities import credentials_for
+from holdfast.wire.authority import Authority
+from holdfast.wire.hub import HubServer, HubStream, dial_hub
+from holdfast.wire.hub_messages import Asked, Farewell, Hello, HubMessage, Received, Report, Welcome
+from holdfast.wire.identity import key_id_of
+
+NODE = NodeId("c" * 32)
+CLOCK = SystemClock()
+HELLO = Hello(environment=EnvironmentId("e" * 32), node=NODE, generation=3, version="1", time_ns=5)
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority.create(clock=CLOCK)
+
+
+@asynccontextmanager
+async def hub(
+    authority: Authority, on_session: Callable[[HubStream], Awaitable[None]], revoked: Callable[[str], bool] = lambda key: False
+) -> AsyncIterator[tuple[HubServer, str]]:
+    server = HubServer("127.0.0.1:0", authority.issue_master(clock=CLOCK), on_session, revoked)
+    port = await server.start()
+    try:
+        yield server, f"127.0.0.1:{port}"
+    finally:
+        await server.stop(0.2)
+
+
+async def echo(stream: HubStream) -> None:
+    while (message := await stream.receive()) is not None:
+        await stream.send(message)
+
+
+def test_messages_go_both_ways_and_the_peer_is_known(authority: Authority) -> None:
+    peers: list[NodeId] = []
+
+    async def serve(stream: HubStream) -> None:
+        peers.append(stream.peer)
+        assert await stream.receive() == HELLO
+        await asyncio.gather(stream.send(Welcome(time_ns=1)), stream.send(Asked(number=1, question=AskStatus())))
+        report = await stream.receive()
+        assert isinstance(report, Report)
+        await stream.send(Received(number=report.number))
+
+    async def scenario() -> list[HubMessage | None]:
+        async with hub(authority, serve) as (_, address):
+            stream = await dial_hub(address, credentials_for(authority, NODE))
+            await stream.send(HELLO)
+            got = [await stream.receive(), await stream.receive()]
+            job = Job(
+                id=JobId("f" * 32), node=NODE, kind="run", rule="a/b", state=State.QUEUED, created_at=datetime(2026, 1, 2, tzinfo=UTC)
+            )
+            await stream.send(Report(number=9, jobs=(job,)))
+            got += [await stream.receive(), await stream.receive()]
+            await stream.close()
+            return got
+
+    assert asyncio.run(scenario()) == [Welcome(time_ns=1), Asked(number=1, question=AskStatus()), Received(number=9), None]
+    assert peers == [NODE]
+
+
+def test_the_server_sees_an_orderly_close_as_none(authority: Authority) -> None:
+    ended = asyncio.Event()
+
+    async def serve(stream: HubStream) -> None:
+        while await stream.receive() is not None:
+            pass
+        ended.set()
+
+    async def scenario() -> None:
+        async with hub(authority, serve) as (_, address):
+            stream = await dial_hub(address, credentials_for(authority, NODE))
+            await stream.send(HELLO)
+            await stream.close()
+            await stream.close()
+            await asyncio.wait_for(ended.wait(), 5)
+            with pytest.raises(NotReachable):
+                await stream.send(HELLO)
+            assert await stream.receive() is None
+
+    asyncio.run(scenario())
+
+
+def test_an_error_in_the_handler_becomes_a_farewell(authority: Authority) -> None:
+    async def serve(stream: HubStream) -> None:
+        await stream.receive()
+        raise Conflict("another node bears this name", hint="choose another")
+
+    async def scenario() -> HubMessage | None:
+        async with hub(authority, serve) as (_, address):
+            stream = await dial_hub(address, credentials_for(authority, NODE))
+            await stream.send(HELLO)
+            answer = await stream.receive()
+            assert await stream.receive() is None
+            await stream.close()
+            return answer
+
+    answer = asyncio.run(scenario())
+    assert isinstance(answer, Farewell)
+    assert answer.error.code == "conflict"
+
+
+def test_strangers_are_refused(authority: Authority) -> None:
+    async def scenario() -> None:
+        revoked_credentials = credentials_for(authority, NODE)
+        revoked_key = key_id_of(revoked_credentials.cert_pem)
+        async with hub(authority, echo, lambda key: key == revoked_key) as (_, address):
+            foreign = credentials_for(Authority.create(clock=CLOCK), NODE)
+            with pytest.raises(Refused, match="not who it should be"):
+                await dial_hub(address, foreign)
+            with pytest.raises(Refused, match="not who it should be"):
+                await dial_hub(address, credentials_for(authority, NODE), master_name="another-master")
+            with pytest.raises(Refused, match="revoked"):
+                await dial_hub(address, revoked_credentials)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            with pytest.raises(NotReachable, match="nothing listens"):
+                await dial_hub(f"127.0.0.1:{free.getsockname()[1]}", credentials_for(authority, NODE))
+
+    asyncio.run(scenario())
+
+
+def test_revocation_ends_an_open_session_and_spares_others(authority: Authority) -> None:
+    async def scenario() -> None:
+        revoked: set[str] = set()
+        async with hub(authority, echo, revoked.__contains__) as (server, address):
+            bad, good = credentials_for(authority, NODE), credentials_for(authority, NodeId("a" * 32))
+            first, second = await dial_hub(address, bad), await dial_hub(address, good)
+            for stream in (first, second):
+                await stream.send(HELLO)
+                assert await stream.receive() == HELLO
+            revoked.add(key_id_of(bad.cert_pem))
+            await server.recheck()
+            with pytest.raises(Refused, match="revoked"):
+                await first.receive()
+            await second.send(HELLO)
+            assert await second.receive() == HELLO
+            await first.close()
+            await second.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_stops_ends_its_sessions(authority: Authority) -> None:
+    async def scenario() -> None:
+        async with hub(authority, echo) as (_, address):
+            stream = await dial_hub(address, credentials_for(authority, NODE))
+            receiving = asyncio.ensure_future(stream.receive())
+            await asyncio.sleep(0)
+        assert await asyncio.wait_for(receiving, 5) is None
+        await stream.close()
+
+    asyncio.run(scenario())
+
+
+def test_close_wakes_the_receiver(authority: Authority) -> None:
+    async def scenario() -> None:
+        async with hub(authority, echo) as (_, address):
+            stream = await dial_hub(address, credentials_for(authority, NODE))
+            receiving = asyncio.ensure_future(stream.receive())
+            await asyncio.sleep(0)
+            await stream.close()
+            assert await asyncio.wait_for(receiving, 5) is None
+
+    asyncio.run(scenario())
+
+
+def test_a_hundred_sessions_at_once(authority: Authority) -> None:
+    async def talk(address: str, index: int) -> None:
+        stream = await dial_hub(address, credentials)
+        await stream.send(Received(number=index))
+        assert await stream.receive() == Received(number=index)
+        await stream.close()
+
+    credentials = credentials_for(authority, NODE)
+
+    async def scenario() -> None:
+        async with hub(authority, echo) as (_, address):
+            await asyncio.gather(*(talk(address, index) for index in range(100)))
+
+    asyncio.run(scenario())
