@@ -49,6 +49,7 @@ from holdfast.node.worker_messages import (
 )
 from holdfast.wire.authority import Authority
 from holdfast.wire.identity import Credentials, make_csr, new_key, save_credentials
+from tests.dataflow.process_store import ProcessStore
 
 M = TypeVar("M")
 WAIT_S = 60.0
@@ -70,6 +71,10 @@ class Heard:
     def of(self, kind: type[M]) -> list[M]:
         with self._changed:
             return [message for message in self._said if isinstance(message, kind)]
+
+    def wait_for_more(self, kind: type[M], than: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: sum(isinstance(message, kind) for message in self._said) > than, WAIT_S)
 
     def wait(self, kind: type[M], fits: Callable[[M], bool]) -> M:
         def found() -> M | None:
@@ -116,8 +121,11 @@ class World:
 
 
 class Machine:
+    """`in_process` False: the store worker is a process of its own from the next `start` on."""
+
     def __init__(self, world: World, name: str) -> None:
         self.world = world
+        self.in_process = True
         self.name = name
         self.home = world.folder / name
         self.id = NodeId(world.new_id())
@@ -142,12 +150,21 @@ class Machine:
         save_config(self.home, config)
         self.source_heard, self.store_heard = Heard(), Heard()
         self.source = SourceWorker(self.home, self.source_heard, clock=self.world.clock, entropy=self.world.entropy)
-        self.store = StoreWorker(self.home, self.store_heard, clock=self.world.clock, entropy=self.world.entropy)
+        if self.in_process:
+            self.store: StoreWorker | ProcessStore = StoreWorker(
+                self.home, self.store_heard, clock=self.world.clock, entropy=self.world.entropy
+            )
+        else:
+            self.store = ProcessStore(self.home, self.store_heard)
         self.store.start()
         self.port = self.store_heard.of(Ready)[-1].data_port
         assert self.port, self.store_heard.of(Ready)
         if self.rules is not None:
             self.configure(self.rules)
+
+    def kill_store(self) -> None:
+        assert isinstance(self.store, ProcessStore)
+        self.store.kill()
 
     def stop(self) -> None:
         self.source.stop()
@@ -156,8 +173,10 @@ class Machine:
     def configure(self, rules: Rules) -> None:
         self.rules = rules
         message = Configure(rules=rules, signing_key=self.world.authority.signing_public)
+        answered = len(self.store_heard.of(Ready))
         self.store.handle(message)
         self.source.handle(message)
+        self.store_heard.wait_for_more(Ready, answered)
 
     @property
     def problems(self) -> tuple[object, ...]:
@@ -168,11 +187,14 @@ class Machine:
 
     def run(self, *datasets: DatasetRule, operations: tuple[str, ...] = (), accept: bool = False, catch_up: bool = False) -> Job:
         """A run to its end; all operations due unless said."""
+        return ended(self.source_heard, self.begin_run(*datasets, operations=operations, accept=accept, catch_up=catch_up))
+
+    def begin_run(self, *datasets: DatasetRule, operations: tuple[str, ...] = (), accept: bool = False, catch_up: bool = False) -> Job:
         due = {rule.id: operations or tuple(op.name for op in rule.operations) for rule in datasets}
         job = self.new_job("run", datasets[0].label)
         order = RunDatasets(job=job, datasets=tuple(due), operations=due, accept=accept, catch_up=catch_up)
         self.source.handle(order)
-        return ended(self.source_heard, job)
+        return job
 
     def cascade(self, cascade: Cascade) -> Job:
         job = self.new_job("cascade", cascade.id)

@@ -167,7 +167,7 @@ def test_a_receiver_that_was_away_is_caught_up_without_a_capture(world: World) -
     assert catch_up.catch_up
     assert set(catch_up.datasets) == {DOCUMENTS, MAIL}
     for dataset in catch_up.datasets:
-        world.acknowledge(dataset, STORE, (), None)
+        world.acknowledge(dataset, STORE, ("backup",), None)
     world.scheduler.job_news(world.ended(catch_up.job, None, True))
     assert world.protection().error is None
     assert world.protection().state is State.SUCCEEDED
@@ -191,6 +191,35 @@ def test_retries_back_off_and_leave_no_records_while_they_fail_the_same_way(worl
     world.pass_time(300)
     world.finish(world.runs()[-1], ErrorFacts("no-space", "full", "", True))
     assert world.kinds() == [("catch-up", State.FAILED), ("run", State.FAILED)]
+
+
+def test_a_catch_up_ends_the_troubles_of_operations_it_does_not_mark(world: World) -> None:
+    rules = source_rules(every_s=10**6, extra=(operation("weekly", every_s=10**6),))
+    both = tuple(msgspec.structs.replace(d, action_operations=((STORE, ("backup", "weekly")),)) for d in rules.deliveries)
+    world.begin(msgspec.structs.replace(rules, deliveries=both))
+    world.acknowledge(DOCUMENTS, STORE, ("backup", "weekly"), AWAY)
+    world.finish(world.runs()[0], AWAY)
+    world.pass_time(2)
+    world.acknowledge(DOCUMENTS, STORE, ("backup",), None)
+    world.acknowledge(MAIL, STORE, ("backup",), None)
+    world.scheduler.job_news(world.ended(world.runs()[1].job, None, True))
+    weekly = world.protection("weekly")
+    assert (weekly.error, weekly.last_at) == (None, None)
+    assert weekly.missed > 0
+    world.pass_time(1000)
+    assert len(world.runs()) == 2
+
+
+def test_an_operation_whose_capture_failed_is_not_forgotten_for_another(world: World) -> None:
+    rules = source_rules(every_s=10**6, extra=(operation("weekly", every_s=10**6),))
+    both = (msgspec.structs.replace(rules.deliveries[0], action_operations=((STORE, ("backup", "weekly")),)),)
+    world.begin(msgspec.structs.replace(rules, deliveries=both))
+    world.finish(world.runs()[0], ErrorFacts("worker-died", "killed", "", True), captured=False)
+    world.scheduler.trigger(AskTrigger(trigger="t", datasets=(DOCUMENTS,), operations=("backup",)))
+    world.scheduler.tick()
+    world.finish(world.runs()[1])
+    world.pass_time(10)
+    assert world.runs()[2].operations == {DOCUMENTS: ("weekly",)}
 
 
 def test_a_quiet_attempt_that_moves_data_is_recorded(world: World) -> None:

@@ -14,7 +14,6 @@ from holdfast.core.errors import SourceError
 from holdfast.core.ids import new_id
 from holdfast.model.jobs import Finding, Severity
 
-
 # One statement for many rows: SQLite lets go of the interpreter lock at every step, and getting it back costs more than the row.
 _ROWS_PER_STATEMENT = 256
 

@@ -39,7 +39,7 @@ _ZEROS = bytes(WINDOW_BYTES)
 
 class Job(msgspec.Struct, frozen=True, gc=False):
     """One path to look at. `recorded` is what the state has of it. `parent`: a folder above a root, symlinks in its path followed.
-    `content` False: metadata only (the content of another hard link is known).
+    `content` False: metadata only (the content of another hard link is known). `file`: the walk saw a regular file, so open it at once.
     """
 
     path: bytes
@@ -47,6 +47,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     recorded: Entry | None = None
     parent: bool = False
     content: bool = True
+    file: bool = False
 
 
 class Captured(msgspec.Struct, frozen=True):
@@ -83,6 +84,8 @@ class Reader:
 
     def capture(self, job: Job) -> Captured | TooLarge | Lost:
         try:
+            if job.file:
+                return self._whole(job)
             status = os.stat(job.path) if job.parent else os.lstat(job.path)
             kind = status.st_mode >> 12
             if kind == SOCKET_CODE or (job.parent and kind != DIRECTORY_CODE):

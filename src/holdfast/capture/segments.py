@@ -38,15 +38,17 @@ class Segments:
         self._chunks: dict[bytes, Chunk] = {}
         self._bytes = 0
         self._record_bytes = 0
-        self._wanted: dict[int, tuple[int, int]] = {}
+        self._most_changes = 0
+        self._wanted: dict[int, int] = {}
         self.offered_bytes = 0
 
-    def wanting(self, run: int) -> tuple[int, int]:
-        """(datasets that need a put of a row of `run`, those that need a remove of it). A full commit names no removals."""
+    def wanting(self, run: int) -> int:
+        """The datasets of which some receiver lacks a row of `run`, be it a put or a remove. A full commit gets the removes too, where
+        they are nothing, because other receivers of the same walk may need them.
+        """
         known = self._wanted.get(run)
         if known is None:
-            puts = sum(bit for bit, (_, base) in self._bases.items() if base is None or run > base)
-            known = self._wanted[run] = (puts, sum(bit for bit, (_, base) in self._bases.items() if base is not None and run > base))
+            known = self._wanted[run] = sum(bit for bit, (_, base) in self._bases.items() if base is None or run > base)
         return known
 
     def has_room(self, chunk_bytes: int, record_bytes: int) -> bool:
@@ -56,13 +58,15 @@ class Segments:
         return (
             (self._bytes + chunk_bytes <= MAX_BYTES or chunk_bytes == 0)
             and self._record_bytes + record_bytes <= MAX_RECORD_BYTES
-            and all(len(filling.changes) < MAX_CHANGES for filling in self._open.values())
+            and self._most_changes < MAX_CHANGES
         )
 
     def put(self, entry: Entry, run: int, bits: int, chunks: Iterable[Chunk], record_bytes: int) -> None:
         """`chunks` are offered with it; none if parts carried them ahead."""
         change = Put(entry)
         offered = self._hold(chunks)
+        # Never fewer than the longest has; exact enough to keep every segment short.
+        self._most_changes += 1
         self._record_bytes += record_bytes
         for bit, filling in self._open.items():
             if bits & bit:
@@ -73,6 +77,7 @@ class Segments:
 
     def remove(self, path: bytes, run: int, bits: int, strayed: int) -> None:
         self._record_bytes += len(path) + 32
+        self._most_changes += 1
         for bit, filling in self._open.items():
             if bits & bit:
                 filling.changes.append(Remove(path, RemoveReason.LEFT if strayed & bit else RemoveReason.REMOVED))
@@ -101,7 +106,7 @@ class Segments:
             taken[self._bases[bit][0]] = Outgoing(segment, tuple(filling.change_runs), tuple(filling.part_runs), source)
             self._open[bit] = _Open(number=filling.number + 1)
         self._chunks = {}
-        self._bytes = self._record_bytes = 0
+        self._bytes = self._record_bytes = self._most_changes = 0
         return taken
 
     def _hold(self, chunks: Iterable[Chunk]) -> list[ChunkRef]:

@@ -27,7 +27,7 @@ class ApiClient:
     def url(self) -> str:
         return self._session.url
 
-    def get(self, path: str, **query: str | int | bool | None) -> Json:
+    def get(self, path: str, /, **query: str | int | bool | None) -> Json:
         given = {key: value for key, value in query.items() if value is not None and value != ""}
         return self._call("GET", path + ("?" + urlencode(given) if given else ""), None)
 

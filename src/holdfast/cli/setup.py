@@ -67,9 +67,10 @@ def set_up_master(home: Path, name: str, host: str, api_port: int, hub_port: int
 
 def run_master_here(home: Path) -> None:
     """Run the Master of this home until SIGTERM."""
+    from holdfast.api.serve import run_master
     from holdfast.core.errors import UnknownName
     from holdfast.core.log import configure_logging
-    from holdfast.master.server import load_config, run_master
+    from holdfast.master.server import load_config
 
     if not has_master(home):
         raise UnknownName(f"{home} holds no Master", hint="set one up with `holdfast master init`")

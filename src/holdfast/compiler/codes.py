@@ -63,7 +63,6 @@ CODES: dict[str, Code] = {
     "wrong-receiver": Code(_E, "An operation that the mover's target cannot take"),
     "mode-batch": Code(_E, "`mode: batch` on a mover whose operation needs a continuous stream"),
     "cycle": Code(_E, "Movers lead back to where they started"),
-    "relay-loop": Code(_E, "A way through relays passes one machine twice"),
     "dead-end": Code(_E, "What arrives at a relay is not carried on"),
     "two-ways-in": Code(_E, "One dataset reaches the same place along two ways"),
     "after-cycle": Code(_E, "Operations that wait for each other"),

@@ -70,7 +70,7 @@ def compile_flows(
     drawing = check_movers(resolve_names(scene, document, report), report)
     check_cycles(drawing, report)
     report.take(unavailable(scene))
-    roster = call_roster(scene, inventory)
+    roster = call_roster(scene, document, inventory)
     all_legs = find_legs(drawing, report)
     legs = keep_joined(drawing, all_legs, roster, report)
     check_schedules(drawing, all_legs, report)

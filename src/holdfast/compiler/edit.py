@@ -11,9 +11,9 @@ import re
 
 from holdfast.compiler.fields import NAME
 from holdfast.compiler.parse import parse_document
-from holdfast.compiler.parse_places import clean_path
+from holdfast.compiler.parse_places import clean_path, path_problem
 from holdfast.compiler.yaml_tree import Mapping, Scalar, Tree, load_tree
-from holdfast.core.errors import InvalidDocument
+from holdfast.core.errors import InvalidDocument, UsageError
 from holdfast.core.units import parse_duration_s
 from holdfast.model.diagnostics import Diagnostic, Level
 from holdfast.model.document import Document, RepositoryEntry
@@ -26,10 +26,13 @@ def protect(text: str, *, node: str, path: str, repository_name: str, location: 
     """The text with a policy for `path`, a repository at `location` and a flow between them, all on `node`.
 
     What is there already is used: the node, a repository in the same place, and, when `path` goes to that repository already, everything
-    (the text comes back as it was). Names are made unique. Raises `InvalidDocument` when the text, or what would come of it, is none.
+    (the text comes back as it was). Names are made unique. Raises `InvalidDocument` when the text, or what would come of it, is none,
+    `UsageError` for a path or duration that is none.
     """
     document = _parsed(text)
     parse_duration_s(every)
+    if problem := path_problem(path):
+        raise UsageError(problem[1], hint=problem[2])
     path, location = clean_path(path), location if "://" in location else clean_path(location)
     repository = _repository_there(document, node, location)
     if repository is not None and _is_protected(document, node, path, repository.name):

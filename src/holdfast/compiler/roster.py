@@ -23,10 +23,12 @@ class Roster:
         return dataset_id(self.environment, self.policies[policy.name], member.id)
 
 
-def call_roster(scene: Document, inventory: Inventory) -> Roster:
-    """The document's address of a node wins over the one it announced."""
+def call_roster(scene: Document, draft: Document, inventory: Inventory) -> Roster:
+    """The document's address of a node wins over the one it announced. Nodes of the draft that no active flow names are members too:
+    they may keep a repository that is only read from."""
     members: dict[str, Identity] = {}
-    for entry in scene.nodes:
+    named = {entry.name for entry in scene.nodes}
+    for entry in (*scene.nodes, *(entry for entry in draft.nodes if entry.name not in named)):
         identity = inventory.identity(entry)
         if identity is not None:
             members[entry.name] = _member(entry, identity)

@@ -55,13 +55,14 @@ class Access:
     def __init__(self, base: Foundation) -> None:
         self._base = base
         self._failures: dict[str, deque[float]] = {}
-        # Checked for users that do not exist, so that the time taken does not tell whether one does.
-        self._decoy = hash_password(new_secret(base.entropy))
+        self._decoy = ""
 
     async def login(self, user: str, password: str, peer: str) -> NewToken:
         """Raises `NotAuthenticated`; after too many of those from one address or for one user, `Throttled`."""
         self._brake(peer, user)
         known = await self._base.database.run(lambda s: records.password_hash(s, user))
+        # A user that does not exist takes as long as a wrong password: the time must not tell which it was.
+        self._decoy = self._decoy or await asyncio.to_thread(hash_password, new_secret(self._base.entropy))
         right = await asyncio.to_thread(_matches, known or self._decoy, password)
         if known is None or not right:
             self._note_failure(peer, user)

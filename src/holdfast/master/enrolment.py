@@ -106,6 +106,7 @@ class Enrolment:
         node, certificate, old_key = await self._base.database.run(lambda s: self._enrol(s, request, secret))
         if old_key:
             await self._hub.bar(old_key, node, Refused("another machine has taken this node's place"))
+        self._hub.moved.set()
         self._base.news.tell()
         return Joined(
             certificate_pem=certificate.decode(),
@@ -130,7 +131,7 @@ class Enrolment:
         return Renewed(certificate_pem=certificate.decode(), ca_pem=self._base.authority.ca_pem.decode())
 
     async def revoke(self, name_or_id: str) -> Node:
-        """This node's key is refused from now on, and its session ends. Its data, rules and place in the document stay."""
+        """This node's key is refused from now on, its session ends, and the others' rules do without it. Its stored data stays."""
 
         def strike(session: Session) -> Node:
             node = inventory.named_node(session, name_or_id)
@@ -141,6 +142,7 @@ class Enrolment:
         node = await self._base.database.run(strike)
         why = Refused("this node was revoked", hint="join it again with a new token and --replace")
         await self._hub.bar(node.key_id, node.id, why)
+        self._hub.moved.set()
         self._base.news.tell()
         return node
 

@@ -35,7 +35,7 @@ class Hub:
         self._base = base
         self._sessions: dict[NodeId, Session] = {}
         self._barred: set[str] = set()
-        # Set when a node came whose address is not the one in the records: rules of others name it.
+        # Set when a node joined, moved or was revoked: the rules of others name its address and grant it things.
         self.moved = asyncio.Event()
 
     async def load(self) -> None:

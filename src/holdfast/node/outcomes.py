@@ -9,7 +9,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.model.jobs import Job, State
 from holdfast.model.rules import Rules
-from holdfast.node.job_book import failure_of
+from holdfast.node.job_book import Signature, failure_of
 from holdfast.node.journal import ProtectionRow, Request
 from holdfast.node.protections import promises_of
 from holdfast.node.retries import Retry, may_heal
@@ -36,7 +36,8 @@ def is_known(rules: Rules, request: Request) -> bool:
 
 
 def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool) -> tuple[ProtectionRow, ...]:
-    """The rows that change. A success without marks clears errors only: it brought the action up to date after it was behind."""
+    """The rows that change. A success also ends the troubles of the action's other operations: it is up to date again. The points of
+    theirs that it missed stay counted until their next one."""
     changed = []
     for row in rows.values():
         if row.dataset != news.dataset or row.action != news.action:
@@ -45,9 +46,11 @@ def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool) -> t
         if news.error is not None and (marked or not news.operations):
             missed = row.missed if catching_up else row.missed + 1
             changed.append(msgspec.structs.replace(row, error=news.error, missed=missed, capture_failed=False))
-        elif news.error is None and (marked or (row.error is not None and not row.capture_failed)):
+        elif news.error is None and marked:
             captured_ns = max(row.captured_ns or 0, news.captured_at_ns)
             changed.append(msgspec.structs.replace(row, error=None, missed=0, captured_ns=captured_ns, capture_failed=False))
+        elif news.error is None and row.error is not None and not row.capture_failed:
+            changed.append(msgspec.structs.replace(row, error=None))
     return tuple(changed)
 
 
@@ -76,10 +79,17 @@ def after_run(job: Job, request: RunDatasets, rows: Rows) -> tuple[Retry, ...]:
             Retry(subject=dataset, kind="capture", operations=request.operations.get(dataset, ()), failure=failure)
             for dataset in request.datasets
         )
-    behind = {row.dataset for row in rows.values() if row.dataset in request.datasets and may_heal(row.error) and not row.capture_failed}
+    troubled = [row for row in rows.values() if row.dataset in request.datasets and may_heal(row.error)]
+    behind = {row.dataset for row in troubled}
     if not behind and job.state is State.FAILED and may_heal(job.error):
         behind = set(request.datasets)
-    return tuple(Retry(subject=dataset, kind="catch-up", failure=failure) for dataset in sorted(behind))
+    return tuple(_again(dataset, [row for row in troubled if row.dataset == dataset], failure) for dataset in sorted(behind))
+
+
+def _again(dataset: str, troubled: list[ProtectionRow], failure: Signature) -> Retry:
+    """A catch-up, unless an earlier run left operations that were never captured."""
+    operations = tuple(dict.fromkeys(row.operation for row in troubled if row.capture_failed))
+    return Retry(subject=dataset, kind="capture" if operations else "catch-up", operations=operations, failure=failure)
 
 
 def after_cascade(job: Job, cascade: str, rules: Rules | None, rows: Rows) -> tuple[Retry, ...]:

@@ -19,7 +19,6 @@ from holdfast.model.jobs import Job
 from holdfast.model.questions import Failed
 from holdfast.model.rules import DatasetRule
 from holdfast.node.limits import Limits, load_limits
-from holdfast.node.source_worker_restore import restore_with_order
 from holdfast.node.worker_dial import Dialler
 from holdfast.node.worker_jobs import JobLanes, LinkNews
 from holdfast.node.worker_messages import (
@@ -36,6 +35,7 @@ from holdfast.node.worker_messages import (
     ToWorker,
     WorkerAnswer,
 )
+from holdfast.node.worker_restore import RestoreTask, restore_with_order
 from holdfast.operations.run import RunOrder, RunTools, run_datasets
 from holdfast.operations.running import Cancellation
 
@@ -120,7 +120,8 @@ class SourceWorker:
 
     def _restore(self, message: RunRestore, job: Job, cancellation: Cancellation) -> Job:
         configured = self._must_be_configured()
-        return restore_with_order(self._home, configured, message.ask, job, self._news, cancellation)
+        task = RestoreTask(home=self._home, rules=configured.rules, ask=message.ask, job=job, news=self._news, clock=self._clock)
+        return restore_with_order(task, configured.signing_key, cancellation)
 
     def _hook(self, limits: Limits, node: str, rule: DatasetRule, phase: str) -> None:
         name = rule.hooks.before if phase == "before" else rule.hooks.after

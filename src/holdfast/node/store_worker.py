@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -35,6 +37,7 @@ from holdfast.node.worker_messages import (
     ToWorker,
     WorkerAnswer,
 )
+from holdfast.node.worker_restore import RestoreTask
 from holdfast.operations.cascade import CascadeOrder, CascadeTools, run_cascade
 from holdfast.operations.run import MAX_FINDINGS
 from holdfast.operations.running import Cancellation
@@ -151,6 +154,13 @@ class StoreWorker:
             hostname=socket.gethostname(),
         )
         return run_cascade(order, tools, cancellation)
+
+    def _restore(self, ask: AskRestore, job: Job, cancellation: Cancellation) -> Job:
+        rules = self._must_be_configured().rules
+        repository, point = find_point(self._repositories, ask.point)
+        task = RestoreTask(home=self._home, rules=rules, ask=ask, job=job, news=self._news, clock=self._clock)
+        with closing(repository.reader(point)) as reader:
+            return task.run(reader, ask.paths, [os.fsencode(path) for path in point.paths], cancellation)
 
     def _check(self, message: RunCheck, job: Job) -> Job:
         findings = self._repositories.named(message.repository).check(message.read_data)

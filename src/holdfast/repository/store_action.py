@@ -71,7 +71,8 @@ class StoreAction:
             return
         if here is not None and here.epoch == begin.epoch and here.seq > begin.seq:
             raise Conflict(f"commit {begin.seq} is older than what is here ({here.seq})", hint="the source asks for the cursor again")
-        if begin.base is not None and begin.base != here:
+        # Changes since an earlier commit than ours are fine: a delivery's stream starts where the furthest behind of its actions stands.
+        if begin.base is not None and (here is None or here.epoch != begin.base.epoch or here.seq < begin.base.seq):
             raise Conflict("the commit builds on another state than what is here", hint="the source asks for the cursor again")
         number = interior.commits.open(self._dataset, newest.ordinal + 1 if newest else 1, Cursor(epoch=begin.epoch, seq=begin.seq))
         reader = None if self._receive.trust == "repository" else self._sender

@@ -71,8 +71,9 @@ class _ServerChannel(QueueChannel):
             yield data
 
     def drop(self, error: HoldfastError) -> None:
-        self.broken(error)
+        # In this order: a channel that breaks first would let the call end as if all were well.
         self._context.cancel()  # type: ignore[no-untyped-call]
+        self.broken(error)
 
 
 class DataServer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -69,11 +70,25 @@ def server_credentials(source: CredentialSource) -> grpc.ServerCredentials:
     """Mutual TLS: a client without a certificate of our CA does not get as far as a call."""
     import grpc
 
-    def ask() -> grpc.ServerCertificateConfiguration:
-        current = source() if callable(source) else source
+    def configured(current: Credentials) -> grpc.ServerCertificateConfiguration:
         return grpc.ssl_server_certificate_configuration([(current.key_pem, current.cert_pem)], current.ca_pem)
 
-    return grpc.dynamic_ssl_server_credentials(ask(), ask, require_client_authentication=True)
+    if not callable(source):
+        return grpc.ssl_server_credentials([(source.key_pem, source.cert_pem)], source.ca_pem, require_client_auth=True)
+    first = source()
+    in_use = [first]
+    guard = threading.Lock()
+
+    def ask() -> grpc.ServerCertificateConfiguration | None:
+        # None = unchanged. A configuration at every handshake is not only waste: gRPC then mixes up handshakes that run at once.
+        with guard:
+            current = source()
+            if current == in_use[0]:
+                return None
+            in_use[0] = current
+            return configured(current)
+
+    return grpc.dynamic_ssl_server_credentials(configured(first), ask, require_client_authentication=True)
 
 
 def client_credentials(credentials: Credentials) -> grpc.ChannelCredentials:

@@ -98,9 +98,9 @@ def logs(limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption =
     """The newest events, oldest first."""
     answer = ApiClient(load_session(resolve_home(home))).get("/events", limit=limit)
     if as_json:
-        print_json(answer["events"])
+        print_json(sorted(answer["events"], key=lambda e: str(e["time"])))
         return
-    for event in answer["events"]:
+    for event in sorted(answer["events"], key=lambda e: str(e["time"])):
         node = event.get("node_name") or event["node"][:8]
         say(f"{local_time(event['time'])}  {event['severity']:<7}  {node}  {event['message']} [{event['code']}]")
 

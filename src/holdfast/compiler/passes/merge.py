@@ -81,20 +81,24 @@ def merge_legs(legs: tuple[Leg, ...], places: Places, roster: Roster, report: Re
 
 
 def hops_of(leg: Leg, source: str) -> tuple[Hop, ...]:
-    """The machines a leg passes, in order. Neighbours on one machine are one stop, but source and store may be the same machine."""
+    """The machines a leg passes, each once: a way that comes back to a machine is cut short there (a group behind a relay may hold the
+    relay itself). Neighbours on one machine are one stop, but source and store may be the same machine."""
     stops = [leg.origin.node if leg.origin else source]
     ways: list[list[DrawnMover]] = []
     waiting: list[DrawnMover] = []
-    for mover in leg.movers[:-1]:
+    for mover in leg.movers:
+        place = mover.target.place
+        if place in stops and place != stops[-1]:
+            del ways[stops.index(place) :], stops[stops.index(place) + 1 :]
+            waiting = []
         waiting.append(mover)
-        if mover.target.place != stops[-1]:
-            stops.append(mover.target.place)
+        if place != stops[-1]:
+            stops.append(place)
             ways.append(waiting)
             waiting = []
-    waiting.append(leg.movers[-1])
-    if ways and leg.sink.place == stops[-1]:
+    if waiting and ways:
         ways[-1].extend(waiting)
-    else:
+    elif waiting:
         stops.append(leg.sink.place)
         ways.append(waiting)
     return tuple(Hop(stops[index], stops[index + 1], tuple(way)) for index, way in enumerate(ways))
@@ -111,12 +115,7 @@ class _Way:
         self.label = f"{source}/{leg.policy.name}"
 
     def lay(self, places: Places) -> None:
-        leg, hops = self.leg, hops_of(self.leg, self.source)
-        stops = [hops[0].sender, *(hop.receiver for hop in hops)]
-        if len(hops) > 1 and len(set(stops)) < len(stops):
-            message = f"`{leg.carried.label}` would pass one machine twice: {' -> '.join(stops)}"
-            self.report.add("relay-loop", leg.movers[-1].where(), message, "take the relay out, or put it on another machine")
-            return
+        hops = hops_of(self.leg, self.source)
         action = self._sink(places)
         if action is None:
             return

@@ -81,8 +81,8 @@ class TreeWriter:
 
     # Folders
 
-    def ensure_folder(self, path: bytes, *, replace: bool = True) -> bool:
-        """True if it was made (0700; `set_attributes` later, deepest first).
+    def ensure_folder(self, path: bytes, *, replace: bool = True, mode: int = 0o700) -> bool:
+        """True if it was made (with `mode`; `set_attributes` later, deepest first).
 
         What else stands there is removed, or with `replace=False` refused as `Conflict`.
         """
@@ -91,7 +91,7 @@ class TreeWriter:
         with Typed(path):
             folder = self._open_to_write(parent)
             try:
-                os.mkdir(name, 0o700, dir_fd=folder.fd)
+                os.mkdir(name, mode, dir_fd=folder.fd)
             except FileExistsError:
                 if stat.S_ISDIR(os.stat(name, dir_fd=folder.fd, follow_symlinks=False).st_mode):
                     return False
@@ -102,7 +102,7 @@ class TreeWriter:
                         path=display_path(path),
                     ) from None
                 os.unlink(name, dir_fd=folder.fd)
-                os.mkdir(name, 0o700, dir_fd=folder.fd)
+                os.mkdir(name, mode, dir_fd=folder.fd)
             self._folders.forget(path)
             return True
 

@@ -1,0 +1,151 @@
+"""Restore: one state of a dataset, or parts of it, written below a folder. Plan, then execute.
+
+Every path is written with its full source path below `target`, as restic does; `target` `/` is in place. Conflicts, for what is there:
+  overwrite   replaced in one step; a file with the same size, mtime and content stays and gets its metadata
+  skip        stays as it is, with all below it if it is not a folder
+  rename      stays; what is restored lies beside it as NAME.restored-TIME
+Folders merge with folders under every rule; only `overwrite` sets the metadata of those that were there. Content is verified (SHA-256)
+before it is put in place; a file with a damaged chunk is not put in place and the others go on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NotRequired, Required, TypedDict, Unpack
+
+from holdfast.core.clock import Clock, now
+from holdfast.core.errors import Cancelled, NoSpace
+from holdfast.core.units import format_size
+from holdfast.delivery.limit import Limit
+from holdfast.host.tree_writer import store_error
+from holdfast.model.entry import check_path, display_path
+from holdfast.model.jobs import Counters, Finding
+from holdfast.model.orders import RestoreRequest
+from holdfast.model.reading import PointReader
+from holdfast.operations.restore_plan import Planner, RestorePlan, Rules
+from holdfast.operations.restore_steps import StepBook
+from holdfast.operations.restore_writing import Execution, Watch
+
+MAX_FINDINGS = 1_000
+CheckWrite = Callable[[bytes], None]
+# done files, done bytes, total bytes
+OnProgress = Callable[[int, int, int], None]
+
+
+class Surroundings(TypedDict, total=False):
+    """What a restore is given. `roots` are the classification's paths: the folders above them are only passed through where they exist.
+
+    `check_write` raises `OutsideLimits` for a path that may not be written. `cancelled` is asked often. `wait` sleeps for `limit_bytes_s`.
+    """
+
+    clock: Required[Clock]
+    check_write: Required[CheckWrite]
+    on_progress: NotRequired[OnProgress | None]
+    cancelled: NotRequired[Callable[[], bool] | None]
+    wait: NotRequired[Callable[[float], object]]
+    roots: NotRequired[Sequence[bytes]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreResult:
+    """`files` and `bytes` were written (or would be, in a dry run); `kept` files were equal already; `skipped` stayed by the conflict rule;
+    `failed` could not be restored. Findings are cut at 1,000, `findings_total` is not.
+    """
+
+    plan: RestorePlan
+    files: int
+    bytes: int
+    kept: int
+    skipped: int
+    failed: int
+    findings: tuple[Finding, ...]
+    findings_total: int
+    counters: Counters
+
+
+def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes] = (), **around: Unpack[Surroundings]) -> RestoreResult:
+    """Raises `UnknownName` (a path is not in the point), `OutsideLimits` (nothing of it may be written), `NoSpace` (before anything is
+    written, and when the disk fills up), `StoreError` (target), `Cancelled` (what was put in place stays, each file complete).
+    """
+    clock, cancelled = around["clock"], around.get("cancelled")
+
+    def check() -> None:
+        if cancelled is not None and cancelled():
+            raise Cancelled("the restore was cancelled", hint="files already in place are complete; run it again to restore the rest")
+
+    target = os.path.realpath(check_path(os.path.normpath(os.fsencode(request.target))))
+    findings = Findings()
+    with StepBook() as book:
+        rules = Rules(
+            conflict=request.conflict,
+            suffix=now(clock).strftime(".restored-%Y%m%dT%H%M%SZ").encode(),
+            check_write=around["check_write"],
+            roots=tuple(around.get("roots", ())),
+        )
+        planner = Planner(target, rules, findings.add)
+        try:
+            for entry in reader.entries(tuple(paths)):
+                check()
+                book.add_all(planner.decide(entry))
+            plan = planner.plan()
+        finally:
+            planner.close()
+        if request.dry_run:
+            return _result(plan, findings, files=plan.files, written=plan.bytes, failed=0)
+        require_space(plan)
+        limit = Limit(request.limit_bytes_s, clock=clock, wait=around.get("wait", time.sleep)) if request.limit_bytes_s else None
+        _make_target(target)
+        watch = Watch(check=check, limit=limit, on_progress=around.get("on_progress"), report=findings.add)
+        done = Execution(reader, target, watch, plan.bytes).run(book)
+    return _result(plan, findings, files=done.files, written=done.bytes, failed=done.failed)
+
+
+def require_space(plan: RestorePlan) -> None:
+    """Raises `NoSpace` when a file system has less free than is to be written there."""
+    for need in plan.space:
+        found = os.statvfs(need.path)
+        free = found.f_bavail * found.f_frsize
+        if free < need.bytes:
+            raise NoSpace(
+                f"{display_path(need.path)} has {format_size(free)} free, the restore needs {format_size(need.bytes)}",
+                hint="free some space, restore fewer paths, or choose another target",
+                path=display_path(need.path),
+            )
+
+
+class Findings:
+    """The first thousand, and how many there were."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.kept: list[Finding] = []
+
+    def add(self, finding: Finding) -> None:
+        self.total += 1
+        if len(self.kept) < MAX_FINDINGS:
+            self.kept.append(finding)
+
+
+def _make_target(target: bytes) -> None:
+    try:
+        Path(os.fsdecode(target)).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise store_error(error, target) from error
+
+
+def _result(plan: RestorePlan, findings: Findings, *, files: int, written: int, failed: int) -> RestoreResult:
+    return RestoreResult(
+        plan=plan,
+        files=files,
+        bytes=written,
+        kept=plan.kept,
+        skipped=plan.skipped,
+        failed=failed + plan.refused,
+        findings=tuple(findings.kept),
+        findings_total=findings.total,
+        counters=Counters(files=files, changed=files, stored_bytes=written),
+    )

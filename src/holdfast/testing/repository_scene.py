@@ -1,0 +1,115 @@
+"""A repository in a scratch folder, and a source that delivers trees to it: for tests of the repository and of what stands on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from holdfast.backend.backend import Backend
+from holdfast.backend.local import LocalBackend
+from holdfast.core.ids import ActionId, DatasetId, NodeId, PointId, RepositoryId
+from holdfast.delivery.ports import Action
+from holdfast.model import rules
+from holdfast.model.change import Acknowledgement, Commit, Mark
+from holdfast.model.document import KeepRules
+from holdfast.model.entry import Entry
+from holdfast.repository._format.keys import Scrypt
+from holdfast.repository.repository import Repository, create_repository, open_repository
+from holdfast.testing.feeding import Feeder
+from holdfast.testing.stock_restic import StockRestic
+from holdfast.testing.tree_source import TreeSource
+from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
+
+PASSWORD = "correct horse"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DATASET = DatasetId("d" * 32)
+SENDER = NodeId("a" * 32)
+CHEAP = Scrypt(n=1024, r=8, p=1)
+
+
+@dataclass
+class MarkingFeeder(Feeder):
+    """A feeder whose commits become points: of `operations`, with point ids made of the seq; an hour passes from one to the next."""
+
+    operations: tuple[str, ...] = ("backup",)
+    captured_at: datetime = START
+
+    def commit(self) -> Commit:
+        marks = tuple(Mark(operation=name, kind=name, point=self.point_id(name)) for name in self.operations)
+        return Commit(
+            dataset=self.dataset, epoch=self.epoch, seq=self.seq, captured_at=self.captured_at + timedelta(hours=self.seq), marks=marks, files=3
+        )
+
+    def point_id(self, operation: str) -> PointId:
+        return PointId(f"{operation.encode().hex()}{self.seq:08x}".rjust(32, "0")[-32:][::-1])
+
+
+@dataclass
+class RepositoryScene:
+    """`open` may be called again and again: each time is a new process's view of the same place."""
+
+    folder: Path
+    clock: VirtualClock = field(default_factory=lambda: VirtualClock(START))
+    made: list[tuple[DatasetId, tuple[str, ...]]] = field(default_factory=list)
+    _opened: int = 0
+
+    @property
+    def place(self) -> Path:
+        return self.folder / "store"
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def restic(self) -> StockRestic:
+        return StockRestic(str(self.place), PASSWORD)
+
+    def create(self) -> None:
+        create_repository(LocalBackend(self.place), PASSWORD, clock=self.clock, entropy=SeededEntropy("create"), cost=CHEAP)
+
+    def open(self, wrap: Callable[[Backend], Backend] = lambda backend: backend) -> Repository:
+        self._opened += 1
+        return open_repository(
+            wrap(LocalBackend(self.place)),
+            self.home,
+            name="main",
+            repository_id=RepositoryId("c" * 32),
+            password=PASSWORD,
+            clock=self.clock,
+            entropy=SeededEntropy(f"open {self._opened}"),
+            wait=lambda _seconds: None,
+        )
+
+    def action(
+        self,
+        repository: Repository,
+        *,
+        sender: NodeId = SENDER,
+        dataset: DatasetId = DATASET,
+        keep: KeepRules | None = None,
+        lock_s: float | None = None,
+        trust: bool = False,
+    ) -> Action:
+        stored = tuple(
+            rules.StoredOperation(name=name, kind=name, keep=keep or KeepRules(), lock_s=lock_s) for name in ("backup", "archive")
+        )
+        action = rules.StoreAction(id=ActionId("b" * 32), repository=repository.id, operations=stored)
+        receive = rules.Receive(
+            dataset=dataset, label="files1/documents", sender=sender, actions=(action,), trust="repository" if trust else "node"
+        )
+        return repository.store_action(action, receive, lambda dataset, names: self.made.append((dataset, names)))
+
+    def feeder(self, source: TreeSource, dataset: DatasetId = DATASET) -> MarkingFeeder:
+        return MarkingFeeder(dataset=dataset, roots=(source.root,), chunks=source.chunks)
+
+    def store(self, repository: Repository, feeder: Feeder, old: dict[bytes, Entry] | None, new: dict[bytes, Entry]) -> Acknowledgement:
+        """One commit in a session of its own."""
+        action = self.action(repository)
+        try:
+            action.cursor()
+            return feeder.send(action, old, new)
+        finally:
+            action.close()

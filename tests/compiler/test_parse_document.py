@@ -1,0 +1,220 @@
+"""Parsing: defaults, every problem with its place, nothing raised whatever comes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast.compiler.codes import CODES
+from holdfast.compiler.parse import Parsed, parse_document
+from holdfast.compiler.yaml_tree import load_tree
+from holdfast.model.document import Document, KeepRules, Policy
+
+
+def codes(parsed: Parsed) -> list[tuple[str, str]]:
+    return [(each.code, each.where.path) for each in parsed.diagnostics]
+
+
+def policy(text: str) -> Policy:
+    parsed = parse_document(f"policies:\n  p:\n    classification: {{paths: [/srv]}}\n    operations:\n      {text}\n")
+    assert parsed.document is not None, parsed.diagnostics
+    return parsed.document.policies[0]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n", "~", "{}"])
+def test_an_empty_text_is_an_empty_environment(text: str) -> None:
+    assert parse_document(text) == Parsed(document=Document(environment=""))
+
+
+def test_an_environment_with_only_a_name() -> None:
+    assert parse_document("environment: office").document == Document(environment="office")
+
+
+def test_every_problem_is_found_in_one_pass() -> None:
+    text = """\
+nodes: {a: {tgs: []}, a: {}, "b c": {}}
+foo: 1
+flows: 3
+policies:
+  d:
+    classification: {paths: [x], larger_than: big}
+    operations:
+      backup: {every: 1z, removed: follow}
+"""
+    parsed = parse_document(text)
+    assert parsed.document is None
+    assert codes(parsed) == [
+        ("unknown-key", "nodes.a.tgs"),
+        ("duplicate-key", "nodes.a"),
+        ("bad-name", "nodes.b c"),
+        ("unknown-key", "foo"),
+        ("wrong-type", "flows"),
+        ("bad-path", "policies.d.classification.paths[0]"),
+        ("bad-size", "policies.d.classification.larger_than"),
+        ("bad-duration", "policies.d.operations.backup.every"),
+        ("option-not-of-kind", "policies.d.operations.backup.removed"),
+    ]
+
+
+def test_a_problem_names_place_kind_line_and_nearest_key() -> None:
+    text = "policies:\n  documents:\n    classification: {paths: [/srv]}\n    operations:\n      backup: {evry: 1h}\n"
+    (problem,) = parse_document(text).diagnostics
+    assert (problem.where.path, problem.where.kind, problem.where.name) == (
+        "policies.documents.operations.backup.evry",
+        "operation",
+        "documents/backup",
+    )
+    assert (problem.where.line, problem.where.column) == (5, 16)
+    assert problem.hint.startswith("did you mean `every`?")
+
+
+def test_a_mover_is_named_by_its_ends() -> None:
+    text = "flows:\n  f:\n    vertices: {a: {node: n}}\n    movers:\n      - {from: a, to: b, carries: [p/backup], speed: 1}\n"
+    (problem,) = parse_document(text).diagnostics
+    assert (problem.where.kind, problem.where.name, problem.where.flow) == ("mover", "a->b", "f")
+    assert problem.where.path == "flows.f.movers[0].speed"
+
+
+def test_the_operation_is_its_name_unless_said_otherwise() -> None:
+    found = policy("backup: {}\n      weekly: {operation: backup, every: 1w}")
+    assert [(each.name, each.kind, each.when.every_s) for each in found.operations] == [
+        ("backup", "backup", None),
+        ("weekly", "backup", 604_800.0),
+    ]
+
+
+def test_keep_is_read_with_counts_and_within() -> None:
+    assert policy("backup: {keep: {hourly: 24, within: 30d}}").operations[0].keep == KeepRules(hourly=24, within_s=2_592_000.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "removed", "seconds"),
+    [
+        ("{}", "keep", 604_800.0),
+        ("{removed: follow}", "follow", None),
+        ("{removed: keep}", "keep", None),
+        ("{removed: keep 30d}", "keep", 2_592_000.0),
+        ("{removed: {keep: 30d}}", "keep", 2_592_000.0),
+    ],
+)
+def test_removed(written: str, removed: str, seconds: float | None) -> None:
+    operation = policy(f"replicate: {written}").operations[0]
+    assert (operation.removed, operation.removed_keep_s) == (removed, seconds)
+
+
+def test_kinds_without_an_engine_parse_and_say_so() -> None:
+    text = """\
+policies:
+  p:
+    classification: {paths: [/srv]}
+    operations:
+      archive: {when: {older_than: 365d, larger_than: 1MB}, keep: 7y, leave: copy}
+      version: {last: 5, within: 1d}
+"""
+    parsed = parse_document(text)
+    assert parsed.document is not None
+    archive, version = parsed.document.policies[0].operations
+    assert (archive.archive_older_than_s, archive.archive_larger_than_bytes, archive.archive_leave) == (31_536_000.0, 1_000_000, "copy")
+    assert (version.last, version.within_s) == (5, 86_400.0)
+    assert codes(parsed) == [
+        ("not-in-this-version", "policies.p.operations.archive"),
+        ("not-in-this-version", "policies.p.operations.version"),
+    ]
+    assert parsed.diagnostics[0].where.line == 5
+
+
+def test_words_stay_words() -> None:
+    parsed = parse_document("environment: no\nnodes: {on: {}, 1e3: {tags: [yes, 012]}}")
+    assert parsed.document is not None
+    assert parsed.document.environment == "no"
+    assert [node.name for node in parsed.document.nodes] == ["on", "1e3"]
+    assert parsed.document.nodes[1].tags == ("yes", "012")
+
+
+def test_paths_are_cleaned() -> None:
+    parsed = parse_document("policies: {p: {classification: {paths: [/srv//a/, //srv/a, /]}, operations: {}}}")
+    assert parsed.document is not None
+    assert parsed.document.policies[0].classification.paths == ("/srv/a", "/")
+
+
+def test_too_large() -> None:
+    assert codes(parse_document("#" * ((4 << 20) + 1))) == [("too-large", "")]
+    assert codes(parse_document("# " + "ä" * (2 << 20))) == [("too-large", "")]
+
+
+def test_deep_nesting_does_not_recurse() -> None:
+    assert codes(parse_document("a: " + "[" * 100_000)) == [("too-deep", "")]
+    assert codes(parse_document("\n".join(" " * depth + "a:" for depth in range(2000)))) == [("too-deep", "")]
+
+
+def test_alias_bombs_are_refused() -> None:
+    bomb = "a: &a [x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(20))
+    assert codes(parse_document(bomb)) == [("yaml-alias", "")]
+
+
+def test_many_problems_are_cut() -> None:
+    parsed = parse_document("nodes:\n" + "".join(f"  n{number}: {{x: 1}}\n" for number in range(2000)))
+    assert len(parsed.diagnostics) == 501
+    assert "too-many-problems" in {each.code for each in parsed.diagnostics}
+
+
+def test_surrogates_never_reach_the_values() -> None:
+    assert codes(parse_document('environment: "\\ud800"')) == [("yaml-syntax", "")]
+
+
+def test_every_problem_has_a_known_code_and_level() -> None:
+    for text in ("a: [", "nodes: 3", "flows: {f: {vertices: {v: {}}, movers: [x, {from: v}]}}"):
+        for each in parse_document(text).diagnostics:
+            assert each.level is CODES[each.code].level
+            assert each.hint
+
+
+WORDS = """
+environment nodes groups repositories schedules policies flows tags address was node location trust windows exclude at zone classification
+operations hooks before after timeout paths include granularity max_removed backup replicate archive cdp every keep daily within removed
+when older_than leave vertices movers from to carries mode limit window compression only path mirror relay a b
+"""
+KEYS = st.sampled_from(WORDS.split())
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 10**12),
+    st.sampled_from(
+        ["a", "/srv", "1h", "5MB/s", "keep 3d", "a/backup", "mon 01:00-02:00", "02:00", "{node}", "", "!", "50%", "s3://x", "\n"]
+    ),
+    st.text(max_size=8),
+)
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.one_of(KEYS, st.text(max_size=4)), inner, max_size=4)),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TREES)
+def test_any_tree_is_answered_with_values(tree: object) -> None:
+    parsed = parse_document(json.dumps(tree))
+    assert parsed.document is not None or parsed.diagnostics
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["nodes", "groups", "repositories", "schedules", "policies", "flows"]), st.dictionaries(KEYS, TREES, max_size=3)
+    )
+)
+def test_any_sections_are_answered_with_values(tree: object) -> None:
+    parsed = parse_document(json.dumps(tree, ensure_ascii=False))
+    assert parsed.document is not None or parsed.diagnostics
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from("ab:-[]{}&*!|>'\"%@#?,\\ \n\tx0~\u2028\ufeff\x00\ud800%YAML"), max_size=60))
+def test_any_text_is_answered_with_values(text: str) -> None:
+    loaded = load_tree(text)
+    assert loaded.root is None or not loaded.diagnostics
+    parse_document(text)

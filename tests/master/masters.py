@@ -1,0 +1,188 @@
+"""A Master in the test's own event loop: real records, real hub on loopback, the API by ASGI; and machines that join it."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from holdfast.api.app import create_app
+from holdfast.core.clock import SystemClock
+from holdfast.core.entropy import SystemEntropy
+from holdfast.master.enrolment import Joined, JoinRequest
+from holdfast.master.initialising import InitResult, init_master
+from holdfast.master.master import Master, build_master
+from holdfast.master.server import MasterConfig, load_config, open_foundation
+from holdfast.testing.simulated_node import SimulatedIdentity, SimulatedNode
+from holdfast.wire.hub import HubServer
+from holdfast.wire.identity import Credentials, make_csr, new_key
+
+LOCAL = ("127.0.0.1",)
+
+
+class SettableClock(SystemClock):
+    """The machine's clock, moved by `offset_s`."""
+
+    def __init__(self) -> None:
+        self.offset_s = 0.0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + int(self.offset_s * 1e9)
+
+    def monotonic_s(self) -> float:
+        return super().monotonic_s() + self.offset_s
+
+
+@dataclass
+class Running:
+    """`http` is logged in as the administrator; `anonymous` is not."""
+
+    master: Master
+    clock: SettableClock
+    http: httpx.AsyncClient
+    anonymous: httpx.AsyncClient
+    hub_address: str
+    made: InitResult
+    nodes: dict[str, SimulatedNode] = field(default_factory=dict)
+
+    async def call(self, method: str, path: str, body: object = None, status: int = 200, **query: Any) -> Any:
+        """One request as the administrator; the status must be the expected one."""
+        answer = await self.http.request(method, f"/api/v1{path}", json=body, params=query or None)
+        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    async def get(self, path: str, status: int = 200, **query: Any) -> Any:
+        return await self.call("GET", path, status=status, **query)
+
+    async def post(self, path: str, body: object = None, status: int = 200) -> Any:
+        return await self.call("POST", path, body if body is not None else {}, status=status)
+
+    async def apply(self, text: str, status: int = 200, **more: Any) -> Any:
+        return await self.call("PUT", "/environment", {"text": text, "accept_removals": True, **more}, status=status)
+
+    async def token(self, name: str = "", ttl_s: float = 60, replace: bool = False) -> str:
+        return (await self.master.enrolment.create_token(name, ttl_s, replace)).token
+
+    async def join(self, name: str, *, replace: bool = False, key_pem: bytes | None = None) -> SimulatedNode:
+        """A machine that has joined and is not connected yet."""
+        key = key_pem or new_key()
+        request = JoinRequest(
+            token=await self.token(name, replace=replace), name=name, csr_pem=make_csr(key).decode(), replace=replace, hosts=LOCAL
+        )
+        joined = await self.master.enrolment.join(request, self.hub_address)
+        node = SimulatedNode(identity=identity_of(joined, key), address=f"{name}.test:7442")
+        self.nodes[name] = node
+        return node
+
+    async def connect(self, *names: str) -> None:
+        """Join (unless done) and connect; returns when the Master has worked off the moves."""
+        for name in names:
+            node = self.nodes.get(name) or await self.join(name)
+            await node.connect(self.hub_address)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Until the refresh that a join or move asks for is over."""
+        self.master.hub.moved.clear()
+        await self.master.activation.refresh()
+
+
+def identity_of(joined: Joined, key_pem: bytes) -> SimulatedIdentity:
+    credentials = Credentials(key_pem, joined.certificate_pem.encode(), joined.ca_pem.encode())
+    return SimulatedIdentity(joined.node_id, joined.environment_id, credentials, joined.signing_key)
+
+
+@functools.cache
+def _made(folder: Path) -> tuple[Path, InitResult]:
+    """One Master made per test session; tests work on copies."""
+    config = MasterConfig(home=folder / "template")
+    return config.home, init_master(config, "office", clock=SystemClock(), entropy=SystemEntropy())
+
+
+@asynccontextmanager
+async def running_master(tmp_path: Path, home: Path | None = None) -> AsyncIterator[Running]:
+    """`home`: of a Master that was stopped, to go on with."""
+    template, made = _made(tmp_path.parent)
+    here = home or tmp_path / "master"
+    if not here.exists():
+        shutil.copytree(template, here)
+    clock = SettableClock()
+    base = open_foundation(load_config(here), clock=clock, entropy=SystemEntropy())
+    master: Master | None = None
+
+    async def serve(stream: Any) -> None:
+        assert master is not None
+        await master.hub.serve(stream)
+
+    credentials = base.authority.issue_master(clock=clock, hosts=LOCAL)
+    hub = HubServer("127.0.0.1:0", credentials, serve, lambda key: master is not None and master.hub.is_barred(key))
+    port = await hub.start()
+    master = build_master(base, port)
+    await master.start()
+    transport = httpx.ASGITransport(create_app(master), raise_app_exceptions=False)
+    bearer = {"Authorization": f"Bearer {made.api_token}"}
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="https://master.test:7440", headers=bearer, timeout=60) as http,
+        httpx.AsyncClient(transport=transport, base_url="https://master.test:7440", timeout=60) as anonymous,
+    ):
+        running = Running(master, clock, http, anonymous, f"127.0.0.1:{port}", made)
+        try:
+            yield running
+        finally:
+            for node in running.nodes.values():
+                await node.disconnect()
+            await master.say_farewell()
+            await hub.stop(0)
+            base.database.close()
+
+
+Scenario = Callable[[Running], Awaitable[None]]
+
+
+def with_master(scenario: Scenario) -> Callable[[Path], None]:
+    """A test of a running Master: `async def test_x(running)`."""
+
+    def test(tmp_path: Path) -> None:
+        async def main() -> None:
+            async with running_master(tmp_path) as running:
+                await scenario(running)
+
+        asyncio.run(main())
+
+    test.__name__ = getattr(scenario, "__name__", "test")
+    test.__doc__ = scenario.__doc__
+    return test
+
+
+ONE_TO_TWO = """\
+# our office
+environment: office
+nodes: {files1: {}, vault: {}, dr: {}}
+repositories:
+  main: {node: vault, location: /srv/main}
+  offsite: {node: dr, location: /srv/offsite}
+policies:
+  documents:
+    classification: {paths: [/srv/documents]}
+    operations:
+      backup: {every: 1h, keep: {last: 50}}
+      replicate: {removed: follow}
+flows:
+  office:
+    vertices:
+      files: {node: files1, policies: [documents]}
+      store: {repository: main}
+      copy: {mirror: dr, path: /srv/mirror}
+      far: {repository: offsite}
+    movers:
+      - {from: files, to: store, carries: [documents/backup]}
+      - {from: files, to: copy, carries: [documents/replicate]}
+      - {from: store, to: far, carries: [documents/backup], after: documents/backup}
+"""

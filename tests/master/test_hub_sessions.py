@@ -1,0 +1,148 @@
+"""Reports, questions and clocks over a node's session."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.core.errors import NotReachable, ProtocolError, UsageError
+from holdfast.core.ids import JobId
+from holdfast.model.jobs import Event, Job, Progress, Severity, State
+from holdfast.model.questions import Answer, AskJobs, AskStatus, Done, Jobs, NodeStatus, Question
+from tests.master.masters import Running, with_master
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def _job(running: Running, number: int, state: State, node: str = "files1") -> Job:
+    identity = running.nodes[node].identity.node
+    return Job(id=JobId(f"{number:032x}"), node=identity, kind="run", rule="files1/documents", state=state, created_at=MOMENT)
+
+
+def _event(running: Running, message: str) -> Event:
+    identity = running.nodes["files1"].identity.node
+    return Event(code="low-disk", severity=Severity.WARNING, message=message, node=identity, time=MOMENT)
+
+
+@with_master
+async def test_reports_are_kept_once_however_often_they_come(running: Running) -> None:
+    await running.connect("files1")
+    node = running.nodes["files1"]
+    done, event = _job(running, 1, State.SUCCEEDED), _event(running, "low")
+    await node.report(7, (done,), (event,))
+    await node.until(lambda: node.received == 7)
+    await node.disconnect()
+    node.received = 0
+    await node.connect(running.hub_address)
+    await node.report(7, (done,), (event,))
+    await node.report(8, (_job(running, 2, State.RUNNING),), (_event(running, "lower"),))
+    await node.until(lambda: node.received == 8)
+    jobs = (await running.get("/jobs"))["jobs"]
+    assert sorted((job["id"][-1], job["state"], job["node_name"]) for job in jobs) == [
+        ("1", "succeeded", "files1"),
+        ("2", "running", "files1"),
+    ]
+    assert {event["message"] for event in (await running.get("/events"))["events"]} == {"low", "lower"}
+    assert len((await running.get("/events"))["events"]) == 2
+
+
+@with_master
+async def test_an_ended_job_never_runs_again(running: Running) -> None:
+    await running.connect("files1")
+    node = running.nodes["files1"]
+    await node.report(1, (_job(running, 1, State.FAILED),))
+    await node.report(2, (_job(running, 1, State.RUNNING),))
+    await node.until(lambda: node.received == 2)
+    assert (await running.get(f"/jobs/{1:032x}"))["state"] == "failed"
+
+
+@with_master
+async def test_a_node_reports_for_itself_only(running: Running) -> None:
+    await running.connect("files1", "vault")
+    vault = running.nodes["vault"]
+    await running.nodes["files1"].report(1, (_job(running, 1, State.SUCCEEDED),))
+    await running.nodes["files1"].until(lambda: running.nodes["files1"].received == 1)
+    await vault.report(1, (_job(running, 1, State.FAILED, node="files1"), _job(running, 2, State.FAILED, node="files1")))
+    await vault.until(lambda: vault.received == 1)
+    jobs = {job["id"][-1]: (job["node_name"], job["state"]) for job in (await running.get("/jobs"))["jobs"]}
+    assert jobs == {"1": ("files1", "succeeded"), "2": ("vault", "failed")}
+
+
+@with_master
+async def test_jobs_are_found_by_prefix_node_and_limit(running: Running) -> None:
+    await running.connect("files1")
+    node = running.nodes["files1"]
+    await node.report(1, tuple(_job(running, number, State.SUCCEEDED) for number in range(1, 4)))
+    await node.until(lambda: node.received == 1)
+    assert len((await running.get("/jobs", limit=2))["jobs"]) == 2
+    assert len((await running.get("/jobs", node="files1"))["jobs"]) == 3
+    await running.get("/jobs", node="nobody", status=404)
+    await running.get("/jobs/0000", status=404)
+    assert (await running.get(f"/jobs/{2:032x}"))["id"] == f"{2:032x}"
+
+
+@with_master
+async def test_questions_reach_the_node_and_its_refusal_comes_back(running: Running) -> None:
+    await running.connect("files1")
+    node = running.nodes["files1"]
+
+    def answer(question: Question) -> Answer:
+        if isinstance(question, AskJobs):
+            return Jobs(jobs=())
+        if isinstance(question, AskStatus):
+            return Done()
+        raise UsageError("not here", hint="elsewhere")
+
+    node.answer = answer
+    hub, identity = running.master.hub, node.identity.node
+    assert await hub.ask(identity, AskJobs()) == Jobs(jobs=())
+    with pytest.raises(ProtocolError):
+        await hub.ask_for(identity, AskStatus(), NodeStatus)
+    node.answer = lambda question: NodeStatus(node="files1", generation=0)
+    assert (await hub.ask_for(identity, AskStatus(), NodeStatus)).node == "files1"
+
+
+@with_master
+async def test_an_offline_node_is_not_reachable(running: Running) -> None:
+    node = await running.join("files1")
+    with pytest.raises(NotReachable):
+        await running.master.hub.ask(node.identity.node, AskStatus())
+
+
+@with_master
+async def test_progress_is_shown_until_the_job_ends(running: Running) -> None:
+    await running.connect("files1")
+    node, job = running.nodes["files1"], JobId(f"{1:032x}")
+    await node.tell_progress(Progress(job=job, phase="sending", done_bytes=5))
+    await node.report(1, (_job(running, 1, State.RUNNING),))
+    await node.until(lambda: node.received == 1)
+    shown = running.master.hub.progress(job)
+    assert shown is not None
+    assert shown.done_bytes == 5
+    await node.report(2, (_job(running, 1, State.SUCCEEDED),))
+    await node.until(lambda: node.received == 2)
+    assert running.master.hub.progress(job) is None
+
+
+@with_master
+async def test_clock_offset_and_address_are_known(running: Running) -> None:
+    node = await running.join("files1")
+    node.time_ns = running.clock.now_ns() + 90_000_000_000
+    await running.connect("files1")
+    (view,) = (await running.get("/nodes"))["nodes"]
+    assert 85_000 < view["clock_offset_ms"] < 95_000
+    assert (view["state"], view["address"], view["version"]) == ("online", "files1.test:7442", "simulated")
+
+
+@with_master
+async def test_a_newer_session_takes_the_place_of_the_older(running: Running) -> None:
+    first = await running.join("files1")
+    await first.connect(running.hub_address)
+    second = type(first)(identity=first.identity, address=first.address)
+    running.nodes["again"] = second
+    await second.connect(running.hub_address)
+    await first.ended()
+    assert running.master.hub.online() == {first.identity.node}
+    second.answer = lambda question: NodeStatus(node="second", generation=0)
+    assert (await running.master.hub.ask_for(first.identity.node, AskStatus(), NodeStatus)).node == "second"

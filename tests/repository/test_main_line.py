@@ -1,0 +1,225 @@
+"""The main line: trees go in, stock restic and we ourselves give them back, byte for byte."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from holdfast.core.ids import NodeId
+from holdfast.model.change import Cursor
+from holdfast.model.entry import Entry, walk_key
+from holdfast.model.questions import AskFind, AskListing
+from holdfast.repository.repository import Repository
+from holdfast.testing.feeding import Feeder
+from holdfast.testing.odd_tree import build_odd_tree
+from holdfast.testing.repository_scene import DATASET, RepositoryScene
+from holdfast.testing.stock_restic import StockRestic
+from holdfast.testing.tree_source import TreeSource
+
+
+@pytest.fixture()
+def scene(tmp_path: Path) -> RepositoryScene:
+    scene = RepositoryScene(tmp_path)
+    scene.create()
+    return scene
+
+
+@pytest.fixture()
+def source(tmp_path: Path) -> Path:
+    root = tmp_path / "source"
+    build_odd_tree(root)
+    return root
+
+
+def _ordered(entries: dict[bytes, Entry]) -> list[Entry]:
+    return [entries[path] for path in sorted(entries, key=walk_key)]
+
+
+def _canonical(entry: Entry) -> Entry:
+    """Attribute order means nothing."""
+    from msgspec.structs import replace
+
+    return replace(entry, xattrs=tuple(sorted(entry.xattrs, key=lambda a: a.name)))
+
+
+def _newest(repository: Repository) -> list[Entry]:
+    found = repository.newest(DATASET)
+    assert found is not None
+    with_reader = found[1]
+    try:
+        return list(with_reader.entries())
+    finally:
+        with_reader.close()
+
+
+def test_an_odd_tree_comes_back_as_it_was(scene: RepositoryScene, source: Path, tmp_path: Path) -> None:
+    state = TreeSource(source)
+    repository = scene.open()
+    feeder = scene.feeder(state)
+    told = scene.store(repository, feeder, None, state.all)
+    assert told.error is None and told.cursor == Cursor(feeder.epoch, 1) and told.points == (feeder.point_id("backup"),)
+    (point,) = repository.points()
+    reader = repository.reader(point)
+    entries = list(reader.entries())
+    assert entries == [_canonical(entry) for entry in _ordered(state.all)]
+    wanted = [chunk.id for entry in entries for chunk in entry.chunks]
+    assert {payload.id: payload.data for payload in reader.payloads(wanted)} == {chunk: state.chunks[chunk] for chunk in wanted}
+    reader.close()
+    assert repository.check(read_data=True) == ()
+    repository.close()
+    scene.restic.check()
+    scene.restic.restore("latest", tmp_path / "restored")
+    # What restic 0.14 loses, it loses from its own backup of the same tree too; nothing else may be missing.
+    own = StockRestic(str(tmp_path / "own"), "own")
+    own.run("init")
+    own.run("backup", str(source))
+    own.restore("latest", tmp_path / "restored-own")
+    ours, theirs = (_look(tmp_path / place, source) for place in ("restored", "restored-own"))
+    for path, looks in _look(Path("/"), source).items():
+        assert ours[path] in (looks, theirs[path]), path
+
+
+def _look(top: Path, source: Path) -> dict[bytes, tuple[object, ...]]:
+    """All of each path that a restore should bring back, by its path below `top`."""
+    prefix = os.fsencode(top) if top != Path("/") else b""
+    state = TreeSource(prefix + os.fsencode(source))
+    return {
+        path[len(prefix) :]: (
+            *(e.kind, e.mode, e.uid, e.gid, e.mtime_ns, e.size_bytes, e.chunks, e.link_target, e.device_number, e.links),
+            tuple(sorted(e.xattrs, key=lambda a: a.name)),
+        )
+        for path, e in state.all.items()
+        if path[len(prefix) :].startswith(os.fsencode(source))
+    }
+
+
+def test_trees_are_byte_for_byte_those_of_restic(scene: RepositoryScene, source: Path) -> None:
+    """The same folder through `restic backup` gives the same node text, but for what 0.14 does not know and access times."""
+    (source / "link-not-utf8").unlink()
+    for name in ("sparse", "all-hole"):
+        (source / name).unlink()
+    state = TreeSource(source, chunk_bytes=1 << 20)
+    repository = scene.open()
+    scene.store(repository, scene.feeder(state), None, state.all)
+    repository.close()
+    scene.restic.run("backup", str(source), "--tag", "theirs")
+    ours, theirs = (
+        [n for n in scene.restic.run("ls", "--json", "--no-lock", *arguments).split("\n")[1:] if n]
+        for arguments in (("--tag", "hf:op=backup", "latest"), ("--tag", "theirs", "latest"))
+    )
+    import json
+
+    def shape(line: str) -> dict[str, object]:
+        node = json.loads(line)
+        return {key: value for key, value in node.items() if key not in ("atime", "struct_type")}
+
+    assert [shape(line) for line in ours if str(source) in line] == [shape(line) for line in theirs if str(source) in line]
+
+
+def test_changes_become_points_and_old_ones_stay(scene: RepositoryScene, source: Path, tmp_path: Path) -> None:
+    first = TreeSource(source)
+    repository = scene.open()
+    feeder = scene.feeder(first)
+    scene.store(repository, feeder, None, first.all)
+    (source / "plain").write_bytes(b"changed")
+    (source / "a" / "new").write_bytes(b"new")
+    (source / "a" / "b").unlink()
+    (source / "empty-folder").rmdir()
+    (source / "empty-folder").write_bytes(b"now a file")
+    (source / "empty").unlink()
+    (source / "empty").mkdir()
+    (source / "empty" / "child").write_bytes(b"below what was a file")
+    second = TreeSource(source)
+    feeder.chunks.update(second.chunks)
+    told = scene.store(repository, feeder, first.all, second.all)
+    assert 0 < told.stored_bytes < 20_000
+    assert _newest(repository) == [_canonical(entry) for entry in _ordered(second.all)]
+    old, new = repository.points()
+    assert (old.seq, new.seq) == (1, 2)
+    listed = repository.listing(AskListing(point=old.id, path=os.fsencode(source / "a")))
+    assert {row.path.rpartition("/")[2] for row in listed.rows} == {"b", "hard"}
+    found = repository.find(AskFind(pattern="b"))
+    assert [(row.valid_from, row.valid_to) for row in found.rows] == [(old.time, new.time)]
+    assert scene.made == [(DATASET, ("backup",))] * 2
+    repository.close()
+    scene.restic.check()
+    scene.restic.restore(new.snapshot, tmp_path / "new")
+    assert (tmp_path / "new" / str(source)[1:] / "empty" / "child").read_bytes() == b"below what was a file"
+    scene.restic.restore(old.snapshot, tmp_path / "old")
+    assert (tmp_path / "old" / str(source)[1:] / "a" / "b").read_bytes() == b"inside"
+
+
+def test_a_full_commit_of_an_equal_tree_stores_nothing_new(scene: RepositoryScene, source: Path) -> None:
+    state = TreeSource(source)
+    repository = scene.open()
+    feeder = scene.feeder(state)
+    scene.store(repository, feeder, None, state.all)
+    feeder.given = 0
+    told = scene.store(repository, feeder, None, state.all)
+    assert (told.stored_bytes, feeder.given) == (0, 0)
+    assert len(repository.find(AskFind(pattern="plain")).rows) == 1
+    without = {path: entry for path, entry in state.all.items() if not path.startswith(os.fsencode(source / "a"))}
+    scene.store(repository, feeder, None, without)
+    assert _newest(repository) == [_canonical(entry) for entry in _ordered(without)]
+    repository.close()
+    scene.restic.check()
+
+
+def test_a_chunk_is_claimed_only_by_who_sent_it(scene: RepositoryScene, source: Path) -> None:
+    state = TreeSource(source)
+    repository = scene.open()
+    feeder = scene.feeder(state)
+    scene.store(repository, feeder, None, state.all)
+    size = repository.status().stored_bytes
+    for sender, trust, sends in ((NodeId("9" * 32), False, True), (NodeId("9" * 32), False, False), (NodeId("8" * 32), True, False)):
+        other = DATASET.replace("d", sender[0])
+        again = scene.feeder(state, other)  # type: ignore[arg-type]
+        again.seq = feeder.seq
+        feeder.seq += 1
+        action = scene.action(repository, sender=sender, dataset=other, trust=trust)  # type: ignore[arg-type]
+        action.cursor()
+        again.send(action, None, state.all)
+        action.close()
+        assert (again.given > 0) is sends
+    assert repository.status().stored_bytes < size * 1.5
+    repository.close()
+    scene.restic.check()
+
+
+def test_a_lost_catalog_is_built_again_from_the_repository(scene: RepositoryScene, source: Path) -> None:
+    state = TreeSource(source)
+    repository = scene.open()
+    feeder = scene.feeder(state)
+    scene.store(repository, feeder, None, state.all)
+    (source / "plain").write_bytes(b"changed")
+    second = TreeSource(source)
+    feeder.chunks.update(second.chunks)
+    feeder.operations = ()
+    scene.store(repository, feeder, state.all, second.all)
+    before = (repository.points(), repository.find(AskFind(pattern="*")), _newest(repository))
+    repository.close()
+    for damage in (None, b"this is no database" * 1000, b""):
+        catalog = scene.home / "catalog.db"
+        catalog.unlink()
+        if damage is not None:
+            catalog.write_bytes(damage)
+        repository = scene.open()
+        assert (repository.points(), repository.find(AskFind(pattern="*")), _newest(repository)) == before
+        action = scene.action(repository)
+        assert action.cursor() == Cursor(feeder.epoch, 2)
+        feeder.given = 0
+        feeder.seq = 2
+        feeder.send(action, None, second.all)
+        assert feeder.given == 0
+        action.close()
+        repository.close()
+        # Away with commit 3: the head it replaced is gone with it, so commit 2 is delivered again.
+        (newest,) = [row for row in scene.restic.json("snapshots", "--no-lock") if "hf:seq=3" in row["tags"]]
+        scene.restic.run("forget", newest["id"])
+        repository = scene.open()
+        feeder.seq = 1
+        scene.store(repository, feeder, state.all, second.all)
+        repository.close()
+    scene.restic.check()
