@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from holdfast.capture.ports import CaptureRequest, CaptureResult
 from holdfast.capture.scan import Capture, ScanRun
 from holdfast.capture.state import CaptureState
@@ -87,6 +88,10 @@ class Machine:
         self.result = self.last.result()
         return self.result
 
+    def puts(self, receiver: ModelReceiver) -> int:
+        """Puts of the last run at and below the source folder; what is above belongs to the whole machine and may change any time."""
+        return sum(path == self.root or path.startswith(self.root + b"/") for path in receiver.puts)
+
     def below(self, receiver: ModelReceiver) -> dict[bytes, Any]:
         """What the receiver holds at and below the source folder, as `facts` writes it."""
         prefix = self.root + b"/"
@@ -128,3 +133,9 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     made = Machine(tmp_path)
     yield made
     made.state.close()
+
+
+@pytest.fixture(scope="session")
+def machine_class() -> type[Machine]:
+    """For property tests, which need a fresh machine per example."""
+    return Machine

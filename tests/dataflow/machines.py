@@ -309,7 +309,8 @@ def deliver(
     )
 
 
-def order_for(reader: Machine, owner: Machine, into: RepositoryRule, point: Point, **changes: object) -> SignedOrder:
+def order_for(reader: Machine, owner: Machine, into: RepositoryRule, point: Point, changes: dict[str, object] | None = None) -> SignedOrder:
+    """As the Master signs it, with some of its fields changed before."""
     world = reader.world
     plain = RestoreOrder(
         id=world.new_id(),
@@ -321,5 +322,5 @@ def order_for(reader: Machine, owner: Machine, into: RepositoryRule, point: Poin
         point=PointId(point.id),
         expires_at=datetime.fromtimestamp(world.clock.now_ns() / 1e9 + 300, UTC),
     )
-    body = msgspec.json.encode(msgspec.structs.replace(plain, **changes))
+    body = msgspec.json.encode(msgspec.structs.replace(plain, **(changes or {})))
     return SignedOrder(body=body, signature=world.authority.sign(body))

@@ -32,7 +32,7 @@ def test_backup_and_replicate_from_one_reading(scene: Office, tmp_path: Path) ->
     assert captured.read_bytes == total_bytes(scene.source)
     (point,) = scene.vault.points(scene.main)
     assert (point.dataset, point.operation, point.repository) == ("files1/documents", "backup", "main")
-    assert point.bytes == total_bytes(scene.source) + 0 or point.bytes >= total_bytes(scene.source)
+    assert point.bytes >= total_bytes(scene.source)
     assert differences(scene.source, scene.copy) == []
     assert_rsync_equal(scene.source, scene.copy)
     assert_good(scene.vault.restore_here(point, tmp_path / "back"))
@@ -73,7 +73,7 @@ def test_both_moments_come_back_after_a_change(scene: Office, tmp_path: Path) ->
     change(scene.source)
     job = scene.run()
     assert_good(job)
-    assert counters(job, "capture").removed >= 4
+    assert counters(job, "capture").removed == 3
     assert differences(scene.source, scene.copy) == []
     first, second = scene.vault.points(scene.main)
     assert_good(scene.vault.restore_here(second, tmp_path / "two"))

@@ -16,6 +16,7 @@ import httpx
 from holdfast.api.app import create_app
 from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
+from holdfast.core.ids import NodeId
 from holdfast.master.enrolment import Joined, JoinRequest
 from holdfast.master.initialising import InitResult, init_master
 from holdfast.master.master import Master, build_master
@@ -52,13 +53,13 @@ class Running:
     made: InitResult
     nodes: dict[str, SimulatedNode] = field(default_factory=dict)
 
-    async def call(self, method: str, path: str, body: object = None, status: int = 200, **query: Any) -> Any:
+    async def call(self, method: str, path: str, /, body: object = None, status: int = 200, **query: Any) -> Any:
         """One request as the administrator; the status must be the expected one."""
         answer = await self.http.request(method, f"/api/v1{path}", json=body, params=query or None)
         assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 
-    async def get(self, path: str, status: int = 200, **query: Any) -> Any:
+    async def get(self, path: str, /, status: int = 200, **query: Any) -> Any:
         return await self.call("GET", path, status=status, **query)
 
     async def post(self, path: str, body: object = None, status: int = 200) -> Any:
@@ -87,6 +88,13 @@ class Running:
             node = self.nodes.get(name) or await self.join(name)
             await node.connect(self.hub_address)
         await self.settle()
+
+    async def until_offline(self, node: NodeId) -> None:
+        while True:
+            seen = self.master.base.news.count
+            if node not in self.master.hub.online():
+                return
+            await self.master.base.news.wait(seen, 10)
 
     async def settle(self) -> None:
         """Until the refresh that a join or move asks for is over."""

@@ -57,6 +57,8 @@ async def test_one_refusal_takes_everything_back(running: Running) -> None:
     refused = next(node for node in activation["nodes"] if node["node"] == "dr")
     assert refused["state"] == "refused"
     assert refused["problems"][0]["code"] == "outside-limits"
+    (event,) = (await running.get("/events"))["events"]
+    assert (event["code"], event["node_name"]) == ("rules-refused", "dr")
     for name in ("files1", "vault"):
         taken = running.nodes[name].taken
         assert [bool(rules.datasets or rules.receives) for rules in taken] == [True, False]
@@ -198,5 +200,4 @@ def test_what_is_active_survives_a_restart(tmp_path: Path) -> None:
 
 async def _until_offline(running: Running, name: str) -> None:
     identity = running.nodes[name].identity.node
-    while identity in running.master.hub.online():
-        await running.master.base.news.wait(1)
+    await running.until_offline(identity)

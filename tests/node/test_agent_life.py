@@ -48,6 +48,7 @@ from holdfast.node.local_client import ask
 from holdfast.node.rule_store import RuleStore, save_signing_key
 from holdfast.testing.identities import credentials_for
 from holdfast.testing.node_rules import DOCUMENTS, ENVIRONMENT, FILES1, MAIL, sign, source_rules, store_rules
+from holdfast.testing.waiting import wait_for
 from holdfast.wire.authority import MASTER_NAME, Authority
 from holdfast.wire.hub import HubServer, HubStream
 from holdfast.wire.hub_messages import Answered, Asked, Confirmed, Hello, Progressed, Push, Received, Report, Welcome
@@ -107,17 +108,17 @@ class AgentProcess:
         self.process = subprocess.Popen([sys.executable, "-c", _AGENT, str(home)])
         self.until(lambda: isinstance(ask(home, AskPoints(), 5), Points))
 
-    def until(self, ready: Callable[[], Any], timeout_s: float = 20) -> Any:
-        """Real processes: look again until it is so."""
-        deadline = time.monotonic() + timeout_s
-        while True:
+    def until(self, ready: Callable[[], Any]) -> Any:
+        """What `ready` gives once it is something; the agent must live meanwhile."""
+
+        def look() -> Any:
             try:
-                if found := ready():
-                    return found
+                return ready()
             except NotReachable:
                 assert self.process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+                return None
+
+        return wait_for(look)
 
     def ask(self, question: Question) -> Answer:
         return ask(self.home, question, 10)
@@ -204,7 +205,7 @@ def test_kill_9_takes_the_workers_along_and_loses_nothing(tmp_path: Path, author
     assert isinstance(waiting, JobsStarted)
     assert len(agent.workers()) == 2
     agent.end(signal.SIGKILL)
-    agent.until(lambda: not agent.workers()) if agent.process.poll() is None else _until(lambda: not agent.workers())
+    wait_for(lambda: not agent.workers())
     (home / "script" / "source.hold").unlink()
     agent = start(home)
     agent.until(lambda: len(agent.jobs(State.SUCCEEDED)) >= 1)
@@ -217,13 +218,6 @@ def test_kill_9_takes_the_workers_along_and_loses_nothing(tmp_path: Path, author
     assert isinstance(status, NodeStatus)
     assert status.generation == 1
     assert status.reports_waiting >= 2
-
-
-def _until(ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not ready():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_dying_worker_fails_its_job_and_is_started_again(tmp_path: Path, authority: Authority, start: Start) -> None:

@@ -65,7 +65,7 @@ def test_an_odd_tree_comes_back_exactly_with_its_full_path(tmp_path: Path, sourc
     assert (result.findings, result.failed, result.skipped) == ((), 0, 0)
     assert (result.files, result.bytes) == (result.plan.files, result.plan.bytes)
     parent = below(tmp_path / "out", source).parent
-    assert parent.stat().st_mtime_ns == Path(os.fsdecode(source.root)).parent.stat().st_mtime_ns
+    assert parent.stat().st_mtime_ns == source.all[os.path.dirname(source.root)].mtime_ns
     assert below(tmp_path / "out", source).joinpath("sparse").stat().st_blocks * 512 < 1 << 20
 
 
@@ -226,7 +226,7 @@ def test_parents_above_the_roots_are_only_passed_through(tmp_path: Path, source:
     os.utime(parent, ns=(5, 5))
     request = RestoreRequest(target=str(tmp_path / "out"))
     restore(source, request, (), clock=HandClock(), check_write=allow, roots=(source.root,))
-    assert parent.stat().st_mtime_ns != Path(os.fsdecode(source.root)).parent.stat().st_mtime_ns
+    assert parent.stat().st_mtime_ns != source.all[os.path.dirname(source.root)].mtime_ns
     shutil.rmtree(tmp_path / "out")
     (tmp_path / "real").mkdir()
     parent.parent.mkdir(parents=True)
@@ -262,7 +262,7 @@ def test_cancelling_leaves_only_whole_files(tmp_path: Path, source: TreeSource) 
 
     with pytest.raises(Cancelled):
         restore(source, RestoreRequest(target=str(tmp_path / "out")), (), clock=HandClock(), check_write=allow, cancelled=cancelled)
-    assert not [path for path in (tmp_path / "out").rglob(".holdfast*")]
+    assert not list((tmp_path / "out").rglob(".holdfast*"))
 
 
 def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_batches_cut_large_files_and_count_chunks_once(source: TreeSource) -> No
     cut = list(batches(files, 8192))
     joined: dict[bytes, list[bytes]] = {}
     for batch in cut:
-        assert len({ref.id for piece in batch for ref in piece.refs}) <= 3
+        assert sum({ref.id: ref.size_bytes for piece in batch for ref in piece.refs}.values()) <= 8192 + 4096
         for piece in batch:
             entry: Entry = piece.step.entry
             assert piece.offset == sum(ref.size_bytes for ref in entry.chunks[: piece.first])

@@ -26,6 +26,7 @@ STATUS = {
     "not-reachable": 503,
     "source": 409,
     "source-vanished": 409,
+    "hook-failed": 409,
     "store": 500,
     "repository-missing": 500,
     "repository-locked": 423,

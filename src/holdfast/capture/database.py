@@ -57,8 +57,12 @@ def _check(database: sqlite3.Connection, path: Path) -> None:
         raise SourceError(f"{path} was made by a newer Holdfast (version {version})", hint="install that version, or move the file away")
     names = {name for (name,) in database.execute("SELECT name FROM meta")}
     if version != SCHEMA_VERSION or names < {"epoch", "run", "synced"}:
-        raise sqlite3.DatabaseError("tables are missing")
-    database.execute(f"SELECT {COLUMNS} FROM rows LIMIT 1").fetchone()
+        raise sqlite3.DatabaseError("facts are missing")
+    try:
+        database.execute(f"SELECT {COLUMNS} FROM rows LIMIT 1").fetchone()
+    except sqlite3.OperationalError as error:
+        # SQLite calls a missing table an operational error; to us it is damage.
+        raise sqlite3.DatabaseError(str(error)) from error
 
 
 def move_aside(path: Path) -> Path:

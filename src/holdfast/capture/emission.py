@@ -181,7 +181,7 @@ class Emission:
                 result = self._reader.capture(job)
             else:
                 entry = msgspec.structs.replace(result.entry, chunks=known.entry.chunks, unstable=known.entry.unstable)
-                result = Captured(entry, tuple(self._lazy(entry)), known.flags | result.flags, result.findings)
+                result = Captured(entry, (), known.flags | result.flags, result.findings)
         if isinstance(result, TooLarge):
             yield from self._stream(item, job, verdict)
             return
@@ -191,7 +191,7 @@ class Emission:
             yield from self._stay(item, verdict, result)
             return
         self._remember(item, result)
-        yield from self._hand_on(self._accept(item.row, verdict, result, False), result.entry, result.chunks)
+        yield from self._hand_on(self._accept(item.row, verdict, result, False), result.entry, result.chunks if job.content else None)
 
     def _stay(self, item: _Item, verdict: Verdict, result: Lost) -> Iterator[Emitted]:
         """Nothing could be captured: the state keeps what it had, and receivers that lack that get it."""

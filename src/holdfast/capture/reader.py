@@ -210,9 +210,27 @@ class Stream:
     def _read(self, want: int) -> bytes:
         if self._in_hole(want):
             return _ZEROS[:want]
-        data = os.pread(self._descriptor, want, self._position)
-        self._on_read(len(data))
-        return data
+        pieces: list[bytes] = []
+        position, end = self._position, self._position + want
+        while position < end:
+            zeros, size = self._span(position, end)
+            piece = _ZEROS[:size] if zeros else os.pread(self._descriptor, size, position)
+            if not zeros:
+                self._on_read(len(piece))
+            if not piece:
+                break
+            pieces.append(piece)
+            position += len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _span(self, position: int, end: int) -> tuple[bool, int]:
+        """Whether a hole begins here or data, and for how long within `end`."""
+        for hole in self._holes:
+            if position < hole.offset:
+                return False, min(end, hole.offset) - position
+            if position < hole.offset + hole.size_bytes:
+                return True, min(end, hole.offset + hole.size_bytes) - position
+        return False, end - position
 
 
 def lost(path: bytes, error: OSError) -> Lost:

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from holdfast.compiler.availability import unavailable
+from holdfast.compiler.collector import collector_paused
 from holdfast.compiler.drawing import Drawing
 from holdfast.compiler.freeze import ActiveFlows, Selection, merge_frozen, select_flows
 from holdfast.compiler.inventory import Inventory
@@ -63,6 +64,13 @@ def compile_flows(
 
     `generations`: the generation each node's rules shall bear; 1 for a node that is not in it.
     """
+    with collector_paused():
+        return _compile(document, active, inventory, generations, created_at)
+
+
+def _compile(
+    document: Document, active: ActiveFlows, inventory: Inventory, generations: Mapping[NodeId, int], created_at: datetime
+) -> Compilation:
     report = Report()
     selection = select_flows(document, active)
     _report_selection(document, selection, report)

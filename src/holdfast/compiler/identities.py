@@ -14,7 +14,7 @@ from holdfast.model.document import Policy
 
 
 def derived_id(*parts: str) -> str:
-    return sha256("".join(f"{part}\0" for part in parts).encode()).hexdigest()[:32]
+    return sha256(("\0".join(parts) + "\0").encode()).hexdigest()[:32]
 
 
 def policy_id(environment: EnvironmentId, name: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from holdfast.compiler.availability import unavailable
+from holdfast.compiler.collector import collector_paused
 from holdfast.compiler.fields import Fields
 from holdfast.compiler.notes import At, Notes, locate
 from holdfast.compiler.parse_flows import parse_flows
@@ -33,6 +34,11 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse_document(text: str) -> Parsed:
     """Never raises. An empty text is an empty environment."""
+    with collector_paused():
+        return _parse(text)
+
+
+def _parse(text: str) -> Parsed:
     loaded = load_tree(text)
     if loaded.diagnostics:
         return Parsed(document=None, diagnostics=loaded.diagnostics)

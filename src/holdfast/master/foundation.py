@@ -16,17 +16,24 @@ from holdfast.wire.authority import Authority
 
 
 class News:
-    """Tells waiting tasks of one event loop that something changed; what, they look up themselves."""
+    """Tells waiting tasks of one event loop that something changed; what, they look up themselves.
+
+    Note `count` before looking, then wait for more than that: what happened between the look and the wait is not slept over.
+    """
 
     def __init__(self) -> None:
+        self.count = 0
         self._next = asyncio.Event()
 
     def tell(self) -> None:
+        self.count += 1
         passed, self._next = self._next, asyncio.Event()
         passed.set()
 
-    async def wait(self, timeout_s: float) -> None:
-        """Until the next `tell`, at most `timeout_s`."""
+    async def wait(self, seen: int, timeout_s: float) -> None:
+        """Until more than `seen` news have been told, at most `timeout_s`."""
+        if self.count > seen:
+            return
         with suppress(TimeoutError):
             await asyncio.wait_for(self._next.wait(), timeout_s)
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy.orm import Session as Transaction
 
-from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, Refused, UnknownName, error_from
+from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, ProtocolError, Refused, UnknownName, error_from
 from holdfast.core.ids import JobId, NodeId
 from holdfast.master import issuing
 from holdfast.master.foundation import Foundation
 from holdfast.master.records import happenings, inventory
 from holdfast.master.records.inventory import Sighting, StoredRules
 from holdfast.master.sessions import NodeStream, Session
-from holdfast.model.jobs import ENDED, Progress
+from holdfast.model.jobs import ENDED, Event, Progress, Severity
 from holdfast.model.questions import Answer, Failed, Question
 from holdfast.model.rules import SignedRules
 from holdfast.wire.hub_messages import PROTOCOL, Answered, Confirmed, Farewell, Hello, HubMessage, Progressed, Received, Report, Welcome
@@ -166,7 +167,8 @@ class Hub:
                         session.progress.pop(job.id, None)
                 await session.send(Received(number=message.number))
             case Confirmed(generation=generation, problems=problems):
-                await self._base.database.run(lambda s: inventory.judge_rules(s, session.node, generation, problems))
+                now = self._base.now()
+                await self._base.database.run(lambda s: _judge(s, session.node, generation, problems, now))
                 session.take(message)
             case Answered() | Progressed():
                 session.take(message)
@@ -193,6 +195,23 @@ class Hub:
 def _record(transaction: Transaction, node: NodeId, report: Report) -> None:
     happenings.record_jobs(transaction, node, report.jobs)
     happenings.record_events(transaction, node, report.events)
+
+
+def _judge(transaction: Transaction, node: NodeId, generation: int, problems: tuple[ErrorFacts, ...], at: datetime) -> None:
+    """A refusal is an event too: of rules that were pushed at hello nobody waits for the answer."""
+    inventory.judge_rules(transaction, node, generation, problems)
+    refusals = (
+        Event(
+            code="rules-refused",
+            severity=Severity.ERROR,
+            message=f"the node refuses generation {generation} of its rules: {problem.message}",
+            node=node,
+            time=at,
+            facts={"code": problem.code, "hint": problem.hint},
+        )
+        for problem in problems
+    )
+    happenings.record_events(transaction, node, refusals)
 
 
 def reachable(address: str, host: str) -> str:

@@ -7,6 +7,7 @@ trigger, and the others go on. What was asked is in the records, so that a Maste
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Coroutine
 from datetime import datetime
 from functools import partial
@@ -29,6 +30,7 @@ START_TIMEOUT_S = 30.0
 LOOK_AGAIN_S = 5.0
 GIVE_UP_S = 120.0
 _OVER = ENDED | {State.UNKNOWN}
+_log = logging.getLogger(__name__)
 TriggerState = Literal["running", "succeeded", "warnings", "failed"]
 
 
@@ -115,10 +117,12 @@ class Triggers:
 
     async def show(self, identity: str, wait_s: float = 0) -> TriggerView:
         """A trigger as it is; with `wait_s`, as soon as it looks different from now, or after that time. Raises `UnknownName`."""
+        seen = self._base.news.count
         first = view = await self._view(identity)
         end_s = self._base.clock.monotonic_s() + wait_s
         while not view.done and view == first and (left_s := end_s - self._base.clock.monotonic_s()) > 0:
-            await self._base.news.wait(left_s)
+            await self._base.news.wait(seen, left_s)
+            seen = self._base.news.count
             view = await self._view(identity)
         return view
 
@@ -171,10 +175,11 @@ class Triggers:
         heard_s = asked_s = self._base.clock.monotonic_s()
         await self._look(identity, started.node, open_jobs)
         while open_jobs:
+            seen = self._base.news.count
             open_jobs -= await self._base.database.run(partial(happenings.over, jobs=frozenset(open_jobs)))
             if not open_jobs:
                 return
-            await self._base.news.wait(LOOK_AGAIN_S)
+            await self._base.news.wait(seen, LOOK_AGAIN_S)
             now_s = self._base.clock.monotonic_s()
             if now_s - asked_s < LOOK_AGAIN_S:
                 continue
@@ -226,7 +231,12 @@ class Triggers:
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            _log.error("a trigger is not watched any more", exc_info=fault)
 
 
 def _verdict(jobs: tuple[Job, ...], problems: tuple[Problem, ...]) -> TriggerState:

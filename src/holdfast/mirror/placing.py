@@ -40,7 +40,10 @@ def is_in_place(target: Target, staged: Staged, content: Content) -> bool:
     if not content.placed:
         return False
     recorded = target.records.entry(staged.key)
-    return content.key == staged.key or (recorded is not None and recorded.file == content.n)
+    if content.key != staged.key and (recorded is None or recorded.file != content.n):
+        return False
+    found = target.writer.stat(target.at(staged.key))
+    return found is not None and found.st_ino == content.fingerprint.inode
 
 
 def changed_underneath(relative: bytes) -> StoreError:
@@ -66,6 +69,9 @@ class Placing:
     def run(self) -> None:
         shared = {n for n, names, _ in self._target.records.staged_files() if names > 1}
         for staged in self._target.records.staged():
+            if staged.what != "keep":
+                # Also where an earlier attempt has done the change itself already: its folder was not dressed then.
+                self._touch_parent(self._target.at(staged.key))
             if staged.what == "remove":
                 self._remove(staged.key)
             elif staged.what == "put" and staged.entry is not None:
@@ -84,7 +90,6 @@ class Placing:
         relative = self._target.at(key)
         if self._target.writer.stat(relative) is not None:
             self._removals.take_out(relative, key)
-            self._touch_parent(relative)
 
     def _put(self, staged: Staged, entry: Entry, shared: set[int]) -> None:
         relative = self._target.relative(entry.path)
@@ -101,7 +106,6 @@ class Placing:
         if found is None or not stat.S_ISDIR(found.st_mode):
             self._clear(relative, key, Kind.DIRECTORY)
             self._target.writer.ensure_folder(relative)
-            self._touch_parent(relative)
         self._touched.add(relative)
 
     def _put_special(self, relative: bytes, key: bytes, entry: Entry) -> None:
@@ -112,7 +116,6 @@ class Placing:
             return
         self._clear(relative, key, entry.kind)
         self._target.writer.put_special(relative, entry)
-        self._touch_parent(relative)
 
     def _put_file(self, relative: bytes, staged: Staged, entry: Entry, shared: set[int]) -> None:
         assert staged.file is not None
@@ -135,7 +138,6 @@ class Placing:
                 self._target.side.move(temp, relative, into=self._target.writer)
         if content.placed:
             self._target.writer.set_attributes(relative, entry)
-        self._touch_parent(relative)
 
     def _clear(self, relative: bytes, key: bytes, kind: Kind) -> None:
         """Makes way. What is of the same sort and ours stays, to be replaced in one step."""

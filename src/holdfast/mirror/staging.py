@@ -133,13 +133,17 @@ class Staging:
         growing = self._growing.pop(entry.path, None)
         self._matching.pop(entry.path, None)
         if growing is not None:
-            n = self._finish(growing, entry, chunks)
+            n = self._linked(key, entry) or self._finish(growing, entry, chunks)
+            if n != growing.n:
+                self._target.side.discard(growing.draft)
+                self._records.drop_file(growing.n)
         else:
-            n = self._in_place(key, entry)
+            # A group of names stays one file, even where one of them has equal content of its own.
+            n = self._linked(key, entry) or self._in_place(key, entry)
             if n is not None and self._is_unchanged(key, entry, n):
                 self._records.stage(key, "keep")
                 return
-            n = n or self._linked(key, entry) or self._spare(key, entry) or self._assembled(key, entry, chunks)
+            n = n or self._spare(key, entry) or self._assembled(key, entry, chunks)
         if n is None:
             self._records.stage(key, "keep")
         else:
@@ -151,7 +155,7 @@ class Staging:
         found = self._target.writer.stat(self._target.relative(entry.path))
         return (
             recorded is not None
-            and recorded.entry == entry
+            and (recorded.entry, recorded.file) == (entry, n)
             and content is not None
             and found is not None
             and Fingerprint.of(found) == content.fingerprint
@@ -275,7 +279,6 @@ class Staging:
             if (ref.id, offset) not in there:
                 data = self._data(entry.path, ref, chunks)
                 if data is None:
-                    growing.draft.close()
                     return None
                 growing.draft.write(offset, data)
             rows.append((ref.id, offset, ref.size_bytes))

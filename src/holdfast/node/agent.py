@@ -145,8 +145,8 @@ class Agent:
     def stop(self) -> None:
         self._stop.set()
 
-    def take_rules(self, signed: SignedRules) -> Confirmed:
-        """Take rules that were pushed, or say why not."""
+    async def take_rules(self, signed: SignedRules) -> Confirmed:
+        """Take rules that were pushed, or say why not. Returns when the workers act on them, so that "confirmed" means in force."""
         if self._rules.is_current(signed):
             return Confirmed(generation=self._rules.generation)
         generation = 0
@@ -166,6 +166,8 @@ class Agent:
         else:
             self._event("rules-in-force", Severity.INFO, f"rules of generation {generation} are in force", generation=str(generation))
             self._apply_rules()
+            for worker in self._workers.values():
+                await worker.until_ready(_WORKER_START_S)
         self._poke()
         return Confirmed(generation=generation, problems=problems)
 

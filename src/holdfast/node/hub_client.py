@@ -38,7 +38,7 @@ class NodeSide(Protocol):
 
     def hello(self) -> Hello: ...
 
-    def take_rules(self, signed: SignedRules) -> Confirmed: ...
+    async def take_rules(self, signed: SignedRules) -> Confirmed: ...
 
     async def answer(self, question: Question) -> Answer: ...
 
@@ -141,7 +141,7 @@ class HubClient:
                 self._received_number = max(self._received_number, number)
                 self._received.set()
             case Push(rules=rules):
-                await stream.send(self._side.take_rules(rules))
+                await stream.send(await self._side.take_rules(rules))
             case Asked():
                 self._spawn(stream, self._answer_one(stream, message))
             case Farewell(error=error):

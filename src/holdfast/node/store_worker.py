@@ -15,10 +15,11 @@ from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, HoldfastError, RepositoryDamaged, UnknownName, UsageError
 from holdfast.model.jobs import Job, Severity, State
+from holdfast.model.questions import AskRestore
 from holdfast.model.rules import StoreAction
 from holdfast.node.config import load_config, make_private_folder
 from holdfast.node.orders import OrderBook
-from holdfast.node.store_worker_questions import answer
+from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.store_worker_sessions import Sessions
 from holdfast.node.worker_dial import Dialler, data_socket

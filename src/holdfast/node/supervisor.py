@@ -25,6 +25,8 @@ from holdfast.node.worker_messages import AskWorker, Configure, FromWorker, Read
 logger = logging.getLogger(__name__)
 
 RESTART_AFTER_S = (0.2, 1.0, 5.0, 15.0)
+# Rules that bring a new repository take up to a second; a locked one is told at once.
+_READY_S = 10.0
 _STABLE_S = 60.0
 """A worker that lived this long begins the back-off anew."""
 _STOP_S, _TERMINATE_S = 3.0, 1.0
@@ -64,6 +66,7 @@ class Worker:
         self._stopping = False
         self.greeted = asyncio.Event()
         """Set when the worker has said its first `Ready`."""
+        self._settled = asyncio.Event()
 
     @property
     def ready(self) -> bool:
@@ -79,6 +82,13 @@ class Worker:
         if self._writer is not None:
             self._write(message)
             self._awaited_ready += 1
+            self._settled.clear()
+
+    async def until_ready(self, timeout_s: float) -> bool:
+        """Waits until the newest rules have been taken up; False when that does not come in time."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), timeout_s)
+        return self.ready
 
     def send(self, message: ToWorker) -> bool:
         """False when the worker is not ready."""
@@ -93,6 +103,8 @@ class Worker:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
         try:
+            if self._configure is not None:
+                await self.until_ready(min(timeout_s, _READY_S))
             if not self.send(AskWorker(number=number, question=question)):
                 raise NotReachable(
                     f"the {self.role} worker of this node is not ready", hint="try again in a moment; its log tells why if not"
@@ -182,6 +194,8 @@ class Worker:
         if isinstance(message, Ready):
             self._awaited_ready = max(0, self._awaited_ready - 1)
             self.greeted.set()
+            if self.ready:
+                self._settled.set()
         self._on_news(self.role, message)
 
     def _write(self, message: ToWorker) -> bool:
@@ -195,6 +209,7 @@ class Worker:
             self._writer.close()
             self._writer = None
         self.greeted.clear()
+        self._settled.clear()
         for waiting in self._answers.values():
             if not waiting.done():
                 waiting.set_exception(NotReachable(f"the {self.role} worker died before it answered", hint="try again in a moment"))

@@ -27,7 +27,7 @@ class ModelReceiver:
         self.removed: dict[bytes, Remove] = {}
         self.received_bytes = 0
         self.withdrawn: set[bytes] = set()
-        self.puts = 0
+        self.puts: list[bytes] = []
         self._compression: Compression = compression
 
     def begin(self, base: int | None) -> None:
@@ -39,7 +39,7 @@ class ModelReceiver:
         self._last_key = b""
         self._number = 0
         self.removed = {}
-        self.puts = 0
+        self.puts = []
 
     def take(self, round_: Mapping[DatasetId, Outgoing]) -> None:
         outgoing = round_.get(self.dataset)
@@ -74,8 +74,8 @@ class ModelReceiver:
             self._fresh.pop(path, None)
             self.removed[path] = change
             return
-        self.puts += 1
         entry = change.entry
+        self.puts.append(entry.path)
         self._check_parts(entry)
         if any(ref.id in self.withdrawn and ref.id not in self.chunks for ref in entry.chunks):
             return

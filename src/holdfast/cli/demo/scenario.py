@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from holdfast.cli.demo.data import copy_data, copy_tree, edit_data
 from holdfast.cli.demo.machines import Machines
 from holdfast.cli.demo.proofs import ProofFailed, expected_path, prove_by_restic, prove_by_rsync, prove_equal
 from holdfast.cli.demo.report import print_report
-from holdfast.cli.output import ProgressLine, print_diagnostics, say
+from holdfast.cli.output import ProgressLine, note, print_diagnostics, say
 from holdfast.cli.reach import ask_agent
 from holdfast.cli.waiting import wait_for_trigger
 from holdfast.core.errors import HoldfastError
@@ -71,24 +70,26 @@ class Demo:
 
 
 def run_demo(source: Path | None, keep: bool) -> int:
-    """Tell the story; returns the exit code. Leaves nothing running and nothing behind, unless `keep`."""
+    """Tell the story; returns the exit code. Leaves nothing running and nothing behind, unless `keep`; after a failure the folder stays."""
     scratch = Path(tempfile.mkdtemp(prefix="holdfast-demo-"))
     machines = Machines(scratch)
     began = time.monotonic()
+    done = False
     try:
         demo = _set_up(scratch, machines, source or Path(os.__file__).parent)
         records = _tell(demo)
         print_report(records)
         say(f"\nAll of it is proven equal. {time.monotonic() - began:.0f} seconds.")
+        done = True
         if keep:
             _say_how_to_look_around(demo)
         return 0
-    except ProofFailed as failure:
-        say(f"\nNOT EQUAL: {failure.message}")
-        return 1
     finally:
-        if not (keep and sys.exc_info()[0] is None):
+        if not (keep and done):
             machines.stop()
+        if not done:
+            note(f"the demo did not end well; its folder stays for a look at the logs: {scratch}")
+        elif not keep:
             shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -45,13 +45,14 @@ class Stored:
 @dataclass
 class Merged:
     """`actions`: by (receiver, id), what the receiver does. `captures`: by (node, policy), the operations carried from there.
-    `flows`: by (node, flow), datasets and ids of cascades. `reads`: (owner, reader, dataset, repository)."""
+    `datasets`: by (node, policy). `flows`: by (node, flow), datasets and ids of cascades. `reads`: (owner, reader, dataset, repository)."""
 
     streams: dict[str, Stream] = field(default_factory=dict)
     stores: dict[tuple[NodeId, ActionId], Stored] = field(default_factory=dict)
     others: dict[tuple[NodeId, ActionId], MirrorAction | ForwardAction] = field(default_factory=dict)
     fed: dict[tuple[NodeId, ActionId], str] = field(default_factory=dict)
     captures: dict[tuple[str, str], dict[str, OperationUse]] = field(default_factory=dict)
+    datasets: dict[tuple[str, str], DatasetId] = field(default_factory=dict)
     flows: dict[tuple[NodeId, str], tuple[dict[DatasetId, None], dict[str, None]]] = field(default_factory=dict)
     reads: dict[tuple[NodeId, NodeId, DatasetId, RepositoryId], None] = field(default_factory=dict)
 
@@ -110,8 +111,9 @@ class _Way:
     def __init__(self, leg: Leg, source: str, roster: Roster, merged: Merged, report: Report) -> None:
         self.leg, self.merged, self.roster, self.report = leg, merged, roster, report
         self.source = source
-        self.member = roster.members[source]
-        self.dataset = roster.dataset(leg.policy, self.member)
+        known = merged.datasets.get((source, leg.policy.name))
+        self.dataset = known or roster.dataset(leg.policy, roster.members[source])
+        merged.datasets[(source, leg.policy.name)] = self.dataset
         self.label = f"{source}/{leg.policy.name}"
 
     def lay(self, places: Places) -> None:

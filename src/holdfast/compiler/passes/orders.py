@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar
 
 from holdfast.compiler.drawing import Drawing, DrawnMover
 from holdfast.compiler.identities import repository_id
@@ -29,6 +30,8 @@ from holdfast.model.rules import (
     RepositoryRule,
     Rules,
 )
+
+T = TypeVar("T")
 
 _COMPRESSION = ("off", "auto", "max")
 
@@ -146,7 +149,7 @@ class Orders:
                 rules[key] = operation_rules(self.drawing.document, policy, operations)
             self.desk(member.id).datasets.append(
                 DatasetRule(
-                    id=self.roster.dataset(policy, member),
+                    id=self.merged.datasets[(node, name)],
                     label=f"{node}/{name}",
                     policy=name,
                     classification=policy.classification,
@@ -169,14 +172,14 @@ class Orders:
                 node_name=members.get(identity.id, identity).name,
                 generation=generations.get(identity.id, 1),
                 created_at=created_at,
-                peers=tuple(sorted(desk.peers.values(), key=lambda peer: (peer.name, peer.id))),
-                flows=tuple(sorted(desk.flows, key=lambda flow: flow.name)),
-                datasets=tuple(sorted(desk.datasets, key=lambda dataset: (dataset.label, dataset.id))),
-                deliveries=tuple(sorted(desk.deliveries, key=_delivery_order)),
-                repositories=tuple(sorted(desk.repositories, key=lambda repository: repository.name)),
-                receives=tuple(sorted((self._receive(streams) for streams in desk.receives.values()), key=_receive_order)),
-                cascades=tuple(sorted(desk.cascades, key=lambda cascade: _delivery_order(cascade.delivery))),
-                reads=tuple(sorted(desk.reads, key=lambda read: (read.dataset, read.repository))),
+                peers=_ordered(desk.peers.values(), key=lambda peer: (peer.name, peer.id)),
+                flows=_ordered(desk.flows, key=lambda flow: flow.name),
+                datasets=_ordered(desk.datasets, key=lambda dataset: (dataset.label, dataset.id)),
+                deliveries=_ordered(desk.deliveries, key=_delivery_order),
+                repositories=_ordered(desk.repositories, key=lambda repository: repository.name),
+                receives=_ordered((self._receive(streams) for streams in desk.receives.values()), key=_receive_order),
+                cascades=_ordered(desk.cascades, key=lambda cascade: _delivery_order(cascade.delivery)),
+                reads=_ordered(desk.reads, key=lambda read: (read.dataset, read.repository)),
             )
         return found
 
@@ -196,6 +199,12 @@ class Orders:
             actions=tuple(self.merged.action(node, action) for action in actions),
             trust="repository" if trusting else "node",
         )
+
+
+def _ordered(parts: Iterable[T], key: Callable[[T], Any]) -> tuple[T, ...]:
+    """Sorted; most machines of a fleet have one of each or none."""
+    found = tuple(parts)
+    return found if len(found) < 2 else tuple(sorted(found, key=key))
 
 
 def _delivery_order(delivery: Delivery) -> tuple[str, str, str]:

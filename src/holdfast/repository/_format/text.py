@@ -19,7 +19,8 @@ _UNQUOTE_SHORT = {"a": b"\x07", "b": b"\x08", "f": b"\x0c", "n": b"\n", "r": b"\
 _ESCAPE = re.compile(
     r"\\(?:x(?P<x>[0-9a-fA-F]{2})|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|(?P<o>[0-3][0-7]{2})|(?P<s>[abfnrtv\\\"]))"
 )
-_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
+_SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+_REST = re.compile(r"(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))")
 
 # What Python's calendar and restic's "years 0 to 9999" both hold.
 FIRST_NS = timegm((1, 1, 1, 0, 0, 0)) * 1_000_000_000
@@ -111,35 +112,44 @@ def unquote(text: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _second_text(seconds: int) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment.year:04d}-{moment.month:02d}-{moment.day:02d}T{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d}"
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def time_text(ns: int) -> str:
     """RFC 3339 in UTC, fraction without trailing zeros. Times outside the years 1 to 9999 are moved to the nearest end."""
-    seconds, fraction = divmod(min(max(ns, FIRST_NS), LAST_NS), 1_000_000_000)
+    if not FIRST_NS <= ns <= LAST_NS:
+        ns = FIRST_NS if ns < FIRST_NS else LAST_NS
+    seconds, fraction = divmod(ns, 1_000_000_000)
     if not fraction:
         return _second_text(seconds) + "Z"
+    if fraction % 10:
+        return f"{_second_text(seconds)}.{fraction:09d}Z"
     return f"{_second_text(seconds)}.{fraction:09d}".rstrip("0") + "Z"
 
 
 @lru_cache(maxsize=4096)
-def _second_of(year: int, month: int, day: int, clock: tuple[int, int, int]) -> int:
-    return timegm(datetime(year or 1, month, day, *clock, tzinfo=UTC).timetuple())
+def _second_of(text: str) -> int:
+    """Seconds since 1970 of `YYYY-MM-DDTHH:MM:SS` in UTC. Go's year 0 counts as 1."""
+    if _SECOND.fullmatch(text) is None or not text.isascii():
+        raise RepositoryDamaged(f"not a time: {text!r}")
+    try:
+        moment = datetime.fromisoformat(f"0001{text[4:]}" if text.startswith("0000") else text)
+    except ValueError as error:
+        raise RepositoryDamaged(f"not a time: {text!r}") from error
+    return timegm(moment.timetuple())
 
 
 def time_ns(text: str) -> int:
     """Nanoseconds since 1970 of an RFC 3339 time; raises `RepositoryDamaged`."""
-    match = _TIME.fullmatch(text)
-    if match is None or not text.isascii():
+    seconds = _second_of(text[:19])
+    rest = text[19:]
+    if rest == "Z":
+        return seconds * 1_000_000_000
+    match = _REST.fullmatch(rest)
+    if match is None or not rest.isascii():
         raise RepositoryDamaged(f"not a time: {text!r}")
-    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
-    try:
-        seconds = _second_of(year, month, day, (hour, minute, second))
-    except ValueError as error:
-        raise RepositoryDamaged(f"not a time: {text!r}") from error
-    zone = match.group(8)
-    if zone != "Z":
-        offset = int(zone[1:3]) * 3600 + int(zone[4:6]) * 60
-        seconds -= offset if zone[0] == "+" else -offset
-    return seconds * 1_000_000_000 + int((match.group(7) or "0").ljust(9, "0"))
+    fraction, sign, hours, minutes = match.groups()
+    if sign:
+        offset = int(hours) * 3600 + int(minutes) * 60
+        seconds -= offset if sign == "+" else -offset
+    return seconds * 1_000_000_000 + (int(fraction.ljust(9, "0")) if fraction else 0)

@@ -34,6 +34,11 @@ _UINT64 = 1 << 64
 
 
 @lru_cache(maxsize=4096)
+def _kind_text(kind: Kind, mode: int) -> str:
+    bits = _go_mode(kind, mode)
+    return f'"type":"{kind.value}"' + (f',"mode":{bits}' if bits else "")
+
+
 def _go_mode(kind: Kind, mode: int) -> int:
     bits = _TYPE_BITS[kind] | mode & 0o777
     for unix, go in _SPECIAL_BITS:
@@ -67,36 +72,40 @@ def _check_numbers(entry: Entry) -> None:
 def encode_node(entry: Entry, subtree: bytes | None = None) -> bytes:
     """The JSON of one node. Raises `ProtocolError` when the entry holds what no tree can hold."""
     _check_numbers(entry)
-    name = json_string(quote(entry.path[entry.path.rfind(b"/") + 1 :]))
-    mode = _go_mode(entry.kind, entry.mode)
-    mtime = time_text(entry.mtime_ns)
-    parts = [
-        f'{{"name":{name},"type":"{entry.kind.value}"' + (f',"mode":{mode}' if mode else ""),
-        f'"mtime":"{mtime}","atime":"{time_text(entry.atime_ns)}","ctime":"{time_text(entry.ctime_ns)}"',
-        _owner_text(entry.uid, entry.gid, entry.user, entry.group),
-    ]
-    for key, value in (("inode", entry.inode), ("device_id", entry.device), ("size", entry.size_bytes), ("links", entry.links)):
-        if value:
-            parts.append(f'"{key}":{value}')
+    path = entry.path
+    text = (
+        f'{{"name":{json_string(quote(path[path.rfind(b"/") + 1 :]))},{_kind_text(entry.kind, entry.mode)}'
+        f',"mtime":"{time_text(entry.mtime_ns)}","atime":"{time_text(entry.atime_ns)}","ctime":"{time_text(entry.ctime_ns)}",'
+        + _owner_text(entry.uid, entry.gid, entry.user, entry.group)
+    )
+    # Unrolled: this runs once for each file of a first backup.
+    if entry.inode:
+        text += f',"inode":{entry.inode}'
+    if entry.device:
+        text += f',"device_id":{entry.device}'
+    if entry.size_bytes:
+        text += f',"size":{entry.size_bytes}'
+    if entry.links:
+        text += f',"links":{entry.links}'
     if entry.link_target:
-        parts.append(_link_text(entry.link_target))
+        text += "," + _link_text(entry.link_target)
     if entry.xattrs or entry.holes or entry.unstable:
-        parts.extend(_extras(entry))
+        text += "".join("," + extra for extra in _extras(entry))
     if entry.device_number:
-        parts.append(f'"device":{entry.device_number}')
-    parts.append(_content_text(entry))
+        text += f',"device":{entry.device_number}'
+    text += _content_text(entry)
     if subtree is not None:
-        parts.append(f'"subtree":"{subtree.hex()}"')
-    return (",".join(parts) + "}").encode("utf-8")
+        text += f',"subtree":"{subtree.hex()}"'
+    return (text + "}").encode("utf-8")
 
 
 def _content_text(entry: Entry) -> str:
     if entry.kind is not Kind.FILE:
-        return '"content":null'
+        return ',"content":null'
     if not entry.chunks:
-        return '"content":[]'
+        return ',"content":[]'
     ids = '","'.join([chunk.id.hex() for chunk in entry.chunks])
-    return f'"content":["{ids}"]'
+    return f',"content":["{ids}"]'
 
 
 def _link_text(target: bytes) -> str:

@@ -1,0 +1,359 @@
+"""Triggers in stages, restores with signed orders, and questions whose owners may be silent."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from holdfast.core.errors import OutsideLimits, UnknownName
+from holdfast.core.ids import DatasetId, JobId, PointId
+from holdfast.model.jobs import Job, Progress, State
+from holdfast.model.orders import RestoreOrder
+from holdfast.model.points import Listing, Point
+from holdfast.model.questions import (
+    Answer,
+    AskCancel,
+    AskCheck,
+    AskFind,
+    AskJobs,
+    AskListing,
+    AskPoints,
+    AskRestore,
+    AskStatus,
+    AskTrigger,
+    Done,
+    Jobs,
+    JobsStarted,
+    Listings,
+    NodeStatus,
+    Points,
+    Protection,
+    Question,
+    RepositoryStatus,
+)
+from holdfast.testing.simulated_node import SimulatedNode
+from holdfast.wire.authority import verify_signature
+from tests.master.masters import ONE_TO_TWO, Running, running_master, with_master
+
+NODES = ("files1", "vault", "dr")
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class Machine:
+    """What a simulated node answers: it starts the jobs it is asked for and knows how they stand."""
+
+    def __init__(self, node: SimulatedNode, number: int) -> None:
+        self.node, self.number = node, number
+        self.jobs: dict[JobId, Job] = {}
+        self.points: tuple[Point, ...] = ()
+        self.status = NodeStatus(node="", generation=1)
+        self.reports = 0
+        self.ends: State | None = State.SUCCEEDED
+        node.answer = self.answer
+
+    def answer(self, question: Question) -> Answer:
+        match question:
+            case AskTrigger() | AskRestore() | AskCheck():
+                return self._start(question)
+            case AskJobs(jobs=wanted):
+                return Jobs(jobs=tuple(self.jobs[job] for job in wanted if job in self.jobs))
+            case AskPoints(dataset=dataset):
+                return Points(points=tuple(p for p in self.points if dataset in ("", p.dataset)))
+            case AskListing(point=prefix, path=path):
+                if not any(p.id.startswith(prefix) for p in self.points):
+                    raise UnknownName(f"no point {prefix!r} here")
+                return Listings(
+                    rows=(Listing(path=path.decode("utf-8", "replace"), path_raw=path, kind="dir", mode=0, size_bytes=0, mtime_ns=0),)
+                )
+            case AskFind(pattern=pattern):
+                return Listings(rows=(Listing(path=f"/{self.number}/{pattern}", kind="file", mode=0, size_bytes=0, mtime_ns=0),))
+            case AskStatus():
+                return self.status
+            case AskCancel():
+                return Done()
+            case _:
+                raise UnknownName("what?")
+
+    def _start(self, ask: AskTrigger | AskRestore | AskCheck) -> JobsStarted:
+        identity = JobId(f"{self.number:016x}{len(self.jobs):016x}")
+        state = self.ends or State.RUNNING
+        self.jobs[identity] = Job(
+            id=identity,
+            node=self.node.identity.node,
+            kind="run",
+            rule="files1/documents",
+            state=state,
+            created_at=MOMENT + timedelta(seconds=len(self.jobs)),
+            trigger=ask.trigger,
+        )
+        return JobsStarted(jobs=(identity,))
+
+    async def end_all(self, state: State) -> None:
+        self.jobs = {key: msgspec.structs.replace(job, state=state) for key, job in self.jobs.items()}
+        self.reports += 1
+        await self.node.report(self.reports, tuple(self.jobs.values()))
+
+
+async def _office(running: Running, *online: str) -> dict[str, Machine]:
+    await running.connect(*NODES)
+    await running.apply(ONE_TO_TWO)
+    await running.post("/flows/office/activate")
+    for name in NODES:
+        if name not in (online or NODES):
+            await running.nodes[name].disconnect()
+            await running.until_offline(running.nodes[name].identity.node)
+    return {name: Machine(running.nodes[name], number) for number, name in enumerate(NODES, start=1)}
+
+
+async def _finished(running: Running, trigger: str) -> Any:
+    while not (view := await running.get(f"/triggers/{trigger}", wait_s=5))["done"]:
+        pass
+    return view
+
+
+def _asked(machine: Machine, kind: type[Any]) -> list[Any]:
+    return [question for question in machine.node.asked if isinstance(question, kind)]
+
+
+@with_master
+async def test_sources_first_then_cascades(running: Running) -> None:
+    machines = await _office(running)
+    machines["files1"].ends = None
+    started = await running.post("/flows/office/trigger", {"policy": "", "operation": "", "accept": True})
+    trigger = started["trigger"]
+    files1, vault = machines["files1"], machines["vault"]
+    await files1.node.until(lambda: bool(files1.jobs))
+    assert not vault.jobs
+    assert files1.node.asked
+    assert _asked(files1, AskTrigger)[0].accept
+    await files1.node.tell_progress(Progress(job=next(iter(files1.jobs)), phase="sending", done_bytes=9))
+    await files1.end_all(State.SUCCEEDED)
+    view = await _finished(running, trigger)
+    assert view["state"] == "succeeded"
+    assert len(view["jobs"]) == 2
+    assert _asked(vault, AskTrigger)[0].cascades
+    assert not _asked(machines["dr"], AskTrigger)
+    assert set(view) == {"id", "flow", "state", "done", "jobs", "progress", "problems"}
+
+
+@with_master
+async def test_a_failed_or_warned_job_shows_in_the_state(running: Running) -> None:
+    machines = await _office(running)
+    for ends, state in ((State.WARNINGS, "warnings"), (State.FAILED, "failed"), (State.CANCELLED, "failed")):
+        machines["files1"].ends = ends
+        started = await running.post("/flows/office/trigger", {})
+        assert (await _finished(running, started["trigger"]))["state"] == state
+
+
+@with_master
+async def test_an_offline_node_is_a_problem_and_the_others_go_on(running: Running) -> None:
+    machines = await _office(running, "files1", "dr")
+    started = await running.post("/flows/office/trigger", {})
+    view = await _finished(running, started["trigger"])
+    assert view["state"] == "failed"
+    assert [(p["node"], p["error"]["code"]) for p in view["problems"]] == [("vault", "not-reachable")]
+    assert len(machines["files1"].jobs) == 1
+
+
+@with_master
+async def test_a_job_the_node_forgot_ends_unknown(running: Running) -> None:
+    machines = await _office(running)
+    files1 = machines["files1"]
+    files1.ends = None
+    started = await running.post("/flows/office/trigger", {"operation": "replicate"})
+    await files1.node.until(lambda: bool(_asked(files1, AskJobs)))
+    files1.jobs.clear()
+    running.clock.offset_s = 10
+    while not (view := await running.get(f"/triggers/{started['trigger']}", wait_s=0.02))["done"]:
+        running.master.base.news.tell()
+    assert view["state"] == "failed"
+    assert [job["state"] for job in view["jobs"]] == ["unknown"]
+
+
+@with_master
+async def test_a_selection_narrows_and_nothing_is_an_error(running: Running) -> None:
+    machines = await _office(running)
+    view = await _finished(running, (await running.post("/flows/office/trigger", {"operation": "replicate"}))["trigger"])
+    assert view["state"] == "succeeded"
+    assert _asked(machines["files1"], AskTrigger)[0].operations == ("replicate",)
+    assert not machines["vault"].jobs
+    await running.post("/flows/office/trigger", {"policy": "other"}, status=404)
+    await running.post("/flows/other/trigger", {}, status=404)
+    await running.get("/triggers/nothing", status=404)
+
+
+def test_a_trigger_outlives_the_master(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running_master(tmp_path) as first:
+            machines = await _office(first)
+            machines["files1"].ends = None
+            trigger = (await first.post("/flows/office/trigger", {}))["trigger"]
+            await first.nodes["files1"].until(lambda: bool(_asked(machines["files1"], AskJobs)))
+            nodes = first.nodes
+        async with running_master(tmp_path, tmp_path / "master") as second:
+            second.nodes = nodes
+            await second.connect(*NODES)
+            await machines["files1"].end_all(State.SUCCEEDED)
+            view = await _finished(second, trigger)
+            assert view["state"] == "succeeded"
+            assert len(_asked(machines["files1"], AskTrigger)) == 1
+            assert len(machines["vault"].jobs) == 1
+
+    asyncio.run(main())
+
+
+def _point(number: int, repository: str, hour: int, dataset_id: str) -> Point:
+    return Point(
+        id=PointId(f"{number:032x}"[::-1]),
+        dataset="files1/documents",
+        dataset_id=DatasetId(dataset_id),
+        operation="backup",
+        repository=repository,
+        time=datetime(2026, 1, 1, hour, tzinfo=UTC),
+        files=1,
+        bytes=2,
+    )
+
+
+async def _with_points(running: Running) -> dict[str, Machine]:
+    machines = await _office(running)
+    dataset = machines["files1"].node.taken[-1].datasets[0].id
+    machines["vault"].points = (_point(1, "main", 1, dataset), _point(2, "main", 3, dataset))
+    machines["dr"].points = (_point(1, "offsite", 1, dataset),)
+    return machines
+
+
+@with_master
+async def test_a_restore_order_is_signed_for_the_right_reader(running: Running) -> None:
+    machines = await _with_points(running)
+    point = _point(2, "main", 3, "").id
+    body = {"point": point[:8], "paths": ["/srv/documents/a%FF"], "to": "/back", "dry_run": True, "limit_bytes_s": 5}
+    started = await running.post("/restores", body)
+    assert started["point"]["id"] == point
+    assert set(started) == {"trigger", "job", "point"}
+    (ask,) = _asked(machines["files1"], AskRestore)
+    order = msgspec.json.decode(ask.order.body, type=RestoreOrder)
+    assert verify_signature(running.master.base.authority.signing_public, ask.order.body, ask.order.signature)
+    assert (order.reader, order.owner) == (machines["files1"].node.identity.node, machines["vault"].node.identity.node)
+    assert order.owner_address == "vault.test:7442"
+    assert order.paths == ask.paths == (b"/srv/documents/a\xff",)
+    assert order.repository == machines["vault"].node.taken[-1].repositories[0].id
+    assert timedelta(minutes=55) < order.expires_at - running.master.base.now() <= timedelta(hours=1)
+    assert (ask.request.target, ask.request.dry_run, ask.request.limit_bytes_s) == ("/back", True, 5)
+    assert ask.trigger == started["trigger"]
+    assert (await _finished(running, started["trigger"]))["state"] == "succeeded"
+    second = await running.post("/restores", body)
+    assert second["job"] != started["job"]
+    orders = [msgspec.json.decode(a.order.body, type=RestoreOrder).id for a in _asked(machines["files1"], AskRestore)]
+    assert len(set(orders)) == 2
+
+
+@with_master
+async def test_a_dataset_at_a_time_is_the_newest_point_before_it(running: Running) -> None:
+    machines = await _with_points(running)
+    wish = {"dataset": "files1/documents", "to": "/back"}
+    early = await running.post("/restores", {**wish, "at": "2026-01-01T02:00:00Z"})
+    assert early["point"]["time"] == "2026-01-01T01:00:00Z"
+    assert (await running.post("/restores", wish))["point"]["time"] == "2026-01-01T03:00:00Z"
+    await running.post("/restores", {**wish, "at": "2025-01-01"}, status=404)
+    await running.post("/restores", {**wish, "point": "abcd"}, status=400)
+    await running.post("/restores", {"to": "/back"}, status=400)
+    await running.post("/restores", {**wish, "node": "nobody"}, status=404)
+    assert len(_asked(machines["files1"], AskRestore)) == 2
+
+
+@with_master
+async def test_a_copy_on_the_readers_own_machine_is_preferred(running: Running) -> None:
+    machines = await _with_points(running)
+    point = _point(1, "main", 1, "").id
+    await running.post("/restores", {"point": point, "to": "/back", "node": "dr"})
+    (ask,) = _asked(machines["dr"], AskRestore)
+    order = msgspec.json.decode(ask.order.body, type=RestoreOrder)
+    assert order.owner == order.reader == machines["dr"].node.identity.node
+
+
+@with_master
+async def test_what_the_reader_refuses_is_the_answer(running: Running) -> None:
+    machines = await _with_points(running)
+    answer = machines["files1"].answer
+
+    def refuse(question: Question) -> Answer:
+        if isinstance(question, AskRestore):
+            raise OutsideLimits("/etc is outside", hint="limits.toml")
+        return answer(question)
+
+    machines["files1"].node.answer = refuse
+    said = await running.post("/restores", {"point": _point(1, "main", 1, "").id, "to": "/etc"}, status=403)
+    assert said["error"]["code"] == "outside-limits"
+
+
+@with_master
+async def test_points_of_silent_owners_are_named(running: Running) -> None:
+    machines = await _with_points(running)
+    assert [p["repository"] for p in (await running.get("/points"))["points"]] == ["main", "offsite", "main"]
+    await machines["dr"].node.disconnect()
+    await running.until_offline(machines["dr"].node.identity.node)
+    found = await running.get("/points")
+    assert len(found["points"]) == 2
+    assert [(u["repository"], u["node"], u["error"]["code"]) for u in found["unreachable"]] == [("offsite", "dr", "not-reachable")]
+    assert (await running.get("/points", repository="main"))["unreachable"] == []
+    await running.get("/points", repository="nothing", status=404)
+    assert len((await running.get("/find", pattern="x"))["rows"]) == 1
+
+
+@with_master
+async def test_listings_take_any_bytes(running: Running) -> None:
+    await _with_points(running)
+    point = _point(2, "main", 3, "").id
+    rows = (await running.get("/ls", point=point, path="/srv/%FF%2B+ a"))["rows"]
+    assert rows[0]["path_raw"] == "L3Nydi//Kysg" + "YQ=="
+    await running.get("/ls", point="ffffffff", status=404)
+
+
+@with_master
+async def test_status_merges_and_does_not_hide_the_silent(running: Running) -> None:
+    machines = await _office(running)
+    dataset = machines["files1"].node.taken[-1].datasets[0].id
+    good = Protection(
+        dataset="files1/documents", dataset_id=dataset, operation="backup", receiver="main", state=State.SUCCEEDED, last_at=MOMENT
+    )
+    machines["files1"].status = NodeStatus(node="files1", generation=1, protections=(good,))
+    repository = machines["vault"].node.taken[-1].repositories[0]
+    machines["vault"].status = NodeStatus(
+        node="vault",
+        generation=1,
+        repositories=(RepositoryStatus(id=repository.id, name="main", location="/srv/main"),),
+    )
+    status = await running.get("/status")
+    assert status["ok"]
+    assert status["repositories"][0]["node"] == "vault"
+    machines["files1"].status = NodeStatus(
+        node="files1", generation=1, protections=(msgspec.structs.replace(good, overdue=True, state=State.FAILED),)
+    )
+    status = await running.get("/status")
+    assert (status["ok"], status["overdue"], status["failed"]) == (False, 1, 1)
+    await machines["files1"].node.disconnect()
+    await running.until_offline(machines["files1"].node.identity.node)
+    status = await running.get("/status")
+    backup = next(p for p in status["protections"] if p["operation"] == "backup" and p["dataset"] == "files1/documents")
+    assert (status["ok"], backup["state"], backup["last_at"]) == (False, "unknown", "2026-01-02T03:04:05Z")
+    assert backup["error"]["code"] == "not-reachable"
+    assert {"replicate", "backup"} <= {p["operation"] for p in status["protections"]}
+    assert [f["node"] for f in status["findings"] if f["code"] == "node-silent"] == ["files1"]
+
+
+@with_master
+async def test_checks_and_cancels_go_to_the_node(running: Running) -> None:
+    machines = await _office(running)
+    started = await running.post("/repositories/main/check", {"read_data": True})
+    assert (await _finished(running, started["trigger"]))["state"] == "succeeded"
+    (ask,) = _asked(machines["vault"], AskCheck)
+    assert ask.read_data
+    job = next(iter(machines["vault"].jobs))
+    assert (await running.post(f"/jobs/{job}/cancel"))["id"] == job
+    assert _asked(machines["vault"], AskCancel) == [AskCancel(job=job)]
+    await running.post("/repositories/nothing/check", {"read_data": False}, status=404)
