@@ -29,7 +29,14 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 def _point(time: datetime, number: int = 0, **more: object) -> Point:
     point = Point(
-        id=PointId(f"{number:032x}"), dataset="d", dataset_id=DatasetId("d" * 32), operation="backup", repository="r", time=time, files=0, bytes=0
+        id=PointId(f"{number:032x}"),
+        dataset="d",
+        dataset_id=DatasetId("d" * 32),
+        operation="backup",
+        repository="r",
+        time=time,
+        files=0,
+        bytes=0,
     )
     return replace(point, **more)
 
@@ -105,6 +112,11 @@ def test_days_are_cut_in_the_datasets_zone() -> None:
 
 
 def test_within_counts_from_the_newest_that_is_not_in_the_future() -> None:
-    points = [_point(NOW + timedelta(days=30)), _point(NOW - timedelta(hours=1)), _point(NOW - timedelta(hours=2)), _point(NOW - timedelta(days=2))]
+    points = [
+        _point(NOW + timedelta(days=30)),
+        _point(NOW - timedelta(hours=1)),
+        _point(NOW - timedelta(hours=2)),
+        _point(NOW - timedelta(days=2)),
+    ]
     assert len(kept(points, KeepRules(within_s=86_400), NOW).keep) == 3
     assert len(kept(points, KeepRules(within_s=1e18), NOW).keep) == 4

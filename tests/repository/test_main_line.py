@@ -12,21 +12,13 @@ from holdfast.model.change import Cursor
 from holdfast.model.entry import Entry, walk_key
 from holdfast.model.questions import AskFind, AskListing
 from holdfast.repository.repository import Repository
-from holdfast.testing.feeding import Feeder
 from holdfast.testing.odd_tree import build_odd_tree
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
 from holdfast.testing.stock_restic import StockRestic
 from holdfast.testing.tree_source import TreeSource
 
 
-@pytest.fixture()
-def scene(tmp_path: Path) -> RepositoryScene:
-    scene = RepositoryScene(tmp_path)
-    scene.create()
-    return scene
-
-
-@pytest.fixture()
+@pytest.fixture
 def source(tmp_path: Path) -> Path:
     root = tmp_path / "source"
     build_odd_tree(root)
@@ -59,7 +51,9 @@ def test_an_odd_tree_comes_back_as_it_was(scene: RepositoryScene, source: Path, 
     repository = scene.open()
     feeder = scene.feeder(state)
     told = scene.store(repository, feeder, None, state.all)
-    assert told.error is None and told.cursor == Cursor(feeder.epoch, 1) and told.points == (feeder.point_id("backup"),)
+    assert told.error is None
+    assert told.cursor == Cursor(feeder.epoch, 1)
+    assert told.points == (feeder.point_id("backup"),)
     (point,) = repository.points()
     reader = repository.reader(point)
     entries = list(reader.entries())

@@ -11,7 +11,8 @@ import errno
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -94,6 +95,11 @@ class Walk:
     def run(self, pulse: Pulse, home: str, reserve_bytes: int) -> None:
         """Raises `Cancelled`, `NoSpace`."""
         self._pulse, self._home, self._reserve_bytes = pulse, home, reserve_bytes
+        # Closed here, while its connection still is open, however the walk ends.
+        with closing(self._rows):
+            self._run()
+
+    def _run(self) -> None:
         for top in self._plan.tops:
             key = walk_key(top.path)
             self._flush(key, 0)
@@ -376,7 +382,7 @@ class Walk:
         )
         return others + fresh
 
-    def _stream(self, reader: sqlite3.Connection) -> Iterator[_RowHead]:
+    def _stream(self, reader: sqlite3.Connection) -> Generator[_RowHead, None, None]:
         for low, high in self._plan.intervals:
             yield from reader.execute(_QUERY, (low, high))
 

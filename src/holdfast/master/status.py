@@ -167,12 +167,13 @@ def _judge(
         )
         if count
     ]
-    if not protections:
-        verdict = "Nothing is protected yet."
-    elif parts:
-        verdict = f"Needs attention: {', '.join(parts)}; {len(protections)} protections in all."
+    count = f"{len(protections)} protection{'' if len(protections) == 1 else 's'}"
+    if parts:
+        verdict = f"Needs attention: {', '.join(parts)}; {count} in all."
+    elif protections:
+        verdict = f"As promised: {count}."
     else:
-        verdict = f"All {len(protections)} protections are as promised."
+        verdict = "Nothing is protected yet."
     return Status(
         ok=not parts,
         verdict=verdict,

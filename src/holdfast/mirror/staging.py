@@ -134,9 +134,7 @@ class Staging:
         self._matching.pop(entry.path, None)
         if growing is not None:
             n = self._linked(key, entry) or self._finish(growing, entry, chunks)
-            if n != growing.n:
-                self._target.side.discard(growing.draft)
-                self._records.drop_file(growing.n)
+            growing.draft.close()
         else:
             # A group of names stays one file, even where one of them has equal content of its own.
             n = self._linked(key, entry) or self._in_place(key, entry)
@@ -211,16 +209,14 @@ class Staging:
         rows, offset = [], 0
         for ref in entry.chunks:
             data = self._data(entry.path, ref, chunks)
-            if data is None:
-                self._target.side.discard(draft)
-                self._records.drop_file(n)
-                return None
-            draft.write_around(offset, data, entry.holes)
-            rows.append((ref.id, offset, ref.size_bytes))
+            if data is not None:
+                draft.write_around(offset, data, entry.holes)
+                rows.append((ref.id, offset, ref.size_bytes))
             offset += ref.size_bytes
         self._dress(draft, entry)
         self._records.add_chunks(n, rows)
-        return n
+        # What came of a file that is not whole stays as a spare: later puts were promised those chunks.
+        return n if len(rows) == len(entry.chunks) else None
 
     def _grow(self, part: Part, chunks: Mapping[bytes, VerifiedChunk]) -> None:
         growing = self._growing.get(part.path)

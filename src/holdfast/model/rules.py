@@ -93,6 +93,7 @@ class Delivery(_Rule, frozen=True, kw_only=True):
     """One dataset to one receiver. `operations` are the operation names that travel; `actions` is what the receiver will answer for.
 
     `action_operations` pairs an action with the operations whose marks concern it, for (operation, receiver) status.
+    `action_titles` pairs it with what people call it: `store main`, `mirror copy`, `forward to dr`.
     """
 
     id: str
@@ -103,11 +104,17 @@ class Delivery(_Rule, frozen=True, kw_only=True):
     actions: tuple[ActionId, ...]
     operations: tuple[str, ...]
     action_operations: tuple[tuple[ActionId, tuple[str, ...]], ...] = ()
+    action_titles: tuple[tuple[ActionId, str], ...] = ()
     limit_bytes_s: int | None = None
     windows: tuple[str, ...] = ()
     compression: Literal["auto", "off", "max"] = "auto"
     dial: Literal["from", "to"] = "from"
     mode: Literal["batch", "continuous"] = "batch"
+
+
+def title_of(delivery: Delivery, action: ActionId) -> str:
+    """What people call an action of a delivery; its id where the rules do not say."""
+    return dict(delivery.action_titles).get(action, str(action))
 
 
 class Cascade(_Rule, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from holdfast.delivery.session import DeliverySession
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark
 from holdfast.model.jobs import Counters, Finding, Job, State, Task
 from holdfast.model.points import Point
-from holdfast.model.rules import Cascade
+from holdfast.model.rules import Cascade, title_of
 from holdfast.operations.run_lanes import Dial, open_session
 from holdfast.operations.run_plan import ns_of, state_of
 from holdfast.operations.running import Cancellation, Delivered, Meter, News
@@ -170,7 +170,7 @@ class _CascadeRun:
         if not hops:
             self._tell(state.action, () if error is None else self._order.operations, _newest_ns(points), error)
         return Task(
-            name=state.action,
+            name=title_of(self._delivery, state.action),
             state=State.SUCCEEDED if error is None else State.FAILED,
             counters=counters,
             error=error,

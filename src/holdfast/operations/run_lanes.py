@@ -18,7 +18,7 @@ from holdfast.delivery.limit import Limit
 from holdfast.delivery.session import DeliverySession
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor
 from holdfast.model.jobs import Counters, State, Task
-from holdfast.model.rules import DatasetRule, Delivery
+from holdfast.model.rules import DatasetRule, Delivery, title_of
 from holdfast.operations.run_plan import lowest_base
 from holdfast.operations.running import Cancellation
 from holdfast.wire.channel import Channel
@@ -135,7 +135,7 @@ class Lane:
             state = State.SUCCEEDED if error is None else State.FAILED
             tasks.append(
                 Task(
-                    name=action,
+                    name=title_of(self.delivery, action),
                     state=state,
                     counters=counters,
                     error=error,

@@ -93,8 +93,8 @@ class TreeBuilder:
     def _in_order(self, path: bytes) -> bool:
         """False for the root of all, which has no node in a restic tree."""
         # Paths below a folder that was checked need no second look at its part of them.
-        folder, _, name = path.rpartition(b"/")
-        if folder != self._stack[-1].path or not name or name in (b".", b"..") or len(name) > 255 or b"\x00" in name:
+        folder, slash, name = path.rpartition(b"/")
+        if not slash or folder != self._stack[-1].path or not name or name in (b".", b"..") or len(name) > 255 or b"\x00" in name:
             check_path(path)
         key = walk_key(path)
         if self._last_key is not None and key <= self._last_key:

@@ -39,7 +39,12 @@ class MarkingFeeder(Feeder):
     def commit(self) -> Commit:
         marks = tuple(Mark(operation=name, kind=name, point=self.point_id(name)) for name in self.operations)
         return Commit(
-            dataset=self.dataset, epoch=self.epoch, seq=self.seq, captured_at=self.captured_at + timedelta(hours=self.seq), marks=marks, files=3
+            dataset=self.dataset,
+            epoch=self.epoch,
+            seq=self.seq,
+            captured_at=self.captured_at + timedelta(hours=self.seq),
+            marks=marks,
+            files=3,
         )
 
     def point_id(self, operation: str) -> PointId:

@@ -18,6 +18,7 @@ from holdfast.cli.demo.report import print_report
 from holdfast.cli.output import ProgressLine, note, print_diagnostics, say
 from holdfast.cli.reach import ask_agent
 from holdfast.cli.waiting import wait_for_trigger
+from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import HoldfastError
 from holdfast.core.units import format_size
 from holdfast.model.questions import AskRepositoryEnv, RepositoryEnv
@@ -144,13 +145,24 @@ def _activate(demo: Demo) -> None:
 
 
 def _run(demo: Demo) -> dict[str, Any]:
+    began = now(SystemClock()).isoformat()
     started = demo.client.post("/flows/demo/trigger", {"policy": "", "operation": "", "accept": False})
     record = wait_for_trigger(demo.client, started["trigger"])
     if record["state"] != "succeeded":
         errors = [job.get("error") or job.get("findings") for job in record["jobs"]]
         raise HoldfastError(f"the run ended {record['state']}: {record.get('problems')} {errors}")
     say(f"   {len(record['jobs'])} jobs, all acknowledged")
-    return record
+    return {**record, "jobs": _jobs_since(demo, began)}
+
+
+def _jobs_since(demo: Demo, began: str) -> list[dict[str, Any]]:
+    """All that moved data since then: a cascade that started by itself when its points arrived belongs to the run, too."""
+    jobs = [job for job in demo.client.get("/jobs", limit=1000)["jobs"] if job["created_at"] >= began]
+    return sorted((job for job in jobs if any(_moved(task) for task in job.get("tasks") or [])), key=lambda job: str(job["created_at"]))
+
+
+def _moved(task: dict[str, Any]) -> bool:
+    return any((task.get("counters") or {}).values())
 
 
 def _prove_read_once(record: dict[str, Any], state: Path) -> None:

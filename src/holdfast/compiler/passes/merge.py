@@ -21,7 +21,7 @@ Trust = Literal["node", "repository"]
 @dataclass
 class Stream:
     """One dataset from one node to another. `origin`: the repository it starts from, None for a source. `forwarded`: not the first hop.
-    `actions`: at the receiver, with the operations that concern them."""
+    `actions`: at the receiver, with the operations that concern them. `titles`: what people call them."""
 
     id: str
     dataset: DatasetId
@@ -31,6 +31,7 @@ class Stream:
     origin: RepositoryEntry | None
     forwarded: bool
     actions: dict[ActionId, dict[str, None]] = field(default_factory=dict)
+    titles: dict[ActionId, str] = field(default_factory=dict)
     movers: dict[tuple[str, int], DrawnMover] = field(default_factory=dict)
     after: dict[str, None] = field(default_factory=dict)
 
@@ -138,12 +139,19 @@ class _Way:
             stream = Stream(id_, self.dataset, self.label, sender, receiver, leg.origin, index > 0)
             self.merged.streams[id_] = stream
         stream.actions.setdefault(action, {})[leg.travels.name] = None
+        stream.titles.setdefault(action, self._title(hop))
         for mover in hop.movers:
             stream.movers.setdefault((mover.flow, mover.index), mover)
         if self.merged.fed.setdefault((receiver.id, action), id_) != id_:
             message = f"`{leg.carried.label}` reaches `{leg.sink.vertex.name}` along two ways"
             self.report.add("two-ways-in", leg.movers[-1].where_carried(leg.carried), message, "keep one of the ways")
         return stream
+
+    def _title(self, hop: Hop) -> str:
+        sink = self.leg.sink
+        if hop.receiver != sink.place:
+            return f"forward to {sink.place}"
+        return f"mirror {sink.vertex.name}" if sink.repository is None else f"store {sink.repository.name}"
 
     def _sink(self, places: Places) -> ActionId | None:
         """The action at the end of the way; None when the mirror has no place for it (said already)."""

@@ -125,6 +125,7 @@ class Orders:
             actions=tuple(stream.actions),
             operations=tuple(operations),
             action_operations=tuple((action, tuple(concerned)) for action, concerned in stream.actions.items()),
+            action_titles=tuple(stream.titles.items()),
             limit_bytes_s=options.limit_bytes_s,
             windows=options.windows,
             compression="max" if options.compression == "max" else "off" if options.compression == "off" else "auto",

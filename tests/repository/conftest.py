@@ -1,0 +1,29 @@
+"""A fresh repository, and a small source tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from holdfast.testing.repository_scene import RepositoryScene
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> RepositoryScene:
+    scene = RepositoryScene(tmp_path)
+    scene.create()
+    return scene
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Two folders, six files, one of 20 kB in several chunks."""
+    root = tmp_path / "tree"
+    for folder in ("one", "two"):
+        (root / folder).mkdir(parents=True)
+        for number in range(2):
+            (root / folder / f"file{number}").write_bytes(f"{folder} {number}\n".encode() * 50)
+    (root / "large").write_bytes(bytes(range(256)) * 80)
+    (root / "top").write_bytes(b"top")
+    return root
