@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from holdfast.core.ids import ActionId
 from holdfast.model.jobs import State
 from holdfast.model.rules import Cascade, DatasetRule, Delivery, ForwardAction, RepositoryRule
 from holdfast.node.worker_messages import Acknowledged
-from tests.dataflow.machines import ActionId, Machine, MachineRules, World, dataset, deliver, mirror, repository, store
+from tests.dataflow.machines import Machine, MachineRules, World, dataset, deliver, mirror, repository, store
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, counters, office, restic
 from tests.dataflow.trees import differences, grow, total_bytes
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,19 +17,12 @@ from holdfast.node.worker_messages import CancelJob, ProgressNews
 from tests.dataflow.machines import World, ended
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, office, restic
 from tests.dataflow.trees import differences
+from tests.dataflow.waiting import wait_for
 
 
 @pytest.fixture
 def scene(world: World, tmp_path: Path) -> Office:
     return office(world, tmp_path / "tree")
-
-
-def wait_for(true: Callable[[], bool], what: str) -> None:
-    """For what another process does, which tells nobody."""
-    until = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < until, what
-        time.sleep(0.01)
 
 
 def packs(scene: Office) -> int:

@@ -12,8 +12,8 @@ from holdfast.core.errors import Cancelled, NoSpace
 from holdfast.core.ids import DatasetId
 from holdfast.delivery.fanout import FanOut, FanOutSession
 from holdfast.delivery.limit import Limit
+from holdfast.delivery.ports import VerifiedChunk
 from holdfast.delivery.session import DeliverySession
-from holdfast.delivery.verify import VerifiedChunk
 from holdfast.model.change import Cursor, Put, Remove, Segment
 from holdfast.testing.deliveries import (
     DATASET,

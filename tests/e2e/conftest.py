@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.world import ONE_TO_TWO, World, world_in
+from tests.e2e.world import ONE_TO_TWO, World, by_hand_only, world_in
 
 
 @pytest.fixture
@@ -18,5 +18,5 @@ def office(tmp_path: Path) -> Iterator[World]:
     for number in range(30):
         (data / "sub" / f"file {number}.bin").write_bytes(bytes([number]) * (1000 * number + 1))
     with world_in(tmp_path, "files1", "vault", "dr") as world:
-        world.apply(ONE_TO_TWO.format(folder=tmp_path, every="1h"), "office")
+        world.apply(ONE_TO_TWO.format(folder=tmp_path, when=by_hand_only()), "office")
         yield world

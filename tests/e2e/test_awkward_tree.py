@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from holdfast.host.compare import compare_trees
-from tests.e2e.world import ONE_TO_TWO, World, restic, rsync_differences, world_in
+from tests.e2e.world import ONE_TO_TWO, World, by_hand_only, restic, rsync_differences, world_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.big, pytest.mark.timeout(600)]
 
@@ -86,7 +86,7 @@ def _write_large(path: Path) -> None:
 def awkward(tmp_path: Path) -> Iterator[World]:
     _grow(tmp_path / "data")
     with world_in(tmp_path, "files1", "vault", "dr") as world:
-        text = ONE_TO_TWO.format(folder=tmp_path, every="1h")
+        text = ONE_TO_TWO.format(folder=tmp_path, when=by_hand_only())
         # The cascade has tests of its own; here it would only take another 3 GiB of disk.
         world.apply(text[: text.rindex("      - {from: store, to: far")], "office")
         yield world

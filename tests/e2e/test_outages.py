@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.world import ONE_TO_TWO, World, eventually, rsync_differences, wait_briefly, world_in
+from tests.e2e.world import ONE_TO_TWO, World, by_hand_only, eventually, rsync_differences, wait_briefly, world_in
 
 pytestmark = pytest.mark.e2e
 
@@ -21,7 +21,7 @@ def _changed_files(record: dict[str, object], receiver: str) -> int:
 
 
 def test_without_the_master_schedules_run_and_jobs_appear_later(office: World) -> None:
-    office.apply(ONE_TO_TWO.format(folder=office.folder, every="2s"), "office")
+    office.apply(ONE_TO_TWO.format(folder=office.folder, when="every: 2s"), "office")
     office.run("trigger", "office", "--wait")
     office.stop("master")
     before = _snapshots(office)
@@ -137,7 +137,7 @@ def test_a_full_disk_at_the_receiver_fails_clearly_and_the_next_run_succeeds(tmp
         data.mkdir()
         (data / "small.bin").write_bytes(os.urandom(2_000_000))
         with world_in(tmp_path, "files1", "vault", "dr") as world:
-            world.apply(ONE_TO_TWO.format(folder=tmp_path, every="1h"), "office")
+            world.apply(ONE_TO_TWO.format(folder=tmp_path, when=by_hand_only()), "office")
             world.run("trigger", "office", "--wait")
             (data / "large.bin").write_bytes(os.urandom(40_000_000))
             failed = world.run("trigger", "office", "--wait", expect=1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.world import ONE_TO_TWO, world_in
+from tests.e2e.world import ONE_TO_TWO, by_hand_only, world_in
 
 pytestmark = pytest.mark.e2e
 
@@ -36,7 +36,7 @@ def test_limits_of_the_machine_win_over_the_master(tmp_path: Path) -> None:
     with world_in(tmp_path, "files1", "vault", "dr") as world:
         world.set_limits("files1", f'read = ["{tmp_path}/elsewhere"]\n')
         document = tmp_path / "environment.yaml"
-        document.write_text(ONE_TO_TWO.format(folder=tmp_path, every="1h"))
+        document.write_text(ONE_TO_TWO.format(folder=tmp_path, when=by_hand_only()))
         world.run("apply", str(document))
         refused = world.run("activate", "office", expect=5)
         assert "outside-limits" in refused.stderr

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,11 @@ def world_in(folder: Path, *nodes: str) -> Iterator[World]:
         shutil.rmtree(folder / "restic-cache", ignore_errors=True)
 
 
+def by_hand_only() -> str:
+    """A schedule that does not come due while a test runs: twelve hours from now, each day."""
+    return f"at: ['{(datetime.now(UTC) + timedelta(hours=12)):%H:%M}']"
+
+
 ONE_TO_TWO = """\
 environment: test
 nodes: {{files1: {{}}, vault: {{}}, dr: {{}}}}
@@ -206,7 +212,7 @@ policies:
   documents:
     classification: {{paths: [{folder}/data]}}
     operations:
-      backup: {{every: {every}, keep: {{last: 50}}}}
+      backup: {{{when}, keep: {{last: 50}}}}
       replicate: {{removed: follow}}
 flows:
   office:

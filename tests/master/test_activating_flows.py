@@ -171,14 +171,13 @@ async def test_compile_changes_nothing_and_shows_the_difference(running: Running
 
 
 @with_master
-async def test_a_silent_node_is_pending(running: Running) -> None:
+async def test_a_node_that_leaves_instead_of_answering_is_pending(running: Running) -> None:
     await running.connect(*NODES)
     await running.apply(ONE_TO_TWO)
-    activation = asyncio.create_task(running.post("/flows/office/activate"))
-    await running.nodes["dr"].disconnect()
-    states = _states(await activation)
-    assert states["dr"] in ("pending", "confirmed")
-    assert states["files1"] == "confirmed"
+    running.nodes["dr"].leaves_on_push = True
+    states = _states(await running.post("/flows/office/activate"))
+    assert states == {"files1": "confirmed", "vault": "confirmed", "dr": "pending"}
+    assert (await running.get("/flows"))["flows"][0]["state"] == "active"
 
 
 def test_what_is_active_survives_a_restart(tmp_path: Path) -> None:

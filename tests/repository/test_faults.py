@@ -119,7 +119,6 @@ def test_a_full_disk_at_any_step(scene: RepositoryScene, tree: Path, step: int) 
     feeder.send(action, first.all if action.cursor() and action.cursor().seq == 1 else second.all, second.all)  # type: ignore[union-attr]
     action.close()
     assert {point.seq for point in repository.points()} == {1, 2}
-    assert repository.find
     repository.close()
     scene.restic.check()
 

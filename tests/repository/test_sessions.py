@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -370,3 +372,39 @@ def test_the_password_is_asked_for(scene: RepositoryScene) -> None:
     (scene.place / "config").write_bytes(b"damage" * 20)
     with pytest.raises(HoldfastError):
         scene.open()
+
+
+def test_many_sessions_at_once(scene: RepositoryScene, tree: Path) -> None:
+    """Each delivers its own dataset while somebody asks all the time; no commit gets lost, nobody waits for ever."""
+    source = TreeSource(tree)
+    repository = scene.open()
+    datasets = [DatasetId(digit * 32) for digit in "1234"]
+    done = threading.Event()
+
+    def deliver(dataset: DatasetId) -> None:
+        feeder = scene.feeder(source, dataset)
+        feeder.epoch = Epoch(dataset[0] * 32)
+        for number in range(6):
+            action = scene.action(repository, dataset=dataset, keep=KeepRules(last=2))
+            action.cursor()
+            feeder.operations = ("backup",) if number % 2 else ()
+            feeder.send(action, None, source.all)
+            action.close()
+
+    def ask() -> None:
+        while not done.is_set():
+            repository.points()
+            repository.find(AskFind(pattern="*"))
+
+    with ThreadPoolExecutor(5) as pool:
+        asking = pool.submit(ask)
+        for delivered in [pool.submit(deliver, dataset) for dataset in datasets]:
+            delivered.result()
+        done.set()
+        asking.result()
+    assert [action.cursor().seq for action in (scene.action(repository, dataset=d) for d in datasets)] == [6] * 4  # type: ignore[union-attr]
+    found = {(row.dataset, row.path) for row in repository.find(AskFind(pattern="file*")).rows}
+    assert len(found) == 4
+    assert repository.check(read_data=True) == ()
+    repository.close()
+    scene.restic.check()

@@ -11,7 +11,7 @@ import errno
 import os
 import sqlite3
 import stat
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from operator import attrgetter

@@ -163,7 +163,7 @@ def _judge(
         for count, word in (
             (overdue, "overdue"),
             (failed, "failed"),
-            (errors, "with an error" if errors == 1 else "errors"),
+            (errors, "error" if errors == 1 else "errors"),
         )
         if count
     ]

@@ -10,9 +10,11 @@ from holdfast.model.entry import Entry
 
 
 class PointReader(Protocol):
-    """`entries`: at or below these paths (empty = all), in walk order, parents of a named path not included; raises `UnknownName` when a
-    named path is not there. `payloads`: exactly one for each id, in any order; ids must come from entries already given; content is verified
-    (SHA-256) by whoever decompresses it. Raises `RepositoryDamaged` naming the chunk when it cannot be had.
+    """One state of one dataset.
+
+    `entries`: at or below these paths (empty = all), in walk order, parents of a named path not included; raises `UnknownName` when a named
+    path is not there. `payloads`: exactly one for each id, in any order; ids must come from entries already given; whoever decompresses
+    one verifies it (SHA-256). Raises `RepositoryDamaged` naming the chunk when it cannot be had.
     """
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]: ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 from collections.abc import Callable
@@ -46,7 +45,7 @@ from holdfast.wire.data_server import DataServer
 from holdfast.wire.identity import load_credentials
 from holdfast.wire.local import LocalServer
 
-logger = logging.getLogger(__name__)
+_STOP_S = 1.0
 
 
 class StoreWorker:
@@ -115,12 +114,12 @@ class StoreWorker:
                 self.stop()
 
     def stop(self) -> None:
-        """Take nothing new, end what runs, seal nothing half done."""
+        """Take nothing new, end what runs, seal nothing half done. The agent waits some three seconds."""
+        self._jobs.stop(_STOP_S)
         for server in (self._server, self._local):
             if server is not None:
-                server.stop()
+                server.stop(_STOP_S)
         self._server = self._local = None
-        self._jobs.stop()
         self._sessions.close()
         self._repositories.close()
         self._orders.close()

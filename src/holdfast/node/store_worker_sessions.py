@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -29,8 +28,6 @@ from holdfast.node.worker_dial import Dialler
 from holdfast.node.worker_messages import Configure, EventNews, FromWorker, PointsMade
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import ActionState, Open, OpenRead
-
-logger = logging.getLogger(__name__)
 
 
 class Sessions:

@@ -99,7 +99,7 @@ class JobLanes:
             if not self._closed:
                 self._questions.submit(reply)
 
-    def stop(self, timeout_s: float = 20.0) -> None:
+    def stop(self, timeout_s: float = 2.5) -> None:
         """Cancels everything and waits for it to end."""
         with self._lock:
             self._closed = True

@@ -22,8 +22,10 @@ Row = tuple[Any, ...]
 class Catalog:
     """The open database. Every method may be called from any thread; `transaction` nests, the outermost commits."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
+        self.damaged = False
         self._guard = threading.RLock()
         self._depth = 0
 
@@ -44,7 +46,7 @@ class Catalog:
                     with suppress(sqlite3.Error):
                         self._connection.execute("ROLLBACK")
                 if isinstance(error, sqlite3.Error):
-                    raise _translated(error) from error
+                    raise self._translated(error) from error
                 raise
             finally:
                 self._depth -= 1
@@ -68,14 +70,14 @@ class Catalog:
             try:
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.Error as error:
-                raise _translated(error) from error
+                raise self._translated(error) from error
 
     def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
         with self._guard:
             try:
                 found: Row | None = self._connection.execute(sql, values).fetchone()
             except sqlite3.Error as error:
-                raise _translated(error) from error
+                raise self._translated(error) from error
             return found
 
     def rows_among(self, sql: str, ids: Sequence[bytes], values: Sequence[object] = ()) -> Iterator[Row]:
@@ -92,8 +94,17 @@ class Catalog:
             return int(found[0])
 
     def close(self) -> None:
-        with self._guard, suppress(sqlite3.Error):
-            self._connection.close()
+        """A catalog found damaged is deleted, so that the next start builds it again."""
+        with self._guard:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            if self.damaged:
+                _discard(self._path)
+
+    def _translated(self, error: sqlite3.Error) -> StoreError:
+        name = getattr(error, "sqlite_errorname", "")
+        self.damaged |= name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "no such" in str(error)
+        return _translated(error)
 
 
 def _translated(error: sqlite3.Error) -> StoreError:
@@ -109,12 +120,11 @@ def open_catalog(path: Path, repository: str) -> Catalog:
     try:
         connection = _connect(path)
         if _belongs(connection, repository):
-            return Catalog(connection)
+            return Catalog(connection, path)
         connection.close()
     except sqlite3.DatabaseError:
         pass
-    for leftover in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
-        leftover.unlink(missing_ok=True)
+    _discard(path)
     try:
         connection = _connect(path)
         connection.executescript("BEGIN;" + TABLES)
@@ -122,7 +132,12 @@ def open_catalog(path: Path, repository: str) -> Catalog:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise _translated(error) from error
-    return Catalog(connection)
+    return Catalog(connection, path)
+
+
+def _discard(path: Path) -> None:
+    for leftover in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        leftover.unlink(missing_ok=True)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

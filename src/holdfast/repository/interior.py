@@ -63,7 +63,17 @@ class Interior:
         with self._guard:
             self._busy.discard(dataset)
 
-    def close(self) -> None:
+    def start(self) -> None:
+        """Clean up after a crash, then bring the catalog up to date."""
+        self.lock.remove_dead()
+        self.refresher.undo_unsealed()
+        self.refresh()
+
+    def stop(self) -> None:
+        """Everything but the backend is closed."""
         self.pool.shutdown(wait=True)
         self.catalog.close()
+
+    def close(self) -> None:
+        self.stop()
         self.storage.backend.close()

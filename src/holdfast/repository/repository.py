@@ -27,7 +27,8 @@ from holdfast.model.reading import PointReader
 from holdfast.model.stream import Outgoing
 from holdfast.repository._format.config import Config, decode_config, encode_config, new_config
 from holdfast.repository._format.index import hash_from
-from holdfast.repository._format.keys import KeyOrigin, Scrypt, encode_key_file, open_key_file
+from holdfast.repository._format.keys import KeyOrigin, encode_key_file, open_key_file
+from holdfast.repository._format.keys import Scrypt as Scrypt
 from holdfast.repository._format.seal import MasterKey, new_master_key
 from holdfast.repository.catalog import open_catalog
 from holdfast.repository.checking import Checker
@@ -77,15 +78,19 @@ def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Rep
     if isinstance(backend, GroupedSaves):
         backend.remove_strays()
     storage = Storage(backend, key, setup["clock"], setup["entropy"])
-    catalog = open_catalog(home / _CATALOG, config.id)
-    interior = Interior(setup["name"], storage, catalog, setup.get("wait", time.sleep))
-    try:
-        interior.lock.remove_dead()
-        interior.refresher.undo_unsealed()
-        interior.refresh()
-    except BaseException:
-        interior.close()
-        raise
+    wait = setup.get("wait", time.sleep)
+    for last_try in (False, True):
+        interior = Interior(setup["name"], storage, open_catalog(home / _CATALOG, config.id), wait)
+        try:
+            interior.start()
+        except BaseException:
+            again = interior.catalog.damaged and not last_try
+            interior.stop()
+            if not again:
+                backend.close()
+                raise
+        else:
+            break
     return Repository(interior, setup["repository_id"])
 
 

@@ -15,8 +15,7 @@ from holdfast.model import rules
 from holdfast.model.change import Acknowledgement, Commit, Mark
 from holdfast.model.document import KeepRules
 from holdfast.model.entry import Entry
-from holdfast.repository._format.keys import Scrypt
-from holdfast.repository.repository import Repository, create_repository, open_repository
+from holdfast.repository.repository import Repository, Scrypt, create_repository, open_repository
 from holdfast.testing.feeding import Feeder
 from holdfast.testing.stock_restic import StockRestic
 from holdfast.testing.tree_source import TreeSource

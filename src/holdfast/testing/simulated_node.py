@@ -51,7 +51,9 @@ def answer_nothing(question: Question) -> Answer:
 
 @dataclass
 class SimulatedNode:
-    """`refuses` is what it says to rules; empty = it takes them. `taken` are the rules in force, in order. `asked` is everything asked."""
+    """`refuses` is what it says to rules; empty = it takes them. `leaves_on_push`: it goes away instead of answering.
+    `taken` are the rules in force, in order; `asked` is everything asked.
+    """
 
     identity: SimulatedIdentity
     address: str = "127.0.0.1:1"
@@ -59,6 +61,7 @@ class SimulatedNode:
     time_ns: int = 0
     answer: Answerer = answer_nothing
     refuses: tuple[ErrorFacts, ...] = ()
+    leaves_on_push: bool = False
     taken: list[Rules] = field(default_factory=list)
     asked: list[Question] = field(default_factory=list)
     received: int = 0
@@ -129,6 +132,8 @@ class SimulatedNode:
 
     async def _take(self, stream: HubStream, message: HubMessage) -> None:
         match message:
+            case Push() if self.leaves_on_push:
+                await stream.close()
             case Push(rules=signed):
                 assert verify_signature(self.identity.signing_key, signed.body, signed.signature)
                 assert hashlib.sha256(signed.body).hexdigest() == signed.digest

@@ -23,7 +23,7 @@ _KINDS = {
 
 
 def read_entry(path: bytes, chunks: dict[bytes, bytes], *, chunk_bytes: int = 4096) -> Entry:
-    """One path with all its metadata but the access time (reading changes it); its content is cut into equal chunks and added to `chunks`."""
+    """One path with its metadata, without access time (reading changes it). Its content, in equal chunks, is added to `chunks`."""
     found = os.lstat(path)
     kind = _KINDS[stat.S_IFMT(found.st_mode)]
     return Entry(

@@ -12,7 +12,7 @@ from holdfast.core.errors import HoldfastError, NotReachable
 from holdfast.core.ids import NodeId
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_server import SERVICE
-from holdfast.wire.grpc_options import ACCEPTED, DEFAULT_KEEPALIVE, Keepalive, client_credentials, client_options, error_of
+from holdfast.wire.grpc_options import ACCEPTED, DEFAULT_KEEPALIVE, END, Keepalive, client_credentials, client_options, error_of
 from holdfast.wire.identity import Credentials
 from holdfast.wire.queue_channel import QueueChannel
 
@@ -82,6 +82,7 @@ class _ClientChannel(QueueChannel):
             except HoldfastError:
                 return
             if data is None:
+                yield END
                 return
             yield data
 

@@ -13,7 +13,7 @@ from holdfast.core.errors import Conflict, HoldfastError, NotReachable, facts_of
 from holdfast.core.ids import NodeId
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import Stopped
-from holdfast.wire.grpc_options import ACCEPTED, CredentialSource, peer_of, server_credentials, server_options
+from holdfast.wire.grpc_options import ACCEPTED, END, CredentialSource, peer_of, server_credentials, server_options
 from holdfast.wire.queue_channel import QueueChannel
 
 SERVICE = "holdfast.v1.Data"
@@ -42,6 +42,10 @@ def _send_last(channel: Channel, error: BaseException) -> None:
         logger.info("a data session ended", extra={"facts": {"peer": channel.peer, "error": str(error)}})
 
 
+def _gone(peer: NodeId) -> NotReachable:
+    return NotReachable(f"{peer} is gone", hint="check the network, and that the other machine is up")
+
+
 class _ServerChannel(QueueChannel):
     """`key_id` is what revocation asks about."""
 
@@ -53,12 +57,15 @@ class _ServerChannel(QueueChannel):
     def fill(self, requests: Iterator[bytes]) -> None:
         try:
             for data in requests:
-                self.inbox.put(data, max(1, len(data)))
-            self.inbox.end()
+                if data == END:
+                    self.inbox.end()
+                    return
+                self.inbox.put(data, len(data))
+            self.broken(_gone(self.peer))
         except HoldfastError:
             return
-        except Exception as error:  # noqa: BLE001 - gRPC raises a bare Exception when a call is cancelled
-            self.broken(NotReachable(f"{self.peer} broke off the session", hint=f"see its log ({error or 'cancelled'})"))
+        except Exception:  # noqa: BLE001 - gRPC raises a bare Exception when a call is cancelled
+            self.broken(_gone(self.peer))
 
     def drain(self) -> Iterator[bytes]:
         while True:
@@ -155,7 +162,7 @@ class DataServer:
     def _ended(self, channel: _ServerChannel) -> None:
         with self._guard:
             self._sessions.discard(channel)
-        channel.broken(NotReachable(f"{channel.peer} is gone", hint="check the network, and that the other machine is up"))
+        channel.broken(_gone(channel.peer))
 
     def _spawn(self, run: Callable[..., None], *arguments: object) -> None:
         def body() -> None:

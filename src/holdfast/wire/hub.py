@@ -20,6 +20,7 @@ from holdfast.wire.codec import decode_hub, encode
 from holdfast.wire.grpc_options import (
     ACCEPTED,
     DEFAULT_KEEPALIVE,
+    END,
     CredentialSource,
     Keepalive,
     client_credentials,
@@ -91,6 +92,8 @@ class HubStream:
             raise self._failure(error) from error
         except asyncio.CancelledError:
             raise NotReachable(f"{self._address} is gone", hint="check the network, and that the other machine is up") from None
+        if data == END:
+            return None
         if data is _EOF:
             await self._end()
             return None
@@ -109,7 +112,8 @@ class HubStream:
                 reading.exception()
 
     async def _end(self) -> None:
-        """Called when nothing more comes: a client learns here why."""
+        """Nothing more comes. A client that went in order would have said so; what is left is that it died."""
+        raise NotReachable(f"{self._address} is gone", hint="check the network, and that the other machine is up")
 
     def _failure(self, error: BaseException) -> HoldfastError:
         if isinstance(error, grpc.aio.AioRpcError):
@@ -129,6 +133,7 @@ class _ClientStream(HubStream):
         await super().close()
         try:
             if not self._call.done():
+                await self._call.write(END)
                 await self._call.done_writing()
                 await asyncio.wait_for(asyncio.shield(self._call.code()), CLOSE_GRACE_S)
         except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError, TimeoutError):

@@ -9,7 +9,7 @@ from holdfast.wire.data_messages import DataMessage
 from holdfast.wire.pipe import Pipe
 
 # Two messages of usual size each way: enough to keep both sides busy, little enough to feel a slow peer at once.
-QUEUE_BYTES = 2 * 1024 * 1024
+QUEUE_BYTES = 8 * 1024 * 1024
 
 
 class QueueChannel:

@@ -134,13 +134,12 @@ def ls(
     as_json: JsonOption = False,
 ) -> None:
     """List a folder at a point."""
-    rows, answer, after = [], {"more": True}, b""
-    while answer["more"]:
-        answer = _ls_page(resolve_home(home), point, os.fsencode(path), recursive, after)
+    place, folder = resolve_home(home), os.fsencode(path)
+    answer = _ls_page(place, point, folder, recursive, b"")
+    rows: list[dict[str, Any]] = list(answer["rows"])
+    while answer.get("more"):
+        answer = _ls_page(place, point, folder, recursive, _raw_path(rows[-1]))
         rows += answer["rows"]
-        answer["more"] = answer.get("more", False)
-        if answer["more"]:
-            after = _raw_path(rows[-1])
     _print_rows(rows, as_json, with_times=False)
     _exit_for_unreachable(answer)
 

@@ -46,7 +46,7 @@ def restore(
         raise UsageError("where to? --to is missing", hint="--to DIR writes the full paths below DIR, --to / restores in place")
     if conflict not in ("skip", "overwrite", "rename"):
         raise UsageError(f"--conflict {conflict} is not one of skip, overwrite, rename")
-    order = {
+    order: dict[str, Any] = {
         "point": "" if dataset else given.pop(0),
         "dataset": dataset,
         "at": format_utc(parse_time(at or "now", now(SystemClock()))) if dataset else "",
