@@ -59,7 +59,7 @@ def test_an_action_the_receiver_does_not_know_is_refused_alone(scene: Office) ->
     scene.activate()
     job = scene.run()
     assert job.state is State.FAILED
-    assert {task.name: task.error.code for task in job.tasks if task.error} == {unknown: "not-granted"}
+    assert [task.error.code if task.error else "" for task in job.tasks if task.receiver == "vault"] == ["", "not-granted"]
     assert len(scene.vault.points(scene.main)) == 1
 
 

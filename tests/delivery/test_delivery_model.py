@@ -11,7 +11,7 @@ from holdfast.core.clock import SystemClock
 from holdfast.delivery.fanout import FanOut, FanOutSession
 from holdfast.delivery.session import DeliverySession
 from holdfast.model.change import Change, Cursor, Part, Put, Remove
-from holdfast.model.entry import Entry, walk_key
+from holdfast.model.entry import Entry, is_below, walk_key
 from holdfast.model.stream import Outgoing
 from holdfast.testing.deliveries import (
     DATASET,
@@ -55,7 +55,11 @@ class Source:
         self.run += 1
         wanted: dict[bytes, Entry | None] = {ROOT: folder_of(ROOT)}
         for kind, path, pieces in changes:
+            wanted.update({below: None for below in (*self.rows, *wanted) if below != path and is_below(below, path)})
             wanted[path] = None if kind == "remove" else file_of(path, *pieces)
+            parent = path.rpartition(b"/")[0]
+            if kind == "put" and parent != ROOT:
+                wanted[parent] = folder_of(parent)
             self.plain.update({chunk_ref(piece).id: piece for piece in pieces})
         for path, entry in wanted.items():
             if self.rows.get(path, (None, 0))[0] != entry:

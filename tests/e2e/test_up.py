@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -38,8 +39,9 @@ def test_the_first_ten_minutes(tmp_path: Path) -> None:
     (data / "precious.txt").write_text("precious")
     _holdfast(home, "up", "--home", str(home), "--port", str(_three_ports()), "--name", "desk", "--detach")
     try:
+        made = json.loads(_holdfast(home, "protect", str(data), "--to", str(store), "--every", "1h", "--json").stdout)
+        repository = made["repository"]
         _holdfast(home, "protect", str(data), "--to", str(store), "--every", "1h")
-        _holdfast(home, "protect", str(data), "--to", str(store), "--every", "1h", expect=0)
         eventually(lambda: "precious.txt" in _holdfast(home, "find", "precious.txt").stdout, "the schedule makes the first point")
         flow = _holdfast(home, "export").stdout
         assert "protect-data" in flow
@@ -48,7 +50,6 @@ def test_the_first_ten_minutes(tmp_path: Path) -> None:
         assert '"operation": "backup"' in point
         _holdfast(home, "restore", "--dataset", "desk/data", "--to", str(tmp_path / "back"))
         assert list(compare_trees(os.fsencode(data), os.fsencode(tmp_path / "back" / str(data)[1:]))) == []
-        repository = store.name
         script = f'eval "$({sys.executable} -m holdfast.cli.main repository env {repository})"; restic snapshots && restic check'
         environment = {**os.environ, "HOLDFAST_HOME": str(home), "RESTIC_CACHE_DIR": str(tmp_path / "cache")}
         shown = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=False)

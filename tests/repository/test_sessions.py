@@ -402,7 +402,10 @@ def test_many_sessions_at_once(scene: RepositoryScene, tree: Path) -> None:
             delivered.result()
         done.set()
         asking.result()
-    assert [action.cursor().seq for action in (scene.action(repository, dataset=d) for d in datasets)] == [6] * 4  # type: ignore[union-attr]
+    for dataset in datasets:
+        action = scene.action(repository, dataset=dataset)
+        assert action.cursor() == Cursor(epoch=Epoch(dataset[0] * 32), seq=6)
+        action.close()
     found = {(row.dataset, row.path) for row in repository.find(AskFind(pattern="file*")).rows}
     assert len(found) == 4
     assert repository.check(read_data=True) == ()

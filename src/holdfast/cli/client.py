@@ -73,4 +73,5 @@ def _error_of(status: int, value: object) -> HoldfastError:
     if not isinstance(facts, dict) or "code" not in facts:
         return ProtocolError(f"the Master answered {status}: {str(value)[:200]}")
     context = {str(key): str(item) for key, item in dict(facts.get("context") or {}).items()}
-    return error_from(ErrorFacts(str(facts["code"]), str(facts.get("message", "")), str(facts.get("hint", "")), context=context))
+    retryable = bool(facts.get("retryable"))
+    return error_from(ErrorFacts(str(facts["code"]), str(facts.get("message", "")), str(facts.get("hint", "")), retryable, context))

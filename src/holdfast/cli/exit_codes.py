@@ -21,6 +21,7 @@ _BY_CODE = {
     "outside-limits": REFUSED,
     "join-refused": REFUSED,
     "stale-rules": REFUSED,
+    "throttled": REFUSED,
     "conflict": REFUSED,
     "repository-missing": 10,
     "repository-locked": 11,

@@ -196,7 +196,7 @@ class LocalChannel:
 
 
 class LocalServer:
-    """Serves the sessions of this machine's own processes. `start` once, `stop` once."""
+    """Serves the sessions of this machine's own processes. `start` once; `stop` may be repeated."""
 
     def __init__(self, path: Path, deliver: Handler, read: Handler, node: NodeId) -> None:
         self._path = path
@@ -204,20 +204,24 @@ class LocalServer:
         self._node = node
         self._guard = threading.Lock()
         self._sessions: dict[threading.Thread, LocalChannel | None] = {}
+        self._listener: socket.socket | None = None
 
     def start(self) -> None:
         """Raises `Conflict` when another process serves this path."""
         self._listener = listen_on(self._path)
-        self._acceptor = threading.Thread(target=self._accept, name="local-accept", daemon=True)
+        self._acceptor = threading.Thread(target=self._accept, args=(self._listener,), name="local-accept", daemon=True)
         self._acceptor.start()
 
     def stop(self, grace_s: float = 5.0) -> None:
         """Take no new sessions; those still open after `grace_s` are broken off."""
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
         with suppress(FileNotFoundError):
             self._path.unlink()
-        self._listener.shutdown(socket.SHUT_RDWR)
+        listener.shutdown(socket.SHUT_RDWR)
         self._acceptor.join()
-        self._listener.close()
+        listener.close()
         deadline = time.monotonic() + grace_s
         with self._guard:
             sessions = list(self._sessions)
@@ -230,10 +234,10 @@ class LocalServer:
         for thread in sessions:
             thread.join(grace_s)
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, _ = listener.accept()
             except OSError:
                 return
             thread = threading.Thread(target=self._serve, args=(connection,), name="local-session", daemon=True)

@@ -8,8 +8,8 @@ from holdfast.wire.codec import decode_data, encode
 from holdfast.wire.data_messages import DataMessage
 from holdfast.wire.pipe import Pipe
 
-# Two messages of usual size each way: enough to keep both sides busy, little enough to feel a slow peer at once.
-QUEUE_BYTES = 8 * 1024 * 1024
+# A few messages of usual size each way: enough to keep both sides busy, little enough to feel a slow peer at once.
+QUEUE_BYTES = 4 * 1024 * 1024
 
 
 class QueueChannel:

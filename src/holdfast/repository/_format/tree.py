@@ -85,7 +85,7 @@ def encode_node(entry: Entry, subtree: bytes | None = None) -> bytes:
         text += f',"device_id":{entry.device}'
     if entry.size_bytes:
         text += f',"size":{entry.size_bytes}'
-    if entry.links:
+    if entry.links > 1 or (entry.links and entry.kind is not Kind.DIRECTORY):
         text += f',"links":{entry.links}'
     if entry.link_target:
         text += "," + _link_text(entry.link_target)
