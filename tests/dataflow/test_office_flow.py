@@ -87,7 +87,7 @@ def test_what_the_workers_tell(scene: Office) -> None:
     job = scene.run()
     news = scene.files1.source_heard.of(JobNews)
     assert [told.job.state for told in news] == [State.RUNNING, State.SUCCEEDED]
-    assert [task.name for task in job.tasks] == ["capture", "backup@vault", "replicate@dr"]
+    assert [task.receiver for task in job.tasks] == ["", "vault", "dr"]
     acknowledged = {told.action: told for told in scene.files1.source_heard.of(Acknowledged)}
     assert acknowledged[scene.store_action.id].operations == ("backup",)
     assert acknowledged[scene.mirror_action.id].operations == ("replicate",)

@@ -22,7 +22,7 @@ from holdfast.model.jobs import Counters, Finding, Job, State, Task
 from holdfast.model.points import Point
 from holdfast.model.rules import Cascade, title_of
 from holdfast.operations.run_lanes import Dial, open_session
-from holdfast.operations.run_plan import ns_of, state_of, task_name
+from holdfast.operations.run_plan import ns_of, state_of
 from holdfast.operations.running import Cancellation, Delivered, Meter, News
 from holdfast.repository.repository import Repository
 from holdfast.wire.data_messages import ActionState, Open

@@ -19,7 +19,7 @@ from holdfast.delivery.session import DeliverySession
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor
 from holdfast.model.jobs import Counters, State, Task
 from holdfast.model.rules import DatasetRule, Delivery, title_of
-from holdfast.operations.run_plan import lowest_base, task_name
+from holdfast.operations.run_plan import lowest_base
 from holdfast.operations.running import Cancellation
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import ActionState, Open

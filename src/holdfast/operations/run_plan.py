@@ -38,12 +38,6 @@ def concerned(delivery: Delivery, action: ActionId, due: Sequence[str]) -> tuple
     return tuple(name for name in names if name in due)
 
 
-def task_name(delivery: Delivery, action: ActionId) -> str:
-    """For people: the operations an action is there for, and where. An action's id says nothing to them."""
-    names = dict(delivery.action_operations).get(action, delivery.operations)
-    return f"{'+'.join(names)}@{delivery.receiver_name}"
-
-
 def state_of(tasks: Sequence[Task], findings: Sequence[Finding]) -> State:
     """Failed when any task failed; warnings when something was left out; else succeeded."""
     if any(task.state is State.FAILED for task in tasks):

@@ -29,6 +29,8 @@ _TYPE_BITS = {
 }
 _SPECIAL_BITS = ((0o4000, 1 << 23), (0o2000, 1 << 22), (0o1000, 1 << 20))
 _KINDS = {kind.value: kind for kind in Kind}
+# restic does not write the link count of these.
+_WITHOUT_LINKS = (Kind.DIRECTORY, Kind.FIFO)
 _UINT32 = 1 << 32
 _UINT64 = 1 << 64
 
@@ -85,7 +87,7 @@ def encode_node(entry: Entry, subtree: bytes | None = None) -> bytes:
         text += f',"device_id":{entry.device}'
     if entry.size_bytes:
         text += f',"size":{entry.size_bytes}'
-    if entry.links > 1 or (entry.links and entry.kind is not Kind.DIRECTORY):
+    if entry.links > 1 or (entry.links and entry.kind not in _WITHOUT_LINKS):
         text += f',"links":{entry.links}'
     if entry.link_target:
         text += "," + _link_text(entry.link_target)
