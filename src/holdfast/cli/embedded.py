@@ -94,11 +94,12 @@ def stop(home: Path, patience_s: float = 25) -> bool:
     embedded = Embedded(home=home, port=0, node_name="", listen="")
     if not _is_running(embedded):
         return False
+    pid = 0
     with contextlib.suppress(ValueError, OSError):
         pid = int(embedded.pid_file.read_text())
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + patience_s
-    while _is_running(embedded):
+    while _is_running(embedded) or _lives(pid):
         if time.monotonic() > deadline:
             raise NotReachable(f"`holdfast up` of {home} does not stop", hint=f"see {home}/log/up.log")
         time.sleep(0.05)
@@ -168,6 +169,14 @@ def _is_running(embedded: Embedded) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def _lives(pid: int) -> bool:
+    """False also for a zombie, which has no command line any more: it only waits for its parent."""
+    try:
+        return pid > 0 and bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 def _answers(client: ApiClient) -> bool:
