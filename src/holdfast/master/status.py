@@ -17,7 +17,7 @@ from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
 from holdfast.model.jobs import Finding, Severity, State
 from holdfast.model.questions import AskStatus, NodeStatus, Protection, RepositoryStatus
-from holdfast.model.rules import Rules
+from holdfast.model.rules import Rules, title_of
 
 STATUS_TIMEOUT_S = 5.0
 
@@ -133,12 +133,14 @@ def _last_known(rules: Rules, known: NodeStatus | None, why: ErrorFacts) -> list
             dataset_id=delivery.dataset,
             operation=operation,
             receiver=delivery.receiver_name,
+            action=title_of(delivery, action),
             state=State.UNKNOWN,
             every_s=every.get((delivery.dataset, operation)),
         )
         for delivery in deliveries
-        for operation in delivery.operations
-        if not any((p.dataset_id, p.operation) == (delivery.dataset, operation) for p in told)
+        for action, operations in delivery.action_operations
+        for operation in operations
+        if not any((p.dataset_id, p.operation, p.action) == (delivery.dataset, operation, title_of(delivery, action)) for p in told)
     ]
     return [msgspec.structs.replace(p, state=State.UNKNOWN, error=why) for p in (*told, *untold)]
 

@@ -120,8 +120,9 @@ class Jobs(_Message, frozen=True, kw_only=True):
 
 
 class Protection(_Message, frozen=True, kw_only=True):
-    """One (dataset, operation, receiver): when it was last acknowledged, when it is due, what is wrong.
+    """One (dataset, operation, action of a receiver): when it was last acknowledged, when it is due, what is wrong.
 
+    `action` is what people call it, like `store main`; a receiver may have several for one operation.
     `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
     """
 
@@ -129,6 +130,7 @@ class Protection(_Message, frozen=True, kw_only=True):
     dataset_id: DatasetId
     operation: str
     receiver: str
+    action: str = ""
     state: State
     last_at: datetime | None = None
     due_at: datetime | None = None

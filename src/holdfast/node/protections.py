@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from holdfast.core.clock import utc
-from holdfast.core.ids import DatasetId
+from holdfast.core.ids import ActionId, DatasetId
 from holdfast.model.jobs import State
 from holdfast.model.questions import Protection
-from holdfast.model.rules import Delivery, OperationRule, Rules
+from holdfast.model.rules import Delivery, OperationRule, Rules, title_of
 from holdfast.model.schedule import due_at, has_schedule
 from holdfast.node.journal import ProtectionRow
 
@@ -141,6 +141,7 @@ def judge(
                 dataset_id=promise.delivery.dataset,
                 operation=promise.operation,
                 receiver=promise.delivery.receiver_name,
+                action=title_of(promise.delivery, ActionId(promise.action)),
                 state=_state(row, busy.get(promise.cascade or promise.delivery.dataset)),
                 last_at=last_at,
                 due_at=due,

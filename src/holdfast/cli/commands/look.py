@@ -31,19 +31,23 @@ def register(app: typer.Typer) -> None:
 
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """How everything does. Exit 3 when something is overdue, failed or not known."""
-    answer = ApiClient(load_session(resolve_home(home))).get("/status")
+    client = ApiClient(load_session(resolve_home(home)))
+    answer = {**client.get("/status"), "flows": client.get("/flows")["flows"]}
     if as_json:
         print_json(answer)
         raise typer.Exit(exit_codes.OK if answer["ok"] else exit_codes.WARNINGS)
     say(answer["verdict"])
     moment = now(SystemClock())
     rows = [
-        (p["dataset"], p["operation"], p["receiver"], _protection_state(p), age(p.get("last_at"), moment), local_time(p.get("due_at")))
+        (p["dataset"], p["operation"], _where(p), _protection_state(p), age(p.get("last_at"), moment), local_time(p.get("due_at")))
         for p in answer["protections"]
     ]
     if rows:
         say()
-        print_table(("DATASET", "OPERATION", "RECEIVER", "STATE", "LAST", "NEXT DUE"), rows)
+        print_table(("DATASET", "OPERATION", "WHERE", "STATE", "LAST", "NEXT DUE"), rows)
+    for flow in answer["flows"]:
+        if flow["state"] == "changed":
+            note(f"flow {flow['name']}: changed, not active; `holdfast activate {flow['name']}` puts it into force")
     for protection in answer["protections"]:
         if protection.get("error"):
             error = protection["error"]
@@ -208,6 +212,11 @@ def _iso_of_ns(ns: int) -> str:
     from holdfast.core.clock import utc
 
     return utc(ns).isoformat()
+
+
+def _where(protection: dict[str, Any]) -> str:
+    """`store main on vault`; the same dataset may go to several places of one machine."""
+    return f"{protection['action']} on {protection['receiver']}" if protection.get("action") else str(protection["receiver"])
 
 
 def _protection_state(protection: dict[str, Any]) -> str:
