@@ -41,7 +41,7 @@ format: $(VENV)/.installed-test ## Format the code
 
 bench: $(VENV)/.installed-test ## Measure beside restic and rsync on the same data, as ratios
 	@scripts/install-test-tools
-	@$(BIN)/python bench/main_job.py $(ARGS)
+	@$(BIN)/python -m bench.main_job $(ARGS)
 
 clean: ## Remove the environment and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build

@@ -1,7 +1,7 @@
-"""The main job beside its peers on the same data in the same run: first backup, nothing changed, restore; printed as ratios.
+"""Measure the main job beside its peers: `python -m bench.main_job [--corpus kernel] [--rounds 3] [--json FILE]`.
 
-`python bench/main_job.py [FOLDER] [--json FILE]`. The corpus is copied to the scratch folder first; one tool at a time. Ours is measured
-through the command line with Master, source and repository node as separate processes, over gRPC; CPU seconds count all of them.
+All contenders work on one copy of the corpus, stage by stage and one at a time, so that a machine that is busy with other things weighs on
+all of them alike. Figures are medians of the rounds and ratios to the peer: restic, for mirrors rsync. CPU is the more reliable figure.
 """
 
 from __future__ import annotations
@@ -11,156 +11,108 @@ import json
 import os
 import shutil
 import subprocess
-import sysconfig
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from holdfast.cli.demo.data import copy_data
-from holdfast.cli.demo.machines import Machines
-from holdfast.cli.waiting import wait_for_trigger
+from bench.contender import Contender
+from bench.corpus import Corpus, copy_corpus
+from bench.figures import Figure, measure, median_of
+from bench.holdfast_contender import Holdfast
+from bench.peers import peers
+from holdfast.cli.demo.data import edit_data
 
-DOCUMENT = """\
-environment: bench
-nodes: {{source: {{}}, vault: {{}}}}
-repositories: {{main: {{node: vault, location: {folder}/store}}}}
-policies:
-  data: {{classification: {{paths: [{folder}/data]}}, operations: {{backup: {{every: 30d, keep: {{last: 100}}}}}}}}
-flows:
-  bench:
-    vertices: {{from: {{node: source, policies: [data]}}, to: {{repository: main}}}}
-    movers: [{{from: from, to: to, carries: [data/backup]}}]
-"""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """Wall and CPU seconds of one piece of work."""
-
-    wall_s: float
-    cpu_s: float
-
-
-def measure(work: Callable[[], None], cpu_s: Callable[[], float]) -> Figure:
-    cpu, began = cpu_s(), time.perf_counter()
-    work()
-    return Figure(time.perf_counter() - began, cpu_s() - cpu)
-
-
-def children_cpu_s() -> float:
-    """CPU seconds of all finished children."""
-    times = os.times()
-    return times.children_user + times.children_system
-
-
-def tree_cpu_s(pids: list[int]) -> float:
-    """CPU seconds so far of living processes and everything below them."""
-    return sum(_process_cpu_s(pid) for pid in _with_descendants(pids))
-
-
-def _process_cpu_s(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _with_descendants(pids: list[int]) -> set[int]:
-    found = set(pids)
-    for pid in pids:
-        tasks = Path(f"/proc/{pid}/task")
-        for children in tasks.glob("*/children"):
-            found |= _with_descendants([int(child) for child in children.read_text().split()])
-    return found
-
-
-def bench_holdfast(folder: Path) -> dict[str, Figure]:
-    machines = Machines(folder / "machines")
-    try:
-        client = machines.start_master("bench")
-        for name in ("source", "vault"):
-            machines.start_node(name)
-        machines.wait_for_nodes({"source", "vault"})
-        text = DOCUMENT.format(folder=folder)
-        client.put("/environment", {"text": text, "base_revision": None, "accept_removals": True, "comment": ""})
-        # Activation makes the first run due at once; it is the first backup that is measured.
-        pids = [child.pid for child in machines.children]
-
-        def run() -> None:
-            record = wait_for_trigger(client, client.post("/flows/bench/trigger", {})["trigger"])
-            assert record["state"] == "succeeded", record
-
-        def first() -> None:
-            assert client.post("/flows/bench/activate")["valid"]
-            run()
-
-        def restore() -> None:
-            point = client.get("/points", repository="main")["points"][-1]
-            body = {"point": point["id"], "to": str(folder / "restored"), "node": "source"}
-            record = wait_for_trigger(client, client.post("/restores", body)["trigger"])
-            assert record["state"] == "succeeded", record
-
-        return {
-            name: measure(work, lambda: tree_cpu_s(pids)) for name, work in (("first", first), ("unchanged", run), ("restore", restore))
-        }
-    finally:
-        machines.stop()
-
-
-def bench_restic(folder: Path) -> dict[str, Figure]:
-    environment = {
-        **os.environ,
-        "RESTIC_REPOSITORY": str(folder / "restic"),
-        "RESTIC_PASSWORD": "x",
-        "RESTIC_CACHE_DIR": str(folder / "cache"),
-    }
-
-    def restic(*arguments: str) -> None:
-        subprocess.run(["restic", "--quiet", *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
-
-    restic("init")
-    work = {
-        "first": lambda: restic("backup", str(folder / "data")),
-        "unchanged": lambda: restic("backup", str(folder / "data")),
-        "restore": lambda: restic("restore", "latest", "--target", str(folder / "restic-restored")),
-    }
-    return {name: measure(job, children_cpu_s) for name, job in work.items()}
-
-
-def stored_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+STAGES = ("first", "unchanged", "mirror", "mirror-unchanged", "changed", "mirror-changed", "restore", "cascade")
+USUAL_STAGES = ("first", "unchanged", "changed", "restore")
+# The stages that come after the corpus was edited begin here.
+_EDITED_FROM = STAGES.index("changed")
+Figures = dict[str, dict[str, list[Figure]]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(sysconfig.get_paths()["stdlib"]))
+    options = _options()
+    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    figures: Figures = {stage: {} for stage in STAGES if stage in options.stages}
+    stored: dict[str, int] = {}
+    for number in range(options.rounds):
+        scratch = Path(tempfile.mkdtemp(prefix="holdfast-bench-", dir=base))
+        try:
+            corpus = copy_corpus(options.corpus, scratch / "data")
+            if number == 0:
+                print(f"{corpus.files} files, {corpus.bytes / 1e6:.0f} MB ({corpus.name}), on {base or 'disk'}; {_machine()}", flush=True)
+            stored.update(_round(scratch, figures, options))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    _print(figures, stored)
+    if options.json:
+        options.json.write_text(json.dumps(_as_json(corpus, figures, stored), indent=2))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", default="auto", help="kernel, generated:COUNT, a folder, or auto (default)")
+    parser.add_argument("--rounds", type=int, default=1, help="each with everything set up anew; medians are shown")
+    parser.add_argument("--stages", nargs="+", default=list(USUAL_STAGES), choices=[*STAGES, "all"])
+    parser.add_argument("--modes", nargs="+", default=["wire", "machine"], choices=["wire", "machine"])
+    parser.add_argument("--peers", nargs="*", default=["restic", "rsync"], choices=["restic", "borg", "rsync"])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="holdfast-bench-", dir=base))
-    try:
-        files = copy_data(options.folder.absolute(), folder / "data")
-        size = stored_bytes(folder / "data")
-        ours, theirs = bench_holdfast(folder), bench_restic(folder)
-        result = {
-            "files": files,
-            "bytes": size,
-            "stored": {"holdfast": stored_bytes(folder / "store"), "restic": stored_bytes(folder / "restic")},
-            "seconds": {name: {"holdfast": vars(ours[name]), "restic": vars(theirs[name])} for name in ours},
-        }
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    print(f"{files} files, {size / 1e6:.0f} MB, on {base or 'disk'}")
-    for name in ours:
-        wall, cpu = ours[name].wall_s / theirs[name].wall_s, ours[name].cpu_s / max(theirs[name].cpu_s, 0.01)
-        print(f"{name:<10} wall {ours[name].wall_s:6.2f} s = {wall:5.2f} x restic   CPU {ours[name].cpu_s:6.2f} s = {cpu:5.2f} x restic")
-    stored = result["stored"]
-    print(f"stored     {stored['holdfast'] / 1e6:.1f} MB = {stored['holdfast'] / stored['restic']:.3f} x restic")
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2))
+    if "all" in options.stages:
+        options.stages = list(STAGES)
+    return options
+
+
+def _round(scratch: Path, figures: Figures, options: argparse.Namespace) -> dict[str, int]:
+    """Every stage of every contender once; returns what each has stored."""
+    data, edited = scratch / "data", False
+    with ExitStack() as stack:
+        contenders: list[Contender] = []
+        for mode in options.modes:
+            contenders.append(Holdfast(scratch, data, over_wire=mode == "wire"))
+            stack.callback(contenders[-1].close)
+        contenders += peers(options.peers, scratch, data)
+        for stage in figures:
+            if not edited and STAGES.index(stage) >= _EDITED_FROM:
+                edit_data(data)
+                edited = True
+            for contender in contenders:
+                if stage in contender.stages:
+                    figure = measure(contender.stages[stage], contender.probe)
+                    figures[stage].setdefault(contender.name, []).append(figure)
+        return {contender.name: contender.stored_bytes() for contender in contenders if "first" in contender.stages}
+
+
+def _peer_of(stage: str) -> str:
+    return "rsync" if stage.startswith("mirror") else "restic"
+
+
+def _print(figures: Figures, stored: dict[str, int]) -> None:
+    for stage, by_contender in figures.items():
+        peer = median_of(by_contender[_peer_of(stage)]) if _peer_of(stage) in by_contender else None
+        for name, measured in by_contender.items():
+            figure = median_of(measured)
+            wall = f" = {figure.wall_s / peer.wall_s:5.2f} x" if peer else ""
+            cpu = f" = {figure.cpu_s / max(peer.cpu_s, 0.01):5.2f} x" if peer else ""
+            memory = figure.memory_bytes / 1e6
+            print(f"{stage:<17}{name:<13}wall {figure.wall_s:7.2f} s{wall}   CPU {figure.cpu_s:7.2f} s{cpu}   {memory:6.0f} MB PSS")
+    for name, size in stored.items():
+        share = f" = {size / stored['restic']:5.3f} x restic" if "restic" in stored else ""
+        print(f"{'stored':<17}{name:<13}{size / 1e6:.1f} MB{share}")
+
+
+def _as_json(corpus: Corpus, figures: Figures, stored: dict[str, int]) -> dict[str, Any]:
+    stages = {
+        stage: {name: {"median": asdict(median_of(measured)), "all": [asdict(f) for f in measured]} for name, measured in by_name.items()}
+        for stage, by_name in figures.items()
+    }
+    return {"corpus": asdict(corpus), "machine": _machine(), "stages": stages, "stored_bytes": stored}
+
+
+def _machine() -> str:
+    restic = subprocess.run(["restic", "version"], capture_output=True, text=True, check=False).stdout.split("compiled")[0].strip()
+    return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {restic}"
 
 
 if __name__ == "__main__":

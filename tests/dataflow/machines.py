@@ -132,7 +132,7 @@ class Machine:
         self.port = 0
         self.rules: Rules | None = None
         key = new_key()
-        certificate = world.authority.issue(make_csr(key), self.id, clock=SystemClock(), hosts=["127.0.0.1"])
+        certificate = world.authority.issue(make_csr(key), self.id, clock=SystemClock())
         save_credentials(self.home / "identity", Credentials(key, certificate, world.authority.ca_pem))
         self.start()
 

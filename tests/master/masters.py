@@ -74,9 +74,7 @@ class Running:
     async def join(self, name: str, *, replace: bool = False, key_pem: bytes | None = None) -> SimulatedNode:
         """A machine that has joined and is not connected yet."""
         key = key_pem or new_key()
-        request = JoinRequest(
-            token=await self.token(name, replace=replace), name=name, csr_pem=make_csr(key).decode(), replace=replace, hosts=LOCAL
-        )
+        request = JoinRequest(token=await self.token(name, replace=replace), name=name, csr_pem=make_csr(key).decode(), replace=replace)
         joined = await self.master.enrolment.join(request, self.hub_address)
         node = SimulatedNode(identity=identity_of(joined, key), address=f"{name}.test:7442")
         self.nodes[name] = node

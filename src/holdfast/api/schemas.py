@@ -64,7 +64,6 @@ class Join(Body):
     name: str
     csr_pem: str
     replace: bool = False
-    hosts: list[str] = []
 
 
 class Renew(Body):
@@ -73,7 +72,6 @@ class Renew(Body):
     certificate_pem: str
     csr_pem: str
     signature: str
-    hosts: list[str] = []
 
 
 class Restore(Body):

@@ -13,19 +13,12 @@ from pathlib import Path
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import Conflict, NoSpace, NotReachable, RepositoryMissing, StoreError
+from holdfast.core.private_files import sync_folder
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _STRAY = ".hf-tmp-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _AWAY = (errno.ESTALE, errno.ENODEV, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT)
-
-
-def _fsync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class LocalBackend:
@@ -51,9 +44,9 @@ class LocalBackend:
                     os.mkdir(os.path.join(self._root, kind.value), 0o700)
             for number in range(256):
                 os.mkdir(os.path.join(self._root, "data", f"{number:02x}"), 0o700)
-            _fsync_folder(os.path.join(self._root, "data"))
-            _fsync_folder(self._root)
-            _fsync_folder(os.path.dirname(os.path.abspath(self._root)))
+            sync_folder(os.path.join(self._root, "data"))
+            sync_folder(self._root)
+            sync_folder(os.path.dirname(os.path.abspath(self._root)))
         except OSError as error:
             raise self._translated(error) from error
 
@@ -65,7 +58,7 @@ class LocalBackend:
         try:
             temporary = self._write(target, data, sync=True)
             os.rename(temporary, target)
-            _fsync_folder(os.path.dirname(target))
+            sync_folder(os.path.dirname(target))
         except OSError as error:
             self._unlink_quietly(temporary)
             raise self._translated(error) from error
@@ -93,7 +86,7 @@ class LocalBackend:
                 os.rename(temporary, target)
                 folders.add(os.path.dirname(target))
             for folder in sorted(folders):
-                _fsync_folder(folder)
+                sync_folder(folder)
         except OSError as error:
             self.forget(kind, names)
             raise self._translated(error) from error
@@ -161,7 +154,7 @@ class LocalBackend:
         path = self._path(kind, name)
         try:
             os.unlink(path)
-            _fsync_folder(os.path.dirname(path))
+            sync_folder(os.path.dirname(path))
         except FileNotFoundError:
             return
         except OSError as error:

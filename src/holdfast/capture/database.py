@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
 from holdfast.capture.rows import COLUMNS, SCHEMA, SCHEMA_VERSION
+from holdfast.core import local_database
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import SourceError
 from holdfast.core.ids import new_id
+from holdfast.core.private_files import sync_folder
 from holdfast.model.jobs import Finding, Severity
 
 # One statement for many rows: SQLite lets go of the interpreter lock at every step, and getting it back costs more than the row.
@@ -28,12 +29,8 @@ def insert_many(database: sqlite3.Connection, table: str, rows: Sequence[Sequenc
 
 def open_database(path: Path, entropy: Entropy) -> sqlite3.Connection:
     fresh = not path.exists()
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    database = local_database.open_database(path, synchronous="NORMAL", page_size=8192, wal_autocheckpoint=4000)
     try:
-        database.execute("PRAGMA page_size = 8192")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        database.execute("PRAGMA wal_autocheckpoint = 4000")
         if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
             database.executescript(f"BEGIN; {SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
             database.executemany("INSERT INTO meta VALUES (?, ?)", [("epoch", new_id(entropy)), ("run", 0), ("synced", 0)])
@@ -43,11 +40,7 @@ def open_database(path: Path, entropy: Entropy) -> sqlite3.Connection:
         raise
     if fresh:
         path.chmod(0o600)
-        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(path.parent)
     return database
 
 

@@ -14,7 +14,7 @@ from holdfast.capture.roots import Target
 from holdfast.capture.rows import DIRECTORY_CODE, signed
 from holdfast.capture.walk import Tally
 from holdfast.core.errors import SourceVanished
-from holdfast.host.metadata import display
+from holdfast.model.entry import display_path
 
 LEAST_REMOVED = 1_000
 _ACCEPT = "if this is meant, run it once with `--accept`"
@@ -47,9 +47,9 @@ def judge_roots(target: Target, found: Mapping[bytes, Identity | OSError], accep
             return _missing(target, path, now, known is not None)
         if known is not None and not accept and not _same(known, now):
             return SourceVanished(
-                f"{display(path)} of {target.rule.label} is not the same {'folder' if known[2] == DIRECTORY_CODE else 'file'} as before",
+                f"{display_path(path)} of {target.rule.label} is another {'folder' if known[2] == DIRECTORY_CODE else 'file'} than before",
                 hint=f"is a disk not mounted, or another one mounted? If so mount the right one; {_ACCEPT}",
-                path=display(path),
+                path=display_path(path),
             )
     return None
 
@@ -63,9 +63,9 @@ def changed_meanwhile(target: Target, before: Mapping[bytes, Identity | OSError]
             not isinstance(then, OSError) and not isinstance(now, OSError) and not _same(then, now)
         ):
             return SourceVanished(
-                f"{display(path)} of {target.rule.label} was unmounted or replaced while it was looked at",
+                f"{display_path(path)} of {target.rule.label} was unmounted or replaced while it was looked at",
                 hint="run it again when the source is at rest",
-                path=display(path),
+                path=display_path(path),
             )
     return None
 
@@ -75,9 +75,9 @@ def judge_losses(target: Target, tally: Tally, members_before: int) -> SourceVan
     emptied = next((path for bit, path in tally.emptied if bit == target.bit), None)
     if emptied is not None:
         return SourceVanished(
-            f"{display(emptied)} of {target.rule.label} is empty and was not before",
+            f"{display_path(emptied)} of {target.rule.label} is empty and was not before",
             hint=f"is a disk not mounted? If so mount it; {_ACCEPT}",
-            path=display(emptied),
+            path=display_path(emptied),
         )
     removed = tally.removed_from(target.bit)
     ratio = target.rule.classification.max_removed_ratio
@@ -92,9 +92,9 @@ def judge_losses(target: Target, tally: Tally, members_before: int) -> SourceVan
 
 def not_reached(target: Target, path: bytes) -> SourceVanished:
     return SourceVanished(
-        f"{display(path)} of {target.rule.label} could not be reached in the walk",
+        f"{display_path(path)} of {target.rule.label} could not be reached in the walk",
         hint="it lies behind a symbolic link or an excluded folder that another policy captures; name its real path",
-        path=display(path),
+        path=display_path(path),
     )
 
 
@@ -103,7 +103,7 @@ def _same(known: Identity, now: Identity) -> bool:
 
 
 def _missing(target: Target, path: bytes, error: OSError, known: bool) -> SourceVanished:
-    shown = display(path)
+    shown = display_path(path)
     if known:
         return SourceVanished(
             f"{shown} of {target.rule.label} is gone: {os.strerror(error.errno or 0)}",

@@ -22,8 +22,8 @@ from holdfast.capture.chunks import Chunk
 from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, SUSPECT
 from holdfast.capture.walk import SOCKET_CODE, unreadable
 from holdfast.core.clock import Clock
-from holdfast.host.metadata import Names, display, open_for_reading, read_entry, read_holes
-from holdfast.model.entry import ChunkRef, Entry, Hole
+from holdfast.host.metadata import Names, open_for_reading, read_entry, read_holes
+from holdfast.model.entry import ChunkRef, Entry, Hole, display_path
 from holdfast.model.jobs import Finding, Severity
 
 WHOLE_BYTES = 8 * 1024 * 1024
@@ -244,7 +244,7 @@ def vanished(path: bytes) -> Lost:
             code="vanished-while-captured",
             severity=Severity.INFO,
             message="it was there when the run began and is gone or replaced now; the next run sees to it",
-            path=display(path),
+            path=display_path(path),
         )
     )
 
@@ -254,7 +254,7 @@ def _changed_while_read(path: bytes) -> Finding:
         code="changed-while-read",
         severity=Severity.WARNING,
         message="the file changed while it was read; it is kept as read, and read again in the next run",
-        path=display(path),
+        path=display_path(path),
         hint="use a hook that brings its program to rest, or a snapshot (`consistent: snapshot`)",
     )
 

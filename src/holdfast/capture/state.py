@@ -26,6 +26,7 @@ from holdfast.capture.rows import COLUMNS, FILE_CODE, SUSPECT, WITHDRAWN, Row, r
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, SourceError
 from holdfast.core.ids import DatasetId, Epoch, new_id
+from holdfast.core.local_database import written_through
 from holdfast.model.change import Commit, Cursor
 from holdfast.model.entry import Entry, walk_key
 from holdfast.model.jobs import Finding
@@ -312,11 +313,8 @@ class CaptureState:
 
     def make_durable(self) -> None:
         """All written so far survives a power cut."""
-        with self._lock:
-            self._database.execute("PRAGMA synchronous = FULL")
-            # A commit that wrote nothing would not sync the log.
+        with self._lock, written_through(self._database):
             self._database.execute("UPDATE meta SET value = value + 1 WHERE name = 'synced'")
-            self._database.execute("PRAGMA synchronous = NORMAL")
 
     def _insert(self, rows: Sequence[Row]) -> None:
         insert_many(self._database, "rows", [msgspec.structs.astuple(row) for row in rows])

@@ -22,8 +22,7 @@ from holdfast.capture.ledger import Act, Ledger, Verdict
 from holdfast.capture.roots import Special, Target, Top, WalkPlan
 from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, signed
 from holdfast.host.disk import check_free
-from holdfast.host.metadata import display
-from holdfast.model.entry import walk_key
+from holdfast.model.entry import display_path, walk_key
 from holdfast.model.jobs import Finding, Severity
 
 SOCKET_CODE = stat.S_IFSOCK >> 12
@@ -368,7 +367,7 @@ class Walk:
             code="socket-skipped",
             severity=Severity.INFO,
             message="a socket was skipped: it has no content",
-            path=display(path),
+            path=display_path(path),
             hint="nothing to do: its program makes it anew",
         )
         self._notes.add(finding, bits)
@@ -392,6 +391,6 @@ def unreadable(path: bytes, error: OSError) -> Finding:
         code="unreadable",
         severity=Severity.WARNING,
         message=f"could not be read: {os.strerror(error.errno) if error.errno else error}",
-        path=display(path),
+        path=display_path(path),
         hint="what was captured of it before stays; give the node the right to read it, or exclude it",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import signal
@@ -19,6 +18,8 @@ from holdfast.cli.client import ApiClient
 from holdfast.cli.home import has_session, load_session
 from holdfast.cli.processes import Child, is_port_free, wait_until
 from holdfast.core.errors import Conflict, HoldfastError, NotReachable
+from holdfast.core.private_files import make_private_folder
+from holdfast.core.single_instance import is_held, only_one
 
 _RESTART_AFTER_S = (1, 2, 5, 15, 30)
 
@@ -52,7 +53,7 @@ class Embedded:
 
 def run_in_foreground(embedded: Embedded) -> int:
     """Set up what is missing, start both, keep them running until SIGTERM or SIGINT. Returns the exit code."""
-    (embedded.home / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(embedded.home / "run")
     embedded.home.chmod(0o700)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -74,7 +75,7 @@ def run_in_foreground(embedded: Embedded) -> int:
 
 def run_detached(embedded: Embedded) -> list[str]:
     """Start `up` in the background and return when everything answers; what to tell the user comes back."""
-    if _is_running(embedded):
+    if is_held(embedded.lock_file):
         return ["already running", *_greeting(embedded)]
     log = embedded.home / "log" / "up.log"
     arguments = ["up", "--home", str(embedded.home), "--port", str(embedded.port), "--name", embedded.name, "--listen", embedded.listen]
@@ -92,14 +93,14 @@ def run_detached(embedded: Embedded) -> list[str]:
 def stop(home: Path, patience_s: float = 25) -> bool:
     """Stop the supervisor of this home and all it started. False when none was running."""
     embedded = Embedded(home=home, port=0, node_name="", listen="")
-    if not _is_running(embedded):
+    if not is_held(embedded.lock_file):
         return False
     pid = 0
     with contextlib.suppress(ValueError, OSError):
         pid = int(embedded.pid_file.read_text())
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + patience_s
-    while _is_running(embedded) or _lives(pid):
+    while is_held(embedded.lock_file) or _lives(pid):
         if time.monotonic() > deadline:
             raise NotReachable(f"`holdfast up` of {home} does not stop", hint=f"see {home}/log/up.log")
         time.sleep(0.05)
@@ -147,28 +148,12 @@ def _supervise(children: list[Child], stopping: threading.Event) -> None:
 
 @contextlib.contextmanager
 def _single_instance(embedded: Embedded) -> Iterator[None]:
-    with embedded.lock_file.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict(f"`holdfast up` runs in {embedded.home} already", hint="stop it with `holdfast down`") from None
+    with only_one(embedded.lock_file, f"`holdfast up` runs in {embedded.home} already", hint="stop it with `holdfast down`"):
         embedded.pid_file.write_text(str(os.getpid()))
         try:
             yield
         finally:
             embedded.pid_file.unlink(missing_ok=True)
-
-
-def _is_running(embedded: Embedded) -> bool:
-    """Somebody holds the lock; a stale pid file means nothing."""
-    try:
-        with embedded.lock_file.open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _lives(pid: int) -> bool:

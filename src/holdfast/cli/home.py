@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.core.errors import NotAuthenticated, UsageError
+from holdfast.core.private_files import make_private_folder, write_private
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +50,5 @@ def load_session(home: Path) -> Session:
 
 def save_session(home: Path, session: Session) -> None:
     """Written whole or not at all, readable by its owner only."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = session_file(home).with_suffix(".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(session))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(session_file(home))
+    make_private_folder(home)
+    write_private(session_file(home), msgspec.json.encode(session))

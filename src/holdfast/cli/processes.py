@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from holdfast.core.errors import HoldfastError, NotReachable
+from holdfast.core.private_files import make_private_folder
 
 
 class Child:
@@ -23,7 +24,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self.log.parent)
         command = [sys.executable, "-m", "holdfast.cli.main", *self._arguments]
         environment = {key: value for key, value in os.environ.items() if key != "HOLDFAST_HOME"}
         with self.log.open("ab") as output:

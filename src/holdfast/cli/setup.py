@@ -16,6 +16,7 @@ from holdfast.cli.home import Session, save_session
 from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import Conflict, NotReachable, ProtocolError
+from holdfast.core.private_files import make_private_folder, write_private
 
 if TYPE_CHECKING:
     from holdfast.master.server import InitResult
@@ -55,7 +56,7 @@ def set_up_master(home: Path, name: str, host: str, api_port: int, hub_port: int
 
     if has_master(home):
         raise Conflict(f"{home} holds a Master already", hint="start it with `holdfast master run`")
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(home)
     reachable = names or (("127.0.0.1",) if host in ("127.0.0.1", "0.0.0.0") else (host,))
     config = MasterConfig(
         home=home / "master", api_host=host, api_port=api_port, hub_host=host, hub_port=hub_port, names=(*reachable, socket.gethostname())
@@ -158,12 +159,9 @@ def _write_limits(setup: NodeSetup) -> None:
         lines.append(f"write = {json.dumps(list(setup.write))}")
     if setup.hooks:
         lines.append(f"hooks = {json.dumps(setup.hooks)}")
-    path = setup.home / "limits.toml"
-    path.write_text("# What the Master may ask of this machine. See docs/limits.md.\n" + "\n".join(lines) + "\n")
-    path.chmod(0o600)
+    text = "# What the Master may ask of this machine. See docs/limits.md.\n" + "\n".join(lines) + "\n"
+    write_private(setup.home / "limits.toml", text.encode())
 
 
 def _log_file(home: Path, name: str) -> Path:
-    folder = home / "log"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder / f"{name}.log"
+    return make_private_folder(home / "log") / f"{name}.log"

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable
 
 from holdfast.core.errors import SourceError
-from holdfast.model.entry import Entry, Hole, Kind, Xattr
+from holdfast.model.entry import Entry, Hole, Kind, Xattr, display_path
 from holdfast.model.jobs import Finding, Severity
 
 KINDS: dict[int, Kind] = {
@@ -33,11 +33,6 @@ OnProblem = Callable[[Finding], None]
 
 _NO_XATTRS = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 _GONE = frozenset({errno.ENOENT, errno.ENODATA, errno.ENOTDIR, errno.ELOOP})
-
-
-def display(path: bytes) -> str:
-    """A path for messages and records: readable, and valid UTF-8 whatever the bytes are."""
-    return path.decode("utf-8", "backslashreplace")
 
 
 class Names:
@@ -89,7 +84,9 @@ def read_entry(
     seen = os.lstat(path) if status is None else status
     kind = KINDS.get(stat.S_IFMT(seen.st_mode))
     if kind is None:
-        raise SourceError(f"{display(path)} is a socket", hint="sockets have no content and are made anew by their programs; nothing to do")
+        raise SourceError(
+            f"{display_path(path)} is a socket", hint="sockets have no content and are made anew by their programs; nothing to do"
+        )
     is_file = kind is Kind.FILE
     is_device = kind is Kind.CHARACTER_DEVICE or kind is Kind.BLOCK_DEVICE
     sparse = is_file and seen.st_blocks * 512 < seen.st_size
@@ -183,11 +180,11 @@ def _holes_of(path: bytes, size_bytes: int, descriptor: int | None) -> tuple[Hol
 
 
 def _xattr_problem(path: bytes, error: OSError, name: bytes = b"") -> Finding:
-    which = f"the attribute {display(name)}" if name else "extended attributes"
+    which = f"the attribute {display_path(name)}" if name else "extended attributes"
     return Finding(
         code="xattr-unreadable",
         severity=Severity.WARNING,
         message=f"{which} could not be read: {os.strerror(error.errno or 0)}",
-        path=display(path),
+        path=display_path(path),
         hint="the entry is captured without it; check the file system and the rights of the node",
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from holdfast.core.errors import UsageError
+from holdfast.core.private_files import write_private
 from holdfast.master.records.database import sqlite_url
-from holdfast.wire.identity import write_private
 
 API_PORT = 7440
 HUB_PORT = 7441

@@ -40,16 +40,12 @@ class NewJoinToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JoinRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`hosts` are names and addresses by which other nodes reach this one; they go into its certificate.
-
-    `replace`: take over the identity of a dead machine of this name.
-    """
+    """`replace`: take over the identity of a dead machine of this name."""
 
     token: str
     name: str
     csr_pem: str
     replace: bool = False
-    hosts: tuple[str, ...] = ()
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +68,6 @@ class RenewRequest(msgspec.Struct, frozen=True, kw_only=True):
     certificate_pem: str
     csr_pem: str
     signature: bytes
-    hosts: tuple[str, ...] = ()
 
 
 class Renewed(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +157,7 @@ class Enrolment:
         if known is not None:
             _check_replace(token, request)
         node = NodeId(self._base.new_id()) if known is None else known.id
-        certificate, key_id, serial = self._certify(request.csr_pem, node, request.hosts)
+        certificate, key_id, serial = self._certify(request.csr_pem, node)
         if key_id in inventory.revoked_keys(session):
             raise JoinRefused("this key was revoked", hint="let the node make a new key: remove its identity folder and join again")
         old_key = ""
@@ -182,16 +177,14 @@ class Enrolment:
         node = inventory.node_by_id(session, node_id)
         if node is None or node.key_id != key_id or node.state != inventory.JOINED:
             raise NotAuthenticated("this key is no node's any more", hint="join again with a new token and --replace")
-        certificate, _, serial = self._certify(request.csr_pem, node_id, request.hosts)
+        certificate, _, serial = self._certify(request.csr_pem, node_id)
         inventory.set_key(session, node_id, key_id, serial)
         return certificate
 
-    def _certify(self, csr_pem: str, node: NodeId, hosts: tuple[str, ...]) -> tuple[bytes, str, str]:
+    def _certify(self, csr_pem: str, node: NodeId) -> tuple[bytes, str, str]:
         """Certificate, key id, serial number in hex."""
         try:
-            certificate = self._base.authority.issue(
-                csr_pem.encode(), node, clock=self._base.clock, hosts=hosts, lifetime_s=CERTIFICATE_LIFETIME_S
-            )
+            certificate = self._base.authority.issue(csr_pem.encode(), node, clock=self._base.clock, lifetime_s=CERTIFICATE_LIFETIME_S)
         except HoldfastError as error:
             raise JoinRefused(error.message, hint=error.hint) from error
         return certificate, key_id_of(certificate), f"{certificate_of(certificate).serial_number:x}"

@@ -10,6 +10,7 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, UsageError
 from holdfast.core.ids import EnvironmentId, new_id
+from holdfast.core.private_files import make_private_folder
 from holdfast.master.access import ADMIN, hash_password, new_secret, new_token
 from holdfast.master.config import MasterConfig, save_config
 from holdfast.master.environment import first_revision
@@ -33,7 +34,7 @@ def init_master(config: MasterConfig, name: str, *, clock: Clock, entropy: Entro
     """Make a Master in `config.home`. Raises `Conflict` when there is one, `UsageError` for a name that cannot be."""
     if not 0 < len(name) <= 63 or not name.isprintable():
         raise UsageError(f"{name!r} cannot be the name of an environment", hint="at most 63 characters on one line")
-    config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(config.home)
     database = Database(config.url)
     try:
         database.migrate()

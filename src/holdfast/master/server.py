@@ -7,7 +7,6 @@ layer above; `api.serve.run_master` puts the two together.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import signal
 import socket
@@ -22,6 +21,7 @@ from starlette.types import ASGIApp
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, Refused, UsageError
+from holdfast.core.single_instance import only_one
 from holdfast.master.config import MasterConfig, load_config
 from holdfast.master.foundation import Foundation
 from holdfast.master.initialising import InitResult, init_master
@@ -67,7 +67,7 @@ def run(
             loop.add_signal_handler(number, stop.set)
         await serve(config, make_app, stop, clock=clock, entropy=entropy, on_ready=on_ready)
 
-    with _only_one(config.home):
+    with _only_master(config.home):
         asyncio.run(main())
 
 
@@ -189,15 +189,11 @@ async def _keep_fresh(identity: _Identity, api: uvicorn.Config) -> None:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def _only_master(folder: Path) -> Iterator[None]:
     if not folder.is_dir():
         yield
         return
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Conflict(f"a Master runs in {folder} already", hint="stop it first, or use another home") from None
+    with only_one(folder / "lock", f"a Master runs in {folder} already", hint="stop it first, or use another home"):
         yield
 
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.core.local_database import open_database, written_through
 from holdfast.model.entry import ChunkRef, Entry, Kind
 
 What = Literal["put", "remove", "keep"]
@@ -102,10 +103,7 @@ class Records:
     """One connection; used by one thread at a time. Changes are held in an open transaction until `save`."""
 
     def __init__(self, path: bytes) -> None:
-        self._db = sqlite3.connect(os.fsdecode(path), isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute("PRAGMA cache_size=-16000")
+        self._db = open_database(path, synchronous="NORMAL", cache_size=-16_000)
         self._db.executescript(_SCHEMA)
 
     def save(self, *, durable: bool = False) -> None:
@@ -114,12 +112,10 @@ class Records:
             return
         self._db.execute("COMMIT")
         if durable:
-            # The log is written in order, so one synchronous transaction makes all before it durable; the level cannot change within one.
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("INSERT OR REPLACE INTO facts VALUES('saved', COALESCE((SELECT value FROM facts WHERE name='saved'), 0) + 1)")
-            self._db.execute("COMMIT")
-            self._db.execute("PRAGMA synchronous=NORMAL")
+            with written_through(self._db):
+                self._db.execute(
+                    "INSERT OR REPLACE INTO facts VALUES('saved', COALESCE((SELECT value FROM facts WHERE name='saved'), 0) + 1)"
+                )
 
     def forget(self) -> None:
         """Roll back what was not saved."""

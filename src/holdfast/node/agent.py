@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import signal
@@ -17,11 +16,14 @@ import msgspec
 from holdfast import __version__
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError
+from holdfast.core.errors import ErrorFacts, HoldfastError
+from holdfast.core.private_files import make_private_folder
+from holdfast.core.single_instance import only_one
+from holdfast.host.disk import free_bytes
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import Rules, SignedRules, decode_rules
-from holdfast.node.config import load_config, make_private_folder, pid_path
+from holdfast.node.config import load_config, pid_path
 from holdfast.node.enrol import renew, renewal_due
 from holdfast.node.hub_client import HubClient
 from holdfast.node.job_book import JobBook, Role
@@ -62,7 +64,7 @@ class Surroundings:
     clock: Clock
     entropy: Entropy
     command: Command = worker_command
-    free_bytes: Callable[[Path], int] = lambda home: _free_bytes(home)
+    free_bytes: Callable[[Path], int] = free_bytes
 
 
 def run_agent(home: Path, *, clock: Clock, entropy: Entropy) -> None:
@@ -78,12 +80,8 @@ def run_agent(home: Path, *, clock: Clock, entropy: Entropy) -> None:
 def single_agent(home: Path) -> Iterator[None]:
     """Holds the lock of this home's agent; `run/agent.pid` names it meanwhile."""
     load_config(home)
-    folder = make_private_folder(pid_path(home).parent)
-    with (folder / "agent.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict(f"an agent runs in {home} already", hint="stop it with `holdfast down`, or use another home") from None
+    lock = make_private_folder(pid_path(home).parent) / "agent.lock"
+    with only_one(lock, f"an agent runs in {home} already", hint="stop it with `holdfast down`, or use another home"):
         pid_path(home).write_text(f"{os.getpid()}\n")
         try:
             yield
@@ -318,11 +316,6 @@ def _claimed_generation(signed: SignedRules) -> int:
 
 def _finding(code: str, error: ErrorFacts) -> Finding:
     return Finding(code=code, severity=Severity.ERROR, message=error.message, hint=error.hint)
-
-
-def _free_bytes(home: Path) -> int:
-    facts = os.statvfs(home)
-    return facts.f_bavail * facts.f_frsize
 
 
 async def _wait(event: asyncio.Event) -> None:

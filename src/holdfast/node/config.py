@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from holdfast.core.errors import UsageError
 from holdfast.core.ids import EnvironmentId, NodeId
+from holdfast.core.private_files import make_private_folder, write_private
 
 DEFAULT_DATA_LISTEN = "0.0.0.0:7442"
 
@@ -43,12 +43,6 @@ def pid_path(home: Path) -> Path:
     return home / "run" / "agent.pid"
 
 
-def make_private_folder(path: Path) -> Path:
-    """The folder, there and 0700."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
-
-
 def is_joined(home: Path) -> bool:
     return config_path(home).exists()
 
@@ -65,22 +59,4 @@ def load_config(home: Path) -> NodeConfig:
 
 def save_config(home: Path, config: NodeConfig) -> None:
     make_private_folder(config_path(home).parent)
-    write_durably(config_path(home), msgspec.json.format(msgspec.json.encode(config)))
-
-
-def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Replace `path` whole or not at all, on disk when this returns."""
-    temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    try:
-        with open(descriptor, "wb", closefd=False) as stream:
-            stream.write(content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_private(config_path(home), msgspec.json.format(msgspec.json.encode(config)))

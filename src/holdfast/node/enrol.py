@@ -25,7 +25,8 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, HoldfastError, JoinRefused, NotReachable, ProtocolError, UsageError, error_from
 from holdfast.core.ids import EnvironmentId, NodeId
-from holdfast.node.config import DEFAULT_DATA_LISTEN, NodeConfig, is_joined, load_config, make_private_folder, save_config
+from holdfast.core.private_files import make_private_folder
+from holdfast.node.config import DEFAULT_DATA_LISTEN, NodeConfig, is_joined, load_config, save_config
 from holdfast.node.rule_store import forget_rules, save_signing_key
 from holdfast.wire.identity import (
     Credentials,
@@ -107,7 +108,6 @@ def join(home: Path, request: JoinRequest, *, clock: Clock, entropy: Entropy) ->
         "name": request.name,
         "csr_pem": make_csr(key_pem, request.name).decode(),
         "replace": request.replace,
-        "hosts": list(_hosts(request.data_address)),
     }
     joined = _post(request.url, "/api/v1/join", body, ca_pem, _Joined)
     if fingerprint_of(joined.ca_pem.encode()) != match[2]:
@@ -143,7 +143,6 @@ def renew(home: Path, config: NodeConfig) -> Credentials:
         "certificate_pem": current.cert_pem.decode(),
         "csr_pem": csr_pem.decode(),
         "signature": base64.b64encode(signature).decode(),
-        "hosts": list(_hosts(config.data_advertised)),
     }
     renewed = _post(config.master_url, "/api/v1/renew", body, current.ca_pem, _Renewed)
     fresh = Credentials(current.key_pem, renewed.certificate_pem.encode(), current.ca_pem)
@@ -165,11 +164,6 @@ def _store(home: Path, config: NodeConfig, credentials: Credentials, signing_key
     save_credentials(home / "identity", credentials)
     # Last: its presence says that all the rest is there.
     save_config(home, config)
-
-
-def _hosts(address: str) -> tuple[str, ...]:
-    host = address.rpartition(":")[0].strip("[]")
-    return (host,) if host else ()
 
 
 def _fetch_authority(url: str, fingerprint: str) -> bytes:

@@ -16,6 +16,7 @@ import msgspec
 from holdfast.core.clock import Clock
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
+from holdfast.core.local_database import open_database
 from holdfast.model.jobs import ENDED, Event, Job
 from holdfast.node.worker_messages import RunCascade, RunCheck, RunDatasets, RunRestore
 from holdfast.wire.hub_messages import Report
@@ -72,9 +73,7 @@ class Journal:
 
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self._clock = clock
-        self._db = sqlite3.connect(path, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
-            self._db.execute(f"PRAGMA {pragma}")
+        self._db = open_database(path, synchronous="FULL")
         self._db.executescript(_SCHEMA)
         # Report numbers must rise even when this file was lost and made anew: a fresh one begins at the clock's milliseconds.
         self._db.execute(

@@ -1,6 +1,6 @@
 """Questions from this machine: `HOME/run/agent.sock`, answered to the agent's own user and root alone.
 
-Each message is msgpack behind a 4-byte big-endian length; a connection may ask any number of questions, one after another.
+Messages are msgpack in frames (`wire.framing`); a connection may ask any number of questions, one after another.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 import socket
-import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -18,13 +17,12 @@ import msgspec
 
 from holdfast.core.errors import HoldfastError, NotAuthenticated, ProtocolError, facts_of
 from holdfast.model.questions import Answer, Failed, Question
-from holdfast.node.config import make_private_folder, socket_path
-from holdfast.node.frames import frame, read_frame
-from holdfast.wire.unix_socket import listen_on
+from holdfast.node.config import socket_path
+from holdfast.wire.framing import frame, read_frame
+from holdfast.wire.unix_socket import listen_on, peer_uid
 
 logger = logging.getLogger(__name__)
 
-_PEER = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 _MAX_QUESTION_BYTES = 16 * 1024 * 1024
 
 Answering = Callable[[Question], Awaitable[Answer]]
@@ -41,7 +39,6 @@ class LocalSocket:
 
     async def start(self) -> None:
         """Raises `Conflict` when another agent listens there; a dead one's socket is replaced."""
-        make_private_folder(self._path.parent)
         self._server = await asyncio.start_unix_server(self._serve, sock=listen_on(self._path))
 
     async def stop(self) -> None:
@@ -97,7 +94,6 @@ class LocalSocket:
 def _refusal(writer: asyncio.StreamWriter) -> NotAuthenticated | None:
     """Why this peer gets no answers; None = it is our own user or root."""
     peer: socket.socket = writer.get_extra_info("socket")
-    _, uid, _ = _PEER.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
-    if uid in (0, os.getuid()):
+    if peer_uid(peer) in (0, os.getuid()):
         return None
     return NotAuthenticated("the agent answers its own user and root only", hint="run the command as that user")

@@ -5,7 +5,6 @@ Used orders are remembered durably until they expire, so that a restart does not
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import NotGranted
 from holdfast.core.ids import NodeId
+from holdfast.core.local_database import open_database
 from holdfast.model.orders import RestoreOrder, SignedOrder
 
 _AGAIN = "start the restore again; each one gets an order of its own"
@@ -38,8 +38,7 @@ class OrderBook:
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA synchronous=FULL")
+        self._db = open_database(path, synchronous="FULL")
         self._db.execute("CREATE TABLE IF NOT EXISTS used (id TEXT PRIMARY KEY, expires_ns INTEGER NOT NULL) WITHOUT ROWID")
 
     def accept(self, signed: SignedOrder, *, signing_key: bytes, reader: NodeId, owner: NodeId) -> RestoreOrder:

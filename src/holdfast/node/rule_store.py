@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from holdfast.core.errors import ErrorFacts, StaleRules, UsageError
 from holdfast.core.ids import EnvironmentId, NodeId
+from holdfast.core.private_files import make_private_folder, write_private
 from holdfast.model.rules import Rules, SignedRules, decode_rules
 from holdfast.model.schedule import validate_schedule
-from holdfast.node.config import make_private_folder, write_durably
 
 
 def rules_folder(home: Path) -> Path:
@@ -24,7 +24,7 @@ def rules_folder(home: Path) -> Path:
 
 def save_signing_key(home: Path, key: bytes) -> None:
     make_private_folder(rules_folder(home))
-    write_durably(rules_folder(home) / "signing.key", key)
+    write_private(rules_folder(home) / "signing.key", key)
 
 
 def load_signing_key(home: Path) -> bytes:
@@ -88,8 +88,8 @@ class RuleStore:
         current = self._folder / "current.json"
         # The fallback is what was in force, not what may lie damaged on disk.
         if self.current is not None and self.fallback is None:
-            write_durably(self._folder / "previous.json", current.read_bytes())
-        write_durably(current, msgspec.json.encode(signed))
+            write_private(self._folder / "previous.json", current.read_bytes())
+        write_private(current, msgspec.json.encode(signed))
         self.current, self.fallback, self._signed = rules, None, signed
         return rules
 

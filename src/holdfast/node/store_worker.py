@@ -13,10 +13,11 @@ import msgspec
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, HoldfastError, RepositoryDamaged, UnknownName, UsageError
+from holdfast.core.private_files import make_private_folder
 from holdfast.model.jobs import Job, Severity, State
 from holdfast.model.questions import AskRestore
 from holdfast.model.rules import StoreAction
-from holdfast.node.config import load_config, make_private_folder
+from holdfast.node.config import load_config
 from holdfast.node.orders import OrderBook
 from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories

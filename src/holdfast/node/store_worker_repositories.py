@@ -11,9 +11,9 @@ from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, RepositoryMissing, UnknownName, error_from, facts_of
 from holdfast.core.ids import RepositoryId
+from holdfast.core.private_files import make_private_folder, write_private
 from holdfast.model.questions import RepositoryEnv, RepositoryStatus
 from holdfast.model.rules import RepositoryRule
-from holdfast.node.config import make_private_folder, write_durably
 from holdfast.repository.repository import Repository, create_repository, open_repository
 
 
@@ -153,7 +153,7 @@ class Repositories:
     def _make_password(self, path: Path) -> None:
         # Durable before the repository exists: a repository whose password is lost is worth nothing.
         make_private_folder(path.parent)
-        write_durably(path, self._entropy.token_bytes(32).hex().encode() + b"\n")
+        write_private(path, self._entropy.token_bytes(32).hex().encode() + b"\n")
 
 
 def _exists(backend: Backend) -> bool:

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from holdfast.core.clock import Clock
 from holdfast.core.errors import ErrorFacts, NotReachable, ProtocolError
+from holdfast.core.private_files import make_private_folder
 from holdfast.model.questions import Answer, Question
-from holdfast.node.frames import read_frame
 from holdfast.node.job_book import Role
-from holdfast.node.worker_link import decode_from_worker, encode_frame
+from holdfast.node.worker_link import MAX_MESSAGE_BYTES, decode_from_worker, encode_frame
 from holdfast.node.worker_messages import AskWorker, Configure, FromWorker, Ready, StopWorker, ToWorker, WorkerAnswer
+from holdfast.wire.framing import read_frame
 
 logger = logging.getLogger(__name__)
 
@@ -151,8 +152,7 @@ class Worker:
         """One process from start to end; its exit code."""
         ours, theirs = socket.socketpair()
         with theirs:
-            log_folder = self._home / "log"
-            log_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            log_folder = make_private_folder(self._home / "log")
             with (log_folder / f"{self.role}.err").open("ab") as errors:
                 process = await asyncio.create_subprocess_exec(
                     *self._command(self.role, self._home, theirs.fileno()),
@@ -180,7 +180,7 @@ class Worker:
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         try:
-            while (body := await read_frame(reader)) is not None:
+            while (body := await read_frame(reader, MAX_MESSAGE_BYTES)) is not None:
                 self._take(decode_from_worker(body))
         except ProtocolError as error:
             logger.error("a worker speaks another language", extra={"facts": {"worker": self.role, "error": error.message}})

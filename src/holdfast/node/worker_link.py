@@ -1,4 +1,4 @@
-"""The pipe between an agent and one of its workers: a socket pair, each message as msgpack behind a 4-byte big-endian length.
+"""The pipe between an agent and one of its workers: a socket pair, messages as msgpack in frames (`wire.framing`).
 
 The worker's end is blocking and used by many threads: sends take turns, one thread receives. The agent's end speaks the same framing.
 """
@@ -6,7 +6,6 @@ The worker's end is blocking and used by many threads: sends take turns, one thr
 from __future__ import annotations
 
 import socket
-import struct
 import threading
 from functools import cache
 
@@ -14,17 +13,15 @@ import msgspec
 
 from holdfast.core.errors import ProtocolError
 from holdfast.node.worker_messages import FromWorker, ToWorker
+from holdfast.wire.framing import frame, receive_frame
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 """Rules of a large group and long listings are the big ones; anything above is a fault of the other side."""
 
-_LENGTH = struct.Struct(">I")
-
 
 def encode_frame(message: ToWorker | FromWorker) -> bytes:
-    """Length and body of one message."""
-    body = msgspec.msgpack.encode(message)
-    return _LENGTH.pack(len(body)) + body
+    """One message as it goes over the link."""
+    return frame(msgspec.msgpack.encode(message))
 
 
 def decode_to_worker(body: bytes) -> ToWorker:
@@ -66,43 +63,24 @@ class WorkerLink:
         self._gone = False
 
     def send(self, message: FromWorker) -> None:
-        frame = encode_frame(message)
+        framed = encode_frame(message)
         with self._sending:
             if self._gone:
                 return
             try:
-                self._end.sendall(frame)
+                self._end.sendall(framed)
             except OSError:
                 self._gone = True
 
     def receive(self) -> ToWorker | None:
         """The next order; None when the agent closed its end or died."""
-        body = self._read_frame()
+        try:
+            body = receive_frame(self._end, MAX_MESSAGE_BYTES)
+        except OSError:
+            return None
         return None if body is None else decode_to_worker(body)
 
     def close(self) -> None:
         with self._sending:
             self._gone = True
         self._end.close()
-
-    def _read_frame(self) -> bytes | None:
-        head = self._read_exactly(_LENGTH.size)
-        if head is None:
-            return None
-        (size,) = _LENGTH.unpack(head)
-        if size > MAX_MESSAGE_BYTES:
-            raise ProtocolError(f"a message of {size} bytes", hint="agent and worker are of different versions; restart the node")
-        return self._read_exactly(size)
-
-    def _read_exactly(self, size: int) -> bytes | None:
-        parts: list[bytes] = []
-        while size:
-            try:
-                part = self._end.recv(min(size, 1 << 20))
-            except OSError:
-                return None
-            if not part:
-                return None
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)

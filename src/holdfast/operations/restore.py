@@ -21,6 +21,7 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.errors import Cancelled, NoSpace
 from holdfast.core.units import format_size
 from holdfast.delivery.limit import Limit
+from holdfast.host.disk import free_bytes
 from holdfast.host.tree_writer import store_error
 from holdfast.model.entry import check_path, display_path
 from holdfast.model.jobs import Counters, Finding
@@ -107,8 +108,7 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
 def require_space(plan: RestorePlan) -> None:
     """Raises `NoSpace` when a file system has less free than is to be written there."""
     for need in plan.space:
-        found = os.statvfs(need.path)
-        free = found.f_bavail * found.f_frsize
+        free = free_bytes(need.path)
         if free < need.bytes:
             raise NoSpace(
                 f"{display_path(need.path)} has {format_size(free)} free, the restore needs {format_size(need.bytes)}",

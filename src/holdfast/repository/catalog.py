@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.core.errors import NoSpace, StoreError
+from holdfast.core.local_database import open_database
+from holdfast.core.private_files import make_private_folder
 from holdfast.repository.schema import TABLES, VERSION
 
 _BATCH = 500
@@ -116,7 +118,7 @@ def _translated(error: sqlite3.Error) -> StoreError:
 
 def open_catalog(path: Path, repository: str) -> Catalog:
     """The catalog of the repository with this config id. Whatever else lies there is thrown away, and an empty one made."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     try:
         connection = _connect(path)
         if _belongs(connection, repository):
@@ -141,16 +143,7 @@ def _discard(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA cache_size = -32000")
-        connection.execute("PRAGMA temp_store = MEMORY")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
+    return open_database(path, synchronous="NORMAL", cache_size=-32_000, temp_store="MEMORY")
 
 
 def _belongs(connection: sqlite3.Connection, repository: str) -> bool:

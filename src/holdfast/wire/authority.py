@@ -22,7 +22,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import NotAuthenticated, Refused
 from holdfast.core.ids import NodeId, is_id
-from holdfast.wire.identity import Credentials, certificate_of, fingerprint_of, load_key, make_csr, new_key, private_pem, write_private
+from holdfast.core.private_files import make_private_folder, write_private
+from holdfast.wire.identity import Credentials, certificate_of, fingerprint_of, load_key, make_csr, new_key, private_pem
 
 MASTER_NAME = "holdfast-master"
 AUTHORITY_LIFETIME_S = 10 * 365 * 86_400
@@ -77,7 +78,7 @@ class Authority:
         return cls(key, cert, signing)
 
     def save(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
         write_private(folder / _CA_KEY, self.ca_key_pem)
         write_private(folder / _SIGNING_KEY, self.signing_key_pem)
         write_private(folder / _CA_CERTIFICATE, self.ca_pem)
@@ -96,17 +97,15 @@ class Authority:
         """Ed25519, 64 bytes."""
         return self._signing().sign(body)
 
-    def issue(self, csr_pem: bytes, node: NodeId, *, clock: Clock, hosts: Sequence[str] = (), lifetime_s: float = NODE_LIFETIME_S) -> bytes:
+    def issue(self, csr_pem: bytes, node: NodeId, *, clock: Clock, lifetime_s: float = NODE_LIFETIME_S) -> bytes:
         """A certificate (PEM) for the key in the request; its name and everything else the request says is ignored.
 
-        Raises `Refused` when the request is not signed by its own key, or when a host name could pass for another identity.
+        It bears the node's id and no host name at all: peers dial by id, and a node with a host name of the Master in its certificate
+        could be taken for the Master's API. Raises `Refused` when the request is not signed by its own key.
         """
-        if node == MASTER_NAME or not _DNS_NAME.fullmatch(node) or len(node) > 63:
+        if not is_id(node):
             raise Refused(f"{node!r} cannot be a node id")
-        for host in hosts:
-            if host == MASTER_NAME or is_id(host):
-                raise Refused(f"{host!r} is an identity, not a host name", hint="give the machine's DNS name or address")
-        return self._issue(_public_key_of(csr_pem), node, [node, "localhost", *hosts], lifetime_s, clock)
+        return self._issue(_public_key_of(csr_pem), node, [node], lifetime_s, clock)
 
     def issue_master(self, *, clock: Clock, hosts: Sequence[str] = (), lifetime_s: float = NODE_LIFETIME_S) -> Credentials:
         """Fresh credentials for the Master's hub (and API): `holdfast-master`, localhost and the given hosts."""

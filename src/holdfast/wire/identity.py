@@ -7,7 +7,6 @@ so that a certificate can be renewed without becoming somebody else, and a key c
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from holdfast.core.errors import NotAuthenticated
 from holdfast.core.ids import NodeId
+from holdfast.core.private_files import make_private_folder, write_private
 
 KEY_FILE, CERTIFICATE_FILE, AUTHORITY_FILE = "key.pem", "cert.pem", "ca.pem"
 
@@ -105,7 +105,7 @@ def fingerprint_of(cert_pem: bytes) -> str:
 
 def save_credentials(folder: Path, credentials: Credentials) -> None:
     """Three files, 0600, each replaced whole; the key first, so that a certificate is never without its key."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(folder)
     write_private(folder / KEY_FILE, credentials.key_pem)
     write_private(folder / AUTHORITY_FILE, credentials.ca_pem)
     write_private(folder / CERTIFICATE_FILE, credentials.cert_pem)
@@ -118,18 +118,6 @@ def load_credentials(folder: Path) -> Credentials:
     except FileNotFoundError as error:
         raise NotAuthenticated(f"no identity here: {error.filename} is missing", hint="run `holdfast node join`") from None
     return Credentials(key, cert, ca)
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Replace a file by one only we can read, surviving a crash at any moment."""
-    fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(path)
 
 
 def _key_id(key: object) -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from holdfast.core.errors import Conflict, NotGranted, NotReachable
+from holdfast.core.private_files import make_private_folder
 
 _CREDENTIALS = struct.Struct("=iII")
 
@@ -30,7 +31,7 @@ def _reachable(path: Path) -> Iterator[str]:
 
 def listen_on(path: Path) -> socket.socket:
     """A listening stream socket, 0600. A dead one in its place is removed; raises `Conflict` when a live one is there."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     _remove_dead(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -46,24 +47,40 @@ def listen_on(path: Path) -> socket.socket:
 
 def connect_to(path: Path) -> socket.socket:
     """Raises `NotReachable` when nobody listens there, `NotGranted` when it is another user."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with _reachable(path) as address:
-            connection.connect(address)
-        check_owner(connection)
+        connection = dial(path)
     except OSError as error:
-        connection.close()
         raise NotReachable(f"nobody listens on {path}: {error.strerror}", hint="start the node: `holdfast node run`") from error
-    except NotGranted:
+    try:
+        check_owner(connection)
+    except BaseException:
         connection.close()
         raise
     return connection
 
 
+def dial(path: Path, timeout_s: float | None = None) -> socket.socket:
+    """A connection to whoever listens there. Raises `OSError`, `TimeoutError` among them; the time limit stays with the socket."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout_s)
+    try:
+        with _reachable(path) as address:
+            connection.connect(address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """The user the other end runs as, told by the kernel (unix(7), SO_PEERCRED)."""
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(raw)[1])
+
+
 def check_owner(connection: socket.socket) -> None:
     """Raises `NotGranted` unless the other end runs as our own user."""
-    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _, uid, _ = _CREDENTIALS.unpack(raw)
+    uid = peer_uid(connection)
     if uid != os.geteuid():
         raise NotGranted(f"user {uid} is not the user this node runs as", hint="run the command as the node's user")
 

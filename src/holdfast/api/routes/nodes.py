@@ -20,7 +20,7 @@ router = APIRouter(tags=["nodes"])
 @public.post("/join")
 async def join(body: Join, request: Request, master: MasterOf) -> Response:
     """The token is the proof. The hub's address is given as the host this Master was reached by."""
-    wanted = JoinRequest(token=body.token, name=body.name, csr_pem=body.csr_pem, replace=body.replace, hosts=tuple(body.hosts))
+    wanted = JoinRequest(token=body.token, name=body.name, csr_pem=body.csr_pem, replace=body.replace)
     return reply(await master.enrolment.join(wanted, master.hub_address(request.url.hostname or "localhost")))
 
 
@@ -31,7 +31,7 @@ async def renew(body: Renew, master: MasterOf) -> Response:
         signature = base64.b64decode(body.signature, validate=True)
     except binascii.Error:
         raise UsageError("`signature` is not base64", hint="encode the DER signature in base64") from None
-    wanted = RenewRequest(certificate_pem=body.certificate_pem, csr_pem=body.csr_pem, signature=signature, hosts=tuple(body.hosts))
+    wanted = RenewRequest(certificate_pem=body.certificate_pem, csr_pem=body.csr_pem, signature=signature)
     return reply(await master.enrolment.renew(wanted))
 
 
