@@ -33,9 +33,9 @@ def copy_corpus(which: str, target: Path) -> Corpus:
     elif which == "kernel":
         if tarball is None:
             raise SystemExit("no /usr/src/linux-source-*.tar.xz: apt-get install linux-source, or give another --corpus")
-        _copy(_unpacked(tarball), target)
+        _copy(_unpacked(tarball).resolve(), target)
     else:
-        _copy(Path(which).absolute(), target)
+        _copy(Path(which).resolve(), target)
     sizes = [path.lstat().st_size for path in target.rglob("*") if path.is_file() and not path.is_symlink()]
     return Corpus(which, len(sizes), sum(sizes))
 

@@ -1,7 +1,7 @@
 """Holdfast set up in one of two ways: source and receivers on separate nodes (over gRPC with mutual TLS), or all on one node.
 
 Everything goes through the Master's API as for a user; each node is its own process with its workers. CPU counts all processes, the
-Master included; memory counts the source and store workers.
+Master included; memory counts the workers that move the data: the source worker of the source, the store worker of the first receiver.
 """
 
 from __future__ import annotations
@@ -62,8 +62,7 @@ class Holdfast:
     @property
     def probe(self) -> Probe:
         pids = [child.pid for child in self._machines.children]
-        nodes = [child.pid for child in self._machines.children if child.name != "master"]
-        return Probe(lambda: living_cpu_s(pids), lambda: with_descendants(nodes) - set(nodes))
+        return Probe(lambda: living_cpu_s(pids), self._workers)
 
     @property
     def stages(self) -> Mapping[str, Callable[[], None]]:
@@ -81,6 +80,11 @@ class Holdfast:
 
     def close(self) -> None:
         self._machines.stop()
+
+    def _workers(self) -> set[int]:
+        nodes = {child.name: child.pid for child in self._machines.children}
+        roles = {"source": nodes["source"], "store": nodes.get("vault", nodes["source"])}
+        return {pid for role, node in roles.items() for pid in with_descendants([node]) if _is_worker(pid, role)}
 
     def _first_of(self, flow: str) -> None:
         """Activation makes the first run due at once; it is that run which is measured."""
@@ -109,3 +113,11 @@ class Holdfast:
         record: dict[str, Any] = wait_for_trigger(self._client, trigger)
         if record["state"] != "succeeded":
             raise SystemExit(f"a run of {self.name} ended {record['state']}: {record}")
+
+
+def _is_worker(pid: int, role: str) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"holdfast.node.worker_main" in words and role.encode() in words

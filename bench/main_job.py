@@ -72,7 +72,9 @@ def _round(scratch: Path, figures: Figures, options: argparse.Namespace) -> dict
         for mode in options.modes:
             contenders.append(Holdfast(scratch, data, over_wire=mode == "wire"))
             stack.callback(contenders[-1].close)
-        contenders += peers(options.peers, scratch, data)
+        for tool in peers(options.peers, scratch, data):
+            contenders.append(tool)
+            stack.callback(tool.close)
         for stage in figures:
             if not edited and STAGES.index(stage) >= _EDITED_FROM:
                 edit_data(data)

@@ -22,6 +22,7 @@ class _Tool:
         self._data = data
         self._process: subprocess.Popen[bytes] | None = None
         self._scratch.mkdir()
+        self._errors = (self._scratch / "errors").open("ab")
         self.probe = Probe(finished_children_cpu_s, self._pids)
 
     @property
@@ -32,7 +33,7 @@ class _Tool:
         return bytes_below(self._scratch / "store")
 
     def close(self) -> None:
-        return
+        self._errors.close()
 
     def _pids(self) -> set[int]:
         process = self._process
@@ -40,11 +41,12 @@ class _Tool:
 
     def _run(self, *command: str, folder: Path | None = None) -> None:
         environment = {**os.environ, **self._environment}
-        self._process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=self._errors)
         code = self._process.wait()
         self._process = None
         if code != 0:
-            raise SystemExit(f"{' '.join(command)} ended with {code}")
+            words = (self._scratch / "errors").read_text(errors="replace")
+            raise SystemExit(f"{' '.join(command)} ended with {code}: {words[-2000:]}")
 
 
 class Restic(_Tool):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
+
+import pytest
 
 from holdfast.capture import reader as reader_module
 from holdfast.capture.chunking import COARSE, FINE
@@ -177,3 +180,37 @@ def test_granularity_sticks_to_the_file(machine):
 
 def test_the_whole_file_limit_fits_a_segment():
     assert COARSE.most == reader_module.WHOLE_BYTES
+
+
+def _fail_beyond(monkeypatch, offset: int) -> None:
+    """Reads behind `offset` fail as those of a bad disk do."""
+    real = os.pread
+
+    def pread(descriptor: int, size: int, position: int) -> bytes:
+        if position >= offset:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(descriptor, size, position)
+
+    monkeypatch.setattr(reader_module.os, "pread", pread)
+
+
+@pytest.mark.parametrize("before", [1 << 20, 20 << 20], ids=["small before", "large before"])
+def test_a_large_file_that_cannot_be_read_to_its_end(machine, monkeypatch, before):
+    path = machine.source / "big"
+    path.write_bytes(_noise(before, 6))
+    (machine.source / "after").write_bytes(b"after")
+    docs = machine.dataset()
+    machine.run(docs)
+    old = docs.content(os.fsencode(path))
+    path.write_bytes(_noise(40 << 20, 7))
+    behind = machine.dataset()
+    with monkeypatch.context() as patched:
+        _fail_beyond(patched, 24 << 20)
+        result = machine.run(docs, behind)
+    assert [finding.code for finding in result.findings] == ["unreadable"]
+    assert docs.content(os.fsencode(path)) == old
+    assert os.fsencode(path) not in behind.tree
+    assert behind.content(os.fsencode(machine.source / "after")) == b"after"
+    machine.run(docs, behind)
+    for receiver in (docs, behind):
+        assert receiver.content(os.fsencode(path)) == _noise(40 << 20, 7)

@@ -15,7 +15,7 @@ from holdfast.core.entropy import SystemEntropy
 from holdfast.core.ids import ActionId, DatasetId, EnvironmentId, JobId, NodeId, PointId, RepositoryId, new_id
 from holdfast.model.document import Classification, KeepRules
 from holdfast.model.jobs import ENDED, Job, State
-from holdfast.model.orders import RestoreOrder, RestoreRequest, SignedOrder
+from holdfast.model.orders import RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
 from holdfast.model.points import Point
 from holdfast.model.questions import Answer, AskPoints, AskRepositoryEnv, AskRestore, Points, Question, RepositoryEnv
 from holdfast.model.rules import (
@@ -131,10 +131,14 @@ class Machine:
         self.id = NodeId(world.new_id())
         self.port = 0
         self.rules: Rules | None = None
-        key = new_key()
-        certificate = world.authority.issue(make_csr(key), self.id, clock=SystemClock())
-        save_credentials(self.home / "identity", Credentials(key, certificate, world.authority.ca_pem))
+        self.rejoin()
         self.start()
+
+    def rejoin(self) -> None:
+        """A new key and a certificate for it, as `node join --replace` gets them."""
+        authority, key = self.world.authority, new_key()
+        certificate = authority.issue(make_csr(key), self.id, clock=SystemClock())
+        save_credentials(self.home / "identity", Credentials(key, certificate, authority.ca_pem))
 
     def start(self) -> None:
         config = NodeConfig(
@@ -248,6 +252,7 @@ class MachineRules:
         self.receives: list[Receive] = []
         self.repositories: list[RepositoryRule] = []
         self.cascades: list[Cascade] = []
+        self.revoked: list[str] = []
 
     def rules(self, generation: int) -> Rules:
         world = self.machine.world
@@ -264,6 +269,7 @@ class MachineRules:
             repositories=tuple(self.repositories),
             receives=tuple(self.receives),
             cascades=tuple(self.cascades),
+            revoked=tuple(self.revoked),
         )
 
 
@@ -323,4 +329,4 @@ def order_for(reader: Machine, owner: Machine, into: RepositoryRule, point: Poin
         expires_at=datetime.fromtimestamp(world.clock.now_ns() / 1e9 + 300, UTC),
     )
     body = msgspec.json.encode(msgspec.structs.replace(plain, **(changes or {})))
-    return SignedOrder(body=body, signature=world.authority.sign(body))
+    return SignedOrder(body=body, signature=world.authority.sign(signed_bytes_of_order(body)))

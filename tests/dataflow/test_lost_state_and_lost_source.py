@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 from holdfast.model.jobs import Job, State
 from holdfast.model.rules import DatasetRule, RepositoryRule
 from tests.dataflow.machines import Machine, MachineRules, World, dataset, deliver, mirror, repository, store
-from tests.dataflow.scene import assert_good, assert_rsync_equal
+from tests.dataflow.scene import assert_good, assert_restic_clean, assert_rsync_equal, office
 from tests.dataflow.trees import differences, grow
 
 
@@ -59,15 +57,6 @@ def two(world: World, tmp_path: Path) -> Two:
     return Two(files1, vault, dr, photos, mail, tree, post, copy, main)
 
 
-@pytest.fixture
-def kept(two: Two) -> Iterator[Path]:
-    """What the mirror must hold at the end: a copy of the source as it was."""
-    assert_good(two.run())
-    kept = two.tree.with_name("kept")
-    shutil.copytree(two.tree, kept, symlinks=True, ignore=lambda folder, names: [n for n in names if not Path(folder, n).is_file()])
-    yield kept
-
-
 def empty(folder: Path) -> Path:
     """As an unmounted disk looks: the folder is there, another one, with nothing in it. Where the content went."""
     moved = folder.with_name(folder.name + "-disk")
@@ -89,7 +78,6 @@ def test_with_a_mirror_alone(two: Two) -> None:
     disk.rename(two.tree)
     job = two.files1.run(two.photos)
     assert_good(job)
-    assert "state-rebuilt" in {finding.code for finding in job.findings}
     assert sum(task.counters.sent_bytes for task in job.tasks) == 0
     assert_rsync_equal(two.tree, two.copy)
 
@@ -117,3 +105,36 @@ def test_in_both_datasets_at_once(two: Two) -> None:
     assert {task.error.code for task in job.tasks if task.error is not None} == {"source-vanished"}
     assert differences(disks[0], two.copy) == []
     assert len(two.vault.points(two.main)) == 1
+
+
+def test_an_emptied_source_is_taken_when_it_is_meant(two: Two) -> None:
+    assert_good(two.run())
+    empty(two.tree)
+    two.lose_state()
+    assert two.files1.run(two.photos).state is State.FAILED
+    assert_good(two.files1.run(two.photos, accept=True))
+    assert differences(two.tree, two.copy) == []
+    assert_good(two.files1.run(two.photos))
+
+
+def test_a_state_rebuilt_from_one_receiver_is_strange_to_one_that_was_further(world: World, tmp_path: Path) -> None:
+    scene = office(world, tmp_path / "tree")
+    assert_good(scene.run())
+    scene.vault.stop()
+    for name in ("ahead-1", "ahead-2"):
+        (scene.source / name).write_bytes(name.encode())
+        scene.run()
+    assert differences(scene.source, scene.copy) == []
+    scene.dr.stop()
+    for path in scene.files1.home.glob("state.db*"):
+        path.unlink()
+    scene.vault.start()
+    for name in ("unseen-1", "unseen-2", "unseen-3"):
+        (scene.source / name).write_bytes(name.encode())
+        (scene.source / "ahead-1").unlink(missing_ok=True)
+        scene.run()
+    scene.dr.start()
+    assert_good(scene.run())
+    assert differences(scene.source, scene.copy) == []
+    assert_rsync_equal(scene.source, scene.copy)
+    assert_restic_clean(scene.vault, scene.main)

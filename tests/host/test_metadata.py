@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.core.errors import SourceError
 from holdfast.host import metadata
-from holdfast.host.metadata import Names, display, open_for_reading, read_entry, read_holes
+from holdfast.host.metadata import Names, open_for_reading, read_entry, read_holes
 from holdfast.model.entry import Hole, Kind
 
 NAMES = Names()
@@ -132,7 +132,3 @@ def test_opening_falls_back_without_noatime(tmp_path, monkeypatch):
 def test_unknown_ids_have_no_names():
     assert Names().user(4_000_000_000) == ""
     assert Names().group(4_000_000_000) == ""
-
-
-def test_display():
-    assert display(b"/a\xff\n") == "/a\\xff\n"

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.core.errors import Conflict, HoldfastError, NoSpace, ProtocolError, StoreError
+from holdfast.core.errors import Conflict, NoSpace, ProtocolError, StoreError
 from holdfast.host.compare import compare_trees
 from holdfast.host.tree_writer import TreeWriter, data_ranges, store_error
 from holdfast.model.entry import Entry, Hole, Kind, walk_key
 from holdfast.model.jobs import Finding
+from holdfast.testing.child import run_in_child
 from holdfast.testing.odd_tree import build_odd_tree
 from holdfast.testing.tree_source import TreeSource
 
@@ -198,6 +199,24 @@ def test_errors_are_typed(root: Path) -> None:
     assert store_error(OSError(errno.ENOSPC, "full"), b"x").hint
 
 
+def _write_without_root(root: Path) -> None:
+    os.setgid(65534)
+    os.setuid(65534)
+    findings: list[Finding] = []
+    writer = TreeWriter(root, report=findings.append)
+    for name in (b"one", b"two"):
+        writer.finish(writer.begin_file(name), Entry(path=b"/" + name, kind=Kind.FILE, mode=0o4755, uid=0, mtime_ns=1))
+    made = writer.put_special(b"dev", Entry(path=b"/dev", kind=Kind.CHARACTER_DEVICE, mode=0o600, device_number=259))
+    writer.ensure_folder(b"closed")
+    writer.set_attributes(b"closed", Entry(path=b"/closed", kind=Kind.DIRECTORY, mode=0o500, uid=65534, gid=65534))
+    put(writer, b"closed/in", b"1")
+    writer.set_attributes(b"closed", Entry(path=b"/closed", kind=Kind.DIRECTORY, mode=0o000, uid=65534, gid=65534))
+    writer.remove(b"closed")
+    assert [finding.code for finding in findings] == ["ownership-not-set", "not-created"]
+    assert not made
+    assert (root / "one").stat().st_mode & 0o7777 == 0o755
+
+
 def test_without_root_owner_and_devices_become_findings(root: Path) -> None:
     """In a child that has given up root: ownership is said once, setuid is dropped with it, a device is left out."""
     if os.geteuid() != 0:
@@ -206,30 +225,7 @@ def test_without_root_owner_and_devices_become_findings(root: Path) -> None:
     for folder in [root.parent, *root.parents]:
         if not os.stat(folder).st_mode & 0o001:
             folder.chmod(folder.stat().st_mode | 0o011)
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            os.setgid(65534)
-            os.setuid(65534)
-            findings: list[Finding] = []
-            writer = TreeWriter(root, report=findings.append)
-            for name in (b"one", b"two"):
-                writer.finish(writer.begin_file(name), Entry(path=b"/" + name, kind=Kind.FILE, mode=0o4755, uid=0, mtime_ns=1))
-            made = writer.put_special(b"dev", Entry(path=b"/dev", kind=Kind.CHARACTER_DEVICE, mode=0o600, device_number=259))
-            writer.ensure_folder(b"closed")
-            writer.set_attributes(b"closed", Entry(path=b"/closed", kind=Kind.DIRECTORY, mode=0o500, uid=65534, gid=65534))
-            put(writer, b"closed/in", b"1")
-            writer.set_attributes(b"closed", Entry(path=b"/closed", kind=Kind.DIRECTORY, mode=0o000, uid=65534, gid=65534))
-            writer.remove(b"closed")
-            codes = [finding.code for finding in findings]
-            mode = (root / "one").stat().st_mode & 0o7777
-            status = 0 if (codes, made, mode) == (["ownership-not-set", "not-created"], False, 0o755) else 2
-        except HoldfastError:
-            status = 3
-        finally:
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert run_in_child(_write_without_root, root) == 0
 
 
 @settings(max_examples=60, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from holdfast.core.clock import SystemClock
 from holdfast.core.errors import HoldfastError, NotReachable
 from holdfast.core.ids import EnvironmentId, NodeId
+from holdfast.master.records import documents
+from holdfast.model.document import Revision
 from holdfast.testing.simulated_node import SimulatedIdentity, SimulatedNode
 from holdfast.wire.authority import Authority
 from holdfast.wire.identity import Credentials, expires_at, key_id_of, load_key, make_csr, new_key
@@ -194,3 +197,64 @@ async def test_another_authority_gets_no_session(running: Running) -> None:
     with pytest.raises(HoldfastError):
         await intruder.connect(running.hub_address)
     assert running.master.hub.online() == frozenset()
+
+
+async def _revoked_at(node: SimulatedNode, key_id: str) -> None:
+    await node.until(lambda: key_id in node.taken[-1].revoked)
+
+
+@with_master
+async def test_receivers_learn_at_once_of_a_revoked_key(running: Running) -> None:
+    await running.connect("files1", "vault", "dr")
+    await running.apply(ONE_TO_TWO)
+    await running.post("/flows/office/activate")
+    follower = asyncio.create_task(running.master.activation.follow_moves())
+    stolen = key_id_of(running.nodes["files1"].identity.credentials.cert_pem)
+    await running.post("/nodes/files1/revoke")
+    for name in ("vault", "dr"):
+        await _revoked_at(running.nodes[name], stolen)
+        assert all(receive.sender != running.nodes["files1"].identity.node for receive in running.nodes[name].taken[-1].receives)
+    follower.cancel()
+
+
+@with_master
+async def test_receivers_learn_of_a_replaced_key_and_sources_are_left_alone(running: Running) -> None:
+    await running.connect("files1", "vault", "dr")
+    await running.apply(ONE_TO_TWO)
+    await running.post("/flows/office/activate")
+    old = key_id_of(running.nodes["files1"].identity.credentials.cert_pem)
+    new = await running.join("files1", replace=True)
+    await new.connect(running.hub_address)
+    await running.settle()
+    await _revoked_at(running.nodes["vault"], old)
+    assert running.nodes["vault"].taken[-1].receives
+    await new.until(lambda: bool(new.taken))
+    assert new.taken[-1].revoked == ()
+
+
+@with_master
+async def test_a_document_that_compiles_no_more_does_not_hold_a_revocation_up(running: Running) -> None:
+    await running.connect("files1", "vault", "dr")
+    await running.apply(ONE_TO_TWO)
+    await running.post("/flows/office/activate")
+    at = running.master.base.now()
+    broken = Revision(number=99, text="no: [document", created_at=at, author="test", comment="")
+    await running.master.base.database.run(lambda session: documents.add_revision(session, broken))
+    stolen = key_id_of(running.nodes["files1"].identity.credentials.cert_pem)
+    await running.post("/nodes/files1/revoke")
+    await running.settle()
+    await _revoked_at(running.nodes["vault"], stolen)
+
+
+@with_master
+async def test_a_receiver_that_was_away_learns_of_it_at_hello(running: Running) -> None:
+    await running.connect("files1", "vault", "dr")
+    await running.apply(ONE_TO_TWO)
+    await running.post("/flows/office/activate")
+    vault = running.nodes["vault"]
+    await vault.disconnect()
+    stolen = key_id_of(running.nodes["files1"].identity.credentials.cert_pem)
+    await running.post("/nodes/files1/revoke")
+    await running.settle()
+    await vault.connect(running.hub_address)
+    await _revoked_at(vault, stolen)

@@ -12,7 +12,7 @@ import msgspec
 from holdfast.core.errors import OutsideLimits, UnknownName
 from holdfast.core.ids import DatasetId, JobId, PointId
 from holdfast.model.jobs import Job, Progress, State
-from holdfast.model.orders import RestoreOrder
+from holdfast.model.orders import RestoreOrder, signed_bytes_of_order
 from holdfast.model.points import Listing, Point
 from holdfast.model.questions import (
     Answer,
@@ -237,7 +237,7 @@ async def test_a_restore_order_is_signed_for_the_right_reader(running: Running) 
     assert set(started) == {"trigger", "job", "point"}
     (ask,) = _asked(machines["files1"], AskRestore)
     order = msgspec.json.decode(ask.order.body, type=RestoreOrder)
-    assert verify_signature(running.master.base.authority.signing_public, ask.order.body, ask.order.signature)
+    assert verify_signature(running.master.base.authority.signing_public, signed_bytes_of_order(ask.order.body), ask.order.signature)
     assert (order.reader, order.owner) == (machines["files1"].node.identity.node, machines["vault"].node.identity.node)
     assert order.owner_address == "vault.test:7442"
     assert order.paths == ask.paths == (b"/srv/documents/a\xff",)

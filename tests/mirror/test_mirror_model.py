@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from holdfast.core.ids import ActionId, DatasetId, NodeId
 from holdfast.mirror.mirror import Mirror, MirrorStore
 from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.model.rules import MirrorAction, Receive
+from holdfast.testing.child import run_until_killed
 from holdfast.testing.feeding import Feeder, States, chunk_id
 from holdfast.testing.tree_source import TreeSource
 
@@ -195,31 +196,15 @@ AFTER: dict[bytes, Spec] = {
 _WRITING = ("rename", "link", "mkdir", "unlink", "rmdir", "symlink", "mkfifo", "mknod", "utime", "fchmod", "ftruncate", "pwrite")
 
 
-def in_a_child_killed_at(number: int, work: Callable[[], None]) -> bool:
-    """Runs `work` in a process that dies at its n-th writing call, as by kill -9; whether it got to the end first."""
-    pid = os.fork()
-    if pid == 0:
-        left = iter(range(number))
+def send_after(place: Path, keep_s: float | None) -> None:
+    """What the first run was: a fresh process that goes on behind it."""
+    bench = Bench(place, keep_s)
+    bench.feeder.seq, bench.last = 1, state_of(BEFORE)
+    bench.send(state_of(AFTER), full=False)
 
-        def deadly(call: Callable[..., object]) -> Callable[..., object]:
-            def wrapped(*arguments: object, **options: object) -> object:
-                if next(left, None) is None:
-                    os._exit(9)
-                return call(*arguments, **options)
 
-            return wrapped
-
-        for name in _WRITING:
-            setattr(os, name, deadly(getattr(os, name)))
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert status in (0, 9)
-    return status == 0
+def open_and_close(place: Path, keep_s: float | None) -> None:
+    Bench(place, keep_s).open().close()
 
 
 def kill_points() -> Iterator[int]:
@@ -235,9 +220,9 @@ def test_killed_at_every_writing_call_it_is_equal_after_the_next_run(keep_s: flo
             bench = Bench(Path(place), keep_s)
             bench.send(before, full=True)
             bench.close()
-            finished = in_a_child_killed_at(number, lambda bench=bench: bench.send(after, full=False))  # type: ignore[misc]
+            finished = run_until_killed(_WRITING, number, send_after, bench.place, keep_s)
             deaths += not finished
-            in_a_child_killed_at(number % 11, lambda bench=bench: bench.open().close())  # type: ignore[misc]
+            run_until_killed(_WRITING, number % 11, open_and_close, bench.place, keep_s)
             for name in ("a", "g", "b"):
                 path = bench.target / name
                 if path.is_file():

@@ -9,10 +9,14 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from holdfast.core.errors import NotGranted
+from holdfast.core.errors import NotGranted, StaleRules
 from holdfast.core.ids import DatasetId, NodeId, PointId, RepositoryId
-from holdfast.model.orders import RestoreOrder, SignedOrder
-from holdfast.node.orders import OrderBook
+from holdfast.model.orders import RestoreOrder, SignedOrder, signed_bytes_of_order
+from holdfast.model.rules import SignedRules, decode_rules, encode_rules, signed_bytes_of_rules
+from holdfast.node.orders import OrderBook, open_order
+from holdfast.node.rule_store import RuleStore, save_signing_key
+from holdfast.testing.node_rules import ENVIRONMENT, FILES1, source_rules
+from holdfast.wire.authority import Authority
 
 READER, OWNER = NodeId("1" * 32), NodeId("2" * 32)
 START = datetime(2026, 11, 22, tzinfo=UTC)
@@ -48,7 +52,7 @@ def order(**changes: object) -> SignedOrder:
         expires_at=START + timedelta(minutes=5),
     )
     body = msgspec.json.encode(msgspec.structs.replace(plain, **changes))
-    return SignedOrder(body=body, signature=KEY.sign(body))
+    return SignedOrder(body=body, signature=KEY.sign(signed_bytes_of_order(body)))
 
 
 def test_a_good_order_is_good_once_even_after_a_restart(tmp_path: Path) -> None:
@@ -76,8 +80,44 @@ def test_every_condition_refuses(tmp_path: Path) -> None:
     with pytest.raises(NotGranted, match="another owner"):
         book.accept(order(), signing_key=public(KEY), reader=READER, owner=READER)
     with pytest.raises(NotGranted, match="not a restore order"):
-        book.accept(SignedOrder(body=b"{}", signature=KEY.sign(b"{}")), signing_key=public(KEY), reader=READER, owner=OWNER)
+        book.accept(SignedOrder(body=b"{}", signature=KEY.sign(signed_bytes_of_order(b"{}"))), signing_key=public(KEY), reader=READER, owner=OWNER)
     clock.at = START + timedelta(minutes=5)
     with pytest.raises(NotGranted, match="expired"):
         book.accept(order(), signing_key=public(KEY), reader=READER, owner=OWNER)
     book.close()
+
+
+def test_an_expired_order_does_not_come_back_with_the_clock(tmp_path: Path) -> None:
+    clock = SetClock()
+    book = OrderBook(tmp_path / "orders.db", clock=clock)
+    book.accept(order(), signing_key=public(KEY), reader=READER, owner=OWNER)
+    clock.at = START + timedelta(hours=1)
+    later = order(id="9" * 32, expires_at=START + timedelta(hours=2))
+    book.accept(later, signing_key=public(KEY), reader=READER, owner=OWNER)
+    book.close()
+    clock.at = START
+    book = OrderBook(tmp_path / "orders.db", clock=clock)
+    with pytest.raises(NotGranted, match="used before"):
+        book.accept(order(), signing_key=public(KEY), reader=READER, owner=OWNER)
+    book.accept(order(id="8" * 32, expires_at=START + timedelta(hours=2)), signing_key=public(KEY), reader=READER, owner=OWNER)
+    book.close()
+
+
+def test_rules_do_not_pass_for_an_order_nor_an_order_for_rules(tmp_path: Path) -> None:
+    """One key signs both; a body that is both at once must still be only what it was signed as."""
+    authority = Authority.create(clock=SetClock())
+    rules = msgspec.json.decode(encode_rules(source_rules()))
+    both = msgspec.json.encode({**rules, **msgspec.json.decode(order().body), "reader": READER, "owner": OWNER})
+    decode_rules(both)
+    msgspec.json.decode(both, type=RestoreOrder)
+    as_rules, as_order = (authority.sign(signed(both)) for signed in (signed_bytes_of_rules, signed_bytes_of_order))
+    open_order(SignedOrder(body=both, signature=as_order), authority.signing_public)
+    for signature in (as_rules, authority.sign(both)):
+        with pytest.raises(NotGranted, match="not signed"):
+            open_order(SignedOrder(body=both, signature=signature), authority.signing_public)
+    save_signing_key(tmp_path, authority.signing_public)
+    store = RuleStore(tmp_path, environment=ENVIRONMENT, node=FILES1)
+    store.verify(SignedRules(body=both, signature=as_rules, digest=""))
+    for signature in (as_order, authority.sign(both)):
+        with pytest.raises(StaleRules, match="not signed"):
+            store.verify(SignedRules(body=both, signature=signature, digest=""))

@@ -1,13 +1,25 @@
-"""Who calls, and which Master is called: what routes ask for by annotation."""
+"""Who calls, and which Master is called: what routes ask for by annotation.
+
+A script shows a bearer token, a browser the cookie of its session. Because a browser sends its cookie whoever wrote the page, calls with
+a cookie, and the one that gets it, must come from our own pages: the fetch metadata says so, and what changes something bears a header
+that no foreign page can set without asking first (https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html).
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 
-from holdfast.core.errors import NotAuthenticated
+from holdfast.core.errors import NotAuthenticated, Refused
 from holdfast.master.master import Master
+
+COOKIE = "__Host-holdfast"
+PAGE_HEADER = "x-holdfast-page"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def _master(request: Request) -> Master:
@@ -19,15 +31,70 @@ def _master(request: Request) -> Master:
 MasterOf = Annotated[Master, Depends(_master)]
 
 
-async def authenticated(request: Request, master: MasterOf) -> str:
-    """The user of the bearer token; raises `NotAuthenticated`."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise NotAuthenticated("this needs a login", hint="send `Authorization: Bearer TOKEN`; `holdfast login` gets a token")
-    return await master.access.authenticate(token.strip())
+@dataclass(frozen=True)
+class Caller:
+    """`id` is the token's or session's; `recheck` raises `NotAuthenticated` once it has ended, and counts as no use of it."""
+
+    user: str
+    kind: Literal["token", "session"]
+    id: str
+    expires_at: datetime | None
+    recheck: Callable[[], Awaitable[object]]
 
 
-User = Annotated[str, Depends(authenticated)]
+async def authenticated(request: Request, master: MasterOf) -> Caller:
+    """The caller by token, else by cookie; raises `NotAuthenticated`, or `Refused` for a page that is not ours."""
+    header = request.headers.get("authorization", "")
+    if header:
+        return await _by_token(header, master)
+    secret = request.cookies.get(COOKIE, "")
+    if not secret:
+        hint = "send `Authorization: Bearer TOKEN`; `holdfast login` gets a token"
+        raise NotAuthenticated("this needs a login", hint=hint)
+    check_own_page(request)
+    session = await master.sessions.authenticate(secret)
+    return Caller(
+        user=session.user,
+        kind="session",
+        id=session.id,
+        expires_at=session.expires_at,
+        recheck=lambda: master.sessions.authenticate(secret, is_use=False),
+    )
+
+
+async def _by_token(header: str, master: Master) -> Caller:
+    scheme, _, text = header.partition(" ")
+    secret = text.strip()
+    if scheme.lower() != "bearer" or not secret:
+        raise NotAuthenticated("this is no bearer token", hint="send `Authorization: Bearer TOKEN`; `holdfast login` gets a token")
+    token = await master.access.authenticate(secret)
+    return Caller(
+        user=token.user, kind="token", id=token.id, expires_at=token.expires_at, recheck=lambda: master.access.authenticate(secret)
+    )
+
+
+CallerOf = Annotated[Caller, Depends(authenticated)]
+
+
+async def _user(caller: CallerOf) -> str:
+    return caller.user
+
+
+User = Annotated[str, Depends(_user)]
+
+
+def check_own_page(request: Request) -> None:
+    """Raises `Refused` unless the call comes from a page of this Master. Another port of this host is another site here."""
+    headers = request.headers
+    is_safe = request.method in _SAFE
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    allowed_sites = ("same-origin", "none") if is_safe else ("same-origin",)
+    is_own = site in (None, *allowed_sites) and origin in (None, f"https://{headers.get('host', '')}")
+    if not is_own:
+        raise Refused("this call comes from a page of another site", hint="use the console of this Master, or a bearer token")
+    if not is_safe and (PAGE_HEADER not in headers or (site is None and origin is None)):
+        hint = f"a page sends the header {PAGE_HEADER}; scripts use a bearer token instead of the cookie"
+        raise Refused("a call with a cookie must show that it comes from the console", hint=hint)
 
 
 def peer_host(request: Request) -> str:

@@ -46,8 +46,9 @@ def judge_roots(target: Target, found: Mapping[bytes, Identity | OSError], accep
                 continue
             return _missing(target, path, now, known is not None)
         if known is not None and not accept and not _same(known, now):
+            noun = "folder" if known[2] == DIRECTORY_CODE else "file"
             return SourceVanished(
-                f"{display_path(path)} of {target.rule.label} is another {'folder' if known[2] == DIRECTORY_CODE else 'file'} than before",
+                f"{display_path(path)} of {target.rule.label} is not the same {noun} as before",
                 hint=f"is a disk not mounted, or another one mounted? If so mount the right one; {_ACCEPT}",
                 path=display_path(path),
             )
@@ -88,6 +89,20 @@ def judge_losses(target: Target, tally: Tally, members_before: int) -> SourceVan
             removed=str(removed),
         )
     return None
+
+
+def judge_empty(target: Target, tally: Tally) -> SourceVanished | None:
+    """Of a dataset the state knows nothing of and a receiver does: whether there is anything."""
+    empty = next((path for bit, path in tally.empty if bit == target.bit), None)
+    return None if empty is None else strangely_empty(target, empty)
+
+
+def strangely_empty(target: Target, path: bytes) -> SourceVanished:
+    return SourceVanished(
+        f"{display_path(path)} of {target.rule.label} is empty, and a receiver holds something of it",
+        hint=f"is a disk not mounted? If so mount it; {_ACCEPT}",
+        path=display_path(path),
+    )
 
 
 def not_reached(target: Target, path: bytes) -> SourceVanished:

@@ -19,13 +19,15 @@ class CaptureRequest:
     """Capture these datasets in one walk. `bases`: per dataset the lowest seq some receiver stands at (None = a receiver needs all).
 
     `accept` lifts the vanished-source guard for this run. `scan=False` reads nothing new and only emits what receivers lack from
-    the state (catch-up).
+    the state (catch-up). `strange`: datasets of which some receiver holds what this state knows nothing of (the state was lost, or made
+    anew while that receiver was away); if their source is empty it is taken for vanished.
     """
 
     datasets: tuple[DatasetRule, ...]
     bases: Mapping[DatasetId, int | None]
     accept: bool = False
     scan: bool = True
+    strange: frozenset[DatasetId] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,11 @@ def parents_of(path: bytes) -> list[bytes]:
     return [b"/"] + [b"/" + b"/".join(parts[: count + 1]) for count in range(len(parts))]
 
 
+def ways_to(roots: Iterable[bytes]) -> frozenset[bytes]:
+    """The roots themselves and all folders above them."""
+    return frozenset(path for root in roots for path in (*parents_of(root), root))
+
+
 def is_below(path: bytes, folder: bytes) -> bool:
     return path != folder and (folder == b"/" or path.startswith(folder + b"/"))
 

@@ -22,15 +22,17 @@ from holdfast.capture.guard import (
     LEAST_REMOVED,
     Identity,
     changed_meanwhile,
+    judge_empty,
     judge_losses,
     judge_roots,
     look_at_roots,
     not_reached,
+    strangely_empty,
 )
 from holdfast.capture.ledger import Ledger, Verdict
 from holdfast.capture.ports import CaptureRequest, CaptureResult, DatasetTotals
 from holdfast.capture.reader import Reader
-from holdfast.capture.roots import Target, WalkPlan, normal_roots, plan_walk
+from holdfast.capture.roots import Target, WalkPlan, normal_roots, plan_walk, ways_to
 from holdfast.capture.segments import Segments
 from holdfast.capture.state import CaptureState
 from holdfast.capture.walk import Tally, Walk
@@ -192,7 +194,11 @@ class ScanRun:
 
     def _catch_up(self, pool: ThreadPoolExecutor) -> Iterator[Mapping[DatasetId, Outgoing]]:
         targets = tuple(target for target, _ in self._targets())
-        yield from self._emit(pool, targets, (), self._run + 1)
+        for target in targets:
+            if target.rule.id in self._request.strange and self._state.count_members(target.bit) <= len(ways_to(target.roots)):
+                self._refused[target.rule.id] = strangely_empty(target, target.roots[0])
+        self._require_some()
+        yield from self._emit(pool, tuple(target for target in targets if target.rule.id not in self._refused), (), self._run + 1)
 
     def _emit(
         self, pool: ThreadPoolExecutor, targets: tuple[Target, ...], verdicts: Ledger | tuple[Verdict, ...], before: int
@@ -246,6 +252,8 @@ class ScanRun:
         if problem is None and not self._request.accept:
             many = tally.removed_from(target.bit) >= LEAST_REMOVED
             problem = judge_losses(target, tally, self._state.count_members(target.bit) if many else 0)
+            if problem is None and target.rule.id in self._request.strange:
+                problem = judge_empty(target, tally)
         if problem is not None:
             self._refused[target.rule.id] = problem
 

@@ -4,7 +4,8 @@ Durability. The run number is durable before a run touches anything, the rows ar
 receiver commits them; between the two the database runs with `synchronous=NORMAL`. A power cut in a run thus loses rows of that run only,
 and the next run, which has a higher number, finds and sends those changes again.
 
-Epoch. A random id made with the database. Cursors of another epoch say nothing here. `rebuild` may adopt the epoch of a receiver.
+Epoch. A random id made with the database, and never taken from a receiver: another one may stand further in that epoch, and runs made
+anew under its numbers would pass for those it has seen. Cursors of another epoch say nothing here.
 
 Horizon. Per dataset the seq below which removals are no longer known (tombstones were dropped, or the rows were rebuilt from a listing).
 A receiver below it needs a full commit; `base_for` decides.
@@ -149,6 +150,14 @@ class CaptureState:
             found = self._database.execute("SELECT finished FROM datasets WHERE id = ?", (dataset,)).fetchone()
         return None if found is None or found[0] is None else msgspec.msgpack.decode(found[0], type=Commit)
 
+    def has_changed_since(self, commit: Commit) -> bool:
+        """Whether the rows of the dataset hold more than its newest commit: a later run changed them and did not come to its end, or was
+        of another dataset that shares paths."""
+        with self._lock:
+            slot = self.slot(commit.dataset)
+            query = "SELECT 1 FROM rows WHERE run > ? AND (members | departed) & ? LIMIT 1"
+            return slot is not None and self._database.execute(query, (commit.seq, 1 << slot)).fetchone() is not None
+
     def base_for(self, dataset: DatasetId, cursor: Cursor | None) -> int | None:
         """The seq a receiver's commit may build on, None when it needs a full one: it has nothing, is of another epoch, is below the
         horizon, or is ahead of this state (then call `renew_epoch` first: this state is an old copy).
@@ -186,30 +195,24 @@ class CaptureState:
                 )
                 self._database.execute("DELETE FROM rows WHERE members = 0 AND departed = 0")
 
-    def rebuild(self, rule: DatasetRule, cursor: Cursor, entries: Iterable[Entry]) -> None:
+    def rebuild(self, rule: DatasetRule, entries: Iterable[Entry]) -> None:
         """Fill the rows of a dataset from a receiver's listing (walk order or not, parents of the roots included or not).
 
-        The listing carries size, mtime, ctime and inode, so that files unchanged since need not even be opened. An empty state adopts the
-        receiver's epoch and goes on above its seq, and the receiver gets only what changed. A state that holds other datasets keeps its
-        own epoch: this receiver then gets a full commit, of which no content travels. Raises `Conflict` unless `is_new`; on any error the
-        dataset is as new as before.
+        The listing carries size, mtime, ctime and inode, so that files unchanged since need not even be opened. Every receiver then gets
+        a full commit, of which no content travels that it has. Raises `Conflict` unless `is_new`; on any error the dataset is as new as
+        before.
         """
         with self._lock:
             if not self.is_new(rule.id):
                 raise Conflict(f"the state already knows {rule.label}", hint="rebuild only a dataset whose state was lost")
-            empty = self._database.execute("SELECT 1 FROM rows LIMIT 1").fetchone() is None and not self._any_finished()
-            adopt = empty and cursor.seq >= self._run
-            seq = cursor.seq if adopt else self._run + 1
+            seq = self._run + 1
             slot = self.ensure_slot(rule.id)
             with self._writing():
                 self._fill(rule, 1 << slot, seq, entries)
                 self._database.execute("UPDATE datasets SET horizon = ? WHERE slot = ?", (seq, slot))
                 self._set_meta("run", seq)
-                if adopt:
-                    self._set_meta("epoch", cursor.epoch)
             self.make_durable()
             self._run = seq
-            self._epoch = Epoch(str(self._meta("epoch")))
 
     def _fill(self, rule: DatasetRule, bit: int, seq: int, entries: Iterable[Entry]) -> None:
         roots = {os.fsencode(path) for path in rule.classification.paths}
@@ -318,9 +321,6 @@ class CaptureState:
 
     def _insert(self, rows: Sequence[Row]) -> None:
         insert_many(self._database, "rows", [msgspec.structs.astuple(row) for row in rows])
-
-    def _any_finished(self) -> bool:
-        return self._database.execute("SELECT 1 FROM datasets WHERE finished IS NOT NULL LIMIT 1").fetchone() is not None
 
     def _meta(self, name: str) -> str | int:
         found: tuple[str | int] = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()

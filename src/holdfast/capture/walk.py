@@ -62,11 +62,13 @@ class _Frame:
 
 @dataclass
 class Tally:
-    """What the walk counted. `removed`: by mask of datasets. `emptied`: roots under which nothing is left of what was there."""
+    """What the walk counted. `removed`: by mask of datasets. `empty`: roots under which nothing is, `emptied`: those of them
+    under which something was."""
 
     files: int = 0
     read_total: int = 0
     removed: dict[int, int] = field(default_factory=dict)
+    empty: list[tuple[int, bytes]] = field(default_factory=list)
     emptied: list[tuple[int, bytes]] = field(default_factory=list)
     reached: set[tuple[int, bytes]] = field(default_factory=set)
 
@@ -243,8 +245,10 @@ class Walk:
             path = frame.prefix if frame.prefix == b"/" else frame.prefix[:-1]
             for bit in self._targets:
                 before = sum(count for bits, count in frame.removed_before.items() if bits & bit)
-                if bit & frame.root & ~frame.kept and self.tally.removed_from(bit) > before:
-                    self.tally.emptied.append((bit, path))
+                if bit & frame.root & ~frame.kept:
+                    self.tally.empty.append((bit, path))
+                    if self.tally.removed_from(bit) > before:
+                        self.tally.emptied.append((bit, path))
 
     def _leave_out_cache(self, frame: _Frame, path: bytes) -> None:
         """Of a cache folder only the tag is kept, as restic does."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
 
 from holdfast.cli.home import Session
-from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, ProtocolError, error_from
+from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, ProtocolError, UnknownName, error_from
+
+if TYPE_CHECKING:
+    import ssl
 
 Json = dict[str, Any]
+
+
+def path_of(collection: str, name: str, *rest: str) -> str:
+    """`/flows/NAME/compile` and the like. A name that cannot be one is unknown, before anybody is asked."""
+    if not name or "/" in name or name in (".", ".."):
+        raise UnknownName(f"{name!r} is not the name of one of the {collection}", hint="`holdfast status` shows what there is")
+    return "/".join(("", collection, quote(name, safe=""), *rest))
 
 
 class ApiClient:
@@ -21,7 +29,7 @@ class ApiClient:
         self._session = session
         self._parts = urlsplit(session.url)
         self._timeout_s = timeout_s
-        self._context = ssl.create_default_context(cadata=session.ca_pem)
+        self._context: ssl.SSLContext | None = None
 
     @property
     def url(self) -> str:
@@ -38,7 +46,12 @@ class ApiClient:
         return self._call("PUT", path, body)
 
     def _call(self, method: str, path: str, body: Json | None) -> Json:
-        host, port = self._parts.hostname or "localhost", self._parts.port or 443
+        # Loaded when something is asked, so that `--help` does not wait for them.
+        import http.client
+        import ssl
+
+        self._context = self._context or ssl.create_default_context(cadata=self._session.ca_pem)
+        host, port = self._parts.hostname or "localhost", self._parts.port or 7440
         connection = http.client.HTTPSConnection(host, port, timeout=self._timeout_s, context=self._context)
         headers = {"Authorization": f"Bearer {self._session.token}", "Content-Type": "application/json"}
         try:

@@ -13,23 +13,25 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from holdfast.cli.client import ApiClient
 from holdfast.cli.home import has_session, load_session
-from holdfast.cli.processes import Child, is_port_free, wait_until
+from holdfast.cli.processes import Child, is_port_free, stop_all, wait_until
 from holdfast.core.errors import Conflict, HoldfastError, NotReachable
 from holdfast.core.private_files import make_private_folder
 from holdfast.core.single_instance import is_held, only_one
 
+DEFAULT_PORT = 7440
 _RESTART_AFTER_S = (1, 2, 5, 15, 30)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Embedded:
-    """What `up` is asked for."""
+    """What `up` is asked for. `port` None = as the home was set up, 7440 for a new one."""
 
     home: Path
-    port: int
+    port: int | None
     node_name: str
     listen: str
 
@@ -68,8 +70,7 @@ def run_in_foreground(embedded: Embedded) -> int:
             _supervise(children, stopping)
         finally:
             embedded.ready_file.unlink(missing_ok=True)
-            for child in reversed(children):
-                child.stop()
+            stop_all(children)
     return 0
 
 
@@ -77,8 +78,9 @@ def run_detached(embedded: Embedded) -> list[str]:
     """Start `up` in the background and return when everything answers; what to tell the user comes back."""
     if is_held(embedded.lock_file):
         return ["already running", *_greeting(embedded)]
+    port = _free_port(embedded)
     log = embedded.home / "log" / "up.log"
-    arguments = ["up", "--home", str(embedded.home), "--port", str(embedded.port), "--name", embedded.name, "--listen", embedded.listen]
+    arguments = ["up", "--home", str(embedded.home), "--port", str(port), "--name", embedded.name, "--listen", embedded.listen]
     embedded.ready_file.unlink(missing_ok=True)
     child = Child("holdfast up", arguments, log)
     child.start()
@@ -92,7 +94,7 @@ def run_detached(embedded: Embedded) -> list[str]:
 
 def stop(home: Path, patience_s: float = 25) -> bool:
     """Stop the supervisor of this home and all it started. False when none was running."""
-    embedded = Embedded(home=home, port=0, node_name="", listen="")
+    embedded = Embedded(home=home, port=None, node_name="", listen="")
     if not is_held(embedded.lock_file):
         return False
     pid = 0
@@ -110,21 +112,35 @@ def stop(home: Path, patience_s: float = 25) -> bool:
 def _start_everything(embedded: Embedded, children: list[Child]) -> None:
     from holdfast.cli.setup import NodeSetup, has_joined, has_master, join_node, set_up_master
 
-    home = embedded.home
+    home, port = embedded.home, _free_port(embedded)
     if not has_master(home):
-        for number in range(embedded.port, embedded.port + 3):
-            if not is_port_free(embedded.listen, number):
-                raise Conflict(f"port {number} is taken", hint="choose another with --port; three in a row are needed")
-        set_up_master(home, embedded.name, embedded.listen, embedded.port, embedded.port + 1)
+        set_up_master(home, embedded.name, embedded.listen, port, port + 1)
     client = ApiClient(load_session(home))
     _start(Child("master", ["master", "run", "--home", str(home)], home / "log" / "master.out"), children)
     wait_until(lambda: _answers(client), "the Master answers", children)
     if not has_joined(home):
         token = client.post("/nodes/tokens", {"name": embedded.name, "ttl_s": 600, "replace": False})["token"]
-        listen = f"{embedded.listen}:{embedded.port + 2}"
+        listen = f"{embedded.listen}:{port + 2}"
         join_node(NodeSetup(url=client.url, token=token, name=embedded.name, home=home, listen=listen))
     _start(Child("node", ["node", "run", "--home", str(home)], home / "log" / "node.out"), children)
     wait_until(lambda: _has_online_node(client), "the node is online", children)
+
+
+def _free_port(embedded: Embedded) -> int:
+    """The first of the ports, which nobody else has. Raises `Conflict`."""
+    from holdfast.cli.setup import has_master
+
+    home = embedded.home
+    settled = urlsplit(load_session(home).url).port if has_master(home) else None
+    if settled and embedded.port not in (None, settled):
+        raise Conflict(f"the Master in {home} was set up for port {settled}", hint="leave --port out, or choose another --home")
+    first = settled or embedded.port or DEFAULT_PORT
+    # Where its node listens is in its own settings; only a new one is sure to take the third.
+    for number in range(first, first + (2 if settled else 3)):
+        if not is_port_free(embedded.listen, number):
+            hint = "something else listens there; stop it" if settled else "choose another with --port; three in a row are needed"
+            raise Conflict(f"port {number} is taken", hint=hint)
+    return first
 
 
 def _start(child: Child, children: list[Child]) -> None:

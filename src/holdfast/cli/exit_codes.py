@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 OK = 0
 FAILED = 1
 USAGE = 2
@@ -35,6 +38,12 @@ _BY_STATE = {"succeeded": OK, "warnings": WARNINGS, "cancelled": INTERRUPTED}
 def exit_code_of(code: str) -> int:
     """Exit code of an error code; unknown codes fail with 1."""
     return _BY_CODE.get(code, FAILED)
+
+
+def exit_code_of_job(job: Mapping[str, Any]) -> int:
+    """Exit code of a job that was waited for; a failed one says by its error why."""
+    error = job.get("error")
+    return exit_code_of(error["code"]) if job["state"] == "failed" and error else exit_code_of_state(job["state"])
 
 
 def exit_code_of_state(state: str) -> int:

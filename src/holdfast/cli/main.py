@@ -5,14 +5,15 @@ Heavy imports live inside the commands, so that `holdfast --help` is quick.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
 
 from holdfast.cli import exit_codes
 from holdfast.cli.commands import cluster, environment, look, recover, repository, run
-from holdfast.cli.output import print_error
-from holdfast.core.errors import HoldfastError
+from holdfast.cli.output import print_error, print_json
+from holdfast.core.errors import ErrorFacts, HoldfastError
 
 app = typer.Typer(
     name="holdfast",
@@ -45,17 +46,43 @@ def _root(
 
 
 def main() -> None:
-    """Entry point. Exit codes are those of `exit_codes`; a fault of ours shows its traceback and exits 1."""
+    """Entry point. Exit codes are those of `exit_codes`; a fault of ours shows its traceback and exits 1.
+
+    What the machine refuses (a full disk, a folder that may not be written) is an answer, not a fault.
+    """
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except HoldfastError as error:
-        print_error(error.facts())
-        sys.exit(exit_codes.exit_code_of(error.code))
+        _fail(error.facts())
     except KeyboardInterrupt:
         sys.exit(exit_codes.INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
+        # The reader has had enough. Python would complain once more when it flushes at its end.
+        _silence_output()
         sys.exit(exit_codes.FAILED)
+    except OSError as error:
+        _silence_output()
+        _fail(_facts_of_machine(error))
+
+
+def _fail(facts: ErrorFacts) -> None:
+    """Words for people on standard error; with `--json` the same as one value on standard output."""
+    print_error(facts)
+    if "--json" in sys.argv:
+        print_json({"error": {"code": facts.code, "message": facts.message, "hint": facts.hint}})
+    sys.exit(exit_codes.exit_code_of(facts.code))
+
+
+def _facts_of_machine(error: OSError) -> ErrorFacts:
+    place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+    return ErrorFacts("system", f"{place}{error.strerror or error}", "check the path, its permissions and the free space there")
+
+
+def _silence_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -52,16 +52,17 @@ def age(iso: str | None, now: datetime) -> str:
 
     if not iso:
         return "never"
-    return format_duration(max(0.0, (now - datetime.fromisoformat(iso).astimezone(UTC)).total_seconds())) + " ago"
+    passed_s = (now - datetime.fromisoformat(iso).astimezone(UTC)).total_seconds()
+    return "just now" if passed_s < 1 else f"{format_duration(float(int(passed_s))).replace('.0s', 's')} ago"
 
 
 def print_diagnostics(diagnostics: Sequence[dict[str, Any]]) -> None:
     """One line each: level, code, place, words; the hint below."""
     for diagnostic in diagnostics:
         where = diagnostic.get("where", {})
-        place = where.get("path", "")
-        line = f" (line {where['line']})" if where.get("line") else ""
-        note(f"{diagnostic['level']}: {diagnostic['message']} [{diagnostic['code']}] at {place}{line}")
+        line = f"line {where['line']}" if where.get("line") else ""
+        place = ", ".join(part for part in (where.get("path", ""), line) if part)
+        note(f"{diagnostic['level']}: {diagnostic['message']} [{diagnostic['code']}]" + (f" at {place}" if place else ""))
         if diagnostic.get("hint"):
             note(f"  hint: {diagnostic['hint']}")
 

@@ -39,11 +39,15 @@ class Child:
     def exit_code(self) -> int | None:
         return self._process.poll() if self._process else None
 
+    def ask_to_stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
     def stop(self, patience_s: float = 10) -> None:
         """Ask, wait, then kill."""
         if self._process is None or self._process.poll() is not None:
             return
-        self._process.send_signal(signal.SIGTERM)
+        self.ask_to_stop()
         try:
             self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
@@ -55,6 +59,14 @@ class Child:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         except OSError:
             return ""
+
+
+def stop_all(children: Sequence[Child]) -> None:
+    """Ask all at once, so that they end side by side, then see each of them end."""
+    for child in reversed(children):
+        child.ask_to_stop()
+    for child in reversed(children):
+        child.stop()
 
 
 def wait_until(ready: Callable[[], bool], what: str, children: Sequence[Child] = (), timeout_s: float = 30) -> None:

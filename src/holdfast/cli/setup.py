@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import json
+import os
 import socket
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from holdfast.cli.client import ApiClient
 from holdfast.cli.home import Session, save_session
 from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
-from holdfast.core.errors import Conflict, NotReachable, ProtocolError
+from holdfast.core.errors import Conflict, NotReachable, ProtocolError, Refused, UsageError
 from holdfast.core.private_files import make_private_folder, write_private
 
 if TYPE_CHECKING:
@@ -50,6 +49,15 @@ def has_joined(home: Path) -> bool:
     return (home / "identity" / "node.json").is_file()
 
 
+def node_name(home: Path) -> str:
+    """What this machine's node is called; empty when this home holds none."""
+    if not has_joined(home):
+        return ""
+    from holdfast.node.config import load_config
+
+    return load_config(home).name
+
+
 def set_up_master(home: Path, name: str, host: str, api_port: int, hub_port: int, names: tuple[str, ...] = ()) -> InitResult:
     """Make the Master's authority, database and administrator in `home`, and log this home in. Starts nothing."""
     from holdfast.master.server import MasterConfig, init_master
@@ -80,9 +88,13 @@ def run_master_here(home: Path) -> None:
 
 
 def join_node(setup: NodeSetup) -> None:
-    """Enrol this home with a one-time token and write its limits, if any were given. Starts nothing."""
+    """Enrol this home with a one-time token and write its limits, if any were given. Starts nothing.
+
+    What can be seen to be wrong is refused before the token is shown to anybody, because it works only once.
+    """
     from holdfast.node.enrol import JoinRequest, join
 
+    _check_join(setup)
     request = JoinRequest(
         url=setup.url,
         token=setup.token,
@@ -108,9 +120,24 @@ def run_node_here(home: Path) -> None:
     run_agent(home, clock=SystemClock(), entropy=SystemEntropy())
 
 
+def master_url(text: str) -> str:
+    """A Master's address as people write it, `HOST`, `HOST:PORT` or `https://HOST:PORT`, in full. Raises `UsageError`."""
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    try:
+        port = parts.port or 7440
+    except ValueError:
+        port = 0
+    if parts.scheme != "https" or not parts.hostname or not port:
+        raise UsageError(f"{text!r} is not the address of a Master", hint="it looks like https://master.example.net:7440")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"https://{host}:{port}"
+
+
 def authority_of(url: str) -> tuple[str, str]:
     """The authority's certificate at an address, and its fingerprint. Not verified: the caller compares the fingerprint."""
     import hashlib
+    import http.client
+    import ssl
 
     parts = urlsplit(url)
     context = ssl.create_default_context()
@@ -134,6 +161,20 @@ def log_in(home: Path, url: str, ca_pem: str, user: str, password: str) -> None:
     anonymous = ApiClient(Session(url=url, ca_pem=ca_pem, token=""))
     token = anonymous.post("/login", {"user": user, "password": password})["token"]
     save_session(home, Session(url=url, ca_pem=ca_pem, token=token))
+
+
+def _check_join(setup: NodeSetup) -> None:
+    for option, value in (("--listen", setup.listen), ("--address", setup.address)):
+        host, _, port = value.rpartition(":")
+        if value and not (host and port.isdecimal() and 0 < int(port) < 65_536):
+            raise UsageError(f"{option} {value!r} is not HOST:PORT", hint="write it like 0.0.0.0:7442")
+    for option, paths in (("--read", setup.read), ("--write", setup.write), ("--hooks", (setup.hooks,) if setup.hooks else ())):
+        for path in paths:
+            if not os.path.isabs(path):
+                raise UsageError(f"{option} {path!r} is not an absolute path", hint="begin it with /")
+    make_private_folder(setup.home)
+    if not os.access(setup.home, os.W_OK | os.X_OK):
+        raise Refused(f"{setup.home} may not be written", hint="choose another with --home, or run as its owner")
 
 
 def _advertised(setup: NodeSetup) -> str:

@@ -71,7 +71,7 @@ class ActionGroup:
             if acknowledgement is None:
                 continue
             done[action_id] = msgspec.structs.replace(acknowledgement, action=action_id)
-            if acknowledgement.error is None and acknowledgement.cursor is not None:
+            if acknowledgement.error is None:
                 self._states[action_id] = ActionState(action=action_id, cursor=acknowledgement.cursor)
         self._live = {}
         return tuple(done[i] if i in done else self._refusal(i) for i in self._chosen)

@@ -71,7 +71,8 @@ def run_hook(script: Path, environment: Mapping[str, str], timeout_s: float, *, 
             f"hook {script.name} took longer than {timeout_s:g} s and was killed", hint="raise the policy's hooks.timeout", output=text
         )
     if process.returncode != 0:
-        raise HookFailed(f"hook {script.name} ended with {process.returncode}", hint="its output says why", output=text)
+        said = f", saying: {last_line}" if (last_line := text.strip().rpartition("\n")[2].strip()[:300]) else ", saying nothing"
+        raise HookFailed(f"hook {script.name} ended with {process.returncode}{said}", hint="mend what it says, or the script", output=text)
     return HookResult(output=text, duration_s=clock.monotonic_s() - started)
 
 

@@ -58,6 +58,11 @@ class Access:
         self._decoy = ""
 
     async def login(self, user: str, password: str, peer: str) -> NewToken:
+        """Raises as `prove`."""
+        await self.prove(user, password, peer)
+        return await self.create_token(user, f"login from {peer}", timedelta(days=LOGIN_DAYS))
+
+    async def prove(self, user: str, password: str, peer: str) -> None:
         """Raises `NotAuthenticated`; after too many of those from one address or for one user, `Throttled`."""
         self._brake(peer, user)
         known = await self._base.database.run(lambda s: records.password_hash(s, user))
@@ -67,7 +72,6 @@ class Access:
         if known is None or not right:
             self._note_failure(peer, user)
             raise NotAuthenticated("user or password is wrong", hint="`holdfast master init` printed the first password")
-        return await self.create_token(user, f"login from {peer}", timedelta(days=LOGIN_DAYS))
 
     async def create_token(self, user: str, name: str, ttl: timedelta | None) -> NewToken:
         made, secret = new_token(self._base.entropy, user, name, self._base.now(), ttl)
@@ -79,20 +83,22 @@ class Access:
         await self._base.database.run(keep)
         return NewToken(id=made.id, token=secret, expires_at=made.expires_at)
 
-    async def authenticate(self, bearer: str) -> str:
-        """The user this token stands for; raises `NotAuthenticated`."""
+    async def authenticate(self, bearer: str) -> ApiToken:
+        """The token with this secret; raises `NotAuthenticated`."""
         token = await self._base.database.run(lambda s: records.api_token(s, secret_hash(bearer)))
         if token is None:
             raise NotAuthenticated("this token is not known", hint="log in again with `holdfast login`")
         if token.expires_at is not None and token.expires_at <= self._base.now():
             raise NotAuthenticated("this token has expired", hint="log in again with `holdfast login`")
-        return token.user
+        return token
 
     async def tokens(self) -> tuple[ApiToken, ...]:
         return await self._base.database.run(records.api_tokens)
 
     async def drop_token(self, id_or_name: str) -> None:
+        """Whoever used it is refused from now on, and live events end."""
         await self._base.database.run(lambda s: records.drop_api_token(s, id_or_name))
+        self._base.feed.nudge()
 
     def _brake(self, peer: str, user: str) -> None:
         for key, most in _limits(peer, user):

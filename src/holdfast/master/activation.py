@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from holdfast.compiler.diff import RulesChange, diff_rules
 from holdfast.compiler.freeze import ActiveFlows, changed_flows
 from holdfast.compiler.identities import policy_ids_after
+from holdfast.compiler.nearest import nearest_hint
 from holdfast.compiler.parse import parse_document
 from holdfast.compiler.summary import Summary, format_summary
 from holdfast.core.errors import Conflict, HoldfastError, UnknownName
@@ -22,17 +23,18 @@ from holdfast.master.compiling import Compiled, Situation, compile_with, current
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
+from holdfast.master.news import Subject
 from holdfast.master.records import documents
 from holdfast.master.records.documents import ActiveFlow
 from holdfast.master.rollout import Issued, Outcome, issue_changed, issue_previous, push_all
 from holdfast.model.diagnostics import Diagnostic
 
 _log = logging.getLogger(__name__)
-FlowState = Literal["draft", "active", "changed"]
+FlowState = Literal["draft", "active", "changed", "removed"]
 
 
 class FlowView(msgspec.Struct, frozen=True, kw_only=True):
-    """`changed`: the draft is no longer what is active. `datasets` are labels of what the active rules capture."""
+    """`changed`: the draft is no longer what is active; `removed`: it has the flow no more. `datasets` are labels of what the active rules capture."""
 
     name: str
     state: FlowState
@@ -104,19 +106,28 @@ class Activation:
 
         def without(active: ActiveFlows) -> ActiveFlows:
             if all(frozen.name != flow for frozen in active.flows):
-                raise UnknownName(f"flow {flow!r} is not active", hint="`holdfast status` shows what is", flow=flow)
+                hint = nearest_hint(flow, [frozen.name for frozen in active.flows], "`holdfast status` shows what is")
+                raise UnknownName(f"flow {flow!r} is not active", hint=hint, flow=flow)
             return active.deactivate(flow)
 
         async with self._one:
             return await self._roll_out(flow, await compile_with(self._base, self._hub, without))
 
     async def refresh(self) -> None:
-        """Compile what is active once more, because a machine moved or came: rules name addresses."""
+        """Hand out the rules of what is active once more, because a machine moved, came or was revoked: they name addresses and keys.
+
+        Where the active flows do not compile any more, the rules stay as they are and get the revoked keys alone: those must not wait.
+        """
         async with self._one:
-            compiled = await compile_with(self._base, self._hub, lambda active: active)
-            if compiled.situation.active and not compiled.compilation.has_errors:
-                issued = await self._base.database.run(lambda s: issue_changed(s, self._base, compiled.compilation.rules))
-                await push_all(self._hub, issued)
+            try:
+                compiled = await compile_with(self._base, self._hub, lambda active: active)
+                rules = compiled.compilation.rules if compiled.situation.active else {}
+            except HoldfastError as error:
+                _log.warning("the active flows do not compile", extra={"facts": {"reason": error.message}})
+                rules = {}
+            issued = await self._base.database.run(lambda s: issue_changed(s, self._base, rules or deployment(s).rules))
+            await push_all(self._hub, issued)
+            self._base.news.tell(*(Subject("node", one.stored.node) for one in issued))
 
     async def follow_moves(self) -> None:
         """Refresh whenever the hub says that a machine came or moved. Runs until cancelled."""
@@ -145,7 +156,7 @@ class Activation:
         rolled_back = any(outcome.state == "refused" for outcome in outcomes)
         if rolled_back:
             outcomes = await self._roll_back(compiled.situation, issued, outcomes)
-        self._base.news.tell()
+        self._base.news.tell(Subject("flows"), *(Subject("node", one.stored.node) for one in issued))
         return msgspec.structs.replace(report, nodes=outcomes, rolled_back=rolled_back)
 
     def _take_over(self, session: Session, flow: str, compiled: Compiled) -> tuple[Issued, ...]:
@@ -188,6 +199,14 @@ class Activation:
         )
 
 
+def _flow_state(is_drafted: bool, is_active: bool, is_changed: bool) -> FlowState:
+    if not is_active:
+        return "draft"
+    if not is_drafted:
+        return "removed"
+    return "changed" if is_changed else "active"
+
+
 def _flow_views(situation: Situation, rolled_out: Deployment) -> tuple[FlowView, ...]:
     document = parse_document(situation.revision.text).document
     active = {flow.flow: flow for flow in situation.active}
@@ -195,7 +214,7 @@ def _flow_views(situation: Situation, rolled_out: Deployment) -> tuple[FlowView,
     changed = changed_flows(document, situation.flows) if document else tuple(active)
     views = []
     for name in dict.fromkeys((*drafted, *active)):
-        state: FlowState = "draft" if name not in active else "changed" if name in changed else "active"
+        state = _flow_state(name in drafted or document is None, name in active, name in changed)
         revision = active[name].revision if name in active else None
         views.append(FlowView(name=name, state=state, active_revision=revision, datasets=rolled_out.dataset_labels(name)))
     return tuple(views)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy.orm import Session
 
+from holdfast.compiler.nearest import nearest_hint
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import DatasetId, NodeId, RepositoryId
 from holdfast.master.records import inventory
@@ -49,7 +50,8 @@ class Deployment:
         for node in self.nodes.values():
             if name_or_id in (node.name, node.id):
                 return node
-        raise UnknownName(f"no node {name_or_id!r} has joined", hint="`holdfast nodes` lists them", node=name_or_id)
+        hint = nearest_hint(name_or_id, [node.name for node in self.nodes.values()], "`holdfast nodes` lists them")
+        raise UnknownName(f"no node {name_or_id!r} has joined", hint=hint, node=name_or_id)
 
     def repositories(self) -> Iterator[tuple[Node, RepositoryRule]]:
         for node_id, rules in self.rules.items():
@@ -61,11 +63,9 @@ class Deployment:
         for owner, repository in self.repositories():
             if name_or_id in (repository.name, repository.id):
                 return owner, repository
-        raise UnknownName(
-            f"no active flow uses a repository {name_or_id!r}",
-            hint="`holdfast status` lists the repositories",
-            repository=name_or_id,
-        )
+        known = [repository.name for _, repository in self.repositories()]
+        hint = nearest_hint(name_or_id, known, f"there is {', '.join(sorted(known))}" if known else "activate a flow that stores in it")
+        raise UnknownName(f"no active flow uses a repository {name_or_id!r}", hint=hint, repository=name_or_id)
 
     def dataset_labels(self, flow: str) -> tuple[str, ...]:
         """Of what the flow captures."""
@@ -94,12 +94,23 @@ class Deployment:
             and (not selection.operation or selection.operation in cascade.delivery.operations)
         ]
         if not first and not cascades:
-            raise UnknownName(
-                f"nothing in flow {flow!r} matches",
-                hint="`holdfast status` lists what is protected; a flow must be active to be triggered",
-                flow=flow,
-            )
+            raise self._nothing_to_run(flow, selection)
         return ((first,) if first else ()) + self._cascade_stages(cascades, selection, trigger)
+
+    def _nothing_to_run(self, flow: str, selection: Selection) -> UnknownName:
+        """Which of the names is wrong, and what it may have been meant to be."""
+        active = {part.name for rules in self.rules.values() for part in rules.flows}
+        if flow not in active:
+            otherwise = f"`holdfast activate {flow}` puts it into force; active: {', '.join(sorted(active)) or 'none'}"
+            return UnknownName(f"no flow {flow!r} is active", hint=nearest_hint(flow, active, otherwise), flow=flow)
+        datasets = [d for rules in self.rules.values() for d in rules.datasets if d.id in _part(rules, flow).datasets]
+        policies = {dataset.policy for dataset in datasets}
+        if selection.policy and selection.policy not in policies:
+            hint = nearest_hint(selection.policy, policies, f"it has {', '.join(sorted(policies))}")
+            return UnknownName(f"flow {flow!r} has no policy {selection.policy!r}", hint=hint, flow=flow)
+        operations = {o.name for d in datasets if selection.policy in ("", d.policy) for o in d.operations}
+        hint = nearest_hint(selection.operation, operations, f"it has {', '.join(sorted(operations))}")
+        return UnknownName(f"flow {flow!r} runs no operation {selection.operation!r}", hint=hint, flow=flow)
 
     def _datasets(self, flow: str, selection: Selection) -> dict[NodeId, tuple[DatasetId, ...]]:
         found = {}

@@ -18,6 +18,8 @@ from holdfast.master import roster
 from holdfast.master.access import new_secret, secret_hash
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
+from holdfast.master.issuing import CERTIFICATE_LIFETIME_S
+from holdfast.master.news import Subject
 from holdfast.master.proofs import check_certificate, check_holder
 from holdfast.master.records import access, inventory
 from holdfast.master.records.access import JoinToken
@@ -25,7 +27,6 @@ from holdfast.master.records.inventory import Node
 from holdfast.wire.authority import MASTER_NAME
 from holdfast.wire.identity import certificate_of, key_id_of, key_id_of_csr, node_id_of
 
-CERTIFICATE_LIFETIME_S = 90 * 86_400.0
 LONGEST_TOKEN_S = 30 * 86_400.0
 TOKEN_PREFIX = "hf1"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -102,7 +103,7 @@ class Enrolment:
         if old_key:
             await self._hub.bar(old_key, node, Refused("another machine has taken this node's place"))
         self._hub.moved.set()
-        self._base.news.tell()
+        self._base.news.tell(Subject("node", node), Subject("environment"))
         return Joined(
             certificate_pem=certificate.decode(),
             ca_pem=self._base.authority.ca_pem.decode(),
@@ -138,7 +139,7 @@ class Enrolment:
         why = Refused("this node was revoked", hint="join it again with a new token and --replace")
         await self._hub.bar(node.key_id, node.id, why)
         self._hub.moved.set()
-        self._base.news.tell()
+        self._base.news.tell(Subject("node", node.id))
         return node
 
     def _secret(self, token: str) -> str:

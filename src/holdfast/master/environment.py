@@ -14,6 +14,7 @@ from holdfast.compiler.diff import DocumentChange, diff_documents
 from holdfast.compiler.parse import Parsed, parse_document
 from holdfast.core.errors import Conflict, InvalidDocument, Refused, UnknownName
 from holdfast.master.foundation import Foundation
+from holdfast.master.news import Subject
 from holdfast.master.records import documents
 from holdfast.model.diagnostics import Diagnostic, Level
 from holdfast.model.document import Document, Revision
@@ -78,7 +79,9 @@ class Environments:
         if parsed.document is None:
             raise _invalid(parsed)
         new = parsed.document
-        return await self._base.database.run(lambda s: self._store(s, request, new, parsed.diagnostics))
+        applied = await self._base.database.run(lambda s: self._store(s, request, new, parsed.diagnostics))
+        self._base.news.tell(Subject("environment"))
+        return applied
 
     def _store(self, session: Session, request: ApplyRequest, new: Document, diagnostics: tuple[Diagnostic, ...]) -> Applied:
         newest = newest_revision(session)

@@ -17,6 +17,7 @@ from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, Protoc
 from holdfast.core.ids import JobId, NodeId
 from holdfast.master import issuing
 from holdfast.master.foundation import Foundation
+from holdfast.master.news import Subject
 from holdfast.master.records import happenings, inventory
 from holdfast.master.records.inventory import Sighting, StoredRules
 from holdfast.master.sessions import NodeStream, Session
@@ -97,7 +98,7 @@ class Hub:
             if has_moved:
                 self.moved.set()
             await session.send(Welcome(time_ns=self._base.clock.now_ns()))
-            self._base.news.tell()
+            self._base.news.tell(Subject("node", session.node))
             if rules is not None:
                 await session.offer(rules.generation, rules.signed)
             await self._listen(session)
@@ -175,7 +176,7 @@ class Hub:
             case _:
                 raise ProtocolError(f"{type(message).__name__} has no place in a running session")
         if not isinstance(message, Answered):
-            self._base.news.tell()
+            self._base.news.tell(*_subjects(session.node, message))
 
     async def _leave(self, session: Session) -> None:
         await session.close()
@@ -183,13 +184,26 @@ class Hub:
             del self._sessions[session.node]
             now = self._base.now()
             await self._base.database.run(lambda s: inventory.record_seen(s, session.node, now))
-            self._base.news.tell()
+            self._base.news.tell(Subject("node", session.node))
 
     def _session(self, node: NodeId) -> Session:
         session = self._sessions.get(node)
         if session is None:
             raise NotReachable("the node is not connected", hint="it connects by itself when it runs and reaches the Master", node=node)
         return session
+
+
+def _subjects(node: NodeId, message: HubMessage) -> tuple[Subject, ...]:
+    """What has changed by a message of the node."""
+    match message:
+        case Report(jobs=jobs, events=events):
+            log = (Subject("log"),) if events else ()
+            return (*(Subject("job", job.id) for job in jobs), *log)
+        case Confirmed():
+            return (Subject("node", node), Subject("log"))
+        case Progressed(progress=progress):
+            return tuple(Subject("progress", item.job) for item in progress)
+    return ()
 
 
 def _record(transaction: Transaction, node: NodeId, report: Report) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from holdfast.master.access import Access
 from holdfast.master.activation import Activation
+from holdfast.master.browser_sessions import BrowserSessions
 from holdfast.master.enrolment import Enrolment
 from holdfast.master.environment import Environments
 from holdfast.master.foundation import Foundation
 from holdfast.master.history import History
 from holdfast.master.hub import Hub
+from holdfast.master.newsroom import Newsroom, end_task
 from holdfast.master.protecting import Protecting
 from holdfast.master.queries import Queries
 from holdfast.master.restores import Restores
@@ -24,6 +27,7 @@ class Master:
     hub: Hub
     hub_port: int
     access: Access
+    sessions: BrowserSessions
     environment: Environments
     activation: Activation
     protecting: Protecting
@@ -33,6 +37,8 @@ class Master:
     restores: Restores
     board: StatusBoard
     history: History
+    newsroom: Newsroom
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def hub_address(self, host: str) -> str:
         """Where a node finds the hub that reached the API at `host`."""
@@ -42,15 +48,20 @@ class Master:
         """Take up what the records hold. To be called once, before the first session."""
         await self.hub.load()
         await self.triggers.resume()
+        self.tasks.append(asyncio.create_task(self.newsroom.run()))
 
     async def say_farewell(self) -> None:
-        """Stop watching triggers, end the nodes' sessions. The records stay open for requests that are still running."""
+        """Stop watching triggers, end live streams and the nodes' sessions. The records stay open for requests that are still running."""
+        self.base.feed.close()
+        while self.tasks:
+            await end_task(self.tasks.pop())
         await self.triggers.close()
         await self.hub.close()
 
 
 def build_master(base: Foundation, hub_port: int) -> Master:
     hub = Hub(base)
+    access = Access(base)
     triggers = Triggers(base, hub)
     queries = Queries(base, hub)
     environment = Environments(base)
@@ -59,7 +70,8 @@ def build_master(base: Foundation, hub_port: int) -> Master:
         base=base,
         hub=hub,
         hub_port=hub_port,
-        access=Access(base),
+        access=access,
+        sessions=BrowserSessions(base, access),
         environment=environment,
         activation=activation,
         protecting=Protecting(base, environment, activation),
@@ -69,4 +81,5 @@ def build_master(base: Foundation, hub_port: int) -> Master:
         restores=Restores(base, hub, queries, triggers),
         board=StatusBoard(base, hub),
         history=History(base, hub, triggers),
+        newsroom=Newsroom(base, hub, activation),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import chain, count
 
 import msgspec
 
@@ -15,7 +16,8 @@ from holdfast.master.activation import Activation, ActivationReport
 from holdfast.master.environment import ApplyRequest, Environments
 from holdfast.master.foundation import Foundation
 from holdfast.master.records import inventory
-from holdfast.model.document import Document
+from holdfast.master.records.documents import used_repositories
+from holdfast.model.document import Document, RepositoryEntry
 
 
 class ProtectRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,12 +50,13 @@ class Protecting:
             raise UsageError(f"{request.path!r} is not an absolute path", hint="begin it with /")
         node = await self._node(request.node)
         newest = await self._environment.newest()
+        used = await self._base.database.run(used_repositories)
         text = await asyncio.to_thread(
             protect_in_text,
             newest.text,
             node=node,
             path=request.path,
-            repository_name="main",
+            repository_name=_repository_name(await asyncio.to_thread(_parsed, newest.text), used, node, request.location),
             location=request.location,
             every=request.every,
         )
@@ -81,6 +84,16 @@ class Protecting:
                 hint=f"name it with --node: {', '.join(joined)}" if joined else "join one with `holdfast node join`",
             )
         return wanted or joined[0]
+
+
+def _repository_name(document: Document, used: tuple[RepositoryEntry, ...], node: str, location: str) -> str:
+    """Of a repository that was at this place before, the name it had; else one that none has, or ever had: a name stands for its key
+    and its catalog on the owner, also when the document has forgotten it."""
+    drawn = {repository.name for repository in document.repositories}
+    known = next((each.name for each in used if (each.node, each.location) == (node, location) and each.name not in drawn), "")
+    names = chain(("main",), (f"main-{number}" for number in count(2)))
+    taken = drawn | {repository.name for repository in used}
+    return known or next(name for name in names if name not in taken)
 
 
 def _parsed(text: str) -> Document:

@@ -16,7 +16,7 @@ from holdfast.master.hub import Hub
 from holdfast.master.queries import FoundPoints, Queries
 from holdfast.master.records.inventory import Node
 from holdfast.master.triggers import Triggers
-from holdfast.model.orders import RestoreOrder, RestoreRequest, SignedOrder
+from holdfast.model.orders import RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
 from holdfast.model.points import Point
 from holdfast.model.questions import AskRestore
 
@@ -89,7 +89,7 @@ class Restores:
 
     def _sign(self, order: RestoreOrder) -> SignedOrder:
         body = msgspec.json.encode(order, order="deterministic")
-        return SignedOrder(body=body, signature=self._base.authority.sign(body))
+        return SignedOrder(body=body, signature=self._base.authority.sign(signed_bytes_of_order(body)))
 
 
 def address_of(rolled_out: Deployment, reader: NodeId, owner: Node) -> str:
@@ -102,6 +102,8 @@ def address_of(rolled_out: Deployment, reader: NodeId, owner: Node) -> str:
 def matching(found: FoundPoints, wish: Wish) -> list[Point]:
     """All copies of the one point that the wish means. Raises `UnknownName` when there is none, or a prefix fits several."""
     if wish.point:
+        if len(wish.point) < 4:
+            raise UnknownName(f"{wish.point!r} is too short for a point", hint="give at least 4 characters; `holdfast points` lists them")
         copies = [point for point in found.points if point.id.startswith(wish.point)]
         if len({point.id for point in copies}) > 1:
             raise UnknownName(f"several points begin with {wish.point!r}", hint="write more of the id", point=wish.point)

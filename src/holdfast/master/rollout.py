@@ -44,8 +44,8 @@ def issue_changed(session: Session, base: Foundation, rules: Mapping[NodeId, Rul
     """Store what differs from each node's newest rules. Nodes that had nothing and get nothing are left out."""
     newest = inventory.newest_of_all(session)
     issued = []
-    for node, wanted in rules.items():
-        had = newest.get(node)
+    for node, compiled in rules.items():
+        had, wanted = newest.get(node), issuing.with_revoked(session, base, compiled)
         if had is None and is_idle(wanted):
             continue
         same = had is not None and had.content == issuing.content_of(wanted) and had.state != inventory.REFUSED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 
 import msgspec
 
@@ -13,28 +12,13 @@ from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.queries import Unreachable
-from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
+from holdfast.master.roll_call import NodeView, node_views
 from holdfast.model.jobs import Finding, Severity, State
 from holdfast.model.questions import AskStatus, NodeStatus, Protection, RepositoryStatus
 from holdfast.model.rules import Rules, title_of
 
 STATUS_TIMEOUT_S = 5.0
-
-
-class NodeView(msgspec.Struct, frozen=True, kw_only=True):
-    """`generation` is in force there, `wanted_generation` the newest made for it (0 = none)."""
-
-    id: NodeId
-    name: str
-    address: str
-    state: str
-    last_seen: datetime | None
-    generation: int
-    wanted_generation: int
-    version: str
-    clock_offset_ms: int | None
-    findings: tuple[Finding, ...]
 
 
 class RepositoryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,8 +54,7 @@ class StatusBoard:
     async def nodes(self) -> tuple[NodeView, ...]:
         """All that ever joined, revoked ones too."""
         online = self._hub.online()
-        known, newest = await self._base.database.run(lambda s: (inventory.nodes(s), inventory.newest_of_all(s)))
-        return tuple(_view(node, node.id in online, newest[node.id].generation if node.id in newest else 0) for node in known)
+        return await self._base.database.run(lambda s: node_views(s, online))
 
     async def repositories(self) -> tuple[tuple[RepositoryView, ...], tuple[Unreachable, ...]]:
         status = await self.status()
@@ -106,27 +89,13 @@ class StatusBoard:
         return answer
 
 
-def _view(node: Node, online: bool, wanted: int) -> NodeView:
-    state = node.state if node.state != inventory.JOINED else "online" if online else "offline"
-    return NodeView(
-        id=node.id,
-        name=node.name,
-        address=node.address,
-        state=state,
-        last_seen=node.last_seen,
-        generation=node.confirmed,
-        wanted_generation=wanted,
-        version=node.version,
-        clock_offset_ms=node.clock_offset_ms,
-        findings=node.findings,
-    )
-
-
 def _last_known(rules: Rules, known: NodeStatus | None, why: ErrorFacts) -> list[Protection]:
     """The protections a silent node should be giving: state unknown, times as last told."""
     told = known.protections if known else ()
     every = {(d.id, o.name): o.every_s for d in rules.datasets for o in d.operations}
-    deliveries = (*rules.deliveries, *(cascade.delivery for cascade in rules.cascades))
+    captured = {dataset.id for dataset in rules.datasets}
+    own = (delivery for delivery in rules.deliveries if delivery.dataset in captured)
+    deliveries = (*own, *(cascade.delivery for cascade in rules.cascades))
     untold = [
         Protection(
             dataset=delivery.label,
@@ -173,7 +142,8 @@ def _judge(
     if parts:
         verdict = f"Needs attention: {', '.join(parts)}; {count} in all."
     elif protections:
-        verdict = f"As promised: {count}."
+        fresh = sum(p.state is State.UNKNOWN and p.last_at is None for p in protections)
+        verdict = f"As promised: {count}{f', {fresh} of them not run yet' if fresh else ''}."
     else:
         verdict = "Nothing is protected yet."
     return Status(

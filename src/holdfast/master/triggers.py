@@ -21,6 +21,7 @@ from holdfast.core.ids import JobId, NodeId
 from holdfast.master.deployment import Asking, Selection, Stage, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
+from holdfast.master.news import Subject
 from holdfast.master.records import happenings
 from holdfast.master.records.happenings import StoredTrigger
 from holdfast.model.jobs import ENDED, Job, Progress, State
@@ -206,6 +207,7 @@ class Triggers:
         for job in await self._base.database.run(keep):
             gone = NotReachable(f"the node does not know job {job} any more", hint="it restarted while the job ran; trigger it again")
             await self._note_problem(identity, node, gone)
+        self._base.news.tell(*(Subject("job", job) for job in open_jobs))
         open_jobs -= lost
         return True
 
@@ -225,8 +227,11 @@ class Triggers:
             done=record.done,
             record=msgspec.json.encode(record),
         )
-        self._base.news.tell()
-        return self._base.database.run(lambda s: happenings.save_trigger(s, stored))
+        return self._write(stored)
+
+    async def _write(self, stored: StoredTrigger) -> None:
+        await self._base.database.run(lambda s: happenings.save_trigger(s, stored))
+        self._base.news.tell(Subject("trigger", stored.id))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -220,6 +220,13 @@ class Staging:
 
     def _grow(self, part: Part, chunks: Mapping[bytes, VerifiedChunk]) -> None:
         growing = self._growing.get(part.path)
+        if not part.offset:
+            # The file could not be read to its end, and another version of it follows.
+            self._matching.pop(part.path, None)
+            if growing is not None:
+                growing.draft.close()
+                del self._growing[part.path]
+                growing = None
         if growing is None:
             if self._matches(part):
                 return

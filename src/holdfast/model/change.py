@@ -6,6 +6,7 @@ Contract of the stream of one commit
   * Every removed path is named by its own `Remove`, parents before children; a receiver may drop the whole folder at the first.
   * `base is None` (a full commit) means: what is not put does not exist. Puts are idempotent, removes of absent paths are nothing.
   * A file's chunks are offered no later than the segment that puts it. Large files travel ahead as `Part`s over several segments.
+    A part at offset 0 makes earlier parts of its path void, and so does a put that is not made of them, or none at all.
 """
 
 from __future__ import annotations

@@ -25,10 +25,15 @@ class RestoreOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class SignedOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """`body` is the JSON of a `RestoreOrder`; `signature` Ed25519 by the Master's signing key."""
+    """`body` is the JSON of a `RestoreOrder`; `signature` Ed25519 by the Master's signing key over `signed_bytes_of_order(body)`."""
 
     body: bytes
     signature: bytes
+
+
+def signed_bytes_of_order(body: bytes) -> bytes:
+    """What the signature is over. The words in front keep an order from ever passing for rules, which the same key signs."""
+    return b"holdfast restore order 1\0" + body
 
 
 Conflict = Literal["skip", "overwrite", "rename"]

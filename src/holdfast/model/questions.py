@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId, PointId, RepositoryId
+from holdfast.model.document import Classification
 from holdfast.model.jobs import Finding, Job, Progress, State
 from holdfast.model.orders import RestoreRequest, SignedOrder
 from holdfast.model.points import Listing, Point
@@ -96,7 +97,16 @@ class AskRepositoryEnv(_Message, frozen=True, kw_only=True):
     repository: str
 
 
-Question = AskPoints | AskListing | AskFind | AskTrigger | AskJobs | AskCancel | AskRestore | AskStatus | AskCheck | AskRepositoryEnv
+class AskSample(_Message, frozen=True, kw_only=True):
+    """What this classification would choose on this machine now, and what it would leave out and why: at most `limit` paths of each."""
+
+    classification: Classification
+    limit: int = 50
+
+
+Question = (
+    AskPoints | AskListing | AskFind | AskTrigger | AskJobs | AskCancel | AskRestore | AskStatus | AskCheck | AskRepositoryEnv | AskSample
+)
 
 
 class Points(_Message, frozen=True, kw_only=True):
@@ -168,6 +178,35 @@ class RepositoryEnv(_Message, frozen=True, kw_only=True):
     password: str
 
 
+class SampleRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One path. `kind` is file, folder, symlink, device, fifo or socket; `path` is for display.
+
+    Of one that is left out, `rule` is the key of the classification that does it, and `detail` its value: `exclude`, `*.tmp`. A folder
+    that is left out stands for all that is in it.
+    """
+
+    path: str
+    kind: str
+    size_bytes: int = 0
+    rule: str = ""
+    detail: str = ""
+
+
+class Sample(_Message, frozen=True, kw_only=True):
+    """Rows in walk order, from many folders rather than all of one. Totals count what was looked at.
+
+    `complete` = that is everything; else the look ended at its limit of time or entries.
+    """
+
+    chosen: tuple[SampleRow, ...] = ()
+    left_out: tuple[SampleRow, ...] = ()
+    chosen_total: int = 0
+    chosen_bytes: int = 0
+    left_out_total: int = 0
+    complete: bool = True
+    findings: tuple[Finding, ...] = ()
+
+
 class Done(_Message, frozen=True, kw_only=True):
     """Nothing more to say."""
 
@@ -176,4 +215,4 @@ class Failed(_Message, frozen=True, kw_only=True):
     error: ErrorFacts
 
 
-Answer = Points | Listings | JobsStarted | Jobs | NodeStatus | RepositoryEnv | Done | Failed
+Answer = Points | Listings | JobsStarted | Jobs | NodeStatus | RepositoryEnv | Sample | Done | Failed

@@ -164,7 +164,10 @@ class FlowOfNode(_Rule, frozen=True, kw_only=True):
 
 
 class Rules(_Rule, frozen=True, kw_only=True):
-    """Everything one node has to do."""
+    """Everything one node has to do.
+
+    `revoked`: ids of keys whose sessions this node refuses, whatever certificate they show; only where it takes sessions at all.
+    """
 
     environment: EnvironmentId
     environment_name: str
@@ -180,10 +183,13 @@ class Rules(_Rule, frozen=True, kw_only=True):
     receives: tuple[Receive, ...] = ()
     cascades: tuple[Cascade, ...] = ()
     reads: tuple[ReadGrant, ...] = ()
+    revoked: tuple[str, ...] = ()
 
 
 class SignedRules(_Rule, frozen=True, kw_only=True):
-    """`body` is the JSON of `Rules`; `signature` is Ed25519 by the Master's signing key over `body`; `digest` is its SHA-256 in hex."""
+    """`body` is the JSON of `Rules`; `signature` is Ed25519 by the Master's signing key over `signed_bytes_of_rules(body)`; `digest` is the
+    SHA-256 of `body` in hex.
+    """
 
     body: bytes
     signature: bytes
@@ -197,6 +203,11 @@ class Identity(_Rule, frozen=True, kw_only=True):
     name: str
     address: str = ""
     online: bool = False
+
+
+def signed_bytes_of_rules(body: bytes) -> bytes:
+    """What the signature is over. The words in front keep rules from ever passing for an order, which the same key signs."""
+    return b"holdfast rules 1\0" + body
 
 
 def encode_rules(rules: Rules) -> bytes:

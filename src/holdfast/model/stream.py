@@ -7,7 +7,7 @@ up to date and receivers that are behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -45,16 +45,19 @@ class Outgoing:
     chunks: ChunkSource
 
 
-def offered_by(segment: Segment, carried_ahead: frozenset[bytes] | set[bytes]) -> tuple[ChunkRef, ...]:
-    """The chunk refs a segment must offer: of its parts, and of puts whose path no part carried ahead; each id once, in order."""
+def offered_by(segment: Segment, carried_ahead: Set[bytes], given: Set[bytes] = frozenset()) -> tuple[ChunkRef, ...]:
+    """The chunk refs a segment must offer: of its parts, of puts whose path no part carried ahead, and of other puts those in `given` (the
+    parts were void: the file could not be read to its end, and what is put is an earlier version); each id once, in order."""
     refs: dict[bytes, ChunkRef] = {}
     for part in segment.parts:
         for ref in part.chunks:
             refs.setdefault(ref.id, ref)
     for change in segment.changes:
-        if isinstance(change, Put) and change.entry.path not in carried_ahead:
+        if isinstance(change, Put):
+            ahead = change.entry.path in carried_ahead
             for ref in change.entry.chunks:
-                refs.setdefault(ref.id, ref)
+                if not ahead or ref.id in given:
+                    refs.setdefault(ref.id, ref)
     return tuple(refs.values())
 
 
@@ -72,6 +75,6 @@ def narrow(outgoing: Outgoing, base_seq: int | None, carried_ahead: set[bytes]) 
         changes=tuple(c for c, k in zip(segment.changes, keep, strict=True) if k),
     )
     carried_ahead.update(part.path for part in narrowed.parts)
-    offered = offered_by(narrowed, carried_ahead)
+    offered = offered_by(narrowed, carried_ahead, {ref.id for ref in segment.offered})
     carried_ahead.difference_update(c.entry.path for c in narrowed.changes if isinstance(c, Put))
     return Segment(number=narrowed.number, parts=narrowed.parts, changes=narrowed.changes, offered=offered)

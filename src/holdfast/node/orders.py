@@ -16,7 +16,7 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.errors import NotGranted
 from holdfast.core.ids import NodeId
 from holdfast.core.local_database import open_database
-from holdfast.model.orders import RestoreOrder, SignedOrder
+from holdfast.model.orders import RestoreOrder, SignedOrder, signed_bytes_of_order
 
 _AGAIN = "start the restore again; each one gets an order of its own"
 
@@ -24,7 +24,7 @@ _AGAIN = "start the restore again; each one gets an order of its own"
 def open_order(signed: SignedOrder, signing_key: bytes) -> RestoreOrder:
     """The order inside, its signature checked. Raises `NotGranted`."""
     try:
-        Ed25519PublicKey.from_public_bytes(signing_key).verify(signed.signature, signed.body)
+        Ed25519PublicKey.from_public_bytes(signing_key).verify(signed.signature, signed_bytes_of_order(signed.body))
         return msgspec.json.decode(signed.body, type=RestoreOrder)
     except InvalidSignature:
         raise NotGranted("the order is not signed by this environment's Master", hint="log in to the right Master") from None
@@ -48,6 +48,8 @@ class OrderBook:
             raise NotGranted("the order is for another reader", hint="start the restore on the machine it was ordered for")
         if order.owner != owner:
             raise NotGranted("the order is for another owner", hint=_AGAIN)
+        if not order.id:
+            raise NotGranted("the order has no id", hint=_AGAIN)
         if order.expires_at <= now(self._clock):
             raise NotGranted(f"the order expired at {order.expires_at.isoformat()}", hint=_AGAIN)
         if not self._use(order):
@@ -59,8 +61,20 @@ class OrderBook:
             self._db.close()
 
     def _use(self, order: RestoreOrder) -> bool:
+        """False when it was used, or may have been: it ends no later than one that is forgotten, and only the clock went back."""
+        expires_ns = int(order.expires_at.timestamp() * 1_000_000_000)
         with self._lock:
-            self._db.execute("DELETE FROM used WHERE expires_ns < ?", (self._clock.now_ns(),))
-            expires_ns = int(order.expires_at.timestamp() * 1_000_000_000) + 1_000_000_000
-            cursor = self._db.execute("INSERT OR IGNORE INTO used VALUES (?, ?)", (order.id, expires_ns))
-            return cursor.rowcount == 1
+            self._forget_expired()
+            (horizon_ns,) = self._db.execute("SELECT coalesce(max(expires_ns), 0) FROM used WHERE id = ''").fetchone()
+            if expires_ns <= horizon_ns:
+                return False
+            return self._db.execute("INSERT OR IGNORE INTO used VALUES (?, ?)", (order.id, expires_ns)).rowcount == 1
+
+    def _forget_expired(self) -> None:
+        """Drops what has expired, and keeps under the id '' when the last of it did."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO used SELECT '', max(expires_ns) FROM used WHERE id = '' OR expires_ns < ?1"
+            " HAVING max(expires_ns) NOT NULL",
+            (self._clock.now_ns(),),
+        )
+        self._db.execute("DELETE FROM used WHERE id <> '' AND expires_ns < ?", (self._clock.now_ns(),))

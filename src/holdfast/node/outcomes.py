@@ -45,7 +45,8 @@ def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool) -> t
         marked = row.operation in news.operations
         if news.error is not None and (marked or not news.operations):
             missed = row.missed if catching_up else row.missed + 1
-            changed.append(msgspec.structs.replace(row, error=news.error, missed=missed, capture_failed=False))
+            capture_failed = news.error.code == "capture-needed"
+            changed.append(msgspec.structs.replace(row, error=news.error, missed=missed, capture_failed=capture_failed))
         elif news.error is None and marked:
             captured_ns = max(row.captured_ns or 0, news.captured_at_ns)
             changed.append(msgspec.structs.replace(row, error=None, missed=0, captured_ns=captured_ns, capture_failed=False))

@@ -26,7 +26,7 @@ _LATE_S = 3600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-    """One thing the rules promise. `cascade` is the id of the cascade it belongs to, empty for what this node captures or relays."""
+    """One thing the rules promise. `cascade` is the id of the cascade it belongs to, empty for what this node captures."""
 
     delivery: Delivery
     operation: str
@@ -39,9 +39,12 @@ class Promise:
 
 
 def promises_of(rules: Rules) -> Iterator[Promise]:
-    """In the order of the rules."""
+    """In the order of the rules. What a relay hands on is promised by the node that sends it: a forward is acknowledged only when the
+    next node has acknowledged, and the relay runs no job that could say how it went."""
+    captured = {dataset.id for dataset in rules.datasets}
     for delivery in rules.deliveries:
-        yield from _of_delivery(delivery, "")
+        if delivery.dataset in captured:
+            yield from _of_delivery(delivery, "")
     for cascade in rules.cascades:
         yield from _of_delivery(cascade.delivery, cascade.id)
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from holdfast.core.errors import ErrorFacts, StaleRules, UsageError
 from holdfast.core.ids import EnvironmentId, NodeId
 from holdfast.core.private_files import make_private_folder, write_private
-from holdfast.model.rules import Rules, SignedRules, decode_rules
+from holdfast.model.rules import Rules, SignedRules, decode_rules, signed_bytes_of_rules
 from holdfast.model.schedule import validate_schedule
 
 
@@ -96,7 +96,7 @@ class RuleStore:
     def _open(self, signed: SignedRules) -> Rules:
         hint = "activate the flow again from the Master this node has joined"
         try:
-            Ed25519PublicKey.from_public_bytes(self._key).verify(signed.signature, signed.body)
+            Ed25519PublicKey.from_public_bytes(self._key).verify(signed.signature, signed_bytes_of_rules(signed.body))
             rules = decode_rules(signed.body)
             for dataset in rules.datasets:
                 for operation in dataset.operations:

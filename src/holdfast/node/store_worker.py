@@ -88,7 +88,7 @@ class StoreWorker:
                 lambda: load_credentials(self._home / "identity"),
                 self._sessions.deliver,
                 self._sessions.read,
-                revoked=lambda key_id: False,
+                revoked=self._is_revoked,
             )
             self._port = self._server.start()
         except HoldfastError as error:
@@ -127,9 +127,15 @@ class StoreWorker:
 
     def _configure(self, message: Configure) -> None:
         self._configured = message
+        # First of all: what follows may take its time, and a revoked key must not deliver meanwhile.
+        if self._server is not None:
+            self._server.recheck()
         problems = self._repositories.configure(message.rules.repositories)
         self._sessions.configure(message)
         self._send(Ready(data_port=self._port, problems=(*self._start_problems, *problems)))
+
+    def _is_revoked(self, key_id: str) -> bool:
+        return self._configured is not None and key_id in self._configured.rules.revoked
 
     def _answer(self, message: AskWorker) -> None:
         rules = self._configured.rules if self._configured else None

@@ -117,8 +117,8 @@ class Repositories:
         if not _exists(backend):
             if home.exists():
                 raise RepositoryMissing(
-                    f"repository {rule.name} was at {rule.location} and is not there any more",
-                    hint="mount its disk or bring it back; to start it anew, move its folder in HOME/repositories away",
+                    f"repository {rule.name} is not at {rule.location}, and this machine has used it before",
+                    hint="mount its disk or bring it back; a new repository needs a name that no other has had",
                 )
             if not key.exists():
                 self._make_password(key)

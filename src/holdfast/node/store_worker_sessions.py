@@ -110,17 +110,22 @@ class Sessions:
         configured = self._must_be_configured()
         if opening.order is not None:
             order = self._orders.accept(opening.order, signing_key=configured.signing_key, reader=peer, owner=configured.rules.node)
-            repository = self._repositories.get(order.repository)
-            point = repository.point(order.point)
-            return Cursor(point.epoch, point.seq), OnlyPaths(repository.reader(point), order.paths)
-        granted = _readable(configured.rules, peer, opening)
-        repository = self._repositories.get(granted)
-        if not opening.point:
-            return repository.newest(opening.dataset) or (None, None)
-        point = repository.point(opening.point)
-        if point.dataset_id != opening.dataset:
-            raise NotGranted("the point is of another dataset", hint="restore it with an order of the Master")
-        return Cursor(point.epoch, point.seq), repository.reader(point)
+            return self._read_point(order.repository, order.dataset, order.point, order.paths)
+        granted = _granted(configured.rules, peer, opening)
+        if granted is not None and opening.point:
+            return self._read_point(granted, opening.dataset, opening.point, ())
+        newest = self._repositories.get(granted or _own_store(configured.rules, peer, opening)).newest(opening.dataset)
+        if newest is None:
+            return None, None
+        # Sources are write-only: to make its lost state anew a source is shown names and chunk ids, never content.
+        return newest if granted is not None else (newest[0], OnlyNames(newest[1]))
+
+    def _read_point(self, id_: RepositoryId, dataset: DatasetId, prefix: str, paths: tuple[bytes, ...]) -> tuple[Cursor, PointReader]:
+        repository = self._repositories.get(id_)
+        point = repository.point(prefix)
+        if point.dataset_id != dataset:
+            raise NotGranted("the point is of another dataset", hint="start the restore again; each one gets an order of its own")
+        return Cursor(point.epoch, point.seq), OnlyPaths(repository.reader(point), paths)
 
     def _points_made(self, repository: RepositoryId, dataset: DatasetId, operations: tuple[str, ...]) -> None:
         self._send(PointsMade(repository=repository, dataset=dataset, operations=operations))
@@ -177,16 +182,37 @@ class OnlyPaths:
         self._inner.close()
 
 
+class OnlyNames:
+    """A reader that gives entries and no content."""
+
+    def __init__(self, inner: PointReader) -> None:
+        self._inner = inner
+
+    def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
+        return self._inner.entries(paths)
+
+    def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
+        raise NotGranted(f"{len(ids)} chunks were asked for; a source reads back no content", hint="restore through the Master")
+
+    def close(self) -> None:
+        self._inner.close()
+
+
 def _receive_of(rules: model.Rules, sender: NodeId, dataset: DatasetId) -> model.Receive | None:
     return next((receive for receive in rules.receives if receive.sender == sender and receive.dataset == dataset), None)
 
 
-def _readable(rules: model.Rules, reader: NodeId, opening: OpenRead) -> RepositoryId:
-    """The repository this reader may read the dataset from without an order: where its own is stored, or a read grant."""
-    receive = _receive_of(rules, reader, opening.dataset)
+def _granted(rules: model.Rules, reader: NodeId, opening: OpenRead) -> RepositoryId | None:
+    """The repository in which a read grant lets this reader read the dataset, every point of it."""
+    grants = (grant.repository for grant in rules.reads if (grant.reader, grant.dataset) == (reader, opening.dataset))
+    return next((repository for repository in grants if opening.repository in ("", repository)), None)
+
+
+def _own_store(rules: model.Rules, reader: NodeId, opening: OpenRead) -> RepositoryId:
+    """The repository that stores what this reader itself delivers. Raises `NotGranted`, also for any but its newest state."""
+    receive = _receive_of(rules, reader, opening.dataset) if not opening.point else None
     stores = [action.repository for action in receive.actions if isinstance(action, model.StoreAction)] if receive else []
-    grants = [grant.repository for grant in rules.reads if (grant.reader, grant.dataset) == (reader, opening.dataset)]
-    for repository in (*stores, *grants):
+    for repository in stores:
         if opening.repository in ("", repository):
             return repository
     raise NotGranted(

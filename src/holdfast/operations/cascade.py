@@ -21,7 +21,7 @@ from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark
 from holdfast.model.jobs import Counters, Finding, Job, State, Task
 from holdfast.model.points import Point
 from holdfast.model.rules import Cascade, title_of
-from holdfast.operations.run_lanes import Dial, open_session
+from holdfast.operations.run_lanes import Dial, open_session, shortfall
 from holdfast.operations.run_plan import ns_of, state_of
 from holdfast.operations.running import Cancellation, Delivered, Meter, News
 from holdfast.repository.repository import Repository
@@ -163,7 +163,7 @@ class _CascadeRun:
             acknowledgement = self._forward(session, state.action, hop)
             counters = _added(counters, session.counters, acknowledgement.stored_bytes)
             self._findings += acknowledgement.findings
-            error = acknowledgement.error
+            error = shortfall(acknowledgement, Cursor(hop.point.epoch, hop.point.seq))
             self._tell(state.action, tuple(p.operation for p in hop.points), ns_of(hop.point.time), error)
             if error is not None:
                 break

@@ -25,7 +25,7 @@ from holdfast.model.change import Commit
 from holdfast.model.jobs import Finding, Job, Severity, State, Task
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery
-from holdfast.operations.run_lanes import Connector, Dial, Lane, connect_all, first_error
+from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, Dial, Lane, connect_all, first_error
 from holdfast.operations.run_plan import concerned, lowest_base, marks_for, ns_of, state_of
 from holdfast.operations.run_rebuild import rebuild_lost_state
 from holdfast.operations.running import Cancellation, Delivered, Meter, News
@@ -98,6 +98,7 @@ class _Run:
         self._captured: CaptureResult | None = None
         self._capture_s = 0.0
         self._error: ErrorFacts | None = None
+        self._known_anew: set[DatasetId] = set()
         self._datasets = [self._dataset_run(rule) for rule in order.datasets]
 
     def execute(self) -> Job:
@@ -167,10 +168,15 @@ class _Run:
             fan.send(outgoing)
 
     def _is_wanted(self, dataset: _DatasetRun) -> bool:
-        """A dataset whose receivers are all away is captured with the others, for them to catch up; a catch-up serves only who is there."""
+        """A dataset whose receivers are all away is captured with the others, for them to catch up; a catch-up serves only who is there.
+
+        One of which nothing is known waits for a receiver: what that holds is what guards against a source that was emptied meanwhile.
+        """
         if dataset.error is not None:
             return False
-        return not self._order.catch_up or any(lane.behind_actions for lane in dataset.lanes)
+        if self._order.catch_up:
+            return any(lane.behind_actions for lane in dataset.lanes)
+        return any(lane.live_actions for lane in dataset.lanes) or not self._tools.state.is_new(dataset.rule.id)
 
     def _settle_state(self) -> None:
         """Make the state fit for the cursors the receivers stated: rebuilt where it was lost, under a new epoch where it is an old copy."""
@@ -179,12 +185,15 @@ class _Run:
             if dataset.error is None and state.is_new(dataset.rule.id):
                 finding = rebuild_lost_state(dataset.rule, dataset.lanes, self._tools.dial_read, state, self._cancellation)
                 self._findings += [finding] if finding is not None else []
+                self._known_anew |= {dataset.rule.id} if not state.is_new(dataset.rule.id) else set()
         cursors = [cursor for dataset in self._datasets for lane in dataset.lanes for cursor in lane.cursors]
         if any(state.is_behind(cursor) for cursor in cursors):
             state.renew_epoch()
 
     def _plan_catch_up(self) -> None:
-        """Without a scan the commit is the newest finished one, and only those behind it get it."""
+        """Without a scan the commit is the newest finished one, and only those behind it get it. Where the state knows none, or holds more
+        than it (a later run did not finish, or another policy captured the same files), there is no such commit to be had.
+        """
         if not self._order.catch_up:
             return
         state = self._tools.state
@@ -193,6 +202,11 @@ class _Run:
             dataset.commit = None if newest is None else msgspec.structs.replace(newest, epoch=state.epoch)
             for lane in dataset.lanes:
                 lane.skip_current(dataset.commit)
+            behind = any(lane.behind_actions for lane in dataset.lanes)
+            if behind and (newest is None or state.has_changed_since(newest)):
+                dataset.commit = None
+                for lane in dataset.lanes:
+                    lane.refuse_behind(CAPTURE_NEEDED)
 
     def _request(self, wanted: Sequence[_DatasetRun], lanes: Sequence[Lane]) -> CaptureRequest:
         bases: dict[DatasetId, int | None] = {}
@@ -203,8 +217,14 @@ class _Run:
         for dataset in wanted:
             # Nobody listens: what changes now is found and kept, nothing old is looked up.
             bases.setdefault(dataset.rule.id, self._tools.state.run)
+        epoch = self._tools.state.epoch
+        strange = {lane.dataset for lane in lanes for cursor in lane.cursors if cursor is not None and cursor.epoch != epoch}
         return CaptureRequest(
-            datasets=tuple(dataset.rule for dataset in wanted), bases=bases, accept=self._order.accept, scan=not self._order.catch_up
+            datasets=tuple(dataset.rule for dataset in wanted),
+            bases=bases,
+            accept=self._order.accept,
+            scan=not self._order.catch_up,
+            strange=frozenset(strange - self._known_anew),
         )
 
     def _finish(self, dataset: _DatasetRun, epoch: Epoch, captured: CaptureResult) -> None:
@@ -286,17 +306,19 @@ class _Run:
             for action in lane.delivery.actions:
                 self._tell(lane, action, commit.captured_at, self._operations(dataset, lane, action, commit))
         everyone = {delivery.id for delivery in self._order.deliveries if delivery.dataset == dataset.rule.id}
-        if everyone == {lane.delivery.id for lane in dataset.lanes if lane.has_passed(commit)}:
+        if everyone == {lane.delivery.id for lane in dataset.lanes if lane.has_passed()}:
             self._tools.state.drop_tombstones(dataset.rule.id, commit.seq)
 
     def _record_missing(self, dataset: _DatasetRun) -> None:
-        """A dataset that failed while others of the same run did not: its actions are told so one by one."""
-        if dataset.error is None or self._captured is None:
+        """A dataset that was left out while others were not, or that has no commit to catch up to: its actions are told one by one."""
+        if self._captured is None and not self._order.catch_up:
             return
+        captured_at = self._captured.captured_at if self._captured is not None else now(self._tools.clock)
         for lane in dataset.lanes:
-            lane.error = dataset.error
+            lane.error = dataset.error or lane.error
             for action in lane.delivery.actions:
-                self._tell(lane, action, self._captured.captured_at, concerned(lane.delivery, action, dataset.due))
+                if lane.result_of(action) is not None:
+                    self._tell(lane, action, captured_at, concerned(lane.delivery, action, dataset.due))
 
     def _operations(self, dataset: _DatasetRun, lane: Lane, action: ActionId, commit: Commit) -> tuple[str, ...]:
         if not self._order.catch_up:

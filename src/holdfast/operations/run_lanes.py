@@ -17,7 +17,7 @@ from holdfast.delivery.fanout import DeliveryResult
 from holdfast.delivery.limit import Limit
 from holdfast.delivery.session import DeliverySession
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor
-from holdfast.model.jobs import Counters, State, Task
+from holdfast.model.jobs import Counters, Severity, State, Task
 from holdfast.model.rules import DatasetRule, Delivery, title_of
 from holdfast.operations.run_plan import lowest_base
 from holdfast.operations.running import Cancellation
@@ -27,6 +27,11 @@ from holdfast.wire.data_messages import ActionState, Open
 Dial = Callable[[NodeId], Channel]
 
 _CONNECT_THREADS = 8
+
+CAPTURE_NEEDED = ErrorFacts(
+    "capture-needed", "the capture state holds no finished run to catch up to", "a new run is made by itself", retryable=True
+)
+"""Told of an action that is behind in a catch-up. The agent then asks for a capture instead."""
 
 
 @dataclass
@@ -40,6 +45,7 @@ class Lane:
     acknowledgements: dict[ActionId, Acknowledgement] = field(default_factory=dict)
     current: frozenset[ActionId] = frozenset()
     base_seq: int | None = None
+    target: Cursor | None = None
     counters: Counters = field(default_factory=Counters)
     duration_s: float = 0.0
     error: ErrorFacts | None = None
@@ -70,12 +76,13 @@ class Lane:
         return self.base_seq
 
     def skip_current(self, commit: Commit | None) -> None:
-        """Actions that stand at this commit or above need nothing; with no commit there is nothing to give."""
-        self.current = frozenset(
-            action
-            for action in self.live_actions
-            if commit is None or ((cursor := self.states[action].cursor) and cursor.epoch == commit.epoch and cursor.seq >= commit.seq)
-        )
+        """Actions that stand at this commit or above need nothing."""
+        self.current = frozenset(action for action in self.live_actions if commit is not None and _stands_at(self.states[action], commit))
+
+    def refuse_behind(self, error: ErrorFacts) -> None:
+        """Actions that are behind get nothing in this run."""
+        for action in self.behind_actions:
+            self.states[action] = ActionState(action=action, cursor=self.states[action].cursor, error=error)
 
     def _error_of(self, action: ActionId) -> ErrorFacts | None:
         state = self.states.get(action)
@@ -94,14 +101,11 @@ class Lane:
         acknowledgement = self.acknowledgements.get(action)
         if acknowledgement is None:
             return ErrorFacts("not-reachable", "the receiver did not acknowledge", "the next run brings it up to date", True)
-        return acknowledgement.error
+        return shortfall(acknowledgement, self.target)
 
-    def has_passed(self, commit: Commit) -> bool:
-        """Whether all of its actions stand at the commit or above."""
-        return all(self.result_of(action) is None for action in self.delivery.actions) and not any(
-            (acknowledgement.cursor is None or acknowledgement.cursor.seq < commit.seq)
-            for acknowledgement in self.acknowledgements.values()
-        )
+    def has_passed(self) -> bool:
+        """Whether all of its actions stand at this run's commit or above."""
+        return all(self.result_of(action) is None for action in self.delivery.actions)
 
     def begin(self, epoch: Epoch, seq: int, hostname: str) -> DeliverySession:
         """Start the commit on the open session."""
@@ -116,6 +120,7 @@ class Lane:
             roots=tuple(os.fsencode(path) for path in self.rule.classification.paths),
             hostname=hostname,
         )
+        self.target = Cursor(epoch, seq)
         self.session.begin(begin, self.behind_actions)
         return self.session
 
@@ -148,6 +153,24 @@ class Lane:
     def close(self) -> None:
         if self.session is not None:
             self.session.close()
+
+
+def shortfall(acknowledgement: Acknowledgement, target: Cursor | None) -> ErrorFacts | None:
+    """Why an action does not stand at `target` after a commit; None = it does. An action that could not keep all it was given says so by
+    its cursor (a mirror that was changed by others meanwhile): what it holds is then of no use as a base."""
+    if acknowledgement.error is not None:
+        return acknowledgement.error
+    at = acknowledgement.cursor
+    if target is not None and at is not None and at.epoch == target.epoch and at.seq >= target.seq:
+        return None
+    worst = next((finding for finding in acknowledgement.findings if finding.severity is Severity.ERROR), None)
+    if worst is None:
+        return ErrorFacts("incomplete", "the receiver did not keep all of it", "it gets everything once more by itself", True)
+    return ErrorFacts(worst.code, f"{worst.path}: {worst.message}" if worst.path else worst.message, worst.hint, True)
+
+
+def _stands_at(state: ActionState, commit: Commit) -> bool:
+    return state.cursor is not None and state.cursor.epoch == commit.epoch and state.cursor.seq >= commit.seq
 
 
 def connect_all(lanes: Sequence[Lane], connector: Connector, cancellation: Cancellation) -> None:

@@ -52,7 +52,7 @@ def _rebuild_from(rule: DatasetRule, lane: Lane, dial_read: Dial, state: Capture
     try:
         if reader.cursor is None:
             return False
-        state.rebuild(rule, reader.cursor, reader.entries())
+        state.rebuild(rule, reader.entries())
         return True
     finally:
         reader.close()

@@ -8,7 +8,17 @@ import msgspec
 
 from holdfast.core.ids import ActionId, DatasetId, EnvironmentId, NodeId, RepositoryId
 from holdfast.model.document import Classification
-from holdfast.model.rules import Cascade, DatasetRule, Delivery, OperationRule, RepositoryRule, Rules, SignedRules, encode_rules
+from holdfast.model.rules import (
+    Cascade,
+    DatasetRule,
+    Delivery,
+    OperationRule,
+    RepositoryRule,
+    Rules,
+    SignedRules,
+    encode_rules,
+    signed_bytes_of_rules,
+)
 from holdfast.wire.authority import Authority
 
 ENVIRONMENT = EnvironmentId("e" * 32)
@@ -81,4 +91,4 @@ def store_rules(generation: int = 1) -> Rules:
 
 def sign(rules: Rules, authority: Authority) -> SignedRules:
     body = encode_rules(rules)
-    return SignedRules(body=body, signature=authority.sign(body), digest=msgspec.json.encode(rules.generation).hex())
+    return SignedRules(body=body, signature=authority.sign(signed_bytes_of_rules(body)), digest=msgspec.json.encode(rules.generation).hex())

@@ -14,7 +14,7 @@ from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, UsageE
 from holdfast.core.ids import EnvironmentId, NodeId
 from holdfast.model.jobs import Event, Job, Progress
 from holdfast.model.questions import Answer, Failed, Question
-from holdfast.model.rules import Rules, decode_rules
+from holdfast.model.rules import Rules, decode_rules, signed_bytes_of_rules
 from holdfast.wire.authority import verify_signature
 from holdfast.wire.hub import HubStream, dial_hub
 from holdfast.wire.hub_messages import (
@@ -135,7 +135,7 @@ class SimulatedNode:
             case Push() if self.leaves_on_push:
                 await stream.close()
             case Push(rules=signed):
-                assert verify_signature(self.identity.signing_key, signed.body, signed.signature)
+                assert verify_signature(self.identity.signing_key, signed_bytes_of_rules(signed.body), signed.signature)
                 assert hashlib.sha256(signed.body).hexdigest() == signed.digest
                 rules = decode_rules(signed.body)
                 problems = self._problems(rules)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from holdfast.cli import exit_codes
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption
 from holdfast.cli.output import note, say
+from holdfast.core.errors import Refused, UsageError
 
 master_app = typer.Typer(help="Set up and run a Master.", no_args_is_help=True, rich_markup_mode=None)
 node_app = typer.Typer(help="Join this machine to a Master and run its agent.", no_args_is_help=True, rich_markup_mode=None)
 
 PortOption = Annotated[int, typer.Option("--port", min=1, max=65_533, help="API port; the hub takes the next, node data the one after.")]
+UpPortOption = Annotated[
+    int | None,
+    typer.Option(
+        "--port", min=1, max=65_533, help="API port (default: 7440, or as before); the hub takes the next, node data the one after."
+    ),
+]
 ListenOption = Annotated[str, typer.Option("--listen", help="Address to listen on; 0.0.0.0 lets other machines in.")]
 
 
@@ -26,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def up(
     home: HomeOption = None,
-    port: PortOption = 7440,
+    port: UpPortOption = None,
     name: Annotated[str, typer.Option("--name", help="Name of this machine's node (default: the host's name).")] = "",
     listen: ListenOption = "127.0.0.1",
     detach: Annotated[bool, typer.Option("--detach", help="Return when everything answers; stop with `holdfast down`.")] = False,
@@ -53,8 +60,13 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running and say how to look around.")] = False,
 ) -> None:
     """Show the main job on real data and prove that it worked. Leaves nothing behind."""
+    import signal
+
     from holdfast.cli.demo.scenario import run_demo
 
+    # Told to stop, by whatever, it takes its machines along.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     raise typer.Exit(run_demo(path.expanduser().absolute() if path else None, keep))
 
 
@@ -66,18 +78,37 @@ def login(
     home: HomeOption = None,
 ) -> None:
     """Log in to a Master and keep the session in this home."""
-    from holdfast.cli.setup import authority_of, log_in
+    from holdfast.cli.setup import authority_of, log_in, master_url
 
-    ca_pem, found = authority_of(url)
-    if fingerprint and fingerprint.lower() != found:
-        note(f"holdfast: the authority at {url} is {found}, not {fingerprint} [refused]")
-        raise typer.Exit(exit_codes.REFUSED)
+    address = master_url(url)
+    ca_pem, found = authority_of(address)
+    if fingerprint and fingerprint.replace(":", "").lower() != found:
+        raise Refused(
+            f"the authority at {address} has the fingerprint {found}, not {fingerprint}",
+            hint="check the address; if it is right, somebody may be in between: do not go on",
+        )
     if not fingerprint:
-        note(f"the authority at {url} has the fingerprint {found}")
-        typer.confirm("is that the one `master init` printed?", abort=True, err=True)
-    password = password_file.read_text().strip() if password_file else typer.prompt("password", hide_input=True, err=True)
-    log_in(resolve_home(home), url, ca_pem, user, password)
-    say(f"logged in to {url} as {user}")
+        note(f"the authority at {address} has the fingerprint {found}")
+        _need_terminal("--fingerprint")
+        if not typer.confirm("is that the one `master init` printed?", err=True):
+            raise Refused("not logged in", hint="`holdfast master init` printed the fingerprint on the Master")
+    log_in(resolve_home(home), address, ca_pem, user, _password(password_file))
+    say(f"logged in to {address} as {user}")
+
+
+def _password(file: Path | None) -> str:
+    if file is None:
+        _need_terminal("--password-file")
+        return str(typer.prompt("password", hide_input=True, err=True))
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the password in {file}: {error}", hint="name a readable text file") from None
+
+
+def _need_terminal(option: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(f"nobody can be asked, and {option} is missing", hint=f"add {option}, or run it on a terminal")
 
 
 @master_app.command("init")
@@ -136,10 +167,10 @@ def node_join(
     home: HomeOption = None,
 ) -> None:
     """Join this machine to a Master."""
-    from holdfast.cli.setup import NodeSetup, join_node
+    from holdfast.cli.setup import NodeSetup, join_node, master_url
 
     setup = NodeSetup(
-        url=url,
+        url=master_url(url),
         token=token,
         name=name,
         home=resolve_home(home),

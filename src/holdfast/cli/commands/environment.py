@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient
+from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.home import load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, print_diagnostics, print_json, print_table, say
-from holdfast.core.errors import UsageError
+from holdfast.cli.setup import node_name
+from holdfast.core.errors import Refused, UsageError
 
 FileArgument = Annotated[str, typer.Argument(help="The environment document; `-` reads standard input.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Agree to what the document no longer names. Data is never destroyed by this.")]
@@ -33,7 +34,10 @@ def plan(file: FileArgument, home: HomeOption = None, as_json: JsonOption = Fals
         print_json(answer)
     else:
         print_diagnostics(answer["diagnostics"])
-        _print_changes(answer["changes"], answer["removals"])
+        if answer["valid"]:
+            _print_changes(answer["changes"], answer["removals"])
+        else:
+            note("this document cannot be applied: mend the errors above")
     raise typer.Exit(exit_codes.OK if answer["valid"] else exit_codes.USAGE)
 
 
@@ -50,11 +54,13 @@ def apply(
     if not planned["valid"]:
         if as_json:
             print_json(planned)
-        print_diagnostics(planned["diagnostics"])
+        else:
+            print_diagnostics(planned["diagnostics"])
+            note("nothing was applied: mend the errors above")
         raise typer.Exit(exit_codes.USAGE)
     if planned["removals"] and not yes:
-        _print_changes(planned["changes"], planned["removals"])
-        raise UsageError("this document removes what is listed above", hint="add --yes to agree; stored data stays where it is")
+        gone = ", ".join(f"{removal['what']} {removal['name']}" for removal in planned["removals"])
+        raise Refused(f"this document removes {gone}", hint="add --yes to agree; stored data stays where it is")
     applied = client.put("/environment", {"text": text, "base_revision": planned["revision"], "accept_removals": yes, "comment": ""})
     activations = [_activate(client, flow["name"]) for flow in client.get("/flows")["flows"]] if activate_too else []
     if as_json:
@@ -79,7 +85,7 @@ def export(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 def compile_flow(flow: FlowArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Compile a flow and show what each machine would do. Changes nothing."""
-    answer = _client(home).post(f"/flows/{quote(flow)}/compile")
+    answer = _client(home).post(path_of("flows", flow, "compile"))
     if as_json:
         print_json(answer)
     else:
@@ -101,7 +107,7 @@ def activate(flow: FlowArgument, home: HomeOption = None, as_json: JsonOption = 
 
 def deactivate(flow: FlowArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Stop a flow: machines forget its rules. What is stored stays."""
-    answer = _client(home).post(f"/flows/{quote(flow)}/deactivate")
+    answer = _client(home).post(path_of("flows", flow, "deactivate"))
     if as_json:
         print_json(answer)
     else:
@@ -112,28 +118,40 @@ def protect(
     path: Annotated[Path, typer.Argument(help="Folder or file to protect.")],
     to: Annotated[str, typer.Option("--to", help="Where the repository lies: a folder of this machine.")],
     every: Annotated[str, typer.Option("--every", help="How often a point is due.")] = "1h",
-    node: Annotated[str, typer.Option("--node", help="Machine that holds the path (default: the only one).")] = "",
+    node: Annotated[str, typer.Option("--node", help="Machine that holds the path (default: this one).")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Protect a path with one command: writes policy, repository and flow into the document and activates them."""
-    location = to if "://" in to else str(Path(to).expanduser().absolute())
-    body = {"path": str(path.expanduser().absolute()), "location": location, "every": every, "node": node}
-    answer = _client(home).post("/protect", body)
+    location = to if "://" in to else _absolute(Path(to))
+    here = node_name(resolve_home(home))
+    body = {"path": _absolute(path), "location": location, "every": every, "node": node or here}
+    client = _client(home)
+    if here and body["node"] == here and not os.path.lexists(body["path"]):
+        raise UsageError(f"{body['path']} does not exist on this machine", hint="correct the path, or name another machine with --node")
+    answer = client.post("/protect", body)
     if as_json:
         print_json(answer)
         raise typer.Exit(_activation_exit(answer["activation"]))
     _print_activation(answer["activation"])
     code = _activation_exit(answer["activation"])
     if code == exit_codes.OK:
-        say(f"{body['path']} is protected every {every} as {answer['dataset']}, in repository {answer['repository']} at {location}")
-        say(f"  run it now:     holdfast trigger {answer['flow']} --wait")
-        say(f'  read it with restic: eval "$(holdfast repository env {answer["repository"]})"; restic snapshots')
+        say(f"\n{body['path']} is protected as {answer['dataset']}: a point every {every} in repository {answer['repository']}, {location}")
+        say(f"  now:          holdfast trigger {answer['flow']} --wait")
+        say(f"  what is kept: holdfast points --dataset {answer['dataset']}")
+        say(f"  get it back:  holdfast restore --dataset {answer['dataset']} --to FOLDER")
+        say(f'  with restic:  eval "$(holdfast repository env {answer["repository"]})"; restic snapshots')
     raise typer.Exit(code)
 
 
 def _client(home: Path | None) -> ApiClient:
     return ApiClient(load_session(resolve_home(home)))
+
+
+def _absolute(path: Path) -> str:
+    """Absolute and without `..`, which would lead elsewhere when a folder on the way is a symlink: then it is followed."""
+    given = path.expanduser().absolute()
+    return str(given.resolve() if ".." in given.parts else given)
 
 
 def _read(file: str) -> str:
@@ -147,7 +165,7 @@ def _read(file: str) -> str:
 
 
 def _activate(client: ApiClient, flow: str) -> dict[str, Any]:
-    return client.post(f"/flows/{quote(flow)}/activate")
+    return client.post(path_of("flows", flow, "activate"))
 
 
 def _activation_exit(activation: dict[str, Any]) -> int:

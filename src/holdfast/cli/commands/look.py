@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -10,13 +11,14 @@ from urllib.parse import quote
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient
+from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.run import print_job_problems, print_jobs_result
-from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, local_time, note, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.core.clock import SystemClock, now
+from holdfast.core.errors import NotReachable, UnknownName, UsageError
 from holdfast.core.units import format_size
 
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Only this dataset, like files1/documents.")]
@@ -44,18 +46,28 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     ]
     if rows:
         say()
-        print_table(("DATASET", "OPERATION", "WHERE", "STATE", "LAST", "NEXT DUE"), rows)
+        print_table(("DATASET", "OPERATION", "WHERE", "STATE", "LAST GOOD", "NEXT DUE"), rows)
+    _print_remarks(answer)
+    raise typer.Exit(exit_codes.OK if answer["ok"] else exit_codes.WARNINGS)
+
+
+def _print_remarks(answer: dict[str, Any]) -> None:
+    """What the table of `status` cannot say: flows whose draft is another, errors (each once), findings."""
     for flow in answer["flows"]:
         if flow["state"] == "changed":
             note(f"flow {flow['name']}: changed, not active; `holdfast activate {flow['name']}` puts it into force")
+        elif flow["state"] == "removed":
+            note(f"flow {flow['name']}: not in the document any more, still active; `holdfast deactivate {flow['name']}` ends it")
+    told: dict[tuple[str, str], list[str]] = {}
     for protection in answer["protections"]:
-        if protection.get("error"):
-            error = protection["error"]
-            note(f"{protection['dataset']} {protection['operation']}: {error['message']} [{error['code']}]")
+        if error := protection.get("error"):
+            names = told.setdefault((protection["dataset"], f"{error['message']} [{error['code']}]"), [])
+            names += [protection["operation"]] if protection["operation"] not in names else []
+    for (dataset, text), operations in told.items():
+        note(f"{dataset} ({', '.join(operations)}): {text}")
     for finding in answer["findings"]:
         place = f"{finding['node']}: " if finding.get("node") else ""
         note(f"{finding['severity']}: {place}{finding['message']} [{finding['code']}]")
-    raise typer.Exit(exit_codes.OK if answer["ok"] else exit_codes.WARNINGS)
 
 
 def nodes(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -66,7 +78,7 @@ def nodes(home: HomeOption = None, as_json: JsonOption = False) -> None:
         return
     moment = now(SystemClock())
     rows = [
-        (n["name"], n["state"], n.get("address") or "-", f"{n['generation']}/{n['wanted_generation']}", age(n.get("last_seen"), moment))
+        (n["name"], n["state"], n.get("address") or "-", _rules_of(n), "now" if n["state"] == "online" else age(n.get("last_seen"), moment))
         for n in answer["nodes"]
     ]
     print_table(("NODE", "STATE", "ADDRESS", "RULES", "LAST SEEN"), rows)
@@ -81,7 +93,7 @@ def jobs(
     """The newest jobs, or one job in full."""
     client = ApiClient(load_session(resolve_home(home)))
     if job:
-        record = client.get(f"/jobs/{quote(job)}")
+        record = client.get(path_of("jobs", job))
         if as_json:
             print_json(record)
         else:
@@ -119,6 +131,8 @@ def points(dataset: DatasetOption = "", repository: RepositoryOption = "", home:
         lambda place: plain(ask_agent(place, AskPoints(dataset=dataset, repository=repository))),
     )
     rows = sorted(answer["points"], key=lambda p: (p["time"], p["repository"]))
+    if dataset and not rows:
+        _refuse_unknown_dataset(resolve_home(home), dataset)
     if as_json:
         print_json(rows)
     else:
@@ -138,6 +152,12 @@ def ls(
     as_json: JsonOption = False,
 ) -> None:
     """List a folder at a point."""
+    if not point:
+        raise UsageError("which point?", hint="`holdfast points` lists them")
+    if path and not path.startswith("/"):
+        raise UsageError(
+            f"{path} is not an absolute path", hint=f"paths are as on the source; `holdfast ls {point}` shows where they begin"
+        )
     place, folder = resolve_home(home), os.fsencode(path)
     answer = _ls_page(place, point, folder, recursive, b"")
     rows: list[dict[str, Any]] = list(answer["rows"])
@@ -159,12 +179,18 @@ def find(
     """Find versions of files by name, over all time. Exit 3 when a repository could not be asked."""
     from holdfast.model.questions import AskFind
 
+    if not pattern:
+        raise UsageError("find what?", hint="holdfast find '*.txt'; '*' finds everything")
     answer: dict[str, Any] = through_master_or_agent(
         resolve_home(home),
         lambda client: client.get("/find", pattern=pattern, dataset=dataset, repository=repository, limit=limit),
         lambda place: plain(ask_agent(place, AskFind(pattern=pattern, dataset=dataset, repository=repository, limit=limit))),
     )
+    if dataset and not answer["rows"]:
+        _refuse_unknown_dataset(resolve_home(home), dataset)
     _print_rows(answer["rows"], as_json, with_times=True)
+    if not answer["rows"]:
+        note("nothing found")
     if answer.get("more"):
         note(f"more than {limit} found; narrow the pattern or raise --limit")
     _exit_for_unreachable(answer)
@@ -180,6 +206,23 @@ def _ls_page(home: Path, point: str, path: bytes, recursive: bool, after: bytes)
         ),
         lambda place: plain(ask_agent(place, AskListing(point=point, path=path, recursive=recursive, after=after))),
     )
+
+
+def _refuse_unknown_dataset(place: Path, dataset: str) -> None:
+    """Raises `UnknownName` with the nearest dataset, unless it is known by a point or promised by rules: then it has none yet."""
+    from holdfast.model.questions import AskPoints
+
+    stored = through_master_or_agent(place, lambda client: client.get("/points"), lambda home: plain(ask_agent(home, AskPoints())))
+    if stored.get("unreachable"):
+        return
+    known = {name for point in stored["points"] for name in (point["dataset"], point["dataset_id"])}
+    if has_session(place):
+        with suppress(NotReachable):
+            known |= {protection["dataset"] for protection in ApiClient(load_session(place)).get("/status")["protections"]}
+    if dataset not in known:
+        from holdfast.compiler.nearest import nearest_hint
+
+        raise UnknownName(f"there is no dataset {dataset!r}", hint=nearest_hint(dataset, sorted(known), "`holdfast status` lists them"))
 
 
 def _percent(path: bytes) -> str:
@@ -219,8 +262,18 @@ def _where(protection: dict[str, Any]) -> str:
     return f"{protection['action']} on {protection['receiver']}" if protection.get("action") else str(protection["receiver"])
 
 
+def _rules_of(node: dict[str, Any]) -> str:
+    """The generation in force there, and the newest one when it has not arrived yet."""
+    if not node["wanted_generation"]:
+        return "none"
+    in_force, wanted = node["generation"] or "none", node["wanted_generation"]
+    return str(in_force) if in_force == wanted else f"{in_force}, {wanted} is waiting"
+
+
 def _protection_state(protection: dict[str, Any]) -> str:
-    return f"{protection['state']}, overdue" if protection.get("overdue") else str(protection["state"])
+    never_run = protection["state"] == "unknown" and not protection.get("last_at") and not protection.get("error")
+    state = "not run yet" if never_run else str(protection["state"])
+    return f"{state}, overdue" if protection.get("overdue") else state
 
 
 def _print_job(record: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from holdfast.cli.reach import ask_agent, through_master_or_agent
 from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import ProtocolError, UnknownName, UsageError
-from holdfast.core.units import format_size, format_utc, parse_rate_bytes_s, parse_time
+from holdfast.core.units import format_utc, parse_rate_bytes_s, parse_time
 
 
 def register(app: typer.Typer) -> None:
@@ -46,11 +46,14 @@ def restore(
         raise UsageError("where to? --to is missing", hint="--to DIR writes the full paths below DIR, --to / restores in place")
     if conflict not in ("skip", "overwrite", "rename"):
         raise UsageError(f"--conflict {conflict} is not one of skip, overwrite, rename")
+    paths = given if dataset else given[1:]
+    if relative := next((path for path in paths if not path.startswith("/")), None):
+        raise UsageError(f"{relative} is not an absolute path", hint="paths are as on the source; `holdfast ls POINT` shows them")
     order: dict[str, Any] = {
-        "point": "" if dataset else given.pop(0),
+        "point": "" if dataset else given[0],
         "dataset": dataset,
         "at": format_utc(parse_time(at or "now", now(SystemClock()))) if dataset else "",
-        "paths": [quote(os.fsencode(path), safe="/") for path in given],
+        "paths": [quote(os.fsencode(path), safe="/") for path in paths],
         "to": to if node else str(Path(to).expanduser().absolute()),
         "node": node,
         "dry_run": dry_run,
@@ -58,13 +61,13 @@ def restore(
         "limit_bytes_s": parse_rate_bytes_s(limit) if limit else None,
     }
     place = resolve_home(home)
-    jobs = through_master_or_agent(place, lambda client: _by_master(client, order), lambda h: _by_agent(h, order, given))
+    jobs = through_master_or_agent(place, lambda client: _by_master(client, order), lambda h: _by_agent(h, order, paths))
     if as_json:
         print_json(jobs[0] if len(jobs) == 1 else jobs)
     else:
         for job in jobs:
             _print_result(job, order["to"], dry_run)
-    raise typer.Exit(max(exit_codes.exit_code_of_state(job["state"]) for job in jobs))
+    raise typer.Exit(max(exit_codes.exit_code_of_job(job) for job in jobs))
 
 
 def _by_master(client: ApiClient, order: dict[str, Any]) -> list[dict[str, Any]]:
@@ -104,11 +107,9 @@ def _newest_point(home: Path, dataset: str, at: str) -> str:
 
 
 def _print_result(job: dict[str, Any], target: str, dry_run: bool) -> None:
-    tasks = job.get("tasks") or []
-    files = sum(task["counters"]["files"] for task in tasks if task.get("counters"))
-    size = sum(task["counters"]["stored_bytes"] for task in tasks if task.get("counters"))
     print_job_problems(job)
-    if job["state"] in ("succeeded", "warnings"):
-        say(f"{'would restore' if dry_run else 'restored'} {files} entries, {format_size(size)}, below {target}")
-    else:
+    if job["state"] not in ("succeeded", "warnings"):
         say(f"restore {job['state']}")
+        return
+    told = next((finding["message"] for finding in job.get("findings") or [] if finding["code"] in ("restored", "dry-run")), "done")
+    say(f"{'dry run: ' if dry_run else ''}below {target}: {told}")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shlex
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient
+from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.run import print_job_problems
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
@@ -35,7 +34,7 @@ def check(
     from typing import Any
 
     def by_master(client: ApiClient) -> list[dict[str, Any]]:
-        started = client.post(f"/repositories/{quote(name)}/check", {"read_data": read_data})
+        started = client.post(path_of("repositories", name, "check"), {"read_data": read_data})
         return list(wait_for_trigger(client, started["trigger"])["jobs"])
 
     def by_agent(place: Path) -> list[dict[str, Any]]:
@@ -53,7 +52,7 @@ def check(
         for job in jobs:
             print_job_problems(job)
         say(f"{name}: {'no errors were found' if all(j['state'] == 'succeeded' for j in jobs) else 'see above'}")
-    raise typer.Exit(max((exit_codes.exit_code_of_state(job["state"]) for job in jobs), default=exit_codes.FAILED))
+    raise typer.Exit(max(map(exit_codes.exit_code_of_job, jobs), default=exit_codes.FAILED))
 
 
 @repository_app.command()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient
+from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.home import load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, print_json, print_table, say
@@ -31,7 +30,7 @@ def trigger(
 ) -> None:
     """Run a flow now. With --wait: exit 0 when all is acknowledged, 3 with warnings, 1 when something failed."""
     client = ApiClient(load_session(resolve_home(home)))
-    started = client.post(f"/flows/{quote(flow)}/trigger", {"policy": policy, "operation": operation, "accept": accept})
+    started = client.post(path_of("flows", flow, "trigger"), {"policy": policy, "operation": operation, "accept": accept})
     if not wait:
         if as_json:
             print_json(started)
@@ -60,12 +59,16 @@ def print_jobs_result(jobs: list[dict[str, Any]]) -> None:
 
 
 def print_job_problems(job: dict[str, Any]) -> None:
-    for owner in (job, *(job.get("tasks") or [])):
+    told: set[tuple[str, str]] = set()
+    # Tasks first: they say which of them it was. What the job adds to that is news only when no task said it.
+    for owner, name in (*((task, f"{job['rule']}, {task['name']}") for task in job.get("tasks") or []), (job, job["rule"])):
         error = owner.get("error")
-        if error:
-            note(f"{owner.get('rule') or owner.get('name')}: {error['message']} [{error['code']}]")
-            if error.get("hint"):
-                note(f"  hint: {error['hint']}")
+        if not error or (owner is job and (error["code"], error["message"]) in told):
+            continue
+        told.add((error["code"], error["message"]))
+        note(f"{name}: {error['message']} [{error['code']}]")
+        if error.get("hint"):
+            note(f"  hint: {error['hint']}")
     shown = [f for f in job.get("findings") or [] if f["severity"] != "info"]
     for finding in shown[:20]:
         note(f"{finding['severity']}: {finding['message']} [{finding['code']}] {finding.get('path', '')}".rstrip())

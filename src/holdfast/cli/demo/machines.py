@@ -8,7 +8,7 @@ from pathlib import Path
 
 from holdfast.cli.client import ApiClient
 from holdfast.cli.home import Session, load_session, save_session
-from holdfast.cli.processes import Child, free_ports, wait_until
+from holdfast.cli.processes import Child, free_ports, stop_all, wait_until
 from holdfast.cli.setup import NodeSetup, join_node, set_up_master
 from holdfast.core.errors import NotReachable
 
@@ -52,8 +52,7 @@ class Machines:
         wait_until(lambda: online(client) >= names, f"nodes {', '.join(sorted(names))} are online", self.children)
 
     def stop(self) -> None:
-        for child in reversed(self.children):
-            child.stop()
+        stop_all(self.children)
 
     def _start(self, child: Child) -> None:
         child.start()

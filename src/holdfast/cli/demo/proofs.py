@@ -7,8 +7,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from holdfast.cli.demo.scratch import Scratch
 from holdfast.core.errors import HoldfastError
 from holdfast.host.compare import compare_trees
+from holdfast.model.questions import RepositoryEnv
 
 
 class ProofFailed(HoldfastError):
@@ -38,14 +40,14 @@ def prove_by_rsync(source: Path, mirror: Path) -> str:
     return "mirror by rsync -nacHAX --delete: nothing to do"
 
 
-def prove_by_restic(name: str, location: str, password: str, expected: Path, scratch: Path) -> list[str]:
+def prove_by_restic(name: str, env: RepositoryEnv, expected: Path, place: Scratch) -> list[str]:
     """Stock restic checks the repository, every byte read, and restores its newest point equal."""
     restic = shutil.which("restic")
     if restic is None:
         return [f"repository {name} by restic: not proven, restic is not installed"]
-    access = {"RESTIC_REPOSITORY": location, "RESTIC_PASSWORD": password, "RESTIC_CACHE_DIR": str(scratch / "restic-cache")}
+    cache, target = place.folder / "restic-cache", place.folder / f"restic-restored-{name}"
+    access = {"RESTIC_REPOSITORY": env.location, "RESTIC_PASSWORD": env.password, "RESTIC_CACHE_DIR": str(cache)}
     environment = {**os.environ, **access}
-    target = scratch / f"restic-restored-{name}"
     lines = []
     for arguments, claim in (
         (["check", "--no-lock", "--read-data"], "no errors, every byte read"),
@@ -56,6 +58,7 @@ def prove_by_restic(name: str, location: str, password: str, expected: Path, scr
             raise ProofFailed(f"restic {arguments[0]} of {name} failed:\n{result.stdout[-1500:]}{result.stderr[-1500:]}")
         lines.append(f"repository {name} by restic {arguments[0]}: {claim}")
     lines.append(prove_equal(expected, target / str(expected_path(expected)), f"repository {name} restored by restic"))
+    place.discard(target)
     return lines
 
 

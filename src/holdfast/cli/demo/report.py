@@ -7,11 +7,12 @@ from typing import Any
 from holdfast.cli.output import print_table, say
 from holdfast.core.units import format_size
 
-_HEADS = ("RUN", "WHAT", "FILES", "READ FROM SOURCE", "SENT", "STORED", "SECONDS")
+_HEADS = ("RUN", "WHAT", "FILES", "CHANGED", "READ FROM SOURCE", "SENT", "STORED", "SECONDS")
 
 
 def print_report(records: list[dict[str, Any]]) -> None:
-    """One row per task of every job of every run."""
+    """One row per task of every job of every run. FILES: what the capture looked at, or what was delivered; CHANGED counts folders, links
+    and removals, too."""
     rows = [
         _row(number, job, task)
         for number, record in enumerate(records, start=1)
@@ -19,7 +20,7 @@ def print_report(records: list[dict[str, Any]]) -> None:
         for task in job.get("tasks") or []
     ]
     say()
-    print_table(_HEADS, rows, right=frozenset({2, 3, 4, 5, 6}))
+    print_table(_HEADS, rows, right=frozenset({2, 3, 4, 5, 6, 7}))
 
 
 def _row(number: int, job: dict[str, Any], task: dict[str, Any]) -> tuple[object, ...]:
@@ -28,7 +29,8 @@ def _row(number: int, job: dict[str, Any], task: dict[str, Any]) -> tuple[object
     return (
         number,
         f"{job['rule']}: {task['name']}",
-        counters.get("files", 0) if is_capture else counters.get("changed", 0) + counters.get("removed", 0),
+        counters.get("files", 0),
+        counters.get("changed", 0) + counters.get("removed", 0),
         format_size(counters.get("read_bytes", 0)) if is_capture else "-",
         "-" if is_capture else format_size(counters.get("sent_bytes", 0)),
         "-" if is_capture else format_size(counters.get("stored_bytes", 0)),

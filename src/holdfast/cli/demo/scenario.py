@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from holdfast.cli.demo.data import copy_data, copy_tree, edit_data
 from holdfast.cli.demo.machines import Machines
 from holdfast.cli.demo.proofs import ProofFailed, expected_path, prove_by_restic, prove_by_rsync, prove_equal
 from holdfast.cli.demo.report import print_report
+from holdfast.cli.demo.scratch import Scratch
 from holdfast.cli.output import ProgressLine, note, print_diagnostics, say
 from holdfast.cli.reach import ask_agent
 from holdfast.cli.waiting import wait_for_trigger
@@ -57,9 +57,13 @@ flows:
 class Demo:
     """One run of the demo in one scratch folder."""
 
-    scratch: Path
+    place: Scratch
     machines: Machines
     client: ApiClient
+
+    @property
+    def scratch(self) -> Path:
+        return self.place.folder
 
     @property
     def data(self) -> Path:
@@ -72,33 +76,37 @@ class Demo:
 
 def run_demo(source: Path | None, keep: bool) -> int:
     """Tell the story; returns the exit code. Leaves nothing running and nothing behind, unless `keep`; after a failure the folder stays."""
-    scratch = Path(tempfile.mkdtemp(prefix="holdfast-demo-"))
-    machines = Machines(scratch)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    scratch = Scratch.make()
+    machines = Machines(scratch.folder)
     began = time.monotonic()
     done = False
     try:
         demo = _set_up(scratch, machines, source or Path(os.__file__).parent)
         records = _tell(demo)
         print_report(records)
-        say(f"\nAll of it is proven equal. {time.monotonic() - began:.0f} seconds.")
+        say(f"\nAll of it is proven equal: {time.monotonic() - began:.0f} seconds.")
         done = True
         if keep:
+            scratch.settle()
             _say_how_to_look_around(demo)
         return 0
     finally:
         if not (keep and done):
             machines.stop()
         if not done:
-            note(f"the demo did not end well; its folder stays for a look at the logs: {scratch}")
+            note(f"the demo did not end well; its folder stays for a look at the logs: {scratch.folder}")
         elif not keep:
-            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.remove()
 
 
-def _set_up(scratch: Path, machines: Machines, source: Path) -> Demo:
-    say(f"1. A Master and three nodes (files1, vault, dr), each its own process, in {scratch}")
+def _set_up(scratch: Scratch, machines: Machines, source: Path) -> Demo:
+    say(f"1. A Master and three nodes, each its own process, in {scratch.folder}")
     client = machines.start_master("demo")
+    say(f"   Master at {client.url}")
     for name in ("files1", "vault", "dr"):
         machines.start_node(name)
+        say(f"   {name} has joined with a one-time token")
     machines.wait_for_nodes({"files1", "vault", "dr"})
     demo = Demo(scratch, machines, client)
     count = copy_data(source, demo.data)
@@ -111,20 +119,20 @@ def _tell(demo: Demo) -> list[dict[str, Any]]:
     _activate(demo)
     say("\n3. First run: read once, sent once to each receiver, stored once")
     first = _run(demo)
-    states = [demo.scratch / "state-1", demo.scratch / "state-2"]
-    copy_tree(demo.data, states[0])
-    _prove_read_once(first, states[0])
+    before = demo.scratch / "before-the-edit"
+    copy_tree(demo.data, before)
+    _prove_read_once(first, before)
     say(f"\n4. Edit the data: {edit_data(demo.data).sentence()}; second run")
     second = _run(demo)
-    copy_tree(demo.data, states[1])
     say("\n5. Proofs")
-    _prove_restores(demo, states)
+    _prove_restores(demo, [before, demo.data])
+    demo.place.discard(before)
     say("   " + prove_equal(demo.data, demo.mirror, "mirror on dr"))
     say("   " + prove_by_rsync(demo.data, demo.mirror))
     for name, owner in (("main", "vault"), ("offsite", "dr")):
         env = ask_agent(demo.machines.home(owner), AskRepositoryEnv(repository=name))
         assert isinstance(env, RepositoryEnv)
-        for line in prove_by_restic(name, env.location, env.password, demo.data, demo.scratch):
+        for line in prove_by_restic(name, env, demo.data, demo.place):
             say("   " + line)
     return [first, second]
 
@@ -187,6 +195,7 @@ def _prove_restores(demo: Demo, states: list[Path]) -> None:
             if record["state"] != "succeeded":
                 raise ProofFailed(f"restore of {repository} moment {number} ended {record['state']}: {record['jobs']}")
             say("   " + prove_equal(state, target / expected_path(demo.data), f"moment {number} restored from {repository}"))
+            demo.place.discard(target)
 
 
 def _say_how_to_look_around(demo: Demo) -> None:

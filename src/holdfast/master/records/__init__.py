@@ -7,5 +7,6 @@ table        `tables`; created and changed by the migrations shipped in `migrati
 documents    revisions of the environment document, and which flows are active from which
 inventory    nodes, their keys and the rules made for each
 access       users, API tokens, join tokens; only hashes of secrets are kept
+browser_sessions  browsers that are logged in; hashes here too
 happenings   jobs, events and triggers
 """

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
@@ -84,6 +84,30 @@ def events(session: Session, *, limit: int) -> tuple[Event, ...]:
     """Newest first."""
     query = select(EventRow).order_by(EventRow.time.desc(), EventRow.number.desc()).limit(limit)
     return tuple(msgspec.json.decode(row.record, type=Event) for row in session.scalars(query))
+
+
+def last_event(session: Session) -> int:
+    """The number of the newest event; 0 = there is none."""
+    return session.scalar(select(func.max(EventRow.number))) or 0
+
+
+def events_after(session: Session, number: int, limit: int) -> tuple[tuple[int, Event], ...]:
+    """Events recorded after that one, with their numbers, oldest first."""
+    query = select(EventRow).where(EventRow.number > number).order_by(EventRow.number).limit(limit)
+    return tuple((row.number, msgspec.json.decode(row.record, type=Event)) for row in session.scalars(query))
+
+
+def jobs_by_id(session: Session, ids: Iterable[str]) -> tuple[Job, ...]:
+    """Those of them that are there, oldest first."""
+    query = select(JobRow).where(JobRow.id.in_(tuple(ids))).order_by(JobRow.created_at, JobRow.id)
+    return tuple(_job(row) for row in session.scalars(query))
+
+
+def open_jobs(session: Session, limit: int) -> tuple[Job, ...]:
+    """Jobs of which more is to come, newest first."""
+    over = [state.value for state in (*ENDED, State.UNKNOWN)]
+    query = select(JobRow).where(JobRow.state.not_in(over)).order_by(JobRow.created_at.desc(), JobRow.id).limit(limit)
+    return tuple(_job(row) for row in session.scalars(query))
 
 
 class StoredTrigger(msgspec.Struct, frozen=True, kw_only=True):

@@ -110,8 +110,10 @@ def set_state(session: Session, node: NodeId, state: str) -> None:
     _row(session, node).state = state
 
 
-def revoked_keys(session: Session) -> frozenset[str]:
-    return frozenset(session.scalars(select(RevokedKeyRow.key_id)))
+def revoked_keys(session: Session, since: datetime | None = None) -> frozenset[str]:
+    """All that ever were, or those revoked at or after `since`."""
+    query = select(RevokedKeyRow.key_id)
+    return frozenset(session.scalars(query if since is None else query.where(RevokedKeyRow.revoked_at >= since)))
 
 
 def forget_rules_in_force(session: Session, node: NodeId) -> None:
@@ -142,6 +144,12 @@ def newest_of_all(session: Session) -> dict[NodeId, StoredRules]:
     newest = select(RulesRow.node, func.max(RulesRow.generation).label("top")).group_by(RulesRow.node).subquery()
     query = select(RulesRow).join(newest, (RulesRow.node == newest.c.node) & (RulesRow.generation == newest.c.top))
     return {NodeId(row.node): _stored(row) for row in session.scalars(query)}
+
+
+def newest_generations(session: Session) -> dict[NodeId, int]:
+    """The number of the newest rules of every node that has any."""
+    query = select(RulesRow.node, func.max(RulesRow.generation)).group_by(RulesRow.node)
+    return {NodeId(node): top for node, top in session.execute(query)}
 
 
 def add_rules(session: Session, rules: StoredRules, at: datetime) -> None:

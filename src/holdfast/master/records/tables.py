@@ -162,6 +162,21 @@ class ApiTokenRow(Table):
     expires_at: Mapped[datetime | None]
 
 
+class BrowserSessionRow(Table):
+    """`hash` is of the secret in the browser's cookie."""
+
+    __tablename__ = "browser_sessions"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"))
+    peer: Mapped[str]
+    agent: Mapped[str]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
 class JobRow(Table):
     __tablename__ = "jobs"
     __table_args__ = (Index("jobs_by_time", "created_at"), Index("jobs_by_trigger", "trigger"))

@@ -1,0 +1,193 @@
+"""What routes answer where no service of the Master has a value of just that form.
+
+Every struct here, and every value that a route names with `contract.answers`, is a component of the OpenAPI document under its class name:
+to rename one is to break clients that are generated from it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from holdfast.compiler.diff import DocumentChange
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import NodeId
+from holdfast.master.activation import FlowView
+from holdfast.master.deltas import EnvironmentView, NamedEvent, NamedJob
+from holdfast.master.queries import Unreachable
+from holdfast.master.roll_call import NodeView
+from holdfast.model.diagnostics import Diagnostic
+from holdfast.model.document import Document
+from holdfast.model.jobs import Finding
+from holdfast.model.questions import Protection, RepositoryStatus, SampleRow
+
+
+class _Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Base."""
+
+
+class ErrorAnswer(_Answer, frozen=True, kw_only=True):
+    error: ErrorFacts
+
+
+class Health(_Answer, frozen=True, kw_only=True):
+    ok: bool
+    version: str
+    environment: str
+
+
+class AuthorityView(_Answer, frozen=True, kw_only=True):
+    ca_pem: str
+    fingerprint: str
+
+
+class LoggedIn(_Answer, frozen=True, kw_only=True):
+    token: str
+    expires_at: datetime | None
+
+
+class TokenView(_Answer, frozen=True, kw_only=True):
+    id: str
+    name: str
+    user: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class TokenList(_Answer, frozen=True, kw_only=True):
+    tokens: tuple[TokenView, ...]
+
+
+class Deleted(_Answer, frozen=True, kw_only=True):
+    deleted: str
+
+
+class CallerView(_Answer, frozen=True, kw_only=True):
+    """Who this call is made as. `idle_s`: a session that is not used for so long ends; null for a token."""
+
+    user: str
+    kind: Literal["token", "session"]
+    id: str
+    expires_at: datetime | None
+    idle_s: float | None
+
+
+class SessionView(_Answer, frozen=True, kw_only=True):
+    """`current`: the one this call is made with. `used_at` is true to a minute."""
+
+    id: str
+    user: str
+    peer: str
+    agent: str
+    created_at: datetime
+    used_at: datetime
+    expires_at: datetime
+    current: bool
+
+
+class SessionList(_Answer, frozen=True, kw_only=True):
+    sessions: tuple[SessionView, ...]
+
+
+class EnvironmentText(EnvironmentView, frozen=True, kw_only=True):
+    """One revision, its text byte for byte as it was applied."""
+
+    text: str
+
+
+class RevisionList(_Answer, frozen=True, kw_only=True):
+    """Newest first."""
+
+    revisions: tuple[EnvironmentView, ...]
+    more: bool
+
+
+class DocumentView(_Answer, frozen=True, kw_only=True):
+    """`values` are the keys and values as written, `document` what they mean, defaults filled in. `places`: path of keys -> line, column."""
+
+    revision: int
+    values: dict[str, object]
+    document: Document | None
+    places: dict[str, tuple[int, int]]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class EditedDocument(_Answer, frozen=True, kw_only=True):
+    """`revision` is the new one; with `dry_run`, or when nothing changed, the one that was edited. `newest_revision` tells whether
+    somebody else was faster. `valid`: the text can be applied."""
+
+    revision: int
+    newest_revision: int
+    text: str
+    valid: bool
+    diagnostics: tuple[Diagnostic, ...]
+    changes: tuple[DocumentChange, ...]
+
+
+class FlowList(_Answer, frozen=True, kw_only=True):
+    flows: tuple[FlowView, ...]
+
+
+class TriggerStarted(_Answer, frozen=True, kw_only=True):
+    trigger: str
+
+
+class JobList(_Answer, frozen=True, kw_only=True):
+    jobs: tuple[NamedJob, ...]
+
+
+class LogLines(_Answer, frozen=True, kw_only=True):
+    events: tuple[NamedEvent, ...]
+
+
+class NodeList(_Answer, frozen=True, kw_only=True):
+    nodes: tuple[NodeView, ...]
+
+
+class RevokedNode(_Answer, frozen=True, kw_only=True):
+    id: NodeId
+    name: str
+    state: Literal["revoked"] = "revoked"
+
+
+class SampleView(_Answer, frozen=True, kw_only=True):
+    """`valid` false: the classification cannot be read, see `diagnostics`; nothing was looked at. The rest as `model.questions.Sample`."""
+
+    valid: bool
+    diagnostics: tuple[Diagnostic, ...]
+    chosen: tuple[SampleRow, ...] = ()
+    left_out: tuple[SampleRow, ...] = ()
+    chosen_total: int = 0
+    chosen_bytes: int = 0
+    left_out_total: int = 0
+    complete: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+class RepositoryRow(RepositoryStatus, frozen=True, kw_only=True):
+    node: str
+
+
+class RepositoryList(_Answer, frozen=True, kw_only=True):
+    repositories: tuple[RepositoryRow, ...]
+    unreachable: tuple[Unreachable, ...]
+
+
+class FindingRow(Finding, frozen=True, kw_only=True):
+    node: str
+
+
+class StatusView(_Answer, frozen=True, kw_only=True):
+    """`overdue` and `failed` count protections; `verdict` is one sentence."""
+
+    ok: bool
+    verdict: str
+    protections: tuple[Protection, ...]
+    nodes: tuple[NodeView, ...]
+    repositories: tuple[RepositoryRow, ...]
+    unreachable: tuple[Unreachable, ...]
+    findings: tuple[FindingRow, ...]
+    overdue: int
+    failed: int

@@ -1,0 +1,74 @@
+"""The OpenAPI document: what FastAPI knows of paths and bodies, and the JSON Schema that msgspec makes of the answers' structs.
+
+An answer has every field in it, defaults too (`replies`), so every property of an answer is required: clients generated from this need no
+questions. Names of components are class names; a test holds that none is said twice and that real answers keep to their schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, get_args
+
+import msgspec
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+
+from holdfast.api.answers import ErrorAnswer
+from holdfast.master.deltas import Delta, Snapshot
+
+JSON = "application/json"
+STREAM = "text/event-stream"
+STREAMED: tuple[type, ...] = (Snapshot, *get_args(Delta))
+_REF = "#/components/schemas/{name}"
+_ANSWER = "holdfast_answer"
+_STREAM_TEXT = "Server-sent events. `data` of each is one of these; `id` is what to send as `Last-Event-ID` to go on from there."
+Route = TypeVar("Route", bound=Callable[..., Any])
+
+
+def answers(kind: type | None) -> Callable[[Route], Route]:
+    """Says what a route answers with status 200. None = the stream of live events."""
+
+    def mark(route: Route) -> Route:
+        setattr(route, _ANSWER, (kind,))
+        return route
+
+    return mark
+
+
+def complete(document: dict[str, Any], routes: Iterable[BaseRoute]) -> dict[str, Any]:
+    """FastAPI's document with the answers of all routes put in."""
+    marked = [(route, getattr(route.endpoint, _ANSWER, (None,))[0]) for route in routes if isinstance(route, APIRoute) and route.include_in_schema]
+    kinds = tuple(dict.fromkeys([kind for _, kind in marked if kind is not None]))
+    _, made = msgspec.json.schema_components((ErrorAnswer, *kinds, *STREAMED), ref_template=_REF)
+    schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    if twice := schemas.keys() & made.keys():
+        raise AssertionError(f"bodies and answers share the names {', '.join(sorted(twice))}")
+    schemas.update({name: _as_written(name, schema) for name, schema in made.items()})
+    for route, kind in marked:
+        for method in route.methods:
+            document["paths"][route.path_format][method.lower()]["responses"] = _responses(kind)
+    return document
+
+
+def _responses(kind: type | None) -> dict[str, Any]:
+    if kind is None:
+        schema = {"oneOf": [_reference(each) for each in STREAMED]}
+        right = {"description": _STREAM_TEXT, "content": {STREAM: {"schema": schema}}}
+    else:
+        right = {"description": "Done.", "content": {JSON: {"schema": _reference(kind)}}}
+    wrong = {"description": "What is wrong, and what to do.", "content": {JSON: {"schema": _reference(ErrorAnswer)}}}
+    return {"200": right, "default": wrong}
+
+
+def _reference(kind: type) -> dict[str, str]:
+    return {"$ref": _REF.format(name=kind.__name__)}
+
+
+def _as_written(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a struct as `replies` writes it: all fields, and no tag (which tells kinds apart on the hub's wire only)."""
+    if "properties" not in schema:
+        return schema
+    properties = {key: value for key, value in schema["properties"].items() if not (key == "type" and value == {"enum": [name]})}
+    return {**schema, "properties": properties, "required": list(properties)}
