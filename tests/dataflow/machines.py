@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from holdfast.core.clock import Clock, SystemClock, now
-from holdfast.core.entropy import SystemEntropy
+from holdfast.core.entropy import Entropy, SystemEntropy
 from holdfast.core.ids import ActionId, DatasetId, EnvironmentId, JobId, NodeId, PointId, RepositoryId, new_id
 from holdfast.model.document import Classification, KeepRules
 from holdfast.model.jobs import ENDED, Job, State
@@ -166,6 +167,20 @@ class Machine:
         if self.rules is not None:
             self.configure(self.rules)
 
+    @contextmanager
+    def with_entropy(self, entropy: Entropy) -> Iterator[None]:
+        """Meanwhile another source worker works here, with this randomness."""
+        usual = self.source
+        self.source = SourceWorker(self.home, self.source_heard, clock=self.world.clock, entropy=entropy)
+        self.source.handle(self._configure())
+        yield
+        self.source.stop()
+        self.source = usual
+
+    def _configure(self) -> Configure:
+        assert self.rules is not None
+        return Configure(rules=self.rules, signing_key=self.world.authority.signing_public)
+
     def kill_store(self) -> None:
         assert isinstance(self.store, ProcessStore)
         self.store.kill()
@@ -176,7 +191,7 @@ class Machine:
 
     def configure(self, rules: Rules) -> None:
         self.rules = rules
-        message = Configure(rules=rules, signing_key=self.world.authority.signing_public)
+        message = self._configure()
         answered = len(self.store_heard.of(Ready))
         self.store.handle(message)
         self.source.handle(message)

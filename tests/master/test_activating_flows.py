@@ -57,7 +57,7 @@ async def test_one_refusal_takes_everything_back(running: Running) -> None:
     refused = next(node for node in activation["nodes"] if node["node"] == "dr")
     assert refused["state"] == "refused"
     assert refused["problems"][0]["code"] == "outside-limits"
-    (event,) = (await running.get("/events"))["events"]
+    (event,) = (await running.get("/logs"))["events"]
     assert (event["code"], event["node_name"]) == ("rules-refused", "dr")
     for name in ("files1", "vault"):
         taken = running.nodes[name].taken

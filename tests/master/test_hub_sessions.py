@@ -43,8 +43,8 @@ async def test_reports_are_kept_once_however_often_they_come(running: Running) -
         ("1", "succeeded", "files1"),
         ("2", "running", "files1"),
     ]
-    assert {event["message"] for event in (await running.get("/events"))["events"]} == {"low", "lower"}
-    assert len((await running.get("/events"))["events"]) == 2
+    assert {event["message"] for event in (await running.get("/logs"))["events"]} == {"low", "lower"}
+    assert len((await running.get("/logs"))["events"]) == 2
 
 
 @with_master

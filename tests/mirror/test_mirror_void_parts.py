@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_void_parts(tmp_path: Path, void: tuple[bytes, ...], put: tuple[bytes, .
     source, target = b"/source", tmp_path / "copy"
     action = MirrorAction(id=ActionId("a" * 32), targets=((os.fsdecode(source), str(target)),))
     receive = Receive(dataset=DATASET, label="l", sender=NodeId("n" * 32), actions=(action,))
-    mirror = MirrorStore(tmp_path / "home").open_mirror(action, receive, clock=VirtualClock())
+    mirror = MirrorStore(tmp_path / "home").open_mirror(action, receive, clock=VirtualClock(datetime(2026, 11, 22, tzinfo=UTC)))
     feeder = Feeder(DATASET, (source,), CHUNKS)
     path = source + b"/big"
     root = Put(Entry(path=source, kind=Kind.DIRECTORY, mode=0o755))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -147,3 +148,62 @@ def test_mirrors_and_repositories_keep_apart(tmp_path: Path) -> None:
     assert problems("relative")
     assert problems("/srv/mirror", "s3://bucket")
     assert problems("/srv/mirror", "/srv/mirror/store")
+
+
+def test_home_and_repositories_are_never_captured(tmp_path: Path) -> None:
+    home, store = tmp_path / "home", tmp_path / "store"
+    for limits in (load_limits(home, [str(store)]), limits_of(home, 'read = ["/"]', str(store))):
+        for inside in (home, home / "keys", store / "data"):
+            with pytest.raises(OutsideLimits, match="belongs to Holdfast"):
+                limits.check_read(inside)
+        limits.check_read(tmp_path)
+        limits.check_read("/")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to mount")
+def test_a_bind_mount_is_no_way_around(tmp_path: Path) -> None:
+    home, store, seen = tmp_path / "home", tmp_path / "store", tmp_path / "seen"
+    for folder in (home / "keys", store / "data" / "00", seen):
+        folder.mkdir(parents=True)
+    for inside in (home, home / "keys", store):
+        if subprocess.run(["mount", "--bind", inside, seen], check=False, capture_output=True).returncode:
+            pytest.skip("bind mounts are not allowed here")
+        try:
+            limits = limits_of(home, 'read = ["/"]\nwrite = ["/"]', str(store))
+            for check in (limits.check_read, limits.check_write, limits.check_mirror):
+                for path in (seen, seen / "x" / "y"):
+                    with pytest.raises(OutsideLimits, match="belongs to Holdfast"):
+                        check(path)
+        finally:
+            subprocess.run(["umount", seen], check=True)
+
+
+def test_nobody_restores_a_hook(tmp_path: Path) -> None:
+    folder = tmp_path / "hooks"
+    folder.mkdir(mode=0o755)
+    limits = limits_of(tmp_path / "home", f'write = ["{tmp_path}"]\nhooks = "{folder}"')
+    (tmp_path / "way").symlink_to(folder)
+    for path in (folder, folder / "dump", tmp_path / "way" / "dump"):
+        with pytest.raises(OutsideLimits, match="hooks"):
+            limits.check_write(path)
+    with pytest.raises(OutsideLimits, match="would remove"):
+        limits.check_mirror(tmp_path)
+    limits.check_write(tmp_path / "elsewhere")
+
+
+def test_hooks_in_a_folder_that_others_write_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "hooks"
+    folder.mkdir()
+    (folder / "dump").write_text("#!/bin/sh\n")
+    (folder / "dump").chmod(0o755)
+    folder.chmod(0o777)
+    with pytest.raises(OutsideLimits, match="written by others"):
+        limits_of(tmp_path / "home", f'hooks = "{folder}"').hook("dump")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../../etc/cron.d/x", "/etc/x", "a/b", "a\0b", "a\nb", "x" * 64])
+def test_a_repository_is_not_named_out_of_home(tmp_path: Path, name: str) -> None:
+    rule = RepositoryRule(id=MAIN, name=name, location=str(tmp_path / "store"))
+    rules = msgspec.structs.replace(store_rules(), repositories=(rule,))
+    (problem,) = check_rules(rules, load_limits(tmp_path / "home"))
+    assert "cannot be the name of a repository" in problem.message

@@ -79,8 +79,9 @@ def test_every_condition_refuses(tmp_path: Path) -> None:
         book.accept(order(), signing_key=public(KEY), reader=OWNER, owner=OWNER)
     with pytest.raises(NotGranted, match="another owner"):
         book.accept(order(), signing_key=public(KEY), reader=READER, owner=READER)
+    empty = SignedOrder(body=b"{}", signature=KEY.sign(signed_bytes_of_order(b"{}")))
     with pytest.raises(NotGranted, match="not a restore order"):
-        book.accept(SignedOrder(body=b"{}", signature=KEY.sign(signed_bytes_of_order(b"{}"))), signing_key=public(KEY), reader=READER, owner=OWNER)
+        book.accept(empty, signing_key=public(KEY), reader=READER, owner=OWNER)
     clock.at = START + timedelta(minutes=5)
     with pytest.raises(NotGranted, match="expired"):
         book.accept(order(), signing_key=public(KEY), reader=READER, owner=OWNER)

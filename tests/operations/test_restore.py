@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from holdfast.core.errors import Cancelled, NoSpace, OutsideLimits, UnknownName
+from holdfast.core import errors
+from holdfast.core.errors import Cancelled, NoSpace, OutsideLimits, StoreError, UnknownName
 from holdfast.host.compare import compare_trees
 from holdfast.model.change import Payload
 from holdfast.model.entry import Entry
@@ -192,6 +193,41 @@ def test_a_folder_replaced_by_a_link_between_plan_and_write_is_not_followed(tmp_
     assert os.listdir(outside) == []
     assert {finding.code for finding in result.findings} == {"conflict"}
     assert (place / "other").read_bytes() == b"other"
+
+
+def test_a_target_replaced_by_a_link_after_the_check_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "file").write_bytes(b"x")
+    parent, elsewhere = tmp_path / "parent", tmp_path / "elsewhere"
+    for folder in (parent / "target", elsewhere / "target"):
+        folder.mkdir(parents=True)
+
+    def check(path: bytes) -> None:
+        if not parent.is_symlink():
+            parent.rename(tmp_path / "old")
+            parent.symlink_to(elsewhere)
+
+    request = RestoreRequest(target=str(parent / "target"))
+    with pytest.raises((errors.Conflict, StoreError)):
+        restore(TreeSource(tmp_path / "source"), request, (), clock=HandClock(), check_write=check)
+    assert list((elsewhere / "target").iterdir()) == []
+
+
+def test_a_file_does_not_take_the_place_of_a_folder_with_something_protected_in_it(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "srv").write_bytes(b"a file where there was a folder")
+    source = TreeSource(tmp_path / "source")
+    protected = below(tmp_path / "out", source) / "srv" / "home"
+    protected.mkdir(parents=True)
+
+    def check_remove(path: bytes) -> None:
+        if bytes(protected).startswith(path):
+            raise OutsideLimits("would remove")
+
+    request = RestoreRequest(target=str(tmp_path / "out"))
+    with pytest.raises(OutsideLimits):
+        restore(source, request, (), clock=HandClock(), check_write=allow, check_remove=check_remove)
+    assert protected.is_dir()
 
 
 def test_limits_refuse_all_or_what_is_outside(tmp_path: Path, source: TreeSource) -> None:

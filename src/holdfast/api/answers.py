@@ -15,7 +15,8 @@ from holdfast.compiler.diff import DocumentChange
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import NodeId
 from holdfast.master.activation import FlowView
-from holdfast.master.deltas import EnvironmentView, NamedEvent, NamedJob
+from holdfast.master.deltas import NamedEvent, NamedJob
+from holdfast.master.environment import EnvironmentView
 from holdfast.master.queries import Unreachable
 from holdfast.master.roll_call import NodeView
 from holdfast.model.diagnostics import Diagnostic

@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import Depends, FastAPI, Response
+from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 
 import holdfast
+from holdfast.api import contract
 from holdfast.api.callers import authenticated
 from holdfast.api.errors import add_error_handlers
+from holdfast.api.headers import with_headers
 from holdfast.api.limits import BodyLimit
 from holdfast.api.replies import reply
-from holdfast.api.routes import access, environment, flows, happenings, nodes, repositories, status
+from holdfast.api.routes import access, environment, flows, happenings, nodes, repositories, sessions, status
+from holdfast.api.streams import Frames
 from holdfast.master.master import Master
 
 PREFIX = "/api/v1"
 
 
+class _App(FastAPI):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Outside everything, so that answers to our own faults bear the headers too."""
+        await super().__call__(scope, receive, with_headers(send, scope.get("path", "")))
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = contract.complete(super().openapi(), self.routes)
+        return self.openapi_schema
+
+
 def create_app(master: Master) -> FastAPI:
-    """Everything but login, health, and what a machine needs before it is a node wants a bearer token."""
-    app = FastAPI(title="Holdfast", version=holdfast.__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    """Everything but login, health, and what a machine needs before it is a node wants a bearer token or a browser's session."""
+    app = _App(
+        title="Holdfast",
+        version=holdfast.__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
     app.state.master = master
+    app.state.frames = Frames()
     app.add_middleware(BodyLimit)
     add_error_handlers(app)
-    for router in (access.public, nodes.public):
+    for router in (access.public, nodes.public, sessions.public):
         app.include_router(router, prefix=PREFIX)
-    for module in (access, environment, flows, happenings, nodes, repositories, status):
+    for module in (access, environment, flows, happenings, nodes, repositories, sessions, status):
         app.include_router(module.router, prefix=PREFIX, dependencies=[Depends(authenticated)])
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False, dependencies=[Depends(authenticated)])
@@ -31,3 +57,8 @@ def create_app(master: Master) -> FastAPI:
         return reply(app.openapi())
 
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """The function's name: short, and the same as long as we do not rename it."""
+    return route.name

@@ -47,7 +47,7 @@ def complete(document: dict[str, Any], routes: Iterable[BaseRoute]) -> dict[str,
         raise AssertionError(f"bodies and answers share the names {', '.join(sorted(twice))}")
     schemas.update({name: _as_written(name, schema) for name, schema in made.items()})
     for route, kind in marked:
-        for method in route.methods:
+        for method in route.methods or ():
             document["paths"][route.path_format][method.lower()]["responses"] = _responses(kind)
     return document
 

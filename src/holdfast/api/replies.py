@@ -6,6 +6,7 @@ import base64
 import dataclasses
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 import msgspec
 from fastapi import Response
@@ -39,6 +40,11 @@ def plain(value: object) -> object:
 def fields(value: msgspec.Struct) -> dict[str, object]:
     """A value's own fields as plain JSON, to be put beside others."""
     return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+
+
+def raw_fields(value: msgspec.Struct) -> dict[str, Any]:
+    """A value's own fields as they are, to make a wider value of them."""
+    return {name: getattr(value, name) for name in value.__struct_fields__}
 
 
 def reply(value: object, status: int = 200) -> Response:

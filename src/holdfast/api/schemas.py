@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +16,7 @@ class Login(Body):
     password: str
 
 
-class NewToken(Body):
+class TokenWanted(Body):
     """`ttl_s` null = until it is deleted."""
 
     name: str = Field(min_length=1, max_length=100)
@@ -36,6 +36,31 @@ class ApplyDocument(Body):
     comment: str = ""
 
 
+class EditOperation(Body):
+    """`path`: keys, and places in lists from 0 (the length of a list = behind its end). `set` writes `value` there and makes what is
+    missing on the way; `remove` takes it out; `rename` gives the key the name in `value`, in its place."""
+
+    op: Literal["set", "remove", "rename"]
+    path: list[str | int] = Field(min_length=1, max_length=20)
+    value: Any = None
+
+
+class EditDocument(Body):
+    """`base_revision`: the revision that was edited. Operations are done in turn, all or none. `dry_run`: show the text, store nothing."""
+
+    base_revision: int = Field(ge=1, le=(1 << 63) - 1)
+    operations: list[EditOperation] = Field(max_length=500)
+    comment: str = Field(default="", max_length=1_000)
+    dry_run: bool = False
+
+
+class ClassificationSample(Body):
+    """`classification` as it stands in the document. At most `limit` paths that it chooses, and as many that it leaves out."""
+
+    classification: dict[str, Any]
+    limit: int = Field(default=50, ge=1, le=200)
+
+
 class TriggerFlow(Body):
     """Empty = all of the flow. `accept` lets a source that lost much or was replaced run once."""
 
@@ -53,7 +78,7 @@ class Protect(Body):
     node: str = ""
 
 
-class NewJoinToken(Body):
+class JoinTokenWanted(Body):
     name: str = ""
     ttl_s: float = 3600
     replace: bool = False

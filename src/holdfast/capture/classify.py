@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
 
+from holdfast.core.units import format_duration, format_size
 from holdfast.model.document import Classification
 from holdfast.model.jobs import Finding, Severity
 
@@ -42,6 +43,7 @@ class Classifier:
     """
 
     def __init__(self, classification: Classification, now_ns: int) -> None:
+        self._classification = classification
         self.one_file_system = classification.one_file_system
         self.exclude_caches = classification.exclude_caches
         self.findings: tuple[Finding, ...] = ()
@@ -77,6 +79,25 @@ class Classifier:
             or (self._gids is not None and status.st_gid not in self._gids)
             or (self._types and not name.lower().endswith(self._types))
         )
+
+    def limit_against(self, name: bytes, status: os.stat_result) -> tuple[str, str] | None:
+        """The key of the limit that `wants` fails at, and its value for people; None where `wants` says yes. For explanations only."""
+        if self.wants(name, status):
+            return None
+        size, asked = status.st_size if stat.S_ISREG(status.st_mode) else 0, self._classification
+        if self._larger_than is not None and size <= self._larger_than:
+            return "larger_than", format_size(self._larger_than)
+        if self._smaller_than is not None and size >= self._smaller_than:
+            return "smaller_than", format_size(self._smaller_than)
+        if self._older is not None and status.st_mtime_ns >= self._older:
+            return "older_than", format_duration(asked.older_than_s or 0)
+        if self._newer is not None and status.st_mtime_ns <= self._newer:
+            return "newer_than", format_duration(asked.newer_than_s or 0)
+        if self._uids is not None and status.st_uid not in self._uids:
+            return "owners", ", ".join(asked.owners)
+        if self._gids is not None and status.st_gid not in self._gids:
+            return "groups", ", ".join(asked.groups)
+        return "types", ", ".join(asked.types)
 
     def _resolve(self, names: Iterable[str], look_up: Callable[[str], int], what: str) -> frozenset[int] | None:
         found: set[int] = set()
@@ -120,10 +141,15 @@ def text_of(path: bytes) -> str:
     return text.replace("\n", "\udc0a") if "\n" in text else text
 
 
+def pattern_lines(patterns: tuple[str, ...], root: bytes) -> list[str]:
+    """The patterns as they hold below this root, in their order."""
+    return [_anchored(pattern, os.fsdecode(root)) for pattern in patterns]
+
+
 def _compile(patterns: tuple[str, ...], root: bytes) -> _Matches | None:
     if not patterns:
         return None
-    spec = GitIgnoreSpec.from_lines([_anchored(pattern, os.fsdecode(root)) for pattern in patterns])
+    spec = GitIgnoreSpec.from_lines(pattern_lines(patterns, root))
     parts = [pattern for pattern in spec.patterns if pattern.include is not None]
     if not parts:
         return None

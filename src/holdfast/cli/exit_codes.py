@@ -34,6 +34,9 @@ _BY_CODE = {
 
 _BY_STATE = {"succeeded": OK, "warnings": WARNINGS, "cancelled": INTERRUPTED}
 
+CODES = frozenset(_BY_CODE)
+"""Error codes that have an exit code of their own."""
+
 
 def exit_code_of(code: str) -> int:
     """Exit code of an error code; unknown codes fail with 1."""

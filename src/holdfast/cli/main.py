@@ -64,7 +64,8 @@ def main() -> None:
         _silence_output()
         sys.exit(exit_codes.FAILED)
     except OSError as error:
-        _silence_output()
+        if not error.filename:
+            _silence_output()
         _fail(_facts_of_machine(error))
 
 

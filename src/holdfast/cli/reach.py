@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,8 +31,14 @@ def through_master_or_agent(home: Path, by_master: Callable[[ApiClient], T], by_
     except NotReachable:
         if not has_agent(home):
             raise
-        note("the Master does not answer; this machine answers for its own repositories")
+        _tell_who_answers()
         return by_agent(home)
+
+
+@cache
+def _tell_who_answers() -> None:
+    """Once, however often a command asks."""
+    note("the Master does not answer; this machine answers for its own repositories")
 
 
 def ask_agent(home: Path, question: Question, timeout_s: float = 60) -> Answer:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from holdfast.core.errors import ErrorFacts, HoldfastError, ProtocolError, error_from
 from holdfast.core.ids import ActionId
 from holdfast.delivery.batches import batched
@@ -74,6 +76,10 @@ class ForwardAction:
     def commit(self, commit: Commit) -> Acknowledgement:
         acknowledgements = self._connected().finish(commit)
         self._begun = False
+        reached = {part.action: part.cursor for part in acknowledgements if part.error is None}
+        self._states = tuple(
+            msgspec.structs.replace(state, cursor=reached[state.action]) if state.action in reached else state for state in self._states
+        )
         return _merged(self._id, acknowledgements, [state.error for state in self._states if state.error is not None])
 
     def abort(self) -> None:

@@ -5,13 +5,13 @@ So a delta that is taken twice, or one that a snapshot has in it already, does n
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from holdfast.core.ids import JobId, NodeId
 from holdfast.master.activation import FlowView
+from holdfast.master.environment import EnvironmentView
 from holdfast.master.roll_call import NodeView
 from holdfast.master.triggers import Problem, TriggerState
 from holdfast.model.jobs import Event, Job, Progress
@@ -31,15 +31,6 @@ class NamedEvent(Event, frozen=True, kw_only=True):
     """A line of the log with the name of its node."""
 
     node_name: str = ""
-
-
-class EnvironmentView(_Part, frozen=True, kw_only=True):
-    """The newest revision of the document, without its text."""
-
-    revision: int
-    author: str
-    comment: str
-    created_at: datetime
 
 
 class TriggerProgress(_Part, frozen=True, kw_only=True):

@@ -28,6 +28,21 @@ environment: {name}
 """
 
 
+class EnvironmentView(msgspec.Struct, frozen=True, kw_only=True):
+    """A revision of the document, without its text."""
+
+    revision: int
+    author: str
+    comment: str
+    created_at: datetime
+
+    @staticmethod
+    def of(revision: Revision) -> EnvironmentView:
+        return EnvironmentView(
+            revision=revision.number, author=revision.author, comment=revision.comment, created_at=revision.created_at
+        )
+
+
 class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
     """What applying a text would change against `revision`, the newest. `valid` = it could be applied."""
 
@@ -67,6 +82,10 @@ class Environments:
     async def revision(self, number: int) -> Revision:
         """Raises `UnknownName`."""
         return await self._base.database.run(lambda s: documents.revision(s, number))
+
+    async def revisions(self, limit: int, before: int | None) -> tuple[EnvironmentView, ...]:
+        """Newest first; those with lower numbers than `before`."""
+        return await self._base.database.run(lambda s: tuple(map(EnvironmentView.of, documents.revisions(s, limit=limit, before=before))))
 
     async def plan(self, text: str) -> PlanReport:
         newest = await self.newest()

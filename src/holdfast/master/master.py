@@ -10,6 +10,7 @@ from holdfast.master.activation import Activation
 from holdfast.master.browser_sessions import BrowserSessions
 from holdfast.master.enrolment import Enrolment
 from holdfast.master.environment import Environments
+from holdfast.master.environment_edits import EnvironmentEdits
 from holdfast.master.foundation import Foundation
 from holdfast.master.history import History
 from holdfast.master.hub import Hub
@@ -29,6 +30,7 @@ class Master:
     access: Access
     sessions: BrowserSessions
     environment: Environments
+    edits: EnvironmentEdits
     activation: Activation
     protecting: Protecting
     enrolment: Enrolment
@@ -73,6 +75,7 @@ def build_master(base: Foundation, hub_port: int) -> Master:
         access=access,
         sessions=BrowserSessions(base, access),
         environment=environment,
+        edits=EnvironmentEdits(environment),
         activation=activation,
         protecting=Protecting(base, environment, activation),
         enrolment=Enrolment(base, hub),

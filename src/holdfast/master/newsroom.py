@@ -20,7 +20,6 @@ from holdfast.core.ids import JobId, NodeId
 from holdfast.master.activation import Activation
 from holdfast.master.deltas import (
     EnvironmentDelta,
-    EnvironmentView,
     FlowsDelta,
     JobDelta,
     LogDelta,
@@ -33,7 +32,7 @@ from holdfast.master.deltas import (
     TriggerDelta,
     TriggerProgress,
 )
-from holdfast.master.environment import newest_revision
+from holdfast.master.environment import EnvironmentView, newest_revision
 from holdfast.master.feed import Feed
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
@@ -210,8 +209,7 @@ def _named(records: Iterable[Job | Event], nodes: tuple[NodeView, ...], kind: ty
 
 
 def _environment(session: Session) -> EnvironmentView:
-    newest = newest_revision(session)
-    return EnvironmentView(revision=newest.number, author=newest.author, comment=newest.comment, created_at=newest.created_at)
+    return EnvironmentView.of(newest_revision(session))
 
 
 def _trigger(stored: bytes) -> TriggerProgress:

@@ -12,12 +12,14 @@ from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, Unknow
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
+from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
 from holdfast.model.points import Listing, Point
-from holdfast.model.questions import AskFind, AskListing, AskPoints, Listings, Points, Question
+from holdfast.model.questions import AskFind, AskListing, AskPoints, AskSample, Listings, Points, Question, Sample
 from holdfast.model.rules import RepositoryRule
 
 ANSWER_TIMEOUT_S = 10.0
+SAMPLE_TIMEOUT_S = 20.0
 A = TypeVar("A")
 
 
@@ -74,6 +76,11 @@ class Queries:
         answers, unreachable = await self._ask(await self._owners(ask.repository), ask, Listings)
         rows = tuple(row for answer in answers for row in answer.rows)
         return FoundRows(rows=rows, more=any(answer.more for answer in answers), unreachable=unreachable)
+
+    async def sample(self, node: str, ask: AskSample) -> Sample:
+        """Put to one machine, by name or id; a machine needs no rules for it. Raises `UnknownName`, `NotReachable`, `OutsideLimits`."""
+        asked = await self._base.database.run(lambda s: inventory.named_node(s, node))
+        return await self._hub.ask_for(asked.id, ask, Sample, SAMPLE_TIMEOUT_S)
 
     async def _owners(self, repository: str) -> tuple[_Owner, ...]:
         return owners_of(await self._base.database.run(deployment), repository)

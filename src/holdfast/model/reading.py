@@ -14,7 +14,8 @@ class PointReader(Protocol):
 
     `entries`: at or below these paths (empty = all), in walk order, parents of a named path not included; raises `UnknownName` when a named
     path is not there. `payloads`: exactly one for each id, in any order; ids must come from entries already given; whoever decompresses
-    one verifies it (SHA-256). Raises `RepositoryDamaged` naming the chunk when it cannot be had.
+    one verifies it (SHA-256). Raises `RepositoryDamaged` naming the chunk when it cannot be had. After an error only `close` is of use;
+    it may be repeated.
     """
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]: ...

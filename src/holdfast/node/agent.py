@@ -108,6 +108,7 @@ class Agent:
             scheduler=self._scheduler,
             book=self._book,
             store=self._workers["store"],
+            source=self._workers["source"],
             machine=machine,
             changed=self._poke,
         )

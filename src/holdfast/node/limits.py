@@ -5,12 +5,15 @@
     hooks = "/etc/holdfast/hooks"   # where hook scripts are
 
 A key left out allows nothing of its kind. No file = no limits (a standing finding), and no hooks. HOME and the locations of this node's
-repositories are never written by mirrors and restores, with or without the file. Paths are compared after resolving symlinks.
+repositories are never captured, nor written by mirrors and restores, with or without the file; nor is the hooks directory ever written,
+else a restore could bring the script that a hook then runs. Paths are compared after resolving symlinks; HOME and repositories are also
+known by device and inode, so that a bind mount of them is no way around.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Iterable
@@ -24,16 +27,22 @@ from holdfast.model.rules import MirrorAction, Rules, StoreAction
 LIMITS_FILE = "limits.toml"
 
 _KEYS = {"read", "write", "hooks"}
+# A repository's name becomes a folder and a key file in HOME. The compiler knows the same rule; a Master in wrong hands need not.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_Inode = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """`read` and `write` None = no limit. `protected` are real paths no mirror or restore may write at or below; writers skip them."""
+    """`read` and `write` None = no limit. `protected` are real paths that are neither captured nor written, `guarded` the devices and
+    inodes of these folders and of those in them; writers and captures of what is above skip them.
+    """
 
     read: tuple[bytes, ...] | None = None
     write: tuple[bytes, ...] | None = None
     hooks: Path | None = None
     protected: tuple[bytes, ...] = ()
+    guarded: frozenset[_Inode] = frozenset()
     path: Path | None = None
 
     @property
@@ -51,22 +60,21 @@ class Limits:
 
     def check_read(self, path: str | bytes | Path) -> None:
         """Raises `OutsideLimits` unless `path` may be captured."""
-        real = _real(path)
+        real = self._outside_protected(path)
         if self.read is not None and not any(_is_below(real, root) for root in self.read):
             raise OutsideLimits(
                 f"{os.fsdecode(real)} may not be read on this machine", hint="add it to `read` in limits.toml there", path=os.fsdecode(path)
             )
 
     def check_write(self, path: str | bytes | Path) -> None:
-        """Raises `OutsideLimits` unless a restore may write below `path`. Above a protected place is allowed: writers skip `protected`."""
-        real = _real(path)
-        for place in self.protected:
-            if _is_below(real, place):
-                raise OutsideLimits(
-                    f"{os.fsdecode(real)} is inside {os.fsdecode(place)}, which belongs to Holdfast itself",
-                    hint="choose a target outside the node's home and its repositories",
-                    path=os.fsdecode(path),
-                )
+        """Raises `OutsideLimits` unless a restore may write below `path`. Above a protected place is allowed: each folder is asked for."""
+        real = self._outside_protected(path)
+        if self.hooks is not None and _is_below(real, _real(self.hooks)):
+            raise OutsideLimits(
+                f"{os.fsdecode(real)} is among the hooks of this machine, which only its root writes",
+                hint="choose a target outside the hooks directory",
+                path=os.fsdecode(path),
+            )
         if self.write is not None and not any(_is_below(real, root) for root in self.write):
             raise OutsideLimits(
                 f"{os.fsdecode(real)} may not be written on this machine",
@@ -78,8 +86,9 @@ class Limits:
         """As `check_write`, and not above a protected place either: a mirror removes what its source does not have."""
         self.check_write(path)
         real = _real(path)
-        for place in self.protected:
-            if _is_below(place, real):
+        itself = _inode(real)
+        for place in (*self.protected, *((_real(self.hooks),) if self.hooks is not None else ())):
+            if _is_below(place, real) or (itself is not None and itself in _lineage(place)):
                 raise OutsideLimits(
                     f"a mirror in {os.fsdecode(real)} would remove {os.fsdecode(place)}, which belongs to Holdfast itself",
                     hint="choose a folder that holds nothing else",
@@ -94,6 +103,8 @@ class Limits:
             raise OutsideLimits(f"{name!r} is not the name of a hook", hint="a hook is named by its file name alone")
         script = self.hooks / name
         try:
+            # Whoever writes the directory can put another script in the place of the one that is looked at here.
+            _check_owner(self.hooks, self.hooks.stat())
             facts = script.lstat()
         except OSError:
             raise OutsideLimits(f"there is no hook {name!r} in {self.hooks}", hint="put the script there, executable") from None
@@ -103,6 +114,18 @@ class Limits:
         return script
 
 
+    def _outside_protected(self, path: str | bytes | Path) -> bytes:
+        """The real path. Raises `OutsideLimits` when it is inside a protected place."""
+        real = _real(path)
+        if any(_is_below(real, place) for place in self.protected) or not self.guarded.isdisjoint(_lineage(real)):
+            raise OutsideLimits(
+                f"{os.fsdecode(real)} belongs to Holdfast itself",
+                hint="choose a path outside the node's home and its repositories",
+                path=os.fsdecode(path),
+            )
+        return real
+
+
 def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
     """The machine's limits. `repositories` are the locations this node owns.
 
@@ -110,11 +133,12 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
     """
     protected = (_real(home), *(_real(location) for location in repositories if location.startswith("/")))
     path = home / LIMITS_FILE
+    guarded = frozenset(inode for place in protected for inode in _inodes_in(place))
     try:
-        facts = path.stat()
-        text = path.read_text("utf-8")
+        with path.open(encoding="utf-8") as file:
+            facts, text = os.fstat(file.fileno()), file.read()
     except FileNotFoundError:
-        return Limits(protected=protected)
+        return Limits(protected=protected, guarded=guarded)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}", hint="repair or remove it; until then this node does nothing new") from error
     _check_owner(path, facts)
@@ -124,6 +148,7 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
         write=tuple(_real(root) for root in write),
         hooks=Path(hooks) if hooks else None,
         protected=protected,
+        guarded=guarded,
         path=path,
     )
 
@@ -155,6 +180,7 @@ def check_rules(rules: Rules, limits: Limits) -> tuple[ErrorFacts, ...]:
         attempt(_check_absolute, target, "mirror")
         attempt(limits.check_mirror, target)
     for repository in rules.repositories:
+        attempt(_check_name, repository.name)
         attempt(_check_absolute, repository.location, f"repository {repository.name}")
         attempt(_check_apart, repository.location, targets)
     attempt(_check_stores_known, rules)
@@ -183,6 +209,11 @@ def _check_owner(path: Path, facts: os.stat_result) -> None:
         raise OutsideLimits(
             f"{path} could have been written by others", hint=f"as root: chown root {path} && chmod go-w {path}", path=str(path)
         )
+
+
+def _check_name(name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise OutsideLimits(f"{name!r} cannot be the name of a repository", hint="letters, digits, `.`, `_` and `-`, at most 63")
 
 
 def _check_absolute(path: str, what: str) -> None:
@@ -214,3 +245,32 @@ def _real(path: str | bytes | Path) -> bytes:
 def _is_below(path: bytes, root: bytes) -> bool:
     """Whether `path` is `root` or inside it."""
     return path == root or path.startswith(root.rstrip(b"/") + b"/")
+
+
+def _inode(path: bytes) -> _Inode | None:
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+def _lineage(path: bytes) -> set[_Inode]:
+    """What the path and all folders above it are, whatever they are called here."""
+    found = set()
+    while True:
+        found.add(_inode(path))
+        if path in (b"/", b""):
+            return {inode for inode in found if inode is not None}
+        path = os.path.dirname(path)
+
+
+def _inodes_in(place: bytes) -> set[_Inode]:
+    """The folder and the folders in it: any of them may be mounted elsewhere."""
+    found = {_inode(place)}
+    try:
+        with os.scandir(place) as listing:
+            found.update(_inode(item.path) for item in listing if item.is_dir(follow_symlinks=False))
+    except OSError:
+        pass
+    return {inode for inode in found if inode is not None}

@@ -19,6 +19,7 @@ from holdfast.model.questions import (
     AskPoints,
     AskRepositoryEnv,
     AskRestore,
+    AskSample,
     AskStatus,
     AskTrigger,
     Done,
@@ -41,15 +42,19 @@ logger = logging.getLogger(__name__)
 
 _STORE_TIMEOUT_S = {AskPoints: 60.0, AskListing: 120.0, AskFind: 300.0, AskRepositoryEnv: 30.0}
 _STATUS_TIMEOUT_S = 5.0
+_SAMPLE_TIMEOUT_S = 15.0
 
 
 class Router:
     """`changed` is called after a question that gave the scheduler something to do."""
 
-    def __init__(self, *, scheduler: Scheduler, book: JobBook, store: Worker, machine: Machine, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, *, scheduler: Scheduler, book: JobBook, store: Worker, source: Worker, machine: Machine, changed: Callable[[], None]
+    ) -> None:
         self._scheduler = scheduler
         self._book = book
         self._store = store
+        self._source = source
         self._machine = machine
         self._changed = changed
 
@@ -76,6 +81,8 @@ class Router:
                 raise NotGranted("a repository's password never leaves its machine", hint="run `holdfast repository env` on that machine")
             case AskPoints() | AskListing() | AskFind() | AskRepositoryEnv():
                 return await self._store.ask(question, _STORE_TIMEOUT_S[type(question)])
+            case AskSample():
+                return await self._sample(question)
             case AskTrigger():
                 return self._started(*self._scheduler.trigger(question))
             case AskRestore():
@@ -90,6 +97,13 @@ class Router:
                 return Done()
             case AskStatus():
                 return await self._status()
+
+    async def _sample(self, question: AskSample) -> Answer:
+        """The limits are asked here too: a worker that is not up must not make a refusal look like a pause."""
+        limits = self._machine.limits()
+        for path in question.classification.paths:
+            limits.check_read(path)
+        return await self._source.ask(question, _SAMPLE_TIMEOUT_S, needs_rules=False)
 
     def _started(self, *jobs: JobId) -> JobsStarted:
         self._changed()

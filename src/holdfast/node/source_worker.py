@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import socket
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
+
+from holdfast.capture.sample import SampleBounds, take_sample
 from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock
@@ -16,7 +21,7 @@ from holdfast.core.ids import DatasetId
 from holdfast.host.hooks import hook_environment, run_hook
 from holdfast.host.zone import zone_name
 from holdfast.model.jobs import Job
-from holdfast.model.questions import Failed
+from holdfast.model.questions import Answer, AskSample, Failed, Question, Sample
 from holdfast.model.rules import DatasetRule
 from holdfast.node.limits import Limits, load_limits
 from holdfast.node.worker_dial import Dialler
@@ -38,6 +43,8 @@ from holdfast.node.worker_messages import (
 from holdfast.node.worker_restore import RestoreTask, restore_with_order
 from holdfast.operations.run import RunOrder, RunTools, run_datasets
 from holdfast.operations.running import Cancellation
+
+logger = logging.getLogger(__name__)
 
 
 class SourceWorker:
@@ -73,8 +80,7 @@ class SourceWorker:
             case CancelJob():
                 self._jobs.cancel(message.job)
             case AskWorker():
-                error = UsageError("a source worker has no answers", hint="ask the node's agent")
-                self._send(WorkerAnswer(number=message.number, answer=Failed(error=facts_of(error))))
+                self._jobs.ask(lambda: self._send(WorkerAnswer(number=message.number, answer=self._answer(message.question))))
             case RunCascade() | RunCheck():
                 self._jobs.start("run", message.job, _refuse)
             case StopWorker():
@@ -83,12 +89,32 @@ class SourceWorker:
     def stop(self) -> None:
         self._jobs.stop()
 
+    def _answer(self, question: Question) -> Answer:
+        """Never raises."""
+        try:
+            if isinstance(question, AskSample):
+                return self._sample(question)
+            raise UsageError("a source worker has no answer to this", hint="ask the node's agent")
+        except Exception as error:
+            # The worker goes on, whatever a question did.
+            if not isinstance(error, HoldfastError):
+                logger.exception("a question failed", extra={"facts": {"question": type(question).__name__}})
+            return Failed(error=facts_of(error))
+
+    def _sample(self, ask: AskSample) -> Sample:
+        """Also on a node without rules: what is sampled is about to become some."""
+        rules = self._configured.rules if self._configured else None
+        limits = load_limits(self._home, [repository.location for repository in rules.repositories] if rules else ())
+        for path in ask.classification.paths:
+            limits.check_read(path)
+        return take_sample(ask.classification, SampleBounds(rows=ask.limit), own=limits.protected, clock=self._clock)
+
     def _run(self, message: RunDatasets, job: Job, cancellation: Cancellation) -> Job:
         configured = self._must_be_configured()
         rules = configured.rules
         known = {rule.id: rule for rule in rules.datasets}
         limits = load_limits(self._home, [repository.location for repository in rules.repositories])
-        datasets = tuple(_known(known, dataset) for dataset in message.datasets)
+        datasets = tuple(_without_ours(_known(known, dataset), limits) for dataset in message.datasets)
         for rule in datasets:
             for path in rule.classification.paths:
                 limits.check_read(path)
@@ -132,6 +158,12 @@ class SourceWorker:
         if self._configured is None:
             raise UsageError("this node has no rules yet", hint="activate a flow that names it")
         return self._configured
+
+
+def _without_ours(rule: DatasetRule, limits: Limits) -> DatasetRule:
+    """The compiler knows the repositories in the roots, but no machine's HOME: its keys must not get into any repository."""
+    ours = tuple(os.fsdecode(place) for place in limits.protected)
+    return msgspec.structs.replace(rule, exclude_paths=(*rule.exclude_paths, *ours))
 
 
 def _known(rules: dict[DatasetId, DatasetRule], dataset: DatasetId) -> DatasetRule:

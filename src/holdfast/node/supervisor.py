@@ -97,8 +97,9 @@ class Worker:
             return False
         return self._write(message)
 
-    async def ask(self, question: Question, timeout_s: float) -> Answer:
-        """Raises `NotReachable` when the worker is not up, dies, or does not answer in time."""
+    async def ask(self, question: Question, timeout_s: float, *, needs_rules: bool = True) -> Answer:
+        """Raises `NotReachable` when the worker is not up, dies, or does not answer in time. Without `needs_rules` a node that has no
+        rules yet is asked too."""
         self._number += 1
         number = self._number
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -106,7 +107,9 @@ class Worker:
         try:
             if self._configure is not None:
                 await self.until_ready(min(timeout_s, _READY_S))
-            if not self.send(AskWorker(number=number, question=question)):
+            asked = AskWorker(number=number, question=question)
+            is_bare = not needs_rules and self._configure is None and self._writer is not None and not self._stopping
+            if not (self._write(asked) if is_bare else self.send(asked)):
                 raise NotReachable(
                     f"the {self.role} worker of this node is not ready", hint="try again in a moment; its log tells why if not"
                 )

@@ -48,6 +48,7 @@ class RestoreTask:
             paths,
             clock=self.clock,
             check_write=limits.check_write,
+            check_remove=limits.check_mirror,
             on_progress=lambda files, done, total: meter.report("restoring", files, done, total),
             cancelled=lambda: cancellation.requested,
             wait=cancellation.wait,
@@ -87,7 +88,7 @@ def restore_with_order(task: RestoreTask, signing_key: bytes, cancellation: Canc
 
 def _summary(result: RestoreResult, *, dry_run: bool) -> Finding:
     verb = "would be written" if dry_run else "written"
-    parts = [f"{result.files:,} files ({format_size(result.bytes)}) {verb}"]
+    parts = [f"{result.files:,} file{'' if result.files == 1 else 's'} ({format_size(result.bytes)}) {verb}"]
     parts += [f"{result.kept:,} equal already"] if result.kept else []
     parts += [f"{result.skipped:,} skipped"] if result.skipped else []
     parts += [f"{result.failed:,} failed"] if result.failed else []

@@ -40,11 +40,13 @@ OnProgress = Callable[[int, int, int], None]
 class Surroundings(TypedDict, total=False):
     """What a restore is given. `roots` are the classification's paths: the folders above them are only passed through where they exist.
 
-    `check_write` raises `OutsideLimits` for a path that may not be written. `cancelled` is asked often. `wait` sleeps for `limit_bytes_s`.
+    `check_write` raises `OutsideLimits` for a path that may not be written, `check_remove` (default: the same) for a folder that may not be
+    replaced by a file, because of what is in it. `cancelled` is asked often. `wait` sleeps for `limit_bytes_s`.
     """
 
     clock: Required[Clock]
     check_write: Required[CheckWrite]
+    check_remove: NotRequired[CheckWrite]
     on_progress: NotRequired[OnProgress | None]
     cancelled: NotRequired[Callable[[], bool] | None]
     wait: NotRequired[Callable[[float], object]]
@@ -85,6 +87,7 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
             conflict=request.conflict,
             suffix=now(clock).strftime(".restored-%Y%m%dT%H%M%SZ").encode(),
             check_write=around["check_write"],
+            check_remove=around.get("check_remove", around["check_write"]),
             roots=tuple(around.get("roots", ())),
         )
         planner = Planner(target, rules, findings.add)

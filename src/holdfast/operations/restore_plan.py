@@ -44,11 +44,12 @@ class RestorePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """`suffix` is what `rename` appends. `check_write` raises `OutsideLimits`."""
+    """`suffix` is what `rename` appends. `check_write` raises `OutsideLimits`, `check_remove` for a folder that must not go as a whole."""
 
     conflict: Conflict
     suffix: bytes
     check_write: Callable[[bytes], None]
+    check_remove: Callable[[bytes], None]
     roots: tuple[bytes, ...] = ()
 
 
@@ -152,10 +153,11 @@ class Planner:
     def _may_write(self, at: bytes, entry: Entry, found: os.stat_result | None) -> bool:
         """Folders are asked about one by one, because a folder of Holdfast's own may lie in one that is free; files with their folder."""
         folder = at.rpartition(b"/")[0]
-        if entry.kind is not Kind.DIRECTORY and folder in self._approved:
+        replaces_folder = entry.kind is not Kind.DIRECTORY and found is not None and stat.S_ISDIR(found.st_mode)
+        if entry.kind is not Kind.DIRECTORY and folder in self._approved and not replaces_folder:
             return True
         try:
-            self._rules.check_write(os.path.join(self._target, at))
+            (self._rules.check_remove if replaces_folder else self._rules.check_write)(os.path.join(self._target, at))
         except OutsideLimits as error:
             self._outside = self._outside or error
             return False

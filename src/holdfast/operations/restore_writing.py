@@ -190,11 +190,11 @@ class Execution:
             self._write_file(piece, chunks, damaged)
             return
         if step.do == "pass" or step.do == "merge":
-            self._writer.ensure_folder(step.at, replace=False)
+            self._enter(step.at, replace=False)
             return
         self._make_way(step)
         if step.do == "folder":
-            self._writer.ensure_folder(step.at, replace=step.replaces)
+            self._enter(step.at, replace=step.replaces)
         elif step.do == "dress":
             self._writer.set_attributes(step.at, step.entry)
         else:
@@ -206,6 +206,11 @@ class Execution:
                 self._done.failed += 1
                 return
             self._done.files += 1
+
+    def _enter(self, at: bytes, *, replace: bool) -> None:
+        """Make a folder, or clear away what an earlier restore that was killed left in it."""
+        if not self._writer.ensure_folder(at, replace=replace):
+            self._writer.sweep(at)
 
     def _write_file(self, piece: Piece, chunks: dict[bytes, Chunk], damaged: dict[bytes, str]) -> None:
         step = piece.step

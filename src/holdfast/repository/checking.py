@@ -15,7 +15,7 @@ from holdfast.repository._format.tree import decode_node, split_tree
 from holdfast.repository.blob_table import Place
 from holdfast.repository.storage import Storage
 
-_HINT = "keep the repository as it is and run `holdfast repository repair NAME --dry-run`"
+_HINT = "copy the repository as it is, then let stock restic mend it: `restic repair index` and `restic repair snapshots`"
 
 
 def _error(code: str, message: str, path: str, hint: str = _HINT) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from holdfast.core.ids import Epoch
+from holdfast.core.ids import Epoch, PointId
 from holdfast.model.change import Cursor
 from holdfast.repository._format.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from holdfast.repository.catalog import Catalog
@@ -84,8 +84,13 @@ class CommitTable:
     def add_snapshot(self, snapshot_id: bytes, snapshot: Snapshot, dataset: int | None, commit_no: int | None) -> None:
         self._catalog.execute(
             "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)",
-            (snapshot_id, dataset, commit_no, snapshot.time_ns, encode_snapshot(snapshot)),
+            (snapshot_id, dataset, commit_no, _within_64_bits(snapshot.time_ns), encode_snapshot(snapshot)),
         )
+
+    def is_point_of_another(self, point: PointId, dataset: int) -> bool:
+        """Whether a snapshot of any other dataset, or a foreign one, is this point."""
+        found = "SELECT 1 FROM snapshots WHERE dataset IS NOT ? AND instr(body, CAST(? AS BLOB)) LIMIT 1"
+        return self._catalog.row(found, (dataset, f"hf:point={point}")) is not None
 
     def attach(self, snapshot_id: bytes, commit_no: int) -> None:
         self._catalog.execute("UPDATE snapshots SET commit_no = ? WHERE id = ?", (commit_no, snapshot_id))
@@ -110,3 +115,8 @@ class CommitTable:
         """(number, id) of every dataset that has a commit."""
         rows = self._catalog.rows("SELECT no, id FROM datasets WHERE no IN (SELECT dataset FROM commits WHERE sealed = 1) ORDER BY no")
         return [(row[0], row[1]) for row in rows]
+
+
+def _within_64_bits(ns: int) -> int:
+    """A snapshot made elsewhere may be of any year; the column only orders."""
+    return max(-(2**63), min(2**63 - 1, ns))

@@ -20,7 +20,7 @@ from holdfast.repository._format.snapshot import Snapshot
 PREFIX = "hf:"
 VERSION = "1"
 HEAD = "-"
-_LARGEST = 1 << 62
+LARGEST = 1 << 62
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -111,7 +111,7 @@ def facts_of(snapshot: Snapshot) -> Facts | None:
 
 def _number(values: Mapping[str, str], key: str, default: int = 0) -> int:
     number = int(values.get(key, default))
-    if not 0 <= number < _LARGEST:
+    if not 0 <= number < LARGEST:
         raise ValueError(key)
     return number
 

@@ -51,7 +51,8 @@ class Receiving:
         asked = _Asked()
         for chunk, size in sizes.items():
             found = known.get(chunk)
-            have = found.size_bytes if found is not None else packer.pending_size(chunk)
+            # Of a chunk that others have stored not even its length is told: what comes is verified against what was offered.
+            have = found.size_bytes if found is not None and found.claimed else packer.pending_size(chunk)
             if have is not None and have != size:
                 raise ProtocolError(f"chunk {chunk.hex()} is offered with a length it does not have")
             if (found is not None and found.claimed) or packer.pending_size(chunk) is not None or chunk in self._in_flight:

@@ -209,7 +209,7 @@ class Repository:
             if row.id == snapshot_id:
                 return row.snapshot.tree_id
         # Its snapshot's id changes when tags do; the point's own does not.
-        current = {known.id: known for known in points_of(rows, self.name)}.get(point.id)
+        current = {(known.dataset_id, known.id): known for known in points_of(rows, self.name)}.get((point.dataset_id, point.id))
         for row in rows:
             if current is not None and row.id.hex() == current.snapshot:
                 return row.snapshot.tree_id

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from holdfast.backend.backend import FileType
 from holdfast.core.clock import now
 from holdfast.core.errors import HoldfastError
-from holdfast.core.ids import PointId
+from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.change import Begin, Commit, Mark
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.points import Point
@@ -28,9 +28,10 @@ from holdfast.repository.packer import Packer
 
 @dataclass(frozen=True, kw_only=True)
 class Sealing:
-    """All that the snapshots of one commit have in common."""
+    """All that the snapshots of one commit have in common. `label` is the grant's: the sender's word would let it pass for others."""
 
     begin: Begin
+    label: str
     commit: Commit
     dataset: int
     sender: str
@@ -62,7 +63,7 @@ def write_snapshot(interior: Interior, sealing: Sealing, commit_no: int, mark: M
     locked = operation is not None and operation.lock_s
     facts = Facts(
         dataset=commit.dataset,
-        label=sealing.begin.label,
+        label=sealing.label,
         operation=mark.operation if mark else HEAD,
         kind=mark.kind if mark else "head",
         point=mark.point if mark else PointId(""),
@@ -94,20 +95,21 @@ def write_snapshot(interior: Interior, sealing: Sealing, commit_no: int, mark: M
 
 def points_of(rows: Sequence[SnapshotRow], repository: str) -> list[Point]:
     """The points among these snapshots, heads left out; of two snapshots of one point the higher revision counts, of locks the later."""
-    best: dict[PointId, tuple[int, Point]] = {}
+    best: dict[tuple[DatasetId, PointId], tuple[int, Point]] = {}
     for row in rows:
         facts = facts_of(row.snapshot)
         if facts is not None and facts.is_head:
             continue
         point = point_of(row.id, row.snapshot, repository)
         revision = facts.revision if facts else 0
-        other = best.get(point.id)
+        key = (point.dataset_id, point.id)
+        other = best.get(key)
         if other is not None:
             locks = [lock for lock in (other[1].locked_until, point.locked_until) if lock is not None]
             if other[0] > revision:
                 revision, point = other
             point = replace(point, locked_until=max(locks) if locks else None)
-        best[point.id] = (revision, point)
+        best[key] = (revision, point)
     return [point for _, point in best.values()]
 
 
@@ -131,16 +133,20 @@ def forget(interior: Interior, snapshot_ids: Sequence[bytes]) -> None:
 
 
 def apply_keep_rules(interior: Interior, dataset: int, operations: Sequence[StoredOperation]) -> tuple[Finding, ...]:
-    """Forget the points that no rule keeps; the newest point of an operation always stays. A failure is a finding: the points are safe."""
+    """Forget the points that no rule keeps; the newest point of an operation always stays, and so does the commit just acknowledged, which
+    need not be the newest by a source's clock that went back. A failure is a finding: the points are safe.
+    """
     try:
         with interior.catalog.transaction():
             rows = interior.commits.snapshots(dataset)
             points = points_of(rows, interior.name)
+            newest = interior.commits.newest(dataset)
+            spared = {_point_id(row) for row in rows if newest is not None and row.commit_no == newest.no}
             going: set[PointId] = set()
             for operation in operations:
                 own = sorted((p for p in points if p.operation == operation.name), key=lambda p: (p.time, p.seq))
                 removed = kept(own, operation.keep, now(interior.storage.clock)).remove
-                going |= {point.id for point in removed if point.id != own[-1].id}
+                going |= {point.id for point in removed if point.id != own[-1].id and point.id not in spared}
             forget(interior, [row.id for row in rows if _point_id(row) in going])
     except HoldfastError as error:
         return (

@@ -11,6 +11,7 @@ from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model import rules
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
 from holdfast.model.jobs import Finding
+from holdfast.repository.admission import check_commit
 from holdfast.repository.commit_table import CommitRow
 from holdfast.repository.facts import ns_of
 from holdfast.repository.interior import Interior
@@ -101,6 +102,7 @@ class StoreAction:
         begin = self._repeated or self._open()[0].begin
         if (commit.dataset, commit.epoch, commit.seq) != (begin.dataset, begin.epoch, begin.seq):
             raise ProtocolError("a commit is closed with another identity than it was begun with")
+        check_commit(commit, self._interior.commits, self._dataset)
         if self._repeated is not None:
             findings, stored = self._seal_again(begin, commit), 0
         else:
@@ -132,6 +134,7 @@ class StoreAction:
         interior.lock.assert_held()
         sealing = Sealing(
             begin=receiving.begin,
+            label=self._receive.label,
             commit=commit,
             dataset=self._dataset,
             sender=self._receive.sender,
@@ -158,6 +161,7 @@ class StoreAction:
         if any(mark.point not in have for mark in commit.marks if mark.operation in marked):
             sealing = Sealing(
                 begin=begin,
+                label=self._receive.label,
                 commit=commit,
                 dataset=self._dataset,
                 sender=self._receive.sender,

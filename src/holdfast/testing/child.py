@@ -10,11 +10,15 @@ import os
 from collections.abc import Callable, Sequence
 
 _KILLED = 9
+_PRELOADED = ("holdfast.mirror.mirror", "holdfast.testing.feeding", "holdfast.testing.tree_source", "hypothesis.strategies")
 
 
 def run_in_child(work: Callable[..., object], *arguments: object) -> int:
     """The exit code of `work(*arguments)` in a process of its own: 0 when it returns, 1 when it raises. Both must be picklable."""
-    child = multiprocessing.get_context("forkserver").Process(target=_end_after, args=(work, arguments))
+    context = multiprocessing.get_context("forkserver")
+    # Heeded when the server starts: what it has imported, its children need not.
+    context.set_forkserver_preload(["__main__", *_PRELOADED, work.__module__])
+    child = context.Process(target=_end_after, args=(work, arguments))
     child.start()
     child.join()
     assert child.exitcode is not None

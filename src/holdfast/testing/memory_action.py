@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import zstandard
 
-from holdfast.core.errors import HoldfastError, UnknownName
+from holdfast.core.errors import HoldfastError, RepositoryDamaged, UnknownName
 from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Payload, Put, Segment
@@ -145,9 +145,10 @@ class MemoryReader:
                 yield self._action.entries[path]
 
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
-        for chunk_id in ids:
-            if chunk_id in self._action.chunks:
-                yield payload_of(self._action.chunks[chunk_id], compressed=True)
+        for chunk_id in dict.fromkeys(ids):
+            if chunk_id not in self._action.chunks:
+                raise RepositoryDamaged(f"chunk {chunk_id.hex()} cannot be had", hint="a test took it away")
+            yield payload_of(self._action.chunks[chunk_id], compressed=True)
 
     def close(self) -> None:
         self.closed += 1

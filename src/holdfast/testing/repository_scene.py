@@ -30,7 +30,7 @@ CHEAP = Scrypt(n=1024, r=8, p=1)
 
 @dataclass
 class MarkingFeeder(Feeder):
-    """A feeder whose commits become points: of `operations`, with point ids made of the seq; an hour passes from one to the next."""
+    """A feeder whose commits become points: of `operations`, point ids are made of dataset and seq; an hour passes between two."""
 
     operations: tuple[str, ...] = ("backup",)
     captured_at: datetime = START
@@ -47,7 +47,7 @@ class MarkingFeeder(Feeder):
         )
 
     def point_id(self, operation: str) -> PointId:
-        return PointId(f"{operation.encode().hex()}{self.seq:08x}".rjust(32, "0")[-32:][::-1])
+        return PointId(f"{operation.encode().hex()}{self.seq:08x}".rjust(28, "0")[-28:][::-1] + self.dataset[:4])
 
 
 @dataclass

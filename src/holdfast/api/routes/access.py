@@ -7,47 +7,56 @@ from datetime import timedelta
 from fastapi import APIRouter, Request, Response
 
 import holdfast
+from holdfast.api.answers import AuthorityView, Deleted, Health, LoggedIn, TokenList, TokenView
 from holdfast.api.callers import MasterOf, User, peer_host
+from holdfast.api.contract import answers
 from holdfast.api.replies import reply
-from holdfast.api.schemas import Login, NewToken
+from holdfast.api.schemas import Login, TokenWanted
+from holdfast.master.access import NewToken
 
 public = APIRouter(tags=["access"])
 router = APIRouter(tags=["access"])
 
 
 @public.get("/health")
+@answers(Health)
 async def health(master: MasterOf) -> Response:
-    return reply({"ok": True, "version": holdfast.__version__, "environment": master.base.environment.name})
+    return reply(Health(ok=True, version=holdfast.__version__, environment=master.base.environment.name))
 
 
 @public.get("/ca")
+@answers(AuthorityView)
 async def authority(master: MasterOf) -> Response:
     """For a machine that wants to join: it compares the fingerprint with the one in its token."""
     ours = master.base.authority
-    return reply({"ca_pem": ours.ca_pem.decode(), "fingerprint": ours.fingerprint})
+    return reply(AuthorityView(ca_pem=ours.ca_pem.decode(), fingerprint=ours.fingerprint))
 
 
 @public.post("/login")
+@answers(LoggedIn)
 async def login(body: Login, request: Request, master: MasterOf) -> Response:
     made = await master.access.login(body.user, body.password, peer_host(request))
-    return reply({"token": made.token, "expires_at": made.expires_at})
+    return reply(LoggedIn(token=made.token, expires_at=made.expires_at))
 
 
 @router.get("/tokens")
+@answers(TokenList)
 async def tokens(master: MasterOf) -> Response:
     known = await master.access.tokens()
-    rows = [{"id": t.id, "name": t.name, "user": t.user, "created_at": t.created_at, "expires_at": t.expires_at} for t in known]
-    return reply({"tokens": rows})
+    rows = (TokenView(id=t.id, name=t.name, user=t.user, created_at=t.created_at, expires_at=t.expires_at) for t in known)
+    return reply(TokenList(tokens=tuple(rows)))
 
 
 @router.post("/tokens")
-async def create_token(body: NewToken, user: User, master: MasterOf) -> Response:
+@answers(NewToken)
+async def create_token(body: TokenWanted, user: User, master: MasterOf) -> Response:
     ttl = None if body.ttl_s is None else timedelta(seconds=body.ttl_s)
     return reply(await master.access.create_token(user, body.name, ttl))
 
 
 @router.delete("/tokens/{token}")
+@answers(Deleted)
 async def delete_token(token: str, master: MasterOf) -> Response:
     """By id or name."""
     await master.access.drop_token(token)
-    return reply({"deleted": token})
+    return reply(Deleted(deleted=token))

@@ -1,32 +1,81 @@
-"""The environment document: read, plan, apply; and protect, which writes it for people in a hurry."""
+"""The environment document: read, plan, apply, edit; and protect, which writes it for people in a hurry."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
 
+from fastapi import APIRouter, Path, Query, Response
+
+from holdfast.api.answers import DocumentView, EditedDocument, EnvironmentText, RevisionList
 from holdfast.api.callers import MasterOf, User
-from holdfast.api.replies import reply
-from holdfast.api.schemas import ApplyDocument, PlanDocument, Protect
-from holdfast.master.environment import ApplyRequest
-from holdfast.master.protecting import ProtectRequest
+from holdfast.api.contract import answers
+from holdfast.api.replies import raw_fields, reply
+from holdfast.api.schemas import ApplyDocument, EditDocument, PlanDocument, Protect
+from holdfast.compiler.edits import Edit
+from holdfast.master.environment import Applied, ApplyRequest, EnvironmentView, PlanReport
+from holdfast.master.environment_edits import EditRequest
+from holdfast.master.protecting import Protected, ProtectRequest
+from holdfast.model.document import Revision
 
 router = APIRouter(tags=["environment"])
+# What a database's 64-bit number can hold; more could never have been given out.
+Number = Annotated[int, Path(ge=1, le=(1 << 63) - 1)]
 
 
 @router.get("/environment")
+@answers(EnvironmentText)
 async def export(master: MasterOf) -> Response:
     """The stored text, byte for byte."""
-    newest = await master.environment.newest()
-    return reply({"revision": newest.number, "text": newest.text, "created_at": newest.created_at, "author": newest.author})
+    return reply(_text(await master.environment.newest()))
+
+
+@router.get("/environment/revisions")
+@answers(RevisionList)
+async def revisions(
+    master: MasterOf, limit: Annotated[int, Query(ge=1, le=1_000)] = 100, before: Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)] = None
+) -> Response:
+    """Newest first; `before` = the number of the last one you have."""
+    found = await master.environment.revisions(limit + 1, before)
+    return reply(RevisionList(revisions=found[:limit], more=len(found) > limit))
+
+
+@router.get("/environment/revisions/{number}")
+@answers(EnvironmentText)
+async def revision(number: Number, master: MasterOf) -> Response:
+    return reply(_text(await master.environment.revision(number)))
+
+
+@router.get("/environment/document")
+@answers(DocumentView)
+async def document(master: MasterOf, revision: Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)] = None) -> Response:
+    """The newest document, or that revision, as values: as written, and as understood."""
+    read = await master.edits.read(revision)
+    return reply(DocumentView(**raw_fields(read)))
+
+
+@router.post("/environment/edit")
+@answers(EditedDocument)
+async def edit(body: EditDocument, user: User, master: MasterOf) -> Response:
+    """Set, remove and rename parts of the document. Everything else in its text, comments too, stays byte for byte."""
+    request = EditRequest(
+        base_revision=body.base_revision,
+        edits=tuple(Edit(op=each.op, path=tuple(each.path), value=each.value) for each in body.operations),
+        author=user,
+        comment=body.comment,
+        dry_run=body.dry_run,
+    )
+    return reply(EditedDocument(**raw_fields(await master.edits.edit(request))))
 
 
 @router.post("/environment/plan")
+@answers(PlanReport)
 async def plan(body: PlanDocument, master: MasterOf) -> Response:
     """What applying this text would change. Changes nothing."""
     return reply(await master.environment.plan(body.text))
 
 
 @router.put("/environment")
+@answers(Applied)
 async def apply(body: ApplyDocument, user: User, master: MasterOf) -> Response:
     request = ApplyRequest(
         text=body.text,
@@ -39,7 +88,12 @@ async def apply(body: ApplyDocument, user: User, master: MasterOf) -> Response:
 
 
 @router.post("/protect")
+@answers(Protected)
 async def protect(body: Protect, user: User, master: MasterOf) -> Response:
     """Write repository, policy and flow for one folder into the document, and activate the flow."""
     request = ProtectRequest(path=body.path, location=body.location, every=body.every, node=body.node, author=user)
     return reply(await master.protecting.protect(request))
+
+
+def _text(found: Revision) -> EnvironmentText:
+    return EnvironmentText(**raw_fields(EnvironmentView.of(found)), text=found.text)

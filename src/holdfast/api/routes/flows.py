@@ -6,42 +6,52 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from holdfast.api.answers import FlowList, TriggerStarted
 from holdfast.api.callers import MasterOf
+from holdfast.api.contract import answers
 from holdfast.api.replies import reply
 from holdfast.api.schemas import TriggerFlow
+from holdfast.master.activation import ActivationReport, CompileReport
 from holdfast.master.deployment import Selection
+from holdfast.master.triggers import TriggerView
 
 router = APIRouter(tags=["flows"])
 
 
 @router.get("/flows")
+@answers(FlowList)
 async def flows(master: MasterOf) -> Response:
-    return reply({"flows": await master.activation.flows()})
+    return reply(FlowList(flows=await master.activation.flows()))
 
 
 @router.post("/flows/{flow}/compile")
+@answers(CompileReport)
 async def compile_flow(flow: str, master: MasterOf) -> Response:
     """What activating would give. Changes nothing."""
     return reply(await master.activation.compile(flow))
 
 
 @router.post("/flows/{flow}/activate")
+@answers(ActivationReport)
 async def activate(flow: str, master: MasterOf) -> Response:
     return reply(await master.activation.activate(flow))
 
 
 @router.post("/flows/{flow}/deactivate")
+@answers(ActivationReport)
 async def deactivate(flow: str, master: MasterOf) -> Response:
     return reply(await master.activation.deactivate(flow))
 
 
 @router.post("/flows/{flow}/trigger")
+@answers(TriggerStarted)
 async def trigger(flow: str, body: TriggerFlow, master: MasterOf) -> Response:
     selection = Selection(policy=body.policy, operation=body.operation, accept=body.accept)
-    return reply({"trigger": await master.triggers.trigger(flow, selection)})
+    return reply(TriggerStarted(trigger=await master.triggers.trigger(flow, selection)))
 
 
 @router.get("/triggers/{trigger}")
+@answers(TriggerView)
 async def show_trigger(trigger: str, master: MasterOf, wait_s: Annotated[float, Query(ge=0, le=60)] = 0) -> Response:
     """With `wait_s`: as soon as something changes, or after that time."""
     return reply(await master.triggers.show(trigger, wait_s))

@@ -1,45 +1,67 @@
-"""Jobs and events."""
+"""Jobs, the log, and live events."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
-from holdfast.api.callers import MasterOf
-from holdfast.api.replies import fields, reply
-from holdfast.core.ids import NodeId
-from holdfast.model.jobs import Event, Job
+from holdfast.api.answers import JobList, LogLines
+from holdfast.api.callers import CallerOf, MasterOf
+from holdfast.api.contract import answers
+from holdfast.api.replies import reply
+from holdfast.api.streams import LiveEvents
+from holdfast.master.deltas import NamedEvent, NamedJob
+from holdfast.master.master import Master
+from holdfast.master.newsroom import named
+from holdfast.model.jobs import Job
 
 router = APIRouter(tags=["happenings"])
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 
 
+@router.get("/events")
+@answers(None)
+async def live_events(
+    request: Request,
+    caller: CallerOf,
+    master: MasterOf,
+    last_event_id: Annotated[str, Header(max_length=64)] = "",
+    after: Annotated[str, Query(max_length=64)] = "",
+) -> Response:
+    """Server-sent events: a snapshot, then every change. `after` = an event's id, for a first connection that cannot send headers."""
+    return LiveEvents(master, request.app.state.frames, caller, last_event_id or after)
+
+
 @router.get("/jobs")
+@answers(JobList)
 async def jobs(master: MasterOf, limit: Limit = 100, node: str = "", flow: str = "") -> Response:
     """Newest first."""
     found = await master.history.jobs(limit=limit, node=node, flow=flow)
-    names = await master.history.node_names()
-    return reply({"jobs": [_named(job, names) for job in found]})
+    return reply(JobList(jobs=named(found, await master.history.node_names(), NamedJob)))
 
 
 @router.get("/jobs/{job}")
+@answers(NamedJob)
 async def job(job: str, master: MasterOf) -> Response:
     """By id or unique prefix."""
-    return reply(_named(await master.history.job(job), await master.history.node_names()))
+    return reply(await _named(await master.history.job(job), master))
 
 
 @router.post("/jobs/{job}/cancel")
+@answers(NamedJob)
 async def cancel(job: str, master: MasterOf) -> Response:
-    return reply(_named(await master.history.cancel(job), await master.history.node_names()))
+    """The job as it was when its node took the wish to end it."""
+    return reply(await _named(await master.history.cancel(job), master))
 
 
-@router.get("/events")
-async def events(master: MasterOf, limit: Limit = 100) -> Response:
-    """Newest first."""
-    names = await master.history.node_names()
-    return reply({"events": [_named(event, names) for event in await master.history.events(limit)]})
+@router.get("/logs")
+@answers(LogLines)
+async def logs(master: MasterOf, limit: Limit = 100) -> Response:
+    """What the nodes had to say, newest first."""
+    found = await master.history.events(limit)
+    return reply(LogLines(events=named(found, await master.history.node_names(), NamedEvent)))
 
 
-def _named(record: Job | Event, names: dict[NodeId, str]) -> dict[str, object]:
-    return {**fields(record), "node_name": names.get(record.node, "")}
+async def _named(job: Job, master: Master) -> NamedJob:
+    return named((job,), await master.history.node_names(), NamedJob)[0]

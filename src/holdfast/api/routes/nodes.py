@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 
 from fastapi import APIRouter, Request, Response
 
+from holdfast.api.answers import NodeList, RevokedNode, SampleView
 from holdfast.api.callers import MasterOf
-from holdfast.api.replies import reply
-from holdfast.api.schemas import Join, NewJoinToken, Renew
+from holdfast.api.contract import answers
+from holdfast.api.replies import raw_fields, reply
+from holdfast.api.schemas import ClassificationSample, Join, JoinTokenWanted, Renew
+from holdfast.compiler.parse_part import parse_classification
 from holdfast.core.errors import UsageError
-from holdfast.master.enrolment import JoinRequest, RenewRequest
+from holdfast.master.enrolment import Joined, JoinRequest, NewJoinToken, Renewed, RenewRequest
+from holdfast.model.questions import AskSample
 
 public = APIRouter(tags=["nodes"])
 router = APIRouter(tags=["nodes"])
 
 
 @public.post("/join")
+@answers(Joined)
 async def join(body: Join, request: Request, master: MasterOf) -> Response:
     """The token is the proof. The hub's address is given as the host this Master was reached by."""
     wanted = JoinRequest(token=body.token, name=body.name, csr_pem=body.csr_pem, replace=body.replace)
@@ -25,6 +31,7 @@ async def join(body: Join, request: Request, master: MasterOf) -> Response:
 
 
 @public.post("/renew")
+@answers(Renewed)
 async def renew(body: Renew, master: MasterOf) -> Response:
     """The signature of the node's key is the proof."""
     try:
@@ -36,16 +43,30 @@ async def renew(body: Renew, master: MasterOf) -> Response:
 
 
 @router.get("/nodes")
+@answers(NodeList)
 async def nodes(master: MasterOf) -> Response:
-    return reply({"nodes": await master.board.nodes()})
+    return reply(NodeList(nodes=await master.board.nodes()))
 
 
 @router.post("/nodes/tokens")
-async def create_join_token(body: NewJoinToken, master: MasterOf) -> Response:
+@answers(NewJoinToken)
+async def create_join_token(body: JoinTokenWanted, master: MasterOf) -> Response:
     return reply(await master.enrolment.create_token(body.name, body.ttl_s, body.replace))
 
 
 @router.post("/nodes/{node}/revoke")
+@answers(RevokedNode)
 async def revoke(node: str, master: MasterOf) -> Response:
     revoked = await master.enrolment.revoke(node)
-    return reply({"id": revoked.id, "name": revoked.name, "state": "revoked"})
+    return reply(RevokedNode(id=revoked.id, name=revoked.name))
+
+
+@router.post("/nodes/{node}/sample")
+@answers(SampleView)
+async def sample(node: str, body: ClassificationSample, master: MasterOf) -> Response:
+    """What a classification would choose on that node now, and what it would leave out and why. Changes nothing."""
+    parsed = await asyncio.to_thread(parse_classification, body.classification)
+    if parsed.classification is None:
+        return reply(SampleView(valid=False, diagnostics=parsed.diagnostics))
+    found = await master.queries.sample(node, AskSample(classification=parsed.classification, limit=body.limit))
+    return reply(SampleView(valid=True, diagnostics=parsed.diagnostics, **raw_fields(found)))

@@ -7,11 +7,14 @@ from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Query, Response
 
+from holdfast.api.answers import RepositoryList, RepositoryRow, TriggerStarted
 from holdfast.api.callers import MasterOf
-from holdfast.api.replies import fields, reply
+from holdfast.api.contract import answers
+from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import Check, Restore
 from holdfast.core.units import parse_time
-from holdfast.master.restores import Wish
+from holdfast.master.queries import FoundPoints, FoundRows
+from holdfast.master.restores import StartedRestore, Wish
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.questions import AskFind, AskListing
 
@@ -20,11 +23,13 @@ Limit = Annotated[int, Query(ge=1, le=100_000)]
 
 
 @router.get("/points")
+@answers(FoundPoints)
 async def points(master: MasterOf, dataset: str = "", repository: str = "") -> Response:
     return reply(await master.queries.points(dataset, repository))
 
 
 @router.get("/ls")
+@answers(FoundRows)
 async def ls(master: MasterOf, point: str, path: str = "", recursive: bool = False, limit: Limit = 10_000, after: str = "") -> Response:
     """`path` and `after` are percent-encoded bytes (once more than the query itself): a name need not be UTF-8."""
     ask = AskListing(point=point, path=unquote_to_bytes(path), recursive=recursive, limit=limit, after=unquote_to_bytes(after))
@@ -32,11 +37,13 @@ async def ls(master: MasterOf, point: str, path: str = "", recursive: bool = Fal
 
 
 @router.get("/find")
+@answers(FoundRows)
 async def find(master: MasterOf, pattern: str, dataset: str = "", repository: str = "", limit: Limit = 1_000) -> Response:
     return reply(await master.queries.find(AskFind(pattern=pattern, dataset=dataset, repository=repository, limit=limit)))
 
 
 @router.post("/restores")
+@answers(StartedRestore)
 async def restore(body: Restore, master: MasterOf) -> Response:
     wish = Wish(
         request=RestoreRequest(target=body.to, conflict=body.conflict, dry_run=body.dry_run, limit_bytes_s=body.limit_bytes_s),
@@ -51,12 +58,14 @@ async def restore(body: Restore, master: MasterOf) -> Response:
 
 
 @router.get("/repositories")
+@answers(RepositoryList)
 async def repositories(master: MasterOf) -> Response:
     found, unreachable = await master.board.repositories()
-    rows = [{"node": view.node, **fields(view.status)} for view in found]
-    return reply({"repositories": rows, "unreachable": unreachable})
+    rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found)
+    return reply(RepositoryList(repositories=rows, unreachable=unreachable))
 
 
 @router.post("/repositories/{repository}/check")
+@answers(TriggerStarted)
 async def check(repository: str, body: Check, master: MasterOf) -> Response:
-    return reply({"trigger": await master.history.check(repository, body.read_data)})
+    return reply(TriggerStarted(trigger=await master.history.check(repository, body.read_data)))

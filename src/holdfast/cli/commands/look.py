@@ -112,7 +112,7 @@ def jobs(
 
 def logs(limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """The newest events, oldest first."""
-    answer = ApiClient(load_session(resolve_home(home))).get("/events", limit=limit)
+    answer = ApiClient(load_session(resolve_home(home))).get("/logs", limit=limit)
     if as_json:
         print_json(sorted(answer["events"], key=lambda e: str(e["time"])))
         return

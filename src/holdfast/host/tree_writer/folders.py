@@ -25,11 +25,23 @@ def check_name(name: bytes) -> bytes:
     return name
 
 
+def _open_without_links(path: bytes) -> int:
+    """A folder by its absolute, resolved path. Raises `OSError`, ENOTDIR where a link has come into the way since it was resolved."""
+    fd = os.open(b"/", _FLAGS)
+    for name in filter(None, path.split(b"/")):
+        try:
+            below = os.open(check_name(name), _FLAGS, dir_fd=fd)
+        finally:
+            os.close(fd)
+        fd = below
+    return fd
+
+
 class Folders:
     """Keeps at most `limit` folders open between operations; the least recently used are closed first (`trim`)."""
 
     def __init__(self, root: bytes, limit: int = 128) -> None:
-        self._root = self._entry(os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        self._root = self._entry(_open_without_links(root))
         self._limit = limit
         self._open: OrderedDict[bytes, Folder] = OrderedDict()
 

@@ -14,6 +14,7 @@ from holdfast.host.tree_writer.attributes import Attributes, Report
 from holdfast.host.tree_writer.draft import Draft, libc
 from holdfast.host.tree_writer.faults import Typed, store_error
 from holdfast.host.tree_writer.folders import Folder, Folders, check_name
+from holdfast.host.tree_writer.leftovers import claim, leftovers, temp_name
 from holdfast.host.tree_writer.removal import make_accessible, remove_tree
 from holdfast.model.entry import Entry, Kind, display_path
 from holdfast.model.jobs import Finding, Severity
@@ -23,11 +24,11 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _TYPES = {Kind.FIFO: stat.S_IFIFO, Kind.CHARACTER_DEVICE: stat.S_IFCHR, Kind.BLOCK_DEVICE: stat.S_IFBLK}
 _IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST})
 _NOT_MADE = frozenset({errno.EPERM, errno.EACCES, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
-_TEMP_PREFIX = b".holdfast-tmp-"
 
 
 class TreeWriter:
-    """Writes entries below `root`, which must exist (its own path is resolved once, links in it followed).
+    """Writes entries below `root`, an absolute path that must exist. Its links must be resolved already, by whoever decided that it may be
+    written: a link that comes into the way afterwards is refused like one below.
 
     Paths are relative bytes. Everything that appears under its final name appears there at once and complete (temporary name, then
     rename); `temp`, a folder on the same file system, takes temporary names where it can, else they are beside the final one.
@@ -106,6 +107,16 @@ class TreeWriter:
             self._folders.forget(path)
             return True
 
+    def sweep(self, path: bytes) -> int:
+        """Removes what a writer that was killed left in a folder under temporary names; how many. Never raises."""
+        try:
+            left = leftovers(self._folders.open(path).fd)
+            for name in left:
+                remove_tree(self._open_to_write(path).fd, name)
+        except OSError:
+            return 0
+        return len(left)
+
     # Files
 
     def create(self, path: bytes) -> Draft:
@@ -130,6 +141,7 @@ class TreeWriter:
         with Typed(path):
             folder, in_temp = self._temp_for(self._open_to_write(parent))
             name, fd = self._under_temp_name(lambda name: os.open(name, _CREATE, 0o600, dir_fd=folder.fd))
+            claim(fd)
             return Draft(fd, path, name, in_temp)
 
     def dress(self, draft: Draft, entry: Entry) -> None:
@@ -324,7 +336,7 @@ class TreeWriter:
 
     def _under_temp_name(self, make: Callable[[bytes], int | None]) -> tuple[bytes, int]:
         while True:
-            name = b"%b%d-%d" % (_TEMP_PREFIX, os.getpid(), next(self._numbers))
+            name = temp_name(next(self._numbers))
             try:
                 return name, make(name) or 0
             except FileExistsError:

@@ -52,6 +52,16 @@ def revision(session: Session, number: int) -> Revision:
     return _revision(row)
 
 
+def revisions(session: Session, *, limit: int, before: int | None) -> tuple[Revision, ...]:
+    """Newest first, without their texts."""
+    columns = (RevisionRow.number, RevisionRow.author, RevisionRow.created_at, RevisionRow.comment)
+    query = select(*columns).order_by(RevisionRow.number.desc()).limit(limit)
+    if before is not None:
+        query = query.where(RevisionRow.number < before)
+    rows = session.execute(query)
+    return tuple(Revision(number=n, text="", author=author, created_at=at, comment=comment) for n, author, at, comment in rows)
+
+
 def add_revision(session: Session, new: Revision) -> None:
     session.add(RevisionRow(number=new.number, text=new.text, author=new.author, created_at=new.created_at, comment=new.comment))
     session.flush()

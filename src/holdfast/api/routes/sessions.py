@@ -1,0 +1,83 @@
+"""Sessions of browsers: log in with a cookie, see who is logged in, end it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from holdfast.api.answers import CallerView, Deleted, SessionList, SessionView
+from holdfast.api.callers import COOKIE, Caller, CallerOf, MasterOf, check_own_page, peer_host
+from holdfast.api.contract import answers
+from holdfast.api.replies import reply
+from holdfast.api.schemas import Login
+from holdfast.core.errors import UsageError
+from holdfast.master.browser_sessions import IDLE, LONGEST
+
+public = APIRouter(tags=["access"])
+router = APIRouter(tags=["access"])
+
+
+@public.post("/session")
+@answers(CallerView)
+async def open_session(body: Login, request: Request, master: MasterOf) -> Response:
+    """For the console: the answer sets a cookie that only this Master's own pages can use."""
+    check_own_page(request)
+    agent = request.headers.get("user-agent", "")
+    opened = await master.sessions.open(body.user, body.password, peer_host(request), agent)
+    made = opened.session
+    view = CallerView(user=made.user, kind="session", id=made.id, expires_at=made.expires_at, idle_s=IDLE.total_seconds())
+    answer = reply(view)
+    answer.set_cookie(
+        COOKIE, opened.secret, max_age=int(LONGEST.total_seconds()), path="/", secure=True, httponly=True, samesite="strict"
+    )
+    return answer
+
+
+@router.get("/session")
+@answers(CallerView)
+async def show_session(caller: CallerOf) -> Response:
+    """Who this call is made as, by cookie or by token."""
+    return reply(_view(caller))
+
+
+@router.delete("/session")
+@answers(Deleted)
+async def close_session(caller: CallerOf, master: MasterOf) -> Response:
+    """Log out: the cookie is worth nothing any more."""
+    if caller.kind != "session":
+        raise UsageError("this call is made with a token, not with a session", hint="delete a token with `DELETE /tokens/{token}`")
+    await master.sessions.end(caller.id)
+    answer = reply(Deleted(deleted=caller.id))
+    answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+    return answer
+
+
+@router.get("/sessions")
+@answers(SessionList)
+async def sessions(caller: CallerOf, master: MasterOf) -> Response:
+    """Newest first."""
+    rows = tuple(
+        SessionView(
+            id=each.id,
+            user=each.user,
+            peer=each.peer,
+            agent=each.agent,
+            created_at=each.created_at,
+            used_at=each.used_at,
+            expires_at=each.expires_at,
+            current=each.id == caller.id,
+        )
+        for each in await master.sessions.all()
+    )
+    return reply(SessionList(sessions=rows))
+
+
+@router.delete("/sessions/{session}")
+@answers(Deleted)
+async def revoke_session(session: str, master: MasterOf) -> Response:
+    await master.sessions.end(session)
+    return reply(Deleted(deleted=session))
+
+
+def _view(caller: Caller) -> CallerView:
+    idle_s = IDLE.total_seconds() if caller.kind == "session" else None
+    return CallerView(user=caller.user, kind=caller.kind, id=caller.id, expires_at=caller.expires_at, idle_s=idle_s)

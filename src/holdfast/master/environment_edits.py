@@ -1,0 +1,105 @@
+"""The document for a canvas: read as values, edited by operations on a revision. What is stored is text all the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+
+from holdfast.compiler.diff import DocumentChange
+from holdfast.compiler.edits import Edit, apply_edits, document_values
+from holdfast.compiler.parse import parse_document
+from holdfast.core.errors import Conflict
+from holdfast.master.environment import ApplyRequest, Environments
+from holdfast.model.diagnostics import Diagnostic
+from holdfast.model.document import Document, Revision
+
+
+class ReadDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """`values` as they are written; `document` as they are understood, None when they are not. `places`: path of keys -> line, column."""
+
+    revision: int
+    values: dict[str, object]
+    document: Document | None
+    places: Mapping[str, tuple[int, int]]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class EditRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`dry_run`: show what would come of it, store nothing; this works on an older revision too."""
+
+    base_revision: int
+    edits: tuple[Edit, ...]
+    author: str
+    comment: str = ""
+    dry_run: bool = False
+
+
+class Edited(msgspec.Struct, frozen=True, kw_only=True):
+    """`revision` is the new one; with `dry_run`, or when nothing changed, the one that was edited. `valid`: the text can be applied.
+    `changes` of a dry run are against the newest revision."""
+
+    revision: int
+    newest_revision: int
+    text: str
+    valid: bool
+    diagnostics: tuple[Diagnostic, ...]
+    changes: tuple[DocumentChange, ...]
+
+
+class EnvironmentEdits:
+    def __init__(self, environment: Environments) -> None:
+        self._environment = environment
+
+    async def read(self, number: int | None = None) -> ReadDocument:
+        """The newest, or that revision. Raises `UnknownName`."""
+        found = await (self._environment.newest() if number is None else self._environment.revision(number))
+        return await asyncio.to_thread(_read, found)
+
+    async def edit(self, request: EditRequest) -> Edited:
+        """Removing by name is agreed to by naming it: stored data is never touched. Raises `UsageError` for an edit that cannot be done,
+        and as `Environments.apply`: `Conflict` when somebody was faster, `InvalidDocument` for what would come of it."""
+        newest = await self._environment.newest()
+        if request.base_revision != newest.number and not request.dry_run:
+            raise Conflict(
+                f"the document is at revision {newest.number} by now; this was made from {request.base_revision}",
+                hint="look at what changed, and make the edit on the newest revision",
+                base_revision=str(request.base_revision),
+                newest_revision=str(newest.number),
+                author=newest.author,
+            )
+        base = newest if request.base_revision == newest.number else await self._environment.revision(request.base_revision)
+        text = await asyncio.to_thread(apply_edits, base.text, request.edits)
+        if request.dry_run:
+            plan = await self._environment.plan(text)
+            return Edited(
+                revision=base.number,
+                newest_revision=newest.number,
+                text=text,
+                valid=plan.valid,
+                diagnostics=plan.diagnostics,
+                changes=plan.changes,
+            )
+        applied = await self._environment.apply(
+            ApplyRequest(text=text, author=request.author, base_revision=base.number, accept_removals=True, comment=request.comment)
+        )
+        return Edited(
+            revision=applied.revision,
+            newest_revision=applied.revision,
+            text=text,
+            valid=True,
+            diagnostics=applied.diagnostics,
+            changes=applied.changes,
+        )
+
+
+def _read(revision: Revision) -> ReadDocument:
+    parsed = parse_document(revision.text)
+    return ReadDocument(
+        revision=revision.number,
+        values=document_values(revision.text),
+        document=parsed.document,
+        places=parsed.places,
+        diagnostics=parsed.diagnostics,
+    )

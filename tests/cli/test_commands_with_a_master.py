@@ -1,0 +1,242 @@
+"""The commands against a real Master and node: one JSON value each, names that are nearly right, forms of restore, refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.cli import exit_codes
+from holdfast.cli.processes import free_ports, is_port_free
+
+pytestmark = pytest.mark.e2e
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A machine with `up` running: `data/letter.txt` is protected in `store` as `desk/data`, one point is there."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def run(self, *words: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "HOLDFAST_HOME": str(self.home)}
+        command = [sys.executable, "-m", "holdfast.cli.main", *words]
+        done = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=110, check=False)
+        assert done.returncode == expect, f"{words} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def json(self, *words: str, expect: int = 0) -> Any:
+        return json.loads(self.run(*words, "--json", expect=expect).stdout)
+
+    def point(self) -> str:
+        return str(self.json("points")[-1]["id"])
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    desk.data.mkdir()
+    (desk.data / "letter.txt").write_text("dear")
+    desk.run("up", "--detach", "--name", "desk", "--port", str(_three_ports()))
+    try:
+        desk.run("protect", "data", "--to", "../" + desk.folder.name + "/store", "--every", "30d")
+        desk.run("trigger", "protect-data", "--wait")
+        yield desk
+    finally:
+        desk.run("down")
+
+
+def _three_ports() -> int:
+    while True:
+        (port,) = free_ports(1)
+        if port < 65_000 and all(is_port_free("127.0.0.1", port + n) for n in range(3)):
+            return port
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status"],
+        ["nodes"],
+        ["jobs"],
+        ["logs"],
+        ["points"],
+        ["export"],
+        ["find", "*"],
+        ["find", "nothing at all"],
+        ["compile", "protect-data"],
+        ["activate", "protect-data"],
+        ["trigger", "protect-data", "--wait"],
+        ["repository", "env", "main"],
+        ["repository", "check", "main"],
+    ],
+    ids=" ".join,
+)
+def test_json_is_one_value_and_nothing_else(desk: Desk, words: list[str]) -> None:
+    done = desk.run(*words, "--json")
+    json.loads(done.stdout)
+    assert done.stderr == ""
+
+
+def test_a_point_has_what_scripts_rely_on(desk: Desk) -> None:
+    point = desk.json("points")[-1]
+    assert {"id", "dataset", "operation", "repository", "time", "files", "bytes"} <= point.keys()
+    assert (point["dataset"], point["operation"], point["repository"]) == ("desk/data", "backup", "main")
+    assert point["time"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [
+        (["trigger", "protect-dat"], "protect-data"),
+        (["trigger", "protect-data", "--policy", "dat"], "data"),
+        (["trigger", "protect-data", "--operation", "backp"], "backup"),
+        (["compile", "protect-dta"], "protect-data"),
+        (["activate", "protect-dta"], "protect-data"),
+        (["deactivate", "protect-dta"], "protect-data"),
+        (["points", "--dataset", "desk/dta"], "desk/data"),
+        (["points", "--repository", "mian"], "main"),
+        (["find", "letter*", "--dataset", "desk/dat"], "desk/data"),
+        (["repository", "check", "maim"], "main"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(desk: Desk, words: list[str], nearest: str) -> None:
+    assert f"did you mean `{nearest}`?" in desk.run(*words, expect=exit_codes.USAGE).stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["jobs", "ffff"], ["ls", "ffff"], ["restore", "ffff", "--to", "x"], ["restore", "d", "--to", "x"], ["repository", "env", "mian"]],
+)
+def test_what_is_not_there_is_2_with_a_hint(desk: Desk, words: list[str]) -> None:
+    assert "  hint: " in desk.run(*words, expect=exit_codes.USAGE).stderr
+
+
+def test_restore_says_what_was_written_and_what_was_equal(desk: Desk) -> None:
+    point, letter = desk.point(), desk.data / "letter.txt"
+    back = desk.folder / "back"
+    written = desk.run("restore", point, str(letter), "--to", "back")
+    assert written.stdout == f"below {back}: 1 file (4 B) written\n"
+    assert (back / str(letter)[1:]).read_text() == "dear"
+    assert "1 equal already" in desk.run("restore", point[:6], str(letter), "--to", str(back)).stdout
+    (back / str(letter)[1:]).write_text("changed")
+    assert "1 file (4 B) would be written" in desk.run("restore", "--dataset", "desk/data", "--to", "back", "--dry-run").stdout
+    assert (back / str(letter)[1:]).read_text() == "changed"
+
+
+def test_restore_of_a_path_that_is_not_in_the_point(desk: Desk) -> None:
+    assert "is not in this point" in desk.run("restore", desk.point(), "/not/there", "--to", "back", expect=exit_codes.USAGE).stderr
+
+
+def test_restore_into_the_home_is_refused(desk: Desk) -> None:
+    assert "[outside-limits]" in desk.run("restore", desk.point(), "--to", str(desk.home / "x"), expect=exit_codes.REFUSED).stderr
+
+
+def test_restore_before_the_first_point(desk: Desk) -> None:
+    desk.run("restore", "--dataset", "desk/data", "--at", "1y ago", "--to", "back", expect=exit_codes.USAGE)
+
+
+def test_protecting_what_is_not_there_is_refused(desk: Desk) -> None:
+    before = desk.run("export").stdout
+    assert "does not exist on this machine" in desk.run("protect", "nothing", "--to", "store", expect=exit_codes.USAGE).stderr
+    assert desk.run("export").stdout == before
+
+
+def test_a_document_that_removes_something_needs_a_word(desk: Desk) -> None:
+    text = desk.run("export").stdout
+    less = desk.folder / "less.yaml"
+    less.write_text("environment: desk\nnodes: {desk: {}}\n")
+    for words in (["apply", str(less)], ["apply", str(less), "--json"]):
+        refused = desk.run(*words, expect=exit_codes.REFUSED)
+        assert "flow protect-data" in refused.stderr
+    assert desk.json("apply", str(less), expect=exit_codes.REFUSED)["error"]["code"] == "refused"
+    assert "--yes" in desk.run("plan", str(less)).stderr
+    assert desk.run("export").stdout == text
+
+
+def test_a_flow_that_left_the_document_is_said_to_be_still_active(desk: Desk) -> None:
+    text = desk.folder / "whole.yaml"
+    text.write_text(desk.run("export").stdout)
+    less = desk.folder / "no-flow.yaml"
+    less.write_text("environment: desk\nnodes: {desk: {}}\n")
+    desk.run("apply", str(less), "--yes")
+    try:
+        assert "`holdfast deactivate protect-data` ends it" in desk.run("status").stderr
+        assert desk.json("status")["flows"][0]["state"] == "removed"
+    finally:
+        desk.run("apply", str(text), "--yes")
+    assert "changed, not active" not in desk.run("status").stderr
+
+
+def test_a_new_repository_never_gets_the_name_of_an_old_one(desk: Desk) -> None:
+    """A name stands for a key and a catalog on the owner, also when the document has forgotten it."""
+    whole = desk.folder / "whole.yaml"
+    whole.write_text(desk.run("export").stdout)
+    other = desk.folder / "other"
+    other.mkdir()
+    (other / "file").write_text("x")
+    first = desk.json("protect", "other", "--to", "store-2")["repository"]
+    desk.run("apply", str(whole), "--yes")
+    desk.run("deactivate", "protect-other")
+    second = desk.json("protect", "other", "--to", "store-3")["repository"]
+    assert first != second
+    desk.run("trigger", "protect-other", "--wait")
+    desk.run("apply", str(whole), "--yes")
+    desk.run("deactivate", "protect-other")
+    assert desk.json("protect", "other", "--to", "store-2")["repository"] == first
+
+
+def test_a_document_with_errors_is_2_and_changes_nothing(desk: Desk) -> None:
+    bad = desk.folder / "bad.yaml"
+    bad.write_text("environment: desk\nnodez: {}\n")
+    assert "did you mean `nodes`?" in desk.run("plan", str(bad), expect=exit_codes.USAGE).stderr
+    done = desk.run("apply", str(bad), "--json", expect=exit_codes.USAGE)
+    assert json.loads(done.stdout)["valid"] is False
+    assert "nothing changes" not in desk.run("plan", str(bad), expect=exit_codes.USAGE).stdout
+
+
+def test_login_needs_the_right_fingerprint_and_password(desk: Desk) -> None:
+    url = json.loads((desk.home / "client.json").read_text())["url"]
+    elsewhere = ("--home", str(desk.folder / "elsewhere"))
+    asked = desk.run("login", url, *elsewhere, expect=exit_codes.USAGE)
+    fingerprint = asked.stderr.split("fingerprint ")[1].split()[0]
+    desk.run("login", url, "--fingerprint", "abc", *elsewhere, expect=exit_codes.REFUSED)
+    secret = desk.folder / "secret"
+    desk.run("login", url, "--fingerprint", fingerprint, "--password-file", str(secret), *elsewhere, expect=exit_codes.USAGE)
+    secret.write_text("wrong\n")
+    for spelled in (fingerprint, ":".join(fingerprint[n : n + 2].upper() for n in range(0, 64, 2))):
+        refused = desk.run("login", url, "--fingerprint", spelled, "--password-file", str(secret), *elsewhere, expect=exit_codes.REFUSED)
+        assert "user or password is wrong" in refused.stderr
+
+
+def test_a_token_is_not_spent_on_what_cannot_work(desk: Desk) -> None:
+    url = json.loads((desk.home / "client.json").read_text())["url"]
+    token = desk.run("master", "token", "--name", "files1").stdout.strip()
+    join = ("node", "join", url, "--token", token, "--name", "files1")
+    home = ("--home", str(desk.folder / "files1"))
+    desk.run(*join, *home, "--listen", "127.0.0.1:data", expect=exit_codes.USAGE)
+    desk.run(*join, *home, "--read", "srv", expect=exit_codes.USAGE)
+    desk.run(*join, "--home", "/proc/files1", expect=exit_codes.FAILED)
+    desk.run(*join, *home, "--listen", f"127.0.0.1:{free_ports(1)[0]}", "--read", "/srv")
+    assert 'read = ["/srv"]' in (desk.folder / "files1" / "limits.toml").read_text()
+
+
+def test_up_keeps_to_the_port_it_was_set_up_for(desk: Desk) -> None:
+    assert "already running" in desk.run("up", "--detach").stdout

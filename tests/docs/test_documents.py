@@ -1,0 +1,133 @@
+"""What the documents say is so: links lead somewhere, examples compile, commands and options exist, tables match the program."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from holdfast.cli import exit_codes
+from holdfast.cli.main import app
+from holdfast.model.diagnostics import Level
+from tests.compiler.test_samples import check_sample
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").glob("*.md")))
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+GLOBAL_OPTIONS = {"--help", "--version", "--install-completion", "--show-completion"}
+
+
+def _commands() -> dict[str, set[str]]:
+    """Every command as typed, with its options."""
+    found: dict[str, set[str]] = {}
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        for words, leaf in (
+            ((f"{name} {sub}", each) for sub, each in command.commands.items()) if hasattr(command, "commands") else ((name, command),)
+        ):
+            found[words] = {option for parameter in leaf.params for option in parameter.opts if option.startswith("-")}
+    return found
+
+
+COMMANDS = _commands()
+GROUPS = {words.split()[0] for words in COMMANDS if " " in words}
+
+
+def _blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def _code(text: str) -> Iterator[str]:
+    """Lines of code: fenced, indented, and spans in a line."""
+    for block in re.findall(r"^```[a-z]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        yield from block.splitlines()
+    prose = re.sub(r"^```[a-z]*\n.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    yield from re.findall(r"^    (.*)$", prose, re.MULTILINE)
+    yield from re.findall(r"`([^`\n]+)`", prose)
+
+
+def _uses(text: str) -> Iterator[tuple[str, list[str]]]:
+    """`holdfast COMMAND` with the options given to it."""
+    for first, second, rest in re.findall(r"\bholdfast ([a-z]+)(?: ([a-z]+))?\b([^;#`)\n]*)", text):
+        words = f"{first} {second}" if first in GROUPS and second else first
+        yield words, re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+    missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_and_options_in_a_page_exist(page: Path) -> None:
+    for line in _code(page.read_text()):
+        for words, options in _uses(line):
+            assert words in COMMANDS or words in GROUPS, f"{page.name}: `holdfast {words}`"
+            assert set(options) <= COMMANDS.get(words, set()) | GLOBAL_OPTIONS, f"{page.name}: `holdfast {words}` has no {options}"
+
+
+def test_commands_named_in_messages_and_hints_exist() -> None:
+    for source in SOURCES:
+        for span in re.findall(r"`(holdfast [^`]+)`", source.read_text()):
+            for words, _ in _uses(span):
+                assert words in COMMANDS or words in GROUPS, f"{source.name}: `holdfast {words}`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_make_targets_in_a_page_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {word for line in _code(page.read_text()) for words in re.findall(r"^\s*make ((?:[a-z]+ ?)+)", line) for word in words.split()}
+    assert named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_documents_in_a_page_compile(page: Path) -> None:
+    for block in _blocks(page, "yaml"):
+        outcome = check_sample(block)
+        assert [each for each in outcome.diagnostics if each.level is Level.ERROR] == []
+        assert outcome.compilation is not None
+
+
+def test_limits_in_the_page_are_limits(tmp_path: Path) -> None:
+    from holdfast.node.limits import load_limits
+
+    (block,) = _blocks(ROOT / "docs/limits.md", "toml")
+    file = tmp_path / "limits.toml"
+    file.write_text(block)
+    file.chmod(0o600)
+    limits = load_limits(tmp_path)
+    assert limits is not None
+    assert tomllib.loads(block).keys() == {"read", "write", "hooks"}
+
+
+def test_the_page_of_the_command_line_names_every_command_and_option() -> None:
+    text = (ROOT / "docs/cli.md").read_text()
+    named = {words for words, _ in _uses("\n".join(_code(text)))}
+    assert {words for words in COMMANDS if words not in named} == set()
+    spelled = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
+    assert {option for options in COMMANDS.values() for option in options} - spelled == set()
+
+
+def test_the_page_of_the_command_line_has_the_exit_codes() -> None:
+    rows = re.findall(r"^\| (\d+) \| ", (ROOT / "docs/cli.md").read_text(), re.MULTILINE)
+    used = {exit_codes.exit_code_of(code) for code in exit_codes.CODES} | {exit_codes.OK, exit_codes.WARNINGS, exit_codes.FAILED}
+    assert [int(row) for row in rows] == sorted(used)
+
+
+def test_the_map_of_the_tests_is_right() -> None:
+    text = (ROOT / "tests/README.md").read_text()
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    packages = {path.name for path in (ROOT / "src/holdfast").iterdir() if path.is_dir()}
+    explained = set(re.findall(r"^\| `([a-z0-9_]+)/` ", text, re.MULTILINE))
+    assert folders - packages - explained == set()
+    assert explained <= folders
+
+
+def test_every_decision_is_named_by_its_number() -> None:
+    numbers = [int(page.name[:4]) for page in sorted((ROOT / "docs/decisions").glob("*.md"))]
+    assert numbers == list(range(1, len(numbers) + 1))
