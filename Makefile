@@ -27,7 +27,7 @@ demo: $(VENV)/.installed ## Run the main job on real data: compile, capture once
 test: $(VENV)/.installed-test ## Install what the tests need (root) or name what is missing, then run all tests
 	@scripts/install-test-tools
 	@$(BIN)/pytest -n 2 -m "not big" $(ARGS)
-	@$(BIN)/pytest -m big -p no:randomly $(ARGS)
+	@$(BIN)/pytest -m big -p no:randomly $(ARGS) || test $$? -eq 5 # 5: none of the chosen tests is big
 
 check: $(VENV)/.installed-test ## Lint, format, types, layers
 	@$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from holdfast.core import errors
 from holdfast.core.errors import HoldfastError
 from tests.master.masters import Running, with_master
 
-ANONYMOUS = {("GET", "/health"), ("GET", "/ca"), ("POST", "/login"), ("POST", "/join"), ("POST", "/renew")}
+ANONYMOUS = {("GET", "/health"), ("GET", "/ca"), ("POST", "/login"), ("POST", "/session"), ("POST", "/join"), ("POST", "/renew")}
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 
 

@@ -45,7 +45,7 @@ class Desk:
         return json.loads(self.run(*words, "--json", expect=expect).stdout)
 
     def point(self) -> str:
-        return str(self.json("points")[-1]["id"])
+        return str(self.json("points", "--dataset", "desk/data")[-1]["id"])
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_json_is_one_value_and_nothing_else(desk: Desk, words: list[str]) -> Non
 
 
 def test_a_point_has_what_scripts_rely_on(desk: Desk) -> None:
-    point = desk.json("points")[-1]
+    point = desk.json("points", "--dataset", "desk/data")[-1]
     assert {"id", "dataset", "operation", "repository", "time", "files", "bytes"} <= point.keys()
     assert (point["dataset"], point["operation"], point["repository"]) == ("desk/data", "backup", "main")
     assert point["time"].endswith("Z")

@@ -7,13 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.compiler.compile import compile_flows
-from holdfast.compiler.diff import DocumentChange, diff_documents, diff_rules, same_orders
+from holdfast.compiler.diff import DocumentChange, diff_documents, diff_rules
 from holdfast.compiler.edit import flow_protecting, protect
 from holdfast.compiler.freeze import ActiveFlows
 from holdfast.compiler.identities import derived_id
 from holdfast.compiler.inventory import Inventory
 from holdfast.compiler.parse import parse_document
-from holdfast.compiler.starter import starter_document
 from holdfast.core.clock import utc
 from holdfast.core.errors import InvalidDocument, UsageError
 from holdfast.core.ids import EnvironmentId, NodeId
@@ -97,8 +96,8 @@ def test_protect_uses_the_repository_that_is_there_and_makes_names_unique() -> N
         "nodes:\n    a:\n        tags: [x]\n\n\npolicies:",
         "nodes:\r\n  a: {}\r\nflows:\r\n",
         "nodes: {\n  a: {}, # c\n}\n",
-        starter_document("office", "here"),
-        starter_document('my "office": #1', "here"),
+        "# first\nenvironment: office\n\nnodes:\n  here: {}\n\nrepositories: {}\n\npolicies: {}\n\nflows: {}\n",
+        "# first\nenvironment: 'my \"office\": #1'\n",
     ],
 )
 def test_protect_in_any_shape_of_text(text: str) -> None:
@@ -128,13 +127,6 @@ def test_protect_takes_any_path(path: str) -> None:
         return
     after = parsed(protected(TEXT, path=path))
     assert after.policies[0].classification.paths[0].rstrip("/") in ("/" + path.strip("/"), *after.policies[0].classification.paths)
-
-
-def test_the_starter_is_valid() -> None:
-    found = parse_document(starter_document("office", "here"))
-    assert found.diagnostics == ()
-    assert found.document is not None
-    assert [node.name for node in found.document.nodes] == ["here"]
 
 
 OLD = """
@@ -187,9 +179,3 @@ def test_rules_differences() -> None:
     assert changes["vault"].changes == ()
     kept = diff_rules(old, rules(OLD.replace("daily: 7", "daily: 9")))
     assert [(change.node_name, change.changes) for change in kept] == [("vault", ("stores a/p in repository main",))]
-
-
-def test_same_orders_looks_past_the_generation() -> None:
-    (first, *_), (second, *_) = rules(OLD).values(), rules(OLD).values()
-    assert same_orders(first, second)
-    assert not same_orders(first, rules(OLD.replace("every: 1h", "every: 2h"))[first.node])

@@ -13,7 +13,7 @@ from holdfast.compiler.compile import Compilation, compile_flows
 from holdfast.compiler.freeze import ActiveFlows
 from holdfast.compiler.identities import derived_id
 from holdfast.compiler.inventory import Inventory
-from holdfast.compiler.notes import locate, merge_diagnostics
+from holdfast.compiler.notes import locate
 from holdfast.compiler.parse import parse_document
 from holdfast.core.clock import utc
 from holdfast.core.ids import EnvironmentId, NodeId
@@ -60,7 +60,7 @@ def check_sample(text: str) -> Outcome:
         created_at=utc(0),
     )
     located = locate(compilation.diagnostics, parsed.places)
-    return Outcome(compilation, merge_diagnostics(parsed.diagnostics, located))
+    return Outcome(compilation, (*parsed.diagnostics, *located))
 
 
 def samples(folder: str) -> list[Path]:

@@ -409,3 +409,26 @@ def test_a_limited_session_is_as_slow_as_it_should_be() -> None:
     assert served.wait() == []
     assert 9.5 < time.now_s < 10.5
     assert session.counters.sent_bytes == 1_000_000
+
+
+def test_who_says_nothing_keeps_no_place() -> None:
+    for serve in (_serve_a_delivery, _serve_a_read):
+        ours, theirs = memory_pair(NodeId("1" * 32), NodeId("2" * 32))
+        serve(theirs)
+        ours.close()
+
+
+def _serve_a_delivery(channel: Channel) -> None:
+    def refuse(peer: NodeId, opening: Open) -> Opening:
+        raise AssertionError((peer, opening))
+
+    verifier = Verifier()
+    serve_delivery(channel, open_actions=refuse, verifier=verifier, idle_s=0.01)
+    verifier.close()
+
+
+def _serve_a_read(channel: Channel) -> None:
+    def refuse(peer: NodeId, opening: OpenRead) -> tuple[None, None]:
+        raise AssertionError((peer, opening))
+
+    serve_read(channel, open_reader=refuse, idle_s=0.01)

@@ -44,6 +44,9 @@ def test_a_failing_hook_says_its_code_and_last_words(tmp_path: Path) -> None:
         run(tmp_path, "echo database is locked; exit 3")
     assert caught.value.context["output"] == "database is locked\n"
     assert caught.value.code == "hook-failed"
+    assert caught.value.message.endswith("ended with 3, saying: database is locked")
+    with pytest.raises(HookFailed, match="ended with 1, saying nothing"):
+        run(tmp_path, "echo; exit 1")
 
 
 def test_a_slow_hook_is_killed_with_all_it_started(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from holdfast.api.app import create_app
 from holdfast.core.clock import SystemClock
@@ -24,6 +25,7 @@ from holdfast.master.server import MasterConfig, load_config, open_foundation
 from holdfast.testing.simulated_node import SimulatedIdentity, SimulatedNode
 from holdfast.wire.hub import HubServer
 from holdfast.wire.identity import Credentials, make_csr, new_key
+from tests.api.schemas import AnswerChecker
 
 LOCAL = ("127.0.0.1",)
 
@@ -43,7 +45,7 @@ class SettableClock(SystemClock):
 
 @dataclass
 class Running:
-    """`http` is logged in as the administrator; `anonymous` is not."""
+    """`http` is logged in as the administrator; `anonymous` is not. `answers` holds what `call` gets against the OpenAPI document."""
 
     master: Master
     clock: SettableClock
@@ -51,12 +53,15 @@ class Running:
     anonymous: httpx.AsyncClient
     hub_address: str
     made: InitResult
+    app: FastAPI
+    answers: AnswerChecker
     nodes: dict[str, SimulatedNode] = field(default_factory=dict)
 
     async def call(self, method: str, path: str, /, body: object = None, status: int = 200, **query: Any) -> Any:
         """One request as the administrator; the status must be the expected one."""
         answer = await self.http.request(method, f"/api/v1{path}", json=body, params=query or None)
         assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
+        self.answers.check(method, f"/api/v1{path}", status, answer.json())
         return answer.json()
 
     async def get(self, path: str, /, status: int = 200, **query: Any) -> Any:
@@ -132,13 +137,14 @@ async def running_master(tmp_path: Path, home: Path | None = None) -> AsyncItera
     port = await hub.start()
     master = build_master(base, port)
     await master.start()
-    transport = httpx.ASGITransport(create_app(master), raise_app_exceptions=False)
+    app = create_app(master)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     bearer = {"Authorization": f"Bearer {made.api_token}"}
     async with (
         httpx.AsyncClient(transport=transport, base_url="https://master.test:7440", headers=bearer, timeout=60) as http,
         httpx.AsyncClient(transport=transport, base_url="https://master.test:7440", timeout=60) as anonymous,
     ):
-        running = Running(master, clock, http, anonymous, f"127.0.0.1:{port}", made)
+        running = Running(master, clock, http, anonymous, f"127.0.0.1:{port}", made, app, AnswerChecker(app))
         try:
             yield running
         finally:

@@ -338,3 +338,26 @@ def test_nonsense_on_the_local_socket_ends_only_that_session(tmp_path: Path) -> 
     held.release.set()
     channel.close()
     server.stop(1)
+
+
+def test_one_node_does_not_take_all_places(authority: Authority) -> None:
+    held = Held()
+    with data_server(authority, held) as (_, address):
+        greedy, other = credentials_for(authority, CLIENT), credentials_for(authority, OTHER)
+        taken = [dial(address, greedy, SERVER, "Deliver") for _ in range(2)]
+        with pytest.raises(NotReachable, match="2 sessions of this node"):
+            dial(address, greedy, SERVER, "Deliver")
+        dial(address, other, SERVER, "Deliver").close()
+        taken.pop().close()
+        held.release.set()
+        for channel in taken:
+            channel.close()
+
+
+def test_a_place_is_free_again_when_a_session_has_ended(authority: Authority) -> None:
+    held = Held()
+    held.release.set()
+    with data_server(authority, held) as (_, address):
+        credentials = credentials_for(authority, CLIENT)
+        for _ in range(8):
+            dial(address, credentials, SERVER, "Deliver").close()

@@ -137,27 +137,6 @@ def test_strangers_are_refused(authority: Authority) -> None:
     asyncio.run(scenario())
 
 
-def test_revocation_ends_an_open_session_and_spares_others(authority: Authority) -> None:
-    async def scenario() -> None:
-        revoked: set[str] = set()
-        async with hub(authority, echo, revoked.__contains__) as (server, address):
-            bad, good = credentials_for(authority, NODE), credentials_for(authority, NodeId("a" * 32))
-            first, second = await dial_hub(address, bad), await dial_hub(address, good)
-            for stream in (first, second):
-                await stream.send(HELLO)
-                assert await stream.receive() == HELLO
-            revoked.add(key_id_of(bad.cert_pem))
-            await server.recheck()
-            with pytest.raises(Refused, match="revoked"):
-                await first.receive()
-            await second.send(HELLO)
-            assert await second.receive() == HELLO
-            await first.close()
-            await second.close()
-
-    asyncio.run(scenario())
-
-
 def test_a_server_that_stops_ends_its_sessions(authority: Authority) -> None:
     async def scenario() -> None:
         async with hub(authority, echo) as (_, address):

@@ -106,7 +106,7 @@ class RevisionList(_Answer, frozen=True, kw_only=True):
 
 
 class DocumentView(_Answer, frozen=True, kw_only=True):
-    """`values` are the keys and values as written, `document` what they mean, defaults filled in. `places`: path of keys -> line, column."""
+    """`values` are the keys and values as written, `document` what they mean, defaults filled in. `places`: line and column."""
 
     revision: int
     values: dict[str, object]

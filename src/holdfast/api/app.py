@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import Depends, FastAPI, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
@@ -17,9 +17,12 @@ from holdfast.api.limits import BodyLimit
 from holdfast.api.replies import reply
 from holdfast.api.routes import access, environment, flows, happenings, nodes, repositories, sessions, status
 from holdfast.api.streams import Frames
+from holdfast.core.errors import HoldfastError
 from holdfast.master.master import Master
 
 PREFIX = "/api/v1"
+_PUBLIC = tuple(module.public for module in (access, nodes, sessions))
+_PRIVATE = tuple(module.router for module in (access, environment, flows, happenings, nodes, repositories, sessions, status))
 
 
 class _App(FastAPI):
@@ -29,7 +32,7 @@ class _App(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            self.openapi_schema = contract.complete(super().openapi(), self.routes)
+            self.openapi_schema = contract.complete(super().openapi(), (*_PUBLIC, *_PRIVATE))
         return self.openapi_schema
 
 
@@ -45,18 +48,27 @@ def create_app(master: Master) -> FastAPI:
     )
     app.state.master = master
     app.state.frames = Frames()
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, knows=_is_logged_in)
     add_error_handlers(app)
-    for router in (access.public, nodes.public, sessions.public):
+    for router in _PUBLIC:
         app.include_router(router, prefix=PREFIX)
-    for module in (access, environment, flows, happenings, nodes, repositories, sessions, status):
-        app.include_router(module.router, prefix=PREFIX, dependencies=[Depends(authenticated)])
+    for router in _PRIVATE:
+        app.include_router(router, prefix=PREFIX, dependencies=[Depends(authenticated)])
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False, dependencies=[Depends(authenticated)])
     async def openapi() -> Response:
         return reply(app.openapi())
 
     return app
+
+
+async def _is_logged_in(scope: Scope) -> bool:
+    request = Request(scope)
+    try:
+        await authenticated(request, request.app.state.master)
+    except HoldfastError:
+        return False
+    return True
 
 
 def _operation_id(route: APIRoute) -> str:

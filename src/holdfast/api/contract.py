@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, get_args
 
 import msgspec
+from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute
 
 from holdfast.api.answers import ErrorAnswer
 from holdfast.master.deltas import Delta, Snapshot
@@ -35,10 +35,11 @@ def answers(kind: type | None) -> Callable[[Route], Route]:
     return mark
 
 
-def complete(document: dict[str, Any], routes: Iterable[BaseRoute]) -> dict[str, Any]:
-    """FastAPI's document with the answers of all routes put in."""
-    marked = [(route, getattr(route.endpoint, _ANSWER, (None,))[0]) for route in routes if isinstance(route, APIRoute) and route.include_in_schema]
-    kinds = tuple(dict.fromkeys([kind for _, kind in marked if kind is not None]))
+def complete(document: dict[str, Any], routers: Iterable[APIRouter]) -> dict[str, Any]:
+    """FastAPI's document with the answers of these routers' routes put in."""
+    routes = (route for router in routers for route in router.routes if isinstance(route, APIRoute))
+    told: dict[str, type | None] = {route.name: getattr(route.endpoint, _ANSWER)[0] for route in routes}
+    kinds = tuple(dict.fromkeys(kind for kind in told.values() if kind is not None))
     _, made = msgspec.json.schema_components((ErrorAnswer, *kinds, *STREAMED), ref_template=_REF)
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
@@ -46,9 +47,9 @@ def complete(document: dict[str, Any], routes: Iterable[BaseRoute]) -> dict[str,
     if twice := schemas.keys() & made.keys():
         raise AssertionError(f"bodies and answers share the names {', '.join(sorted(twice))}")
     schemas.update({name: _as_written(name, schema) for name, schema in made.items()})
-    for route, kind in marked:
-        for method in route.methods or ():
-            document["paths"][route.path_format][method.lower()]["responses"] = _responses(kind)
+    for item in document["paths"].values():
+        for operation in item.values():
+            operation["responses"] = _responses(told[operation["operationId"]])
     return document
 
 

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        """JSON can spell half a character (a lone surrogate), which no database, file or signature takes."""
+        for text in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(text, str) and not text.isascii():
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
+                    raise ValueError("not Unicode text") from None
+        return value
+
 
 class Login(Body):
-    user: str
-    password: str
+    user: str = Field(max_length=256)
+    password: str = Field(max_length=1024)
 
 
 class TokenWanted(Body):

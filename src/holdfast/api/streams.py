@@ -54,7 +54,7 @@ class LiveEvents(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, master: Master, frames: Frames, caller: Caller, last_event_id: str, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(self, master: Master, frames: Frames, caller: Caller, last_event_id: str) -> None:
         """Raises `Throttled` when too many listen."""
         if master.base.feed.readers >= MOST_STREAMS:
             raise Throttled(f"{MOST_STREAMS} browsers follow this Master already", hint="close some, or ask `GET /status` now and then")
@@ -64,7 +64,6 @@ class LiveEvents(Response):
         self._frames = frames
         self._caller = caller
         self._last_event_id = last_event_id
-        self._heartbeat_s = heartbeat_s
 
     @property
     def _feed(self) -> Feed:
@@ -108,7 +107,7 @@ class LiveEvents(Response):
                 await _send(send, self._frames.of(feed.epoch, deltas))
                 continue
             assert seq is not None
-            is_news = await feed.wait(seq, nudges, self._heartbeat_s)
+            is_news = await feed.wait(seq, nudges, HEARTBEAT_S)
             if not is_news or feed.nudges != nudges:
                 nudges = feed.nudges
                 await self._caller.recheck()
@@ -135,5 +134,3 @@ async def _until_gone(receive: Receive) -> None:
 def _encode(epoch: str, delta: Numbered) -> bytes:
     kind = getattr(delta, "kind", "")
     return b"id: %s-%d\nevent: %s\ndata: %s\n\n" % (epoch.encode(), delta.seq, str(kind).encode(), msgspec.json.encode(plain(delta)))
-
-

@@ -50,7 +50,6 @@ class Cutter:
 
 COARSE = Cutter(512 * 1024, 1024 * 1024, 8 * 1024 * 1024)
 FINE = Cutter(16 * 1024, 64 * 1024, 256 * 1024)
-MOST_BYTES = COARSE.most
 
 
 def choose(granularity: Granularity, recorded: Sequence[ChunkRef]) -> Cutter:

@@ -19,8 +19,8 @@ from holdfast.capture.chunks import Chunk, chunks_of
 from holdfast.capture.findings import Notes, Pulse
 from holdfast.capture.ledger import Act, Verdict
 from holdfast.capture.reader import WHOLE_BYTES, Captured, Job, Lost, Reader, Stream, TooLarge, lost, vanished
-from holdfast.capture.rows import CODES, FILE_CODE, WITHDRAWN, Row, row_of
-from holdfast.capture.segments import MAX_BYTES, Segments
+from holdfast.capture.rows import CODES, DIRECTORY_CODE, FILE_CODE, WITHDRAWN, Row, row_of
+from holdfast.capture.segments import MAX_BYTES, Segments, grouped
 from holdfast.capture.state import CaptureState
 from holdfast.core.ids import DatasetId
 from holdfast.model.entry import Entry, path_of
@@ -91,6 +91,8 @@ class Emission:
         self._rows: list[Row] = []
         self._linked: dict[tuple[int, int], Captured] = {}
         self._leaders: set[tuple[int, int]] = set()
+        # What every key below a folder begins with that could not be captured and was none before.
+        self._astray: bytes | None = None
 
     def emit(self, verdicts: Iterable[Verdict], behind: Iterator[Row]) -> Iterator[Emitted]:
         """`behind`: rows that receivers lack, in walk order. What both name, the verdict decides."""
@@ -167,10 +169,13 @@ class Emission:
                 if item.row is not None:
                     yield from self._hand_on(item.row if verdict is None else self._regroup(item.row, verdict), None, None)
                 continue
-            if _is_stream(item):
+            result = None if _is_stream(item) else next(results)
+            if self._astray is not None and verdict.key.startswith(self._astray):
+                yield from self._stay(item, verdict, Lost(None))
+            elif result is None:
                 yield from self._stream(item, item.job, verdict)
             else:
-                yield from self._settle(item, item.job, verdict, next(results))
+                yield from self._settle(item, item.job, verdict, result)
         self._tools.pulse.beat("read", self.passed.files, self.passed.bytes, self._read_total)
 
     def _settle(self, item: _Item, job: Job, verdict: Verdict, result: Captured | TooLarge | Lost) -> Iterator[Emitted]:
@@ -194,7 +199,12 @@ class Emission:
         yield from self._hand_on(self._accept(item.row, verdict, result, False), result.entry, result.chunks if job.content else None)
 
     def _stay(self, item: _Item, verdict: Verdict, result: Lost) -> Iterator[Emitted]:
-        """Nothing could be captured: the state keeps what it had, and receivers that lack that get it."""
+        """Nothing could be captured: the state keeps what it had, and receivers that lack that get it. Of a folder that is new and away for
+        the moment, nothing is taken of what is below either: it would lie in a folder that no receiver knows.
+        """
+        new_folder = verdict.kind == DIRECTORY_CODE and (item.row is None or item.row.kind != DIRECTORY_CODE)
+        if new_folder and (self._astray is None or not verdict.key.startswith(self._astray)):
+            self._astray = verdict.key + b"\x00"
         if result.finding is not None:
             self._tools.notes.add(result.finding, verdict.members & self._tools.bits)
         if item.row is not None:
@@ -220,7 +230,7 @@ class Emission:
         try:
             for chunks in _windows(stream, self._tools.pool):
                 self._tools.pulse.beat("read", self.passed.files, self.passed.bytes + offset, self._read_total)
-                for group in _groups(chunks):
+                for group in grouped(chunks):
                     if not ahead and [c.id for c in group] == [ref.id for ref in recorded[same : same + len(group)]]:
                         same += len(group)
                     else:
@@ -298,7 +308,7 @@ class Emission:
     def _parts(self, entry: Entry, run: int, bits: int) -> Iterator[Emitted]:
         """A large file that was captured before, in parts that are read on demand."""
         offset = 0
-        for group in _groups(self._lazy(entry)):
+        for group in grouped(self._lazy(entry)):
             yield from self._part(entry.path, offset, run, bits, group)
             offset += sum(chunk.size_bytes for chunk in group)
 
@@ -361,20 +371,6 @@ def _windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:
             yield chunks
     finally:
         future.exception()
-
-
-def _groups(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
-    """Runs of neighbours that fit into one segment."""
-    group: list[Chunk] = []
-    size = 0
-    for chunk in chunks:
-        if group and size + chunk.size_bytes > MAX_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(chunk)
-        size += chunk.size_bytes
-    if group:
-        yield group
 
 
 def _is_stream(item: _Item) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathspec import GitIgnoreSpec
 
 from holdfast.capture.classify import CACHE_TAG, Classifier, RootRules, is_cache_folder, pattern_lines, text_of
-from holdfast.capture.roots import is_below, normal_roots
+from holdfast.capture.roots import normal_roots
 from holdfast.core.clock import Clock
 from holdfast.model.document import Classification
 from holdfast.model.entry import display_path
@@ -182,13 +182,18 @@ class _Look:
             self._unreadable(folder, error)
             return []
         found.sort(key=lambda each: each[0])
-        tag = prefix + CACHE_TAG
-        if self._classifier.exclude_caches and any(path == tag for path, _ in found) and is_cache_folder(folder)[0]:
-            others = [each for each in found if each[0] != tag and not any(r == each[0] or is_below(r, each[0]) for r in self._roots)]
-            for path, status in others:
-                self._leave_out(path, status, "exclude_caches", "the folder bears a CACHEDIR.TAG")
-            return [each for each in found if each not in others]
+        if self._classifier.exclude_caches and any(path == prefix + CACHE_TAG for path, _ in found) and is_cache_folder(folder)[0]:
+            self._cache_folder(found, prefix + CACHE_TAG)
+            return []
         return found
+
+    def _cache_folder(self, found: list[tuple[bytes, os.stat_result]], tag: bytes) -> None:
+        """Its tag is chosen whatever the patterns say, as the capture does."""
+        for path, status in found:
+            if path == tag:
+                self._choose(path, status)
+            elif path not in self._roots:
+                self._leave_out(path, status, "exclude_caches", "the folder bears a CACHEDIR.TAG")
 
     def _choose(self, path: bytes, status: os.stat_result) -> None:
         if stat.S_ISSOCK(status.st_mode):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from holdfast.capture.chunks import Chunk, SegmentChunks
@@ -121,3 +121,17 @@ class Segments:
                 self._bytes += chunk.size_bytes
                 self.offered_bytes += chunk.size_bytes
         return offered
+
+
+def grouped(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
+    """Runs of neighbours that fit into one segment."""
+    group: list[Chunk] = []
+    size = 0
+    for chunk in chunks:
+        if group and size + chunk.size_bytes > MAX_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(chunk)
+        size += chunk.size_bytes
+    if group:
+        yield group

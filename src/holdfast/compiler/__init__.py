@@ -10,5 +10,5 @@ drawing     the scene with every name resolved: vertices know their nodes, mover
 leg         one operation of one policy from where it starts (source or repository), through relays, to where it is kept
 pass        one named step under `passes/`; it takes values, returns values and adds diagnostics to a report
 
-From outside use `parse.parse_document`, `compile.compile_flows`, `diff`, `edit`, `starter`, `freeze` and `summary`; the rest is private.
+From outside use `parse.parse_document`, `compile.compile_flows`, `diff`, `edit`, `freeze` and `summary`; the rest is private.
 """

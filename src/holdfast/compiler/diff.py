@@ -124,11 +124,6 @@ class RulesChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     changes: tuple[str, ...] = ()
 
 
-def same_orders(old: Rules, new: Rules) -> bool:
-    """Whether a node has the same to do: only then its rules need not be pushed again."""
-    return msgspec.structs.replace(old, generation=new.generation, created_at=new.created_at) == new
-
-
 def diff_rules(old: Mapping[NodeId, Rules], new: Mapping[NodeId, Rules]) -> tuple[RulesChange, ...]:
     """Nodes whose orders differ, by name. A node in `old` only stops everything."""
     found = []

@@ -73,12 +73,3 @@ def _located(diagnostic: Diagnostic, places: Places) -> Diagnostic:
         return diagnostic
     line, column = places[path]
     return msgspec.structs.replace(diagnostic, where=msgspec.structs.replace(where, line=line, column=column))
-
-
-def merge_diagnostics(*groups: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """All of them in order; of two with the same code, place and message the first."""
-    merged: dict[tuple[str, str, str], Diagnostic] = {}
-    for group in groups:
-        for diagnostic in group:
-            merged.setdefault((diagnostic.code, diagnostic.where.path, diagnostic.message), diagnostic)
-    return tuple(merged.values())

@@ -12,6 +12,7 @@ from itertools import islice
 from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, RepositoryDamaged, error_from, facts_of
 from holdfast.core.ids import NodeId
 from holdfast.delivery.batches import batched
+from holdfast.delivery.receiver import IDLE_S, OPENING_S
 from holdfast.model.change import Cursor, Payload
 from holdfast.model.entry import Entry
 from holdfast.model.reading import PointReader
@@ -187,6 +188,7 @@ def serve_read(
     *,
     open_reader: Callable[[NodeId, OpenRead], tuple[Cursor | None, PointReader | None]],
     on_refused: Callable[[NodeId, HoldfastError], None] = lambda peer, error: None,
+    idle_s: float = IDLE_S,
 ) -> None:
     """The owner's side; serves one session to its end and never raises what the peer did wrong.
 
@@ -194,7 +196,7 @@ def serve_read(
     """
     reader: PointReader | None = None
     try:
-        opening = channel.receive()
+        opening = channel.receive(min(OPENING_S, idle_s))
         if opening is None:
             return
         if not isinstance(opening, OpenRead) or opening.protocol != PROTOCOL:
@@ -202,7 +204,7 @@ def serve_read(
         cursor, reader = open_reader(channel.peer, opening)
         channel.send(OpenedRead(cursor=cursor))
         owner = _Owner(channel, reader)
-        while (message := channel.receive()) is not None and not isinstance(message, Stopped):
+        while (message := channel.receive(idle_s)) is not None and not isinstance(message, Stopped):
             owner.answer(message)
     except NotReachable as error:
         logger.info("a read broke off", extra={"facts": {"peer": channel.peer, "error": str(error)}})

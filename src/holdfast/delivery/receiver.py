@@ -21,6 +21,7 @@ from holdfast.wire.data_messages import PROTOCOL, Carried, Closed, Closing, Data
 # A sender has at most a window of segments in flight; more is no sender of ours.
 _MAX_OPEN_SEGMENTS = 64
 _MAX_OPEN_BYTES = 256 * 1024 * 1024
+OPENING_S = 30.0
 IDLE_S = 6 * 3600.0
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,8 @@ def _serve(
     on_finding: Callable[[Finding], None],
     idle_s: float,
 ) -> None:
-    opening = channel.receive(idle_s)
+    # Who has taken a session says at once what for: a place of the server is not held by silence.
+    opening = channel.receive(min(OPENING_S, idle_s))
     if opening is None or isinstance(opening, Stopped):
         return
     if not isinstance(opening, Open) or opening.protocol != PROTOCOL:

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import hashlib
 from collections import deque
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import msgspec
@@ -65,13 +66,15 @@ class Access:
     async def prove(self, user: str, password: str, peer: str) -> None:
         """Raises `NotAuthenticated`; after too many of those from one address or for one user, `Throttled`."""
         self._brake(peer, user)
+        # Counted before it is known whether it is right, else a thousand guesses made at once would all be the first.
+        at_s = self._note_attempt(peer, user)
         known = await self._base.database.run(lambda s: records.password_hash(s, user))
         # A user that does not exist takes as long as a wrong password: the time must not tell which it was.
         self._decoy = self._decoy or await asyncio.to_thread(hash_password, new_secret(self._base.entropy))
         right = await asyncio.to_thread(_matches, known or self._decoy, password)
         if known is None or not right:
-            self._note_failure(peer, user)
             raise NotAuthenticated("user or password is wrong", hint="`holdfast master init` printed the first password")
+        self._take_back(peer, user, at_s)
 
     async def create_token(self, user: str, name: str, ttl: timedelta | None) -> NewToken:
         made, secret = new_token(self._base.entropy, user, name, self._base.now(), ttl)
@@ -107,9 +110,17 @@ class Access:
                 wait_s = failed[0] + _WINDOW_S - self._base.clock.monotonic_s()
                 raise Throttled("too many failed logins", hint=f"try again in {wait_s:.0f} s")
 
-    def _note_failure(self, peer: str, user: str) -> None:
+    def _note_attempt(self, peer: str, user: str) -> float:
+        at_s = self._base.clock.monotonic_s()
         for key, _ in _limits(peer, user):
-            self._recent(key).append(self._base.clock.monotonic_s())
+            self._recent(key).append(at_s)
+        return at_s
+
+    def _take_back(self, peer: str, user: str, at_s: float) -> None:
+        """It was no guess."""
+        for key, _ in _limits(peer, user):
+            with suppress(ValueError):
+                self._recent(key).remove(at_s)
 
     def _recent(self, key: str) -> deque[float]:
         """Failures of the last minute; forgets what is older, of everybody, so that the table cannot grow for ever."""

@@ -34,7 +34,8 @@ FlowState = Literal["draft", "active", "changed", "removed"]
 
 
 class FlowView(msgspec.Struct, frozen=True, kw_only=True):
-    """`changed`: the draft is no longer what is active; `removed`: it has the flow no more. `datasets` are labels of what the active rules capture."""
+    """`changed`: the draft is no longer what is active; `removed`: the draft has the flow no more. `datasets` are labels of what the
+    active rules capture."""
 
     name: str
     state: FlowState

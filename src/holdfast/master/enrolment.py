@@ -85,6 +85,8 @@ class Enrolment:
         """`name` empty = whoever brings the token may choose. Raises `UsageError`."""
         if name and not NAME.fullmatch(name):
             raise UsageError(f"{name!r} cannot be a node's name", hint="letters, digits, `.`, `_` and `-`, at most 63")
+        if replace and not name:
+            raise UsageError("a token that replaces must name the machine", hint="else its holder could take the place of any of them")
         if not 1 <= ttl_s <= LONGEST_TOKEN_S:
             raise UsageError("a join token lives between one second and 30 days", hint="leave the time out for one hour")
         secret = new_secret(self._base.entropy, 20)

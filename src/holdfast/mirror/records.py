@@ -182,10 +182,6 @@ class Records:
     def set_placed(self, n: int, key: bytes, fingerprint: Fingerprint) -> None:
         self._change("UPDATE files SET key=?, placed=1, size=?, mtime_ns=?, ctime_ns=?, inode=? WHERE n=?", (key, *_values(fingerprint), n))
 
-    def drop_file(self, n: int) -> None:
-        self._change("DELETE FROM chunks WHERE file=?", (n,))
-        self._change("DELETE FROM files WHERE n=?", (n,))
-
     def drop_chunks(self, n: int) -> None:
         self._change("DELETE FROM chunks WHERE file=?", (n,))
 

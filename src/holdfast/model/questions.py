@@ -157,7 +157,6 @@ class RepositoryStatus(_Message, frozen=True, kw_only=True):
     points: int = 0
     stored_bytes: int = 0
     newest_at: datetime | None = None
-    recovery_kit_acknowledged: bool = False
     error: ErrorFacts | None = None
 
 

@@ -158,7 +158,6 @@ class Agent:
         except HoldfastError as error:
             problems = (error.facts(),)
         self._refused = problems
-        self._journal.remember_rules(generation, signed.digest, "refused" if problems else "in-force")
         if problems:
             for problem in problems:
                 self._event("rules-refused", Severity.ERROR, problem.message, reason=problem.code, generation=str(generation))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -34,7 +33,6 @@ CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, job
 CREATE TABLE IF NOT EXISTS protection (
     dataset TEXT NOT NULL, operation TEXT NOT NULL, action TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (dataset, operation, action)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS rules_history (at_ns INTEGER NOT NULL, generation INTEGER NOT NULL, digest TEXT NOT NULL, outcome TEXT NOT NULL);
 """
 
 
@@ -150,16 +148,6 @@ class Journal:
             self._db.executemany(
                 "INSERT OR REPLACE INTO protection VALUES (?, ?, ?, ?)", [(*row.key, msgspec.json.encode(row)) for row in rows]
             )
-
-    def remember_rules(self, generation: int, digest: str, outcome: Literal["in-force", "refused"]) -> None:
-        with self._transaction():
-            self._db.execute("INSERT INTO rules_history VALUES (?, ?, ?, ?)", (self._clock.now_ns(), generation, digest, outcome))
-            self._db.execute("DELETE FROM rules_history WHERE rowid <= (SELECT max(rowid) FROM rules_history) - 1000")
-
-    def rules_history(self) -> tuple[tuple[int, str], ...]:
-        """(generation, outcome), newest first."""
-        rows = self._db.execute("SELECT generation, outcome FROM rules_history ORDER BY rowid DESC")
-        return tuple((generation, outcome) for generation, outcome in rows)
 
     def _transaction(self) -> _Transaction:
         return _Transaction(self._db)

@@ -9,26 +9,24 @@ import threading
 from pathlib import Path
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import NotGranted
 from holdfast.core.ids import NodeId
 from holdfast.core.local_database import open_database
 from holdfast.model.orders import RestoreOrder, SignedOrder, signed_bytes_of_order
+from holdfast.wire.authority import verify_signature
 
 _AGAIN = "start the restore again; each one gets an order of its own"
 
 
 def open_order(signed: SignedOrder, signing_key: bytes) -> RestoreOrder:
     """The order inside, its signature checked. Raises `NotGranted`."""
+    if not verify_signature(signing_key, signed_bytes_of_order(signed.body), signed.signature):
+        raise NotGranted("the order is not signed by this environment's Master", hint="log in to the right Master")
     try:
-        Ed25519PublicKey.from_public_bytes(signing_key).verify(signed.signature, signed_bytes_of_order(signed.body))
         return msgspec.json.decode(signed.body, type=RestoreOrder)
-    except InvalidSignature:
-        raise NotGranted("the order is not signed by this environment's Master", hint="log in to the right Master") from None
-    except (ValueError, msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise NotGranted(f"not a restore order: {error}", hint=_AGAIN) from error
 
 

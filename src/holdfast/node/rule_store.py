@@ -8,14 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from holdfast.core.errors import ErrorFacts, StaleRules, UsageError
 from holdfast.core.ids import EnvironmentId, NodeId
 from holdfast.core.private_files import make_private_folder, write_private
 from holdfast.model.rules import Rules, SignedRules, decode_rules, signed_bytes_of_rules
 from holdfast.model.schedule import validate_schedule
+from holdfast.wire.authority import verify_signature
 
 
 def rules_folder(home: Path) -> Path:
@@ -95,14 +94,13 @@ class RuleStore:
 
     def _open(self, signed: SignedRules) -> Rules:
         hint = "activate the flow again from the Master this node has joined"
+        if not verify_signature(self._key, signed_bytes_of_rules(signed.body), signed.signature):
+            raise StaleRules("the rules are not signed by this environment's Master", hint=hint)
         try:
-            Ed25519PublicKey.from_public_bytes(self._key).verify(signed.signature, signed_bytes_of_rules(signed.body))
             rules = decode_rules(signed.body)
             for dataset in rules.datasets:
                 for operation in dataset.operations:
                     validate_schedule(operation)
-        except InvalidSignature:
-            raise StaleRules("the rules are not signed by this environment's Master", hint=hint) from None
         except (msgspec.ValidationError, msgspec.DecodeError, UsageError) as error:
             raise StaleRules(f"the rules cannot be read: {error}", hint="bring Master and node to one version") from error
         if rules.environment != self._environment or rules.node != self._node:

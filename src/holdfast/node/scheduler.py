@@ -307,8 +307,10 @@ class Scheduler:
         return next_open(windows, (), "UTC", moment)
 
     def _learn(self, job: Job, request: Request, *, was_attempt: bool) -> None:
-        """What the end of a job means for status and retries."""
-        if isinstance(request, RunCascade):
+        """What the end of a job means for status and retries. Who was behind before a run that was cancelled is so still."""
+        if job.state is State.CANCELLED and not was_attempt:
+            self._last_state.update(dict.fromkeys(subjects_of(request), job.state))
+        elif isinstance(request, RunCascade):
             self._last_state[request.cascade] = job.state
             self._note_failures(after_cascade(job, request.cascade, self._rules, self._rows), {request.cascade}, was_attempt)
         elif isinstance(request, RunDatasets):

@@ -12,11 +12,6 @@ from holdfast.backend.grouping import GroupedSaves
 Plan = Callable[[int, str, FileType], BaseException | None]
 
 
-def at_step(number: int, error: BaseException) -> Plan:
-    """Fails once, at the n-th step that changes anything."""
-    return lambda step, _verb, _kind: error if step == number else None
-
-
 def always_from(number: int, error: BaseException) -> Plan:
     """From the n-th step on, nothing that writes works any more: a full disk, or a machine that is gone. Removing still works."""
     return lambda step, verb, _kind: error if step >= number and verb != "remove" else None

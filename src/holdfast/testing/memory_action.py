@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import zstandard
 
-from holdfast.core.errors import HoldfastError, RepositoryDamaged, UnknownName
+from holdfast.core.errors import RepositoryDamaged, UnknownName
 from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Payload, Put, Segment
@@ -158,9 +158,3 @@ def payload_of(plain: bytes, *, compressed: bool = False) -> Payload:
     """An honest payload of these bytes."""
     data = zstandard.ZstdCompressor(level=1).compress(plain) if compressed else plain
     return Payload(hashlib.sha256(plain).digest(), len(plain), compressed, data)
-
-
-class Broken(HoldfastError):
-    """What a test makes an action fail with."""
-
-    code = "broken-by-test"

@@ -127,10 +127,6 @@ class AskChunks(_Message, frozen=True, kw_only=True):
     ids: tuple[bytes, ...]
 
 
-FromSender = Open | Started | Segmented | Carried | Closing | Stopped
-FromReceiver = Opened | Needed | Closed | Stopped
-FromReader = OpenRead | AskEntries | AskMore | AskChunks | Stopped
-FromOwner = OpenedRead | Entries | Carried | Stopped
 DataMessage = (
     Open
     | Opened

@@ -87,7 +87,7 @@ class DataServer:
     """Call `start` once, `stop` once. `deliver` and `read` run in a thread per session and may raise: the peer is told.
 
     `revoked` is asked with the caller's key id at each call, and again for open sessions by `recheck`.
-    At most `workers` sessions run; more wait for a place.
+    At most `workers` sessions run, half of them for one key; more wait for a place, and one key's are sent away to come again.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class DataServer:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="data-session")
         self._sessions: set[_ServerChannel] = set()
         self._threads: set[threading.Thread] = set()
+        self._most_of_one = max(2, workers // 2)
         self._guard = threading.Lock()
         self._server = grpc.server(self._pool, options=server_options())
         self._credentials = credentials
@@ -150,10 +151,15 @@ class DataServer:
         if self._revoked(key_id):
             context.abort(grpc.StatusCode.PERMISSION_DENIED, "the key of this node was revoked")
         channel = _ServerChannel(peer, key_id, context)
-        if not context.add_callback(lambda: self._ended(channel)):
-            return iter(())
         with self._guard:
-            self._sessions.add(channel)
+            if sum(session.key_id == key_id for session in self._sessions) < self._most_of_one:
+                self._sessions.add(channel)
+        if channel not in self._sessions:
+            # So that one node, out of order or in wrong hands, does not keep all others out.
+            context.abort(grpc.StatusCode.UNAVAILABLE, f"{self._most_of_one} sessions of this node are open already")
+        if not context.add_callback(lambda: self._ended(channel)):
+            self._ended(channel)
+            return iter(())
         context.send_initial_metadata((ACCEPTED,))
         self._spawn(channel.fill, requests)
         self._spawn(run_handler, handler, channel)

@@ -177,7 +177,7 @@ async def dial_hub(
 class HubServer:
     """The Master's end. `on_session` runs once per session; when it returns the session ends, when it raises the node gets a `Farewell`.
 
-    `revoked` is asked with the key id at each session, and again for open ones by `recheck`.
+    `revoked` is asked with the key id at each new session; an open one ends when its handler says so.
     """
 
     def __init__(
@@ -212,12 +212,6 @@ class HubServer:
             await stream.close()
         await self._server.stop(grace_s)
 
-    async def recheck(self) -> None:
-        """End the open sessions of keys that are revoked by now."""
-        for stream, task in list(self._sessions.items()):
-            if self._revoked(stream.key_id):
-                task.cancel()
-
     async def _session(self, _requests: object, context: Any) -> None:
         try:
             peer, key_id = peer_of(context.auth_context())
@@ -233,10 +227,6 @@ class HubServer:
         self._sessions[stream] = task
         try:
             await task
-        except asyncio.CancelledError:
-            if task.cancelled() and self._revoked(key_id):
-                await context.abort(grpc.StatusCode.PERMISSION_DENIED, "the key of this node was revoked")
-            raise
         finally:
             del self._sessions[stream]
             await stream.close()

@@ -85,6 +85,5 @@ class Farewell(_Message, frozen=True, kw_only=True):
     error: ErrorFacts
 
 
-FromNode = Hello | Confirmed | Report | Answered | Progressed | Farewell
 FromMaster = Welcome | Push | Received | Asked | Farewell
 HubMessage = Hello | Welcome | Push | Confirmed | Report | Received | Asked | Answered | Progressed | Farewell

@@ -32,7 +32,9 @@ async def export(master: MasterOf) -> Response:
 @router.get("/environment/revisions")
 @answers(RevisionList)
 async def revisions(
-    master: MasterOf, limit: Annotated[int, Query(ge=1, le=1_000)] = 100, before: Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)] = None
+    master: MasterOf,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    before: Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)] = None,
 ) -> Response:
     """Newest first; `before` = the number of the last one you have."""
     found = await master.environment.revisions(limit + 1, before)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 
 from fastapi import APIRouter, Request, Response
 
@@ -36,7 +35,7 @@ async def renew(body: Renew, master: MasterOf) -> Response:
     """The signature of the node's key is the proof."""
     try:
         signature = base64.b64decode(body.signature, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise UsageError("`signature` is not base64", hint="encode the DER signature in base64") from None
     wanted = RenewRequest(certificate_pem=body.certificate_pem, csr_pem=body.csr_pem, signature=signature)
     return reply(await master.enrolment.renew(wanted))

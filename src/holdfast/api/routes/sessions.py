@@ -26,9 +26,7 @@ async def open_session(body: Login, request: Request, master: MasterOf) -> Respo
     made = opened.session
     view = CallerView(user=made.user, kind="session", id=made.id, expires_at=made.expires_at, idle_s=IDLE.total_seconds())
     answer = reply(view)
-    answer.set_cookie(
-        COOKIE, opened.secret, max_age=int(LONGEST.total_seconds()), path="/", secure=True, httponly=True, samesite="strict"
-    )
+    answer.set_cookie(COOKIE, opened.secret, max_age=int(LONGEST.total_seconds()), path="/", secure=True, httponly=True, samesite="strict")
     return answer
 
 

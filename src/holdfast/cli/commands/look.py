@@ -189,7 +189,7 @@ def find(
     if dataset and not answer["rows"]:
         _refuse_unknown_dataset(resolve_home(home), dataset)
     _print_rows(answer["rows"], as_json, with_times=True)
-    if not answer["rows"]:
+    if not answer["rows"] and not as_json:
         note("nothing found")
     if answer.get("more"):
         note(f"more than {limit} found; narrow the pattern or raise --limit")

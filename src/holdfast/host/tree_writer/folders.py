@@ -9,6 +9,8 @@ from typing import NamedTuple
 from holdfast.core.errors import ProtocolError
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Passing through needs no right to read.
+_WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Folder(NamedTuple):
@@ -27,14 +29,17 @@ def check_name(name: bytes) -> bytes:
 
 def _open_without_links(path: bytes) -> int:
     """A folder by its absolute, resolved path. Raises `OSError`, ENOTDIR where a link has come into the way since it was resolved."""
-    fd = os.open(b"/", _FLAGS)
+    fd = os.open(b"/", _WAY)
     for name in filter(None, path.split(b"/")):
         try:
-            below = os.open(check_name(name), _FLAGS, dir_fd=fd)
+            below = os.open(check_name(name), _WAY, dir_fd=fd)
         finally:
             os.close(fd)
         fd = below
-    return fd
+    try:
+        return os.open(b".", _FLAGS, dir_fd=fd)
+    finally:
+        os.close(fd)
 
 
 class Folders:

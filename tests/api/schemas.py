@@ -1,0 +1,52 @@
+"""Real answers held against the OpenAPI document: every field there, none besides, each of its type."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator, FormatChecker
+
+
+class AnswerChecker:
+    """`checked`: the routes (method, path below the prefix) whose right answers have been held against their schema."""
+
+    def __init__(self, app: FastAPI) -> None:
+        document = app.openapi()
+        self._components = {"schemas": {name: _strict(schema) for name, schema in document["components"]["schemas"].items()}}
+        self._routes = [
+            (method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), path, operation["responses"])
+            for path, item in document["paths"].items()
+            for method, operation in item.items()
+        ]
+        # Paths without parameters first: `revisions` is no number of a revision.
+        self._routes.sort(key=lambda route: route[2].count("{"))
+        self._validators: dict[tuple[str, str, bool], Draft202012Validator] = {}
+        self.checked: set[tuple[str, str]] = set()
+
+    def check(self, method: str, path: str, status: int, answer: Any) -> None:
+        found = next(
+            ((m, template, responses) for m, regex, template, responses in self._routes if m == method and regex.fullmatch(path)), None
+        )
+        if found is None:
+            return
+        _, template, responses = found
+        key = (method, template, status == 200)
+        if key not in self._validators:
+            schema = responses["200" if status == 200 else "default"]["content"]["application/json"]["schema"]
+            self._validators[key] = self.validator(schema)
+        self._validators[key].validate(answer)
+        if status == 200:
+            self.checked.add((method, template.removeprefix("/api/v1")))
+
+    def validator(self, schema: dict[str, Any]) -> Draft202012Validator:
+        return Draft202012Validator({**schema, "components": self._components}, format_checker=FormatChecker())
+
+
+def _strict(schema: dict[str, Any]) -> dict[str, Any]:
+    strict = copy.deepcopy(schema)
+    if "properties" in strict:
+        strict["additionalProperties"] = False
+    return strict
