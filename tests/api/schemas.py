@@ -27,12 +27,10 @@ class AnswerChecker:
         self.checked: set[tuple[str, str]] = set()
 
     def check(self, method: str, path: str, status: int, answer: Any) -> None:
-        found = next(
-            ((m, template, responses) for m, regex, template, responses in self._routes if m == method and regex.fullmatch(path)), None
-        )
+        found = next((route for route in self._routes if route[0] == method and route[1].fullmatch(path)), None)
         if found is None:
             return
-        _, template, responses = found
+        _, _, template, responses = found
         key = (method, template, status == 200)
         if key not in self._validators:
             schema = responses["200" if status == 200 else "default"]["content"]["application/json"]["schema"]

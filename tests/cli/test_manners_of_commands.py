@@ -282,3 +282,11 @@ def test_progress_has_rate_and_time_left() -> None:
     assert progress_text(jobs, figures) == "a/b: sending, 3 files, 1.0 KiB of 3.0 KiB, 1.0 KiB/s, 2.0s left"
     assert progress_text([{"id": "1", "rule": "a/b", "state": "queued"}], []) == "a/b: queued"
     assert progress_text([], []) == ""
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """What makes commands start slowly is loaded by those that need it; the time itself is measured in `tests/e2e/test_up.py`."""
+    heavy = {"cryptography", "fastapi", "grpc", "msgspec", "ruamel", "sqlalchemy", "ssl", "zstandard"}
+    listing = "import holdfast.cli.main, sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
+    assert heavy.isdisjoint(done.stdout.split())

@@ -13,10 +13,10 @@ import pytest
 from holdfast.core.errors import HoldfastError
 from holdfast.model.jobs import State
 from holdfast.node.worker_messages import CancelJob, ProgressNews
+from holdfast.testing.waiting import wait_for
 from tests.dataflow.machines import World, dataset, deliver, ended, store
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, office, restic
 from tests.dataflow.trees import differences
-from tests.dataflow.waiting import wait_for
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_killed_receiver_leaves_a_clean_repository_and_is_caught_up(scene: Off
     slow(scene, 30_000_000)
     before = packs(scene)
     job = scene.files1.begin_run(scene.documents)
-    wait_for(lambda: packs(scene) > before, "no pack was written in time")
+    wait_for(lambda: packs(scene) > before)
     scene.vault.kill_store()
     failed = ended(scene.files1.source_heard, job)
     assert failed.state is State.FAILED

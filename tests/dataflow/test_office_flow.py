@@ -40,7 +40,8 @@ def test_backup_and_replicate_from_one_reading(scene: Office, tmp_path: Path) ->
     assert_restic_clean(scene.vault, scene.main)
     restic(scene.vault, scene.main, "restore", "latest", "--target", str(tmp_path / "by-restic"))
     left = differences(scene.source, below(tmp_path / "by-restic", scene.source))
-    assert [line for line in left if "not utf-8" not in line and "dangling" not in line] == []
+    # What this restic loses on its own backups, too (tests/e2e/test_awkward_tree.py proves it).
+    assert [line for line in left if "not-utf8" not in line and not line.startswith("odd/link: xattr")] == []
 
 
 def test_unchanged_files_are_not_read_again_and_nothing_travels(scene: Office) -> None:
@@ -61,9 +62,9 @@ def change(tree: Path) -> None:
     (tree / "text").rename(tree / "renamed")
     (tree / "d2" / "e2" / "f2").unlink()
     (tree / "tool").chmod(0o600)
-    (tree / "empty").rmdir()
-    os.unlink(tree / "d1" / "dangling")
-    (tree / "d1" / "dangling").mkdir()
+    (tree / "odd" / "empty-folder").rmdir()
+    (tree / "odd" / "dangling").unlink()
+    (tree / "odd" / "dangling").mkdir()
 
 
 def test_both_moments_come_back_after_a_change(scene: Office, tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_questions_about_a_repository(scene: Office) -> None:
     top = os.fsencode(scene.source)
     listing = scene.vault.ask(AskListing(point=point.id[:12], path=top))
     assert isinstance(listing, Listings)
-    assert {row.path for row in listing.rows} >= {str(scene.source / name) for name in ("d0", "text", "tool", "fifo")}
+    assert {row.path for row in listing.rows} >= {str(scene.source / name) for name in ("d0", "text", "tool", "odd")}
     found = scene.vault.ask(AskFind(pattern="tool"))
     assert isinstance(found, Listings)
     assert [row.path for row in found.rows] == [str(scene.source / "tool")]

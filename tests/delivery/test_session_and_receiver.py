@@ -8,9 +8,13 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from holdfast.core.errors import Cancelled, NoSpace, NotGranted, NotReachable, ProtocolError, error_from
-from holdfast.core.ids import ActionId, Epoch
+from holdfast.core.ids import ActionId, Epoch, NodeId
 from holdfast.delivery.limit import Limit
+from holdfast.delivery.ports import Opening
+from holdfast.delivery.reading import serve_read
+from holdfast.delivery.receiver import serve_delivery
 from holdfast.delivery.session import DeliverySession
+from holdfast.delivery.verify import Verifier
 from holdfast.model.change import Cursor, Part, Payload, Put, Remove, Segment
 from holdfast.model.entry import Kind
 from holdfast.testing.channel_suite import WAIT_S
@@ -31,7 +35,20 @@ from holdfast.testing.deliveries import (
 )
 from holdfast.testing.memory_action import MemoryAction, MemoryChunks, payload_of
 from holdfast.testing.memory_channel import MemoryChannel, memory_pair
-from holdfast.wire.data_messages import Carried, Closed, Closing, DataMessage, Needed, Open, Opened, Segmented, Started, Stopped
+from holdfast.wire.channel import Channel
+from holdfast.wire.data_messages import (
+    Carried,
+    Closed,
+    Closing,
+    DataMessage,
+    Needed,
+    Open,
+    Opened,
+    OpenRead,
+    Segmented,
+    Started,
+    Stopped,
+)
 
 
 def connect(*actions: MemoryAction, granted: bool = True, trusted: bool = False) -> tuple[MemoryChannel, ServedDelivery]:

@@ -82,8 +82,14 @@ def test_it_serves_both_ends_and_stops_in_time(tmp_path: Path) -> None:
             assert [n["state"] for n in (await http.get("/nodes")).json()["nodes"]] == ["online"]
             waiting = asyncio.create_task(http.get("/triggers/none?wait_s=60"))
             assert (await waiting).status_code == 404
-        begun = time.monotonic()
-        stop.set()
+            async with http.stream("GET", "/events", timeout=10) as events:
+                lines = events.aiter_lines()
+                while "snapshot" not in await anext(lines):
+                    pass
+                begun = time.monotonic()
+                stop.set()
+                # The stream ends in order: a broken one would raise here.
+                assert all(["end" not in line async for line in lines if line.startswith("event:")])
         await serving
         await node.ended()
         assert node.farewell is not None

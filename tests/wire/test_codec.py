@@ -117,6 +117,8 @@ WRONG: dict[str, DataMessage] = {
     ),
     "slash in an id": Open(dataset=DatasetId("../../etc"), actions=(), generation=1),
     "newline in a label": Started(begin=msgspec.structs.replace(BEGIN, label="a\nb"), actions=()),
+    "a time beyond 64 bits": _segment(mtime_ns=2**63),
+    "an owner's name without end": _segment(user="x" * 5_000),
     "a time without a zone": Closing(commit=msgspec.structs.replace(COMMIT, captured_at=WHEN.replace(tzinfo=None))),
     "an error that shadows ours": Stopped(error=ErrorFacts("usage", "x", context={"message": "y"})),
     "too many asked": AskChunks(number=1, ids=(CHUNK,) * 4_097),

@@ -7,7 +7,7 @@ to rename one is to break clients that are generated from it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -109,7 +109,7 @@ class DocumentView(_Answer, frozen=True, kw_only=True):
     """`values` are the keys and values as written, `document` what they mean, defaults filled in. `places`: line and column."""
 
     revision: int
-    values: dict[str, object]
+    values: dict[str, Any]
     document: Document | None
     places: dict[str, tuple[int, int]]
     diagnostics: tuple[Diagnostic, ...]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
 
 from holdfast.core.errors import NotAuthenticated, UsageError
 from holdfast.core.private_files import make_private_folder, write_private
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Session:
     """How to reach and trust a Master. `ca_pem` is its authority's certificate, `token` a bearer token."""
 
     url: str
@@ -36,6 +36,8 @@ def has_session(home: Path) -> bool:
 
 
 def load_session(home: Path) -> Session:
+    import msgspec
+
     path = session_file(home)
     try:
         return msgspec.json.decode(path.read_bytes(), type=Session)
@@ -50,5 +52,7 @@ def load_session(home: Path) -> Session:
 
 def save_session(home: Path, session: Session) -> None:
     """Written whole or not at all, readable by its owner only."""
+    import msgspec
+
     make_private_folder(home)
     write_private(session_file(home), msgspec.json.encode(session))

@@ -50,6 +50,8 @@ def main() -> None:
 
     What the machine refuses (a full disk, a folder that may not be written) is an answer, not a fault.
     """
+    # Whatever this or a process it starts leaves in HOME is for its owner alone: databases and logs name people's files.
+    os.umask(0o077)
     try:
         try:
             app()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,19 +11,37 @@ from typing import Any
 
 from holdfast.core.errors import ErrorFacts
 
+# JSON escapes the controls of ASCII; these steer terminals too, or are half characters that cannot be written at all.
+_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 def print_json(value: object) -> None:
     """One JSON value on standard output and nothing else."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    sys.stdout.write(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+
+
+def harmless(text: str, *, keep: str = "\n") -> str:
+    """The text with everything that is not for reading as `\\xNN` or `\\uNNNN`: names of files, users and machines come from outside, and
+    an escape sequence in one could rewrite the screen or the terminal's settings. `keep` are controls that may stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def one_line(text: str) -> str:
+    """As `harmless`, for words from outside that must not look like lines of ours."""
+    return harmless(text, keep="")
 
 
 def say(text: str = "") -> None:
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(harmless(text) + "\n")
 
 
 def note(text: str) -> None:
     """A remark beside the result, on standard error."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(harmless(text) + "\n")
 
 
 def print_error(facts: ErrorFacts) -> None:
@@ -33,7 +52,7 @@ def print_error(facts: ErrorFacts) -> None:
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: frozenset[int] = frozenset()) -> None:
     """Columns as wide as they need to be, the last one unpadded; column numbers in `right` are aligned to the right."""
-    texts = [[str(cell) for cell in row] for row in rows]
+    texts = [[one_line(str(cell)) for cell in row] for row in rows]
     widths = [max([len(head), *(len(row[i]) for row in texts)]) for i, head in enumerate(heads)]
     for row in [list(heads), *texts]:
         cells = [cell.rjust(widths[i]) if i in right else cell.ljust(widths[i]) for i, cell in enumerate(row)]
@@ -76,7 +95,7 @@ class ProgressLine:
 
     def show(self, text: str) -> None:
         if self._on and text != self._shown:
-            sys.stderr.write("\r\x1b[K" + text)
+            sys.stderr.write("\r\x1b[K" + one_line(text))
             sys.stderr.flush()
             self._shown = text
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
-
-import msgspec
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from holdfast.cli.client import ApiClient
 from holdfast.cli.home import has_session, load_session
 from holdfast.cli.output import note
 from holdfast.core.errors import NotReachable, ProtocolError, error_from
-from holdfast.model.questions import Answer, Failed, Question
+
+if TYPE_CHECKING:
+    from holdfast.model.questions import Answer, Question
 
 T = TypeVar("T")
 
@@ -43,6 +43,7 @@ def _tell_who_answers() -> None:
 
 def ask_agent(home: Path, question: Question, timeout_s: float = 60) -> Answer:
     """The agent's answer; a `Failed` becomes the error it carries."""
+    from holdfast.model.questions import Failed
     from holdfast.node.local_client import ask
 
     answer = ask(home, question, timeout_s)
@@ -53,6 +54,8 @@ def ask_agent(home: Path, question: Question, timeout_s: float = 60) -> Answer:
 
 def plain(value: object) -> dict[str, Any]:
     """A message as JSON-ready values, without its tag."""
+    import msgspec
+
     built = msgspec.to_builtins(value)
     if not isinstance(built, dict):
         raise ProtocolError(f"unexpected answer: {type(value).__name__}")

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
 from holdfast.cli.client import ApiClient
 from holdfast.cli.output import ProgressLine
 from holdfast.core.errors import NotReachable
@@ -42,6 +40,8 @@ def wait_for_trigger(client: ApiClient, trigger: str) -> dict[str, Any]:
 
 def wait_for_local_jobs(home: Path, jobs: tuple[str, ...]) -> list[dict[str, Any]]:
     """The ended jobs of this machine's own agent, as plain values."""
+    import msgspec
+
     from holdfast.core.ids import JobId
     from holdfast.model.questions import AskJobs, Jobs
     from holdfast.node.local_client import ask

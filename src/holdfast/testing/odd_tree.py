@@ -82,11 +82,11 @@ def _attributes(root: Path) -> None:
     (root / "inherits" / "without-acl").write_bytes(b"")
     os.removexattr(root / "inherits" / "without-acl", "system.posix_acl_access")
     (root / "inherits" / "without-acl").chmod(0o604)
-    (root / "unreadable").mkdir(0o000)
     (root / "setuid").chmod(0o4751)
 
 
 def _as_root(root: Path) -> None:
+    (root / "unreadable").mkdir(0o000)
     os.chown(root / "plain", 1000, 1001)
     os.lchown(root / "link", 1002, 1003)
     os.chown(root / "a", 7, 8)

@@ -178,6 +178,10 @@ def _check_entry(entry: Entry) -> None:
         raise ProtocolError(f"Entry: mode, owner or size out of range at {path!r}")
     if not (0 <= entry.inode < 2**64 and 0 <= entry.device < 2**64 and 0 <= entry.device_number < 2**64 and entry.links >= 0):
         raise ProtocolError(f"Entry: inode, device or link count out of range at {path!r}")
+    if not all(-_MAX_SIZE <= time_ns <= _MAX_SIZE for time_ns in (entry.mtime_ns, entry.atime_ns, entry.ctime_ns)):
+        raise ProtocolError(f"Entry: a time out of range at {path!r}")
+    if len(entry.user) > _MAX_TEXT or len(entry.group) > _MAX_TEXT:
+        raise ProtocolError(f"Entry: a name of an owner too long at {path!r}")
     if entry.chunks:
         _check_refs("Entry.chunks", entry.chunks)
     if entry.link_target and (b"\x00" in entry.link_target or len(entry.link_target) > 4_096):

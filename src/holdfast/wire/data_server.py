@@ -97,7 +97,7 @@ class DataServer:
         deliver: Handler,
         read: Handler,
         revoked: Callable[[str], bool],
-        workers: int = 16,
+        workers: int = 64,
     ) -> None:
         self._address = address
         self._revoked = revoked

@@ -19,7 +19,9 @@ from holdfast.model.document import Revision
 
 router = APIRouter(tags=["environment"])
 # What a database's 64-bit number can hold; more could never have been given out.
-Number = Annotated[int, Path(ge=1, le=(1 << 63) - 1)]
+_HIGHEST = (1 << 63) - 1
+Number = Annotated[int, Path(ge=1, le=_HIGHEST)]
+MaybeNumber = Annotated[int | None, Query(ge=1, le=_HIGHEST)]
 
 
 @router.get("/environment")
@@ -34,7 +36,7 @@ async def export(master: MasterOf) -> Response:
 async def revisions(
     master: MasterOf,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    before: Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)] = None,
+    before: MaybeNumber = None,
 ) -> Response:
     """Newest first; `before` = the number of the last one you have."""
     found = await master.environment.revisions(limit + 1, before)
@@ -49,7 +51,7 @@ async def revision(number: Number, master: MasterOf) -> Response:
 
 @router.get("/environment/document")
 @answers(DocumentView)
-async def document(master: MasterOf, revision: Annotated[int | None, Query(ge=1, le=(1 << 63) - 1)] = None) -> Response:
+async def document(master: MasterOf, revision: MaybeNumber = None) -> Response:
     """The newest document, or that revision, as values: as written, and as understood."""
     read = await master.edits.read(revision)
     return reply(DocumentView(**raw_fields(read)))

@@ -15,7 +15,7 @@ from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.run import print_job_problems, print_jobs_result
 from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
-from holdfast.cli.output import age, local_time, note, print_json, print_table, say
+from holdfast.cli.output import age, local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import NotReachable, UnknownName, UsageError
@@ -118,7 +118,7 @@ def logs(limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption =
         return
     for event in sorted(answer["events"], key=lambda e: str(e["time"])):
         node = event.get("node_name") or event["node"][:8]
-        say(f"{local_time(event['time'])}  {event['severity']:<7}  {node}  {event['message']} [{event['code']}]")
+        say(one_line(f"{local_time(event['time'])}  {event['severity']:<7}  {node}  {event['message']} [{event['code']}]"))
 
 
 def points(dataset: DatasetOption = "", repository: RepositoryOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -248,7 +248,7 @@ def _print_rows(rows: list[dict[str, Any]], as_json: bool, with_times: bool) -> 
         if with_times:
             until = local_time(row["valid_to"]) if row.get("valid_to") else "now"
             line += f"  [{row.get('dataset', '')} in {row.get('repository', '')}, {local_time(row.get('valid_from'))} to {until}]"
-        say(line)
+        say(one_line(line))
 
 
 def _iso_of_ns(ns: int) -> str:

@@ -1,0 +1,138 @@
+"""The OpenAPI document: complete, stable in its names, and true of real answers (every test of the Master checks those it gets)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from holdfast.core.ids import DatasetId, JobId, NodeId, PointId, RepositoryId
+from holdfast.model.jobs import Event, Job, Severity, State
+from holdfast.model.points import Listing, Point
+from holdfast.model.questions import (
+    Answer,
+    AskCancel,
+    AskFind,
+    AskListing,
+    AskPoints,
+    AskSample,
+    AskStatus,
+    Done,
+    JobsStarted,
+    Listings,
+    NodeStatus,
+    Points,
+    Protection,
+    Question,
+    RepositoryStatus,
+    Sample,
+)
+from holdfast.wire.identity import make_csr, new_key
+from tests.master.masters import ONE_TO_TWO, Running, with_master
+
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+JOB = "c" * 32
+# Answered in tests of their own: a proof by a node's key, a stream, a cookie.
+ELSEWHERE = {("POST", "/renew"), ("GET", "/events"), ("POST", "/session"), ("DELETE", "/session")}
+
+
+def an_owner(question: Question) -> Answer:
+    """What a node says that owns the repository main and has run one job."""
+    point = Point(
+        id=PointId("a" * 32),
+        dataset="files1/documents",
+        dataset_id=DatasetId("d" * 32),
+        operation="backup",
+        repository="main",
+        time=AT,
+        files=1,
+        bytes=2,
+    )
+    row = Listing(path="a", kind="file", mode=0o644, size_bytes=1, mtime_ns=2, path_raw=b"\xff")
+    protection = Protection(
+        dataset="files1/documents", dataset_id=DatasetId("d" * 32), operation="backup", receiver="vault", state=State.SUCCEEDED
+    )
+    match question:
+        case AskPoints():
+            return Points(points=(point,))
+        case AskListing() | AskFind():
+            return Listings(rows=(row,))
+        case AskStatus():
+            repository = RepositoryStatus(id=RepositoryId("e" * 32), name="main", location="/srv/main")
+            return NodeStatus(node="vault", generation=1, protections=(protection,), repositories=(repository,))
+        case AskSample():
+            return Sample()
+        case AskCancel():
+            return Done()
+    return JobsStarted(jobs=(JobId(JOB),))
+
+
+async def _read_everything(running: Running, trigger: str) -> None:
+    for path in ("/health", "/ca", "/session", "/sessions", "/tokens", "/flows", "/jobs", f"/jobs/{JOB}", "/logs", "/nodes", "/points"):
+        await running.get(path)
+    for path in ("/environment", "/environment/revisions", "/environment/revisions/1", "/environment/document", "/status", "/repositories"):
+        await running.get(path)
+    await running.get(f"/triggers/{trigger}")
+    await running.get("/ls", point="a" * 32)
+    await running.get("/find", pattern="*")
+
+
+async def _do_everything(running: Running, node: Any) -> str:
+    await running.post("/login", {"user": "admin", "password": running.made.admin_password})
+    await running.post("/tokens", {"name": "x"})
+    await running.call("DELETE", "/tokens/x")
+    page = {"X-Holdfast-Page": "1", "Sec-Fetch-Site": "same-origin"}
+    body = {"user": "admin", "password": running.made.admin_password}
+    opened = await running.anonymous.post("/api/v1/session", json=body, headers=page)
+    await running.call("DELETE", f"/sessions/{opened.json()['id']}")
+    token = (await running.post("/nodes/tokens", {"name": "new"}))["token"]
+    await running.post("/join", {"token": token, "name": "new", "csr_pem": make_csr(new_key()).decode()})
+    await running.post("/environment/plan", {"text": ONE_TO_TWO})
+    revision = (await running.apply(ONE_TO_TWO))["revision"]
+    await running.post("/environment/edit", {"base_revision": revision, "operations": [{"op": "set", "path": ["nodes", "x"], "value": {}}]})
+    for verb in ("compile", "activate"):
+        await running.post(f"/flows/office/{verb}")
+    trigger = (await running.post("/flows/office/trigger", {}))["trigger"]
+    job = Job(id=JobId(JOB), node=NodeId(""), kind="run", rule="files1/documents", state=State.SUCCEEDED, created_at=AT, trigger=trigger)
+    await node.report(1, (job,), (Event(code="c", severity=Severity.INFO, message="m", node=NodeId(""), time=AT),))
+    await node.until(lambda: node.received == 1)
+    await running.post(f"/jobs/{JOB}/cancel")
+    await running.post("/repositories/main/check", {})
+    await running.post("/restores", {"point": "a" * 32, "to": "/tmp/x", "repository": "main"})
+    await running.post("/nodes/vault/sample", {"classification": {"paths": ["/srv"]}})
+    return trigger
+
+
+@with_master
+async def test_real_answers_of_every_route_keep_to_their_schema(running: Running) -> None:
+    await running.connect("files1", "vault", "dr")
+    for node in running.nodes.values():
+        node.answer = an_owner
+    trigger = await _do_everything(running, running.nodes["vault"])
+    await _read_everything(running, trigger)
+    await running.post("/flows/office/deactivate")
+    await running.post("/protect", {"path": "/srv/x", "location": "/srv/y", "node": "vault"})
+    await running.post("/nodes/dr/revoke")
+    document = running.app.openapi()
+    routes = {(method.upper(), path.removeprefix("/api/v1")) for path, item in document["paths"].items() for method in item}
+    assert routes - running.answers.checked == ELSEWHERE
+
+
+@with_master
+async def test_the_document_is_complete_and_its_names_are_plain(running: Running) -> None:
+    document = running.app.openapi()
+    schemas = document["components"]["schemas"]
+    assert all(re.fullmatch("[A-Z][A-Za-z]+", name) for name in schemas)
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+    references = set(re.findall(r'"#/components/schemas/(\w+)"', str(document).replace("'", '"')))
+    assert references <= set(schemas)
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert len(set(names)) == len(names)
+    assert all(set(operation["responses"]) == {"200", "default"} for operation in operations)
+    assert all("422" not in operation["responses"] for operation in operations)
+    assert all(set(schemas[name]["required"]) == set(schemas[name]["properties"]) for name in ("Job", "NodeView", "StatusView", "Snapshot"))
+    assert "type" not in schemas["RepositoryRow"]["properties"]
