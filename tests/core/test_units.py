@@ -56,6 +56,8 @@ def test_times() -> None:
     assert parse_time("2h ago", NOW) == NOW - timedelta(hours=2)
     assert parse_time("2026-11-22T14:05:00+02:00", NOW) == datetime(2026, 11, 22, 12, 5, tzinfo=UTC)
     assert parse_time("2026-11-22 14:05", NOW, ZoneInfo("Europe/Berlin")) == datetime(2026, 11, 22, 13, 5, tzinfo=UTC)
+    local = datetime(2026, 7, 1, 12).astimezone()
+    assert parse_time("2026-07-01T12:00", NOW, None) == local
     with pytest.raises(UsageError):
         parse_time("yesterday-ish", NOW)
 

@@ -29,7 +29,7 @@ def test_nothing_in_home_is_readable_by_others_and_no_secret_is_anywhere_else(tm
             assert [str(path) for home in homes for path in home.rglob("*") if is_open(path)] == []
             secrets = [(world.home("vault") / "keys" / "main").read_text().strip()]
             secrets += [world.client._session.token]
-            keepers = {world.home("vault") / "keys" / "main", world.home("master") / "client.json"}
+            keepers = {world.home("vault") / "keys" / "main", *(home / "client.json" for home in homes)}
             for home in homes:
                 for path in home.rglob("*"):
                     if path.is_file() and path not in keepers:

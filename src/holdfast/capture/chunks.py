@@ -22,6 +22,8 @@ from holdfast.model.entry import Entry
 from holdfast.model.stream import Compression, Withdrawn
 
 _LEVELS = {"auto": 3, "max": 12}
+# Compressed together.
+_GROUP_BYTES = 512 * 1024
 _of_thread = threading.local()
 
 
@@ -52,43 +54,44 @@ class Origin(msgspec.Struct, frozen=True, eq=False):
 
 
 class Chunk:
-    """One chunk with its bytes, or with the place to get them from."""
+    """One chunk with its bytes, or with the places to get them from. Used by one thread at a time: see `SegmentChunks`."""
 
-    __slots__ = ("_frames", "_lock", "_origins", "_plain", "id", "size_bytes")
+    __slots__ = ("_frames", "_origins", "id", "plain", "size_bytes")
 
     def __init__(self, id: bytes, size_bytes: int, plain: bytes | memoryview | None, origin: Origin | None = None, offset: int = 0) -> None:
         self.id = id
         self.size_bytes = size_bytes
-        self._plain = plain
-        self._origins = [] if origin is None else [(origin, offset)]
-        self._frames: dict[int, bytes] = {}
-        self._lock = threading.Lock()
+        self.plain = plain
+        self._origins: tuple[tuple[Origin, int], ...] = () if origin is None else ((origin, offset),)
+        self._frames: dict[int, bytes] | None = None
 
     def join(self, other: Chunk) -> None:
         """The same content at another place: its bytes, or one more place to look, so that a put is not lost for another file's change."""
-        with self._lock:
-            if self._plain is None:
-                self._plain = other._plain
-                self._origins += other._origins
+        if self.plain is None:
+            self.plain = other.plain
+            self._origins += other._origins
 
-    def payload(self, compression: Compression, files: OpenFiles) -> Payload | Withdrawn:
-        with self._lock:
-            if self._plain is None:
-                read = (files.read(origin, offset, self) for origin, offset in self._origins)
-                self._plain = next((data for data in read if data is not None), None)
-            plain = self._plain
-            if plain is None:
-                return Withdrawn(self.id)
-            level = _LEVELS.get(compression)
-            if level is not None:
-                frame = self._frames.get(level)
-                if frame is None:
-                    frame = _compressor(level).compress(plain)
-                    # What does not get smaller is remembered by an empty frame.
-                    self._frames[level] = frame = frame if len(frame) < self.size_bytes else b""
-                if frame:
-                    return Payload(self.id, self.size_bytes, True, frame)
-        return Payload(self.id, self.size_bytes, False, bytes(plain))
+    def load(self, files: OpenFiles) -> None:
+        """Read it again where its bytes are not at hand; `plain` stays None when no place has them any more."""
+        if self.plain is None:
+            read = (files.read(origin, offset, self) for origin, offset in self._origins)
+            self.plain = next((data for data in read if data is not None), None)
+
+    def frame(self, level: int) -> bytes | None:
+        """None while it has not been compressed; empty when that does not make it smaller."""
+        return None if self._frames is None else self._frames.get(level)
+
+    def keep_frame(self, level: int, frame: bytes) -> None:
+        if self._frames is None:
+            self._frames = {}
+        self._frames[level] = frame if len(frame) < self.size_bytes else b""
+
+    def payload(self, level: int | None) -> Payload | Withdrawn:
+        if self.plain is None:
+            return Withdrawn(self.id)
+        if level is not None and (frame := self.frame(level)):
+            return Payload(self.id, self.size_bytes, True, frame)
+        return Payload(self.id, self.size_bytes, False, bytes(self.plain))
 
 
 class OpenFiles:
@@ -122,22 +125,45 @@ class OpenFiles:
 
 
 class SegmentChunks:
-    """`ChunkSource` of one round of segments, shared by the datasets of that round."""
+    """`ChunkSource` of one round of segments, shared by the datasets of that round and by the sessions of each.
+
+    Chunks are read and compressed some at a time, by one thread: the others wait and find them done.
+    """
 
     def __init__(self, chunks: Mapping[bytes, Chunk]) -> None:
         self._chunks = chunks
+        self._lock = threading.Lock()
 
     def payloads(self, ids: Sequence[bytes], compression: Compression) -> Iterator[Payload | Withdrawn]:
         """Raises `ProtocolError` for an id that was not offered here."""
+        level = _LEVELS.get(compression)
         files = OpenFiles()
         try:
-            for id in ids:
-                chunk = self._chunks.get(id)
-                if chunk is None:
-                    raise ProtocolError(f"chunk {id.hex()} was not offered in this segment")
-                yield chunk.payload(compression, files)
+            for group in self._groups(ids):
+                with self._lock:
+                    for chunk in group:
+                        chunk.load(files)
+                    if level is not None:
+                        _compress([chunk for chunk in group if chunk.plain is not None and chunk.frame(level) is None], level)
+                for chunk in group:
+                    yield chunk.payload(level)
         finally:
             files.close()
+
+    def _groups(self, ids: Sequence[bytes]) -> Iterator[list[Chunk]]:
+        group: list[Chunk] = []
+        size = 0
+        for id in ids:
+            chunk = self._chunks.get(id)
+            if chunk is None:
+                raise ProtocolError(f"chunk {id.hex()} was not offered in this segment")
+            group.append(chunk)
+            size += chunk.size_bytes
+            if size >= _GROUP_BYTES:
+                yield group
+                group, size = [], 0
+        if group:
+            yield group
 
 
 def chunks_of(entry: Entry, on_read: Callable[[int], None], on_withdrawn: Callable[[bytes], None]) -> Iterator[Chunk]:
@@ -147,6 +173,17 @@ def chunks_of(entry: Entry, on_read: Callable[[int], None], on_withdrawn: Callab
     for ref in entry.chunks:
         yield Chunk(ref.id, ref.size_bytes, None, origin, offset)
         offset += ref.size_bytes
+
+
+def _compress(chunks: Sequence[Chunk], level: int) -> None:
+    """All in one call without the interpreter lock: giving it up and getting it back for each small chunk costs more than the chunk."""
+    compressor = _compressor(level)
+    if len(chunks) == 1:
+        chunks[0].keep_frame(level, compressor.compress(chunks[0].plain or b""))
+    elif chunks:
+        frames = compressor.multi_compress_to_buffer([chunk.plain or b"" for chunk in chunks], threads=1)
+        for number, chunk in enumerate(chunks):
+            chunk.keep_frame(level, frames[number].tobytes())
 
 
 def _compressor(level: int) -> zstandard.ZstdCompressor:

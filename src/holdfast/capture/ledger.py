@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from holdfast.capture.database import insert_many
+from holdfast.core.private_files import touch_private
 
 _SCHEMA = """
 CREATE TABLE verdicts (key BLOB PRIMARY KEY, act INTEGER, members INTEGER, gone INTEGER, strayed INTEGER, kind INTEGER, size INTEGER,
@@ -52,6 +53,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
         _remove(path)
+        touch_private(path)
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("PRAGMA synchronous = OFF")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from holdfast.core.errors import HoldfastError, NotReachable
-from holdfast.core.private_files import make_private_folder
+from holdfast.core.private_files import make_private_folder, open_to_append
 
 
 class Child:
@@ -27,7 +27,7 @@ class Child:
         make_private_folder(self.log.parent)
         command = [sys.executable, "-m", "holdfast.cli.main", *self._arguments]
         environment = {key: value for key, value in os.environ.items() if key != "HOLDFAST_HOME"}
-        with self.log.open("ab") as output:
+        with open(open_to_append(self.log), "ab") as output:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
             )

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from holdfast.core.private_files import touch_private
+
 _BUSY_S = 30.0
 
 
@@ -17,6 +19,10 @@ def open_database(path: Path | bytes, *, synchronous: Literal["NORMAL", "FULL"],
 
     `settings` are further pragmas; they come first, because a page size must be known before the log is there. Raises `sqlite3.Error`.
     """
+    try:
+        touch_private(path)
+    except OSError as error:
+        raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
     database = sqlite3.connect(os.fsdecode(path), isolation_level=None, check_same_thread=False, timeout=_BUSY_S, cached_statements=256)
     try:
         for name, value in {**settings, "journal_mode": "WAL", "synchronous": synchronous}.items():

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TextIO
+
+from holdfast.core.private_files import open_to_append
 
 
 class JsonFormatter(logging.Formatter):
@@ -29,12 +32,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(path: Path | None, level: str = "INFO") -> None:
-    """Log to `path` (appended, 0600 by the caller's umask) or to standard error. Called once, by a process's composition root."""
+    """Log to `path` (appended, 0600) or to standard error. Called once, by a process's composition root."""
     import time
 
     formatter = JsonFormatter()
     formatter.converter = time.gmtime
-    stream: TextIO = sys.stderr if path is None else path.open("a", encoding="utf-8", buffering=1)
+    stream: TextIO = sys.stderr if path is None else os.fdopen(open_to_append(path), "a", encoding="utf-8", buffering=1)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     root = logging.getLogger()

@@ -26,6 +26,18 @@ def write_private(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def touch_private(path: Path | str | bytes) -> None:
+    """The file is there and 0600, whatever the umask: for databases, which others then fill (their side files take the same mode)."""
+    os.close(open_to_append(path))
+
+
+def open_to_append(path: Path | str | bytes) -> int:
+    """A descriptor to write at the end of the file, which is 0600 whatever the umask: for logs."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
 def sync_folder(folder: str | Path) -> None:
     """The names in it are on disk when this returns."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -44,8 +44,8 @@ def parse_rate_bytes_s(text: str) -> int:
     return rate
 
 
-def parse_time(text: str, now: datetime, zone: tzinfo = UTC) -> datetime:
-    """An aware UTC datetime from ISO 8601 or `<duration> ago` or `now`."""
+def parse_time(text: str, now: datetime, zone: tzinfo | None = UTC) -> datetime:
+    """An aware UTC datetime from ISO 8601 or `<duration> ago` or `now`. `zone` None = this machine's, also for what has none."""
     stripped = text.strip()
     if stripped == "now":
         return now
@@ -55,7 +55,8 @@ def parse_time(text: str, now: datetime, zone: tzinfo = UTC) -> datetime:
         moment = datetime.fromisoformat(stripped)
     except ValueError:
         raise UsageError(f"not a time: {text!r}", hint="write ISO 8601 like 2026-11-22T14:05:00Z, or '2h ago'") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    # `astimezone` takes a moment without a zone for local time, by the daylight saving of that day.
+    return (moment if moment.tzinfo or zone is None else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def format_duration(seconds: float) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from holdfast.core.clock import Clock
 from holdfast.core.errors import ErrorFacts, NotReachable, ProtocolError
-from holdfast.core.private_files import make_private_folder
+from holdfast.core.private_files import make_private_folder, open_to_append
 from holdfast.model.questions import Answer, Question
 from holdfast.node.job_book import Role
 from holdfast.node.worker_link import MAX_MESSAGE_BYTES, decode_from_worker, encode_frame
@@ -156,7 +156,7 @@ class Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             log_folder = make_private_folder(self._home / "log")
-            with (log_folder / f"{self.role}.err").open("ab") as errors:
+            with open(open_to_append(log_folder / f"{self.role}.err"), "ab") as errors:
                 process = await asyncio.create_subprocess_exec(
                     *self._command(self.role, self._home, theirs.fileno()),
                     stdin=asyncio.subprocess.DEVNULL,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from holdfast.core.errors import Conflict, HoldfastError, NoSpace, ProtocolError, RepositoryDamaged, StoreError
@@ -23,7 +23,7 @@ _VERIFY_GROUP = 32
 
 @dataclass(frozen=True)
 class Watch:
-    """`check` raises `Cancelled`. `on_progress` gets done files, done bytes, total bytes."""
+    """`check` raises `Cancelled`; it and `limit` are used from two threads. `on_progress` gets done files, done bytes, total bytes."""
 
     check: Callable[[], None]
     limit: Limit | None
@@ -90,7 +90,7 @@ def batches(steps: Iterable[Step], batch_bytes: int = BATCH_BYTES) -> Iterator[l
 
 
 class Execution:
-    """One restore being written. Fetching and writing happen in the caller's thread, verifying in two more."""
+    """One restore being written. Writing happens in the caller's thread, fetching in one of its own, verifying in two more."""
 
     def __init__(self, reader: PointReader, target: bytes, watch: Watch, total_bytes: int) -> None:
         self._reader = reader
@@ -106,14 +106,16 @@ class Execution:
         """Raises `NoSpace`, `Cancelled`, `NotReachable`; anything that concerns one path only is a finding."""
         verifier = Verifier()
         try:
-            ahead: _Fetched | None = None
-            for batch in batches(book):
-                fetched = self._fetch(batch, verifier)
+            # One batch is fetched while the one before is written, so that the owner and this side work at the same time.
+            with ThreadPoolExecutor(1, thread_name_prefix="restore-fetch") as fetching:
+                ahead: Future[_Fetched] | None = None
+                for batch in batches(book):
+                    fetched = fetching.submit(self._fetch, batch, verifier)
+                    if ahead is not None:
+                        self._write_all(ahead.result())
+                    ahead = fetched
                 if ahead is not None:
-                    self._write_all(ahead)
-                ahead = fetched
-            if ahead is not None:
-                self._write_all(ahead)
+                    self._write_all(ahead.result())
             self._dress_folders(book)
             return self._done
         finally:
@@ -277,13 +279,12 @@ class Execution:
 
     def _dress_folders(self, book: StepBook) -> None:
         """Deepest first, because what is written below a folder changes its times."""
-        folders = [(step.at, step.entry) for step in book if step.do in ("folder", "merge")]
-        for at, entry in reversed(folders):
+        for step in book.folders_to_dress():
             self._watch.check()
             try:
-                self._writer.set_attributes(at, entry)
+                self._writer.set_attributes(step.at, step.entry)
             except (Conflict, StoreError) as error:
-                self._fail(entry, error)
+                self._fail(step.entry, error)
 
     def _fail(self, entry: Entry, error: HoldfastError) -> None:
         self._done.failed += 1

@@ -8,8 +8,8 @@ from holdfast.backend.backend import FileType
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing, StoreError
 from holdfast.model.change import Payload
 from holdfast.repository._format.frames import has_content_size
-from holdfast.repository._format.pack import BlobType, open_blob
-from holdfast.repository._format.seal import unseal
+from holdfast.repository._format.pack import BlobType, PackedBlob, plain_of
+from holdfast.repository._format.seal import unseal_each
 from holdfast.repository.blob_table import BlobTable, Place
 from holdfast.repository.storage import Storage
 
@@ -43,21 +43,21 @@ class Chunks:
                 f"chunk {run[0].blob.id.hex()} in pack {run[0].pack.hex()}: {error.message}", hint="run `holdfast repository check NAME`"
             ) from error
         view = memoryview(data)
+        spans = [(place.blob.offset - start, place.blob.offset - start + place.blob.length) for place in run]
+        opened = unseal_each(self._storage.key, (view[first:end] for first, end in spans))
         for place in run:
             blob = place.blob
-            sealed = bytes(view[blob.offset - start : blob.offset - start + blob.length])
             try:
-                yield self._payload(place, sealed)
+                yield _payload(blob, next(opened))
             except RepositoryDamaged as error:
                 raise RepositoryDamaged(f"chunk {blob.id.hex()} in pack {place.pack.hex()}: {error.message}", hint=error.hint) from error
 
-    def _payload(self, place: Place, sealed: bytes) -> Payload:
-        blob = place.blob
-        data = unseal(self._storage.key, sealed)
-        if blob.raw_bytes and not has_content_size(data):
-            # Not made by us: our wire wants the size in the frame, so it travels plain.
-            return Payload(blob.id, blob.raw_bytes, False, open_blob(self._storage.key, sealed, blob.raw_bytes))
-        return Payload(blob.id, blob.plain_bytes, bool(blob.raw_bytes), data)
+
+def _payload(blob: PackedBlob, data: bytes) -> Payload:
+    if blob.raw_bytes and not has_content_size(data):
+        # Not made by us: our wire wants the size in the frame, so it travels plain.
+        return Payload(blob.id, blob.raw_bytes, False, plain_of(data, blob.raw_bytes))
+    return Payload(blob.id, blob.plain_bytes, bool(blob.raw_bytes), data)
 
 
 def _runs(places: Sequence[Place]) -> Iterator[list[Place]]:

@@ -52,7 +52,7 @@ def restore(
     order: dict[str, Any] = {
         "point": "" if dataset else given[0],
         "dataset": dataset,
-        "at": format_utc(parse_time(at or "now", now(SystemClock()))) if dataset else "",
+        "at": format_utc(parse_time(at or "now", now(SystemClock()), zone=None)) if dataset else "",
         "paths": [quote(os.fsencode(path), safe="/") for path in paths],
         "to": to if node else str(Path(to).expanduser().absolute()),
         "node": node,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from holdfast.core.errors import UsageError
 
-_LEFT_OUT = {"site-packages", "dist-packages", "__pycache__"}
+# What a Python installation keeps beside its library: other people's packages, compiled twins, its own tests, parts for building.
+_NOT_LIBRARY = ("site-packages", "dist-packages", "__pycache__", "test", "config-*")
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,18 @@ class Edits:
 
 
 def copy_data(source: Path, target: Path) -> int:
-    """Copy with all attributes; the original is never touched. Returns the number of regular files."""
+    """Copy a folder with all attributes; the original is never touched. Returns the number of regular files."""
     if not source.is_dir():
         raise UsageError(f"{source} is not a folder", hint="holdfast demo PATH, with a folder of some hundred files")
-    target.mkdir(parents=True)
-    names = [entry.name for entry in os.scandir(source) if entry.name not in _LEFT_OUT]
-    for start in range(0, len(names), 500):
-        batch = [str(source / name) for name in names[start : start + 500]]
-        subprocess.run(["cp", "-a", "--reflink=auto", "-t", str(target), "--", *batch], check=True)
-    shutil.copystat(source, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    copy_tree(source, target)
+    return len(regular_files(target))
+
+
+def copy_standard_library(target: Path) -> int:
+    """Copy Python's own library, real files that every machine has. Returns the number of regular files."""
+    library = Path(os.__file__).parent
+    shutil.copytree(library, target, symlinks=True, ignore=shutil.ignore_patterns(*_NOT_LIBRARY))
     return len(regular_files(target))
 
 

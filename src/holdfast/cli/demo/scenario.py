@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.cli.client import ApiClient
-from holdfast.cli.demo.data import copy_data, copy_tree, edit_data
+from holdfast.cli.demo.data import copy_data, copy_standard_library, copy_tree, edit_data
 from holdfast.cli.demo.machines import Machines
 from holdfast.cli.demo.proofs import ProofFailed, expected_path, prove_by_restic, prove_by_rsync, prove_equal
 from holdfast.cli.demo.report import print_report
@@ -82,7 +81,7 @@ def run_demo(source: Path | None, keep: bool) -> int:
     began = time.monotonic()
     done = False
     try:
-        demo = _set_up(scratch, machines, source or Path(os.__file__).parent)
+        demo = _set_up(scratch, machines, source)
         records = _tell(demo)
         print_report(records)
         say(f"\nAll of it is proven equal: {time.monotonic() - began:.0f} seconds.")
@@ -100,7 +99,7 @@ def run_demo(source: Path | None, keep: bool) -> int:
             scratch.remove()
 
 
-def _set_up(scratch: Scratch, machines: Machines, source: Path) -> Demo:
+def _set_up(scratch: Scratch, machines: Machines, source: Path | None) -> Demo:
     say(f"1. A Master and three nodes, each its own process, in {scratch.folder}")
     client = machines.start_master("demo")
     say(f"   Master at {client.url}")
@@ -109,8 +108,8 @@ def _set_up(scratch: Scratch, machines: Machines, source: Path) -> Demo:
         say(f"   {name} has joined with a one-time token")
     machines.wait_for_nodes({"files1", "vault", "dr"})
     demo = Demo(scratch, machines, client)
-    count = copy_data(source, demo.data)
-    say(f"   data: a copy of {source} ({count} files); the original is not touched")
+    count = copy_standard_library(demo.data) if source is None else copy_data(source, demo.data)
+    say(f"   data: a copy of {source or 'the Python standard library'} ({count} files); the original is not touched")
     return demo
 
 

@@ -44,24 +44,27 @@ def _offset_of(hole: Hole) -> int:
 class Draft:
     """Open for reading and writing. `path` is where it will be, relative to the writer's root; `name` its name until then.
 
-    Errors of the disk come as `NoSpace` or `StoreError`.
+    `size_bytes` is what it has so far, -1 where that is not known. Errors of the disk come as `NoSpace` or `StoreError`.
     """
 
-    def __init__(self, fd: int, path: bytes, name: bytes, in_temp: bool) -> None:
+    def __init__(self, fd: int, path: bytes, name: bytes, in_temp: bool, size_bytes: int = 0) -> None:
         self.fd = fd
+        self.size_bytes = size_bytes
         self.path = path
         self.name = name
         self.in_temp = in_temp
 
     def write(self, offset: int, data: bytes) -> None:
-        view = memoryview(data)
+        end = offset + len(data)
         try:
-            while view:
-                count = os.pwrite(self.fd, view, offset)
+            while data:
+                count = os.pwrite(self.fd, data, offset)
                 offset += count
-                view = view[count:]
+                data = data[count:]
         except OSError as error:
             raise store_error(error, self.path) from error
+        if 0 <= self.size_bytes < end:
+            self.size_bytes = end
 
     def write_around(self, offset: int, data: bytes, holes: Sequence[Hole]) -> None:
         """As `write`, leaving the holes unwritten. What should be a hole and is not zeros is written: content comes first."""
@@ -94,6 +97,7 @@ class Draft:
             os.ftruncate(self.fd, size_bytes)
         except OSError as error:
             raise store_error(error, self.path) from error
+        self.size_bytes = size_bytes
 
     def read(self, offset: int, size_bytes: int) -> bytes:
         return os.pread(self.fd, size_bytes, offset)

@@ -132,7 +132,7 @@ class TreeWriter:
         parent, name = _split(path)
         with Typed(path):
             fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folders.open(parent).fd)
-            return Draft(fd, path, name, False)
+            return Draft(fd, path, name, False, -1)
 
     def begin_file(self, path: bytes) -> Draft:
         """A draft under a temporary name, to be given to `finish` or `discard`."""
@@ -147,7 +147,8 @@ class TreeWriter:
     def dress(self, draft: Draft, entry: Entry) -> None:
         """Size and metadata of a draft, which stays open under the name it has."""
         with Typed(entry.path):
-            os.ftruncate(draft.fd, entry.size_bytes)
+            if draft.size_bytes != entry.size_bytes:
+                draft.set_size(entry.size_bytes)
             self._attributes.apply_open(draft.fd, entry)
 
     def finish(self, draft: Draft, entry: Entry) -> os.stat_result:

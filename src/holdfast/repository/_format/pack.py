@@ -117,7 +117,11 @@ def _parse_header(header: bytes, blobs_end: int) -> tuple[PackedBlob, ...]:
 
 def open_blob(key: MasterKey, sealed: bytes, raw_bytes: int) -> bytes:
     """The plain bytes of a blob, not yet compared with its id; raises `RepositoryDamaged`."""
-    payload = unseal(key, sealed)
+    return plain_of(unseal(key, sealed), raw_bytes)
+
+
+def plain_of(payload: bytes, raw_bytes: int) -> bytes:
+    """What an unsealed blob holds, decompressed where `raw_bytes` says so; raises `RepositoryDamaged`."""
     if not raw_bytes:
         return payload
     if raw_bytes > LARGEST_BLOB_BYTES:

@@ -145,6 +145,10 @@ def time_ns(text: str) -> int:
     rest = text[19:]
     if rest == "Z":
         return seconds * 1_000_000_000
+    # Nearly all are in UTC: three of them for each path of a restore.
+    fraction = rest[1:-1]
+    if rest[:1] == "." and rest[-1:] == "Z" and len(fraction) <= 9 and fraction.isdigit() and fraction.isascii():
+        return seconds * 1_000_000_000 + int(fraction.ljust(9, "0"))
     match = _REST.fullmatch(rest)
     if match is None or not rest.isascii():
         raise RepositoryDamaged(f"not a time: {text!r}")
