@@ -90,7 +90,8 @@ def test_keys_are_added_behind_their_neighbours() -> None:
         put("flows", "office", "movers", 1, "mode", value="batch"), ("- documents/replicate", "- documents/replicate\n        mode: batch")
     )
     only_changes(
-        put("groups", "all", "tags", value=["linux"]), ("- documents/replicate\n", "- documents/replicate\ngroups:\n  all: {tags: [linux]}\n")
+        put("groups", "all", "tags", value=["linux"]),
+        ("- documents/replicate\n", "- documents/replicate\ngroups:\n  all: {tags: [linux]}\n"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -20,14 +20,14 @@ from holdfast.testing.node_rules import source_rules
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+def place(tmp_path: Path) -> tuple[Path, Path]:
     """(home, data)."""
     home, data = tmp_path / "home", tmp_path / "data"
     home.mkdir(mode=0o700)
     (data / "sub").mkdir(parents=True)
     for name in ("a.txt", "b.tmp", "sub/c.txt"):
         (data / name).write_text("x")
-    yield home, data
+    return home, data
 
 
 def with_worker(home: Path, scenario: Callable[[Worker], Awaitable[None]]) -> None:

@@ -4,7 +4,7 @@ Glossary
 --------
 records       what the Master remembers, in SQLite or PostgreSQL (`records`)
 environment   the versioned document and its draft (`environment`)
-compilation   active flows and the draft of one, compiled together (`compilation`)
+compilation   active flows and the draft of one, compiled together (`compiling`)
 activation    freeze, compile, sign, push, confirm or roll back (`activation`)
 session       one connected node (`hub`); a question is asked through it
 enrolment     how a machine becomes a node, and renews its certificate (`enrolment`)

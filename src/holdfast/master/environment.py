@@ -38,9 +38,7 @@ class EnvironmentView(msgspec.Struct, frozen=True, kw_only=True):
 
     @staticmethod
     def of(revision: Revision) -> EnvironmentView:
-        return EnvironmentView(
-            revision=revision.number, author=revision.author, comment=revision.comment, created_at=revision.created_at
-        )
+        return EnvironmentView(revision=revision.number, author=revision.author, comment=revision.comment, created_at=revision.created_at)
 
 
 class PlanReport(msgspec.Struct, frozen=True, kw_only=True):

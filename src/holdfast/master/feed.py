@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Protocol
 
 RING_SIZE = 4096
@@ -31,7 +31,7 @@ class Feed:
         self.readers = 0
         self.closed = False
         self._ring: deque[Numbered] = deque(maxlen=size)
-        self._next = asyncio.Event()
+        self._next: asyncio.Future[None] | None = None
 
     def publish(self, make: Callable[[int], Numbered]) -> None:
         """`make` gets the number of the new delta."""
@@ -80,10 +80,12 @@ class Feed:
     async def wait(self, seq: int, nudges: int, timeout_s: float) -> bool:
         """Until there is more than `seq` and `nudges`, or the feed is closed. False when `timeout_s` passed before."""
         if self.seq == seq and self.nudges == nudges and not self.closed:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._next.wait(), timeout_s)
+            # One future for all readers: `asyncio.wait` leaves it alone, and makes no task for each of them.
+            self._next = self._next or asyncio.get_running_loop().create_future()
+            await asyncio.wait((self._next,), timeout=timeout_s)
         return self.seq != seq or self.nudges != nudges or self.closed
 
     def _wake(self) -> None:
-        passed, self._next = self._next, asyncio.Event()
-        passed.set()
+        passed, self._next = self._next, None
+        if passed is not None:
+            passed.set_result(None)

@@ -24,6 +24,7 @@ from holdfast.core.errors import Conflict, Refused, UsageError
 from holdfast.core.single_instance import only_one
 from holdfast.master.config import MasterConfig, load_config
 from holdfast.master.foundation import Foundation
+from holdfast.master.impatience import ImpatientProtocol
 from holdfast.master.initialising import InitResult, init_master
 from holdfast.master.master import Master, build_master
 from holdfast.master.records import documents
@@ -171,6 +172,7 @@ def _api_config(app: ASGIApp, identity: _Identity) -> uvicorn.Config:
         ssl_certfile=identity.cert_path,
         ssl_keyfile=str(identity.key_path),
         lifespan="off",
+        http=ImpatientProtocol,
         ws="none",
         log_config=None,
         access_log=False,

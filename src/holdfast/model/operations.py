@@ -1,4 +1,4 @@
-"""The operation kinds: what each needs and which options it has. Adding one is a spec here and a module in `operations`."""
+"""The operation kinds: what each needs and which options it has. A kind that rides with runs needs no more than its spec here."""
 
 from __future__ import annotations
 

@@ -1,1 +1,11 @@
-"""What each operation asks of capture and receiver: run, cascade, restore."""
+"""What a node does with captures, deliveries and repositories: runs, cascades, restores. No process, no schedule: `node` calls.
+
+Glossary
+--------
+run        datasets captured in one walk and delivered to all their receivers (`run.run_datasets`); due operations become marks
+lane       one delivery within a run: its session, where its actions stand, how it ended (`run_lanes`)
+catch-up   a run without a scan: those who are behind get the newest finished commit
+cascade    a repository's points delivered to another receiver (`cascade`)
+restore    a plan of steps made of a point, then carried out (`restore`, `restore_plan`, `restore_writing`)
+meter      progress of a job, told a few times a second; news is what else a job tells while it runs (`running`)
+"""
