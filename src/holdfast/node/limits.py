@@ -113,7 +113,6 @@ class Limits:
         _check_owner(script, facts)
         return script
 
-
     def _outside_protected(self, path: str | bytes | Path) -> bytes:
         """The real path. Raises `OutsideLimits` when it is inside a protected place."""
         real = _real(path)
