@@ -43,15 +43,16 @@ class ErrorFacts:
 
 
 class HoldfastError(Exception):
-    """Base of the tree. `hint` says what to do; `context` names the things involved."""
+    """Base of the tree. `hint` says what to do, where nothing better is known the `usual_hint` of the kind; `context` names what is involved."""
 
     code: ClassVar[str] = "internal"
     retryable: ClassVar[bool] = False
+    usual_hint: ClassVar[str] = ""
 
     def __init__(self, message: str, *, hint: str = "", **context: str) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = hint or self.usual_hint
         self.context = context
 
     def facts(self) -> ErrorFacts:
@@ -106,6 +107,7 @@ class Conflict(Refused):
 class NotReachable(HoldfastError):
     code = "not-reachable"
     retryable = True
+    usual_hint = "it is tried again; see whether the other machine is up"
 
 
 class SourceError(HoldfastError):
@@ -139,6 +141,7 @@ class WrongPassword(StoreError):
 
 class RepositoryDamaged(StoreError):
     code = "repository-damaged"
+    usual_hint = "`holdfast repository check NAME` on its machine tells what is damaged"
 
 
 class NoSpace(StoreError):
@@ -148,10 +151,12 @@ class NoSpace(StoreError):
 
 class ProtocolError(HoldfastError):
     code = "protocol"
+    usual_hint = "bring both sides to one version of Holdfast and restart them"
 
 
 class Cancelled(HoldfastError):
     code = "cancelled"
+    usual_hint = "nothing acknowledged is lost; start it again when it suits"
 
 
 def _by_code(root: type[HoldfastError]) -> dict[str, type[HoldfastError]]:

@@ -124,7 +124,7 @@ class Hub:
                 hint=f"join it to {self._base.environment.name!r} with `holdfast node join`",
             )
         if message.node != session.node:
-            raise Refused("the node names an identity that its certificate does not show")
+            raise Refused("the node names an identity that its certificate does not show", hint="join the node again")
         return message
 
     def _admit(self, transaction: Transaction, session: Session, hello: Hello, host: str) -> tuple[StoredRules | None, bool]:
@@ -153,7 +153,7 @@ class Hub:
         older = self._sessions.pop(session.node, None)
         self._sessions[session.node] = session
         if older is not None:
-            await older.dismiss(Refused("the node opened a newer session"))
+            await older.dismiss(Refused("the node opened a newer session", hint="nothing to do: the newer one goes on"))
 
     async def _listen(self, session: Session) -> None:
         while (message := await session.receive()) is not None and not isinstance(message, Farewell):

@@ -18,6 +18,7 @@ from holdfast.model.jobs import Job, Severity, State
 from holdfast.model.questions import AskRestore
 from holdfast.model.rules import StoreAction
 from holdfast.node.config import load_config
+from holdfast.node.listening import Listening
 from holdfast.node.orders import OrderBook
 from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories
@@ -62,10 +63,10 @@ class StoreWorker:
         self._orders = OrderBook(home / "orders.db", clock=clock)
         self._sessions = Sessions(home, self._repositories, self._orders, send, clock=clock)
         self._configured: Configure | None = None
-        self._server: DataServer | None = None
+        self._listening = Listening(self._data_server, lambda: self._say_ready(asked=False))
         self._local: LocalServer | None = None
-        self._port = 0
         self._start_problems: tuple[ErrorFacts, ...] = ()
+        self._repository_problems: tuple[ErrorFacts, ...] = ()
 
     def serve(self, receive: Callable[[], ToWorker | None]) -> None:
         """Until the agent says stop or is gone."""
@@ -83,17 +84,10 @@ class StoreWorker:
         try:
             self._local = LocalServer(data_socket(self._home), self._sessions.deliver, self._sessions.read, config.node)
             self._local.start()
-            self._server = DataServer(
-                config.data_listen,
-                lambda: load_credentials(self._home / "identity"),
-                self._sessions.deliver,
-                self._sessions.read,
-                revoked=self._is_revoked,
-            )
-            self._port = self._server.start()
         except HoldfastError as error:
             self._start_problems = (error.facts(),)
-        self._send(Ready(data_port=self._port, problems=self._start_problems))
+        self._listening.start()
+        self._say_ready()
 
     def handle(self, message: ToWorker) -> None:
         match message:
@@ -117,10 +111,10 @@ class StoreWorker:
     def stop(self) -> None:
         """Take nothing new, end what runs, seal nothing half done. The agent waits some three seconds."""
         self._jobs.stop(_STOP_S)
-        for server in (self._server, self._local):
-            if server is not None:
-                server.stop(_STOP_S)
-        self._server = self._local = None
+        self._listening.stop(_STOP_S)
+        if self._local is not None:
+            self._local.stop(_STOP_S)
+        self._local = None
         self._sessions.close()
         self._repositories.close()
         self._orders.close()
@@ -128,11 +122,24 @@ class StoreWorker:
     def _configure(self, message: Configure) -> None:
         self._configured = message
         # First of all: what follows may take its time, and a revoked key must not deliver meanwhile.
-        if self._server is not None:
-            self._server.recheck()
-        problems = self._repositories.configure(message.rules.repositories)
+        self._listening.recheck()
+        self._repository_problems = self._repositories.configure(message.rules.repositories)
         self._sessions.configure(message)
-        self._send(Ready(data_port=self._port, problems=(*self._start_problems, *problems)))
+        self._say_ready()
+
+    def _say_ready(self, *, asked: bool = True) -> None:
+        deaf = () if self._listening.problem is None else (self._listening.problem,)
+        problems = (*self._start_problems, *deaf, *self._repository_problems)
+        self._send(Ready(data_port=self._listening.port, problems=problems, asked=asked))
+
+    def _data_server(self) -> DataServer:
+        return DataServer(
+            load_config(self._home).data_listen,
+            lambda: load_credentials(self._home / "identity"),
+            self._sessions.deliver,
+            self._sessions.read,
+            revoked=self._is_revoked,
+        )
 
     def _is_revoked(self, key_id: str) -> bool:
         return self._configured is not None and key_id in self._configured.rules.revoked

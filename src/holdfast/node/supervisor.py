@@ -194,7 +194,7 @@ class Worker:
             if waiting is not None and not waiting.done():
                 waiting.set_result(message.answer)
             return
-        if isinstance(message, Ready):
+        if isinstance(message, Ready) and message.asked:
             self._awaited_ready = max(0, self._awaited_ready - 1)
             self.greeted.set()
             if self.ready:

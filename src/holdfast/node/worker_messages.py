@@ -70,10 +70,14 @@ class StopWorker(_Message, frozen=True, kw_only=True):
 
 
 class Ready(_Message, frozen=True, kw_only=True):
-    """Sent once after start, and after each Configure. `problems`: what could not be opened. `data_port` 0 = no data server here."""
+    """Sent once after start, and after each Configure. `problems`: what could not be opened. `data_port` 0 = no data server here.
+
+    `asked` False: neither, but what it says has changed.
+    """
 
     data_port: int = 0
     problems: tuple[ErrorFacts, ...] = ()
+    asked: bool = True
 
 
 class JobNews(_Message, frozen=True, kw_only=True):

@@ -202,7 +202,10 @@ class Execution:
         else:
             if step.do == "link":
                 if step.link_to in self._not_written:
-                    raise StoreError(f"{display_path(step.entry.path)}: the file it is a further name of could not be restored")
+                    raise StoreError(
+                        f"{display_path(step.entry.path)}: the file it is a further name of could not be restored",
+                        hint="mend what the other finding says, then restore it again",
+                    )
                 self._writer.link(step.link_to, step.at)
             elif not self._writer.put_special(step.at, step.entry):
                 self._done.failed += 1

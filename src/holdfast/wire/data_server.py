@@ -135,7 +135,7 @@ class DataServer:
             sessions = list(self._sessions)
         for session in sessions:
             if self._revoked(session.key_id):
-                session.drop(NotReachable(f"the key of {session.peer} was revoked"))
+                session.drop(NotReachable(f"the key of {session.peer} was revoked", hint="join that node again if it is to come back"))
 
     def _method(self, handler: Handler) -> grpc.RpcMethodHandler[bytes, bytes]:
         def serve(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:

@@ -45,7 +45,7 @@ def restore(
     if not to:
         raise UsageError("where to? --to is missing", hint="--to DIR writes the full paths below DIR, --to / restores in place")
     if conflict not in ("skip", "overwrite", "rename"):
-        raise UsageError(f"--conflict {conflict} is not one of skip, overwrite, rename")
+        raise UsageError(f"--conflict {conflict} is not one of skip, overwrite, rename", hint="take one of these")
     paths = given if dataset else given[1:]
     if relative := next((path for path in paths if not path.startswith("/")), None):
         raise UsageError(f"{relative} is not an absolute path", hint="paths are as on the source; `holdfast ls POINT` shows them")

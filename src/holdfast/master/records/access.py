@@ -60,7 +60,7 @@ def api_tokens(session: Session) -> tuple[ApiToken, ...]:
 def drop_api_token(session: Session, id_or_name: str) -> None:
     found = (ApiTokenRow.id == id_or_name) | (ApiTokenRow.name == id_or_name)
     if session.scalar(select(ApiTokenRow.id).where(found).limit(1)) is None:
-        raise UnknownName(f"there is no token {id_or_name!r}", token=id_or_name)
+        raise UnknownName(f"there is no token {id_or_name!r}", hint="look at the list of tokens", token=id_or_name)
     session.execute(delete(ApiTokenRow).where(found))
 
 

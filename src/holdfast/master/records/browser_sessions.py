@@ -49,7 +49,7 @@ def drop(session: Session, session_id: str) -> None:
     """Raises `UnknownName`."""
     row = session.get(BrowserSessionRow, session_id)
     if row is None:
-        raise UnknownName(f"there is no session {session_id!r}", session=session_id)
+        raise UnknownName(f"there is no session {session_id!r}", hint="look at the list of sessions", session=session_id)
     session.delete(row)
 
 

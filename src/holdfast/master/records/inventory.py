@@ -185,7 +185,7 @@ def judge_rules(session: Session, node: NodeId, generation: int, problems: tuple
 def _row(session: Session, node: NodeId) -> NodeRow:
     row = session.get(NodeRow, node)
     if row is None:
-        raise UnknownName(f"no node {node!r} has joined", node=node)
+        raise UnknownName(f"no node {node!r} has joined", hint="`holdfast nodes` lists those that have", node=node)
     return row
 
 

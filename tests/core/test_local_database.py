@@ -1,0 +1,41 @@
+"""SQLite as we open it: a write-ahead log, the asked level of synchronising, and that of one commit raised."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from holdfast.core.local_database import open_database, written_through
+
+
+def level(database: sqlite3.Connection) -> int:
+    """1 = NORMAL, 2 = FULL (sqlite.org/pragma.html#pragma_synchronous)."""
+    return int(database.execute("PRAGMA synchronous").fetchone()[0])
+
+
+def test_settings_hold(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path / "a.db", synchronous="FULL", page_size=8192, cache_size=-1000)) as database:
+        facts = [database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "page_size", "cache_size")]
+        assert facts == ["wal", 8192, -1000]
+        assert level(database) == 2
+
+
+def test_one_commit_is_written_through(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path / "a.db", synchronous="NORMAL")) as database:
+        database.execute("CREATE TABLE t (x)")
+        with written_through(database):
+            assert level(database) == 2
+            database.execute("INSERT INTO t VALUES (1)")
+        assert level(database) == 1
+        with pytest.raises(sqlite3.OperationalError), written_through(database):
+            database.execute("INSERT INTO missing VALUES (1)")
+        assert level(database) == 1
+
+
+def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(sqlite3.DatabaseError):
+        open_database(tmp_path / "a.db", synchronous="NORMAL")
