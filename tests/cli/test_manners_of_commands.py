@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,8 +40,9 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
     """The command as typed, in this process, with a home that does not exist yet."""
+    umask = os.umask(0o022)
     monkeypatch.setenv("HOLDFAST_HOME", str(tmp_path / "home"))
 
     def typed(*words: str) -> Outcome:
@@ -51,7 +53,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         assert "Traceback" not in said.err
         return Outcome(int(ended.value.code or 0), said.out, said.err)
 
-    return typed
+    yield typed
+    # A command makes all it leaves private; the tests after it are other programs.
+    os.umask(umask)
 
 
 @pytest.fixture

@@ -107,6 +107,14 @@ def test_protect_in_any_shape_of_text(text: str) -> None:
     assert after.environment == before.environment
 
 
+@pytest.mark.parametrize("word", ["Null", "true", "12", "1e3", "no", "0x1f"])
+def test_protect_takes_words_that_mean_something_to_yaml(word: str) -> None:
+    for before in ("", "{}", "nodes: {}\npolicies: {}\n"):
+        after = parsed(protected(before, path=f"/srv/{word}", node=word, repository_name=word))
+        assert ([each.name for each in after.nodes], [each.name for each in after.policies]) == ([word], [word])
+        assert [each.name for each in after.repositories] == [word]
+
+
 def test_protect_refuses_what_it_cannot_read() -> None:
     with pytest.raises(InvalidDocument):
         protected("nodes: [")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,25 @@ def test_a_node_is_not_taken_for_the_api(authority: Authority, tmp_path: Path, h
         here.close()
         thread.join()
         there.close()
+
+
+@pytest.mark.parametrize(
+    ("version", "taken"), [(ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_3, True)]
+)
+def test_old_versions_of_tls_are_refused(authority: Authority, tmp_path: Path, version: ssl.TLSVersion, taken: bool) -> None:
+    save_credentials(tmp_path, credentials_for(authority, FILES1))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    context.set_alpn_protocols(["h2"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = version
+    server = DataServer("127.0.0.1:0", credentials_for(authority, VAULT), lambda channel: None, lambda channel: None, lambda key: False)
+    port = server.start()
+    try:
+        with socket.create_connection(("127.0.0.1", port), 10) as plain, nullcontext() if taken else pytest.raises((ssl.SSLError, OSError)):
+            context.wrap_socket(plain).close()
+    finally:
+        server.stop(0)

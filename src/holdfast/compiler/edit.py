@@ -5,10 +5,10 @@ The text is not written anew from values; pieces are put into it at places the p
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 
+from holdfast.compiler.edit_text import scalar_text
 from holdfast.compiler.fields import NAME
 from holdfast.compiler.parse import parse_document
 from holdfast.compiler.parse_places import clean_path, path_problem
@@ -19,7 +19,6 @@ from holdfast.model.diagnostics import Diagnostic, Level
 from holdfast.model.document import Document, RepositoryEntry
 
 KEEP = "{hourly: 24, daily: 30, monthly: 12}"
-_PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9/._+@-]*")
 
 
 def protect(text: str, *, node: str, path: str, repository_name: str, location: str, every: str) -> str:
@@ -43,14 +42,15 @@ def protect(text: str, *, node: str, path: str, repository_name: str, location: 
     if all(each.name != node for each in document.nodes):
         text = add_entry(text, "nodes", node, "{}")
     if repository is None:
-        text = add_entry(text, "repositories", store, f"{{node: {node}, location: {_quoted(location)}}}")
+        text = add_entry(text, "repositories", store, f"{{node: {scalar_text(node)}, location: {scalar_text(location)}}}")
     text = add_entry(
         text,
         "policies",
         policy,
-        f"classification: {{paths: [{_quoted(path)}]}}\noperations:\n  backup: {{every: {every}, keep: {KEEP}}}",
+        f"classification: {{paths: [{scalar_text(path)}]}}\noperations:\n  backup: {{every: {every}, keep: {KEEP}}}",
     )
-    vertices = f"vertices:\n  source: {{node: {node}, policies: [{policy}]}}\n  store: {{repository: {store}}}"
+    source = f"{{node: {scalar_text(node)}, policies: [{scalar_text(policy)}]}}"
+    vertices = f"vertices:\n  source: {source}\n  store: {{repository: {scalar_text(store)}}}"
     text = add_entry(text, "flows", flow, f"{vertices}\nmovers:\n  - {{from: source, to: store, carries: [{policy}/backup]}}")
     _parsed(text)
     return text
@@ -108,10 +108,6 @@ def _free(name: str, taken: set[str]) -> str:
     return next(f"{name}-{number}" for number in range(2, len(taken) + 3) if f"{name}-{number}" not in taken)
 
 
-def _quoted(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
-
-
 def add_entry(text: str, section: str, name: str, value: str) -> str:
     """The text with `name` as the last entry of a section. `value` is YAML: one line in flow style, or a block to be indented below
     the name. A section that is missing is added at the end.
@@ -130,7 +126,7 @@ def add_entry(text: str, section: str, name: str, value: str) -> str:
     if isinstance(tree, Mapping) and not tree.flow:
         return _after_line(text, tree.span.end, _block(name, value, tree.span.column - 1))
     if isinstance(tree, Mapping) and tree.entries:
-        piece = f", {_quoted(name)}: {_one_line(value)}"
+        piece = f", {scalar_text(name)}: {_one_line(value)}"
         last = tree.entries[-1].value.span.end
         return text[:last] + piece + text[last:]
     if not isinstance(tree, Mapping) and not (isinstance(tree, Scalar) and tree.is_null):
@@ -146,7 +142,7 @@ def add_entry(text: str, section: str, name: str, value: str) -> str:
 def _into_flow(text: str, root: Mapping, section: str, name: str, value: str) -> str:
     """The whole document is one `{...}`."""
     tree: Tree | None = root.get(section)
-    piece = f"{_quoted(name)}: {_one_line(value)}"
+    piece = f"{scalar_text(name)}: {_one_line(value)}"
     if tree is None:
         outer, inner = root, f"{section}: {{{piece}}}"
     elif isinstance(tree, Mapping):
@@ -161,8 +157,8 @@ def _block(name: str, value: str, indent: int) -> str:
     margin = " " * indent
     lines = value.splitlines()
     if len(lines) == 1:
-        return f"{margin}{name}: {value}\n"
-    return f"{margin}{name}:\n" + "".join(f"{margin}  {line}\n" for line in lines)
+        return f"{margin}{scalar_text(name)}: {value}\n"
+    return f"{margin}{scalar_text(name)}:\n" + "".join(f"{margin}  {line}\n" for line in lines)
 
 
 def _one_line(value: str) -> str:

@@ -43,7 +43,7 @@ class ErrorFacts:
 
 
 class HoldfastError(Exception):
-    """Base of the tree. `hint` says what to do, where nothing better is known the `usual_hint` of the kind; `context` names what is involved."""
+    """Base of the tree. `hint` says what to do (else the `usual_hint` of the kind), `context` names the things involved."""
 
     code: ClassVar[str] = "internal"
     retryable: ClassVar[bool] = False

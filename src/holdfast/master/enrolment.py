@@ -103,7 +103,9 @@ class Enrolment:
         secret = self._secret(request.token)
         node, certificate, old_key = await self._base.database.run(lambda s: self._enrol(s, request, secret))
         if old_key:
-            await self._hub.bar(old_key, node, Refused("another machine has taken this node's place", hint="join this machine under another name"))
+            await self._hub.bar(
+                old_key, node, Refused("another machine has taken this node's place", hint="join this machine under another name")
+            )
         self._hub.moved.set()
         self._base.news.tell(Subject("node", node), Subject("environment"))
         return Joined(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from datetime import datetime
 
 import msgspec
 from sqlalchemy.orm import Session
 
 from holdfast.compiler.diff import DocumentChange, diff_documents
+from holdfast.compiler.edit_text import scalar_text
 from holdfast.compiler.parse import Parsed, parse_document
 from holdfast.core.errors import Conflict, InvalidDocument, Refused, UnknownName
 from holdfast.master.foundation import Foundation
@@ -20,7 +19,6 @@ from holdfast.model.diagnostics import Diagnostic, Level
 from holdfast.model.document import Document, Revision
 
 SYSTEM = "system"
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 _FIRST = """\
 # The environment: which machines there are, which data they protect, and along which ways it goes.
 # `holdfast plan FILE` shows what a change would do, `holdfast apply FILE` takes it, `holdfast activate FLOW` puts it into force.
@@ -127,7 +125,7 @@ class Environments:
 
 def first_revision(name: str, at: datetime) -> Revision:
     """What a fresh Master begins with."""
-    text = _FIRST.format(name=name if _PLAIN.fullmatch(name) else json.dumps(name, ensure_ascii=False))
+    text = _FIRST.format(name=scalar_text(name))
     return Revision(number=1, text=text, created_at=at, author=SYSTEM, comment="the Master was made")
 
 

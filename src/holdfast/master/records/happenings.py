@@ -125,7 +125,7 @@ def save_trigger(session: Session, trigger: StoredTrigger) -> None:
 def trigger(session: Session, trigger_id: str) -> StoredTrigger:
     row = session.get(TriggerRow, trigger_id)
     if row is None:
-        raise UnknownName(f"there is no trigger {trigger_id!r}", hint="trigger the flow again; `holdfast jobs` lists what ran", trigger=trigger_id)
+        raise UnknownName(f"there is no trigger {trigger_id!r}", hint="`holdfast jobs` lists what ran", trigger=trigger_id)
     return StoredTrigger(id=row.id, flow=row.flow, created_at=row.created_at, done=row.done, record=row.record)
 
 
