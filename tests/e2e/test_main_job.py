@@ -51,7 +51,7 @@ def test_run_look_and_restore(office: World) -> None:
     assert rsync_differences(data, folder / "dr/mirror") == ""
 
     dry = office.run("restore", second["id"], "--to", str(folder / "r3"), "--dry-run")
-    assert "would restore" in dry.stdout
+    assert "would be written" in dry.stdout
     assert not (folder / "r3").exists()
     assert office.json("status")["ok"]
     office.run("repository", "check", "main", "--read-data")

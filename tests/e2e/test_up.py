@@ -73,6 +73,7 @@ def _command_line(pid: int) -> bytes:
         return b""
 
 
+@pytest.mark.big
 def test_help_is_quick() -> None:
     took = []
     for _ in range(5):
