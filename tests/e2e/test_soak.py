@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.world import ONE_TO_TWO, World, eventually, rsync_differences, wait_briefly, worker_pid, world_in
 
-pytestmark = [pytest.mark.e2e, pytest.mark.big]
+pytestmark = [pytest.mark.e2e, pytest.mark.big, pytest.mark.timeout(400)]
 
 SECONDS = 35
 SEED: int | None = None
