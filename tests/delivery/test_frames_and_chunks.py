@@ -127,6 +127,26 @@ def test_batches_are_verified_together_and_one_bad_chunk_fails_them() -> None:
     verifier.close()
 
 
+@pytest.mark.parametrize("what", ["body", "hash"])
+def test_the_refusal_of_a_batch_names_the_chunk(what: str) -> None:
+    payloads = [payload_of(bytes([n]) * 1000, compressed=True) for n in range(9)]
+    frame = payloads[4].data
+    wrong = frame[:-1] + bytes([frame[-1] ^ 0xFF]) if what == "body" else payloads[5].data
+    payloads[4] = Payload(payloads[4].id, 1000, True, wrong)
+    verifier = Verifier(1)
+    with pytest.raises(ProtocolError, match=payloads[4].id.hex()):
+        verifier.submit(payloads, {payload.id: 1000 for payload in payloads}).result()
+    verifier.close()
+
+
+def test_an_empty_chunk_in_a_batch_passes() -> None:
+    payloads = [payload_of(b"", compressed=True), payload_of(b"x" * 50, compressed=True), payload_of(b"plain", compressed=False)]
+    verifier = Verifier(1)
+    chunks = verifier.submit(payloads, {payload.id: payload.size_bytes for payload in payloads}).result()
+    assert [chunk.plain for chunk in chunks] == [b"", b"x" * 50, b"plain"]
+    verifier.close()
+
+
 @settings(max_examples=60)
 @given(st.binary(max_size=5000), st.integers(-5, 19), st.booleans())
 def test_every_frame_the_library_makes_passes(plain: bytes, level: int, checksum: bool) -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import zstandard
 
 from holdfast.core import errors
-from holdfast.core.errors import Cancelled, NoSpace, OutsideLimits, StoreError, UnknownName
+from holdfast.core.errors import Cancelled, NoSpace, NotReachable, OutsideLimits, StoreError, UnknownName
 from holdfast.host.compare import compare_trees
 from holdfast.model.change import Payload
-from holdfast.model.entry import Entry
+from holdfast.model.entry import Entry, Kind
 from holdfast.model.orders import Conflict, RestoreRequest
 from holdfast.operations.restore import RestoreResult, require_space, restore
 from holdfast.operations.restore_plan import RestorePlan, SpaceNeed
-from holdfast.operations.restore_steps import Step
+from holdfast.operations.restore_steps import Step, StepBook
 from holdfast.operations.restore_writing import batches
 from holdfast.testing.odd_tree import build_odd_tree
 from holdfast.testing.tree_source import TreeSource
@@ -322,3 +322,27 @@ def test_batches_cut_large_files_and_count_chunks_once(source: TreeSource) -> No
             assert piece.offset == sum(ref.size_bytes for ref in entry.chunks[: piece.first])
             joined.setdefault(entry.path, []).extend(ref.id for ref in piece.refs)
     assert joined == {step.entry.path: [ref.id for ref in step.entry.chunks] for step in files}
+
+
+def test_steps_are_kept_in_order_however_large_they_are() -> None:
+    sizes = [10, 3_000_000, 0, 1 << 20, 70]
+    steps = [
+        Step("folder" if n % 2 else "file", b"%d" % n, Entry(path=b"/" + b"x" * 200, kind=Kind.FILE, mode=0), link_to=b"l" * size)
+        for n, size in enumerate(sizes * 3)
+    ]
+    with StepBook() as book:
+        assert list(book) == []
+        book.add_all(steps)
+        assert list(book) == steps
+        assert list(book) == steps
+        assert list(book.folders_to_dress()) == [step for step in reversed(steps) if step.do == "folder"]
+
+
+def test_a_reader_that_breaks_off_ends_the_restore(source: TreeSource, tmp_path: Path) -> None:
+    class Away(TreeSource):
+        def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
+            yield from list(super().payloads(ids))[:1]
+            raise NotReachable("the owner is away")
+
+    with pytest.raises(NotReachable):
+        run(Away(tmp_path / "source"), tmp_path / "target")

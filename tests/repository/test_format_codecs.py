@@ -19,9 +19,19 @@ from holdfast.repository._format.keys import KeyOrigin, Scrypt, encode_key_file,
 from holdfast.repository._format.lock import LockFile, decode_lock, encode_lock
 from holdfast.repository._format.pack import Blob, BlobType, PackedBlob, build_pack, open_blob, pack_size, read_pack_header
 from holdfast.repository._format.polynomial import is_irreducible, random_irreducible
-from holdfast.repository._format.seal import MasterKey, new_master_key, seal, unseal
+from holdfast.repository._format.seal import MasterKey, new_master_key, seal, seal_each, unseal, unseal_each
 from holdfast.repository._format.snapshot import Snapshot, Summary, decode_snapshot, encode_snapshot
-from holdfast.repository._format.tree import DecodedNode, RawNode, decode_node, encode_node, encode_tree, entry_of, split_tree, with_subtree
+from holdfast.repository._format.tree import (
+    DecodedNode,
+    RawNode,
+    decode_node,
+    decode_tree,
+    encode_node,
+    encode_tree,
+    entry_of,
+    split_tree,
+    with_subtree,
+)
 from holdfast.repository._format.unpacked import decode_document, encode_document
 from holdfast.testing.virtual_clock import SeededEntropy
 
@@ -75,6 +85,7 @@ def test_nodes_round_trip(entry: Entry) -> None:
     decoded = decode_node(raw)
     assert isinstance(decoded, DecodedNode)
     assert entry_of(decoded, b"/top", {chunk.id: chunk.size_bytes for chunk in entry.chunks}) == entry
+    assert [found[1:] for found in decode_tree(encode_tree([encode_node(entry, subtree)]))] == [decoded[1:]]
     if subtree is not None:
         assert with_subtree(raw, bytes(32)) == encode_node(entry, bytes(32))
 
@@ -132,6 +143,22 @@ def test_the_key_is_never_printed() -> None:
     assert KEY.encrypt.hex() not in repr(KEY)
     assert isinstance(KEY, MasterKey)
     assert "encrypt" not in repr(KEY)
+
+
+@given(st.lists(st.binary(max_size=100), min_size=1, max_size=8), st.data())
+def test_pieces_sealed_in_a_row_open_alone_and_in_a_row(plains: list[bytes], data: st.DataObject) -> None:
+    ivs = ENTROPY.token_bytes(16 * len(plains))
+    sealed = list(seal_each(KEY, ivs, plains))
+    assert sealed == [seal(KEY, ivs[16 * n : 16 * n + 16], plain) for n, plain in enumerate(plains)]
+    assert list(unseal_each(KEY, map(memoryview, sealed))) == plains
+    assert [unseal(KEY, piece) for piece in sealed] == plains
+    bad = data.draw(st.integers(0, len(sealed) - 1))
+    at = data.draw(st.integers(0, len(sealed[bad]) - 1))
+    sealed[bad] = sealed[bad][:at] + bytes([sealed[bad][at] ^ 1]) + sealed[bad][at + 1 :]
+    opened = unseal_each(KEY, sealed)
+    assert [next(opened) for _ in range(bad)] == plains[:bad]
+    with pytest.raises(RepositoryDamaged):
+        next(opened)
 
 
 @given(st.lists(st.tuples(st.binary(min_size=1, max_size=500), st.booleans(), st.booleans()), max_size=12))
@@ -213,7 +240,7 @@ def test_polynomials() -> None:
 )
 @settings(max_examples=200)
 def test_hostile_documents_are_damage(data: bytes) -> None:
-    for decode in (decode_index, decode_snapshot, decode_lock, split_tree):
+    for decode in (decode_index, decode_snapshot, decode_lock, split_tree, decode_tree):
         try:
             decode(data)
         except RepositoryDamaged:
@@ -249,8 +276,9 @@ _NODE = b'{"name":"a","type":"file","mode":420,"content":["' + b"a" * 64 + b'"]}
     ],
 )
 def test_hostile_trees_are_damage(tree: bytes) -> None:
-    with pytest.raises(RepositoryDamaged):
-        split_tree(tree)
+    for decode in (split_tree, decode_tree):
+        with pytest.raises(RepositoryDamaged):
+            decode(tree)
 
 
 @pytest.mark.parametrize(
@@ -260,6 +288,8 @@ def test_hostile_nodes_are_damage(field: bytes) -> None:
     raw = RawNode(b"a", "file", None, b'{"name":"a","type":"file",' + field + b"}")
     with pytest.raises(RepositoryDamaged):
         _entry_in(raw)
+    with pytest.raises(RepositoryDamaged):
+        [entry_of(node, b"", {}) for node in decode_tree(encode_tree([raw.raw]))]
 
 
 def _entry_in(raw: RawNode) -> Entry:

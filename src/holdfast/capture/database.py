@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 
 from holdfast.capture.rows import COLUMNS, SCHEMA, SCHEMA_VERSION
@@ -14,17 +12,6 @@ from holdfast.core.errors import SourceError
 from holdfast.core.ids import new_id
 from holdfast.core.private_files import sync_folder
 from holdfast.model.jobs import Finding, Severity
-
-# One statement for many rows: SQLite lets go of the interpreter lock at every step, and getting it back costs more than the row.
-_ROWS_PER_STATEMENT = 256
-
-
-def insert_many(database: sqlite3.Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
-    """Insert or replace whole rows of `table`, in as few steps as there can be."""
-    for start in range(0, len(rows), _ROWS_PER_STATEMENT):
-        some = rows[start : start + _ROWS_PER_STATEMENT]
-        places = f"({','.join('?' * len(some[0]))})"
-        database.execute(f"INSERT OR REPLACE INTO {table} VALUES {','.join([places] * len(some))}", list(chain.from_iterable(some)))
 
 
 def open_database(path: Path, entropy: Entropy) -> sqlite3.Connection:

@@ -9,7 +9,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from holdfast.capture.database import insert_many
+from holdfast.core.local_database import insert_many
 from holdfast.core.private_files import touch_private
 
 _SCHEMA = """

@@ -22,12 +22,12 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.capture.database import insert_many, move_aside, moved_aside, open_database, open_reader
+from holdfast.capture.database import move_aside, moved_aside, open_database, open_reader
 from holdfast.capture.rows import COLUMNS, FILE_CODE, SUSPECT, WITHDRAWN, Row, row_of, signed
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, SourceError
 from holdfast.core.ids import DatasetId, Epoch, new_id
-from holdfast.core.local_database import written_through
+from holdfast.core.local_database import insert_many, written_through
 from holdfast.model.change import Commit, Cursor
 from holdfast.model.entry import Entry, walk_key
 from holdfast.model.jobs import Finding

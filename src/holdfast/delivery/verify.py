@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from array import array
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -55,38 +54,22 @@ def verify_payload(payload: Payload, declared_bytes: int | None = None, *, trust
 
     `trusted` skips hash and decompression, never the checks of size and frame.
     """
-    frame = _check_outside(payload, declared_bytes)
-    if trusted:
-        return Chunk(payload.id, payload.size_bytes, payload.data if frame is None else None, frame)
-    plain = payload.data if frame is None else _decompress(frame, payload.size_bytes, _name(payload))
-    return _check_inside(payload, plain)
-
-
-def _name(payload: Payload) -> str:
-    return f"chunk {payload.id.hex()}"
-
-
-def _check_outside(payload: Payload, declared_bytes: int | None) -> bytes | None:
-    """All that can be said without decompressing. The frame, if it is one."""
+    where = f"chunk {payload.id.hex()}"
     size = payload.size_bytes
     if declared_bytes is not None and size != declared_bytes:
-        raise ProtocolError(f"{_name(payload)}: comes with {size} bytes, declared were {declared_bytes}")
+        raise ProtocolError(f"{where}: comes with {size} bytes, declared were {declared_bytes}")
     if not 0 <= size <= MAX_CHUNK_BYTES:
-        raise ProtocolError(f"{_name(payload)}: {size} bytes, the limit is {MAX_CHUNK_BYTES}")
+        raise ProtocolError(f"{where}: {size} bytes, the limit is {MAX_CHUNK_BYTES}")
     if not payload.compressed:
         if len(payload.data) != size:
-            raise ProtocolError(f"{_name(payload)}: comes with {len(payload.data)} bytes, declared were {size}")
-        return None
-    check_frame(payload.data, size, _name(payload))
-    return payload.data
-
-
-def _check_inside(payload: Payload, plain: bytes) -> Chunk:
-    if hashlib.sha256(plain).digest() != payload.id:
-        raise ProtocolError(
-            f"{_name(payload)}: its content has another SHA-256", hint="the sender's disk or memory is damaged, or it is hostile"
-        )
-    return Chunk(payload.id, payload.size_bytes, plain, payload.data if payload.compressed else None)
+            raise ProtocolError(f"{where}: comes with {len(payload.data)} bytes, declared were {size}")
+        plain: bytes | None = payload.data
+    else:
+        check_frame(payload.data, size, where)
+        plain = None if trusted else _decompress(payload.data, size, where)
+    if not trusted and plain is not None and hashlib.sha256(plain).digest() != payload.id:
+        raise ProtocolError(f"{where}: its content has another SHA-256", hint="the sender's disk or memory is damaged, or it is hostile")
+    return Chunk(payload.id, size, plain, payload.data if payload.compressed else None)
 
 
 class Verifier:
@@ -112,41 +95,18 @@ class Verifier:
 
 
 def _verify(payloads: Sequence[Payload], sizes: Mapping[bytes, int], *, trusted: bool) -> list[Chunk]:
-    if trusted:
-        return [verify_payload(payload, sizes[payload.id], trusted=True) for payload in payloads]
-    packed = [payload for payload in payloads if _check_outside(payload, sizes[payload.id]) is not None]
-    plains = iter(_decompress_all(packed))
-    return [_check_inside(payload, next(plains) if payload.compressed else payload.data) for payload in payloads]
-
-
-def _decompress_all(payloads: Sequence[Payload]) -> list[bytes]:
-    """In one call without the interpreter lock: giving it up and getting it back for each small chunk costs more than the chunk."""
-    if len(payloads) > 1:
-        sizes = array("Q", [payload.size_bytes for payload in payloads]).tobytes()
-        try:
-            found = _decompressor().multi_decompress_to_buffer([payload.data for payload in payloads], decompressed_sizes=sizes, threads=1)
-            plains = [found[number].tobytes() for number in range(len(found))]
-        except zstandard.ZstdError:
-            plains = []
-        if [len(plain) for plain in plains] == [payload.size_bytes for payload in payloads]:
-            return plains
-    # One by one, to tell which it was.
-    return [_decompress(payload.data, payload.size_bytes, _name(payload)) for payload in payloads]
+    return [verify_payload(payload, sizes[payload.id], trusted=trusted) for payload in payloads]
 
 
 def _decompress(frame: bytes, size_bytes: int, where: str) -> bytes:
+    # A decompressor holds some 150 KB of state and is not thread-safe: one per thread.
+    decompressor: zstandard.ZstdDecompressor | None = getattr(_per_thread, "decompressor", None)
+    if decompressor is None:
+        decompressor = _per_thread.decompressor = zstandard.ZstdDecompressor()
     try:
-        plain = _decompressor().decompress(frame, max_output_size=max(size_bytes, 1), allow_extra_data=False)
+        plain = decompressor.decompress(frame, max_output_size=max(size_bytes, 1), allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise ProtocolError(f"{where}: does not decompress: {error}") from None
     if len(plain) != size_bytes:
         raise ProtocolError(f"{where}: decompresses to {len(plain)} bytes, declared were {size_bytes}")
     return plain
-
-
-def _decompressor() -> zstandard.ZstdDecompressor:
-    # It holds some 150 KB of state and is not thread-safe: one per thread.
-    decompressor: zstandard.ZstdDecompressor | None = getattr(_per_thread, "decompressor", None)
-    if decompressor is None:
-        decompressor = _per_thread.decompressor = zstandard.ZstdDecompressor()
-    return decompressor

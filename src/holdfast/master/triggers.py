@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable
@@ -30,6 +31,7 @@ from holdfast.model.questions import AskCheck, AskJobs, AskRestore, Jobs, JobsSt
 START_TIMEOUT_S = 30.0
 LOOK_AGAIN_S = 5.0
 GIVE_UP_S = 120.0
+PROGRESS_S = 1.0
 _OVER = ENDED | {State.UNKNOWN}
 _log = logging.getLogger(__name__)
 TriggerState = Literal["running", "succeeded", "warnings", "failed"]
@@ -117,11 +119,18 @@ class Triggers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def show(self, identity: str, wait_s: float = 0) -> TriggerView:
-        """A trigger as it is; with `wait_s`, as soon as it looks different from now, or after that time. Raises `UnknownName`."""
-        seen = self._base.news.count
+        """A trigger as it is; with `wait_s`, as soon as it looks different from now, or after that time. Raises `UnknownName`.
+
+        Progress alone is shown once a second: each answer costs a request and a look into the database.
+        """
+        clock, seen = self._base.clock, self._base.news.count
         first = view = await self._view(identity)
-        end_s = self._base.clock.monotonic_s() + wait_s
-        while not view.done and view == first and (left_s := end_s - self._base.clock.monotonic_s()) > 0:
+        began_s = clock.monotonic_s()
+        while not view.done and replace(view, progress=()) == replace(first, progress=()):
+            patience_s = wait_s if view.progress == first.progress else min(wait_s, PROGRESS_S)
+            left_s = began_s + patience_s - clock.monotonic_s()
+            if left_s <= 0:
+                break
             await self._base.news.wait(seen, left_s)
             seen = self._base.news.count
             view = await self._view(identity)

@@ -48,7 +48,7 @@ class BlobTable:
                 self._catalog.execute("INSERT OR IGNORE INTO index_packs VALUES (?, ?)", (number, pack_no))
                 rows += [(b.id, int(b.type), pack_no, b.offset, b.length, b.raw_bytes, owner if not b.type else NOBODY) for b in pack.blobs]
             rows.sort(key=lambda row: row[0])  # type: ignore[arg-type, return-value]
-            self._catalog.execute_many("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._catalog.insert_many("blobs", rows, on_conflict="IGNORE")
 
     def index_ids(self) -> set[bytes]:
         return {row[0] for row in self._catalog.rows("SELECT id FROM indexes")}
@@ -105,7 +105,7 @@ class BlobTable:
 
     def claim(self, chunk_ids: Iterable[bytes], node: int) -> None:
         """The node has proven to hold these chunks."""
-        self._catalog.execute_many("INSERT OR IGNORE INTO claims VALUES (?, ?)", [(chunk, node) for chunk in sorted(chunk_ids)])
+        self._catalog.insert_many("claims", [(chunk, node) for chunk in sorted(chunk_ids)], on_conflict="IGNORE")
 
     def has_trees(self, tree_ids: Sequence[bytes]) -> set[bytes]:
         return {row[0] for row in self._catalog.rows_among("SELECT id FROM blobs WHERE id IN ({ids}) AND type = 1", tree_ids)}

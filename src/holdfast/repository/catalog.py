@@ -10,10 +10,10 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from holdfast.core.errors import NoSpace, StoreError
-from holdfast.core.local_database import open_database
+from holdfast.core.local_database import insert_many, open_database
 from holdfast.core.private_files import make_private_folder
 from holdfast.repository.schema import TABLES, VERSION
 
@@ -66,6 +66,10 @@ class Catalog:
     def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         with self.transaction():
             self._connection.executemany(sql, rows)
+
+    def insert_many(self, table: str, rows: Sequence[Sequence[object]], *, on_conflict: Literal["REPLACE", "IGNORE"]) -> None:
+        with self.transaction():
+            insert_many(self._connection, table, rows, on_conflict=on_conflict)
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         with self._guard:

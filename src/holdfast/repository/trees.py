@@ -8,7 +8,7 @@ from typing import NamedTuple
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing, StoreError, UnknownName
 from holdfast.model.entry import Entry, Kind, display_path, walk_key
 from holdfast.repository._format.pack import BlobType
-from holdfast.repository._format.tree import DecodedNode, RawNode, decode_node, entry_of, split_tree, without_subtree
+from holdfast.repository._format.tree import DecodedNode, RawNode, decode_node, decode_tree, entry_of, split_tree, without_subtree
 from holdfast.repository.blob_table import BlobTable
 from holdfast.repository.storage import Storage
 
@@ -30,11 +30,14 @@ class Trees:
 
     def load(self, tree_id: bytes) -> list[RawNode]:
         """The nodes of one tree; raises `RepositoryDamaged` when it is not there or not whole."""
+        return split_tree(self._plain(tree_id))
+
+    def _plain(self, tree_id: bytes) -> bytes:
         place = self._blobs.place(tree_id, BlobType.TREE)
         if place is None:
             raise RepositoryDamaged(f"tree {tree_id.hex()} is in no index", hint="run `holdfast repository check NAME`")
         try:
-            return split_tree(self._storage.load_blob(place))
+            return self._storage.load_blob(place)
         except RepositoryDamaged:
             raise
         except (RepositoryMissing, StoreError) as error:
@@ -43,9 +46,11 @@ class Trees:
     def entries_of(self, nodes: Sequence[tuple[bytes, RawNode]]) -> list[Entry | None]:
         """The entries of (folder, node) pairs, sizes looked up together; None for kinds we never capture."""
         decoded: list[DecodedNode | None] = [decode_node(node) for _, node in nodes]
-        wanted = list({chunk for node in decoded if node is not None for chunk in node.content})
-        sizes = self._blobs.sizes(wanted)
+        sizes = self._sizes([node for node in decoded if node is not None])
         return [entry_of(node, folder, sizes) if node is not None else None for (folder, _), node in zip(nodes, decoded, strict=True)]
+
+    def _sizes(self, nodes: Sequence[DecodedNode]) -> dict[bytes, int]:
+        return self._blobs.sizes(list({chunk for node in nodes for chunk in node.content}))
 
     def node_at(self, root: bytes, path: bytes) -> RawNode | None:
         """The node of a path; None when it is not there."""
@@ -101,9 +106,9 @@ class Trees:
 
     def _folder(self, tree: bytes, folder: bytes) -> list[tuple[Entry, bytes | None]]:
         """The entries of one folder with their subtrees."""
-        nodes = self.load(tree)
-        entries = self.entries_of([(folder, node) for node in nodes])
-        return [(entry, node.subtree) for entry, node in zip(entries, nodes, strict=True) if entry is not None]
+        nodes = decode_tree(self._plain(tree))
+        sizes = self._sizes(nodes)
+        return [(entry_of(node, folder, sizes), node.subtree) for node in nodes]
 
     def _below(self, tree: bytes, folder: bytes, after_key: bytes) -> Iterator[Entry]:
         stack = [iter(self._folder(tree, folder))]

@@ -63,13 +63,14 @@ class VersionTable:
                 if not below_only:
                     self._end_exactly(dataset, commit_no, [key])
             self._end_exactly(dataset, commit_no, [walk_key(version.entry.path) for version in new if version.replaces])
-            self._catalog.execute_many(
-                "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?)",
+            self._catalog.insert_many(
+                "versions",
                 [
                     (
                         dataset,
                         walk_key(e.path),
                         commit_no,
+                        None,
                         _KIND_NUMBER[e.kind],
                         e.mode,
                         e.size_bytes,
@@ -79,6 +80,7 @@ class VersionTable:
                     )
                     for e, _ in new
                 ],
+                on_conflict="REPLACE",
             )
 
     def _end_exactly(self, dataset: int, commit_no: int, keys: Sequence[bytes]) -> None:

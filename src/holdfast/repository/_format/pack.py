@@ -10,11 +10,12 @@ import struct
 from collections.abc import Sequence
 from enum import IntEnum
 from hashlib import sha256
+from io import BytesIO
 from typing import NamedTuple
 
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.repository._format.frames import decompress
-from holdfast.repository._format.seal import IV_SIZE, OVERHEAD, MasterKey, seal_many, unseal
+from holdfast.repository._format.seal import IV_SIZE, OVERHEAD, MasterKey, seal, seal_each, unseal
 
 TARGET_BYTES = 16 << 20
 LARGEST_BLOB_BYTES = 1 << 30
@@ -65,21 +66,22 @@ def pack_size(blobs: Sequence[PackedBlob]) -> int:
 
 def build_pack(key: MasterKey, blobs: Sequence[Blob], ivs: bytes) -> BuiltPack:
     """Seal and lay out one pack. `ivs` holds 16 random bytes for each blob and 16 more for the header."""
-    pieces = seal_many(key, ivs[:-IV_SIZE], [blob.payload for blob in blobs])
     placed: list[PackedBlob] = []
     header: list[bytes] = []
+    # Sealed pieces go straight into the pack, so that it is in memory once.
+    content = BytesIO()
     offset = 0
-    for blob, sealed in zip(blobs, pieces, strict=True):
-        length = len(sealed)
+    for blob, sealed in zip(blobs, seal_each(key, ivs[:-IV_SIZE], (blob.payload for blob in blobs)), strict=True):
+        length = content.write(sealed)
         placed.append(PackedBlob(blob.id, blob.type, offset, length, blob.raw_bytes))
         if blob.raw_bytes:
             header.append(_ZSTD_ENTRY.pack(blob.type + 2, length, blob.raw_bytes, blob.id))
         else:
             header.append(_PLAIN_ENTRY.pack(blob.type, length, blob.id))
         offset += length
-    sealed_header = seal_many(key, ivs[-IV_SIZE:], [b"".join(header)])[0]
-    pieces += (sealed_header, _LENGTH.pack(len(sealed_header)))
-    data = b"".join(pieces)
+    content.write(sealed_header := seal(key, ivs[-IV_SIZE:], b"".join(header)))
+    content.write(_LENGTH.pack(len(sealed_header)))
+    data = content.getvalue()
     return BuiltPack(sha256(data).digest(), data, tuple(placed))
 
 

@@ -5,7 +5,7 @@ Sealed bytes = IV (16) || ciphertext || tag (16). The one-time Poly1305 key is r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -48,24 +48,21 @@ def key_from_bytes(material: bytes) -> MasterKey:
     return MasterKey(material[:32], material[32:48], clamp_r(material[48:64]))
 
 
-def seal_many(key: MasterKey, ivs: bytes, plains: Sequence[bytes]) -> list[bytes]:
+def seal_each(key: MasterKey, ivs: bytes, plains: Iterable[bytes]) -> Iterator[bytes]:
     """Seal each of `plains` with its own 16 bytes of `ivs`. One AES context serves all: making one costs more than a small blob."""
     nonces = Cipher(algorithms.AES(key.mac_k), modes.ECB()).encryptor().update(ivs)
     context = Cipher(algorithms.AES(key.encrypt), modes.CTR(bytes(IV_SIZE))).encryptor()
     mac_r = key.mac_r
-    sealed = []
     for number, plain in enumerate(plains):
         start = number * IV_SIZE
         iv = ivs[start : start + IV_SIZE]
         context.reset_nonce(iv)
         body = context.update(plain)
-        tag = Poly1305.generate_tag(mac_r + nonces[start : start + IV_SIZE], body)
-        sealed.append(b"".join((iv, body, tag)))
-    return sealed
+        yield b"".join((iv, body, Poly1305.generate_tag(mac_r + nonces[start : start + IV_SIZE], body)))
 
 
 def seal(key: MasterKey, iv: bytes, plain: bytes) -> bytes:
-    return seal_many(key, iv, (plain,))[0]
+    return next(seal_each(key, iv, (plain,)))
 
 
 def unseal_each(key: MasterKey, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:

@@ -49,6 +49,7 @@ def _go_mode(kind: Kind, mode: int) -> int:
     return bits
 
 
+@lru_cache(maxsize=4096)
 def _unix_mode(bits: int) -> int:
     return bits & 0o777 | sum(unix for unix, go in _SPECIAL_BITS if bits & go)
 
@@ -193,13 +194,18 @@ def split_tree(data: bytes) -> list[RawNode]:
             if name <= last:
                 raise RepositoryDamaged(f"a tree is not in order at {name!r}")
             last = name
-            subtree = hash_from(outline.subtree) if outline.subtree is not None and outline.type == "dir" else None
-            if outline.type == "dir" and subtree is None:
-                raise RepositoryDamaged(f"a folder has no subtree: {name!r}")
-            nodes.append(RawNode(name, outline.type, subtree, bytes(raw)))
+            nodes.append(RawNode(name, outline.type, _subtree_of(outline, name), bytes(raw)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RepositoryDamaged(f"a tree cannot be read: {error}") from error
     return nodes
+
+
+def _subtree_of(node: _Outline | _Node, name: bytes) -> bytes | None:
+    if node.type != "dir":
+        return None
+    if node.subtree is None:
+        raise RepositoryDamaged(f"a folder has no subtree: {name!r}")
+    return hash_from(node.subtree)
 
 
 def with_subtree(node: RawNode, subtree: bytes) -> bytes:
@@ -252,9 +258,15 @@ class _Node(msgspec.Struct, gc=False):
     generic_attributes: _Generic | None = None
     device: int = 0
     content: list[str] | None = None
+    subtree: str | None = None
+
+
+class _Tree(msgspec.Struct):
+    nodes: list[_Node] | None
 
 
 _node = msgspec.json.Decoder(_Node)
+_tree = msgspec.json.Decoder(_Tree)
 
 
 class DecodedNode(NamedTuple):
@@ -276,8 +288,29 @@ def decode_node(raw: RawNode) -> DecodedNode | None:
         node = _node.decode(raw.raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RepositoryDamaged(f"a node cannot be read: {raw.name!r}: {error}") from error
-    content = tuple([hash_from(text) for text in node.content or ()]) if kind is Kind.FILE else ()
-    return DecodedNode(node, raw.name, kind, content, raw.subtree)
+    return DecodedNode(node, raw.name, kind, _content_of(node, kind), raw.subtree)
+
+
+def decode_tree(data: bytes) -> list[DecodedNode]:
+    """`split_tree` and `decode_node` in one: all nodes of kinds that are captured, for who needs all facts of all of them."""
+    found: list[DecodedNode] = []
+    last = b""
+    try:
+        for node in _tree.decode(data).nodes or ():
+            name = check_name(unquote(node.name))
+            if name <= last:
+                raise RepositoryDamaged(f"a tree is not in order at {name!r}")
+            last = name
+            kind = _KINDS.get(node.type)
+            if kind is not None:
+                found.append(DecodedNode(node, name, kind, _content_of(node, kind), _subtree_of(node, name)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RepositoryDamaged(f"a tree cannot be read: {error}") from error
+    return found
+
+
+def _content_of(node: _Node, kind: Kind) -> tuple[bytes, ...]:
+    return tuple([hash_from(text) for text in node.content or ()]) if kind is Kind.FILE else ()
 
 
 def entry_of(decoded: DecodedNode, folder: bytes, sizes: Mapping[bytes, int]) -> Entry:
@@ -287,7 +320,9 @@ def entry_of(decoded: DecodedNode, folder: bytes, sizes: Mapping[bytes, int]) ->
     """
     node = decoded.node
     extra = node.generic_attributes
-    xattrs = tuple(Xattr(a.name.encode("utf-8", "surrogatepass"), a.value or b"") for a in node.extended_attributes or ())
+    xattrs: tuple[Xattr, ...] = ()
+    if node.extended_attributes:
+        xattrs = tuple(Xattr(a.name.encode("utf-8", "surrogatepass"), a.value or b"") for a in node.extended_attributes)
     if extra is not None and extra.xattrs:
         xattrs = tuple(sorted(xattrs + extra.xattrs, key=_by_name))
     target = node.linktarget_raw if node.linktarget_raw is not None else node.linktarget.encode("utf-8", "surrogatepass")
