@@ -102,6 +102,7 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/repositories/main/check", {})
     await running.post("/restores", {"point": "a" * 32, "to": "/tmp/x", "repository": "main"})
     await running.post("/nodes/vault/sample", {"classification": {"paths": ["/srv"]}})
+    await running.post("/keep/preview", {"keep": {"daily": 7}, "every": "1h"})
     return trigger
 
 

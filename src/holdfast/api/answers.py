@@ -22,6 +22,7 @@ from holdfast.master.roll_call import NodeView
 from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document
 from holdfast.model.jobs import Finding
+from holdfast.model.keep_preview import KeptPoint
 from holdfast.model.questions import Protection, RepositoryStatus, SampleRow
 
 
@@ -117,11 +118,14 @@ class DocumentView(_Answer, frozen=True, kw_only=True):
 
 class EditedDocument(_Answer, frozen=True, kw_only=True):
     """`revision` is the new one; with `dry_run`, or when nothing changed, the one that was edited. `newest_revision` tells whether
-    somebody else was faster. `valid`: the text can be applied."""
+    somebody else was faster. `valid`: the text can be applied; what is no document has no `values`. The rest as in `DocumentView`."""
 
     revision: int
     newest_revision: int
     text: str
+    values: dict[str, Any]
+    document: Document | None
+    places: dict[str, tuple[int, int]]
     valid: bool
     diagnostics: tuple[Diagnostic, ...]
     changes: tuple[DocumentChange, ...]
@@ -165,6 +169,23 @@ class SampleView(_Answer, frozen=True, kw_only=True):
     left_out_total: int = 0
     complete: bool = False
     findings: tuple[Finding, ...] = ()
+
+
+class KeepPreviewView(_Answer, frozen=True, kw_only=True):
+    """`valid` false: keep rules or schedule cannot be read, see `diagnostics`; nothing was reckoned, and nothing is in the rest.
+
+    `kept` is newest first, the newest 2,000 of `kept_total`. `from` to `to` is what was looked at; `truncated`: `from` is later than
+    was asked, because the schedule takes more than 50,000 points in that time.
+    """
+
+    valid: bool
+    diagnostics: tuple[Diagnostic, ...]
+    taken_total: int = 0
+    kept: tuple[KeptPoint, ...] = ()
+    kept_total: int = 0
+    from_: datetime = msgspec.field(name="from")
+    to: datetime
+    truncated: bool = False
 
 
 class RepositoryRow(RepositoryStatus, frozen=True, kw_only=True):

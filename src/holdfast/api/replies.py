@@ -39,7 +39,8 @@ def plain(value: object) -> object:
 
 def fields(value: msgspec.Struct) -> dict[str, object]:
     """A value's own fields as plain JSON, to be put beside others."""
-    return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+    names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+    return {written: plain(getattr(value, name)) for name, written in names}
 
 
 def raw_fields(value: msgspec.Struct) -> dict[str, Any]:

@@ -58,12 +58,14 @@ class EditOperation(Body):
 
 
 class EditDocument(Body):
-    """`base_revision`: the revision that was edited. Operations are done in turn, all or none. `dry_run`: show the text, store nothing."""
+    """`base_revision`: the revision that was edited. Operations are done in turn, all or none. `dry_run`: show the text, store nothing.
+    `text`, with `dry_run` only: a working copy; the operations are done on it in place of the revision's text, none = only read it."""
 
     base_revision: int = Field(ge=1, le=(1 << 63) - 1)
     operations: list[EditOperation] = Field(max_length=500)
     comment: str = Field(default="", max_length=1_000)
     dry_run: bool = False
+    text: str | None = None
 
 
 class ClassificationSample(Body):
@@ -71,6 +73,23 @@ class ClassificationSample(Body):
 
     classification: dict[str, Any]
     limit: int = Field(default=50, ge=1, le=200)
+
+
+class CompileFlow(Body):
+    """`text`: compile the flow of this text in place of the stored document."""
+
+    text: str | None = None
+
+
+class KeepWanted(Body):
+    """`keep` as it stands in the document ({} = keep everything); `every` (`1h`), `at` (`02:30`, in `zone`), or both say when points are
+    taken. `span_days`: how far back."""
+
+    keep: dict[str, Any] = {}
+    every: str | None = None
+    at: list[str] = Field(default=[], max_length=100)
+    zone: str = "UTC"
+    span_days: int = Field(default=400, ge=1, le=3660)
 
 
 class TriggerFlow(Body):

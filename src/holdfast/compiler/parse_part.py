@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ from holdfast.compiler.parse import parse_document
 from holdfast.compiler.yaml_tree import MAX_TEXT_BYTES
 from holdfast.core.errors import UsageError
 from holdfast.model.diagnostics import Diagnostic
-from holdfast.model.document import Classification
+from holdfast.model.document import Classification, KeepRules
 
 _NAME = "sample"
 
@@ -21,6 +21,16 @@ class ParsedClassification(msgspec.Struct, frozen=True, kw_only=True):
     """`classification` is None when the values cannot be taken. The places of diagnostics begin at `classification`."""
 
     classification: Classification | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class ParsedKeep(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep rules and a schedule. `keep` is None when they cannot be taken. The places of diagnostics begin at `keep`, `every`, `at`
+    or `zone`."""
+
+    keep: KeepRules | None
+    every_s: float | None = None
+    at: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -36,7 +46,29 @@ def parse_classification(values: Mapping[str, Value]) -> ParsedClassification:
     return ParsedClassification(classification=document.policies[0].classification if document else None, diagnostics=diagnostics)
 
 
+def parse_keep_part(keep: Mapping[str, Value], every: str | None, at: Sequence[str], zone: str) -> ParsedKeep:
+    """Values as they would stand in an operation, the zone as in a schedule. Raises `UsageError` for what no document can hold."""
+    operation: dict[str, Value] = {"keep": dict(keep)} if every is None else {"every": every, "keep": dict(keep)}
+    schedule: dict[str, Value] = {"zone": zone, "at": list(at)}
+    for part in (operation, schedule):
+        check_value(part)
+    text = (
+        f"schedules: {{{_NAME}: {line_text(schedule)}}}\n"
+        f"policies: {{{_NAME}: {{classification: {{paths: [/]}}, operations: {{backup: {line_text(operation)}}}}}}}\n"
+    )
+    if len(text) > MAX_TEXT_BYTES:
+        raise UsageError("the keep rules are too large", hint="there are seven keys, each with one number or duration")
+    parsed = parse_document(text)
+    diagnostics = tuple(_inside(each) for each in parsed.diagnostics)
+    if parsed.document is None:
+        return ParsedKeep(keep=None, diagnostics=diagnostics)
+    use = parsed.document.policies[0].operations[0]
+    return ParsedKeep(keep=use.keep, every_s=use.when.every_s, at=parsed.document.schedules[0].at, diagnostics=diagnostics)
+
+
 def _inside(diagnostic: Diagnostic) -> Diagnostic:
-    path = diagnostic.where.path.removeprefix(f"policies.{_NAME}.")
+    path = diagnostic.where.path
+    for outside in (f"policies.{_NAME}.operations.backup.", f"policies.{_NAME}.", f"schedules.{_NAME}."):
+        path = path.removeprefix(outside)
     where = msgspec.structs.replace(diagnostic.where, path=path, kind="policy", name="", line=0, column=0)
     return msgspec.structs.replace(diagnostic, where=where)
