@@ -47,6 +47,44 @@ async def test_a_dry_run_stores_nothing_and_shows_what_is_wrong(running: Running
 
 
 @with_master
+async def test_a_working_copy_is_edited_before_it_is_stored(running: Running) -> None:
+    base = (await running.apply(ONE_TO_TWO))["revision"]
+    mine = ONE_TO_TWO.replace("every: 1h", "every: 2h") + "# mine\n"
+    shown = await edit(running, base, put(["nodes", "files2"], {}), text=mine, dry_run=True)
+    assert shown["text"] == mine.replace("dr: {}}", "dr: {}, files2: {}}")
+    assert (shown["valid"], shown["values"]["nodes"]["files2"], shown["places"]["environment"]) == (True, {}, [2, 1])
+    assert shown["document"]["policies"][0]["operations"][0]["when"]["every_s"] == 7200
+    assert {(change["kind"], change["name"]) for change in shown["changes"]} == {("added", "files2"), ("changed", "documents")}
+    read = await edit(running, base, text=mine, dry_run=True)
+    assert (read["text"], read["revision"], read["newest_revision"]) == (mine, base, base)
+    torn = await edit(running, base, text="a: [", dry_run=True)
+    assert (torn["valid"], torn["values"], torn["document"], torn["text"]) == (False, {}, None, "a: [")
+    assert [each["code"] for each in torn["diagnostics"]] == ["yaml-syntax"]
+    assert (await edit(running, base, put(EVERY, "2h"), text="a: [", dry_run=True, status=422))["error"]["code"] == "invalid-document"
+    assert (await edit(running, base, text=mine, status=400))["error"]["code"] == "usage"
+    await edit(running, base + 1, text=mine, dry_run=True, status=404)
+    assert (await running.get("/environment"))["revision"] == base
+
+
+@with_master
+async def test_a_working_copy_is_compiled_before_it_is_stored(running: Running) -> None:
+    await running.connect("files1", "vault", "dr")
+    base = (await running.apply(ONE_TO_TWO))["revision"]
+    await running.post("/flows/office/activate")
+    mine = ONE_TO_TWO.replace("last: 50", "last: 9")
+    report = await running.post("/flows/office/compile", {"text": mine})
+    assert (report["valid"], report["revision"]) == (True, base)
+    assert [change["node_name"] for change in report["changes"]] == ["dr", "vault"]
+    assert (await running.post("/flows/office/compile"))["changes"] == []
+    wrong = await running.post("/flows/office/compile", {"text": mine.replace("last: 9", "last: often")})
+    assert (wrong["valid"], wrong["summary"]["nodes"], wrong["changes"]) == (False, [], [])
+    assert [(each["code"], each["where"]["name"]) for each in wrong["diagnostics"]] == [("wrong-type", "documents/backup")]
+    unread = await running.post("/flows/office/compile", {"text": "a: ["})
+    assert [each["code"] for each in unread["diagnostics"]] == ["yaml-syntax"]
+    assert (await running.get("/flows"))["flows"][0]["state"] == "active"
+
+
+@with_master
 async def test_two_people_edit_and_nothing_is_lost(running: Running) -> None:
     base = (await running.apply(ONE_TO_TWO))["revision"]
     await edit(running, base, put(EVERY, "15m"))

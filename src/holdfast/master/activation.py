@@ -21,6 +21,7 @@ from holdfast.compiler.summary import Summary, format_summary
 from holdfast.core.errors import Conflict, HoldfastError, UnknownName
 from holdfast.master.compiling import Compiled, Situation, compile_with, current_situation
 from holdfast.master.deployment import Deployment, deployment
+from holdfast.master.environment import newest_revision
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.news import Subject
@@ -44,7 +45,8 @@ class FlowView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompileReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`valid` = could be activated. `changes`: how the rules of each node would differ from those in force."""
+    """`valid` = could be activated. `revision`: the newest, also when another text was compiled. `changes`: how the rules of each node
+    would differ from those in force."""
 
     flow: str
     revision: int
@@ -82,9 +84,14 @@ class Activation:
         situation, rolled_out = await self._base.database.run(lambda s: (current_situation(s, self._base), deployment(s)))
         return await asyncio.to_thread(_flow_views, situation, rolled_out)
 
-    async def compile(self, flow: str) -> CompileReport:
-        """What activating this flow would give. Changes nothing."""
-        compiled = await compile_with(self._base, self._hub, lambda active: active.activate(flow))
+    async def compile(self, flow: str, text: str | None = None) -> CompileReport:
+        """What activating this flow would give; with `text`, if that were the draft. Changes nothing. A text that cannot be read is a
+        report that is not valid, a stored draft that cannot be read raises `InvalidDocument`."""
+        parsed = None if text is None else await asyncio.to_thread(parse_document, text)
+        if parsed is not None and parsed.document is None:
+            newest = await self._base.database.run(newest_revision)
+            return _not_compiled(flow, newest.number, parsed.diagnostics)
+        compiled = await compile_with(self._base, self._hub, lambda active: active.activate(flow), text)
         compilation = compiled.compilation
         return CompileReport(
             flow=flow,
@@ -198,6 +205,19 @@ class Activation:
             else msgspec.structs.replace(outcome, state="unchanged", generation=taken[outcome.node].generation)
             for outcome in outcomes
         )
+
+
+def _not_compiled(flow: str, revision: int, diagnostics: tuple[Diagnostic, ...]) -> CompileReport:
+    return CompileReport(
+        flow=flow,
+        revision=revision,
+        valid=False,
+        diagnostics=diagnostics,
+        summary=Summary(flows=(), nodes=()),
+        summary_text="",
+        changes=(),
+        reactivated=(),
+    )
 
 
 def _flow_state(is_drafted: bool, is_active: bool, is_changed: bool) -> FlowState:

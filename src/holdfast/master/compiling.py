@@ -47,10 +47,14 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...]
 
 
-async def compile_with(base: Foundation, hub: Hub, change: Change) -> Compiled:
-    """Compile the active flows after `change`. Off the event loop: large documents take a second. Raises `InvalidDocument`."""
+async def compile_with(base: Foundation, hub: Hub, change: Change, text: str | None = None) -> Compiled:
+    """Compile the active flows after `change`, with the newest draft or `text` in its place. Off the event loop: large documents take a
+    second. Raises `InvalidDocument`."""
     online = hub.online()
     situation = await base.database.run(lambda s: _situation(s, base, online))
+    if text is not None:
+        draft = msgspec.structs.replace(situation.revision, text=text)
+        situation = msgspec.structs.replace(situation, revision=draft)
     return await asyncio.to_thread(_compile, base, situation, change(situation.flows))
 
 

@@ -139,7 +139,7 @@ def newest_revision(session: Session) -> Revision:
 
 def _plan(text: str, newest: Revision) -> PlanReport:
     parsed = parse_document(text)
-    changes = () if parsed.document is None else diff_documents(_document(newest.text), parsed.document)
+    changes = changes_since(newest, parsed.document)
     return PlanReport(
         valid=parsed.document is not None,
         diagnostics=parsed.diagnostics,
@@ -147,6 +147,11 @@ def _plan(text: str, newest: Revision) -> PlanReport:
         removals=tuple(change for change in changes if change.is_removal),
         revision=newest.number,
     )
+
+
+def changes_since(revision: Revision, document: Document | None) -> tuple[DocumentChange, ...]:
+    """What the document would change of that revision; nothing when it is none."""
+    return () if document is None else diff_documents(_document(revision.text), document)
 
 
 def _document(text: str) -> Document:

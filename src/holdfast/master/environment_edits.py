@@ -10,8 +10,8 @@ import msgspec
 from holdfast.compiler.diff import DocumentChange
 from holdfast.compiler.edits import Edit, apply_edits, document_values
 from holdfast.compiler.parse import parse_document
-from holdfast.core.errors import Conflict
-from holdfast.master.environment import ApplyRequest, Environments
+from holdfast.core.errors import Conflict, UsageError
+from holdfast.master.environment import ApplyRequest, Environments, changes_since
 from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document, Revision
 
@@ -27,22 +27,27 @@ class ReadDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EditRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`dry_run`: show what would come of it, store nothing; this works on an older revision too."""
+    """`dry_run`: show what would come of it, store nothing; this works on an older revision too. `text`: what a person has not stored
+    yet; the edits are done on it in place of the revision's own, and only with `dry_run`. Without edits it is only read."""
 
     base_revision: int
     edits: tuple[Edit, ...]
     author: str
     comment: str = ""
     dry_run: bool = False
+    text: str | None = None
 
 
 class Edited(msgspec.Struct, frozen=True, kw_only=True):
     """`revision` is the new one; with `dry_run`, or when nothing changed, the one that was edited. `valid`: the text can be applied.
-    `changes` of a dry run are against the newest revision."""
+    `changes` of a dry run are against the newest revision. `values`, `document` and `places` as in `ReadDocument`."""
 
     revision: int
     newest_revision: int
     text: str
+    values: dict[str, object]
+    document: Document | None
+    places: Mapping[str, tuple[int, int]]
     valid: bool
     diagnostics: tuple[Diagnostic, ...]
     changes: tuple[DocumentChange, ...]
@@ -59,7 +64,10 @@ class EnvironmentEdits:
 
     async def edit(self, request: EditRequest) -> Edited:
         """Removing by name is agreed to by naming it: stored data is never touched. Raises `UsageError` for an edit that cannot be done,
-        and as `Environments.apply`: `Conflict` when somebody was faster, `InvalidDocument` for what would come of it."""
+        and as `Environments.apply`: `Conflict` when somebody was faster, `InvalidDocument` for what would come of it. A dry run without
+        edits raises neither: a text that is none is not valid, and has no values."""
+        if request.text is not None and not request.dry_run:
+            raise UsageError("`text` goes with `dry_run` only", hint="store a text of your own with PUT /environment")
         newest = await self._environment.newest()
         if request.base_revision != newest.number and not request.dry_run:
             raise Conflict(
@@ -70,28 +78,16 @@ class EnvironmentEdits:
                 author=newest.author,
             )
         base = newest if request.base_revision == newest.number else await self._environment.revision(request.base_revision)
-        text = await asyncio.to_thread(apply_edits, base.text, request.edits)
-        if request.dry_run:
-            plan = await self._environment.plan(text)
-            return Edited(
-                revision=base.number,
-                newest_revision=newest.number,
-                text=text,
-                valid=plan.valid,
-                diagnostics=plan.diagnostics,
-                changes=plan.changes,
+        text = base.text if request.text is None else request.text
+        if request.edits:
+            text = await asyncio.to_thread(apply_edits, text, request.edits)
+        if not request.dry_run:
+            applied = await self._environment.apply(
+                ApplyRequest(text=text, author=request.author, base_revision=base.number, accept_removals=True, comment=request.comment)
             )
-        applied = await self._environment.apply(
-            ApplyRequest(text=text, author=request.author, base_revision=base.number, accept_removals=True, comment=request.comment)
-        )
-        return Edited(
-            revision=applied.revision,
-            newest_revision=applied.revision,
-            text=text,
-            valid=True,
-            diagnostics=applied.diagnostics,
-            changes=applied.changes,
-        )
+            base = newest = msgspec.structs.replace(base, number=applied.revision)
+            return await asyncio.to_thread(_edited, text, base, newest, applied.changes)
+        return await asyncio.to_thread(_edited, text, base, newest, None)
 
 
 def _read(revision: Revision) -> ReadDocument:
@@ -102,4 +98,20 @@ def _read(revision: Revision) -> ReadDocument:
         document=parsed.document,
         places=parsed.places,
         diagnostics=parsed.diagnostics,
+    )
+
+
+def _edited(text: str, base: Revision, newest: Revision, changes: tuple[DocumentChange, ...] | None) -> Edited:
+    """`changes` None = what stands between the newest revision and the text."""
+    parsed = parse_document(text)
+    return Edited(
+        revision=base.number,
+        newest_revision=newest.number,
+        text=text,
+        values=document_values(text),
+        document=parsed.document,
+        places=parsed.places,
+        valid=parsed.document is not None,
+        diagnostics=parsed.diagnostics,
+        changes=changes_since(newest, parsed.document) if changes is None else changes,
     )

@@ -67,6 +67,7 @@ async def edit(body: EditDocument, user: User, master: MasterOf) -> Response:
         author=user,
         comment=body.comment,
         dry_run=body.dry_run,
+        text=body.text,
     )
     return reply(EditedDocument(**raw_fields(await master.edits.edit(request))))
 

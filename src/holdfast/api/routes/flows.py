@@ -10,7 +10,7 @@ from holdfast.api.answers import FlowList, TriggerStarted
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.replies import reply
-from holdfast.api.schemas import TriggerFlow
+from holdfast.api.schemas import CompileFlow, TriggerFlow
 from holdfast.master.activation import ActivationReport, CompileReport
 from holdfast.master.deployment import Selection
 from holdfast.master.triggers import TriggerView
@@ -26,9 +26,9 @@ async def flows(master: MasterOf) -> Response:
 
 @router.post("/flows/{flow}/compile")
 @answers(CompileReport)
-async def compile_flow(flow: str, master: MasterOf) -> Response:
-    """What activating would give. Changes nothing."""
-    return reply(await master.activation.compile(flow))
+async def compile_flow(flow: str, master: MasterOf, body: CompileFlow | None = None) -> Response:
+    """What activating would give, or would give were this text the document. Changes nothing."""
+    return reply(await master.activation.compile(flow, body.text if body else None))
 
 
 @router.post("/flows/{flow}/activate")

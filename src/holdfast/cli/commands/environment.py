@@ -83,9 +83,14 @@ def export(home: HomeOption = None, as_json: JsonOption = False) -> None:
         sys.stdout.write(answer["text"])
 
 
-def compile_flow(flow: FlowArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def compile_flow(
+    flow: FlowArgument,
+    file: Annotated[str, typer.Option("--file", help="Compile the flow as it stands in this document; `-` reads standard input.")] = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Compile a flow and show what each machine would do. Changes nothing."""
-    answer = _client(home).post(path_of("flows", flow, "compile"))
+    answer = _client(home).post(path_of("flows", flow, "compile"), {"text": _read(file)} if file else {})
     if as_json:
         print_json(answer)
     else:
