@@ -85,6 +85,20 @@ async def test_a_working_copy_is_compiled_before_it_is_stored(running: Running) 
 
 
 @with_master
+async def test_a_moved_vertex_is_a_revision_and_changes_no_flow(running: Running) -> None:
+    await running.connect("files1", "vault", "dr")
+    base = (await running.apply(ONE_TO_TWO))["revision"]
+    await running.post("/flows/office/activate")
+    moved = await edit(running, base, put(["flows", "office", "vertices", "files", "place"], [40, -20]))
+    assert moved["revision"] == base + 1
+    assert moved["changes"] == [{"kind": "changed", "what": "flow", "name": "office", "details": ["places on the canvas"]}]
+    assert moved["document"]["flows"][0]["vertices"][0]["place"] == [40, -20]
+    assert (await running.get("/flows"))["flows"][0]["state"] == "active"
+    compiled = await running.post("/flows/office/compile")
+    assert (compiled["changes"], compiled["reactivated"]) == ([], [])
+
+
+@with_master
 async def test_two_people_edit_and_nothing_is_lost(running: Running) -> None:
     base = (await running.apply(ONE_TO_TWO))["revision"]
     await edit(running, base, put(EVERY, "15m"))

@@ -240,6 +240,15 @@ def test_an_edited_flow_keeps_its_old_rules_until_activated() -> None:
     assert changed_flows(document(two_flows(7)), first.active) == ()
 
 
+def test_a_moved_vertex_changes_nothing_of_what_is_done() -> None:
+    placed = sample("placed")
+    first = compiled(placed)
+    for text in (placed.replace("[40, 80]", "[4, 8]"), placed.replace(", place: [40, 80]", "")):
+        assert changed_flows(document(text), first.active) == ()
+        again = compiled(text, first.active)
+        assert (again.rules, again.reactivated, again.active) == (first.rules, (), first.active)
+
+
 def test_a_shared_policy_that_changed_activates_the_other_flow_again() -> None:
     first = compiled(two_flows(7))
     second = compiled(two_flows(9), first.active.activate("two"))

@@ -164,6 +164,14 @@ def test_document_differences() -> None:
     assert diff_documents(parsed(OLD), parsed(OLD)) == ()
 
 
+def test_moved_vertices_are_one_quiet_line() -> None:
+    moved = OLD.replace("policies: [p]}", "policies: [p], place: [1, 2]}").replace("main}", "main, place: [3, 4]}")
+    (change,) = diff_documents(parsed(OLD), parsed(moved))
+    assert (change.what, change.name, change.details) == ("flow", "one", ("places on the canvas",))
+    (named,) = diff_documents(parsed(OLD), parsed(OLD.replace("r: {rep", "x.place: {rep").replace("to: r", "to: x.place")))
+    assert "vertices.x.place: default -> there" in named.details
+
+
 def test_a_rename_is_no_removal() -> None:
     new = OLD.replace("b: {}", "c: {was: b}")
     (change,) = diff_documents(parsed(OLD), parsed(new))

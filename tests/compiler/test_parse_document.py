@@ -218,3 +218,24 @@ def test_any_text_is_answered_with_values(text: str) -> None:
     loaded = load_tree(text)
     assert loaded.root is None or not loaded.diagnostics
     parse_document(text)
+
+
+PLACED = "flows: {f: {vertices: {v: {relay: a, place: %s}}}}"
+
+
+@pytest.mark.parametrize(("text", "place"), [("[0, 0]", (0, 0)), ("[-100000, 100000]", (-100_000, 100_000)), ("~", None)])
+def test_a_place_is_two_whole_numbers(text: str, place: tuple[int, int] | None) -> None:
+    document = parse_document(PLACED % text).document
+    assert document is not None
+    assert document.flows[0].vertices[0].place == place
+
+
+@pytest.mark.parametrize("text", ["7", "[]", "[1]", "[1, 2, 3]", "[1, x]", "['1', 2]", "[1.5, 2]", "{x: 1}", "[[1], 2]", "[1, ~]"])
+def test_what_is_no_place_is_said_at_its_vertex(text: str) -> None:
+    (found,) = parse_document(PLACED % text).diagnostics
+    assert (found.code, found.where.kind, found.where.path) == ("wrong-type", "vertex", "flows.f.vertices.v.place")
+
+
+@pytest.mark.parametrize("text", ["[100001, 0]", "[0, -100001]", "[999999999, 0]"])
+def test_a_place_far_out_is_refused(text: str) -> None:
+    assert codes(parse_document(PLACED % text)) == [("bad-value", "flows.f.vertices.v.place")]

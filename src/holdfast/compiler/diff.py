@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -22,6 +23,9 @@ _WHATS = {
     "policies": "policy",
     "flows": "flow",
 }
+
+# A vertex may be named `x.place`; a place is two numbers.
+_PLACE = re.compile(r"vertices\..+\.place")
 
 
 class DocumentChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,9 +75,14 @@ def _section(what: str, old: tuple[msgspec.Struct, ...], new: tuple[msgspec.Stru
 
 def _details(old: msgspec.Struct, new: msgspec.Struct) -> Iterator[str]:
     before, after = dict(_flat("", _plain(old))), dict(_flat("", _plain(new)))
-    for key in sorted(before.keys() | after.keys()):
-        if before.get(key) != after.get(key):
+    differing = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+    placed = [key for key in differing if _PLACE.fullmatch(key) and isinstance(before.get(key, after.get(key)), (list, tuple))]
+    for key in differing:
+        if key not in placed:
             yield f"{_shown_key(key)}: {_shown(key, before.get(key))} -> {_shown(key, after.get(key))}"
+    # Tidying a canvas moves everything: one line says it, and last.
+    if placed:
+        yield "places on the canvas"
 
 
 def _plain(part: msgspec.Struct) -> object:

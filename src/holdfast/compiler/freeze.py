@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from holdfast.model.document import Document, Flow, Group, NodeEntry, Policy, RepositoryEntry, ScheduleEntry
+from holdfast.model.document import Document, Flow, Group, NodeEntry, Policy, RepositoryEntry, ScheduleEntry, Vertex
 
 Part = NodeEntry | Group | RepositoryEntry | ScheduleEntry | Policy
 P = TypeVar("P", NodeEntry, Group, RepositoryEntry, ScheduleEntry, Policy)
@@ -16,8 +16,8 @@ _SECTIONS = ("nodes", "groups", "repositories", "schedules", "policies")
 
 
 class FrozenFlow(msgspec.Struct, frozen=True, kw_only=True):
-    """`document` holds the flow and what it names, nothing else; groups by tags have become lists of nodes, and tags are
-    gone: they say nothing more."""
+    """`document` holds the flow and what it names, nothing else; groups by tags have become lists of nodes; tags, and places on the
+    canvas, are gone: they say nothing of what is to be done."""
 
     name: str
     document: Document
@@ -71,8 +71,12 @@ def freeze_flow(document: Document, name: str) -> Document | None:
         repositories=repositories,
         schedules=_picked(document.schedules, schedules),
         policies=policies,
-        flows=(flow,),
+        flows=(msgspec.structs.replace(flow, vertices=tuple(map(_unplaced, flow.vertices))),),
     )
+
+
+def _unplaced(vertex: Vertex) -> Vertex:
+    return vertex if vertex.place is None else msgspec.structs.replace(vertex, place=None)
 
 
 def _policy_names(flow: Flow) -> set[str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from holdfast.compiler.fields import NAME, Fields, listed
 from holdfast.compiler.notes import At, Notes
 from holdfast.compiler.parse_operations import parse_keep
 from holdfast.compiler.parse_places import Problem, window_problem
-from holdfast.compiler.yaml_tree import Mapping, Scalar, Tree
+from holdfast.compiler.yaml_tree import Mapping, Scalar, Sequence, Tree
 from holdfast.model.document import Flow, Mover, Vertex
 
 _KINDS = ("node", "group", "repository", "mirror", "relay")
+MAX_PLACE = 100_000
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
 _MOVER = ("from", "to", "carries", "mode", "limit", "window", "compression", "dial", "after", "keep", "only")
 
 
@@ -32,7 +35,7 @@ def _flow(notes: Notes, name: str, at: At, tree: Tree) -> Flow:
 
 
 def _vertex(notes: Notes, name: str, at: At, tree: Tree) -> Vertex:
-    fields = Fields(notes, at, tree, (*_KINDS, "policies", "path"))
+    fields = Fields(notes, at, tree, (*_KINDS, "policies", "path", "place"))
     kinds = [kind for kind in _KINDS if kind in fields]
     if len(kinds) != 1:
         found = f"has {listed(kinds)}" if kinds else "says not what it is"
@@ -54,7 +57,23 @@ def _vertex(notes: Notes, name: str, at: At, tree: Tree) -> Vertex:
         path="" if path_is_map else _mirror_path(fields, "path"),
         path_map=_path_map(fields) if path_is_map else {},
         relay=fields.name("relay") if kind == "relay" else "",
+        place=_place(fields),
     )
+
+
+def _place(fields: Fields) -> tuple[int, int] | None:
+    tree = fields.get("place")
+    if tree is None or (isinstance(tree, Scalar) and tree.is_null):
+        return None
+    numbers = [item.text for item in tree.items if isinstance(item, Scalar) and item.plain] if isinstance(tree, Sequence) else []
+    if not isinstance(tree, Sequence) or not len(tree.items) == len(numbers) == 2 or not all(map(_WHOLE.fullmatch, numbers)):
+        fields.bad("wrong-type", "place", "`place` must be two whole numbers", "write it like [120, 40], or leave it out")
+        return None
+    x, y = map(int, numbers)
+    if max(abs(x), abs(y)) > MAX_PLACE:
+        fields.bad("bad-value", "place", f"`place` lies more than {MAX_PLACE} from the middle", "leave it out to have it arranged")
+        return None
+    return x, y
 
 
 def _mirror_path(fields: Fields, key: str) -> str:

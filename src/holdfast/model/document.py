@@ -130,7 +130,8 @@ class ScheduleEntry(_Part, frozen=True, kw_only=True):
 
 
 class Vertex(_Part, frozen=True, kw_only=True):
-    """One of `node`, `group`, `repository`, `mirror`, `relay` is set. `path` or `path_map` (root -> target) is a mirror's place."""
+    """One of `node`, `group`, `repository`, `mirror`, `relay` is set. `path` or `path_map` (root -> target) is where a mirror keeps it.
+    `place`: where it stands on the canvas, in pixels to the right and down; it means nothing for what is done."""
 
     name: str
     node: str = ""
@@ -141,6 +142,7 @@ class Vertex(_Part, frozen=True, kw_only=True):
     path: str = ""
     path_map: dict[str, str] = {}
     relay: str = ""
+    place: tuple[int, int] | None = None
 
     @property
     def kind(self) -> Literal["node", "group", "repository", "mirror", "relay"]:
