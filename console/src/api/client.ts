@@ -1,0 +1,79 @@
+/** The one way to the Master: typed calls over `/api/v1`, errors as values of one class. */
+import createClient from "openapi-fetch";
+import type { components, paths } from "./schema";
+
+export type Schemas = components["schemas"];
+export type ErrorFacts = Schemas["ErrorAnswer"]["error"];
+
+/** What the Master said, or that it said nothing (`code` is then `not-reachable`, `status` 0). */
+export class ApiError extends Error {
+  constructor(
+    readonly facts: ErrorFacts,
+    readonly status: number,
+  ) {
+    super(facts.message);
+    this.name = "ApiError";
+  }
+  get code(): string {
+    return this.facts.code;
+  }
+  get hint(): string {
+    return this.facts.hint ?? "";
+  }
+}
+
+/** Called when an answer says that nobody is signed in any more. */
+let onSignedOut: () => void = () => undefined;
+export function whenSignedOut(callback: () => void): void {
+  onSignedOut = callback;
+}
+
+export const client = createClient<paths>({
+  baseUrl: "",
+  headers: { "X-Holdfast-Page": "console" },
+  credentials: "same-origin",
+});
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** The data of a call, or an `ApiError`. Names the Master's silence as such. */
+export async function take<T>(call: Promise<Answer<T>>): Promise<T> {
+  let answer: Answer<T>;
+  try {
+    answer = await call;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw silence();
+  }
+  if (answer.response.ok && answer.data !== undefined) return answer.data;
+  const failure = new ApiError(factsOf(answer.error, answer.response.status), answer.response.status);
+  if (failure.status === 401) onSignedOut();
+  throw failure;
+}
+
+function factsOf(body: unknown, status: number): ErrorFacts {
+  const facts = (body as { error?: ErrorFacts } | undefined)?.error;
+  if (facts && typeof facts.code === "string") return facts;
+  return { code: "internal", message: `the Master answered with status ${status}`, hint: "", retryable: status >= 500, context: {} };
+}
+
+function silence(): ApiError {
+  const facts = {
+    code: "not-reachable",
+    message: "The Master does not answer.",
+    hint: "Check that it runs and that this computer reaches it.",
+    retryable: true,
+    context: {},
+  };
+  return new ApiError(facts, 0);
+}
+
+export function asApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new ApiError({ code: "internal", message, hint: "", retryable: false, context: {} }, 0);
+}

@@ -1,0 +1,57 @@
+/** Reads that several screens share, with their keys: `live/refresh.ts` makes them stale when an event says so. */
+import { QueryClient, useQuery } from "@tanstack/react-query";
+import { ApiError, client, take } from "./client";
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      networkMode: "always",
+      retry: (count, error) => count < 2 && error instanceof ApiError && error.facts.retryable && error.status !== 401,
+      refetchOnWindowFocus: true,
+    },
+    mutations: { networkMode: "always" },
+  },
+});
+
+export const keys = {
+  session: ["session"] as const,
+  status: ["status"] as const,
+  points: ["points"] as const,
+  jobs: ["jobs"] as const,
+  repositories: ["repositories"] as const,
+  monitor: ["monitor"] as const,
+  days: ["days"] as const,
+  revisions: ["revisions"] as const,
+};
+
+export const useSession = () =>
+  useQuery({
+    queryKey: keys.session,
+    queryFn: ({ signal }) => take(client.GET("/api/v1/session", { signal })),
+    staleTime: Infinity,
+    retry: false,
+  });
+
+export const useHealth = () =>
+  useQuery({ queryKey: ["health"], queryFn: () => take(client.GET("/api/v1/health")), staleTime: Infinity });
+
+export const useStatus = () =>
+  useQuery({
+    queryKey: keys.status,
+    queryFn: ({ signal }) => take(client.GET("/api/v1/status", { signal })),
+    refetchInterval: 30_000,
+  });
+
+export const usePoints = (filter: { dataset?: string; repository?: string } = {}) =>
+  useQuery({
+    queryKey: [...keys.points, filter],
+    queryFn: ({ signal }) => take(client.GET("/api/v1/points", { params: { query: filter }, signal })),
+  });
+
+export const useRepositories = () =>
+  useQuery({
+    queryKey: keys.repositories,
+    queryFn: ({ signal }) => take(client.GET("/api/v1/repositories", { signal })),
+    refetchInterval: 60_000,
+  });

@@ -1,0 +1,108 @@
+/** The console: who is signed in, what the Master tells, which screen the address names. */
+import { Center, Loader } from "@mantine/core";
+import { lazy, Suspense, useEffect } from "react";
+import { Route, Switch } from "wouter";
+import { whenSignedOut } from "../api/client";
+import { keys, queryClient, useSession } from "../api/queries";
+import { noticeRevision, openDraft } from "../draft/draft";
+import { refreshAfter, refreshAll } from "../live/refresh";
+import { getLive, useLive } from "../live/store";
+import { followEvents } from "../live/stream";
+import { Notices } from "../parts/notices";
+import { Problem } from "../parts/Problem";
+import { NotHere } from "./NotHere";
+import { Shell } from "./Shell";
+import { SignIn } from "./SignIn";
+
+const Home = lazy(() => import("../screens/home/Home"));
+const Flows = lazy(() => import("../screens/flows/Flows"));
+const FlowScreen = lazy(() => import("../screens/flow/FlowScreen"));
+const Policies = lazy(() => import("../screens/policies/Policies"));
+const PolicyScreen = lazy(() => import("../screens/policies/PolicyScreen"));
+const Nodes = lazy(() => import("../screens/nodes/Nodes"));
+const AddNode = lazy(() => import("../screens/nodes/AddNode"));
+const NodeScreen = lazy(() => import("../screens/nodes/NodeScreen"));
+const Repositories = lazy(() => import("../screens/repositories/Repositories"));
+const RepositoryScreen = lazy(() => import("../screens/repositories/RepositoryScreen"));
+const Restore = lazy(() => import("../screens/restore/Restore"));
+const Jobs = lazy(() => import("../screens/jobs/Jobs"));
+const JobScreen = lazy(() => import("../screens/jobs/JobScreen"));
+const DocumentScreen = lazy(() => import("../screens/document/DocumentScreen"));
+
+export function App() {
+  const session = useSession();
+  const hasEnded = useLive((live) => live.connection === "ended");
+  useEffect(() => whenSignedOut(() => void queryClient.invalidateQueries({ queryKey: keys.session })), []);
+  const again = () => {
+    void queryClient.invalidateQueries();
+  };
+  if (session.isPending) return <Waiting />;
+  const isOut = session.error instanceof Error && (session.error as { status?: number }).status === 401;
+  if (isOut) return <SignIn ended={hasEnded} onDone={again} />;
+  if (session.error)
+    return (
+      <Center mih="100%" p="xl">
+        <Problem error={session.error} onRetry={again} />
+      </Center>
+    );
+  return <SignedIn />;
+}
+
+function SignedIn() {
+  useEffect(() => {
+    void openDraft();
+    return followEvents({
+      onDelta: (delta) => {
+        refreshAfter(delta);
+        if (delta.kind === "environment") noticeRevision(delta.environment);
+      },
+      onSnapshot: () => {
+        refreshAll();
+        const { environment } = getLive();
+        if (environment) noticeRevision(environment);
+      },
+      onEnd: () => void queryClient.invalidateQueries({ queryKey: keys.session }),
+    });
+  }, []);
+  return (
+    <Shell>
+      <Suspense fallback={<Waiting />}>
+        <Switch>
+          <Route path="/" component={Home} />
+          <Route path="/flows" component={Flows} />
+          <Route path="/flows/:name/:view?">{({ name, view }) => <FlowScreen name={decoded(name)} view={view ?? "draw"} />}</Route>
+          <Route path="/policies" component={Policies} />
+          <Route path="/policies/:name">{({ name }) => <PolicyScreen name={decoded(name)} />}</Route>
+          <Route path="/nodes" component={Nodes} />
+          <Route path="/nodes/add" component={AddNode} />
+          <Route path="/nodes/:name">{({ name }) => <NodeScreen name={decoded(name)} />}</Route>
+          <Route path="/repositories" component={Repositories} />
+          <Route path="/repositories/:name">{({ name }) => <RepositoryScreen name={decoded(name)} />}</Route>
+          <Route path="/restore" component={Restore} />
+          <Route path="/jobs" component={Jobs} />
+          <Route path="/jobs/:id">{({ id }) => <JobScreen id={decoded(id)} />}</Route>
+          <Route path="/document" component={DocumentScreen} />
+          <Route component={NotHere} />
+        </Switch>
+      </Suspense>
+      <Notices />
+    </Shell>
+  );
+}
+
+function Waiting() {
+  return (
+    <Center h="60vh">
+      <Loader aria-label="Loading" />
+    </Center>
+  );
+}
+
+/** The router leaves `%2F` as it is in some cases; a broken escape is taken as it stands. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -1,0 +1,150 @@
+/** What stands around every screen: where one can go, who one is, whether what is shown is true, and what runs. */
+import { ActionIcon, AppShell, Burger, Group, Kbd, Menu, NavLink, ScrollArea, Text, Tooltip, UnstyledButton } from "@mantine/core";
+import { useMantineColorScheme } from "@mantine/core";
+import { useDisclosure, useHotkeys } from "@mantine/hooks";
+import { IconDeviceDesktop, IconKeyboard, IconLogout, IconMoon, IconSearch, IconSun, IconUser } from "@tabler/icons-react";
+import { type ReactNode, useState } from "react";
+import { Link, useLocation } from "wouter";
+import { client, take } from "../api/client";
+import { queryClient, useHealth, useSession } from "../api/queries";
+import { sayFailed } from "../parts/notices";
+import { ActivityBar } from "./ActivityBar";
+import { ConnectionBanner } from "./ConnectionBanner";
+import { Logo } from "./Logo";
+import { Palette } from "./Palette";
+import { PLACES } from "./places";
+import { Shortcuts } from "./Shortcuts";
+import classes from "./Shell.module.css";
+
+export function Shell({ children }: { children: ReactNode }) {
+  const [isOpen, menu] = useDisclosure(false);
+  const [isPalette, setPalette] = useState(false);
+  const [isSheet, setSheet] = useState(false);
+  const [location] = useLocation();
+  useHotkeys([["mod+K", () => setPalette(true)]], [], true);
+  useHotkeys([["shift+?", () => setSheet(true)], ["?", () => setSheet(true)]]);
+
+  return (
+    <AppShell
+      header={{ height: 52 }}
+      navbar={{ width: 208, breakpoint: "sm", collapsed: { mobile: !isOpen } }}
+      footer={{ height: 36 }}
+      className={classes.shell}
+    >
+      <a className="hf-skip" href="#main">
+        Skip to the content
+      </a>
+      <AppShell.Header className={classes.header}>
+        <Group gap="sm" wrap="nowrap">
+          <Burger opened={isOpen} onClick={menu.toggle} hiddenFrom="sm" size="sm" aria-label="Menu" />
+          <Link href="/" className={classes.home}>
+            <Logo />
+          </Link>
+          <EnvironmentName />
+        </Group>
+        <Group gap="xs" wrap="nowrap">
+          <UnstyledButton className={classes.search} onClick={() => setPalette(true)} aria-label="Search and commands">
+            <IconSearch size={16} aria-hidden />
+            <Text size="sm" visibleFrom="sm">
+              Go to, find, do …
+            </Text>
+            <Group gap={3} visibleFrom="sm" wrap="nowrap">
+              <Kbd size="xs">Ctrl</Kbd>
+              <Kbd size="xs">K</Kbd>
+            </Group>
+          </UnstyledButton>
+          <Tooltip label="Keyboard">
+            <ActionIcon variant="subtle" color="gray" size="lg" onClick={() => setSheet(true)} aria-label="Keyboard shortcuts" visibleFrom="sm">
+              <IconKeyboard size={20} />
+            </ActionIcon>
+          </Tooltip>
+          <Brightness />
+          <Who />
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar className={classes.navbar} p="xs" aria-label="Screens">
+        <ScrollArea>
+          {PLACES.map((place) => (
+            <NavLink
+              key={place.path}
+              component={Link}
+              href={place.path}
+              label={place.title}
+              leftSection={<place.icon size={19} stroke={1.7} aria-hidden />}
+              active={place.path === "/" ? location === "/" : location === place.path || location.startsWith(`${place.path}/`)}
+              onClick={menu.close}
+              className={classes.link}
+            />
+          ))}
+        </ScrollArea>
+      </AppShell.Navbar>
+      <AppShell.Main className={classes.main} id="main" tabIndex={-1}>
+        <ConnectionBanner />
+        <div className={classes.content}>{children}</div>
+      </AppShell.Main>
+      <AppShell.Footer className={classes.footer}>
+        <ActivityBar />
+      </AppShell.Footer>
+      {isPalette && <Palette onClose={() => setPalette(false)} />}
+      {isSheet && <Shortcuts onClose={() => setSheet(false)} />}
+    </AppShell>
+  );
+}
+
+function EnvironmentName() {
+  const health = useHealth();
+  if (!health.data) return null;
+  return (
+    <Text size="sm" c="dimmed" className={classes.environment} title={`Environment ${health.data.environment}`} visibleFrom="sm">
+      {health.data.environment}
+    </Text>
+  );
+}
+
+const NEXT = { auto: "light", light: "dark", dark: "auto" } as const;
+const LOOKS = { auto: [IconDeviceDesktop, "as the system"], light: [IconSun, "light"], dark: [IconMoon, "dark"] } as const;
+
+function Brightness() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const [Icon, word] = LOOKS[colorScheme];
+  return (
+    <Tooltip label={`Colours: ${word}`}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size="lg"
+        aria-label={`Colours: ${word}. Change`}
+        onClick={() => setColorScheme(NEXT[colorScheme])}
+      >
+        <Icon size={20} />
+      </ActionIcon>
+    </Tooltip>
+  );
+}
+
+function Who() {
+  const session = useSession();
+  const signOut = async () => {
+    try {
+      await take(client.DELETE("/api/v1/session"));
+      await queryClient.resetQueries();
+    } catch (error) {
+      sayFailed(error);
+    }
+  };
+  return (
+    <Menu position="bottom-end" withinPortal>
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Signed in as ${session.data?.user ?? ""}`}>
+          <IconUser size={20} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>Signed in as {session.data?.user}</Menu.Label>
+        <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void signOut()}>
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,47 @@
+/** Where the screens are. Every link and every entry of the palette is made from here. */
+import {
+  IconAffiliate,
+  IconClipboardList,
+  IconDatabase,
+  IconHistory,
+  IconHome,
+  IconListCheck,
+  IconServer2,
+  IconShieldCheck,
+} from "@tabler/icons-react";
+import type { ComponentType } from "react";
+
+export interface Place {
+  path: string;
+  title: string;
+  /** What people may call it, for the palette. */
+  words: string;
+  icon: ComponentType<{ size?: number; stroke?: number; "aria-hidden"?: boolean }>;
+}
+
+export const PLACES: readonly Place[] = [
+  { path: "/", title: "Home", words: "overview status verdict", icon: IconHome },
+  { path: "/flows", title: "Flows", words: "draw data flow diagram canvas", icon: IconAffiliate },
+  { path: "/policies", title: "Policies", words: "classification operations keep retention", icon: IconShieldCheck },
+  { path: "/nodes", title: "Nodes", words: "machines computers agents", icon: IconServer2 },
+  { path: "/repositories", title: "Repositories", words: "stores points check", icon: IconDatabase },
+  { path: "/restore", title: "Restore", words: "recover find search browse get back", icon: IconHistory },
+  { path: "/jobs", title: "Jobs", words: "runs tasks progress", icon: IconListCheck },
+  { path: "/document", title: "Document", words: "yaml environment text revisions", icon: IconClipboardList },
+];
+
+const part = encodeURIComponent;
+
+export const to = {
+  flow: (name: string, view: "draw" | "list" | "yaml" | "monitor" | "compile" = "draw") =>
+    view === "draw" ? `/flows/${part(name)}` : `/flows/${part(name)}/${view}`,
+  policy: (name: string) => `/policies/${part(name)}`,
+  node: (name: string) => `/nodes/${part(name)}`,
+  addNode: "/nodes/add",
+  repository: (name: string) => `/repositories/${part(name)}`,
+  job: (id: string) => `/jobs/${part(id)}`,
+  restore: (query: Record<string, string> = {}) => {
+    const text = new URLSearchParams(query).toString();
+    return text ? `/restore?${text}` : "/restore";
+  },
+};

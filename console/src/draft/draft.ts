@@ -1,0 +1,238 @@
+/**
+ * The working copy of the environment document: one text, shown as drawing, lists and YAML. Every edit goes through the Master's own editor
+ * (as a dry run), so comments and spacing stay; the values follow at once. Undo goes from text to text, byte for byte. Nothing is stored
+ * before `save`; what is not saved survives a reload of the page.
+ */
+import { useSyncExternalStore } from "react";
+import { ApiError, asApiError, client, type Schemas, take } from "../api/client";
+import { applyEdits, type Edit, type Values } from "./edits";
+import { kept, keep } from "./keeping";
+
+export type Diagnostic = Schemas["Diagnostic"];
+export type DocumentChange = Schemas["DocumentChange"];
+
+/** A text, and what the Master said of it. */
+export interface Reading {
+  text: string;
+  values: Values;
+  diagnostics: readonly Diagnostic[];
+  changes: readonly DocumentChange[];
+  valid: boolean;
+  places: Readonly<Record<string, [number, number]>>;
+}
+
+export interface Draft extends Reading {
+  phase: "loading" | "ready" | "failed";
+  error: ApiError | null;
+  /** The stored revision this was made from, and its text. */
+  baseRevision: number;
+  baseText: string;
+  past: readonly Step[];
+  future: readonly Step[];
+  /** Edits on their way: `text` lags behind `values` while there are any. */
+  waiting: number;
+  /** Somebody stored this revision since. */
+  newer: { revision: number; author: string } | null;
+}
+
+/** One step of the history: how it was, and what was done then. */
+interface Step {
+  label: string;
+  reading: Reading;
+}
+
+const MOST_STEPS = 200;
+const NOTHING: Reading = { text: "", values: {}, diagnostics: [], changes: [], valid: true, places: {} };
+
+let state: Draft = {
+  ...NOTHING,
+  phase: "loading",
+  error: null,
+  baseRevision: 0,
+  baseText: "",
+  past: [],
+  future: [],
+  waiting: 0,
+  newer: null,
+};
+const listeners = new Set<() => void>();
+let queue: Promise<unknown> = Promise.resolve();
+
+export const getDraft = (): Draft => state;
+export const isDirty = (draft: Draft): boolean => draft.text !== draft.baseText || draft.waiting > 0;
+
+export function useDraft(): Draft {
+  return useSyncExternalStore(subscribe, getDraft);
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function put(change: Partial<Draft>): void {
+  state = { ...state, ...change };
+  for (const listener of listeners) listener();
+}
+
+/** One after the other, in the order they were asked for. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const next = queue.then(work, work);
+  queue = next.catch(() => undefined);
+  return next;
+}
+
+async function read(baseRevision: number, text: string, edits: readonly Edit[]): Promise<Reading & { newest: number }> {
+  const body = { base_revision: baseRevision, text, operations: edits as Schemas["EditOperation"][], comment: "", dry_run: true };
+  const found = await take(client.POST("/api/v1/environment/edit", { body }));
+  const { diagnostics, changes, valid, places } = found;
+  return { text: found.text, values: found.values as Values, diagnostics, changes, valid, places, newest: found.newest_revision };
+}
+
+/** Begin: what this page kept unsaved, or the newest revision. */
+export async function openDraft(): Promise<void> {
+  await inTurn(async () => {
+    try {
+      const newest = await take(client.GET("/api/v1/environment"));
+      const unsaved = kept();
+      const base = unsaved?.baseRevision ?? newest.revision;
+      const reading = await read(base, unsaved?.text ?? newest.text, []);
+      const newer = base < newest.revision ? { revision: newest.revision, author: newest.author } : null;
+      put({ ...reading, phase: "ready", error: null, baseRevision: base, baseText: unsaved?.baseText ?? newest.text, newer });
+    } catch (error) {
+      put({ phase: state.phase === "ready" ? "ready" : "failed", error: asApiError(error) });
+    }
+  });
+}
+
+function remember(label: string, reading: Reading): Step[] {
+  return [...state.past, { label, reading }].slice(-MOST_STEPS);
+}
+
+function asReading({ text, values, diagnostics, changes, valid, places }: Reading): Reading {
+  return { text, values, diagnostics, changes, valid, places };
+}
+
+/** Do these as one step of the history. Rejects with the Master's reason when they cannot be done; the values are then as before. */
+export function edit(edits: readonly Edit[], label: string): Promise<void> {
+  if (edits.length === 0) return Promise.resolve();
+  put({ values: applyEdits(state.values, edits), waiting: state.waiting + 1 });
+  return inTurn(async () => {
+    const before = settled();
+    try {
+      const reading = await read(state.baseRevision, before.text, edits);
+      settle(reading, label, before);
+    } catch (error) {
+      put({ values: before.values, waiting: state.waiting - 1 });
+      throw error;
+    }
+  });
+}
+
+/** Replace the whole text, as the YAML view does. */
+export function setText(text: string, label = "Edit the text"): Promise<void> {
+  put({ waiting: state.waiting + 1 });
+  return inTurn(async () => {
+    const before = settled();
+    try {
+      settle(await read(state.baseRevision, text, []), label, before);
+    } catch (error) {
+      put({ waiting: state.waiting - 1 });
+      throw error;
+    }
+  });
+}
+
+/** The newest text that the Master has read, with its own values. */
+let last: Reading = NOTHING;
+function settled(): Reading {
+  return last.text === state.text ? last : asReading(state);
+}
+
+function settle(reading: Reading, label: string, before: Reading): void {
+  last = asReading(reading);
+  const waiting = state.waiting - 1;
+  // Edits that are still to come have already changed the values on the screen.
+  const shown = waiting > 0 ? { ...last, values: state.values } : last;
+  const past = reading.text === before.text ? state.past : remember(label, before);
+  put({ ...shown, waiting, past, future: reading.text === before.text ? state.future : [] });
+  keep(state);
+}
+
+export const undo = (): Promise<void> => step("past", "future");
+export const redo = (): Promise<void> => step("future", "past");
+
+function step(from: "past" | "future", to: "past" | "future"): Promise<void> {
+  return inTurn(async () => {
+    const entry = state[from].at(-1);
+    if (!entry) return;
+    const here: Step = { label: entry.label, reading: asReading(state) };
+    last = entry.reading;
+    put({ ...entry.reading, [from]: state[from].slice(0, -1), [to]: [...state[to], here] });
+    keep(state);
+  });
+}
+
+/** Store it as a new revision. Rejects with `conflict` when somebody was faster, `refused` when it removes parts and that was not accepted. */
+export function save(options: { comment?: string; acceptRemovals?: boolean } = {}): Promise<number> {
+  return inTurn(async () => {
+    if (state.text === state.baseText) return state.baseRevision;
+    const body = {
+      text: state.text,
+      base_revision: state.baseRevision,
+      accept_removals: options.acceptRemovals ?? false,
+      comment: options.comment ?? "",
+    };
+    try {
+      const applied = await take(client.PUT("/api/v1/environment", { body }));
+      put({ baseRevision: applied.revision, baseText: state.text, changes: [], diagnostics: applied.diagnostics, newer: null });
+      last = asReading(state);
+      keep(state);
+      return applied.revision;
+    } catch (error) {
+      if (error instanceof ApiError && error.code === "conflict") await noticeNewer();
+      throw error;
+    }
+  });
+}
+
+async function noticeNewer(): Promise<void> {
+  const newest = await take(client.GET("/api/v1/environment"));
+  if (newest.revision > state.baseRevision) put({ newer: { revision: newest.revision, author: newest.author } });
+}
+
+/** Go on from another revision with this text, as one step of the history: what came of a merge, or the stored text (throwing away). */
+export function rebase(revision: number, baseText: string, text: string, label: string): Promise<void> {
+  return inTurn(async () => {
+    const before = asReading(state);
+    const reading = await read(revision, text, []);
+    last = asReading(reading);
+    put({ ...last, baseRevision: revision, baseText, past: remember(label, before), future: [], newer: null });
+    keep(state);
+  });
+}
+
+/** Throw away what is not saved; it can be had back by undo. */
+export async function discard(): Promise<void> {
+  const newest = await take(client.GET("/api/v1/environment"));
+  await rebase(newest.revision, newest.text, newest.text, "Discard changes");
+}
+
+/** The Master says that a revision came. A clean copy follows it at once; an edited one is told. */
+export function noticeRevision(environment: { revision: number; author: string }): void {
+  if (state.phase !== "ready" || environment.revision <= state.baseRevision) return;
+  if (!isDirty(state)) void follow();
+  else put({ newer: { revision: environment.revision, author: environment.author } });
+}
+
+function follow(): Promise<void> {
+  return inTurn(async () => {
+    if (isDirty(state)) return;
+    const newest = await take(client.GET("/api/v1/environment"));
+    if (newest.revision <= state.baseRevision) return;
+    const reading = await read(newest.revision, newest.text, []);
+    last = asReading(reading);
+    put({ ...last, baseRevision: newest.revision, baseText: newest.text, newer: null });
+    keep(state);
+  }).catch(() => undefined);
+}

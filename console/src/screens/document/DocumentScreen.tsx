@@ -1,0 +1,5 @@
+import { Page } from "../../parts/Page";
+
+export default function DocumentScreen() {
+  return <Page title="DocumentScreen">…</Page>;
+}
