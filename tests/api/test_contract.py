@@ -74,6 +74,8 @@ async def _read_everything(running: Running, trigger: str) -> None:
         await running.get(path)
     for path in ("/environment", "/environment/revisions", "/environment/revisions/1", "/environment/document", "/status", "/repositories"):
         await running.get(path)
+    for path in ("/flows/office/monitor", "/status/days"):
+        await running.get(path)
     await running.get(f"/triggers/{trigger}")
     await running.get("/ls", point="a" * 32)
     await running.get("/find", pattern="*")
@@ -87,8 +89,11 @@ async def _do_everything(running: Running, node: Any) -> str:
     body = {"user": "admin", "password": running.made.admin_password}
     opened = await running.anonymous.post("/api/v1/session", json=body, headers=page)
     await running.call("DELETE", f"/sessions/{opened.json()['id']}")
-    token = (await running.post("/nodes/tokens", {"name": "new"}))["token"]
+    await running.call("DELETE", f"/nodes/tokens/{(await running.post('/nodes/tokens', {}))['id']}")
+    token = (await running.post("/nodes/tokens", {"name": "new", "hold": True}))["token"]
+    await running.get("/nodes/tokens")
     await running.post("/join", {"token": token, "name": "new", "csr_pem": make_csr(new_key()).decode()})
+    await running.post("/nodes/new/authorise")
     await running.post("/environment/plan", {"text": ONE_TO_TWO})
     revision = (await running.apply(ONE_TO_TWO))["revision"]
     await running.post("/environment/edit", {"base_revision": revision, "operations": [{"op": "set", "path": ["nodes", "x"], "value": {}}]})

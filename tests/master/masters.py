@@ -20,6 +20,7 @@ from holdfast.core.entropy import SystemEntropy
 from holdfast.core.ids import NodeId
 from holdfast.master.enrolment import Joined, JoinRequest
 from holdfast.master.initialising import InitResult, init_master
+from holdfast.master.join_tokens import TokenWish
 from holdfast.master.master import Master, build_master
 from holdfast.master.server import MasterConfig, load_config, open_foundation
 from holdfast.testing.simulated_node import SimulatedIdentity, SimulatedNode
@@ -73,13 +74,15 @@ class Running:
     async def apply(self, text: str, status: int = 200, **more: Any) -> Any:
         return await self.call("PUT", "/environment", {"text": text, "accept_removals": True, **more}, status=status)
 
-    async def token(self, name: str = "", ttl_s: float = 60, replace: bool = False) -> str:
-        return (await self.master.enrolment.create_token(name, ttl_s, replace)).token
+    async def token(self, name: str = "", ttl_s: float = 60, replace: bool = False, hold: bool = False) -> str:
+        wish = TokenWish(name=name, ttl_s=ttl_s, replace=replace, hold=hold, url="https://master.test:7440")
+        return (await self.master.join_tokens.create(wish)).token
 
-    async def join(self, name: str, *, replace: bool = False, key_pem: bytes | None = None) -> SimulatedNode:
+    async def join(self, name: str, *, replace: bool = False, hold: bool = False, key_pem: bytes | None = None) -> SimulatedNode:
         """A machine that has joined and is not connected yet."""
         key = key_pem or new_key()
-        request = JoinRequest(token=await self.token(name, replace=replace), name=name, csr_pem=make_csr(key).decode(), replace=replace)
+        token = await self.token(name, replace=replace, hold=hold)
+        request = JoinRequest(token=token, name=name, csr_pem=make_csr(key).decode(), replace=replace)
         joined = await self.master.enrolment.join(request, self.hub_address)
         node = SimulatedNode(identity=identity_of(joined, key), address=f"{name}.test:7442")
         self.nodes[name] = node

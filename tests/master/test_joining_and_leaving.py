@@ -43,6 +43,7 @@ async def test_a_token_opens_the_door_once(running: Running) -> None:
         "signing_key",
         "hub_address",
         "master_name",
+        "waiting",
     }
     assert joined["hub_address"] == f"master.test:{running.master.hub_port}"
     assert base64.b64decode(joined["signing_key"]) == running.master.base.authority.signing_public

@@ -117,7 +117,7 @@ def master(tmp_path: Path) -> Iterator[Master]:
 
 def enrol(home: Path, master: Master, **changes: Any) -> NodeConfig:
     request = {"url": master.url, "token": master.token, "name": "files1", "data_address": "files1.example:7442"} | changes
-    return join(home, JoinRequest(**request), clock=CLOCK, entropy=SystemEntropy())
+    return join(home, JoinRequest(**request), clock=CLOCK, entropy=SystemEntropy()).config
 
 
 def test_a_machine_joins_and_keeps_its_key_to_itself(tmp_path: Path, master: Master) -> None:

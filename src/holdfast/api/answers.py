@@ -17,11 +17,12 @@ from holdfast.core.ids import NodeId
 from holdfast.master.activation import FlowView
 from holdfast.master.deltas import NamedEvent, NamedJob
 from holdfast.master.environment import EnvironmentView
+from holdfast.master.join_tokens import OpenToken
 from holdfast.master.queries import Unreachable
 from holdfast.master.roll_call import NodeView
 from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document
-from holdfast.model.jobs import Finding
+from holdfast.model.jobs import Finding, Progress
 from holdfast.model.keep_preview import KeptPoint
 from holdfast.model.questions import Protection, RepositoryStatus, SampleRow
 
@@ -139,8 +140,17 @@ class TriggerStarted(_Answer, frozen=True, kw_only=True):
     trigger: str
 
 
+class JobView(NamedJob, frozen=True, kw_only=True):
+    """`progress` is its newest figure; null when its node told none, or it has ended."""
+
+    progress: Progress | None
+
+
 class JobList(_Answer, frozen=True, kw_only=True):
+    """Newest first. `more`: ask again with the last one's id as `before`."""
+
     jobs: tuple[NamedJob, ...]
+    more: bool
 
 
 class LogLines(_Answer, frozen=True, kw_only=True):
@@ -155,6 +165,20 @@ class RevokedNode(_Answer, frozen=True, kw_only=True):
     id: NodeId
     name: str
     state: Literal["revoked"] = "revoked"
+
+
+class AuthorisedNode(_Answer, frozen=True, kw_only=True):
+    """It is in; whether it is online, `GET /nodes` tells."""
+
+    id: NodeId
+    name: str
+    state: Literal["authorised"] = "authorised"
+
+
+class JoinTokenList(_Answer, frozen=True, kw_only=True):
+    """Those that are open, oldest first."""
+
+    tokens: tuple[OpenToken, ...]
 
 
 class SampleView(_Answer, frozen=True, kw_only=True):
@@ -202,10 +226,13 @@ class FindingRow(Finding, frozen=True, kw_only=True):
 
 
 class StatusView(_Answer, frozen=True, kw_only=True):
-    """`overdue` and `failed` count protections; `verdict` is one sentence."""
+    """`verdict` is one sentence. `datasets` counts those of the rules in force, each of which is one of `protected`, `failed`, `overdue`,
+    `unknown` (its node does not answer) and `fresh` (it has not run yet)."""
 
     ok: bool
     verdict: str
+    datasets: int
+    protected: int
     protections: tuple[Protection, ...]
     nodes: tuple[NodeView, ...]
     repositories: tuple[RepositoryRow, ...]
@@ -213,3 +240,5 @@ class StatusView(_Answer, frozen=True, kw_only=True):
     findings: tuple[FindingRow, ...]
     overdue: int
     failed: int
+    unknown: int
+    fresh: int

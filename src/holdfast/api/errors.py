@@ -20,6 +20,7 @@ STATUS = {
     "not-granted": 403,
     "outside-limits": 403,
     "join-refused": 403,
+    "not-authorised": 403,
     "throttled": 429,
     "stale-rules": 409,
     "conflict": 409,

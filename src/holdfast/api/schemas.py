@@ -110,9 +110,12 @@ class Protect(Body):
 
 
 class JoinTokenWanted(Body):
+    """`hold`: the machine that joins with it waits until it is authorised."""
+
     name: str = ""
     ttl_s: float = 3600
     replace: bool = False
+    hold: bool = False
 
 
 class Join(Body):
@@ -146,6 +149,18 @@ class Restore(Body):
     dry_run: bool = False
     conflict: Literal["skip", "overwrite", "rename"] = "overwrite"
     limit_bytes_s: int | None = Field(default=None, ge=1)
+
+
+class JobQuery(BaseModel):
+    """Which jobs to list; empty = whichever. `before`: the id of the last job of the page before."""
+
+    limit: int = Field(default=100, ge=1, le=10_000)
+    before: str = Field(default="", max_length=64)
+    node: str = ""
+    flow: str = ""
+    rule: str = Field(default="", max_length=1_000)
+    state: Literal["", "queued", "running", "paused", "succeeded", "warnings", "failed", "cancelled", "unknown"] = ""
+    trigger: str = Field(default="", max_length=64)
 
 
 class Check(Body):

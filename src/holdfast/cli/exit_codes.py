@@ -23,6 +23,7 @@ _BY_CODE = {
     "not-granted": REFUSED,
     "outside-limits": REFUSED,
     "join-refused": REFUSED,
+    "not-authorised": REFUSED,
     "stale-rules": REFUSED,
     "throttled": REFUSED,
     "conflict": REFUSED,

@@ -9,6 +9,7 @@
     │   ├── NotGranted          no grant in the receiver's rules
     │   ├── OutsideLimits       the machine's own limits.toml says no
     │   ├── JoinRefused         token used, expired or unknown; wrong CA
+    │   ├── NotAuthorised       joined, and nobody has let it in yet; it tries again by itself
     │   ├── Throttled           too many failed logins; later it may be tried again
     │   ├── StaleRules          a generation not above the one in force, or a wrong signature
     │   └── Conflict            somebody else changed it first; a path that is not ours to take
@@ -89,6 +90,11 @@ class OutsideLimits(Refused):
 
 class JoinRefused(Refused):
     code = "join-refused"
+
+
+class NotAuthorised(Refused):
+    code = "not-authorised"
+    retryable = True
 
 
 class Throttled(Refused):

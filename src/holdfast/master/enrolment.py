@@ -1,13 +1,8 @@
-"""How a machine becomes a node, renews its certificate, and stops being one.
-
-A join token is `hf1.<base32 secret>.<SHA-256 of the CA certificate in hex>`: the secret for us, the fingerprint so that the node knows us
-before it says anything secret. It works once and not for ever; the records hold its hash only.
-"""
+"""How a machine becomes a node, is let in where that was held back, renews its certificate, and stops being one."""
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from sqlalchemy.orm import Session
@@ -15,10 +10,11 @@ from sqlalchemy.orm import Session
 from holdfast.core.errors import HoldfastError, JoinRefused, NotAuthenticated, Refused, UsageError
 from holdfast.core.ids import EnvironmentId, NodeId
 from holdfast.master import roster
-from holdfast.master.access import new_secret, secret_hash
+from holdfast.master.access import secret_hash
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.issuing import CERTIFICATE_LIFETIME_S
+from holdfast.master.join_tokens import NAME, TOKEN_PREFIX
 from holdfast.master.news import Subject
 from holdfast.master.proofs import check_certificate, check_holder
 from holdfast.master.records import access, inventory
@@ -27,17 +23,7 @@ from holdfast.master.records.inventory import Node
 from holdfast.wire.authority import MASTER_NAME
 from holdfast.wire.identity import certificate_of, key_id_of, key_id_of_csr, node_id_of
 
-LONGEST_TOKEN_S = 30 * 86_400.0
-TOKEN_PREFIX = "hf1"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _NEW_TOKEN = "have an administrator make a new token"
-
-
-class NewJoinToken(msgspec.Struct, frozen=True, kw_only=True):
-    """The only time the token is seen."""
-
-    token: str
-    expires_at: datetime
 
 
 class JoinRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +36,7 @@ class JoinRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a node needs to know of its Master. `signing_key` is the raw Ed25519 key."""
+    """Everything a node needs to know of its Master. `signing_key` is the raw Ed25519 key. `waiting`: it must be authorised yet."""
 
     certificate_pem: str
     ca_pem: str
@@ -61,6 +47,7 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     signing_key: bytes
     hub_address: str
     master_name: str
+    waiting: bool
 
 
 class RenewRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,49 +63,63 @@ class Renewed(msgspec.Struct, frozen=True, kw_only=True):
     ca_pem: str
 
 
+class _Enrolled(msgspec.Struct, frozen=True, kw_only=True):
+    """`old_key`: the id of the key that was revoked by this, if any."""
+
+    node: NodeId
+    certificate: bytes
+    old_key: str
+    waiting: bool
+
+
 class Enrolment:
     def __init__(self, base: Foundation, hub: Hub) -> None:
         self._base = base
         self._hub = hub
-
-    async def create_token(self, name: str, ttl_s: float, replace: bool) -> NewJoinToken:
-        """`name` empty = whoever brings the token may choose. Raises `UsageError`."""
-        if name and not NAME.fullmatch(name):
-            raise UsageError(f"{name!r} cannot be a node's name", hint="letters, digits, `.`, `_` and `-`, at most 63")
-        if replace and not name:
-            raise UsageError("a token that replaces must name the machine", hint="else its holder could take the place of any of them")
-        if not 1 <= ttl_s <= LONGEST_TOKEN_S:
-            raise UsageError("a join token lives between one second and 30 days", hint="leave the time out for one hour")
-        secret = new_secret(self._base.entropy, 20)
-        at = self._base.now()
-        made = JoinToken(hash=secret_hash(secret), name=name, replace=replace, created_at=at, expires_at=at + timedelta(seconds=ttl_s))
-        await self._base.database.run(lambda s: access.add_join_token(s, made))
-        token = f"{TOKEN_PREFIX}.{secret}.{self._base.authority.fingerprint}"
-        return NewJoinToken(token=token, expires_at=made.expires_at)
 
     async def join(self, request: JoinRequest, hub_address: str) -> Joined:
         """Raises `JoinRefused`, each cause with words of its own. A token that was refused for another reason is not used up."""
         if not NAME.fullmatch(request.name):
             raise UsageError(f"{request.name!r} cannot be a node's name", hint="letters, digits, `.`, `_` and `-`, at most 63")
         secret = self._secret(request.token)
-        node, certificate, old_key = await self._base.database.run(lambda s: self._enrol(s, request, secret))
-        if old_key:
-            await self._hub.bar(
-                old_key, node, Refused("another machine has taken this node's place", hint="join this machine under another name")
-            )
-        self._hub.moved.set()
-        self._base.news.tell(Subject("node", node), Subject("environment"))
+        made = await self._base.database.run(lambda s: self._enrol(s, request, secret))
+        if made.old_key:
+            why = Refused("another machine has taken this node's place", hint="join this machine under another name")
+            await self._hub.bar(made.old_key, made.node, why)
+        if not made.waiting:
+            self._hub.moved.set()
+        self._base.news.tell(Subject("node", made.node), Subject("environment"))
         return Joined(
-            certificate_pem=certificate.decode(),
+            certificate_pem=made.certificate.decode(),
             ca_pem=self._base.authority.ca_pem.decode(),
-            node_id=node,
+            node_id=made.node,
             name=request.name,
             environment_id=self._base.environment.id,
             environment=self._base.environment.name,
             signing_key=self._base.authority.signing_public,
             hub_address=hub_address,
             master_name=MASTER_NAME,
+            waiting=made.waiting,
         )
+
+    async def authorise(self, name_or_id: str) -> Node:
+        """Let a waiting node in; it need not do anything. One that is in already stays so. Raises `UnknownName`, `Refused` when revoked."""
+
+        def let_in(session: Session) -> Node:
+            node = inventory.named_node(session, name_or_id)
+            if node.state == inventory.REVOKED:
+                raise Refused("this node was revoked", hint="join it again with a new token and --replace", node=node.name)
+            if node.state == inventory.WAITING:
+                inventory.set_state(session, node.id, inventory.JOINED)
+                roster.enter(session, node.name, self._base.now())
+            return node
+
+        node = await self._base.database.run(let_in)
+        if node.state == inventory.WAITING:
+            self._hub.decided(node.id)
+            self._hub.moved.set()
+            self._base.news.tell(Subject("node", node.id), Subject("environment"))
+        return node
 
     async def renew(self, request: RenewRequest) -> Renewed:
         """A fresh certificate for the key a node already has. Raises `NotAuthenticated` or `Refused`."""
@@ -142,6 +143,7 @@ class Enrolment:
         node = await self._base.database.run(strike)
         why = Refused("this node was revoked", hint="join it again with a new token and --replace")
         await self._hub.bar(node.key_id, node.id, why)
+        self._hub.decided(node.id)
         self._hub.moved.set()
         self._base.news.tell(Subject("node", node.id))
         return node
@@ -154,8 +156,7 @@ class Enrolment:
             raise JoinRefused("this token is from another Master: the CA is not ours", hint="check the Master's URL")
         return parts[1]
 
-    def _enrol(self, session: Session, request: JoinRequest, secret: str) -> tuple[NodeId, bytes, str]:
-        """Node id, certificate, and the id of the key that is revoked by this, if any."""
+    def _enrol(self, session: Session, request: JoinRequest, secret: str) -> _Enrolled:
         now = self._base.now()
         token = _usable(access.join_token(session, secret_hash(secret)), request, now)
         known = inventory.node_by_name(session, request.name)
@@ -167,7 +168,7 @@ class Enrolment:
             raise JoinRefused("this key was revoked", hint="let the node make a new key: remove its identity folder and join again")
         old_key = ""
         if known is None:
-            inventory.add_node(session, _new_node(node, request.name, key_id), serial=serial, at=now)
+            inventory.add_node(session, _new_node(node, request.name, key_id, waiting=token.hold), serial=serial, at=now)
         else:
             if known.key_id != key_id:
                 inventory.revoke_key(session, node, now, "replaced")
@@ -175,8 +176,9 @@ class Enrolment:
             inventory.set_key(session, node, key_id, serial)
             inventory.forget_rules_in_force(session, node)
         access.use_join_token(session, token.hash, now)
-        roster.enter(session, request.name, now)
-        return node, certificate, old_key
+        if not token.hold:
+            roster.enter(session, request.name, now)
+        return _Enrolled(node=node, certificate=certificate, old_key=old_key, waiting=token.hold)
 
     def _renew(self, session: Session, node_id: NodeId, key_id: str, request: RenewRequest) -> bytes:
         node = inventory.node_by_id(session, node_id)
@@ -215,13 +217,13 @@ def _check_replace(token: JoinToken, request: JoinRequest) -> None:
         raise JoinRefused("this join token does not allow replacing a node", hint="have an administrator make one that does")
 
 
-def _new_node(node: NodeId, name: str, key_id: str) -> Node:
+def _new_node(node: NodeId, name: str, key_id: str, *, waiting: bool) -> Node:
     return Node(
         id=node,
         name=name,
         key_id=key_id,
         address="",
-        state=inventory.JOINED,
+        state=inventory.WAITING if waiting else inventory.JOINED,
         last_seen=None,
         generation=0,
         confirmed=0,

@@ -1,7 +1,8 @@
 """The hub: every connected node has one session here. Rules go out, reports come in, questions are put.
 
 A session of a node: Hello, checked against records and certificate -> Welcome -> Push when the node's rules are old -> then both speak
-freely. Reports are in the records, in one transaction each, before they are acknowledged.
+freely. Reports are in the records, in one transaction each, before they are acknowledged. A node that waits to be authorised is kept
+without a Welcome for a while, so that it is in at once when somebody lets it in; then it is sent away and comes again by itself.
 """
 
 from __future__ import annotations
@@ -13,7 +14,16 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session as Transaction
 
-from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, ProtocolError, Refused, UnknownName, error_from
+from holdfast.core.errors import (
+    ErrorFacts,
+    HoldfastError,
+    NotAuthorised,
+    NotReachable,
+    ProtocolError,
+    Refused,
+    UnknownName,
+    error_from,
+)
 from holdfast.core.ids import JobId, NodeId
 from holdfast.master import issuing
 from holdfast.master.foundation import Foundation
@@ -28,8 +38,14 @@ from holdfast.wire.hub_messages import PROTOCOL, Answered, Confirmed, Farewell, 
 
 HELLO_TIMEOUT_S = 20.0
 ASK_TIMEOUT_S = 10.0
+HOLD_S = 12.0
+"""Shorter than a node waits for its Welcome, longer than what it takes for a session that may be tried again at once."""
 A = TypeVar("A")
 _log = logging.getLogger(__name__)
+
+
+_Admitted = tuple[StoredRules | None, bool]
+"""The rules that a node must get, and whether its address is new."""
 
 
 class Hub:
@@ -37,6 +53,8 @@ class Hub:
         self._base = base
         self._sessions: dict[NodeId, Session] = {}
         self._barred: set[str] = set()
+        self._decided: dict[NodeId, asyncio.Event] = {}
+        self.hold_s = HOLD_S
         # Set when a node joined, moved or was revoked: the rules of others name its address and grant it things.
         self.moved = asyncio.Event()
 
@@ -78,6 +96,12 @@ class Hub:
         if session is not None and session.key_id == key_id:
             await self.dismiss(node, error)
 
+    def decided(self, node: NodeId) -> None:
+        """Whether a waiting node comes in is in the records now: look again."""
+        decided = self._decided.pop(node, None)
+        if decided is not None:
+            decided.set()
+
     async def dismiss(self, node: NodeId, error: HoldfastError) -> None:
         """End the node's session, if it has one."""
         session = self._sessions.pop(node, None)
@@ -93,7 +117,7 @@ class Hub:
         session = Session(stream)
         try:
             hello = await self._hello(session)
-            rules, has_moved = await self._base.database.run(lambda s: self._admit(s, session, hello, host))
+            rules, has_moved = await self._let_in(session, hello, host)
             await self._replace(session)
             if has_moved:
                 self.moved.set()
@@ -103,7 +127,8 @@ class Hub:
                 await session.offer(rules.generation, rules.signed)
             await self._listen(session)
         except HoldfastError as error:
-            _log.warning("a node's session ended", extra={"facts": {"node": session.node, "reason": error.message}})
+            level = logging.INFO if isinstance(error, NotAuthorised) else logging.WARNING
+            _log.log(level, "a node's session ended", extra={"facts": {"node": session.node, "reason": error.message}})
             await session.dismiss(error)
         finally:
             await self._leave(session)
@@ -127,14 +152,40 @@ class Hub:
             raise Refused("the node names an identity that its certificate does not show", hint="join the node again")
         return message
 
-    def _admit(self, transaction: Transaction, session: Session, hello: Hello, host: str) -> tuple[StoredRules | None, bool]:
-        """Check the node against the records, write down what it says; gives the rules it must get, and whether its address is new."""
+    async def _let_in(self, session: Session, hello: Hello, host: str) -> _Admitted:
+        """Raises `NotAuthorised` when the node still waits after `hold_s`."""
+        admitted = await self._base.database.run(lambda s: self._admit(s, session, hello, host))
+        if admitted is None:
+            self._base.news.tell(Subject("node", session.node))
+            await self._hold(session)
+            admitted = await self._base.database.run(lambda s: self._admit(s, session, hello, host))
+        if admitted is None:
+            raise NotAuthorised(
+                "this node waits to be authorised", hint="`holdfast nodes authorise NAME` lets it in; compare its key first"
+            )
+        return admitted
+
+    async def _hold(self, session: Session) -> None:
+        """Until somebody decides about the node, `hold_s` have passed, or it goes away, which raises `NotReachable`."""
+        deciding = asyncio.ensure_future(self._decided.setdefault(session.node, asyncio.Event()).wait())
+        hearing = asyncio.ensure_future(session.receive())
+        try:
+            await asyncio.wait((deciding, hearing), timeout=self.hold_s, return_when=asyncio.FIRST_COMPLETED)
+            if hearing.done():
+                raise NotReachable("the node went away") if hearing.result() is None else ProtocolError("a node waits for its Welcome")
+        finally:
+            for waiting in (deciding, hearing):
+                waiting.cancel()
+            await asyncio.gather(deciding, hearing, return_exceptions=True)
+
+    def _admit(self, transaction: Transaction, session: Session, hello: Hello, host: str) -> _Admitted | None:
+        """Check the node against the records, write down what it says. None = it waits to be authorised."""
         node = inventory.node_by_id(transaction, session.node)
         if node is None:
             raise UnknownName("this Master does not know the node", hint="join it again with `holdfast node join`")
         if session.key_id != node.key_id:
             raise Refused("another machine has taken this node's place", hint="join with a new name, or with --replace")
-        if node.state != inventory.JOINED:
+        if node.state == inventory.REVOKED:
             raise Refused("this node is revoked", hint="join it again with a new token and --replace")
         sighting = Sighting(
             at=self._base.now(),
@@ -145,6 +196,8 @@ class Hub:
             findings=hello.findings,
         )
         inventory.record_sighting(transaction, node.id, sighting)
+        if node.state == inventory.WAITING:
+            return None
         has_moved = sighting.address not in ("", node.address)
         return issuing.rules_for_hello(transaction, self._base, node.id, hello.generation), has_moved
 

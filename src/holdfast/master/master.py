@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from holdfast.master.access import Access
 from holdfast.master.activation import Activation
 from holdfast.master.browser_sessions import BrowserSessions
+from holdfast.master.days import Days
 from holdfast.master.enrolment import Enrolment
 from holdfast.master.environment import Environments
 from holdfast.master.environment_edits import EnvironmentEdits
 from holdfast.master.foundation import Foundation
 from holdfast.master.history import History
 from holdfast.master.hub import Hub
+from holdfast.master.join_tokens import JoinTokens
+from holdfast.master.monitor import Monitor
 from holdfast.master.newsroom import Newsroom, end_task
 from holdfast.master.protecting import Protecting
 from holdfast.master.queries import Queries
@@ -34,17 +37,28 @@ class Master:
     activation: Activation
     protecting: Protecting
     enrolment: Enrolment
+    join_tokens: JoinTokens
     triggers: Triggers
     queries: Queries
     restores: Restores
     board: StatusBoard
+    monitor: Monitor
+    days: Days
     history: History
     newsroom: Newsroom
+    names: tuple[str, ...] = ()
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def hub_address(self, host: str) -> str:
         """Where a node finds the hub that reached the API at `host`."""
         return f"[{host}]:{self.hub_port}" if ":" in host else f"{host}:{self.hub_port}"
+
+    def api_url(self, host: str, port: int) -> str:
+        """Where a machine that is to join finds the API, which somebody reached at `host`. Who sits at the Master itself said
+        `localhost`; other machines need one of its names."""
+        outside = (name for name in self.names if not is_loopback(name))
+        found = next(outside, host) if is_loopback(host) else host
+        return f"https://[{found}]:{port}" if ":" in found else f"https://{found}:{port}"
 
     async def start(self) -> None:
         """Take up what the records hold. To be called once, before the first session."""
@@ -61,13 +75,19 @@ class Master:
         await self.hub.close()
 
 
-def build_master(base: Foundation, hub_port: int) -> Master:
+def is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -> Master:
+    """`names`: of this machine, where others may reach it; empty when it listens for itself alone."""
     hub = Hub(base)
     access = Access(base)
     triggers = Triggers(base, hub)
     queries = Queries(base, hub)
     environment = Environments(base)
     activation = Activation(base, hub)
+    board = StatusBoard(base, hub)
     return Master(
         base=base,
         hub=hub,
@@ -79,10 +99,14 @@ def build_master(base: Foundation, hub_port: int) -> Master:
         activation=activation,
         protecting=Protecting(base, environment, activation),
         enrolment=Enrolment(base, hub),
+        join_tokens=JoinTokens(base),
         triggers=triggers,
         queries=queries,
         restores=Restores(base, hub, queries, triggers),
-        board=StatusBoard(base, hub),
+        board=board,
+        monitor=Monitor(base, activation, board),
+        days=Days(base, board),
         history=History(base, hub, triggers),
         newsroom=Newsroom(base, hub, activation),
+        names=names,
     )

@@ -15,12 +15,14 @@ from holdfast.model.jobs import Finding
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
-    """`generation` is in force there, `wanted_generation` the newest made for it (0 = none)."""
+    """`state`: online, offline, waiting (joined, to be authorised yet) or revoked. `fingerprint` is of its key, as `node join` printed it
+    there. `generation` is in force there, `wanted_generation` the newest made for it (0 = none)."""
 
     id: NodeId
     name: str
     address: str
     state: str
+    fingerprint: str
     last_seen: datetime | None
     generation: int
     wanted_generation: int
@@ -42,6 +44,7 @@ def _view(node: Node, online: bool, wanted: int) -> NodeView:
         name=node.name,
         address=node.address,
         state=state,
+        fingerprint=node.key_id,
         last_seen=node.last_seen,
         generation=node.confirmed,
         wanted_generation=wanted,

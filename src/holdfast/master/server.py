@@ -26,7 +26,7 @@ from holdfast.master.config import MasterConfig, load_config
 from holdfast.master.foundation import Foundation
 from holdfast.master.impatience import ImpatientProtocol
 from holdfast.master.initialising import InitResult, init_master
-from holdfast.master.master import Master, build_master
+from holdfast.master.master import Master, build_master, is_loopback
 from holdfast.master.records import documents
 from holdfast.master.records.database import Database
 from holdfast.wire.authority import Authority
@@ -93,7 +93,7 @@ async def serve(
         )
         # The port is known once it listens, and no session can come before `master` stands: nothing is awaited in between.
         hub_port = await hub_server.start()
-        master = build_master(base, hub_port)
+        master = build_master(base, hub_port, () if is_loopback(config.api_host) else config.names)
         await master.start()
         api = _Server(_api_config(make_app(master), identity))
         serving = asyncio.create_task(api.serve(sockets=[listener]))

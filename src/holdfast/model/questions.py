@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import DatasetId, JobId, PointId, RepositoryId
+from holdfast.core.ids import ActionId, DatasetId, JobId, PointId, RepositoryId
 from holdfast.model.document import Classification
 from holdfast.model.jobs import Finding, Job, Progress, State
 from holdfast.model.orders import RestoreRequest, SignedOrder
@@ -132,8 +132,10 @@ class Jobs(_Message, frozen=True, kw_only=True):
 class Protection(_Message, frozen=True, kw_only=True):
     """One (dataset, operation, action of a receiver): when it was last acknowledged, when it is due, what is wrong.
 
-    `action` is what people call it, like `store main`; a receiver may have several for one operation.
-    `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
+    `action` is what people call it, like `store main`; a receiver may have several for one operation. `action_id` and `delivery` are
+    those of the rules. `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
+    `newest_at`: the newest capture there is for it, `behind_runs`: finished runs that it has not acknowledged. `job`: the one that runs
+    or waits for it now.
     """
 
     dataset: str
@@ -148,15 +150,31 @@ class Protection(_Message, frozen=True, kw_only=True):
     overdue: bool = False
     missed: int = 0
     error: ErrorFacts | None = None
+    action_id: ActionId = ActionId("")
+    delivery: str = ""
+    newest_at: datetime | None = None
+    behind_runs: int = 0
+    job: JobId | None = None
 
 
 class RepositoryStatus(_Message, frozen=True, kw_only=True):
+    """`points_bytes`: what all points would take if each were restored; `unique_bytes`: the plain bytes of the distinct chunks and trees in
+    the packs; `stored_bytes`: what the packs take. So the first by the second is what deduplication saves, the second by the third what
+    compression saves. `checked_at` to `checked_data` tell of the last check that came to its end (null = none yet): when, whether it found
+    nothing wrong, whether it read every byte.
+    """
+
     id: RepositoryId
     name: str
     location: str
     points: int = 0
+    points_bytes: int = 0
+    unique_bytes: int = 0
     stored_bytes: int = 0
     newest_at: datetime | None = None
+    checked_at: datetime | None = None
+    checked_ok: bool | None = None
+    checked_data: bool = False
     error: ErrorFacts | None = None
 
 

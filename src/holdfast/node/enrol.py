@@ -33,6 +33,7 @@ from holdfast.wire.identity import (
     certificate_of,
     expires_at,
     fingerprint_of,
+    key_id_of,
     load_credentials,
     load_key,
     make_csr,
@@ -73,6 +74,7 @@ class _Joined(msgspec.Struct, frozen=True, kw_only=True):
     signing_key: bytes
     hub_address: str
     master_name: str
+    waiting: bool = False
 
 
 class _Renewed(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +92,16 @@ class _ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     error: _ErrorBody
 
 
-def join(home: Path, request: JoinRequest, *, clock: Clock, entropy: Entropy) -> NodeConfig:
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """`fingerprint` is of this machine's key, as the Master shows it beside the node. `waiting`: somebody must authorise it there."""
+
+    config: NodeConfig
+    fingerprint: str
+    waiting: bool
+
+
+def join(home: Path, request: JoinRequest, *, clock: Clock, entropy: Entropy) -> Joined:
     """Enrol this home. Its key never leaves it. Raises `JoinRefused`, `NotReachable`, or `UsageError` for a token that is none.
 
     A machine that has joined before joins anew only with `replace`; its old rules are then forgotten.
@@ -124,7 +135,7 @@ def join(home: Path, request: JoinRequest, *, clock: Clock, entropy: Entropy) ->
         data_advertised=request.data_address,
     )
     _store(home, config, Credentials(key_pem, joined.certificate_pem.encode(), joined.ca_pem.encode()), joined.signing_key)
-    return config
+    return Joined(config=config, fingerprint=key_id_of(joined.certificate_pem.encode()), waiting=joined.waiting)
 
 
 def renewal_due(certificate_pem: bytes, clock: Clock) -> bool:

@@ -7,14 +7,15 @@ import base64
 
 from fastapi import APIRouter, Request, Response
 
-from holdfast.api.answers import NodeList, RevokedNode, SampleView
+from holdfast.api.answers import AuthorisedNode, Deleted, JoinTokenList, NodeList, RevokedNode, SampleView
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import ClassificationSample, Join, JoinTokenWanted, Renew
 from holdfast.compiler.parse_part import parse_classification
 from holdfast.core.errors import UsageError
-from holdfast.master.enrolment import Joined, JoinRequest, NewJoinToken, Renewed, RenewRequest
+from holdfast.master.enrolment import Joined, JoinRequest, Renewed, RenewRequest
+from holdfast.master.join_tokens import NewJoinToken, TokenWish
 from holdfast.model.questions import AskSample
 
 public = APIRouter(tags=["nodes"])
@@ -49,8 +50,33 @@ async def nodes(master: MasterOf) -> Response:
 
 @router.post("/nodes/tokens")
 @answers(NewJoinToken)
-async def create_join_token(body: JoinTokenWanted, master: MasterOf) -> Response:
-    return reply(await master.enrolment.create_token(body.name, body.ttl_s, body.replace))
+async def create_join_token(body: JoinTokenWanted, request: Request, master: MasterOf) -> Response:
+    """`command` names this Master as you reached it, or, from the Master's own machine, as others do."""
+    url = master.api_url(request.url.hostname or "localhost", request.url.port or 443)
+    wish = TokenWish(name=body.name, ttl_s=body.ttl_s, replace=body.replace, hold=body.hold, url=url)
+    return reply(await master.join_tokens.create(wish))
+
+
+@router.get("/nodes/tokens")
+@answers(JoinTokenList)
+async def join_tokens(master: MasterOf) -> Response:
+    """Those that were neither used nor cancelled and have not expired. What they open the door with is not told again."""
+    return reply(JoinTokenList(tokens=await master.join_tokens.open()))
+
+
+@router.delete("/nodes/tokens/{token}")
+@answers(Deleted)
+async def cancel_join_token(token: str, master: MasterOf) -> Response:
+    await master.join_tokens.cancel(token)
+    return reply(Deleted(deleted=token))
+
+
+@router.post("/nodes/{node}/authorise")
+@answers(AuthorisedNode)
+async def authorise(node: str, master: MasterOf) -> Response:
+    """Let in a node that joined with a token that holds."""
+    authorised = await master.enrolment.authorise(node)
+    return reply(AuthorisedNode(id=authorised.id, name=authorised.name))
 
 
 @router.post("/nodes/{node}/revoke")

@@ -24,14 +24,20 @@ class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JoinToken(msgspec.Struct, frozen=True, kw_only=True):
-    """`name` empty = any name."""
+    """`name` empty = any name. `hold`: who joins with it waits until somebody authorises it."""
 
     hash: str
     name: str
     replace: bool
     created_at: datetime
     expires_at: datetime
+    hold: bool = False
     used_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """Names the token without giving it away: half of the hash of a secret of 160 bits."""
+        return self.hash[:32]
 
 
 def set_password(session: Session, user: str, password_hash: str) -> None:
@@ -78,19 +84,32 @@ def add_join_token(session: Session, token: JoinToken) -> None:
 
 def join_token(session: Session, token_hash: str) -> JoinToken | None:
     row = session.get(JoinTokenRow, token_hash)
-    if row is None:
-        return None
-    return JoinToken(
-        hash=row.hash,
-        name=row.name,
-        replace=row.replace,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        used_at=row.used_at,
-    )
+    return None if row is None else _join_token(row)
+
+
+def open_join_tokens(session: Session, now: datetime) -> tuple[JoinToken, ...]:
+    """Those that still open the door, oldest first."""
+    query = select(JoinTokenRow).where(JoinTokenRow.used_at.is_(None), JoinTokenRow.expires_at > now)
+    return tuple(_join_token(row) for row in session.scalars(query.order_by(JoinTokenRow.created_at, JoinTokenRow.hash)))
+
+
+def drop_join_token(session: Session, token_hash: str) -> None:
+    session.execute(delete(JoinTokenRow).where(JoinTokenRow.hash == token_hash))
 
 
 def use_join_token(session: Session, token_hash: str, at: datetime) -> None:
     row = session.get(JoinTokenRow, token_hash)
     if row is not None:
         row.used_at = at
+
+
+def _join_token(row: JoinTokenRow) -> JoinToken:
+    return JoinToken(
+        hash=row.hash,
+        name=row.name,
+        replace=row.replace,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        hold=row.hold,
+        used_at=row.used_at,
+    )

@@ -15,6 +15,8 @@ from holdfast.model.jobs import Finding
 from holdfast.model.rules import SignedRules
 
 JOINED = "joined"
+WAITING = "waiting"
+"""It has an identity and is not let in yet: no rules, no place in anybody's rules."""
 REVOKED = "revoked"
 PENDING, CONFIRMED, REFUSED = "pending", "confirmed", "refused"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, LargeBinary, String, Text, TypeDecorator, false
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -134,11 +134,14 @@ class RulesRow(Table):
 
 
 class JoinTokenRow(Table):
+    """`hold`: who joins with it waits until somebody authorises it."""
+
     __tablename__ = "join_tokens"
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str]
     replace: Mapped[bool]
+    hold: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
@@ -179,7 +182,12 @@ class BrowserSessionRow(Table):
 
 class JobRow(Table):
     __tablename__ = "jobs"
-    __table_args__ = (Index("jobs_by_time", "created_at"), Index("jobs_by_trigger", "trigger"))
+    __table_args__ = (
+        Index("jobs_by_time", "created_at"),
+        Index("jobs_by_trigger", "trigger"),
+        Index("jobs_by_state", "state", "created_at"),
+        Index("jobs_by_node", "node", "created_at"),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     node: Mapped[str] = mapped_column(String(32))
@@ -191,16 +199,29 @@ class JobRow(Table):
     record: Mapped[bytes]
 
 
+class JobSubjectRow(Table):
+    """What a job is about: its rule by name, and each of its datasets by label. `created_at` and `state` are the job's."""
+
+    __tablename__ = "job_subjects"
+    __table_args__ = (Index("job_subjects_by_job", "job"), {"sqlite_with_rowid": False})
+
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(primary_key=True)
+    job: Mapped[str] = mapped_column(String(32), primary_key=True)
+    state: Mapped[str]
+
+
 class EventRow(Table):
     """`digest` is of node and record: a report that comes twice, after a lost acknowledgement, leaves one line."""
 
     __tablename__ = "events"
-    __table_args__ = (Index("events_by_time", "time"),)
+    __table_args__ = (Index("events_by_time", "time"), Index("events_by_code", "code", "time"))
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     node: Mapped[str] = mapped_column(String(32))
     time: Mapped[datetime]
     digest: Mapped[str] = mapped_column(String(64), unique=True)
+    code: Mapped[str] = mapped_column(server_default="")
     record: Mapped[bytes]
 
 
