@@ -335,7 +335,7 @@ async def test_status_merges_and_does_not_hide_the_silent(running: Running) -> N
         node="files1", generation=1, protections=(msgspec.structs.replace(good, overdue=True, state=State.FAILED),)
     )
     status = await running.get("/status")
-    assert (status["ok"], status["overdue"], status["failed"]) == (False, 1, 1)
+    assert (status["ok"], status["datasets"], status["overdue"], status["failed"]) == (False, 1, 0, 1)
     await machines["files1"].node.disconnect()
     await running.until_offline(machines["files1"].node.identity.node)
     status = await running.get("/status")

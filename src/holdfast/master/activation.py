@@ -82,7 +82,7 @@ class Activation:
     async def flows(self) -> tuple[FlowView, ...]:
         """Flows of the draft in its order, then active ones that left it."""
         situation, rolled_out = await self._base.database.run(lambda s: (current_situation(s, self._base), deployment(s)))
-        return await asyncio.to_thread(_flow_views, situation, rolled_out)
+        return await asyncio.to_thread(flow_views, situation, rolled_out)
 
     async def compile(self, flow: str, text: str | None = None) -> CompileReport:
         """What activating this flow would give; with `text`, if that were the draft. Changes nothing. A text that cannot be read is a
@@ -228,7 +228,8 @@ def _flow_state(is_drafted: bool, is_active: bool, is_changed: bool) -> FlowStat
     return "changed" if is_changed else "active"
 
 
-def _flow_views(situation: Situation, rolled_out: Deployment) -> tuple[FlowView, ...]:
+def flow_views(situation: Situation, rolled_out: Deployment) -> tuple[FlowView, ...]:
+    """Flows of the draft in its order, then active ones that left it."""
     document = parse_document(situation.revision.text).document
     active = {flow.flow: flow for flow in situation.active}
     drafted = [flow.name for flow in document.flows] if document else []

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import re
-
+import msgspec
 from sqlalchemy.orm import Session
 
-from holdfast.core.ids import NodeId
+from holdfast.core.ids import JobId, NodeId
 from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.records import happenings, inventory
+from holdfast.master.records.happenings import JobChoice
 from holdfast.master.triggers import Triggers
-from holdfast.model.jobs import Event, Job
+from holdfast.model.jobs import Event, Job, State
 from holdfast.model.questions import AskCancel, AskCheck, Done
 
-_PARTS = re.compile(r", | -> ")
-_READ_AHEAD = 10
+
+class JobsWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which jobs, by names as people know them; empty = whichever. `rule`: a dataset too. Of a `flow`: jobs of its datasets and cascades,
+    and those its triggers started. `before`: the id of the last job of the page before."""
+
+    limit: int = 100
+    before: str = ""
+    node: str = ""
+    flow: str = ""
+    rule: str = ""
+    state: str = ""
+    trigger: str = ""
 
 
 class History:
@@ -25,19 +35,23 @@ class History:
         self._hub = hub
         self._triggers = triggers
 
-    async def jobs(self, *, limit: int, node: str = "", flow: str = "") -> tuple[Job, ...]:
-        """Newest first. Of a flow: jobs of its datasets and cascades, and those its triggers started. Raises `UnknownName`."""
+    async def jobs(self, wanted: JobsWanted) -> tuple[tuple[Job, ...], bool]:
+        """Newest first, and whether there are more. Raises `UnknownName`."""
 
         def read(session: Session) -> tuple[Job, ...]:
-            wanted = inventory.named_node(session, node).id if node else None
-            if not flow:
-                return happenings.jobs(session, limit=limit, node=wanted)
-            names = deployment(session).rule_names(flow)
-            triggers = happenings.triggers_of_flow(session, flow)
-            recent = happenings.jobs(session, limit=limit * _READ_AHEAD, node=wanted)
-            return tuple(job for job in recent if job.trigger in triggers or names.intersection(_PARTS.split(job.rule)))[:limit]
+            choice = JobChoice(
+                node=inventory.named_node(session, wanted.node).id if wanted.node else None,
+                state=State(wanted.state) if wanted.state else None,
+                trigger=wanted.trigger,
+                subject=wanted.rule,
+                flow=wanted.flow,
+                flow_subjects=deployment(session).rule_names(wanted.flow) if wanted.flow else frozenset(),
+                before=JobId(wanted.before) if wanted.before else None,
+            )
+            return happenings.jobs(session, limit=wanted.limit + 1, choice=choice)
 
-        return await self._base.database.run(read)
+        found = await self._base.database.run(read)
+        return found[: wanted.limit], len(found) > wanted.limit
 
     async def job(self, prefix: str) -> Job:
         """Raises `UnknownName`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import msgspec
 
@@ -14,6 +15,7 @@ from holdfast.master.hub import Hub
 from holdfast.master.queries import Unreachable
 from holdfast.master.records.inventory import Node
 from holdfast.master.roll_call import NodeView, node_views
+from holdfast.master.verdict import Standing, standings, verdict
 from holdfast.model.jobs import Finding, Severity, State
 from holdfast.model.questions import AskStatus, NodeStatus, Protection, RepositoryStatus
 from holdfast.model.rules import Rules, title_of
@@ -32,10 +34,13 @@ class NodeFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """`overdue` and `failed` count protections; `ok` = none of these, nobody silent, no finding that is an error."""
+    """`datasets` are counted, each once by its worst, in `protected`, `failed`, `overdue`, `unknown` and `fresh` (`verdict.Standing`).
+    `ok` = none failed, overdue or unknown, no repository has an error, no finding is one."""
 
     ok: bool
     verdict: str
+    datasets: int
+    protected: int
     protections: tuple[Protection, ...]
     nodes: tuple[NodeView, ...]
     repositories: tuple[RepositoryView, ...]
@@ -43,6 +48,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[NodeFinding, ...]
     overdue: int
     failed: int
+    unknown: int
+    fresh: int
 
 
 class StatusBoard:
@@ -126,34 +133,23 @@ def _judge(
     silent: list[Unreachable],
     findings: list[NodeFinding],
 ) -> Status:
-    overdue = sum(p.overdue for p in protections)
-    failed = sum(p.state is State.FAILED for p in protections) + sum(r.status.error is not None for r in repositories)
-    errors = sum(f.finding.severity is Severity.ERROR for f in findings)
-    parts = [
-        f"{count} {word}"
-        for count, word in (
-            (overdue, "overdue"),
-            (failed, "failed"),
-            (errors, "error" if errors == 1 else "errors"),
-        )
-        if count
-    ]
-    count = f"{len(protections)} protection{'' if len(protections) == 1 else 's'}"
-    if parts:
-        verdict = f"Needs attention: {', '.join(parts)}; {count} in all."
-    elif protections:
-        fresh = sum(p.state is State.UNKNOWN and p.last_at is None for p in protections)
-        verdict = f"As promised: {count}{f', {fresh} of them not run yet' if fresh else ''}."
-    else:
-        verdict = "Nothing is protected yet."
+    datasets = standings(protections)
+    count = Counter(dataset.standing for dataset in datasets)
+    broken = [f"repository {view.status.name}" for view in repositories if view.status.error is not None]
+    errors = [f"node {found.node}" for found in findings if found.finding.severity is Severity.ERROR]
+    troubles = tuple(dict.fromkeys((*broken, *errors)))
     return Status(
-        ok=not parts,
-        verdict=verdict,
+        ok=not troubles and not any(count[bad] for bad in (Standing.FAILED, Standing.OVERDUE, Standing.UNKNOWN)),
+        verdict=verdict(datasets, troubles),
+        datasets=len(datasets),
+        protected=count[Standing.PROTECTED],
         protections=tuple(protections),
         nodes=nodes,
         repositories=tuple(repositories),
         unreachable=tuple(silent),
         findings=tuple(findings),
-        overdue=overdue,
-        failed=failed,
+        overdue=count[Standing.OVERDUE],
+        failed=count[Standing.FAILED],
+        unknown=count[Standing.UNKNOWN],
+        fresh=count[Standing.FRESH],
     )

@@ -53,8 +53,26 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     stored_bytes: int = 0
 
 
+class LaneProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes to one receiver of a running job. `receiver` and `action` are called as in `Protection`; several actions share what is sent
+    once, and are joined by a comma.
+
+    `done_bytes`: of the data this receiver is offered, what it has; it is not sent what it holds already. `total_bytes` is 0 while it is
+    not known. `rate_bytes_s`: what was sent, over the last seconds. `waiting`: there is something for it, and it takes nothing just now.
+    """
+
+    delivery: str
+    dataset: str
+    receiver: str
+    action: str = ""
+    done_bytes: int = 0
+    total_bytes: int = 0
+    rate_bytes_s: float = 0.0
+    waiting: bool = False
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """A live figure of one job; `total_bytes` is 0 while it is not known."""
+    """A live figure of one job; `total_bytes` is 0 while it is not known (phase `scan`). `rate_bytes_s` is that of the last seconds."""
 
     job: JobId
     phase: str
@@ -62,6 +80,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     done_bytes: int = 0
     total_bytes: int = 0
     rate_bytes_s: float = 0.0
+    lanes: tuple[LaneProgress, ...] = ()
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -76,7 +95,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One run of a rule. `rule` names it (`files1/documents`, a cascade, a restore); `kind` is run, cascade, catch-up or restore."""
+    """One run of a rule. `rule` names it (`files1/documents`, a cascade, a restore); `kind` is run, cascade, catch-up, restore or check.
+    `datasets` are the labels of what it is about."""
 
     id: JobId
     node: NodeId
@@ -93,6 +113,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     findings_total: int = 0
     error: ErrorFacts | None = None
     trigger: str = ""
+    datasets: tuple[str, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -85,7 +85,9 @@ class JobBook:
     def sent(self) -> tuple[LiveJob, ...]:
         return tuple(live for live in self._live.values() if live.sent)
 
-    def new_job(self, kind: str, rule: str, cause: str, operations: tuple[str, ...] = (), trigger: str = "") -> Job:
+    def new_job(
+        self, kind: str, rule: str, cause: str, operations: tuple[str, ...] = (), trigger: str = "", datasets: tuple[str, ...] = ()
+    ) -> Job:
         return Job(
             id=JobId(new_id(self._entropy)),
             node=self._node,
@@ -96,6 +98,7 @@ class JobBook:
             cause=cause,
             operations=operations,
             trigger=trigger,
+            datasets=datasets,
         )
 
     def add(self, request: Request, quiet_failure: Signature | None = None) -> LiveJob:

@@ -263,7 +263,7 @@ class Scheduler:
         names = sorted(labels.get(dataset, dataset) for dataset in chosen)
         rule = ", ".join(names) if len(names) <= 3 else f"{len(names)} datasets"
         operations = tuple(sorted({name for operations in chosen.values() for name in operations}))
-        return self._book.new_job("catch-up" if kind == "catch-up" else "run", rule, cause, operations, trigger)
+        return self._book.new_job("catch-up" if kind == "catch-up" else "run", rule, cause, operations, trigger, tuple(names))
 
     def _queue_cascade(self, cascade_id: str, *, cause: str, trigger: str = "", retry: Retry | None = None) -> LiveJob:
         for live in self._book.queued:
@@ -273,7 +273,7 @@ class Scheduler:
                 return live
         delivery = next(cascade.delivery for cascade in (self._rules.cascades if self._rules else ()) if cascade.id == cascade_id)
         rule = f"{delivery.label} -> {delivery.receiver_name}"
-        job = self._book.new_job("cascade", rule, cause, delivery.operations, trigger)
+        job = self._book.new_job("cascade", rule, cause, delivery.operations, trigger, (delivery.label,))
         return self._book.add(RunCascade(job=job, cascade=cascade_id), quiet_failure=None if retry is None else retry.failure)
 
     def _start_queued(self, rules: Rules) -> None:

@@ -13,6 +13,7 @@ from holdfast.api.replies import reply
 from holdfast.api.schemas import CompileFlow, TriggerFlow
 from holdfast.master.activation import ActivationReport, CompileReport
 from holdfast.master.deployment import Selection
+from holdfast.master.monitor import FlowMonitor
 from holdfast.master.triggers import TriggerView
 
 router = APIRouter(tags=["flows"])
@@ -22,6 +23,13 @@ router = APIRouter(tags=["flows"])
 @answers(FlowList)
 async def flows(master: MasterOf) -> Response:
     return reply(FlowList(flows=await master.activation.flows()))
+
+
+@router.get("/flows/{flow}/monitor")
+@answers(FlowMonitor)
+async def monitor(flow: str, master: MasterOf) -> Response:
+    """How the active flow does, told by its drawing."""
+    return reply(await master.monitor.flow(flow))
 
 
 @router.post("/flows/{flow}/compile")

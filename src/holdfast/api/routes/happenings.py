@@ -6,12 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from holdfast.api.answers import JobList, LogLines
+from holdfast.api.answers import JobList, JobView, LogLines
 from holdfast.api.callers import CallerOf, MasterOf
 from holdfast.api.contract import answers
-from holdfast.api.replies import reply
+from holdfast.api.replies import raw_fields, reply
+from holdfast.api.schemas import JobQuery
 from holdfast.api.streams import LiveEvents
 from holdfast.master.deltas import NamedEvent, NamedJob
+from holdfast.master.history import JobsWanted
 from holdfast.master.master import Master
 from holdfast.master.newsroom import named
 from holdfast.model.jobs import Job
@@ -35,17 +37,18 @@ async def live_events(
 
 @router.get("/jobs")
 @answers(JobList)
-async def jobs(master: MasterOf, limit: Limit = 100, node: str = "", flow: str = "") -> Response:
-    """Newest first."""
-    found = await master.history.jobs(limit=limit, node=node, flow=flow)
-    return reply(JobList(jobs=named(found, await master.history.node_names(), NamedJob)))
+async def jobs(master: MasterOf, query: Annotated[JobQuery, Query()]) -> Response:
+    """Newest first. `rule` is a dataset, or the name of a rule as jobs say it; `before` the id of a job: those that came before it."""
+    found, more = await master.history.jobs(JobsWanted(**query.model_dump()))
+    return reply(JobList(jobs=named(found, await master.history.node_names(), NamedJob), more=more))
 
 
 @router.get("/jobs/{job}")
-@answers(NamedJob)
+@answers(JobView)
 async def job(job: str, master: MasterOf) -> Response:
     """By id or unique prefix."""
-    return reply(await _named(await master.history.job(job), master))
+    found = await master.history.job(job)
+    return reply(JobView(**raw_fields(await _named(found, master)), progress=master.hub.progress(found.id)))
 
 
 @router.post("/jobs/{job}/cancel")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from holdfast.api.answers import FindingRow, RepositoryRow, StatusView
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
+from holdfast.master.days import StatusDays
 
 router = APIRouter(tags=["status"])
 
@@ -19,3 +22,12 @@ async def status(master: MasterOf) -> Response:
     rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found.repositories)
     told = tuple(FindingRow(node=view.node, **raw_fields(view.finding)) for view in found.findings)
     return reply(StatusView(**{**raw_fields(found), "repositories": rows, "findings": told}))
+
+
+@router.get("/status/days")
+@answers(StatusDays)
+async def status_days(
+    master: MasterOf, days: Annotated[int, Query(ge=1, le=90)] = 30, zone: Annotated[str, Query(max_length=64)] = "UTC"
+) -> Response:
+    """How each dataset did on each of the last days. `zone` (IANA) says where days begin."""
+    return reply(await master.days.days(days, zone))

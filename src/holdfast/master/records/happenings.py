@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import JobId, NodeId
-from holdfast.master.records.tables import EventRow, JobRow, TriggerRow
+from holdfast.master.records.tables import EventRow, JobRow, JobSubjectRow, TriggerRow
 from holdfast.model.jobs import ENDED, Event, Job, State
 
 
@@ -26,6 +27,10 @@ def record_jobs(session: Session, node: NodeId, jobs: Iterable[Job]) -> None:
         if row is not None and (row.node != node or (State(row.state) in ENDED and job.state not in ENDED)):
             continue
         session.merge(_job_row(msgspec.structs.replace(job, node=node)))
+        if row is None:
+            session.add_all(_subject_rows(job))
+        else:
+            _note_state(session, job.id, job.state)
     session.flush()
 
 
@@ -35,7 +40,7 @@ def record_events(session: Session, node: NodeId, events: Iterable[Event]) -> No
         record = msgspec.json.encode(msgspec.structs.replace(event, node=node), order="deterministic")
         digest = hashlib.sha256(record).hexdigest()
         if session.scalar(select(EventRow.number).where(EventRow.digest == digest)) is None:
-            session.add(EventRow(node=node, time=event.time, digest=digest, record=record))
+            session.add(EventRow(node=node, time=event.time, digest=digest, code=event.code, record=record))
             session.flush()
 
 
@@ -47,6 +52,7 @@ def mark_lost(session: Session, job: JobId) -> bool:
     if row is not None:
         lost = msgspec.structs.replace(_job(row), state=State.UNKNOWN)
         row.state, row.record = State.UNKNOWN.value, msgspec.json.encode(lost)
+        _note_state(session, job, State.UNKNOWN)
     return True
 
 
@@ -57,11 +63,45 @@ def over(session: Session, jobs: Iterable[JobId]) -> frozenset[JobId]:
     return frozenset(JobId(job) for job in session.scalars(query))
 
 
-def jobs(session: Session, *, limit: int, node: NodeId | None = None) -> tuple[Job, ...]:
-    """Newest first."""
-    query = select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id).limit(limit)
-    if node is not None:
-        query = query.where(JobRow.node == node)
+@dataclass(frozen=True, kw_only=True)
+class JobChoice:
+    """Which jobs: those that meet all that is given. `subject`: a rule or dataset by name. `any_of`: what a flow's jobs are about, or the
+    triggers of that flow that started them. `before`: an id; only jobs that are listed behind it."""
+
+    node: NodeId | None = None
+    state: State | None = None
+    trigger: str = ""
+    subject: str = ""
+    flow: str = ""
+    flow_subjects: frozenset[str] = frozenset()
+    before: JobId | None = None
+
+
+def jobs(session: Session, *, limit: int, choice: JobChoice | None = None) -> tuple[Job, ...]:
+    """Newest first. Raises `UnknownName` when `before` is no job."""
+    wanted = choice or JobChoice()
+    # Where a subject is given its own index leads, in the order wanted.
+    by_subject = bool(wanted.subject)
+    created_at, identity = (JobSubjectRow.created_at, JobSubjectRow.job) if by_subject else (JobRow.created_at, JobRow.id)
+    query = select(JobRow).order_by(created_at.desc(), identity).limit(limit)
+    if by_subject:
+        query = query.join(JobSubjectRow, JobSubjectRow.job == JobRow.id).where(JobSubjectRow.subject == wanted.subject)
+    if wanted.node is not None:
+        query = query.where(JobRow.node == wanted.node)
+    if wanted.state is not None:
+        query = query.where(JobRow.state == wanted.state.value)
+    if wanted.trigger:
+        query = query.where(JobRow.trigger == wanted.trigger)
+    if wanted.flow:
+        about = select(JobSubjectRow.job).where(JobSubjectRow.subject.in_(wanted.flow_subjects))
+        started = select(TriggerRow.id).where(TriggerRow.flow == wanted.flow)
+        query = query.where(JobRow.id.in_(about) | JobRow.trigger.in_(started))
+    if wanted.before is not None:
+        last = session.get(JobRow, wanted.before)
+        if last is None:
+            raise UnknownName(f"there is no job {wanted.before!r} to go on behind", hint="begin again without it", job=wanted.before)
+        behind = (created_at == last.created_at) & (identity > last.id)
+        query = query.where((created_at < last.created_at) | behind)
     return tuple(_job(row) for row in session.scalars(query))
 
 
@@ -134,10 +174,6 @@ def open_triggers(session: Session) -> tuple[StoredTrigger, ...]:
     return tuple(StoredTrigger(id=row.id, flow=row.flow, created_at=row.created_at, done=row.done, record=row.record) for row in rows)
 
 
-def triggers_of_flow(session: Session, flow: str) -> frozenset[str]:
-    return frozenset(session.scalars(select(TriggerRow.id).where(TriggerRow.flow == flow)))
-
-
 def _job_row(job: Job) -> JobRow:
     return JobRow(
         id=job.id,
@@ -149,6 +185,15 @@ def _job_row(job: Job) -> JobRow:
         trigger=job.trigger,
         record=msgspec.json.encode(job),
     )
+
+
+def _subject_rows(job: Job) -> Iterable[JobSubjectRow]:
+    for subject in dict.fromkeys((job.rule, *job.datasets)):
+        yield JobSubjectRow(subject=subject, created_at=job.created_at, job=job.id, state=job.state.value)
+
+
+def _note_state(session: Session, job: JobId, state: State) -> None:
+    session.execute(update(JobSubjectRow).where(JobSubjectRow.job == job).values(state=state.value))
 
 
 def _job(row: JobRow) -> Job:

@@ -1,0 +1,88 @@
+"""One sentence on how everything does, for people: datasets counted, each once, by the worst that is promised for it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+
+import msgspec
+
+from holdfast.model.jobs import State
+from holdfast.model.questions import Protection
+
+_NAMED = 2
+_LONGEST_REASON = 100
+
+
+class Standing(str, Enum):
+    """Of a dataset, the worst first. `fresh`: some of what is promised has not run yet; `unknown`: its node does not answer."""
+
+    FAILED = "failed"
+    OVERDUE = "overdue"
+    UNKNOWN = "unknown"
+    FRESH = "fresh"
+    PROTECTED = "protected"
+
+
+_WORDS = {Standing.FAILED: "failed", Standing.OVERDUE: "overdue", Standing.UNKNOWN: "not known", Standing.FRESH: "not run yet"}
+_ORDER = tuple(Standing)
+
+
+class DatasetStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """`reason`: why it is not protected, where there is more to say than the standing does."""
+
+    label: str
+    standing: Standing
+    reason: str = ""
+
+
+def standing_of(protection: Protection) -> Standing:
+    """A run that is on its way does not hide what failed before it."""
+    if protection.state is State.UNKNOWN and protection.error is not None:
+        return Standing.UNKNOWN
+    if protection.state is State.FAILED or protection.error is not None:
+        return Standing.FAILED
+    if protection.overdue:
+        return Standing.OVERDUE
+    return Standing.FRESH if protection.last_at is None else Standing.PROTECTED
+
+
+def standings(protections: Iterable[Protection]) -> tuple[DatasetStanding, ...]:
+    """One for each dataset, in the order they come."""
+    found: dict[str, DatasetStanding] = {}
+    for protection in protections:
+        standing = standing_of(protection)
+        known = found.get(protection.dataset_id)
+        if known is None or _ORDER.index(standing) < _ORDER.index(known.standing):
+            reason = "" if protection.error is None else protection.error.message
+            found[protection.dataset_id] = DatasetStanding(label=protection.dataset, standing=standing, reason=reason)
+    return tuple(found.values())
+
+
+def verdict(datasets: Sequence[DatasetStanding], troubles: Sequence[str]) -> str:
+    """`troubles`: what is wrong beside the datasets, each as people call it (`repository main`, `node dr`)."""
+    also = f" Also in trouble: {_some(troubles)}." if troubles else ""
+    if not datasets:
+        return "Nothing is protected yet." + also
+    groups = []
+    for standing, words in _WORDS.items():
+        found = [dataset for dataset in datasets if dataset.standing is standing]
+        if found:
+            groups.append(f"{len(found)} {words} ({_names(found)})")
+    if not groups:
+        return (f"All {len(datasets)} datasets protected." if len(datasets) > 1 else f"{datasets[0].label} is protected.") + also
+    protected = sum(dataset.standing is Standing.PROTECTED for dataset in datasets)
+    total = f"{len(datasets)} dataset{'' if len(datasets) == 1 else 's'}"
+    return f"{protected} of {total} protected: {', '.join(groups)}.{also}"
+
+
+def _names(datasets: Sequence[DatasetStanding]) -> str:
+    first = datasets[0]
+    if len(datasets) == 1 and 0 < len(first.reason) <= _LONGEST_REASON:
+        return f"{first.label}: {first.reason}"
+    return _some([dataset.label for dataset in datasets])
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
