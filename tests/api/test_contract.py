@@ -15,12 +15,17 @@ from holdfast.model.questions import (
     Answer,
     AskCancel,
     AskFind,
+    AskFolders,
+    AskLimits,
     AskListing,
     AskPoints,
     AskSample,
     AskStatus,
     Done,
+    Folder,
+    Folders,
     JobsStarted,
+    LimitsTold,
     Listings,
     NodeStatus,
     Points,
@@ -62,6 +67,10 @@ def an_owner(question: Question) -> Answer:
         case AskStatus():
             repository = RepositoryStatus(id=RepositoryId("e" * 32), name="main", location="/srv/main")
             return NodeStatus(node="vault", generation=1, protections=(protection,), repositories=(repository,))
+        case AskFolders():
+            return Folders(path="/srv", folders=(Folder(name="a", path="/srv/a", path_raw=b"\xff", mode=0o755),))
+        case AskLimits():
+            return LimitsTold(read=("/srv",))
         case AskSample():
             return Sample()
         case AskCancel():
@@ -107,6 +116,8 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/repositories/main/check", {})
     await running.post("/restores", {"point": "a" * 32, "to": "/tmp/x", "repository": "main"})
     await running.post("/nodes/vault/sample", {"classification": {"paths": ["/srv"]}})
+    await running.post("/nodes/vault/folders", {})
+    await running.get("/nodes/vault/rules")
     await running.post("/keep/preview", {"keep": {"daily": 7}, "every": "1h"})
     return trigger
 

@@ -92,6 +92,12 @@ class KeepWanted(Body):
     span_days: int = Field(default=400, ge=1, le=3660)
 
 
+class FolderWanted(Body):
+    """`path` is percent-encoded bytes (`%25` for a percent sign): a name need not be UTF-8. Empty or `/` = where to begin."""
+
+    path: str = Field(default="", max_length=16_384)
+
+
 class TriggerFlow(Body):
     """Empty = all of the flow. `accept` lets a source that lost much or was replaced run once."""
 

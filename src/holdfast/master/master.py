@@ -21,6 +21,7 @@ from holdfast.master.newsroom import Newsroom, end_task
 from holdfast.master.protecting import Protecting
 from holdfast.master.queries import Queries
 from holdfast.master.restores import Restores
+from holdfast.master.rules_in_force import RulesBook
 from holdfast.master.status import StatusBoard
 from holdfast.master.triggers import Triggers
 
@@ -41,6 +42,7 @@ class Master:
     triggers: Triggers
     queries: Queries
     restores: Restores
+    rules: RulesBook
     board: StatusBoard
     monitor: Monitor
     days: Days
@@ -103,6 +105,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         triggers=triggers,
         queries=queries,
         restores=Restores(base, hub, queries, triggers),
+        rules=RulesBook(base, hub),
         board=board,
         monitor=Monitor(base, activation, board),
         days=Days(base, board),

@@ -15,7 +15,7 @@ from holdfast.master.hub import Hub
 from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
 from holdfast.model.points import Listing, Point
-from holdfast.model.questions import AskFind, AskListing, AskPoints, AskSample, Listings, Points, Question, Sample
+from holdfast.model.questions import AskFind, AskFolders, AskListing, AskPoints, AskSample, Folders, Listings, Points, Question, Sample
 from holdfast.model.rules import RepositoryRule
 
 ANSWER_TIMEOUT_S = 10.0
@@ -81,6 +81,11 @@ class Queries:
         """Put to one machine, by name or id; a machine needs no rules for it. Raises `UnknownName`, `NotReachable`, `OutsideLimits`."""
         asked = await self._base.database.run(lambda s: inventory.named_node(s, node))
         return await self._hub.ask_for(asked.id, ask, Sample, SAMPLE_TIMEOUT_S)
+
+    async def folders(self, node: str, ask: AskFolders) -> Folders:
+        """As `sample`."""
+        asked = await self._base.database.run(lambda s: inventory.named_node(s, node))
+        return await self._hub.ask_for(asked.id, ask, Folders, SAMPLE_TIMEOUT_S)
 
     async def _owners(self, repository: str) -> tuple[_Owner, ...]:
         return owners_of(await self._base.database.run(deployment), repository)

@@ -104,8 +104,30 @@ class AskSample(_Message, frozen=True, kw_only=True):
     limit: int = 50
 
 
+class AskFolders(_Message, frozen=True, kw_only=True):
+    """The direct sub-folders of a folder of this machine, within its limits. `path` empty or `/` = where to begin."""
+
+    path: bytes = b""
+
+
+class AskLimits(_Message, frozen=True, kw_only=True):
+    """What this machine's root lets the Master ask of it."""
+
+
 Question = (
-    AskPoints | AskListing | AskFind | AskTrigger | AskJobs | AskCancel | AskRestore | AskStatus | AskCheck | AskRepositoryEnv | AskSample
+    AskPoints
+    | AskListing
+    | AskFind
+    | AskTrigger
+    | AskJobs
+    | AskCancel
+    | AskRestore
+    | AskStatus
+    | AskCheck
+    | AskRepositoryEnv
+    | AskSample
+    | AskFolders
+    | AskLimits
 )
 
 
@@ -224,6 +246,35 @@ class Sample(_Message, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
+class Folder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`path_raw` (base64 in JSON) is set when `path` does not spell it: a name that is not UTF-8, or holds control
+    characters. `mode` are the permission bits, null where nobody looked."""
+
+    name: str
+    path: str
+    path_raw: bytes = b""
+    mode: int | None = None
+
+
+class Folders(_Message, frozen=True, kw_only=True):
+    """By name. `more`: there are others that are not listed. `error`: the folder cannot be looked at."""
+
+    path: str
+    path_raw: bytes = b""
+    folders: tuple[Folder, ...] = ()
+    more: bool = False
+    error: ErrorFacts | None = None
+
+
+class LimitsTold(_Message, frozen=True, kw_only=True):
+    """Folders below which may be read and written (null = anywhere but Holdfast's own places), and the directory of the hooks (empty =
+    none are allowed)."""
+
+    read: tuple[str, ...] | None = None
+    write: tuple[str, ...] | None = None
+    hooks: str = ""
+
+
 class Done(_Message, frozen=True, kw_only=True):
     """Nothing more to say."""
 
@@ -232,4 +283,4 @@ class Failed(_Message, frozen=True, kw_only=True):
     error: ErrorFacts
 
 
-Answer = Points | Listings | JobsStarted | Jobs | NodeStatus | RepositoryEnv | Sample | Done | Failed
+Answer = Points | Listings | JobsStarted | Jobs | NodeStatus | RepositoryEnv | Sample | Folders | LimitsTold | Done | Failed

@@ -8,13 +8,17 @@ from collections.abc import Callable
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotGranted, UnknownName, facts_of
 from holdfast.core.ids import JobId
+from holdfast.host.folders import clean_folder, roots_as_folders
+from holdfast.model.entry import display_path
 from holdfast.model.jobs import Finding
 from holdfast.model.questions import (
     Answer,
     AskCancel,
     AskCheck,
     AskFind,
+    AskFolders,
     AskJobs,
+    AskLimits,
     AskListing,
     AskPoints,
     AskRepositoryEnv,
@@ -26,6 +30,7 @@ from holdfast.model.questions import (
     Failed,
     Jobs,
     JobsStarted,
+    LimitsTold,
     NodeStatus,
     Points,
     Question,
@@ -43,6 +48,7 @@ logger = logging.getLogger(__name__)
 _STORE_TIMEOUT_S = {AskPoints: 60.0, AskListing: 120.0, AskFind: 300.0, AskRepositoryEnv: 30.0}
 _STATUS_TIMEOUT_S = 5.0
 _SAMPLE_TIMEOUT_S = 15.0
+_FOLDERS_TIMEOUT_S = 10.0
 
 
 class Router:
@@ -83,6 +89,10 @@ class Router:
                 return await self._store.ask(question, _STORE_TIMEOUT_S[type(question)])
             case AskSample():
                 return await self._sample(question)
+            case AskFolders():
+                return await self._folders(question)
+            case AskLimits():
+                return self._limits()
             case AskTrigger():
                 return self._started(*self._scheduler.trigger(question))
             case AskRestore():
@@ -104,6 +114,19 @@ class Router:
         for path in question.classification.paths:
             limits.check_read(path)
         return await self._source.ask(question, _SAMPLE_TIMEOUT_S, needs_rules=False)
+
+    async def _folders(self, question: AskFolders) -> Answer:
+        """As `_sample`. Where the limits name roots, they stand in the place of `/`."""
+        limits, path = self._machine.limits(), clean_folder(question.path)
+        if path == b"/" and limits.read is not None and b"/" not in limits.read:
+            return roots_as_folders(limits.read)
+        limits.check_read(path)
+        return await self._source.ask(AskFolders(path=path), _FOLDERS_TIMEOUT_S, needs_rules=False)
+
+    def _limits(self) -> LimitsTold:
+        limits = self._machine.limits()
+        read, write = (None if roots is None else tuple(map(display_path, roots)) for roots in (limits.read, limits.write))
+        return LimitsTold(read=read, write=write, hooks=str(limits.hooks or ""))
 
     def _started(self, *jobs: JobId) -> JobsStarted:
         self._changed()

@@ -18,10 +18,11 @@ from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
 from holdfast.core.ids import DatasetId
+from holdfast.host.folders import clean_folder, list_folders
 from holdfast.host.hooks import hook_environment, run_hook
 from holdfast.host.zone import zone_name
 from holdfast.model.jobs import Job
-from holdfast.model.questions import Answer, AskSample, Failed, Question, Sample
+from holdfast.model.questions import Answer, AskFolders, AskSample, Failed, Folders, Question, Sample
 from holdfast.model.rules import DatasetRule
 from holdfast.node.limits import Limits, load_limits
 from holdfast.node.worker_dial import Dialler
@@ -94,6 +95,8 @@ class SourceWorker:
         try:
             if isinstance(question, AskSample):
                 return self._sample(question)
+            if isinstance(question, AskFolders):
+                return self._folders(question)
             raise UsageError("a source worker has no answer to this", hint="ask the node's agent")
         except Exception as error:
             # The worker goes on, whatever a question did.
@@ -103,11 +106,19 @@ class SourceWorker:
 
     def _sample(self, ask: AskSample) -> Sample:
         """Also on a node without rules: what is sampled is about to become some."""
-        rules = self._configured.rules if self._configured else None
-        limits = load_limits(self._home, [repository.location for repository in rules.repositories] if rules else ())
+        limits = self._limits()
         for path in ask.classification.paths:
             limits.check_read(path)
         return take_sample(ask.classification, SampleBounds(rows=ask.limit), own=limits.protected, clock=self._clock)
+
+    def _folders(self, ask: AskFolders) -> Folders:
+        limits, path = self._limits(), clean_folder(ask.path)
+        limits.check_read(path)
+        return list_folders(path, hidden=limits.protected)
+
+    def _limits(self) -> Limits:
+        rules = self._configured.rules if self._configured else None
+        return load_limits(self._home, [repository.location for repository in rules.repositories] if rules else ())
 
     def _run(self, message: RunDatasets, job: Job, cancellation: Cancellation) -> Job:
         configured = self._must_be_configured()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Request, Response
 
@@ -11,12 +12,13 @@ from holdfast.api.answers import AuthorisedNode, Deleted, JoinTokenList, NodeLis
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
-from holdfast.api.schemas import ClassificationSample, Join, JoinTokenWanted, Renew
+from holdfast.api.schemas import ClassificationSample, FolderWanted, Join, JoinTokenWanted, Renew
 from holdfast.compiler.parse_part import parse_classification
 from holdfast.core.errors import UsageError
 from holdfast.master.enrolment import Joined, JoinRequest, Renewed, RenewRequest
 from holdfast.master.join_tokens import NewJoinToken, TokenWish
-from holdfast.model.questions import AskSample
+from holdfast.master.rules_in_force import RulesInForce
+from holdfast.model.questions import AskFolders, AskSample, Folders
 
 public = APIRouter(tags=["nodes"])
 router = APIRouter(tags=["nodes"])
@@ -84,6 +86,20 @@ async def authorise(node: str, master: MasterOf) -> Response:
 async def revoke(node: str, master: MasterOf) -> Response:
     revoked = await master.enrolment.revoke(node)
     return reply(RevokedNode(id=revoked.id, name=revoked.name))
+
+
+@router.get("/nodes/{node}/rules")
+@answers(RulesInForce)
+async def rules_of_node(node: str, master: MasterOf) -> Response:
+    """What the rules that are in force on that node make it do, in words, and what its own limits allow."""
+    return reply(await master.rules.in_force(node))
+
+
+@router.post("/nodes/{node}/folders")
+@answers(Folders)
+async def folders(node: str, body: FolderWanted, master: MasterOf) -> Response:
+    """The folders in a folder of that node, as far as its limits allow a look; at most 500. Where the limits name roots, `/` shows them."""
+    return reply(await master.queries.folders(node, AskFolders(path=unquote_to_bytes(body.path))))
 
 
 @router.post("/nodes/{node}/sample")

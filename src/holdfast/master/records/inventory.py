@@ -141,6 +141,11 @@ def newest_rules(session: Session, node: NodeId) -> StoredRules | None:
     return None if row is None else _stored(row)
 
 
+def rules_of_generation(session: Session, node: NodeId, generation: int) -> StoredRules | None:
+    row = session.get(RulesRow, (node, generation))
+    return None if row is None else _stored(row)
+
+
 def newest_of_all(session: Session) -> dict[NodeId, StoredRules]:
     """The newest rules of every node that has any."""
     newest = select(RulesRow.node, func.max(RulesRow.generation).label("top")).group_by(RulesRow.node).subquery()
