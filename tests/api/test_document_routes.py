@@ -85,6 +85,19 @@ async def test_a_working_copy_is_compiled_before_it_is_stored(running: Running) 
 
 
 @with_master
+async def test_a_fix_of_the_compiler_is_an_edit_of_the_working_copy(running: Running) -> None:
+    await running.connect("files1", "vault", "dr")
+    base = (await running.apply(ONE_TO_TWO))["revision"]
+    mine = ONE_TO_TWO.replace("{repository: main}", "{repository: mian}").replace(", keep: {last: 50}", "")
+    for code in ("unknown-repository", "no-keep"):
+        report = await running.post("/flows/office/compile", {"text": mine})
+        (fix,) = next(each["fixes"] for each in report["diagnostics"] if each["code"] == code)
+        mine = (await edit(running, base, *fix["edits"], text=mine, dry_run=True))["text"]
+    assert mine == ONE_TO_TWO.replace("{last: 50}", "{hourly: 24, daily: 30, monthly: 12}")
+    assert (await running.post("/flows/office/compile", {"text": mine}))["diagnostics"] == []
+
+
+@with_master
 async def test_a_moved_vertex_is_a_revision_and_changes_no_flow(running: Running) -> None:
     await running.connect("files1", "vault", "dr")
     base = (await running.apply(ONE_TO_TWO))["revision"]

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from holdfast.compiler import edits as edits_module
 from holdfast.compiler.edit_text import block_lines, line_text
-from holdfast.compiler.edit_values import Edit, apply_edit, same, values_of
+from holdfast.compiler.edit_values import apply_edit, same, values_of
 from holdfast.compiler.edits import apply_edits, document_values
 from holdfast.compiler.yaml_tree import Mapping, Tree, load_tree
 from holdfast.core.errors import InvalidDocument, UsageError
+from holdfast.model.edit import Edit
 
 OFFICE = """\
 # our office

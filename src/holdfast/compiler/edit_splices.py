@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from holdfast.compiler.edit_text import block_lines, fits_line, line_text, scalar_text
-from holdfast.compiler.edit_values import Value, same, values_of
+from holdfast.compiler.edit_values import same, values_of
 from holdfast.compiler.yaml_tree import Entry, Mapping, Scalar, Sequence, Tree
+from holdfast.model.edit import Value
 
 _GAP = re.compile(r"(?:\s|(?:(?<=\s)|(?<![^\n]))#[^\n]*)*")
 _REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?$", re.MULTILINE)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from holdfast.compiler.edit_values import Value, scalar_value
+from holdfast.compiler.edit_values import scalar_value
+from holdfast.model.edit import Value
 
 _LONGEST_LINE = 100
 _DEEPEST_LINE = 2

@@ -7,30 +7,14 @@ None, everything else is text (`007`, `1h`, `NO`). So values written back give t
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
-
-import msgspec
 
 from holdfast.compiler.yaml_tree import MAX_DEPTH, Scalar, Sequence, Tree
 from holdfast.core.errors import UsageError
-
-Value = Any
-"""None, bool, int, float, str, or a list or dict (with text as keys) of such. Treated as frozen."""
-PathStep = str | int
-Path = tuple[PathStep, ...]
+from holdfast.model.edit import Edit, Value
 
 MAX_KEY_LENGTH = 500
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,15})?")
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
-
-
-class Edit(msgspec.Struct, frozen=True, kw_only=True):
-    """`set` writes `value` at `path` and makes mappings that are missing on the way; a place in a list may be its length, behind the end.
-    `remove` takes it out. `rename` gives the last key of `path` the name in `value`, in its place."""
-
-    op: Literal["set", "remove", "rename"]
-    path: Path
-    value: Value = None
 
 
 def values_of(tree: Tree | None) -> Value:

@@ -10,11 +10,10 @@ from collections.abc import Iterable
 
 from holdfast.compiler.edit_splices import Slot, Splicer, Unsplicable
 from holdfast.compiler.edit_text import block_lines
-from holdfast.compiler.edit_values import Edit, Path, Value, apply_edit, same, values_of
+from holdfast.compiler.edit_values import apply_edit, same, values_of
 from holdfast.compiler.yaml_tree import Entry, Mapping, Sequence, Tree, load_tree
 from holdfast.core.errors import InvalidDocument, UsageError
-
-__all__ = ["Edit", "apply_edits", "document_values"]
+from holdfast.model.edit import Edit, Path, Value
 
 
 def document_values(text: str) -> dict[str, Value]:

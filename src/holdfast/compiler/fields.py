@@ -29,12 +29,13 @@ def listed(names: tuple[str, ...] | list[str]) -> str:
 class Fields:
     """The keys of `tree` at `at`. Says at once if it is no mapping, which keys are unknown and which stand twice.
 
-    `nothing_is_empty`: a missing value counts as an empty mapping (`files1:` alone on its line).
+    A missing value counts as an empty mapping (`files1:` alone on its line). `parts`: the kind of the things that the keys name.
     """
 
-    def __init__(self, notes: Notes, at: At, tree: Tree | None, known: tuple[str, ...] | None) -> None:
+    def __init__(self, notes: Notes, at: At, tree: Tree | None, known: tuple[str, ...] | None, parts: str = "") -> None:
         self.notes = notes
         self.at = at
+        self._parts = parts
         self.span = tree.span if tree is not None else None
         self._values: dict[str, Tree] = {}
         if tree is None or (isinstance(tree, Scalar) and tree.is_null):
@@ -47,7 +48,7 @@ class Fields:
             self._take(entry.key, entry.value, known)
 
     def _take(self, key: Scalar, value: Tree, known: tuple[str, ...] | None) -> None:
-        at = self.at.key(key.text)
+        at = self._at(key.text)
         if known is not None and key.text not in known:
             has = f"here can be {listed(known)}"
             if not self.notes.is_full:
@@ -58,6 +59,12 @@ class Fields:
         else:
             self.notes.see(at, key.span)
             self._values[key.text] = value
+
+    def _at(self, key: str) -> At:
+        at, kind = self.at.key(key), self._parts
+        if not kind:
+            return at
+        return At(at.path, kind, f"{at.name}/{key}" if kind == "operation" else key, key if kind == "flow" else at.flow)
 
     def __contains__(self, key: str) -> bool:
         return key in self._values
@@ -86,9 +93,9 @@ class Fields:
 
     def named(self, key: str, kind: str) -> Iterator[tuple[str, At, Tree]]:
         """The parts of a section: name, place and value of each; names that are none are noted and left out."""
-        section = self.child(key, None)
+        section = Fields(self.notes, self.at.key(key), self._values.get(key), None, parts=kind)
         for name, value in section._values.items():
-            at = At(section.at.key(name).path, kind, name, section.at.flow)
+            at = section._at(name)
             if NAME.fullmatch(name):
                 yield name, at, value
             else:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from holdfast.compiler.availability import unavailable
 from holdfast.compiler.collector import collector_paused
+from holdfast.compiler.edit_values import values_of
 from holdfast.compiler.fields import Fields
+from holdfast.compiler.fixes import with_fixes
 from holdfast.compiler.notes import At, Notes, locate
 from holdfast.compiler.parse_flows import parse_flows
 from holdfast.compiler.parse_places import parse_groups, parse_nodes, parse_repositories, parse_schedules
 from holdfast.compiler.parse_policies import parse_policies
-from holdfast.compiler.yaml_tree import load_tree
+from holdfast.compiler.yaml_tree import Tree, load_tree
 from holdfast.model.diagnostics import Diagnostic, has_errors
 from holdfast.model.document import Document
 
@@ -54,12 +56,14 @@ def _parse(text: str) -> Parsed:
         flows=parse_flows(root),
     )
     if has_errors(notes.diagnostics):
-        return Parsed(document=None, diagnostics=_in_order(notes.diagnostics), places=notes.places)
-    return Parsed(document=document, diagnostics=_in_order(list(locate(unavailable(document), notes.places))), places=notes.places)
+        return Parsed(document=None, diagnostics=_mended(notes.diagnostics, loaded.root), places=notes.places)
+    return Parsed(document=document, diagnostics=_mended(locate(unavailable(document), notes.places), loaded.root), places=notes.places)
 
 
-def _in_order(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
-    return tuple(sorted(diagnostics, key=lambda diagnostic: (diagnostic.where.line, diagnostic.where.column)))
+def _mended(diagnostics: Iterable[Diagnostic], root: Tree | None) -> tuple[Diagnostic, ...]:
+    """In the order of the text, with fixes."""
+    found = sorted(diagnostics, key=lambda diagnostic: (diagnostic.where.line, diagnostic.where.column))
+    return with_fixes(found, values_of(root)) if found else ()
 
 
 def _environment(root: Fields) -> str:

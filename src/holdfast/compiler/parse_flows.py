@@ -23,7 +23,6 @@ def parse_flows(root: Fields) -> tuple[Flow, ...]:
 
 
 def _flow(notes: Notes, name: str, at: At, tree: Tree) -> Flow:
-    at = At(at.path, "flow", name, name)
     fields = Fields(notes, at, tree, ("vertices", "movers"))
     vertices = [_vertex(notes, vertex, place, value) for vertex, place, value in fields.named("vertices", "vertex")]
     movers = []

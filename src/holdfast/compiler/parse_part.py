@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from holdfast.compiler.edit_text import line_text
-from holdfast.compiler.edit_values import Value, check_value
+from holdfast.compiler.edit_values import check_value
 from holdfast.compiler.parse import parse_document
 from holdfast.compiler.yaml_tree import MAX_TEXT_BYTES
 from holdfast.core.errors import UsageError
 from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Classification, KeepRules
+from holdfast.model.edit import Value
 
 _NAME = "sample"
 
@@ -71,4 +72,4 @@ def _inside(diagnostic: Diagnostic) -> Diagnostic:
     for outside in (f"policies.{_NAME}.operations.backup.", f"policies.{_NAME}.", f"schedules.{_NAME}."):
         path = path.removeprefix(outside)
     where = msgspec.structs.replace(diagnostic.where, path=path, kind="policy", name="", line=0, column=0)
-    return msgspec.structs.replace(diagnostic, where=where)
+    return msgspec.structs.replace(diagnostic, where=where, fixes=())

@@ -28,10 +28,7 @@ def parse_policies(root: Fields) -> tuple[Policy, ...]:
 def _policy(notes: Notes, name: str, at: At, tree: Tree) -> Policy:
     fields = Fields(notes, at, tree, ("classification", "operations", "hooks", "was"))
     fields.require("classification", "operations")
-    operations = [
-        parse_operation(notes, operation, At(place.path, "operation", f"{name}/{operation}"), value)
-        for operation, place, value in fields.named("operations", "operation")
-    ]
+    operations = [parse_operation(notes, operation, place, value) for operation, place, value in fields.named("operations", "operation")]
     return Policy(
         name=name,
         classification=_classification(fields.child("classification", _CLASSIFICATION)),

@@ -9,6 +9,8 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from holdfast.compiler.compile import Compilation, compile_flows
+from holdfast.compiler.edits import document_values
+from holdfast.compiler.fixes import with_fixes
 from holdfast.compiler.freeze import ActiveFlows, FrozenFlow
 from holdfast.compiler.inventory import Inventory
 from holdfast.compiler.notes import locate
@@ -94,5 +96,5 @@ def _compile(base: Foundation, situation: Situation, flows: ActiveFlows) -> Comp
         situation=situation,
         document=parsed.document,
         compilation=compilation,
-        diagnostics=locate(compilation.diagnostics, parsed.places),
+        diagnostics=with_fixes(locate(compilation.diagnostics, parsed.places), document_values(situation.revision.text), compilation.flows),
     )

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 import msgspec
 
 from holdfast.compiler.diff import DocumentChange
-from holdfast.compiler.edits import Edit, apply_edits, document_values
+from holdfast.compiler.edits import apply_edits, document_values
 from holdfast.compiler.parse import parse_document
 from holdfast.core.errors import Conflict, UsageError
 from holdfast.master.environment import ApplyRequest, Environments, changes_since
 from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document, Revision
+from holdfast.model.edit import Edit
 
 
 class ReadDocument(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,8 @@ from enum import Enum
 
 import msgspec
 
+from holdfast.model.edit import Edit
+
 
 class Level(str, Enum):
     ERROR = "error"
@@ -28,6 +30,13 @@ class Where(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     column: int = 0
 
 
+class Fix(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to mend what a diagnostic says: these edits, in turn, on the text it was found in. `title` is what a button says."""
+
+    title: str
+    edits: tuple[Edit, ...]
+
+
 class Diagnostic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`code` is stable and documented in docs/diagnostics.md, with a sample under samples/invalid/."""
 
@@ -36,6 +45,7 @@ class Diagnostic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str
     where: Where
     hint: str = ""
+    fixes: tuple[Fix, ...] = ()
 
 
 def has_errors(diagnostics: tuple[Diagnostic, ...] | list[Diagnostic]) -> bool:

@@ -11,11 +11,11 @@ from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import ApplyDocument, EditDocument, PlanDocument, Protect
-from holdfast.compiler.edits import Edit
 from holdfast.master.environment import Applied, ApplyRequest, EnvironmentView, PlanReport
 from holdfast.master.environment_edits import EditRequest
 from holdfast.master.protecting import Protected, ProtectRequest
 from holdfast.model.document import Revision
+from holdfast.model.edit import Edit
 
 router = APIRouter(tags=["environment"])
 # What a database's 64-bit number can hold; more could never have been given out.
