@@ -319,6 +319,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/flows/{flow}/monitor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Monitor
+         * @description How the active flow does, told by its drawing.
+         */
+        get: operations["monitor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/flows/{flow}/compile": {
         parameters: {
             query?: never;
@@ -330,7 +350,7 @@ export interface paths {
         put?: never;
         /**
          * Compile Flow
-         * @description What activating would give. Changes nothing.
+         * @description What activating would give, or would give were this text the document. Changes nothing.
          */
         post: operations["compile_flow"];
         delete?: never;
@@ -439,7 +459,7 @@ export interface paths {
         };
         /**
          * Jobs
-         * @description Newest first.
+         * @description Newest first. `rule` is a dataset, or the name of a rule as jobs say it; `before` the id of a job: those that came before it.
          */
         get: operations["jobs"];
         put?: never;
@@ -510,6 +530,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keep/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Kept Points
+         * @description Which points there would be now, had these rules and this schedule been in force for `span_days`. Changes nothing.
+         */
+        post: operations["preview_kept_points"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/nodes": {
         parameters: {
             query?: never;
@@ -534,10 +574,54 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * Join Tokens
+         * @description Those that were neither used nor cancelled and have not expired. What they open the door with is not told again.
+         */
+        get: operations["join_tokens"];
+        put?: never;
+        /**
+         * Create Join Token
+         * @description `command` names this Master as you reached it, or, from the Master's own machine, as others do.
+         */
+        post: operations["create_join_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
         get?: never;
         put?: never;
-        /** Create Join Token */
-        post: operations["create_join_token"];
+        post?: never;
+        /** Cancel Join Token */
+        delete: operations["cancel_join_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{node}/authorise": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Authorise
+         * @description Let in a node that joined with a token that holds.
+         */
+        post: operations["authorise"];
         delete?: never;
         options?: never;
         head?: never;
@@ -740,6 +824,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/status/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Status Days
+         * @description How each dataset did on each of the last days. `zone` (IANA) says where days begin.
+         */
+        get: operations["status_days"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -788,8 +892,17 @@ export interface components {
             limit: number;
         };
         /**
+         * CompileFlow
+         * @description `text`: compile the flow of this text in place of the stored document.
+         */
+        CompileFlow: {
+            /** Text */
+            text?: string | null;
+        };
+        /**
          * EditDocument
          * @description `base_revision`: the revision that was edited. Operations are done in turn, all or none. `dry_run`: show the text, store nothing.
+         *     `text`, with `dry_run` only: a working copy; the operations are done on it in place of the revision's text, none = only read it.
          */
         EditDocument: {
             /** Base Revision */
@@ -806,6 +919,8 @@ export interface components {
              * @default false
              */
             dry_run: boolean;
+            /** Text */
+            text?: string | null;
         };
         /**
          * EditOperation
@@ -837,7 +952,10 @@ export interface components {
              */
             replace: boolean;
         };
-        /** JoinTokenWanted */
+        /**
+         * JoinTokenWanted
+         * @description `hold`: the machine that joins with it waits until it is authorised.
+         */
         JoinTokenWanted: {
             /**
              * Name
@@ -854,6 +972,42 @@ export interface components {
              * @default false
              */
             replace: boolean;
+            /**
+             * Hold
+             * @default false
+             */
+            hold: boolean;
+        };
+        /**
+         * KeepWanted
+         * @description `keep` as it stands in the document ({} = keep everything); `every` (`1h`), `at` (`02:30`, in `zone`), or both say when points are
+         *     taken. `span_days`: how far back.
+         */
+        KeepWanted: {
+            /**
+             * Keep
+             * @default {}
+             */
+            keep: {
+                [key: string]: unknown;
+            };
+            /** Every */
+            every?: string | null;
+            /**
+             * At
+             * @default []
+             */
+            at: string[];
+            /**
+             * Zone
+             * @default UTC
+             */
+            zone: string;
+            /**
+             * Span Days
+             * @default 400
+             */
+            span_days: number;
         };
         /** Login */
         Login: {
@@ -1020,7 +1174,7 @@ export interface components {
         };
         /**
          * Joined
-         * @description Everything a node needs to know of its Master. `signing_key` is the raw Ed25519 key.
+         * @description Everything a node needs to know of its Master. `signing_key` is the raw Ed25519 key. `waiting`: it must be authorised yet.
          */
         Joined: {
             certificate_pem: string;
@@ -1032,6 +1186,7 @@ export interface components {
             signing_key: string;
             hub_address: string;
             master_name: string;
+            waiting: boolean;
         };
         /** Renewed */
         Renewed: {
@@ -1329,7 +1484,8 @@ export interface components {
         };
         /**
          * Vertex
-         * @description One of `node`, `group`, `repository`, `mirror`, `relay` is set. `path` or `path_map` (root -> target) is a mirror's place.
+         * @description One of `node`, `group`, `repository`, `mirror`, `relay` is set. `path` or `path_map` (root -> target) is where a mirror keeps it.
+         *         `place`: where it stands on the canvas, in pixels to the right and down; it means nothing for what is done.
          */
         Vertex: {
             name: string;
@@ -1351,6 +1507,11 @@ export interface components {
             };
             /** @default  */
             relay: string;
+            /** @default null */
+            place: [
+                number,
+                number
+            ] | null;
         };
         /**
          * Mover
@@ -1394,6 +1555,8 @@ export interface components {
             where: components["schemas"]["Where"];
             /** @default  */
             hint: string;
+            /** @default [] */
+            fixes: components["schemas"]["Fix"][];
         };
         /**
          * Level
@@ -1421,14 +1584,42 @@ export interface components {
             column: number;
         };
         /**
+         * Fix
+         * @description One way to mend what a diagnostic says: these edits, in turn, on the text it was found in. `title` is what a button says.
+         */
+        Fix: {
+            title: string;
+            edits: components["schemas"]["Edit"][];
+        };
+        /**
+         * Edit
+         * @description `set` writes `value` at `path` and makes mappings that are missing on the way; a place in a list may be its length, behind the end.
+         *         `remove` takes it out. `rename` gives the last key of `path` the name in `value`, in its place.
+         */
+        Edit: {
+            /** @enum {unknown} */
+            op: "remove" | "rename" | "set";
+            path: (string | number)[];
+            /** @default null */
+            value: unknown;
+        };
+        /**
          * EditedDocument
          * @description `revision` is the new one; with `dry_run`, or when nothing changed, the one that was edited. `newest_revision` tells whether
-         *         somebody else was faster. `valid`: the text can be applied.
+         *         somebody else was faster. `valid`: the text can be applied; what is no document has no `values`. The rest as in `DocumentView`.
          */
         EditedDocument: {
             revision: number;
             newest_revision: number;
             text: string;
+            values: Record<string, never>;
+            document: components["schemas"]["Document"] | null;
+            places: {
+                [key: string]: [
+                    number,
+                    number
+                ];
+            };
             valid: boolean;
             diagnostics: components["schemas"]["Diagnostic"][];
             changes: components["schemas"]["DocumentChange"][];
@@ -1520,8 +1711,157 @@ export interface components {
             datasets: string[];
         };
         /**
+         * FlowMonitor
+         * @description Vertices and movers are those in force, in the order of the document that was activated; none of a flow that is not active.
+         */
+        FlowMonitor: {
+            flow: string;
+            /** @enum {unknown} */
+            state: "active" | "changed" | "draft" | "removed";
+            active_revision: number | null;
+            vertices: components["schemas"]["VertexMonitor"][];
+            movers: components["schemas"]["MoverMonitor"][];
+            unreachable: components["schemas"]["SilentNode"][];
+            unreachable_total: number;
+        };
+        /**
+         * VertexMonitor
+         * @description `nodes`, `datasets` (labels), `running_jobs` and `findings` hold at most `MOST_NAMES`. `kind` as in the document.
+         *
+         *         `last_at`: capture time of what was acknowledged last by all that is promised here (the oldest of them); null = one never was.
+         *         `next_at`: the soonest next run.
+         */
+        VertexMonitor: {
+            name: string;
+            /** @enum {unknown} */
+            kind: "group" | "mirror" | "node" | "relay" | "repository";
+            nodes: components["schemas"]["MonitoredNode"][];
+            nodes_total: number;
+            /** @enum {unknown} */
+            state: "failed" | "off" | "ok" | "overdue" | "running" | "unknown" | "warning";
+            datasets: string[];
+            datasets_total: number;
+            last_at: string | null;
+            next_at: string | null;
+            running_jobs: string[];
+            findings: components["schemas"]["NodeFinding"][];
+            findings_total: number;
+        };
+        /** MonitoredNode */
+        MonitoredNode: {
+            name: string;
+            /** @enum {unknown} */
+            state: "not-joined" | "offline" | "online" | "revoked";
+        };
+        /** NodeFinding */
+        NodeFinding: {
+            node: string;
+            finding: components["schemas"]["Finding"];
+        };
+        /**
+         * Finding
+         * @description One thing worth saying about a run: an unreadable file, a skipped socket, a catch-up. `path` is for display.
+         */
+        Finding: {
+            code: string;
+            severity: components["schemas"]["Severity"];
+            message: string;
+            /** @default  */
+            path: string;
+            /** @default  */
+            hint: string;
+        };
+        /**
+         * Severity
+         * @enum {unknown}
+         */
+        Severity: "error" | "info" | "warning";
+        /**
+         * MoverMonitor
+         * @description `index` is its place among the movers of the flow. Of many datasets: the worst state, sums, the oldest `last_at`, the soonest
+         *         `next_at`, the largest `lag_s`.
+         *
+         *         `lag_s`: how much older what the target has acknowledged is than the newest capture there is for it (0 = up to date, null = it never
+         *         acknowledged). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null = not known.
+         *         `protections` holds at most `MOST_PROTECTIONS`, the worst first.
+         */
+        MoverMonitor: {
+            index: number;
+            source: string;
+            target: string;
+            /** @enum {unknown} */
+            mode: "batch" | "continuous";
+            carries: string[];
+            /** @enum {unknown} */
+            state: "failed" | "off" | "ok" | "overdue" | "running" | "unknown" | "warning";
+            rate_bytes_s: number;
+            lag_s: number | null;
+            backlog_runs: number;
+            backlog_bytes: number | null;
+            last_at: string | null;
+            next_at: string | null;
+            running_jobs: string[];
+            error: components["schemas"]["ErrorFacts"] | null;
+            protections: components["schemas"]["Protection"][];
+            protections_total: number;
+        };
+        /**
+         * Protection
+         * @description One (dataset, operation, action of a receiver): when it was last acknowledged, when it is due, what is wrong.
+         *
+         *         `action` is what people call it, like `store main`; a receiver may have several for one operation. `action_id` and `delivery` are
+         *         those of the rules. `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
+         *         `newest_at`: the newest capture there is for it, `behind_runs`: finished runs that it has not acknowledged. `job`: the one that runs
+         *         or waits for it now.
+         */
+        Protection: {
+            dataset: string;
+            dataset_id: string;
+            operation: string;
+            receiver: string;
+            /** @default  */
+            action: string;
+            state: components["schemas"]["State"];
+            /** @default null */
+            last_at: string | null;
+            /** @default null */
+            due_at: string | null;
+            /** @default null */
+            every_s: number | null;
+            /** @default false */
+            overdue: boolean;
+            /** @default 0 */
+            missed: number;
+            /** @default null */
+            error: components["schemas"]["ErrorFacts"] | null;
+            /** @default  */
+            action_id: string;
+            /** @default  */
+            delivery: string;
+            /** @default null */
+            newest_at: string | null;
+            /** @default 0 */
+            behind_runs: number;
+            /** @default null */
+            job: string | null;
+        };
+        /**
+         * State
+         * @enum {unknown}
+         */
+        State: "cancelled" | "failed" | "paused" | "queued" | "running" | "succeeded" | "unknown" | "warnings";
+        /**
+         * SilentNode
+         * @description A node that gave no answer: what it does is told as it was last known, with the state unknown.
+         */
+        SilentNode: {
+            node: string;
+            error: components["schemas"]["ErrorFacts"];
+        };
+        /**
          * CompileReport
-         * @description `valid` = could be activated. `changes`: how the rules of each node would differ from those in force.
+         * @description `valid` = could be activated. `revision`: the newest, also when another text was compiled. `changes`: how the rules of each node
+         *         would differ from those in force.
          */
         CompileReport: {
             flow: string;
@@ -1595,7 +1935,8 @@ export interface components {
         };
         /**
          * Job
-         * @description One run of a rule. `rule` names it (`files1/documents`, a cascade, a restore); `kind` is run, cascade, catch-up or restore.
+         * @description One run of a rule. `rule` names it (`files1/documents`, a cascade, a restore); `kind` is run, cascade, catch-up, restore or check.
+         *         `datasets` are the labels of what it is about.
          */
         Job: {
             id: string;
@@ -1622,12 +1963,9 @@ export interface components {
             error: components["schemas"]["ErrorFacts"] | null;
             /** @default  */
             trigger: string;
+            /** @default [] */
+            datasets: string[];
         };
-        /**
-         * State
-         * @enum {unknown}
-         */
-        State: "cancelled" | "failed" | "paused" | "queued" | "running" | "succeeded" | "unknown" | "warnings";
         /**
          * Task
          * @description One action inside a job: the capture (`name="capture"`), or one action of one delivery.
@@ -1675,26 +2013,8 @@ export interface components {
             stored_bytes: number;
         };
         /**
-         * Finding
-         * @description One thing worth saying about a run: an unreadable file, a skipped socket, a catch-up. `path` is for display.
-         */
-        Finding: {
-            code: string;
-            severity: components["schemas"]["Severity"];
-            message: string;
-            /** @default  */
-            path: string;
-            /** @default  */
-            hint: string;
-        };
-        /**
-         * Severity
-         * @enum {unknown}
-         */
-        Severity: "error" | "info" | "warning";
-        /**
          * Progress
-         * @description A live figure of one job; `total_bytes` is 0 while it is not known.
+         * @description A live figure of one job; `total_bytes` is 0 while it is not known (phase `scan`). `rate_bytes_s` is that of the last seconds.
          */
         Progress: {
             job: string;
@@ -1707,6 +2027,31 @@ export interface components {
             total_bytes: number;
             /** @default 0 */
             rate_bytes_s: number;
+            /** @default [] */
+            lanes: components["schemas"]["LaneProgress"][];
+        };
+        /**
+         * LaneProgress
+         * @description What goes to one receiver of a running job. `receiver` and `action` are called as in `Protection`; several actions share what is sent
+         *         once, and are joined by a comma.
+         *
+         *         `done_bytes`: of the data this receiver is offered, what it has; it is not sent what it holds already. `total_bytes` is 0 while it is
+         *         not known. `rate_bytes_s`: what was sent, over the last seconds. `waiting`: there is something for it, and it takes nothing just now.
+         */
+        LaneProgress: {
+            delivery: string;
+            dataset: string;
+            receiver: string;
+            /** @default  */
+            action: string;
+            /** @default 0 */
+            done_bytes: number;
+            /** @default 0 */
+            total_bytes: number;
+            /** @default 0 */
+            rate_bytes_s: number;
+            /** @default false */
+            waiting: boolean;
         };
         /**
          * Problem
@@ -1716,9 +2061,13 @@ export interface components {
             node: string;
             error: components["schemas"]["ErrorFacts"];
         };
-        /** JobList */
+        /**
+         * JobList
+         * @description Newest first. `more`: ask again with the last one's id as `before`.
+         */
         JobList: {
             jobs: components["schemas"]["NamedJob"][];
+            more: boolean;
         };
         /**
          * NamedJob
@@ -1749,8 +2098,45 @@ export interface components {
             error: components["schemas"]["ErrorFacts"] | null;
             /** @default  */
             trigger: string;
+            /** @default [] */
+            datasets: string[];
             /** @default  */
             node_name: string;
+        };
+        /**
+         * JobView
+         * @description `progress` is its newest figure; null when its node told none, or it has ended.
+         */
+        JobView: {
+            id: string;
+            node: string;
+            kind: string;
+            rule: string;
+            state: components["schemas"]["State"];
+            created_at: string;
+            /** @default null */
+            started_at: string | null;
+            /** @default null */
+            ended_at: string | null;
+            /** @default  */
+            cause: string;
+            /** @default [] */
+            operations: string[];
+            /** @default [] */
+            tasks: components["schemas"]["Task"][];
+            /** @default [] */
+            findings: components["schemas"]["Finding"][];
+            /** @default 0 */
+            findings_total: number;
+            /** @default null */
+            error: components["schemas"]["ErrorFacts"] | null;
+            /** @default  */
+            trigger: string;
+            /** @default [] */
+            datasets: string[];
+            /** @default  */
+            node_name: string;
+            progress: components["schemas"]["Progress"] | null;
         };
         /** LogLines */
         LogLines: {
@@ -1773,19 +2159,50 @@ export interface components {
             /** @default  */
             node_name: string;
         };
+        /**
+         * KeepPreviewView
+         * @description `valid` false: keep rules or schedule cannot be read, see `diagnostics`; nothing was reckoned, and nothing is in the rest.
+         *
+         *         `kept` is newest first, the newest 2,000 of `kept_total`. `from` to `to` is what was looked at; `truncated`: `from` is later than
+         *         was asked, because the schedule takes more than 50,000 points in that time.
+         */
+        KeepPreviewView: {
+            valid: boolean;
+            diagnostics: components["schemas"]["Diagnostic"][];
+            /** @default 0 */
+            taken_total: number;
+            /** @default [] */
+            kept: components["schemas"]["KeptPoint"][];
+            /** @default 0 */
+            kept_total: number;
+            from: string;
+            to: string;
+            /** @default false */
+            truncated: boolean;
+        };
+        /**
+         * KeptPoint
+         * @description `reasons`: the rules that keep it (`daily`, `oldest monthly`, `within`; `all` where there are no rules).
+         */
+        KeptPoint: {
+            time: string;
+            reasons: string[];
+        };
         /** NodeList */
         NodeList: {
             nodes: components["schemas"]["NodeView"][];
         };
         /**
          * NodeView
-         * @description `generation` is in force there, `wanted_generation` the newest made for it (0 = none).
+         * @description `state`: online, offline, waiting (joined, to be authorised yet) or revoked. `fingerprint` is of its key, as `node join` printed it
+         *         there. `generation` is in force there, `wanted_generation` the newest made for it (0 = none).
          */
         NodeView: {
             id: string;
             name: string;
             address: string;
             state: string;
+            fingerprint: string;
             last_seen: string | null;
             generation: number;
             wanted_generation: number;
@@ -1795,11 +2212,49 @@ export interface components {
         };
         /**
          * NewJoinToken
-         * @description The only time the token is seen.
+         * @description The only time the token is seen. `command` is what to run on the machine, for a shell.
          */
         NewJoinToken: {
-            token: string;
+            id: string;
+            name: string;
+            created_at: string;
             expires_at: string;
+            replace: boolean;
+            hold: boolean;
+            token: string;
+            command: string;
+        };
+        /**
+         * JoinTokenList
+         * @description Those that are open, oldest first.
+         */
+        JoinTokenList: {
+            tokens: components["schemas"]["OpenToken"][];
+        };
+        /**
+         * OpenToken
+         * @description A token that was neither used nor taken back and has not expired. `name` empty = any.
+         */
+        OpenToken: {
+            id: string;
+            name: string;
+            created_at: string;
+            expires_at: string;
+            replace: boolean;
+            hold: boolean;
+        };
+        /**
+         * AuthorisedNode
+         * @description It is in; whether it is online, `GET /nodes` tells.
+         */
+        AuthorisedNode: {
+            id: string;
+            name: string;
+            /**
+             * @default authorised
+             * @enum {unknown}
+             */
+            state: "authorised";
         };
         /** RevokedNode */
         RevokedNode: {
@@ -1968,9 +2423,19 @@ export interface components {
             /** @default 0 */
             points: number;
             /** @default 0 */
+            points_bytes: number;
+            /** @default 0 */
+            unique_bytes: number;
+            /** @default 0 */
             stored_bytes: number;
             /** @default null */
             newest_at: string | null;
+            /** @default null */
+            checked_at: string | null;
+            /** @default null */
+            checked_ok: boolean | null;
+            /** @default false */
+            checked_data: boolean;
             /** @default null */
             error: components["schemas"]["ErrorFacts"] | null;
             node: string;
@@ -1995,11 +2460,14 @@ export interface components {
         };
         /**
          * StatusView
-         * @description `overdue` and `failed` count protections; `verdict` is one sentence.
+         * @description `verdict` is one sentence. `datasets` counts those of the rules in force, each of which is one of `protected`, `failed`, `overdue`,
+         *         `unknown` (its node does not answer) and `fresh` (it has not run yet).
          */
         StatusView: {
             ok: boolean;
             verdict: string;
+            datasets: number;
+            protected: number;
             protections: components["schemas"]["Protection"][];
             nodes: components["schemas"]["NodeView"][];
             repositories: components["schemas"]["RepositoryRow"][];
@@ -2007,34 +2475,8 @@ export interface components {
             findings: components["schemas"]["FindingRow"][];
             overdue: number;
             failed: number;
-        };
-        /**
-         * Protection
-         * @description One (dataset, operation, action of a receiver): when it was last acknowledged, when it is due, what is wrong.
-         *
-         *         `action` is what people call it, like `store main`; a receiver may have several for one operation.
-         *         `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
-         */
-        Protection: {
-            dataset: string;
-            dataset_id: string;
-            operation: string;
-            receiver: string;
-            /** @default  */
-            action: string;
-            state: components["schemas"]["State"];
-            /** @default null */
-            last_at: string | null;
-            /** @default null */
-            due_at: string | null;
-            /** @default null */
-            every_s: number | null;
-            /** @default false */
-            overdue: boolean;
-            /** @default 0 */
-            missed: number;
-            /** @default null */
-            error: components["schemas"]["ErrorFacts"] | null;
+            unknown: number;
+            fresh: number;
         };
         /** FindingRow */
         FindingRow: {
@@ -2046,6 +2488,38 @@ export interface components {
             /** @default  */
             hint: string;
             node: string;
+        };
+        /**
+         * StatusDays
+         * @description The datasets of the rules in force, by label. `zone` is where days begin and end.
+         */
+        StatusDays: {
+            zone: string;
+            datasets: components["schemas"]["DatasetDays"][];
+        };
+        /**
+         * DatasetDays
+         * @description `days`: oldest first, today last.
+         */
+        DatasetDays: {
+            dataset: string;
+            days: components["schemas"]["DatasetDay"][];
+        };
+        /**
+         * DatasetDay
+         * @description One calendar day of one dataset. `runs` counts jobs that began that day (runs, catch-ups, cascades), `failed` those of them that
+         *         failed.
+         *
+         *         `ok`: all ended well. `warning`: some with warnings, or some failed and others ended well. `failed`: some failed, none ended well.
+         *         `gap`: points were missed, or nothing ran although the rules promised a run. `overdue`: today, and a run is overdue now.
+         *         `none`: nothing ran and nothing was promised.
+         */
+        DatasetDay: {
+            date: string;
+            /** @enum {unknown} */
+            state: "failed" | "gap" | "none" | "ok" | "overdue" | "warning";
+            runs: number;
+            failed: number;
         };
         /**
          * Snapshot
@@ -2807,7 +3281,7 @@ export interface operations {
             };
         };
     };
-    compile_flow: {
+    monitor: {
         parameters: {
             query?: never;
             header?: never;
@@ -2817,6 +3291,41 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowMonitor"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    compile_flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flow: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CompileFlow"] | null;
+            };
+        };
         responses: {
             /** @description Done. */
             200: {
@@ -3005,8 +3514,12 @@ export interface operations {
         parameters: {
             query?: {
                 limit?: number;
+                before?: string;
                 node?: string;
                 flow?: string;
+                rule?: string;
+                state?: "" | "queued" | "running" | "paused" | "succeeded" | "warnings" | "failed" | "cancelled" | "unknown";
+                trigger?: string;
             };
             header?: never;
             path?: never;
@@ -3051,7 +3564,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NamedJob"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -3127,6 +3640,39 @@ export interface operations {
             };
         };
     };
+    preview_kept_points: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeepPreviewView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     nodes: {
         parameters: {
             query?: never;
@@ -3143,6 +3689,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NodeList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    join_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinTokenList"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -3176,6 +3751,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NewJoinToken"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    cancel_join_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    authorise: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorisedNode"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -3529,6 +4166,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatusView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    status_days: {
+        parameters: {
+            query?: {
+                days?: number;
+                zone?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusDays"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -11,10 +11,14 @@ const slate: MantineColorsTuple = [
   "#f5f7fa", "#e8ecf1", "#d5dbe4", "#b4c0cf", "#8593a6", "#66758a", "#4d5b6d", "#374353", "#232d3a", "#16202e",
 ];
 
+const night: MantineColorsTuple = [
+  "#e8edf4", "#b4c0cf", "#a9b6c6", "#7f8ea2", "#3a4759", "#2b3645", "#171e28", "#121821", "#0f141b", "#0b0f15",
+];
+
 export const theme = createTheme({
   primaryColor: "blue",
   primaryShade: { light: 7, dark: 7 },
-  colors: { blue, red, gray: slate },
+  colors: { blue, red, gray: slate, dark: night },
   defaultRadius: "md",
   fontFamily: "'Inter Variable', Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif",
   fontFamilyMonospace: "ui-monospace, 'SF Mono', 'Cascadia Mono', 'DejaVu Sans Mono', Menlo, monospace",

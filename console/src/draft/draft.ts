@@ -85,7 +85,8 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 async function read(baseRevision: number, text: string, edits: readonly Edit[]): Promise<Reading & { newest: number }> {
   const body = { base_revision: baseRevision, text, operations: edits as Schemas["EditOperation"][], comment: "", dry_run: true };
   const found = await take(client.POST("/api/v1/environment/edit", { body }));
-  const { diagnostics, changes, valid, places } = found;
+  const { diagnostics, changes, valid } = found;
+  const places = found.places as Reading["places"];
   return { text: found.text, values: found.values as Values, diagnostics, changes, valid, places, newest: found.newest_revision };
 }
 

@@ -17,11 +17,14 @@ type Told = { onDelta: (delta: Delta) => void; onSnapshot: () => void; onEnd: ()
 export function followEvents(told: Told): () => void {
   const channel = new BroadcastChannel(LOCK);
   const over = new AbortController();
+  const post = (word: Word) => {
+    if (!over.signal.aborted) channel.postMessage(word);
+  };
   const takeIn = (next: Live) => setLive({ ...next, heardAt: Date.now() });
   let leads = false;
 
   channel.onmessage = ({ data }: MessageEvent<Word>) => {
-    if (data.kind === "hello" && leads) channel.postMessage({ kind: "state", live: getLive() } satisfies Word);
+    if (data.kind === "hello" && leads) post({ kind: "state", live: getLive() });
     if (data.kind === "state" && !leads) {
       const isSnapshot = data.live.connection === "live" && data.live.environment !== null;
       setLive(data.live);
@@ -33,14 +36,18 @@ export function followEvents(told: Told): () => void {
       told.onDelta(data.delta);
     }
   };
-  channel.postMessage({ kind: "hello" } satisfies Word);
+  post({ kind: "hello" });
 
   const share = (live: Live) => {
     setLive(live);
-    channel.postMessage({ kind: "state", live } satisfies Word);
+    post({ kind: "state", live });
   };
   const lead = () =>
     new Promise<void>((resolve) => {
+      if (over.signal.aborted) {
+        resolve();
+        return;
+      }
       leads = true;
       const stop = listen({
         snapshot: (snapshot) => {
@@ -49,7 +56,7 @@ export function followEvents(told: Told): () => void {
         },
         delta: (delta) => {
           takeIn({ ...withDelta(getLive(), delta), connection: "live" });
-          channel.postMessage({ kind: "event", delta } satisfies Word);
+          post({ kind: "event", delta });
           told.onDelta(delta);
         },
         alive: () => setLive({ ...getLive(), heardAt: Date.now() }),
