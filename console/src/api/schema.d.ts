@@ -645,6 +645,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes/{node}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rules Of Node
+         * @description What the rules that are in force on that node make it do, in words, and what its own limits allow.
+         */
+        get: operations["rules_of_node"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{node}/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Folders
+         * @description The folders in a folder of that node, as far as its limits allow a look; at most 500. Where the limits name roots, `/` shows them.
+         */
+        post: operations["folders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/nodes/{node}/sample": {
         parameters: {
             query?: never;
@@ -937,6 +977,17 @@ export interface components {
             path: (string | number)[];
             /** Value */
             value?: unknown;
+        };
+        /**
+         * FolderWanted
+         * @description `path` is percent-encoded bytes (`%25` for a percent sign): a name need not be UTF-8. Empty or `/` = where to begin.
+         */
+        FolderWanted: {
+            /**
+             * Path
+             * @default
+             */
+            path: string;
         };
         /** Join */
         Join: {
@@ -2265,6 +2316,59 @@ export interface components {
              * @enum {unknown}
              */
             state: "revoked";
+        };
+        /**
+         * RulesInForce
+         * @description `generation` is in force there, `wanted_generation` the newest made for it (0 = none). `lines` are of the one in force; none when
+         *         the records do not have it. `limits` null: the node is away, or did not tell.
+         */
+        RulesInForce: {
+            node: string;
+            generation: number;
+            wanted_generation: number;
+            lines: components["schemas"]["SummaryLine"][];
+            limits: components["schemas"]["LimitsTold"] | null;
+        };
+        /**
+         * LimitsTold
+         * @description Folders below which may be read and written (null = anywhere but Holdfast's own places), and the directory of the hooks (empty =
+         *         none are allowed).
+         */
+        LimitsTold: {
+            /** @default null */
+            read: string[] | null;
+            /** @default null */
+            write: string[] | null;
+            /** @default  */
+            hooks: string;
+        };
+        /**
+         * Folders
+         * @description By name. `more`: there are others that are not listed. `error`: the folder cannot be looked at.
+         */
+        Folders: {
+            path: string;
+            /** @default  */
+            path_raw: string;
+            /** @default [] */
+            folders: components["schemas"]["Folder"][];
+            /** @default false */
+            more: boolean;
+            /** @default null */
+            error: components["schemas"]["ErrorFacts"] | null;
+        };
+        /**
+         * Folder
+         * @description `path_raw` (base64 in JSON) is set when `path` does not spell it: a name that is not UTF-8, or holds control
+         *         characters. `mode` are the permission bits, null where nobody looked.
+         */
+        Folder: {
+            name: string;
+            path: string;
+            /** @default  */
+            path_raw: string;
+            /** @default null */
+            mode: number | null;
         };
         /**
          * SampleView
@@ -3844,6 +3948,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RevokedNode"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    rules_of_node: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesInForce"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    folders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Folders"];
                 };
             };
             /** @description What is wrong, and what to do. */
