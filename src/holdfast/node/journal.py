@@ -41,7 +41,7 @@ class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     `attempted_ns`: start of the last run that was to mark it. `captured_ns`: capture time of the last acknowledged commit. `since_ns`:
     when it came into the rules. `missed`: runs since then that this action did not take. `capture_failed`: `error` is of a run that had
-    nothing to send.
+    nothing to send. `newest_ns`: the newest capture that there is for it, `behind`: finished runs it has not acknowledged.
     """
 
     dataset: DatasetId
@@ -53,6 +53,8 @@ class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     missed: int = 0
     error: ErrorFacts | None = None
     capture_failed: bool = False
+    newest_ns: int | None = None
+    behind: int = 0
 
     @property
     def key(self) -> tuple[str, str, str]:

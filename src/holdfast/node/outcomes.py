@@ -46,13 +46,32 @@ def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool) -> t
         if news.error is not None and (marked or not news.operations):
             missed = row.missed if catching_up else row.missed + 1
             capture_failed = news.error.code == "capture-needed"
-            changed.append(msgspec.structs.replace(row, error=news.error, missed=missed, capture_failed=capture_failed))
+            told = msgspec.structs.replace(row, error=news.error, missed=missed, capture_failed=capture_failed)
+            changed.append(with_capture(told, news.captured_at_ns))
         elif news.error is None and marked:
             captured_ns = max(row.captured_ns or 0, news.captured_at_ns)
-            changed.append(msgspec.structs.replace(row, error=None, missed=0, captured_ns=captured_ns, capture_failed=False))
+            told = msgspec.structs.replace(row, error=None, missed=0, captured_ns=captured_ns, capture_failed=False)
+            changed.append(_taken(told, news.captured_at_ns))
+        elif news.error is None and news.captured_at_ns >= (row.newest_ns or 0) and row.behind:
+            # It holds what it missed, as part of something newer; the points are never made up.
+            told = row if row.capture_failed else msgspec.structs.replace(row, error=None)
+            changed.append(msgspec.structs.replace(told, newest_ns=row.captured_ns, behind=0))
         elif news.error is None and row.error is not None and not row.capture_failed:
             changed.append(msgspec.structs.replace(row, error=None))
     return tuple(changed)
+
+
+def with_capture(row: ProtectionRow, captured_at_ns: int) -> ProtectionRow:
+    """The row once there is this capture for it, not acknowledged yet. One it knows of changes nothing."""
+    if captured_at_ns <= (row.newest_ns or 0):
+        return row
+    return msgspec.structs.replace(row, newest_ns=captured_at_ns, behind=row.behind + 1)
+
+
+def _taken(row: ProtectionRow, captured_at_ns: int) -> ProtectionRow:
+    """The row once this capture is acknowledged. A cascade takes one commit after the other, the oldest first."""
+    newest_ns = max(row.newest_ns or 0, captured_at_ns)
+    return msgspec.structs.replace(row, newest_ns=newest_ns, behind=0 if captured_at_ns >= newest_ns else max(0, row.behind - 1))
 
 
 def uncaptured_rows(job: Job, request: RunDatasets, rows: Rows) -> tuple[ProtectionRow, ...]:

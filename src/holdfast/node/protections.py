@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from holdfast.core.clock import utc
-from holdfast.core.ids import ActionId, DatasetId
+from holdfast.core.ids import ActionId, DatasetId, JobId
 from holdfast.model.jobs import State
 from holdfast.model.questions import Protection
 from holdfast.model.rules import Delivery, OperationRule, Rules, title_of
@@ -126,9 +127,14 @@ def reconcile(
 
 
 def judge(
-    rules: Rules, rows: Mapping[tuple[str, str, str], ProtectionRow], busy: Mapping[str, State], now: datetime
+    rules: Rules,
+    rows: Mapping[tuple[str, str, str], ProtectionRow],
+    busy: Mapping[str, State],
+    now: datetime,
+    jobs: Mapping[tuple[str, str], JobId] = MappingProxyType({}),
 ) -> tuple[Protection, ...]:
-    """How each promise stands. `busy` gives running, queued or warnings by dataset or cascade id."""
+    """How each promise stands. `busy` gives running, queued or warnings by dataset or cascade id. `jobs`: those that run or wait, by
+    dataset or cascade id and operation; an empty operation stands for all."""
     known = operation_rules(rules)
     found = []
     for promise in promises_of(rules):
@@ -138,6 +144,7 @@ def judge(
         rule = None if promise.cascade else known.get((promise.delivery.dataset, promise.operation))
         last_at = None if row.captured_ns is None else utc(row.captured_ns)
         due = row_due_at(rule, row, now) if rule is not None else None
+        subject = promise.cascade or promise.delivery.dataset
         found.append(
             Protection(
                 dataset=promise.delivery.label,
@@ -145,13 +152,18 @@ def judge(
                 operation=promise.operation,
                 receiver=promise.delivery.receiver_name,
                 action=title_of(promise.delivery, ActionId(promise.action)),
-                state=_state(row, busy.get(promise.cascade or promise.delivery.dataset)),
+                state=_state(row, busy.get(subject)),
                 last_at=last_at,
                 due_at=due,
                 every_s=None if rule is None else rule.every_s,
                 overdue=rule is not None and _is_overdue(rule, row, now),
                 missed=row.missed,
                 error=row.error,
+                action_id=ActionId(promise.action),
+                delivery=promise.delivery.id,
+                newest_at=None if row.newest_ns is None else utc(row.newest_ns),
+                behind_runs=row.behind,
+                job=jobs.get((subject, promise.operation)) or jobs.get((subject, "")),
             )
         )
     return tuple(found)

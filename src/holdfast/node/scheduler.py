@@ -20,7 +20,16 @@ from holdfast.model.rules import Rules
 from holdfast.model.schedule import next_open
 from holdfast.node.job_book import JobBook, LiveJob, Role, Signature
 from holdfast.node.journal import Journal, ProtectionRow, Request
-from holdfast.node.outcomes import acknowledged_rows, after_cascade, after_run, is_known, open_retries, subjects_of, uncaptured_rows
+from holdfast.node.outcomes import (
+    acknowledged_rows,
+    after_cascade,
+    after_run,
+    is_known,
+    open_retries,
+    subjects_of,
+    uncaptured_rows,
+    with_capture,
+)
 from holdfast.node.protections import complete, due_operations, judge, last_part, promises_of, reconcile
 from holdfast.node.retries import Retries, Retry
 from holdfast.node.worker_messages import Acknowledged, CancelJob, PointsMade, RunCascade, RunDatasets, ToWorker
@@ -186,15 +195,18 @@ class Scheduler:
         if self._rules is None:
             return
         names = {repository.id for repository in self._rules.repositories if news.repository in (repository.id, repository.name)}
+        fed = {cascade.id for cascade in self._rules.cascades if cascade.repository in names and cascade.delivery.dataset == news.dataset}
+        keys = [promise.key for promise in promises_of(self._rules) if promise.cascade in fed and promise.operation in news.operations]
+        self._put_rows(tuple(with_capture(self._rows[key], news.captured_at_ns) for key in keys if key in self._rows))
         for cascade in self._rules.cascades:
             waits_for = {last_part(cascade.after)} if cascade.after else set(cascade.delivery.operations)
-            if cascade.repository in names and cascade.delivery.dataset == news.dataset and waits_for & set(news.operations):
+            if cascade.id in fed and waits_for & set(news.operations):
                 self._queue_cascade(cascade.id, cause="points")
 
     def protections(self) -> tuple[Protection, ...]:
         if self._rules is None:
             return ()
-        return judge(self._rules, self._rows, self._busy_states(), now(self._clock))
+        return judge(self._rules, self._rows, self._busy_states(), now(self._clock), self._busy_jobs())
 
     def record_event(self, code: str, severity: Severity, message: str, **facts: str) -> None:
         node = self._rules.node if self._rules is not None else self._book.node
@@ -344,6 +356,16 @@ class Scheduler:
 
     def _busy_subjects(self) -> set[str]:
         return {subject for live in self._book.live for subject in subjects_of(live.request)}
+
+    def _busy_jobs(self) -> dict[tuple[str, str], JobId]:
+        """By subject and operation (empty = all), the jobs that people see; the one that runs goes before one that waits."""
+        jobs: dict[tuple[str, str], JobId] = {}
+        for live in sorted(self._book.live, key=lambda live: not live.sent):
+            request = live.request
+            for subject in subjects_of(request) if live.quiet_failure is None else ():
+                marks = request.operations.get(DatasetId(subject), ()) if isinstance(request, RunDatasets) else ()
+                jobs.update({(subject, mark): live.job.id for mark in marks or ("",) if (subject, mark) not in jobs})
+        return jobs
 
     def _busy_states(self) -> dict[str, State]:
         states = dict(self._last_state)

@@ -17,7 +17,7 @@ from holdfast.delivery.receiver import serve_delivery
 from holdfast.delivery.verify import Verifier
 from holdfast.mirror.mirror import MirrorStore
 from holdfast.model import rules as model
-from holdfast.model.change import Cursor, Payload
+from holdfast.model.change import Commit, Cursor, Payload
 from holdfast.model.entry import Entry, is_below
 from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.reading import PointReader
@@ -26,6 +26,7 @@ from holdfast.node.orders import OrderBook
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.worker_dial import Dialler
 from holdfast.node.worker_messages import Configure, EventNews, FromWorker, PointsMade
+from holdfast.operations.run_plan import ns_of
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import ActionState, Open, OpenRead
 
@@ -89,7 +90,7 @@ class Sessions:
             case model.StoreAction():
                 repository = rule.repository
                 return self._repositories.get(repository).store_action(
-                    rule, receive, lambda dataset, operations: self._points_made(repository, dataset, operations)
+                    rule, receive, lambda commit, operations: self._points_made(repository, commit, operations)
                 )
             case model.MirrorAction():
                 limits = load_limits(self._home, [repository.location for repository in rules.repositories])
@@ -127,8 +128,9 @@ class Sessions:
             raise NotGranted("the point is of another dataset", hint="start the restore again; each one gets an order of its own")
         return Cursor(point.epoch, point.seq), OnlyPaths(repository.reader(point), paths)
 
-    def _points_made(self, repository: RepositoryId, dataset: DatasetId, operations: tuple[str, ...]) -> None:
-        self._send(PointsMade(repository=repository, dataset=dataset, operations=operations))
+    def _points_made(self, repository: RepositoryId, commit: Commit, operations: tuple[str, ...]) -> None:
+        captured_at_ns = ns_of(commit.captured_at)
+        self._send(PointsMade(repository=repository, dataset=commit.dataset, operations=operations, captured_at_ns=captured_at_ns))
 
     def _refused(self, peer: NodeId, error: HoldfastError) -> None:
         if isinstance(error, Refused):

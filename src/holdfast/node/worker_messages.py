@@ -100,10 +100,14 @@ class PointsMade(_Message, frozen=True, kw_only=True):
     repository: str
     dataset: DatasetId
     operations: tuple[str, ...]
+    captured_at_ns: int = 0
 
 
 class Acknowledged(_Message, frozen=True, kw_only=True):
-    """One action of one delivery acknowledged a commit (or failed to, with `error`). What `Protection` is judged from."""
+    """One action of one delivery acknowledged a commit (or failed to, with `error`). What `Protection` is judged from.
+
+    `captured_at_ns` 0 = there was no commit to acknowledge.
+    """
 
     dataset: DatasetId
     delivery: str

@@ -152,7 +152,7 @@ class _CascadeRun:
         if self._order.job.cause == "retry":
             return
         for action in self._delivery.actions:
-            self._tell(action, self._order.operations, ns_of(now(self._tools.clock)), error)
+            self._tell(action, self._order.operations, 0, error)
 
     def _serve(self, session: DeliverySession, state: ActionState, points: Sequence[Point]) -> Task:
         started_s = self._tools.clock.monotonic_s()

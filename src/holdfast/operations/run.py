@@ -313,12 +313,11 @@ class _Run:
         """A dataset that was left out while others were not, or that has no commit to catch up to: its actions are told one by one."""
         if self._captured is None and not self._order.catch_up:
             return
-        captured_at = self._captured.captured_at if self._captured is not None else now(self._tools.clock)
         for lane in dataset.lanes:
             lane.error = dataset.error or lane.error
             for action in lane.delivery.actions:
                 if lane.result_of(action) is not None:
-                    self._tell(lane, action, captured_at, concerned(lane.delivery, action, dataset.due))
+                    self._tell(lane, action, None, concerned(lane.delivery, action, dataset.due))
 
     def _operations(self, dataset: _DatasetRun, lane: Lane, action: ActionId, commit: Commit) -> tuple[str, ...]:
         if not self._order.catch_up:
@@ -327,14 +326,14 @@ class _Run:
         plain = {operation.name for operation in dataset.rule.operations if not SPECS[operation.kind].makes_points}
         return concerned(lane.delivery, action, [*marked, *plain])
 
-    def _tell(self, lane: Lane, action: ActionId, captured_at: datetime, operations: tuple[str, ...]) -> None:
+    def _tell(self, lane: Lane, action: ActionId, captured_at: datetime | None, operations: tuple[str, ...]) -> None:
         self._tools.news.delivered(
             Delivered(
                 dataset=lane.dataset,
                 delivery=lane.delivery.id,
                 action=action,
                 operations=operations,
-                captured_at_ns=ns_of(captured_at),
+                captured_at_ns=0 if captured_at is None else ns_of(captured_at),
                 error=lane.result_of(action),
             )
         )

@@ -53,7 +53,7 @@ class Cancellation:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivered:
-    """One action of one delivery acknowledged a commit, or failed to (`error`)."""
+    """One action of one delivery acknowledged a commit, or failed to (`error`). `captured_at_ns` 0 = there was no commit."""
 
     dataset: DatasetId
     delivery: str

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from holdfast.core.errors import Conflict, NotGranted, ProtocolError
-from holdfast.core.ids import ActionId, DatasetId
+from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model import rules
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
@@ -20,7 +20,7 @@ from holdfast.repository.receiving import Receiving
 from holdfast.repository.sealing import Sealing, apply_keep_rules, drop_heads, points_of, summary_of, write_snapshot
 from holdfast.repository.tree_builder import TreeBuilder
 
-OnPoints = Callable[[DatasetId, tuple[str, ...]], None]
+OnPoints = Callable[[Commit, tuple[str, ...]], None]
 
 
 class StoreAction:
@@ -111,7 +111,7 @@ class StoreAction:
         marked = self._own_marks(commit)
         findings += apply_keep_rules(self._interior, self._dataset, [op for op in self._action.operations if op.name in marked])
         if marked:
-            self._on_points(commit.dataset, tuple(marked))
+            self._on_points(commit, tuple(marked))
         return Acknowledgement(
             action=self.id,
             durability=Durability.SEALED,
