@@ -21,6 +21,7 @@ export const keys = {
   jobs: ["jobs"] as const,
   repositories: ["repositories"] as const,
   monitor: ["monitor"] as const,
+  compile: ["compile"] as const,
   days: ["days"] as const,
   revisions: ["revisions"] as const,
 };

@@ -20,6 +20,7 @@ export function refreshAfter(delta: Delta): void {
       break;
     case "flows":
       stale(keys.monitor);
+      stale(keys.compile);
       stale(keys.status);
       break;
     case "node":

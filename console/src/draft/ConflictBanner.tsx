@@ -1,0 +1,4 @@
+/** To come. */
+export function ConflictBanner() {
+  return null;
+}

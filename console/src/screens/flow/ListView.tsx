@@ -1,0 +1,4 @@
+/** To come. */
+export default function ListView({ flow }: { flow: string }) {
+  return <p>{flow}</p>;
+}

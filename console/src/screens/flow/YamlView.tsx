@@ -1,0 +1,4 @@
+/** To come. */
+export default function YamlView({ flow }: { flow: string }) {
+  return <p>{flow}</p>;
+}
