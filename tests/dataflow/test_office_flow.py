@@ -126,4 +126,14 @@ def test_only_due_operations_reach_their_receivers(scene: Office) -> None:
 
 def test_a_check_runs_as_a_job(scene: Office) -> None:
     assert_good(scene.run())
-    assert_good(scene.vault.check(scene.main))
+    job = scene.vault.check(scene.main)
+    assert_good(job)
+    told = [news.progress for news in scene.vault.store_heard.of(ProgressNews) if news.progress.job == job.id]
+    assert told
+    assert told[0].phase == "index"
+    status = scene.vault.ask(AskStatus())
+    assert isinstance(status, NodeStatus)
+    (repository,) = status.repositories
+    assert (repository.checked_ok, repository.checked_data) == (True, True)
+    assert repository.points_bytes == sum(point.bytes for point in scene.vault.points(scene.main)) > 0
+    assert 0 < repository.stored_bytes < repository.unique_bytes

@@ -180,8 +180,8 @@ class Protection(_Message, frozen=True, kw_only=True):
 
 
 class RepositoryStatus(_Message, frozen=True, kw_only=True):
-    """`points_bytes`: what all points would take if each were restored; `unique_bytes`: the plain bytes of the distinct chunks and trees in
-    the packs; `stored_bytes`: what the packs take. So the first by the second is what deduplication saves, the second by the third what
+    """`points_bytes`: what all points would take if each were restored; `unique_bytes`: what is in the packs, each chunk and tree once, in
+    plain; `stored_bytes`: what the packs take. So the first by the second is what deduplication saves, the second by the third what
     compression saves. `checked_at` to `checked_data` tell of the last check that came to its end (null = none yet): when, whether it found
     nothing wrong, whether it read every byte.
     """

@@ -42,7 +42,7 @@ from holdfast.node.worker_messages import (
 from holdfast.node.worker_restore import RestoreTask
 from holdfast.operations.cascade import CascadeOrder, CascadeTools, run_cascade
 from holdfast.operations.run import MAX_FINDINGS
-from holdfast.operations.running import Cancellation
+from holdfast.operations.running import Cancellation, Meter
 from holdfast.wire.data_server import DataServer
 from holdfast.wire.identity import load_credentials
 from holdfast.wire.local import LocalServer
@@ -96,7 +96,7 @@ class StoreWorker:
             case RunCascade():
                 self._jobs.start(f"cascade {message.cascade}", message.job, lambda job, stop: self._cascade(message, job, stop))
             case RunCheck():
-                self._jobs.start("check", message.job, lambda job, stop: self._check(message, job))
+                self._jobs.start("check", message.job, lambda job, stop: self._check(message, job, stop))
             case RunRestore():
                 self._jobs.start("restore", message.job, lambda job, stop: self._restore(message.ask, job, stop))
             case CancelJob():
@@ -176,8 +176,14 @@ class StoreWorker:
         with closing(repository.reader(point)) as reader:
             return task.run(reader, ask.paths, [os.fsencode(path) for path in point.paths], cancellation)
 
-    def _check(self, message: RunCheck, job: Job) -> Job:
-        findings = self._repositories.named(message.repository).check(message.read_data)
+    def _check(self, message: RunCheck, job: Job, cancellation: Cancellation) -> Job:
+        meter = Meter(job=job.id, clock=self._clock, tell=self._news.progress)
+
+        def watch(phase: str, done_files: int, done_bytes: int, total_bytes: int, /) -> None:
+            cancellation.check()
+            meter.report(phase, done_files, done_bytes, total_bytes)
+
+        findings = self._repositories.named(message.repository).check(message.read_data, watch)
         failed = any(finding.severity is Severity.ERROR for finding in findings)
         error = RepositoryDamaged(
             f"the check of {message.repository} found damage",

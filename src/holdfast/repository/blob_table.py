@@ -42,7 +42,9 @@ class BlobTable:
             number = self._catalog.insert("INSERT INTO indexes (id) VALUES (?)", (index_id,))
             rows: list[tuple[object, ...]] = []
             for pack in packs:
-                self._catalog.execute("INSERT OR IGNORE INTO packs (id, size) VALUES (?, ?)", (pack.id, pack_size(pack.blobs)))
+                plain = sum(blob.raw_bytes or blob.length - OVERHEAD for blob in pack.blobs)
+                values = (pack.id, pack_size(pack.blobs), plain)
+                self._catalog.execute("INSERT OR IGNORE INTO packs (id, size, plain) VALUES (?, ?, ?)", values)
                 found = self._catalog.row("SELECT no FROM packs WHERE id = ?", (pack.id,))
                 pack_no = found[0] if found else 0
                 self._catalog.execute("INSERT OR IGNORE INTO index_packs VALUES (?, ?)", (number, pack_no))
@@ -110,6 +112,7 @@ class BlobTable:
     def has_trees(self, tree_ids: Sequence[bytes]) -> set[bytes]:
         return {row[0] for row in self._catalog.rows_among("SELECT id FROM blobs WHERE id IN ({ids}) AND type = 1", tree_ids)}
 
-    def stored_bytes(self) -> int:
-        row = self._catalog.row("SELECT coalesce(sum(size), 0) FROM packs")
-        return int(row[0]) if row else 0
+    def pack_bytes(self) -> tuple[int, int]:
+        """What the packs take, and what the blobs in them are in plain."""
+        row = self._catalog.row("SELECT coalesce(sum(size), 0), coalesce(sum(plain), 0) FROM packs")
+        return (int(row[0]), int(row[1])) if row else (0, 0)

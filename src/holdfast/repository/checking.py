@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
+from typing import Protocol
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import HoldfastError, RepositoryDamaged, RepositoryMissing, StoreError
@@ -22,11 +23,19 @@ def _error(code: str, message: str, path: str, hint: str = _HINT) -> Finding:
     return Finding(code=code, severity=Severity.ERROR, message=message, path=path, hint=hint)
 
 
-class Checker:
-    """One check. Iterate `run`; findings come as they are made."""
+class Watch(Protocol):
+    """Told how far the check is, often. `total_bytes` 0 = not known yet. May raise to break it off."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __call__(self, phase: str, done_files: int, done_bytes: int, total_bytes: int, /) -> None: ...
+
+
+class Checker:
+    """One check. Iterate `run`; findings come as they are made. Phases: index, packs, trees, and data where every byte is read."""
+
+    def __init__(self, storage: Storage, watch: Watch) -> None:
         self._storage = storage
+        self._watch = watch
+        self._done_bytes = self._total_bytes = 0
         self._packs: dict[bytes, tuple[PackedBlob, ...]] = {}
         self._trees: dict[bytes, Place] = {}
         self._chunks: set[bytes] = set()
@@ -35,14 +44,20 @@ class Checker:
         # As stock restic: snapshots first, so that what the index then says covers all they reach.
         names = list(self._storage.backend.names(FileType.SNAPSHOT))
         yield from self._read_indexes()
+        trees_bytes = sum(place.blob.length for place in self._trees.values())
+        self._total_bytes = trees_bytes + (sum(map(pack_size, self._packs.values())) if read_data else 0)
         yield from self._check_packs()
         yield from self._check_trees(names)
         if read_data:
-            for pack in sorted(self._packs):
+            self._done_bytes = trees_bytes
+            for number, pack in enumerate(sorted(self._packs)):
+                self._watch("data", number, self._done_bytes, self._total_bytes)
                 yield from self._read_pack(pack)
+                self._done_bytes += pack_size(self._packs[pack])
 
     def _read_indexes(self) -> Iterator[Finding]:
-        for name in list(self._storage.backend.names(FileType.INDEX)):
+        for number, name in enumerate(list(self._storage.backend.names(FileType.INDEX))):
+            self._watch("index", number, 0, 0)
             try:
                 packs = decode_index(self._storage.load_document(FileType.INDEX, name))
             except RepositoryMissing:
@@ -60,7 +75,8 @@ class Checker:
 
     def _check_packs(self) -> Iterator[Finding]:
         present = set(self._storage.backend.names(FileType.DATA))
-        for pack, blobs in self._packs.items():
+        for number, (pack, blobs) in enumerate(self._packs.items()):
+            self._watch("packs", number, 0, self._total_bytes)
             place = f"data/{pack.hex()}"
             if pack.hex() not in present:
                 yield _error("pack-missing", f"a pack with {len(blobs)} blobs is not there", place)
@@ -93,6 +109,7 @@ class Checker:
                 tree = stack.pop()
                 if tree not in seen:
                     seen.add(tree)
+                    self._watch("trees", len(seen), self._done_bytes, self._total_bytes)
                     yield from self._check_tree(tree, stack, place)
 
     def _check_tree(self, tree: bytes, stack: list[bytes], snapshot: str) -> Iterator[Finding]:
@@ -100,6 +117,7 @@ class Checker:
         if where is None:
             yield _error("tree-missing", f"tree {tree.hex()} is in no index", snapshot)
             return
+        self._done_bytes += where.blob.length
         try:
             nodes = split_tree(self._storage.load_blob(where))
         except HoldfastError as error:

@@ -6,6 +6,7 @@ import pwd
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from os import getuid
 from pathlib import Path
@@ -13,14 +14,14 @@ from typing import NotRequired, TypedDict, Unpack
 
 from holdfast.backend.backend import Backend, FileType
 from holdfast.backend.grouping import GroupedSaves
-from holdfast.core.clock import Clock
+from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, RepositoryDamaged, RepositoryMissing, UnknownName, WrongPassword
 from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.delivery.ports import Action
 from holdfast.model import rules
 from holdfast.model.change import Cursor
-from holdfast.model.jobs import Finding
+from holdfast.model.jobs import Finding, Severity
 from holdfast.model.points import Point
 from holdfast.model.questions import AskFind, AskListing, Listings, RepositoryStatus
 from holdfast.model.reading import PointReader
@@ -31,8 +32,9 @@ from holdfast.repository._format.keys import KeyOrigin, encode_key_file, open_ke
 from holdfast.repository._format.keys import Scrypt as Scrypt
 from holdfast.repository._format.seal import MasterKey, new_master_key
 from holdfast.repository.catalog import open_catalog
-from holdfast.repository.checking import Checker
+from holdfast.repository.checking import Checker, Watch
 from holdfast.repository.interior import Interior
+from holdfast.repository.last_check import LastCheck, load_last_check, save_last_check
 from holdfast.repository.questions import choose_point, find_versions, list_point, roots_in
 from holdfast.repository.reading import TreeReader, outgoing_between, parents_of
 from holdfast.repository.sealing import points_of
@@ -91,7 +93,7 @@ def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Rep
                 raise
         else:
             break
-    return Repository(interior, setup["repository_id"])
+    return Repository(interior, setup["repository_id"], home)
 
 
 def unlock(backend: Backend, password: str) -> tuple[MasterKey, Config]:
@@ -115,9 +117,11 @@ def unlock(backend: Backend, password: str) -> tuple[MasterKey, Config]:
 class Repository:
     """An open repository; one object per repository and process, for use from several threads."""
 
-    def __init__(self, interior: Interior, repository_id: RepositoryId) -> None:
+    def __init__(self, interior: Interior, repository_id: RepositoryId, home: Path) -> None:
         self._interior = interior
         self._id = repository_id
+        self._home = home
+        self._checked = load_last_check(home)
 
     @property
     def id(self) -> RepositoryId:
@@ -184,20 +188,35 @@ class Repository:
         if error is None and self.problems:
             first = self.problems[0]
             error = RepositoryDamaged(f"{first.path}: {first.message}", hint=f"run `holdfast repository check {self.name}`")
+        stored_bytes, unique_bytes = self._interior.blobs.pack_bytes()
+        checked = self._checked
         return RepositoryStatus(
             id=self._id,
             name=self.name,
             location=self._interior.storage.backend.location,
             points=len(points),
-            stored_bytes=self._interior.blobs.stored_bytes(),
+            points_bytes=sum(point.bytes for point in points),
+            unique_bytes=unique_bytes,
+            stored_bytes=stored_bytes,
             newest_at=points[-1].time if points else None,
+            checked_at=checked.at if checked else None,
+            checked_ok=checked.ok if checked else None,
+            checked_data=checked is not None and checked.read_data,
             error=error.facts() if error is not None else None,
         )
 
-    def check(self, read_data: bool) -> tuple[Finding, ...]:
-        """Structure of everything, with `read_data` every byte too. Under the session lock, so that no prune runs meanwhile."""
+    def check(self, read_data: bool, watch: Watch = lambda *_: None) -> tuple[Finding, ...]:
+        """Structure of everything, with `read_data` every byte too. Under the session lock, so that no prune runs meanwhile. What came of
+        it is remembered, unless `watch` broke it off."""
+        storage = self._interior.storage
         with self._interior.lock.session():
-            return tuple(Checker(self._interior.storage).run(read_data=read_data))
+            findings = tuple(Checker(storage, watch).run(read_data=read_data))
+        ok = all(finding.severity is not Severity.ERROR for finding in findings)
+        self._checked = LastCheck(at=now(storage.clock), ok=ok, read_data=read_data)
+        with suppress(OSError):
+            # What was found matters more than that it is remembered after a restart.
+            save_last_check(self._home, self._checked)
+        return findings
 
     def close(self) -> None:
         self._interior.close()

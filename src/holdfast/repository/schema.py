@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE indexes (no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
-CREATE TABLE packs (no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, size INTEGER NOT NULL);
+-- plain: what its blobs are without compression and encryption.
+CREATE TABLE packs (no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, plain INTEGER NOT NULL);
 CREATE TABLE index_packs (index_no INTEGER NOT NULL, pack_no INTEGER NOT NULL, PRIMARY KEY (index_no, pack_no)) WITHOUT ROWID;
 -- raw: plain length of a compressed blob, 0 = not compressed. owner: the node that stored it first, 0 = not known.
 CREATE TABLE blobs (

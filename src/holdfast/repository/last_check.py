@@ -1,0 +1,35 @@
+"""When a repository was last checked, and what came of it: kept in its owner's home, so that a restart does not forget it.
+
+Never in the location: there is nothing but the restic format there.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from holdfast.core.private_files import write_private
+
+_FILE = "last-check.json"
+
+
+class LastCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """`ok` = no error was found. `read_data` = every byte was read."""
+
+    at: datetime
+    ok: bool
+    read_data: bool
+
+
+def load_last_check(home: Path) -> LastCheck | None:
+    """None when there was none. A record that cannot be read is as good as none: the next check writes another."""
+    try:
+        return msgspec.json.decode((home / _FILE).read_bytes(), type=LastCheck)
+    except (OSError, msgspec.ValidationError, msgspec.DecodeError):
+        return None
+
+
+def save_last_check(home: Path, check: LastCheck) -> None:
+    write_private(home / _FILE, msgspec.json.encode(check) + b"\n")
