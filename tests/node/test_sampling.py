@@ -1,4 +1,4 @@
-"""A sample asked of a node: answered by its real source worker, with and without rules, and only where the machine's limits allow."""
+"""Samples and folders asked of a node: answered by its real source worker, with and without rules, and only where its limits allow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from holdfast.core.clock import SystemClock
 from holdfast.core.errors import NotReachable
 from holdfast.model.document import Classification
-from holdfast.model.questions import AskPoints, AskSample, Failed, Sample
+from holdfast.model.questions import AskFolders, AskPoints, AskSample, Failed, Folders, Sample
 from holdfast.node.supervisor import Worker
 from holdfast.node.worker_messages import Configure
 from holdfast.testing.node_rules import source_rules
@@ -100,5 +100,31 @@ def test_our_own_home_is_not_shown(place: tuple[Path, Path]) -> None:
         assert isinstance(found, Sample)
         assert all(not row.path.startswith(f"{home}/") for row in (*found.chosen, *found.left_out))
         assert (str(home), "holdfast") in {(row.path, row.rule) for row in found.left_out}
+
+    with_worker(home, scenario)
+
+
+def test_folders_are_listed_within_the_limits_and_without_our_own(place: tuple[Path, Path]) -> None:
+    home, data = place
+    limits = home / "limits.toml"
+    (data / "sub" / "deep").mkdir()
+    os.symlink(data, data / "sub" / "out")
+
+    async def names(worker: Worker, path: Path) -> list[str] | str:
+        answer = await worker.ask(AskFolders(path=os.fsencode(path)), 15, needs_rules=False)
+        if isinstance(answer, Failed):
+            return answer.error.code
+        assert isinstance(answer, Folders)
+        return [folder.name for folder in answer.folders]
+
+    async def scenario(worker: Worker) -> None:
+        assert await names(worker, data.parent) == ["data"]
+        assert await names(worker, home) == "outside-limits"
+        limits.write_text(f'read = ["{data}/sub"]\n')
+        limits.chmod(0o600)
+        assert await names(worker, data / "sub") == ["deep"]
+        for outside in (data, data / "sub" / "out", Path("/")):
+            assert await names(worker, outside) == "outside-limits"
+        assert await names(worker, data / "sub" / "..") == "usage"
 
     with_worker(home, scenario)
