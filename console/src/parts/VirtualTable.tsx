@@ -3,6 +3,7 @@
  * Enter. Sorting is by the columns that say how.
  */
 import { UnstyledButton } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { IconArrowDown, IconArrowUp, IconArrowsSort } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from "react";
@@ -17,6 +18,8 @@ export interface Column<Row> {
   /** What to sort by; without it the column cannot be sorted. */
   sortBy?: (row: Row) => string | number;
   align?: "right";
+  /** Left out on narrow screens. */
+  wide?: boolean;
 }
 
 interface VirtualTableProps<Row> {
@@ -36,7 +39,9 @@ interface VirtualTableProps<Row> {
 }
 
 export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
-  const { label, columns, rowKey, maxHeight = "60vh", rowHeight = 40, selected, onOpen, onEnd, empty } = props;
+  const isWide = useMediaQuery("(min-width: 48em)", true, { getInitialValueInEffect: false });
+  const columns = useMemo(() => props.columns.filter((column) => isWide || !column.wide), [props.columns, isWide]);
+  const { label, rowKey, maxHeight = "60vh", rowHeight = 40, selected, onOpen, onEnd, empty } = props;
   const [order, setOrder] = useState<{ key: string; down: boolean } | null>(null);
   const rows = useMemo(() => sorted(props.rows, columns, order), [props.rows, columns, order]);
   const [cursor, setCursor] = useState(0);

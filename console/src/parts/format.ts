@@ -1,13 +1,13 @@
 /** Figures as people read them. Times are local; UTC goes into titles. Pure. */
 
-const UNITS = ["B", "KB", "MB", "GB", "TB", "PB"];
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
-/** 1500 -> `1.5 KB`; powers of 1000, as the command line shows them. */
+/** 1536 -> `1.5 KiB`; powers of 1024, as the command line shows them. */
 export function formatBytes(size: number): string {
   let value = size;
   let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1000;
+  while (value >= 1023.5 && unit < UNITS.length - 1) {
+    value /= 1024;
     unit += 1;
   }
   const digits = unit === 0 || value >= 99.95 ? 0 : 1;

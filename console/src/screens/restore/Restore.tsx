@@ -1,5 +1,135 @@
+/** Getting data back: choose a moment, look into its folders or search over all time, say where to, and see it done. */
+import { Alert, Button, Group, Select, TextInput } from "@mantine/core";
+import { IconHistory, IconSearch } from "@tabler/icons-react";
+import { useEffect, useState } from "react";
+import { Link } from "wouter";
+import { usePoints } from "../../api/queries";
+import { Card } from "../../parts/Card";
+import { Empty } from "../../parts/Empty";
+import { visible } from "../../parts/format";
 import { Page } from "../../parts/Page";
+import { Problem } from "../../parts/Problem";
+import { Unreachable } from "../../parts/Unreachable";
+import { useAddress } from "./address";
+import { Browser } from "./Browser";
+import { datasetsOf, type Moment, momentsOf } from "./moments";
+import { Moments } from "./Moments";
+import { RestoreDialog, type Wish } from "./RestoreDialog";
+import classes from "./Restore.module.css";
+import { SearchResults } from "./SearchResults";
 
 export default function Restore() {
-  return <Page title="Restore">…</Page>;
+  const [address, change] = useAddress();
+  const [wish, setWish] = useState<Wish | null>(null);
+  const points = usePoints();
+  const datasets = datasetsOf(points.data?.points ?? []);
+  const dataset = address.dataset || datasets[0] || "";
+  const moments = momentsOf((points.data?.points ?? []).filter((point) => point.dataset === dataset));
+  const moment = moments.find((each) => each.id === address.point) ?? (address.point ? null : moments[0]) ?? null;
+  const isSearch = address.q !== "";
+
+  return (
+    <Page
+      title="Restore"
+      lead="Choose a moment and look into its folders, or search for a name over all time. Nothing is overwritten before you have seen what would be."
+      cli={cliFor(address.q, dataset, moment)}
+      api="POST /api/v1/restores"
+    >
+      {points.error && <Problem error={points.error} onRetry={() => void points.refetch()} />}
+      <Unreachable rows={points.data?.unreachable} what="Its points are missing here." />
+      <Group align="flex-end" wrap="wrap">
+        <Select
+          label="Dataset"
+          data={[...new Set([...datasets, ...(dataset ? [dataset] : [])])]}
+          value={dataset || null}
+          onChange={(value) => change({ dataset: value ?? "", point: "", path: "" })}
+          placeholder={points.isPending ? "Loading …" : "No points yet"}
+          searchable
+          allowDeselect={false}
+          className={classes.dataset}
+        />
+        <SearchField q={address.q} onSearch={(q) => change({ q })} />
+      </Group>
+      {points.data && datasets.length === 0 && <NothingYet hasSilent={points.data.unreachable.length > 0} />}
+      {isSearch && <SearchResults q={address.q} onRestore={setWish} onShow={(place) => change({ ...place, q: "" })} />}
+      {!isSearch && address.point && !moment && points.data && (
+        <Alert color="red" variant="light" role="alert" title="This point is not there any more, or its repository does not answer.">
+          <Button size="xs" variant="outline" color="red" onClick={() => change({ point: "", path: "" })}>
+            Show the newest
+          </Button>
+        </Alert>
+      )}
+      {!isSearch && dataset && moments.length > 0 && (
+        <div className={classes.columns}>
+          <Card title="Moments" flush>
+            <Moments moments={moments} selected={moment?.id} onSelect={(id) => change({ point: id, dataset })} />
+          </Card>
+          {moment && (
+            <Browser
+              moment={moment}
+              path={address.path}
+              onPath={(path) => change({ path, point: moment.id, dataset })}
+              onRestore={setWish}
+            />
+          )}
+        </div>
+      )}
+      {wish && <RestoreDialog wish={wish} onClose={() => setWish(null)} />}
+    </Page>
+  );
 }
+
+function SearchField({ q, onSearch }: { q: string; onSearch: (q: string) => void }) {
+  const [typed, setTyped] = useState(q);
+  useEffect(() => setTyped(q), [q]);
+  return (
+    <form
+      className={classes.search}
+      role="search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSearch(typed.trim());
+      }}
+    >
+      <TextInput
+        label="Search over all time"
+        placeholder="letter*.odt, or a part of a path like /2025/*"
+        value={typed}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+        leftSection={<IconSearch size={16} aria-hidden />}
+        className={classes.searchInput}
+      />
+      <Button type="submit">Search</Button>
+      {q && (
+        <Button variant="default" onClick={() => onSearch("")}>
+          Back to folders
+        </Button>
+      )}
+    </form>
+  );
+}
+
+function NothingYet({ hasSilent }: { hasSilent: boolean }) {
+  return (
+    <Empty
+      icon={IconHistory}
+      title={hasSilent ? "No points can be seen at the moment" : "There is nothing to restore yet"}
+      action={
+        <Button component={Link} href="/flows">
+          See the flows
+        </Button>
+      }
+    >
+      {hasSilent
+        ? "The repositories named above do not answer. What they hold is not lost."
+        : "Each run of a backup makes a point, and every point can be restored from here. Activate a flow and run it once."}
+    </Empty>
+  );
+}
+
+function cliFor(q: string, dataset: string, moment: Moment | null): string {
+  if (q) return `holdfast find '${visible(q)}'`;
+  if (moment) return `holdfast restore ${moment.id.slice(0, 8)} --to /tmp/back`;
+  return dataset ? `holdfast points --dataset ${dataset}` : "holdfast points";
+}
+

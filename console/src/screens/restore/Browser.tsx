@@ -1,0 +1,191 @@
+/** The folders of one moment. What is ticked is restored; nothing ticked means the folder that is shown. */
+import { Button, Checkbox, Text, UnstyledButton } from "@mantine/core";
+import { IconChevronRight, IconFile, IconFolder, IconLink, IconQuestionMark } from "@tabler/icons-react";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { client, take } from "../../api/client";
+import { keys } from "../../api/queries";
+import { Card } from "../../parts/Card";
+import { counted, formatBytes, formatTime, visible } from "../../parts/format";
+import { Moment as Time } from "../../parts/Moment";
+import { Problem } from "../../parts/Problem";
+import { type Column, VirtualTable } from "../../parts/VirtualTable";
+import type { Moment } from "./moments";
+import { crumbs, decodedPath, encodedPath, encodeText, nameOf, type Row } from "./paths";
+import type { Wish } from "./RestoreDialog";
+import classes from "./Restore.module.css";
+
+interface BrowserProps {
+  moment: Moment;
+  path: string;
+  onPath: (path: string) => void;
+  onRestore: (wish: Wish) => void;
+}
+
+const PAGE_ROWS = 2_000;
+const ICONS: Record<string, typeof IconFile> = { dir: IconFolder, folder: IconFolder, file: IconFile, symlink: IconLink };
+const isFolder = (row: Row): boolean => row.kind === "dir" || row.kind === "folder";
+
+export function Browser({ moment, path: asked, onPath, onRestore }: BrowserProps) {
+  const [only, ...more] = moment.point.paths;
+  // One root alone is shown at once; it would be the only thing to click.
+  const path = asked || (only !== undefined && more.length === 0 ? encodeText(only) : "");
+  const [ticked, setTicked] = useState<ReadonlyMap<string, Row>>(new Map());
+  useEffect(() => setTicked(new Map()), [moment.id]);
+  const listing = useListing(moment.id, path);
+  const rows = listing.data?.pages.flatMap((page) => page.rows) ?? [];
+  const tick = (row: Row) => {
+    const next = new Map(ticked);
+    const key = encodedPath(row);
+    if (!next.delete(key)) next.set(key, row);
+    setTicked(next);
+  };
+  const restore = () => {
+    const chosen = [...ticked.keys()];
+    const paths = chosen.length > 0 ? chosen : path ? [path] : [];
+    onRestore({ point: moment.point, paths, shown: paths.map(decodedPath), roots: moment.point.paths });
+  };
+
+  return (
+    <Card title={`Folders as of ${formatTime(moment.point.time)}`} flush>
+      <Crumbs roots={moment.point.paths} path={path} onPath={onPath} />
+      {listing.error ? (
+        <div className={classes.bar}>
+          <Problem error={listing.error} onRetry={() => void listing.refetch()} />
+        </div>
+      ) : (
+        <VirtualTable
+          label="Files and folders"
+          rows={rows}
+          columns={columns(ticked, tick, onPath)}
+          rowKey={encodedPath}
+          rowHeight={36}
+          maxHeight="min(52vh, 520px)"
+          onOpen={(row) => (isFolder(row) ? onPath(encodedPath(row)) : tick(row))}
+          onEnd={() => listing.hasNextPage && !listing.isFetching && void listing.fetchNextPage()}
+          empty={listing.isPending ? "Loading …" : "This folder is empty."}
+        />
+      )}
+      <div className={classes.bar}>
+        <Text size="sm" c="dimmed">
+          {ticked.size > 0 ? `${counted(ticked.size, "thing")} chosen` : "Tick what you want back, or take the whole folder."}
+        </Text>
+        <Button onClick={restore}>
+          {ticked.size > 0 ? `Restore ${counted(ticked.size, "thing")} …` : path ? "Restore this folder …" : "Restore everything …"}
+        </Button>
+      </div>
+    </Card>
+  );
+}
+
+function useListing(point: string, path: string) {
+  return useInfiniteQuery({
+    queryKey: [...keys.points, "ls", point, path],
+    initialPageParam: "",
+    queryFn: ({ pageParam, signal }) =>
+      take(client.GET("/api/v1/ls", { params: { query: { point, path, limit: PAGE_ROWS, after: pageParam } }, signal })),
+    getNextPageParam: (page) => {
+      const last = page.rows.at(-1);
+      return page.more && last ? encodedPath(last) : undefined;
+    },
+    // What a point holds never changes.
+    staleTime: Infinity,
+  });
+}
+
+function Crumbs({ roots, path, onPath }: { roots: readonly string[]; path: string; onPath: (path: string) => void }) {
+  const way = crumbs(roots, path);
+  return (
+    <nav className={classes.crumbs} aria-label="Folder">
+      {way.map((crumb, number) => (
+        <span key={crumb.path} className={classes.name}>
+          {number > 0 && <IconChevronRight size={14} aria-hidden />}
+          <UnstyledButton
+            className={classes.crumb}
+            aria-current={number === way.length - 1 ? "page" : undefined}
+            title={crumb.title}
+            onClick={() => onPath(crumb.path)}
+          >
+            {crumb.title}
+          </UnstyledButton>
+        </span>
+      ))}
+    </nav>
+  );
+}
+
+function columns(ticked: ReadonlyMap<string, Row>, tick: (row: Row) => void, onPath: (path: string) => void): Column<Row>[] {
+  return [
+    {
+      key: "tick",
+      title: "",
+      width: "28px",
+      cell: (row) => (
+        <span className={classes.check} onClick={(event) => event.stopPropagation()}>
+          <Checkbox
+            size="sm"
+            checked={ticked.has(encodedPath(row))}
+            onChange={() => tick(row)}
+            aria-label={`Choose ${nameOf(row.path)}`}
+          />
+        </span>
+      ),
+    },
+    {
+      key: "name",
+      title: "Name",
+      width: "minmax(140px, 3fr)",
+      sortBy: (row) => nameOf(row.path),
+      cell: (row) => <Name row={row} onPath={onPath} />,
+    },
+    {
+      key: "size",
+      title: "Size",
+      width: "90px",
+      align: "right",
+      sortBy: (row) => row.size_bytes,
+      cell: (row) => (isFolder(row) ? "" : formatBytes(row.size_bytes)),
+    },
+    {
+      key: "mtime",
+      title: "Changed",
+      width: "minmax(90px, 160px)",
+      wide: true,
+      sortBy: (row) => row.mtime_ns,
+      cell: (row) => <Time time={new Date(row.mtime_ns / 1e6).toISOString()} />,
+    },
+    {
+      key: "user",
+      title: "Owner",
+      width: "minmax(0, 90px)",
+      wide: true,
+      sortBy: (row) => row.user,
+      cell: (row) => visible(row.user || String(row.uid)),
+    },
+  ];
+}
+
+function Name({ row, onPath }: { row: Row; onPath: (path: string) => void }) {
+  const Icon = ICONS[row.kind] ?? IconQuestionMark;
+  const name = nameOf(row.path);
+  const content = (
+    <span className={classes.name} title={visible(row.path)}>
+      <Icon size={17} stroke={1.6} aria-hidden />
+      <span>
+        {name}
+        {row.link_target && ` → ${visible(row.link_target)}`}
+      </span>
+    </span>
+  );
+  if (!isFolder(row)) return content;
+  return (
+    <UnstyledButton
+      onClick={(event) => {
+        event.stopPropagation();
+        onPath(encodedPath(row));
+      }}
+    >
+      {content}
+    </UnstyledButton>
+  );
+}

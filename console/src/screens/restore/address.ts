@@ -1,0 +1,25 @@
+/** What the restore screen shows, in its address. */
+import { useLocation, useSearch } from "wouter";
+import { to } from "../../app/places";
+
+export interface Address {
+  dataset: string;
+  point: string;
+  /** Percent-encoded; empty = the roots. */
+  path: string;
+  /** The words of a search; empty = browse. */
+  q: string;
+}
+
+const NAMES = ["dataset", "point", "path", "q"] as const;
+
+export function useAddress(): [Address, (change: Partial<Address>, replace?: boolean) => void] {
+  const search = new URLSearchParams(useSearch());
+  const [, go] = useLocation();
+  const address = Object.fromEntries(NAMES.map((name) => [name, search.get(name) ?? ""])) as unknown as Address;
+  const change = (change: Partial<Address>, replace = false) => {
+    const next = Object.entries({ ...address, ...change }).filter(([, value]) => value !== "");
+    go(to.restore(Object.fromEntries(next)), { replace });
+  };
+  return [address, change];
+}
