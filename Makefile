@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check console format bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,18 +13,21 @@ help: ## Show this list
 $(VENV)/.installed: pyproject.toml
 	@echo "setting up $(VENV) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@HOLDFAST_BUILD_CONSOLE=no $(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	@echo "setting up what the tests need ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@HOLDFAST_BUILD_CONSOLE=no $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-demo: $(VENV)/.installed ## Run the main job on real data: compile, capture once, store, mirror, cascade, restore, prove equal (PATH_=folder)
+console: $(VENV)/.installed ## Build the console, if its sources have changed; gets Node.js into the environment if there is none
+	@$(BIN)/python scripts/build-console --get-node
+
+demo: console ## Run the main job on real data: compile, capture once, store, mirror, cascade, restore, prove equal (PATH_=folder)
 	@$(BIN)/holdfast demo $(PATH_)
 
-test: $(VENV)/.installed-test ## Install what the tests need (root) or name what is missing, then run all tests
+test: $(VENV)/.installed-test console ## Install what the tests need (root) or name what is missing, then run all tests
 	@scripts/install-test-tools
 	@$(BIN)/pytest -n 2 -m "not big" $(ARGS)
 	@$(BIN)/pytest -m big -p no:randomly $(ARGS) || test $$? -eq 5 # 5: none of the chosen tests is big

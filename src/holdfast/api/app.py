@@ -6,13 +6,14 @@ from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import holdfast
 from holdfast.api import contract
 from holdfast.api.callers import authenticated
+from holdfast.api.console import Console
 from holdfast.api.errors import add_error_handlers
-from holdfast.api.headers import with_headers
+from holdfast.api.headers import API_PREFIX, with_headers
 from holdfast.api.limits import BodyLimit
 from holdfast.api.replies import reply
 from holdfast.api.routes import access, environment, flows, happenings, keep, nodes, repositories, sessions, status
@@ -36,8 +37,9 @@ class _App(FastAPI):
         return self.openapi_schema
 
 
-def create_app(master: Master) -> FastAPI:
-    """Everything but login, health, and what a machine needs before it is a node wants a bearer token or a browser's session."""
+def create_app(master: Master, console: Console | None = None) -> FastAPI:
+    """Everything but login, health, what a machine needs before it is a node, and the console's pages (None = those of this package)
+    wants a bearer token or a browser's session."""
     app = _App(
         title="Holdfast",
         version=holdfast.__version__,
@@ -59,7 +61,22 @@ def create_app(master: Master) -> FastAPI:
     async def openapi() -> Response:
         return reply(app.openapi())
 
+    app.router.default = _pages(console or Console(), app.router.default)
     return app
+
+
+def _pages(console: Console, otherwise: ASGIApp) -> ASGIApp:
+    """The console for what no route takes. A call of the API that does not exist stays one, and gets no page."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        is_api = f"{scope['path']}/".startswith(API_PREFIX)
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or is_api:
+            await otherwise(scope, receive, send)
+            return
+        request = Request(scope)
+        await console.answer(request, request.app.state.master.base.entropy)(scope, receive, send)
+
+    return answer
 
 
 async def _is_logged_in(scope: Scope) -> bool:
