@@ -1,0 +1,21 @@
+/** Run a flow, or a part of it, now. */
+import { useMutation } from "@tanstack/react-query";
+import { client, take } from "../../../api/client";
+import { sayDone, sayFailed } from "../../../parts/notices";
+
+export interface Part {
+  policy?: string;
+  operation?: string;
+  /** Lets a source that lost much or was replaced run once. */
+  accept?: boolean;
+}
+
+export const useTrigger = (flow: string) =>
+  useMutation({
+    mutationFn: async ({ policy = "", operation = "", accept = false }: Part) => {
+      const body = { policy, operation, accept };
+      return (await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow } }, body }))).trigger;
+    },
+    onSuccess: () => sayDone("It runs", "What comes of it is told here as it happens."),
+    onError: sayFailed,
+  });
