@@ -104,6 +104,7 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/join", {"token": token, "name": "new", "csr_pem": make_csr(new_key()).decode()})
     await running.post("/nodes/new/authorise")
     await running.post("/environment/plan", {"text": ONE_TO_TWO})
+    await running.post("/environment/merge", {"base_revision": 1, "text": "environment: bureau"})
     revision = (await running.apply(ONE_TO_TWO))["revision"]
     await running.post("/environment/edit", {"base_revision": revision, "operations": [{"op": "set", "path": ["nodes", "x"], "value": {}}]})
     for verb in ("compile", "activate"):

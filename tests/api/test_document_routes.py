@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from holdfast.compiler.edits import document_values
 from holdfast.core.errors import OutsideLimits
 from holdfast.model.questions import Answer, AskSample, Question, Sample, SampleRow
 from tests.master.masters import ONE_TO_TWO, Running, with_master
@@ -125,6 +126,30 @@ async def test_two_people_edit_and_nothing_is_lost(running: Running) -> None:
     merged = await edit(running, base + 1, mine)
     assert "every: 15m" in merged["text"]
     assert "files2" in merged["text"]
+
+
+@with_master
+async def test_a_working_copy_is_merged_with_what_others_applied(running: Running) -> None:
+    base = (await running.apply(ONE_TO_TWO))["revision"]
+    mine = ONE_TO_TWO.replace("last: 50", "last: 9").replace("# our", "# my")
+    alone = await running.post("/environment/merge", {"base_revision": base, "text": mine})
+    assert (alone["text"], alone["clean"], alone["newest_revision"], alone["theirs"]) == (mine, True, base, [])
+    await edit(running, base, put(EVERY, "15m"), put(["nodes", "mail"], {}))
+    merged = await running.post("/environment/merge", {"base_revision": base, "text": mine})
+    expected = mine.replace("every: 1h", "every: 15m").replace("dr: {}}", "dr: {}, mail: {}}")
+    assert document_values(merged["text"]) == document_values(expected)
+    assert (merged["clean"], merged["valid"], merged["newest_revision"], merged["conflicts"]) == (True, True, base + 1, [])
+    assert [(each["kind"], each["name"]) for each in merged["mine"]] == [("changed", "documents")]
+    assert [(each["kind"], each["name"]) for each in merged["theirs"]] == [("added", "mail"), ("changed", "documents")]
+    both = {"base_revision": base, "text": mine.replace("every: 1h", "every: 2h")}
+    torn = await running.post("/environment/merge", both)
+    assert torn["conflicts"] == [{"path": EVERY, "base": "1h", "mine": "2h", "theirs": "15m"}]
+    assert (torn["clean"], "every: 2h" in torn["text"]) == (False, True)
+    assert "every: 15m" in (await running.post("/environment/merge", {**both, "prefer": "theirs"}))["text"]
+    assert (await running.get("/environment"))["revision"] == base + 1
+    unread = await running.call("POST", "/environment/merge", {"base_revision": base, "text": "a: ["}, status=422)
+    assert unread["error"]["code"] == "invalid-document"
+    await running.call("POST", "/environment/merge", {"base_revision": base + 5, "text": mine}, status=404)
 
 
 @with_master

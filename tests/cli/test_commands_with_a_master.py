@@ -85,6 +85,12 @@ def _three_ports() -> int:
         ["trigger", "protect-data", "--wait"],
         ["repository", "env", "main"],
         ["repository", "check", "main"],
+        ["repository", "stats", "main"],
+        ["nodes", "show", "desk"],
+        ["nodes", "authorise", "desk"],
+        ["keep", "{daily: 7, within: 3d}", "--every", "1h"],
+        ["master", "token", "--hold"],
+        ["master", "tokens"],
     ],
     ids=" ".join,
 )
@@ -114,6 +120,9 @@ def test_a_point_has_what_scripts_rely_on(desk: Desk) -> None:
         (["points", "--repository", "mian"], "main"),
         (["find", "letter*", "--dataset", "desk/dat"], "desk/data"),
         (["repository", "check", "maim"], "main"),
+        (["repository", "stats", "maim"], "main"),
+        (["nodes", "show", "dsk"], "desk"),
+        (["nodes", "revoke", "dsk"], "desk"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )
@@ -127,6 +136,45 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(desk: Desk, 
 )
 def test_what_is_not_there_is_2_with_a_hint(desk: Desk, words: list[str]) -> None:
     assert "  hint: " in desk.run(*words, expect=exit_codes.USAGE).stderr
+
+
+def test_keep_rules_are_shown_as_a_calendar(desk: Desk) -> None:
+    shown = desk.run("keep", "{daily: 3, monthly: 2}", "--at", "02:30", "--at", "14:00", "--zone", "Europe/Berlin", "--days", "40")
+    lines = shown.stdout.splitlines()
+    assert lines[0].startswith("of 80 points taken since ")
+    assert lines[2].split() == ["DAY", "POINTS", "AT", "KEPT", "BY"]
+    assert len(lines) in (6, 7)
+    assert all(line.split()[2] == "1" for line in lines[3:])
+    wrong = desk.run("keep", "{dayly: 3}", "--every", "1h", expect=exit_codes.USAGE)
+    assert "did you mean `daily`?" in wrong.stderr
+    for rules in ("daily", "[1]", "{"):
+        assert "hint:" in desk.run("keep", rules, "--every", "1h", expect=exit_codes.USAGE).stderr
+    assert "hint:" in desk.run("keep", "{daily: 3}", expect=exit_codes.USAGE).stderr
+
+
+def test_a_repository_tells_its_sizes_and_its_last_check_also_without_the_master(desk: Desk) -> None:
+    desk.run("repository", "check", "main", "--read-data")
+    by_master = desk.json("repository", "stats", "main")
+    assert (by_master["checked_ok"], by_master["checked_data"]) == (True, True)
+    said = desk.run("repository", "stats", "main").stdout
+    assert "every byte read" in said
+    assert "compression" in said
+    session = desk.home / "client.json"
+    session.rename(desk.home / "away.json")
+    try:
+        assert desk.json("repository", "stats", "main") == by_master
+    finally:
+        (desk.home / "away.json").rename(session)
+
+
+def test_open_join_tokens_are_listed_and_cancelled(desk: Desk) -> None:
+    made = desk.json("master", "token", "--name", "other", "--ttl", "5m", "--hold")
+    row = next(line for line in desk.run("master", "tokens").stdout.splitlines() if made["id"] in line)
+    assert row.split()[1] == "other"
+    assert row.endswith("hold")
+    desk.run("master", "tokens", "--cancel", made["id"])
+    assert made["id"] not in desk.run("master", "tokens").stdout
+    assert "hint:" in desk.run("master", "tokens", "--cancel", made["id"], expect=exit_codes.USAGE).stderr
 
 
 def test_restore_says_what_was_written_and_what_was_equal(desk: Desk) -> None:
@@ -169,6 +217,38 @@ def test_a_document_that_removes_something_needs_a_word(desk: Desk) -> None:
     assert desk.json("apply", str(less), expect=exit_codes.REFUSED)["error"]["code"] == "refused"
     assert "--yes" in desk.run("plan", str(less)).stderr
     assert desk.run("export").stdout == text
+
+
+def test_two_files_from_one_revision_are_joined(desk: Desk) -> None:
+    old = desk.json("export")
+    mine, theirs = desk.folder / "mine.yaml", desk.folder / "theirs.yaml"
+    theirs.write_text(old["text"].replace("every: 30d", "every: 29d"))
+    mine.write_text(old["text"] + "# mine\ngroups: {all: {nodes: [desk]}}\n")
+    desk.run("apply", str(theirs), "--base", str(old["revision"]))
+    stale = ("--base", str(old["revision"]))
+    try:
+        refused = desk.run("apply", str(mine), *stale, expect=exit_codes.REFUSED)
+        assert "by now; this was made from" in refused.stderr
+        assert "--base" in desk.run("apply", str(mine), "--merge", expect=exit_codes.USAGE).stderr
+        desk.run("apply", str(mine), *stale, "--merge")
+        assert desk.run("export").stdout == theirs.read_text() + "# mine\ngroups: {all: {nodes: [desk]}}\n"
+        mine.write_text(old["text"].replace("every: 30d", "every: 28d"))
+        torn = desk.run("apply", str(mine), *stale, "--merge", expect=exit_codes.REFUSED)
+        assert "conflict: policies.data.operations.backup.every" in torn.stderr
+        assert '  your file: "28d"' in torn.stderr
+        assert [each["theirs"] for each in desk.json("apply", str(mine), *stale, "--merge", expect=5)["conflicts"]] == ["29d"]
+    finally:
+        theirs.write_text(old["text"])
+        desk.run("apply", str(theirs), "--yes")
+
+
+def test_a_file_is_compiled_before_it_is_applied(desk: Desk) -> None:
+    text = desk.folder / "later.yaml"
+    text.write_text(desk.run("export").stdout.replace("hourly: 24", "hourly: 5"))
+    (change,) = desk.json("compile", "protect-data", "--file", str(text))["changes"]
+    assert change["changes"] == ["stores desk/data in repository main"]
+    text.write_text("flows: [")
+    assert "yaml-syntax" in desk.run("compile", "protect-data", "--file", str(text), expect=exit_codes.USAGE).stderr
 
 
 def test_a_flow_that_left_the_document_is_said_to_be_still_active(desk: Desk) -> None:

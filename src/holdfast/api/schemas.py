@@ -68,6 +68,14 @@ class EditDocument(Body):
     text: str | None = None
 
 
+class MergeDocument(Body):
+    """`text` was made from `base_revision`. `prefer`: whose values the merged text has where both changed one."""
+
+    base_revision: int = Field(ge=1, le=(1 << 63) - 1)
+    text: str
+    prefer: Literal["mine", "theirs"] = "mine"
+
+
 class ClassificationSample(Body):
     """`classification` as it stands in the document. At most `limit` paths that it chooses, and as many that it leaves out."""
 

@@ -23,6 +23,12 @@ def document_values(text: str) -> dict[str, Value]:
     return values if isinstance(values, dict) else {}
 
 
+def read_values(text: str) -> dict[str, Value]:
+    """As `document_values`; raises `InvalidDocument` when it is no YAML mapping."""
+    values: dict[str, Value] = values_of(_load(text))
+    return values
+
+
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     """The text after all edits, in turn. Raises `UsageError` naming the first that cannot be done, `InvalidDocument` for a text that is
     no YAML mapping. What the values mean is the parser's business, before and after."""

@@ -9,6 +9,7 @@ import msgspec
 
 from holdfast.compiler.diff import DocumentChange
 from holdfast.compiler.edits import apply_edits, document_values
+from holdfast.compiler.merge import MergeConflict, Side, merge_texts
 from holdfast.compiler.parse import parse_document
 from holdfast.core.errors import Conflict, UsageError
 from holdfast.master.environment import ApplyRequest, Environments, changes_since
@@ -54,6 +55,20 @@ class Edited(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[DocumentChange, ...]
 
 
+class MergedDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A working copy and the newest revision as one `text`, stored nowhere yet. `clean`: no conflicts; at these the text has what the
+    preferred side wrote. `mine` and `theirs`: what each changed since the revision both come from. `valid`: the text can be applied."""
+
+    newest_revision: int
+    text: str
+    clean: bool
+    conflicts: tuple[MergeConflict, ...]
+    mine: tuple[DocumentChange, ...]
+    theirs: tuple[DocumentChange, ...]
+    valid: bool
+    diagnostics: tuple[Diagnostic, ...]
+
+
 class EnvironmentEdits:
     def __init__(self, environment: Environments) -> None:
         self._environment = environment
@@ -90,6 +105,13 @@ class EnvironmentEdits:
             return await asyncio.to_thread(_edited, text, base, newest, applied.changes)
         return await asyncio.to_thread(_edited, text, base, newest, None)
 
+    async def merge(self, base_revision: int, text: str, prefer: Side) -> MergedDocument:
+        """`text` was made from `base_revision`, and others have been applied since. Changes nothing. Raises `UnknownName` for the revision,
+        `InvalidDocument` when a text is no YAML mapping and something must be merged."""
+        newest = await self._environment.newest()
+        base = newest if base_revision == newest.number else await self._environment.revision(base_revision)
+        return await asyncio.to_thread(_merged, base, newest, text, prefer)
+
 
 def _read(revision: Revision) -> ReadDocument:
     parsed = parse_document(revision.text)
@@ -115,4 +137,19 @@ def _edited(text: str, base: Revision, newest: Revision, changes: tuple[Document
         valid=parsed.document is not None,
         diagnostics=parsed.diagnostics,
         changes=changes_since(newest, parsed.document) if changes is None else changes,
+    )
+
+
+def _merged(base: Revision, newest: Revision, text: str, prefer: Side) -> MergedDocument:
+    merged = merge_texts(base.text, text, newest.text, prefer)
+    parsed = parse_document(merged.text)
+    return MergedDocument(
+        newest_revision=newest.number,
+        text=merged.text,
+        clean=not merged.conflicts,
+        conflicts=merged.conflicts,
+        mine=changes_since(base, parse_document(text).document),
+        theirs=changes_since(base, parse_document(newest.text).document),
+        valid=parsed.document is not None,
+        diagnostics=parsed.diagnostics,
     )

@@ -10,9 +10,9 @@ from holdfast.api.answers import DocumentView, EditedDocument, EnvironmentText, 
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
-from holdfast.api.schemas import ApplyDocument, EditDocument, PlanDocument, Protect
+from holdfast.api.schemas import ApplyDocument, EditDocument, MergeDocument, PlanDocument, Protect
 from holdfast.master.environment import Applied, ApplyRequest, EnvironmentView, PlanReport
-from holdfast.master.environment_edits import EditRequest
+from holdfast.master.environment_edits import EditRequest, MergedDocument
 from holdfast.master.protecting import Protected, ProtectRequest
 from holdfast.model.document import Revision
 from holdfast.model.edit import Edit
@@ -70,6 +70,13 @@ async def edit(body: EditDocument, user: User, master: MasterOf) -> Response:
         text=body.text,
     )
     return reply(EditedDocument(**raw_fields(await master.edits.edit(request))))
+
+
+@router.post("/environment/merge")
+@answers(MergedDocument)
+async def merge(body: MergeDocument, master: MasterOf) -> Response:
+    """Your text and the newest revision as one, when others applied theirs since you began. Changes nothing."""
+    return reply(await master.edits.merge(body.base_revision, body.text, body.prefer))
 
 
 @router.post("/environment/plan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -45,11 +46,17 @@ def apply(
     file: FileArgument,
     activate_too: Annotated[bool, typer.Option("--activate", help="Activate every flow of the document afterwards.")] = False,
     yes: YesOption = False,
+    base: Annotated[
+        int | None, typer.Option("--base", help="The revision that the file was made from: refused when a newer one is there.")
+    ] = None,
+    merge: Annotated[bool, typer.Option("--merge", help="With --base: join the file with what others applied since.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a document the new draft. What machines do changes only with `activate`."""
     client, text = _client(home), _read(file)
+    if merge:
+        text, base = _merge(client, text, base, as_json)
     planned = client.post("/environment/plan", {"text": text})
     if not planned["valid"]:
         if as_json:
@@ -58,10 +65,11 @@ def apply(
             print_diagnostics(planned["diagnostics"])
             note("nothing was applied: mend the errors above")
         raise typer.Exit(exit_codes.USAGE)
-    if planned["removals"] and not yes:
+    base = planned["revision"] if base is None else base
+    if planned["removals"] and not yes and base == planned["revision"]:
         gone = ", ".join(f"{removal['what']} {removal['name']}" for removal in planned["removals"])
         raise Refused(f"this document removes {gone}", hint="add --yes to agree; stored data stays where it is")
-    applied = client.put("/environment", {"text": text, "base_revision": planned["revision"], "accept_removals": yes, "comment": ""})
+    applied = client.put("/environment", {"text": text, "base_revision": base, "accept_removals": yes, "comment": ""})
     activations = [_activate(client, flow["name"]) for flow in client.get("/flows")["flows"]] if activate_too else []
     if as_json:
         print_json({**applied, "activations": activations} if activate_too else applied)
@@ -72,6 +80,26 @@ def apply(
         for activation in activations:
             _print_activation(activation)
     raise typer.Exit(max((_activation_exit(a) for a in activations), default=exit_codes.OK))
+
+
+def _merge(client: ApiClient, text: str, base: int | None, as_json: bool) -> tuple[str, int]:
+    """The merged text and the newest revision. Ends the command where somebody must decide."""
+    if base is None:
+        raise UsageError(
+            "--merge needs to know what the file was made from", hint="add --base REVISION, as `holdfast export --json` shows it"
+        )
+    merged = client.post("/environment/merge", {"base_revision": base, "text": text})
+    if merged["clean"]:
+        return merged["text"], merged["newest_revision"]
+    if as_json:
+        print_json(merged)
+    else:
+        for conflict in merged["conflicts"]:
+            note(f"conflict: {'.'.join(map(str, conflict['path']))}")
+            for side, title in (("base", f"revision {base}"), ("mine", "your file"), ("theirs", f"revision {merged['newest_revision']}")):
+                note(f"  {title}: {'nothing' if conflict[side] is None else json.dumps(conflict[side], ensure_ascii=False)}")
+        note("nothing was applied: make the file agree with the newest revision in these places, and name that one with --base")
+    raise typer.Exit(exit_codes.REFUSED)
 
 
 def export(home: HomeOption = None, as_json: JsonOption = False) -> None:
