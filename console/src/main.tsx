@@ -7,10 +7,8 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queries";
 import { App } from "./app/App";
+import { nonce } from "./app/nonce";
 import { cssVariables, theme } from "./app/theme";
-
-// Styles that libraries add at run time bear this answer's nonce; the policy lets no others in.
-const nonce = document.querySelector<HTMLMetaElement>("meta[name=csp-nonce]")?.content ?? "";
 
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
