@@ -126,6 +126,27 @@ def test_a_lone_slow_receiver_is_waited_for() -> None:
     lane.end()
 
 
+def test_figures_tell_what_was_offered_and_what_was_taken() -> None:
+    gated, free = Lane(Gated("gated")), Lane(MemoryAction("free"))
+    waits = []
+
+    def on_wait() -> None:
+        waits.append(fanout.figures()["gated"])
+        gated.action.gate.set()  # type: ignore[attr-defined]
+
+    fanout = FanOut({"gated": gated.work, "free": free.work}, clock=CLOCK, on_wait=on_wait)
+    send_all(fanout)
+    fanout.finish({DATASET: commit_of(9)})
+    size = sum(map(len, FILES.values()))
+    assert waits
+    assert waits[0].is_live
+    assert waits[0].given_bytes == size
+    for figures in fanout.figures().values():
+        assert (figures.given_bytes, figures.done_bytes, figures.sent_bytes, figures.is_live) == (size, size, size, False)
+    gated.end()
+    free.end()
+
+
 def test_a_limited_delivery_is_slow_but_not_stalled() -> None:
     limit = Limit(6_000_000, clock=CLOCK, wait=threading.Event().wait)
     limited, free = Lane(MemoryAction("limited"), limit=limit), Lane(MemoryAction("free"))

@@ -87,6 +87,7 @@ class ScanRun:
         self._tally = Tally()
         self._offered_bytes = 0
         self._started = self._complete = False
+        self._walked = not request.scan
         self.reader = Reader(clock, names, self._notes.add_read)
 
     @property
@@ -105,6 +106,15 @@ class ScanRun:
     def refused(self) -> Mapping[DatasetId, SourceVanished]:
         """Datasets the guard left out, and why. Final when the first item was given."""
         return self._refused
+
+    def expected_bytes(self, dataset: DatasetId, base: int | None) -> int | None:
+        """See `CaptureRun`. Costs a look at all rows where the receiver is behind."""
+        if not self._walked:
+            return None
+        bit = 1 << self._slots[dataset]
+        lowest, before = -1 if base is None else base, self._run if self._request.scan else self._run + 1
+        behind = self._state.bytes_between((lowest, before), bit) if lowest < before - 1 else 0
+        return behind + sum(size for bits, size in self._tally.to_read.items() if bits & bit)
 
     def __iter__(self) -> Iterator[Mapping[DatasetId, Outgoing]]:
         if self._started:
@@ -181,7 +191,7 @@ class ScanRun:
             with closing(self._state.reader()) as reader:
                 walk = Walk(self._plan(targets), targets, reader, ledger, self._notes)
                 walk.run(self._pulse, home, self._reserve_bytes)
-            self._tally = walk.tally
+            self._tally, self._walked = walk.tally, True
             for target, found in looked:
                 self._judge(target, found, walk.tally)
             self._require_some()
@@ -219,7 +229,7 @@ class ScanRun:
             granularity=_granularity(targets),
             before_write=lambda: check_free(self._state.path.parent, self._reserve_bytes),
         )
-        emission = Emission(tools, self._tally.read_total)
+        emission = Emission(tools, sum(self._tally.to_read.values()))
         self._passed = emission.passed
         yield from emission.emit(verdicts, behind_rows(self._state, lowest, before, bits))
         self._offered_bytes = segments.offered_bytes

@@ -290,6 +290,12 @@ class CaptureState:
             found = self._database.execute(f"SELECT {COLUMNS} FROM rows WHERE {where} ORDER BY key LIMIT ?", (*values, limit)).fetchall()
         return [Row(*values) for values in found]
 
+    def bytes_between(self, runs: tuple[int, int], mask: int) -> int:
+        """Size of the files of `mask` that were changed after runs[0] and before runs[1]."""
+        with self._lock:
+            where = "kind = ? AND run > ? AND run < ? AND members & ?"
+            return int(self._database.execute(f"SELECT total(size) FROM rows WHERE {where}", (FILE_CODE, *runs, mask)).fetchone()[0])
+
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Put rows and drop those that no dataset needs any more; one transaction."""
         with self._lock, self._writing():

@@ -62,11 +62,11 @@ class _Frame:
 
 @dataclass
 class Tally:
-    """What the walk counted. `removed`: by mask of datasets. `empty`: roots under which nothing is, `emptied`: those of them
-    under which something was."""
+    """What the walk counted. `to_read` (bytes) and `removed`: by mask of datasets. `empty`: roots under which nothing is, `emptied`:
+    those of them under which something was."""
 
     files: int = 0
-    read_total: int = 0
+    to_read: dict[int, int] = field(default_factory=dict)
     removed: dict[int, int] = field(default_factory=dict)
     empty: list[tuple[int, bytes]] = field(default_factory=list)
     emptied: list[tuple[int, bytes]] = field(default_factory=list)
@@ -318,7 +318,7 @@ class Walk:
             return
         read = bits != 0 and changed
         if read:
-            self.tally.read_total += size
+            self.tally.to_read[bits] = self.tally.to_read.get(bits, 0) + size
         linked = kind == FILE_CODE and status.st_nlink > 1
         device, inode = (signed(status.st_dev), signed(status.st_ino)) if linked else (0, 0)
         self._add(Verdict(key, act if read else Act.MEMBERS, bits, gone, gone, kind, size, device, inode, row is not None))

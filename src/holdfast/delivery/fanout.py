@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from holdfast.core.clock import Clock
@@ -21,7 +21,12 @@ PATIENCE_S = 10.0
 FINISH_PATIENCE_S = 1800.0
 _CHANGE_BYTES = 512
 _ABORT_GRACE_S = 2.0
+_STEP_S = 0.25
 logger = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    return
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,17 @@ class DeliveryResult:
     duration_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class LaneFigures:
+    """Live figures of one delivery. `given_bytes`: offered to it by the capture so far; `done_bytes`: of that, what the receiver has got or
+    had; `sent_bytes`: chunk payload that really went."""
+
+    given_bytes: int
+    done_bytes: int
+    sent_bytes: int
+    is_live: bool
+
+
 class _Poke:
     """Put into a queue to say: look what the receiver has answered."""
 
@@ -59,7 +75,8 @@ class _Lane:
     def __init__(self, work: FanOutSession, queue_bytes: int, clock: Clock) -> None:
         self.dataset = work.dataset
         self.session = work.session
-        self.queue: Pipe[Outgoing | _Poke] = Pipe(queue_bytes)
+        self.queue: Pipe[tuple[Outgoing, int] | _Poke] = Pipe(queue_bytes)
+        self.given_bytes = self._taken_bytes = 0
         self.commit: Commit | None = None
         self._clock = clock
         self._started_s = clock.monotonic_s()
@@ -73,6 +90,17 @@ class _Lane:
     @property
     def is_live(self) -> bool:
         return not self.done.is_set()
+
+    def figures(self) -> LaneFigures:
+        done_bytes = max(0, self._taken_bytes - self.session.pending_bytes)
+        return LaneFigures(self.given_bytes, done_bytes, self.session.counters.sent_bytes, self.is_live)
+
+    def put(self, item: Outgoing, size_bytes: int, timeout_s: float) -> bool:
+        """False when the queue had no room for so long."""
+        if not self.queue.put((item, size_bytes), size_bytes + _CHANGE_BYTES * (1 + len(item.segment.changes)), timeout_s):
+            return False
+        self.given_bytes += size_bytes
+        return True
 
     def silent_s(self) -> float:
         """How long nothing has gone either way, waiting for the own limit not counted. Call it now and again."""
@@ -109,7 +137,9 @@ class _Lane:
                 if isinstance(item, _Poke):
                     self.session.answer()
                 else:
-                    self.session.send(item)
+                    outgoing, size_bytes = item
+                    self.session.send(outgoing)
+                    self._taken_bytes += size_bytes
             if self.commit is None:
                 raise Cancelled("no commit was made for this delivery", hint="the run that began it failed")
             self._end(DeliveryResult(acknowledgements=self.session.commit(self.commit)))
@@ -145,6 +175,7 @@ class FanOut:
     """Feed it a capture's segments, then `finish`. Used by one thread; nothing a receiver does makes it raise.
 
     `patience_s`: how long a delivery that takes nothing may hold up the others. A delivery slowed by its own limit is never detached.
+    `on_wait` is called on the same thread, several times a second, while a receiver is waited for.
     Sessions that ended well stay open (for another commit, or for the caller to close); the others are closed here.
     """
 
@@ -156,9 +187,11 @@ class FanOut:
         patience_s: float = PATIENCE_S,
         queue_bytes: int = QUEUE_BYTES,
         finish_patience_s: float = FINISH_PATIENCE_S,
+        on_wait: Callable[[], None] = _nothing,
     ) -> None:
         self._patience_s = patience_s
         self._finish_patience_s = finish_patience_s
+        self._on_wait = on_wait
         self._lanes = {delivery: _Lane(work, queue_bytes, clock) for delivery, work in sessions.items()}
 
     @property
@@ -166,9 +199,9 @@ class FanOut:
         """False when no delivery is left that takes anything: the run may stop producing."""
         return any(lane.is_live for lane in self._lanes.values())
 
-    def counters(self) -> dict[str, Counters]:
-        """Live figures, for progress."""
-        return {delivery: lane.session.counters for delivery, lane in self._lanes.items()}
+    def figures(self) -> dict[str, LaneFigures]:
+        """How far each delivery has got, for progress."""
+        return {delivery: lane.figures() for delivery, lane in self._lanes.items()}
 
     def send(self, outgoing: Mapping[DatasetId, Outgoing]) -> None:
         """Hand one step of the capture to every delivery of its dataset; waits for the slowest, as far as patience goes."""
@@ -184,7 +217,8 @@ class FanOut:
             lane.queue.end()
             lane.watch()
         for lane in self._lanes.values():
-            while not lane.done.wait(min(1.0, self._finish_patience_s)):
+            while not lane.done.wait(min(_STEP_S, self._finish_patience_s)):
+                self._on_wait()
                 if lane.silent_s() >= self._finish_patience_s:
                     lane.detach()
         return {delivery: lane.result or DeliveryResult() for delivery, lane in self._lanes.items()}
@@ -199,11 +233,12 @@ class FanOut:
         return {delivery: lane.result or DeliveryResult() for delivery, lane in self._lanes.items()}
 
     def _put(self, lane: _Lane, item: Outgoing) -> None:
-        weight = sum(ref.size_bytes for ref in item.segment.offered) + _CHANGE_BYTES * (1 + len(item.segment.changes))
-        step_s = min(0.25, self._patience_s / 4)
+        size_bytes = sum(ref.size_bytes for ref in item.segment.offered)
+        step_s = min(_STEP_S, self._patience_s / 4)
         lane.watch()
         try:
-            while not lane.queue.put(item, weight, step_s):
+            while not lane.put(item, size_bytes, step_s):
+                self._on_wait()
                 others_wait = any(other.is_live for other in self._lanes.values() if other is not lane)
                 if lane.silent_s() >= self._patience_s and others_wait:
                     lane.detach()

@@ -65,6 +65,11 @@ class DeliverySession:
         return self._link.progress
 
     @property
+    def pending_bytes(self) -> int:
+        """Offered, and not answered yet; may be read from any thread."""
+        return self._flight_bytes
+
+    @property
     def counters(self) -> Counters:
         """Since the last `begin`; may be read from any thread."""
         return Counters(files=self._files, changed=self._changed, removed=self._removed, offered_bytes=self._offered, sent_bytes=self._sent)

@@ -16,6 +16,7 @@ import msgspec
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError
 from holdfast.core.ids import ActionId
+from holdfast.delivery.fanout import LaneFigures
 from holdfast.delivery.session import DeliverySession
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark
 from holdfast.model.jobs import Counters, Finding, Job, State, Task
@@ -23,6 +24,7 @@ from holdfast.model.points import Point
 from holdfast.model.rules import Cascade, title_of
 from holdfast.operations.run_lanes import Dial, open_session, shortfall
 from holdfast.operations.run_plan import ns_of, state_of
+from holdfast.operations.run_progress import LaneMeter
 from holdfast.operations.running import Cancellation, Delivered, Meter, News
 from holdfast.repository.repository import Repository
 from holdfast.wire.data_messages import ActionState, Open
@@ -128,10 +130,13 @@ class _CascadeRun:
         self._cancellation = cancellation
         self._delivery = order.cascade.delivery
         self._meter = Meter(order.job.id, tools.clock, tools.news.progress)
+        self._lane = LaneMeter(self._delivery)
+        self._given_bytes = self._sent_bytes = 0
         self._findings: list[Finding] = []
 
     def execute(self) -> Job:
         session = open_session(self._tools.dial, self._delivery, self._tools.clock, self._cancellation)
+        self._meter.lanes = lambda: (self._lane.progress(self._tools.clock.monotonic_s(), self._figures(session), self._meter.total_bytes),)
         try:
             opening = Open(dataset=self._delivery.dataset, actions=self._delivery.actions, generation=self._order.generation)
             points = self._tools.repository.points(self._delivery.dataset)
@@ -158,6 +163,8 @@ class _CascadeRun:
         started_s = self._tools.clock.monotonic_s()
         counters, error = Counters(), state.error
         hops = plan_hops(points, state.cursor, self._order.operations) if error is None else ()
+        # What a commit changes is known only when it is walked; of a full one it is all that the point holds.
+        self._meter.total_bytes = self._given_bytes + hops[0].point.bytes if len(hops) == 1 and hops[0].base is None else 0
         for hop in hops:
             self._cancellation.check()
             acknowledgement = self._forward(session, state.action, hop)
@@ -189,17 +196,25 @@ class _CascadeRun:
             roots=tuple(os.fsencode(path) for path in point.paths),
             hostname=self._tools.hostname,
         )
+        # Beginning sets the session's own count back.
+        self._sent_bytes += session.counters.sent_bytes
         try:
             session.begin(begin, [action])
             for outgoing in self._tools.repository.outgoing(point, hop.base):
                 self._cancellation.check()
                 session.send(outgoing)
-                self._meter.add("forwarding", len(outgoing.segment.changes), sum(ref.size_bytes for ref in outgoing.segment.offered))
+                size_bytes = sum(ref.size_bytes for ref in outgoing.segment.offered)
+                self._given_bytes += size_bytes
+                self._meter.add("sending", len(outgoing.segment.changes), size_bytes)
             (acknowledgement,) = session.commit(commit_of(hop, self._order.kinds))
         except HoldfastError as error:
             session.abort(error)
             raise
         return acknowledgement
+
+    def _figures(self, session: DeliverySession) -> LaneFigures:
+        done_bytes = max(0, self._given_bytes - session.pending_bytes)
+        return LaneFigures(self._given_bytes, done_bytes, self._sent_bytes + session.counters.sent_bytes, True)
 
     def _tell(self, action: ActionId, operations: tuple[str, ...], captured_at_ns: int, error: ErrorFacts | None) -> None:
         self._tools.news.delivered(

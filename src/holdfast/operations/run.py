@@ -27,6 +27,7 @@ from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery
 from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, Dial, Lane, connect_all, first_error
 from holdfast.operations.run_plan import concerned, lowest_base, marks_for, ns_of, state_of
+from holdfast.operations.run_progress import LanesProgress, RunProgress
 from holdfast.operations.run_rebuild import rebuild_lost_state
 from holdfast.operations.running import Cancellation, Delivered, Meter, News
 
@@ -93,7 +94,7 @@ class _Run:
         self._order = order
         self._tools = tools
         self._cancellation = cancellation
-        self._meter = Meter(order.job.id, tools.clock, tools.news.progress)
+        self._progress = RunProgress(Meter(order.job.id, tools.clock, tools.news.progress))
         self._findings: list[Finding] = list(tools.state.findings)
         self._captured: CaptureResult | None = None
         self._capture_s = 0.0
@@ -130,16 +131,18 @@ class _Run:
             self._error = first_error(self._lanes())
             return
         capture = self._tools.capture.run(
-            self._request(wanted, lanes), on_progress=self._meter.report, cancelled=lambda: self._cancellation.requested
+            self._request(wanted, lanes), on_progress=self._progress.captured, cancelled=lambda: self._cancellation.requested
         )
         self._send(capture, wanted, lanes)
 
     def _send(self, capture: CaptureRun, wanted: Sequence[_DatasetRun], lanes: Sequence[Lane]) -> None:
         started_s = self._tools.clock.monotonic_s()
         fan = self._fan(lanes, capture)
+        self._progress.follow(LanesProgress(lanes, fan, capture.expected_bytes, self._tools.clock))
         results: Mapping[str, DeliveryResult] = {}
         try:
             self._produce(capture, fan)
+            self._progress.capture_is_over()
             if fan.is_live:
                 self._captured = capture.result()
                 self._capture_s = self._tools.clock.monotonic_s() - started_s
@@ -258,7 +261,7 @@ class _Run:
                 sessions[lane.delivery.id] = FanOutSession(lane.dataset, lane.begin(capture.epoch, seq, self._tools.hostname))
             except HoldfastError as error:
                 lane.error = error.facts()
-        fan = FanOut(sessions, clock=self._tools.clock)
+        fan = FanOut(sessions, clock=self._tools.clock, on_wait=self._progress.tick)
         self._cancellation.on_cancel(lambda: _abort(fan))
         return fan
 

@@ -10,7 +10,8 @@ from typing import Protocol
 from holdfast.core.clock import Clock
 from holdfast.core.errors import Cancelled, ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
-from holdfast.model.jobs import Job, Progress
+from holdfast.model.jobs import Job, LaneProgress, Progress
+from holdfast.operations.pace import Pace
 
 PROGRESS_INTERVAL_S = 0.25
 
@@ -75,16 +76,18 @@ class News(Protocol):
 
 @dataclass
 class Meter:
-    """Progress of one job, told at most four times a second. Any thread may add."""
+    """Progress of one job, told at most four times a second. Any thread may add. `lanes` is asked when it is told, and no more often."""
 
     job: JobId
     clock: Clock
     tell: Callable[[Progress], None]
     total_bytes: int = 0
+    lanes: Callable[[], tuple[LaneProgress, ...]] = tuple
     _files: int = 0
     _bytes: int = 0
-    _told_s: float = 0.0
-    _started_s: float = -1.0
+    _told_s: float | None = None
+    _phase: str = ""
+    _pace: Pace = field(default_factory=Pace)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, phase: str, files: int = 0, size_bytes: int = 0) -> None:
@@ -98,13 +101,21 @@ class Meter:
         """So much is done altogether."""
         now_s = self.clock.monotonic_s()
         with self._lock:
-            if self._started_s < 0:
-                self._started_s, self._told_s = now_s, now_s - PROGRESS_INTERVAL_S
-            if now_s - self._told_s < PROGRESS_INTERVAL_S:
+            if self._told_s is not None and now_s - self._told_s < PROGRESS_INTERVAL_S:
                 return
             self._told_s = now_s
-            elapsed_s = now_s - self._started_s
-        rate = done_bytes / elapsed_s if elapsed_s > 0 else 0.0
+            if phase != self._phase:
+                self._phase, self._pace = phase, Pace()
+            rate_bytes_s = self._pace.rate(now_s, done_bytes)
+            lanes = self.lanes()
         self.tell(
-            Progress(job=self.job, phase=phase, done_files=done_files, done_bytes=done_bytes, total_bytes=total_bytes, rate_bytes_s=rate)
+            Progress(
+                job=self.job,
+                phase=phase,
+                done_files=done_files,
+                done_bytes=done_bytes,
+                total_bytes=total_bytes,
+                rate_bytes_s=rate_bytes_s,
+                lanes=lanes,
+            )
         )
