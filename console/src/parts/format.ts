@@ -62,3 +62,7 @@ export const formatUtc = (time: string): string => `${new Date(time).toISOString
 export function visible(name: string): string {
   return name.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\uFFFD]/gu, (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`);
 }
+
+/** What the Master says, as a sentence of its own: `no limits` -> `No limits.` */
+export const sentence = (text: string): string =>
+  text ? `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}` : "";

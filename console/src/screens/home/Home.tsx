@@ -1,5 +1,77 @@
+/** Home: one verdict first, then each dataset, then what else is worth knowing. */
+import { Button, Loader } from "@mantine/core";
+import { IconShieldPlus } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
+import { client, take } from "../../api/client";
+import { keys, useStatus } from "../../api/queries";
 import { Page } from "../../parts/Page";
+import { Problem } from "../../parts/Problem";
+import { Findings, RepositoryLines, RunningNow } from "./Beside";
+import { DatasetTable } from "./DatasetTable";
+import { FirstRun } from "./FirstRun";
+import { datasetRows, type Status } from "./overview";
+import { ProtectDialog } from "./ProtectDialog";
+import type { Day } from "./strip";
+import { Verdict } from "./Verdict";
+
+const DAYS = 30;
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+const PROTECTIONS: Status["protections"] = [];
 
 export default function Home() {
-  return <Page title="Home">…</Page>;
+  const status = useStatus();
+  const [isProtecting, setProtecting] = useState(false);
+  const isFirst = status.data?.datasets === 0;
+  return (
+    <Page
+      title="Home"
+      cli="holdfast status"
+      api="GET /api/v1/status"
+      actions={
+        status.data &&
+        !isFirst && (
+          <Button variant="default" leftSection={<IconShieldPlus size={16} aria-hidden />} onClick={() => setProtecting(true)}>
+            Protect a folder
+          </Button>
+        )
+      }
+    >
+      {status.error && <Problem error={status.error} onRetry={() => void status.refetch()} />}
+      {status.isPending && <Loader aria-label="Asking how everything does" />}
+      {status.data && <Overview status={status.data} onProtect={() => setProtecting(true)} />}
+      {isProtecting && <ProtectDialog onClose={() => setProtecting(false)} />}
+    </Page>
+  );
+}
+
+function Overview({ status, onProtect }: { status: Status; onProtect: () => void }) {
+  const rows = useMemo(() => datasetRows(status.protections ?? PROTECTIONS), [status.protections]);
+  const days = useDays(rows.length > 0);
+  const byLabel = useMemo(() => new Map<string, readonly Day[]>(days.data?.datasets.map((each) => [each.dataset, each.days])), [days.data]);
+  return (
+    <>
+      <Verdict status={status} rows={rows} />
+      {status.datasets === 0 && <FirstRun onProtect={onProtect} />}
+      <RunningNow />
+      {rows.length > 0 && (
+        <DatasetTable
+          rows={rows}
+          days={byLabel}
+          problem={days.error && <Problem error={days.error} onRetry={() => void days.refetch()} />}
+        />
+      )}
+      <Findings findings={status.findings} />
+      <RepositoryLines rows={status.repositories} />
+    </>
+  );
+}
+
+function useDays(enabled: boolean) {
+  return useQuery({
+    queryKey: [...keys.days, DAYS, ZONE],
+    queryFn: ({ signal }) => take(client.GET("/api/v1/status/days", { params: { query: { days: DAYS, zone: ZONE } }, signal })),
+    enabled,
+    refetchInterval: 5 * 60_000,
+  });
 }

@@ -1,0 +1,32 @@
+/** What a running job's newest figures say. Pure. */
+import type { Schemas } from "../api/client";
+import { counted, formatBytes, formatDuration, formatRate } from "./format";
+
+type Figures = Pick<Schemas["Progress"], "phase" | "done_files" | "done_bytes" | "total_bytes" | "rate_bytes_s">;
+
+const PHASES: Record<string, string> = { scan: "scanning", "": "working" };
+
+export const phaseWord = (phase: string): string => PHASES[phase] ?? phase;
+
+/** 0 to 100; null while the total is not known. */
+export function percentOf({ done_bytes: done, total_bytes: total }: Pick<Figures, "done_bytes" | "total_bytes">): number | null {
+  return total > 0 ? Math.min(100, (100 * done) / total) : null;
+}
+
+/** Seconds left at the rate of the last seconds; null when nobody can know. */
+export function secondsLeft({ done_bytes: done, total_bytes: total, rate_bytes_s: rate }: Omit<Figures, "phase" | "done_files">): number | null {
+  return total > done && rate > 0 ? (total - done) / rate : null;
+}
+
+/** `12 MB of 30 MB, 61 files, 4 MB/s, 5 s left`; before the total is known, what was looked at. */
+export function figuresText(figures: Figures): string {
+  const { done_bytes: done, total_bytes: total, done_files: files, rate_bytes_s: rate } = figures;
+  const left = secondsLeft(figures);
+  const parts = [
+    total > 0 ? `${formatBytes(done)} of ${formatBytes(total)}` : done > 0 ? formatBytes(done) : "",
+    files > 0 ? counted(files, "file") : "",
+    rate > 0 ? formatRate(rate) : "",
+    left === null ? "" : `${formatDuration(left)} left`,
+  ];
+  return parts.filter(Boolean).join(", ");
+}

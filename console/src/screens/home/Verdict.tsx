@@ -1,0 +1,117 @@
+/** The one sentence first, large; below it what stands in its way, each with its next step. */
+import { Button, Text } from "@mantine/core";
+import { IconAlertTriangle, IconCircleCheck, IconCircleDashed, IconCircleX, IconClockExclamation, IconHelpCircle, IconLoader } from "@tabler/icons-react";
+import { useState } from "react";
+import { Link } from "wouter";
+import { client, take } from "../../api/client";
+import { getLive } from "../../live/store";
+import { counted, sentence, visible } from "../../parts/format";
+import { sayDone, sayFailed } from "../../parts/notices";
+import { State, type StateName } from "../../parts/State";
+import { type DatasetRow, STANDING_STATES, STANDING_WORDS, type Status, type Trouble, troubleOf, verdictState } from "./overview";
+import classes from "./Verdict.module.css";
+
+const ICONS = {
+  ok: IconCircleCheck,
+  running: IconLoader,
+  warning: IconAlertTriangle,
+  failed: IconCircleX,
+  overdue: IconClockExclamation,
+  unknown: IconHelpCircle,
+  off: IconCircleDashed,
+} satisfies Record<StateName, unknown>;
+
+const SHOWN = 6;
+
+export function Verdict({ status, rows }: { status: Status; rows: readonly DatasetRow[] }) {
+  const state = verdictState(status);
+  const Icon = ICONS[state];
+  const troubles = rows.map(troubleOf).filter((each) => each !== null);
+  return (
+    <section className={classes.verdict} data-state={state} aria-label="How everything does">
+      <div className={classes.head}>
+        <Icon size={44} stroke={1.7} aria-hidden className={classes.icon} />
+        <p className={classes.sentence} role="status" data-testid="verdict">
+          {visible(status.verdict)}
+        </p>
+      </div>
+      {(troubles.length > 0 || status.unreachable.length > 0) && (
+        <ul className={classes.troubles} aria-label="What stands in the way">
+          {troubles.slice(0, SHOWN).map((each) => (
+            <TroubleRow key={each.label} trouble={each} />
+          ))}
+          {troubles.length > SHOWN && (
+            <li>
+              <Text size="sm">And {counted(troubles.length - SHOWN, "more dataset")}, below.</Text>
+            </li>
+          )}
+          {status.unreachable.map((each) => (
+            <li key={`${each.node}/${each.repository}`}>
+              <State state="unknown" label="no answer" />
+              <div className={classes.what}>
+                <Text size="sm">
+                  <b>{visible(each.repository ? `${each.repository} on ${each.node}` : each.node)}</b> {sentence(each.error.message)}
+                </Text>
+                {each.error.hint && (
+                  <Text size="sm" c="dimmed">
+                    {sentence(each.error.hint)}
+                  </Text>
+                )}
+              </div>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function TroubleRow({ trouble }: { trouble: Trouble }) {
+  const { label, standing, reason, hint, step } = trouble;
+  return (
+    <li>
+      <State state={STANDING_STATES[standing]} label={STANDING_WORDS[standing]} />
+      <div className={classes.what}>
+        <Text size="sm">
+          <b>{visible(label)}</b> {sentence(visible(reason))}
+        </Text>
+        {hint && (
+          <Text size="sm" c="dimmed">
+            {sentence(hint)}
+          </Text>
+        )}
+      </div>
+      {step.kind === "go" ? (
+        <Button component={Link} href={step.href} size="xs" variant="default">
+          {step.label}
+        </Button>
+      ) : (
+        <RunButton dataset={label} label={step.label} />
+      )}
+    </li>
+  );
+}
+
+/** Runs the flow that this dataset belongs to, its policy alone. */
+function RunButton({ dataset, label }: { dataset: string; label: string }) {
+  const [busy, setBusy] = useState(false);
+  const run = async () => {
+    const flow = getLive().flows.find((each) => each.datasets.includes(dataset));
+    if (!flow) return;
+    setBusy(true);
+    try {
+      const body = { policy: dataset.slice(dataset.indexOf("/") + 1), operation: "", accept: false };
+      await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow: flow.name } }, body }));
+      sayDone(`${visible(dataset)} runs`, "Its progress is in the bar below.");
+    } catch (error) {
+      sayFailed(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <Button size="xs" variant="default" loading={busy} onClick={() => void run()}>
+      {label}
+    </Button>
+  );
+}
