@@ -45,6 +45,9 @@ class ApiClient:
     def put(self, path: str, body: Json) -> Json:
         return self._call("PUT", path, body)
 
+    def delete(self, path: str) -> Json:
+        return self._call("DELETE", path, None)
+
     def _call(self, method: str, path: str, body: Json | None) -> Json:
         # Loaded when something is asked, so that `--help` does not wait for them.
         import http.client

@@ -19,6 +19,7 @@ from holdfast.core.private_files import make_private_folder, write_private
 
 if TYPE_CHECKING:
     from holdfast.master.server import InitResult
+    from holdfast.node.enrol import Joined
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ def run_master_here(home: Path) -> None:
     run_master(load_config(home / "master"), clock=SystemClock(), entropy=SystemEntropy())
 
 
-def join_node(setup: NodeSetup) -> None:
+def join_node(setup: NodeSetup) -> Joined:
     """Enrol this home with a one-time token and write its limits, if any were given. Starts nothing.
 
     What can be seen to be wrong is refused before the token is shown to anybody, because it works only once.
@@ -103,9 +104,10 @@ def join_node(setup: NodeSetup) -> None:
         data_listen=setup.listen,
         data_address=setup.address or _advertised(setup),
     )
-    join(setup.home, request, clock=SystemClock(), entropy=SystemEntropy())
+    joined = join(setup.home, request, clock=SystemClock(), entropy=SystemEntropy())
     if setup.has_limits:
         _write_limits(setup)
+    return joined
 
 
 def run_node_here(home: Path) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from holdfast.cli.home import resolve_home
-from holdfast.cli.options import HomeOption
-from holdfast.cli.output import note, say
+from holdfast.cli.options import HomeOption, JsonOption
+from holdfast.cli.output import local_time, note, print_json, print_table, say
 from holdfast.core.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from holdfast.cli.client import ApiClient
 
 master_app = typer.Typer(help="Set up and run a Master.", no_args_is_help=True, rich_markup_mode=None)
 node_app = typer.Typer(help="Join this machine to a Master and run its agent.", no_args_is_help=True, rich_markup_mode=None)
@@ -142,15 +145,47 @@ def master_token(
     name: Annotated[str, typer.Option("--name", help="Only a machine of this name may use it.")] = "",
     ttl: Annotated[str, typer.Option("--ttl", help="How long it is valid.")] = "1h",
     replace: Annotated[bool, typer.Option("--replace", help="Lets the machine take over the identity of a dead one.")] = False,
+    hold: Annotated[bool, typer.Option("--hold", help="Let the machine wait until `holdfast nodes authorise` lets it in.")] = False,
     home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a one-time join token."""
-    from holdfast.cli.client import ApiClient
-    from holdfast.cli.home import load_session
     from holdfast.core.units import parse_duration_s
 
-    client = ApiClient(load_session(resolve_home(home)))
-    say(client.post("/nodes/tokens", {"name": name, "ttl_s": int(parse_duration_s(ttl)), "replace": replace})["token"])
+    body = {"name": name, "ttl_s": int(parse_duration_s(ttl)), "replace": replace, "hold": hold}
+    made = _client(home).post("/nodes/tokens", body)
+    if as_json:
+        print_json(made)
+    else:
+        say(made["token"])
+
+
+@master_app.command("tokens")
+def master_tokens(
+    cancel: Annotated[str, typer.Option("--cancel", help="Take the token of this id back.")] = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The join tokens that still open the door."""
+    from holdfast.cli.client import path_of
+
+    client = _client(home)
+    answer = client.delete(path_of("nodes", "tokens", cancel)) if cancel else client.get("/nodes/tokens")
+    if as_json:
+        print_json(answer if cancel else answer["tokens"])
+    elif cancel:
+        say("nobody joins with that token any more")
+    else:
+        kinds = [", ".join(kind for kind in ("replace", "hold") if token[kind]) or "-" for token in answer["tokens"]]
+        rows = [(t["id"], t["name"] or "any", local_time(t["expires_at"]), k) for t, k in zip(answer["tokens"], kinds, strict=True)]
+        print_table(("TOKEN", "FOR", "EXPIRES", "KIND"), rows)
+
+
+def _client(home: Path | None) -> ApiClient:
+    from holdfast.cli.client import ApiClient
+    from holdfast.cli.home import load_session
+
+    return ApiClient(load_session(resolve_home(home)))
 
 
 @node_app.command("join")
@@ -181,8 +216,11 @@ def node_join(
         write=tuple(write or ()),
         hooks=hooks,
     )
-    join_node(setup)
+    joined = join_node(setup)
+    say(f"key fingerprint: {joined.fingerprint}")
     say(f"{name} has joined; start it with `holdfast node run`")
+    if joined.waiting:
+        note(f"the Master lets it wait: compare the fingerprint there, then `holdfast nodes authorise {name}` lets it in")
     if not setup.has_limits:
         note("this machine sets no limits: its Master may read and write everywhere (see --read, --write and docs/limits.md)")
 

@@ -1,4 +1,4 @@
-"""Looking: status, nodes, jobs, logs, points, ls, find."""
+"""Looking: status, jobs, logs, points, ls, find."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At
 
 
 def register(app: typer.Typer) -> None:
-    for command in (status, nodes, jobs, logs, points, ls, find):
+    for command in (status, jobs, logs, points, ls, find):
         app.command()(command)
 
 
@@ -68,20 +68,6 @@ def _print_remarks(answer: dict[str, Any]) -> None:
     for finding in answer["findings"]:
         place = f"{finding['node']}: " if finding.get("node") else ""
         note(f"{finding['severity']}: {place}{finding['message']} [{finding['code']}]")
-
-
-def nodes(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """The machines, and whether they are there."""
-    answer = ApiClient(load_session(resolve_home(home))).get("/nodes")
-    if as_json:
-        print_json(answer["nodes"])
-        return
-    moment = now(SystemClock())
-    rows = [
-        (n["name"], n["state"], n.get("address") or "-", _rules_of(n), "now" if n["state"] == "online" else age(n.get("last_seen"), moment))
-        for n in answer["nodes"]
-    ]
-    print_table(("NODE", "STATE", "ADDRESS", "RULES", "LAST SEEN"), rows)
 
 
 def jobs(
@@ -260,14 +246,6 @@ def _iso_of_ns(ns: int) -> str:
 def _where(protection: dict[str, Any]) -> str:
     """`store main on vault`; the same dataset may go to several places of one machine."""
     return f"{protection['action']} on {protection['receiver']}" if protection.get("action") else str(protection["receiver"])
-
-
-def _rules_of(node: dict[str, Any]) -> str:
-    """The generation in force there, and the newest one when it has not arrived yet."""
-    if not node["wanted_generation"]:
-        return "none"
-    in_force, wanted = node["generation"] or "none", node["wanted_generation"]
-    return str(in_force) if in_force == wanted else f"{in_force}, {wanted} is waiting"
 
 
 def _protection_state(protection: dict[str, Any]) -> str:

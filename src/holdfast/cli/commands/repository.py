@@ -1,9 +1,10 @@
-"""Repositories: check them, and hand them to stock restic."""
+"""Repositories: look at them, check them, and hand them to stock restic."""
 
 from __future__ import annotations
 
 import shlex
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -12,10 +13,11 @@ from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.run import print_job_problems
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
-from holdfast.cli.output import print_json, say
+from holdfast.cli.output import local_time, note, one_line, print_json, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
-from holdfast.core.errors import ProtocolError
+from holdfast.core.errors import NotReachable, ProtocolError, UnknownName
+from holdfast.core.units import format_size
 
 repository_app = typer.Typer(help="Check repositories, and read them with stock restic.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -30,8 +32,6 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Look for damage. Never repairs."""
-    from pathlib import Path
-    from typing import Any
 
     def by_master(client: ApiClient) -> list[dict[str, Any]]:
         started = client.post(path_of("repositories", name, "check"), {"read_data": read_data})
@@ -56,6 +56,25 @@ def check(
 
 
 @repository_app.command()
+def stats(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """What it holds, what that takes, what deduplication and compression save, and when it was last checked."""
+    row = _status_of(resolve_home(home), name)
+    if as_json:
+        print_json(row)
+        raise typer.Exit(exit_codes.WARNINGS if row["error"] else exit_codes.OK)
+    unique, stored = row["unique_bytes"], row["stored_bytes"]
+    say(one_line(f"{row['name']} on {row['node']}, {row['location']}"))
+    say(f"points:     {row['points']}, the newest {local_time(row['newest_at'])}")
+    say(f"restored:   {format_size(row['points_bytes'])} if every point were")
+    say(f"unique:     {format_size(unique)}{_times('deduplication', row['points_bytes'], unique)}")
+    say(f"stored:     {format_size(stored)}{_times('compression', unique, stored)}")
+    say(f"last check: {_last_check(row)}")
+    if row["error"]:
+        note(f"{row['error']['message']} [{row['error']['code']}]")
+        raise typer.Exit(exit_codes.WARNINGS)
+
+
+@repository_app.command()
 def env(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Print what stock restic needs, for `eval`. Works on the owner's machine only."""
     from holdfast.model.questions import AskRepositoryEnv
@@ -66,3 +85,43 @@ def env(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False
         return
     say(f"export RESTIC_REPOSITORY={shlex.quote(answer['location'])}")
     say(f"export RESTIC_PASSWORD={shlex.quote(answer['password'])}")
+
+
+def _status_of(home: Path, name: str) -> dict[str, Any]:
+    """The Master's row of it, or this machine's own. Raises `UnknownName`, and `NotReachable` when its owner is away."""
+
+    def by_master(client: ApiClient) -> list[dict[str, Any]]:
+        answer = client.get("/repositories")
+        silent = next((each for each in answer["unreachable"] if each["repository"] == name), None)
+        if silent is not None:
+            raise NotReachable(f"{silent['node']}, which owns {name}, does not answer", hint=silent["error"]["hint"])
+        return list(answer["repositories"])
+
+    def by_agent(place: Path) -> list[dict[str, Any]]:
+        from holdfast.model.questions import AskStatus, NodeStatus
+
+        answer = ask_agent(place, AskStatus())
+        assert isinstance(answer, NodeStatus)
+        rows = [(row, plain(row)) for row in answer.repositories]
+        # What is as by default is not on the wire.
+        return [{"node": answer.node, **{key: told.get(key, getattr(row, key)) for key in row.__struct_fields__}} for row, told in rows]
+
+    rows = through_master_or_agent(home, by_master, by_agent)
+    found = next((row for row in rows if name in (row["name"], row["id"])), None)
+    if found is None:
+        from holdfast.compiler.nearest import nearest_hint
+
+        names = [row["name"] for row in rows]
+        raise UnknownName(f"there is no repository {name!r}", hint=nearest_hint(name, names, f"there is: {', '.join(names) or 'none'}"))
+    return found
+
+
+def _times(saving: str, before: int, after: int) -> str:
+    return f" ({saving} {before / after:.1f} x)" if after and before else ""
+
+
+def _last_check(row: dict[str, Any]) -> str:
+    if not row["checked_at"]:
+        return f"never; `holdfast repository check {row['name']}` does it"
+    found = "nothing wrong" if row["checked_ok"] else "damage was found"
+    return f"{local_time(row['checked_at'])}, {found}{', every byte read' if row['checked_data'] else ''}"

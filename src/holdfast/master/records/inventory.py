@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from holdfast.compiler.nearest import nearest_hint
 from holdfast.core.errors import ErrorFacts, UnknownName
 from holdfast.core.ids import NodeId
 from holdfast.master.records.tables import NodeRow, RevokedKeyRow, RulesRow
@@ -77,7 +78,8 @@ def named_node(session: Session, name_or_id: str) -> Node:
     """The node of this name or id; raises `UnknownName`."""
     node = node_by_name(session, name_or_id) or node_by_id(session, NodeId(name_or_id))
     if node is None:
-        raise UnknownName(f"no node {name_or_id!r} has joined", hint="`holdfast nodes` lists them", node=name_or_id)
+        hint = nearest_hint(name_or_id, [known.name for known in nodes(session)], "`holdfast nodes` lists them")
+        raise UnknownName(f"no node {name_or_id!r} has joined", hint=hint, node=name_or_id)
     return node
 
 

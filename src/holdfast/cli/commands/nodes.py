@@ -1,0 +1,107 @@
+"""The machines: who is there, what its rules make it do, letting it in, sending it away."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from holdfast.cli.client import ApiClient, path_of
+from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.options import HomeOption, JsonOption
+from holdfast.cli.output import age, note, one_line, print_json, print_table, say
+from holdfast.core.clock import SystemClock, now
+from holdfast.core.errors import UnknownName
+
+nodes_app = typer.Typer(help="The machines: list them, look at one, let it in, send it away.", rich_markup_mode=None)
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the node.")]
+
+
+@nodes_app.callback(invoke_without_command=True)
+def nodes(context: typer.Context, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """The machines, and whether they are there."""
+    if context.invoked_subcommand is not None:
+        return
+    answer = ApiClient(load_session(resolve_home(home))).get("/nodes")
+    if as_json:
+        print_json(answer["nodes"])
+        return
+    rows = [(n["name"], n["state"], n.get("address") or "-", _rules_of(n), _last_seen(n)) for n in answer["nodes"]]
+    print_table(("NODE", "STATE", "ADDRESS", "RULES", "LAST SEEN"), rows)
+    waiting = [n["name"] for n in answer["nodes"] if n["state"] == "waiting"]
+    if waiting:
+        note(f"waiting to be let in: {', '.join(waiting)}")
+        note("  compare the key with `holdfast nodes show NAME`, then `holdfast nodes authorise NAME`")
+
+
+@nodes_app.command()
+def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """One machine: its key, its rules in words, and what its own limits allow."""
+    client = ApiClient(load_session(resolve_home(home)))
+    rules = client.get(path_of("nodes", name, "rules"))
+    node = next((n for n in client.get("/nodes")["nodes"] if n["name"] == rules["node"]), None)
+    if node is None:
+        raise UnknownName(f"there is no node {name!r}", hint="`holdfast nodes` lists them")
+    if as_json:
+        print_json({**node, "lines": rules["lines"], "limits": rules["limits"]})
+        return
+    say(f"{node['name']}  {node['state']}  {node['address'] or '-'}  seen {_last_seen(node)}")
+    say(f"key fingerprint: {node['fingerprint']}")
+    say(f"rules: {_rules_of(node)}")
+    if rules["lines"]:
+        say()
+        say(_lines_text(rules))
+    _print_limits(rules["limits"])
+    for finding in node["findings"]:
+        note(f"{finding['severity']}: {finding['message']} [{finding['code']}]")
+
+
+@nodes_app.command()
+def authorise(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Let in a machine that joined with a token that holds. Compare its key's fingerprint first: `node join` printed it there."""
+    answer = ApiClient(load_session(resolve_home(home))).post(path_of("nodes", name, "authorise"))
+    if as_json:
+        print_json(answer)
+    else:
+        say(f"{answer['name']} is in")
+
+
+@nodes_app.command()
+def revoke(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Send a machine away: its key is refused from now on. What it has stored stays."""
+    answer = ApiClient(load_session(resolve_home(home))).post(path_of("nodes", name, "revoke"))
+    if as_json:
+        print_json(answer)
+    else:
+        say(f"{answer['name']} is revoked; what it has stored stays where it is")
+
+
+def _last_seen(node: dict[str, Any]) -> str:
+    return "now" if node["state"] == "online" else age(node.get("last_seen"), now(SystemClock()))
+
+
+def _rules_of(node: dict[str, Any]) -> str:
+    """The generation in force there, and the newest one when it has not arrived yet."""
+    if not node["wanted_generation"]:
+        return "none"
+    in_force, wanted = node["generation"] or "none", node["wanted_generation"]
+    return str(in_force) if in_force == wanted else f"{in_force}, {wanted} is waiting"
+
+
+def _lines_text(rules: dict[str, Any]) -> str:
+    import msgspec
+
+    from holdfast.compiler.summary import NodeSummary, Summary, format_summary
+
+    node = msgspec.convert({"node": rules["node"], "lines": rules["lines"]}, NodeSummary)
+    return format_summary(Summary(flows=(), nodes=(node,))).rstrip()
+
+
+def _print_limits(limits: dict[str, Any] | None) -> None:
+    if limits is None:
+        note("its limits are not known: the machine does not answer")
+        return
+    for verb, roots in (("read", limits["read"]), ("write", limits["write"])):
+        say(one_line(f"may {verb}: {'everywhere' if roots is None else ', '.join(roots) or 'nowhere'}"))
+    say(one_line(f"hooks: {limits['hooks'] or 'none'}"))
