@@ -1,5 +1,118 @@
-import { Page } from "../../parts/Page";
+/** One flow: the same document as drawing, list and text, compiled, activated and watched. */
+import { Button, Center, Loader, Title } from "@mantine/core";
+import { IconAffiliate } from "@tabler/icons-react";
+import { type ComponentType, lazy, Suspense, useEffect } from "react";
+import { Link } from "wouter";
+import { to } from "../../app/places";
+import { ConflictBanner } from "../../draft/ConflictBanner";
+import { openDraft, useDraft } from "../../draft/draft";
+import { mappingAt } from "../../draft/edits";
+import { useLive } from "../../live/store";
+import { Empty } from "../../parts/Empty";
+import { Equivalent } from "../../parts/Equivalent";
+import { visible } from "../../parts/format";
+import { Problem } from "../../parts/Problem";
+import classes from "./FlowScreen.module.css";
+import { FlowState } from "./FlowState";
+import { FlowTools } from "./FlowTools";
+
+type ViewName = "draw" | "list" | "yaml" | "compile" | "monitor";
+
+interface View {
+  title: string;
+  component: ComponentType<{ flow: string }>;
+  cli: (flow: string) => string;
+  api: (flow: string) => string;
+}
+
+const apply = () => "holdfast export > env.yaml; holdfast apply env.yaml";
+const edit = () => "POST /api/v1/environment/edit";
+
+const VIEWS: Record<ViewName, View> = {
+  draw: { title: "Draw", component: lazy(() => import("./DrawView")), cli: apply, api: edit },
+  list: { title: "List", component: lazy(() => import("./ListView")), cli: apply, api: edit },
+  yaml: { title: "YAML", component: lazy(() => import("./YamlView")), cli: apply, api: () => "PUT /api/v1/environment" },
+  compile: {
+    title: "Compile",
+    component: lazy(() => import("./CompileView")),
+    cli: (flow) => `holdfast compile ${flow}; holdfast activate ${flow}`,
+    api: (flow) => `POST /api/v1/flows/${flow}/activate`,
+  },
+  monitor: {
+    title: "Monitor",
+    component: lazy(() => import("./MonitorView")),
+    cli: (flow) => `holdfast tail ${flow}; holdfast trigger ${flow}`,
+    api: (flow) => `GET /api/v1/flows/${flow}/monitor`,
+  },
+};
 
 export default function FlowScreen({ name, view }: { name: string; view: string }) {
-  return <Page title={name}>{view}</Page>;
+  const draft = useDraft();
+  const isKnown = useLive((live) => live.flows.some((flow) => flow.name === name));
+  const isDrawn = Object.hasOwn(mappingAt(draft.values, ["flows"]), name);
+  const current: ViewName = Object.hasOwn(VIEWS, view) ? (view as ViewName) : "draw";
+  const { component: Shown, title, cli, api } = VIEWS[current];
+  useEffect(() => {
+    document.title = `${name}: ${title} · Holdfast`;
+  }, [name, title]);
+
+  if (draft.phase === "loading") return <Wait />;
+  if (draft.phase === "failed")
+    return (
+      <Center p="xl">
+        <Problem error={draft.error} onRetry={() => void openDraft()} />
+      </Center>
+    );
+  if (!isDrawn && !isKnown) return <NoFlow name={name} />;
+  return (
+    <div className={classes.screen}>
+      <div className={classes.bar}>
+        <Title order={1} size="h3" className={classes.title} title={visible(name)}>
+          {visible(name)}
+        </Title>
+        <FlowState flow={name} />
+        <nav className={classes.tabs} aria-label="Views of the flow">
+          {(Object.keys(VIEWS) as ViewName[]).map((each) => (
+            <Link key={each} href={to.flow(name, each)} className={classes.tab} aria-current={each === current ? "page" : undefined}>
+              {VIEWS[each].title}
+            </Link>
+          ))}
+        </nav>
+        <FlowTools flow={name} isDrawn={isDrawn} />
+      </div>
+      <ConflictBanner />
+      <div className={classes.view} data-scrolls={current === "draw" ? undefined : true}>
+        <Suspense fallback={<Wait />}>
+          <Shown key={name} flow={name} />
+        </Suspense>
+      </div>
+      <div className={classes.equivalent}>
+        <Equivalent cli={cli(name)} api={api(name)} />
+      </div>
+    </div>
+  );
+}
+
+function Wait() {
+  return (
+    <Center h="50vh">
+      <Loader aria-label="Loading" />
+    </Center>
+  );
+}
+
+function NoFlow({ name }: { name: string }) {
+  return (
+    <Empty
+      icon={IconAffiliate}
+      title={`There is no flow ${visible(name)}`}
+      action={
+        <Button component={Link} href="/flows">
+          See all flows
+        </Button>
+      }
+    >
+      It may have another name now, or somebody removed it. Undo brings back what you removed yourself.
+    </Empty>
+  );
 }

@@ -1,0 +1,73 @@
+/** One mover on the canvas: a thin line with a clock when data moves in runs, a thick dashed one when it moves all the time. */
+import { IconBolt, IconClock } from "@tabler/icons-react";
+import { BaseEdge, EdgeLabelRenderer, type EdgeProps, getBezierPath } from "@xyflow/react";
+import { memo } from "react";
+import { visible } from "../../parts/format";
+import type { MoverElement } from "./elements";
+import classes from "./canvas.module.css";
+import { Warning } from "./VertexNode";
+
+const MOST_CARRIED = 2;
+const BETWEEN_TWINS = 34;
+
+export const MoverEdge = memo(function MoverEdge(props: EdgeProps<MoverElement>) {
+  const { data, selected, markerEnd } = props;
+  const [path, x, y] = getBezierPath(props);
+  if (!data) return null;
+  const { mover, marks, overlay, twin } = data;
+  const Icon = mover.mode === "continuous" ? IconBolt : IconClock;
+  const worst = marks[0]?.level;
+  return (
+    <>
+      <BaseEdge
+        path={path}
+        markerEnd={markerEnd}
+        interactionWidth={28}
+        className={classes.mover}
+        data-mode={mover.mode}
+        data-level={worst}
+        data-state={overlay?.state}
+        data-moving={overlay?.moving || undefined}
+        data-selected={selected || undefined}
+      />
+      <EdgeLabelRenderer>
+        <div
+          className={classes.moverLabel}
+          data-selected={selected || undefined}
+          data-level={worst}
+          data-state={overlay?.state}
+          data-thing={props.id}
+          aria-hidden
+          style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y + twin * BETWEEN_TWINS}px)` }}
+        >
+          <span className={classes.moverWords}>
+            <Icon size={14} aria-hidden />
+            <span className={classes.clip}>{visible(overlay?.label || carried(mover.carries))}</span>
+            <Warning marks={marks} />
+          </span>
+          {overlay?.backlog !== null && overlay?.backlog !== undefined && <Backlog share={overlay.backlog} />}
+        </div>
+      </EdgeLabelRenderer>
+    </>
+  );
+});
+
+function carried(labels: readonly string[]): string {
+  if (labels.length === 0) return "carries nothing yet";
+  const rest = labels.length - MOST_CARRIED;
+  return labels.slice(0, MOST_CARRIED).join(", ") + (rest > 0 ? ` +${rest}` : "");
+}
+
+/** Green to 60 %, amber to 85 %, red above; the figure stands beside it. */
+function Backlog({ share }: { share: number }) {
+  const percent = Math.round(100 * Math.max(0, Math.min(1, share)));
+  const level = percent <= 60 ? "ok" : percent <= 85 ? "warning" : "failed";
+  return (
+    <span className={classes.backlog} data-level={level}>
+      <span className={classes.backlogBar}>
+        <span style={{ width: `${percent}%` }} />
+      </span>
+      {percent} % waits
+    </span>
+  );
+}
