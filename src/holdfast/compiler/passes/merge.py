@@ -16,6 +16,8 @@ from holdfast.model.document import OperationUse, RepositoryEntry
 from holdfast.model.rules import Action, ForwardAction, Identity, MirrorAction, StoreAction, StoredOperation
 
 Trust = Literal["node", "repository"]
+PromiseKey = tuple[DatasetId, str, ActionId]
+"""What the machine at the start of a way answers for: dataset, operation, and the action of the first receiver."""
 
 
 @dataclass
@@ -46,7 +48,8 @@ class Stored:
 @dataclass
 class Merged:
     """`actions`: by (receiver, id), what the receiver does. `captures`: by (node, policy), the operations carried from there.
-    `datasets`: by (node, policy). `flows`: by (node, flow), datasets and ids of cascades. `reads`: (owner, reader, dataset, repository)."""
+    `datasets`: by (node, policy). `flows`: by (node, flow), datasets and ids of cascades. `reads`: (owner, reader, dataset, repository).
+    `ways`: by promise, (flow, index) of the movers that lead there."""
 
     streams: dict[str, Stream] = field(default_factory=dict)
     stores: dict[tuple[NodeId, ActionId], Stored] = field(default_factory=dict)
@@ -56,6 +59,7 @@ class Merged:
     datasets: dict[tuple[str, str], DatasetId] = field(default_factory=dict)
     flows: dict[tuple[NodeId, str], tuple[dict[DatasetId, None], dict[str, None]]] = field(default_factory=dict)
     reads: dict[tuple[NodeId, NodeId, DatasetId, RepositoryId], None] = field(default_factory=dict)
+    ways: dict[PromiseKey, dict[tuple[str, int], None]] = field(default_factory=dict)
 
     def action(self, receiver: NodeId, action: ActionId) -> Action:
         stored = self.stores.get((receiver, action))
@@ -124,10 +128,12 @@ class _Way:
             return
         for index in reversed(range(len(hops))):
             stream = self._stream(hops[index], index, action)
-            action = forward_id(self.dataset, stream.id)
+            promised, action = action, forward_id(self.dataset, stream.id)
             if index > 0:
                 sender = self.roster.members[hops[index].sender].id
                 self.merged.others[(sender, action)] = ForwardAction(id=action, delivery=stream.id)
+        way = self.merged.ways.setdefault((self.dataset, self.leg.travels.name, promised), {})
+        way.update(((mover.flow, mover.index), None) for mover in self.leg.movers)
         self._book(hops, stream)
 
     def _stream(self, hop: Hop, index: int, action: ActionId) -> Stream:
