@@ -24,8 +24,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 console: $(VENV)/.installed ## Build the console, if its sources have changed; gets Node.js into the environment if there is none
 	@$(BIN)/python scripts/build-console --get-node
 
-demo: console ## Run the main job on real data: compile, capture once, store, mirror, cascade, restore, prove equal (PATH_=folder)
-	@$(BIN)/holdfast demo $(PATH_)
+demo: console ## Run the main job on real data and prove it (PATH_=folder: a copy of yours; KEEP=1: leave it up, with its console)
+	@$(BIN)/holdfast demo $(if $(KEEP),--keep) $(PATH_)
 
 test: $(VENV)/.installed-test console ## Install what the tests need (root) or name what is missing, then run all tests
 	@scripts/install-test-tools
@@ -47,4 +47,4 @@ bench: $(VENV)/.installed-test ## Measure beside restic and rsync on the same da
 	@$(BIN)/python -m bench.main_job $(ARGS)
 
 clean: ## Remove the environment and caches
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build console/node_modules src/holdfast/api/static

@@ -1,16 +1,14 @@
 /** Sign in: once, and again when a session has ended; the page behind it stays as it was. */
 import { Button, Card, Center, Code, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
-import { useEffect, useRef, useState } from "react";
-import { client, take } from "../api/client";
+import { useEffect, useState } from "react";
+import { client, type Schemas, take } from "../api/client";
 import { useHealth } from "../api/queries";
 import { Problem } from "../parts/Problem";
 import { Logo } from "./Logo";
 
-interface SignInBody {
-  user: string;
-  password: string;
-  code?: string;
-}
+/** The code of a link of `holdfast console`: behind the #, which never reaches a log. It leaves the address bar at once. */
+let linkCode = new URLSearchParams(window.location.hash.slice(1)).get("signin");
+if (linkCode) window.history.replaceState(null, "", window.location.pathname + window.location.search);
 
 export function SignIn({ ended = false, onDone }: { ended?: boolean; onDone: () => void }) {
   const health = useHealth();
@@ -19,7 +17,7 @@ export function SignIn({ ended = false, onDone }: { ended?: boolean; onDone: () 
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
 
-  const signIn = async (body: SignInBody) => {
+  const signIn = async (body: Schemas["SessionWanted"]) => {
     setBusy(true);
     setError(null);
     try {
@@ -33,15 +31,14 @@ export function SignIn({ ended = false, onDone }: { ended?: boolean; onDone: () 
     }
   };
 
-  // A link of `holdfast console` bears its code behind the #, which never reaches a log.
-  const tried = useRef(false);
   useEffect(() => {
-    const code = new URLSearchParams(window.location.hash.slice(1)).get("signin");
-    if (!code || tried.current) return;
-    tried.current = true;
-    window.history.replaceState(null, "", window.location.pathname + window.location.search);
+    if (!linkCode) return;
+    const code = linkCode;
+    linkCode = null;
     void signIn({ user: "", password: "", code });
-  });
+    // Once, whatever is drawn anew.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, []);
 
   return (
     <Center mih="100%" p="md" component="main">
@@ -49,7 +46,7 @@ export function SignIn({ ended = false, onDone }: { ended?: boolean; onDone: () 
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            void signIn({ user, password });
+            void signIn({ user, password, code: "" });
           }}
         >
           <Stack>

@@ -77,6 +77,14 @@ class CallerView(_Answer, frozen=True, kw_only=True):
     idle_s: float | None
 
 
+class SignInLink(_Answer, frozen=True, kw_only=True):
+    """`url` signs a browser in once, before `expires_at`; `code` is what it bears."""
+
+    code: str
+    url: str
+    expires_at: datetime
+
+
 class SessionView(_Answer, frozen=True, kw_only=True):
     """`current`: the one this call is made with. `used_at` is true to a minute."""
 

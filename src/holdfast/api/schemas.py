@@ -28,6 +28,14 @@ class Login(Body):
     password: str = Field(max_length=1024)
 
 
+class SessionWanted(Body):
+    """User and password; or the `code` of a link of `POST /session/links` alone."""
+
+    user: str = Field(default="", max_length=256)
+    password: str = Field(default="", max_length=1024)
+    code: str = Field(default="", max_length=256)
+
+
 class TokenWanted(Body):
     """`ttl_s` null = until it is deleted."""
 

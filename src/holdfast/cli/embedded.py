@@ -65,7 +65,7 @@ def run_in_foreground(embedded: Embedded) -> int:
         try:
             _start_everything(embedded, children)
             embedded.ready_file.write_text(str(os.getpid()))
-            sys.stdout.write("\n".join(_greeting(embedded)) + "\n")
+            sys.stdout.write("\n".join(_greeting(embedded, is_read_now=sys.stdout.isatty())) + "\n")
             sys.stdout.flush()
             _supervise(children, stopping)
         finally:
@@ -77,7 +77,7 @@ def run_in_foreground(embedded: Embedded) -> int:
 def run_detached(embedded: Embedded) -> list[str]:
     """Start `up` in the background and return when everything answers; what to tell the user comes back."""
     if is_held(embedded.lock_file):
-        return ["already running", *_greeting(embedded)]
+        return ["already running", *_greeting(embedded, is_read_now=True)]
     port = _free_port(embedded)
     log = embedded.home / "log" / "up.log"
     arguments = ["up", "--home", str(embedded.home), "--port", str(port), "--name", embedded.name, "--listen", embedded.listen]
@@ -89,7 +89,7 @@ def run_detached(embedded: Embedded) -> list[str]:
     except HoldfastError:
         child.stop()
         raise
-    return _greeting(embedded)
+    return _greeting(embedded, is_read_now=True)
 
 
 def stop(home: Path, patience_s: float = 25) -> bool:
@@ -192,12 +192,23 @@ def _has_online_node(client: ApiClient) -> bool:
     return False
 
 
-def _greeting(embedded: Embedded) -> list[str]:
+def _greeting(embedded: Embedded, *, is_read_now: bool) -> list[str]:
+    """`is_read_now`: by a person on a terminal. A link that signs in belongs in no log."""
     url = load_session(embedded.home).url if has_session(embedded.home) else "?"
     return [
-        f"Holdfast is up: {url}",
+        f"Holdfast is up. Its console: {url}",
+        *(_link(embedded) if is_read_now else ()),
         f"  export HOLDFAST_HOME={embedded.home}",
         "  holdfast protect PATH --to FOLDER      protect something",
         "  holdfast status                        see how it does",
+        "  holdfast console                       a new link that signs in to the console",
         f"  holdfast down --home {embedded.home}",
     ]
+
+
+def _link(embedded: Embedded) -> list[str]:
+    """None while the Master does not answer: the link is no reason to say that nothing is up."""
+    with contextlib.suppress(HoldfastError):
+        link = ApiClient(load_session(embedded.home)).post("/session/links")
+        return [f"  {link['url']}", "                                         signs your browser in: once, within 10 minutes"]
+    return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +87,17 @@ def run_master_here(home: Path) -> None:
         raise UnknownName(f"{home} holds no Master", hint="set one up with `holdfast master init`")
     configure_logging(_log_file(home, "master"))
     run_master(load_config(home / "master"), clock=SystemClock(), entropy=SystemEntropy())
+
+
+def set_password_here(home: Path, user: str, ask: Callable[[], str]) -> int:
+    """Set the password that `ask` gives, in the Master of this home; returns how many browsers' sessions that ends."""
+    from holdfast.core.errors import UnknownName
+    from holdfast.master.config import load_config
+    from holdfast.master.passwords import set_password
+
+    if not has_master(home):
+        raise UnknownName(f"{home} holds no Master", hint="run this on the Master's machine, with its --home")
+    return set_password(load_config(home / "master"), user, ask())
 
 
 def join_node(setup: NodeSetup) -> Joined:

@@ -9,7 +9,8 @@ import asyncio
 import base64
 import hashlib
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 import msgspec
@@ -28,6 +29,7 @@ ADMIN = "admin"
 _WINDOW_S = 60.0
 _FAILURES_PER_PEER = 5
 _FAILURES_PER_USER = 30
+_LOST = "lost? On the Master's machine, `holdfast console` prints a link that signs in once, `holdfast master password` sets a new password"
 
 
 class NewToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,15 +67,21 @@ class Access:
 
     async def prove(self, user: str, password: str, peer: str) -> None:
         """Raises `NotAuthenticated`; after too many of those from one address or for one user, `Throttled`."""
+        with self.attempt(peer, user):
+            known = await self._base.database.run(lambda s: records.password_hash(s, user))
+            # A user that does not exist takes as long as a wrong password: the time must not tell which it was.
+            self._decoy = self._decoy or await asyncio.to_thread(hash_password, new_secret(self._base.entropy))
+            right = await asyncio.to_thread(_matches, known or self._decoy, password)
+            if known is None or not right:
+                raise NotAuthenticated("user or password is wrong", hint=_LOST)
+
+    @contextmanager
+    def attempt(self, peer: str, user: str) -> Iterator[None]:
+        """Raises `Throttled` after too many from one address or for one user that ended in an error."""
         self._brake(peer, user)
         # Counted before it is known whether it is right, else a thousand guesses made at once would all be the first.
         at_s = self._note_attempt(peer, user)
-        known = await self._base.database.run(lambda s: records.password_hash(s, user))
-        # A user that does not exist takes as long as a wrong password: the time must not tell which it was.
-        self._decoy = self._decoy or await asyncio.to_thread(hash_password, new_secret(self._base.entropy))
-        right = await asyncio.to_thread(_matches, known or self._decoy, password)
-        if known is None or not right:
-            raise NotAuthenticated("user or password is wrong", hint="`holdfast master init` printed the first password")
+        yield
         self._take_back(peer, user, at_s)
 
     async def create_token(self, user: str, name: str, ttl: timedelta | None) -> NewToken:

@@ -16,6 +16,7 @@ from holdfast.master.access import Access, new_secret, secret_hash
 from holdfast.master.foundation import Foundation
 from holdfast.master.records import browser_sessions as records
 from holdfast.master.records.browser_sessions import BrowserSession
+from holdfast.master.sign_in_links import Bearer, SignInLinks
 
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)
@@ -32,24 +33,33 @@ class OpenedSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BrowserSessions:
-    def __init__(self, base: Foundation, access: Access) -> None:
+    def __init__(self, base: Foundation, access: Access, links: SignInLinks) -> None:
         self._base = base
         self._access = access
+        self._links = links
 
     async def open(self, user: str, password: str, peer: str, agent: str) -> OpenedSession:
         """Raises `NotAuthenticated` and `Throttled`, as a login does, counted together with logins."""
         await self._access.prove(user, password, peer)
+        return await self._open(Bearer(user, None), peer, agent)
+
+    async def open_by_code(self, code: str, peer: str, agent: str) -> OpenedSession:
+        """The code of a link; raises as `SignInLinks.take`."""
+        return await self._open(self._links.take(code, peer), peer, agent)
+
+    async def _open(self, bearer: Bearer, peer: str, agent: str) -> OpenedSession:
         now = self._base.now()
+        last = now + LONGEST
         secret = new_secret(self._base.entropy)
         made = BrowserSession(
             id=self._base.new_id(),
             hash=secret_hash(secret),
-            user=user,
+            user=bearer.user,
             peer=peer,
             agent=agent[:_LONGEST_AGENT],
             created_at=now,
             used_at=now,
-            expires_at=now + LONGEST,
+            expires_at=last if bearer.until is None else min(last, bearer.until),
         )
 
         def keep(session: Session) -> None:

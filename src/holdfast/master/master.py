@@ -16,12 +16,14 @@ from holdfast.master.foundation import Foundation
 from holdfast.master.history import History
 from holdfast.master.hub import Hub
 from holdfast.master.join_tokens import JoinTokens
+from holdfast.master.looks import Looks
 from holdfast.master.monitor import Monitor
 from holdfast.master.newsroom import Newsroom, end_task
 from holdfast.master.protecting import Protecting
 from holdfast.master.queries import Queries
 from holdfast.master.restores import Restores
 from holdfast.master.rules_in_force import RulesBook
+from holdfast.master.sign_in_links import SignInLinks
 from holdfast.master.status import StatusBoard
 from holdfast.master.triggers import Triggers
 
@@ -32,6 +34,7 @@ class Master:
     hub: Hub
     hub_port: int
     access: Access
+    links: SignInLinks
     sessions: BrowserSessions
     environment: Environments
     edits: EnvironmentEdits
@@ -43,6 +46,7 @@ class Master:
     queries: Queries
     restores: Restores
     rules: RulesBook
+    looks: Looks
     board: StatusBoard
     monitor: Monitor
     days: Days
@@ -74,6 +78,7 @@ class Master:
         while self.tasks:
             await end_task(self.tasks.pop())
         await self.triggers.close()
+        await self.looks.close()
         await self.hub.close()
 
 
@@ -85,17 +90,20 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     """`names`: of this machine, where others may reach it; empty when it listens for itself alone."""
     hub = Hub(base)
     access = Access(base)
+    links = SignInLinks(base, access)
     triggers = Triggers(base, hub)
     queries = Queries(base, hub)
     environment = Environments(base)
     activation = Activation(base, hub)
-    board = StatusBoard(base, hub)
+    looks = Looks(hub, base.clock)
+    board = StatusBoard(base, hub, looks)
     return Master(
         base=base,
         hub=hub,
         hub_port=hub_port,
         access=access,
-        sessions=BrowserSessions(base, access),
+        links=links,
+        sessions=BrowserSessions(base, access, links),
         environment=environment,
         edits=EnvironmentEdits(environment),
         activation=activation,
@@ -106,9 +114,10 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         queries=queries,
         restores=Restores(base, hub, queries, triggers),
         rules=RulesBook(base, hub),
+        looks=looks,
         board=board,
-        monitor=Monitor(base, activation, board),
-        days=Days(base, board),
+        monitor=Monitor(base, hub, looks),
+        days=Days(base, looks),
         history=History(base, hub, triggers),
         newsroom=Newsroom(base, hub, activation),
         names=names,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from holdfast.api.answers import CallerView, Deleted, SessionList, SessionView
+from holdfast.api.answers import CallerView, Deleted, SessionList, SessionView, SignInLink
 from holdfast.api.callers import COOKIE, Caller, CallerOf, MasterOf, check_own_page, peer_host
 from holdfast.api.contract import answers
 from holdfast.api.replies import reply
-from holdfast.api.schemas import Login
+from holdfast.api.schemas import SessionWanted
 from holdfast.core.errors import UsageError
 from holdfast.master.browser_sessions import IDLE, LONGEST
+from holdfast.master.sign_in_links import Bearer
 
 public = APIRouter(tags=["access"])
 router = APIRouter(tags=["access"])
@@ -18,16 +19,30 @@ router = APIRouter(tags=["access"])
 
 @public.post("/session")
 @answers(CallerView)
-async def open_session(body: Login, request: Request, master: MasterOf) -> Response:
+async def open_session(body: SessionWanted, request: Request, master: MasterOf) -> Response:
     """For the console: the answer sets a cookie that only this Master's own pages can use."""
     check_own_page(request)
-    agent = request.headers.get("user-agent", "")
-    opened = await master.sessions.open(body.user, body.password, peer_host(request), agent)
+    if body.code and (body.user or body.password):
+        raise UsageError("a code signs in alone", hint="leave out user and password, or the code")
+    peer, agent = peer_host(request), request.headers.get("user-agent", "")
+    if body.code:
+        opened = await master.sessions.open_by_code(body.code, peer, agent)
+    else:
+        opened = await master.sessions.open(body.user, body.password, peer, agent)
     made = opened.session
     view = CallerView(user=made.user, kind="session", id=made.id, expires_at=made.expires_at, idle_s=IDLE.total_seconds())
     answer = reply(view)
     answer.set_cookie(COOKIE, opened.secret, max_age=int(LONGEST.total_seconds()), path="/", secure=True, httponly=True, samesite="strict")
     return answer
+
+
+@router.post("/session/links")
+@answers(SignInLink)
+async def make_link(request: Request, caller: CallerOf, master: MasterOf) -> Response:
+    """A link that signs a browser in as the caller. The code stands behind the #, which browsers send to nobody."""
+    made = master.links.create(Bearer(caller.user, caller.expires_at))
+    url = master.api_url(request.url.hostname or "localhost", request.url.port or 443)
+    return reply(SignInLink(code=made.code, url=f"{url}/#signin={made.code}", expires_at=made.expires_at))
 
 
 @router.get("/session")

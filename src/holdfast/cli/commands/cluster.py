@@ -1,4 +1,4 @@
-"""Setting machines up: `up`, `down`, `demo`, `login`, `master init|run`, `node join|run`."""
+"""Setting machines up: `up`, `down`, `demo`, `login`, `master ...`, `node join|run`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def down(home: HomeOption = None) -> None:
 
 def demo(
     path: Annotated[Path | None, typer.Argument(help="A folder; it is copied (default: Python's standard library).")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running and say how to look around.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running, and say how to look around and how to stop it.")] = False,
 ) -> None:
     """Show the main job on real data and prove that it worked. Leaves nothing behind."""
     import signal
@@ -99,10 +99,11 @@ def login(
     say(f"logged in to {address} as {user}")
 
 
-def _password(file: Path | None) -> str:
+def _password(file: Path | None, *, is_new: bool = False) -> str:
     if file is None:
         _need_terminal("--password-file")
-        return str(typer.prompt("password", hide_input=True, err=True))
+        words = "new password" if is_new else "password"
+        return str(typer.prompt(words, hide_input=True, err=True, confirmation_prompt=is_new))
     try:
         return file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -140,6 +141,19 @@ def master_run(home: HomeOption = None) -> None:
     run_master_here(resolve_home(home))
 
 
+@master_app.command("password")
+def master_password(
+    user: Annotated[str, typer.Option("--user", help="Whose password.")] = "admin",
+    password_file: Annotated[Path | None, typer.Option("--password-file", help="Read the new one here instead of asking.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Set a new password, on the Master's machine. Ends the user's sessions in browsers."""
+    from holdfast.cli.setup import set_password_here
+
+    ended = set_password_here(resolve_home(home), user, lambda: _password(password_file, is_new=True))
+    say(f"{user} has a new password" + (f"; {ended} browser sessions have ended" if ended else ""))
+
+
 @master_app.command("token")
 def master_token(
     name: Annotated[str, typer.Option("--name", help="Only a machine of this name may use it.")] = "",
@@ -170,7 +184,7 @@ def master_tokens(
     from holdfast.cli.client import path_of
 
     client = _client(home)
-    answer = client.delete(path_of("nodes", "tokens", cancel)) if cancel else client.get("/nodes/tokens")
+    answer = client.delete(path_of("nodes/tokens", cancel)) if cancel else client.get("/nodes/tokens")
     if as_json:
         print_json(answer if cancel else answer["tokens"])
     elif cancel:

@@ -102,7 +102,7 @@ def run_demo(source: Path | None, keep: bool) -> int:
 def _set_up(scratch: Scratch, machines: Machines, source: Path | None) -> Demo:
     say(f"1. A Master and three nodes, each its own process, in {scratch.folder}")
     client = machines.start_master("demo")
-    say(f"   Master at {client.url}")
+    say(f"   Master and its console at {client.url}")
     for name in ("files1", "vault", "dr"):
         machines.start_node(name)
         say(f"   {name} has joined with a one-time token")
@@ -199,7 +199,12 @@ def _prove_restores(demo: Demo, states: list[Path]) -> None:
 
 def _say_how_to_look_around(demo: Demo) -> None:
     ProgressLine().clear()
-    say("\nEverything stays up. Look around:")
+    link = demo.client.post("/session/links")["url"]
+    say("\nEverything stays up. The console, with the flow of the demo:")
+    say(f"  {link}")
+    say("  The link signs your browser in: once, within 10 minutes; `holdfast console` prints a new one. The browser asks about the")
+    say("  certificate, because it is the demo's own: go on.")
+    say("\nOr on the command line:")
     say(f"  export HOLDFAST_HOME={demo.machines.home('master')}")
     say("  holdfast status; holdfast points; holdfast find '*.py'; holdfast trigger demo --wait")
     say(f'  eval "$(holdfast repository env main --home {demo.machines.home("vault")})"; restic snapshots')

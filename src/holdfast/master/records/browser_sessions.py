@@ -53,6 +53,12 @@ def drop(session: Session, session_id: str) -> None:
     session.delete(row)
 
 
+def drop_of(session: Session, user: str) -> int:
+    """All of this user's; returns how many there were."""
+    ids = session.scalars(delete(BrowserSessionRow).where(BrowserSessionRow.user == user).returning(BrowserSessionRow.id))
+    return len(ids.all())
+
+
 def drop_ended(session: Session, now: datetime, idle_since: datetime) -> None:
     session.execute(delete(BrowserSessionRow).where((BrowserSessionRow.expires_at <= now) | (BrowserSessionRow.used_at <= idle_since)))
 
