@@ -262,6 +262,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/environment/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Merge
+         * @description Your text and the newest revision as one, when others applied theirs since you began. Changes nothing.
+         */
+        post: operations["merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/environment/plan": {
         parameters: {
             query?: never;
@@ -810,6 +830,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Link
+         * @description A link that signs a browser in as the caller. The code stands behind the #, which browsers send to nobody.
+         */
+        post: operations["make_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -1067,6 +1107,22 @@ export interface components {
             /** Password */
             password: string;
         };
+        /**
+         * MergeDocument
+         * @description `text` was made from `base_revision`. `prefer`: whose values the merged text has where both changed one.
+         */
+        MergeDocument: {
+            /** Base Revision */
+            base_revision: number;
+            /** Text */
+            text: string;
+            /**
+             * Prefer
+             * @default mine
+             * @enum {string}
+             */
+            prefer: "mine" | "theirs";
+        };
         /** PlanDocument */
         PlanDocument: {
             /** Text */
@@ -1156,6 +1212,27 @@ export interface components {
             conflict: "skip" | "overwrite" | "rename";
             /** Limit Bytes S */
             limit_bytes_s?: number | null;
+        };
+        /**
+         * SessionWanted
+         * @description User and password; or the `code` of a link of `POST /session/links` alone.
+         */
+        SessionWanted: {
+            /**
+             * User
+             * @default
+             */
+            user: string;
+            /**
+             * Password
+             * @default
+             */
+            password: string;
+            /**
+             * Code
+             * @default
+             */
+            code: string;
         };
         /**
          * TokenWanted
@@ -1687,6 +1764,31 @@ export interface components {
             name: string;
             /** @default [] */
             details: string[];
+        };
+        /**
+         * MergedDocument
+         * @description A working copy and the newest revision as one `text`, stored nowhere yet. `clean`: no conflicts; at these the text has what the
+         *         preferred side wrote. `mine` and `theirs`: what each changed since the revision both come from. `valid`: the text can be applied.
+         */
+        MergedDocument: {
+            newest_revision: number;
+            text: string;
+            clean: boolean;
+            conflicts: components["schemas"]["MergeConflict"][];
+            mine: components["schemas"]["DocumentChange"][];
+            theirs: components["schemas"]["DocumentChange"][];
+            valid: boolean;
+            diagnostics: components["schemas"]["Diagnostic"][];
+        };
+        /**
+         * MergeConflict
+         * @description `path`: keys; a mover is named `from->to` there. The values are null where nothing is.
+         */
+        MergeConflict: {
+            path: (string | number)[];
+            base: unknown;
+            mine: unknown;
+            theirs: unknown;
         };
         /**
          * PlanReport
@@ -2544,6 +2646,15 @@ export interface components {
             error: components["schemas"]["ErrorFacts"] | null;
             node: string;
         };
+        /**
+         * SignInLink
+         * @description `url` signs a browser in once, before `expires_at`; `code` is what it bears.
+         */
+        SignInLink: {
+            code: string;
+            url: string;
+            expires_at: string;
+        };
         /** SessionList */
         SessionList: {
             sessions: components["schemas"]["SessionView"][];
@@ -2955,7 +3066,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Login"];
+                "application/json": components["schemas"]["SessionWanted"];
             };
         };
         responses: {
@@ -3277,6 +3388,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EditedDocument"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    merge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeDocument"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MergedDocument"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -4247,6 +4391,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TriggerStarted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    make_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInLink"];
                 };
             };
             /** @description What is wrong, and what to do. */
