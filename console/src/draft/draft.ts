@@ -18,6 +18,8 @@ export interface Reading {
   diagnostics: readonly Diagnostic[];
   changes: readonly DocumentChange[];
   valid: boolean;
+  /** The text is YAML; when it is not, `values` are those of the last text that was. */
+  readable: boolean;
   places: Readonly<Record<string, [number, number]>>;
 }
 
@@ -42,7 +44,7 @@ interface Step {
 }
 
 const MOST_STEPS = 200;
-const NOTHING: Reading = { text: "", values: {}, diagnostics: [], changes: [], valid: true, places: {} };
+const NOTHING: Reading = { text: "", values: {}, diagnostics: [], changes: [], valid: true, readable: true, places: {} };
 
 let state: Draft = {
   ...NOTHING,
@@ -82,12 +84,13 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
   return next;
 }
 
-async function read(baseRevision: number, text: string, edits: readonly Edit[]): Promise<Reading & { newest: number }> {
+async function read(baseRevision: number, text: string, edits: readonly Edit[]): Promise<Reading> {
   const body = { base_revision: baseRevision, text, operations: edits as Schemas["EditOperation"][], comment: "", dry_run: true };
   const found = await take(client.POST("/api/v1/environment/edit", { body }));
   const { diagnostics, changes, valid } = found;
-  const places = found.places as Reading["places"];
-  return { text: found.text, values: found.values as Values, diagnostics, changes, valid, places, newest: found.newest_revision };
+  const readable = valid || Object.keys(found.values).length > 0;
+  const values = readable ? (found.values as Values) : settled().values;
+  return { text: found.text, values, diagnostics, changes, valid, readable, places: found.places as Reading["places"] };
 }
 
 /** Begin: what this page kept unsaved, or the newest revision. */
@@ -97,6 +100,8 @@ export async function openDraft(): Promise<void> {
       const newest = await take(client.GET("/api/v1/environment"));
       const unsaved = kept();
       const base = unsaved?.baseRevision ?? newest.revision;
+      // What was kept may be a text that is no YAML: the drawing then shows what it was made from.
+      if (unsaved) put(await read(base, unsaved.baseText, []));
       const reading = await read(base, unsaved?.text ?? newest.text, []);
       const newer = base < newest.revision ? { revision: newest.revision, author: newest.author } : null;
       put({ ...reading, phase: "ready", error: null, baseRevision: base, baseText: unsaved?.baseText ?? newest.text, newer });
@@ -110,8 +115,8 @@ function remember(label: string, reading: Reading): Step[] {
   return [...state.past, { label, reading }].slice(-MOST_STEPS);
 }
 
-function asReading({ text, values, diagnostics, changes, valid, places }: Reading): Reading {
-  return { text, values, diagnostics, changes, valid, places };
+function asReading({ text, values, diagnostics, changes, valid, readable, places }: Reading): Reading {
+  return { text, values, diagnostics, changes, valid, readable, places };
 }
 
 /** Do these as one step of the history. Rejects with the Master's reason when they cannot be done; the values are then as before. */

@@ -5,7 +5,6 @@ import { isDirty, useDraft } from "../../draft/draft";
 import { useSave } from "../../draft/useSave";
 import { useLive } from "../../live/store";
 import { Card } from "../../parts/Card";
-import { Equivalent } from "../../parts/Equivalent";
 import { Problem } from "../../parts/Problem";
 import { Outcomes } from "./compile/Outcomes";
 import { useActivation } from "./compile/useActivation";
@@ -19,17 +18,14 @@ export default function CompileView({ flow }: { flow: string }) {
   const activation = useActivation(flow);
   const shown = compiled.data;
   return (
-    <div className={classes.view}>
-      <div className={classes.inner}>
-        {compiled.error && <Problem error={compiled.error} onRetry={() => void compiled.refetch()} />}
-        {!shown && !compiled.error && (
-          <Stack align="center" py="xl">
-            <Loader aria-label="Compiling" />
-          </Stack>
-        )}
-        {shown && <Report flow={flow} report={shown} isOld={compiled.isOld} activation={activation} />}
-        <Equivalent cli={`holdfast compile ${flow} && holdfast activate ${flow}`} api={`POST /api/v1/flows/${encodeURIComponent(flow)}/activate`} />
-      </div>
+    <div className={classes.inner}>
+      {compiled.error && <Problem error={compiled.error} onRetry={() => void compiled.refetch()} />}
+      {!shown && !compiled.error && (
+        <Stack align="center" py="xl">
+          <Loader aria-label="Compiling" />
+        </Stack>
+      )}
+      {shown && <Report flow={flow} report={shown} isOld={compiled.isOld} activation={activation} />}
     </div>
   );
 }
