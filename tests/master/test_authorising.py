@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from holdfast.core.errors import HoldfastError
 from holdfast.master.enrolment import JoinRequest
 from holdfast.master.master import Master
 from holdfast.testing.simulated_node import SimulatedNode
-from holdfast.wire.identity import key_id_of
+from holdfast.wire.identity import key_id_of, load_key, make_csr
 from tests.api.streams import subscribed
 from tests.master.masters import ONE_TO_TWO, Running, with_master
 
@@ -96,6 +99,28 @@ async def test_one_that_is_sent_away_stays_away(running: Running) -> None:
     assert (await _state(running, "files1"))["state"] == "revoked"
     refused = await running.post("/nodes/files1/authorise", status=403)
     assert "--replace" in refused["error"]["hint"]
+
+
+@with_master
+async def test_renewing_is_no_way_in(running: Running) -> None:
+    credentials = (await running.join("files1", hold=True)).identity.credentials
+    csr = make_csr(credentials.key_pem)
+    signature = load_key(credentials.key_pem).sign(csr, ec.ECDSA(hashes.SHA256()))
+    body = {
+        "certificate_pem": credentials.cert_pem.decode(),
+        "csr_pem": csr.decode(),
+        "signature": base64.b64encode(signature).decode(),
+    }
+    assert (await running.anonymous.post("/api/v1/renew", json=body)).status_code == 401
+    assert (await _state(running, "files1"))["state"] == "waiting"
+
+
+@with_master
+async def test_a_second_join_is_no_way_in(running: Running) -> None:
+    await running.join("files1", hold=True)
+    with pytest.raises(HoldfastError, match="has joined already"):
+        await running.join("files1")
+    assert (await _state(running, "files1"))["state"] == "waiting"
 
 
 @with_master
