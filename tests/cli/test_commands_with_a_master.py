@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -320,3 +321,26 @@ def test_a_token_is_not_spent_on_what_cannot_work(desk: Desk) -> None:
 
 def test_up_keeps_to_the_port_it_was_set_up_for(desk: Desk) -> None:
     assert "already running" in desk.run("up", "--detach").stdout
+
+
+def test_a_link_into_the_console_works_once(desk: Desk) -> None:
+    link = desk.run("console")
+    assert re.fullmatch(r"https://127\.0\.0\.1:\d+/#signin=[a-z2-7]{52}\n", link.stdout)
+    assert "once" in link.stderr
+    assert set(desk.json("console")) == {"code", "url", "expires_at"}
+    shown = desk.run("up", "--detach", "--name", "desk").stdout
+    assert "already running" in shown
+    assert "#signin=" in shown
+    log = desk.home / "log" / "up.log"
+    assert "#signin=" not in log.read_text(), "a link that signs in belongs in no log"
+
+
+def test_a_new_password_is_set_on_the_masters_machine(desk: Desk) -> None:
+    new = desk.folder / "password"
+    new.write_text("correct horse battery staple\n")
+    assert "admin has a new password" in desk.run("master", "password", "--password-file", str(new)).stdout
+    desk.run("master", "password", "--user", "nobody", "--password-file", str(new), expect=exit_codes.USAGE)
+    desk.run("master", "password", "--home", str(desk.folder / "nothing"), "--password-file", str(new), expect=exit_codes.USAGE)
+    new.write_text("short")
+    desk.run("master", "password", "--password-file", str(new), expect=exit_codes.USAGE)
+    desk.run("master", "password", expect=exit_codes.USAGE)
