@@ -50,7 +50,16 @@ export function Palette({ onClose }: { onClose: () => void }) {
   };
 
   return (
-    <Modal opened onClose={onClose} withCloseButton={false} size="lg" yOffset="12vh" centered={false} padding={0} title={undefined} aria-label="Go to, find, do">
+    <Modal
+      opened
+      onClose={onClose}
+      withCloseButton={false}
+      size="lg"
+      yOffset="12vh"
+      centered={false}
+      padding={0}
+      attributes={{ content: { "aria-label": "Go to, find, do" } }}
+    >
       <TextInput
         value={typed}
         onChange={(event) => {

@@ -43,7 +43,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <EnvironmentName />
         </Group>
         <Group gap="xs" wrap="nowrap">
-          <UnstyledButton className={classes.search} onClick={() => setPalette(true)} aria-label="Search and commands">
+          <UnstyledButton className={classes.search} onClick={() => setPalette(true)} aria-label="Go to, find, do … Ctrl K">
             <IconSearch size={16} aria-hidden />
             <Text size="sm" visibleFrom="sm">
               Go to, find, do …

@@ -180,6 +180,7 @@ function Name({ row, onPath }: { row: Row; onPath: (path: string) => void }) {
   if (!isFolder(row)) return content;
   return (
     <UnstyledButton
+      fz="inherit"
       onClick={(event) => {
         event.stopPropagation();
         onPath(encodedPath(row));

@@ -15,11 +15,12 @@ from holdfast.core.errors import NotReachable
 
 @dataclass
 class Machines:
-    """Started one by one, stopped all together. `client` is logged in as the administrator."""
+    """Started one by one, stopped all together. `client` is logged in as the administrator, whose password is `admin_password`."""
 
     scratch: Path
     children: list[Child] = field(default_factory=list)
     client: ApiClient | None = None
+    admin_password: str = ""
 
     def home(self, name: str) -> Path:
         return self.scratch / name / "home"
@@ -27,7 +28,7 @@ class Machines:
     def start_master(self, environment: str) -> ApiClient:
         home = self.home("master")
         api_port, hub_port = free_ports(2)
-        set_up_master(home, environment, "127.0.0.1", api_port, hub_port)
+        self.admin_password = set_up_master(home, environment, "127.0.0.1", api_port, hub_port).admin_password
         self._start(Child("master", ["master", "run", "--home", str(home)], home / "log" / "master.log"))
         client = ApiClient(load_session(home))
         wait_until(lambda: answers(client), "the Master answers", self.children)
