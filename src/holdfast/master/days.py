@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from holdfast.master.foundation import Foundation
-from holdfast.master.status import StatusBoard
+from holdfast.master.looks import Looks
 from holdfast.model.schedule import parse_zone
 
 DayState = Literal["ok", "warning", "failed", "overdue", "gap", "none"]
@@ -43,9 +43,9 @@ class StatusDays(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Days:
-    def __init__(self, base: Foundation, board: StatusBoard) -> None:
+    def __init__(self, base: Foundation, looks: Looks) -> None:
         self._base = base
-        self._board = board
+        self._looks = looks
 
     async def days(self, count: int, zone: str) -> StatusDays:
         """The last `count` days, today among them. Raises `UsageError` for a zone that is not known."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -67,6 +68,11 @@ class Hub:
 
     def online(self) -> frozenset[NodeId]:
         return frozenset(self._sessions)
+
+    def progress_of(self, node: NodeId) -> Mapping[JobId, Progress]:
+        """The live figures of its jobs; none while it is away."""
+        session = self._sessions.get(node)
+        return session.progress if session is not None else {}
 
     def progress(self, job: JobId) -> Progress | None:
         """The live figure a node last told of a job; None when it told none, or the job has ended."""

@@ -1,118 +1,113 @@
-"""How an active flow does, told by its drawing: each vertex and each mover with its state, rate, lag and backlog."""
+"""How an active flow does, told by its drawing: the rules that are in force, and what their nodes say of themselves."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
-import msgspec
+from sqlalchemy.orm import Session
 
 from holdfast.compiler.nearest import nearest_hint
-from holdfast.core.errors import ErrorFacts, UnknownName
-from holdfast.core.ids import JobId
-from holdfast.master.activation import Activation, FlowState
+from holdfast.compiler.ways import Ways, find_ways
+from holdfast.core.errors import UnknownName
+from holdfast.core.ids import NodeId
+from holdfast.master.activation import FlowView, flow_views
+from holdfast.master.compiling import Situation, current_situation
+from holdfast.master.deployment import Deployment
 from holdfast.master.foundation import Foundation
-from holdfast.master.status import NodeFinding, StatusBoard
-from holdfast.model.questions import Protection
-
-MonitorState = Literal["ok", "running", "warning", "failed", "overdue", "unknown", "off"]
-MOST_NAMES = 50
-MOST_PROTECTIONS = 200
-
-
-class _Part(msgspec.Struct, frozen=True, kw_only=True):
-    """Base."""
+from holdfast.master.hub import Hub
+from holdfast.master.looks import Looks, Told
+from holdfast.master.monitor_judging import Facts, lanes_of, mover_monitor, node_of, vertex_monitor
+from holdfast.master.monitor_values import MOST_NAMES, FlowMonitor, SilentNode
+from holdfast.master.roll_call import node_views
+from holdfast.master.status import findings_of, protections_of
+from holdfast.model.questions import NodeStatus
 
 
-class MonitoredNode(_Part, frozen=True, kw_only=True):
-    name: str
-    state: Literal["online", "offline", "revoked", "not-joined"]
+@dataclass(frozen=True)
+class _Chart:
+    """What is drawn and in force: it stays the same, as `key` does, until somebody edits, activates or joins."""
 
+    key: tuple[object, ...]
+    flows: dict[str, FlowView]
+    ways: Ways
 
-class SilentNode(_Part, frozen=True, kw_only=True):
-    """A node that gave no answer: what it does is told as it was last known, with the state unknown."""
-
-    node: str
-    error: ErrorFacts
-
-
-class VertexMonitor(_Part, frozen=True, kw_only=True):
-    """`nodes`, `datasets` (labels), `running_jobs` and `findings` hold at most `MOST_NAMES`. `kind` as in the document.
-
-    `last_at`: capture time of what was acknowledged last by all that is promised here (the oldest of them); null = one never was.
-    `next_at`: the soonest next run.
-    """
-
-    name: str
-    kind: Literal["node", "group", "repository", "mirror", "relay"]
-    nodes: tuple[MonitoredNode, ...]
-    nodes_total: int
-    state: MonitorState
-    datasets: tuple[str, ...]
-    datasets_total: int
-    last_at: datetime | None
-    next_at: datetime | None
-    running_jobs: tuple[JobId, ...]
-    findings: tuple[NodeFinding, ...]
-    findings_total: int
-
-
-class MoverMonitor(_Part, frozen=True, kw_only=True):
-    """`index` is its place among the movers of the flow. Of many datasets: the worst state, sums, the oldest `last_at`, the soonest
-    `next_at`, the largest `lag_s`.
-
-    `lag_s`: how much older what the target has acknowledged is than the newest capture there is for it (0 = up to date, null = it never
-    acknowledged). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null = not known.
-    `protections` holds at most `MOST_PROTECTIONS`, the worst first.
-    """
-
-    index: int
-    source: str
-    target: str
-    mode: Literal["batch", "continuous"]
-    carries: tuple[str, ...]
-    state: MonitorState
-    rate_bytes_s: float
-    lag_s: float | None
-    backlog_runs: int
-    backlog_bytes: int | None
-    last_at: datetime | None
-    next_at: datetime | None
-    running_jobs: tuple[JobId, ...]
-    error: ErrorFacts | None
-    protections: tuple[Protection, ...]
-    protections_total: int
-
-
-class FlowMonitor(_Part, frozen=True, kw_only=True):
-    """Vertices and movers are those in force, in the order of the document that was activated; none of a flow that is not active."""
-
-    flow: str
-    state: FlowState
-    active_revision: int | None
-    vertices: tuple[VertexMonitor, ...]
-    movers: tuple[MoverMonitor, ...]
-    unreachable: tuple[SilentNode, ...]
-    unreachable_total: int
+    def places(self, flow: str) -> dict[str, NodeId | None]:
+        """The machines of a flow by their names in the document; None for one that has not joined."""
+        vertices = [vertex for vertex in self.ways.vertices if vertex.flow == flow]
+        names = (name for vertex in vertices for name in (vertex.nodes if vertex.is_source else (vertex.place,)))
+        return {name: member.id if (member := self.ways.members.get(name)) else None for name in names}
 
 
 class Monitor:
-    def __init__(self, base: Foundation, activation: Activation, board: StatusBoard) -> None:
+    def __init__(self, base: Foundation, hub: Hub, looks: Looks) -> None:
         self._base = base
-        self._activation = activation
-        self._board = board
+        self._hub = hub
+        self._looks = looks
+        self._chart: _Chart | None = None
 
     async def flow(self, flow: str) -> FlowMonitor:
         """Raises `UnknownName` when neither the document nor what is active has such a flow."""
-        views = {view.name: view for view in await self._activation.flows()}
-        if flow not in views:
-            raise UnknownName(f"there is no flow {flow!r}", hint=nearest_hint(flow, views, "`holdfast status` shows them"), flow=flow)
-        return FlowMonitor(
-            flow=flow,
-            state=views[flow].state,
-            active_revision=views[flow].active_revision,
-            vertices=(),
-            movers=(),
-            unreachable=(),
-            unreachable_total=0,
-        )
+        online = self._hub.online()
+        situation, states = await self._base.database.run(lambda s: self._read(s, online))
+        chart = await self._charted(situation)
+        view = chart.flows.get(flow)
+        if view is None:
+            raise UnknownName(f"there is no flow {flow!r}", hint=nearest_hint(flow, chart.flows, "`holdfast status` shows them"), flow=flow)
+        places = chart.places(flow) if view.state != "draft" else {}
+        told = await self._looks.glance(node for node in places.values() if node in situation.rules)
+        facts = self._facts(chart, flow, situation, told)
+        facts.nodes.update((name, node_of(name, node, states)) for name, node in places.items())
+        return await asyncio.to_thread(_answer, view, chart.ways, facts)
+
+    def _read(self, session: Session, online: Collection[NodeId]) -> tuple[Situation, dict[NodeId, str]]:
+        states = {node.id: node.state for node in node_views(session, online)}
+        return current_situation(session, self._base), states
+
+    async def _charted(self, situation: Situation) -> _Chart:
+        active = tuple((flow.flow, flow.revision, flow.activated_at) for flow in situation.active)
+        members = tuple((node.id, node.name) for node in situation.inventory.nodes.values())
+        key = (situation.revision.number, active, members)
+        if self._chart is None or self._chart.key != key:
+            self._chart = await asyncio.to_thread(_draw, key, situation)
+        return self._chart
+
+    def _facts(self, chart: _Chart, flow: str, situation: Situation, told: Mapping[NodeId, Told]) -> Facts:
+        facts = Facts()
+        for name, node in chart.places(flow).items():
+            if node is None or node not in told:
+                continue
+            answer = told[node]
+            for protection in protections_of(situation.rules[node], answer, self._looks.last_known(node)):
+                way = chart.ways.of.get((protection.dataset_id, protection.operation, protection.action_id), ())
+                for index in (index for owner, index in way if owner == flow):
+                    facts.protections.setdefault(index, []).append(protection)
+            facts.lanes.update(lanes_of(self._hub.progress_of(node)))
+            facts.findings[name] = findings_of(name, answer)
+            if isinstance(answer, NodeStatus):
+                facts.repositories.update((repository.name, repository) for repository in answer.repositories)
+            else:
+                facts.silent[name] = answer
+        return facts
+
+
+def _draw(key: tuple[object, ...], situation: Situation) -> _Chart:
+    views = flow_views(situation, Deployment(nodes={}, rules=situation.rules))
+    return _Chart(key, {view.name: view for view in views}, find_ways(situation.flows, situation.inventory))
+
+
+def _answer(view: FlowView, ways: Ways, facts: Facts) -> FlowMonitor:
+    """Of a draft nothing is in force, so that it has neither vertices nor movers here."""
+    movers = [mover for mover in ways.movers if mover.flow == view.name]
+    vertices = [vertex for vertex in ways.vertices if vertex.flow == view.name]
+    silent = tuple(SilentNode(node=name, error=error) for name, error in facts.silent.items())
+    return FlowMonitor(
+        flow=view.name,
+        state=view.state,
+        active_revision=view.active_revision,
+        vertices=tuple(vertex_monitor(vertex, movers, facts) for vertex in vertices),
+        movers=tuple(mover_monitor(mover, facts) for mover in movers),
+        unreachable=silent[:MOST_NAMES],
+        unreachable_total=len(silent),
+    )

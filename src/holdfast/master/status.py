@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 
 import msgspec
 
-from holdfast.core.errors import ErrorFacts, HoldfastError
-from holdfast.core.ids import NodeId
+from holdfast.core.errors import ErrorFacts
 from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
+from holdfast.master.looks import Looks, Told
 from holdfast.master.queries import Unreachable
-from holdfast.master.records.inventory import Node
 from holdfast.master.roll_call import NodeView, node_views
 from holdfast.master.verdict import Standing, standings, verdict
 from holdfast.model.jobs import Finding, Severity, State
-from holdfast.model.questions import AskStatus, NodeStatus, Protection, RepositoryStatus
+from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
 from holdfast.model.rules import Rules, title_of
-
-STATUS_TIMEOUT_S = 5.0
 
 
 class RepositoryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +49,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatusBoard:
-    def __init__(self, base: Foundation, hub: Hub) -> None:
+    def __init__(self, base: Foundation, hub: Hub, looks: Looks) -> None:
         self._base = base
         self._hub = hub
-        self._known: dict[NodeId, NodeStatus] = {}
+        self._looks = looks
 
     async def nodes(self) -> tuple[NodeView, ...]:
         """All that ever joined, revoked ones too."""
@@ -70,30 +66,33 @@ class StatusBoard:
     async def status(self) -> Status:
         rolled_out = await self._base.database.run(deployment)
         asked = [node for node in rolled_out.nodes.values() if node.id in rolled_out.rules]
-        answers = await asyncio.gather(*(self._ask(node) for node in asked))
+        answers = await self._looks.ask(node.id for node in asked)
         protections: list[Protection] = []
         repositories: list[RepositoryView] = []
         silent: list[Unreachable] = []
         findings: list[NodeFinding] = []
-        for node, answer in zip(asked, answers, strict=True):
+        for node in asked:
+            answer, rules = answers[node.id], rolled_out.rules[node.id]
+            protections.extend(protections_of(rules, answer, self._looks.last_known(node.id)))
+            findings.extend(findings_of(node.name, answer))
             if isinstance(answer, NodeStatus):
-                protections.extend(answer.protections)
                 repositories.extend(RepositoryView(node=node.name, status=r) for r in answer.repositories)
-                findings.extend(NodeFinding(node=node.name, finding=finding) for finding in answer.findings)
             else:
-                rules = rolled_out.rules[node.id]
-                protections.extend(_last_known(rules, self._known.get(node.id), answer))
                 silent.extend(Unreachable(repository=r.name, node=node.name, error=answer) for r in rules.repositories)
-                findings.append(_silent(node, answer))
         return _judge(await self.nodes(), protections, repositories, silent, findings)
 
-    async def _ask(self, node: Node) -> NodeStatus | ErrorFacts:
-        try:
-            answer = await self._hub.ask_for(node.id, AskStatus(), NodeStatus, STATUS_TIMEOUT_S)
-        except HoldfastError as error:
-            return error.facts()
-        self._known[node.id] = answer
-        return answer
+
+def protections_of(rules: Rules, told: Told, known: NodeStatus | None) -> tuple[Protection, ...]:
+    """What a node says of its promises; of one that is silent what is known, with the state unknown. `known`: what it said last."""
+    return told.protections if isinstance(told, NodeStatus) else tuple(_last_known(rules, known, told))
+
+
+def findings_of(node: str, told: Told) -> tuple[NodeFinding, ...]:
+    """What a node has to say; of one that is silent, that it is. `node` is its name."""
+    if isinstance(told, NodeStatus):
+        return tuple(NodeFinding(node=node, finding=finding) for finding in told.findings)
+    message = "the node does not answer; what it protects is not known at the moment"
+    return (NodeFinding(node=node, finding=Finding(code="node-silent", severity=Severity.ERROR, message=message, hint=told.hint)),)
 
 
 def _last_known(rules: Rules, known: NodeStatus | None, why: ErrorFacts) -> list[Protection]:
@@ -112,18 +111,15 @@ def _last_known(rules: Rules, known: NodeStatus | None, why: ErrorFacts) -> list
             action=title_of(delivery, action),
             state=State.UNKNOWN,
             every_s=every.get((delivery.dataset, operation)),
+            action_id=action,
+            delivery=delivery.id,
         )
         for delivery in deliveries
         for action, operations in delivery.action_operations
         for operation in operations
         if not any((p.dataset_id, p.operation, p.action) == (delivery.dataset, operation, title_of(delivery, action)) for p in told)
     ]
-    return [msgspec.structs.replace(p, state=State.UNKNOWN, error=why) for p in (*told, *untold)]
-
-
-def _silent(node: Node, why: ErrorFacts) -> NodeFinding:
-    message = "the node does not answer; what it protects is not known at the moment"
-    return NodeFinding(node=node.name, finding=Finding(code="node-silent", severity=Severity.ERROR, message=message, hint=why.hint))
+    return [msgspec.structs.replace(p, state=State.UNKNOWN, error=why, job=None) for p in (*told, *untold)]
 
 
 def _judge(

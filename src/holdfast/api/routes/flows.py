@@ -13,7 +13,7 @@ from holdfast.api.replies import reply
 from holdfast.api.schemas import CompileFlow, TriggerFlow
 from holdfast.master.activation import ActivationReport, CompileReport
 from holdfast.master.deployment import Selection
-from holdfast.master.monitor import FlowMonitor
+from holdfast.master.monitor_values import FlowMonitor
 from holdfast.master.triggers import TriggerView
 
 router = APIRouter(tags=["flows"])

@@ -1,0 +1,160 @@
+"""How vertices and movers do, from what the nodes promise and say. Pure: values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from holdfast.compiler.drawing import DrawnMover, DrawnVertex
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import JobId, NodeId
+from holdfast.master.monitor_values import (
+    MOST_NAMES,
+    MOST_PROTECTIONS,
+    MonitoredNode,
+    MonitorState,
+    MoverMonitor,
+    VertexMonitor,
+)
+from holdfast.master.status import NodeFinding
+from holdfast.model.jobs import LaneProgress, Progress, Severity, State
+from holdfast.model.questions import Protection, RepositoryStatus
+
+WORST_FIRST: tuple[MonitorState, ...] = ("failed", "overdue", "unknown", "running", "warning", "ok", "off")
+_BUSY = (State.RUNNING, State.QUEUED)
+
+
+@dataclass
+class Facts:
+    """What is known of the nodes of a flow. `protections`: by index of the mover. `lanes`: by job and delivery. The rest by name of the
+    node or repository; of a node that is silent there are no findings but that it is."""
+
+    protections: dict[int, list[Protection]] = field(default_factory=dict)
+    lanes: dict[tuple[JobId, str], LaneProgress] = field(default_factory=dict)
+    nodes: dict[str, MonitoredNode] = field(default_factory=dict)
+    findings: dict[str, tuple[NodeFinding, ...]] = field(default_factory=dict)
+    silent: dict[str, ErrorFacts] = field(default_factory=dict)
+    repositories: dict[str, RepositoryStatus] = field(default_factory=dict)
+
+
+def lanes_of(progress: Mapping[JobId, Progress]) -> dict[tuple[JobId, str], LaneProgress]:
+    return {(job, lane.delivery): lane for job, figure in progress.items() for lane in figure.lanes}
+
+
+def state_of(protection: Protection) -> MonitorState:
+    """In one word. `off`: it has not run yet. A run on its way is shown as that, whatever came before it."""
+    if protection.state is State.UNKNOWN and protection.error is not None:
+        return "unknown"
+    if protection.job is not None and protection.state in _BUSY:
+        return "running"
+    if protection.error is not None:
+        return "failed"
+    if protection.overdue:
+        return "overdue"
+    if protection.last_at is None:
+        return "failed" if protection.state is State.FAILED else "off"
+    return "warning" if protection.state is State.WARNINGS else "ok"
+
+
+def worst(states: Iterable[MonitorState]) -> MonitorState:
+    return min(states, key=WORST_FIRST.index, default="off")
+
+
+def lag_s(protection: Protection) -> float | None:
+    if protection.last_at is None:
+        return None
+    newest = protection.newest_at or protection.last_at
+    return max(0.0, (newest - protection.last_at).total_seconds())
+
+
+def mover_monitor(mover: DrawnMover, facts: Facts) -> MoverMonitor:
+    protections = sorted(
+        facts.protections.get(mover.index, ()), key=lambda p: (WORST_FIRST.index(state_of(p)), p.dataset, p.operation, p.action)
+    )
+    keys = dict.fromkeys((p.job, p.delivery) for p in protections if p.job is not None)
+    lanes = [facts.lanes[key] for key in keys if key in facts.lanes]
+    lags = [lag for p in protections if (lag := lag_s(p)) is not None]
+    plain = mover.mover
+    continuous = plain.mode == "continuous" or any(carried.spec.continuous for carried in mover.carries)
+    backlog_runs = sum(p.behind_runs for p in protections)
+    return MoverMonitor(
+        index=mover.index,
+        source=plain.source,
+        target=plain.target,
+        mode="continuous" if continuous else "batch",
+        carries=plain.carries,
+        state=worst(map(state_of, protections)),
+        rate_bytes_s=sum(lane.rate_bytes_s for lane in lanes),
+        lag_s=max(lags, default=None),
+        backlog_runs=backlog_runs,
+        backlog_bytes=_backlog_bytes(lanes, idle=not keys and not backlog_runs),
+        last_at=_oldest(protections),
+        next_at=_soonest(protections),
+        running_jobs=_jobs(protections)[:MOST_NAMES],
+        error=next((p.error for p in protections if p.error is not None), None),
+        protections=tuple(protections[:MOST_PROTECTIONS]),
+        protections_total=len(protections),
+    )
+
+
+def vertex_monitor(vertex: DrawnVertex, movers: Sequence[DrawnMover], facts: Facts) -> VertexMonitor:
+    """A source does as well as what leaves it, everything else as what arrives there; and no better than its machines."""
+    name = vertex.vertex.name
+    touching = [m for m in movers if name == (m.mover.source if vertex.is_source else m.mover.target)]
+    protections = [p for mover in touching for p in facts.protections.get(mover.index, ())]
+    places = vertex.nodes if vertex.is_source else (vertex.place,)
+    findings = [found for place in places for found in facts.findings.get(place, ())]
+    labels = sorted({p.dataset for p in protections})
+    return VertexMonitor(
+        name=name,
+        kind=vertex.vertex.kind,
+        nodes=tuple(facts.nodes[place] for place in places[:MOST_NAMES] if place in facts.nodes),
+        nodes_total=len(places),
+        state=worst([*map(state_of, protections), *_own_states(vertex, places, findings, facts)]),
+        datasets=tuple(labels[:MOST_NAMES]),
+        datasets_total=len(labels),
+        last_at=_oldest(protections),
+        next_at=_soonest(protections),
+        running_jobs=_jobs(protections)[:MOST_NAMES],
+        findings=tuple(findings[:MOST_NAMES]),
+        findings_total=len(findings),
+    )
+
+
+def _own_states(vertex: DrawnVertex, places: Sequence[str], findings: Sequence[NodeFinding], facts: Facts) -> Iterable[MonitorState]:
+    if any(place in facts.silent for place in places):
+        yield "unknown"
+    repository = facts.repositories.get(vertex.repository.name) if vertex.repository is not None else None
+    if repository is not None:
+        yield "failed" if repository.error is not None else "ok"
+    for found in findings:
+        if found.node not in facts.silent and found.finding.severity is not Severity.INFO:
+            yield "failed" if found.finding.severity is Severity.ERROR else "warning"
+
+
+def _backlog_bytes(lanes: Sequence[LaneProgress], *, idle: bool) -> int | None:
+    known = [lane for lane in lanes if lane.total_bytes]
+    if known:
+        return sum(max(0, lane.total_bytes - lane.done_bytes) for lane in known)
+    return 0 if idle else None
+
+
+def _oldest(protections: Iterable[Protection]) -> datetime | None:
+    return min((p.last_at for p in protections if p.last_at is not None), default=None)
+
+
+def _soonest(protections: Iterable[Protection]) -> datetime | None:
+    return min((p.due_at for p in protections if p.due_at is not None), default=None)
+
+
+def _jobs(protections: Iterable[Protection]) -> tuple[JobId, ...]:
+    return tuple(dict.fromkeys(p.job for p in protections if p.job is not None))
+
+
+def node_of(name: str, node: NodeId | None, states: Mapping[NodeId, str]) -> MonitoredNode:
+    """`states`: of all that ever joined."""
+    state = "" if node is None else states.get(node, "")
+    if state in ("online", "revoked"):
+        return MonitoredNode(name=name, state="online" if state == "online" else "revoked")
+    return MonitoredNode(name=name, state="offline" if state else "not-joined")

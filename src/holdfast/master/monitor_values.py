@@ -1,0 +1,94 @@
+"""The answer of the monitor: a flow that is in force, each vertex and each mover with how it does."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import JobId
+from holdfast.master.activation import FlowState
+from holdfast.master.status import NodeFinding
+from holdfast.model.questions import Protection
+
+MonitorState = Literal["ok", "running", "warning", "failed", "overdue", "unknown", "off"]
+MOST_NAMES = 50
+MOST_PROTECTIONS = 200
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Base."""
+
+
+class MonitoredNode(_Part, frozen=True, kw_only=True):
+    name: str
+    state: Literal["online", "offline", "revoked", "not-joined"]
+
+
+class SilentNode(_Part, frozen=True, kw_only=True):
+    """A node that gave no answer: what it does is told as it was last known, with the state unknown."""
+
+    node: str
+    error: ErrorFacts
+
+
+class VertexMonitor(_Part, frozen=True, kw_only=True):
+    """`nodes`, `datasets` (labels), `running_jobs` and `findings` hold at most `MOST_NAMES`. `kind` as in the document.
+
+    `last_at`: capture time of what was acknowledged last, the oldest of all that is promised here; null = nothing was yet. `next_at`: the
+    soonest next run by itself.
+    """
+
+    name: str
+    kind: Literal["node", "group", "repository", "mirror", "relay"]
+    nodes: tuple[MonitoredNode, ...]
+    nodes_total: int
+    state: MonitorState
+    datasets: tuple[str, ...]
+    datasets_total: int
+    last_at: datetime | None
+    next_at: datetime | None
+    running_jobs: tuple[JobId, ...]
+    findings: tuple[NodeFinding, ...]
+    findings_total: int
+
+
+class MoverMonitor(_Part, frozen=True, kw_only=True):
+    """`index` is its place among the movers of the flow. Of many datasets: the worst state, sums, the oldest `last_at`, the soonest
+    `next_at`, the largest `lag_s`; `running_jobs` holds at most `MOST_NAMES`.
+
+    `lag_s`: how much older what the target has acknowledged is than the newest capture there is for it (0 = up to date, null = it never
+    acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null =
+    not known. `protections` holds at most `MOST_PROTECTIONS`, the worst first.
+    """
+
+    index: int
+    source: str
+    target: str
+    mode: Literal["batch", "continuous"]
+    carries: tuple[str, ...]
+    state: MonitorState
+    rate_bytes_s: float
+    lag_s: float | None
+    backlog_runs: int
+    backlog_bytes: int | None
+    last_at: datetime | None
+    next_at: datetime | None
+    running_jobs: tuple[JobId, ...]
+    error: ErrorFacts | None
+    protections: tuple[Protection, ...]
+    protections_total: int
+
+
+class FlowMonitor(_Part, frozen=True, kw_only=True):
+    """Vertices and movers are those in force, in the order of the document that was activated; none of a flow that is not active."""
+
+    flow: str
+    state: FlowState
+    active_revision: int | None
+    vertices: tuple[VertexMonitor, ...]
+    movers: tuple[MoverMonitor, ...]
+    unreachable: tuple[SilentNode, ...]
+    unreachable_total: int

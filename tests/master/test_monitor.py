@@ -1,0 +1,176 @@
+"""The monitor: the drawing in force, with what its nodes say; and what they do not say, said to be so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import JobId
+from holdfast.model.jobs import Finding, LaneProgress, Progress, Severity, State
+from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
+from holdfast.model.rules import Rules
+from holdfast.node.protections import promises_of
+from tests.master.masters import ONE_TO_TWO, Running, with_master
+from tests.master.test_triggers_and_restores import Machine
+
+AT = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
+JOB = JobId("a" * 32)
+AWAY = ErrorFacts("not-reachable", "dr does not answer", "", True)
+
+
+def good(rules: Rules) -> tuple[Protection, ...]:
+    """All that these rules promise, kept an hour ago."""
+    return tuple(
+        Protection(
+            dataset=promise.delivery.label,
+            dataset_id=promise.delivery.dataset,
+            operation=promise.operation,
+            receiver=promise.delivery.receiver_name,
+            action_id=promise.action,  # type: ignore[arg-type]
+            delivery=promise.delivery.id,
+            state=State.SUCCEEDED,
+            last_at=AT,
+            newest_at=AT,
+            due_at=AT + timedelta(hours=1),
+        )
+        for promise in promises_of(rules)
+    )
+
+
+def tell(machine: Machine, **changes: Any) -> None:
+    """The node's answer; `changes` by operation are put over what is good."""
+    rules = machine.node.taken[-1]
+    protections = tuple(msgspec.structs.replace(p, **changes.get(p.operation, {})) for p in good(rules))
+    repositories = tuple(RepositoryStatus(id=r.id, name=r.name, location=r.location) for r in rules.repositories)
+    machine.status = NodeStatus(node=rules.node_name, generation=1, protections=protections, repositories=repositories)
+
+
+async def office(running: Running) -> dict[str, Machine]:
+    await running.apply(ONE_TO_TWO)
+    await running.connect("files1", "vault", "dr")
+    assert (await running.post("/flows/office/activate"))["valid"]
+    machines = {name: Machine(node, number) for number, (name, node) in enumerate(running.nodes.items())}
+    for machine in machines.values():
+        tell(machine)
+    return machines
+
+
+async def look(running: Running) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The answer, its vertices by name and its movers by their ends; what was known a moment ago is forgotten."""
+    running.clock.offset_s += 2
+    found = await running.get("/flows/office/monitor")
+    vertices = {vertex["name"]: vertex for vertex in found["vertices"]}
+    movers = {f"{mover['source']}->{mover['target']}": mover for mover in found["movers"]}
+    return found, vertices, movers
+
+
+@with_master
+async def test_a_flow_that_is_well_says_so_on_every_vertex_and_mover(running: Running) -> None:
+    await office(running)
+    found, vertices, movers = await look(running)
+    assert (found["flow"], found["state"], found["active_revision"], found["unreachable"]) == ("office", "active", 2, [])
+    assert {name: (v["kind"], v["state"], v["datasets"]) for name, v in vertices.items()} == {
+        "files": ("node", "ok", ["files1/documents"]),
+        "store": ("repository", "ok", ["files1/documents"]),
+        "copy": ("mirror", "ok", ["files1/documents"]),
+        "far": ("repository", "ok", ["files1/documents"]),
+    }
+    assert vertices["far"]["nodes"] == [{"name": "dr", "state": "online"}]
+    assert list(movers) == ["files->store", "files->copy", "store->far"]
+    for mover in movers.values():
+        assert (mover["state"], mover["lag_s"], mover["backlog_runs"], mover["backlog_bytes"]) == ("ok", 0, 0, 0)
+        assert mover["protections_total"] == len(mover["protections"]) == 1
+    assert movers["store->far"]["protections"][0]["operation"] == "backup"
+    assert movers["files->copy"]["last_at"] == "2026-01-02T03:00:00Z"
+
+
+@with_master
+async def test_a_mover_tells_its_lag_backlog_and_what_runs(running: Running) -> None:
+    machines = await office(running)
+    late = {"newest_at": AT + timedelta(hours=3), "behind_runs": 3, "job": JOB, "state": State.RUNNING}
+    tell(machines["files1"], replicate=late)
+    (delivery,) = (d for d in machines["files1"].node.taken[-1].deliveries if d.receiver_name == "dr")
+    lane = LaneProgress(
+        delivery=delivery.id, dataset=delivery.label, receiver="dr", done_bytes=40, total_bytes=100, rate_bytes_s=7, waiting=True
+    )
+    await machines["files1"].node.tell_progress(Progress(job=JOB, phase="sending", lanes=(lane,)))
+    _, vertices, movers = await look(running)
+    copy = movers["files->copy"]
+    assert (copy["state"], copy["running_jobs"]) == ("running", [JOB])
+    assert (copy["lag_s"], copy["backlog_runs"], copy["backlog_bytes"], copy["rate_bytes_s"]) == (10_800, 3, 60, 7)
+    assert movers["files->store"]["state"] == "ok"
+    assert (vertices["copy"]["state"], vertices["files"]["state"], vertices["store"]["state"]) == ("running", "running", "ok")
+
+
+@with_master
+async def test_what_failed_is_on_its_mover_only(running: Running) -> None:
+    machines = await office(running)
+    tell(machines["files1"], replicate={"state": State.FAILED, "error": AWAY, "missed": 2, "overdue": True, "behind_runs": 2})
+    tell(machines["vault"], backup={"state": State.SUCCEEDED, "overdue": True})
+    low = Finding(code="low-disk", severity=Severity.ERROR, message="full")
+    machines["vault"].status = msgspec.structs.replace(machines["vault"].status, findings=(low,))
+    _, vertices, movers = await look(running)
+    states = {name: mover["state"] for name, mover in movers.items()}
+    assert states == {"files->store": "ok", "files->copy": "failed", "store->far": "overdue"}
+    assert movers["files->copy"]["error"]["message"] == "dr does not answer"
+    assert movers["files->copy"]["backlog_bytes"] is None
+    assert {name: vertex["state"] for name, vertex in vertices.items()} == {
+        "files": "failed",
+        "store": "failed",
+        "copy": "failed",
+        "far": "overdue",
+    }
+    assert [f["finding"]["code"] for f in vertices["store"]["findings"]] == ["low-disk"]
+
+
+@with_master
+async def test_a_silent_node_is_unknown_with_what_was_last_known(running: Running) -> None:
+    machines = await office(running)
+    await look(running)
+    await machines["files1"].node.disconnect()
+    await running.until_offline(machines["files1"].node.identity.node)
+    found, vertices, movers = await look(running)
+    assert [(silent["node"], silent["error"]["code"]) for silent in found["unreachable"]] == [("files1", "not-reachable")]
+    assert (movers["files->store"]["state"], movers["files->store"]["last_at"]) == ("unknown", "2026-01-02T03:00:00Z")
+    assert (movers["store->far"]["state"], vertices["far"]["state"]) == ("ok", "ok")
+    assert vertices["files"]["nodes"] == [{"name": "files1", "state": "offline"}]
+    assert (vertices["files"]["state"], vertices["files"]["findings_total"]) == ("unknown", 1)
+
+
+@with_master
+async def test_a_draft_has_nothing_to_show_and_an_edit_changes_nothing_that_is_in_force(running: Running) -> None:
+    await running.apply(ONE_TO_TWO)
+    await running.connect("files1", "vault", "dr")
+    draft = await running.get("/flows/office/monitor")
+    assert (draft["state"], draft["active_revision"], draft["vertices"], draft["movers"]) == ("draft", None, [], [])
+    await office(running)
+    await running.apply(ONE_TO_TWO.replace("copy: {mirror", "elsewhere: {mirror").replace("to: copy", "to: elsewhere"))
+    found, vertices, _ = await look(running)
+    assert found["state"] == "changed"
+    assert "copy" in vertices
+    unknown = await running.get("/flows/offce/monitor", status=404)
+    assert "office" in unknown["error"]["hint"]
+
+
+@with_master
+async def test_a_machine_that_has_not_joined_is_told_apart(running: Running) -> None:
+    await running.apply(ONE_TO_TWO)
+    await running.connect("files1", "vault")
+    assert (await running.post("/flows/office/activate"))["valid"]
+    tell(Machine(running.nodes["files1"], 1))
+    tell(Machine(running.nodes["vault"], 2))
+    _, vertices, movers = await look(running)
+    assert vertices["copy"]["nodes"] == [{"name": "dr", "state": "not-joined"}]
+    assert (vertices["copy"]["state"], movers["store->far"]["state"]) == ("off", "off")
+
+
+@with_master
+async def test_looking_again_at_once_asks_nobody(running: Running) -> None:
+    machines = await office(running)
+    await look(running)
+    before = len(machines["vault"].node.asked)
+    await running.get("/flows/office/monitor")
+    assert len(machines["vault"].node.asked) == before
