@@ -3,12 +3,13 @@ import { Group, SegmentedControl, Text, TextInput } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
 import { useMemo } from "react";
-import { Link, useLocation, useSearchParams } from "wouter";
+import { Link, useLocation } from "wouter";
 import { to } from "../../app/places";
 import { Card } from "../../parts/Card";
 import { visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
 import { State } from "../../parts/State";
+import { useFilters } from "../../parts/useFilters";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import { DayStrip, StripLegend } from "./DayStrip";
 import classes from "./Home.module.css";
@@ -22,28 +23,19 @@ interface DatasetTableProps {
 }
 
 const MANY = 8;
+const FILTERS = ["dataset", "show"] as const;
 
 export function DatasetTable({ rows, days, problem }: DatasetTableProps) {
-  const [params, setParams] = useSearchParams();
+  const [filter, put] = useFilters(FILTERS);
   const [, go] = useLocation();
   const isNarrow = useMediaQuery("(max-width: 62em)");
-  const text = params.get("dataset") ?? "";
-  const only = params.get("show") === "trouble";
+  const text = filter.dataset;
+  const only = filter.show === "trouble";
   const shown = useMemo(
     () => rows.filter((row) => (!only || row.standing !== "protected") && row.label.toLowerCase().includes(text.toLowerCase())),
     [rows, only, text],
   );
   const columns = useMemo(() => (isNarrow ? narrow(days) : wide(days)), [isNarrow, days]);
-  const put = (name: string, value: string) =>
-    setParams(
-      (before) => {
-        const next = new URLSearchParams(before);
-        if (value) next.set(name, value);
-        else next.delete(name);
-        return next;
-      },
-      { replace: true },
-    );
   const filters = (rows.length > MANY || only || text) && (
     <Group gap="xs">
       <TextInput
@@ -52,7 +44,7 @@ export function DatasetTable({ rows, days, problem }: DatasetTableProps) {
         placeholder="Find a dataset"
         leftSection={<IconSearch size={14} aria-hidden />}
         value={text}
-        onChange={(event) => put("dataset", event.currentTarget.value)}
+        onChange={(event) => put({ dataset: event.currentTarget.value })}
       />
       <SegmentedControl
         size="xs"
@@ -62,7 +54,7 @@ export function DatasetTable({ rows, days, problem }: DatasetTableProps) {
           { value: "trouble", label: "Not protected" },
         ]}
         value={only ? "trouble" : ""}
-        onChange={(value) => put("show", value)}
+        onChange={(value) => put({ show: value })}
       />
     </Group>
   );

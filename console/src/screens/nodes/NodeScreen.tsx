@@ -1,5 +1,94 @@
+/** One node: how it does, what its rules make it do, what it protects and stores, and sending it away. */
+import { Button, Loader, Text } from "@mantine/core";
+import { IconServer2, IconUserX } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Link } from "wouter";
+import { client, take } from "../../api/client";
+import { useStatus } from "../../api/queries";
+import { type Node, useLive } from "../../live/store";
+import { Card } from "../../parts/Card";
+import { Empty } from "../../parts/Empty";
+import { visible } from "../../parts/format";
 import { Page } from "../../parts/Page";
+import { Problem } from "../../parts/Problem";
+import { State, stateOf } from "../../parts/State";
+import { NodeDoes } from "./NodeDoes";
+import { NodeFacts, NodeFindings } from "./NodeFacts";
+import classes from "./Nodes.module.css";
+import { lossOf } from "./nodes";
+import { RevokeNode } from "./RevokeNode";
+import { RulesCard } from "./RulesCard";
+import { WaitingNodes } from "./WaitingNodes";
 
 export default function NodeScreen({ name }: { name: string }) {
-  return <Page title={name}>…</Page>;
+  const { node, connection } = useLive((live) => ({ node: live.nodes.find((each) => each.name === name) ?? null, connection: live.connection }));
+  return (
+    <Page
+      title={visible(name)}
+      lead={node ? <State state={stateOf(node.state)} label={node.state} /> : undefined}
+      cli={`holdfast nodes show ${visible(name)}`}
+      api={`GET /api/v1/nodes/${encodeURIComponent(name)}/rules`}
+      actions={node && node.state !== "revoked" && <SendAway node={node} />}
+    >
+      {!node && connection === "connecting" && <Loader aria-label="Asking for the node" />}
+      {!node && connection !== "connecting" && (
+        <Card>
+          <Empty
+            icon={IconServer2}
+            title="No node of this name has joined"
+            action={
+              <Button component={Link} href="/nodes">
+                See all nodes
+              </Button>
+            }
+          >
+            It may have another name now.
+          </Empty>
+        </Card>
+      )}
+      {node && <Details node={node} />}
+    </Page>
+  );
+}
+
+function Details({ node }: { node: Node }) {
+  const status = useStatus();
+  // What it has in force changes with these; a node that comes back tells its limits.
+  const key = ["node-rules", node.name, node.generation, node.wanted_generation, node.state];
+  const rules = useQuery({
+    queryKey: key,
+    queryFn: ({ signal }) => take(client.GET("/api/v1/nodes/{node}/rules", { params: { path: { node: node.name } }, signal })),
+  });
+  return (
+    <>
+      {node.state === "waiting" && <WaitingNodes nodes={[node]} />}
+      {node.state === "revoked" && (
+        <Text>
+          It was sent away: its key is refused. To have it back, join it anew with a token made by <code>holdfast master token --replace</code>.
+        </Text>
+      )}
+      <NodeFindings node={node} />
+      <div className={classes.columns}>
+        <NodeFacts node={node} limits={rules.data?.limits ?? null} isAsking={rules.isPending} />
+        <RulesCard node={node} rules={rules.data} />
+      </div>
+      {rules.error && <Problem error={rules.error} onRetry={() => void rules.refetch()} />}
+      {status.error && <Problem error={status.error} onRetry={() => void status.refetch()} />}
+      {status.data && <NodeDoes node={node} status={status.data} />}
+    </>
+  );
+}
+
+function SendAway({ node }: { node: Node }) {
+  const status = useStatus();
+  const [isAsking, setAsking] = useState(false);
+  return (
+    <>
+      <Button variant="default" leftSection={<IconUserX size={16} aria-hidden />} onClick={() => setAsking(true)}>
+        Send away
+      </Button>
+      {isAsking && <RevokeNode node={node} loss={status.data ? lossOf(node.name, status.data) : null} onClose={() => setAsking(false)} />}
+    </>
+  );
 }

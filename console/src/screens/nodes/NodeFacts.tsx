@@ -1,0 +1,80 @@
+/** What is known of a node: addresses, versions, its key, its clock, its own limits, and what it has found. */
+import { Text } from "@mantine/core";
+import { Link } from "wouter";
+import type { Schemas } from "../../api/client";
+import { useDraft } from "../../draft/draft";
+import type { Node } from "../../live/store";
+import { Card } from "../../parts/Card";
+import { sentence, visible } from "../../parts/format";
+import { Moment } from "../../parts/Moment";
+import { State, type StateName } from "../../parts/State";
+import { clockWord, tagsOf } from "./nodes";
+import classes from "./Nodes.module.css";
+
+interface NodeFactsProps {
+  node: Node;
+  /** null: not told. */
+  limits: Schemas["LimitsTold"] | null;
+  isAsking: boolean;
+}
+
+export function NodeFacts({ node, limits, isAsking }: NodeFactsProps) {
+  const tags = tagsOf(useDraft().values).get(node.name) ?? [];
+  const clock = clockWord(node.clock_offset_ms);
+  return (
+    <Card title="The machine">
+      <dl className={classes.facts}>
+        <dt>Last seen</dt>
+        <dd>{node.state === "online" ? "now" : <Moment time={node.last_seen} ago />}</dd>
+        <dt>Address</dt>
+        <dd>{visible(node.address) || "not known"}</dd>
+        <dt>Version</dt>
+        <dd>{visible(node.version) || "not known"}</dd>
+        <dt>Clock</dt>
+        <dd>{clock ? <State state="warning" label={`${clock} of the Master`} quiet /> : node.clock_offset_ms === null ? "not known" : "agrees with the Master"}</dd>
+        <dt>Tags</dt>
+        <dd>{tags.length > 0 ? tags.map(visible).join(", ") : "none"}</dd>
+        <dt>Key</dt>
+        <dd className={classes.key}>{node.fingerprint}</dd>
+        <dt>It may read</dt>
+        <dd>{limits ? folders(limits.read) : unknown(isAsking)}</dd>
+        <dt>It may write</dt>
+        <dd>{limits ? folders(limits.write) : unknown(isAsking)}</dd>
+        <dt>Hooks</dt>
+        <dd>{limits ? limits.hooks ? `from ${visible(limits.hooks)}` : "none allowed" : unknown(isAsking)}</dd>
+      </dl>
+      <Text size="sm" c="dimmed" mt="md">
+        Name, tags and address stand in the <Link href="/document">document</Link> under <code>nodes</code>; to rename it, write the new name there with{" "}
+        <code>was: {visible(node.name)}</code>. The limits are set on the machine alone, in its limits.toml.
+      </Text>
+    </Card>
+  );
+}
+
+const folders = (roots: readonly string[] | null): string => (roots === null ? "everywhere" : roots.length === 0 ? "nothing" : roots.map(visible).join(", "));
+const unknown = (isAsking: boolean): string => (isAsking ? "asking …" : "not known: it does not answer");
+
+const SEVERITIES: Record<Schemas["Severity"], StateName> = { error: "failed", warning: "warning", info: "off" };
+
+export function NodeFindings({ node }: { node: Node }) {
+  if (node.findings.length === 0) return null;
+  return (
+    <Card title="Worth a look">
+      <ul className={classes.list}>
+        {node.findings.map((finding, index) => (
+          <li key={index}>
+            <State state={SEVERITIES[finding.severity]} label={finding.severity} />
+            <div className={classes.grow}>
+              <Text size="sm">{sentence(visible(finding.message))}</Text>
+              {finding.hint && (
+                <Text size="sm" c="dimmed">
+                  {sentence(visible(finding.hint))}
+                </Text>
+              )}
+            </div>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
