@@ -3,7 +3,7 @@ import { ActionIcon, Button, Group, Tooltip } from "@mantine/core";
 import { IconArrowBackUp, IconArrowForwardUp, IconDeviceFloppy } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import { State } from "../parts/State";
-import { isDirty, redo, undo, useDraft } from "./draft";
+import { getDraft, isDirty, redo, undo, useDraft } from "./draft";
 import { useSave } from "./useSave";
 
 export function DraftBar() {
@@ -12,7 +12,9 @@ export function DraftBar() {
   const [saving, setSaving] = useState(false);
   const dirty = isDirty(draft);
   const onSave = () => {
-    if (!dirty || saving) return;
+    // A field that is being typed in is done with first.
+    if (document.activeElement instanceof HTMLInputElement) document.activeElement.blur();
+    if (!isDirty(getDraft()) || saving) return;
     setSaving(true);
     void save().finally(() => setSaving(false));
   };
