@@ -51,7 +51,8 @@ export async function take<T>(call: Promise<Answer<T>>): Promise<T> {
   }
   if (answer.response.ok && answer.data !== undefined) return answer.data;
   const failure = new ApiError(factsOf(answer.error, answer.response.status), answer.response.status);
-  if (failure.status === 401) onSignedOut();
+  // Of signing in itself it only means that the password is wrong; the form says so.
+  if (failure.status === 401 && !answer.response.url.endsWith("/api/v1/session")) onSignedOut();
   throw failure;
 }
 
