@@ -135,6 +135,12 @@ export function edit(edits: readonly Edit[], label: string): Promise<void> {
   });
 }
 
+/** Somebody types what will become an edit: until the end, what others save is told and not put in its place. */
+export function beginTyping(): () => void {
+  put({ waiting: state.waiting + 1 });
+  return () => put({ waiting: state.waiting - 1 });
+}
+
 /** Replace the whole text, as the YAML view does. */
 export function setText(text: string, label = "Edit the text"): Promise<void> {
   put({ waiting: state.waiting + 1 });

@@ -1,4 +1,6 @@
-/** To come. */
+/** The flow as text. It is a part of the document, so the whole document is here, begun at the flow. */
+import { TextPane } from "../../draft/editor/TextPane";
+
 export default function YamlView({ flow }: { flow: string }) {
-  return <p>{flow}</p>;
+  return <TextPane flow={flow} />;
 }
