@@ -1,0 +1,111 @@
+/** Cancel a job that runs; have one that is over again. */
+import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { IconPlayerPlay, IconPlayerStop } from "@tabler/icons-react";
+import { useState } from "react";
+import { Link } from "wouter";
+import { client, take } from "../../api/client";
+import { to } from "../../app/places";
+import { type Job, useLive } from "../../live/store";
+import { visible } from "../../parts/format";
+import { sayDone, sayFailed } from "../../parts/notices";
+import { againOf } from "./jobs";
+
+export function CancelJob({ job }: { job: Job }) {
+  const [isAsking, setAsking] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const cancel = async () => {
+    setBusy(true);
+    try {
+      await take(client.POST("/api/v1/jobs/{job}/cancel", { params: { path: { job: job.id } } }));
+      sayDone("The job is being cancelled");
+      setAsking(false);
+    } catch (error) {
+      sayFailed(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <>
+      <Button variant="default" leftSection={<IconPlayerStop size={16} aria-hidden />} onClick={() => setAsking(true)}>
+        Cancel the job
+      </Button>
+      <Modal opened={isAsking} onClose={() => setAsking(false)} title="Cancel the job?">
+        <Stack>
+          <Text size="sm">
+            {job.kind === "restore"
+              ? "What it has written stays; the rest is not restored."
+              : job.kind === "check"
+                ? "The check ends without a result."
+                : "No point is made of this run. What was sent is not sent again, and the next run begins on time."}
+          </Text>
+          <Group justify="flex-end">
+            <Button variant="default" onClick={() => setAsking(false)}>
+              Let it go on
+            </Button>
+            <Button color="red" loading={busy} onClick={() => void cancel()}>
+              Cancel the job
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </>
+  );
+}
+
+export function RunAgain({ job }: { job: Job }) {
+  const flows = useLive((live) => live.flows);
+  const again = againOf(job, flows, { restore: "/restore", repository: to.repository });
+  const [busy, setBusy] = useState(false);
+  const [isAsking, setAsking] = useState(false);
+  if (!again) return null;
+  if (again.kind === "go")
+    return (
+      <Button component={Link} href={again.href} variant="default">
+        {again.label}
+      </Button>
+    );
+  const vanished = job.error?.code === "source-vanished" || job.tasks.some((task) => task.error?.code === "source-vanished");
+  const run = async (accept: boolean) => {
+    setBusy(true);
+    try {
+      const body = { policy: again.policy, operation: "", accept };
+      await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow: again.flow } }, body }));
+      sayDone(`${visible(again.policy)} runs again`, "Its progress is in the bar below.");
+      setAsking(false);
+    } catch (error) {
+      sayFailed(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <>
+      <Button
+        variant="default"
+        leftSection={<IconPlayerPlay size={16} aria-hidden />}
+        loading={busy && !isAsking}
+        onClick={() => (vanished ? setAsking(true) : void run(false))}
+        title={`Runs policy ${visible(again.policy)} of flow ${visible(again.flow)}`}
+      >
+        Run again
+      </Button>
+      <Modal opened={isAsking} onClose={() => setAsking(false)} title="Has it really gone?">
+        <Stack>
+          <Text size="sm">
+            The source lost much, was replaced, or is not there. If that is so by mistake, mend it first and run again. If it is meant so, run once and take it as it
+            is: mirrors will lose the files too; points made before keep them.
+          </Text>
+          <Group justify="flex-end">
+            <Button variant="default" loading={busy} onClick={() => void run(false)}>
+              It is mended, run again
+            </Button>
+            <Button color="red" loading={busy} onClick={() => void run(true)}>
+              Take it as it is
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </>
+  );
+}

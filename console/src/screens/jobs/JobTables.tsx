@@ -1,0 +1,103 @@
+/** The tasks of a job, and what it found. */
+import { Text } from "@mantine/core";
+import type { Schemas } from "../../api/client";
+import { isOver, type Job } from "../../live/store";
+import { Card } from "../../parts/Card";
+import { counted, formatBytes, formatCount, formatDuration, sentence, visible } from "../../parts/format";
+import { State, type StateName, stateOf } from "../../parts/State";
+import { type Column, VirtualTable } from "../../parts/VirtualTable";
+import classes from "./Jobs.module.css";
+
+type Task = Schemas["Task"];
+
+const TASKS: Column<Task>[] = [
+  { key: "state", title: "State", width: "120px", cell: (task) => <State state={stateOf(task.state)} label={task.state} /> },
+  {
+    key: "name",
+    title: "Task",
+    width: "minmax(150px, 1.4fr)",
+    cell: (task) => (
+      <span title={task.error ? `${task.error.message} ${task.error.hint ?? ""}` : undefined}>
+        {visible(task.name)}
+        {task.receiver && ` on ${visible(task.receiver)}`}
+      </span>
+    ),
+  },
+  { key: "took", title: "Took", width: "92px", align: "right", cell: (task) => (task.duration_s < 1 ? "under 1 s" : formatDuration(task.duration_s)) },
+  { key: "changed", title: "Changed", width: "72px", align: "right", cell: (task) => formatCount(task.counters.changed) },
+  { key: "removed", title: "Removed", width: "74px", align: "right", cell: (task) => formatCount(task.counters.removed) },
+  { key: "read", title: "Read", width: "80px", align: "right", cell: (task) => formatBytes(task.counters.read_bytes) },
+  { key: "sent", title: "Sent", width: "80px", align: "right", cell: (task) => formatBytes(task.counters.sent_bytes) },
+  { key: "stored", title: "Stored", width: "80px", align: "right", cell: (task) => formatBytes(task.counters.stored_bytes) },
+];
+
+export function Tasks({ job }: { job: Job }) {
+  const errors = job.tasks.filter((task) => task.error);
+  return (
+    <Card title="Tasks" flush>
+      <div className={classes.wide}>
+        <VirtualTable label="Tasks" rows={job.tasks} columns={TASKS} rowKey={(task) => task.name + task.receiver} maxHeight="40vh" />
+      </div>
+      {errors.map((task) => (
+        <Text key={task.name + task.receiver} size="sm" className={classes.more}>
+          <b>
+            {visible(task.name)}
+            {task.receiver && ` on ${visible(task.receiver)}`}
+          </b>{" "}
+          {sentence(visible(task.error?.message ?? ""))} {sentence(visible(task.error?.hint ?? ""))}
+        </Text>
+      ))}
+    </Card>
+  );
+}
+
+interface NumberedFinding {
+  number: number;
+  finding: Schemas["Finding"];
+}
+
+const SEVERITIES: Record<Schemas["Severity"], StateName> = { error: "failed", warning: "warning", info: "off" };
+
+const FINDINGS: Column<NumberedFinding>[] = [
+  { key: "severity", title: "How bad", width: "104px", cell: ({ finding }) => <State state={SEVERITIES[finding.severity]} label={finding.severity} />, sortBy: ({ finding }) => ["error", "warning", "info"].indexOf(finding.severity) },
+  {
+    key: "message",
+    title: "What",
+    width: "minmax(200px, 1fr)",
+    sortBy: ({ finding }) => finding.message,
+    cell: ({ finding }) => (
+      <span title={`${visible(finding.message)} ${visible(finding.hint)}`}>
+        <span className={classes.finding}>{sentence(visible(finding.message))}</span>
+        {finding.hint && (
+          <Text size="xs" c="dimmed" className={classes.finding}>
+            {sentence(visible(finding.hint))}
+          </Text>
+        )}
+      </span>
+    ),
+  },
+  { key: "path", title: "Where", width: "minmax(200px, 1fr)", sortBy: ({ finding }) => finding.path, cell: ({ finding }) => <span title={visible(finding.path)}>{visible(finding.path)}</span> },
+];
+
+export function Findings({ job }: { job: Job }) {
+  const rows = job.findings.map((finding, number) => ({ number, finding }));
+  const total = Math.max(job.findings_total, rows.length);
+  if (total === 0)
+    return (
+      <Text size="sm" c="dimmed">
+        {isOver(job) ? "It found nothing to speak of." : "It has found nothing to speak of yet."}
+      </Text>
+    );
+  return (
+    <Card title={counted(total, "finding")} flush>
+      <div className={classes.narrowTable}>
+        <VirtualTable label="Findings" rows={rows} columns={FINDINGS} rowKey={(row) => String(row.number)} rowHeight={52} maxHeight="50vh" />
+      </div>
+      {total > rows.length && (
+        <Text size="sm" c="dimmed" className={classes.more}>
+          These are the first {formatCount(rows.length)}; the log on {visible(job.node_name)} has the rest.
+        </Text>
+      )}
+    </Card>
+  );
+}
