@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.compiler import yaml_tree
 from holdfast.compiler.codes import CODES
 from holdfast.compiler.parse import Parsed, parse_document
 from holdfast.compiler.yaml_tree import load_tree
 from holdfast.model.document import Document, KeepRules, Policy
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 
 def codes(parsed: Parsed) -> list[tuple[str, str]]:
@@ -239,3 +243,29 @@ def test_what_is_no_place_is_said_at_its_vertex(text: str) -> None:
 @pytest.mark.parametrize("text", ["[100001, 0]", "[0, -100001]", "[999999999, 0]"])
 def test_a_place_far_out_is_refused(text: str) -> None:
     assert codes(parse_document(PLACED % text)) == [("bad-value", "flows.f.vertices.v.place")]
+
+
+# Lines that begin, end and continue things in all the ways that could make a part of a text mean something else than the whole.
+LINES = st.sampled_from(
+    ["a: 1", "b:", "nodes: {x: 1}", "  x: 2", "    y: [1, 2]", "  - z", "- z", "c: {", "}", "d: [1,", "2]", "e: |", "f: >-", '"g": 2',
+     "h: 'one", "two'", 'i: "one', 'two"', "# note", "  # note", "", " ", "---", "...", "%YAML 1.2", "? k", ": v", "word", "j: &n 1",
+     "l: *n", "m: !t x", "n: >", "   text", "o: p: q", "r: {s, t}", "u: # v",
+     "\tw: 1", "x : 1", "y:z", "a: b\r", "caf\u00e9: 1", "k: \u2028"]
+)  # fmt: skip
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.lists(LINES, min_size=2, max_size=7), st.booleans())
+def test_sections_read_by_themselves_are_what_they_are_in_the_text(lines: list[str], ended: bool) -> None:
+    text = "\n".join(lines) + ("\n" if ended else "")
+    apart = yaml_tree._by_sections(text)
+    if apart is not None:
+        assert apart == yaml_tree._build(text)
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_every_sample_that_can_be_read_is_read_by_sections(path: Path) -> None:
+    text = path.read_text()
+    loaded = load_tree(text)
+    if not loaded.diagnostics and path.stem not in ("empty", "name-only"):
+        assert yaml_tree._by_sections(text) == loaded.root == yaml_tree._build(text)
