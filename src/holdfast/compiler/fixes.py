@@ -18,7 +18,7 @@ from holdfast.model.edit import Path, Value
 KEEP = {"hourly": 24, "daily": 30, "monthly": 12}
 # A longer list is for reading; looking for names that are alike takes about a millisecond each.
 _MOST_MENDED = 100
-_MOSTFIXES = 6
+_MOST_FIXES = 6
 _TIMES = ("every", "at", "schedule")
 _LEFT_OUT = frozenset({"lock", "mode", "window", "dial", "only", "application", "consistent"})
 
@@ -72,7 +72,7 @@ def _mended(diagnostic: Diagnostic, values: Value, flows: tuple[str, ...]) -> Di
     path = keys_of(diagnostic.where.path, values) if find else None
     if find is None or path is None:
         return diagnostic
-    fixes = tuple(fix for fix in find(_Found(diagnostic, values, path, flows)) if fix.edits)[:_MOSTFIXES]
+    fixes = tuple(fix for fix in find(_Found(diagnostic, values, path, flows)) if fix.edits)[:_MOST_FIXES]
     return msgspec.structs.replace(diagnostic, fixes=fixes) if fixes else diagnostic
 
 
