@@ -11,6 +11,7 @@ import {
   MiniMap,
   type OnSelectionChangeFunc,
   ReactFlow,
+  type ReactFlowInstance,
   ReactFlowProvider,
   useEdgesState,
   useNodesInitialized,
@@ -18,12 +19,12 @@ import {
   useReactFlow,
 } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { type DragEvent, type MouseEvent, type ReactNode, useCallback, useEffect, useMemo, useRef } from "react";
+import { type DragEvent, type MouseEvent, type ReactNode, type RefObject, useCallback, useEffect, useMemo, useRef } from "react";
 import type { Diagnostic } from "../../draft/draft";
 import classes from "./canvas.module.css";
 import type { Drawing } from "./drawing";
 import { moverElements, type MoverElement, taken, vertexElements, type VertexElement } from "./elements";
-import { GRID, onGrid, type Place, placesOf, WIDTH } from "./layout";
+import { GRID, heightOf, onGrid, type Place, placesOf, WIDTH } from "./layout";
 import { MoverEdge } from "./MoverEdge";
 import type { Overlay } from "./overlay";
 import { marksOf, type ThingId } from "./things";
@@ -50,16 +51,22 @@ interface FlowCanvasProps {
   selected: readonly ThingId[];
   onSelect: (things: readonly ThingId[]) => void;
   actions?: CanvasActions;
-  /** A thing to bring into sight; a new object brings it again. */
-  look?: { thing: ThingId } | null;
+  look?: Look | null;
   children?: ReactNode;
+}
+
+/** A thing to bring into sight, as soon as it is drawn; a new object brings it again. */
+export interface Look {
+  thing: ThingId;
+  /** It gets the keyboard's focus, too. */
+  focus?: boolean;
 }
 
 const NODE_TYPES = { vertex: VertexNode };
 const EDGE_TYPES = { mover: MoverEdge };
-const EDGE_DEFAULTS = { markerEnd: { type: MarkerType.ArrowClosed, width: 18, height: 18, color: "var(--hf-line-strong)" } };
+const EDGE_DEFAULTS = { markerEnd: { type: MarkerType.ArrowClosed, width: 22, height: 22, markerUnits: "userSpaceOnUse", color: "var(--hf-line-strong)" } };
 const SNAP: [number, number] = [GRID, GRID];
-const FIT = { padding: 0.18, maxZoom: 1.1, duration: 0 };
+const FIT = { padding: 0.07, maxZoom: 1.1, duration: 0 };
 const LARGE = 24;
 const NAMES = { "controls.zoomIn.ariaLabel": "Zoom in", "controls.zoomOut.ariaLabel": "Zoom out", "controls.fitView.ariaLabel": "See all of it" };
 
@@ -76,7 +83,7 @@ function Canvas({ drawing, diagnostics, overlay = null, readOnly = false, select
   const flow = useReactFlow<VertexElement, MoverElement>();
   const scheme = useComputedColorScheme("light");
   const box = useRef<HTMLDivElement>(null);
-  useLook(look ?? null);
+  useLook(look ?? null, box, nodes, edges);
   useFirstSight(drawing.flow);
   const onKeyDown = useCanvasKeys({ box, selected, onSelect, ...(actions && !readOnly ? { actions } : {}) });
 
@@ -185,14 +192,34 @@ function useFirstSight(name: string): void {
   }, [flow, isMeasured, name]);
 }
 
-function useLook(look: { thing: ThingId } | null): void {
+function useLook(look: Look | null, box: RefObject<HTMLDivElement | null>, nodes: VertexElement[], edges: MoverElement[]): void {
   const flow = useReactFlow<VertexElement, MoverElement>();
+  const done = useRef<Look | null>(null);
   useEffect(() => {
-    if (!look) return;
-    const edge = flow.getEdge(look.thing);
-    const ids = edge ? [edge.source, edge.target] : [look.thing];
-    void flow.fitView({ ...FIT, nodes: ids.map((id) => ({ id })), duration: 200 });
-  }, [flow, look]);
+    if (!look || done.current === look || !box.current) return;
+    const edge = edges.find((each) => each.id === look.thing);
+    const ends = nodes.filter((node) => (edge ? node.id === edge.source || node.id === edge.target : node.id === look.thing));
+    if (ends.length === 0) return;
+    done.current = look;
+    if (!ends.every((node) => isInSight(node, box.current!, flow))) {
+      void flow.fitView({ ...FIT, nodes: ends.length > 1 ? ends : nodes, duration: 200 });
+    }
+    if (look.focus) focusWhenDrawn(box.current, look.thing);
+  }, [flow, look, box, nodes, edges]);
+}
+
+/** What is new in the drawing comes to the page some frames later. */
+function focusWhenDrawn(box: HTMLElement, thing: ThingId, frames = 12): void {
+  const element = box.querySelector<HTMLElement | SVGElement>(`[data-id="${CSS.escape(thing)}"]`);
+  element?.focus({ preventScroll: true });
+  if (document.activeElement !== element && frames > 0) requestAnimationFrame(() => focusWhenDrawn(box, thing, frames - 1));
+}
+
+function isInSight(node: VertexElement, box: HTMLElement, flow: ReactFlowInstance<VertexElement, MoverElement>): boolean {
+  const { left, top, right, bottom } = box.getBoundingClientRect();
+  const from = flow.flowToScreenPosition(node.position);
+  const to = flow.flowToScreenPosition({ x: node.position.x + WIDTH, y: node.position.y + heightOf(node.data.vertex) });
+  return from.x >= left && from.y >= top && to.x <= right && to.y <= bottom;
 }
 
 const placeOf = (node: VertexElement): Place => [onGrid(node.position.x), onGrid(node.position.y)];

@@ -105,7 +105,7 @@ test("no two vertices stand on each other", () => {
   const place = fc.option(fc.tuple(fc.integer({ min: -500, max: 500 }), fc.integer({ min: -500, max: 500 })), { freq: 3 });
   fc.assert(
     fc.property(fc.array(place, { minLength: 1, maxLength: 12 }), (given) => {
-      const vertices = Object.fromEntries(given.map((at, index) => [`v${index}`, at ? { node: "a", place: at } : { node: "a" }]));
+      const vertices = Object.fromEntries(given.map((at, index): [string, Values] => [`v${index}`, at ? { node: "a", place: at } : { node: "a" }]));
       const drawing = drawingOf({ flows: { office: { vertices } } }, "office");
       const places = placesOf(drawing);
       for (const one of drawing.vertices.filter((vertex) => vertex.place === null))

@@ -6,7 +6,7 @@ export type Place = readonly [number, number];
 
 export const WIDTH = 208;
 export const GRID = 10;
-const BETWEEN_COLUMNS = 230;
+const BETWEEN_COLUMNS = 190;
 const BETWEEN_ROWS = 36;
 
 /** What a vertex takes up, in pixels; true enough to arrange them. */

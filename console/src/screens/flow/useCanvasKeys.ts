@@ -33,7 +33,7 @@ export function useCanvasKeys({ box, selected, onSelect, actions }: Keys) {
     if (key === "Tab") return walk(event.shiftKey ? -1 : 1, here);
     if (event.ctrlKey || event.metaKey || event.altKey) return false;
     if (key === "Home") {
-      void flow.fitView({ padding: 0.18, maxZoom: 1.1 });
+      void flow.fitView({ padding: 0.07, maxZoom: 1.1 });
       return true;
     }
     if (key === "Escape" && selected.length > 0) {

@@ -1,0 +1,162 @@
+/** One mover: between what, what it carries, and how. */
+import { Button, Checkbox, Group, Select, Stack, Text, Title } from "@mantine/core";
+import { IconArrowsExchange, IconTrash } from "@tabler/icons-react";
+import { useMemo } from "react";
+import { useDraft } from "../../draft/draft";
+import { visible } from "../../parts/format";
+import { State } from "../../parts/State";
+import { ChoiceField, TextField } from "../policies/fields";
+import { moverPath, setMover, toggle } from "./changes";
+import { available, fitting, whyNot } from "./connecting";
+import classes from "./draw.module.css";
+import type { Drawing, DrawnMover } from "./drawing";
+import type { Drawer } from "./useDrawing";
+import { moverThing } from "./things";
+
+interface MoverInspectorProps {
+  drawing: Drawing;
+  mover: DrawnMover;
+  drawer: Drawer;
+}
+
+const COMPRESSION = [
+  ["", "As it is best"],
+  ["off", "Off"],
+  ["max", "As small as can be"],
+] as const;
+const COUNTS = ["last", "hourly", "daily", "weekly", "monthly", "yearly"] as const;
+
+export function MoverInspector(props: MoverInspectorProps) {
+  const { drawing, mover, drawer } = props;
+  const kindOfEnd = (name: string) => drawing.vertices.find((vertex) => vertex.name === name)?.kind;
+  const path = moverPath(drawing.flow, mover.index);
+  const isCascade = kindOfEnd(mover.from) === "repository";
+  return (
+    <>
+      <div>
+        <Title order={2} size="h4">
+          {visible(mover.from)} → {visible(mover.to)}
+        </Title>
+        <span className={classes.kindLine}>
+          <IconArrowsExchange size={15} aria-hidden /> mover, {mover.mode === "continuous" ? "moves all the time" : "moves with every run"}
+        </span>
+      </div>
+      <Ends {...props} />
+      <Carries {...props} />
+      <TextField label="Limit" path={[...path, "limit"]} placeholder="none, or 50MB/s" />
+      <ChoiceField label="Compression on the way" path={[...path, "compression"]} choices={COMPRESSION} />
+      {isCascade && <After {...props} />}
+      {(isCascade || "keep" in mover.fields) && kindOfEnd(mover.to) !== "mirror" && (
+        <Stack gap={4} role="group" aria-label="Keep there">
+          <Text size="sm" fw={500}>
+            Keep there
+          </Text>
+          <Text size="xs" c="dimmed">
+            Empty: as the policy says.
+          </Text>
+          <div className={classes.counts}>
+            {COUNTS.map((rule) => (
+              <TextField key={rule} label={rule} path={[...path, "keep", rule]} whole />
+            ))}
+          </div>
+          <TextField label="and all within" path={[...path, "keep", "within"]} placeholder="30d" />
+        </Stack>
+      )}
+      <Later {...props} />
+      <Group>
+        <Button variant="default" size="xs" leftSection={<IconTrash size={15} aria-hidden />} onClick={() => drawer.drop([moverThing(mover)])}>
+          Remove the mover
+        </Button>
+      </Group>
+    </>
+  );
+}
+
+function Ends({ drawing, mover, drawer }: MoverInspectorProps) {
+  const rest = useMemo(() => ({ ...drawing, movers: drawing.movers.filter((each) => each !== mover) }), [drawing, mover]);
+  const choices = (isFine: (name: string) => boolean, now: string) =>
+    [...new Set([now, ...drawing.vertices.map((vertex) => vertex.name).filter(isFine)])].map((name) => ({ value: name, label: visible(name) }));
+  const end = (label: string, key: "from" | "to", isFine: (name: string) => boolean) => (
+    <Select
+      label={label}
+      data={choices(isFine, mover[key])}
+      value={mover[key]}
+      allowDeselect={false}
+      limit={100}
+      searchable={drawing.vertices.length > 8}
+      onChange={(name) => {
+        if (name === null || name === mover[key]) return;
+        drawer.apply(setMover(drawing.flow, mover, key, name));
+        drawer.show(moverThing({ id: key === "from" ? `${name}->${mover.to}` : `${mover.from}->${name}` }));
+      }}
+    />
+  );
+  return (
+    <Group grow gap="xs" align="flex-start">
+      {end("From", "from", (name) => whyNot(rest, name, mover.to) === null)}
+      {end("To", "to", (name) => whyNot(rest, mover.from, name) === null)}
+    </Group>
+  );
+}
+
+function Carries({ drawing, mover, drawer }: MoverInspectorProps) {
+  const { values } = useDraft();
+  const fit = useMemo(() => fitting(values, drawing, mover.from, mover.to), [values, drawing, mover]);
+  const there = useMemo(() => available(values, drawing, mover.from), [values, drawing, mover.from]);
+  const path = moverPath(drawing.flow, mover.index, "carries");
+  const list = Array.isArray(mover.fields.carries) ? [...mover.carries] : null;
+  const labels = [...new Set([...fit, ...mover.carries])];
+  return (
+    <div role="group" aria-label="Carries">
+      <Text size="sm" fw={500}>
+        Carries
+      </Text>
+      {labels.map((label) => (
+        <Group key={label} gap="xs" mih={30} wrap="nowrap">
+          <Checkbox
+            label={visible(label)}
+            checked={mover.carries.includes(label)}
+            onChange={() => drawer.apply(toggle(list, path, label, mover.carries.includes(label) ? `Carry ${label} no more` : `Carry ${label}`))}
+          />
+          {!fit.includes(label) && <State state="warning" label={there.includes(label) ? "does not fit" : "never arrives"} quiet />}
+        </Group>
+      ))}
+      {labels.length === 0 && (
+        <Text size="sm" c="dimmed">
+          Nothing at {visible(mover.from)} can go to {visible(mover.to)}. Give the source a policy with a fitting operation: backup goes to
+          repositories, replicate to mirrors.
+        </Text>
+      )}
+    </div>
+  );
+}
+
+function After({ drawing, mover }: MoverInspectorProps) {
+  const { values } = useDraft();
+  const arrived = useMemo(() => available(values, drawing, mover.from), [values, drawing, mover.from]);
+  const choices = [["", "with its own schedule"], ...arrived.map((label) => [label, `each ${visible(label)}`] as const)] as const;
+  return <ChoiceField label="Run after" path={moverPath(drawing.flow, mover.index, "after")} choices={choices as readonly (readonly [string, string])[]} />;
+}
+
+/** What the text says and this version cannot do yet: seen, and taken out if wanted. */
+function Later({ drawing, mover, drawer }: MoverInspectorProps) {
+  const written = (["mode", "window", "dial", "only"] as const).filter((key) => key in mover.fields);
+  if (written.length === 0) return null;
+  return (
+    <Stack gap={4} role="group" aria-label="Also written">
+      <Text size="sm" fw={500}>
+        Also written
+      </Text>
+      {written.map((key) => (
+        <Group key={key} justify="space-between" wrap="nowrap">
+          <Text size="sm" style={{ overflowWrap: "anywhere" }}>
+            {key}: {visible(JSON.stringify(mover.fields[key]))}
+          </Text>
+          <Button size="compact-xs" h={24} variant="default" onClick={() => drawer.apply(setMover(drawing.flow, mover, key, null))}>
+            Leave out
+          </Button>
+        </Group>
+      ))}
+    </Stack>
+  );
+}
