@@ -110,7 +110,10 @@ class Fields:
         tree = self._values.get(key)
         if tree is None:
             return default
-        if not isinstance(tree, Scalar) or tree.is_null or not tree.text:
+        if isinstance(tree, Scalar) and not tree.text:
+            self.bad("wrong-type", key, f"`{key}` is not filled in", "write one word, or a text in quotes")
+            return default
+        if not isinstance(tree, Scalar) or tree.is_null:
             self.bad("wrong-type", key, f"`{key}` must be a text, not {_is(tree)}", "write one word, or a text in quotes")
             return default
         return tree.text
