@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta, tzinfo
 from typing import Literal
 
 import msgspec
+from sqlalchemy.orm import Session
 
+from holdfast.core.ids import DatasetId, NodeId
+from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.looks import Looks
-from holdfast.model.schedule import parse_zone
+from holdfast.master.records import daily
+from holdfast.model.jobs import State
+from holdfast.model.rules import OperationRule
+from holdfast.model.schedule import due_at, has_schedule, parse_zone
+from holdfast.model.spans import instant
 
 DayState = Literal["ok", "warning", "failed", "overdue", "gap", "none"]
 
@@ -18,8 +30,8 @@ class DatasetDay(msgspec.Struct, frozen=True, kw_only=True):
     failed.
 
     `ok`: all ended well. `warning`: some with warnings, or some failed and others ended well. `failed`: some failed, none ended well.
-    `gap`: points were missed, or nothing ran although the rules promised a run. `overdue`: today, and a run is overdue now.
-    `none`: nothing ran and nothing was promised.
+    `gap`: points were missed, or nothing ran although the rules in force promise a run every day. `overdue`: today, and a run is overdue
+    now. `none`: nothing ran and nothing was promised.
     """
 
     date: str
@@ -42,6 +54,18 @@ class StatusDays(msgspec.Struct, frozen=True, kw_only=True):
     datasets: tuple[DatasetDays, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    """What is on record of one dataset. `counts` by day, `missed` the days on which missed points were reported, `first_at` of any job."""
+
+    label: str
+    operations: tuple[OperationRule, ...]
+    first_at: datetime | None = None
+    counts: dict[int, Counter[State]] = field(default_factory=dict)
+    missed: frozenset[int] = frozenset()
+    overdue: bool = False
+
+
 class Days:
     def __init__(self, base: Foundation, looks: Looks) -> None:
         self._base = base
@@ -49,5 +73,91 @@ class Days:
 
     async def days(self, count: int, zone: str) -> StatusDays:
         """The last `count` days, today among them. Raises `UsageError` for a zone that is not known."""
-        parse_zone(zone)
-        return StatusDays(zone=zone, datasets=())
+        now, place = self._base.now(), parse_zone(zone)
+        bounds = day_bounds(now, count, place)
+        records = await self._base.database.run(lambda s: self._read(s, bounds))
+        dates = [bound.astimezone(place).date().isoformat() for bound in bounds[:-1]]
+        return StatusDays(zone=zone, datasets=tuple(_days_of(record, dates, bounds, now) for record in records))
+
+    def _read(self, session: Session, bounds: Sequence[datetime]) -> tuple[_Record, ...]:
+        rolled_out = deployment(session)
+        rules = {dataset.label: dataset for node in rolled_out.rules.values() for dataset in node.datasets}
+        counts: dict[str, dict[int, Counter[State]]] = {}
+        for found in daily.job_counts(session, rules, bounds):
+            counts.setdefault(found.subject, {}).setdefault(found.day, Counter())[found.state] += found.count
+        first = daily.first_jobs(session, rules)
+        missed: dict[str, set[int]] = {}
+        for event in daily.events_of_code(session, "points-missed", bounds[0]):
+            missed.setdefault(event.facts.get("dataset", ""), set()).add(_place(event.time, bounds))
+        overdue = self._overdue(rolled_out.rules)
+        return tuple(
+            _Record(
+                label=label,
+                operations=rule.operations,
+                first_at=first.get(label),
+                counts=counts.get(label, {}),
+                missed=frozenset(missed.get(rule.id, ())),
+                overdue=rule.id in overdue,
+            )
+            for label, rule in sorted(rules.items())
+        )
+
+    def _overdue(self, nodes: Iterable[NodeId]) -> frozenset[DatasetId]:
+        """By what the nodes said last; nobody is asked for this."""
+        known = (self._looks.last_known(node) for node in nodes)
+        return frozenset(p.dataset_id for status in known if status is not None for p in status.protections if p.overdue)
+
+
+def day_bounds(now: datetime, count: int, zone: tzinfo) -> tuple[datetime, ...]:
+    """Where the last `count` days of that zone begin (UTC), and where today ends. A day may have 23 or 25 hours."""
+    today = now.astimezone(zone).date()
+    return tuple(instant(today + timedelta(days=offset), time(), zone) for offset in range(1 - count, 2))
+
+
+def state_of_day(counts: Mapping[State, int], *, missed: bool, promised: bool) -> DayState:
+    """`promised`: the day is over, and a run had to begin on it."""
+    failed = _failed(counts)
+    warned, well = counts.get(State.WARNINGS, 0), counts.get(State.SUCCEEDED, 0)
+    if failed and not warned and not well:
+        return "failed"
+    if missed:
+        return "gap"
+    if failed or warned:
+        return "warning"
+    if well:
+        return "ok"
+    return "gap" if promised else "none"
+
+
+def _failed(counts: Mapping[State, int]) -> int:
+    """A job whose end is not known is one that nobody can rely on."""
+    return counts.get(State.FAILED, 0) + counts.get(State.UNKNOWN, 0)
+
+
+def _days_of(record: _Record, dates: Sequence[str], bounds: Sequence[datetime], now: datetime) -> DatasetDays:
+    found = []
+    for day, date in enumerate(dates):
+        counts = record.counts.get(day, Counter[State]())
+        begin, end = bounds[day], bounds[day + 1]
+        over = end <= now and record.first_at is not None and record.first_at < begin
+        promised = over and not counts and _is_promised(record.operations, begin, end)
+        state = state_of_day(counts, missed=day in record.missed, promised=promised)
+        if record.overdue and day == len(dates) - 1 and state != "failed":
+            state = "overdue"
+        found.append(DatasetDay(date=date, state=state, runs=counts.total(), failed=_failed(counts)))
+    return DatasetDays(dataset=record.label, days=tuple(found))
+
+
+def _is_promised(operations: Iterable[OperationRule], begin: datetime, end: datetime) -> bool:
+    """Whether one of them had to run between these moments, whenever it ran before."""
+    for rule in operations:
+        if not has_schedule(rule) or (not rule.at and (rule.every_s or 0) > (end - begin).total_seconds()):
+            continue
+        due = due_at(rule, None, begin, since=begin)
+        if due is not None and due < end:
+            return True
+    return False
+
+
+def _place(moment: datetime, bounds: Sequence[datetime]) -> int:
+    return max(0, bisect_right(bounds, moment) - 1)

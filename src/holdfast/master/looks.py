@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
 
 import msgspec
@@ -15,8 +16,9 @@ from holdfast.model.questions import AskStatus, NodeStatus
 
 STATUS_TIMEOUT_S = 5.0
 FRESH_S = 1.0
-PATIENCE_S = 0.5
+PATIENCE_S = 0.6
 STALE_S = 30.0
+MOST_AT_ONCE = 500
 Told = NodeStatus | ErrorFacts
 
 
@@ -46,10 +48,13 @@ class Looks:
         return dict(zip(wanted, answers, strict=True))
 
     async def glance(self, nodes: Iterable[NodeId]) -> dict[NodeId, Told]:
-        """As `ask`, within `PATIENCE_S`: an answer may be `FRESH_S` old, and that of a node that is slow to answer `STALE_S`."""
+        """As `ask`, within `PATIENCE_S`: an answer may be `FRESH_S` old; `STALE_S` where the node is slow, or where so many are looked at
+        that only `MOST_AT_ONCE` are asked again each time, those with the oldest answers."""
         wanted = list(nodes)
         online = self._hub.online()
-        tasks = {node: self._start(node) for node in wanted if not self._is_fresh(node, node in online)}
+        old = sorted((node for node in wanted if not self._is_fresh(node, node in online)), key=self._answered_at_s)
+        bearable_s = self._clock.monotonic_s() - STALE_S
+        tasks = {node: self._start(node) for n, node in enumerate(old) if n < MOST_AT_ONCE or self._answered_at_s(node) < bearable_s}
         if tasks:
             await asyncio.wait(tasks.values(), timeout=PATIENCE_S)
         return {node: self._best(node, tasks.get(node)) for node in wanted}
@@ -60,6 +65,10 @@ class Looks:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _answered_at_s(self, node: NodeId) -> float:
+        answer = self._answers.get(node)
+        return -math.inf if answer is None else answer.at_s
 
     def _is_fresh(self, node: NodeId, is_online: bool) -> bool:
         """One that went away, or came back, since it was asked is asked again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -20,9 +20,10 @@ from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks, Told
 from holdfast.master.monitor_judging import Facts, lanes_of, mover_monitor, node_of, vertex_monitor
 from holdfast.master.monitor_values import MOST_NAMES, FlowMonitor, SilentNode
-from holdfast.master.roll_call import node_views
+from holdfast.master.records import documents, inventory
 from holdfast.master.status import findings_of, protections_of
 from holdfast.model.questions import NodeStatus
+from holdfast.model.rules import Rules
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class _Chart:
 
     key: tuple[object, ...]
     flows: dict[str, FlowView]
+    rules: dict[NodeId, Rules]
     ways: Ways
 
     def places(self, flow: str) -> dict[str, NodeId | None]:
@@ -38,6 +40,15 @@ class _Chart:
         vertices = [vertex for vertex in self.ways.vertices if vertex.flow == flow]
         names = (name for vertex in vertices for name in (vertex.nodes if vertex.is_source else (vertex.place,)))
         return {name: member.id if (member := self.ways.members.get(name)) else None for name in names}
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The records at one moment. `states`: of all that ever joined. `drawn`: the chart, or what it has to be drawn from anew."""
+
+    key: tuple[object, ...]
+    states: dict[NodeId, str]
+    drawn: _Chart | Situation
 
 
 class Monitor:
@@ -49,37 +60,35 @@ class Monitor:
 
     async def flow(self, flow: str) -> FlowMonitor:
         """Raises `UnknownName` when neither the document nor what is active has such a flow."""
-        online = self._hub.online()
-        situation, states = await self._base.database.run(lambda s: self._read(s, online))
-        chart = await self._charted(situation)
+        read = await self._base.database.run(self._read)
+        chart = read.drawn if isinstance(read.drawn, _Chart) else await asyncio.to_thread(_draw, read.key, read.drawn)
+        self._chart = chart
         view = chart.flows.get(flow)
         if view is None:
             raise UnknownName(f"there is no flow {flow!r}", hint=nearest_hint(flow, chart.flows, "`holdfast status` shows them"), flow=flow)
         places = chart.places(flow) if view.state != "draft" else {}
-        told = await self._looks.glance(node for node in places.values() if node in situation.rules)
-        facts = self._facts(chart, flow, situation, told)
-        facts.nodes.update((name, node_of(name, node, states)) for name, node in places.items())
+        told = await self._looks.glance(node for node in places.values() if node in chart.rules)
+        facts = self._facts(chart, flow, told)
+        online = self._hub.online()
+        facts.nodes.update((name, node_of(name, read.states.get(node or NodeId("")), node in online)) for name, node in places.items())
         return await asyncio.to_thread(_answer, view, chart.ways, facts)
 
-    def _read(self, session: Session, online: Collection[NodeId]) -> tuple[Situation, dict[NodeId, str]]:
-        states = {node.id: node.state for node in node_views(session, online)}
-        return current_situation(session, self._base), states
+    def _read(self, session: Session) -> _Read:
+        known = inventory.node_states(session)
+        active = tuple((flow.flow, flow.revision, flow.activated_at) for flow in documents.active_flows(session))
+        newest = documents.revisions(session, limit=1, before=None)
+        key = (newest, active, inventory.newest_generations(session), known)
+        chart = self._chart
+        drawn = chart if chart is not None and chart.key == key else current_situation(session, self._base)
+        return _Read(key, {node: state for node, (_, state) in known.items()}, drawn)
 
-    async def _charted(self, situation: Situation) -> _Chart:
-        active = tuple((flow.flow, flow.revision, flow.activated_at) for flow in situation.active)
-        members = tuple((node.id, node.name) for node in situation.inventory.nodes.values())
-        key = (situation.revision.number, active, members)
-        if self._chart is None or self._chart.key != key:
-            self._chart = await asyncio.to_thread(_draw, key, situation)
-        return self._chart
-
-    def _facts(self, chart: _Chart, flow: str, situation: Situation, told: Mapping[NodeId, Told]) -> Facts:
+    def _facts(self, chart: _Chart, flow: str, told: Mapping[NodeId, Told]) -> Facts:
         facts = Facts()
         for name, node in chart.places(flow).items():
             if node is None or node not in told:
                 continue
             answer = told[node]
-            for protection in protections_of(situation.rules[node], answer, self._looks.last_known(node)):
+            for protection in protections_of(chart.rules[node], answer, self._looks.last_known(node)):
                 way = chart.ways.of.get((protection.dataset_id, protection.operation, protection.action_id), ())
                 for index in (index for owner, index in way if owner == flow):
                     facts.protections.setdefault(index, []).append(protection)
@@ -94,7 +103,7 @@ class Monitor:
 
 def _draw(key: tuple[object, ...], situation: Situation) -> _Chart:
     views = flow_views(situation, Deployment(nodes={}, rules=situation.rules))
-    return _Chart(key, {view.name: view for view in views}, find_ways(situation.flows, situation.inventory))
+    return _Chart(key, {view.name: view for view in views}, situation.rules, find_ways(situation.flows, situation.inventory))
 
 
 def _answer(view: FlowView, ways: Ways, facts: Facts) -> FlowMonitor:

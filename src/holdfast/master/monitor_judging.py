@@ -8,7 +8,7 @@ from datetime import datetime
 
 from holdfast.compiler.drawing import DrawnMover, DrawnVertex
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import JobId, NodeId
+from holdfast.core.ids import JobId
 from holdfast.master.monitor_values import (
     MOST_NAMES,
     MOST_PROTECTIONS,
@@ -17,6 +17,7 @@ from holdfast.master.monitor_values import (
     MoverMonitor,
     VertexMonitor,
 )
+from holdfast.master.records.inventory import REVOKED
 from holdfast.master.status import NodeFinding
 from holdfast.model.jobs import LaneProgress, Progress, Severity, State
 from holdfast.model.questions import Protection, RepositoryStatus
@@ -152,9 +153,10 @@ def _jobs(protections: Iterable[Protection]) -> tuple[JobId, ...]:
     return tuple(dict.fromkeys(p.job for p in protections if p.job is not None))
 
 
-def node_of(name: str, node: NodeId | None, states: Mapping[NodeId, str]) -> MonitoredNode:
-    """`states`: of all that ever joined."""
-    state = "" if node is None else states.get(node, "")
-    if state in ("online", "revoked"):
-        return MonitoredNode(name=name, state="online" if state == "online" else "revoked")
-    return MonitoredNode(name=name, state="offline" if state else "not-joined")
+def node_of(name: str, recorded: str | None, is_online: bool) -> MonitoredNode:
+    """`recorded`: its state in the records; None = it has not joined."""
+    if recorded is None:
+        return MonitoredNode(name=name, state="not-joined")
+    if recorded == REVOKED:
+        return MonitoredNode(name=name, state="revoked")
+    return MonitoredNode(name=name, state="online" if is_online else "offline")

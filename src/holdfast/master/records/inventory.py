@@ -64,6 +64,12 @@ def nodes(session: Session) -> tuple[Node, ...]:
     return tuple(_node(row) for row in session.scalars(select(NodeRow).order_by(NodeRow.name)))
 
 
+def node_states(session: Session) -> dict[NodeId, tuple[str, str]]:
+    """Name and state of all that ever joined; much cheaper than `nodes`."""
+    query = select(NodeRow.id, NodeRow.name, NodeRow.state).order_by(NodeRow.name)
+    return {NodeId(id_): (name, state) for id_, name, state in session.execute(query)}
+
+
 def node_by_id(session: Session, node: NodeId) -> Node | None:
     row = session.get(NodeRow, node)
     return None if row is None else _node(row)
