@@ -104,6 +104,7 @@ export async function openDraft(): Promise<void> {
       if (unsaved) put(await read(base, unsaved.baseText, []));
       const reading = await read(base, unsaved?.text ?? newest.text, []);
       const newer = base < newest.revision ? { revision: newest.revision, author: newest.author } : null;
+      last = asReading(reading);
       put({ ...reading, phase: "ready", error: null, baseRevision: base, baseText: unsaved?.baseText ?? newest.text, newer });
     } catch (error) {
       put({ phase: state.phase === "ready" ? "ready" : "failed", error: asApiError(error) });
@@ -178,7 +179,7 @@ function step(from: "past" | "future", to: "past" | "future"): Promise<void> {
   return inTurn(async () => {
     const entry = state[from].at(-1);
     if (!entry) return;
-    const here: Step = { label: entry.label, reading: asReading(state) };
+    const here: Step = { label: entry.label, reading: settled() };
     last = entry.reading;
     put({ ...entry.reading, [from]: state[from].slice(0, -1), [to]: [...state[to], here] });
     keep(state);
@@ -198,7 +199,7 @@ export function save(options: { comment?: string; acceptRemovals?: boolean } = {
     try {
       const applied = await take(client.PUT("/api/v1/environment", { body }));
       put({ baseRevision: applied.revision, baseText: state.text, changes: [], diagnostics: applied.diagnostics, newer: null });
-      last = asReading(state);
+      last = { ...settled(), changes: [], diagnostics: applied.diagnostics };
       keep(state);
       return applied.revision;
     } catch (error) {
@@ -216,7 +217,7 @@ async function noticeNewer(): Promise<void> {
 /** Go on from another revision with this text, as one step of the history: what came of a merge, or the stored text (throwing away). */
 export function rebase(revision: number, baseText: string, text: string, label: string): Promise<void> {
   return inTurn(async () => {
-    const before = asReading(state);
+    const before = settled();
     const reading = await read(revision, text, []);
     last = asReading(reading);
     put({ ...last, baseRevision: revision, baseText, past: remember(label, before), future: [], newer: null });
