@@ -15,6 +15,7 @@ const colours = HighlightStyle.define([
 const frame = EditorView.theme({
   "&": { height: "100%", backgroundColor: "var(--hf-surface)", color: "var(--hf-text)", fontSize: "0.8125rem" },
   "&.cm-focused": { outline: "2px solid var(--hf-accent)", outlineOffset: "-2px" },
+  ".cm-content:focus-visible": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--mantine-font-family-monospace)", lineHeight: "1.55" },
   ".cm-content": { caretColor: "var(--hf-text)" },
   ".cm-cursor, .cm-dropCursor": { borderLeftColor: "var(--hf-text)" },
@@ -28,6 +29,8 @@ const frame = EditorView.theme({
   ".cm-searchMatch-selected": { outline: "1px solid var(--hf-warning-fill)" },
   ".cm-panels, .cm-tooltip": { backgroundColor: "var(--hf-surface)", color: "var(--hf-text)", borderColor: "var(--hf-line)" },
   ".cm-panels-bottom": { borderTop: "1px solid var(--hf-line)" },
+  ".cm-panel.cm-search, .cm-panel.cm-search label": { fontSize: "0.8125rem" },
+  ".cm-textfield, .cm-button": { fontSize: "0.8125rem", borderRadius: "4px" },
   ".cm-textfield": { backgroundColor: "var(--hf-surface)", color: "var(--hf-text)", borderColor: "var(--hf-line-strong)", minHeight: "24px" },
   ".cm-button": {
     backgroundImage: "none",

@@ -34,3 +34,18 @@ export function showLine(view: EditorView, number: number, where: "start" | "cen
   const line = view.state.doc.line(Math.max(1, Math.min(number, view.state.doc.lines)));
   view.dispatch({ selection: { anchor: line.from }, effects: EditorView.scrollIntoView(line.from, { y: where, yMargin: 8 }) });
 }
+
+/** When the editor gets smaller, as it does when problems are listed below, the cursor stays in sight if it was. Ends by the function returned. */
+export function keepCursorInSight(view: EditorView): () => void {
+  let before = view.scrollDOM.clientHeight;
+  const observer = new ResizeObserver(() => {
+    const { clientHeight, scrollTop } = view.scrollDOM;
+    const { top, bottom } = view.lineBlockAt(view.state.selection.main.head);
+    const wasSeen = top >= scrollTop && top <= scrollTop + before;
+    if (view.hasFocus && wasSeen && bottom > scrollTop + clientHeight)
+      view.dispatch({ effects: EditorView.scrollIntoView(view.state.selection.main.head, { y: "nearest", yMargin: 8 }) });
+    before = clientHeight;
+  });
+  observer.observe(view.scrollDOM);
+  return () => observer.disconnect();
+}

@@ -13,7 +13,7 @@ import { EditorView, keymap } from "@codemirror/view";
 import { sayFailed } from "../../parts/notices";
 import { beginTyping, type Draft, getDraft, redo, setText, undo } from "../draft";
 import { marksIn, replacement } from "./marks";
-import { textExtensions } from "./setup";
+import { keepCursorInSight, textExtensions } from "./setup";
 
 const REST_MS = 500;
 const LABEL = "Edit the text";
@@ -105,6 +105,7 @@ export function openWriting(parent: Element, onFailed: (error: unknown) => void)
   ];
   const stateOf = (doc: string, anchor = 0) => EditorState.create({ doc, extensions, selection: { anchor: Math.min(anchor, doc.length) } });
   const view = new EditorView({ state: stateOf(getDraft().text), parent });
+  const stopLooking = keepCursorInSight(view);
 
   const putIn = (text: string) => {
     const { from, to, insert } = replacement(view.state.doc.toString(), text);
@@ -122,6 +123,7 @@ export function openWriting(parent: Element, onFailed: (error: unknown) => void)
   };
   const close = () => {
     isClosed = true;
+    stopLooking();
     flush();
     view.destroy();
   };
