@@ -88,7 +88,7 @@ function Folders({ node, path, onOpen }: { node: string; path: string; onOpen: (
         {found.isPending && <Loader size="sm" m="md" aria-label="Loading the folders" />}
         {found.error && <Problem error={found.error} onRetry={() => void found.refetch()} />}
         {found.data?.error && (
-          <Alert color="yellow" title={found.data.error.message}>
+          <Alert color="gray" icon={<IconFolderOff aria-hidden />} title={found.data.error.message}>
             {found.data.error.hint}
           </Alert>
         )}

@@ -1,4 +1,5 @@
 /** The days themselves: one stop for Tab, walked with the arrow keys or the mouse; a day says its date, its count and its shape. */
+import { VisuallyHidden } from "@mantine/core";
 import { type KeyboardEvent, memo, useEffect, useRef } from "react";
 import { counted } from "../../parts/format";
 import { type Calendar, type Day, dayTitle, moved, WEEKDAYS } from "./calendar";
@@ -28,7 +29,7 @@ export function CalendarGrid({ label, calendar, date, onDate }: CalendarGridProp
     onDate(to);
     box.current?.querySelector<HTMLElement>(`[data-date="${to}"]`)?.focus();
   };
-  const tracks = { gridTemplateColumns: `auto repeat(${calendar.weeks}, minmax(14px, 1fr))` };
+  const tracks = { gridTemplateColumns: `auto repeat(${calendar.weeks}, minmax(12px, 1fr))` };
   return (
     <div ref={box} className={classes.scroll}>
       <div
@@ -51,8 +52,8 @@ export function CalendarGrid({ label, calendar, date, onDate }: CalendarGridProp
         </div>
         {calendar.rows.map((row, index) => (
           <div key={index} role="row" className={classes.row}>
-            <span role="rowheader" className={classes.weekday} aria-label={WEEKDAYS[index]} style={{ gridRow: index + 2, gridColumn: 1 }}>
-              {index % 2 === 0 ? WEEKDAYS[index]!.slice(0, 3) : ""}
+            <span role="rowheader" className={classes.weekday} style={{ gridRow: index + 2, gridColumn: 1 }}>
+              {index % 2 === 0 ? WEEKDAYS[index]!.slice(0, 3) : <VisuallyHidden>{WEEKDAYS[index]}</VisuallyHidden>}
             </span>
             {row.map((day, week) =>
               day ? (

@@ -20,9 +20,11 @@ interface ListFieldProps {
   optional?: boolean;
   /** Beside the field for a new one, like a button that looks for one. */
   extra?: ReactNode;
+  /** At most so many pixels wide. */
+  maw?: number;
 }
 
-export function ListField({ label, item, path, description, placeholder, optional = true, extra }: ListFieldProps) {
+export function ListField({ label, item, path, description, placeholder, optional = true, extra, maw }: ListFieldProps) {
   const { values, diagnostics } = useDraft();
   const id = useId();
   const items = textsOf(valueAt(values, path));
@@ -31,7 +33,7 @@ export function ListField({ label, item, path, description, placeholder, optiona
   const drop = (index: number) =>
     change([items.length === 1 && optional ? remove(path) : remove([...path, index])], `Remove ${item} ${items[index]}`);
   return (
-    <div role="group" aria-labelledby={id}>
+    <div role="group" aria-labelledby={id} style={{ maxWidth: maw }}>
       <Input.Label component="div" id={id} labelElement="div">
         {label}
       </Input.Label>

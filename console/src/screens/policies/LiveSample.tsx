@@ -1,17 +1,17 @@
 /** Beside the classification: what it would take on a node now, and what it would leave out and why. */
 import { Alert, Loader, Select, Stack, Text, TextInput } from "@mantine/core";
+import { IconAlertTriangle, IconLock } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
-import type { Schemas } from "../../api/client";
+import { asApiError, type Schemas } from "../../api/client";
 import { useDraft } from "../../draft/draft";
 import { useLive } from "../../live/store";
 import { Card } from "../../parts/Card";
-import { asApiError } from "../../api/client";
 import { counted, formatBytes, formatCount, visible } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
 import { State, stateOf } from "../../parts/State";
 import classes from "./policies.module.css";
 import { nodesOf, type Policy } from "./policy";
-import { isBelow, reasonWords, rowsAbout, type SampleRow } from "./sample";
+import { belowRoot, isBelow, reasonWords, rowsAbout, type SampleRow } from "./sample";
 import { useSample } from "./useSample";
 
 interface LiveSampleProps {
@@ -75,6 +75,7 @@ function Found({ sample, roots }: { sample: ReturnType<typeof useSample>; roots:
   if (!data) return <Text size="sm">Looking …</Text>;
   if (!data.valid) return <Unread diagnostics={data.diagnostics} />;
   const isStale = sample.isPlaceholderData;
+  const root = roots.length === 1 ? roots[0]! : "";
   return (
     <Stack gap="sm" className={isStale ? classes.stale : undefined} aria-busy={isStale}>
       <Totals sample={data} />
@@ -91,10 +92,18 @@ function Found({ sample, roots }: { sample: ReturnType<typeof useSample>; roots:
         title="Will be taken"
         state="ok"
         rows={rowsAbout(data.chosen, asked)}
+        root={root}
         total={asked ? null : data.chosen_total}
         about={({ kind, size_bytes: size }) => (kind === "file" ? formatBytes(size) : kind)}
       />
-      <Rows title="Left out" state="off" rows={rowsAbout(data.left_out, asked)} total={asked ? null : data.left_out_total} about={reasonWords} />
+      <Rows
+        title="Left out"
+        state="off"
+        rows={rowsAbout(data.left_out, asked)}
+        root={root}
+        total={asked ? null : data.left_out_total}
+        about={reasonWords}
+      />
     </Stack>
   );
 }
@@ -103,7 +112,7 @@ function Found({ sample, roots }: { sample: ReturnType<typeof useSample>; roots:
 function Refusal({ error, onRetry }: { error: Error; onRetry: () => void }) {
   if (asApiError(error).code !== "outside-limits") return <Problem error={error} onRetry={onRetry} />;
   return (
-    <Alert color="yellow" role="alert" title="This machine does not allow it">
+    <Alert color="gray" role="alert" icon={<IconLock aria-hidden />} title="This machine does not allow it">
       {asApiError(error).message}. What may be read there is said by its own limits.toml, which only its root can change.{" "}
       {asApiError(error).hint}
     </Alert>
@@ -112,7 +121,7 @@ function Refusal({ error, onRetry }: { error: Error; onRetry: () => void }) {
 
 function Unread({ diagnostics }: { diagnostics: readonly Schemas["Diagnostic"][] }) {
   return (
-    <Alert color="yellow" title="The rules cannot be read yet">
+    <Alert color="gray" icon={<IconAlertTriangle aria-hidden />} title="These rules cannot be read yet">
       <ul className={classes.plain}>
         {diagnostics.map((each, index) => (
           <li key={index}>
@@ -177,12 +186,14 @@ interface RowsProps {
   title: string;
   state: "ok" | "off";
   rows: readonly SampleRow[];
+  /** The folder that all of them are below; empty when there are several. */
+  root: string;
   /** Of how many these are some; null = not said. */
   total: number | null;
   about: (row: SampleRow) => ReactNode;
 }
 
-function Rows({ title, state, rows, total, about }: RowsProps) {
+function Rows({ title, state, rows, root, total, about }: RowsProps) {
   return (
     <section aria-label={title}>
       <div className={classes.listHead}>
@@ -195,7 +206,9 @@ function Rows({ title, state, rows, total, about }: RowsProps) {
         <ul className={classes.rows} tabIndex={0} aria-label={`${title}: paths`}>
           {rows.map((row) => (
             <li key={row.path}>
-              <span className={classes.path}>{visible(row.path)}</span>
+              <span className={classes.path} title={visible(row.path)}>
+                {visible(belowRoot(row.path, root))}
+              </span>
               <span className={classes.why}>{about(row)}</span>
             </li>
           ))}

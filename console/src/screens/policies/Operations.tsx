@@ -7,6 +7,7 @@ import { useDraft } from "../../draft/draft";
 import { freeName } from "../../draft/edits";
 import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
+import { visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
 import { newOperation, removeOperation, renameOperation } from "./changes";
 import { change } from "./fields";
@@ -16,6 +17,7 @@ import { KINDS, kindTitle, makesPoints, type Operation, type Policy } from "./po
 import { Removed } from "./Removed";
 import { RenameDialog } from "./RenameDialog";
 import { Rhythm } from "./Rhythm";
+import { useInForce } from "./UsedIn";
 import { keepWords, removedWords, scheduleWords } from "./words";
 
 export function Operations({ policy }: { policy: Policy }) {
@@ -65,21 +67,21 @@ function OperationPart({ policy, operation }: { policy: Policy; operation: Opera
       <Group justify="space-between" align="flex-start" wrap="nowrap" mb="sm">
         <div className={classes.wrap}>
           <Group gap="xs">
-            <Title order={3}>{name}</Title>
+            <Title order={3}>{visible(name)}</Title>
             <Badge variant="light" tt="none">
-              {kindTitle(kind)}
+              {visible(kindTitle(kind))}
             </Badge>
           </Group>
           <Text size="sm" c="dimmed">
-            Runs {scheduleWords(fields)}
-            {stays && `; ${stays}`}. <Next policy={policy.name} operation={name} />
+            Runs {visible(scheduleWords(fields))}
+            {stays && `; ${visible(stays)}`}. <Next policy={policy} operation={name} />
           </Text>
         </div>
         <OperationMenu policy={policy} operation={name} />
       </Group>
       <Stack gap="md">
-        <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
-          <Rhythm policy={policy} operation={operation} />
+        <SimpleGrid cols={{ base: 1, md: hasPoints ? 1 : 2 }} spacing="lg">
+          <Rhythm policy={policy} operation={operation} wide={hasPoints} />
           {kind === "replicate" && <Removed policy={policy.name} operation={operation} />}
         </SimpleGrid>
         {hasPoints && <Keep policy={policy} operation={operation} />}
@@ -88,18 +90,19 @@ function OperationPart({ policy, operation }: { policy: Policy; operation: Opera
   );
 }
 
-/** When it is due next on any node, as the nodes say. */
-function Next({ policy, operation }: { policy: string; operation: string }) {
+/** When it is due next on any node, as the nodes say: by what is in force, which an edit does not change. */
+function Next({ policy, operation }: { policy: Policy; operation: string }) {
   const { data } = useStatus();
+  const { name } = useInForce(policy);
   const due = (data?.protections ?? [])
-    .filter((each) => each.operation === operation && each.dataset.endsWith(`/${policy}`))
+    .filter((each) => each.operation === operation && each.dataset.endsWith(`/${name}`))
     .flatMap((each) => each.due_at ?? [])
     .sort();
   const [first] = due;
   if (first === undefined) return null;
   return (
     <>
-      Next: <Moment time={first} ago />.
+      Next run, by what is in force: <Moment time={first} ago />.
     </>
   );
 }

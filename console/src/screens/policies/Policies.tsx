@@ -15,7 +15,7 @@ import { diagnosticsIn } from "./diagnostics";
 import { NewPolicy } from "./NewPolicy";
 import classes from "./policies.module.css";
 import { kindTitle, makesPoints, policiesOf, type Operation, type Policy } from "./policy";
-import { activeWords, FlowLinks, useActiveNodes } from "./UsedIn";
+import { FlowLinks, inForceWords, useInForce } from "./UsedIn";
 import { keepWords, listed, removedWords, scheduleWords } from "./words";
 
 const FEW = 8;
@@ -88,7 +88,7 @@ export default function Policies() {
 function Row({ policy }: { policy: Policy }) {
   const { diagnostics } = useDraft();
   const errors = diagnosticsIn(diagnostics, ["policies", policy.name]).filter((each) => each.level === "error");
-  const nodes = useActiveNodes(policy.name);
+  const inForce = useInForce(policy);
   const more = policy.paths.length - MOST_PATHS;
   const paths = [...policy.paths.slice(0, MOST_PATHS).map(visible), ...(more > 0 ? [`${more} more`] : [])];
   return (
@@ -109,8 +109,8 @@ function Row({ policy }: { policy: Policy }) {
       <ul className={classes.plain}>
         {policy.operations.map((operation) => (
           <li key={operation.name}>
-            <Text size="sm">
-              <b>{operationTitle(operation)}</b> {operationWords(operation)}
+            <Text size="sm" className={classes.wrap}>
+              <b>{visible(operationTitle(operation))}</b> {visible(operationWords(operation))}
             </Text>
           </li>
         ))}
@@ -119,7 +119,7 @@ function Row({ policy }: { policy: Policy }) {
       <div>
         <FlowLinks policy={policy.name} />
         <Text size="sm" c="dimmed">
-          {activeWords(nodes)}
+          {inForceWords(inForce, policy.name)}
         </Text>
       </div>
     </li>

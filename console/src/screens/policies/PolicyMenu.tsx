@@ -11,14 +11,15 @@ import { removePolicy, renamePolicy } from "./changes";
 import { change } from "./fields";
 import { type Policy, policyNames, usesOf } from "./policy";
 import { RenameDialog } from "./RenameDialog";
-import { useActiveNodes } from "./UsedIn";
+import { useInForce } from "./UsedIn";
 import { listed } from "./words";
 
-export function PolicyMenu({ policy: { name } }: { policy: Policy }) {
+export function PolicyMenu({ policy }: { policy: Policy }) {
+  const { name } = policy;
   const { values } = useDraft();
   const [, go] = useLocation();
   const [asked, setAsked] = useState<"rename" | "remove" | null>(null);
-  const active = useActiveNodes(name);
+  const inForce = useInForce(policy);
   const close = () => setAsked(null);
   return (
     <>
@@ -42,7 +43,7 @@ export function PolicyMenu({ policy: { name } }: { policy: Policy }) {
           taken={policyNames(values)}
           onClose={close}
           onRename={(other) => {
-            change(renamePolicy(values, name, other, active.length > 0), `Rename ${name} to ${other}`);
+            change(renamePolicy(values, name, other, inForce.nodes.length > 0 && inForce.name === name), `Rename ${name} to ${other}`);
             go(to.policy(other), { replace: true });
           }}
         >
@@ -61,14 +62,14 @@ export function PolicyMenu({ policy: { name } }: { policy: Policy }) {
             go("/policies");
           }}
         >
-          <Loss policy={name} active={active} />
+          <Loss policy={name} nodes={inForce.nodes.length} />
         </ConfirmByName>
       )}
     </>
   );
 }
 
-function Loss({ policy, active }: { policy: string; active: readonly string[] }) {
+function Loss({ policy, nodes }: { policy: string; nodes: number }) {
   const { values } = useDraft();
   const uses = usesOf(values, policy);
   const movers = uses.reduce((sum, use) => sum + use.movers, 0);
@@ -79,8 +80,8 @@ function Loss({ policy, active }: { policy: string; active: readonly string[] })
           ? "No flow uses it."
           : `${counted(uses.length, "flow")} (${listed(uses.map((use) => use.flow))}) will do without it; ${counted(movers, "mover")} there carry it and stop doing so.`}
       </p>
-      {active.length > 0 && (
-        <p>It is in force on {counted(active.length, "node")}. That ends when the change is saved and its flows are activated again.</p>
+      {nodes > 0 && (
+        <p>It is in force on {counted(nodes, "node")}. That ends when the change is saved and its flows are activated again.</p>
       )}
       <p>Points that are stored stay. Nothing changes before you save, and Undo brings it back.</p>
     </>

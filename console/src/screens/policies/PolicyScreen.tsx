@@ -3,21 +3,20 @@ import { Button, Center, Loader } from "@mantine/core";
 import { IconShieldOff } from "@tabler/icons-react";
 import { Link, useLocation, useSearch } from "wouter";
 import { ConflictBanner } from "../../draft/ConflictBanner";
-import { DiagnosticList } from "../../draft/DiagnosticList";
 import { openDraft, useDraft } from "../../draft/draft";
 import { DraftBar } from "../../draft/DraftBar";
-import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
+import { visible } from "../../parts/format";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { Classification } from "./Classification";
-import { diagnosticsElsewhere } from "./diagnostics";
 import { Hooks } from "./Hooks";
 import { LiveSample, useSampleNodes } from "./LiveSample";
 import { Operations } from "./Operations";
 import classes from "./policies.module.css";
 import { type Policy, policyOf } from "./policy";
 import { PolicyMenu } from "./PolicyMenu";
+import { Problems } from "./Problems";
 import { UsedIn } from "./UsedIn";
 
 export default function PolicyScreen({ name }: { name: string }) {
@@ -25,7 +24,7 @@ export default function PolicyScreen({ name }: { name: string }) {
   const policy = policyOf(draft.values, name);
   return (
     <Page
-      title={name}
+      title={visible(name)}
       lead="A policy says which data is meant and what is done with it. A flow says where it goes."
       actions={
         <>
@@ -43,26 +42,27 @@ export default function PolicyScreen({ name }: { name: string }) {
           <Loader aria-label="Loading" />
         </Center>
       )}
-      {draft.phase === "ready" && (policy ? <Editor key={name} policy={policy} /> : <NotThere name={name} />)}
+      {draft.phase === "ready" && (policy ? <Editor key={name} policy={policy} readable={draft.readable} /> : <NotThere name={name} />)}
     </Page>
   );
 }
 
-function Editor({ policy }: { policy: Policy }) {
+/** `readable` false: what is shown is from before the text became unreadable, and cannot be edited. */
+function Editor({ policy, readable }: { policy: Policy; readable: boolean }) {
   const [node, setNode] = useChosenNode(policy.name);
   return (
-    <>
-      <OtherProblems policy={policy} />
+    <fieldset className={classes.editor} disabled={!readable}>
+      <Problems policy={policy} />
       <div className={classes.columns}>
         <Classification policy={policy} node={node} />
-        <LiveSample policy={policy} node={node} onNode={setNode} />
+        <div className={classes.beside}>
+          <LiveSample policy={policy} node={node} onNode={setNode} />
+        </div>
+        <UsedIn policy={policy} />
+        <Hooks policy={policy.name} />
       </div>
       <Operations policy={policy} />
-      <div className={classes.columns}>
-        <Hooks policy={policy.name} />
-        <UsedIn policy={policy.name} />
-      </div>
-    </>
+    </fieldset>
   );
 }
 
@@ -76,25 +76,6 @@ function useChosenNode(policy: string): [string, (node: string) => void] {
   return [node, (name) => go(`${location}?${new URLSearchParams({ node: name })}`, { replace: true })];
 }
 
-/** What no field shows: the rest of the policy, and what is wrong with its name or its keys. */
-function OtherProblems({ policy }: { policy: Policy }) {
-  const { diagnostics } = useDraft();
-  const path = ["policies", policy.name];
-  const shown = [
-    ...["classification", "hooks"].map((key) => [...path, key]),
-    ...policy.operations.flatMap(({ name }) =>
-      ["every", "at", "schedule", "after", "keep", "removed"].map((key) => [...path, "operations", name, key]),
-    ),
-  ];
-  const others = diagnosticsElsewhere(diagnostics, path, shown);
-  if (others.length === 0) return null;
-  return (
-    <Card title="Worth a look">
-      <DiagnosticList diagnostics={others} />
-    </Card>
-  );
-}
-
 function NotThere({ name }: { name: string }) {
   return (
     <Empty
@@ -106,7 +87,7 @@ function NotThere({ name }: { name: string }) {
         </Button>
       }
     >
-      The working copy has no policy {name}. If it was renamed or removed just now, Undo brings it back.
+      The working copy has no policy {visible(name)}. If it was renamed or removed just now, Undo brings it back.
     </Empty>
   );
 }

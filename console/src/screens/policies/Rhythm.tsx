@@ -1,5 +1,5 @@
 /** When an operation runs: often enough, at times, by a named schedule, after another one, or with every run. */
-import { Group, Select, Stack, Text } from "@mantine/core";
+import { Select, SimpleGrid, Stack } from "@mantine/core";
 import { useDraft } from "../../draft/draft";
 import { type Edit, mappingAt, remove, set, type Step, type Value } from "../../draft/edits";
 import { change, ChoiceField, TextField } from "./fields";
@@ -8,14 +8,29 @@ import type { Operation, Policy } from "./policy";
 import { type Rhythm as Kind, rhythmOf } from "./words";
 
 const WAYS: Record<Kind, string> = {
-  every: "Often: a time at most between two runs",
+  every: "Every so often",
   at: "At times of day",
   schedule: "By a named schedule",
   after: "After another operation",
   rides: "With every other run of this policy",
 };
 
-export function Rhythm({ policy, operation }: { policy: Policy; operation: Operation }) {
+const EXPLAINED: Record<Kind, string> = {
+  every: "A run begins at the latest when this time is over.",
+  at: "A time that was missed is made up for once.",
+  schedule: "Windows and times that several operations share.",
+  after: "As soon as a run of the other one has ended.",
+  rides: "The data is picked up once for all; this one takes part whenever another runs.",
+};
+
+interface RhythmProps {
+  policy: Policy;
+  operation: Operation;
+  /** There is room for fields beside each other. */
+  wide?: boolean;
+}
+
+export function Rhythm({ policy, operation, wide = false }: RhythmProps) {
   const { values } = useDraft();
   const path = ["policies", policy.name, "operations", operation.name];
   const schedules = Object.keys(mappingAt(values, ["schedules"]));
@@ -34,34 +49,30 @@ export function Rhythm({ policy, operation }: { policy: Policy; operation: Opera
   const hasTimes = kind === "every" || kind === "at" || kind === "schedule";
   return (
     <Stack gap="sm">
-      <Select
-        label="Runs"
-        data={ways.map((way) => ({ value: way, label: WAYS[way] }))}
-        value={kind}
-        allowDeselect={false}
-        onChange={(way) => change(changed(operation, path, way as Kind, begin[way as Kind]), `Change when ${operation.name} runs`)}
-      />
-      <Group align="flex-start" grow>
+      <SimpleGrid cols={{ base: 1, md: wide ? 3 : 1 }} spacing="sm">
+        <Select
+          label="Runs"
+          description={EXPLAINED[kind]}
+          data={ways.map((way) => ({ value: way, label: WAYS[way] }))}
+          value={kind}
+          allowDeselect={false}
+          onChange={(way) => change(changed(operation, path, way as Kind, begin[way as Kind]), `Change when ${operation.name} runs`)}
+        />
         {kind === "every" && (
-          <TextField label="Every" path={[...path, "every"]} placeholder="1h" description="At most this much may be lost. Like 15m, 1h, 1d." />
+          <TextField label="Every" path={[...path, "every"]} placeholder="1h" description="At most this much may be lost." />
         )}
         {kind === "after" && <ChoiceField label="After" path={[...path, "after"]} choices={others.map((name) => [name, name] as const)} />}
         {hasTimes && (schedules.length > 0 || operation.fields.schedule !== undefined) && (
           <ChoiceField
             label="Schedule"
             path={[...path, "schedule"]}
-            description="Its windows say when a run may start; its times count too."
+            description="Says when a run may start; its times count too."
             choices={[["", "None: whenever it is due"], ...schedules.map((name) => [name, name] as const)]}
           />
         )}
-      </Group>
+      </SimpleGrid>
       {(kind === "at" || operation.fields.at !== undefined) && (
-        <ListField label="Times of day" item="time" path={[...path, "at"]} placeholder="02:30" description="By the schedule's zone, else UTC." />
-      )}
-      {kind === "rides" && (
-        <Text size="sm" c="dimmed">
-          The data is picked up once for all operations of a policy. This one takes part whenever another one runs.
-        </Text>
+        <ListField label="Times of day" item="time" path={[...path, "at"]} placeholder="02:30" description="By the schedule's zone, else UTC." maw={360} />
       )}
     </Stack>
   );

@@ -8,26 +8,35 @@ import { Card } from "../../parts/Card";
 import { visible } from "../../parts/format";
 import { State, stateOf } from "../../parts/State";
 import classes from "./policies.module.css";
-import { usesOf } from "./policy";
+import { type Policy, usesOf } from "./policy";
 import { listed } from "./words";
 
 const STATE_WORDS: Record<string, string> = { changed: "changed, not active", draft: "draft" };
 
-/** The nodes on which a policy is in force now, in whatever flow. */
-export function useActiveNodes(policy: string): string[] {
-  const flows = useLive((live) => live.flows);
-  const datasets = flows.filter((flow) => flow.state !== "draft").flatMap((flow) => flow.datasets);
-  const nodes = datasets.filter((label) => label.endsWith(`/${policy}`)).map((label) => label.slice(0, -policy.length - 1));
-  return [...new Set(nodes)].sort();
+export interface InForce {
+  nodes: readonly string[];
+  /** The name it has there: its own, or the one before while a renaming is not active yet. */
+  name: string;
 }
 
-export function UsedIn({ policy }: { policy: string }) {
-  const nodes = useActiveNodes(policy);
+/** Where a policy is in force now, in whatever flow. */
+export function useInForce({ name, was }: Pick<Policy, "name" | "was">): InForce {
+  const flows = useLive((live) => live.flows);
+  const datasets = flows.filter((flow) => flow.state !== "draft").flatMap((flow) => flow.datasets);
+  const nodesOf = (policy: string) => [
+    ...new Set(datasets.filter((label) => label.endsWith(`/${policy}`)).map((label) => label.slice(0, -policy.length - 1))),
+  ];
+  const nodes = nodesOf(name).sort();
+  return nodes.length > 0 || was === "" ? { nodes, name } : { nodes: nodesOf(was).sort(), name: was };
+}
+
+export function UsedIn({ policy }: { policy: Policy }) {
+  const inForce = useInForce(policy);
   return (
     <Card title="Used in">
-      <FlowLinks policy={policy} />
-      <Text size="sm" mt="sm">
-        {activeWords(nodes)}
+      <FlowLinks policy={policy.name} />
+      <Text size="sm" mt="sm" className={classes.wrap}>
+        {inForceWords(inForce, policy.name)}
       </Text>
     </Card>
   );
@@ -35,10 +44,10 @@ export function UsedIn({ policy }: { policy: string }) {
 
 const MOST_NAMED = 5;
 
-export function activeWords(nodes: readonly string[]): string {
+export function inForceWords({ nodes, name }: InForce, policy: string): string {
   if (nodes.length === 0) return "In force on no node.";
   const named = nodes.length > MOST_NAMED ? [...nodes.slice(0, MOST_NAMED), `${nodes.length - MOST_NAMED} more`] : nodes;
-  return `In force on ${listed(named.map(visible))}.`;
+  return `In force on ${listed(named.map(visible))}${name === policy ? "" : `, there still as ${visible(name)}`}.`;
 }
 
 export function FlowLinks({ policy }: { policy: string }) {
@@ -48,7 +57,11 @@ export function FlowLinks({ policy }: { policy: string }) {
   if (uses.length === 0)
     return (
       <Text size="sm" c="dimmed">
-        In no flow, so it does nothing yet. Open a <Link href="/flows">flow</Link>, choose a source and give it this policy.
+        In no flow, so it does nothing yet. Open a{" "}
+        <Anchor component={Link} href="/flows" underline="always">
+          flow
+        </Anchor>
+        , choose a source and give it this policy.
       </Text>
     );
   return (
@@ -57,7 +70,7 @@ export function FlowLinks({ policy }: { policy: string }) {
         const state = flows.find((each) => each.name === flow)?.state ?? "draft";
         return (
           <li key={flow} className={classes.wrap}>
-            <Anchor component={Link} href={to.flow(flow)}>
+            <Anchor component={Link} href={to.flow(flow)} size="sm" underline="always">
               {visible(flow)}
             </Anchor>
             {vertices.length > 0 && (

@@ -16,6 +16,8 @@ export interface Policy {
   classification: Fields;
   operations: readonly Operation[];
   hooks: Fields;
+  /** What it was called before; empty when it never had another name. */
+  was: string;
 }
 
 /** A flow that uses a policy: by which of its vertices, and with how many movers. */
@@ -62,7 +64,8 @@ export function policyOf(values: Values, name: string): Policy | null {
     return { name: operation, kind: textOf(fields.operation) || operation, fields };
   });
   const hooks = mappingAt(values, ["policies", name, "hooks"]);
-  return { name, paths: textsOf(classification.paths), classification, operations, hooks };
+  const was = textOf(valueAt(values, ["policies", name, "was"]));
+  return { name, paths: textsOf(classification.paths), classification, operations, hooks, was };
 }
 
 export function policiesOf(values: Values): Policy[] {

@@ -38,3 +38,9 @@ export function rowsAbout(rows: readonly SampleRow[], asked: string): SampleRow[
 export function isBelow(path: string, roots: readonly string[]): boolean {
   return roots.some((root) => path === root || path.startsWith(root.endsWith("/") ? root : `${root}/`));
 }
+
+/** The path without the folder it is below, where that is one and the same for all. */
+export function belowRoot(path: string, root: string): string {
+  const prefix = root === "" || root.endsWith("/") ? root : `${root}/`;
+  return prefix !== "" && path.startsWith(prefix) && path !== prefix ? path.slice(prefix.length) : path;
+}
