@@ -32,11 +32,12 @@ test: $(VENV)/.installed-test console ## Install what the tests need (root) or n
 	@$(BIN)/pytest -n 2 -m "not big" $(ARGS)
 	@$(BIN)/pytest -m big -p no:randomly $(ARGS) || test $$? -eq 5 # 5: none of the chosen tests is big
 
-check: $(VENV)/.installed-test ## Lint, format, types, layers
+check: $(VENV)/.installed-test ## Lint, format, types, layers; of the console the same, its tests and its size
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/build-console --get-node --check
 
 format: $(VENV)/.installed-test ## Format the code
 	@$(BIN)/ruff check --fix --quiet .

@@ -20,8 +20,10 @@ const api: ProxyOptions = {
 export default defineConfig({
   plugins: [react()],
   build: {
-    outDir: process.env.HOLDFAST_CONSOLE_OUT ?? "../src/holdfast/api/static",
+    outDir: "../src/holdfast/api/static",
     emptyOutDir: true,
+    // For scripts/console-size; the Master serves nothing whose name begins with a dot.
+    manifest: true,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 900,

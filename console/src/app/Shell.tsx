@@ -3,7 +3,7 @@ import { ActionIcon, AppShell, Burger, Group, Kbd, Menu, NavLink, ScrollArea, Te
 import { useMantineColorScheme } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { IconDeviceDesktop, IconKeyboard, IconLogout, IconMoon, IconSearch, IconSun, IconUser } from "@tabler/icons-react";
-import { type ReactNode, useState } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { client, take } from "../api/client";
 import { queryClient, useHealth, useSession } from "../api/queries";
@@ -11,16 +11,20 @@ import { sayFailed } from "../parts/notices";
 import { ActivityBar } from "./ActivityBar";
 import { ConnectionBanner } from "./ConnectionBanner";
 import { Logo } from "./Logo";
-import { Palette } from "./Palette";
 import { PLACES } from "./places";
-import { Shortcuts } from "./Shortcuts";
 import classes from "./Shell.module.css";
+
+const loadPalette = () => import("./Palette");
+const Palette = lazy(() => loadPalette().then((module) => ({ default: module.Palette })));
+const Shortcuts = lazy(() => import("./Shortcuts").then((module) => ({ default: module.Shortcuts })));
 
 export function Shell({ children }: { children: ReactNode }) {
   const [isOpen, menu] = useDisclosure(false);
   const [isPalette, setPalette] = useState(false);
   const [isSheet, setSheet] = useState(false);
   const [location] = useLocation();
+  // Not of the first load, but there before anybody can press its keys.
+  useEffect(() => void loadPalette(), []);
   useHotkeys([["mod+K", () => setPalette(true)]], [], true);
   useHotkeys([["shift+?", () => setSheet(true)], ["?", () => setSheet(true)]]);
 
@@ -85,8 +89,10 @@ export function Shell({ children }: { children: ReactNode }) {
       <AppShell.Footer className={classes.footer}>
         <ActivityBar />
       </AppShell.Footer>
-      {isPalette && <Palette onClose={() => setPalette(false)} />}
-      {isSheet && <Shortcuts onClose={() => setSheet(false)} />}
+      <Suspense fallback={null}>
+        {isPalette && <Palette onClose={() => setPalette(false)} />}
+        {isSheet && <Shortcuts onClose={() => setSheet(false)} />}
+      </Suspense>
     </AppShell>
   );
 }

@@ -2,7 +2,7 @@
 import { Button, Loader } from "@mantine/core";
 import { IconShieldPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { lazy, Suspense, useMemo, useState } from "react";
 import { client, take } from "../../api/client";
 import { keys, useStatus } from "../../api/queries";
 import { Page } from "../../parts/Page";
@@ -11,10 +11,11 @@ import { Findings, RepositoryLines, RunningNow } from "./Beside";
 import { DatasetTable } from "./DatasetTable";
 import { FirstRun } from "./FirstRun";
 import { datasetRows, type Status } from "./overview";
-import { ProtectDialog } from "./ProtectDialog";
 import type { Day } from "./strip";
 import { Verdict } from "./Verdict";
 
+// Not of the first load (scripts/console-size).
+const ProtectDialog = lazy(() => import("./ProtectDialog").then((module) => ({ default: module.ProtectDialog })));
 const DAYS = 30;
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 const PROTECTIONS: Status["protections"] = [];
@@ -40,7 +41,7 @@ export default function Home() {
       {status.error && <Problem error={status.error} onRetry={() => void status.refetch()} />}
       {status.isPending && <Loader aria-label="Asking how everything does" />}
       {status.data && <Overview status={status.data} onProtect={() => setProtecting(true)} />}
-      {isProtecting && <ProtectDialog onClose={() => setProtecting(false)} />}
+      <Suspense fallback={null}>{isProtecting && <ProtectDialog onClose={() => setProtecting(false)} />}</Suspense>
     </Page>
   );
 }
