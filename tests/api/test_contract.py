@@ -98,6 +98,7 @@ async def _do_everything(running: Running, node: Any) -> str:
     body = {"user": "admin", "password": running.made.admin_password}
     opened = await running.anonymous.post("/api/v1/session", json=body, headers=page)
     await running.call("DELETE", f"/sessions/{opened.json()['id']}")
+    await running.post("/session/links")
     await running.call("DELETE", f"/nodes/tokens/{(await running.post('/nodes/tokens', {}))['id']}")
     token = (await running.post("/nodes/tokens", {"name": "new", "hold": True}))["token"]
     await running.get("/nodes/tokens")
