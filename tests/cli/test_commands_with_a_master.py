@@ -74,6 +74,9 @@ def _three_ports() -> int:
     "words",
     [
         ["status"],
+        ["status", "--days", "3"],
+        ["monitor", "protect-data"],
+        ["jobs", "--state", "succeeded", "--rule", "desk/data"],
         ["nodes"],
         ["jobs"],
         ["logs"],

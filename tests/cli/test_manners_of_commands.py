@@ -16,6 +16,7 @@ import pytest
 
 from holdfast.cli import exit_codes, main
 from holdfast.cli.client import path_of
+from holdfast.cli.commands.monitor import print_strip
 from holdfast.cli.home import Session, load_session, resolve_home, save_session
 from holdfast.cli.output import age, print_diagnostics, print_table
 from holdfast.cli.processes import free_ports
@@ -286,6 +287,20 @@ def test_progress_has_rate_and_time_left() -> None:
     assert progress_text(jobs, figures) == "a/b: sending, 3 files, 1.0 KiB of 3.0 KiB, 1.0 KiB/s, 2.0s left"
     assert progress_text([{"id": "1", "rule": "a/b", "state": "queued"}], []) == "a/b: queued"
     assert progress_text([], []) == ""
+
+
+def test_a_strip_has_a_character_for_each_day_and_says_what_they_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    states = ("ok", "warning", "failed", "overdue", "gap", "none")
+    days = [{"date": f"2026-01-0{number}", "state": state} for number, state in enumerate(states, 1)]
+    rows = [{"dataset": "files1/documents", "days": days}, {"dataset": "a/\x1b[31m", "days": days[::-1]}]
+    print_strip({"zone": "UTC", "datasets": rows})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "files1/documents  =wFO-."
+    assert lines[1].endswith(".-OFw=")
+    assert "\x1b" not in lines[1]
+    assert lines[3] == "2026-01-01 to 2026-01-06 (UTC): = ok, w warning, F failed, O overdue, - gap, . none"
+    print_strip({"zone": "UTC", "datasets": []})
+    assert capsys.readouterr().out == "Nothing is protected yet.\n"
 
 
 def test_help_loads_nothing_heavy() -> None:

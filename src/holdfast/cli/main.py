@@ -11,7 +11,7 @@ import sys
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.commands import cluster, console, environment, keep, look, nodes, recover, repository, run
+from holdfast.cli.commands import cluster, console, environment, keep, look, monitor, nodes, recover, repository, run
 from holdfast.cli.output import print_error, print_json
 from holdfast.core.errors import ErrorFacts, HoldfastError
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for module in (cluster, console, environment, keep, run, look, recover):
+for module in (cluster, console, environment, keep, run, look, monitor, recover):
     module.register(app)
 app.add_typer(cluster.master_app, name="master")
 app.add_typer(cluster.node_app, name="node")

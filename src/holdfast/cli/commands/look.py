@@ -12,6 +12,7 @@ import typer
 
 from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
+from holdfast.cli.commands.monitor import print_strip
 from holdfast.cli.commands.run import print_job_problems, print_jobs_result
 from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
@@ -20,6 +21,7 @@ from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import NotReachable, UnknownName, UsageError
 from holdfast.core.units import format_size
+from holdfast.host.zone import zone_name
 
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Only this dataset, like files1/documents.")]
 RepositoryOption = Annotated[str, typer.Option("--repository", help="Only this repository.")]
@@ -31,9 +33,17 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+def status(
+    days: Annotated[int | None, typer.Option("--days", min=1, max=90, help="How each dataset did on so many days instead.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """How everything does. Exit 3 when something is overdue, failed or not known."""
     client = ApiClient(load_session(resolve_home(home)))
+    if days is not None:
+        strip = client.get("/status/days", days=days, zone=zone_name())
+        print_json(strip) if as_json else print_strip(strip)
+        return
     answer = {**client.get("/status"), "flows": client.get("/flows")["flows"]}
     if as_json:
         print_json(answer)
@@ -73,6 +83,12 @@ def _print_remarks(answer: dict[str, Any]) -> None:
 def jobs(
     job: Annotated[str, typer.Argument(help="A job's id or the beginning of it.")] = "",
     limit: LimitOption = 30,
+    node: Annotated[str, typer.Option("--node", help="Only of this machine.")] = "",
+    flow: Annotated[str, typer.Option("--flow", help="Only of this active flow.")] = "",
+    rule: Annotated[str, typer.Option("--rule", help="Only of this dataset, or rule as RULE shows it.")] = "",
+    state: Annotated[str, typer.Option("--state", help="Only those that are queued, running, succeeded, warnings, failed ...")] = "",
+    trigger: Annotated[str, typer.Option("--trigger", help="Only those that this trigger started.")] = "",
+    before: Annotated[str, typer.Option("--before", help="Only those listed behind this one: its whole id.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -85,7 +101,8 @@ def jobs(
         else:
             _print_job(record)
         return
-    answer = client.get("/jobs", limit=limit)
+    chosen = {"node": node, "flow": flow, "rule": rule, "state": state, "trigger": trigger, "before": before}
+    answer = client.get("/jobs", limit=limit, **{name: value for name, value in chosen.items() if value})
     if as_json:
         print_json(answer["jobs"])
         return
@@ -94,6 +111,8 @@ def jobs(
         for j in answer["jobs"]
     ]
     print_table(("JOB", "KIND", "RULE", "STATE", "STARTED", "CAUSE"), rows)
+    if answer["more"]:
+        note(f"there are more; --before {answer['jobs'][-1]['id']} goes on, --limit shows more at once")
 
 
 def logs(limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False) -> None:
