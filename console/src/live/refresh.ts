@@ -30,6 +30,7 @@ export function refreshAfter(delta: Delta): void {
         stale(keys.status);
         stale(keys.days);
         stale(keys.jobs);
+        if (delta.job.kind === "check") stale(keys.repositories);
       }
       break;
     case "flows":

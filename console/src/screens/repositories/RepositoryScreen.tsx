@@ -1,5 +1,130 @@
+/** One repository: its figures, its proof, its growth, its points, and how to read it without Holdfast. */
+import { Alert, Button, Loader, Stack, Text } from "@mantine/core";
+import { IconAlertTriangle, IconDatabase } from "@tabler/icons-react";
+import { Link } from "wouter";
+import { usePoints, useRepositories } from "../../api/queries";
+import { to } from "../../app/places";
+import { Card } from "../../parts/Card";
+import { Empty } from "../../parts/Empty";
+import { Copyable } from "../../parts/Equivalent";
+import { formatBytes, formatCount, sentence, visible } from "../../parts/format";
+import { Moment } from "../../parts/Moment";
 import { Page } from "../../parts/Page";
+import { Problem } from "../../parts/Problem";
+import { State } from "../../parts/State";
+import { Unreachable } from "../../parts/Unreachable";
+import { CheckNow } from "./CheckNow";
+import { type Repository, savings } from "./figures";
+import { Growth } from "./Growth";
+import { Points } from "./Points";
+import classes from "./Repositories.module.css";
 
 export default function RepositoryScreen({ name }: { name: string }) {
-  return <Page title={name}>…</Page>;
+  const found = useRepositories();
+  const points = usePoints({ repository: name });
+  const row = found.data?.repositories.find((each) => each.name === name);
+  const silent = found.data?.unreachable.filter((each) => each.repository === name) ?? [];
+  return (
+    <Page title={visible(name)} lead={row && <Lead row={row} />} cli={`holdfast repository stats ${visible(name)}`} api={`GET /api/v1/points?repository=${encodeURIComponent(name)}`}>
+      {found.error && <Problem error={found.error} onRetry={() => void found.refetch()} />}
+      <Unreachable rows={silent} what="Its figures and points come when its node answers again." />
+      {found.isPending && <Loader aria-label="Asking the repository" />}
+      {found.data && !row && silent.length === 0 && <NotThere />}
+      {row && <Figures row={row} />}
+      {points.error && row && <Problem error={points.error} onRetry={() => void points.refetch()} />}
+      {row && (
+        <>
+          <div className={classes.columns}>
+            <CheckNow row={row} />
+            {points.data && points.data.points.length > 0 && <Growth points={points.data.points} />}
+          </div>
+          <Points points={points.data?.points ?? (points.error ? [] : null)} />
+          <Elsewhere row={row} />
+        </>
+      )}
+    </Page>
+  );
+}
+
+function Lead({ row }: { row: Repository }) {
+  return (
+    <>
+      <State state={row.error ? "failed" : "ok"} label={row.error ? "in trouble" : "ok"} /> on <Link href={to.node(row.node)}>{visible(row.node)}</Link>, in{" "}
+      {visible(row.location)}
+    </>
+  );
+}
+
+function Figures({ row }: { row: Repository }) {
+  const saved = savings(row);
+  return (
+    <>
+      {row.error && (
+        <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle aria-hidden />} title={sentence(visible(row.error.message))}>
+          {sentence(visible(row.error.hint ?? ""))}
+        </Alert>
+      )}
+      <Card title="What it holds">
+        <dl className={classes.big}>
+          <div>
+            <dt>Stored</dt>
+            <dd>{formatBytes(row.stored_bytes)}</dd>
+          </div>
+          <div>
+            <dt>All points restored</dt>
+            <dd>{formatBytes(row.points_bytes)}</dd>
+          </div>
+          <div>
+            <dt>Points</dt>
+            <dd>{formatCount(row.points)}</dd>
+          </div>
+          <div>
+            <dt>Newest point</dt>
+            <dd>
+              <Moment time={row.newest_at} ago never="none yet" />
+            </dd>
+          </div>
+        </dl>
+        <Text size="sm" c="dimmed" mt="sm">
+          {saved ? sentence(`its points are ${saved.short} of what they would take restored${saved.by && `: ${saved.by}`}`) : "There is nothing in it yet."}
+        </Text>
+      </Card>
+    </>
+  );
+}
+
+/** It is no island: restic reads it, given its key. */
+function Elsewhere({ row }: { row: Repository }) {
+  return (
+    <Card title="Without Holdfast">
+      <Stack gap="sm">
+        <Text size="sm">
+          It is a restic repository. On {visible(row.node)}, as the user that runs the agent, this lets stock restic read it:
+        </Text>
+        <Copyable text={`eval "$(holdfast repository env ${visible(row.name)})" && restic snapshots`} what="command" />
+        <Text size="sm" c="dimmed">
+          Its password lies in {visible(row.node)}&apos;s home under <code>keys</code> and never comes to the Master, so it is not shown here. Keep a copy in a safe place:
+          without it nobody reads the repository, you included.
+        </Text>
+      </Stack>
+    </Card>
+  );
+}
+
+function NotThere() {
+  return (
+    <Card>
+      <Empty
+        icon={IconDatabase}
+        title="There is no repository of this name"
+        action={
+          <Button component={Link} href="/repositories">
+            See all repositories
+          </Button>
+        }
+      >
+        One that only a draft names is made when its flow is activated.
+      </Empty>
+    </Card>
+  );
 }

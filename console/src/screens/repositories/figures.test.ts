@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { growthOf, partWord, proofOf, savings, stairs } from "./figures";
+
+it("says shares in words", () => {
+  const said = [100, 70, 50, 33, 25, 10, 9, 2.7, 130].map((part) => partWord(part, 100));
+  expect(said).toEqual(["about as much", "two thirds", "half", "a third", "a quarter", "a tenth", "one part in 11", "one part in 37", "more than it"]);
+  expect(partWord(1, 0)).toBe("");
+});
+
+it("says what is saved and by what", () => {
+  expect(savings({ points_bytes: 0, unique_bytes: 0, stored_bytes: 0 })).toBeNull();
+  const found = savings({ points_bytes: 1000, unique_bytes: 250, stored_bytes: 100 });
+  expect(found?.short).toBe("stored in a tenth");
+  expect(found?.by).toBe("25 % of that is different data, which is compressed to 40 %");
+});
+
+it("tells proofs apart", () => {
+  const at = "2026-11-25T12:00:00Z";
+  expect(proofOf({ checked_at: null, checked_ok: null, checked_data: false }).word).toBe("not proven yet");
+  expect(proofOf({ checked_at: at, checked_ok: true, checked_data: true }).word).toBe("proven");
+  expect(proofOf({ checked_at: at, checked_ok: true, checked_data: false }).word).toBe("structure proven");
+  expect(proofOf({ checked_at: at, checked_ok: false, checked_data: true }).state).toBe("failed");
+});
+
+describe("growth", () => {
+  const point = (second: number, added_bytes: number) => ({ time: new Date(second * 1000).toISOString(), added_bytes });
+
+  it("adds up in the order of time", () => {
+    expect(growthOf([point(2, 5), point(1, 10)]).steps.map((step) => step.bytes)).toEqual([10, 15]);
+    expect(growthOf([]).steps).toEqual([]);
+  });
+
+  it("keeps few steps, and the last", () => {
+    const many = growthOf(Array.from({ length: 10_000 }, (_, index) => point(index, 1)));
+    expect(many.steps.length).toBeLessThanOrEqual(401);
+    expect(many.steps.at(-1)?.bytes).toBe(10_000);
+  });
+
+  it("draws a stair", () => {
+    expect(stairs(growthOf([point(0, 10), point(10, 10)]), 100, 50).line).toBe("M0 25 H100 V0");
+    expect(stairs(growthOf([point(0, 10)]), 100, 50).line).toBe("M0 0 H100");
+    expect(stairs(growthOf([]), 100, 50).line).toBe("");
+  });
+});

@@ -1,0 +1,84 @@
+/** What the figures of a repository say to people: how much it saves, when it was proven, how it grew. Pure. */
+import type { Schemas } from "../../api/client";
+import type { StateName } from "../../parts/State";
+
+export type Repository = Schemas["RepositoryRow"];
+export type Point = Schemas["Point"];
+
+const PARTS = ["", "", "half", "a third", "a quarter", "a fifth", "a sixth", "a seventh", "an eighth", "a ninth", "a tenth"];
+
+/** `a tenth`, `about as much`, `one part in 37`: how much of the whole a part is. */
+export function partWord(part: number, whole: number): string {
+  if (whole <= 0 || part < 0) return "";
+  const share = part / whole;
+  if (share > 1.15) return "more than it";
+  if (share > 0.85) return "about as much";
+  if (share > 0.58) return "two thirds";
+  const times = whole / Math.max(part, 1);
+  return PARTS[Math.round(times)] ?? `one part in ${Math.round(times).toLocaleString("en")}`;
+}
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
+
+export interface Savings {
+  short: string;
+  /** By deduplication and by compression; empty while the share is not known. */
+  by: string;
+}
+
+/** What is saved, and by what; null while there is nothing to speak of. */
+export function savings(row: Pick<Repository, "points_bytes" | "unique_bytes" | "stored_bytes">): Savings | null {
+  const { points_bytes: points, unique_bytes: unique, stored_bytes: stored } = row;
+  if (points <= 0 || stored <= 0) return null;
+  const by = unique > 0 ? `${percent(Math.min(1, unique / points))} of that is different data, which is compressed to ${percent(stored / unique)}` : "";
+  return { short: `stored in ${partWord(stored, points)}`, by };
+}
+
+export interface Proof {
+  state: StateName;
+  word: string;
+  text: string;
+  at: string | null;
+}
+
+/** Whether it was last found restorable, and how thoroughly that was looked at. */
+export function proofOf(row: Pick<Repository, "checked_at" | "checked_ok" | "checked_data">): Proof {
+  if (!row.checked_at || row.checked_ok === null) return { state: "unknown", word: "not proven yet", text: "It was never checked.", at: null };
+  if (!row.checked_ok) return { state: "failed", word: "damage found", text: "The last check found something wrong. Its job says what.", at: row.checked_at };
+  return row.checked_data
+    ? { state: "ok", word: "proven", text: "Every byte was read and is right.", at: row.checked_at }
+    : { state: "ok", word: "structure proven", text: "Everything that should be there is there. The data itself was not read.", at: row.checked_at };
+}
+
+export interface Growth {
+  /** Milliseconds since 1970, and all bytes that the points until then added. Oldest first. */
+  steps: readonly { at: number; bytes: number }[];
+}
+
+const MOST_STEPS = 400;
+
+/** How the points that are there now have added up. What expired points added is not in it. */
+export function growthOf(points: readonly Pick<Point, "time" | "added_bytes">[]): Growth {
+  const sorted = points.map((point) => ({ at: Date.parse(point.time), added: point.added_bytes })).sort((a, b) => a.at - b.at);
+  let bytes = 0;
+  const all = sorted.map(({ at, added }) => ({ at, bytes: (bytes += added) }));
+  const stride = Math.max(1, Math.ceil(all.length / MOST_STEPS));
+  return { steps: all.filter((_, index) => index % stride === 0 || index === all.length - 1) };
+}
+
+/** A stair from left to right in a box of this size, and the area below it. */
+export function stairs({ steps }: Growth, width: number, height: number): { line: string; area: string } {
+  const first = steps[0];
+  const last = steps.at(-1);
+  if (!first || !last) return { line: "", area: "" };
+  const span = Math.max(1, last.at - first.at);
+  const top = Math.max(1, last.bytes);
+  const x = (at: number) => round(((at - first.at) / span) * width);
+  const y = (bytes: number) => round(height - (bytes / top) * height);
+  let line = `M0 ${y(first.bytes)}`;
+  for (const step of steps.slice(1)) line += ` H${x(step.at)} V${y(step.bytes)}`;
+  if (steps.length === 1) line += ` H${width}`;
+  return { line, area: `${line} V${height} H0 Z` };
+}
+
+const round = (value: number): number => Math.round(value * 10) / 10;
