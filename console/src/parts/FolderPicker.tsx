@@ -117,7 +117,7 @@ function Row({ folder, onOpen }: { folder: Schemas["Folder"]; onOpen: (path: str
         <IconFolderOff size={18} aria-hidden />
         <span className={classes.name}>{visible(folder.name)}</span>
         <Text size="xs" component="span">
-          cannot be written in the document; take the folder above it
+          its name cannot be picked here; take the folder above it
         </Text>
       </div>
     );

@@ -11,7 +11,7 @@ import { Problem } from "../../parts/Problem";
 import { State, stateOf } from "../../parts/State";
 import classes from "./policies.module.css";
 import { nodesOf, type Policy } from "./policy";
-import { belowRoot, isBelow, reasonWords, rowsAbout, type SampleRow } from "./sample";
+import { belowRoot, commonFolder, isBelow, reasonWords, rowsAbout, type SampleRow } from "./sample";
 import { useSample } from "./useSample";
 
 interface LiveSampleProps {
@@ -75,7 +75,7 @@ function Found({ sample, roots }: { sample: ReturnType<typeof useSample>; roots:
   if (!data) return <Text size="sm">Looking …</Text>;
   if (!data.valid) return <Unread diagnostics={data.diagnostics} />;
   const isStale = sample.isPlaceholderData;
-  const root = roots.length === 1 ? roots[0]! : "";
+  const root = commonFolder(roots);
   return (
     <Stack gap="sm" className={isStale ? classes.stale : undefined} aria-busy={isStale}>
       <Totals sample={data} />
@@ -154,10 +154,10 @@ function Totals({ sample }: { sample: Schemas["SampleView"] }) {
 function Findings({ findings }: { findings: readonly Schemas["Finding"][] }) {
   if (findings.length === 0) return null;
   return (
-    <ul className={classes.plain} aria-label="Findings">
+    <ul className={classes.findings} aria-label="Findings">
       {findings.map((finding, index) => (
         <li key={index}>
-          <State state={finding.severity === "error" ? "failed" : finding.severity === "warning" ? "warning" : "unknown"} quiet label={finding.severity} />{" "}
+          <State state={finding.severity === "error" ? "failed" : finding.severity === "warning" ? "warning" : "unknown"} quiet label={finding.severity} />
           <Text size="sm" component="span" className={classes.wrap}>
             {finding.path && <span className={classes.mono}>{visible(finding.path)}</span>} {visible(finding.message)}
             {finding.hint && `. ${visible(finding.hint)}`}

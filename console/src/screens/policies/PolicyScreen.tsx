@@ -32,7 +32,7 @@ export default function PolicyScreen({ name }: { name: string }) {
           {policy && <PolicyMenu policy={policy} />}
         </>
       }
-      cli="holdfast export > FILE, edit it, then holdfast apply FILE"
+      cli="holdfast apply FILE"
       api="POST /api/v1/environment/edit"
     >
       <ConflictBanner />

@@ -14,8 +14,8 @@ const REASONS: Record<string, (detail: string) => string> = {
   smaller_than: (detail) => `not smaller than ${detail}`,
   older_than: (detail) => `changed within the last ${detail}`,
   newer_than: (detail) => `unchanged for ${detail}`,
-  owners: (detail) => `belongs to none of ${detail}`,
-  groups: (detail) => `is of none of the groups ${detail}`,
+  owners: (detail) => `its owner is none of ${detail}`,
+  groups: (detail) => `its group is none of ${detail}`,
   types: (detail) => `does not end in ${detail}`,
 };
 
@@ -37,6 +37,14 @@ export function rowsAbout(rows: readonly SampleRow[], asked: string): SampleRow[
 /** Whether a path is one of these or below one. */
 export function isBelow(path: string, roots: readonly string[]): boolean {
   return roots.some((root) => path === root || path.startsWith(root.endsWith("/") ? root : `${root}/`));
+}
+
+/** The deepest folder that all of these are in or are; empty when that is the top. */
+export function commonFolder(paths: readonly string[]): string {
+  const [first = "", ...others] = paths;
+  let folder = first.replace(/\/$/, "");
+  while (folder !== "" && !others.every((path) => isBelow(path, [folder]))) folder = folder.slice(0, folder.lastIndexOf("/"));
+  return folder;
 }
 
 /** The path without the folder it is below, where that is one and the same for all. */
