@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
+CONSOLE = sorted(path for path in (ROOT / "console/src").rglob("*.ts*") if path.name != "schema.d.ts")
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
 # A command's parameters are its options; typer reads them from the signature.
 MANY_PARAMETERS_ALLOWED = ROOT / "src/holdfast/cli/commands"
@@ -43,7 +44,15 @@ def test_test_file_is_within_limits(path: Path) -> None:
     assert not re.search(r"^\s*time\.sleep\(", path.read_text(), re.M) or path.name.startswith("waiting"), "tests do not sleep"
 
 
+@pytest.mark.parametrize("path", CONSOLE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_console_file_is_within_limits(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= 250
+    assert path.stem not in BANNED_NAMES
+    assert "dangerouslySetInnerHTML" not in text, "names are never markup"
+
+
 def test_repository_holds_source_only() -> None:
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-    built = [n for n in names if re.search(r"\.(pyc|so|o|whl|zip|tar|gz|deb)$|(^|/)(node_modules|dist|build)/", n)]
+    built = [n for n in names if re.search(r"\.(pyc|so|o|whl|zip|tar|gz|deb)$|(^|/)(node_modules|dist|build|static)/", n)]
     assert built == []
