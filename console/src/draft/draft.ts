@@ -144,13 +144,13 @@ export function beginTyping(): () => void {
 
 /** Replace the whole text, as the YAML view does. */
 export function setText(text: string, label = "Edit the text"): Promise<void> {
-  put({ waiting: state.waiting + 1 });
+  const end = beginTyping();
   return inTurn(async () => {
     const before = settled();
     try {
       settle(await read(state.baseRevision, text, []), label, before);
     } catch (error) {
-      put({ waiting: state.waiting - 1 });
+      end();
       throw error;
     }
   });
@@ -190,12 +190,8 @@ function step(from: "past" | "future", to: "past" | "future"): Promise<void> {
 export function save(options: { comment?: string; acceptRemovals?: boolean } = {}): Promise<number> {
   return inTurn(async () => {
     if (state.text === state.baseText) return state.baseRevision;
-    const body = {
-      text: state.text,
-      base_revision: state.baseRevision,
-      accept_removals: options.acceptRemovals ?? false,
-      comment: options.comment ?? "",
-    };
+    const { comment = "", acceptRemovals = false } = options;
+    const body = { text: state.text, base_revision: state.baseRevision, accept_removals: acceptRemovals, comment };
     try {
       const applied = await take(client.PUT("/api/v1/environment", { body }));
       put({ baseRevision: applied.revision, baseText: state.text, changes: [], diagnostics: applied.diagnostics, newer: null });

@@ -24,7 +24,7 @@ export interface Shown {
 
 export const KIND_WORDS: Record<VertexKind, string> = {
   node: "source",
-  group: "group of sources",
+  group: "group",
   repository: "repository",
   mirror: "mirror",
   relay: "relay",
@@ -60,7 +60,7 @@ export function moverElements({ drawing, marks, overlay }: Shown): MoverElement[
     twins.set(key, twin + 1);
     if (!names.has(mover.from) || !names.has(mover.to)) continue;
     const id = moverThing(mover);
-    const data = { mover, marks: marks.get(id) ?? NONE, overlay: overlay?.movers.get(key) ?? null, twin };
+    const data = { mover, marks: marks.get(id) ?? NONE, overlay: overlay?.movers.get(mover.id) ?? null, twin };
     elements.push({
       id,
       type: "mover",

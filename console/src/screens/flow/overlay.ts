@@ -17,7 +17,7 @@ export interface MoverOverlay {
   backlog: number | null;
 }
 
-/** By vertex name, and by `moverKey`. */
+/** By vertex name, and by the mover's id in the drawing. */
 export interface Overlay {
   vertices: ReadonlyMap<string, VertexOverlay>;
   movers: ReadonlyMap<string, MoverOverlay>;

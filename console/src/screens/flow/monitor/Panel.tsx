@@ -1,0 +1,179 @@
+/** Beside the drawing: how what is selected does, in full; with nothing selected, the whole flow. */
+import { Group, Text, Title, UnstyledButton } from "@mantine/core";
+import type { ReactNode } from "react";
+import { Link } from "wouter";
+import { to } from "../../../app/places";
+import { useLive } from "../../../live/store";
+import { counted, formatBytes, formatCount, formatRate, sentence, visible } from "../../../parts/format";
+import { Moment } from "../../../parts/Moment";
+import { State, stateOf } from "../../../parts/State";
+import { Jobs } from "./Jobs";
+import classes from "./monitor.module.css";
+import { lagWords, moverIds, movingOf } from "./overlay";
+import { Protections } from "./Protections";
+import { RunButton, Why } from "./Run";
+import type { FlowMonitor, MoverMonitor, VertexMonitor } from "./useMonitor";
+
+interface PanelProps {
+  monitor: FlowMonitor;
+  /** The policies of each vertex that is a source, by its name. */
+  policies: ReadonlyMap<string, readonly string[]>;
+  selected: string | undefined;
+  onSelect: (thing: string) => void;
+}
+
+export function Panel({ monitor, policies, selected, onSelect }: PanelProps) {
+  const ids = moverIds(monitor.movers);
+  const vertex = monitor.vertices.find((each) => `vertex:${each.name}` === selected);
+  const mover = monitor.movers.find((_, index) => `mover:${ids[index]}` === selected);
+  return (
+    <div className={classes.panel}>
+      {vertex && <VertexFacts flow={monitor.flow} vertex={vertex} policies={policies.get(vertex.name) ?? []} />}
+      {mover && <MoverFacts flow={monitor.flow} mover={mover} />}
+      {!vertex && !mover && <Whole monitor={monitor} ids={ids} onSelect={onSelect} />}
+    </div>
+  );
+}
+
+function Whole({ monitor, ids, onSelect }: { monitor: FlowMonitor; ids: readonly string[]; onSelect: PanelProps["onSelect"] }) {
+  const running = [...monitor.vertices, ...monitor.movers].flatMap((each) => each.running_jobs);
+  const datasets = monitor.vertices.flatMap((vertex) => vertex.datasets);
+  const thing = (key: string, words: ReactNode, state: VertexMonitor["state"]) => (
+    <li key={key}>
+      <UnstyledButton className={classes.thing} onClick={() => onSelect(key)}>
+        <span>{words}</span>
+        <State state={state} quiet />
+      </UnstyledButton>
+    </li>
+  );
+  return (
+    <>
+      <Group justify="space-between">
+        <Title order={2}>The whole flow</Title>
+        <RunButton flow={monitor.flow} label="Run now" main />
+      </Group>
+      <section className={classes.section} aria-label="Movers">
+        <Title order={3}>Movers</Title>
+        <ul className={classes.list}>
+          {monitor.movers.map((mover, index) =>
+            thing(`mover:${ids[index]}`, `${visible(mover.source)} → ${visible(mover.target)}, ${lagWords(mover)}`, mover.state),
+          )}
+        </ul>
+      </section>
+      <section className={classes.section} aria-label="Vertices">
+        <Title order={3}>Vertices</Title>
+        <ul className={classes.list}>{monitor.vertices.map((vertex) => thing(`vertex:${vertex.name}`, visible(vertex.name), vertex.state))}</ul>
+      </section>
+      <Jobs running={running} datasets={datasets} />
+    </>
+  );
+}
+
+function VertexFacts({ flow, vertex, policies }: { flow: string; vertex: VertexMonitor; policies: readonly string[] }) {
+  return (
+    <>
+      <Group justify="space-between">
+        <Title order={2}>{visible(vertex.name)}</Title>
+        <State state={vertex.state} />
+      </Group>
+      <dl className={classes.facts}>
+        <dt>{vertex.nodes_total === 1 ? "Node" : `Nodes, ${formatCount(vertex.nodes_total)}`}</dt>
+        <dd>
+          {vertex.nodes.map((node) => (
+            <div key={node.name}>
+              <Link href={to.node(node.name)}>{visible(node.name)}</Link> <State state={stateOf(node.state)} label={node.state} quiet />
+            </div>
+          ))}
+          {vertex.nodes_total > vertex.nodes.length && <Link href="/nodes">and {formatCount(vertex.nodes_total - vertex.nodes.length)} more</Link>}
+        </dd>
+        <dt>Datasets</dt>
+        <dd>
+          {vertex.datasets.slice(0, 10).map(visible).join(", ") || "none"}
+          {vertex.datasets_total > 10 && ` and ${formatCount(vertex.datasets_total - 10)} more`}
+        </dd>
+        <dt>All there as of</dt>
+        <dd>
+          <Moment time={vertex.last_at} ago never="nothing yet" />
+        </dd>
+        <dt>Next run</dt>
+        <dd>{vertex.next_at ? <Moment time={vertex.next_at} ago /> : "not by itself at a known time"}</dd>
+      </dl>
+      {policies.length > 0 && (
+        <Group gap="xs">
+          {policies.map((policy) => (
+            <RunButton key={policy} flow={flow} part={{ policy }} label={`Run ${policy} now`} />
+          ))}
+        </Group>
+      )}
+      <Jobs running={vertex.running_jobs} datasets={vertex.datasets} />
+      {vertex.findings.length > 0 && (
+        <section className={classes.section} aria-label="Findings">
+          <Title order={3}>{counted(vertex.findings_total, "finding")}</Title>
+          <ul className={classes.list}>
+            {vertex.findings.map(({ node, finding }, index) => (
+              <li key={index} className={classes.item}>
+                <State state={finding.severity === "error" ? "failed" : finding.severity === "warning" ? "warning" : "unknown"} label={finding.severity} quiet />{" "}
+                {visible(node)}: {sentence(visible(finding.message))}
+                {finding.hint && (
+                  <Text size="sm" c="dimmed">
+                    {sentence(visible(finding.hint))}
+                  </Text>
+                )}
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+    </>
+  );
+}
+
+function MoverFacts({ flow, mover }: { flow: string; mover: MoverMonitor }) {
+  const progress = useLive((live) => live.progress);
+  const moving = movingOf(mover, progress);
+  const datasets = [...new Set(mover.protections.map((row) => row.dataset))];
+  // An error that no row has is the mover's own.
+  const isOwn = mover.error !== null && mover.protections.every((row) => row.error?.message !== mover.error?.message);
+  return (
+    <>
+      <Group justify="space-between">
+        <Title order={2}>
+          {visible(mover.source)} → {visible(mover.target)}
+        </Title>
+        <State state={mover.state} />
+      </Group>
+      {isOwn && <Why flow={flow} dataset={datasets.length === 1 ? datasets[0]! : ""} error={mover.error!} />}
+      <dl className={classes.facts}>
+        <dt>Moves</dt>
+        <dd>{mover.mode === "continuous" ? "all the time" : "in runs"}</dd>
+        <dt>Rate</dt>
+        <dd>{moving.rateBytesS > 0 ? formatRate(moving.rateBytesS) : "nothing moves now"}</dd>
+        <dt>Behind</dt>
+        <dd>{lagWords(mover)}</dd>
+        <dt>Waits</dt>
+        <dd>
+          {waitWords(mover.backlog_runs, mover.running_jobs.length > 0 ? moving.leftBytes : null)}
+        </dd>
+        <dt>All there as of</dt>
+        <dd>
+          <Moment time={mover.last_at} ago never="nothing yet" />
+        </dd>
+        <dt>Next run</dt>
+        <dd>{mover.next_at ? <Moment time={mover.next_at} ago /> : "not by itself at a known time"}</dd>
+      </dl>
+      <Group gap="xs">
+        {mover.carries.map((carried) => {
+          const [policy = "", operation = ""] = carried.split("/");
+          return <RunButton key={carried} flow={flow} part={{ policy, operation }} label={`Run ${carried} now`} />;
+        })}
+      </Group>
+      <Jobs running={mover.running_jobs} datasets={datasets} />
+      <Protections flow={flow} mover={mover} />
+    </>
+  );
+}
+
+function waitWords(runs: number, leftBytes: number | null): string {
+  const parts = [runs > 0 ? counted(runs, "finished run") : "", leftBytes ? `${formatBytes(leftBytes)} of what runs now` : ""];
+  return parts.filter(Boolean).join(", ") || "nothing";
+}

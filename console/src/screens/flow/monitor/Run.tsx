@@ -1,0 +1,65 @@
+/** Buttons that run a part of the flow now; and the one that lets a source run once although most of it is gone. */
+import { Alert, Button, Text } from "@mantine/core";
+import { IconAlertTriangle, IconPlayerPlay } from "@tabler/icons-react";
+import { useState } from "react";
+import type { Schemas } from "../../../api/client";
+import { ConfirmByName } from "../../../parts/ConfirmByName";
+import { sentence, visible } from "../../../parts/format";
+import { type Part, useTrigger } from "./useTrigger";
+
+export function RunButton({ flow, part = {}, label, main = false }: { flow: string; part?: Part; label: string; main?: boolean }) {
+  const trigger = useTrigger(flow);
+  return (
+    <Button
+      size="xs"
+      variant={main ? "filled" : "default"}
+      leftSection={<IconPlayerPlay size={15} aria-hidden />}
+      loading={trigger.isPending}
+      onClick={() => trigger.mutate(part)}
+    >
+      {visible(label)}
+    </Button>
+  );
+}
+
+interface WhyProps {
+  flow: string;
+  /** Like `files1/documents`. */
+  dataset: string;
+  error: Schemas["ErrorFacts"];
+}
+
+/** Why it failed and what to do. A source that lost much waits for somebody to say that this is meant. */
+export function Why({ flow, dataset, error }: WhyProps) {
+  const [isAsking, setAsking] = useState(false);
+  const trigger = useTrigger(flow);
+  const [, policy = ""] = dataset.split("/");
+  return (
+    <Alert color="red" variant="light" icon={<IconAlertTriangle aria-hidden />} title={sentence(visible(error.message))}>
+      {error.hint && <Text size="sm">{sentence(visible(error.hint))}</Text>}
+      {error.code === "source-vanished" && dataset && (
+        <Button size="xs" mt="xs" variant="outline" color="red" onClick={() => setAsking(true)}>
+          This is meant: run it once
+        </Button>
+      )}
+      {isAsking && (
+        <ConfirmByName
+          title="Take the source as it is now?"
+          name={dataset}
+          action="Run it once"
+          busy={trigger.isPending}
+          onConfirm={() => trigger.mutate({ policy, accept: true }, { onSettled: () => setAsking(false) })}
+          onClose={() => setAsking(false)}
+        >
+          <Text size="sm" mb={6}>
+            {sentence(visible(error.message))}
+          </Text>
+          <Text size="sm">
+            The next run of policy {visible(policy)} in this flow takes each source as it finds it, this once: what is gone counts as removed, and
+            mirrors follow it by their own rule. Restore points that exist stay as they are.
+          </Text>
+        </ConfirmByName>
+      )}
+    </Alert>
+  );
+}

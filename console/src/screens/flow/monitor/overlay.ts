@@ -1,0 +1,96 @@
+/** The monitor's answer, and what has been heard since, as words and figures over the drawing. Pure. */
+import type { Progress } from "../../../live/store";
+import { counted, formatAgo, formatBytes, formatCount, formatDuration, formatRate } from "../../../parts/format";
+import type { MoverOverlay, Overlay, VertexOverlay } from "../overlay";
+import type { FlowMonitor, MoverMonitor, VertexMonitor } from "./useMonitor";
+
+/** What moves along a mover just now. */
+export interface Moving {
+  rateBytesS: number;
+  /** Null while the total is not known. */
+  leftBytes: number | null;
+  totalBytes: number;
+  /** A receiver takes nothing although there is something for it. */
+  waiting: boolean;
+}
+
+type LiveProgress = ReadonlyMap<string, Progress>;
+
+/** Mover and vertex by the names that the canvas knows them by: of two movers with the same ends the second is `from->to#2`. */
+export const moverIds = (movers: readonly MoverMonitor[]): string[] => {
+  const seen = new Map<string, number>();
+  return movers.map(({ source, target }) => {
+    const key = `${source}->${target}`;
+    const count = (seen.get(key) ?? 0) + 1;
+    seen.set(key, count);
+    return count > 1 ? `${key}#${count}` : key;
+  });
+};
+
+/** The lanes of running jobs that are this mover's; the Master's own figures where nothing newer was heard. */
+export function movingOf(mover: MoverMonitor, progress: LiveProgress): Moving {
+  const deliveries = new Set(mover.protections.map((protection) => protection.delivery));
+  const heard = mover.running_jobs.flatMap((job) => progress.get(job) ?? []);
+  const lanes = heard.flatMap((each) => each.lanes ?? []).filter((lane) => deliveries.has(lane.delivery));
+  if (lanes.length === 0)
+    return { rateBytesS: mover.running_jobs.length > 0 ? mover.rate_bytes_s : 0, leftBytes: mover.backlog_bytes, totalBytes: 0, waiting: false };
+  const sum = (figure: (lane: (typeof lanes)[number]) => number) => lanes.reduce((all, lane) => all + figure(lane), 0);
+  const isKnown = lanes.every((lane) => (lane.total_bytes ?? 0) > 0);
+  return {
+    rateBytesS: sum((lane) => lane.rate_bytes_s ?? 0),
+    leftBytes: isKnown ? sum((lane) => Math.max(0, lane.total_bytes! - (lane.done_bytes ?? 0))) : null,
+    totalBytes: isKnown ? sum((lane) => lane.total_bytes!) : 0,
+    waiting: lanes.some((lane) => lane.waiting),
+  };
+}
+
+/** Of what may wait, how much does: what is left of a running job, or how far behind the promised age the target is. */
+export function backlogOf(mover: MoverMonitor, moving: Moving): number | null {
+  if (moving.totalBytes > 0 && moving.leftBytes !== null) return moving.leftBytes / moving.totalBytes;
+  const promised = mover.protections.map((protection) => protection.every_s).filter((every) => every != null);
+  if (mover.lag_s === null || mover.lag_s <= 0 || promised.length === 0) return null;
+  return Math.min(1, mover.lag_s / Math.min(...promised));
+}
+
+/** How far the target is behind, in words. */
+export function lagWords(mover: MoverMonitor): string {
+  if (mover.lag_s === null) return "nothing arrived yet";
+  if (mover.lag_s > 0) return `${formatDuration(mover.lag_s)} behind`;
+  return mover.backlog_runs > 0 ? `${counted(mover.backlog_runs, "run")} behind` : "up to date";
+}
+
+function moverOverlay(mover: MoverMonitor, progress: LiveProgress, nowMs: number): MoverOverlay {
+  const moving = movingOf(mover, progress);
+  const isMoving = moving.rateBytesS > 0;
+  const words = [isMoving ? formatRate(moving.rateBytesS) : "", moving.waiting && !isMoving ? "waits for its receiver" : ""];
+  if (isMoving && moving.leftBytes !== null) words.push(`${formatBytes(moving.leftBytes)} left`);
+  if (!isMoving) words.push(mover.state === "ok" || mover.state === "running" ? "" : mover.state, lagWords(mover));
+  if (!isMoving && mover.state === "ok" && mover.next_at) words.push(`next ${formatAgo(mover.next_at, nowMs)}`);
+  return { state: mover.state, moving: isMoving, label: words.filter(Boolean).join(", "), backlog: backlogOf(mover, moving) };
+}
+
+function vertexOverlay(vertex: VertexMonitor, nowMs: number): VertexOverlay {
+  const lines: string[] = [];
+  const away = vertex.nodes.filter((node) => node.state !== "online");
+  if (vertex.nodes_total > 1) lines.push(nodesWords(vertex, away.length));
+  else if (away[0]) lines.push(`${away[0].name} is ${away[0].state.replace("-", " ")}`);
+  if (vertex.running_jobs.length > 0) lines.push(counted(vertex.running_jobs.length, "job runs", "jobs run"));
+  if (vertex.datasets_total > 0) lines.push(vertex.last_at ? `as of ${formatAgo(vertex.last_at, nowMs)}` : "nothing stored yet");
+  if (vertex.next_at) lines.push(`next ${formatAgo(vertex.next_at, nowMs)}`);
+  if (vertex.findings_total > 0) lines.push(counted(vertex.findings_total, "finding"));
+  return { state: vertex.state, lines };
+}
+
+/** Not all are named when there are many: then how many there are is all that is known here. */
+function nodesWords({ nodes, nodes_total: total }: VertexMonitor, away: number): string {
+  if (nodes.length < total) return counted(total, "machine");
+  return away > 0 ? `${formatCount(total - away)} of ${formatCount(total)} online` : `${formatCount(total)} online`;
+}
+
+export function overlayOf(monitor: Pick<FlowMonitor, "vertices" | "movers">, progress: LiveProgress, nowMs: number): Overlay {
+  const ids = moverIds(monitor.movers);
+  return {
+    vertices: new Map(monitor.vertices.map((vertex) => [vertex.name, vertexOverlay(vertex, nowMs)])),
+    movers: new Map(monitor.movers.map((mover, index) => [ids[index]!, moverOverlay(mover, progress, nowMs)])),
+  };
+}
