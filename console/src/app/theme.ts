@@ -28,6 +28,8 @@ export const theme = createTheme({
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true } },
     Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": "Close" } } },
     Table: { defaultProps: { verticalSpacing: "xs" } },
+    // Without a role its label is not read out.
+    Loader: { defaultProps: { role: "status" } },
   },
 });
 

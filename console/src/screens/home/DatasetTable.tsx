@@ -28,7 +28,7 @@ const FILTERS = ["dataset", "show"] as const;
 export function DatasetTable({ rows, days, problem }: DatasetTableProps) {
   const [filter, put] = useFilters(FILTERS);
   const [, go] = useLocation();
-  const isNarrow = useMediaQuery("(max-width: 62em)");
+  const isNarrow = useMediaQuery("(max-width: 62em)", false, { getInitialValueInEffect: false });
   const text = filter.dataset;
   const only = filter.show === "trouble";
   const shown = useMemo(
@@ -62,6 +62,7 @@ export function DatasetTable({ rows, days, problem }: DatasetTableProps) {
     <Card title="Datasets" actions={filters} flush>
       {problem && <div className={classes.inset}>{problem}</div>}
       <VirtualTable
+        key={String(isNarrow)}
         label="Datasets"
         rows={shown}
         columns={columns}
@@ -79,10 +80,10 @@ function wide(days: DatasetTableProps["days"]): Column<DatasetRow>[] {
   return [
     { key: "state", title: "State", width: "112px", cell: stateCell, sortBy: (row) => STANDINGS.indexOf(row.standing) },
     { key: "dataset", title: "Dataset", width: "minmax(120px, 1fr)", cell: nameCell, sortBy: (row) => row.label },
-    { key: "by", title: "Protected by", width: "minmax(170px, 1.4fr)", cell: (row) => <Places row={row} /> },
+    { key: "by", title: "Protected by", width: "minmax(186px, 1.4fr)", cell: (row) => <Places row={row} /> },
     { key: "newest", title: "Newest", width: "104px", cell: (row) => <Moment time={row.newestAt} ago never="none yet" />, sortBy: (row) => row.newestAt ?? "" },
     { key: "next", title: "Next run", width: "92px", cell: nextCell, sortBy: (row) => row.dueAt ?? "9" },
-    { key: "days", title: "Last 30 days", width: "330px", cell: (row) => <DayStrip days={days.get(row.label) ?? []} /> },
+    { key: "days", title: "Last 30 days", width: "300px", cell: (row) => <DayStrip days={days.get(row.label) ?? []} /> },
   ];
 }
 

@@ -3,7 +3,7 @@ import { Text } from "@mantine/core";
 import classes from "./DayStrip.module.css";
 import { type Day, DAY_STATES, DAY_WORDS, type DayState, dayText, stripText } from "./strip";
 
-const WIDTH = 9;
+const WIDTH = 8;
 const GAP = 2;
 const HEIGHT = 24;
 
@@ -33,12 +33,12 @@ function Sign({ state }: { state: DayState }) {
     case "ok":
       return <rect width={WIDTH} height={HEIGHT} rx={2} className={classes.ok} />;
     case "warning":
-      return <path d="M4.5 0 L9 9 V22 a2 2 0 0 1 -2 2 H2 a2 2 0 0 1 -2 -2 V9 Z" className={classes.warning} />;
+      return <path d="M4 0 L8 8 V22 a2 2 0 0 1 -2 2 H2 a2 2 0 0 1 -2 -2 V8 Z" className={classes.warning} />;
     case "failed":
       return (
         <>
           <rect width={WIDTH} height={HEIGHT} rx={2} className={classes.failed} />
-          <path d="M2.2 8.5 L6.8 15.5 M6.8 8.5 L2.2 15.5" className={classes.cross} />
+          <path d="M2 8.5 L6 15.5 M6 8.5 L2 15.5" className={classes.cross} />
         </>
       );
     case "overdue":

@@ -39,7 +39,11 @@ export function FirstRunProgress({ started, onClose }: { started: Started; onClo
       {asked.error && !live && <Problem error={asked.error} onRetry={() => void asked.refetch()} />}
       {!done && jobs.length === 0 && <Loader size="sm" aria-label="Starting the first run" />}
       {!done && jobs.map((job) => <JobProgress key={job} job={job} />)}
-      {done && <State state={stateOf(state)} label={state === "failed" ? "the first run failed" : "the first point is there"} />}
+      {done && (
+        <div>
+          <State state={stateOf(state)} label={state === "failed" ? "the first run failed" : "the first point is there"} />
+        </div>
+      )}
       {problems.length > 0 && (
         <List size="sm">
           {problems.map((problem, index) => (

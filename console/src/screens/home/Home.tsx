@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { client, take } from "../../api/client";
 import { keys, useStatus } from "../../api/queries";
+import { later } from "../../app/later";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { Findings, RepositoryLines, RunningNow } from "./Beside";
@@ -15,7 +16,7 @@ import type { Day } from "./strip";
 import { Verdict } from "./Verdict";
 
 // Not of the first load (scripts/console-size).
-const ProtectDialog = lazy(() => import("./ProtectDialog").then((module) => ({ default: module.ProtectDialog })));
+const ProtectDialog = lazy(later(() => import("./ProtectDialog").then((module) => ({ default: module.ProtectDialog }))));
 const DAYS = 30;
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 const PROTECTIONS: Status["protections"] = [];

@@ -65,7 +65,7 @@ export function OpenTokens({ except }: { except: string }) {
                 {token.replace ? "may take the place of the node of this name" : token.hold ? "waits to be authorised" : "is let in at once"}, {countdown(token.expires_at, now)} left
               </Text>
             </div>
-            <Button size="xs" variant="default" onClick={() => void cancelToken(token.id)} aria-label={`Cancel the token for ${token.name || "any machine"}`}>
+            <Button size="xs" variant="default" onClick={() => void cancelToken(token.id)} aria-label={`Cancel it, the token for ${token.name || "any machine"}`}>
               Cancel it
             </Button>
           </li>

@@ -27,7 +27,7 @@ export function RevokeNode({ node, loss, onClose }: { node: Node; loss: Loss | n
     <ConfirmByName title={`Send ${visible(node.name)} away?`} name={node.name} action="Send it away" busy={busy} onConfirm={() => void revoke()} onClose={onClose}>
       <Text size="sm">Its key is refused from now on. To have it back it must join anew.</Text>
       {loss ? <Losses loss={loss} /> : <Text size="sm">What it protects is not known just now.</Text>}
-      <Text size="sm">What is stored on it and elsewhere stays where it is, and points made of it can still be restored.</Text>
+      <Text size="sm">What is stored stays where it is. Points of it in repositories of other nodes can still be restored.</Text>
     </ConfirmByName>
   );
 }
