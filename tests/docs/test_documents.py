@@ -131,3 +131,20 @@ def test_the_map_of_the_tests_is_right() -> None:
 def test_every_decision_is_named_by_its_number() -> None:
     numbers = [int(page.name[:4]) for page in sorted((ROOT / "docs/decisions").glob("*.md"))]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_commands_and_calls_shown_in_the_console_exist() -> None:
+    calls = set(re.findall(r"`((?:GET|POST|PUT|DELETE) /[^`]*)`", (ROOT / "docs/api.md").read_text()))
+    known = [re.compile(re.sub(r"\\\{\w+\\\}", "[^/?]+", re.escape(call)) + r"(\?.*)?$") for call in calls]
+    for screen in sorted((ROOT / "console/src").rglob("*.tsx")):
+        text = screen.read_text()
+        # What a name is put into in place of `${...}` does not matter here.
+        spans = [re.sub(r"\$\{.*?\}", "X", span[1:-1]) for span in re.findall(r"\"[^\"\n]*\"|`[^`\n]*`", text)]
+        for words, options in (use for span in spans if span.startswith("holdfast ") for use in _uses(span)):
+            assert words in COMMANDS or words in GROUPS, f"{screen.name}: `holdfast {words}`"
+            assert set(options) <= COMMANDS.get(words, set()) | GLOBAL_OPTIONS, f"{screen.name}: `holdfast {words}` has no {options}"
+        for method, path in (found.groups() for span in spans if (found := re.match(r"(GET|POST|PUT|DELETE) /api/v1(/\S*)$", span))):
+            # An X at the end may stand for a query.
+            assert any(each.match(f"{method} {path}") or each.match(f"{method} {path.removesuffix('X')}") for each in known), (
+                f"{screen.name}: {path}"
+            )

@@ -3,6 +3,7 @@ import { Button, Center, Loader, Title } from "@mantine/core";
 import { IconAffiliate } from "@tabler/icons-react";
 import { type ComponentType, lazy, Suspense, useEffect } from "react";
 import { Link } from "wouter";
+import { later } from "../../app/later";
 import { to } from "../../app/places";
 import { ConflictBanner } from "../../draft/ConflictBanner";
 import { openDraft, useDraft } from "../../draft/draft";
@@ -29,19 +30,19 @@ const apply = () => "holdfast export > env.yaml; holdfast apply env.yaml";
 const edit = () => "POST /api/v1/environment/edit";
 
 const VIEWS: Record<ViewName, View> = {
-  draw: { title: "Draw", component: lazy(() => import("./DrawView")), cli: apply, api: edit },
-  list: { title: "List", component: lazy(() => import("./ListView")), cli: apply, api: edit },
-  yaml: { title: "YAML", component: lazy(() => import("./YamlView")), cli: apply, api: () => "PUT /api/v1/environment" },
+  draw: { title: "Draw", component: lazy(later(() => import("./DrawView"))), cli: apply, api: edit },
+  list: { title: "List", component: lazy(later(() => import("./ListView"))), cli: apply, api: edit },
+  yaml: { title: "YAML", component: lazy(later(() => import("./YamlView"))), cli: apply, api: () => "PUT /api/v1/environment" },
   compile: {
     title: "Compile",
-    component: lazy(() => import("./CompileView")),
+    component: lazy(later(() => import("./CompileView"))),
     cli: (flow) => `holdfast compile ${flow}; holdfast activate ${flow}`,
     api: (flow) => `POST /api/v1/flows/${flow}/activate`,
   },
   monitor: {
     title: "Monitor",
-    component: lazy(() => import("./MonitorView")),
-    cli: (flow) => `holdfast tail ${flow}; holdfast trigger ${flow}`,
+    component: lazy(later(() => import("./MonitorView"))),
+    cli: (flow) => `holdfast monitor ${flow}; holdfast trigger ${flow}`,
     api: (flow) => `GET /api/v1/flows/${flow}/monitor`,
   },
 };

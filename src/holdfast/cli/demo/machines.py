@@ -35,13 +35,15 @@ class Machines:
         self.client = client
         return client
 
-    def start_node(self, name: str) -> Path:
-        """Join with a one-time token and start; returns the node's home."""
+    def start_node(self, name: str, *, is_bounded: bool = False) -> Path:
+        """Join with a one-time token and start; returns the node's home. `is_bounded`: the Master may read and write in `scratch` only."""
         assert self.client is not None
         home = self.home(name)
         (data_port,) = free_ports(1)
         token = self.client.post("/nodes/tokens", {"name": name, "ttl_s": 600, "replace": False})["token"]
-        join_node(NodeSetup(url=self.client.url, token=token, name=name, home=home, listen=f"127.0.0.1:{data_port}"))
+        within = (str(self.scratch),) if is_bounded else ()
+        listen = f"127.0.0.1:{data_port}"
+        join_node(NodeSetup(url=self.client.url, token=token, name=name, home=home, listen=listen, read=within, write=within))
         master = load_session(self.home("master"))
         save_session(home, Session(url=master.url, ca_pem=master.ca_pem, token=master.token))
         self._start(Child(name, ["node", "run", "--home", str(home)], home / "log" / "node.log"))

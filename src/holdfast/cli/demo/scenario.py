@@ -104,8 +104,8 @@ def _set_up(scratch: Scratch, machines: Machines, source: Path | None) -> Demo:
     client = machines.start_master("demo")
     say(f"   Master and its console at {client.url}")
     for name in ("files1", "vault", "dr"):
-        machines.start_node(name)
-        say(f"   {name} has joined with a one-time token")
+        machines.start_node(name, is_bounded=True)
+        say(f"   {name} has joined with a one-time token; what may be read and written there is bounded")
     machines.wait_for_nodes({"files1", "vault", "dr"})
     demo = Demo(scratch, machines, client)
     count = copy_standard_library(demo.data) if source is None else copy_data(source, demo.data)
@@ -199,9 +199,9 @@ def _prove_restores(demo: Demo, states: list[Path]) -> None:
 
 def _say_how_to_look_around(demo: Demo) -> None:
     ProgressLine().clear()
-    link = demo.client.post("/session/links")["url"]
+    code = demo.client.post("/session/links")["code"]
     say("\nEverything stays up. The console, with the flow of the demo:")
-    say(f"  {link}")
+    say(f"  {demo.client.url}/flows/demo/monitor#signin={code}")
     say("  The link signs your browser in: once, within 10 minutes; `holdfast console` prints a new one. The browser asks about the")
     say("  certificate, because it is the demo's own: go on.")
     say("\nOr on the command line:")
