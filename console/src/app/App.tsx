@@ -1,7 +1,7 @@
 /** The console: who is signed in, what the Master tells, which screen the address names. */
 import { Center, Loader } from "@mantine/core";
 import { lazy, Suspense, useEffect } from "react";
-import { Route, Switch } from "wouter";
+import { Route, Switch, useLocation } from "wouter";
 import { whenSignedOut } from "../api/client";
 import { keys, queryClient, useSession } from "../api/queries";
 import { noticeRevision, openDraft } from "../draft/draft";
@@ -10,24 +10,26 @@ import { getLive, useLive } from "../live/store";
 import { followEvents } from "../live/stream";
 import { Notices } from "../parts/notices";
 import { Problem } from "../parts/Problem";
+import { later, loadRest } from "./later";
+import { Mishap } from "./Mishap";
 import { NotHere } from "./NotHere";
 import { Shell } from "./Shell";
 import { SignIn } from "./SignIn";
 
-const Home = lazy(() => import("../screens/home/Home"));
-const Flows = lazy(() => import("../screens/flows/Flows"));
-const FlowScreen = lazy(() => import("../screens/flow/FlowScreen"));
-const Policies = lazy(() => import("../screens/policies/Policies"));
-const PolicyScreen = lazy(() => import("../screens/policies/PolicyScreen"));
-const Nodes = lazy(() => import("../screens/nodes/Nodes"));
-const AddNode = lazy(() => import("../screens/nodes/AddNode"));
-const NodeScreen = lazy(() => import("../screens/nodes/NodeScreen"));
-const Repositories = lazy(() => import("../screens/repositories/Repositories"));
-const RepositoryScreen = lazy(() => import("../screens/repositories/RepositoryScreen"));
-const Restore = lazy(() => import("../screens/restore/Restore"));
-const Jobs = lazy(() => import("../screens/jobs/Jobs"));
-const JobScreen = lazy(() => import("../screens/jobs/JobScreen"));
-const DocumentScreen = lazy(() => import("../screens/document/DocumentScreen"));
+const Home = lazy(later(() => import("../screens/home/Home")));
+const Flows = lazy(later(() => import("../screens/flows/Flows")));
+const FlowScreen = lazy(later(() => import("../screens/flow/FlowScreen")));
+const Policies = lazy(later(() => import("../screens/policies/Policies")));
+const PolicyScreen = lazy(later(() => import("../screens/policies/PolicyScreen")));
+const Nodes = lazy(later(() => import("../screens/nodes/Nodes")));
+const AddNode = lazy(later(() => import("../screens/nodes/AddNode")));
+const NodeScreen = lazy(later(() => import("../screens/nodes/NodeScreen")));
+const Repositories = lazy(later(() => import("../screens/repositories/Repositories")));
+const RepositoryScreen = lazy(later(() => import("../screens/repositories/RepositoryScreen")));
+const Restore = lazy(later(() => import("../screens/restore/Restore")));
+const Jobs = lazy(later(() => import("../screens/jobs/Jobs")));
+const JobScreen = lazy(later(() => import("../screens/jobs/JobScreen")));
+const DocumentScreen = lazy(later(() => import("../screens/document/DocumentScreen")));
 
 export function App() {
   const session = useSession();
@@ -49,6 +51,8 @@ export function App() {
 }
 
 function SignedIn() {
+  const [location] = useLocation();
+  useEffect(loadRest, []);
   useEffect(() => {
     void openDraft();
     return followEvents({
@@ -65,28 +69,32 @@ function SignedIn() {
     });
   }, []);
   return (
-    <Shell>
-      <Suspense fallback={<Waiting />}>
-        <Switch>
-          <Route path="/" component={Home} />
-          <Route path="/flows" component={Flows} />
-          <Route path="/flows/:name/:view?">{({ name, view }) => <FlowScreen name={decoded(name)} view={view ?? "draw"} />}</Route>
-          <Route path="/policies" component={Policies} />
-          <Route path="/policies/:name">{({ name }) => <PolicyScreen name={decoded(name)} />}</Route>
-          <Route path="/nodes" component={Nodes} />
-          <Route path="/nodes/add" component={AddNode} />
-          <Route path="/nodes/:name">{({ name }) => <NodeScreen name={decoded(name)} />}</Route>
-          <Route path="/repositories" component={Repositories} />
-          <Route path="/repositories/:name">{({ name }) => <RepositoryScreen name={decoded(name)} />}</Route>
-          <Route path="/restore" component={Restore} />
-          <Route path="/jobs" component={Jobs} />
-          <Route path="/jobs/:id">{({ id }) => <JobScreen id={decoded(id)} />}</Route>
-          <Route path="/document" component={DocumentScreen} />
-          <Route component={NotHere} />
-        </Switch>
-      </Suspense>
-      <Notices />
-    </Shell>
+    <Mishap at={location}>
+      <Shell>
+        <Mishap at={location}>
+          <Suspense fallback={<Waiting />}>
+            <Switch>
+              <Route path="/" component={Home} />
+              <Route path="/flows" component={Flows} />
+              <Route path="/flows/:name/:view?">{({ name, view }) => <FlowScreen name={decoded(name)} view={view ?? "draw"} />}</Route>
+              <Route path="/policies" component={Policies} />
+              <Route path="/policies/:name">{({ name }) => <PolicyScreen name={decoded(name)} />}</Route>
+              <Route path="/nodes" component={Nodes} />
+              <Route path="/nodes/add" component={AddNode} />
+              <Route path="/nodes/:name">{({ name }) => <NodeScreen name={decoded(name)} />}</Route>
+              <Route path="/repositories" component={Repositories} />
+              <Route path="/repositories/:name">{({ name }) => <RepositoryScreen name={decoded(name)} />}</Route>
+              <Route path="/restore" component={Restore} />
+              <Route path="/jobs" component={Jobs} />
+              <Route path="/jobs/:id">{({ id }) => <JobScreen id={decoded(id)} />}</Route>
+              <Route path="/document" component={DocumentScreen} />
+              <Route component={NotHere} />
+            </Switch>
+          </Suspense>
+        </Mishap>
+        <Notices />
+      </Shell>
+    </Mishap>
   );
 }
 

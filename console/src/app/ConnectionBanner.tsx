@@ -11,7 +11,7 @@ export function ConnectionBanner() {
     heardAt: connection === "lost" ? heardAt : 0,
   }));
   return (
-    <div aria-live="assertive" role="status">
+    <div aria-live="assertive" role="status" data-connection={connection}>
       {connection === "lost" && (
         <div className={classes.banner}>
           <State state="unknown" label="No connection" quiet />

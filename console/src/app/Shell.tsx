@@ -10,13 +10,14 @@ import { queryClient, useHealth, useSession } from "../api/queries";
 import { sayFailed } from "../parts/notices";
 import { ActivityBar } from "./ActivityBar";
 import { ConnectionBanner } from "./ConnectionBanner";
+import { later } from "./later";
 import { Logo } from "./Logo";
 import { PLACES } from "./places";
 import classes from "./Shell.module.css";
 
 const loadPalette = () => import("./Palette");
 const Palette = lazy(() => loadPalette().then((module) => ({ default: module.Palette })));
-const Shortcuts = lazy(() => import("./Shortcuts").then((module) => ({ default: module.Shortcuts })));
+const Shortcuts = lazy(later(() => import("./Shortcuts").then((module) => ({ default: module.Shortcuts }))));
 
 export function Shell({ children }: { children: ReactNode }) {
   const [isOpen, menu] = useDisclosure(false);

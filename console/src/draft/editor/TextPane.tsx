@@ -3,13 +3,14 @@ import { Button, Center, Group, Loader } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { useSearch } from "wouter";
+import { later } from "../../app/later";
 import { counted } from "../../parts/format";
 import { State } from "../../parts/State";
 import { DiagnosticList } from "../DiagnosticList";
 import { type Diagnostic, type Draft, useDraft } from "../draft";
 import classes from "./TextPane.module.css";
 
-const TextEditor = lazy(() => import("./TextEditor"));
+const TextEditor = lazy(later(() => import("./TextEditor")));
 
 /** `flow`: the flow one looks at; the text begins there. `?line=` in the address brings a line into sight. */
 export function TextPane({ flow = "" }: { flow?: string }) {
