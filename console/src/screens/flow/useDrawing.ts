@@ -32,7 +32,14 @@ export function useDrawing(flow: string, select: (things: readonly ThingId[]) =>
   const drawer = useMemo<Drawer>(() => {
     // The newest state of the working copy, not that of the last drawing: keys may come faster than it is drawn.
     const now = () => ({ values: getDraft().values, drawing: drawingOf(getDraft().values, flow) });
-    const apply = ({ edits, label }: Change) => void edit(edits, label).catch(sayFailed);
+    // What could not be done is said, and `before` is selected again.
+    const apply = ({ edits, label }: Change, before?: readonly ThingId[]) => {
+      edit(edits, label).catch((error: unknown) => {
+        sayFailed(error);
+        say(`${label}: not done`);
+        if (before) select(before);
+      });
+    };
     const show = (thing: ThingId) => {
       select([thing]);
       setLook({ thing, focus: true });
@@ -45,7 +52,7 @@ export function useDrawing(flow: string, select: (things: readonly ThingId[]) =>
         const { values, drawing } = now();
         const isByHand = drawing.vertices.some((vertex) => vertex.place !== null);
         const change = addVertex(values, drawing, thing, place ?? (isByHand ? beside(drawing.vertices) : null));
-        apply(change);
+        apply(change, []);
         say(`${visible(change.name)} added`);
         show(vertexThing(change.name));
       },
@@ -57,19 +64,19 @@ export function useDrawing(flow: string, select: (things: readonly ThingId[]) =>
           return;
         }
         const change = connect(values, drawing, from, to);
-        apply(change);
+        apply(change, [vertexThing(from)]);
         say(`${visible(from)} connected to ${visible(to)}, carries ${change.carries.map(visible).join(", ") || "nothing yet"}`);
         show(change.thing);
       },
       drop: (things) => {
         const change = removeThings(now().drawing, things);
         if (change.edits.length === 0) return;
-        apply(change);
+        apply(change, things);
         select([]);
         say(`${change.label}: done. Undo brings it back.`);
       },
       rename: (name, next) => {
-        apply(renameVertex(now().drawing, name, next));
+        apply(renameVertex(now().drawing, name, next), [vertexThing(name)]);
         select([vertexThing(next)]);
         say(`${visible(name)} is now ${visible(next)}`);
       },
