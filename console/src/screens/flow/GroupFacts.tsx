@@ -6,7 +6,7 @@ import { to } from "../../app/places";
 import { useDraft } from "../../draft/draft";
 import { freeName, mappingAt, set } from "../../draft/edits";
 import { useLive } from "../../live/store";
-import { counted, visible } from "../../parts/format";
+import { counted, formatCount, visible } from "../../parts/format";
 import { State, stateOf } from "../../parts/State";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import { nameProblem } from "./changes";
@@ -42,10 +42,10 @@ function Members({ group }: { group: string }) {
   return (
     <Stack gap={4}>
       <Text size="sm" fw={500}>
-        {counted(rows.length, "machine")}, {rows.filter((row) => row.state === "online").length.toLocaleString("en")} online
+        {counted(rows.length, "node")}, {formatCount(rows.filter((row) => row.state === "online").length)} online
       </Text>
       <VirtualTable
-        label={`Machines of ${visible(group)}`}
+        label={`Nodes of ${visible(group)}`}
         rows={rows}
         columns={COLUMNS}
         rowKey={(row) => row.name}
@@ -62,7 +62,7 @@ function NewGroup({ drawing, vertex, drawer }: VertexInspectorProps) {
   const { values } = useDraft();
   const taken = Object.keys(mappingAt(values, ["groups"]));
   const nodes = Object.keys(mappingAt(values, ["nodes"]));
-  const [name, setName] = useState(() => freeName("machines", taken));
+  const [name, setName] = useState(() => freeName("nodes", taken));
   const [listed, setListed] = useState<string[]>([]);
   const [tags, setTags] = useState<string[]>([]);
   const problem = nameProblem(name, taken);

@@ -1,6 +1,6 @@
 /** One mover on the canvas: a thin line with a clock when data moves in runs, a thick dashed one when it moves all the time. */
 import { IconBolt, IconClock } from "@tabler/icons-react";
-import { BaseEdge, EdgeLabelRenderer, type EdgeProps, getBezierPath } from "@xyflow/react";
+import { BaseEdge, EdgeLabelRenderer, type EdgeProps, getBezierPath, useStore } from "@xyflow/react";
 import { memo } from "react";
 import { visible } from "../../parts/format";
 import type { MoverElement } from "./elements";
@@ -9,10 +9,13 @@ import { Warning } from "./VertexNode";
 
 const MOST_CARRIED = 2;
 const BETWEEN_TWINS = 34;
+/** Farther away than this nobody can read a label; leaving them out keeps large drawings quick. */
+const READABLE = 0.3;
 
 export const MoverEdge = memo(function MoverEdge(props: EdgeProps<MoverElement>) {
   const { data, selected, markerEnd } = props;
   const [path, x, y] = getBezierPath(props);
+  const isFar = useStore((state) => state.transform[2] < READABLE);
   if (!data) return null;
   const { mover, marks, overlay, twin } = data;
   const Icon = mover.mode === "continuous" ? IconBolt : IconClock;
@@ -30,6 +33,7 @@ export const MoverEdge = memo(function MoverEdge(props: EdgeProps<MoverElement>)
         data-moving={overlay?.moving || undefined}
         data-selected={selected || undefined}
       />
+      {(!isFar || selected) && (
       <EdgeLabelRenderer>
         <div
           className={classes.moverLabel}
@@ -48,6 +52,7 @@ export const MoverEdge = memo(function MoverEdge(props: EdgeProps<MoverElement>)
           {overlay?.backlog !== null && overlay?.backlog !== undefined && <Backlog share={overlay.backlog} />}
         </div>
       </EdgeLabelRenderer>
+      )}
     </>
   );
 });

@@ -34,14 +34,17 @@ export function PolicyChoice({ drawing, vertex, drawer }: VertexInspectorProps) 
       <Text size="sm" fw={500}>
         Policies
       </Text>
-      {[...new Set([...known, ...vertex.policies])].map((policy) => (
+      {[...new Set([...known, ...vertex.policies])].map((policy) => {
+        const paths = pathsOf(valueAt(values, ["policies", policy, "classification", "paths"]));
+        return (
         <Group key={policy} justify="space-between" wrap="nowrap" gap="xs" mih={30}>
           <Checkbox label={visible(policy)} checked={vertex.policies.includes(policy)} onChange={() => toggled(policy)} />
-          <Anchor component={Link} href={to.policy(policy)} size="xs" aria-label={`Open policy ${visible(policy)}`}>
-            {pathsOf(valueAt(values, ["policies", policy, "classification", "paths"]))}
+          <Anchor component={Link} href={to.policy(policy)} size="xs" aria-label={`${paths}: open policy ${visible(policy)}`}>
+            {paths}
           </Anchor>
         </Group>
-      ))}
+        );
+      })}
       <Button variant="subtle" size="compact-sm" h={28} leftSection={<IconPlus size={15} aria-hidden />} onClick={create}>
         New policy
       </Button>

@@ -11,9 +11,11 @@ export interface Addable extends NewThing {
   section: "New" | "Nodes" | "Groups" | "Repositories";
 }
 
+const NATURAL = new Intl.Collator("en", { numeric: true });
+
 const KINDS: readonly [VertexKind, string, string][] = [
   ["node", "Source", "a node whose data is protected"],
-  ["group", "Group of nodes", "many machines, treated alike"],
+  ["group", "Group of nodes", "many nodes, treated alike"],
   ["repository", "Repository", "keeps points, encrypted, each piece once"],
   ["mirror", "Mirror", "a folder kept like the source"],
   ["relay", "Relay", "passes data on, keeps nothing"],
@@ -31,11 +33,11 @@ export function addables(values: Values, drawing: Drawing, joined: readonly stri
     title: visible(subject),
     detail: drawn.has(`${kind}/${subject}`) ? `${detail}, drawn already` : detail,
   });
-  const nodes = [...new Set([...Object.keys(known), ...joined])].sort((a, b) => a.localeCompare(b));
+  const nodes = [...new Set([...Object.keys(known), ...joined])].sort(NATURAL.compare);
   return [
     ...KINDS.map(([kind, title, detail]): Addable => ({ id: `new/${kind}`, section: "New", kind, subject: "", title, detail })),
     ...nodes.map((name) => entry("Nodes", "node", name, Object.hasOwn(known, name) ? "source" : "source, joined, not in the document yet")),
-    ...Object.keys(mappingAt(values, ["groups"])).map((name) => entry("Groups", "group", name, counted(membersOf(values, name).length, "machine"))),
+    ...Object.keys(mappingAt(values, ["groups"])).map((name) => entry("Groups", "group", name, counted(membersOf(values, name).length, "node"))),
     ...Object.entries(mappingAt(values, ["repositories"])).map(([name, facts]) => {
       const node = mappingAt(values, ["repositories", name]).node;
       return entry("Repositories", "repository", name, facts && typeof node === "string" ? `on ${visible(node)}` : "repository");

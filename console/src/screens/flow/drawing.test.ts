@@ -111,7 +111,7 @@ test("no two vertices stand on each other", () => {
       for (const one of drawing.vertices.filter((vertex) => vertex.place === null))
         for (const other of drawing.vertices) {
           const [a, b] = [places.get(one.name)!, places.get(other.name)!];
-          if (one !== other) expect(Math.abs(a[0] - b[0]) >= 208 || Math.abs(a[1] - b[1]) >= heightOf(one)).toBe(true);
+          if (one !== other) expect(Math.abs(a[0] - b[0]) >= 190 || Math.abs(a[1] - b[1]) >= heightOf(one)).toBe(true);
         }
     }),
     { numRuns: 40 },

@@ -9,7 +9,7 @@ export interface DrawnVertex {
   kind: VertexKind;
   /** The node, group or repository it stands for; empty while it is not chosen. */
   subject: string;
-  /** What that is, in a few words: `main on vault`, `2,000 machines`. */
+  /** What that is, in a few words: `main on vault`, `fleet, 2,000 nodes`. */
   about: string;
   /** Kept in an object store. */
   isRemote: boolean;
@@ -81,7 +81,7 @@ function aboutOf(values: Values, kind: VertexKind, fields: { [key: string]: Valu
   const facts = mappingAt(values, ["repositories", subject]);
   const isRemote = kind === "repository" && text(facts.location).startsWith("s3://");
   if (subject === "") return { about: `no ${kind === "mirror" || kind === "relay" ? "node" : kind} chosen yet`, isRemote };
-  if (kind === "group") return { about: `${subject}, ${counted(membersOf(values, subject).length, "machine")}`, isRemote };
+  if (kind === "group") return { about: `${subject}, ${counted(membersOf(values, subject).length, "node")}`, isRemote };
   if (kind === "repository") return { about: text(facts.node) ? `${subject} on ${text(facts.node)}` : subject, isRemote };
   if (kind === "mirror") return { about: `on ${subject}${text(fields.path) && `, ${text(fields.path)}`}`, isRemote };
   return { about: kind === "relay" ? `through ${subject}` : subject, isRemote };

@@ -4,9 +4,9 @@ import type { Drawing, DrawnVertex } from "./drawing";
 
 export type Place = readonly [number, number];
 
-export const WIDTH = 208;
+export const WIDTH = 190;
 export const GRID = 10;
-const BETWEEN_COLUMNS = 190;
+const BETWEEN_COLUMNS = 170;
 const BETWEEN_ROWS = 36;
 
 /** What a vertex takes up, in pixels; true enough to arrange them. */

@@ -4,8 +4,6 @@ import { visible } from "../../parts/format";
 import { listed, scheduleWords } from "../policies/words";
 import { type Drawing, type DrawnMover, type DrawnVertex, kindOf, moverKey } from "./drawing";
 
-const TO_MIRROR = (where: string) => `are kept alike in ${where}`;
-
 export function sentencesOf(values: Values, drawing: Drawing): { key: string; text: string }[] {
   return drawing.movers.map((mover) => ({ key: `${mover.index} ${moverKey(mover)}`, text: sentence(values, drawing, mover) }));
 }
@@ -15,18 +13,15 @@ function sentence(values: Values, drawing: Drawing, mover: DrawnMover): string {
   if (!from || !to) return `A mover from ${visible(mover.from)} to ${visible(mover.to)} leads nowhere yet.`;
   if (mover.carries.length === 0) return `From ${place(from)} to ${place(to)} nothing is carried yet.`;
   const policies = [...new Set(mover.carries.map((label) => label.split("/")[0] ?? ""))];
-  const what = `The ${listed(policies.map(visible))} of ${place(from)}`;
-  if (to.kind === "mirror") return `${what} ${TO_MIRROR(place(to))}${times(values, mover)}.`;
-  if (from.kind === "repository") return `${what} are copied to ${place(to)}, too.`;
-  if (to.kind === "relay") return `${what} pass through ${place(to)}.`;
+  const what = `${listed(policies.map(visible))} ${from.kind === "repository" ? "in" : "of"} ${place(from)}`;
+  if (to.kind === "relay") return `${what}: passed on through ${place(to)}.`;
+  if (to.kind === "mirror") return `${what}: mirrored ${visible(to.about)}${times(values, mover)}.`;
+  if (from.kind === "repository") return `${what}: copied on to ${place(to)}.`;
   const kinds = [...new Set(mover.carries.map((label) => kindOf(values, label)))];
-  return `${what} go to ${place(to)} as ${listed(kinds.map(visible))}${times(values, mover)}.`;
+  return `${what}: kept in ${place(to)} as ${listed(kinds.map(visible))}${times(values, mover)}.`;
 }
 
-function place(vertex: DrawnVertex): string {
-  if (vertex.kind === "mirror") return `the mirror ${visible(vertex.name)} ${visible(vertex.about)}`;
-  return visible(vertex.subject || vertex.name);
-}
+const place = (vertex: DrawnVertex): string => visible(vertex.subject || vertex.name);
 
 function times(values: Values, mover: DrawnMover): string {
   const words = new Set(

@@ -68,7 +68,7 @@ export default function Flows() {
   return (
     <Page
       title="Flows"
-      lead="A flow is a drawing: which data goes from where to where. Compiled and activated, it becomes what each node does by itself."
+      lead="Which data goes from where to where, drawn. Once activated, each node does its part by itself."
       cli="holdfast status; holdfast activate FLOW"
       api="GET /api/v1/environment/document"
       actions={

@@ -80,7 +80,7 @@ test("at rest a mover says that all is there and when it goes on", () => {
 test("while bytes move, what was heard last counts, and only of its own deliveries", () => {
   const running = mover({ state: "running", running_jobs: ["job1"], rate_bytes_s: 5, backlog_bytes: 9 });
   const heard = progress("del1", { done_bytes: 25, total_bytes: 100, rate_bytes_s: 2_048 });
-  expect(labelOf(running, heard)).toEqual({ state: "running", moving: true, label: "2.0 KiB/s, 75 B left", backlog: 0.75 });
+  expect(labelOf(running, heard)).toEqual({ state: "running", moving: true, label: "2.0 KiB/s", backlog: 0.75 });
   expect(movingOf(running, progress("other", { rate_bytes_s: 2_000 })).rateBytesS).toBe(5);
 });
 

@@ -63,7 +63,8 @@ function moverOverlay(mover: MoverMonitor, progress: LiveProgress, nowMs: number
   const moving = movingOf(mover, progress);
   const isMoving = moving.rateBytesS > 0;
   const words = [isMoving ? formatRate(moving.rateBytesS) : "", moving.waiting && !isMoving ? "waits for its receiver" : ""];
-  if (isMoving && moving.leftBytes !== null) words.push(`${formatBytes(moving.leftBytes)} left`);
+  // With a known total the bar beside it tells how much is left.
+  if (isMoving && moving.leftBytes !== null && moving.totalBytes === 0) words.push(`${formatBytes(moving.leftBytes)} left`);
   if (!isMoving) words.push(mover.state === "ok" || mover.state === "running" ? "" : mover.state, lagWords(mover));
   if (!isMoving && mover.state === "ok" && mover.next_at) words.push(`next ${formatAgo(mover.next_at, nowMs)}`);
   return { state: mover.state, moving: isMoving, label: words.filter(Boolean).join(", "), backlog: backlogOf(mover, moving) };

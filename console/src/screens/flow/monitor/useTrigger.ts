@@ -16,6 +16,6 @@ export const useTrigger = (flow: string) =>
       const body = { policy, operation, accept };
       return (await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow } }, body }))).trigger;
     },
-    onSuccess: () => sayDone("It runs", "What comes of it is told here as it happens."),
+    onSuccess: () => sayDone("It runs", "Its jobs tell how far it is."),
     onError: sayFailed,
   });
