@@ -4,6 +4,7 @@ import { IconAlertTriangle, IconCircleCheck, IconCircleDashed, IconCircleX, Icon
 import { useState } from "react";
 import { Link } from "wouter";
 import { client, take } from "../../api/client";
+import { to } from "../../app/places";
 import { getLive } from "../../live/store";
 import { counted, sentence, visible } from "../../parts/format";
 import { sayDone, sayFailed } from "../../parts/notices";
@@ -26,7 +27,8 @@ const SHOWN = 6;
 export function Verdict({ status, rows }: { status: Status; rows: readonly DatasetRow[] }) {
   const state = verdictState(status);
   const Icon = ICONS[state];
-  const troubles = rows.map(troubleOf).filter((each) => each !== null);
+  const silent = new Set(status.nodes.filter((node) => node.state !== "online").map((node) => node.name));
+  const troubles = rows.map((row) => troubleOf(row, silent)).filter((each) => each !== null);
   return (
     <section className={classes.verdict} data-state={state} aria-label="How everything does">
       <div className={classes.head}>
@@ -58,6 +60,9 @@ export function Verdict({ status, rows }: { status: Status; rows: readonly Datas
                   </Text>
                 )}
               </div>
+              <Button component={Link} href={to.node(each.node)} size="xs" variant="default">
+                See {visible(each.node)}
+              </Button>
             </li>
           ))}
         </ul>

@@ -102,7 +102,8 @@ export interface Trouble {
   step: { kind: "run"; label: string } | { kind: "go"; label: string; href: string };
 }
 
-export function troubleOf(row: DatasetRow): Trouble | null {
+/** `silent`: names of the nodes that do not answer. */
+export function troubleOf(row: DatasetRow, silent: ReadonlySet<string>): Trouble | null {
   if (row.standing === "protected") return null;
   const worst = row.protections.find((each) => standingOf(each) === row.standing);
   const where = worst ? placeOf(worst) : "";
@@ -117,12 +118,15 @@ export function troubleOf(row: DatasetRow): Trouble | null {
       };
     case "overdue":
       return { ...told, reason: `${worst?.operation} to ${where} is late.`, step: { kind: "run", label: "Run it now" } };
-    case "unknown":
+    case "unknown": {
+      // Whoever is silent of those that its data goes through; the error names nobody.
+      const node = [row.node, ...row.protections.map((each) => each.receiver)].find((each) => silent.has(each));
       return {
         ...told,
-        reason: error?.message ?? `${row.node} does not answer.`,
-        step: { kind: "go", label: `See ${row.node}`, href: to.node(row.node) },
+        reason: node ? `${node} does not answer.` : (error?.message ?? "Its node does not answer."),
+        step: { kind: "go", label: `See ${node ?? row.node}`, href: to.node(node ?? row.node) },
       };
+    }
     case "fresh":
       return row.running
         ? { ...told, reason: "Its first run is on its way.", step: { kind: "go", label: "Watch it", href: `/jobs?${new URLSearchParams({ rule: row.label })}` } }

@@ -20,7 +20,6 @@ interface NodeFactsProps {
 
 export function NodeFacts({ node, limits, isAsking }: NodeFactsProps) {
   const tags = tagsOf(useDraft().values).get(node.name) ?? [];
-  const clock = clockWord(node.clock_offset_ms);
   return (
     <Card title="The machine">
       <dl className={classes.facts}>
@@ -31,7 +30,9 @@ export function NodeFacts({ node, limits, isAsking }: NodeFactsProps) {
         <dt>Version</dt>
         <dd>{visible(node.version) || "not known"}</dd>
         <dt>Clock</dt>
-        <dd>{clock ? <State state="warning" label={`${clock} of the Master`} quiet /> : node.clock_offset_ms === null ? "not known" : "agrees with the Master"}</dd>
+        <dd>
+          <Clock node={node} />
+        </dd>
         <dt>Tags</dt>
         <dd>{tags.length > 0 ? tags.map(visible).join(", ") : "none"}</dd>
         <dt>Key</dt>
@@ -49,6 +50,13 @@ export function NodeFacts({ node, limits, isAsking }: NodeFactsProps) {
       </Text>
     </Card>
   );
+}
+
+function Clock({ node }: { node: Node }) {
+  const word = clockWord(node.clock_offset_ms);
+  if (word) return <State state="warning" label={`${word} of the Master`} quiet />;
+  if (node.clock_offset_ms === null) return "not known";
+  return node.state === "online" ? "agrees with the Master" : "agreed when it was last seen";
 }
 
 const folders = (roots: readonly string[] | null): string => (roots === null ? "everywhere" : roots.length === 0 ? "nothing" : roots.map(visible).join(", "));

@@ -25,7 +25,7 @@ export default function RepositoryScreen({ name }: { name: string }) {
   const row = found.data?.repositories.find((each) => each.name === name);
   const silent = found.data?.unreachable.filter((each) => each.repository === name) ?? [];
   return (
-    <Page title={visible(name)} lead={row && <Lead row={row} />} cli={`holdfast repository stats ${visible(name)}`} api={`GET /api/v1/points?repository=${encodeURIComponent(name)}`}>
+    <Page title={visible(name)} lead={row ? <Lead row={row} /> : silent[0] && <SilentLead node={silent[0].node} />} cli={`holdfast repository stats ${visible(name)}`} api={`GET /api/v1/points?repository=${encodeURIComponent(name)}`}>
       {found.error && <Problem error={found.error} onRetry={() => void found.refetch()} />}
       <Unreachable rows={silent} what="Its figures and points come when its node answers again." />
       {found.isPending && <Loader aria-label="Asking the repository" />}
@@ -51,6 +51,14 @@ function Lead({ row }: { row: Repository }) {
     <>
       <State state={row.error ? "failed" : "ok"} label={row.error ? "in trouble" : "ok"} /> on <Link href={to.node(row.node)}>{visible(row.node)}</Link>, in{" "}
       {visible(row.location)}
+    </>
+  );
+}
+
+function SilentLead({ node }: { node: string }) {
+  return (
+    <>
+      <State state="unknown" label="no answer" /> on <Link href={to.node(node)}>{visible(node)}</Link>
     </>
   );
 }
