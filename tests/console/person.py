@@ -29,7 +29,9 @@ PATIENCE_MS = 20_000
 DESK = (1280, 800)
 PHONE = (390, 844)
 # A test that signs out, restarts the Master or is refused on purpose sees these in the browser's log.
-_EXPECTED = re.compile(r"status of (401|403|404|409|422|429|502|503)|ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|ERR_NETWORK")
+_EXPECTED = re.compile(
+    r"status of (401|403|404|409|422|429|502|503)|ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|ERR_NETWORK"
+)
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -62,6 +64,24 @@ class Person:
     def field(self, label: str) -> Locator:
         return self.page.get_by_role("textbox", name=label, exact=True)
 
+    def vertex(self, name: str) -> Locator:
+        """On the canvas."""
+        return self.page.locator(f'[data-id="vertex:{name}"]')
+
+    def last_job(self) -> Locator:
+        """At the bottom of every page: what ended last."""
+        return self.page.get_by_role("contentinfo").get_by_role("link").filter(has_text="Last:")
+
+    def is_live(self) -> None:
+        """Wait until the page has heard of the Master and follows it."""
+        expect(self.page.locator("[data-connection=live]")).to_be_attached()
+
+    def another_tab(self) -> Person:
+        """Of the same browser."""
+        person = Person(self.page.context.new_page(), self.world, self.base, self.faults)
+        person.listen()
+        return person
+
     def api(self, path: str, **query: Any) -> Any:
         return self.world.client.get(path, **query)
 
@@ -81,7 +101,9 @@ class Person:
 
 
 @contextmanager
-def person_at(browser: Browser, world: World, *, size: tuple[int, int] = DESK, dark: bool = False, signed_in: bool = True) -> Iterator[Person]:
+def person_at(
+    browser: Browser, world: World, *, size: tuple[int, int] = DESK, dark: bool = False, signed_in: bool = True
+) -> Iterator[Person]:
     """A new browser profile, closed at the end; fails when the page did what no page may."""
     context = browser.new_context(
         ignore_https_errors=True,
