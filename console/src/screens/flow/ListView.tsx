@@ -34,10 +34,7 @@ export default function ListView({ flow }: { flow: string }) {
       <MoverTable drawing={drawing} marks={marks} selected={selected} drawer={drawer} />
       {diagnostics.length > 0 && (
         <Card title="Problems" flush>
-          <DiagnosticList
-            diagnostics={diagnostics}
-            flow={flow}
-          />
+          <DiagnosticList diagnostics={diagnostics} flow={flow} />
         </Card>
       )}
       <Asking asked={asked} entries={entries} drawing={drawing} drawer={drawer} onClose={clear} />
