@@ -123,8 +123,8 @@ function Blank() {
           An empty drawing
         </Title>
         <Text size="sm" c="dimmed">
-          Put a source here, and a repository to keep its points. Then draw from the dot at the source to the repository. By keyboard: A adds, C
-          connects.
+          Drag a source here from the left, and a repository to keep its points. Give the source a policy, which says which folders; then draw
+          from its dot to the repository. By keyboard: A adds, C connects.
         </Text>
       </div>
     </div>

@@ -19,7 +19,7 @@ import {
   useReactFlow,
 } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { type DragEvent, type MouseEvent, type ReactNode, type RefObject, useCallback, useEffect, useMemo, useRef } from "react";
+import { type DragEvent, type MouseEvent, type ReactNode, type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Diagnostic } from "../../draft/draft";
 import classes from "./canvas.module.css";
 import type { Drawing } from "./drawing";
@@ -84,7 +84,7 @@ function Canvas({ drawing, diagnostics, overlay = null, readOnly = false, select
   const scheme = useComputedColorScheme("light");
   const box = useRef<HTMLDivElement>(null);
   useLook(look ?? null, box, nodes, edges);
-  useFirstSight(drawing.flow);
+  const isBegun = useFirstSight(drawing);
   const onKeyDown = useCanvasKeys({ box, selected, onSelect, ...(actions && !readOnly ? { actions } : {}) });
 
   const chosen = useRef(selected);
@@ -151,7 +151,7 @@ function Canvas({ drawing, diagnostics, overlay = null, readOnly = false, select
         maxZoom={2}
         colorMode={scheme}
         ariaLabelConfig={NAMES}
-        fitView
+        fitView={isBegun}
         fitViewOptions={FIT}
         tabIndex={0}
         aria-label={`Drawing of ${drawing.flow}. Tab walks through it.`}
@@ -180,16 +180,21 @@ function useElements({ drawing, diagnostics, overlay, readOnly, selected }: Requ
   return { nodes, edges, onNodesChange, onEdgesChange, places };
 }
 
-/** Another flow is seen whole at first. */
-function useFirstSight(name: string): void {
+/**
+ * A flow is seen whole at first. An empty one has nothing to be seen: the first vertex then stays where it was let go, and only one that
+ * was put nowhere is brought into sight. True when something was drawn from the beginning.
+ */
+function useFirstSight({ flow: name, vertices }: Drawing): boolean {
   const flow = useReactFlow();
   const isMeasured = useNodesInitialized();
+  const [isBegun] = useState(vertices.length > 0);
   const seen = useRef("");
   useEffect(() => {
     if (!isMeasured || seen.current === name) return;
     seen.current = name;
-    void flow.fitView(FIT);
-  }, [flow, isMeasured, name]);
+    if (isBegun || vertices.every((vertex) => vertex.place === null)) void flow.fitView(FIT);
+  }, [flow, isMeasured, isBegun, name, vertices]);
+  return isBegun;
 }
 
 function useLook(look: Look | null, box: RefObject<HTMLDivElement | null>, nodes: VertexElement[], edges: MoverElement[]): void {
