@@ -74,7 +74,7 @@ function Days({ name, preview, zone }: { name: string; preview: Schemas["KeepPre
         </span>{" "}
         several, how many
       </div>
-      <Text size="sm" className={classes.day}>
+      <Text size="sm" className={classes.day} aria-live="polite">
         <b>{dayTitle(day.date)}</b> ({zone}): {pointsText(day, zone)}
       </Text>
       <List calendar={calendar} zone={zone} />

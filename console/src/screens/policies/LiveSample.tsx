@@ -113,8 +113,7 @@ function Refusal({ error, onRetry }: { error: Error; onRetry: () => void }) {
   if (asApiError(error).code !== "outside-limits") return <Problem error={error} onRetry={onRetry} />;
   return (
     <Alert color="gray" role="alert" icon={<IconLock aria-hidden />} title="This machine does not allow it">
-      {asApiError(error).message}. What may be read there is said by its own limits.toml, which only its root can change.{" "}
-      {asApiError(error).hint}
+      {asApiError(error).message}. What may be read there is said by its own limits.toml, which only its root can change.
     </Alert>
   );
 }

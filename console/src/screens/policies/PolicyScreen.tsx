@@ -1,10 +1,12 @@
 /** One policy of the working copy: which data, what is done with it, what stays, and what it would take right now. */
 import { Button, Center, Loader } from "@mantine/core";
-import { IconShieldOff } from "@tabler/icons-react";
+import { IconArrowLeft, IconShieldOff } from "@tabler/icons-react";
 import { Link, useLocation, useSearch } from "wouter";
+import { to } from "../../app/places";
 import { ConflictBanner } from "../../draft/ConflictBanner";
 import { openDraft, useDraft } from "../../draft/draft";
 import { DraftBar } from "../../draft/DraftBar";
+import { mappingAt } from "../../draft/edits";
 import { Empty } from "../../parts/Empty";
 import { visible } from "../../parts/format";
 import { Page } from "../../parts/Page";
@@ -28,6 +30,7 @@ export default function PolicyScreen({ name }: { name: string }) {
       lead="A policy says which data is meant and what is done with it. A flow says where it goes."
       actions={
         <>
+          <BackToDrawing />
           <DraftBar />
           {policy && <PolicyMenu policy={policy} />}
         </>
@@ -66,6 +69,18 @@ function Editor({ policy, readable }: { policy: Policy; readable: boolean }) {
   );
 }
 
+/** For who came here from a drawing, in the midst of it. */
+function BackToDrawing() {
+  const flow = new URLSearchParams(useSearch()).get("flow");
+  const isThere = Object.hasOwn(mappingAt(useDraft().values, ["flows"]), flow ?? "");
+  if (!flow || !isThere) return null;
+  return (
+    <Button component={Link} href={to.flow(flow)} variant="light" leftSection={<IconArrowLeft size={17} aria-hidden />} title={visible(flow)}>
+      Back to the drawing
+    </Button>
+  );
+}
+
 /** The node whose sample is shown stands in the address; without one it is the first that uses the policy. */
 function useChosenNode(policy: string): [string, (node: string) => void] {
   const nodes = useSampleNodes(policy);
@@ -73,7 +88,12 @@ function useChosenNode(policy: string): [string, (node: string) => void] {
   const [location, go] = useLocation();
   const asked = new URLSearchParams(search).get("node");
   const node = nodes.some((each) => each.name === asked) ? asked! : (nodes[0]?.name ?? "");
-  return [node, (name) => go(`${location}?${new URLSearchParams({ node: name })}`, { replace: true })];
+  const choose = (name: string) => {
+    const params = new URLSearchParams(search);
+    params.set("node", name);
+    go(`${location}?${params}`, { replace: true });
+  };
+  return [node, choose];
 }
 
 function NotThere({ name }: { name: string }) {

@@ -32,9 +32,11 @@ export function Problems({ policy }: { policy: Policy }) {
 }
 
 function InFlow({ flow, policy }: { flow: string; policy: string }) {
+  const { diagnostics } = useDraft();
   const { data, isOld } = useCompile(flow);
   // What cannot be read is told beside its field; the compiler then says nothing new.
-  const about = data && !isOld ? data.diagnostics.filter((each) => isAbout(each, policy)) : [];
+  const told = new Set(diagnostics.map(keyOf));
+  const about = data && !isOld ? data.diagnostics.filter((each) => isAbout(each, policy) && !told.has(keyOf(each))) : [];
   if (about.length === 0) return null;
   return (
     <Card title={`Worth a look, in flow ${visible(flow)}`}>
@@ -42,6 +44,8 @@ function InFlow({ flow, policy }: { flow: string; policy: string }) {
     </Card>
   );
 }
+
+const keyOf = ({ code, where, message }: Diagnostic): string => JSON.stringify([code, where.path, message]);
 
 const isAbout = ({ where: { kind, name } }: Diagnostic, policy: string): boolean =>
   (kind === "policy" && name === policy) || (kind === "operation" && name.startsWith(`${policy}/`));
