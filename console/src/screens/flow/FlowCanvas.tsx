@@ -188,7 +188,8 @@ function useFirstSight({ flow: name, vertices }: Drawing): boolean {
   const flow = useReactFlow();
   const isMeasured = useNodesInitialized();
   const [isBegun] = useState(vertices.length > 0);
-  const seen = useRef("");
+  // What begins empty stays where the first thing is put.
+  const seen = useRef(vertices.length === 0 ? name : "");
   useEffect(() => {
     if (!isMeasured || seen.current === name) return;
     seen.current = name;
