@@ -35,7 +35,8 @@ const part = encodeURIComponent;
 export const to = {
   flow: (name: string, view: "draw" | "list" | "yaml" | "monitor" | "compile" = "draw") =>
     view === "draw" ? `/flows/${part(name)}` : `/flows/${part(name)}/${view}`,
-  policy: (name: string) => `/policies/${part(name)}`,
+  /** `flow`: the drawing one comes from, and back to. */
+  policy: (name: string, flow = "") => `/policies/${part(name)}${flow && `?flow=${part(flow)}`}`,
   node: (name: string) => `/nodes/${part(name)}`,
   addNode: "/nodes/add",
   repository: (name: string) => `/repositories/${part(name)}`,

@@ -6,9 +6,9 @@ import { to } from "../../app/places";
 import { useDraft } from "../../draft/draft";
 import { freeName, mappingAt, set, valueAt } from "../../draft/edits";
 import { visible } from "../../parts/format";
-import { newPolicy } from "../policies/changes";
+import { newPolicy, type Template } from "../policies/changes";
 import { toggle } from "./changes";
-import { texts } from "./drawing";
+import { type Drawing, texts } from "./drawing";
 import type { VertexInspectorProps } from "./VertexInspector";
 
 export function PolicyChoice({ drawing, vertex, drawer }: VertexInspectorProps) {
@@ -26,8 +26,8 @@ export function PolicyChoice({ drawing, vertex, drawer }: VertexInspectorProps) 
     const policies = isListed ? set([...path, vertex.policies.length], name) : set(path, [name]);
     // Which folders is asked there: none is right for everybody.
     const folders = set(["policies", name, "classification", "paths"], []);
-    drawer.apply({ edits: [...newPolicy(name, "", "backup"), folders, policies], label: `New policy ${name}` });
-    go(to.policy(name));
+    drawer.apply({ edits: [...newPolicy(name, "", templateFor(drawing)), folders, policies], label: `New policy ${name}` });
+    go(to.policy(name, drawing.flow));
   };
   return (
     <div role="group" aria-label="Policies">
@@ -39,7 +39,7 @@ export function PolicyChoice({ drawing, vertex, drawer }: VertexInspectorProps) 
         return (
         <Group key={policy} justify="space-between" wrap="nowrap" gap="xs" mih={30}>
           <Checkbox label={visible(policy)} checked={vertex.policies.includes(policy)} onChange={() => toggled(policy)} />
-          <Anchor component={Link} href={to.policy(policy)} size="xs" aria-label={`${paths}: open policy ${visible(policy)}`}>
+          <Anchor component={Link} href={to.policy(policy, drawing.flow)} size="xs" aria-label={`${paths}: open policy ${visible(policy)}`}>
             {paths}
           </Anchor>
         </Group>
@@ -50,6 +50,14 @@ export function PolicyChoice({ drawing, vertex, drawer }: VertexInspectorProps) 
       </Button>
     </div>
   );
+}
+
+/** What is drawn already says what is wanted: points, a plain copy, or both. */
+function templateFor({ vertices }: Drawing): Template {
+  const hasMirror = vertices.some(({ kind }) => kind === "mirror");
+  const hasRepository = vertices.some(({ kind }) => kind === "repository");
+  if (!hasMirror) return "backup";
+  return hasRepository ? "backup-and-mirror" : "mirror";
 }
 
 function pathsOf(value: Parameters<typeof texts>[0]): string {
