@@ -4,6 +4,7 @@ import { Link } from "wouter";
 import { isOver, type Job, type Progress, useLive } from "../live/store";
 import { counted, formatBytes, formatDuration, formatRate } from "../parts/format";
 import { Moment } from "../parts/Moment";
+import { phaseWord } from "../parts/progress";
 import { State, stateOf } from "../parts/State";
 import classes from "./ActivityBar.module.css";
 import { to } from "./places";
@@ -52,7 +53,7 @@ function Figures({ progress }: { progress: Progress }) {
     <div className={classes.figures}>
       {total > 0 && <Bar value={Math.min(100, (100 * done) / total)} w={120} aria-label="Progress of the job" />}
       <Text size="sm" c="dimmed">
-        {progress.phase}
+        {phaseWord(progress.phase)}
         {total > 0 ? `, ${formatBytes(done)} of ${formatBytes(total)}` : `, ${formatBytes(done)}`}
         {rate > 0 && `, ${formatRate(rate)}`}
         {left !== null && `, ${formatDuration(left)} left`}

@@ -111,7 +111,7 @@ class Fields:
         if tree is None:
             return default
         if isinstance(tree, Scalar) and not tree.text:
-            self.bad("wrong-type", key, f"`{key}` is not filled in", "write one word, or a text in quotes")
+            self.bad("wrong-type", key, f"`{key}` is not filled in", "type it, or choose it in the drawing")
             return default
         if not isinstance(tree, Scalar) or tree.is_null:
             self.bad("wrong-type", key, f"`{key}` must be a text, not {_is(tree)}", "write one word, or a text in quotes")

@@ -41,7 +41,7 @@ def _policy(notes: Notes, name: str, at: At, tree: Tree) -> Policy:
 def _classification(fields: Fields) -> Classification:
     paths = tuple(dict.fromkeys(clean_path(path) for path in fields.texts("paths", path_problem)))
     if "paths" not in fields or fields.is_empty_list("paths"):
-        fields.bad("missing-key", "paths", "`paths` says which folders; here it says none", "write `paths: [/srv/documents]`")
+        fields.bad("missing-key", "paths", "`paths` says which folders; here it says none", "add one, like `paths: [/srv/documents]`")
     return Classification(
         paths=paths,
         include=fields.texts("include", _pattern_problem),

@@ -21,8 +21,9 @@ interface VerdictProps {
 }
 
 export function Verdict({ report, isDirty, isOld, isRunning, isActive, onActivate }: VerdictProps) {
-  const [state, title] = verdictOf(report, isOld);
   const nodes = report.changes.length;
+  const isAsItIs = report.valid && nodes === 0 && isActive && !isDirty;
+  const [state, title] = verdictOf(report, isOld, isAsItIs);
   return (
     <Card>
       <div className={classes.verdict}>
@@ -50,7 +51,7 @@ export function Verdict({ report, isDirty, isOld, isRunning, isActive, onActivat
             disabled={!report.valid || isOld}
             loading={isRunning}
             onClick={onActivate}
-            variant={report.valid && nodes === 0 && isActive && !isDirty ? "default" : "filled"}
+            variant={isAsItIs ? "default" : "filled"}
           >
             {isDirty ? "Save and activate" : "Activate"}
           </Button>
@@ -60,11 +61,12 @@ export function Verdict({ report, isDirty, isOld, isRunning, isActive, onActivat
   );
 }
 
-function verdictOf(report: CompileReport, isOld: boolean): [StateName, string] {
+function verdictOf(report: CompileReport, isOld: boolean, isAsItIs: boolean): [StateName, string] {
   if (isOld) return ["running", "Compiling what you changed"];
   const count = (level: string) => report.diagnostics.filter((each) => each.level === level).length;
   if (!report.valid) return ["failed", `Cannot be activated: ${counted(Math.max(1, count("error")), "error")}`];
   const warnings = count("warning");
+  if (isAsItIs) return warnings > 0 ? ["warning", `Active, with ${counted(warnings, "warning")}`] : ["ok", "Active"];
   return warnings > 0 ? ["warning", `Can be activated, with ${counted(warnings, "warning")}`] : ["ok", "Can be activated"];
 }
 
