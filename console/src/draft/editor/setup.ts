@@ -24,7 +24,7 @@ export function textExtensions(label: string): Extension[] {
     lintGutter(),
     yamlLanguage,
     EditorState.tabSize.of(2),
-    EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off" }),
+    EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0", spellcheck: "false", autocapitalize: "off" }),
     keymap.of([...defaultKeymap, ...searchKeymap, ...foldKeymap, ...lintKeymap]),
   ];
 }

@@ -1,5 +1,5 @@
 /** The movers of the flow, a row each, and a row to make another. */
-import { Button, CloseButton, Text } from "@mantine/core";
+import { Button, CloseButton, Text, VisuallyHidden } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useMemo, useState } from "react";
 import { Card } from "../../../parts/Card";
@@ -37,7 +37,7 @@ export function MoverTable({ drawing, marks, selected, drawer }: MoverTableProps
             <tr>
               {COLUMNS.map((title) => (
                 <th key={title} scope="col">
-                  {title || <span aria-label="Remove" />}
+                  {title || <VisuallyHidden>Remove</VisuallyHidden>}
                 </th>
               ))}
             </tr>

@@ -1,5 +1,5 @@
 /** The vertices of the flow, a row each. */
-import { Button, Text } from "@mantine/core";
+import { Button, Text, VisuallyHidden } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { Card } from "../../../parts/Card";
 import { useDraft } from "../../../draft/draft";
@@ -47,7 +47,7 @@ export function VertexTable({ drawing, marks, selected, drawer }: VertexTablePro
             <tr>
               {COLUMNS.map((title) => (
                 <th key={title} scope="col">
-                  {title || <span aria-label="Remove" />}
+                  {title || <VisuallyHidden>Remove</VisuallyHidden>}
                 </th>
               ))}
             </tr>
