@@ -34,7 +34,12 @@ export function Classification({ policy, node }: { policy: Policy; node: string 
           description="Everything below them, on every node that uses this policy."
           optional={false}
           extra={
-            <Button variant="default" leftSection={<IconFolderSearch size={18} aria-hidden />} onClick={() => setPicking(true)}>
+            <Button
+              variant="default"
+              leftSection={<IconFolderSearch size={18} aria-hidden />}
+              aria-label="Look for a folder"
+              onClick={() => setPicking(true)}
+            >
               Look
             </Button>
           }

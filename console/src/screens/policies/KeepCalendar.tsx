@@ -101,7 +101,7 @@ function List({ calendar, zone }: { calendar: Calendar; zone: string }) {
   return (
     <details className={classes.list} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>The same as a list</summary>
-      <ul>
+      <ul tabIndex={0} aria-label="Days with points">
         {days.map((day) => (
           <li key={day.date}>
             {dayTitle(day.date)}: {pointsText(day, zone, 48)}

@@ -1,7 +1,7 @@
 /** A list of texts of the working copy, one row each: change, remove, add, each one step of the history. */
 import { ActionIcon, Group, Input, Stack, TextInput, Tooltip } from "@mantine/core";
 import { IconPlus, IconX } from "@tabler/icons-react";
-import { type ReactNode, useId, useRef, useState } from "react";
+import { type ReactNode, useId, useState } from "react";
 import { useDraft } from "../../draft/draft";
 import { remove, set, type Step, valueAt } from "../../draft/edits";
 import { diagnosticsIn, fieldError } from "./diagnostics";
@@ -86,7 +86,6 @@ function Row({ text, index, item, path, onRemove }: RowProps) {
 function NewRow({ item, path, placeholder }: { item: string; path: Step[]; placeholder: string | undefined }) {
   const { values } = useDraft();
   const [typed, setTyped] = useState("");
-  const input = useRef<HTMLInputElement>(null);
   const add = () => {
     if (typed === "") return;
     change(addItem(textsOf(valueAt(values, path)), path, typed), `Add ${item} ${typed}`);
@@ -94,7 +93,6 @@ function NewRow({ item, path, placeholder }: { item: string; path: Step[]; place
   };
   return (
     <TextInput
-      ref={input}
       className={classes.grow}
       classNames={{ input: classes.mono! }}
       aria-label={`Add ${item}`}

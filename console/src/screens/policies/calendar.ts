@@ -44,7 +44,9 @@ export function calendarOf(points: readonly KeptPoint[], to: string, zone: strin
   const byDate = new Map<string, KeptPoint[]>();
   for (const point of points) {
     const date = dateOf(point.time);
-    byDate.set(date, [...(byDate.get(date) ?? []), point]);
+    const there = byDate.get(date);
+    if (there) there.push(point);
+    else byDate.set(date, [point]);
   }
   const before = weekdayOf(first);
   const days = Math.round((Date.parse(last) - Date.parse(first)) / DAY_MS) + 1;

@@ -21,7 +21,8 @@ export function useSample(classification: Fields, node: string | null) {
         }),
       ),
     enabled: node !== null,
-    placeholderData: keepPreviousData,
+    // What another node said would be untrue of this one.
+    placeholderData: (before, query) => (query?.queryKey[1] === node ? keepPreviousData(before) : undefined),
     staleTime: 30_000,
     retry: false,
   });
