@@ -1,7 +1,7 @@
 /** Choose one of a list by typing a part of its name: for the keyboard first. */
 import { Modal, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { IconSearch } from "@tabler/icons-react";
-import { type KeyboardEvent, useEffect, useId, useMemo, useState } from "react";
+import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
 import { matching } from "./addables";
 import type { VertexKind } from "./drawing";
 import classes from "./draw.module.css";
@@ -34,6 +34,12 @@ export function Chooser<C extends Choice>({ title, choices, empty, onChoose, onC
     if (current) document.getElementById(`${listId}-${current.id}`)?.scrollIntoView({ block: "nearest" });
   }, [current, listId]);
 
+  // One who changed their mind goes on where they were.
+  const before = useRef(document.activeElement);
+  const leave = () => {
+    onClose();
+    requestAnimationFrame(() => (before.current as HTMLElement | SVGElement | null)?.focus());
+  };
   const choose = (choice: C | undefined) => {
     if (!choice) return;
     onClose();
@@ -47,7 +53,7 @@ export function Chooser<C extends Choice>({ title, choices, empty, onChoose, onC
     event.preventDefault();
   };
   return (
-    <Modal opened onClose={onClose} title={title} yOffset="14vh" centered={false} returnFocus={false}>
+    <Modal opened onClose={leave} title={title} yOffset="14vh" centered={false} returnFocus={false}>
       <TextInput
         value={typed}
         onChange={(event) => {

@@ -3,7 +3,7 @@ import { ActionIcon, Button, Drawer, Text, Title, Tooltip } from "@mantine/core"
 import { useMediaQuery } from "@mantine/hooks";
 import { IconHierarchy, IconLayoutSidebarRight, IconPlus } from "@tabler/icons-react";
 import { Panel } from "@xyflow/react";
-import { useMemo, useState } from "react";
+import { type KeyboardEvent, useMemo, useState } from "react";
 import { useDraft } from "../../draft/draft";
 import { useLive } from "../../live/store";
 import { addables } from "./addables";
@@ -38,6 +38,10 @@ export default function DrawView({ flow }: { flow: string }) {
   const { drawer, actions, asked, clear, said, look } = useDrawing(flow, select, inspect);
   const entries = useMemo(() => addables(values, drawing, joined), [values, drawing, joined]);
 
+  const backOnEscape = (event: KeyboardEvent) => {
+    const [thing] = selected;
+    if (event.key === "Escape" && thing !== undefined && !event.defaultPrevented) drawer.show(thing);
+  };
   const inspector = <Inspector drawing={drawing} diagnostics={diagnostics} selected={selected} drawer={drawer} />;
   const add = (
     <AddPanel
@@ -91,7 +95,7 @@ export default function DrawView({ flow }: { flow: string }) {
         />
       </div>
       {!isNarrow && (
-        <aside className={classes.side} data-side="right" id={INSPECTOR} aria-label="Inspector">
+        <aside className={classes.side} data-side="right" id={INSPECTOR} aria-label="Inspector" onKeyDown={backOnEscape}>
           {inspector}
         </aside>
       )}

@@ -68,6 +68,8 @@ const EDGE_DEFAULTS = { markerEnd: { type: MarkerType.ArrowClosed, width: 22, he
 const SNAP: [number, number] = [GRID, GRID];
 const FIT = { padding: 0.07, maxZoom: 1.1, duration: 0 };
 const LARGE = 24;
+const NARROW = 560;
+const READABLE = 0.6;
 const NAMES = { "controls.zoomIn.ariaLabel": "Zoom in", "controls.zoomOut.ariaLabel": "Zoom out", "controls.fitView.ariaLabel": "See all of it" };
 
 export function FlowCanvas(props: FlowCanvasProps) {
@@ -84,7 +86,7 @@ function Canvas({ drawing, diagnostics, overlay = null, readOnly = false, select
   const scheme = useComputedColorScheme("light");
   const box = useRef<HTMLDivElement>(null);
   useLook(look ?? null, box, nodes, edges);
-  const isBegun = useFirstSight(drawing);
+  const isBegun = useFirstSight(drawing, box);
   const onKeyDown = useCanvasKeys({ box, selected, onSelect, ...(actions && !readOnly ? { actions } : {}) });
 
   const chosen = useRef(selected);
@@ -94,10 +96,12 @@ function Canvas({ drawing, diagnostics, overlay = null, readOnly = false, select
   const onSelectionChange = useCallback<OnSelectionChangeFunc<VertexElement, MoverElement>>(
     ({ nodes: vertices, edges: movers }) => {
       const now = [...vertices, ...movers].map((each) => each.id);
+      // What the address selects may not be drawn yet.
+      if (flow.getNodes().length === 0) return;
       const isSame = now.length === chosen.current.length && now.every((id) => chosen.current.includes(id));
       if (!isSame) onSelect(now);
     },
-    [onSelect],
+    [flow, onSelect],
   );
 
   const onDragEnd = useCallback(
@@ -181,20 +185,24 @@ function useElements({ drawing, diagnostics, overlay, readOnly, selected }: Requ
 }
 
 /**
- * A flow is seen whole at first. An empty one has nothing to be seen: the first vertex then stays where it was let go, and only one that
+ * A flow is seen whole at first; where there is too little room to read it then, from its beginning. An empty one has nothing to be seen: the first vertex then stays where it was let go, and only one that
  * was put nowhere is brought into sight. True when something was drawn from the beginning.
  */
-function useFirstSight({ flow: name, vertices }: Drawing): boolean {
+function useFirstSight({ flow: name, vertices }: Drawing, box: RefObject<HTMLDivElement | null>): boolean {
   const flow = useReactFlow();
   const isMeasured = useNodesInitialized();
   const [isBegun] = useState(vertices.length > 0);
   // What begins empty stays where the first thing is put.
   const seen = useRef(vertices.length === 0 ? name : "");
   useEffect(() => {
-    if (!isMeasured || seen.current === name) return;
+    if (!isMeasured || seen.current === name || !box.current) return;
     seen.current = name;
-    if (isBegun || vertices.every((vertex) => vertex.place === null)) void flow.fitView(FIT);
-  }, [flow, isMeasured, isBegun, name, vertices]);
+    if (!isBegun && vertices.some((vertex) => vertex.place !== null)) return;
+    const { clientWidth, clientHeight } = box.current;
+    const { x, y, width, height } = flow.getNodesBounds(flow.getNodes());
+    if (clientWidth > NARROW || clientWidth / width >= READABLE) void flow.fitView(FIT);
+    else void flow.setViewport({ x: 12 - x * READABLE, y: clientHeight / 2 - (y + height / 2) * READABLE, zoom: READABLE });
+  }, [flow, isMeasured, isBegun, name, vertices, box]);
   return isBegun;
 }
 

@@ -11,7 +11,7 @@ import { mappingAt } from "../../draft/edits";
 import { useLive } from "../../live/store";
 import { Empty } from "../../parts/Empty";
 import { Equivalent } from "../../parts/Equivalent";
-import { visible } from "../../parts/format";
+import { shellWord, visible } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
 import classes from "./FlowScreen.module.css";
 import { FlowState } from "./FlowState";
@@ -84,11 +84,11 @@ export default function FlowScreen({ name, view }: { name: string; view: string 
       <ConflictBanner />
       <div className={classes.view} data-scrolls={current === "draw" ? undefined : true}>
         <Suspense fallback={<Wait />}>
-          <Shown key={name} flow={name} />
+          {isDrawn || current === "monitor" || current === "compile" ? <Shown key={name} flow={name} /> : <Undrawn />}
         </Suspense>
       </div>
       <div className={classes.equivalent}>
-        <Equivalent cli={cli(name)} api={api(name)} />
+        <Equivalent cli={cli(shellWord(name))} api={api(encodeURIComponent(name))} />
       </div>
     </div>
   );
@@ -99,6 +99,15 @@ function Wait() {
     <Center h="50vh">
       <Loader aria-label="Loading" />
     </Center>
+  );
+}
+
+function Undrawn() {
+  return (
+    <Empty icon={IconAffiliate} title="Out of the document, still in force">
+      Its drawing is no longer in the document, but the nodes still follow its rules. Watch it under Monitor, or take it out of force: Deactivate, in
+      the menu above. Undo brings back what you removed yourself.
+    </Empty>
   );
 }
 

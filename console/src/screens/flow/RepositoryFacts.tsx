@@ -42,7 +42,7 @@ function NewRepository({ drawing, vertex, drawer, onDone, onCancel }: VertexInsp
   const { values } = useDraft();
   const joined = useLive((live) => live.nodes.filter((node) => node.state !== "revoked").map((node) => node.name));
   const taken = Object.keys(mappingAt(values, ["repositories"]));
-  const nodes = [...new Set([...Object.keys(mappingAt(values, ["nodes"])), ...joined])];
+  const nodes = [...new Set([...joined, ...Object.keys(mappingAt(values, ["nodes"]))])];
   const [name, setName] = useState(() => freeName(taken.length === 0 ? "main" : vertex.name, taken));
   const [node, setNode] = useState<string | null>(nodes.length === 1 ? nodes[0]! : null);
   const [location, setLocation] = useState("");

@@ -22,8 +22,8 @@ export function SubjectChoice({ drawing, vertex, drawer }: VertexInspectorProps)
   const joined = useLive((live) => live.nodes.filter((node) => node.state !== "revoked").map((node) => node.name));
   const section = vertex.kind === "group" ? "groups" : vertex.kind === "repository" ? "repositories" : "nodes";
   const data = useMemo(() => {
-    const names = new Set(Object.keys(mappingAt(values, [section])));
-    if (section === "nodes") for (const name of joined) names.add(name);
+    // Those that have joined come first.
+    const names = new Set([...(section === "nodes" ? joined : []), ...Object.keys(mappingAt(values, [section]))]);
     if (vertex.subject !== "") names.add(vertex.subject);
     return [...names].map((name) => ({ value: name, label: visible(name) }));
   }, [values, section, joined, vertex.subject]);

@@ -49,7 +49,14 @@ export function useCanvasKeys({ box, selected, onSelect, actions }: Keys) {
     if (key === "Enter" && here) onSelect(meant);
     const arrow = ARROWS[key];
     if (arrow) return move(arrow, event.shiftKey ? LEAP : STEP, meant);
-    return actions?.onKey(key, meant) ?? key === "Enter";
+    const isDone = actions?.onKey(key, meant) ?? key === "Enter";
+    // What had the focus may be gone now.
+    if (isDone && (key === "Delete" || key === "Backspace")) focusDrawing();
+    return isDone;
+  }
+
+  function focusDrawing(): void {
+    box.current?.querySelector<HTMLElement>(".react-flow")?.focus();
   }
 
   function walk(by: 1 | -1, here: ThingId | null): boolean {
@@ -57,7 +64,7 @@ export function useCanvasKeys({ box, selected, onSelect, actions }: Keys) {
     if (here === null && by < 0) return false;
     const next = here === null ? order[0] : order[order.indexOf(here) + by];
     if (next === undefined && by < 0) {
-      box.current?.querySelector<HTMLElement>(".react-flow")?.focus();
+      focusDrawing();
       return true;
     }
     if (next === undefined) return false;
