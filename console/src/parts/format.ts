@@ -16,7 +16,9 @@ export function formatBytes(size: number): string {
 
 export const formatRate = (bytes: number): string => `${formatBytes(bytes)}/s`;
 
-export const formatCount = (count: number): string => count.toLocaleString("en");
+const COUNTS = new Intl.NumberFormat("en");
+
+export const formatCount = (count: number): string => COUNTS.format(count);
 
 /** `1 point`, `2 points`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
@@ -61,6 +63,12 @@ export const formatUtc = (time: string): string => `${new Date(time).toISOString
 /** Names and paths as one line: what cannot be seen is shown as a code, so that nothing hides or turns around what stands beside it. */
 export function visible(name: string): string {
   return name.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\uFFFD]/gu, (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`);
+}
+
+/** A name as one word of a shell command: what an address brought here must not become a command of its own when it is copied. */
+export function shellWord(name: string): string {
+  const word = visible(name);
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** What the Master says, as a sentence of its own: `no limits` -> `No limits.` */

@@ -9,7 +9,7 @@ import { to } from "../../app/places";
 import { isOver, type Job, useLive } from "../../live/store";
 import { Card } from "../../parts/Card";
 import { useNow } from "../../parts/clock";
-import { formatBytes, formatCount, formatDuration, sentence, visible } from "../../parts/format";
+import { formatBytes, formatCount, formatDuration, sentence, shellWord, visible } from "../../parts/format";
 import { JobProgress } from "../../parts/JobProgress";
 import { Moment } from "../../parts/Moment";
 import { Page } from "../../parts/Page";
@@ -34,7 +34,7 @@ export default function JobScreen({ id }: { id: string }) {
     <Page
       title={job ? visible(job.rule) : "Job"}
       lead={job && <Lead job={job} />}
-      cli={`holdfast jobs ${fullId.slice(0, 12)}`}
+      cli={`holdfast jobs ${shellWord(fullId.slice(0, 12))}`}
       api={`GET /api/v1/jobs/${fullId}`}
       actions={job && (isOver(job) ? <RunAgain job={job} /> : <CancelJob job={job} />)}
     >

@@ -133,9 +133,7 @@ function TwoLines({ first, second }: { first: ReactNode; second: string }) {
   return (
     <>
       <div className={classes.line}>{first}</div>
-      <Text size="xs" c="dimmed" className={classes.line}>
-        {second}
-      </Text>
+      <div className={classes.second}>{second}</div>
     </>
   );
 }

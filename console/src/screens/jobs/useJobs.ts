@@ -5,7 +5,9 @@ import { client, take } from "../../api/client";
 import { type Job, useLive } from "../../live/store";
 import { fitsJob, type JobFilter, mergedJobs } from "./jobs";
 
-const PAGE = 500;
+/** Few at first, so that something is seen at once; many of those that one must scroll for. */
+const FIRST_PAGE = 500;
+const PAGE = 4_000;
 
 export function useJobs(filter: JobFilter) {
   // Not under the key that each ended job makes stale: what ends is live, and a thousand pages need not be read anew for it.
@@ -16,6 +18,8 @@ export function useJobs(filter: JobFilter) {
     getNextPageParam: (last) => (last.more ? last.jobs.at(-1)?.id : undefined),
     staleTime: Infinity,
     gcTime: 0,
+    // Comparing all pages in depth with each that comes would take longer than reading it.
+    structuralSharing: false,
   });
   const { jobs, flows, triggers } = useLive(({ jobs, flows, triggers }) => ({ jobs, flows, triggers }));
   const record = useMemo<Job[]>(() => pages.data?.pages.flatMap((page) => page.jobs) ?? [], [pages.data]);
@@ -32,5 +36,5 @@ export function useJobs(filter: JobFilter) {
 
 function queryOf(filter: JobFilter, before: string) {
   const { state, ...rest } = filter;
-  return { limit: PAGE, before, ...rest, state: state as "" | Job["state"] };
+  return { limit: before ? PAGE : FIRST_PAGE, before, ...rest, state: state as "" | Job["state"] };
 }
