@@ -3,7 +3,7 @@ import { ActionIcon, Button, Drawer, Text, Title, Tooltip } from "@mantine/core"
 import { useMediaQuery } from "@mantine/hooks";
 import { IconHierarchy, IconLayoutSidebarRight, IconPlus } from "@tabler/icons-react";
 import { Panel } from "@xyflow/react";
-import { type KeyboardEvent, useMemo, useState } from "react";
+import { type KeyboardEvent, useEffect, useMemo, useState } from "react";
 import { useDraft } from "../../draft/draft";
 import { useLive } from "../../live/store";
 import { addables } from "./addables";
@@ -33,6 +33,10 @@ export default function DrawView({ flow }: { flow: string }) {
     if (isNarrow) setDrawerAt("inspect");
     else document.querySelector<HTMLElement>(`#${INSPECTOR} input, #${INSPECTOR} button, #${INSPECTOR} a`)?.focus();
   };
+  useEffect(() => {
+    // Who came by keyboard can begin at once.
+    if (document.activeElement === document.body) document.querySelector<HTMLElement>(".react-flow")?.focus();
+  }, []);
   const drawing = useMemo(() => drawingOf(values, flow), [values, flow]);
   const diagnostics = useMemo(() => diagnosticsOf(ofText, compiled.data?.diagnostics), [ofText, compiled.data]);
   const { drawer, actions, asked, clear, said, look } = useDrawing(flow, select, inspect);

@@ -10,6 +10,7 @@ import { useLive } from "../../live/store";
 import { visible } from "../../parts/format";
 import { knownNode, nameProblem } from "./changes";
 import { submits } from "./forms";
+import { vertexThing } from "./things";
 import type { VertexInspectorProps } from "./VertexInspector";
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
@@ -58,6 +59,8 @@ function NewRepository({ drawing, vertex, drawer, onDone, onCancel }: VertexInsp
     ];
     drawer.apply({ edits, label: `New repository ${name}` });
     onDone();
+    // The form goes, and the keyboard's focus with it.
+    drawer.show(vertexThing(vertex.name));
   };
   return (
     <Stack gap="xs" component="form" onSubmit={submits(create)} aria-label="New repository">

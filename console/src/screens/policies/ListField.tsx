@@ -43,7 +43,7 @@ export function ListField({ label, item, path, description, placeholder, optiona
           <Row key={index} text={text} index={index} item={item} path={path} onRemove={() => drop(index)} />
         ))}
         <Group gap="xs" wrap="nowrap">
-          <NewRow item={item} path={path} placeholder={placeholder} />
+          <NewRow item={item} path={path} placeholder={placeholder} isNext={!optional && items.length === 0} />
           {extra}
         </Group>
         {own.length > 0 && <Input.Error>{fieldError(own, path)}</Input.Error>}
@@ -83,7 +83,15 @@ function Row({ text, index, item, path, onRemove }: RowProps) {
   );
 }
 
-function NewRow({ item, path, placeholder }: { item: string; path: Step[]; placeholder: string | undefined }) {
+interface NewRowProps {
+  item: string;
+  path: Step[];
+  placeholder: string | undefined;
+  /** It is what is to be filled in first. */
+  isNext: boolean;
+}
+
+function NewRow({ item, path, placeholder, isNext }: NewRowProps) {
   const { values } = useDraft();
   const [typed, setTyped] = useState("");
   const add = () => {
@@ -96,6 +104,7 @@ function NewRow({ item, path, placeholder }: { item: string; path: Step[]; place
       className={classes.grow}
       classNames={{ input: classes.mono! }}
       aria-label={`Add ${item}`}
+      autoFocus={isNext}
       placeholder={placeholder ?? `Add a ${item}`}
       value={typed}
       onChange={(event) => setTyped(event.currentTarget.value)}
