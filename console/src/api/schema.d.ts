@@ -1881,8 +1881,8 @@ export interface components {
          * VertexMonitor
          * @description `nodes`, `datasets` (labels), `running_jobs` and `findings` hold at most `MOST_NAMES`. `kind` as in the document.
          *
-         *         `last_at`: capture time of what was acknowledged last by all that is promised here (the oldest of them); null = one never was.
-         *         `next_at`: the soonest next run.
+         *         `last_at`: capture time of what was acknowledged last, the oldest of all that is promised here; null = nothing was yet. `next_at`: the
+         *         soonest next run by itself.
          */
         VertexMonitor: {
             name: string;
@@ -1932,11 +1932,11 @@ export interface components {
         /**
          * MoverMonitor
          * @description `index` is its place among the movers of the flow. Of many datasets: the worst state, sums, the oldest `last_at`, the soonest
-         *         `next_at`, the largest `lag_s`.
+         *         `next_at`, the largest `lag_s`; `running_jobs` holds at most `MOST_NAMES`.
          *
          *         `lag_s`: how much older what the target has acknowledged is than the newest capture there is for it (0 = up to date, null = it never
-         *         acknowledged). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null = not known.
-         *         `protections` holds at most `MOST_PROTECTIONS`, the worst first.
+         *         acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null =
+         *         not known. `protections` holds at most `MOST_PROTECTIONS`, the worst first.
          */
         MoverMonitor: {
             index: number;
@@ -2726,8 +2726,8 @@ export interface components {
          *         failed.
          *
          *         `ok`: all ended well. `warning`: some with warnings, or some failed and others ended well. `failed`: some failed, none ended well.
-         *         `gap`: points were missed, or nothing ran although the rules promised a run. `overdue`: today, and a run is overdue now.
-         *         `none`: nothing ran and nothing was promised.
+         *         `gap`: points were missed, or nothing ran although the rules in force promise a run every day. `overdue`: today, and a run is overdue
+         *         now. `none`: nothing ran and nothing was promised.
          */
         DatasetDay: {
             date: string;
