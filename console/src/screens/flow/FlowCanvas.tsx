@@ -93,16 +93,15 @@ function Canvas({ drawing, diagnostics, overlay = null, readOnly = false, select
   useEffect(() => {
     chosen.current = selected;
   }, [selected]);
-  const onSelectionChange = useCallback<OnSelectionChangeFunc<VertexElement, MoverElement>>(
-    ({ nodes: vertices, edges: movers }) => {
-      const now = [...vertices, ...movers].map((each) => each.id);
-      // What the address selects may not be drawn yet.
-      if (flow.getNodes().length === 0) return;
-      const isSame = now.length === chosen.current.length && now.every((id) => chosen.current.includes(id));
-      if (!isSame) onSelect(now);
-    },
-    [flow, onSelect],
-  );
+  const onSelectionChange = useCallback<OnSelectionChangeFunc<VertexElement, MoverElement>>(() => {
+    // It is called with what was selected before, too, when only the function is another: what is drawn as selected counts.
+    const now = [...flow.getNodes(), ...flow.getEdges()].filter((each) => each.selected).map((each) => each.id);
+    // What the address selects may not be drawn yet.
+    const isDrawn = (id: ThingId) => flow.getNode(id) !== undefined || flow.getEdge(id) !== undefined;
+    if (now.length === 0 && chosen.current.some((id) => !isDrawn(id))) return;
+    const isSame = now.length === chosen.current.length && now.every((id) => chosen.current.includes(id));
+    if (!isSame) onSelect(now);
+  }, [flow, onSelect]);
 
   const onDragEnd = useCallback(
     (_: unknown, __: VertexElement, dragged: VertexElement[]) => {
@@ -229,11 +228,11 @@ function focusWhenDrawn(box: HTMLElement, thing: ThingId, frames = 12): void {
   if (document.activeElement !== element && frames > 0) requestAnimationFrame(() => focusWhenDrawn(box, thing, frames - 1));
 }
 
+/** Its middle is to be seen. */
 function isInSight(node: VertexElement, box: HTMLElement, flow: ReactFlowInstance<VertexElement, MoverElement>): boolean {
   const { left, top, right, bottom } = box.getBoundingClientRect();
-  const from = flow.flowToScreenPosition(node.position);
-  const to = flow.flowToScreenPosition({ x: node.position.x + WIDTH, y: node.position.y + heightOf(node.data.vertex) });
-  return from.x >= left && from.y >= top && to.x <= right && to.y <= bottom;
+  const { x, y } = flow.flowToScreenPosition({ x: node.position.x + WIDTH / 2, y: node.position.y + heightOf(node.data.vertex) / 2 });
+  return x >= left && y >= top && x <= right && y <= bottom;
 }
 
 const placeOf = (node: VertexElement): Place => [onGrid(node.position.x), onGrid(node.position.y)];
