@@ -148,3 +148,12 @@ def test_commands_and_calls_shown_in_the_console_exist() -> None:
             assert any(each.match(f"{method} {path}") or each.match(f"{method} {path.removesuffix('X')}") for each in known), (
                 f"{screen.name}: {path}"
             )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pictures_are_those_of_the_script_light_and_dark(page: Path) -> None:
+    taken = set(re.findall(r'^    "(\w+)": "/', (ROOT / "scripts/screenshots").read_text(), re.MULTILINE)) | {"monitor"}
+    shown = set(re.findall(r'(?:src|srcset)="([^":]+)"', page.read_text()))
+    assert {re.sub(r"-(light|dark)\.png$", "", Path(name).name) for name in shown} <= taken
+    assert {name.replace("-light.png", "-dark.png") for name in shown} <= shown
+    assert not (ROOT / "docs/images").is_dir() or all((page.parent / name).is_file() for name in shown)
