@@ -95,7 +95,7 @@ export function Findings({ job }: { job: Job }) {
       </div>
       {total > rows.length && (
         <Text size="sm" c="dimmed" className={classes.more}>
-          These are the first {formatCount(rows.length)}; the log on {visible(job.node_name)} has the rest.
+          Only the first {formatCount(rows.length)} are kept.
         </Text>
       )}
     </Card>
