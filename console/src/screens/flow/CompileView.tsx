@@ -40,7 +40,10 @@ interface ReportProps {
 function Report({ flow, report, isOld, activation }: ReportProps) {
   const isUnsaved = isDirty(useDraft());
   const { save, dialog } = useSave();
-  const state = useLive((live) => live.flows.find((each) => each.name === flow)?.state);
+  const known = useLive((live) => live.flows.find((each) => each.name === flow));
+  // Of what is in force, or of the attempt that was taken back; not of what somebody has activated over it since.
+  const told = activation.report;
+  const last = told?.valid && (told.rolled_back || told.revision === (known?.active_revision ?? told.revision)) ? told : null;
   const activate = async () => {
     if (isUnsaved && !(await save(`activate ${flow}`))) return;
     await activation.activate().catch(() => undefined);
@@ -53,10 +56,10 @@ function Report({ flow, report, isOld, activation }: ReportProps) {
         isDirty={isUnsaved}
         isOld={isOld}
         isRunning={activation.isRunning}
-        isActive={state === "active" || state === "changed"}
+        isActive={known?.state === "active" || known?.state === "changed"}
         onActivate={() => void activate()}
       />
-      {activation.report?.valid && <Outcomes report={activation.report} />}
+      {last && <Outcomes report={last} />}
       {report.diagnostics.length > 0 && (
         <Card title="Problems" flush>
           <DiagnosticList diagnostics={report.diagnostics} flow={flow} />

@@ -1,7 +1,7 @@
 /** Putting a flow into force. What came of it stays to be read while the page is open, also when one looks elsewhere meanwhile. */
 import { skipToken, useMutation, useQuery } from "@tanstack/react-query";
 import { client, type Schemas, take } from "../../../api/client";
-import { queryClient } from "../../../api/queries";
+import { keys, queryClient } from "../../../api/queries";
 import { sayFailed } from "../../../parts/notices";
 
 export type ActivationReport = Schemas["ActivationReport"];
@@ -14,7 +14,11 @@ export function useActivation(flow: string) {
     mutationKey: keyOf(flow),
     mutationFn: () => take(client.POST("/api/v1/flows/{flow}/activate", { params: { path: { flow } } })),
     onMutate: () => queryClient.removeQueries({ queryKey: keyOf(flow) }),
-    onSuccess: (report) => queryClient.setQueryData(keyOf(flow), report),
+    onSuccess: (report) => {
+      queryClient.setQueryData(keyOf(flow), report);
+      // A node may have left since it was compiled: the report says why it was not activated.
+      if (!report.valid) void queryClient.invalidateQueries({ queryKey: keys.compile });
+    },
     onError: sayFailed,
   });
   return { report: last.data ?? null, activate: activate.mutateAsync, isRunning: activate.isPending };
