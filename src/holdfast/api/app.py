@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import holdfast
 from holdfast.api import contract
 from holdfast.api.callers import authenticated
-from holdfast.api.console import Console
+from holdfast.api.console import Console, packaged_console
 from holdfast.api.errors import add_error_handlers
 from holdfast.api.headers import API_PREFIX, with_headers
 from holdfast.api.limits import BodyLimit
@@ -61,7 +61,7 @@ def create_app(master: Master, console: Console | None = None) -> FastAPI:
     async def openapi() -> Response:
         return reply(app.openapi())
 
-    app.router.default = _pages(console or Console(), app.router.default)
+    app.router.default = _pages(console or packaged_console(), app.router.default)
     return app
 
 

@@ -7,6 +7,7 @@ there is none. Files under `/assets` bear the hash of their content in their nam
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class _File:
 class Console:
     """Reads `folder` when it is built and never again."""
 
-    def __init__(self, folder: Path = STATIC) -> None:
+    def __init__(self, folder: Path) -> None:
         self._files = _read(folder)
         page = self._files.pop(_PAGE, None)
         self._page = None if page is None else page.content.decode()
@@ -89,6 +90,12 @@ class Console:
         nonce = entropy.token_bytes(_NONCE_BYTES).hex()
         headers["Content-Security-Policy"] = _POLICY.format(nonce=nonce)
         return Response(self._page.replace(_NONCE, nonce), media_type="text/html", headers=headers)
+
+
+@functools.cache
+def packaged_console() -> Console:
+    """The one of this package, read once in a process."""
+    return Console(STATIC)
 
 
 def _read(folder: Path) -> dict[str, _File]:
