@@ -4,7 +4,13 @@ import { counted, formatBytes, formatDuration, formatRate } from "./format";
 
 type Figures = Pick<Schemas["Progress"], "phase" | "done_files" | "done_bytes" | "total_bytes" | "rate_bytes_s">;
 
-const PHASES: Record<string, string> = { scan: "scanning", "": "working" };
+const PHASES: Record<string, string> = {
+  "": "working",
+  scan: "scanning",
+  read: "reading",
+  packs: "looking at the packs",
+  data: "reading every byte",
+};
 
 export const phaseWord = (phase: string): string => PHASES[phase] ?? phase;
 

@@ -6,6 +6,7 @@ import { lazy, Suspense, useMemo, useState } from "react";
 import { client, take } from "../../api/client";
 import { keys, useStatus } from "../../api/queries";
 import { later } from "../../app/later";
+import { isOver, useLive } from "../../live/store";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { Findings, RepositoryLines, RunningNow } from "./Beside";
@@ -19,7 +20,6 @@ import { Verdict } from "./Verdict";
 const ProtectDialog = lazy(later(() => import("./ProtectDialog").then((module) => ({ default: module.ProtectDialog }))));
 const DAYS = 30;
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-const PROTECTIONS: Status["protections"] = [];
 
 export default function Home() {
   const status = useStatus();
@@ -48,7 +48,8 @@ export default function Home() {
 }
 
 function Overview({ status, onProtect }: { status: Status; onProtect: () => void }) {
-  const rows = useMemo(() => datasetRows(status.protections ?? PROTECTIONS), [status.protections]);
+  const busy = useLive((live) => [...live.jobs.values()].filter((job) => !isOver(job)).flatMap((job) => job.datasets));
+  const rows = useMemo(() => datasetRows(status.protections, new Set(busy)), [status.protections, busy]);
   const days = useDays(rows.length > 0);
   const byLabel = useMemo(() => new Map<string, readonly Day[]>(days.data?.datasets.map((each) => [each.dataset, each.days])), [days.data]);
   return (

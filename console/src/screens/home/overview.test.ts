@@ -48,6 +48,12 @@ describe("rows", () => {
     expect(rows[1]).toMatchObject({ newestAt: "2026-11-25T12:30:00.5Z", dueAt: "2026-11-25T13:00:00Z", node: "files1" });
   });
 
+  it("knows at once what runs", () => {
+    expect(datasetRows([protection()])[0]?.running).toBe(false);
+    expect(datasetRows([protection({ state: "running" })])[0]?.running).toBe(true);
+    expect(datasetRows([protection()], new Set(["files1/documents"]))[0]?.running).toBe(true);
+  });
+
   it("says where in words", () => {
     expect(placeOf(protection())).toBe("main on vault");
     expect(placeOf(protection({ action: "mirror copy", receiver: "dr" }))).toBe("mirror copy on dr");

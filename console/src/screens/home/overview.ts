@@ -46,15 +46,15 @@ export function standingOf(protection: Protection): Standing {
   return protection.last_at ? "protected" : "fresh";
 }
 
-/** One row for each dataset, those in trouble first, else by label. */
-export function datasetRows(protections: readonly Protection[]): DatasetRow[] {
+/** One row for each dataset, those in trouble first, else by label. `busy`: labels of datasets that jobs run or wait for now. */
+export function datasetRows(protections: readonly Protection[], busy: ReadonlySet<string> = new Set()): DatasetRow[] {
   const groups = groupedBy(protections, (each) => each.dataset_id);
-  return [...groups.values()].map(rowOf).sort((a, b) => rank(a) - rank(b) || a.label.localeCompare(b.label));
+  return [...groups.values()].map((each) => rowOf(each, busy)).sort((a, b) => rank(a) - rank(b) || a.label.localeCompare(b.label));
 }
 
 const rank = (row: DatasetRow): number => STANDINGS.indexOf(row.standing);
 
-function rowOf(protections: readonly Protection[]): DatasetRow {
+function rowOf(protections: readonly Protection[], busy: ReadonlySet<string>): DatasetRow {
   const label = protections[0]?.dataset ?? "";
   const found = protections.map(standingOf);
   return {
@@ -64,7 +64,7 @@ function rowOf(protections: readonly Protection[]): DatasetRow {
     protections,
     newestAt: extreme(protections.map((each) => each.last_at), -1),
     dueAt: extreme(protections.map((each) => each.due_at), 1),
-    running: protections.some((each) => each.state === "running" || each.state === "queued"),
+    running: busy.has(label) || protections.some((each) => each.state === "running" || each.state === "queued"),
   };
 }
 

@@ -59,7 +59,7 @@ function Details({ job, told }: { job: Job; told: Schemas["Progress"] | null }) 
   return (
     <>
       {job.error && (
-        <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle aria-hidden />} title={sentence(visible(job.error.message))}>
+        <Alert role="alert" color={job.state === "cancelled" ? "gray" : "red"} variant="light" icon={<IconAlertTriangle aria-hidden />} title={sentence(visible(job.error.message))}>
           <Text size="sm">{sentence(visible(job.error.hint ?? ""))}</Text>
           <Text size="xs" c="dimmed">
             {job.error.code}
@@ -92,10 +92,14 @@ function Figures({ job }: { job: Job }) {
           <Moment time={job.started_at} never="not yet" />
         </Figure>
         <Figure name={isOver(job) ? "Took" : "Runs for"}>{took === null ? "–" : took < 1 ? "under 1 s" : formatDuration(took)}</Figure>
-        <Figure name="Changed files">{formatCount(sums.changed)}</Figure>
-        <Figure name="Read">{formatBytes(sums.read)}</Figure>
-        <Figure name="Sent">{formatBytes(sums.sent)}</Figure>
-        <Figure name="Stored anew">{formatBytes(sums.stored)}</Figure>
+        {job.tasks.length > 0 && (
+          <>
+            <Figure name="Changed files">{formatCount(sums.changed)}</Figure>
+            <Figure name="Read">{formatBytes(sums.read)}</Figure>
+            <Figure name="Sent">{formatBytes(sums.sent)}</Figure>
+            <Figure name="Stored anew">{formatBytes(sums.stored)}</Figure>
+          </>
+        )}
         {job.operations.length > 0 && <Figure name="Operations">{job.operations.map(visible).join(", ")}</Figure>}
         {flows.map((flow) => (
           <Figure key={flow.name} name="Flow">
