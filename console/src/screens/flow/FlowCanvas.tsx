@@ -57,7 +57,8 @@ interface FlowCanvasProps {
 
 /** A thing to bring into sight, as soon as it is drawn; a new object brings it again. */
 export interface Look {
-  thing: ThingId;
+  /** null = all of it. */
+  thing: ThingId | null;
   /** It gets the keyboard's focus, too. */
   focus?: boolean;
 }
@@ -69,6 +70,7 @@ const SNAP: [number, number] = [GRID, GRID];
 const FIT = { padding: 0.07, maxZoom: 1.1, duration: 0 };
 const LARGE = 24;
 const NARROW = 560;
+const FRAMES_MS = 80;
 const READABLE = 0.6;
 const NAMES = { "controls.zoomIn.ariaLabel": "Zoom in", "controls.zoomOut.ariaLabel": "Zoom out", "controls.fitView.ariaLabel": "See all of it" };
 
@@ -210,6 +212,12 @@ function useLook(look: Look | null, box: RefObject<HTMLDivElement | null>, nodes
   const done = useRef<Look | null>(null);
   useEffect(() => {
     if (!look || done.current === look || !box.current) return;
+    if (look.thing === null) {
+      done.current = look;
+      // The vertices go to their new places first.
+      setTimeout(() => void flow.fitView({ ...FIT, duration: 200 }), FRAMES_MS);
+      return;
+    }
     const edge = edges.find((each) => each.id === look.thing);
     const ends = nodes.filter((node) => (edge ? node.id === edge.source || node.id === edge.target : node.id === look.thing));
     if (ends.length === 0) return;

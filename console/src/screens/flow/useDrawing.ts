@@ -82,6 +82,7 @@ export function useDrawing(flow: string, select: (things: readonly ThingId[]) =>
       },
       tidy: () => {
         apply(tidy(now().drawing));
+        setLook({ thing: null });
         say("Tidied");
       },
     };
