@@ -11,7 +11,7 @@ import { Jobs } from "./Jobs";
 import classes from "./monitor.module.css";
 import { lagWords, moverIds, movingOf } from "./overlay";
 import { Protections } from "./Protections";
-import { RunButton, Why } from "./Run";
+import { MoverWhy, RunButton } from "./Run";
 import type { FlowMonitor, MoverMonitor, VertexMonitor } from "./useMonitor";
 
 interface PanelProps {
@@ -28,7 +28,7 @@ export function Panel({ monitor, policies, selected, onSelect }: PanelProps) {
   const mover = monitor.movers.find((_, index) => `mover:${ids[index]}` === selected);
   return (
     <div className={classes.panel}>
-      {vertex && <VertexFacts flow={monitor.flow} vertex={vertex} policies={policies.get(vertex.name) ?? []} />}
+      {vertex && <VertexFacts monitor={monitor} vertex={vertex} policies={policies.get(vertex.name) ?? []} />}
       {mover && <MoverFacts flow={monitor.flow} mover={mover} />}
       {!vertex && !mover && <Whole monitor={monitor} ids={ids} onSelect={onSelect} />}
     </div>
@@ -38,10 +38,17 @@ export function Panel({ monitor, policies, selected, onSelect }: PanelProps) {
 function Whole({ monitor, ids, onSelect }: { monitor: FlowMonitor; ids: readonly string[]; onSelect: PanelProps["onSelect"] }) {
   const running = [...monitor.vertices, ...monitor.movers].flatMap((each) => each.running_jobs);
   const datasets = monitor.vertices.flatMap((vertex) => vertex.datasets);
-  const thing = (key: string, words: ReactNode, state: VertexMonitor["state"]) => (
+  const thing = (key: string, words: ReactNode, state: VertexMonitor["state"], why = "") => (
     <li key={key}>
       <UnstyledButton className={classes.thing} onClick={() => onSelect(key)}>
-        <span>{words}</span>
+        <span>
+          {words}
+          {why && (
+            <Text size="xs" c="dimmed">
+              {sentence(visible(why))}
+            </Text>
+          )}
+        </span>
         <State state={state} quiet />
       </UnstyledButton>
     </li>
@@ -56,7 +63,7 @@ function Whole({ monitor, ids, onSelect }: { monitor: FlowMonitor; ids: readonly
         <Title order={3}>Movers</Title>
         <ul className={classes.list}>
           {monitor.movers.map((mover, index) =>
-            thing(`mover:${ids[index]}`, `${visible(mover.source)} → ${visible(mover.target)}, ${lagWords(mover)}`, mover.state),
+            thing(`mover:${ids[index]}`, `${visible(mover.source)} → ${visible(mover.target)}, ${lagWords(mover)}`, mover.state, mover.error?.message),
           )}
         </ul>
       </section>
@@ -69,13 +76,20 @@ function Whole({ monitor, ids, onSelect }: { monitor: FlowMonitor; ids: readonly
   );
 }
 
-function VertexFacts({ flow, vertex, policies }: { flow: string; vertex: VertexMonitor; policies: readonly string[] }) {
+function VertexFacts({ monitor, vertex, policies }: { monitor: FlowMonitor; vertex: VertexMonitor; policies: readonly string[] }) {
+  const { flow } = monitor;
+  const failed = monitor.movers.filter((mover) => mover.error && (mover.source === vertex.name || mover.target === vertex.name));
+  // A run that fails at its source fails for all its movers, for one reason.
+  const reasons = failed.filter((mover, index) => failed.findIndex((each) => each.error!.message === mover.error!.message) === index);
   return (
     <>
       <Group justify="space-between">
         <Title order={2}>{visible(vertex.name)}</Title>
         <State state={vertex.state} />
       </Group>
+      {reasons.map((mover) => (
+        <MoverWhy key={mover.index} flow={flow} mover={mover} />
+      ))}
       <dl className={classes.facts}>
         <dt>{vertex.nodes_total === 1 ? "Node" : `Nodes, ${formatCount(vertex.nodes_total)}`}</dt>
         <dd>
@@ -132,8 +146,6 @@ function MoverFacts({ flow, mover }: { flow: string; mover: MoverMonitor }) {
   const progress = useLive((live) => live.progress);
   const moving = movingOf(mover, progress);
   const datasets = [...new Set(mover.protections.map((row) => row.dataset))];
-  // An error that no row has is the mover's own.
-  const isOwn = mover.error !== null && mover.protections.every((row) => row.error?.message !== mover.error?.message);
   return (
     <>
       <Group justify="space-between">
@@ -142,7 +154,7 @@ function MoverFacts({ flow, mover }: { flow: string; mover: MoverMonitor }) {
         </Title>
         <State state={mover.state} />
       </Group>
-      {isOwn && <Why flow={flow} dataset={datasets.length === 1 ? datasets[0]! : ""} error={mover.error!} />}
+      <MoverWhy flow={flow} mover={mover} />
       <dl className={classes.facts}>
         <dt>Moves</dt>
         <dd>{mover.mode === "continuous" ? "all the time" : "in runs"}</dd>

@@ -18,7 +18,7 @@ export function Protections({ flow, mover }: { flow: string; mover: MoverMonitor
       <ul className={classes.list}>
         {rows.map((row) => (
           <li key={`${row.dataset_id}/${row.operation}/${row.action_id}`} className={classes.item}>
-            <Row flow={flow} row={row} />
+            <Row flow={flow} row={row} told={mover.error?.message} />
           </li>
         ))}
       </ul>
@@ -31,7 +31,8 @@ export function Protections({ flow, mover }: { flow: string; mover: MoverMonitor
   );
 }
 
-function Row({ flow, row }: { flow: string; row: Protection }) {
+/** `told`: a reason that is shown elsewhere already. */
+function Row({ flow, row, told }: { flow: string; row: Protection; told: string | undefined }) {
   const behind = row.behind_runs ?? 0;
   return (
     <>
@@ -58,7 +59,7 @@ function Row({ flow, row }: { flow: string; row: Protection }) {
         {behind > 0 && `, ${formatCount(behind)} behind`}
         {(row.missed ?? 0) > 0 && `, ${formatCount(row.missed!)} missed`}
       </Text>
-      {row.error && <Why flow={flow} dataset={row.dataset} error={row.error} />}
+      {row.error && row.error.message !== told && <Why flow={flow} dataset={row.dataset} error={row.error} />}
     </>
   );
 }

@@ -5,6 +5,7 @@ import { useState } from "react";
 import type { Schemas } from "../../../api/client";
 import { ConfirmByName } from "../../../parts/ConfirmByName";
 import { sentence, visible } from "../../../parts/format";
+import type { MoverMonitor } from "./useMonitor";
 import { type Part, useTrigger } from "./useTrigger";
 
 export function RunButton({ flow, part = {}, label, main = false }: { flow: string; part?: Part; label: string; main?: boolean }) {
@@ -20,6 +21,14 @@ export function RunButton({ flow, part = {}, label, main = false }: { flow: stri
       {visible(label)}
     </Button>
   );
+}
+
+/** Why a mover failed. */
+export function MoverWhy({ flow, mover }: { flow: string; mover: MoverMonitor }) {
+  const { error, protections } = mover;
+  if (!error) return null;
+  const row = protections.find((each) => each.error?.message === error.message) ?? (protections.length === 1 ? protections[0] : undefined);
+  return <Why flow={flow} dataset={row?.dataset ?? ""} error={error} />;
 }
 
 interface WhyProps {

@@ -100,6 +100,10 @@ test("what is behind is measured by what was promised", () => {
   expect(backlogOf(mover({ lag_s: 1_800, protections: [] }), movingOf(late, new Map()))).toBeNull();
 });
 
+test("what failed is not called up to date", () => {
+  expect(labelOf(mover({ state: "failed" })).label).toBe("failed");
+});
+
 test("never, behind by runs, and up to date are told apart", () => {
   expect(lagWords(mover({ lag_s: null }))).toBe("nothing arrived yet");
   expect(lagWords(mover({ backlog_runs: 2 }))).toBe("2 runs behind");

@@ -65,7 +65,8 @@ function moverOverlay(mover: MoverMonitor, progress: LiveProgress, nowMs: number
   const words = [isMoving ? formatRate(moving.rateBytesS) : "", moving.waiting && !isMoving ? "waits for its receiver" : ""];
   // With a known total the bar beside it tells how much is left.
   if (isMoving && moving.leftBytes !== null && moving.totalBytes === 0) words.push(`${formatBytes(moving.leftBytes)} left`);
-  if (!isMoving) words.push(mover.state === "ok" || mover.state === "running" ? "" : mover.state, lagWords(mover));
+  const isWell = mover.state === "ok" || mover.state === "running";
+  if (!isMoving) words.push(isWell ? "" : mover.state, isWell || mover.lag_s !== 0 || mover.backlog_runs > 0 ? lagWords(mover) : "");
   if (!isMoving && mover.state === "ok" && mover.next_at) words.push(`next ${formatAgo(mover.next_at, nowMs)}`);
   return { state: mover.state, moving: isMoving, label: words.filter(Boolean).join(", "), backlog: backlogOf(mover, moving) };
 }
