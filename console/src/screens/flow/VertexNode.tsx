@@ -26,7 +26,7 @@ export const KIND_ICONS: Record<VertexKind, typeof IconDatabase> = {
   relay: IconArrowsExchange2,
 };
 
-const MOST_CHIPS = 3;
+const MOST_CHIPS = 2;
 
 export const VertexNode = memo(function VertexNode({ data }: NodeProps<VertexElement>) {
   const { vertex, marks, overlay, readOnly } = data;
