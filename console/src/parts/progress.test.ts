@@ -20,3 +20,7 @@ it("never says more than all", () => {
   expect(percentOf({ done_bytes: 31, total_bytes: 30 })).toBe(100);
   expect(secondsLeft({ done_bytes: 31, total_bytes: 30, rate_bytes_s: 1 })).toBeNull();
 });
+
+it("does not call the packs of a check files", () => {
+  expect(figuresText({ ...figures, phase: "data", rate_bytes_s: 0 })).toBe("10.0 MiB of 30.0 MiB");
+});

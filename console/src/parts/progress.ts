@@ -8,9 +8,14 @@ const PHASES: Record<string, string> = {
   "": "working",
   scan: "scanning",
   read: "reading",
+  index: "reading the index",
+  trees: "looking at the folders",
   packs: "looking at the packs",
   data: "reading every byte",
 };
+
+/** A check counts what the repository is made of, not files. */
+const PHASES_OF_CHECK = new Set(["index", "trees", "packs", "data"]);
 
 export const phaseWord = (phase: string): string => PHASES[phase] ?? phase;
 
@@ -30,7 +35,7 @@ export function figuresText(figures: Figures): string {
   const left = secondsLeft(figures);
   const parts = [
     total > 0 ? `${formatBytes(done)} of ${formatBytes(total)}` : done > 0 ? formatBytes(done) : "",
-    files > 0 ? counted(files, "file") : "",
+    files > 0 && !PHASES_OF_CHECK.has(figures.phase) ? counted(files, "file") : "",
     rate > 0 ? formatRate(rate) : "",
     left === null ? "" : `${formatDuration(left)} left`,
   ];
