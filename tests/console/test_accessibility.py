@@ -21,7 +21,7 @@ SCREENS = (
     "/policies",
     "/policies/documents",
     "/nodes",
-    "/nodes/add",
+    "/nodes/-/add",
     "/nodes/files1",
     "/repositories",
     "/repositories/main",

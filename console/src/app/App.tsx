@@ -80,7 +80,7 @@ function SignedIn() {
               <Route path="/policies" component={Policies} />
               <Route path="/policies/:name">{({ name }) => <PolicyScreen name={decoded(name)} />}</Route>
               <Route path="/nodes" component={Nodes} />
-              <Route path="/nodes/add" component={AddNode} />
+              <Route path="/nodes/-/add" component={AddNode} />
               <Route path="/nodes/:name">{({ name }) => <NodeScreen name={decoded(name)} />}</Route>
               <Route path="/repositories" component={Repositories} />
               <Route path="/repositories/:name">{({ name }) => <RepositoryScreen name={decoded(name)} />}</Route>

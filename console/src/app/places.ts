@@ -38,7 +38,8 @@ export const to = {
   /** `flow`: the drawing one comes from, and back to. */
   policy: (name: string, flow = "") => `/policies/${part(name)}${flow && `?flow=${part(flow)}`}`,
   node: (name: string) => `/nodes/${part(name)}`,
-  addNode: "/nodes/add",
+  // No node has a name that begins with a dash.
+  addNode: "/nodes/-/add",
   repository: (name: string) => `/repositories/${part(name)}`,
   job: (id: string) => `/jobs/${part(id)}`,
   restore: (query: Record<string, string> = {}) => {

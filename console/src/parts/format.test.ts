@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { counted, formatAgo, formatBytes, formatDuration, visible } from "./format";
+import { counted, formatAgo, formatBytes, formatDuration, shellWord, visible } from "./format";
 
 test.each([
   [0, "0 B"],
@@ -33,3 +33,11 @@ test("what cannot be seen is shown as a code", () => {
   expect(visible("a\u202Eb\u0007")).toBe("a\\u{202e}b\\u{7}");
   expect(visible("<img src=x>")).toBe("<img src=x>");
 });
+
+test.each([
+  ["files1", "files1"],
+  ["a b", "'a b'"],
+  ["'; reboot", "''\\''; reboot'"],
+  ["$(reboot)\n", "'$(reboot)\\u{a}'"],
+  ["", "''"],
+])("%s is one word of a shell", (name, word) => expect(shellWord(name)).toBe(word));

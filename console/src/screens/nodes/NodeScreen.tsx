@@ -9,7 +9,7 @@ import { useStatus } from "../../api/queries";
 import { type Node, useLive } from "../../live/store";
 import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
-import { visible } from "../../parts/format";
+import { shellWord, visible } from "../../parts/format";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { State, stateOf } from "../../parts/State";
@@ -27,7 +27,7 @@ export default function NodeScreen({ name }: { name: string }) {
     <Page
       title={visible(name)}
       lead={node ? <State state={stateOf(node.state)} label={node.state} /> : undefined}
-      cli={`holdfast nodes show ${visible(name)}`}
+      cli={`holdfast nodes show ${shellWord(name)}`}
       api={`GET /api/v1/nodes/${encodeURIComponent(name)}/rules`}
       actions={node && node.state !== "revoked" && <SendAway node={node} />}
     >

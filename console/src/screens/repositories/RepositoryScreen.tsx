@@ -7,7 +7,7 @@ import { to } from "../../app/places";
 import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
 import { Copyable } from "../../parts/Equivalent";
-import { formatBytes, formatCount, sentence, visible } from "../../parts/format";
+import { formatBytes, formatCount, sentence, shellWord, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
@@ -25,7 +25,7 @@ export default function RepositoryScreen({ name }: { name: string }) {
   const row = found.data?.repositories.find((each) => each.name === name);
   const silent = found.data?.unreachable.filter((each) => each.repository === name) ?? [];
   return (
-    <Page title={visible(name)} lead={row ? <Lead row={row} /> : silent[0] && <SilentLead node={silent[0].node} />} cli={`holdfast repository stats ${visible(name)}`} api={`GET /api/v1/points?repository=${encodeURIComponent(name)}`}>
+    <Page title={visible(name)} lead={row ? <Lead row={row} /> : silent[0] && <SilentLead node={silent[0].node} />} cli={`holdfast repository stats ${shellWord(name)}`} api={`GET /api/v1/points?repository=${encodeURIComponent(name)}`}>
       {found.error && <Problem error={found.error} onRetry={() => void found.refetch()} />}
       <Unreachable rows={silent} what="Its figures and points come when its node answers again." />
       {found.isPending && <Loader aria-label="Asking the repository" />}

@@ -6,7 +6,7 @@ import { Link } from "wouter";
 import { usePoints } from "../../api/queries";
 import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
-import { visible } from "../../parts/format";
+import { shellWord } from "../../parts/format";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { Unreachable } from "../../parts/Unreachable";
@@ -128,8 +128,8 @@ function NothingYet({ hasSilent }: { hasSilent: boolean }) {
 }
 
 function cliFor(q: string, dataset: string, moment: Moment | null): string {
-  if (q) return `holdfast find '${visible(q)}'`;
+  if (q) return `holdfast find ${shellWord(q)}`;
   if (moment) return `holdfast restore ${moment.id.slice(0, 8)} --to /tmp/back`;
-  return dataset ? `holdfast points --dataset ${dataset}` : "holdfast points";
+  return dataset ? `holdfast points --dataset ${shellWord(dataset)}` : "holdfast points";
 }
 
