@@ -29,10 +29,15 @@ export default function DrawView({ flow }: { flow: string }) {
   const [selected, select] = useSelection();
   const isNarrow = useMediaQuery("(max-width: 62em)") ?? false;
   const [drawerAt, setDrawerAt] = useState<"add" | "inspect" | null>(null);
+  const [opened, setOpened] = useState(0);
   const inspect = () => {
     if (isNarrow) setDrawerAt("inspect");
-    else document.querySelector<HTMLElement>(`#${INSPECTOR} input, #${INSPECTOR} button, #${INSPECTOR} a`)?.focus();
+    else setOpened((count) => count + 1);
   };
+  // Only now it shows what was selected together with the wish to open it.
+  useEffect(() => {
+    if (opened > 0) document.querySelector<HTMLElement>(`#${INSPECTOR} input, #${INSPECTOR} button, #${INSPECTOR} a`)?.focus();
+  }, [opened]);
   useEffect(() => {
     // Who came by keyboard can begin at once.
     if (document.activeElement === document.body) document.querySelector<HTMLElement>(".react-flow")?.focus();
