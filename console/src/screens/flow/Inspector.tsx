@@ -34,19 +34,19 @@ export function Inspector({ drawing, diagnostics, selected, drawer }: InspectorP
   if (selected.length > 1) return <Several drawing={drawing} selected={selected} drawer={drawer} />;
   return (
     <MantineThemeProvider theme={{ components: DENSE }}>
-    <div className={classes.inspector}>
-      {vertex && <VertexInspector key={vertex.name} drawing={drawing} vertex={vertex} drawer={drawer} />}
-      {mover && <MoverInspector key={mover.id} drawing={drawing} mover={mover} drawer={drawer} />}
-      {!vertex && !mover && <Whole drawing={drawing} />}
-      {own.length > 0 && (
-        <section aria-label="Problems of what is selected">
-          <Title order={3} size="h5">
-            To be mended
-          </Title>
-          <DiagnosticList diagnostics={own} flow={drawing.flow} />
-        </section>
-      )}
-    </div>
+      <div className={classes.inspector}>
+        {vertex && <VertexInspector key={vertex.name} drawing={drawing} vertex={vertex} drawer={drawer} />}
+        {mover && <MoverInspector key={mover.id} drawing={drawing} mover={mover} drawer={drawer} />}
+        {!vertex && !mover && <Whole drawing={drawing} />}
+        {own.length > 0 && (
+          <section aria-label="Problems of what is selected">
+            <Title order={3} size="h5">
+              To be mended
+            </Title>
+            <DiagnosticList diagnostics={own} flow={drawing.flow} />
+          </section>
+        )}
+      </div>
     </MantineThemeProvider>
   );
 }

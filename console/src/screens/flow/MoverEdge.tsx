@@ -34,24 +34,24 @@ export const MoverEdge = memo(function MoverEdge(props: EdgeProps<MoverElement>)
         data-selected={selected || undefined}
       />
       {(!isFar || selected) && (
-      <EdgeLabelRenderer>
-        <div
-          className={classes.moverLabel}
-          data-selected={selected || undefined}
-          data-level={worst}
-          data-state={overlay?.state}
-          data-thing={props.id}
-          aria-hidden
-          style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y + twin * BETWEEN_TWINS}px)` }}
-        >
-          <span className={classes.moverWords}>
-            <Icon size={14} aria-hidden />
-            <span className={classes.clip}>{visible(overlay?.label || carried(mover.carries))}</span>
-            <Warning marks={marks} />
-          </span>
-          {overlay?.backlog !== null && overlay?.backlog !== undefined && <Backlog share={overlay.backlog} />}
-        </div>
-      </EdgeLabelRenderer>
+        <EdgeLabelRenderer>
+          <div
+            className={classes.moverLabel}
+            data-selected={selected || undefined}
+            data-level={worst}
+            data-state={overlay?.state}
+            data-thing={props.id}
+            aria-hidden
+            style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y + twin * BETWEEN_TWINS}px)` }}
+          >
+            <span className={classes.moverWords}>
+              <Icon size={14} aria-hidden />
+              <span className={classes.clip}>{visible(overlay?.label || carried(mover.carries))}</span>
+              <Warning marks={marks} />
+            </span>
+            {overlay?.backlog !== null && overlay?.backlog !== undefined && <Backlog share={overlay.backlog} />}
+          </div>
+        </EdgeLabelRenderer>
       )}
     </>
   );

@@ -37,12 +37,12 @@ export function PolicyChoice({ drawing, vertex, drawer }: VertexInspectorProps) 
       {[...new Set([...known, ...vertex.policies])].map((policy) => {
         const paths = pathsOf(valueAt(values, ["policies", policy, "classification", "paths"]));
         return (
-        <Group key={policy} justify="space-between" wrap="nowrap" gap="xs" mih={30}>
-          <Checkbox label={visible(policy)} checked={vertex.policies.includes(policy)} onChange={() => toggled(policy)} />
-          <Anchor component={Link} href={to.policy(policy, drawing.flow)} size="xs" aria-label={`${paths}: open policy ${visible(policy)}`}>
-            {paths}
-          </Anchor>
-        </Group>
+          <Group key={policy} justify="space-between" wrap="nowrap" gap="xs" mih={30}>
+            <Checkbox label={visible(policy)} checked={vertex.policies.includes(policy)} onChange={() => toggled(policy)} />
+            <Anchor component={Link} href={to.policy(policy, drawing.flow)} size="xs" aria-label={`${paths}: open policy ${visible(policy)}`}>
+              {paths}
+            </Anchor>
+          </Group>
         );
       })}
       <Button variant="subtle" size="compact-sm" h={28} leftSection={<IconPlus size={15} aria-hidden />} onClick={create}>
