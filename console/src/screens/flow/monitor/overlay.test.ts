@@ -81,6 +81,7 @@ test("while bytes move, what was heard last counts, and only of its own deliveri
   const running = mover({ state: "running", running_jobs: ["job1"], rate_bytes_s: 5, backlog_bytes: 9 });
   const heard = progress("del1", { done_bytes: 25, total_bytes: 100, rate_bytes_s: 2_048 });
   expect(labelOf(running, heard)).toEqual({ state: "running", moving: true, label: "2.0 KiB/s", backlog: 0.75 });
+  expect(labelOf(running, progress("del1", { done_bytes: 9, total_bytes: 9, rate_bytes_s: 1 })).backlog).toBeNull();
   expect(movingOf(running, progress("other", { rate_bytes_s: 2_000 })).rateBytesS).toBe(5);
 });
 

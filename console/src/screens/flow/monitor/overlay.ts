@@ -44,9 +44,9 @@ export function movingOf(mover: MoverMonitor, progress: LiveProgress): Moving {
   };
 }
 
-/** Of what may wait, how much does: what is left of a running job, or how far behind the promised age the target is. */
+/** Of what may wait, how much does: what is left of a running job, or how far behind the promised age the target is. Null = nothing does. */
 export function backlogOf(mover: MoverMonitor, moving: Moving): number | null {
-  if (moving.totalBytes > 0 && moving.leftBytes !== null) return moving.leftBytes / moving.totalBytes;
+  if (moving.totalBytes > 0 && moving.leftBytes !== null) return moving.leftBytes > 0 ? moving.leftBytes / moving.totalBytes : null;
   const promised = mover.protections.map((protection) => protection.every_s).filter((every) => every != null);
   if (mover.lag_s === null || mover.lag_s <= 0 || promised.length === 0) return null;
   return Math.min(1, mover.lag_s / Math.min(...promised));
