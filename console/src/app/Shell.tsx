@@ -48,9 +48,9 @@ export function Shell({ children }: { children: ReactNode }) {
           <EnvironmentName />
         </Group>
         <Group gap="xs" wrap="nowrap">
-          <UnstyledButton className={classes.search} onClick={() => setPalette(true)} aria-label="Go to, find, do … Ctrl K">
+          <UnstyledButton className={classes.search} onClick={() => setPalette(true)}>
             <IconSearch size={16} aria-hidden />
-            <Text size="sm" visibleFrom="sm">
+            <Text size="sm" className={classes.words}>
               Go to, find, do …
             </Text>
             <Group gap={3} visibleFrom="sm" wrap="nowrap">
