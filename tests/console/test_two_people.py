@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -22,13 +22,13 @@ def as_at_first(office: World) -> None:
 
 
 @pytest.fixture
-def two(office: World, enter: Callable[..., Person]) -> Iterator[tuple[Person, Person]]:
+def two(office: World, enter: Callable[..., Person]) -> tuple[Person, Person]:
     """Anna and Ben, each at a browser of their own, both at the drawing."""
     anna, ben = enter(office), enter(office)
     for person in (anna, ben):
         person.go("/flows/office").is_live()
         expect(person.vertex("store")).to_be_visible()
-    yield anna, ben
+    return anna, ben
 
 
 def rename(person: Person, vertex: str, name: str) -> None:

@@ -12,6 +12,7 @@ import { useLive } from "../../live/store";
 import { Empty } from "../../parts/Empty";
 import { Equivalent } from "../../parts/Equivalent";
 import { shellWord, visible } from "../../parts/format";
+import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import classes from "./FlowScreen.module.css";
 import { FlowState } from "./FlowState";
@@ -113,16 +114,18 @@ function Undrawn() {
 
 function NoFlow({ name }: { name: string }) {
   return (
-    <Empty
-      icon={IconAffiliate}
-      title={`There is no flow ${visible(name)}`}
-      action={
-        <Button component={Link} href="/flows">
-          See all flows
-        </Button>
-      }
-    >
-      It may have another name now, or somebody removed it. Undo brings back what you removed yourself.
-    </Empty>
+    <Page title={visible(name)} cli="holdfast flows" api="GET /api/v1/flows">
+      <Empty
+        icon={IconAffiliate}
+        title="There is no such flow"
+        action={
+          <Button component={Link} href="/flows">
+            See all flows
+          </Button>
+        }
+      >
+        It may have another name now, or somebody removed it. Undo brings back what you removed yourself.
+      </Empty>
+    </Page>
   );
 }
