@@ -24,7 +24,7 @@ const ICONS: Record<StateName, ComponentType<{ size?: number; "aria-hidden"?: bo
   off: IconCircleDashed,
 };
 
-/** States of jobs, protections and nodes in the seven words of the console. */
+/** States of jobs, protections and nodes, and how bad findings are, in the seven words of the console. */
 const MEANINGS: Record<string, StateName> = {
   queued: "off",
   running: "running",
@@ -46,10 +46,13 @@ const MEANINGS: Record<string, StateName> = {
   changed: "warning",
   draft: "off",
   removed: "warning",
+  error: "failed",
+  info: "off",
 };
 
 export function stateOf(word: string): StateName {
-  return word in ICONS ? (word as StateName) : (MEANINGS[word] ?? "unknown");
+  if (Object.hasOwn(ICONS, word)) return word as StateName;
+  return Object.hasOwn(MEANINGS, word) ? MEANINGS[word]! : "unknown";
 }
 
 /** `state`: one of the seven words. `label`: what to say instead of it. */

@@ -8,13 +8,11 @@ import { Card } from "../../parts/Card";
 import { counted, formatBytes, sentence, visible } from "../../parts/format";
 import { JobProgress } from "../../parts/JobProgress";
 import { Moment } from "../../parts/Moment";
-import { State, type StateName, stateOf } from "../../parts/State";
+import { State, stateOf } from "../../parts/State";
 import classes from "./Home.module.css";
 import { findingGroups, someNames } from "./overview";
 
 const SHOWN = 5;
-const SEVERITY_STATES: Record<Schemas["Severity"], StateName> = { error: "failed", warning: "warning", info: "off" };
-
 export function RunningNow() {
   const jobs = useLive((live) => [...live.jobs.values()].filter((job) => !isOver(job)));
   if (jobs.length === 0) return null;
@@ -54,7 +52,7 @@ export function Findings({ findings }: { findings: readonly Schemas["FindingRow"
       <ul className={classes.plain}>
         {groups.map((each) => (
           <li key={`${each.code}/${each.message}/${each.nodes[0]}`}>
-            <State state={SEVERITY_STATES[each.severity]} label={each.severity} />
+            <State state={stateOf(each.severity)} label={each.severity} />
             <div className={classes.grow}>
               <Text size="sm">{sentence(visible(each.message))}</Text>
               <Text size="sm" c="dimmed">

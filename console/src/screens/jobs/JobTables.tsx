@@ -4,7 +4,7 @@ import type { Schemas } from "../../api/client";
 import { isOver, type Job } from "../../live/store";
 import { Card } from "../../parts/Card";
 import { counted, formatBytes, formatCount, formatDuration, sentence, visible } from "../../parts/format";
-import { State, type StateName, stateOf } from "../../parts/State";
+import { State, stateOf } from "../../parts/State";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import classes from "./Jobs.module.css";
 
@@ -56,10 +56,8 @@ interface NumberedFinding {
   finding: Schemas["Finding"];
 }
 
-const SEVERITIES: Record<Schemas["Severity"], StateName> = { error: "failed", warning: "warning", info: "off" };
-
 const FINDINGS: Column<NumberedFinding>[] = [
-  { key: "severity", title: "How bad", width: "104px", cell: ({ finding }) => <State state={SEVERITIES[finding.severity]} label={finding.severity} />, sortBy: ({ finding }) => ["error", "warning", "info"].indexOf(finding.severity) },
+  { key: "severity", title: "How bad", width: "104px", cell: ({ finding }) => <State state={stateOf(finding.severity)} label={finding.severity} />, sortBy: ({ finding }) => ["error", "warning", "info"].indexOf(finding.severity) },
   {
     key: "message",
     title: "What",

@@ -7,7 +7,7 @@ import type { Node } from "../../live/store";
 import { Card } from "../../parts/Card";
 import { sentence, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
-import { State, type StateName } from "../../parts/State";
+import { State, stateOf } from "../../parts/State";
 import { clockWord, tagsOf } from "./nodes";
 import classes from "./Nodes.module.css";
 
@@ -62,8 +62,6 @@ function Clock({ node }: { node: Node }) {
 const folders = (roots: readonly string[] | null): string => (roots === null ? "everywhere" : roots.length === 0 ? "nothing" : roots.map(visible).join(", "));
 const unknown = (isAsking: boolean): string => (isAsking ? "asking …" : "not known: it does not answer");
 
-const SEVERITIES: Record<Schemas["Severity"], StateName> = { error: "failed", warning: "warning", info: "off" };
-
 export function NodeFindings({ node }: { node: Node }) {
   if (node.findings.length === 0) return null;
   return (
@@ -71,7 +69,7 @@ export function NodeFindings({ node }: { node: Node }) {
       <ul className={classes.list}>
         {node.findings.map((finding, index) => (
           <li key={index}>
-            <State state={SEVERITIES[finding.severity]} label={finding.severity} />
+            <State state={stateOf(finding.severity)} label={finding.severity} />
             <div className={classes.grow}>
               <Text size="sm">{sentence(visible(finding.message))}</Text>
               {finding.hint && (
