@@ -24,7 +24,7 @@ export function useCanvasKeys({ box, selected, onSelect, actions }: Keys) {
   const flow = useReactFlow<VertexElement, MoverElement>();
   return (event: KeyboardEvent) => {
     const at = event.target as HTMLElement;
-    if (event.defaultPrevented || /^(INPUT|TEXTAREA|SELECT|BUTTON)$/.test(at.tagName)) return;
+    if (event.defaultPrevented || /^(A|INPUT|TEXTAREA|SELECT|BUTTON)$/.test(at.tagName)) return;
     if (run(event, at.closest<HTMLElement>("[data-id]")?.dataset.id ?? null)) event.preventDefault();
   };
 
