@@ -2,6 +2,7 @@
 import { Button, Group, Text, UnstyledButton } from "@mantine/core";
 import { useState } from "react";
 import { Link } from "wouter";
+import { Coded } from "../parts/Coded";
 import { formatCount, visible } from "../parts/format";
 import { sayFailed } from "../parts/notices";
 import { State, type StateName } from "../parts/State";
@@ -52,10 +53,12 @@ function Item({ diagnostic, flow, onGo }: { diagnostic: Diagnostic; flow: string
     <li className={classes.item} data-code={code}>
       <State state={LEVELS[level]} label={LEVEL_WORDS[level]} quiet />
       <div>
-        <Text size="sm">{visible(message)}</Text>
+        <Text size="sm">
+          <Coded text={visible(message)} />
+        </Text>
         {hint && (
           <Text size="sm" c="dimmed">
-            {visible(hint)}
+            <Coded text={visible(hint)} />
           </Text>
         )}
         <Fixes diagnostic={diagnostic} />
@@ -80,7 +83,7 @@ function Fixes({ diagnostic }: { diagnostic: Diagnostic }) {
     <Group gap="xs" mt={6}>
       {fixes.map((fix) => (
         <Button key={fix.title} size="compact-sm" variant="default" onClick={() => void edit(fix.edits as Edit[], fix.title).catch(sayFailed)}>
-          {visible(fix.title)}
+          <Coded text={visible(fix.title)} />
         </Button>
       ))}
     </Group>
