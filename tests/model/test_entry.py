@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.core.errors import ProtocolError
-from holdfast.model.entry import check_path, display_path, is_below, path_of, walk_key
+from holdfast.model.entry import check_path, display_path, is_below, path_of, raw_of, walk_key
 
 name = st.binary(min_size=1, max_size=6).filter(lambda n: b"/" not in n and b"\0" not in n and n not in (b".", b".."))
 path = st.lists(name, min_size=1, max_size=5).map(lambda parts: b"/" + b"/".join(parts))
@@ -39,3 +39,8 @@ def test_is_below() -> None:
 @given(st.binary(max_size=20))
 def test_display_is_always_one_printable_line(raw: bytes) -> None:
     assert display_path(raw).isprintable()
+
+
+@given(st.binary(max_size=20))
+def test_a_path_comes_back_from_what_is_shown_and_what_goes_with_it(raw: bytes) -> None:
+    assert (raw_of(raw) or display_path(raw).encode()) == raw

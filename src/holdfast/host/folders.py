@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator
 
 from holdfast.core.errors import ErrorFacts, UsageError
-from holdfast.model.entry import display_path
+from holdfast.model.entry import display_path, raw_of
 from holdfast.model.questions import Folder, Folders
 
 MOST_FOLDERS = 500
@@ -44,11 +44,6 @@ def roots_as_folders(roots: Iterable[bytes]) -> Folders:
 
 def folder_of(path: bytes, name: bytes, mode: int | None = None) -> Folder:
     return Folder(name=display_path(name), path=display_path(path), path_raw=raw_of(path), mode=mode)
-
-
-def raw_of(path: bytes) -> bytes:
-    """The path itself, where what is shown of it is not the same."""
-    return b"" if display_path(path).encode("utf-8", "surrogateescape") == path else path
 
 
 def _names(path: bytes, hidden: frozenset[bytes]) -> tuple[list[tuple[bytes, int]], bool]:

@@ -108,3 +108,8 @@ def display_path(path: bytes) -> str:
     """For people and JSON: UTF-8, other bytes and control characters as `\\xNN`. Not reversible where a name holds a backslash."""
     text = path.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("utf-8").decode("latin-1").encode("unicode_escape").decode("ascii") for c in text)
+
+
+def raw_of(path: bytes) -> bytes:
+    """The path itself where `display_path` does not spell it; else nothing."""
+    return b"" if display_path(path).encode("utf-8", "surrogateescape") == path else path

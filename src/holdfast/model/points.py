@@ -37,7 +37,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One row of `ls` or `find`. `path_raw` (base64 in JSON) is set when the path is not UTF-8."""
+    """One row of `ls` or `find`. `path_raw` (base64 in JSON) is set when `path` does not spell it: it is not UTF-8, or holds control
+    characters."""
 
     path: str
     kind: str

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from holdfast.core.errors import UnknownName
-from holdfast.model.entry import Entry, display_path, path_of
+from holdfast.model.entry import Entry, display_path, path_of, raw_of
 from holdfast.model.points import Listing, Point
 from holdfast.model.questions import AskFind, AskListing, Listings
 from holdfast.repository.commit_table import CommitRow
@@ -16,14 +16,6 @@ from holdfast.repository.facts import facts_of, moment_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.trees import Trees
 from holdfast.repository.version_table import VersionRow
-
-
-def _is_text(path: bytes) -> bool:
-    try:
-        path.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def listing_of(entry: Entry, point: Point) -> Listing:
@@ -38,7 +30,7 @@ def listing_of(entry: Entry, point: Point) -> Listing:
         uid=entry.uid,
         gid=entry.gid,
         link_target=display_path(entry.link_target),
-        path_raw=b"" if _is_text(entry.path) else entry.path,
+        path_raw=raw_of(entry.path),
         dataset=point.dataset,
         repository=point.repository,
         point=point.id,
@@ -143,7 +135,7 @@ class _Timeline:
             mtime_ns=row.mtime_ns,
             uid=row.uid,
             gid=row.gid,
-            path_raw=b"" if _is_text(path) else path,
+            path_raw=raw_of(path),
             dataset=self.label,
             repository=repository,
             point=next((self._points[c.no] for c in reversed(live) if c.no in self._points), ""),
