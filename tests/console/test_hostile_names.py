@@ -14,7 +14,7 @@ from playwright.sync_api import Dialog, Locator, expect
 from holdfast.model.entry import display_path
 from tests.console.conftest import NODES
 from tests.console.person import Person
-from tests.e2e.world import World, by_hand_only, world_in
+from tests.e2e.world import World, by_hand_only, eventually, world_in
 
 MARKUP = "<img src=x onerror=alert(1)>"
 FILES: dict[str, bytes] = {
@@ -190,19 +190,20 @@ def test_search_finds_and_restores_them(zoo: World, careful: Person, kind: str) 
     assert os.listdir(os.fsencode(target) + os.fsencode(data_of(zoo.folder))) == [name]
 
 
-def test_what_a_job_found_names_them(zoo: World, careful: Person) -> None:
-    """A second restore to the same place skips what is there, and says so."""
-    person = careful.go("/restore")
-    for _ in range(2):
-        row_of(person, FILES["markup"]).get_by_role("checkbox").check()
-        person.button("Restore 1 thing …").click()
-        restore_to(person, zoo.folder / "twice")
-        person.page.get_by_role("dialog").get_by_role("button", name="Close").last.click()
-        person.page.reload()
-    job = person.api("/jobs", limit=1)["jobs"][0]
-    person.go(f"/jobs/{job['id']}")
-    is_whole(person)
-    expect(person.page.locator("main")).to_contain_text(MARKUP)
+def test_the_error_of_a_job_names_them(zoo: World, careful: Person) -> None:
+    point = zoo.points()[0]
+    wanted = {
+        "point": point["id"],
+        "paths": [quote(f"/nowhere/{MARKUP} \u202e")],
+        "to": str(zoo.folder / "never"),
+        "node": "files1",
+        "conflict": "skip",
+    }
+    job = zoo.client.post("/restores", wanted)["job"]
+    eventually(lambda: zoo.client.get(f"/jobs/{job}")["state"] == "failed", "there is no such path")
+    careful.go(f"/jobs/{job}")
+    expect(careful.page.locator("main").get_by_role("alert")).to_contain_text(f"{MARKUP} \\xe2\\x80\\xae is not in this point")
+    is_whole(careful)
 
 
 def test_the_sample_of_a_policy_shows_what_it_takes_and_leaves_out(careful: Person) -> None:

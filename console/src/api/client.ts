@@ -73,8 +73,15 @@ function silence(): ApiError {
   return new ApiError(facts, 0);
 }
 
+/** As they stand in the record of a job, too. */
+function isFacts(value: unknown): value is ErrorFacts {
+  const facts = value as Partial<ErrorFacts> | null;
+  return typeof facts === "object" && typeof facts?.code === "string" && typeof facts.message === "string";
+}
+
 export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
+  if (isFacts(error)) return new ApiError(error, 0);
   const message = error instanceof Error ? error.message : String(error);
   return new ApiError({ code: "internal", message, hint: "", retryable: false, context: {} }, 0);
 }

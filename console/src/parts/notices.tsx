@@ -3,6 +3,7 @@ import { CloseButton, Text } from "@mantine/core";
 import { useSyncExternalStore } from "react";
 import { asApiError } from "../api/client";
 import classes from "./notices.module.css";
+import { sentence, visible } from "./format";
 import { State, type StateName } from "./State";
 
 interface Notice {
@@ -34,7 +35,7 @@ export const sayDone = (title: string, text = ""): void => add("ok", title, text
 
 export function sayFailed(error: unknown): void {
   const facts = asApiError(error);
-  add("failed", facts.message, facts.hint);
+  add("failed", sentence(visible(facts.message)), sentence(visible(facts.hint)));
 }
 
 function subscribe(listener: () => void): () => void {

@@ -1,5 +1,6 @@
 /** What the restore screen shows, in its address. */
-import { useLocation, useSearch } from "wouter";
+import { useLocation } from "wouter";
+import { useSearch } from "wouter/use-browser-location";
 import { to } from "../../app/places";
 
 export interface Address {
@@ -14,6 +15,7 @@ export interface Address {
 const NAMES = ["dataset", "point", "path", "q"] as const;
 
 export function useAddress(): [Address, (change: Partial<Address>, replace?: boolean) => void] {
+  // As it stands: the router's own hook decodes it once more, and a name may have a % in it.
   const search = new URLSearchParams(useSearch());
   const [, go] = useLocation();
   const address = Object.fromEntries(NAMES.map((name) => [name, search.get(name) ?? ""])) as unknown as Address;
