@@ -6,6 +6,7 @@ import { Link } from "wouter";
 import { later } from "../../app/later";
 import { to } from "../../app/places";
 import { ConflictBanner } from "../../draft/ConflictBanner";
+import { DraftBar } from "../../draft/DraftBar";
 import { openDraft, useDraft } from "../../draft/draft";
 import { mappingAt } from "../../draft/edits";
 import { useLive } from "../../live/store";
@@ -114,7 +115,7 @@ function Undrawn() {
 
 function NoFlow({ name }: { name: string }) {
   return (
-    <Page title={visible(name)} cli="holdfast flows" api="GET /api/v1/flows">
+    <Page title={visible(name)} actions={<DraftBar />} cli="holdfast flows" api="GET /api/v1/flows">
       <Empty
         icon={IconAffiliate}
         title="There is no such flow"

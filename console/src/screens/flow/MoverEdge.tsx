@@ -7,7 +7,6 @@ import type { MoverElement } from "./elements";
 import classes from "./canvas.module.css";
 import { Warning } from "./VertexNode";
 
-const MOST_CARRIED = 2;
 const BETWEEN_TWINS = 34;
 /** Farther away than this nobody can read a label; leaving them out keeps large drawings quick. */
 const READABLE = 0.3;
@@ -17,7 +16,7 @@ export const MoverEdge = memo(function MoverEdge(props: EdgeProps<MoverElement>)
   const [path, x, y] = getBezierPath(props);
   const isFar = useStore((state) => state.transform[2] < READABLE);
   if (!data) return null;
-  const { mover, marks, overlay, twin } = data;
+  const { mover, words, marks, overlay, twin } = data;
   const Icon = mover.mode === "continuous" ? IconBolt : IconClock;
   const worst = marks[0]?.level;
   return (
@@ -46,7 +45,7 @@ export const MoverEdge = memo(function MoverEdge(props: EdgeProps<MoverElement>)
           >
             <span className={classes.moverWords}>
               <Icon size={14} aria-hidden />
-              <span className={classes.clip}>{visible(overlay?.label || carried(mover.carries))}</span>
+              <span className={classes.clip}>{visible(overlay?.label || words)}</span>
               <Warning marks={marks} />
             </span>
             {overlay?.backlog !== null && overlay?.backlog !== undefined && <Backlog share={overlay.backlog} />}
@@ -56,12 +55,6 @@ export const MoverEdge = memo(function MoverEdge(props: EdgeProps<MoverElement>)
     </>
   );
 });
-
-function carried(labels: readonly string[]): string {
-  if (labels.length === 0) return "carries nothing yet";
-  const rest = labels.length - MOST_CARRIED;
-  return labels.slice(0, MOST_CARRIED).join(", ") + (rest > 0 ? ` +${rest}` : "");
-}
 
 /** Green to 60 %, amber to 85 %, red above; the figure stands beside it. */
 function Backlog({ share }: { share: number }) {

@@ -15,7 +15,7 @@ const NATURAL = new Intl.Collator("en", { numeric: true });
 
 const KINDS: readonly [VertexKind, string, string][] = [
   ["node", "Source", "a node whose data is protected"],
-  ["group", "Group of nodes", "many nodes, treated alike"],
+  ["group", "Group", "many nodes, treated alike"],
   ["repository", "Repository", "keeps points, encrypted, each piece once"],
   ["mirror", "Mirror", "a folder kept like the source"],
   ["relay", "Relay", "passes data on, keeps nothing"],

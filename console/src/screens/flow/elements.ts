@@ -10,9 +10,12 @@ import { moverThing, type ThingId, vertexThing } from "./things";
 
 export type Marks = readonly Diagnostic[];
 export type VertexData = { vertex: DrawnVertex; marks: Marks; overlay: VertexOverlay | null; readOnly: boolean };
-export type MoverData = { mover: DrawnMover; marks: Marks; overlay: MoverOverlay | null; twin: number };
+/** `words` is what stands on the line: operations, with their policy only where the flow has several. */
+export type MoverData = { mover: DrawnMover; words: string; marks: Marks; overlay: MoverOverlay | null; twin: number };
 export type VertexElement = Node<VertexData, "vertex">;
 export type MoverElement = Edge<MoverData, "mover">;
+
+const MOST_CARRIED = 2;
 
 export interface Shown {
   drawing: Drawing;
@@ -53,6 +56,7 @@ export function vertexElements({ drawing, places, marks, overlay, readOnly }: Sh
 export function moverElements({ drawing, marks, overlay }: Shown): MoverElement[] {
   const names = new Set(drawing.vertices.map((vertex) => vertex.name));
   const twins = new Map<string, number>();
+  const policies = new Set(drawing.movers.flatMap((mover) => mover.carries.map((label) => label.split("/")[0])));
   const elements: MoverElement[] = [];
   for (const mover of drawing.movers) {
     const key = moverKey(mover);
@@ -60,7 +64,8 @@ export function moverElements({ drawing, marks, overlay }: Shown): MoverElement[
     twins.set(key, twin + 1);
     if (!names.has(mover.from) || !names.has(mover.to)) continue;
     const id = moverThing(mover);
-    const data = { mover, marks: marks.get(id) ?? NONE, overlay: overlay?.movers.get(mover.id) ?? null, twin };
+    const words = carriedWords(mover.carries, policies.size < 2);
+    const data = { mover, words, marks: marks.get(id) ?? NONE, overlay: overlay?.movers.get(mover.id) ?? null, twin };
     elements.push({
       id,
       type: "mover",
@@ -72,6 +77,13 @@ export function moverElements({ drawing, marks, overlay }: Shown): MoverElement[
     });
   }
   return elements;
+}
+
+function carriedWords(labels: readonly string[], isOnePolicy: boolean): string {
+  if (labels.length === 0) return "carries nothing yet";
+  const rest = labels.length - MOST_CARRIED;
+  const shown = labels.slice(0, MOST_CARRIED).map((label) => (isOnePolicy ? label.slice(label.indexOf("/") + 1) : label));
+  return shown.join(", ") + (rest > 0 ? ` +${rest}` : "");
 }
 
 function vertexLabel({ vertex, marks, overlay }: VertexData): string {

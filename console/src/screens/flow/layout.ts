@@ -6,7 +6,7 @@ export type Place = readonly [number, number];
 
 export const WIDTH = 190;
 export const GRID = 10;
-const BETWEEN_COLUMNS = 170;
+const BETWEEN_COLUMNS = 120;
 const BETWEEN_ROWS = 36;
 
 /** What a vertex takes up, in pixels; true enough to arrange them. */

@@ -74,7 +74,7 @@ const labelOf = (one: MoverMonitor, heard: ReadonlyMap<string, Progress> = new M
   overlayOf({ vertices: [], movers: [one] }, heard, NOW).movers.get("files->store")!;
 
 test("at rest a mover says that all is there and when it goes on", () => {
-  expect(labelOf(mover())).toEqual({ state: "ok", moving: false, label: "up to date, next in 55 min", backlog: null });
+  expect(labelOf(mover())).toEqual({ state: "ok", moving: false, label: "next in 55 min", backlog: null });
 });
 
 test("while bytes move, what was heard last counts, and only of its own deliveries", () => {

@@ -66,8 +66,10 @@ function moverOverlay(mover: MoverMonitor, progress: LiveProgress, nowMs: number
   // With a known total the bar beside it tells how much is left.
   if (isMoving && moving.leftBytes !== null && moving.totalBytes === 0) words.push(`${formatBytes(moving.leftBytes)} left`);
   const isWell = mover.state === "ok" || mover.state === "running";
-  if (!isMoving) words.push(isWell ? "" : mover.state, isWell || mover.lag_s !== 0 || mover.backlog_runs > 0 ? lagWords(mover) : "");
-  if (!isMoving && mover.state === "ok" && mover.next_at) words.push(`next ${formatAgo(mover.next_at, nowMs)}`);
+  const isUpToDate = mover.lag_s === 0 && mover.backlog_runs === 0;
+  // A line has room for one of them: where all has arrived, the next run is what is left to say.
+  const next = mover.state === "ok" && isUpToDate && mover.next_at ? `next ${formatAgo(mover.next_at, nowMs)}` : "";
+  if (!isMoving) words.push(isWell ? "" : mover.state, next || (isWell || !isUpToDate ? lagWords(mover) : ""));
   return { state: mover.state, moving: isMoving, label: words.filter(Boolean).join(", "), backlog: backlogOf(mover, moving) };
 }
 
