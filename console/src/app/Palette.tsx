@@ -123,8 +123,10 @@ function useEntries(typed: string): Entry[] {
     }));
     const add = (kind: string, name: string, icon: Place["icon"], path: string) =>
       entries.push({ id: `${kind}/${name}`, title: name, kind, words: "", icon, run: (go) => go(path) });
+    // Also those that are not saved yet.
+    for (const name of new Set([...flows.map((flow) => flow.name), ...Object.keys(mappingAt(draft.values, ["flows"]))]))
+      add("flow", name, IconAffiliate, to.flow(name));
     for (const flow of flows) {
-      add("flow", flow.name, IconAffiliate, to.flow(flow.name));
       if (flow.state === "active" || flow.state === "changed")
         entries.push({
           id: `run/${flow.name}`,

@@ -6,6 +6,7 @@ import { Link, useLocation, useSearch } from "wouter";
 import { to } from "../../app/places";
 import { ConflictBanner } from "../../draft/ConflictBanner";
 import { edit, openDraft, useDraft } from "../../draft/draft";
+import { DraftBar } from "../../draft/DraftBar";
 import { set } from "../../draft/edits";
 import { useLive } from "../../live/store";
 import { Card } from "../../parts/Card";
@@ -72,16 +73,19 @@ export default function Flows() {
       cli="holdfast status; holdfast activate FLOW"
       api="GET /api/v1/environment/document"
       actions={
-        rows.length > 0 && (
-          <>
-            <Button variant="default" leftSection={<IconPlus size={17} aria-hidden />} onClick={() => ask("empty")}>
-              New flow
-            </Button>
-            <Button leftSection={<IconShieldPlus size={17} aria-hidden />} onClick={() => ask("protect")}>
-              Protect a computer
-            </Button>
-          </>
-        )
+        <>
+          <DraftBar />
+          {rows.length > 0 && (
+            <>
+              <Button variant="default" leftSection={<IconPlus size={17} aria-hidden />} onClick={() => ask("empty")}>
+                New flow
+              </Button>
+              <Button leftSection={<IconShieldPlus size={17} aria-hidden />} onClick={() => ask("protect")}>
+                Protect a computer
+              </Button>
+            </>
+          )}
+        </>
       }
     >
       <ConflictBanner />
