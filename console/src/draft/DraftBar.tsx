@@ -29,7 +29,7 @@ export function DraftBar() {
     return () => window.removeEventListener("keydown", onKey);
   });
   return (
-    <Group gap="xs" wrap="nowrap" role="toolbar" aria-label="Working copy">
+    <Group gap="xs" wrap="nowrap" role="toolbar" aria-label="Working copy" aria-busy={draft.waiting > 0}>
       <span aria-live="polite">
         <State state={dirty ? "warning" : "ok"} label={dirty ? "not saved" : "saved"} quiet />
       </span>

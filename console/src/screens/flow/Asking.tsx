@@ -29,10 +29,15 @@ export function Asking({ asked, entries, drawing, drawer, onClose }: AskingProps
       <Chooser
         title={`Connect ${visible(from)} to …`}
         choices={ends}
-        empty="There is nothing it can be connected to. Add a repository or a mirror first."
+        empty={nothingFor(drawing, from)}
         onChoose={(end) => drawer.join(from, end.name)}
         onClose={onClose}
       />
     );
   return null;
+}
+
+function nothingFor({ vertices }: Drawing, from: string): string {
+  if (vertices.find(({ name }) => name === from)?.kind === "mirror") return "A mirror sends nothing on.";
+  return "There is nothing it can be connected to. Add a repository or a mirror first.";
 }
