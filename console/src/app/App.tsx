@@ -16,9 +16,11 @@ import { NotHere } from "./NotHere";
 import { Shell } from "./Shell";
 import { SignIn } from "./SignIn";
 
-const Home = lazy(later(() => import("../screens/home/Home")));
+const loadHome = later(() => import("../screens/home/Home"));
+const Home = lazy(loadHome);
 const Flows = lazy(later(() => import("../screens/flows/Flows")));
-const FlowScreen = lazy(later(() => import("../screens/flow/FlowScreen")));
+const loadFlow = later(() => import("../screens/flow/FlowScreen"));
+const FlowScreen = lazy(loadFlow);
 const Policies = lazy(later(() => import("../screens/policies/Policies")));
 const PolicyScreen = lazy(later(() => import("../screens/policies/PolicyScreen")));
 const Nodes = lazy(later(() => import("../screens/nodes/Nodes")));
@@ -30,6 +32,10 @@ const Restore = lazy(later(() => import("../screens/restore/Restore")));
 const Jobs = lazy(later(() => import("../screens/jobs/Jobs")));
 const JobScreen = lazy(later(() => import("../screens/jobs/JobScreen")));
 const DocumentScreen = lazy(later(() => import("../screens/document/DocumentScreen")));
+
+// What opens first, most often, comes while it is asked who one is, not behind that.
+const loadFirst = window.location.pathname === "/" ? loadHome : window.location.pathname.startsWith("/flows/") ? loadFlow : null;
+void loadFirst?.().catch(() => undefined);
 
 export function App() {
   const session = useSession();

@@ -23,6 +23,7 @@ type ViewName = "draw" | "list" | "yaml" | "compile" | "monitor";
 
 interface View {
   title: string;
+  load: () => Promise<unknown>;
   component: ComponentType<{ flow: string }>;
   cli: (flow: string) => string;
   api: (flow: string) => string;
@@ -31,19 +32,24 @@ interface View {
 const apply = () => "holdfast export > env.yaml; holdfast apply env.yaml";
 const edit = () => "POST /api/v1/environment/edit";
 
+const part = (load: () => Promise<{ default: View["component"] }>) => {
+  const known = later(load);
+  return { component: lazy(known), load: known };
+};
+
 const VIEWS: Record<ViewName, View> = {
-  draw: { title: "Draw", component: lazy(later(() => import("./DrawView"))), cli: apply, api: edit },
-  list: { title: "List", component: lazy(later(() => import("./ListView"))), cli: apply, api: edit },
-  yaml: { title: "YAML", component: lazy(later(() => import("./YamlView"))), cli: apply, api: () => "PUT /api/v1/environment" },
+  draw: { title: "Draw", ...part(() => import("./DrawView")), cli: apply, api: edit },
+  list: { title: "List", ...part(() => import("./ListView")), cli: apply, api: edit },
+  yaml: { title: "YAML", ...part(() => import("./YamlView")), cli: apply, api: () => "PUT /api/v1/environment" },
   compile: {
     title: "Compile",
-    component: lazy(later(() => import("./CompileView"))),
+    ...part(() => import("./CompileView")),
     cli: (flow) => `holdfast compile ${flow}; holdfast activate ${flow}`,
     api: (flow) => `POST /api/v1/flows/${flow}/activate`,
   },
   monitor: {
     title: "Monitor",
-    component: lazy(later(() => import("./MonitorView"))),
+    ...part(() => import("./MonitorView")),
     cli: (flow) => `holdfast monitor ${flow}; holdfast trigger ${flow}`,
     api: (flow) => `GET /api/v1/flows/${flow}/monitor`,
   },
@@ -54,7 +60,9 @@ export default function FlowScreen({ name, view }: { name: string; view: string 
   const isKnown = useLive((live) => live.flows.some((flow) => flow.name === name));
   const isDrawn = Object.hasOwn(mappingAt(draft.values, ["flows"]), name);
   const current: ViewName = Object.hasOwn(VIEWS, view) ? (view as ViewName) : "draw";
-  const { component: Shown, title, cli, api } = VIEWS[current];
+  const { component: Shown, load, title, cli, api } = VIEWS[current];
+  // While the document is on its way, not behind it; that it does not come is told by what is drawn then.
+  useEffect(() => void load().catch(() => undefined), [load]);
   useEffect(() => {
     document.title = `${name}: ${title} · Holdfast`;
   }, [name, title]);
