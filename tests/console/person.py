@@ -30,7 +30,7 @@ DESK = (1280, 800)
 PHONE = (390, 844)
 # A test that signs out, restarts the Master or is refused on purpose sees these in the browser's log.
 _EXPECTED = re.compile(
-    r"status of (401|403|404|409|422|429|502|503)|ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|ERR_NETWORK"
+    r"status of (400|401|403|404|409|422|429|502|503)|ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|ERR_NETWORK"
 )
 
 expect.set_options(timeout=PATIENCE_MS)
