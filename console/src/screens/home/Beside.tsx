@@ -11,6 +11,7 @@ import { Moment } from "../../parts/Moment";
 import { State, stateOf } from "../../parts/State";
 import classes from "./Home.module.css";
 import { findingGroups, someNames } from "./overview";
+import { NODE_SILENT } from "./silences";
 
 const SHOWN = 5;
 export function RunningNow() {
@@ -45,7 +46,8 @@ function RunningRow({ job }: { job: Job }) {
 }
 
 export function Findings({ findings }: { findings: readonly Schemas["FindingRow"][] }) {
-  const groups = findingGroups(findings);
+  // Who is silent stands above, with all that hangs on it.
+  const groups = findingGroups(findings.filter((each) => each.code !== NODE_SILENT));
   if (groups.length === 0) return null;
   return (
     <Card title="What nodes have found">

@@ -6,10 +6,12 @@ import { Link } from "wouter";
 import { client, take } from "../../api/client";
 import { to } from "../../app/places";
 import { getLive } from "../../live/store";
+import { Coded } from "../../parts/Coded";
 import { counted, sentence, visible } from "../../parts/format";
 import { sayDone, sayFailed } from "../../parts/notices";
 import { State, type StateName } from "../../parts/State";
-import { type DatasetRow, STANDING_STATES, STANDING_WORDS, type Status, type Trouble, troubleOf, verdictState } from "./overview";
+import { type DatasetRow, someNames, STANDING_STATES, STANDING_WORDS, type Status, type Trouble, troubleOf, verdictState } from "./overview";
+import { type Silence, silencesOf, silentNodes } from "./silences";
 import classes from "./Verdict.module.css";
 
 const ICONS = {
@@ -27,8 +29,10 @@ const SHOWN = 6;
 export function Verdict({ status, rows }: { status: Status; rows: readonly DatasetRow[] }) {
   const state = verdictState(status);
   const Icon = ICONS[state];
-  const silent = new Set(status.nodes.filter((node) => node.state !== "online").map((node) => node.name));
-  const troubles = rows.map((row) => troubleOf(row, silent)).filter((each) => each !== null);
+  const silent = silentNodes(status);
+  const all = rows.map((row) => troubleOf(row, silent)).filter((each) => each !== null);
+  const silences = silencesOf(status, all);
+  const troubles = all.filter((each) => !each.silent);
   return (
     <section className={classes.verdict} data-state={state} aria-label="How everything does">
       <div className={classes.head}>
@@ -37,8 +41,11 @@ export function Verdict({ status, rows }: { status: Status; rows: readonly Datas
           {visible(status.verdict)}
         </p>
       </div>
-      {(troubles.length > 0 || status.unreachable.length > 0) && (
+      {troubles.length + silences.length > 0 && (
         <ul className={classes.troubles} aria-label="What stands in the way">
+          {silences.map((each) => (
+            <SilenceRow key={each.node} silence={each} />
+          ))}
           {troubles.slice(0, SHOWN).map((each) => (
             <TroubleRow key={each.label} trouble={each} />
           ))}
@@ -47,27 +54,31 @@ export function Verdict({ status, rows }: { status: Status; rows: readonly Datas
               <Text size="sm">And {counted(troubles.length - SHOWN, "more dataset")}, below.</Text>
             </li>
           )}
-          {status.unreachable.map((each) => (
-            <li key={`${each.node}/${each.repository}`}>
-              <State state="unknown" label="no answer" />
-              <div className={classes.what}>
-                <Text size="sm">
-                  <b>{visible(each.repository ? `${each.repository} on ${each.node}` : each.node)}</b> {sentence(each.error.message)}
-                </Text>
-                {each.error.hint && (
-                  <Text size="sm" c="dimmed">
-                    {sentence(each.error.hint)}
-                  </Text>
-                )}
-              </div>
-              <Button component={Link} href={to.node(each.node)} size="xs" variant="default">
-                See {visible(each.node)}
-              </Button>
-            </li>
-          ))}
         </ul>
       )}
     </section>
+  );
+}
+
+function SilenceRow({ silence: { node, hint, datasets, repositories } }: { silence: Silence }) {
+  const parts = [datasets, repositories.map((each) => `repository ${each}`)].flat().map(visible);
+  return (
+    <li>
+      <State state="unknown" label="no answer" />
+      <div className={classes.what}>
+        <Text size="sm">
+          <b>{visible(node)}</b> does not answer.{parts.length > 0 && ` Not known until it does: ${someNames(parts, SHOWN)}.`}
+        </Text>
+        {hint && (
+          <Text size="sm" c="dimmed">
+            <Coded text={sentence(hint)} />
+          </Text>
+        )}
+      </div>
+      <Button component={Link} href={to.node(node)} size="xs" variant="default">
+        See {visible(node)}
+      </Button>
+    </li>
   );
 }
 
@@ -82,7 +93,7 @@ function TroubleRow({ trouble }: { trouble: Trouble }) {
         </Text>
         {hint && (
           <Text size="sm" c="dimmed">
-            {sentence(hint)}
+            <Coded text={sentence(hint)} />
           </Text>
         )}
       </div>

@@ -99,6 +99,8 @@ export interface Trouble {
   standing: Standing;
   reason: string;
   hint: string;
+  /** The node whose silence is all there is to say. */
+  silent?: string;
   step: { kind: "run"; label: string } | { kind: "go"; label: string; href: string };
 }
 
@@ -123,6 +125,7 @@ export function troubleOf(row: DatasetRow, silent: ReadonlySet<string>): Trouble
       const node = [row.node, ...row.protections.map((each) => each.receiver)].find((each) => silent.has(each));
       return {
         ...told,
+        ...(node && { silent: node }),
         reason: node ? `${node} does not answer.` : (error?.message ?? "Its node does not answer."),
         step: { kind: "go", label: `See ${node ?? row.node}`, href: to.node(node ?? row.node) },
       };
