@@ -4,6 +4,7 @@ import { BaseEdge, EdgeLabelRenderer, type EdgeProps, getBezierPath, useStore } 
 import { memo } from "react";
 import { visible } from "../../parts/format";
 import type { MoverElement } from "./elements";
+import type { Backlog as Waiting } from "./overlay";
 import classes from "./canvas.module.css";
 import { Warning } from "./VertexNode";
 
@@ -48,7 +49,7 @@ export const MoverEdge = memo(function MoverEdge(props: EdgeProps<MoverElement>)
               <span className={classes.clip}>{visible(overlay?.label || words)}</span>
               <Warning marks={marks} />
             </span>
-            {overlay?.backlog !== null && overlay?.backlog !== undefined && <Backlog share={overlay.backlog} />}
+            {overlay?.backlog && <Backlog of={overlay.backlog} />}
           </div>
         </EdgeLabelRenderer>
       )}
@@ -57,7 +58,7 @@ export const MoverEdge = memo(function MoverEdge(props: EdgeProps<MoverElement>)
 });
 
 /** Green to 60 %, amber to 85 %, red above; the figure stands beside it. */
-function Backlog({ share }: { share: number }) {
+function Backlog({ of: { share, words } }: { of: Waiting }) {
   const percent = Math.round(100 * Math.max(0, Math.min(1, share)));
   const level = percent <= 60 ? "ok" : percent <= 85 ? "warning" : "failed";
   return (
@@ -65,7 +66,7 @@ function Backlog({ share }: { share: number }) {
       <span className={classes.backlogBar}>
         <span style={{ width: `${percent}%` }} />
       </span>
-      {percent} % waits
+      {words}
     </span>
   );
 }

@@ -13,8 +13,16 @@ export interface MoverOverlay {
   moving: boolean;
   /** Mode, rate, lag: what stands on the line. */
   label: string;
-  /** 0 to 1, how much of what is allowed to wait does; null = nothing waits or nobody knows. */
-  backlog: number | null;
+  /** Null = nothing waits, or nobody knows. */
+  backlog: Backlog | null;
+}
+
+/** How much waits, as a bar. */
+export interface Backlog {
+  /** Of what a run is to move, or of the promised interval; more than 1 when that is over. */
+  share: number;
+  /** The same with what it is a share of: `75 % left`, `50 % of 1 h`. */
+  words: string;
 }
 
 /** By vertex name, and by the mover's id in the drawing. */

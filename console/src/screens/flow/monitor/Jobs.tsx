@@ -51,7 +51,7 @@ function Head({ job }: { job: Job }) {
   return (
     <div className={classes.line}>
       <Link href={to.job(job.id)}>{visible(job.rule)}</Link>
-      <span>
+      <span className={classes.end}>
         <State state={stateOf(job.state)} label={job.state} quiet />{" "}
         {job.ended_at && (
           <Text span size="xs" c="dimmed">

@@ -1,7 +1,7 @@
 /** The monitor's answer, and what has been heard since, as words and figures over the drawing. Pure. */
 import type { Progress } from "../../../live/store";
 import { counted, formatAgo, formatBytes, formatCount, formatDuration, formatRate } from "../../../parts/format";
-import type { MoverOverlay, Overlay, VertexOverlay } from "../overlay";
+import type { Backlog, MoverOverlay, Overlay, VertexOverlay } from "../overlay";
 import type { FlowMonitor, MoverMonitor, VertexMonitor } from "./useMonitor";
 
 /** What moves along a mover just now. */
@@ -44,13 +44,20 @@ export function movingOf(mover: MoverMonitor, progress: LiveProgress): Moving {
   };
 }
 
-/** Of what may wait, how much does: what is left of a running job, or how far behind the promised age the target is. Null = nothing does. */
-export function backlogOf(mover: MoverMonitor, moving: Moving): number | null {
-  if (moving.totalBytes > 0 && moving.leftBytes !== null) return moving.leftBytes > 0 ? moving.leftBytes / moving.totalBytes : null;
+/** How much waits: what is left of a running job, or how far behind the promised interval the target is. Null = nothing does. */
+export function backlogOf(mover: MoverMonitor, moving: Moving): Backlog | null {
+  if (moving.totalBytes > 0 && moving.leftBytes !== null) {
+    const share = moving.leftBytes / moving.totalBytes;
+    return share > 0 ? { share, words: `${percent(share)} left` } : null;
+  }
   const promised = mover.protections.map((protection) => protection.every_s).filter((every) => every != null);
   if (mover.lag_s === null || mover.lag_s <= 0 || promised.length === 0) return null;
-  return Math.min(1, mover.lag_s / Math.min(...promised));
+  const interval = Math.min(...promised);
+  const share = mover.lag_s / interval;
+  return { share, words: share > 1 ? `over ${formatDuration(interval)}` : `${percent(share)} of ${formatDuration(interval)}` };
 }
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
 /** How far the target is behind, in words. */
 export function lagWords(mover: MoverMonitor): string {
