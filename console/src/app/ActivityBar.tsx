@@ -17,10 +17,12 @@ export function ActivityBar() {
   const last = [...jobs.values()].reduce<Job | null>((a, b) => (a && (a.ended_at ?? "") >= (b.ended_at ?? "") ? a : b), null);
   return (
     <div className={classes.bar}>
-      <Text size="sm">Nothing runs now.</Text>
+      <Text size="sm" className={last ? classes.idle : undefined}>
+        Nothing runs now.
+      </Text>
       {last && (
         <Text size="sm" c="dimmed" component={Link} href={to.job(last.id)} className={classes.last}>
-          Last: {last.rule} <State state={stateOf(last.state)} label={last.state} quiet /> <Moment time={last.ended_at} ago />
+          <span className={classes.name}>Last: {last.rule}</span> <State state={stateOf(last.state)} label={last.state} quiet /> <Moment time={last.ended_at} ago />
         </Text>
       )}
     </div>

@@ -27,8 +27,12 @@ export const theme = createTheme({
   components: {
     Alert: { styles: { body: { minWidth: 0, overflowWrap: "anywhere" } } },
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true } },
-    Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": "Close" } } },
-    Table: { defaultProps: { verticalSpacing: "xs" } },
+    Modal: {
+      defaultProps: { centered: true, closeButtonProps: { "aria-label": "Close" } },
+      styles: { title: { fontSize: "1.15rem", fontWeight: 650 } },
+    },
+    Table: { defaultProps: { verticalSpacing: "xs", borderColor: "var(--hf-line)" } },
+    Card: { styles: { root: { borderColor: "var(--hf-line)" } } },
     // Without a role its label is not read out.
     Loader: { defaultProps: { role: "status" } },
   },
@@ -43,7 +47,9 @@ const shared = {
   "--mantine-color-default": "var(--hf-surface)",
   "--mantine-color-default-border": "var(--hf-line)",
   "--mantine-color-error": "var(--hf-failed)",
+  "--mantine-primary-color-light": "var(--hf-accent-soft)",
   "--mantine-primary-color-light-color": "var(--hf-accent)",
+  "--mantine-color-blue-light": "var(--hf-accent-soft)",
   "--mantine-color-blue-light-color": "var(--hf-accent)",
   "--mantine-color-blue-text": "var(--hf-accent)",
   "--mantine-color-blue-outline": "var(--hf-accent)",

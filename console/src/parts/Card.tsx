@@ -20,7 +20,7 @@ export function Card({ title, actions, children, flush = false }: CardProps) {
           <Title order={2} id={id}>
             {title}
           </Title>
-          <Group gap="xs">{actions}</Group>
+          <Group gap="xs" className={classes.actions}>{actions}</Group>
         </Group>
       )}
       <div className={flush ? classes.flush : classes.body}>{children}</div>

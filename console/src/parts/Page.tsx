@@ -24,15 +24,15 @@ export function Page({ title, lead, actions, cli, api, full = false, children }:
   return (
     <div className={full ? classes.full : classes.page}>
       <Group justify="space-between" align="flex-start" wrap="wrap" gap="sm" className={classes.head}>
-        <Box>
+        <Box className={classes.words}>
           <Title order={1}>{title}</Title>
           {lead && (
-            <Text c="dimmed" size="sm" maw={720}>
+            <Text c="dimmed" size="sm" maw={720} className={classes.lead}>
               {lead}
             </Text>
           )}
         </Box>
-        <Group gap="xs">{actions}</Group>
+        {actions && <Group gap="xs">{actions}</Group>}
       </Group>
       {children}
       {(cli || api) && <Equivalent cli={cli} api={api} />}
