@@ -58,13 +58,14 @@ export function SignIn({ ended = false, onDone }: { ended?: boolean; onDone: () 
               </Text>
             </div>
             {error !== null && <Problem error={error} />}
-            <TextInput label="User" value={user} onChange={(e) => setUser(e.currentTarget.value)} autoComplete="username" required />
+            <TextInput label="User" value={user} onChange={(e) => setUser(e.currentTarget.value)} autoComplete="username" required withAsterisk={false} />
             <PasswordInput
               label="Password"
               value={password}
               onChange={(e) => setPassword(e.currentTarget.value)}
               autoComplete="current-password"
               required
+              withAsterisk={false}
               data-autofocus
               autoFocus
               visibilityToggleButtonProps={{ "aria-label": "Show or hide the password" }}
