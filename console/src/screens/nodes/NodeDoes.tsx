@@ -18,7 +18,7 @@ export function NodeDoes({ node, status }: { node: Node; status: Status }) {
   const loss = lossOf(node.name, status);
   const rows = datasetRows(status.protections.filter((each) => loss.own.includes(each.dataset)));
   return (
-    <div className={classes.columns}>
+    <>
       <Card title="Its datasets">
         {rows.length === 0 && (
           <Text size="sm" c="dimmed">
@@ -64,12 +64,11 @@ export function NodeDoes({ node, status }: { node: Node; status: Status }) {
           ))}
         </ul>
       </Card>
-      <NewestJobs node={node} />
-    </div>
+    </>
   );
 }
 
-function NewestJobs({ node }: { node: Node }) {
+export function NewestJobs({ node }: { node: Node }) {
   const jobs = useLive((live) =>
     [...live.jobs.values()]
       .filter((job) => job.node === node.id)

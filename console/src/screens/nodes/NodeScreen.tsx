@@ -13,7 +13,7 @@ import { shellWord, visible } from "../../parts/format";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { State, stateOf } from "../../parts/State";
-import { NodeDoes } from "./NodeDoes";
+import { NewestJobs, NodeDoes } from "./NodeDoes";
 import { NodeFacts, NodeFindings } from "./NodeFacts";
 import classes from "./Nodes.module.css";
 import { lossOf } from "./nodes";
@@ -69,13 +69,18 @@ function Details({ node }: { node: Node }) {
         </Text>
       )}
       <NodeFindings node={node} />
-      <div className={classes.columns}>
-        <NodeFacts node={node} limits={rules.data?.limits ?? null} isAsking={rules.isPending} />
-        <RulesCard node={node} rules={rules.data} />
-      </div>
       {rules.error && <Problem error={rules.error} onRetry={() => void rules.refetch()} />}
       {status.error && <Problem error={status.error} onRetry={() => void status.refetch()} />}
-      {status.data && <NodeDoes node={node} status={status.data} />}
+      <div className={classes.columns}>
+        <div className={classes.column}>
+          <NodeFacts node={node} limits={rules.data?.limits ?? null} isAsking={rules.isPending} />
+          <NewestJobs node={node} />
+        </div>
+        <div className={classes.column}>
+          <RulesCard node={node} rules={rules.data} />
+          {status.data && <NodeDoes node={node} status={status.data} />}
+        </div>
+      </div>
     </>
   );
 }

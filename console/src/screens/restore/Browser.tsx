@@ -149,7 +149,7 @@ function columns(ticked: ReadonlyMap<string, Row>, tick: (row: Row) => void, onP
     {
       key: "mtime",
       title: "Changed",
-      width: "minmax(90px, 160px)",
+      width: "minmax(90px, 172px)",
       wide: true,
       sortBy: (row) => row.mtime_ns,
       cell: (row) => <Time time={new Date(row.mtime_ns / 1e6).toISOString()} />,
@@ -157,7 +157,7 @@ function columns(ticked: ReadonlyMap<string, Row>, tick: (row: Row) => void, onP
     {
       key: "user",
       title: "Owner",
-      width: "minmax(0, 90px)",
+      width: "minmax(0, 78px)",
       wide: true,
       sortBy: (row) => row.user,
       cell: (row) => visible(row.user || String(row.uid)),

@@ -23,7 +23,7 @@ const COLUMNS: Column<Moment>[] = [
       <span className={classes.moment}>
         <strong>{formatTime(point.time)}</strong>
         <span className={classes.sub}>
-          <Time time={point.time} ago /> · {point.operation} · in {repositories.join(", ")}
+          <Time time={point.time} ago /> · {point.operation} · {repositories.join(", ")}
         </span>
       </span>
     ),
@@ -31,7 +31,7 @@ const COLUMNS: Column<Moment>[] = [
   {
     key: "files",
     title: "Files",
-    width: "88px",
+    width: "72px",
     align: "right",
     sortBy: (moment) => moment.point.files,
     cell: ({ point }) => (
