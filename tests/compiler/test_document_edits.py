@@ -107,6 +107,12 @@ def test_list_items_come_and_go_one_by_one() -> None:
     only_changes(remove("nodes", "files1", "tags", 1), ("linux,   prod", "linux"))
 
 
+def test_the_last_item_leaves_the_comment_behind_the_key() -> None:
+    text = "movers:   # the ways\n  # first\n  - {from: a, to: b}   # its own\n  # last words\nvertices:  # things\n  x: {node: a}  # its own\n"
+    without = apply_edits(text, (remove("movers", 0), remove("vertices", "x")))
+    assert without == "movers: []   # the ways\n  # first\n  # last words\nvertices: {}  # things\n"
+
+
 def test_removed_keys_take_their_lines() -> None:
     only_changes(remove("environment"), ("environment: office   # the name\n", ""))
     only_changes(remove("nodes", "files1"), ("  files1: {tags: [linux,   prod]}   # odd  spacing stays\n", ""))

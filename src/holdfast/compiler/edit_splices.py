@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from holdfast.compiler.edit_text import block_lines, fits_line, line_text, scalar_text
+from holdfast.compiler.edit_text import block_lines, fits_line, is_bare, line_text, scalar_text
 from holdfast.compiler.edit_values import same, values_of
 from holdfast.compiler.yaml_tree import Entry, Mapping, Scalar, Sequence, Tree
 from holdfast.model.edit import Value
@@ -65,7 +65,10 @@ class Splicer:
         old = values_of(tree)
         if same(old, new):
             return
-        if isinstance(tree, Mapping) and isinstance(new, dict) and new.keys() & old.keys():
+        if slot.entry is not None and not slot.in_flow and is_bare(old):
+            # Braces with nothing in them are no style that somebody chose: what comes in is written as if it were new.
+            self.replace(tree, new, slot)
+        elif isinstance(tree, Mapping) and isinstance(new, dict) and new.keys() & old.keys():
             self._change_mapping(tree, old, new, slot.in_flow or tree.flow)
         elif isinstance(tree, Sequence) and isinstance(new, list) and new and tree.items:
             self._change_sequence(tree, old, new, slot)
@@ -102,7 +105,7 @@ class Splicer:
             if is_empty:
                 self._splice(behind, behind, f" {line_text(new)}")
             elif "\n" in self._text[behind:start]:
-                self._splice(behind, end, f" {line_text(new)}")
+                self._replace_below(behind, start, end, line_text(new))
             else:
                 self._splice(start, end, line_text(new))
             return
@@ -114,6 +117,15 @@ class Splicer:
         lines = block_lines(new, entry.key.span.column + 1)
         self._splice(behind, last, "")
         self._splice(rest.end(), rest.end(), "\n" + "\n".join(lines))
+
+    def _replace_below(self, behind: int, start: int, end: int, text: str) -> None:
+        """What stands below its key goes with the comments in its lines; the new value stands behind the key, before a comment there."""
+        line, head, rest = self._line_start(start), _REST_OF_LINE.match(self._text, behind), _REST_OF_LINE.match(self._text, end)
+        if head is None or rest is None or self._text[line:start].strip():
+            self._splice(behind, end, f" {text}")
+            return
+        self._splice(behind, behind, f" {text}")
+        self._splice(line, min(rest.end() + 1, len(self._text)), "")
 
     def _change_mapping(self, tree: Mapping, old: dict[str, Value], new: dict[str, Value], in_flow: bool) -> None:
         if len(old) != len(tree.entries):
