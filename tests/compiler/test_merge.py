@@ -12,6 +12,7 @@ from holdfast.compiler.edit_text import block_lines, line_text
 from holdfast.compiler.edit_values import apply_edit, same
 from holdfast.compiler.edits import apply_edits, document_values
 from holdfast.compiler.merge import MergeConflict, Side, merge_texts, merge_values
+from holdfast.compiler.merge_lines import merged_lines
 from holdfast.core.errors import InvalidDocument
 from holdfast.model.edit import Edit, Path
 
@@ -92,6 +93,20 @@ def test_where_lines_meet_the_newest_text_keeps_its_comments() -> None:
     mine = OFFICE.replace("prod]}   # the first", "prod], address: 'a:1'}   # mine")
     theirs = OFFICE.replace("prod]}   # the first", "prod, new]}   # theirs")
     assert clean(mine, theirs) == theirs.replace("new]", 'new], address: "a:1"')
+
+
+def test_a_large_document_is_merged_at_once_with_the_comments_of_both() -> None:
+    """Hundreds of nodes with the same lines: a plain diff goes through all pairs of them, which takes minutes."""
+    base = "environment: e\nnodes:\n" + "".join(f"  n{number}:\n    tags:\n      - prod\n    address: a\n" for number in range(3_000))
+    mine, theirs = base, base
+    for number in range(0, 3_000, 6):
+        mine = mine.replace(f"  n{number}:\n", f"  n{number}:   # mine\n")
+        theirs = theirs.replace(f"  n{number + 3}:\n", f"  n{number + 3}:   # theirs\n")
+    merged = merged_lines(base, mine, theirs)
+    assert merged is not None
+    assert (merged.count("# mine"), merged.count("# theirs"), len(merged.splitlines())) == (500, 500, len(base.splitlines()))
+    blank = "environment: e\nnodes:\n" + "\n" * 100_000
+    assert merged_lines(blank, blank + "\n" * 10, blank.replace(": e", ": f")) is None
 
 
 def test_lists_without_an_order_take_what_both_added_and_took_out() -> None:

@@ -7,7 +7,6 @@ other changed, and where both added a thing of one name. Nobody's change goes wi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 from functools import reduce
 from typing import Literal
 
@@ -16,6 +15,7 @@ import msgspec
 from holdfast.compiler.edit_text import line_text
 from holdfast.compiler.edit_values import apply_edit, same
 from holdfast.compiler.edits import apply_edits, document_values, read_values
+from holdfast.compiler.merge_lines import merged_lines
 from holdfast.model.edit import Edit, Path, Value
 
 Side = Literal["mine", "theirs"]
@@ -58,7 +58,7 @@ def merge_texts(base: str, mine: str, theirs: str, prefer: Side = "mine") -> Mer
     if mine == base:
         return MergedText(text=theirs, conflicts=())
     merged = merge_values(read_values(base), read_values(mine), read_values(theirs), prefer)
-    lines = _merged_lines(base, mine, theirs)
+    lines = merged_lines(base, mine, theirs)
     if lines is None or not same(document_values(lines), merged.values):
         lines = apply_edits(theirs, merged.edits)
     return MergedText(text=lines, conflicts=merged.conflicts)
@@ -207,23 +207,3 @@ def _edits(path: Path, old: dict[str, Value], new: dict[str, Value]) -> Iterator
             yield from _edits((*path, key), here, value)
         elif not _equal(here, value):
             yield Edit(op="set", path=(*path, key), value=value)
-
-
-def _merged_lines(base: str, mine: str, theirs: str) -> str | None:
-    """Both sides' changed lines put into the base; None where they meet."""
-    lines = base.splitlines(keepends=True)
-    blocks = sorted({*_changed(lines, mine.splitlines(keepends=True)), *_changed(lines, theirs.splitlines(keepends=True))})
-    parts: list[str] = []
-    at = -1
-    for start, end, new in blocks:
-        if start <= at:
-            return None
-        parts += (*lines[max(at, 0) : start], *new)
-        at = end
-    return "".join((*parts, *lines[max(at, 0) :]))
-
-
-def _changed(old: list[str], new: list[str]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    for op, start, end, new_start, new_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if op != "equal":
-            yield start, end, tuple(new[new_start:new_end])
