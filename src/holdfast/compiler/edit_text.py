@@ -1,4 +1,4 @@
-"""Values as YAML text, in the style of our own examples: short things in braces on one line, longer ones as blocks."""
+"""Values as YAML text, in the style of our own examples: short things in braces on one line, longer ones and collections as blocks."""
 
 from __future__ import annotations
 
@@ -39,8 +39,19 @@ def line_text(value: Value) -> str:
 
 
 def fits_line(value: Value) -> bool:
-    """Whether the value reads well on one line."""
-    return not value or not isinstance(value, dict | list) or (_depth(value) <= _DEEPEST_LINE and len(line_text(value)) <= _LONGEST_LINE)
+    """Whether the value reads well on one line. Vertices, movers and whatever else is a collection of things has a line for each."""
+    if not value or not isinstance(value, dict | list):
+        return True
+    items = value.values() if isinstance(value, dict) else value
+    is_collection = all(isinstance(item, dict) and item for item in items)
+    return not is_collection and _depth(value) <= _DEEPEST_LINE and len(line_text(value)) <= _LONGEST_LINE
+
+
+def is_bare(value: Value) -> bool:
+    """Whether there is nothing in it but empty mappings and lists, as in a flow that was just begun."""
+    if isinstance(value, dict | list):
+        return all(map(is_bare, value.values() if isinstance(value, dict) else value))
+    return False
 
 
 def block_lines(value: Value, indent: int) -> list[str]:
