@@ -108,7 +108,8 @@ def test_list_items_come_and_go_one_by_one() -> None:
 
 
 def test_the_last_item_leaves_the_comment_behind_the_key() -> None:
-    text = "movers:   # the ways\n  # first\n  - {from: a, to: b}   # its own\n  # last words\nvertices:  # things\n  x: {node: a}  # its own\n"
+    movers = "movers:   # the ways\n  # first\n  - {from: a, to: b}   # its own\n  # last words\n"
+    text = movers + "vertices:  # things\n  x: {node: a}  # its own\n"
     without = apply_edits(text, (remove("movers", 0), remove("vertices", "x")))
     assert without == "movers: []   # the ways\n  # first\n  # last words\nvertices: {}  # things\n"
 
@@ -167,6 +168,30 @@ def test_a_text_that_is_no_document_is_refused() -> None:
 def test_an_empty_text_takes_a_first_key() -> None:
     assert apply_edits("", (put("nodes", "mail", value={}),)) == "nodes: {mail: {}}\n"
     assert apply_edits("# hello", (put("nodes", "mail", value={}),)) == "# hello\nnodes: {mail: {}}\n"
+
+
+def test_a_flow_that_is_drawn_step_by_step_has_a_line_for_each_vertex_and_mover() -> None:
+    steps: tuple[tuple[tuple[str | int, ...], Any], ...] = (
+        (("flows", "home"), {"vertices": {}, "movers": []}),
+        (("flows", "home", "vertices", "files"), {"node": "a"}),
+        (("flows", "home", "vertices", "store"), {"repository": "main"}),
+        (("flows", "home", "movers"), [{"from": "files", "to": "store"}]),
+        (("flows", "home", "movers", 0, "carries"), ["docs/backup"]),
+    )
+    text = "environment: office\n"
+    for path, value in steps:
+        text = apply_edits(text, (Edit(op="set", path=path, value=value),))
+    drawn = """\
+environment: office
+flows:
+  home:
+    vertices:
+      files: {node: a}
+      store: {repository: main}
+    movers:
+      - {from: files, to: store, carries: [docs/backup]}
+"""
+    assert text == drawn
 
 
 def test_values_are_the_words_as_written() -> None:
