@@ -130,6 +130,24 @@ def test_a_cancelled_run_commits_nothing_and_the_next_one_does(scene: Office) ->
     assert_restic_clean(scene.vault, scene.main)
 
 
+def test_a_run_whose_receiver_is_waited_for_is_cancelled_not_failed(scene: Office) -> None:
+    """All is read, and what is left is in the queue: its channel closing is no fault of the receiver, and nothing to try again."""
+    assert_good(scene.run())
+    (scene.source / "some").write_bytes(os.urandom(6_000_000))
+    slow(scene, 1_000_000)
+    job = scene.files1.begin_run(scene.documents)
+    scene.files1.source_heard.wait(ProgressNews, lambda news: news.progress.job == job.id and news.progress.phase == "sending")
+    scene.files1.source.handle(CancelJob(job=job.id))
+    cancelled = ended(scene.files1.source_heard, job)
+    assert (cancelled.state, cancelled.error and cancelled.error.code) == (State.CANCELLED, "cancelled")
+    assert len(scene.vault.points(scene.main)) == 1
+    slow(scene, None)
+    assert_good(scene.run())
+    assert len(scene.vault.points(scene.main)) == 2
+    assert differences(scene.source, scene.copy) == []
+    assert_restic_clean(scene.vault, scene.main)
+
+
 class DyingEntropy:
     """Gives randomness so often, then the power goes."""
 

@@ -160,6 +160,9 @@ class _Run:
         for lane in lanes:
             if lane.delivery.id in results:
                 lane.ended(results[lane.delivery.id])
+        if any(lane.error is not None for lane in lanes):
+            # Being cancelled closes the channels: no fault of the receivers, and nothing to try again.
+            self._cancellation.check()
         if self._captured is None:
             self._error = first_error(lanes)
 
