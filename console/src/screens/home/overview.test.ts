@@ -63,8 +63,8 @@ describe("rows", () => {
   it("gives each trouble its next step", () => {
     const trouble = (change: Partial<Protection>) => troubleOf(datasetRows([protection(change)])[0]!, new Set(["vault"]));
     expect(trouble({})).toBeNull();
-    expect(trouble({ error })).toMatchObject({ reason: "backup to main on vault: vault does not answer", hint: "start it", step: { kind: "go" } });
-    expect(trouble({ state: "unknown", error })).toMatchObject({ reason: "vault does not answer.", step: { label: "See vault", href: "/nodes/vault" } });
+    expect(trouble({ error })).toMatchObject({ reason: "its backup to main on vault: vault does not answer", hint: "start it", step: { kind: "go" } });
+    expect(trouble({ state: "unknown", error })).toMatchObject({ reason: "no answer from vault.", step: { label: "See vault", href: "/nodes/vault" } });
     expect(trouble({ overdue: true })).toMatchObject({ step: { kind: "run" } });
     expect(trouble({ last_at: null, state: "running" })).toMatchObject({ step: { kind: "go", label: "Watch it" } });
     expect(trouble({ last_at: null, state: "unknown" })).toMatchObject({ step: { kind: "run" } });

@@ -93,7 +93,7 @@ function groupedBy<T>(items: readonly T[], key: (item: T) => string): Map<string
   return groups;
 }
 
-/** Why a row is not protected, and what helps. */
+/** Why a row is not protected, and what helps. `reason` begins with a word, never with a name: it is shown with a capital letter. */
 export interface Trouble {
   label: string;
   standing: Standing;
@@ -115,18 +115,18 @@ export function troubleOf(row: DatasetRow, silent: ReadonlySet<string>): Trouble
     case "failed":
       return {
         ...told,
-        reason: error ? `${worst?.operation} to ${where}: ${error.message}` : `${worst?.operation} to ${where} failed.`,
+        reason: error ? `its ${worst?.operation} to ${where}: ${error.message}` : `its ${worst?.operation} to ${where} failed.`,
         step: { kind: "go", label: "See its jobs", href: `/jobs?${new URLSearchParams({ rule: row.label })}` },
       };
     case "overdue":
-      return { ...told, reason: `${worst?.operation} to ${where} is late.`, step: { kind: "run", label: "Run it now" } };
+      return { ...told, reason: `its ${worst?.operation} to ${where} is late.`, step: { kind: "run", label: "Run it now" } };
     case "unknown": {
       // Whoever is silent of those that its data goes through; the error names nobody.
       const node = [row.node, ...row.protections.map((each) => each.receiver)].find((each) => silent.has(each));
       return {
         ...told,
         ...(node && { silent: node }),
-        reason: node ? `${node} does not answer.` : (error?.message ?? "Its node does not answer."),
+        reason: node ? `no answer from ${node}.` : (error?.message ?? "Its node does not answer."),
         step: { kind: "go", label: `See ${node ?? row.node}`, href: to.node(node ?? row.node) },
       };
     }

@@ -37,7 +37,7 @@ export function CancelJob({ job }: { job: Job }) {
               ? "What it has written stays; the rest is not restored."
               : job.kind === "check"
                 ? "The check ends without a result."
-                : "No point is made of this run. What was sent is not sent again, and the next run begins on time."}
+                : "A receiver that has not got all of it makes no point of this run. What was sent is not sent again, and the next run begins on time."}
           </Text>
           <Group justify="flex-end">
             <Button variant="default" onClick={() => setAsking(false)}>
