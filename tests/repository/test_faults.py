@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.backend.backend import Backend
+from holdfast.backend.backend import Backend, FileType
 from holdfast.core.errors import NoSpace, RepositoryLocked
+from holdfast.repository import packer
 from holdfast.repository.repository import Repository
 from holdfast.testing.faulty_backend import FaultyBackend, Plan, always_from
 from holdfast.testing.repository_scene import RepositoryScene
@@ -119,6 +120,28 @@ def test_a_full_disk_at_any_step(scene: RepositoryScene, tree: Path, step: int) 
     feeder.send(action, first.all if action.cursor() and action.cursor().seq == 1 else second.all, second.all)  # type: ignore[union-attr]
     action.close()
     assert {point.seq for point in repository.points()} == {1, 2}
+    repository.close()
+    scene.restic.check()
+
+
+def test_the_last_room_on_a_full_disk_is_left_to_others(scene: RepositoryScene, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pack that finds no room, then smaller ones that do: kept, they would leave none for a commit that needs little."""
+    monkeypatch.setattr(packer, "TARGET_BYTES", 4_000)
+    source, taken = TreeSource(tree), 0
+
+    def second_pack_finds_no_room(_step: int, verb: str, _kind: FileType) -> BaseException | None:
+        nonlocal taken
+        taken += verb == "save_later"
+        return NoSpace("full", hint="make room") if verb == "save_later" and taken == 2 else None
+
+    repository, backend = _wrapped(scene, second_pack_finds_no_room)
+    with pytest.raises(NoSpace):
+        scene.store(repository, scene.feeder(source), None, source.all)
+    assert backend.fired == 1
+    assert taken > 2
+    assert len(list(scene.place.glob("data/*/*"))) <= 1
+    told = scene.store(repository, scene.feeder(source), None, source.all)
+    assert len(told.points) == 1
     repository.close()
     scene.restic.check()
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Executor, Future
 
 from holdfast.backend.backend import FileType
+from holdfast.core.errors import NoSpace
 from holdfast.repository._format.frames import compress
 from holdfast.repository._format.index import MOST_BLOBS, IndexedPack, encode_index
 from holdfast.repository._format.pack import TARGET_BYTES, Blob, BlobType, BuiltPack, pack_size
@@ -45,6 +46,7 @@ class Packer:
         self._chunks: dict[bytes, int] = {}
         self._trees: set[bytes] = set()
         self._indexed_at_s = storage.clock.monotonic_s()
+        self._is_full = False
         self.stored_bytes = 0
         self.blob_counts = dict.fromkeys(BlobType, 0)
         self.raw_bytes = 0
@@ -85,13 +87,12 @@ class Packer:
 
         A settled pack is never deleted here: its index may be written, whatever the error said.
         """
+        if self._is_full:
+            self._forget_sealing()
         try:
             self._index_finished()
         except Exception:  # noqa: BLE001 the commit has failed already, and its own error is the one that counts
-            while self._sealing:
-                future = self._sealing.popleft()
-                if future.exception() is None:
-                    self._storage.forget_packs((future.result().id,))
+            self._forget_sealing()
             self._storage.forget_packs([pack.id for pack in self._done])
         self._done.clear()
         self._chunks.clear()
@@ -116,8 +117,19 @@ class Packer:
         ivs = self._storage.draw_ivs(len(pack.blobs))
         self._sealing.append(self._pool.submit(self._storage.build_and_save_pack, pack.blobs, ivs))
 
+    def _forget_sealing(self) -> None:
+        while self._sealing:
+            future = self._sealing.popleft()
+            if future.exception() is None:
+                self._storage.forget_packs((future.result().id,))
+
     def _collect(self) -> None:
-        built = self._sealing.popleft().result()
+        try:
+            built = self._sealing.popleft().result()
+        except NoSpace:
+            # Smaller packs that came behind may have found room, the last there was: a smaller commit, or another dataset's, needs it.
+            self._is_full = True
+            raise
         self.stored_bytes += pack_size(built.blobs)
         self._done.append(IndexedPack(built.id, built.blobs))
 
