@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from holdfast.backend.local import LocalBackend
 from holdfast.core.clock import now
 from holdfast.core.errors import Cancelled
-from holdfast.testing.repository_scene import RepositoryScene
+from holdfast.repository.repository import create_repository
+from holdfast.testing.repository_scene import CHEAP, PASSWORD, RepositoryScene
 from holdfast.testing.tree_source import TreeSource
+from holdfast.testing.virtual_clock import SeededEntropy
 
 
 def test_sizes_tell_deduplication_and_compression_apart(scene: RepositoryScene, tree: Path) -> None:
@@ -54,6 +58,21 @@ def test_the_last_check_is_remembered_in_the_home(scene: RepositoryScene, tree: 
     assert {path.name for path in scene.place.iterdir()} == {"config", "data", "index", "keys", "locks", "snapshots"}
     scene.home.joinpath("last-check.json").write_text("{")
     assert scene.open().status().checked_at is None
+
+
+def test_a_check_of_what_was_there_before_says_nothing_of_a_new_repository(scene: RepositoryScene, tree: Path) -> None:
+    source = TreeSource(tree)
+    repository = scene.open()
+    scene.store(repository, scene.feeder(source), None, source.all)
+    assert repository.check(read_data=True) == ()
+    repository.close()
+    shutil.rmtree(scene.place)
+    create_repository(LocalBackend(scene.place), PASSWORD, clock=scene.clock, entropy=SeededEntropy("another"), cost=CHEAP)
+    repository = scene.open()
+    assert repository.status().checked_at is None
+    repository.check(read_data=False)
+    repository.close()
+    assert scene.open().status().checked_ok
 
 
 def test_a_check_tells_how_far_it_is_and_can_be_broken_off(scene: RepositoryScene, tree: Path) -> None:

@@ -1,6 +1,7 @@
 """When a repository was last checked, and what came of it: kept in its owner's home, so that a restart does not forget it.
 
-Never in the location: there is nothing but the restic format there.
+Never in the location: there is nothing but the restic format there. A new repository at the same place is another one by its config, and
+what was found in the old one says nothing of it.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ _FILE = "last-check.json"
 
 
 class LastCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """`ok` = no error was found. `read_data` = every byte was read."""
+    """`repository` is the id in the config. `ok` = no error was found. `read_data` = every byte was read."""
 
+    repository: str
     at: datetime
     ok: bool
     read_data: bool
 
 
-def load_last_check(home: Path) -> LastCheck | None:
-    """None when there was none. A record that cannot be read is as good as none: the next check writes another."""
+def load_last_check(home: Path, repository: str) -> LastCheck | None:
+    """None when there was none of this repository. A record that cannot be read is as good as none: the next check writes another."""
     try:
-        return msgspec.json.decode((home / _FILE).read_bytes(), type=LastCheck)
+        found = msgspec.json.decode((home / _FILE).read_bytes(), type=LastCheck)
     except (OSError, msgspec.ValidationError, msgspec.DecodeError):
         return None
+    return found if found.repository == repository else None
 
 
 def save_last_check(home: Path, check: LastCheck) -> None:

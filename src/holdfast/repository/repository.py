@@ -93,7 +93,7 @@ def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Rep
                 raise
         else:
             break
-    return Repository(interior, setup["repository_id"], home)
+    return Repository(interior, setup["repository_id"], home, config.id)
 
 
 def unlock(backend: Backend, password: str) -> tuple[MasterKey, Config]:
@@ -117,11 +117,12 @@ def unlock(backend: Backend, password: str) -> tuple[MasterKey, Config]:
 class Repository:
     """An open repository; one object per repository and process, for use from several threads."""
 
-    def __init__(self, interior: Interior, repository_id: RepositoryId, home: Path) -> None:
+    def __init__(self, interior: Interior, repository_id: RepositoryId, home: Path, config_id: str) -> None:
         self._interior = interior
         self._id = repository_id
         self._home = home
-        self._checked = load_last_check(home)
+        self._config_id = config_id
+        self._checked = load_last_check(home, config_id)
 
     @property
     def id(self) -> RepositoryId:
@@ -212,7 +213,7 @@ class Repository:
         with self._interior.lock.session():
             findings = tuple(Checker(storage, watch).run(read_data=read_data))
         ok = all(finding.severity is not Severity.ERROR for finding in findings)
-        self._checked = LastCheck(at=now(storage.clock), ok=ok, read_data=read_data)
+        self._checked = LastCheck(repository=self._config_id, at=now(storage.clock), ok=ok, read_data=read_data)
         with suppress(OSError):
             # What was found matters more than that it is remembered after a restart.
             save_last_check(self._home, self._checked)
