@@ -6,20 +6,24 @@ import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import msgspec
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
-from holdfast.core.ids import EnvironmentId
-from holdfast.master.records import access, documents
+from holdfast.core.ids import EnvironmentId, JobId, NodeId
+from holdfast.master.records import access, daily, documents, happenings
 from holdfast.master.records.access import JoinToken
-from holdfast.master.records.database import Database, sqlite_url
+from holdfast.master.records.database import MIGRATIONS, Database, sqlite_url
 from holdfast.master.records.documents import Environment
 from holdfast.master.records.tables import Table
 from holdfast.model.document import Revision
+from holdfast.model.jobs import Event, Job, Severity, State
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -39,6 +43,40 @@ def test_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
         assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
     engine.dispose()
+
+
+def test_jobs_and_events_of_before_are_found_by_what_they_are_about(tmp_path: Path) -> None:
+    """Records of a Master that knew neither subjects nor codes: its history stays in the lists, and no day with a gap looks well."""
+    engine = create_engine(sqlite_url(tmp_path / "records.db"))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    put_job = text(
+        "INSERT INTO jobs (id, node, rule, state, created_at, \"trigger\", record) VALUES (:id, 'n', :rule, 'succeeded', :at, '', :job)"
+    )
+    put_event = text("INSERT INTO events (node, time, digest, record) VALUES ('n', :at, 'd', :event)")
+    rules = {"1": "a/x", "2": "a/x, b/y", "3": "a/x -> dr", "4": "7 datasets"}
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        at = MOMENT.replace(tzinfo=None).isoformat(" ")
+        for identity, rule in rules.items():
+            job = Job(
+                id=JobId(identity), node=NodeId("n"), kind="run", rule=rule, state=State.SUCCEEDED, created_at=MOMENT, cause="schedule"
+            )
+            connection.execute(put_job, {"id": identity, "rule": rule, "at": at, "job": msgspec.json.encode(job)})
+        gap = Event(code="points-missed", severity=Severity.WARNING, message="m", node=NodeId("n"), time=MOMENT)
+        connection.execute(put_event, {"at": at, "event": msgspec.json.encode(gap)})
+    engine.dispose()
+    database = _database(tmp_path)
+
+    def about(subject: str) -> list[str]:
+        choice = happenings.JobChoice(flow="f", flow_subjects=frozenset({subject}))
+        return [job.id for job in database.run_now(lambda s: happenings.jobs(s, limit=9, choice=choice))]
+
+    assert (about("a/x"), about("b/y"), about("7 datasets")) == (["1", "2", "3"], ["2"], ["4"])
+    assert database.run_now(lambda s: daily.events_of_code(s, "points-missed", MOMENT)) == (gap,)
+    assert len(database.run_now(lambda s: daily.job_counts(s, ["a/x"], (MOMENT, MOMENT + timedelta(days=1))))) == 1
+    database.close()
 
 
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
@@ -69,14 +107,14 @@ def test_times_come_back_aware_and_whole(tmp_path: Path) -> None:
 
 def test_revisions_are_kept_byte_for_byte(tmp_path: Path) -> None:
     database = _database(tmp_path)
-    text = "a: 1\r\n# ü\t\n\n"
+    body = "a: 1\r\n# ü\t\n\n"
     for number in (1, 2):
-        revision = Revision(number=number, text=text * number, created_at=MOMENT, author="me")
+        revision = Revision(number=number, text=body * number, created_at=MOMENT, author="me")
         database.run_now(lambda s, r=revision: documents.add_revision(s, r))  # type: ignore[misc]
     newest = database.run_now(documents.newest_revision)
     assert newest is not None
-    assert newest.text == text * 2
-    assert database.run_now(lambda s: documents.revision(s, 1)).text == text
+    assert newest.text == body * 2
+    assert database.run_now(lambda s: documents.revision(s, 1)).text == body
     with pytest.raises(UnknownName):
         database.run_now(lambda s: documents.revision(s, 9))
     database.close()
