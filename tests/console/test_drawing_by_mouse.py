@@ -86,9 +86,9 @@ def write_policy(person: Person, data: Path) -> None:
 def draw_movers(person: Person) -> None:
     hand = Hand(person)
     hand.join("files1", "store")
-    expect(hand.label("files1", "store")).to_have_text("files1-data/backup")
+    expect(hand.mover("files1", "store")).to_have_attribute("aria-label", re.compile("carries files1-data/backup"))
     hand.join("files1", "copy")
-    expect(hand.label("files1", "copy")).to_have_text("files1-data/replicate")
+    expect(hand.mover("files1", "copy")).to_have_attribute("aria-label", re.compile("carries files1-data/replicate"))
 
 
 def see_and_mend(person: Person, folder: Path) -> None:
