@@ -48,8 +48,8 @@ def tell(machine: Machine, **changes: Any) -> None:
     machine.status = NodeStatus(node=rules.node_name, generation=1, protections=protections, repositories=repositories)
 
 
-async def office(running: Running) -> dict[str, Machine]:
-    await running.apply(ONE_TO_TWO)
+async def office(running: Running, document: str = ONE_TO_TWO) -> dict[str, Machine]:
+    await running.apply(document)
     await running.connect("files1", "vault", "dr")
     assert (await running.post("/flows/office/activate"))["valid"]
     machines = {name: Machine(node, number) for number, (name, node) in enumerate(running.nodes.items())}
@@ -103,6 +103,34 @@ async def test_a_mover_tells_its_lag_backlog_and_what_runs(running: Running) -> 
     assert (copy["lag_s"], copy["backlog_runs"], copy["backlog_bytes"], copy["rate_bytes_s"]) == (10_800, 3, 60, 7)
     assert movers["files->store"]["state"] == "ok"
     assert (vertices["copy"]["state"], vertices["files"]["state"], vertices["store"]["state"]) == ("running", "running", "ok")
+
+
+@with_master
+async def test_a_backlog_is_told_whole_or_not_at_all(running: Running) -> None:
+    two = ONE_TO_TWO.replace("policies: [documents]", "policies: [documents, mail]").replace(
+        "to: store, carries: [documents/backup]", "to: store, carries: [documents/backup, mail/backup]"
+    )
+    mail = "  mail: {classification: {paths: [/srv/mail]}, operations: {backup: {every: 1h, keep: {last: 5}}}}\n"
+    machines = await office(running, two.replace("flows:\n", f"{mail}flows:\n"))
+    tell(machines["files1"], backup={"job": JOB, "state": State.RUNNING})
+    deliveries = [d for d in machines["files1"].node.taken[-1].deliveries if d.receiver_name == "vault"]
+    assert len(deliveries) == 2
+    lanes = [
+        LaneProgress(delivery=d.id, dataset=d.label, receiver="vault", done_bytes=40, total_bytes=total)
+        for d, total in zip(deliveries, (100, 0), strict=True)
+    ]
+    for told, backlog in ((lanes, None), (lanes[:1], None), ([msgspec.structs.replace(each, total_bytes=100) for each in lanes], 120)):
+        await machines["files1"].node.tell_progress(Progress(job=JOB, phase="sending", lanes=tuple(told)))
+        _, _, movers = await look(running)
+        assert movers["files->store"]["backlog_bytes"] == backlog
+
+
+@with_master
+async def test_what_has_not_run_yet_is_not_hidden_by_what_is_well(running: Running) -> None:
+    machines = await office(running)
+    tell(machines["files1"], replicate={"state": State.UNKNOWN, "last_at": None, "newest_at": None})
+    _, vertices, movers = await look(running)
+    assert (movers["files->store"]["state"], movers["files->copy"]["state"], vertices["files"]["state"]) == ("ok", "off", "off")
 
 
 @with_master

@@ -22,7 +22,8 @@ from holdfast.master.status import NodeFinding
 from holdfast.model.jobs import LaneProgress, Progress, Severity, State
 from holdfast.model.questions import Protection, RepositoryStatus
 
-WORST_FIRST: tuple[MonitorState, ...] = ("failed", "overdue", "unknown", "running", "warning", "ok", "off")
+# What has not run yet is not kept anywhere: among others that are well it must be seen.
+WORST_FIRST: tuple[MonitorState, ...] = ("failed", "overdue", "unknown", "running", "warning", "off", "ok")
 _BUSY = (State.RUNNING, State.QUEUED)
 
 
@@ -74,7 +75,8 @@ def mover_monitor(mover: DrawnMover, facts: Facts) -> MoverMonitor:
         facts.protections.get(mover.index, ()), key=lambda p: (WORST_FIRST.index(state_of(p)), p.dataset, p.operation, p.action)
     )
     keys = dict.fromkeys((p.job, p.delivery) for p in protections if p.job is not None)
-    lanes = [facts.lanes[key] for key in keys if key in facts.lanes]
+    lanes = {key: facts.lanes[key] for key in keys if key in facts.lanes}
+    running = dict.fromkeys((p.job, p.delivery) for p in protections if p.job is not None and p.state is State.RUNNING)
     lags = [lag for p in protections if (lag := lag_s(p)) is not None]
     plain = mover.mover
     continuous = plain.mode == "continuous" or any(carried.spec.continuous for carried in mover.carries)
@@ -86,10 +88,10 @@ def mover_monitor(mover: DrawnMover, facts: Facts) -> MoverMonitor:
         mode="continuous" if continuous else "batch",
         carries=plain.carries,
         state=worst(map(state_of, protections)),
-        rate_bytes_s=sum(lane.rate_bytes_s for lane in lanes),
+        rate_bytes_s=sum(lane.rate_bytes_s for lane in lanes.values()),
         lag_s=max(lags, default=None),
         backlog_runs=backlog_runs,
-        backlog_bytes=_backlog_bytes(lanes, idle=not keys and not backlog_runs),
+        backlog_bytes=_backlog_bytes([lanes.get(key) for key in running], idle=not keys and not backlog_runs),
         last_at=_oldest(protections),
         next_at=_soonest(protections),
         running_jobs=_jobs(protections)[:MOST_NAMES],
@@ -134,11 +136,12 @@ def _own_states(vertex: DrawnVertex, places: Sequence[str], findings: Sequence[N
             yield "failed" if found.finding.severity is Severity.ERROR else "warning"
 
 
-def _backlog_bytes(lanes: Sequence[LaneProgress], *, idle: bool) -> int | None:
-    known = [lane for lane in lanes if lane.total_bytes]
-    if known:
-        return sum(max(0, lane.total_bytes - lane.done_bytes) for lane in known)
-    return 0 if idle else None
+def _backlog_bytes(running: Sequence[LaneProgress | None], *, idle: bool) -> int | None:
+    """A part of it is not told for the whole. `running`: the lanes of running jobs, None for one that has told nothing."""
+    if not running:
+        return 0 if idle else None
+    known = [lane for lane in running if lane is not None and lane.total_bytes]
+    return sum(max(0, lane.total_bytes - lane.done_bytes) for lane in known) if len(known) == len(running) else None
 
 
 def _oldest(protections: Iterable[Protection]) -> datetime | None:

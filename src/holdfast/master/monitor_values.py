@@ -61,7 +61,7 @@ class MoverMonitor(_Part, frozen=True, kw_only=True):
 
     `lag_s`: how much older what the target has acknowledged is than the newest capture there is for it (0 = up to date, null = it never
     acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null =
-    not known. `protections` holds at most `MOST_PROTECTIONS`, the worst first.
+    not known of all of them. `protections` holds at most `MOST_PROTECTIONS`, the worst first.
     """
 
     index: int
