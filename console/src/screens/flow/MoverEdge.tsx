@@ -57,12 +57,11 @@ export const MoverEdge = memo(function MoverEdge(props: EdgeProps<MoverElement>)
   );
 });
 
-/** Green to 60 %, amber to 85 %, red above; the figure stands beside it. */
-function Backlog({ of: { share, words } }: { of: Waiting }) {
+/** The figure stands beside the bar, so that its colour is not alone. */
+function Backlog({ of: { share, words, state } }: { of: Waiting }) {
   const percent = Math.round(100 * Math.max(0, Math.min(1, share)));
-  const level = percent <= 60 ? "ok" : percent <= 85 ? "warning" : "failed";
   return (
-    <span className={classes.backlog} data-level={level}>
+    <span className={classes.backlog} data-state={state}>
       <span className={classes.backlogBar}>
         <span style={{ width: `${percent}%` }} />
       </span>

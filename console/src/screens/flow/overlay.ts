@@ -23,6 +23,8 @@ export interface Backlog {
   share: number;
   /** The same with what it is a share of: `75 % left`, `50 % of 1 h`. */
   words: string;
+  /** What is left of a run is `running`; of an interval it depends on how much. */
+  state: "running" | "ok" | "warning" | "failed";
 }
 
 /** By vertex name, and by the mover's id in the drawing. */

@@ -80,7 +80,7 @@ test("at rest a mover says that all is there and when it goes on", () => {
 test("while bytes move, what was heard last counts, and only of its own deliveries", () => {
   const running = mover({ state: "running", running_jobs: ["job1"], rate_bytes_s: 5, backlog_bytes: 9 });
   const heard = progress("del1", { done_bytes: 25, total_bytes: 100, rate_bytes_s: 2_048 });
-  expect(labelOf(running, heard)).toEqual({ state: "running", moving: true, label: "2.0 KiB/s", backlog: { share: 0.75, words: "75 % left" } });
+  expect(labelOf(running, heard)).toEqual({ state: "running", moving: true, label: "2.0 KiB/s", backlog: { share: 0.75, words: "75 % left", state: "running" } });
   expect(labelOf(running, progress("del1", { done_bytes: 9, total_bytes: 9, rate_bytes_s: 1 })).backlog).toBeNull();
   expect(movingOf(running, progress("other", { rate_bytes_s: 2_000 })).rateBytesS).toBe(5);
 });
@@ -97,8 +97,8 @@ test("an unknown total is not made up", () => {
 test("what is behind is measured by what was promised", () => {
   const late = mover({ lag_s: 1_800, state: "overdue" });
   expect(labelOf(late).label).toBe("overdue, 30 min behind");
-  expect(backlogOf(late, movingOf(late, new Map()))).toEqual({ share: 0.5, words: "50 % of 1 h" });
-  expect(backlogOf({ ...late, lag_s: 5_000 }, movingOf(late, new Map()))?.words).toBe("over 1 h");
+  expect(backlogOf(late, movingOf(late, new Map()))).toEqual({ share: 0.5, words: "50 % of 1 h", state: "ok" });
+  expect(backlogOf({ ...late, lag_s: 5_000 }, movingOf(late, new Map()))).toMatchObject({ words: "over 1 h", state: "failed" });
   expect(backlogOf(mover({ lag_s: 1_800, protections: [] }), movingOf(late, new Map()))).toBeNull();
 });
 
@@ -109,6 +109,7 @@ test("what failed is not called up to date", () => {
 test("never, behind by runs, and up to date are told apart", () => {
   expect(lagWords(mover({ lag_s: null }))).toBe("nothing arrived yet");
   expect(lagWords(mover({ backlog_runs: 2 }))).toBe("2 runs behind");
+  expect(lagWords(mover({ running_jobs: ["job1"] }))).toBe("a run is on its way");
   expect(lagWords(mover())).toBe("up to date");
 });
 

@@ -48,13 +48,14 @@ export function movingOf(mover: MoverMonitor, progress: LiveProgress): Moving {
 export function backlogOf(mover: MoverMonitor, moving: Moving): Backlog | null {
   if (moving.totalBytes > 0 && moving.leftBytes !== null) {
     const share = moving.leftBytes / moving.totalBytes;
-    return share > 0 ? { share, words: `${percent(share)} left` } : null;
+    return share > 0 ? { share, words: `${percent(share)} left`, state: "running" } : null;
   }
   const promised = mover.protections.map((protection) => protection.every_s).filter((every) => every != null);
   if (mover.lag_s === null || mover.lag_s <= 0 || promised.length === 0) return null;
   const interval = Math.min(...promised);
   const share = mover.lag_s / interval;
-  return { share, words: share > 1 ? `over ${formatDuration(interval)}` : `${percent(share)} of ${formatDuration(interval)}` };
+  const words = share > 1 ? `over ${formatDuration(interval)}` : `${percent(share)} of ${formatDuration(interval)}`;
+  return { share, words, state: share <= 0.6 ? "ok" : share <= 0.85 ? "warning" : "failed" };
 }
 
 const percent = (share: number): string => `${Math.round(100 * share)} %`;
@@ -63,7 +64,8 @@ const percent = (share: number): string => `${Math.round(100 * share)} %`;
 export function lagWords(mover: MoverMonitor): string {
   if (mover.lag_s === null) return "nothing arrived yet";
   if (mover.lag_s > 0) return `${formatDuration(mover.lag_s)} behind`;
-  return mover.backlog_runs > 0 ? `${counted(mover.backlog_runs, "run")} behind` : "up to date";
+  if (mover.backlog_runs > 0) return `${counted(mover.backlog_runs, "run")} behind`;
+  return mover.running_jobs.length > 0 ? "a run is on its way" : "up to date";
 }
 
 function moverOverlay(mover: MoverMonitor, progress: LiveProgress, nowMs: number): MoverOverlay {
