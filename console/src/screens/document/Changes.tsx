@@ -14,9 +14,11 @@ export function Changes() {
   const [busy, setBusy] = useState(false);
   if (!isDirty(draft))
     return (
-      <Empty icon={IconChecks} title="Everything is saved">
-        What you change, in the drawing or here, is shown in this place until you save it. Until then nothing of it is stored, and no node acts by it.
-      </Empty>
+      <Card>
+        <Empty icon={IconChecks} title="Everything is saved">
+          What you change, in the drawing or here, is shown in this place until you save it. Until then nothing of it is stored, and no node acts by it.
+        </Empty>
+      </Card>
     );
   const drop = async () => {
     setBusy(true);

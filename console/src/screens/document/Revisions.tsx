@@ -110,6 +110,8 @@ function Revision({ number }: { number: number }) {
       <Group mb="sm">
         <SegmentedControl
           size="xs"
+          maw="100%"
+          style={{ overflowX: "auto" }}
           aria-label="What to see of the revision"
           value={shown}
           onChange={(next) => go(`/document?view=revisions&revision=${number}&show=${next}`, { replace: true })}

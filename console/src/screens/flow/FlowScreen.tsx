@@ -10,6 +10,7 @@ import { DraftBar } from "../../draft/DraftBar";
 import { openDraft, useDraft } from "../../draft/draft";
 import { mappingAt } from "../../draft/edits";
 import { useLive } from "../../live/store";
+import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
 import { Equivalent } from "../../parts/Equivalent";
 import { shellWord, visible } from "../../parts/format";
@@ -89,7 +90,7 @@ export default function FlowScreen({ name, view }: { name: string; view: string 
             </Link>
           ))}
         </nav>
-        <FlowTools flow={name} isDrawn={isDrawn} />
+        <FlowTools flow={name} isDrawn={isDrawn} isCompile={current === "compile"} />
       </div>
       <ConflictBanner />
       <div className={classes.view} data-scrolls={current === "draw" ? undefined : true}>
@@ -123,18 +124,20 @@ function Undrawn() {
 
 function NoFlow({ name }: { name: string }) {
   return (
-    <Page title={visible(name)} actions={<DraftBar />} cli="holdfast flows" api="GET /api/v1/flows">
-      <Empty
-        icon={IconAffiliate}
-        title="There is no such flow"
-        action={
-          <Button component={Link} href="/flows">
-            See all flows
-          </Button>
-        }
-      >
-        It may have another name now, or somebody removed it. Undo brings back what you removed yourself.
-      </Empty>
+    <Page title={visible(name)} actions={<DraftBar />} cli="holdfast status" api="GET /api/v1/flows">
+      <Card>
+        <Empty
+          icon={IconAffiliate}
+          title="There is no such flow"
+          action={
+            <Button component={Link} href="/flows">
+              See all flows
+            </Button>
+          }
+        >
+          It may have another name now, or somebody removed it. Undo brings back what you removed yourself.
+        </Empty>
+      </Card>
     </Page>
   );
 }

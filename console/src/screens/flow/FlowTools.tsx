@@ -6,13 +6,16 @@ import { DraftBar } from "../../draft/DraftBar";
 import { FlowMenu } from "./FlowMenu";
 import classes from "./FlowScreen.module.css";
 
-export function FlowTools({ flow, isDrawn }: { flow: string; isDrawn: boolean }) {
+/** `isCompile`: the compile view is open; it has Activate of its own. */
+export function FlowTools({ flow, isDrawn, isCompile }: { flow: string; isDrawn: boolean; isCompile: boolean }) {
   return (
     <div className={classes.tools}>
       <DraftBar />
-      <Button component={Link} href={to.flow(flow, "compile")} variant="light">
-        Compile and activate
-      </Button>
+      {!isCompile && (
+        <Button component={Link} href={to.flow(flow, "compile")} variant="light">
+          Compile and activate
+        </Button>
+      )}
       <FlowMenu flow={flow} isDrawn={isDrawn} />
     </div>
   );

@@ -1,5 +1,6 @@
 /** All jobs, newest first: what runs now on top, then the record, as far back as one scrolls. */
 import { Autocomplete, Loader, Select, Text } from "@mantine/core";
+import { IconSearch } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { to } from "../../app/places";
@@ -82,6 +83,7 @@ function RuleFilter({ rule, labels, onRule }: { rule: string; labels: readonly s
       w={190}
       aria-label="Dataset or rule"
       placeholder="Dataset or rule"
+      leftSection={<IconSearch size={14} aria-hidden />}
       data={[...labels]}
       limit={20}
       value={typed}

@@ -6,6 +6,7 @@ import { to } from "../../app/places";
 import { ConflictBanner } from "../../draft/ConflictBanner";
 import { openDraft, useDraft } from "../../draft/draft";
 import { DraftBar } from "../../draft/DraftBar";
+import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
 import { visible } from "../../parts/format";
 import { Page } from "../../parts/Page";
@@ -59,10 +60,12 @@ export default function Policies() {
         </Center>
       )}
       {draft.phase === "ready" && all.length === 0 && (
-        <Empty icon={IconShieldCheck} title="No policy yet" action={create}>
-          A policy names folders, says what of them to leave out, and what is done with the rest: points in a repository every hour, say, kept
-          for a year. Begin with one for the data you would miss most.
-        </Empty>
+        <Card>
+          <Empty icon={IconShieldCheck} title="No policy yet" action={create}>
+            A policy names folders, says what of them to leave out, and what is done with the rest: points in a repository every hour, say, kept
+            for a year. Begin with one for the data you would miss most.
+          </Empty>
+        </Card>
       )}
       {all.length > FEW && (
         <TextInput

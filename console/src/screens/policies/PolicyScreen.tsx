@@ -7,6 +7,7 @@ import { ConflictBanner } from "../../draft/ConflictBanner";
 import { openDraft, useDraft } from "../../draft/draft";
 import { DraftBar } from "../../draft/DraftBar";
 import { mappingAt } from "../../draft/edits";
+import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
 import { visible } from "../../parts/format";
 import { Page } from "../../parts/Page";
@@ -98,16 +99,18 @@ function useChosenNode(policy: string): [string, (node: string) => void] {
 
 function NotThere({ name }: { name: string }) {
   return (
-    <Empty
-      icon={IconShieldOff}
-      title="There is no such policy"
-      action={
-        <Button component={Link} href="/policies">
-          See all policies
-        </Button>
-      }
-    >
-      The working copy has no policy {visible(name)}. If it was renamed or removed just now, Undo brings it back.
-    </Empty>
+    <Card>
+      <Empty
+        icon={IconShieldOff}
+        title="There is no such policy"
+        action={
+          <Button component={Link} href="/policies">
+            See all policies
+          </Button>
+        }
+      >
+        The working copy has no policy {visible(name)}. If it was renamed or removed just now, Undo brings it back.
+      </Empty>
+    </Card>
   );
 }

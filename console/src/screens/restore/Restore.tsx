@@ -111,19 +111,21 @@ function SearchField({ q, onSearch }: { q: string; onSearch: (q: string) => void
 
 function NothingYet({ hasSilent }: { hasSilent: boolean }) {
   return (
-    <Empty
-      icon={IconHistory}
-      title={hasSilent ? "No points can be seen at the moment" : "There is nothing to restore yet"}
-      action={
-        <Button component={Link} href="/flows">
-          See the flows
-        </Button>
-      }
-    >
-      {hasSilent
-        ? "The repositories named above do not answer. What they hold is not lost."
-        : "Each run of a backup makes a point, and every point can be restored from here. Activate a flow and run it once."}
-    </Empty>
+    <Card>
+      <Empty
+        icon={IconHistory}
+        title={hasSilent ? "No points can be seen at the moment" : "There is nothing to restore yet"}
+        action={
+          <Button component={Link} href="/flows">
+            See the flows
+          </Button>
+        }
+      >
+        {hasSilent
+          ? "The repositories named above do not answer. What they hold is not lost."
+          : "Each run of a backup makes a point, and every point can be restored from here. Activate a flow and run it once."}
+      </Empty>
+    </Card>
   );
 }
 
