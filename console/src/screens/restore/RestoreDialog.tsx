@@ -69,7 +69,7 @@ export function RestoreDialog({ wish, onClose }: { wish: Wish; onClose: () => vo
         {step === 0 && <Form wish={wish} plan={plan} target={target} onPlan={setPlan} />}
         {step === 1 && jobs[0] && <RestoreJob id={jobs[0]} isDry />}
         {step === 2 && jobs.at(-1) && <RestoreJob id={jobs.at(-1)!} isDry={false} />}
-        <Group justify="flex-end">
+        <Group justify="flex-end" className={classes.acts}>
           {step === 1 && (
             <Button variant="default" onClick={() => setStep(0)}>
               Back
