@@ -13,6 +13,7 @@ from holdfast.core.ids import JobId, NodeId
 from holdfast.master.deltas import EnvironmentDelta
 from holdfast.master.environment import EnvironmentView
 from holdfast.master.feed import MOST_AT_ONCE, RING_SIZE, Feed
+from holdfast.master.records import browser_sessions
 from holdfast.model.jobs import Event, Job, Progress, Severity, State
 from tests.api.streams import Subscriber, subscribed
 from tests.master.masters import ONE_TO_TWO, Running, running_master, with_master
@@ -264,3 +265,18 @@ def test_the_ring_gives_what_follows_in_order() -> None:
     for _ in range(MOST_AT_ONCE + 10):
         large.publish(an_environment)
     assert [delta.seq for delta in large.after(0) or ()] == list(range(1, MOST_AT_ONCE + 1))
+
+
+@with_master
+async def test_it_ends_with_the_session_however_much_news_there_is(running: Running) -> None:
+    page = {"X-Holdfast-Page": "1", "Origin": "https://master.test:7440"}
+    body = {"user": "admin", "password": running.made.admin_password}
+    opened = await running.anonymous.post("/api/v1/session", json=body, headers=page)
+    async with subscribed(running.app, {}, cookie=f"{COOKIE}={opened.cookies[COOKIE]}") as events:
+        await events.next("snapshot")
+        # As `holdfast master password` does, from another process.
+        await running.master.base.database.run(lambda s: browser_sessions.drop_of(s, "admin"))
+        running.clock.offset_s += streams.HEARTBEAT_S + 1
+        running.master.base.feed.publish(an_environment)
+        await events.next("end")
+        await events.ended()

@@ -71,6 +71,20 @@ async def test_no_session_outlives_the_login_that_made_its_link(running: Running
 
 
 @with_master
+async def test_a_link_ends_with_the_login_that_made_it(running: Running) -> None:
+    """Sent away, or locked out by a new password, nobody comes back by a link kept at hand."""
+    token = (await running.post("/tokens", {"name": "stolen", "ttl_s": None}))["token"]
+    by_token = (await running.anonymous.post("/api/v1/session/links", headers={"Authorization": f"Bearer {token}"})).json()["code"]
+    mine = {**cookie_of(await log_in(running)), **PAGE}
+    by_session = (await call(running, "POST", "/session/links", mine)).json()["code"]
+    await running.call("DELETE", "/tokens/stolen")
+    assert (await follow(running, by_token)).status_code == 401
+    set_password(load_config(home_of(running)), "admin", "correct horse battery")
+    assert (await follow(running, by_session)).status_code == 401
+    assert (await running.call("GET", "/sessions"))["sessions"] == []
+
+
+@with_master
 async def test_guessing_codes_is_slowed_down_as_passwords_are(running: Running) -> None:
     made = await running.post("/session/links")
     answers = [(await follow(running, f"guess{n}")).status_code for n in range(6)]

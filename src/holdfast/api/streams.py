@@ -93,8 +93,8 @@ class LiveEvents(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _follow(self, send: Send) -> None:
-        feed, seq = self._feed, self._resumed()
-        nudges = feed.nudges
+        feed, clock, seq = self._feed, self._master.base.clock, self._resumed()
+        nudges, checked_s = feed.nudges, clock.monotonic_s()
         while not feed.closed:
             deltas = None if seq is None else feed.after(seq)
             if deltas is None:
@@ -108,8 +108,9 @@ class LiveEvents(Response):
                 continue
             assert seq is not None
             is_news = await feed.wait(seq, nudges, HEARTBEAT_S)
-            if not is_news or feed.nudges != nudges:
-                nudges = feed.nudges
+            # Now and then also while there is always news: nobody nudges for a session that expires, or is ended by `master password`.
+            if not is_news or feed.nudges != nudges or clock.monotonic_s() - checked_s >= HEARTBEAT_S:
+                nudges, checked_s = feed.nudges, clock.monotonic_s()
                 await self._caller.recheck()
             if not is_news:
                 await _send(send, _HEARTBEAT)

@@ -15,6 +15,7 @@ from holdfast.core.errors import NotAuthenticated
 from holdfast.master.access import Access, new_secret, secret_hash
 from holdfast.master.foundation import Foundation
 from holdfast.master.records import browser_sessions as records
+from holdfast.master.records.access import has_api_token
 from holdfast.master.records.browser_sessions import BrowserSession
 from holdfast.master.sign_in_links import Bearer, SignInLinks
 
@@ -44,7 +45,8 @@ class BrowserSessions:
         return await self._open(Bearer(user, None), peer, agent)
 
     async def open_by_code(self, code: str, peer: str, agent: str) -> OpenedSession:
-        """The code of a link; raises as `SignInLinks.take`."""
+        """The code of a link; raises as `SignInLinks.take`, and `NotAuthenticated` when the login that made it has ended since: who was
+        sent away, or has a new password, cannot come back by a link kept at hand."""
         return await self._open(self._links.take(code, peer), peer, agent)
 
     async def _open(self, bearer: Bearer, peer: str, agent: str) -> OpenedSession:
@@ -64,6 +66,8 @@ class BrowserSessions:
 
         def keep(session: Session) -> None:
             records.drop_ended(session, now, now - IDLE)
+            if bearer.login and not (has_api_token(session, bearer.login) or records.is_there(session, bearer.login)):
+                raise NotAuthenticated("the login that made this link has ended", hint="log in again")
             records.add(session, made)
 
         await self._base.database.run(keep)

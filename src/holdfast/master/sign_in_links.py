@@ -1,6 +1,7 @@
 """Links that sign a browser in once: for who is logged in on the command line and knows no password.
 
-A code is random, is used once, and ends after `LIFETIME`. Only hashes are kept, and only in memory: a Master that starts anew knows none.
+A code is random, is used once, and ends after `LIFETIME`, or with the login that made it. Only hashes are kept, and only in memory: a
+Master that starts anew knows none.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ class NewCode(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Bearer:
-    """Whom a code signs in. `until`: no session outlives the login that made its link; None = that one does not end."""
+    """Whom a code signs in. `until`: no session outlives the login that made its link; None = that one does not end. `login` is the id of
+    that token or session; empty = there is none, a password was given."""
 
     user: str
     until: datetime | None
+    login: str = ""
 
 
 @dataclass(frozen=True)

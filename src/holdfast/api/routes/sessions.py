@@ -40,7 +40,7 @@ async def open_session(body: SessionWanted, request: Request, master: MasterOf) 
 @answers(SignInLink)
 async def make_link(request: Request, caller: CallerOf, master: MasterOf) -> Response:
     """A link that signs a browser in as the caller. The code stands behind the #, which browsers send to nobody."""
-    made = master.links.create(Bearer(caller.user, caller.expires_at))
+    made = master.links.create(Bearer(caller.user, caller.expires_at, caller.id))
     url = master.api_url(request.url.hostname or "localhost", request.url.port or 443)
     return reply(SignInLink(code=made.code, url=f"{url}/#signin={made.code}", expires_at=made.expires_at))
 

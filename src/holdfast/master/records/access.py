@@ -59,6 +59,10 @@ def api_token(session: Session, token_hash: str) -> ApiToken | None:
     return None if row is None else _api_token(row)
 
 
+def has_api_token(session: Session, token_id: str) -> bool:
+    return session.get(ApiTokenRow, token_id) is not None
+
+
 def api_tokens(session: Session) -> tuple[ApiToken, ...]:
     return tuple(_api_token(row) for row in session.scalars(select(ApiTokenRow).order_by(ApiTokenRow.created_at)))
 

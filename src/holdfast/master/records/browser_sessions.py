@@ -34,6 +34,10 @@ def by_hash(session: Session, secret_hash: str) -> BrowserSession | None:
     return None if row is None else _session(row)
 
 
+def is_there(session: Session, session_id: str) -> bool:
+    return session.get(BrowserSessionRow, session_id) is not None
+
+
 def all_sessions(session: Session) -> tuple[BrowserSession, ...]:
     """Newest first."""
     return tuple(_session(row) for row in session.scalars(select(BrowserSessionRow).order_by(BrowserSessionRow.created_at.desc())))
