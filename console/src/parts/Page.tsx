@@ -24,7 +24,7 @@ export function Page({ title, lead, actions, cli, api, full = false, children }:
   return (
     <div className={full ? classes.full : classes.page}>
       <Group justify="space-between" align="flex-start" wrap="wrap" gap="sm" className={classes.head}>
-        <Box className={classes.words}>
+        <Box className={lead ? classes.words : undefined}>
           <Title order={1}>{title}</Title>
           {lead && (
             <Text c="dimmed" size="sm" maw={720} className={classes.lead}>

@@ -152,7 +152,7 @@ function Acts({ row, point, onRestore, onShow }: ActsProps) {
     );
   return (
     <Group gap={6} justify="flex-end" wrap="nowrap">
-      <Button size="compact-sm" onClick={() => onRestore({ point, paths: [path], shown: [decodedPath(path)], roots: point.paths })}>
+      <Button size="compact-sm" variant="light" onClick={() => onRestore({ point, paths: [path], shown: [decodedPath(path)], roots: point.paths })}>
         Restore …
       </Button>
       <Button size="compact-sm" variant="default" onClick={() => onShow({ dataset: row.dataset, point: row.point, path: folder })}>
