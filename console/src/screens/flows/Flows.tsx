@@ -110,7 +110,7 @@ export default function Flows() {
             action={
               <Group justify="center" mt="sm">
                 <Button size="md" leftSection={<IconShieldPlus size={18} aria-hidden />} onClick={() => ask("protect")}>
-                  Protect this computer
+                  Protect a computer
                 </Button>
                 <Button size="md" variant="default" onClick={() => ask("empty")}>
                   Begin with an empty drawing

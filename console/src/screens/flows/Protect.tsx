@@ -49,7 +49,7 @@ export function Protect({ onClose }: { onClose: () => void }) {
   const choices = nodes.map((each) => ({ value: each, label: visible(each) }));
   const nodeSelect = { data: choices, placeholder: "Choose", searchable: nodes.length > 8, limit: 100, allowDeselect: false };
   return (
-    <Modal opened onClose={onClose} title="Protect this computer" size="lg">
+    <Modal opened onClose={onClose} title="Protect a computer" size="lg">
       {nodes.length === 0 ? (
         <Stack>
           <Text>No node has joined yet. Add the computer first; it takes one command there.</Text>
@@ -72,7 +72,7 @@ export function Protect({ onClose }: { onClose: () => void }) {
                 flex={1}
               />
               <Button variant="default" onClick={() => setPicking(true)}>
-                Look
+                Browse
               </Button>
             </Group>
             <Radio.Group label="Where to" value={isNew ? "new" : "there"} onChange={(value) => setNew(value === "new")}>

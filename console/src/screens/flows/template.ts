@@ -1,4 +1,4 @@
-/** "Protect this computer": policy, repository and flow out of a few answers, as one edit. Pure. */
+/** "Protect a computer": policy, repository and flow out of a few answers, as one edit. Pure. */
 import { type Edit, freeName, mappingAt, set, type Value, type Values } from "../../draft/edits";
 import { knownNode } from "../flow/changes";
 

@@ -37,10 +37,10 @@ export function Classification({ policy, node }: { policy: Policy; node: string 
             <Button
               variant="default"
               leftSection={<IconFolderSearch size={18} aria-hidden />}
-              aria-label="Look for a folder"
+              aria-label="Browse for a folder"
               onClick={() => setPicking(true)}
             >
-              Look
+              Browse
             </Button>
           }
         />

@@ -73,7 +73,7 @@ export function NewPolicy({ onClose }: { onClose: () => void }) {
               style={{ flex: 1 }}
             />
             <Button variant="default" onClick={() => setPicking(true)}>
-              Look on a node
+              Browse
             </Button>
           </Group>
           <Radio.Group label="What is done with it" value={template} onChange={(value) => setTemplate(value as Template)}>
