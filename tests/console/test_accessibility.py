@@ -57,6 +57,8 @@ def test_axe_finds_nothing_grave(lived_in: World, enter: Callable[..., Person], 
     assert grave_findings(person.page) == []
     person.page.emulate_media(color_scheme="dark")
     expect(person.page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    # A colour on its way from light to dark is neither.
+    person.page.wait_for_function("() => !document.getAnimations().some(each => each instanceof CSSTransition)")
     assert grave_findings(person.page) == []
 
 
