@@ -1936,7 +1936,7 @@ export interface components {
          *
          *         `lag_s`: how much older what the target has acknowledged is than the newest capture there is for it (0 = up to date, null = it never
          *         acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null =
-         *         not known. `protections` holds at most `MOST_PROTECTIONS`, the worst first.
+         *         not known of all of them. `protections` holds at most `MOST_PROTECTIONS`, the worst first.
          */
         MoverMonitor: {
             index: number;
@@ -2579,7 +2579,8 @@ export interface components {
         };
         /**
          * Listing
-         * @description One row of `ls` or `find`. `path_raw` (base64 in JSON) is set when the path is not UTF-8.
+         * @description One row of `ls` or `find`. `path_raw` (base64 in JSON) is set when `path` does not spell it: it is not UTF-8, or holds control
+         *         characters.
          */
         Listing: {
             path: string;
