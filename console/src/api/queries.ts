@@ -1,5 +1,5 @@
 /** Reads that several screens share, with their keys: `live/refresh.ts` makes them stale when an event says so. */
-import { QueryClient, useQuery } from "@tanstack/react-query";
+import { QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
 import { ApiError, client, take } from "./client";
 
 export const queryClient = new QueryClient({
@@ -26,23 +26,29 @@ export const keys = {
   revisions: ["revisions"] as const,
 };
 
-export const useSession = () =>
-  useQuery({
-    queryKey: keys.session,
-    queryFn: ({ signal }) => take(client.GET("/api/v1/session", { signal })),
-    staleTime: Infinity,
-    retry: false,
-  });
+const session = queryOptions({
+  queryKey: keys.session,
+  queryFn: ({ signal }) => take(client.GET("/api/v1/session", { signal })),
+  staleTime: Infinity,
+  retry: false,
+});
+export const useSession = () => useQuery(session);
 
 export const useHealth = () =>
   useQuery({ queryKey: ["health"], queryFn: () => take(client.GET("/api/v1/health")), staleTime: Infinity });
 
-export const useStatus = () =>
-  useQuery({
-    queryKey: keys.status,
-    queryFn: ({ signal }) => take(client.GET("/api/v1/status", { signal })),
-    refetchInterval: 30_000,
-  });
+const status = queryOptions({
+  queryKey: keys.status,
+  queryFn: ({ signal }) => take(client.GET("/api/v1/status", { signal })),
+  refetchInterval: 30_000,
+});
+export const useStatus = () => useQuery(status);
+
+/** What the first screen needs, asked for while the page is still being built. Who is not signed in gets nothing but the form. */
+export function askFirst(): void {
+  void queryClient.prefetchQuery(session);
+  if (window.location.pathname === "/") void queryClient.prefetchQuery({ ...status, retry: false });
+}
 
 export const usePoints = (filter: { dataset?: string; repository?: string } = {}) =>
   useQuery({

@@ -1,6 +1,6 @@
 /** The console: who is signed in, what the Master tells, which screen the address names. */
 import { Center, Loader } from "@mantine/core";
-import { lazy, Suspense, useEffect } from "react";
+import { Suspense, useEffect } from "react";
 import { Route, Switch, useLocation } from "wouter";
 import { whenSignedOut } from "../api/client";
 import { keys, queryClient, useSession } from "../api/queries";
@@ -10,32 +10,30 @@ import { getLive, useLive } from "../live/store";
 import { followEvents } from "../live/stream";
 import { Notices } from "../parts/notices";
 import { Problem } from "../parts/Problem";
-import { later, loadRest } from "./later";
+import { loadRest, screen } from "./later";
 import { Mishap } from "./Mishap";
 import { NotHere } from "./NotHere";
 import { Shell } from "./Shell";
 import { SignIn } from "./SignIn";
 
-const loadHome = later(() => import("../screens/home/Home"));
-const Home = lazy(loadHome);
-const Flows = lazy(later(() => import("../screens/flows/Flows")));
-const loadFlow = later(() => import("../screens/flow/FlowScreen"));
-const FlowScreen = lazy(loadFlow);
-const Policies = lazy(later(() => import("../screens/policies/Policies")));
-const PolicyScreen = lazy(later(() => import("../screens/policies/PolicyScreen")));
-const Nodes = lazy(later(() => import("../screens/nodes/Nodes")));
-const AddNode = lazy(later(() => import("../screens/nodes/AddNode")));
-const NodeScreen = lazy(later(() => import("../screens/nodes/NodeScreen")));
-const Repositories = lazy(later(() => import("../screens/repositories/Repositories")));
-const RepositoryScreen = lazy(later(() => import("../screens/repositories/RepositoryScreen")));
-const Restore = lazy(later(() => import("../screens/restore/Restore")));
-const Jobs = lazy(later(() => import("../screens/jobs/Jobs")));
-const JobScreen = lazy(later(() => import("../screens/jobs/JobScreen")));
-const DocumentScreen = lazy(later(() => import("../screens/document/DocumentScreen")));
+const Home = screen(() => import("../screens/home/Home"));
+const Flows = screen(() => import("../screens/flows/Flows"));
+const FlowScreen = screen(() => import("../screens/flow/FlowScreen"));
+const Policies = screen(() => import("../screens/policies/Policies"));
+const PolicyScreen = screen(() => import("../screens/policies/PolicyScreen"));
+const Nodes = screen(() => import("../screens/nodes/Nodes"));
+const AddNode = screen(() => import("../screens/nodes/AddNode"));
+const NodeScreen = screen(() => import("../screens/nodes/NodeScreen"));
+const Repositories = screen(() => import("../screens/repositories/Repositories"));
+const RepositoryScreen = screen(() => import("../screens/repositories/RepositoryScreen"));
+const Restore = screen(() => import("../screens/restore/Restore"));
+const Jobs = screen(() => import("../screens/jobs/Jobs"));
+const JobScreen = screen(() => import("../screens/jobs/JobScreen"));
+const DocumentScreen = screen(() => import("../screens/document/DocumentScreen"));
 
 // What opens first, most often, comes while it is asked who one is, not behind that.
-const loadFirst = window.location.pathname === "/" ? loadHome : window.location.pathname.startsWith("/flows/") ? loadFlow : null;
-void loadFirst?.().catch(() => undefined);
+const first = window.location.pathname === "/" ? Home : window.location.pathname.startsWith("/flows/") ? FlowScreen : null;
+void first?.load().catch(() => undefined);
 
 export function App() {
   const session = useSession();

@@ -1,9 +1,9 @@
 /** One flow: the same document as drawing, list and text, compiled, activated and watched. */
 import { Button, Center, Loader, Title } from "@mantine/core";
 import { IconAffiliate } from "@tabler/icons-react";
-import { type ComponentType, lazy, Suspense, useEffect } from "react";
+import { Suspense, useEffect } from "react";
 import { Link } from "wouter";
-import { later } from "../../app/later";
+import { type Screen, screen } from "../../app/later";
 import { to } from "../../app/places";
 import { ConflictBanner } from "../../draft/ConflictBanner";
 import { DraftBar } from "../../draft/DraftBar";
@@ -24,8 +24,7 @@ type ViewName = "draw" | "list" | "yaml" | "compile" | "monitor";
 
 interface View {
   title: string;
-  load: () => Promise<unknown>;
-  component: ComponentType<{ flow: string }>;
+  component: Screen<{ flow: string }>;
   cli: (flow: string) => string;
   api: (flow: string) => string;
 }
@@ -33,24 +32,19 @@ interface View {
 const apply = () => "holdfast export > env.yaml; holdfast apply env.yaml";
 const edit = () => "POST /api/v1/environment/edit";
 
-const part = (load: () => Promise<{ default: View["component"] }>) => {
-  const known = later(load);
-  return { component: lazy(known), load: known };
-};
-
 const VIEWS: Record<ViewName, View> = {
-  draw: { title: "Draw", ...part(() => import("./DrawView")), cli: apply, api: edit },
-  list: { title: "List", ...part(() => import("./ListView")), cli: apply, api: edit },
-  yaml: { title: "YAML", ...part(() => import("./YamlView")), cli: apply, api: () => "PUT /api/v1/environment" },
+  draw: { title: "Draw", component: screen(() => import("./DrawView")), cli: apply, api: edit },
+  list: { title: "List", component: screen(() => import("./ListView")), cli: apply, api: edit },
+  yaml: { title: "YAML", component: screen(() => import("./YamlView")), cli: apply, api: () => "PUT /api/v1/environment" },
   compile: {
     title: "Compile",
-    ...part(() => import("./CompileView")),
+    component: screen(() => import("./CompileView")),
     cli: (flow) => `holdfast compile ${flow}; holdfast activate ${flow}`,
     api: (flow) => `POST /api/v1/flows/${flow}/activate`,
   },
   monitor: {
     title: "Monitor",
-    ...part(() => import("./MonitorView")),
+    component: screen(() => import("./MonitorView")),
     cli: (flow) => `holdfast monitor ${flow}; holdfast trigger ${flow}`,
     api: (flow) => `GET /api/v1/flows/${flow}/monitor`,
   },
@@ -61,9 +55,9 @@ export default function FlowScreen({ name, view }: { name: string; view: string 
   const isKnown = useLive((live) => live.flows.some((flow) => flow.name === name));
   const isDrawn = Object.hasOwn(mappingAt(draft.values, ["flows"]), name);
   const current: ViewName = Object.hasOwn(VIEWS, view) ? (view as ViewName) : "draw";
-  const { component: Shown, load, title, cli, api } = VIEWS[current];
+  const { component: Shown, title, cli, api } = VIEWS[current];
   // While the document is on its way, not behind it; that it does not come is told by what is drawn then.
-  useEffect(() => void load().catch(() => undefined), [load]);
+  useEffect(() => void Shown.load().catch(() => undefined), [Shown]);
   useEffect(() => {
     document.title = `${name}: ${title} · Holdfast`;
   }, [name, title]);
