@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import stat
 import time
@@ -17,7 +18,7 @@ from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import Conflict, UsageError
 from holdfast.master.enrolment import JoinRequest
 from holdfast.master.master import Master
-from holdfast.master.server import MasterConfig, Ports, init_master, load_config, run, serve
+from holdfast.master.server import MasterConfig, Ports, init_master, listen, load_config, run, serve
 from holdfast.testing.simulated_node import SimulatedNode
 from holdfast.wire.identity import make_csr, new_key
 from tests.master.masters import identity_of
@@ -98,6 +99,12 @@ def test_it_serves_both_ends_and_stops_in_time(tmp_path: Path) -> None:
         return time.monotonic() - begun
 
     assert asyncio.run(main()) < 5
+
+
+def test_small_answers_do_not_wait(tmp_path: Path) -> None:
+    """asyncio turns the kernel's delay of small packets off only on sockets that name their protocol."""
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_a_taken_port_is_a_conflict(tmp_path: Path) -> None:

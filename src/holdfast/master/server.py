@@ -84,7 +84,7 @@ async def serve(
     """As `run`, in a loop that is there already, until `stop` is set."""
     base = open_foundation(config, clock=clock, entropy=entropy)
     identity = _Identity(base.authority, config, clock)
-    with _listen(config.api_host, config.api_port) as listener:
+    with listen(config.api_host, config.api_port) as listener:
         hub_server = HubServer(
             f"{_bracketed(config.hub_host)}:{config.hub_port}",
             lambda: identity.credentials,
@@ -200,7 +200,8 @@ def _only_master(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
+def listen(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens there. Raises `Conflict` for a port or address that is not to be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns the delay of small answers off only where the protocol is named: without it each takes 40 ms.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
