@@ -6,22 +6,10 @@
 import { useSyncExternalStore } from "react";
 import { ApiError, asApiError, client, type Schemas, take } from "../api/client";
 import { applyEdits, type Edit, type Values } from "./edits";
-import { kept, keep } from "./keeping";
+import { keep, kept, type Pending } from "./keeping";
+import { asReading, NOTHING, type Reading, type Step } from "./reading";
 
-export type Diagnostic = Schemas["Diagnostic"];
-export type DocumentChange = Schemas["DocumentChange"];
-
-/** A text, and what the Master said of it. */
-export interface Reading {
-  text: string;
-  values: Values;
-  diagnostics: readonly Diagnostic[];
-  changes: readonly DocumentChange[];
-  valid: boolean;
-  /** The text is YAML; when it is not, `values` are those of the last text that was. */
-  readable: boolean;
-  places: Readonly<Record<string, [number, number]>>;
-}
+export type { Diagnostic, DocumentChange, Reading } from "./reading";
 
 export interface Draft extends Reading {
   phase: "loading" | "ready" | "failed";
@@ -37,15 +25,7 @@ export interface Draft extends Reading {
   newer: { revision: number; author: string } | null;
 }
 
-/** One step of the history: how it was, and what was done then. */
-interface Step {
-  label: string;
-  reading: Reading;
-}
-
 const MOST_STEPS = 200;
-const NOTHING: Reading = { text: "", values: {}, diagnostics: [], changes: [], valid: true, readable: true, places: {} };
-
 let state: Draft = {
   ...NOTHING,
   phase: "loading",
@@ -59,6 +39,8 @@ let state: Draft = {
 };
 const listeners = new Set<() => void>();
 let queue: Promise<unknown> = Promise.resolve();
+/** Edits on their way: a reload must not lose what is on the screen. */
+let pending: readonly Pending[] = [];
 
 export const getDraft = (): Draft => state;
 export const isDirty = (draft: Draft): boolean => draft.text !== draft.baseText || draft.waiting > 0;
@@ -75,6 +57,20 @@ function subscribe(listener: () => void): () => void {
 function put(change: Partial<Draft>): void {
   state = { ...state, ...change };
   for (const listener of listeners) listener();
+}
+
+const store = (): void => keep({ ...state, pending });
+
+/** Until it is done or refused, `work` is kept with the text it will change. */
+async function whilePending(work: Pending, doing: () => Promise<void>): Promise<void> {
+  pending = [...pending, work];
+  if (state.phase === "ready") store();
+  try {
+    await inTurn(doing);
+  } finally {
+    pending = pending.filter((each) => each !== work);
+    store();
+  }
 }
 
 /** One after the other, in the order they were asked for. */
@@ -106,25 +102,25 @@ export async function openDraft(): Promise<void> {
       const newer = base < newest.revision ? { revision: newest.revision, author: newest.author } : null;
       last = asReading(reading);
       put({ ...reading, phase: "ready", error: null, baseRevision: base, baseText: unsaved?.baseText ?? newest.text, newer });
+      // What is on its way already is not to be done twice.
+      for (const each of pending.length > 0 ? [] : (unsaved?.pending ?? [])) void again(each).catch(() => undefined);
     } catch (error) {
       put({ phase: state.phase === "ready" ? "ready" : "failed", error: asApiError(error) });
     }
   });
 }
 
+const again = ({ edits, text, label }: Pending): Promise<void> => (text === null ? edit(edits, label) : setText(text, label));
+
 function remember(label: string, reading: Reading): Step[] {
   return [...state.past, { label, reading }].slice(-MOST_STEPS);
-}
-
-function asReading({ text, values, diagnostics, changes, valid, readable, places }: Reading): Reading {
-  return { text, values, diagnostics, changes, valid, readable, places };
 }
 
 /** Do these as one step of the history. Rejects with the Master's reason when they cannot be done; the values are then as before. */
 export function edit(edits: readonly Edit[], label: string): Promise<void> {
   if (edits.length === 0) return Promise.resolve();
   put({ values: applyEdits(state.values, edits), waiting: state.waiting + 1 });
-  return inTurn(async () => {
+  return whilePending({ label, edits, text: null }, async () => {
     const before = settled();
     try {
       const reading = await read(state.baseRevision, before.text, edits);
@@ -145,7 +141,7 @@ export function beginTyping(): () => void {
 /** Replace the whole text, as the YAML view does. */
 export function setText(text: string, label = "Edit the text"): Promise<void> {
   const end = beginTyping();
-  return inTurn(async () => {
+  return whilePending({ label, edits: [], text }, async () => {
     const before = settled();
     try {
       settle(await read(state.baseRevision, text, []), label, before);
@@ -169,7 +165,6 @@ function settle(reading: Reading, label: string, before: Reading): void {
   const shown = waiting > 0 ? { ...last, values: state.values } : last;
   const past = reading.text === before.text ? state.past : remember(label, before);
   put({ ...shown, waiting, past, future: reading.text === before.text ? state.future : [] });
-  keep(state);
 }
 
 export const undo = (): Promise<void> => step("past", "future");
@@ -182,7 +177,7 @@ function step(from: "past" | "future", to: "past" | "future"): Promise<void> {
     const here: Step = { label: entry.label, reading: settled() };
     last = entry.reading;
     put({ ...entry.reading, [from]: state[from].slice(0, -1), [to]: [...state[to], here] });
-    keep(state);
+    store();
   });
 }
 
@@ -196,7 +191,7 @@ export function save(options: { comment?: string; acceptRemovals?: boolean } = {
       const applied = await take(client.PUT("/api/v1/environment", { body }));
       put({ baseRevision: applied.revision, baseText: state.text, changes: [], diagnostics: applied.diagnostics, newer: null });
       last = { ...settled(), changes: [], diagnostics: applied.diagnostics };
-      keep(state);
+      store();
       return applied.revision;
     } catch (error) {
       if (error instanceof ApiError && error.code === "conflict") await noticeNewer();
@@ -217,7 +212,7 @@ export function rebase(revision: number, baseText: string, text: string, label: 
     const reading = await read(revision, text, []);
     last = asReading(reading);
     put({ ...last, baseRevision: revision, baseText, past: remember(label, before), future: [], newer: null });
-    keep(state);
+    store();
   });
 }
 
@@ -242,6 +237,6 @@ function follow(): Promise<void> {
     const reading = await read(newest.revision, newest.text, []);
     last = asReading(reading);
     put({ ...last, baseRevision: newest.revision, baseText: newest.text, newer: null });
-    keep(state);
+    store();
   }).catch(() => undefined);
 }
