@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check console format bench clean
+.PHONY: help demo test check console format speed bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,7 +29,7 @@ demo: console ## Run the main job on real data and prove it (PATH_=folder: a cop
 
 test: $(VENV)/.installed-test console ## Install what the tests need (root) or name what is missing, then run all tests
 	@scripts/install-test-tools
-	@$(BIN)/pytest -n 2 -m "not big" $(ARGS)
+	@$(BIN)/pytest -n 2 -m "not big and not speed" $(ARGS)
 	@$(BIN)/pytest -m big -p no:randomly $(ARGS) || test $$? -eq 5 # 5: none of the chosen tests is big
 
 check: $(VENV)/.installed-test ## Lint, format, types, layers; of the console the same, its tests and its size
@@ -42,6 +42,10 @@ check: $(VENV)/.installed-test ## Lint, format, types, layers; of the console th
 format: $(VENV)/.installed-test ## Format the code
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
+
+speed: $(VENV)/.installed-test console ## Measure the console against its gates, on a machine that does nothing else
+	@scripts/install-test-tools
+	@$(BIN)/pytest -m speed -p no:randomly -s $(ARGS)
 
 bench: $(VENV)/.installed-test ## Measure beside restic and rsync on the same data, as ratios
 	@scripts/install-test-tools

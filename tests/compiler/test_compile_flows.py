@@ -304,10 +304,10 @@ def test_ten_thousand_sources_compile_within_two_seconds() -> None:
     known = inventory(*(node.name for node in draft.nodes))
     seconds = []
     for _ in range(3):
-        # The best of a few: other work on the machine must not fail this.
-        started = time.perf_counter()
+        # Of the process alone, and the best of a few: other work on the machine must not fail this.
+        started = time.process_time()
         found = compile_flows(draft, ActiveFlows(activating=("f",)), known, generations={}, created_at=utc(0))
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
         if seconds[-1] < 2:
             break
     assert len(rules_of(found, "vault").receives) == 10_000

@@ -1,4 +1,4 @@
-"""How fast the console is; `pytest -m big tests/console/test_speed.py -s` prints the figures. Wants a machine that does nothing else."""
+"""How fast the console is; `make speed` prints the figures. Wants a machine that does nothing else, so it is no part of `make test`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from holdfast.model.jobs import Job, State
 from tests.console.person import Person
 from tests.e2e.world import World, world_in
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.speed, pytest.mark.timeout(600)]
 
 RUNS = 5
 VERTICES = 200
