@@ -207,7 +207,13 @@ def open_session(dial: Dial, delivery: Delivery, clock: Clock, cancellation: Can
     """Dials and wraps; nothing is said yet. Cancelling closes the channel, which wakes whoever waits for it."""
     channel = dial(delivery.receiver)
     cancellation.on_cancel(channel.close)
-    limit = None if delivery.limit_bytes_s is None else Limit(delivery.limit_bytes_s, clock=clock, wait=cancellation.wait)
+
+    def wait(seconds: float) -> None:
+        """A cancelled run sends no more: without the limit the rest would go in an instant, and be committed before the channel is closed."""
+        cancellation.wait(seconds)
+        cancellation.check()
+
+    limit = None if delivery.limit_bytes_s is None else Limit(delivery.limit_bytes_s, clock=clock, wait=wait)
     return DeliverySession(channel, compression=delivery.compression, limit=limit)
 
 
