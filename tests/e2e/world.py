@@ -117,9 +117,12 @@ class World:
         return list(json.loads(self.run("points", "--repository", repository, "--json", home=owner, expect=None).stdout))
 
     def restic(self, repository: str, owner: str, *arguments: str) -> str:
-        """Stock restic on a repository, by the password its owner hands out on its own machine."""
+        """Stock restic on a repository, by the password its owner hands out on its own machine. What wants the repository for itself waits
+        until the owner's session has ended, as it must soon."""
         env = ask(self.home(owner), AskRepositoryEnv(repository=repository), 30)
         assert isinstance(env, RepositoryEnv), env
+        if "check" in arguments and "--no-lock" not in arguments:
+            eventually(lambda: not any((Path(env.location) / "locks").iterdir()), f"{owner} lets go of {repository}")
         return restic(env.location, env.password, self.folder, *arguments)
 
     def points(self, repository: str = "") -> list[dict[str, Any]]:
