@@ -121,8 +121,6 @@ class World:
         until the owner's session has ended, as it must soon."""
         env = ask(self.home(owner), AskRepositoryEnv(repository=repository), 30)
         assert isinstance(env, RepositoryEnv), env
-        if "check" in arguments and "--no-lock" not in arguments:
-            eventually(lambda: not any((Path(env.location) / "locks").iterdir()), f"{owner} lets go of {repository}")
         return restic(env.location, env.password, self.folder, *arguments)
 
     def points(self, repository: str = "") -> list[dict[str, Any]]:
@@ -141,7 +139,12 @@ def restic(location: str, password: str, scratch: Path, *arguments: str) -> str:
         "RESTIC_PASSWORD": password,
         "RESTIC_CACHE_DIR": str(scratch / "restic-cache"),
     }
-    result = subprocess.run(["restic", *arguments], env=environment, capture_output=True, text=True, check=False)
+    deadline = time.monotonic() + 40
+    while True:
+        result = subprocess.run(["restic", *arguments], env=environment, capture_output=True, text=True, check=False)
+        if "already locked" not in result.stderr or time.monotonic() > deadline:
+            break
+        wait_briefly()
     assert result.returncode == 0, f"restic {arguments} -> {result.returncode}\n{result.stdout[-2000:]}\n{result.stderr[-2000:]}"
     return result.stdout
 

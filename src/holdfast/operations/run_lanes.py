@@ -209,7 +209,7 @@ def open_session(dial: Dial, delivery: Delivery, clock: Clock, cancellation: Can
     cancellation.on_cancel(channel.close)
 
     def wait(seconds: float) -> None:
-        """A cancelled run sends no more: without the limit the rest would go in an instant, and be committed before the channel is closed."""
+        """A cancelled run sends no more: without the limit the rest would go in an instant, and be committed before the channel closes."""
         cancellation.wait(seconds)
         cancellation.check()
 
