@@ -16,6 +16,7 @@ from holdfast.core.entropy import Entropy, SystemEntropy
 from holdfast.core.ids import ActionId, DatasetId, EnvironmentId, JobId, NodeId, PointId, RepositoryId, new_id
 from holdfast.model.document import Classification, KeepRules
 from holdfast.model.jobs import ENDED, Job, State
+from holdfast.model.maintenance import Check
 from holdfast.model.orders import RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
 from holdfast.model.points import Point
 from holdfast.model.questions import Answer, AskPoints, AskRepositoryEnv, AskRestore, Points, Question, RepositoryEnv
@@ -43,8 +44,8 @@ from holdfast.node.worker_messages import (
     JobNews,
     Ready,
     RunCascade,
-    RunCheck,
     RunDatasets,
+    RunMaintenance,
     RunRestore,
     WorkerAnswer,
 )
@@ -222,7 +223,7 @@ class Machine:
 
     def check(self, repository: RepositoryRule, *, read_data: bool = True) -> Job:
         job = self.new_job("check", repository.name)
-        self.store.handle(RunCheck(job=job, repository=repository.name, read_data=read_data))
+        self.store.handle(RunMaintenance(job=job, repository=repository.id, task=Check(read_data=read_data)))
         return ended(self.store_heard, job)
 
     def restore_here(self, point: Point, target: Path, paths: tuple[bytes, ...] = ()) -> Job:

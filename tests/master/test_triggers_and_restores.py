@@ -12,15 +12,16 @@ import msgspec
 from holdfast.core.errors import OutsideLimits, UnknownName
 from holdfast.core.ids import DatasetId, JobId, PointId
 from holdfast.model.jobs import Job, Progress, State
+from holdfast.model.maintenance import Check
 from holdfast.model.orders import RestoreOrder, signed_bytes_of_order
 from holdfast.model.points import Listing, Point
 from holdfast.model.questions import (
     Answer,
     AskCancel,
-    AskCheck,
     AskFind,
     AskJobs,
     AskListing,
+    AskMaintenance,
     AskPoints,
     AskRestore,
     AskStatus,
@@ -57,7 +58,7 @@ class Machine:
 
     def answer(self, question: Question) -> Answer:
         match question:
-            case AskTrigger() | AskRestore() | AskCheck():
+            case AskTrigger() | AskRestore() | AskMaintenance():
                 return self._start(question)
             case AskJobs(jobs=wanted):
                 return Jobs(jobs=tuple(self.jobs[job] for job in wanted if job in self.jobs))
@@ -78,7 +79,7 @@ class Machine:
             case _:
                 raise UnknownName("what?")
 
-    def _start(self, ask: AskTrigger | AskRestore | AskCheck) -> JobsStarted:
+    def _start(self, ask: AskTrigger | AskRestore | AskMaintenance) -> JobsStarted:
         identity = JobId(f"{self.number:016x}{len(self.jobs):016x}")
         state = self.ends or State.RUNNING
         self.jobs[identity] = Job(
@@ -351,8 +352,8 @@ async def test_checks_and_cancels_go_to_the_node(running: Running) -> None:
     machines = await _office(running)
     started = await running.post("/repositories/main/check", {"read_data": True})
     assert (await _finished(running, started["trigger"]))["state"] == "succeeded"
-    (ask,) = _asked(machines["vault"], AskCheck)
-    assert ask.read_data
+    (ask,) = _asked(machines["vault"], AskMaintenance)
+    assert ask.task == Check(read_data=True)
     job = next(iter(machines["vault"].jobs))
     assert (await running.post(f"/jobs/{job}/cancel"))["id"] == job
     assert _asked(machines["vault"], AskCancel) == [AskCancel(job=job)]

@@ -13,20 +13,20 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import NotReachable
-from holdfast.core.ids import PointId
+from holdfast.core.ids import JobId, PointId
 from holdfast.model.jobs import Job, State
+from holdfast.model.maintenance import Check
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.questions import (
     Answer,
     AskCancel,
-    AskCheck,
     AskJobs,
+    AskMaintenance,
     AskPoints,
     AskRepositoryEnv,
     AskRestore,
@@ -237,7 +237,8 @@ def test_jobs_are_cancelled_and_unknown_things_refused(tmp_path: Path, authority
     (running,) = agent.until(lambda: agent.jobs(State.RUNNING))
     assert isinstance(agent.ask(AskCancel(job=running.id)), Done)
     agent.until(lambda: agent.jobs(State.CANCELLED))
-    for question in (AskTrigger(trigger="t"), AskCheck(repository="none"), AskCancel(job=msgspec.convert("0" * 32, type=str))):  # type: ignore[arg-type]
+    no_job = JobId("0" * 32)
+    for question in (AskTrigger(trigger="t"), AskMaintenance(repository="none", task=Check()), AskCancel(job=no_job)):
         answer = agent.ask(question)
         assert isinstance(answer, Failed)
         assert answer.error.code == "unknown-name"
@@ -253,7 +254,7 @@ def test_restores_keep_out_of_home_and_run_in_the_right_worker(tmp_path: Path, a
     assert isinstance(agent.ask(AskRestore(request=RestoreRequest(target="/srv/back"), point=PointId("p"))), JobsStarted)
     agent.until(lambda: any(job.kind == "restore" for job in agent.jobs(State.SUCCEEDED)))
     assert '"RunRestore"' in (home / "script" / "store.log").read_text()
-    assert isinstance(agent.ask(AskCheck(repository="main")), JobsStarted)
+    assert isinstance(agent.ask(AskMaintenance(repository="main", task=Check())), JobsStarted)
     assert agent.ask(AskRepositoryEnv(repository="main")) == RepositoryEnv(location="/srv/main", password="correct horse")
 
 

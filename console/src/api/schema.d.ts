@@ -2088,8 +2088,8 @@ export interface components {
         };
         /**
          * Job
-         * @description One run of a rule. `rule` names it (`files1/documents`, a cascade, a restore); `kind` is run, cascade, catch-up, restore or check.
-         *         `datasets` are the labels of what it is about.
+         * @description One run of a rule. `rule` names it (`files1/documents`, a cascade, a restore); `kind` is run, cascade, catch-up, restore, or that of
+         *         a maintenance task (check, for example), which leaves a `report`. `datasets` are the labels of what it is about.
          */
         Job: {
             id: string;
@@ -2118,6 +2118,8 @@ export interface components {
             trigger: string;
             /** @default [] */
             datasets: string[];
+            /** @default null */
+            report: components["schemas"]["Report"] | null;
         };
         /**
          * Task
@@ -2164,6 +2166,31 @@ export interface components {
             sent_bytes: number;
             /** @default 0 */
             stored_bytes: number;
+        };
+        /**
+         * Report
+         * @description What a task did, or with `dry_run` would do, in the order in which it is done.
+         */
+        Report: {
+            /** @default [] */
+            steps: components["schemas"]["Step"][];
+            /** @default false */
+            dry_run: boolean;
+        };
+        /**
+         * Step
+         * @description One line of a plan, or of what was done: so many (`count`) things of `size_bytes` altogether. `code` is for programs, `message` for
+         *         people; `path` names the one file or point that a line may be about.
+         */
+        Step: {
+            code: string;
+            message: string;
+            /** @default 0 */
+            count: number;
+            /** @default 0 */
+            size_bytes: number;
+            /** @default  */
+            path: string;
         };
         /**
          * Progress
@@ -2253,6 +2280,8 @@ export interface components {
             trigger: string;
             /** @default [] */
             datasets: string[];
+            /** @default null */
+            report: components["schemas"]["Report"] | null;
             /** @default  */
             node_name: string;
         };
@@ -2287,6 +2316,8 @@ export interface components {
             trigger: string;
             /** @default [] */
             datasets: string[];
+            /** @default null */
+            report: components["schemas"]["Report"] | null;
             /** @default  */
             node_name: string;
             progress: components["schemas"]["Progress"] | null;

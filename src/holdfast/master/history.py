@@ -13,7 +13,8 @@ from holdfast.master.records import happenings, inventory
 from holdfast.master.records.happenings import JobChoice
 from holdfast.master.triggers import Triggers
 from holdfast.model.jobs import Event, Job, State
-from holdfast.model.questions import AskCancel, AskCheck, Done
+from holdfast.model.maintenance import Task
+from holdfast.model.questions import AskCancel, AskMaintenance, Done
 
 
 class JobsWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,8 +72,8 @@ class History:
     async def events(self, limit: int) -> tuple[Event, ...]:
         return await self._base.database.run(lambda s: happenings.events(s, limit=limit))
 
-    async def check(self, repository: str, read_data: bool) -> str:
-        """Have a repository's owner check it; gives the trigger. Raises `UnknownName`, `NotReachable`, or what the owner refuses."""
+    async def maintain(self, repository: str, task: Task, *, dry_run: bool = False) -> str:
+        """Have a repository's owner do a task on it; gives the trigger. Raises `UnknownName`, `NotReachable`, or what the owner refuses."""
         owner, rule = (await self._base.database.run(deployment)).repository(repository)
-        trigger, _ = await self._triggers.start_one(owner.id, AskCheck(repository=rule.id, read_data=read_data))
+        trigger, _ = await self._triggers.start_one(owner.id, AskMaintenance(repository=rule.id, task=task, dry_run=dry_run))
         return trigger

@@ -26,7 +26,7 @@ from holdfast.master.news import Subject
 from holdfast.master.records import happenings
 from holdfast.master.records.happenings import StoredTrigger
 from holdfast.model.jobs import ENDED, Job, Progress, State
-from holdfast.model.questions import AskCheck, AskJobs, AskRestore, Jobs, JobsStarted
+from holdfast.model.questions import AskJobs, AskMaintenance, AskRestore, Jobs, JobsStarted
 
 START_TIMEOUT_S = 30.0
 LOOK_AGAIN_S = 5.0
@@ -94,7 +94,7 @@ class Triggers:
         self._start(self._carry_out(identity))
         return identity
 
-    async def start_one(self, node: NodeId, ask: AskRestore | AskCheck) -> tuple[str, tuple[JobId, ...]]:
+    async def start_one(self, node: NodeId, ask: AskRestore | AskMaintenance) -> tuple[str, tuple[JobId, ...]]:
         """Have one node do one thing; gives trigger and jobs. The node's refusal, or its absence, is raised here.
 
         `ask.trigger` must be empty: it is set here.

@@ -9,6 +9,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId, NodeId
+from holdfast.model.maintenance import Report
 
 
 class State(str, Enum):
@@ -95,8 +96,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One run of a rule. `rule` names it (`files1/documents`, a cascade, a restore); `kind` is run, cascade, catch-up, restore or check.
-    `datasets` are the labels of what it is about."""
+    """One run of a rule. `rule` names it (`files1/documents`, a cascade, a restore); `kind` is run, cascade, catch-up, restore, or that of
+    a maintenance task (check, for example), which leaves a `report`. `datasets` are the labels of what it is about."""
 
     id: JobId
     node: NodeId
@@ -114,6 +115,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: ErrorFacts | None = None
     trigger: str = ""
     datasets: tuple[str, ...] = ()
+    report: Report | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

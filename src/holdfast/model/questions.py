@@ -10,6 +10,7 @@ from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId, JobId, PointId, RepositoryId
 from holdfast.model.document import Classification
 from holdfast.model.jobs import Finding, Job, Progress, State
+from holdfast.model.maintenance import Task
 from holdfast.model.orders import RestoreRequest, SignedOrder
 from holdfast.model.points import Listing, Point
 
@@ -83,11 +84,12 @@ class AskStatus(_Message, frozen=True, kw_only=True):
     """How this node does."""
 
 
-class AskCheck(_Message, frozen=True, kw_only=True):
-    """Start a check of one repository (name or id) as a job."""
+class AskMaintenance(_Message, frozen=True, kw_only=True):
+    """Start a task on one repository (name or id) as a job. `dry_run`: only tell what it would do."""
 
     repository: str
-    read_data: bool = False
+    task: Task
+    dry_run: bool = False
     trigger: str = ""
 
 
@@ -123,7 +125,7 @@ Question = (
     | AskCancel
     | AskRestore
     | AskStatus
-    | AskCheck
+    | AskMaintenance
     | AskRepositoryEnv
     | AskSample
     | AskFolders

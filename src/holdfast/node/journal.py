@@ -17,13 +17,13 @@ from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
 from holdfast.core.local_database import open_database
 from holdfast.model.jobs import ENDED, Event, Job
-from holdfast.node.worker_messages import RunCascade, RunCheck, RunDatasets, RunRestore
+from holdfast.node.worker_messages import RunCascade, RunDatasets, RunMaintenance, RunRestore
 from holdfast.wire.hub_messages import Report
 
 KEPT_JOBS = 10_000
 KEPT_EVENTS = 50_000
 
-Request = RunDatasets | RunCascade | RunRestore | RunCheck
+Request = RunDatasets | RunCascade | RunRestore | RunMaintenance
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (

@@ -11,15 +11,16 @@ from holdfast.core.ids import JobId
 from holdfast.host.folders import clean_folder, roots_as_folders
 from holdfast.model.entry import display_path
 from holdfast.model.jobs import Finding
+from holdfast.model.maintenance import kind_of
 from holdfast.model.questions import (
     Answer,
     AskCancel,
-    AskCheck,
     AskFind,
     AskFolders,
     AskJobs,
     AskLimits,
     AskListing,
+    AskMaintenance,
     AskPoints,
     AskRepositoryEnv,
     AskRestore,
@@ -41,7 +42,7 @@ from holdfast.node.job_book import JobBook
 from holdfast.node.limits import Limits
 from holdfast.node.scheduler import Scheduler
 from holdfast.node.supervisor import Worker
-from holdfast.node.worker_messages import RunCheck, RunRestore
+from holdfast.node.worker_messages import RunMaintenance, RunRestore
 
 logger = logging.getLogger(__name__)
 
@@ -97,8 +98,8 @@ class Router:
                 return self._started(*self._scheduler.trigger(question))
             case AskRestore():
                 return self._started(self._restore(question, local=local))
-            case AskCheck():
-                return self._started(self._check(question))
+            case AskMaintenance():
+                return self._started(self._maintain(question))
             case AskJobs():
                 return self._jobs(question)
             case AskCancel():
@@ -140,15 +141,15 @@ class Router:
         job = self._book.new_job("restore", what, "local" if local else "trigger", trigger=ask.trigger)
         return self._scheduler.queue(RunRestore(job=job, ask=ask))
 
-    def _check(self, ask: AskCheck) -> JobId:
+    def _maintain(self, ask: AskMaintenance) -> JobId:
         rules = self._machine.rules
         repository = next((r for r in (rules.repositories if rules else ()) if ask.repository in (r.id, r.name)), None)
         if repository is None:
             raise UnknownName(
                 f"this node owns no repository {ask.repository!r}", hint="`holdfast status` lists repositories and their nodes"
             )
-        job = self._book.new_job("check", repository.name, "trigger", trigger=ask.trigger)
-        return self._scheduler.queue(RunCheck(job=job, repository=repository.id, read_data=ask.read_data))
+        job = self._book.new_job(kind_of(ask.task), repository.name, "trigger", trigger=ask.trigger)
+        return self._scheduler.queue(RunMaintenance(job=job, repository=repository.id, task=ask.task, dry_run=ask.dry_run))
 
     def _jobs(self, ask: AskJobs) -> Jobs:
         if ask.jobs:

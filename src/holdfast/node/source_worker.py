@@ -34,8 +34,8 @@ from holdfast.node.worker_messages import (
     FromWorker,
     Ready,
     RunCascade,
-    RunCheck,
     RunDatasets,
+    RunMaintenance,
     RunRestore,
     StopWorker,
     ToWorker,
@@ -82,7 +82,7 @@ class SourceWorker:
                 self._jobs.cancel(message.job)
             case AskWorker():
                 self._jobs.ask(lambda: self._send(WorkerAnswer(number=message.number, answer=self._answer(message.question))))
-            case RunCascade() | RunCheck():
+            case RunCascade() | RunMaintenance():
                 self._jobs.start("run", message.job, _refuse)
             case StopWorker():
                 self.stop()

@@ -8,17 +8,16 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
-
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import ErrorFacts, HoldfastError, RepositoryDamaged, UnknownName, UsageError
+from holdfast.core.errors import ErrorFacts, HoldfastError, UnknownName, UsageError
 from holdfast.core.private_files import make_private_folder
-from holdfast.model.jobs import Job, Severity, State
+from holdfast.model.jobs import Job
 from holdfast.model.questions import AskRestore
 from holdfast.model.rules import StoreAction
 from holdfast.node.config import load_config
 from holdfast.node.listening import Listening
+from holdfast.node.maintenance import do_task, ended_job
 from holdfast.node.orders import OrderBook
 from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories
@@ -32,8 +31,8 @@ from holdfast.node.worker_messages import (
     FromWorker,
     Ready,
     RunCascade,
-    RunCheck,
     RunDatasets,
+    RunMaintenance,
     RunRestore,
     StopWorker,
     ToWorker,
@@ -41,7 +40,6 @@ from holdfast.node.worker_messages import (
 )
 from holdfast.node.worker_restore import RestoreTask
 from holdfast.operations.cascade import CascadeOrder, CascadeTools, run_cascade
-from holdfast.operations.run import MAX_FINDINGS
 from holdfast.operations.running import Cancellation, Meter
 from holdfast.wire.data_server import DataServer
 from holdfast.wire.identity import load_credentials
@@ -95,8 +93,9 @@ class StoreWorker:
                 self._configure(message)
             case RunCascade():
                 self._jobs.start(f"cascade {message.cascade}", message.job, lambda job, stop: self._cascade(message, job, stop))
-            case RunCheck():
-                self._jobs.start("check", message.job, lambda job, stop: self._check(message, job, stop))
+            case RunMaintenance():
+                lane = f"maintenance {message.repository}"
+                self._jobs.start(lane, message.job, lambda job, stop: self._maintain(message, job, stop))
             case RunRestore():
                 self._jobs.start("restore", message.job, lambda job, stop: self._restore(message.ask, job, stop))
             case CancelJob():
@@ -176,27 +175,15 @@ class StoreWorker:
         with closing(repository.reader(point)) as reader:
             return task.run(reader, ask.paths, [os.fsencode(path) for path in point.paths], cancellation)
 
-    def _check(self, message: RunCheck, job: Job, cancellation: Cancellation) -> Job:
+    def _maintain(self, message: RunMaintenance, job: Job, cancellation: Cancellation) -> Job:
         meter = Meter(job=job.id, clock=self._clock, tell=self._news.progress)
 
         def watch(phase: str, done_files: int, done_bytes: int, total_bytes: int, /) -> None:
             cancellation.check()
             meter.report(phase, done_files, done_bytes, total_bytes)
 
-        findings = self._repositories.named(message.repository).check(message.read_data, watch)
-        failed = any(finding.severity is Severity.ERROR for finding in findings)
-        error = RepositoryDamaged(
-            f"the check of {message.repository} found damage",
-            hint="the job's findings name it; look at the disk, then restore from another copy",
-        )
-        state = State.FAILED if failed else (State.WARNINGS if findings else State.SUCCEEDED)
-        return msgspec.structs.replace(
-            job,
-            state=state,
-            findings=findings[:MAX_FINDINGS],
-            findings_total=len(findings),
-            error=error.facts() if failed else None,
-        )
+        repository = self._repositories.named(message.repository)
+        return ended_job(job, do_task(message.task, repository, watch, dry_run=message.dry_run))
 
     def _must_be_configured(self) -> Configure:
         if self._configured is None:

@@ -12,6 +12,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
 from holdfast.model.jobs import Event, Job, Progress
+from holdfast.model.maintenance import Task
 from holdfast.model.questions import Answer, AskRestore, Question
 from holdfast.model.rules import Rules
 
@@ -50,10 +51,13 @@ class RunRestore(_Message, frozen=True, kw_only=True):
     ask: AskRestore
 
 
-class RunCheck(_Message, frozen=True, kw_only=True):
+class RunMaintenance(_Message, frozen=True, kw_only=True):
+    """`repository` is an id. `dry_run`: only report what would be done."""
+
     job: Job
     repository: str
-    read_data: bool = False
+    task: Task
+    dry_run: bool = False
 
 
 class CancelJob(_Message, frozen=True, kw_only=True):
@@ -122,5 +126,5 @@ class WorkerAnswer(_Message, frozen=True, kw_only=True):
     answer: Answer
 
 
-ToWorker = Configure | RunDatasets | RunCascade | RunRestore | RunCheck | CancelJob | AskWorker | StopWorker
+ToWorker = Configure | RunDatasets | RunCascade | RunRestore | RunMaintenance | CancelJob | AskWorker | StopWorker
 FromWorker = Ready | JobNews | ProgressNews | EventNews | PointsMade | Acknowledged | WorkerAnswer

@@ -35,8 +35,8 @@ from holdfast.node.worker_messages import (
     ProgressNews,
     Ready,
     RunCascade,
-    RunCheck,
     RunDatasets,
+    RunMaintenance,
     RunRestore,
     StopWorker,
     ToWorker,
@@ -74,7 +74,7 @@ class ScriptedWorker:
                 self._link.send(WorkerAnswer(number=number, answer=self._answer(message)))
             case CancelJob(job=job):
                 self._cancelled.add(job)
-            case RunDatasets() | RunCascade() | RunRestore() | RunCheck():
+            case RunDatasets() | RunCascade() | RunRestore() | RunMaintenance():
                 threading.Thread(target=self._run, args=(message,), daemon=True).start()
             case _:
                 pass
@@ -90,7 +90,7 @@ class ScriptedWorker:
             case _:
                 return Done()
 
-    def _run(self, message: RunDatasets | RunCascade | RunRestore | RunCheck) -> None:
+    def _run(self, message: RunDatasets | RunCascade | RunRestore | RunMaintenance) -> None:
         started_ns = self._clock.now_ns()
         job = msgspec.structs.replace(message.job, state=State.RUNNING, started_at=now(self._clock))
         self._link.send(JobNews(job=job))

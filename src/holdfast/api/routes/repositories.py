@@ -15,6 +15,7 @@ from holdfast.api.schemas import Check, Restore
 from holdfast.core.units import parse_time
 from holdfast.master.queries import FoundPoints, FoundRows
 from holdfast.master.restores import StartedRestore, Wish
+from holdfast.model import maintenance
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.questions import AskFind, AskListing
 
@@ -68,4 +69,4 @@ async def repositories(master: MasterOf) -> Response:
 @router.post("/repositories/{repository}/check")
 @answers(TriggerStarted)
 async def check(repository: str, body: Check, master: MasterOf) -> Response:
-    return reply(TriggerStarted(trigger=await master.history.check(repository, body.read_data)))
+    return reply(TriggerStarted(trigger=await master.history.maintain(repository, maintenance.Check(read_data=body.read_data))))

@@ -38,9 +38,10 @@ def check(
         return list(wait_for_trigger(client, started["trigger"])["jobs"])
 
     def by_agent(place: Path) -> list[dict[str, Any]]:
-        from holdfast.model.questions import AskCheck, JobsStarted
+        from holdfast.model.maintenance import Check
+        from holdfast.model.questions import AskMaintenance, JobsStarted
 
-        answer = ask_agent(place, AskCheck(repository=name, read_data=read_data))
+        answer = ask_agent(place, AskMaintenance(repository=name, task=Check(read_data=read_data)))
         if not isinstance(answer, JobsStarted):
             raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
         return wait_for_local_jobs(place, tuple(answer.jobs))
