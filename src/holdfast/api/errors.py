@@ -32,6 +32,7 @@ STATUS = {
     "repository-missing": 500,
     "repository-locked": 423,
     "wrong-password": 500,
+    "store-denied": 500,
     "repository-damaged": 500,
     "no-space": 507,
     "protocol": 502,

@@ -19,7 +19,8 @@
     │   └── HookFailed          a script of the machine's administrator failed or took too long
     ├── StoreError            the repository or mirror
     │   ├── RepositoryMissing, RepositoryLocked, WrongPassword, RepositoryDamaged
-    │   └── NoSpace             a disk is full, or would be
+    │   ├── StoreDenied         an object store refuses our keys, or there are none
+    │   └── NoSpace             a disk is full, or would be; or a quota is used up
     ├── ProtocolError         bytes from the wire that break the contract
     └── Cancelled             somebody asked us to stop
 
@@ -148,6 +149,11 @@ class WrongPassword(StoreError):
 class RepositoryDamaged(StoreError):
     code = "repository-damaged"
     usual_hint = "`holdfast repository check NAME` on its machine tells what is damaged"
+
+
+class StoreDenied(StoreError):
+    code = "store-denied"
+    usual_hint = "look at HOME/keys/NAME.s3 on the machine that owns the repository"
 
 
 class NoSpace(StoreError):
