@@ -19,6 +19,7 @@ const job = (id: string, change: Partial<Job> = {}): Job => ({
   error: null,
   trigger: "",
   datasets: ["files1/documents"],
+  report: null,
   node_name: "files1",
   ...change,
 });
