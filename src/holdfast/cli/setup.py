@@ -131,7 +131,8 @@ def run_node_here(home: Path) -> None:
     if not has_joined(home):
         raise UnknownName(f"{home} has not joined a Master", hint="join it with `holdfast node join URL --token T --name N`")
     configure_logging(_log_file(home, "agent"))
-    run_agent(home, clock=SystemClock(), entropy=SystemEntropy())
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    run_agent(home, clock=SystemClock(), entropy=SystemEntropy(), credentials=Path(given) if given else None)
 
 
 def master_url(text: str) -> str:

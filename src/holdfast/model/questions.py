@@ -10,6 +10,7 @@ from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId, JobId, PointId, RepositoryId
 from holdfast.model.document import Classification
 from holdfast.model.jobs import Finding, Job, Progress, State
+from holdfast.model.keys import KeyAnswer, KeyQuestion, KitState
 from holdfast.model.maintenance import Task
 from holdfast.model.orders import RestoreRequest, SignedOrder
 from holdfast.model.points import Listing, Point
@@ -130,6 +131,7 @@ Question = (
     | AskSample
     | AskFolders
     | AskLimits
+    | KeyQuestion
 )
 
 
@@ -185,7 +187,8 @@ class RepositoryStatus(_Message, frozen=True, kw_only=True):
     """`points_bytes`: what all points would take if each were restored; `unique_bytes`: what is in the packs, each chunk and tree once, in
     plain; `stored_bytes`: what the packs take. So the first by the second is what deduplication saves, the second by the third what
     compression saves. `checked_at` to `checked_data` tell of the last check that came to its end (null = none yet): when, whether it found
-    nothing wrong, whether it read every byte.
+    nothing wrong, whether it read every byte. `key_slots`: how many passwords open it; `kit`: whether there is a recovery kit, and somebody
+    keeps it (null = the place cannot be read).
     """
 
     id: RepositoryId
@@ -199,6 +202,8 @@ class RepositoryStatus(_Message, frozen=True, kw_only=True):
     checked_at: datetime | None = None
     checked_ok: bool | None = None
     checked_data: bool = False
+    key_slots: int = 0
+    kit: KitState | None = None
     error: ErrorFacts | None = None
 
 
@@ -285,4 +290,4 @@ class Failed(_Message, frozen=True, kw_only=True):
     error: ErrorFacts
 
 
-Answer = Points | Listings | JobsStarted | Jobs | NodeStatus | RepositoryEnv | Sample | Folders | LimitsTold | Done | Failed
+Answer = Points | Listings | JobsStarted | Jobs | NodeStatus | RepositoryEnv | Sample | Folders | LimitsTold | KeyAnswer | Done | Failed

@@ -33,7 +33,7 @@ from holdfast.node.local_socket import LocalSocket
 from holdfast.node.router import Machine, Router
 from holdfast.node.rule_store import RuleStore
 from holdfast.node.scheduler import Scheduler
-from holdfast.node.supervisor import Command, Worker, worker_command
+from holdfast.node.supervisor import Command, Worker, with_credentials, worker_command
 from holdfast.node.worker_messages import (
     Acknowledged,
     Configure,
@@ -67,13 +67,14 @@ class Surroundings:
     free_bytes: Callable[[Path], int] = free_bytes
 
 
-def run_agent(home: Path, *, clock: Clock, entropy: Entropy) -> None:
-    """Run the node of this home until SIGTERM or SIGINT. Logging is the caller's.
+def run_agent(home: Path, *, clock: Clock, entropy: Entropy, credentials: Path | None = None) -> None:
+    """Run the node of this home until SIGTERM or SIGINT. Logging is the caller's. `credentials`: the folder systemd gave the service.
 
     Raises `UsageError` when the machine has not joined, `Conflict` when an agent of this home runs already.
     """
     with single_agent(home):
-        asyncio.run(Agent(home, Surroundings(clock=clock, entropy=entropy)).run())
+        command = worker_command if credentials is None else with_credentials(credentials)
+        asyncio.run(Agent(home, Surroundings(clock=clock, entropy=entropy, command=command)).run())
 
 
 @contextlib.contextmanager

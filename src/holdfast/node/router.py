@@ -11,6 +11,7 @@ from holdfast.core.ids import JobId
 from holdfast.host.folders import clean_folder, roots_as_folders
 from holdfast.model.entry import display_path
 from holdfast.model.jobs import Finding
+from holdfast.model.keys import KeyQuestion, kit_findings
 from holdfast.model.maintenance import kind_of
 from holdfast.model.questions import (
     Answer,
@@ -48,6 +49,7 @@ logger = logging.getLogger(__name__)
 
 _STORE_TIMEOUT_S = {AskPoints: 60.0, AskListing: 120.0, AskFind: 300.0, AskRepositoryEnv: 30.0}
 _STATUS_TIMEOUT_S = 5.0
+_KEYS_TIMEOUT_S = 120.0
 _SAMPLE_TIMEOUT_S = 15.0
 _FOLDERS_TIMEOUT_S = 10.0
 
@@ -81,6 +83,10 @@ class Router:
             return Failed(error=facts_of(error))
 
     async def _answer(self, question: Question, *, local: bool) -> Answer:
+        if isinstance(question, KeyQuestion):
+            if not local:
+                raise NotGranted("a repository's keys never leave its machine", hint="run `holdfast repository key` on that machine")
+            return await self._store.ask(question, _KEYS_TIMEOUT_S)
         match question:
             case AskPoints() if self._machine.rules is None:
                 return Points(points=())
@@ -161,12 +167,13 @@ class Router:
 
     async def _status(self) -> NodeStatus:
         rules = self._machine.rules
+        repositories = () if rules is None or not rules.repositories else await self._repositories(rules)
         return NodeStatus(
             node=self._machine.name,
             generation=0 if rules is None else rules.generation,
             protections=self._scheduler.protections(),
-            repositories=() if rules is None or not rules.repositories else await self._repositories(rules),
-            findings=self._machine.findings(),
+            repositories=repositories,
+            findings=(*self._machine.findings(), *kit_findings((each.name, each.kit) for each in repositories)),
             running=tuple(live.job.id for live in self._book.sent),
             reports_waiting=self._book.reports_waiting(),
         )

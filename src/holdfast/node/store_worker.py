@@ -8,17 +8,19 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from holdfast.core.clock import Clock
+from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, HoldfastError, UnknownName, UsageError
 from holdfast.core.private_files import make_private_folder
-from holdfast.model.jobs import Job
+from holdfast.model.jobs import Event, Job, Severity
+from holdfast.model.keys import KeyAnswer, KeyQuestion
 from holdfast.model.questions import AskRestore
 from holdfast.model.rules import StoreAction
 from holdfast.node.config import load_config
 from holdfast.node.listening import Listening
 from holdfast.node.maintenance import do_task, ended_job
 from holdfast.node.orders import OrderBook
+from holdfast.node.repository_keys import sentence_about
 from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.store_worker_sessions import Sessions
@@ -28,6 +30,7 @@ from holdfast.node.worker_messages import (
     AskWorker,
     CancelJob,
     Configure,
+    EventNews,
     FromWorker,
     Ready,
     RunCascade,
@@ -51,13 +54,15 @@ _STOP_S = 1.0
 class StoreWorker:
     """Cascades, checks and restores run in lanes of their own, deliveries and reads in the threads of the data server."""
 
-    def __init__(self, home: Path, send: Callable[[FromWorker], None], *, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self, home: Path, send: Callable[[FromWorker], None], *, clock: Clock, entropy: Entropy, credentials: Path | None = None
+    ) -> None:
         self._home = home
         self._send = send
         self._clock = clock
         self._news = LinkNews(send)
         self._jobs = JobLanes(self._news, clock)
-        self._repositories = Repositories(home, clock=clock, entropy=entropy)
+        self._repositories = Repositories(home, clock=clock, entropy=entropy, credentials=credentials)
         self._orders = OrderBook(home / "orders.db", clock=clock)
         self._sessions = Sessions(home, self._repositories, self._orders, send, clock=clock)
         self._configured: Configure | None = None
@@ -145,7 +150,16 @@ class StoreWorker:
 
     def _answer(self, message: AskWorker) -> None:
         rules = self._configured.rules if self._configured else None
-        self._send(WorkerAnswer(number=message.number, answer=answer(message.question, self._repositories, rules)))
+        told = answer(message.question, self._repositories, rules)
+        self._send(WorkerAnswer(number=message.number, answer=told))
+        if isinstance(message.question, KeyQuestion) and isinstance(told, KeyAnswer) and rules is not None:
+            if words := sentence_about(message.question, told):
+                event = Event(code="keys-changed", severity=Severity.INFO, message=words, node=rules.node, time=now(self._clock))
+                self._send(EventNews(event=event))
+            if self._repositories.problems != self._repository_problems:
+                # A repository whose key was restored stands in `status` as a problem no more.
+                self._repository_problems = self._repositories.problems
+                self._say_ready(asked=False)
 
     def _cascade(self, message: RunCascade, job: Job, cancellation: Cancellation) -> Job:
         rules = self._must_be_configured().rules

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
+from holdfast.model.keys import KeyQuestion
 from holdfast.model.points import Point
 from holdfast.model.questions import (
     Answer,
@@ -42,6 +43,8 @@ def find_point(repositories: Repositories, prefix: str) -> tuple[Repository, Poi
 
 
 def _answer(question: Question, repositories: Repositories, rules: Rules | None) -> Answer:
+    if isinstance(question, KeyQuestion):
+        return repositories.answer_about_keys(question)
     match question:
         case AskPoints():
             return _points(question, repositories)

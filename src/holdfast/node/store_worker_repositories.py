@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
+
+import msgspec
 
 from holdfast.backend.backend import Backend, FileType
 from holdfast.backend.location import open_backend
@@ -11,19 +14,22 @@ from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, RepositoryMissing, UnknownName, error_from, facts_of
 from holdfast.core.ids import RepositoryId
-from holdfast.core.private_files import make_private_folder, write_private
+from holdfast.core.private_files import make_private_folder
+from holdfast.model.keys import AskKeyRestore, KeyAnswer, KeyDone, KeyQuestion
 from holdfast.model.questions import RepositoryEnv, RepositoryStatus
 from holdfast.model.rules import RepositoryRule
+from holdfast.node.repository_keys import RepositoryKeys
 from holdfast.repository.repository import Repository, create_repository, open_repository
 
 
 class Repositories:
     """One open `Repository` for each rule. Any thread may ask; only the worker's own thread configures."""
 
-    def __init__(self, home: Path, *, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, home: Path, *, clock: Clock, entropy: Entropy, credentials: Path | None = None) -> None:
         self._home = home
         self._clock = clock
         self._entropy = entropy
+        self._keys = RepositoryKeys(home, _place_of, clock=clock, entropy=entropy, credentials=credentials)
         self._lock = threading.Lock()
         self._rules: dict[RepositoryId, RepositoryRule] = {}
         self._open: dict[RepositoryId, Repository] = {}
@@ -80,10 +86,25 @@ class Repositories:
 
     def environment(self, name: str) -> RepositoryEnv:
         """Location and password for stock restic; works also when the repository cannot be opened."""
-        for rule in self.rules():
-            if name in (rule.name, rule.id):
-                return RepositoryEnv(location=rule.location, password=self._read_password(rule))
-        raise UnknownName(f"no repository {name!r} on this machine", hint="repository env works only on the machine that owns it")
+        rule = self._own_rule(name)
+        return RepositoryEnv(location=rule.location, password=self._keys.files(rule).password())
+
+    def answer_about_keys(self, question: KeyQuestion) -> KeyAnswer:
+        """Works also when the repository cannot be opened; one whose key was restored is opened at once. Raises what is wrong."""
+        rule = self._own_rule(question.repository)
+        answer = self._keys.answer(question, rule)
+        if isinstance(question, AskKeyRestore) and isinstance(answer, KeyDone):
+            try:
+                self.get(rule.id)
+            except HoldfastError as error:
+                return msgspec.structs.replace(answer, also=(*answer.also, f"it does not open yet: {error.message}"))
+        return answer
+
+    @property
+    def problems(self) -> tuple[ErrorFacts, ...]:
+        """Why those that could not be opened could not be."""
+        with self._lock:
+            return tuple(self._errors.values())
 
     def close(self) -> None:
         with self._lock:
@@ -93,9 +114,17 @@ class Repositories:
 
     def _status(self, rule: RepositoryRule) -> RepositoryStatus:
         try:
-            return self.get(rule.id).status()
+            status = self.get(rule.id).status()
         except HoldfastError as error:
-            return RepositoryStatus(id=rule.id, name=rule.name, location=rule.location, error=facts_of(error))
+            status = RepositoryStatus(id=rule.id, name=rule.name, location=rule.location, error=facts_of(error))
+        keys = self._keys.facts(rule)
+        return status if keys is None else msgspec.structs.replace(status, key_slots=keys.slots, kit=keys.kit)
+
+    def _own_rule(self, name: str) -> RepositoryRule:
+        for rule in self.rules():
+            if name in (rule.name, rule.id):
+                return rule
+        raise UnknownName(f"no repository {name!r} on this machine", hint="its password and keys are on the machine that owns it")
 
     def _try_open(self, rule: RepositoryRule) -> None:
         try:
@@ -113,47 +142,39 @@ class Repositories:
 
     def _open_or_create(self, rule: RepositoryRule) -> Repository:
         backend = open_backend(rule.location)
-        home, key = self._home / "repositories" / rule.name, self._key_path(rule)
+        home, key = self._home / "repositories" / rule.name, self._keys.files(rule)
         if not _exists(backend):
             if home.exists():
                 raise RepositoryMissing(
                     f"repository {rule.name} is not at {rule.location}, and this machine has used it before",
                     hint="mount its disk or bring it back; a new repository needs a name that no other has had",
                 )
-            if not key.exists():
-                self._make_password(key)
-            create_repository(backend, self._read_password(rule), clock=self._clock, entropy=self._entropy)
-        elif not key.exists():
+            if not key.source:
+                # Durable before the repository exists: a repository whose password is lost is worth nothing.
+                key.save_password(key.new_password())
+            create_repository(backend, key.password(), clock=self._clock, entropy=self._entropy)
+        elif not key.source:
             raise Conflict(
                 f"there is a repository at {rule.location} already, and no key for it in HOME/keys",
-                hint=f"to adopt it, write its password to HOME/keys/{rule.name} (mode 0600); or choose another location",
+                hint=f"`holdfast repository key restore {rule.name}` takes its kit or any password; or choose another location",
             )
         make_private_folder(home)
+        with suppress(HoldfastError, OSError):
+            # Left for the next time where it cannot be ended now: what opens the repository is there either way.
+            self._keys.settle(rule, backend)
         return open_repository(
             backend,
             home,
             name=rule.name,
             repository_id=rule.id,
-            password=self._read_password(rule),
+            password=key.password(),
             clock=self._clock,
             entropy=self._entropy,
         )
 
-    def _key_path(self, rule: RepositoryRule) -> Path:
-        return self._home / "keys" / rule.name
 
-    def _read_password(self, rule: RepositoryRule) -> str:
-        try:
-            return self._key_path(rule).read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            raise RepositoryMissing(
-                f"no key for repository {rule.name} in HOME/keys", hint="bring the key file back from its recovery kit"
-            ) from None
-
-    def _make_password(self, path: Path) -> None:
-        # Durable before the repository exists: a repository whose password is lost is worth nothing.
-        make_private_folder(path.parent)
-        write_private(path, self._entropy.token_bytes(32).hex().encode() + b"\n")
+def _place_of(rule: RepositoryRule) -> Backend:
+    return open_backend(rule.location)
 
 
 def _exists(backend: Backend) -> bool:

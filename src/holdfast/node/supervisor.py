@@ -39,6 +39,11 @@ def worker_command(role: Role, home: Path, descriptor: int) -> Sequence[str]:
     return [sys.executable, "-m", "holdfast.node.worker_main", role, "--home", str(home), "--fd", str(descriptor)]
 
 
+def with_credentials(folder: Path) -> Command:
+    """As `worker_command`, with the folder in which systemd has laid passwords of repositories: only its name is in the arguments."""
+    return lambda role, home, descriptor: [*worker_command(role, home, descriptor), "--credentials", str(folder)]
+
+
 class Worker:
     """One worker process and its successors. `on_news` gets all but answers, `on_end` is told of each death."""
 

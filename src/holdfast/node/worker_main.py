@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("role", choices=("source", "store"))
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--credentials", type=Path)
     chosen = parser.parse_args(arguments)
     die_with_parent()
     bound_heap()
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging(chosen.home / "log" / f"{chosen.role}.log")
     link = WorkerLink(socket.socket(fileno=chosen.fd))
     try:
-        _run(chosen.role, chosen.home, link)
+        _run(chosen.role, chosen.home, link, chosen.credentials)
     except Exception:
         logger.exception("the worker failed", extra={"facts": {"worker": chosen.role}})
         raise
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(role: str, home: Path, link: WorkerLink) -> None:
+def _run(role: str, home: Path, link: WorkerLink, credentials: Path | None) -> None:
     # Each role loads only its own half of the package: a source worker never pays for the repository's imports.
     if role == "source":
         from holdfast.node.source_worker import SourceWorker
@@ -77,7 +78,7 @@ def _run(role: str, home: Path, link: WorkerLink) -> None:
     else:
         from holdfast.node.store_worker import StoreWorker
 
-        StoreWorker(home, link.send, clock=SystemClock(), entropy=SystemEntropy()).serve(link.receive)
+        StoreWorker(home, link.send, clock=SystemClock(), entropy=SystemEntropy(), credentials=credentials).serve(link.receive)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import pwd
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from hashlib import sha256
-from os import getuid
 from pathlib import Path
 from typing import NotRequired, TypedDict, Unpack
 
@@ -16,7 +12,7 @@ from holdfast.backend.backend import Backend, FileType
 from holdfast.backend.grouping import GroupedSaves
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import HoldfastError, RepositoryDamaged, RepositoryMissing, UnknownName, WrongPassword
+from holdfast.core.errors import HoldfastError, RepositoryDamaged, UnknownName
 from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.delivery.ports import Action
 from holdfast.model import rules
@@ -26,14 +22,14 @@ from holdfast.model.points import Point
 from holdfast.model.questions import AskFind, AskListing, Listings, RepositoryStatus
 from holdfast.model.reading import PointReader
 from holdfast.model.stream import Outgoing
-from holdfast.repository._format.config import Config, decode_config, encode_config, new_config
+from holdfast.repository._format.config import Config, encode_config, new_config
 from holdfast.repository._format.index import hash_from
-from holdfast.repository._format.keys import KeyOrigin, encode_key_file, open_key_file
 from holdfast.repository._format.keys import Scrypt as Scrypt
 from holdfast.repository._format.seal import MasterKey, new_master_key
 from holdfast.repository.catalog import open_catalog
 from holdfast.repository.checking import Checker, Watch
 from holdfast.repository.interior import Interior
+from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
 from holdfast.repository.last_check import LastCheck, load_last_check, save_last_check
 from holdfast.repository.questions import choose_point, find_versions, list_point, roots_in
 from holdfast.repository.reading import TreeReader, outgoing_between, parents_of
@@ -41,8 +37,6 @@ from holdfast.repository.sealing import points_of
 from holdfast.repository.storage import Storage
 from holdfast.repository.store_action import OnPoints, StoreAction
 
-# restic tries about this many keys when it opens a repository.
-_MOST_KEYS = 20
 _CATALOG = "catalog.db"
 
 
@@ -61,13 +55,7 @@ def create_repository(backend: Backend, password: str, *, clock: Clock, entropy:
     """A new, empty repository. Raises `Conflict` when something is at the place already. `cost` is for tests."""
     backend.create()
     key = new_master_key(entropy)
-    try:
-        user = pwd.getpwuid(getuid()).pw_name
-    except KeyError:
-        user = str(getuid())
-    origin = KeyOrigin(user, socket.gethostname(), clock.now_ns())
-    content = encode_key_file(key, password, origin, entropy=entropy, cost=cost or Scrypt())
-    backend.save(FileType.KEY, sha256(content).hexdigest(), content)
+    save_slot(backend, new_slot(key, password, this_user(), clock=clock, entropy=entropy, cost=cost))
     backend.save(FileType.CONFIG, "", encode_config(new_config(entropy), key, entropy))
 
 
@@ -98,20 +86,8 @@ def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Rep
 
 def unlock(backend: Backend, password: str) -> tuple[MasterKey, Config]:
     """Try the password on the key files; the config proves the key."""
-    names = sorted(backend.names(FileType.KEY))
-    if not names:
-        raise RepositoryMissing(f"there is no repository at {backend.location}", hint="check the location, and that its disk is mounted")
-    damaged: RepositoryDamaged | None = None
-    for name in names[:_MOST_KEYS]:
-        try:
-            key = open_key_file(backend.load(FileType.KEY, name), password)
-        except WrongPassword:
-            continue
-        except RepositoryDamaged as error:
-            damaged = error
-            continue
-        return key, decode_config(backend.load(FileType.CONFIG, ""), key)
-    raise damaged or WrongPassword(f"the password does not open {backend.location}", hint="check the password file in HOME/keys")
+    opened = open_slot(backend, [password])
+    return opened.master, opened.config
 
 
 class Repository:
