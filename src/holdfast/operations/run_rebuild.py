@@ -48,14 +48,14 @@ def rebuild_lost_state(
 def _rebuild_from(rule: DatasetRule, lane: Lane, dial_read: Dial, state: CaptureState, cancellation: Cancellation) -> bool:
     channel = dial_read(lane.delivery.receiver)
     cancellation.on_cancel(channel.close)
-    reader = RemoteReader(channel, OpenRead(repository=ANY_REPOSITORY, dataset=rule.id))
     try:
+        reader = RemoteReader(channel, OpenRead(repository=ANY_REPOSITORY, dataset=rule.id))
         if reader.cursor is None:
             return False
         state.rebuild(rule, reader.entries())
         return True
     finally:
-        reader.close()
+        channel.close()
 
 
 def _newest_seq(lane: Lane) -> int:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from holdfast.core.errors import RepositoryLocked
 from holdfast.repository.catalog import Catalog
 from holdfast.repository.chunks import Chunks
+from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.refresh import Refresher
 from holdfast.repository.session_lock import SessionLock
 from holdfast.repository.storage import Storage
@@ -20,7 +21,7 @@ _SEALERS = 2
 class Interior:
     """Thread-safe. `busy` datasets are being received by one session each."""
 
-    def __init__(self, name: str, storage: Storage, catalog: Catalog, wait: Callable[[float], object]) -> None:
+    def __init__(self, name: str, storage: Storage, catalog: Catalog, wait: Callable[[float], object], record: LockRecord) -> None:
         self.name = name
         self.storage = storage
         self.catalog = catalog
@@ -30,7 +31,7 @@ class Interior:
         self.versions = self.refresher.versions
         self.trees = self.refresher.trees
         self.chunks = Chunks(storage, self.blobs)
-        self.lock = SessionLock(storage, wait)
+        self.lock = SessionLock(storage, wait, record)
         self.pool = ThreadPoolExecutor(_SEALERS, thread_name_prefix=f"seal-{name}")
         self._guard = threading.Lock()
         self._busy: set[int] = set()

@@ -31,6 +31,7 @@ from holdfast.repository.checking import Checker, Watch
 from holdfast.repository.interior import Interior
 from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
 from holdfast.repository.last_check import LastCheck, load_last_check, save_last_check
+from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.questions import choose_point, find_versions, list_point, roots_in
 from holdfast.repository.reading import TreeReader, outgoing_between, parents_of
 from holdfast.repository.sealing import points_of
@@ -70,7 +71,7 @@ def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Rep
     storage = Storage(backend, key, setup["clock"], setup["entropy"])
     wait = setup.get("wait", time.sleep)
     for last_try in (False, True):
-        interior = Interior(setup["name"], storage, open_catalog(home / _CATALOG, config.id), wait)
+        interior = Interior(setup["name"], storage, open_catalog(home / _CATALOG, config.id), wait, LockRecord(home))
         try:
             interior.start()
         except BaseException:

@@ -1,6 +1,7 @@
 """restic's session lock: a file in locks/ that tells stock tools we are at work. Non-exclusive; refreshed while it is held.
 
 Rules as in restic's lock_file.go: look, create, wait 200 ms, look again; stale after 30 min, or when its process on this host is gone.
+What an owner that was killed has left is removed at its next start, since stock restic refuses to prune or check beside any lock.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from contextlib import contextmanager, suppress
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import HoldfastError, NotReachable, RepositoryDamaged, RepositoryLocked, RepositoryMissing, StoreError
+from holdfast.host.processes import is_alive
 from holdfast.repository._format.lock import LockFile, decode_lock, encode_lock
 from holdfast.repository._format.text import time_ns, time_text
+from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.storage import Storage
 
 STALE_S = 30 * 60.0
@@ -23,25 +26,18 @@ REFRESH_S = 5 * 60.0
 SETTLE_S = 0.2
 
 
-def _process_lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
-
-
 class SessionLock:
     """Counts the sessions of one owner; the first takes the lock, the last gives it back. May be used from several threads."""
 
-    def __init__(self, storage: Storage, wait: Callable[[float], object]) -> None:
+    def __init__(self, storage: Storage, wait: Callable[[float], object], record: LockRecord) -> None:
         self._storage = storage
         self._wait = wait
+        self._record = record
         self._guard = threading.RLock()
         self._sessions = 0
         self._name = ""
+        # Lock files of ours that could not be removed when they should have been.
+        self._left: set[str] = set()
         self._refreshed_at_s = 0.0
         self._stop = threading.Event()
         self._host = socket.gethostname()
@@ -58,14 +54,12 @@ class SessionLock:
             self._sessions += 1
 
     def leave(self) -> None:
-        """One session less. Never raises: a lock file that cannot be removed goes stale by itself."""
+        """One session less. Never raises: a lock file that cannot be removed goes when the next session begins, or the owner starts."""
         with self._guard:
             self._sessions -= 1
             if self._sessions == 0:
                 self._stop.set()
-                with suppress(HoldfastError):
-                    self._storage.backend.remove(FileType.LOCK, self._name)
-                self._name = ""
+                self._give_back()
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -98,27 +92,39 @@ class SessionLock:
                 # Somebody removed it; taking it again now would hide that a prune may have run.
                 return
             old, self._name = self._name, self._create()
-            self._storage.backend.remove(FileType.LOCK, old)
+            self._remove(old)
 
     def remove_dead(self) -> None:
-        """Remove locks of processes of this host that are gone: after a crash, our own."""
+        """At the start of the owner: remove what an earlier life left, and locks of processes of this host that are gone."""
+        for name in self._record.names():
+            self._storage.backend.remove(FileType.LOCK, name)
         for name, lock in self._others():
-            if lock is not None and lock.hostname == self._host and lock.pid != os.getpid() and not _process_lives(lock.pid):
+            if lock is not None and self._is_dead(lock):
                 self._storage.backend.remove(FileType.LOCK, name)
 
     def _acquire(self) -> None:
+        for name in tuple(self._left):
+            self._remove(name)
         self._refuse_if_exclusive()
         self._name = self._create()
         try:
             self._wait(SETTLE_S)
             self._refuse_if_exclusive()
         except BaseException:
-            with suppress(HoldfastError):
-                self._storage.backend.remove(FileType.LOCK, self._name)
-            self._name = ""
+            self._give_back()
             raise
         self._stop = threading.Event()
         threading.Thread(target=self._keep_fresh, args=(self._stop,), name="session-lock", daemon=True).start()
+
+    def _give_back(self) -> None:
+        name, self._name = self._name, ""
+        self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        self._left.add(name)
+        with suppress(HoldfastError):
+            self._storage.backend.remove(FileType.LOCK, name)
+            self._left.discard(name)
 
     def _keep_fresh(self, stop: threading.Event) -> None:
         while not stop.wait(REFRESH_S):
@@ -142,6 +148,7 @@ class SessionLock:
             gid=gid,
         )
         name = self._storage.save_document(FileType.LOCK, encode_lock(lock)).hex()
+        self._record.write({*self._left, self._name, name} - {""})
         self._refreshed_at_s = self._storage.clock.monotonic_s()
         return name
 
@@ -174,4 +181,7 @@ class SessionLock:
     def _is_stale(self, lock: LockFile) -> bool:
         if self._storage.clock.now_ns() - time_ns(lock.time) > STALE_S * 1e9:
             return True
-        return lock.hostname == self._host and not _process_lives(lock.pid)
+        return self._is_dead(lock)
+
+    def _is_dead(self, lock: LockFile) -> bool:
+        return lock.hostname == self._host and not is_alive(lock.pid)

@@ -204,10 +204,12 @@ class StoreAction:
         self._end()
 
     def close(self) -> None:
-        self.abort()
-        if self._joined:
-            self._joined = False
-            self._interior.leave()
+        try:
+            self.abort()
+        finally:
+            if self._joined:
+                self._joined = False
+                self._interior.leave()
 
     def _join(self) -> None:
         if not self._joined:

@@ -12,6 +12,8 @@ import re
 import stat
 from contextlib import suppress
 
+from holdfast.host.processes import is_alive
+
 PREFIX = b".holdfast-tmp-"
 _NAME = re.compile(re.escape(PREFIX) + rb"(\d{1,10})-\d+")
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -39,7 +41,7 @@ def leftovers(folder_fd: int) -> list[bytes]:
 
 
 def _is_abandoned(folder_fd: int, name: bytes, maker: int) -> bool:
-    if maker != os.getpid() and _lives(maker):
+    if maker != os.getpid() and is_alive(maker):
         return False
     try:
         if not stat.S_ISREG(os.stat(name, dir_fd=folder_fd, follow_symlinks=False).st_mode):
@@ -54,14 +56,4 @@ def _is_abandoned(folder_fd: int, name: bytes, maker: int) -> bool:
         return False
     finally:
         os.close(fd)
-    return True
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
     return True
