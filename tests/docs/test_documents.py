@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -23,17 +24,23 @@ GLOBAL_OPTIONS = {"--help", "--version", "--install-completion", "--show-complet
 
 def _commands() -> dict[str, set[str]]:
     """Every command as typed, with its options."""
-    found: dict[str, set[str]] = {}
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
-        for words, leaf in (
-            ((f"{name} {sub}", each) for sub, each in command.commands.items()) if hasattr(command, "commands") else ((name, command),)
-        ):
-            found[words] = {option for parameter in leaf.params for option in parameter.opts if option.startswith("-")}
-    return found
+    return {
+        words: {option for parameter in leaf.params for option in parameter.opts if option.startswith("-")}
+        for words, leaf in _leaves("", typer.main.get_command(app))
+    }
+
+
+def _leaves(words: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """Commands, those in groups of groups too."""
+    if not hasattr(command, "commands"):
+        yield words, command
+        return
+    for name, each in command.commands.items():
+        yield from _leaves(f"{words} {name}".strip(), each)
 
 
 COMMANDS = _commands()
-GROUPS = {words.split()[0] for words in COMMANDS if " " in words}
+GROUPS = {words.rsplit(" ", count)[0] for words in COMMANDS for count in range(1, words.count(" ") + 1)}
 
 
 def _blocks(page: Path, language: str) -> list[str]:
@@ -51,8 +58,10 @@ def _code(text: str) -> Iterator[str]:
 
 def _uses(text: str) -> Iterator[tuple[str, list[str]]]:
     """`holdfast COMMAND` with the options given to it."""
-    for first, second, rest in re.findall(r"\bholdfast ([a-z]+)(?: ([a-z]+))?\b([^;#`)\n]*)", text):
-        words = f"{first} {second}" if first in GROUPS and second else first
+    for rest in re.findall(r"\bholdfast ([a-z]+\b[^;#`)\n]*)", text):
+        words, *others = rest.split()
+        while words in GROUPS and others and re.fullmatch(r"[a-z]+", others[0]):
+            words += f" {others.pop(0)}"
         yield words, re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest)
 
 

@@ -11,7 +11,7 @@ import sys
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.commands import cluster, console, environment, keep, look, monitor, nodes, recover, repository, run
+from holdfast.cli.commands import cluster, console, environment, keep, keys, look, monitor, nodes, recover, repository, run
 from holdfast.cli.output import print_error, print_json
 from holdfast.core.errors import ErrorFacts, HoldfastError
 
@@ -28,6 +28,7 @@ for module in (cluster, console, environment, keep, run, look, monitor, recover)
 app.add_typer(cluster.master_app, name="master")
 app.add_typer(cluster.node_app, name="node")
 app.add_typer(nodes.nodes_app, name="nodes")
+repository.repository_app.add_typer(keys.key_app, name="key")
 app.add_typer(repository.repository_app, name="repository")
 
 
