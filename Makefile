@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check console format speed bench clean
+.PHONY: help demo test check console format speed bench bench-full clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,9 +47,13 @@ speed: $(VENV)/.installed-test console ## Measure the console against its gates,
 	@scripts/install-test-tools
 	@$(BIN)/pytest -m speed -p no:randomly -s $(ARGS)
 
-bench: $(VENV)/.installed-test ## Measure beside restic and rsync on the same data, as ratios
-	@scripts/install-test-tools
-	@$(BIN)/python -m bench.main_job $(ARGS)
+bench: $(VENV)/.installed-test ## Measure beside restic, borg and rsync on the same data, as ratios; half an hour (ARGS="kernel --rounds 1")
+	@scripts/install-test-tools --peers
+	@$(BIN)/python -m bench $(ARGS)
+
+bench-full: $(VENV)/.installed-test ## The same with every stage on every corpus, three rounds; takes hours
+	@scripts/install-test-tools --peers
+	@$(BIN)/python -m bench --full $(ARGS)
 
 clean: ## Remove the environment and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build console/node_modules src/holdfast/api/static

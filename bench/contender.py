@@ -8,6 +8,10 @@ from typing import Protocol
 
 from bench.figures import Probe
 
+# In the order in which they are measured. The corpus is edited before `changed`, and before every run of `increments`.
+STAGES = ("first", "unchanged", "changed", "restore", "check", "increments", "forget-and-prune", "cascade")
+MIRROR_STAGES = ("first", "unchanged", "changed")
+
 
 class Contender(Protocol):
     """`stages` names only what it can do. `stored_bytes` counts its repository. `close` leaves nothing running."""

@@ -1,24 +1,27 @@
 """Holdfast set up in one of two ways: source and receivers on separate nodes (over gRPC with mutual TLS), or all on one node.
 
-Everything goes through the Master's API as for a user; each node is its own process with its workers. CPU counts all processes, the
-Master included; memory counts the workers that move the data: the source worker of the source, the store worker of the first receiver.
+Every stage is a command of the command line, as a user types it; each node is its own process with its workers. CPU counts all
+processes, the Master and the command included; memory counts the workers that move the data: the source worker of the source, the store
+worker of the receiver.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.contender import bytes_below
-from bench.figures import Probe, living_cpu_s, with_descendants
+from bench.figures import Probe, finished_children_cpu_s, living_cpu_s, with_descendants
 from holdfast.cli.demo.machines import Machines
 from holdfast.cli.processes import wait_until
-from holdfast.cli.waiting import wait_for_trigger
 
 _DOCUMENT = """\
 environment: bench
-nodes: {{source: {{}}, vault: {{}}, far: {{}}}}
+nodes: {nodes}
 repositories:
   main: {{node: {vault}, location: {folder}/store}}
   offsite: {{node: {far}, location: {folder}/offsite}}
@@ -30,14 +33,23 @@ flows:
   store:
     vertices: {{from: {{node: source, policies: [data]}}, to: {{repository: main}}}}
     movers: [{{from: from, to: to, carries: [data/backup]}}]
-  copy:
-    vertices: {{from: {{node: source, policies: [data]}}, to: {{mirror: {vault}, path: "{folder}/mirror"}}}}
-    movers: [{{from: from, to: to, carries: [data/replicate]}}]
   cascade:
     vertices: {{from: {{node: source, policies: [data]}}, to: {{repository: main}}, far: {{repository: offsite}}}}
     movers:
       - {{from: from, to: to, carries: [data/backup]}}
       - {{from: to, to: far, carries: [data/backup], after: data/backup, keep: {{last: 100}}}}
+  fan-out:
+    vertices:
+      from: {{node: source, policies: [data]}}
+      one: {{repository: main}}
+      two: {{repository: offsite}}
+      three: {{mirror: {vault}, path: "{folder}/mirror"}}
+      four: {{mirror: {far}, path: "{folder}/far-mirror"}}
+    movers:
+      - {{from: from, to: one, carries: [data/backup]}}
+      - {{from: from, to: two, carries: [data/backup]}}
+      - {{from: from, to: three, carries: [data/replicate]}}
+      - {{from: from, to: four, carries: [data/replicate]}}
 """
 
 
@@ -46,33 +58,32 @@ class Holdfast:
 
     def __init__(self, scratch: Path, data: Path, *, over_wire: bool) -> None:
         self.name = "over gRPC" if over_wire else "one machine"
-        self._folder = scratch / ("wire" if over_wire else "machine")
+        self._folder = scratch / "holdfast"
         self._machines = Machines(self._folder / "machines")
-        self._client = self._machines.start_master("bench")
+        client = self._machines.start_master("bench")
         names = ("source", "vault", "far") if over_wire else ("source",)
         for name in names:
             self._machines.start_node(name)
         self._machines.wait_for_nodes(set(names))
         places = {"vault": "vault", "far": "far"} if over_wire else {"vault": "source", "far": "source"}
-        text = _DOCUMENT.format(folder=self._folder, data=data, **places)
-        if not over_wire:
-            text = text.replace("vault: {}, far: {}", "").replace("source: {}, ", "source: {}")
-        self._client.put("/environment", {"text": text, "base_revision": None, "accept_removals": True, "comment": ""})
+        nodes = "{" + ", ".join(f"{name}: {{}}" for name in names) + "}"
+        text = _DOCUMENT.format(folder=self._folder, data=data, nodes=nodes, **places)
+        client.put("/environment", {"text": text, "base_revision": None, "accept_removals": True, "comment": ""})
 
     @property
     def probe(self) -> Probe:
         pids = [child.pid for child in self._machines.children]
-        return Probe(lambda: living_cpu_s(pids), self._workers)
+        return Probe(lambda: living_cpu_s(pids) + finished_children_cpu_s(), self._workers)
 
     @property
     def stages(self) -> Mapping[str, Callable[[], None]]:
         return {
-            "first": lambda: self._first_of("store"),
+            "first": lambda: self.first_of("store"),
             **dict.fromkeys(("unchanged", "changed"), lambda: self._run("store")),
             "restore": self._restore,
+            "check": self._check,
+            "forget-and-prune": self._prune,
             "cascade": self._cascade,
-            "mirror": lambda: self._first_of("copy"),
-            **dict.fromkeys(("mirror-unchanged", "mirror-changed"), lambda: self._run("copy")),
         }
 
     def stored_bytes(self) -> int:
@@ -81,38 +92,51 @@ class Holdfast:
     def close(self) -> None:
         self._machines.stop()
 
+    def worker(self, role: str) -> int:
+        """The source's worker process of this role."""
+        node = next(child.pid for child in self._machines.children if child.name == "source")
+        return next(pid for pid in with_descendants([node]) if _is_worker(pid, role))
+
+    def _holdfast(self, *arguments: str) -> str:
+        command = [str(Path(sys.executable).with_name("holdfast")), *arguments, "--home", str(self._machines.home("master"))]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise SystemExit(f"holdfast {' '.join(arguments)} ended with {result.returncode}: {result.stdout}{result.stderr}")
+        return result.stdout
+
     def _workers(self) -> set[int]:
         nodes = {child.name: child.pid for child in self._machines.children}
         roles = {"source": nodes["source"], "store": nodes.get("vault", nodes["source"])}
         return {pid for role, node in roles.items() for pid in with_descendants([node]) if _is_worker(pid, role)}
 
-    def _first_of(self, flow: str) -> None:
+    def first_of(self, flow: str) -> None:
         """Activation makes the first run due at once; it is that run which is measured."""
-        answer = self._client.post(f"/flows/{flow}/activate")
-        if not answer["valid"]:
-            raise SystemExit(f"the flow {flow} does not compile: {answer['diagnostics']}")
+        self._holdfast("activate", flow)
         self._run(flow)
 
     def _run(self, flow: str) -> None:
-        self._wait_for(self._client.post(f"/flows/{flow}/trigger", {})["trigger"])
+        self._holdfast("trigger", flow, "--wait")
 
     def _restore(self) -> None:
-        point = self._client.get("/points", repository="main")["points"][-1]
-        body = {"point": point["id"], "to": str(self._folder / "restored"), "node": "source"}
-        self._wait_for(self._client.post("/restores", body)["trigger"])
+        self._holdfast("restore", self._points("main")[-1]["id"], "--to", str(self._folder / "restored"), "--node", "source")
+
+    def _check(self) -> None:
+        self._holdfast("repository", "check", "main", "--read-data")
+
+    def _prune(self) -> None:
+        """All points but the newest go, and what only they reached, at once."""
+        gone = [point["id"] for point in self._points("main")[:-1]]
+        if gone:
+            self._holdfast("points", "forget", *gone, "--yes")
+        self._holdfast("repository", "prune", "main", "--grace", "0s")
 
     def _cascade(self) -> None:
         """With a run of the source in which nothing has changed."""
-        self._first_of("cascade")
-        wait_until(self._has_far_point, "the cascade's point has arrived", self._machines.children, timeout_s=600)
+        self.first_of("cascade")
+        wait_until(lambda: bool(self._points("offsite")), "the cascade's point has arrived", self._machines.children, timeout_s=600)
 
-    def _has_far_point(self) -> bool:
-        return bool(self._client.get("/points", repository="offsite")["points"])
-
-    def _wait_for(self, trigger: str) -> None:
-        record: dict[str, Any] = wait_for_trigger(self._client, trigger)
-        if record["state"] != "succeeded":
-            raise SystemExit(f"a run of {self.name} ended {record['state']}: {record}")
+    def _points(self, repository: str) -> list[dict[str, Any]]:
+        return list(json.loads(self._holdfast("points", "--repository", repository, "--json")))
 
 
 def _is_worker(pid: int, role: str) -> bool:

@@ -71,6 +71,8 @@ class Restic(_Tool):
         return {
             **dict.fromkeys(("first", "unchanged", "changed"), lambda: self._restic("backup", str(self._data))),
             "restore": lambda: self._restic("restore", "latest", "--target", str(self._scratch / "restored")),
+            "check": lambda: self._restic("check", "--read-data"),
+            "forget-and-prune": lambda: self._restic("forget", "--keep-last", "1", "--prune"),
             "cascade": self._cascade,
         }
 
@@ -97,11 +99,20 @@ class Borg(_Tool):
 
     @property
     def stages(self) -> Mapping[str, Callable[[], None]]:
-        return {**dict.fromkeys(("first", "unchanged", "changed"), self._create), "restore": self._extract}
+        return {
+            **dict.fromkeys(("first", "unchanged", "changed"), self._create),
+            "restore": self._extract,
+            "check": lambda: self._run("borg", "check", "--verify-data", str(self._scratch / "store")),
+            "forget-and-prune": self._prune,
+        }
 
     def _create(self) -> None:
         self._number += 1
         self._run("borg", "create", "--compression", "zstd,3", f"{self._scratch / 'store'}::{self._number}", str(self._data))
+
+    def _prune(self) -> None:
+        self._run("borg", "prune", "--keep-last", "1", str(self._scratch / "store"))
+        self._run("borg", "compact", str(self._scratch / "store"))
 
     def _extract(self) -> None:
         target = self._scratch / "restored"
@@ -110,23 +121,20 @@ class Borg(_Tool):
 
 
 class Rsync(_Tool):
-    """Keeps a plain copy: the peer of mirrors, and a lower limit for the rest."""
+    """Keeps a plain copy: a lower limit for the rest."""
 
     name = "rsync"
 
     @property
     def stages(self) -> Mapping[str, Callable[[], None]]:
-        stages = ("mirror", "mirror-unchanged", "mirror-changed")
-        return {**dict.fromkeys(stages, self._mirror), "restore": lambda: self._copy(self._data, self._scratch / "restored")}
-
-    def _mirror(self) -> None:
-        self._copy(self._data, self._scratch / "store")
+        copy = dict.fromkeys(("first", "unchanged", "changed"), lambda: self._copy(self._data, self._scratch / "store"))
+        return {**copy, "restore": lambda: self._copy(self._scratch / "store", self._scratch / "restored")}
 
     def _copy(self, source: Path, target: Path) -> None:
         self._run("rsync", "-aHAX", "--delete", f"{source}/", f"{target}/")
 
 
-def peers(names: list[str], scratch: Path, data: Path) -> list[Contender]:
-    """Those of `names` that are installed."""
-    known: list[type[Restic | Borg | Rsync]] = [Restic, Borg, Rsync]
-    return [tool(scratch, data) for tool in known if tool.name in names and shutil.which(tool.name)]
+def open_peer(name: str, scratch: Path, data: Path) -> Contender | None:
+    """None when it is not installed."""
+    known: dict[str, type[Restic | Borg | Rsync]] = {"restic": Restic, "borg": Borg, "rsync": Rsync}
+    return known[name](scratch, data) if shutil.which(name) else None
