@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.backend.backend import FileType
+from holdfast.backend.grouping import GroupedSaves
 from holdfast.backend.local import LocalBackend
 from holdfast.backend.location import open_backend
 from holdfast.core.errors import NoSpace, UsageError
@@ -18,6 +19,12 @@ from holdfast.testing.faulty_backend import FaultyBackend
 class TestLocalBackend(GroupedSavesSuite):
     def make_backend(self, place: Path) -> LocalBackend:
         return LocalBackend(place)
+
+    def test_strays_are_removed(self, tmp_path: Path, grouped: GroupedSaves) -> None:
+        grouped.save_later(FileType.DATA, name_of(b"x"), b"x")
+        before = sum(path.is_file() for path in (tmp_path / "place").rglob("*"))
+        self.make_backend(tmp_path / "place").remove_strays()
+        assert before - sum(path.is_file() for path in (tmp_path / "place").rglob("*")) == 1
 
 
 class TestFaultyBackend(GroupedSavesSuite):

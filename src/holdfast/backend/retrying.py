@@ -43,15 +43,15 @@ class Retrying:
         self._wait = wait
         self._has_answered = False
 
-    def run(self, what: str, step: Callable[[int], T]) -> T:
-        """`step` is told how many tries have failed before. Raises the last error when none is left."""
+    def run(self, what: str, step: Callable[[int], T], *, patient: bool = True) -> T:
+        """`step` is told how many tries have failed before. Raises the last error when none is left; who is not patient has one."""
         failures = 0
         while True:
             try:
                 result = step(failures)
             except NotReachable as error:
                 failures += 1
-                if failures >= (self._policy.attempts if self._has_answered else self._policy.first_attempts):
+                if not patient or failures >= (self._policy.attempts if self._has_answered else self._policy.first_attempts):
                     raise
                 chance = self._entropy.token_bytes(1)[0] / 255
                 wait_s = self._policy.wait_s(failures, chance)

@@ -20,10 +20,14 @@ def name_of(data: bytes) -> str:
 
 
 class BackendSuite:
-    """Mandatory conformance tests; `place` is an empty folder of this test."""
+    """Mandatory conformance tests; `place` is an empty folder of this test, which an object store takes for a name."""
 
     def make_backend(self, place: Path) -> Backend:
         raise NotImplementedError
+
+    def make_absent(self, place: Path) -> Backend:
+        """On a place that is not there."""
+        return self.make_backend(place)
 
     @pytest.fixture
     def backend(self, tmp_path: Path) -> Backend:
@@ -76,11 +80,12 @@ class BackendSuite:
         assert backend.load(FileType.DATA, name_of(b"")) == b""
 
     def test_a_used_place_is_refused(self, backend: Backend) -> None:
+        backend.save(FileType.CONFIG, "", b"config")
         with pytest.raises(Conflict):
             backend.create()
 
     def test_a_place_that_is_not_there(self, tmp_path: Path) -> None:
-        backend = self.make_backend(tmp_path / "nowhere")
+        backend = self.make_absent(tmp_path / "nowhere")
         with pytest.raises(RepositoryMissing):
             list(backend.names(FileType.SNAPSHOT))
         with pytest.raises(RepositoryMissing):
@@ -123,10 +128,18 @@ class GroupedSavesSuite(BackendSuite):
         grouped.settle(FileType.DATA, (name_of(b"x"),))
         assert list(backend.names(FileType.DATA)) == [name_of(b"y")]
 
-    def test_strays_are_removed(self, tmp_path: Path, grouped: GroupedSaves) -> None:
+    def test_what_was_forgotten_is_gone(self, tmp_path: Path, backend: Backend, grouped: GroupedSaves) -> None:
         grouped.save_later(FileType.DATA, name_of(b"x"), b"x")
-        before = sum(path.is_file() for path in (tmp_path / "place").rglob("*"))
+        grouped.forget(FileType.DATA, (name_of(b"x"),))
+        assert list(self.make_backend(tmp_path / "place").names(FileType.DATA)) == []
+        with pytest.raises(RepositoryMissing):
+            backend.load(FileType.DATA, name_of(b"x"))
+
+    def test_many_are_settled_at_once(self, tmp_path: Path, backend: Backend, grouped: GroupedSaves) -> None:
+        contents = [bytes([number]) * 3000 for number in range(30)]
+        for data in contents:
+            grouped.save_later(FileType.DATA, name_of(data), data)
+        grouped.settle(FileType.DATA, tuple(map(name_of, contents)))
         other = self.make_backend(tmp_path / "place")
-        assert isinstance(other, GroupedSaves)
-        other.remove_strays()
-        assert before - sum(path.is_file() for path in (tmp_path / "place").rglob("*")) == 1
+        assert sorted(other.names(FileType.DATA)) == sorted(map(name_of, contents))
+        assert [other.load(FileType.DATA, name_of(data)) for data in contents] == contents

@@ -30,6 +30,8 @@ ACCESS_KEY, SECRET_KEY = "HOLDFASTTESTKEY", "holdfast-test-secret"
 USER = "holdfast"
 _START_S = 90.0
 _TRIES = 2
+# A keeper outlives what asked for it; Python complains when it loses sight of a process that runs.
+_STARTED: list[subprocess.Popen[bytes]] = []
 
 _CONF = """
 [global]
@@ -146,6 +148,7 @@ def _started(folder: Path) -> Ceph:
         command = (sys.executable, "-m", "holdfast.testing.ceph", str(folder))
         with log_path.open("w") as log:
             keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        _STARTED.append(keeper)
         while keeper.poll() is None:
             ceph = _joined(folder)
             if ceph is not None:

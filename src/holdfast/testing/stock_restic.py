@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ class StockRestic:
 
     location: str
     password: str
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Further variables, such as the keys of an object store."""
 
     @staticmethod
     def is_here() -> bool:
@@ -24,6 +27,7 @@ class StockRestic:
 
     def run(self, *arguments: str, cwd: Path | None = None) -> str:
         known = {"PATH": os.defpath + ":/usr/local/bin", "HOME": "/nonexistent", "TZ": "UTC", "RESTIC_PASSWORD": self.password}
+        known |= self.more
         done = subprocess.run(
             ("restic", "--no-cache", "-r", self.location, *arguments), env=known, cwd=cwd, capture_output=True, text=True, errors="replace"
         )
