@@ -75,7 +75,11 @@ def an_owner(question: Question) -> Answer:
             return Sample()
         case AskCancel():
             return Done()
-    return JobsStarted(jobs=(JobId(JOB),))
+    return JobsStarted(started=(a_job(State.QUEUED),))
+
+
+def a_job(state: State, trigger: str = "") -> Job:
+    return Job(id=JobId(JOB), node=NodeId(""), kind="run", rule="files1/documents", state=state, created_at=AT, trigger=trigger)
 
 
 async def _read_everything(running: Running, trigger: str) -> None:
@@ -111,8 +115,9 @@ async def _do_everything(running: Running, node: Any) -> str:
     for verb in ("compile", "activate"):
         await running.post(f"/flows/office/{verb}")
     trigger = (await running.post("/flows/office/trigger", {}))["trigger"]
-    job = Job(id=JobId(JOB), node=NodeId(""), kind="run", rule="files1/documents", state=State.SUCCEEDED, created_at=AT, trigger=trigger)
-    await node.report(1, (job,), (Event(code="c", severity=Severity.INFO, message="m", node=NodeId(""), time=AT),))
+    await node.report(
+        1, (a_job(State.SUCCEEDED, trigger),), (Event(code="c", severity=Severity.INFO, message="m", node=NodeId(""), time=AT),)
+    )
     await node.until(lambda: node.received == 1)
     await running.post(f"/jobs/{JOB}/cancel")
     await running.post("/repositories/main/check", {})

@@ -118,3 +118,30 @@ def test_revisions_are_kept_byte_for_byte(tmp_path: Path) -> None:
     with pytest.raises(UnknownName):
         database.run_now(lambda s: documents.revision(s, 9))
     database.close()
+
+
+@pytest.mark.parametrize(
+    ("reported", "answered", "then"),
+    [
+        (None, State.QUEUED, State.QUEUED),
+        (State.QUEUED, State.RUNNING, State.RUNNING),
+        (State.RUNNING, State.QUEUED, State.RUNNING),
+        (State.PAUSED, State.RUNNING, State.RUNNING),
+        (State.SUCCEEDED, State.RUNNING, State.SUCCEEDED),
+        (State.UNKNOWN, State.QUEUED, State.QUEUED),
+    ],
+)
+def test_an_answer_never_takes_a_job_back(tmp_path: Path, reported: State | None, answered: State, then: State) -> None:
+    """A node's answer and its reports come in any order."""
+    node = NodeId("a" * 32)
+
+    def job(state: State) -> Job:
+        return Job(id=JobId("b" * 32), node=node, kind="run", rule="files1/documents", state=state, created_at=MOMENT)
+
+    database = _database(tmp_path)
+    if reported is not None:
+        database.run_now(lambda s: happenings.record_jobs(s, node, (job(reported),)))
+    database.run_now(lambda s: happenings.record_answered_jobs(s, node, (job(answered),)))
+    database.run_now(lambda s: happenings.record_answered_jobs(s, NodeId("c" * 32), (job(State.FAILED),)))
+    assert database.run_now(lambda s: happenings.job_by_prefix(s, "b")).state is then
+    database.close()

@@ -91,7 +91,7 @@ class Machine:
             created_at=MOMENT + timedelta(seconds=len(self.jobs)),
             trigger=ask.trigger,
         )
-        return JobsStarted(jobs=(identity,))
+        return JobsStarted(started=(self.jobs[identity],))
 
     async def end_all(self, state: State) -> None:
         self.jobs = {key: msgspec.structs.replace(job, state=state) for key, job in self.jobs.items()}
@@ -290,6 +290,43 @@ async def test_what_the_reader_refuses_is_the_answer(running: Running) -> None:
     machines["files1"].node.answer = refuse
     said = await running.post("/restores", {"point": _point(1, "main", 1, "").id, "to": "/etc"}, status=403)
     assert said["error"]["code"] == "outside-limits"
+
+
+@with_master
+async def test_a_job_is_known_as_soon_as_its_id_is(running: Running) -> None:
+    """Before the node reports it, when it is reported late or out of turn, and when the node has gone."""
+    machines = await _with_points(running)
+    files1 = machines["files1"]
+    files1.ends = None
+    first, second = [await running.post("/restores", {"dataset": "files1/documents", "to": "/back"}) for _ in range(2)]
+    for started in (first, second):
+        job = await running.get(f"/jobs/{started['job']}")
+        assert (job["state"], job["node_name"], job["trigger"]) == ("running", "files1", started["trigger"])
+        assert [known["id"] for known in (await running.get(f"/triggers/{started['trigger']}"))["jobs"]] == [started["job"]]
+    await files1.node.disconnect()
+    await running.until_offline(files1.node.identity.node)
+    assert (await running.get(f"/jobs/{second['job']}"))["state"] == "running"
+    await running.post(f"/jobs/{second['job']}/cancel", status=503)
+    await running.post("/restores", {"dataset": "files1/documents", "to": "/back"}, status=503)
+    await running.connect("files1")
+    await files1.end_all(State.FAILED)
+    assert (await _finished(running, first["trigger"]))["state"] == "failed"
+    assert (await running.get(f"/jobs/{first['job']}"))["state"] == "failed"
+
+
+@with_master
+async def test_the_jobs_of_a_check_and_of_a_flow_are_known_before_they_are_reported(running: Running) -> None:
+    machines = await _office(running)
+    for machine in machines.values():
+        machine.ends = None
+    checked = await running.post("/repositories/main/check", {"read_data": False})
+    (job,) = (await running.get(f"/triggers/{checked['trigger']}"))["jobs"]
+    assert (await running.get(f"/jobs/{job['id']}"))["id"] == job["id"]
+    ran = await running.post("/flows/office/trigger", {})
+    while not (jobs := (await running.get(f"/triggers/{ran['trigger']}", wait_s=5))["jobs"]):
+        pass
+    assert (await running.get(f"/jobs/{jobs[0]['id']}"))["state"] == "running"
+    assert (await running.get("/jobs", trigger=ran["trigger"]))["jobs"]
 
 
 @with_master

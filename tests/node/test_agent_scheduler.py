@@ -281,6 +281,18 @@ def test_a_triggered_cascade_joins_a_quiet_one_and_is_recorded(world: World) -> 
     assert world.journal.job(job) is not None
 
 
+def test_a_triggered_run_joins_a_quiet_one_and_is_recorded(world: World) -> None:
+    world.begin(source_rules())
+    world.finish(world.runs()[0], AWAY, captured=False)
+    world.up = False
+    world.pass_time(6)
+    (quiet,) = world.book.queued
+    assert (quiet.job.cause, world.journal.job(quiet.job.id)) == ("retry", None)
+    (job,) = world.scheduler.trigger(AskTrigger(trigger="t", datasets=(DOCUMENTS, MAIL)))
+    assert job == quiet.job.id
+    assert world.journal.job(job) is not None
+
+
 def test_low_disk_stops_captures_but_not_cascades_and_is_told_once(world: World) -> None:
     world.free = 100 << 20
     world.begin(source_rules())

@@ -26,7 +26,7 @@ from holdfast.master.news import Subject
 from holdfast.master.records import happenings
 from holdfast.master.records.happenings import StoredTrigger
 from holdfast.model.jobs import ENDED, Job, Progress, State
-from holdfast.model.questions import AskJobs, AskMaintenance, AskRestore, Jobs, JobsStarted
+from holdfast.model.questions import AskJobs, AskMaintenance, AskRestore, AskTrigger, Jobs, JobsStarted
 
 START_TIMEOUT_S = 30.0
 LOOK_AGAIN_S = 5.0
@@ -101,11 +101,11 @@ class Triggers:
         """
         identity = self._base.new_id()
         asked = msgspec.structs.replace(ask, trigger=identity)
-        begun = await self._hub.ask_for(node, asked, JobsStarted, START_TIMEOUT_S)
-        started = (Started(stage=0, node=node, jobs=begun.jobs),)
+        jobs = await self._begin(node, asked)
+        started = (Started(stage=0, node=node, jobs=jobs),)
         await self._keep(TriggerRecord(id=identity, flow="", created_at=self._base.now(), stages=((),), started=started))
         self._start(self._carry_out(identity))
-        return identity, begun.jobs
+        return identity, jobs
 
     async def resume(self) -> None:
         """Go on watching what was open when the Master stopped."""
@@ -170,14 +170,22 @@ class Triggers:
 
     async def _run_on(self, identity: str, number: int, asking: Asking) -> None:
         try:
-            begun = await self._hub.ask_for(asking.node, asking.ask, JobsStarted, START_TIMEOUT_S)
+            jobs = await self._begin(asking.node, asking.ask)
         except HoldfastError as error:
             await self._note_problem(identity, asking.node, error)
             return
-        started = Started(stage=number, node=asking.node, jobs=begun.jobs)
+        started = Started(stage=number, node=asking.node, jobs=jobs)
         record = self._records[identity]
         await self._keep(msgspec.structs.replace(record, started=(*record.started, started)))
         await self._await_jobs(identity, started)
+
+    async def _begin(self, node: NodeId, ask: AskTrigger | AskRestore | AskMaintenance) -> tuple[JobId, ...]:
+        """Have the node begin. Its jobs are in the records when this returns: an id that is handed out is known from then on, whenever the
+        node's own report of it comes. Raises the node's refusal, or its absence."""
+        begun = await self._hub.ask_for(node, ask, JobsStarted, START_TIMEOUT_S)
+        await self._base.database.run(lambda s: happenings.record_answered_jobs(s, node, begun.started))
+        self._base.news.tell(*(Subject("job", job) for job in begun.jobs))
+        return begun.jobs
 
     async def _await_jobs(self, identity: str, started: Started) -> None:
         """Until every job has ended. News comes by reports; now and then the node is asked, in case it lost a job."""
@@ -210,7 +218,7 @@ class Triggers:
         lost = open_jobs - {job.id for job in answer.jobs}
 
         def keep(session: Session) -> list[JobId]:
-            happenings.record_jobs(session, node, answer.jobs)
+            happenings.record_answered_jobs(session, node, answer.jobs)
             return [job for job in sorted(lost) if happenings.mark_lost(session, job)]
 
         for job in await self._base.database.run(keep):

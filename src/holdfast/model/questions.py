@@ -147,7 +147,13 @@ class Listings(_Message, frozen=True, kw_only=True):
 
 
 class JobsStarted(_Message, frozen=True, kw_only=True):
-    jobs: tuple[JobId, ...]
+    """`started`: the jobs as they stand, so that whoever hands out their ids knows the jobs too, before the node has reported them."""
+
+    started: tuple[Job, ...]
+
+    @property
+    def jobs(self) -> tuple[JobId, ...]:
+        return tuple(job.id for job in self.started)
 
 
 class Jobs(_Message, frozen=True, kw_only=True):
@@ -220,8 +226,11 @@ class NodeStatus(_Message, frozen=True, kw_only=True):
 
 
 class RepositoryEnv(_Message, frozen=True, kw_only=True):
+    """For stock restic. `variables`: what it needs in its environment beside these two, such as the keys of an object store."""
+
     location: str
     password: str
+    variables: dict[str, str] = {}
 
 
 class SampleRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -137,7 +137,7 @@ class Router:
 
     def _started(self, *jobs: JobId) -> JobsStarted:
         self._changed()
-        return JobsStarted(jobs=jobs)
+        return JobsStarted(started=tuple(job for job in map(self._book.find, jobs) if job is not None))
 
     def _restore(self, ask: AskRestore, *, local: bool) -> JobId:
         if ask.order is None and not local:

@@ -251,6 +251,7 @@ class Scheduler:
         for live in self._book.queued:
             request = live.request
             if isinstance(request, RunDatasets) and not request.catch_up and request.operations == chosen and request.accept == accept:
+                self._book.publish(live)
                 return live
         return self._add_run(chosen, self._run_job(chosen, cause, trigger, "run"), accept=accept)
 

@@ -34,6 +34,20 @@ def record_jobs(session: Session, node: NodeId, jobs: Iterable[Job]) -> None:
     session.flush()
 
 
+def record_answered_jobs(session: Session, node: NodeId, jobs: tuple[Job, ...]) -> None:
+    """Take jobs as their node answered. Unlike reports, answers come in no order with what else the node says: of a job that is known to
+    have got further nothing is taken."""
+    known = {job.id: job.state for job in jobs_by_id(session, (job.id for job in jobs))}
+    record_jobs(session, node, [job for job in jobs if job.id not in known or _how_far(job.state) >= _how_far(known[job.id])])
+
+
+def _how_far(state: State) -> int:
+    """A job that is taken for lost may turn up again, in whatever state."""
+    if state is State.UNKNOWN:
+        return 0
+    return 3 if state in ENDED else 1 if state is State.QUEUED else 2
+
+
 def record_events(session: Session, node: NodeId, events: Iterable[Event]) -> None:
     """Take events as their node reports them; each is kept once, however often it comes."""
     for event in events:
