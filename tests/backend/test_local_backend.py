@@ -14,6 +14,7 @@ from holdfast.backend.location import open_backend
 from holdfast.core.errors import NoSpace, UsageError
 from holdfast.testing.backend_suite import GroupedSavesSuite, name_of
 from holdfast.testing.faulty_backend import FaultyBackend
+from holdfast.testing.object_store import make_owner
 
 
 class TestLocalBackend(GroupedSavesSuite):
@@ -76,9 +77,10 @@ def test_a_full_disk_is_no_space_and_leaves_nothing(tmp_path: Path) -> None:
         os.system(f"umount {small}")
 
 
-def test_locations() -> None:
-    assert open_backend("/srv/holdfast").location == "/srv/holdfast"
-    with pytest.raises(UsageError, match="not in this version"):
-        open_backend("s3://bucket/path")
-    with pytest.raises(UsageError):
-        open_backend("relative/path")
+def test_locations(tmp_path: Path) -> None:
+    owner = make_owner(tmp_path / "main", [tmp_path / "keys"])
+    assert open_backend("/srv/holdfast", owner).location == "/srv/holdfast"
+    assert open_backend("s3://bucket/path?endpoint=http://localhost:7480", owner).location == "s3:http://localhost:7480/bucket/path"
+    for wrong in ("relative/path", "s3:bucket", "s3://b/../x", "ftp://host/x", ""):
+        with pytest.raises(UsageError):
+            open_backend(wrong, owner)

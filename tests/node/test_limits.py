@@ -146,7 +146,9 @@ def test_mirrors_and_repositories_keep_apart(tmp_path: Path) -> None:
     assert problems("/srv/holdfast")
     assert problems(str(tmp_path))
     assert problems("relative")
-    assert problems("/srv/mirror", "s3://bucket")
+    assert problems("/srv/mirror", "s3://bucket/main?endpoint=https://s3.example.net") == []
+    assert problems("/srv/mirror", "s3://bucket/../main")
+    assert problems("/srv/mirror", "s3://bucket/main?secret_access_key=x")
     assert problems("/srv/mirror", "/srv/mirror/store")
 
 

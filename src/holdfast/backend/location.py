@@ -6,15 +6,22 @@ from pathlib import Path
 
 from holdfast.backend.backend import Backend
 from holdfast.backend.local import LocalBackend
+from holdfast.backend.owner import Owner
+from holdfast.backend.read_cache import ReadCache
+from holdfast.backend.s3 import S3Backend
 from holdfast.core.errors import UsageError
+from holdfast.model.object_location import is_object_location, parse_object_location
+
+CACHE = "cache"
 
 
-def open_backend(location: str) -> Backend:
-    """An absolute path is a local folder. Touches nothing yet; raises `UsageError` for what this version cannot hold."""
-    if location.startswith("s3:"):
-        raise UsageError(
-            f"{location}: object stores are not in this version", hint="give an absolute path on the node that owns the repository"
-        )
+def open_backend(location: str, owner: Owner) -> Backend:
+    """An absolute path is a local folder, `s3://BUCKET/PREFIX?endpoint=URL` a place in an object store, read through a cache in the owner's
+    home. Touches nothing yet; raises `UsageError` for what is neither."""
+    if is_object_location(location):
+        where = parse_object_location(location)
+        return ReadCache(S3Backend(where, owner), owner.home / CACHE, where.cache_bytes, owner.clock)
     if not location.startswith("/"):
-        raise UsageError(f"not a location: {location!r}", hint="give an absolute path, like /srv/holdfast/main")
+        hint = "give an absolute path, like /srv/holdfast/main, or s3://BUCKET/PREFIX?endpoint=URL"
+        raise UsageError(f"not a location: {location[:200]!r}", hint=hint)
     return LocalBackend(Path(location))

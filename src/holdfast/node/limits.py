@@ -22,6 +22,7 @@ from pathlib import Path
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, UsageError
 from holdfast.model.jobs import Finding, Severity
+from holdfast.model.object_location import is_object_location, parse_object_location
 from holdfast.model.rules import MirrorAction, Rules, StoreAction
 
 LIMITS_FILE = "limits.toml"
@@ -180,6 +181,9 @@ def check_rules(rules: Rules, limits: Limits) -> tuple[ErrorFacts, ...]:
         attempt(limits.check_mirror, target)
     for repository in rules.repositories:
         attempt(_check_name, repository.name)
+        if is_object_location(repository.location):
+            attempt(parse_object_location, repository.location)
+            continue
         attempt(_check_absolute, repository.location, f"repository {repository.name}")
         attempt(_check_apart, repository.location, targets)
     attempt(_check_stores_known, rules)
@@ -213,11 +217,13 @@ def _check_owner(path: Path, facts: os.stat_result) -> None:
 def _check_name(name: str) -> None:
     if _NAME.fullmatch(name) is None:
         raise OutsideLimits(f"{name!r} cannot be the name of a repository", hint="letters, digits, `.`, `_` and `-`, at most 63")
+    if name.endswith(".s3"):
+        raise OutsideLimits(f"a repository cannot be named {name!r}", hint="HOME/keys/NAME.s3 holds the object store's keys of NAME")
 
 
 def _check_absolute(path: str, what: str) -> None:
     if not path.startswith("/"):
-        raise OutsideLimits(f"{what}: {path!r} is not an absolute path", hint="this version stores in local directories")
+        raise OutsideLimits(f"{what}: {path!r} is not an absolute path", hint="write it from the root, like /srv/holdfast/main")
 
 
 def _check_apart(location: str, targets: list[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.backend.backend import Backend, FileType
-from holdfast.backend.location import open_backend
+from holdfast.backend.owner import Ownable
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, RepositoryMissing, UnknownName, error_from, facts_of
@@ -18,6 +18,7 @@ from holdfast.core.private_files import make_private_folder
 from holdfast.model.keys import AskKeyRestore, KeyAnswer, KeyDone, KeyQuestion
 from holdfast.model.questions import RepositoryEnv, RepositoryStatus
 from holdfast.model.rules import RepositoryRule
+from holdfast.node.places import Places
 from holdfast.node.repository_keys import RepositoryKeys
 from holdfast.repository.repository import Repository, create_repository, open_repository
 
@@ -29,11 +30,13 @@ class Repositories:
         self._home = home
         self._clock = clock
         self._entropy = entropy
-        self._keys = RepositoryKeys(home, _place_of, clock=clock, entropy=entropy, credentials=credentials)
+        self._places = Places(home, clock=clock, entropy=entropy, credentials=credentials)
+        self._keys = RepositoryKeys(home, self._places.open, clock=clock, entropy=entropy, credentials=credentials)
         self._lock = threading.Lock()
         self._rules: dict[RepositoryId, RepositoryRule] = {}
         self._open: dict[RepositoryId, Repository] = {}
         self._errors: dict[RepositoryId, ErrorFacts] = {}
+        self._owned: dict[RepositoryId, Ownable] = {}
 
     def configure(self, rules: tuple[RepositoryRule, ...]) -> tuple[ErrorFacts, ...]:
         """Opens what is new, closes what is gone, tries again what failed before. What cannot be opened is returned and remembered."""
@@ -41,10 +44,16 @@ class Repositories:
         with self._lock:
             stale = [key for key, rule in self._rules.items() if wanted.get(key) != rule]
             closing = [self._open.pop(key) for key in stale if key in self._open]
+            moved = [key for key in stale if key not in wanted or wanted[key].location != self._rules[key].location]
+            leaving = [self._owned.pop(key) for key in moved if key in self._owned]
             self._rules = wanted
             self._errors = {}
         for repository in closing:
             repository.close()
+        for place in leaving:
+            with suppress(HoldfastError):
+                # Another node is to have it. Where this cannot be said now, that node's error tells how to take it.
+                place.give_up()
         for rule in rules:
             if rule.id not in self._open:
                 self._try_open(rule)
@@ -85,9 +94,10 @@ class Repositories:
         return tuple(self._status(rule) for rule in self.rules())
 
     def environment(self, name: str) -> RepositoryEnv:
-        """Location and password for stock restic; works also when the repository cannot be opened."""
+        """All that stock restic needs; works also when the repository cannot be opened."""
         rule = self._own_rule(name)
-        return RepositoryEnv(location=rule.location, password=self._keys.files(rule).password())
+        location, variables = self._places.for_restic(rule)
+        return RepositoryEnv(location=location, password=self._keys.files(rule).password(), variables=variables)
 
     def answer_about_keys(self, question: KeyQuestion) -> KeyAnswer:
         """Works also when the repository cannot be opened; one whose key was restored is opened at once. Raises what is wrong."""
@@ -141,7 +151,7 @@ class Repositories:
             self._errors.pop(rule.id, None)
 
     def _open_or_create(self, rule: RepositoryRule) -> Repository:
-        backend = open_backend(rule.location)
+        backend = self._places.open(rule)
         home, key = self._home / "repositories" / rule.name, self._keys.files(rule)
         if not _exists(backend):
             if home.exists():
@@ -159,6 +169,10 @@ class Repositories:
                 hint=f"`holdfast repository key restore {rule.name}` takes its kit or any password; or choose another location",
             )
         make_private_folder(home)
+        if isinstance(backend, Ownable):
+            backend.take()
+            with self._lock:
+                self._owned[rule.id] = backend
         with suppress(HoldfastError, OSError):
             # Left for the next time where it cannot be ended now: what opens the repository is there either way.
             self._keys.settle(rule, backend)
@@ -171,10 +185,6 @@ class Repositories:
             clock=self._clock,
             entropy=self._entropy,
         )
-
-
-def _place_of(rule: RepositoryRule) -> Backend:
-    return open_backend(rule.location)
 
 
 def _exists(backend: Backend) -> bool:

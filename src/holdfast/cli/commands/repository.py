@@ -81,11 +81,12 @@ def env(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False
     from holdfast.model.questions import AskRepositoryEnv
 
     answer = plain(ask_agent(resolve_home(home), AskRepositoryEnv(repository=name)))
+    variables = {"RESTIC_REPOSITORY": answer["location"], "RESTIC_PASSWORD": answer["password"], **answer.get("variables", {})}
     if as_json:
-        print_json({"RESTIC_REPOSITORY": answer["location"], "RESTIC_PASSWORD": answer["password"]})
+        print_json(variables)
         return
-    say(f"export RESTIC_REPOSITORY={shlex.quote(answer['location'])}")
-    say(f"export RESTIC_PASSWORD={shlex.quote(answer['password'])}")
+    for variable, value in variables.items():
+        say(f"export {variable}={shlex.quote(value)}")
 
 
 def _status_of(home: Path, name: str) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def prove_by_restic(name: str, env: RepositoryEnv, expected: Path, place: Scratc
         return [f"repository {name} by restic: not proven, restic is not installed"]
     cache, target = place.folder / "restic-cache", place.folder / f"restic-restored-{name}"
     access = {"RESTIC_REPOSITORY": env.location, "RESTIC_PASSWORD": env.password, "RESTIC_CACHE_DIR": str(cache)}
-    environment = {**os.environ, **access}
+    environment = {**os.environ, **access, **env.variables}
     lines = []
     for arguments, claim in (
         (["check", "--no-lock", "--read-data"], "no errors, every byte read"),
