@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from holdfast.backend.backend import Backend, FileType
+from holdfast.backend.caching import CachedReads
 from holdfast.backend.grouping import GroupedSaves
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import RepositoryDamaged
-from holdfast.repository._format.pack import Blob, BuiltPack, build_pack, open_blob
+from holdfast.repository._format.pack import Blob, BlobType, BuiltPack, build_pack, open_blob
 from holdfast.repository._format.seal import IV_SIZE, MasterKey
 from holdfast.repository._format.unpacked import decode_document, encode_document
 from holdfast.repository.blob_table import Place
@@ -24,6 +25,11 @@ class Storage:
         self.clock = clock
         self._key = key
         self._entropy = entropy
+        self._cache = backend if isinstance(backend, CachedReads) else None
+
+    def uncached(self) -> Storage:
+        """The same repository, read at its place alone: for a check, which must not take a copy's word."""
+        return self if self._cache is None else Storage(self._cache.uncached(), self._key, self.clock, self._entropy)
 
     @property
     def key(self) -> MasterKey:
@@ -66,8 +72,23 @@ class Storage:
 
     def load_blob(self, place: Place) -> bytes:
         """The plain bytes, compared with their id; raises `RepositoryDamaged` naming the blob."""
+        try:
+            return self._opened_blob(place)
+        except RepositoryDamaged:
+            if self._cache is None or place.blob.type is not BlobType.TREE:
+                raise
+            self._cache.drop(place.pack.hex())
+        return self._opened_blob(place)
+
+    def _load_sealed(self, place: Place) -> bytes:
         blob = place.blob
-        sealed = self.backend.load(FileType.DATA, place.pack.hex(), blob.offset, blob.length)
+        if self._cache is not None and blob.type is BlobType.TREE:
+            return self._cache.load_tree(place.pack.hex(), blob.offset, blob.length)
+        return self.backend.load(FileType.DATA, place.pack.hex(), blob.offset, blob.length)
+
+    def _opened_blob(self, place: Place) -> bytes:
+        blob = place.blob
+        sealed = self._load_sealed(place)
         try:
             plain = open_blob(self._key, sealed, blob.raw_bytes)
         except RepositoryDamaged as error:
