@@ -15,11 +15,11 @@ from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.change import Begin, Commit, Mark
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.points import Point
-from holdfast.model.retention import kept
+from holdfast.model.retention import kept, zone_of
 from holdfast.model.rules import StoredOperation
 from holdfast.repository._format.pack import BlobType
 from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, Summary, encode_snapshot
-from holdfast.repository._format.text import time_text
+from holdfast.repository._format.text import time_text, zoned_time_text
 from holdfast.repository.commit_table import SnapshotRow
 from holdfast.repository.facts import HEAD, Facts, facts_of, ns_of, point_of, tags_of
 from holdfast.repository.interior import Interior
@@ -79,7 +79,7 @@ def write_snapshot(interior: Interior, sealing: Sealing, commit_no: int, mark: M
         locked_until=now(interior.storage.clock) + timedelta(seconds=operation.lock_s or 0) if locked and operation else None,
     )
     snapshot = Snapshot(
-        time=time_text(ns_of(commit.captured_at)),
+        time=zoned_time_text(ns_of(commit.captured_at), zone_of(commit.zone)),
         parent=sealing.parent,
         tree=sealing.tree.hex(),
         paths=tuple(root.decode("utf-8", "backslashreplace") for root in sealing.begin.roots),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from calendar import timegm
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 from holdfast.core.errors import RepositoryDamaged
@@ -125,6 +125,22 @@ def time_text(ns: int) -> str:
     if fraction % 10:
         return f"{_second_text(seconds)}.{fraction:09d}Z"
     return f"{_second_text(seconds)}.{fraction:09d}".rstrip("0") + "Z"
+
+
+def zoned_time_text(ns: int, zone: tzinfo) -> str:
+    """As `time_text`, on the clock of a zone and with its offset, as restic writes the time of a snapshot: `restic forget` cuts days where
+    it says. In UTC where the offset is not of whole minutes, or the year not one of ours."""
+    seconds, fraction = divmod(ns, 1_000_000_000)
+    try:
+        local = datetime.fromtimestamp(seconds, UTC).astimezone(zone)
+    except (OverflowError, ValueError):
+        return time_text(ns)
+    minutes, rest = divmod(round((local.utcoffset() or timedelta()).total_seconds()), 60)
+    if rest or not minutes:
+        return time_text(ns)
+    digits = f".{fraction:09d}".rstrip("0") if fraction else ""
+    sign = "+" if minutes > 0 else "-"
+    return f"{local.isoformat()[:19]}{digits}{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
 @lru_cache(maxsize=4096)
