@@ -6,12 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.testing.repository_scene import RepositoryScene
+from holdfast.testing.object_store import ObjectStore
+from holdfast.testing.repository_scene import BucketScene, RepositoryScene
+
+
+@pytest.fixture(scope="session")
+def shared_bucket(object_store: ObjectStore) -> str:
+    return object_store.bucket()
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> RepositoryScene:
+def scene(tmp_path: Path, request: pytest.FixtureRequest) -> RepositoryScene:
+    """In a folder, or where `everywhere` says."""
     scene = RepositoryScene(tmp_path)
+    if getattr(request, "param", "local") == "s3":
+        store, bucket = request.getfixturevalue("object_store"), request.getfixturevalue("shared_bucket")
+        scene = BucketScene(tmp_path, object_store=store, bucket=bucket, prefix=f"scenes/{tmp_path.name}")
     scene.create()
     return scene
 

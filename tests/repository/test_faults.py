@@ -15,7 +15,7 @@ from holdfast.core.errors import NoSpace, RepositoryLocked
 from holdfast.repository import packer
 from holdfast.repository.repository import Repository
 from holdfast.testing.faulty_backend import FaultyBackend, Plan, always_from
-from holdfast.testing.repository_scene import RepositoryScene
+from holdfast.testing.repository_scene import RepositoryScene, everywhere
 from holdfast.testing.tree_source import TreeSource
 
 
@@ -69,6 +69,7 @@ def test_every_step_of_a_commit_is_counted(scene: RepositoryScene, tree: Path) -
     assert _steps_of_a_commit(scene, tree) == 6
 
 
+@everywhere
 @pytest.mark.parametrize("step", range(1, 7))
 def test_a_power_cut_at_any_step(scene: RepositoryScene, tree: Path, step: int) -> None:
     first, second = _two_states(tree)
@@ -188,6 +189,7 @@ def test_kill_9(scene: RepositoryScene, tree: Path, step: int) -> None:
     scene.restic.run("check", "--read-data")
 
 
+@everywhere
 def test_finished_packs_of_a_broken_commit_are_not_sent_again(scene: RepositoryScene, tree: Path) -> None:
     (tree / "huge").write_bytes(os.urandom(20 << 20))
     source = TreeSource(tree, chunk_bytes=1 << 20)

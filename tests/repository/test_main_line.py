@@ -17,7 +17,7 @@ from holdfast.model.questions import AskFind, AskListing
 from holdfast.repository._format.tree import encode_node, encode_tree
 from holdfast.repository.repository import Repository
 from holdfast.testing.odd_tree import build_odd_tree
-from holdfast.testing.repository_scene import DATASET, RepositoryScene
+from holdfast.testing.repository_scene import DATASET, RepositoryScene, everywhere
 from holdfast.testing.stock_restic import StockRestic
 from holdfast.testing.tree_source import TreeSource
 
@@ -50,6 +50,7 @@ def _newest(repository: Repository) -> list[Entry]:
         with_reader.close()
 
 
+@everywhere
 def test_an_odd_tree_comes_back_as_it_was(scene: RepositoryScene, source: Path, tmp_path: Path) -> None:
     state = TreeSource(source)
     repository = scene.open()
@@ -117,6 +118,7 @@ def test_nodes_are_byte_for_byte_those_of_restic(scene: RepositoryScene, source:
     repository.close()
 
 
+@everywhere
 def test_changes_become_points_and_old_ones_stay(scene: RepositoryScene, source: Path, tmp_path: Path) -> None:
     first = TreeSource(source)
     repository = scene.open()
@@ -150,6 +152,7 @@ def test_changes_become_points_and_old_ones_stay(scene: RepositoryScene, source:
     assert (tmp_path / "old" / str(source)[1:] / "a" / "b").read_bytes() == b"inside"
 
 
+@everywhere
 def test_a_full_commit_of_an_equal_tree_stores_nothing_new(scene: RepositoryScene, source: Path) -> None:
     state = TreeSource(source)
     repository = scene.open()
@@ -166,6 +169,7 @@ def test_a_full_commit_of_an_equal_tree_stores_nothing_new(scene: RepositoryScen
     scene.restic.check()
 
 
+@everywhere
 def test_a_chunk_is_claimed_only_by_who_sent_it(scene: RepositoryScene, source: Path) -> None:
     state = TreeSource(source)
     repository = scene.open()
@@ -187,6 +191,7 @@ def test_a_chunk_is_claimed_only_by_who_sent_it(scene: RepositoryScene, source: 
     scene.restic.check()
 
 
+@everywhere
 def test_a_lost_catalog_is_built_again_from_the_repository(scene: RepositoryScene, source: Path) -> None:
     state = TreeSource(source)
     repository = scene.open()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from holdfast.backend import s3_errors
@@ -94,29 +96,41 @@ class Retention:
         return self._client[1]
 
     def _connected(self, keys: Credentials) -> _S3:
-        try:
-            import boto3.session
-            from botocore.config import Config
-        except ImportError as error:
-            hint = "on the owner's machine: pip install 'holdfast[s3-lock]'"
-            raise Refused("object lock needs boto3, which is not installed", hint=hint) from error
         where = self._location
+        arguments = {
+            "endpoint_url": where.url,
+            "region_name": where.region,
+            "aws_access_key_id": keys.access_key_id,
+            "aws_secret_access_key": keys.secret_access_key,
+            "aws_session_token": keys.session_token or None,
+        }
         style = "virtual" if where.virtual_hosts else "path"
-        client: _S3 = boto3.session.Session().client(
-            "s3",
-            endpoint_url=where.url,
-            region_name=where.region,
-            aws_access_key_id=keys.access_key_id,
-            aws_secret_access_key=keys.secret_access_key,
-            aws_session_token=keys.session_token or None,
-            config=Config(
+        with _CONNECTING:
+            session = _session()
+            from botocore.config import Config
+
+            config = Config(
                 connect_timeout=self._timeouts.connect_s,
                 read_timeout=self._timeouts.quick_s,
                 retries={"total_max_attempts": 1},
                 s3={"addressing_style": style},
-            ),
-        )
+            )
+            client: _S3 = session.client("s3", config=config, **arguments)
         return client
+
+
+# Making a client reads megabytes of descriptions, which a session keeps; it must not be made by two threads at once.
+_CONNECTING = threading.Lock()
+
+
+@cache
+def _session() -> Any:
+    try:
+        import boto3.session
+    except ImportError as error:
+        hint = "on the owner's machine: pip install 'holdfast[s3-lock]'"
+        raise Refused("object lock needs boto3, which is not installed", hint=hint) from error
+    return boto3.session.Session()
 
 
 def _whole_seconds(moment: datetime) -> datetime:

@@ -7,16 +7,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from holdfast.backend.backend import Backend
 from holdfast.backend.local import LocalBackend
+from holdfast.backend.location import open_backend
 from holdfast.core.ids import ActionId, DatasetId, NodeId, PointId, RepositoryId
 from holdfast.delivery.ports import Action
 from holdfast.model import rules
 from holdfast.model.change import Acknowledgement, Commit, Mark
 from holdfast.model.document import KeepRules
 from holdfast.model.entry import Entry
+from holdfast.model.object_location import parse_object_location
 from holdfast.repository.repository import Repository, Scrypt, create_repository, open_repository
 from holdfast.testing.feeding import Feeder
+from holdfast.testing.object_store import STOCK_RESTIC_KEYS, ObjectStore, make_owner
 from holdfast.testing.stock_restic import StockRestic
 from holdfast.testing.tree_source import TreeSource
 from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
@@ -26,6 +31,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 DATASET = DatasetId("d" * 32)
 SENDER = NodeId("a" * 32)
 CHEAP = Scrypt(n=1024, r=8, p=1)
+
+everywhere = pytest.mark.parametrize("scene", ["local", "s3"], indirect=True)
+"""For a test of a repository that must hold wherever the repository lies; its fixture `scene` is a folder's, then a bucket's."""
 
 
 @dataclass
@@ -71,13 +79,17 @@ class RepositoryScene:
     def restic(self) -> StockRestic:
         return StockRestic(str(self.place), PASSWORD)
 
+    def backend(self) -> Backend:
+        """The place, as its owner opens it."""
+        return LocalBackend(self.place)
+
     def create(self) -> None:
-        create_repository(LocalBackend(self.place), PASSWORD, clock=self.clock, entropy=SeededEntropy("create"), cost=CHEAP)
+        create_repository(self.backend(), PASSWORD, clock=self.clock, entropy=SeededEntropy("create"), cost=CHEAP)
 
     def open(self, wrap: Callable[[Backend], Backend] = lambda backend: backend) -> Repository:
         self._opened += 1
         return open_repository(
-            wrap(LocalBackend(self.place)),
+            wrap(self.backend()),
             self.home,
             name="main",
             repository_id=RepositoryId("c" * 32),
@@ -117,3 +129,24 @@ class RepositoryScene:
             return feeder.send(action, old, new)
         finally:
             action.close()
+
+
+@dataclass
+class BucketScene(RepositoryScene):
+    """The same in an object store, read through the owner's cache. `place` is not a folder then; `bucket` and `prefix` say where it is."""
+
+    object_store: ObjectStore | None = None
+    bucket: str = ""
+    prefix: str = "holdfast"
+
+    @property
+    def url(self) -> str:
+        assert self.object_store is not None
+        return self.object_store.location(self.bucket, self.prefix)
+
+    @property
+    def restic(self) -> StockRestic:
+        return StockRestic(parse_object_location(self.url).restic, PASSWORD, STOCK_RESTIC_KEYS)
+
+    def backend(self) -> Backend:
+        return open_backend(self.url, make_owner(self.home))
