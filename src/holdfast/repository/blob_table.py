@@ -10,6 +10,7 @@ from holdfast.repository._format.index import IndexedPack
 from holdfast.repository._format.pack import BlobType, PackedBlob, pack_size
 from holdfast.repository._format.seal import OVERHEAD
 from holdfast.repository.catalog import Catalog
+from holdfast.repository.in_use import InUse
 
 NOBODY = 0
 
@@ -31,6 +32,7 @@ class Known(NamedTuple):
 class BlobTable:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self.in_use = InUse()
 
     def transaction(self) -> AbstractContextManager[None]:
         """To save an index file and record it as one step for everybody who lists index files."""
@@ -41,16 +43,19 @@ class BlobTable:
         with self._catalog.transaction():
             number = self._catalog.insert("INSERT INTO indexes (id) VALUES (?)", (index_id,))
             rows: list[tuple[object, ...]] = []
+            numbers: list[int] = []
             for pack in packs:
                 plain = sum(blob.raw_bytes or blob.length - OVERHEAD for blob in pack.blobs)
                 values = (pack.id, pack_size(pack.blobs), plain)
                 self._catalog.execute("INSERT OR IGNORE INTO packs (id, size, plain) VALUES (?, ?, ?)", values)
                 found = self._catalog.row("SELECT no FROM packs WHERE id = ?", (pack.id,))
                 pack_no = found[0] if found else 0
+                numbers.append(pack_no)
                 self._catalog.execute("INSERT OR IGNORE INTO index_packs VALUES (?, ?)", (number, pack_no))
                 rows += [(b.id, int(b.type), pack_no, b.offset, b.length, b.raw_bytes, owner if not b.type else NOBODY) for b in pack.blobs]
             rows.sort(key=lambda row: row[0])  # type: ignore[arg-type, return-value]
             self._catalog.insert_many("blobs", rows, on_conflict="IGNORE")
+            self.in_use.touch(numbers)
 
     def index_ids(self) -> set[bytes]:
         return {row[0] for row in self._catalog.rows("SELECT id FROM indexes")}
@@ -91,18 +96,20 @@ class BlobTable:
         return {row[0]: row[2] or row[1] - OVERHEAD for row in found}
 
     def known_chunks(self, chunk_ids: Sequence[bytes], node: int | None) -> dict[bytes, Known]:
-        """What is known of these chunks, as the node with this number may know it; None = everybody may know everything."""
-        if node is None:
-            return {chunk: Known(size, True) for chunk, size in self.sizes(chunk_ids).items()}
-        found = self._catalog.rows_among(
-            f"SELECT id, length, raw, owner, (SELECT 1 FROM claims WHERE claims.id = blobs.id AND claims.node = {int(node)}) FROM blobs"
-            " WHERE id IN ({ids}) AND type = 0",
-            chunk_ids,
-        )
+        """What is known of these chunks, as the node with this number may know it; None = everybody may know everything. Open commits rely
+        on the answer: the packs are in use from now on."""
+        claim = "1" if node is None else f"(SELECT 1 FROM claims WHERE claims.id = blobs.id AND claims.node = {int(node)})"
         known: dict[bytes, Known] = {}
-        for chunk, length, raw, owner, claim in found:
-            claimed = owner == node or claim is not None or (chunk in known and known[chunk].claimed)
-            known[chunk] = Known(raw or length - OVERHEAD, claimed)
+        packs: set[int] = set()
+        with self._catalog.hold():
+            found = self._catalog.rows_among(
+                f"SELECT id, length, raw, owner, {claim}, pack FROM blobs WHERE id IN ({{ids}}) AND type = 0", chunk_ids
+            )
+            for chunk, length, raw, owner, claim_found, pack in found:
+                claimed = owner == node or claim_found is not None or (chunk in known and known[chunk].claimed)
+                known[chunk] = Known(raw or length - OVERHEAD, claimed)
+                packs.add(pack)
+            self.in_use.touch(packs)
         return known
 
     def claim(self, chunk_ids: Iterable[bytes], node: int) -> None:
@@ -110,7 +117,11 @@ class BlobTable:
         self._catalog.insert_many("claims", [(chunk, node) for chunk in sorted(chunk_ids)], on_conflict="IGNORE")
 
     def has_trees(self, tree_ids: Sequence[bytes]) -> set[bytes]:
-        return {row[0] for row in self._catalog.rows_among("SELECT id FROM blobs WHERE id IN ({ids}) AND type = 1", tree_ids)}
+        """Those that are there. Open commits rely on the answer, as on that of `known_chunks`."""
+        with self._catalog.hold():
+            found = list(self._catalog.rows_among("SELECT id, pack FROM blobs WHERE id IN ({ids}) AND type = 1", tree_ids))
+            self.in_use.touch({row[1] for row in found})
+        return {row[0] for row in found}
 
     def pack_bytes(self) -> tuple[int, int]:
         """What the packs take, and what the blobs in them are in plain."""

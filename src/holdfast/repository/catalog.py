@@ -53,6 +53,16 @@ class Catalog:
             finally:
                 self._depth -= 1
 
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Nobody else reads or writes meanwhile; no transaction begins."""
+        with self._guard:
+            yield
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
     def execute(self, sql: str, values: Sequence[object] = ()) -> int:
         """The number of rows changed."""
         with self.transaction():

@@ -59,8 +59,10 @@ class Interior:
             if dataset in self._busy:
                 raise RepositoryLocked("another session is delivering this dataset", hint="it is tried again when that one has ended")
             self._busy.add(dataset)
+        self.blobs.in_use.begin(dataset)
 
     def release_dataset(self, dataset: int) -> None:
+        self.blobs.in_use.end(dataset)
         with self._guard:
             self._busy.discard(dataset)
 

@@ -1,0 +1,76 @@
+"""What open commits and readers rely on, so that a prune leaves it alone: sessions go on while one runs.
+
+A commit relies on the packs of every blob of which it was said "have it", and on those it writes itself, though no snapshot reaches them
+yet. A reader relies on its tree, also when its point is forgotten meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+
+class InUse:
+    """Packs by their catalog numbers, trees by their ids. Thread-safe; whoever looks a pack up and touches it does both under the catalog's
+    guard (`Catalog.hold`), so that a prune, which looks here under the same guard, sees it in time.
+
+    Each open commit has the number of its beginning, and each touched pack the number at which it was touched last: it is in use while a
+    commit is open that began no later. So memory is one number for each pack, however long commits overlap.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._number = 0
+        self._commits: dict[int, int] = {}
+        self._touched: dict[int, int] = {}
+        self._readers: Counter[bytes] = Counter()
+
+    def begin(self, dataset: int) -> None:
+        """A commit of this dataset opens."""
+        with self._guard:
+            self._number += 1
+            self._commits[dataset] = self._number
+
+    def end(self, dataset: int) -> None:
+        with self._guard:
+            self._commits.pop(dataset, None)
+            oldest = min(self._commits.values(), default=None)
+            self._touched = {} if oldest is None else {pack: at for pack, at in self._touched.items() if at >= oldest}
+
+    def touch(self, packs: Iterable[int]) -> None:
+        """Something in these packs was promised to, or written by, an open commit."""
+        with self._guard:
+            if self._commits:
+                self._touched.update(dict.fromkeys(packs, self._number))
+
+    def packs(self) -> frozenset[int]:
+        with self._guard:
+            return frozenset(self._touched)
+
+    def has_commits(self) -> bool:
+        with self._guard:
+            return bool(self._commits)
+
+    @contextmanager
+    def reading(self, trees: Iterable[bytes]) -> Iterator[None]:
+        held = tuple(trees)
+        self.hold_trees(held)
+        try:
+            yield
+        finally:
+            self.let_go(held)
+
+    def hold_trees(self, trees: Iterable[bytes]) -> None:
+        with self._guard:
+            self._readers.update(trees)
+
+    def let_go(self, trees: Iterable[bytes]) -> None:
+        with self._guard:
+            self._readers.subtract(trees)
+            self._readers = +self._readers
+
+    def trees(self) -> frozenset[bytes]:
+        with self._guard:
+            return frozenset(self._readers)
