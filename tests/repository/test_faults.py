@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.backend.backend import Backend, FileType
-from holdfast.core.errors import NoSpace, RepositoryLocked
+from holdfast.core.errors import NoSpace, RepositoryLocked, StoreError
 from holdfast.repository import packer
 from holdfast.repository.repository import Repository
 from holdfast.testing.faulty_backend import FaultyBackend, Plan, always_from
@@ -121,6 +121,28 @@ def test_a_full_disk_at_any_step(scene: RepositoryScene, tree: Path, step: int) 
     feeder.send(action, first.all if action.cursor() and action.cursor().seq == 1 else second.all, second.all)  # type: ignore[union-attr]
     action.close()
     assert {point.seq for point in repository.points()} == {1, 2}
+    repository.close()
+    scene.restic.check()
+
+
+@everywhere
+def test_packs_that_could_not_be_settled_are_in_no_index(scene: RepositoryScene, tree: Path) -> None:
+    """The error passes, so that all that comes after it works: an index must not name what was dropped."""
+    source = TreeSource(tree)
+    repository, backend = _wrapped(scene, lambda _step, verb, _kind: StoreError("i/o error") if verb == "settle" else None)
+    action = scene.action(repository)
+    action.cursor()
+    feeder = scene.feeder(source)
+    with pytest.raises(StoreError):
+        feeder.send(action, None, source.all)
+    backend.plan = lambda _step, _verb, _kind: None
+    action.abort()
+    action.close()
+    assert backend.fired == 1
+    scene.restic.check()
+    feeder.seq = 0
+    told = scene.store(repository, feeder, None, source.all)
+    assert len(told.points) == 1
     repository.close()
     scene.restic.check()
 

@@ -137,7 +137,12 @@ class Packer:
         while self._sealing:
             self._collect()
         if self._done:
-            self._storage.settle_packs([pack.id for pack in self._done])
+            try:
+                self._storage.settle_packs([pack.id for pack in self._done])
+            except BaseException:
+                # What could not be made durable was dropped, so no index may ever name it, not even one that `abort` writes.
+                self._done.clear()
+                raise
             for group in _index_groups(self._done):
                 self._write_index(group)
             self._done.clear()

@@ -55,7 +55,12 @@ class FaultyBackend:
         self._grouped.save_later(kind, name, data)
 
     def settle(self, kind: FileType, names: tuple[str, ...]) -> None:
-        self._step("settle", kind)
+        try:
+            self._step("settle", kind)
+        except Exception:
+            # As the contract says: after an error the files concerned are dropped.
+            self._grouped.forget(kind, names)
+            raise
         self._grouped.settle(kind, names)
 
     def forget(self, kind: FileType, names: tuple[str, ...]) -> None:
