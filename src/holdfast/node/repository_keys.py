@@ -41,6 +41,7 @@ from holdfast.model.kit import GROUP_CHARACTERS, GROUPS, last_group, looks_like_
 from holdfast.model.rules import RepositoryRule
 from holdfast.node.key_files import KeyFiles, Rotation
 from holdfast.repository.key_slots import NewSlot, Opened, choose_slot, new_slot, open_slot, read_slots, remove_slot, save_slot, this_user
+from holdfast.repository.repository import Scrypt
 
 FACTS_FRESH_S = 60.0
 """`status` looks into the store no more often; what is done here shows at once."""
@@ -48,7 +49,7 @@ FACTS_FRESH_S = 60.0
 
 class RepositoryKeys:
     """Any thread may call; what changes something is done one after another. No session lock of restic is taken: a slot that goes takes
-    nobody's open session along, and that the owner's own is there is looked at right before another goes."""
+    nobody's open session along, and that the owner's own is there is looked at right before another goes. `cost` is for tests."""
 
     def __init__(
         self,
@@ -58,12 +59,14 @@ class RepositoryKeys:
         clock: Clock,
         entropy: Entropy,
         credentials: Path | None = None,
+        cost: Scrypt | None = None,
     ) -> None:
         self._home = home
         self._open_place = open_place
         self._clock = clock
         self._entropy = entropy
         self._credentials = credentials
+        self._cost = cost
         self._changing = threading.Lock()
         self._facts: dict[RepositoryId, tuple[float, KeyFacts]] = {}
 
@@ -171,7 +174,7 @@ class RepositoryKeys:
         self.settle(rule, place)
         opened = self._opened(rule, place)
         password = files.new_password()
-        slot = new_slot(opened.master, password, this_user(), clock=self._clock, entropy=self._entropy)
+        slot = new_slot(opened.master, password, this_user(), clock=self._clock, entropy=self._entropy, cost=self._cost)
         files.begin(Rotation(old=opened.slot, new=slot.id))
         try:
             save_slot(place, slot)
@@ -237,7 +240,7 @@ class RepositoryKeys:
             # An earlier restore was cut off, and nobody knows the password of the slot it made.
             remove_slot(place, left_over.new, own=opened.slot)
         password = files.new_password()
-        slot = new_slot(opened.master, password, this_user(), clock=self._clock, entropy=self._entropy)
+        slot = new_slot(opened.master, password, this_user(), clock=self._clock, entropy=self._entropy, cost=self._cost)
         files.begin(Rotation(old="", new=slot.id))
         save_slot(place, slot)
         if aside := files.put_aside():
@@ -254,7 +257,7 @@ class RepositoryKeys:
         return open_slot(place, [self.files(rule).password()])
 
     def _new_slot(self, place: Backend, opened: Opened, password: str, username: str) -> NewSlot:
-        slot = new_slot(opened.master, password, username, clock=self._clock, entropy=self._entropy)
+        slot = new_slot(opened.master, password, username, clock=self._clock, entropy=self._entropy, cost=self._cost)
         save_slot(place, slot)
         return slot
 
