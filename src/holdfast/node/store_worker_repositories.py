@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ from holdfast.backend.backend import Backend, FileType
 from holdfast.backend.owner import Ownable
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, RepositoryMissing, UnknownName, error_from, facts_of
+from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, NotReachable, RepositoryMissing, UnknownName, error_from, facts_of
 from holdfast.core.ids import RepositoryId
 from holdfast.core.private_files import make_private_folder
 from holdfast.model.keys import AskKeyRestore, KeyAnswer, KeyDone, KeyQuestion
@@ -33,6 +34,9 @@ class Repositories:
         self._places = Places(home, clock=clock, entropy=entropy, credentials=credentials)
         self._keys = RepositoryKeys(home, self._places.open, clock=clock, entropy=entropy, credentials=credentials)
         self._lock = threading.Lock()
+        # One for each repository, held while it is opened or closed: opening clears away what an earlier life left unfinished, which must
+        # not be what another object of the same repository is at.
+        self._changing: dict[RepositoryId, threading.Lock] = {}
         self._rules: dict[RepositoryId, RepositoryRule] = {}
         self._open: dict[RepositoryId, Repository] = {}
         self._errors: dict[RepositoryId, ErrorFacts] = {}
@@ -43,6 +47,17 @@ class Repositories:
         wanted = {rule.id: rule for rule in rules}
         with self._lock:
             stale = [key for key, rule in self._rules.items() if wanted.get(key) != rule]
+        with ExitStack() as held:
+            for key in stale:
+                held.enter_context(self._changing_of(key))
+            self._replace_rules(wanted, stale)
+        for rule in rules:
+            if rule.id not in self._open:
+                self._try_open(rule)
+        return self.problems
+
+    def _replace_rules(self, wanted: dict[RepositoryId, RepositoryRule], stale: Sequence[RepositoryId]) -> None:
+        with self._lock:
             closing = [self._open.pop(key) for key in stale if key in self._open]
             moved = [key for key in stale if key not in wanted or wanted[key].location != self._rules[key].location]
             leaving = [self._owned.pop(key) for key in moved if key in self._owned]
@@ -54,10 +69,6 @@ class Repositories:
             with suppress(HoldfastError):
                 # Another node is to have it. Where this cannot be said now, that node's error tells how to take it.
                 place.give_up()
-        for rule in rules:
-            if rule.id not in self._open:
-                self._try_open(rule)
-        return tuple(self._errors.values())
 
     def get(self, repository: RepositoryId) -> Repository:
         """Raises the error it could not be opened with, tried again first, or `UnknownName`."""
@@ -69,9 +80,10 @@ class Repositories:
             raise UnknownName("this machine's rules name no such repository", hint="activate the flow that uses it", repository=repository)
         self._try_open(rule)
         with self._lock:
-            if repository in self._open:
-                return self._open[repository]
-            raise error_from(self._errors[repository])
+            found, error = self._open.get(repository), self._errors.get(repository)
+        if found is not None:
+            return found
+        raise error_from(error) if error else NotReachable("this machine's rules are being changed", hint="it is tried again by itself")
 
     def named(self, name: str) -> Repository:
         """By name or id."""
@@ -136,19 +148,33 @@ class Repositories:
                 return rule
         raise UnknownName(f"no repository {name!r} on this machine", hint="its password and keys are on the machine that owns it")
 
-    def _try_open(self, rule: RepositoryRule) -> None:
-        try:
-            repository = self._open_or_create(rule)
-        except (HoldfastError, OSError) as error:
-            facts = facts_of(error)
-            with self._lock:
-                self._errors[rule.id] = ErrorFacts(
-                    facts.code, facts.message, facts.hint, facts.retryable, {**facts.context, "repository": rule.name}
-                )
-            return
+    def _changing_of(self, repository: RepositoryId) -> threading.Lock:
         with self._lock:
-            self._open[rule.id] = repository
-            self._errors.pop(rule.id, None)
+            return self._changing.setdefault(repository, threading.Lock())
+
+    def _try_open(self, rule: RepositoryRule) -> None:
+        """Nothing where it is open by now, or the rules say something else of it."""
+        with self._changing_of(rule.id):
+            with self._lock:
+                if rule.id in self._open or self._rules.get(rule.id) != rule:
+                    return
+            try:
+                repository = self._open_or_create(rule)
+            except (HoldfastError, OSError) as error:
+                facts = facts_of(error)
+                with self._lock:
+                    self._errors[rule.id] = ErrorFacts(
+                        facts.code, facts.message, facts.hint, facts.retryable, {**facts.context, "repository": rule.name}
+                    )
+                return
+            with self._lock:
+                is_wanted = self._rules.get(rule.id) == rule
+                if is_wanted:
+                    self._open[rule.id] = repository
+                    self._errors.pop(rule.id, None)
+            if not is_wanted:
+                # The worker has begun to stop meanwhile.
+                repository.close()
 
     def _open_or_create(self, rule: RepositoryRule) -> Repository:
         backend = self._places.open(rule)
