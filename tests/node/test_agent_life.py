@@ -20,6 +20,7 @@ from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import NotReachable
 from holdfast.core.ids import JobId, PointId
 from holdfast.model.jobs import Job, State
+from holdfast.model.keys import AskKeyAdd, AskKeyRemove, AskKeyRestore, AskKeyRotate, AskKeys, AskKit, AskKitKept
 from holdfast.model.maintenance import Check
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.questions import (
@@ -357,7 +358,16 @@ def test_bad_rules_are_refused_and_the_old_stay(tmp_path: Path, authority: Autho
 
 def test_what_must_not_leave_the_machine_does_not(tmp_path: Path, authority: Authority) -> None:
     async def act(master: Master, agent: Agent) -> None:
-        for question in (AskRepositoryEnv(repository="main"), AskRestore(request=RestoreRequest(target="/srv/x"), point=PointId("p"))):
+        keys = (AskKeys, AskKeyRotate, AskKit)
+        for question in (
+            AskRepositoryEnv(repository="main"),
+            AskRestore(request=RestoreRequest(target="/srv/x"), point=PointId("p")),
+            *(kind(repository="main") for kind in keys),
+            AskKeyAdd(repository="main", password="of a rogue"),
+            AskKeyRemove(repository="main", slot="0000"),
+            AskKitKept(repository="main", typed="00000"),
+            AskKeyRestore(repository="main", password="of a rogue"),
+        ):
             answer = await master.ask(question)
             assert isinstance(answer, Failed)
             assert answer.error.code == "not-granted"
