@@ -2674,10 +2674,20 @@ export interface components {
             checked_ok: boolean | null;
             /** @default false */
             checked_data: boolean;
+            /** @default 0 */
+            key_slots: number;
+            /** @default null */
+            kit: components["schemas"]["KitState"] | null;
             /** @default null */
             error: components["schemas"]["ErrorFacts"] | null;
             node: string;
         };
+        /**
+         * KitState
+         * @description `made`: there is a kit, and nobody has said that it is kept. `acknowledged`: somebody has, and it still opens the repository.
+         * @enum {unknown}
+         */
+        KitState: "acknowledged" | "made" | "never";
         /**
          * SignInLink
          * @description `url` signs a browser in once, before `expires_at`; `code` is what it bears.
