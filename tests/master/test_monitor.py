@@ -10,6 +10,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId
 from holdfast.model.jobs import Finding, LaneProgress, Progress, Severity, State
+from holdfast.model.keys import KitState, kit_findings
 from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
 from holdfast.model.rules import Rules
 from holdfast.node.protections import promises_of
@@ -139,7 +140,9 @@ async def test_what_failed_is_on_its_mover_only(running: Running) -> None:
     tell(machines["files1"], replicate={"state": State.FAILED, "error": AWAY, "missed": 2, "overdue": True, "behind_runs": 2})
     tell(machines["vault"], backup={"state": State.SUCCEEDED, "overdue": True})
     low = Finding(code="low-disk", severity=Severity.ERROR, message="full")
-    machines["vault"].status = msgspec.structs.replace(machines["vault"].status, findings=(low,))
+    # That a repository has no kit is said in `status`; the drawing shows how data moves.
+    kit_less = kit_findings([("main", KitState.NEVER)])
+    machines["vault"].status = msgspec.structs.replace(machines["vault"].status, findings=(low, *kit_less))
     _, vertices, movers = await look(running)
     states = {name: mover["state"] for name, mover in movers.items()}
     assert states == {"files->store": "ok", "files->copy": "failed", "store->far": "overdue"}

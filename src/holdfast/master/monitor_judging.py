@@ -20,6 +20,7 @@ from holdfast.master.monitor_values import (
 from holdfast.master.records.inventory import REVOKED
 from holdfast.master.status import NodeFinding
 from holdfast.model.jobs import LaneProgress, Progress, Severity, State
+from holdfast.model.keys import is_about_kit
 from holdfast.model.questions import Protection, RepositoryStatus
 
 # What has not run yet is not kept anywhere: among others that are well it must be seen.
@@ -107,7 +108,8 @@ def vertex_monitor(vertex: DrawnVertex, movers: Sequence[DrawnMover], facts: Fac
     touching = [m for m in movers if name == (m.mover.source if vertex.is_source else m.mover.target)]
     protections = [p for mover in touching for p in facts.protections.get(mover.index, ())]
     places = vertex.nodes if vertex.is_source else (vertex.place,)
-    findings = [found for place in places for found in facts.findings.get(place, ())]
+    # A kit that nobody has made is said in `status`; it is no matter of how data moves.
+    findings = [found for place in places for found in facts.findings.get(place, ()) if not is_about_kit(found.finding)]
     labels = sorted({p.dataset for p in protections})
     return VertexMonitor(
         name=name,

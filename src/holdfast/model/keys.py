@@ -159,6 +159,11 @@ def check_password(password: str) -> str:
     return password
 
 
+def is_about_kit(finding: Finding) -> bool:
+    """Whether it is one of `kit_findings`."""
+    return finding.code == "kit-missing"
+
+
 def kit_findings(repositories: Iterable[tuple[str, KitState | None]]) -> tuple[Finding, ...]:
     """What stands in `status` until the kit of each repository (name, state; None = not known) is kept."""
     words = {
