@@ -100,20 +100,21 @@ class ObjectClient:
         """
 
         def step(failures: int) -> bool:
+            # After a lost answer the object that is in the way may be our own. Asked first, because not every bucket knows the condition.
+            if failures and self._exists(key):
+                return self._load(key) == data
             store = self._store(len(data))
             try:
                 obstore.put(store, key, data, mode="create", use_multipart=False)
             except s3_errors.FOREIGN as error:
-                if s3_errors.status_of(error) == 501:
-                    self.knows_conditions = False
-                    if self._exists(key):
-                        return False
-                    obstore.put(store, key, data, use_multipart=False)
-                    return True
-                if not s3_errors.is_taken(error):
+                if s3_errors.is_taken(error):
+                    return False
+                if s3_errors.status_of(error) != 501:
                     raise
-                # After a lost answer the object that is in the way may be our own.
-                return failures > 0 and self._load(key) == data
+                self.knows_conditions = False
+                if self._exists(key):
+                    return False
+                obstore.put(store, key, data, use_multipart=False)
             return True
 
         return self._do(key, step)
