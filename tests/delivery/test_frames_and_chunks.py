@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core.errors import ProtocolError
-from holdfast.delivery.frame import check_frame
+from holdfast.delivery.frame import _is_usual, _walk, check_frame
 from holdfast.delivery.verify import Verifier, verify_payload
 from holdfast.model.change import Payload
 from holdfast.testing.memory_action import payload_of
@@ -164,3 +164,24 @@ def test_damaged_frames_raise_nothing_else(data: st.DataObject) -> None:
     except ProtocolError:
         return
     assert chunk.plain == PLAIN
+
+
+@given(st.binary(min_size=1, max_size=3000), st.integers(0, 2), st.data())
+def test_the_quick_look_takes_no_frame_that_the_careful_one_refuses(plain: bytes, changes: int, data: st.DataObject) -> None:
+    plain = plain * data.draw(st.sampled_from((1, 20)))
+    frame = bytearray(zstandard.ZstdCompressor().compress(plain))
+    for _ in range(changes):
+        # Where the outline is: in the header and in the first block's.
+        frame[data.draw(st.integers(4, min(16, len(frame) - 1)))] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):
+        frame += b"\0"
+    declared = data.draw(st.sampled_from((len(plain), len(plain) % 256, int.from_bytes(frame[5:7], "little") + 256)))
+    if _is_usual(bytes(frame), declared):
+        _walk(bytes(frame), declared, "it")
+
+
+def test_the_quick_look_takes_what_a_source_sends() -> None:
+    text = b"the quick brown fox jumps over the lazy dog " * 7
+    for size in (100, 300, 3000, 100_000):
+        plain = (text * (size // len(text) + 1))[:size]
+        assert _is_usual(zstandard.ZstdCompressor(level=3).compress(plain), size)

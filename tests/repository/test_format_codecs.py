@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from hashlib import sha256
+from itertools import accumulate
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from holdfast.repository._format.keys import KeyOrigin, Scrypt, encode_key_file,
 from holdfast.repository._format.lock import LockFile, decode_lock, encode_lock
 from holdfast.repository._format.pack import Blob, BlobType, PackedBlob, build_pack, open_blob, pack_size, read_pack_header
 from holdfast.repository._format.polynomial import is_irreducible, random_irreducible
-from holdfast.repository._format.seal import MasterKey, new_master_key, seal, seal_each, unseal, unseal_each
+from holdfast.repository._format.seal import MasterKey, new_master_key, seal, seal_into, unseal, unseal_each
 from holdfast.repository._format.snapshot import Snapshot, Summary, decode_snapshot, encode_snapshot
 from holdfast.repository._format.tree import (
     DecodedNode,
@@ -148,7 +149,10 @@ def test_the_key_is_never_printed() -> None:
 @given(st.lists(st.binary(max_size=100), min_size=1, max_size=8), st.data())
 def test_pieces_sealed_in_a_row_open_alone_and_in_a_row(plains: list[bytes], data: st.DataObject) -> None:
     ivs = ENTROPY.token_bytes(16 * len(plains))
-    sealed = list(seal_each(KEY, ivs, plains))
+    target = bytearray(sum(map(len, plains)) + 32 * len(plains))
+    seal_into(KEY, ivs, plains, target)
+    ends = list(accumulate(len(plain) + 32 for plain in plains))
+    sealed = [bytes(target[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
     assert sealed == [seal(KEY, ivs[16 * n : 16 * n + 16], plain) for n, plain in enumerate(plains)]
     assert list(unseal_each(KEY, map(memoryview, sealed))) == plains
     assert [unseal(KEY, piece) for piece in sealed] == plains

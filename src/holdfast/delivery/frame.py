@@ -15,6 +15,10 @@ MAX_WINDOW_BYTES = 8 * 1024 * 1024
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _MAX_BLOCK_BYTES = 128 * 1024
 _RAW, _RLE, _RESERVED = 0, 1, 3
+_LAST_COMPRESSED = 2 << 1 | 1
+_SHORTEST = 12
+# Width of the content size by the descriptor of a frame of one segment without checksum and dictionary.
+_WIDTHS = {0x20: 1, 0x60: 2, 0xA0: 4, 0xE0: 8}
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,11 @@ class FrameHeader:
 
 def check_frame(data: bytes, declared_bytes: int, where: str) -> None:
     """Exactly one standard frame that says it holds `declared_bytes`; raises `ProtocolError` naming `where` otherwise."""
+    if not _is_usual(data, declared_bytes):
+        _walk(data, declared_bytes, where)
+
+
+def _walk(data: bytes, declared_bytes: int, where: str) -> None:
     header = _header_of(data, where)
     if header.content_bytes != declared_bytes:
         raise ProtocolError(f"{where}: the frame holds {header.content_bytes} bytes, declared are {declared_bytes}")
@@ -39,6 +48,22 @@ def check_frame(data: bytes, declared_bytes: int, where: str) -> None:
         raise ProtocolError(f"{where}: the frame is cut short")
     if end < len(data):
         raise ProtocolError(f"{where}: {len(data) - end} bytes after the frame")
+
+
+def _is_usual(data: bytes, declared_bytes: int) -> bool:
+    """Whether it is a good frame of the shape that small chunks have: one segment, no checksum, one compressed block that ends the data.
+
+    Nearly all chunks are such; whatever is not is walked with care, and found good or named for what is wrong.
+    """
+    if data[:4] != _MAGIC or len(data) < _SHORTEST or (width := _WIDTHS.get(data[4])) is None:
+        return False
+    end = 5 + width
+    content = int.from_bytes(data[5:end], "little") + (256 if width == 2 else 0)
+    block = int.from_bytes(data[end : end + 3], "little")
+    size = block >> 3
+    if content != declared_bytes or content > _MAX_BLOCK_BYTES:
+        return False
+    return block & 7 == _LAST_COMPRESSED and size <= content and end + 3 + size == len(data)
 
 
 def _header_of(data: bytes, where: str) -> FrameHeader:

@@ -19,6 +19,8 @@ class StreamCheck:
 
     def __init__(self, begin: Begin) -> None:
         self._roots = begin.roots
+        # What the paths of the stretch we are in begin with: a root's own, so that a path costs one comparison.
+        self._below = b"\x00"
         self._number = -1
         self._key = b""
         self._started = False
@@ -37,14 +39,18 @@ class StreamCheck:
         if sum(ref.size_bytes for ref in segment.offered) > MAX_SEGMENT_BYTES:
             raise ProtocolError(f"segment {segment.number} offers more than {MAX_SEGMENT_BYTES} bytes")
         self._take_parts(segment, offered)
+        last, started = self._key, self._started
         for change in segment.changes:
             path = change.entry.path if isinstance(change, Put) else change.path
             key = walk_key(path)
-            if self._started and key <= self._key:
+            if key <= last and started:
                 raise ProtocolError(f"{display_path(path)} is out of walk order")
-            self._key, self._started = key, True
+            last, started = key, True
             if isinstance(change, Put):
-                self._check_put(change.entry, offered)
+                if not path.startswith(self._below):
+                    self._check_place(change.entry)
+                self._check_content(change.entry, offered)
+        self._key, self._started = last, started
 
     def _take_parts(self, segment: Segment, offered: set[bytes]) -> None:
         for part in segment.parts:
@@ -58,11 +64,16 @@ class StreamCheck:
         if self._ahead_chunks > _MAX_AHEAD_CHUNKS:
             raise ProtocolError("more parts ahead of their files than any file has")
 
-    def _check_put(self, entry: Entry, offered: set[bytes]) -> None:
-        if not any(is_below(entry.path, root) for root in self._roots) and not self._leads_to_root(entry):
+    def _check_place(self, entry: Entry) -> None:
+        root = next((root for root in self._roots if is_below(entry.path, root)), None)
+        if root is not None:
+            self._below = root if root == b"/" else root + b"/"
+        elif not self._leads_to_root(entry):
             raise ProtocolError(f"{display_path(entry.path)} is outside the roots of this commit")
-        ahead = self._ahead.pop(entry.path, None)
-        if ahead is not None:
+
+    def _check_content(self, entry: Entry, offered: set[bytes]) -> None:
+        ahead = None
+        if self._ahead and (ahead := self._ahead.pop(entry.path, None)) is not None:
             self._ahead_chunks -= len(ahead)
         if entry.kind is not Kind.FILE:
             if entry.chunks:

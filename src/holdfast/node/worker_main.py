@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ from holdfast.node.worker_link import WorkerLink
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _LARGE_BYTES = 4 * 1024 * 1024
+_NEW_OBJECTS = 50_000
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,15 @@ def bound_heap() -> None:
             libc.mallopt(option, value)
 
 
+def spare_the_collector() -> None:
+    """Look for cyclic garbage seldom: what a stream makes and drops has no cycles, and each look passes all of it that is alive.
+
+    By default there is one at every 700 new objects; on a first backup they took a twelfth of the CPU time of both workers.
+    """
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, 20, 100)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs until the agent says stop or closes the link. 0 = ended in order."""
     parser = argparse.ArgumentParser(prog="holdfast-worker")
@@ -54,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     die_with_parent()
     bound_heap()
+    spare_the_collector()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
     (chosen.home / "log").mkdir(parents=True, exist_ok=True)

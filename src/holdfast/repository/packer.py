@@ -6,7 +6,7 @@ Order, always: packs durable, then the index that names them, then (by the calle
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
 
 from holdfast.backend.backend import FileType
@@ -51,9 +51,10 @@ class Packer:
         self.blob_counts = dict.fromkeys(BlobType, 0)
         self.raw_bytes = 0
 
-    def pending_size(self, chunk: bytes) -> int | None:
-        """Plain length of a chunk taken and not yet in the catalog; None if it is not there."""
-        return self._chunks.get(chunk)
+    @property
+    def pending(self) -> Mapping[bytes, int]:
+        """Plain lengths of the chunks taken and not yet in the catalog."""
+        return self._chunks
 
     def add_chunk(self, chunk: bytes, payload: bytes, size_bytes: int, *, compressed: bool) -> None:
         """Take a chunk the repository does not hold."""

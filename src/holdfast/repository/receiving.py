@@ -40,25 +40,25 @@ class Receiving:
         self._sender = sender
         self._reader = reader
         self._asked: dict[int, _Asked] = {}
-        self._in_flight: set[bytes] = set()
+        self._in_flight: dict[bytes, int] = {}
         self._withdrawn: set[bytes] = set()
         self.findings: list[Finding] = []
         self.put_count = 0
 
     def wanted(self, segment: Segment, table: BlobTable, packer: Packer) -> frozenset[bytes]:
         sizes = {ref.id: _checked(ref) for ref in segment.offered}
-        known = table.known_chunks(list(sizes), self._reader)
+        pending, in_flight = packer.pending, self._in_flight
+        known = table.known_chunks([chunk for chunk in sizes if chunk not in pending and chunk not in in_flight], self._reader)
         asked = _Asked()
         for chunk, size in sizes.items():
             found = known.get(chunk)
             # Of a chunk that others have stored not even its length is told: what comes is verified against what was offered.
-            have = found.size_bytes if found is not None and found.claimed else packer.pending_size(chunk)
-            if have is not None and have != size:
+            have = found.size_bytes if found is not None and found.claimed else pending.get(chunk) or in_flight.get(chunk)
+            if have is None:
+                (asked.unproven if found is not None else asked.unknown)[chunk] = size
+            elif have != size:
                 raise ProtocolError(f"chunk {chunk.hex()} is offered with a length it does not have")
-            if (found is not None and found.claimed) or packer.pending_size(chunk) is not None or chunk in self._in_flight:
-                continue
-            (asked.unproven if found is not None else asked.unknown)[chunk] = size
-        self._in_flight.update(asked.unknown, asked.unproven)
+        in_flight |= asked.unknown | asked.unproven
         self._asked[segment.number] = asked
         return frozenset(asked.unknown) | frozenset(asked.unproven)
 
@@ -70,9 +70,10 @@ class Receiving:
         if asked is None:
             raise ProtocolError(f"segment {segment.number} comes without having been asked about")
         proven: list[bytes] = []
+        add_chunk, in_flight = packer.add_chunk, self._in_flight
         for wanted, store in ((asked.unknown, True), (asked.unproven, False)):
             for chunk_id, size in wanted.items():
-                self._in_flight.discard(chunk_id)
+                in_flight.pop(chunk_id, None)
                 chunk = chunks.get(chunk_id)
                 if chunk is None:
                     if chunk_id not in withdrawn:
@@ -81,10 +82,11 @@ class Receiving:
                     continue
                 if chunk.size_bytes != size:
                     raise ProtocolError(f"chunk {chunk_id.hex()} does not have the length it was offered with")
-                self._withdrawn.discard(chunk_id)
+                if self._withdrawn:
+                    self._withdrawn.discard(chunk_id)
                 if store:
                     frame = chunk.frame
-                    packer.add_chunk(chunk_id, frame if frame is not None else chunk.plain, size, compressed=frame is not None)
+                    add_chunk(chunk_id, frame if frame is not None else chunk.plain, size, compressed=frame is not None)
                 else:
                     proven.append(chunk_id)
         if proven:
@@ -95,11 +97,13 @@ class Receiving:
         for change in segment.changes:
             if not isinstance(change, Put):
                 builder.remove(change.path)
-            elif self._is_whole(change.entry, usable):
-                builder.put(change.entry)
+                continue
+            entry = change.entry
+            if self._is_whole(entry, usable):
+                builder.put(entry)
                 self.put_count += 1
             else:
-                builder.keep(change.entry.path)
+                builder.keep(entry.path)
 
     def record_versions(self, builder: TreeBuilder, versions: VersionTable) -> None:
         ended, new = builder.ended, builder.new
@@ -112,7 +116,7 @@ class Receiving:
         elsewhere = _ids_of(segment.changes) - usable.keys() - self._withdrawn
         unsure = []
         for chunk in elsewhere:
-            size = packer.pending_size(chunk)
+            size = packer.pending.get(chunk)
             if size is None:
                 unsure.append(chunk)
             else:
@@ -128,13 +132,14 @@ class Receiving:
             return True
         total = 0
         for ref in entry.chunks:
-            size = usable.get(ref.id)
+            chunk, declared = ref.id, ref.size_bytes
+            size = usable.get(chunk)
             if size is None:
-                if ref.id not in self._withdrawn:
-                    raise ProtocolError(f"{entry.path!r} names chunk {ref.id.hex()}, which was not offered")
+                if chunk not in self._withdrawn:
+                    raise ProtocolError(f"{entry.path!r} names chunk {chunk.hex()}, which was not offered")
                 self._note_withdrawn(entry)
                 return False
-            if size != ref.size_bytes:
+            if size != declared:
                 raise ProtocolError(f"{entry.path!r} names a chunk with a length it does not have")
             total += size
         if total != entry.size_bytes:

@@ -51,12 +51,18 @@ class TreeBuilder:
         self.new: list[NewVersion] = []
 
     def put(self, entry: Entry) -> None:
-        if not self._in_order(entry.path):
+        path = entry.path
+        if not self._in_order(path):
             return
-        if not self._enter(entry.path):
-            raise ProtocolError(f"a change below a folder that was never put: {entry.path!r}")
+        folder, _, name = path.rpartition(b"/")
         parent = self._stack[-1]
-        old = self._advance(parent, _name_of(entry.path))
+        # Mostly it lies in the folder that is on top.
+        if folder != parent.path:
+            if not self._enter(path):
+                raise ProtocolError(f"a change below a folder that was never put: {path!r}")
+            parent = self._stack[-1]
+        # A new folder has nothing to compare with.
+        old = self._advance(parent, name) if parent.tree is not None or not parent.loaded else None
         if entry.kind is Kind.DIRECTORY:
             self._put_folder(entry, old)
             return

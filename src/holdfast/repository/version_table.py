@@ -11,6 +11,7 @@ from holdfast.repository.catalog import Catalog
 _KINDS = tuple(Kind)
 _KIND_NUMBER = {kind: number for number, kind in enumerate(_KINDS)}
 _PAGE = 20_000
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 
 class NewVersion(NamedTuple):
@@ -41,7 +42,7 @@ class VersionRow(NamedTuple):
 
 def _clamped(number: int) -> int:
     """SQLite's integers are signed 64 bit."""
-    return min(max(number, -(1 << 63)), (1 << 63) - 1)
+    return number if _LEAST <= number <= _MOST else _LEAST if number < _LEAST else _MOST
 
 
 class VersionTable:

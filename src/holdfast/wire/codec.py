@@ -171,19 +171,28 @@ def _check_segment(segment: Segment) -> None:
 
 
 def _check_entry(entry: Entry) -> None:
-    """Ranges of what a kernel could have said; anything else would only fail later, where it is harder to place."""
+    """Ranges of what a kernel could have said; anything else would only fail later, where it is harder to place.
+
+    Comes for each file that travels. A number is in range when nothing is left of it above its bits; of a negative one, all ones are.
+    """
     path = entry.path
-    _check_path(path)
-    if not (0 <= entry.mode <= 0o7777 and 0 <= entry.uid < 2**32 and 0 <= entry.gid < 2**32 and 0 <= entry.size_bytes <= _MAX_SIZE):
+    if _CLEAN_PATH.fullmatch(path) is None:
+        check_path(path)
+    if entry.mode >> 12 or (entry.uid | entry.gid) >> 32 or entry.size_bytes >> 63:
         raise ProtocolError(f"Entry: mode, owner or size out of range at {path!r}")
-    if not (0 <= entry.inode < 2**64 and 0 <= entry.device < 2**64 and 0 <= entry.device_number < 2**64 and entry.links >= 0):
+    if (entry.inode | entry.device | entry.device_number) >> 64 or entry.links < 0:
         raise ProtocolError(f"Entry: inode, device or link count out of range at {path!r}")
-    if not all(-_MAX_SIZE <= time_ns <= _MAX_SIZE for time_ns in (entry.mtime_ns, entry.atime_ns, entry.ctime_ns)):
+    if (abs(entry.mtime_ns) | abs(entry.atime_ns) | abs(entry.ctime_ns)) >> 63:
         raise ProtocolError(f"Entry: a time out of range at {path!r}")
     if len(entry.user) > _MAX_TEXT or len(entry.group) > _MAX_TEXT:
         raise ProtocolError(f"Entry: a name of an owner too long at {path!r}")
     if entry.chunks:
         _check_refs("Entry.chunks", entry.chunks)
+    if entry.link_target or entry.xattrs or entry.holes:
+        _check_rarities(entry, path)
+
+
+def _check_rarities(entry: Entry, path: bytes) -> None:
     if entry.link_target and (b"\x00" in entry.link_target or len(entry.link_target) > 4_096):
         raise ProtocolError(f"Entry: not a link target at {path!r}")
     for xattr in entry.xattrs:

@@ -10,12 +10,11 @@ import struct
 from collections.abc import Sequence
 from enum import IntEnum
 from hashlib import sha256
-from io import BytesIO
 from typing import NamedTuple
 
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.repository._format.frames import decompress
-from holdfast.repository._format.seal import IV_SIZE, OVERHEAD, MasterKey, seal, seal_each, unseal
+from holdfast.repository._format.seal import OVERHEAD, MasterKey, seal_into, unseal
 
 TARGET_BYTES = 16 << 20
 LARGEST_BLOB_BYTES = 1 << 30
@@ -68,20 +67,18 @@ def build_pack(key: MasterKey, blobs: Sequence[Blob], ivs: bytes) -> BuiltPack:
     """Seal and lay out one pack. `ivs` holds 16 random bytes for each blob and 16 more for the header."""
     placed: list[PackedBlob] = []
     header: list[bytes] = []
-    # Sealed pieces go straight into the pack, so that it is in memory once.
-    content = BytesIO()
     offset = 0
-    for blob, sealed in zip(blobs, seal_each(key, ivs[:-IV_SIZE], (blob.payload for blob in blobs)), strict=True):
-        length = content.write(sealed)
-        placed.append(PackedBlob(blob.id, blob.type, offset, length, blob.raw_bytes))
-        if blob.raw_bytes:
-            header.append(_ZSTD_ENTRY.pack(blob.type + 2, length, blob.raw_bytes, blob.id))
-        else:
-            header.append(_PLAIN_ENTRY.pack(blob.type, length, blob.id))
+    for id_, type_, payload, raw_bytes in blobs:
+        length = len(payload) + OVERHEAD
+        placed.append(PackedBlob(id_, type_, offset, length, raw_bytes))
+        header.append(_ZSTD_ENTRY.pack(type_ + 2, length, raw_bytes, id_) if raw_bytes else _PLAIN_ENTRY.pack(type_, length, id_))
         offset += length
-    content.write(sealed_header := seal(key, ivs[-IV_SIZE:], b"".join(header)))
-    content.write(_LENGTH.pack(len(sealed_header)))
-    data = content.getvalue()
+    entries = b"".join(header)
+    content = bytearray(offset + len(entries) + OVERHEAD + _LENGTH.size)
+    seal_into(key, ivs, [*(blob.payload for blob in blobs), entries], content)
+    content[-_LENGTH.size :] = _LENGTH.pack(len(entries) + OVERHEAD)
+    data = bytes(content)
+    del content
     return BuiltPack(sha256(data).digest(), data, tuple(placed))
 
 

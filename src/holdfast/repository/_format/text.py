@@ -16,6 +16,8 @@ _JSON_SPECIAL = re.compile('["\\\\<>&\u2028\u2029\x00-\x1f]')
 _JSON_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _QUOTE_SHORT = {0x07: "\\a", 0x08: "\\b", 0x0C: "\\f", 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x0B: "\\v"}
 _UNQUOTE_SHORT = {"a": b"\x07", "b": b"\x08", "f": b"\x0c", "n": b"\n", "r": b"\r", "t": b"\t", "v": b"\x0b", "\\": b"\\", '"': b'"'}
+# Names that stand for themselves in both: most of them.
+_PLAIN_NAME = re.compile(rb"[A-Za-z0-9 !#$%()*+,./:;=?@^_{|}~-]+")
 _ESCAPE = re.compile(
     r"\\(?:x(?P<x>[0-9a-fA-F]{2})|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|(?P<o>[0-3][0-7]{2})|(?P<s>[abfnrtv\\\"]))"
 )
@@ -73,6 +75,13 @@ def quote(raw: bytes) -> str:
     return "".join(map(_quote_one, text))
 
 
+def name_text(raw: bytes) -> str:
+    """The JSON literal of a name as restic writes it: quoted by Go's rules, then as a JSON string."""
+    if _PLAIN_NAME.fullmatch(raw) is not None:
+        return f'"{raw.decode("ascii")}"'
+    return json_string(quote(raw))
+
+
 def _unquote_one(match: re.Match[str]) -> bytes:
     kind, value = match.lastgroup, match.group(match.lastindex or 0)
     if kind == "s":
@@ -111,19 +120,22 @@ def unquote(text: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _second_text(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+def _second_text(seconds: int | str) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat()[:19]
 
 
 def time_text(ns: int) -> str:
     """RFC 3339 in UTC, fraction without trailing zeros. Times outside the years 1 to 9999 are moved to the nearest end."""
+    if 1_000_000_000 <= ns <= LAST_NS:
+        # Cut as text: dividing such numbers costs more, and three of them are written for each file.
+        digits = str(ns)
+        if digits[-1] != "0":
+            return f"{_second_text(digits[:-9])}.{digits[-9:]}Z"
     if not FIRST_NS <= ns <= LAST_NS:
         ns = FIRST_NS if ns < FIRST_NS else LAST_NS
     seconds, fraction = divmod(ns, 1_000_000_000)
     if not fraction:
         return _second_text(seconds) + "Z"
-    if fraction % 10:
-        return f"{_second_text(seconds)}.{fraction:09d}Z"
     return f"{_second_text(seconds)}.{fraction:09d}".rstrip("0") + "Z"
 
 

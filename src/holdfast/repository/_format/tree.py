@@ -16,7 +16,7 @@ import msgspec
 from holdfast.core.errors import ProtocolError, RepositoryDamaged
 from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr
 from holdfast.repository._format.index import hash_from
-from holdfast.repository._format.text import json_bytes, json_string, quote, time_ns, time_text, unquote
+from holdfast.repository._format.text import json_bytes, name_text, time_ns, time_text, unquote
 
 # Go's os.FileMode.
 _TYPE_BITS = {
@@ -31,8 +31,6 @@ _SPECIAL_BITS = ((0o4000, 1 << 23), (0o2000, 1 << 22), (0o1000, 1 << 20))
 _KINDS = {kind.value: kind for kind in Kind}
 # restic does not write the link count of these.
 _WITHOUT_LINKS = (Kind.DIRECTORY, Kind.FIFO)
-_UINT32 = 1 << 32
-_UINT64 = 1 << 64
 
 
 @lru_cache(maxsize=4096)
@@ -66,48 +64,47 @@ def _owner_text(uid: int, gid: int, user: str, group: str) -> str:
 
 def _check_numbers(entry: Entry) -> None:
     """Stock restic cannot decode a tree with a number out of its type's range, so such an entry must not get into one."""
-    if not (0 <= entry.uid < _UINT32 and 0 <= entry.gid < _UINT32 and 0 <= entry.size_bytes < 1 << 63 and 0 <= entry.links < _UINT64):
-        raise ProtocolError(f"an entry has a number out of range: {entry.path!r}")
-    if not (0 <= entry.inode < _UINT64 and 0 <= entry.device < _UINT64 and 0 <= entry.device_number < _UINT64):
+    # In range is a number of which nothing is left above its bits; of a negative one, all ones are.
+    if (entry.uid | entry.gid) >> 32 or entry.size_bytes >> 63 or (entry.links | entry.inode | entry.device | entry.device_number) >> 64:
         raise ProtocolError(f"an entry has a number out of range: {entry.path!r}")
 
 
 def encode_node(entry: Entry, subtree: bytes | None = None) -> bytes:
     """The JSON of one node. Raises `ProtocolError` when the entry holds what no tree can hold."""
     _check_numbers(entry)
-    path = entry.path
+    path, kind = entry.path, entry.kind
     text = (
-        f'{{"name":{json_string(quote(path[path.rfind(b"/") + 1 :]))},{_kind_text(entry.kind, entry.mode)}'
+        f'{{"name":{name_text(path[path.rfind(b"/") + 1 :])},{_kind_text(kind, entry.mode)}'
         f',"mtime":"{time_text(entry.mtime_ns)}","atime":"{time_text(entry.atime_ns)}","ctime":"{time_text(entry.ctime_ns)}",'
         + _owner_text(entry.uid, entry.gid, entry.user, entry.group)
     )
     # Unrolled: this runs once for each file of a first backup.
-    if entry.inode:
-        text += f',"inode":{entry.inode}'
-    if entry.device:
-        text += f',"device_id":{entry.device}'
-    if entry.size_bytes:
-        text += f',"size":{entry.size_bytes}'
-    if entry.links > 1 or (entry.links and entry.kind not in _WITHOUT_LINKS):
-        text += f',"links":{entry.links}'
+    if inode := entry.inode:
+        text += f',"inode":{inode}'
+    if device := entry.device:
+        text += f',"device_id":{device}'
+    if size := entry.size_bytes:
+        text += f',"size":{size}'
+    if (links := entry.links) > 1 or (links and kind not in _WITHOUT_LINKS):
+        text += f',"links":{links}'
     if entry.link_target:
         text += "," + _link_text(entry.link_target)
     if entry.xattrs or entry.holes or entry.unstable:
         text += "".join("," + extra for extra in _extras(entry))
     if entry.device_number:
         text += f',"device":{entry.device_number}'
-    text += _content_text(entry)
+    text += _content_text(kind, entry.chunks)
     if subtree is not None:
         text += f',"subtree":"{subtree.hex()}"'
     return (text + "}").encode("utf-8")
 
 
-def _content_text(entry: Entry) -> str:
-    if entry.kind is not Kind.FILE:
+def _content_text(kind: Kind, chunks: tuple[ChunkRef, ...]) -> str:
+    if kind is not Kind.FILE:
         return ',"content":null'
-    if not entry.chunks:
+    if not chunks:
         return ',"content":[]'
-    ids = '","'.join([chunk.id.hex() for chunk in entry.chunks])
+    ids = chunks[0].id.hex() if len(chunks) == 1 else '","'.join([chunk.id.hex() for chunk in chunks])
     return f',"content":["{ids}"]'
 
 
