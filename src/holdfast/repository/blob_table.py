@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -122,6 +122,41 @@ class BlobTable:
             found = list(self._catalog.rows_among("SELECT id, pack FROM blobs WHERE id IN ({ids}) AND type = 1", tree_ids))
             self.in_use.touch({row[1] for row in found})
         return {row[0] for row in found}
+
+    def keep_claims(self, packs: Iterable[int]) -> None:
+        """Before these packs go: who stored a chunk that lies elsewhere, too, may still be told "have it"."""
+        with self._catalog.transaction():
+            self._catalog.execute("CREATE TEMP TABLE IF NOT EXISTS going (pack INTEGER PRIMARY KEY)")
+            self._catalog.execute("DELETE FROM going")
+            self._catalog.execute_many("INSERT INTO going VALUES (?)", [(pack,) for pack in packs])
+            self._catalog.execute(
+                "INSERT OR IGNORE INTO claims SELECT id, owner FROM blobs b WHERE pack IN (SELECT pack FROM going) AND owner != 0"
+                " AND EXISTS (SELECT 1 FROM blobs c WHERE c.id = b.id AND c.type = 0 AND c.owner != b.owner"
+                " AND c.pack NOT IN (SELECT pack FROM going))"
+            )
+
+    def is_pack(self, pack: bytes) -> bool:
+        """Whether an index names it."""
+        return self._catalog.row("SELECT 1 FROM packs WHERE id = ?", (pack,)) is not None
+
+    def packs(self) -> dict[int, bytes]:
+        """The ids of all packs that an index names, by number."""
+        return dict(self._catalog.rows("SELECT no, id FROM packs"))
+
+    def packs_with(self, blob_ids: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
+        """Each of these blobs with each pack that has it."""
+        return ((row[0], row[1]) for row in self._catalog.rows_among("SELECT id, pack FROM blobs WHERE id IN ({ids})", blob_ids))
+
+    def indexes(self) -> list[tuple[bytes, frozenset[int]]]:
+        """Every index file, with the packs it names."""
+        found: dict[bytes, set[int]] = {row[0]: set() for row in self._catalog.rows("SELECT id FROM indexes ORDER BY no")}
+        for index_id, pack in self._catalog.rows("SELECT indexes.id, pack_no FROM index_packs JOIN indexes ON no = index_no"):
+            found[index_id].add(pack)
+        return [(index_id, frozenset(packs)) for index_id, packs in found.items()]
+
+    def drop_empty_indexes(self, index_ids: Iterable[bytes]) -> None:
+        """Index files that name no packs."""
+        self._catalog.execute_many("DELETE FROM indexes WHERE id = ?", [(index_id,) for index_id in index_ids])
 
     def pack_bytes(self) -> tuple[int, int]:
         """What the packs take, and what the blobs in them are in plain."""

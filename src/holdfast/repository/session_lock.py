@@ -36,6 +36,7 @@ class SessionLock:
         self._guard = threading.RLock()
         self._sessions = 0
         self._name = ""
+        self._exclusive = ""
         # Lock files of ours that could not be removed when they should have been.
         self._left: set[str] = set()
         self._refreshed_at_s = 0.0
@@ -69,6 +70,28 @@ class SessionLock:
         finally:
             self.leave()
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within a session: no other program at work here meanwhile, and none begins; sessions of this owner go on. Raises
+        `RepositoryLocked` while another one is at work. To be held for a short time."""
+        with self._guard:
+            self._refuse_others()
+            self._exclusive = self._create(exclusive=True)
+        try:
+            self._wait(SETTLE_S)
+            self._refuse_others()
+            yield
+        finally:
+            with self._guard:
+                name, self._exclusive = self._exclusive, ""
+                self._remove(name)
+
+    def _refuse_others(self) -> None:
+        for _, lock in self._others():
+            if lock is None or not self._is_stale(lock):
+                who = f"{lock.username}@{lock.hostname}, process {lock.pid}" if lock is not None else "a lock that cannot be read"
+                raise RepositoryLocked(f"another program works in the repository: {who}", hint="it is tried again when that has ended")
+
     def assert_held(self) -> None:
         """Raises `RepositoryLocked` when the lock was lost, so that what the cache says may be gone."""
         with self._guard:
@@ -93,6 +116,9 @@ class SessionLock:
                 return
             old, self._name = self._name, self._create()
             self._remove(old)
+            if self._exclusive:
+                old, self._exclusive = self._exclusive, self._create(exclusive=True)
+                self._remove(old)
 
     def remove_dead(self) -> None:
         """At the start of the owner: remove what an earlier life left, and locks of processes of this host that are gone."""
@@ -132,7 +158,7 @@ class SessionLock:
             with suppress(StoreError, NotReachable):
                 self.refresh()
 
-    def _create(self) -> str:
+    def _create(self, *, exclusive: bool = False) -> str:
         uid, gid = os.getuid(), os.getgid()
         try:
             user = pwd.getpwuid(uid).pw_name
@@ -140,7 +166,7 @@ class SessionLock:
             user = str(uid)
         lock = LockFile(
             time=time_text(self._storage.clock.now_ns()),
-            exclusive=False,
+            exclusive=exclusive,
             hostname=self._host,
             username=user,
             pid=os.getpid(),
@@ -148,7 +174,7 @@ class SessionLock:
             gid=gid,
         )
         name = self._storage.save_document(FileType.LOCK, encode_lock(lock)).hex()
-        self._record.write({*self._left, self._name, name} - {""})
+        self._record.write({*self._left, self._name, self._exclusive, name} - {""})
         self._refreshed_at_s = self._storage.clock.monotonic_s()
         return name
 
@@ -167,7 +193,7 @@ class SessionLock:
     def _others(self) -> Iterator[tuple[str, LockFile | None]]:
         """Every lock but ours; None for one that cannot be read. Those that vanish meanwhile are left out."""
         for name in list(self._storage.backend.names(FileType.LOCK)):
-            if name == self._name:
+            if name in (self._name, self._exclusive):
                 continue
             try:
                 if self._storage.backend.size(FileType.LOCK, name) == 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ import pytest
 from holdfast.backend.backend import Backend
 from holdfast.backend.local import LocalBackend
 from holdfast.backend.location import open_backend
+from holdfast.core.clock import now
 from holdfast.core.ids import ActionId, DatasetId, NodeId, PointId, RepositoryId
 from holdfast.delivery.ports import Action
 from holdfast.model import rules
@@ -85,6 +88,12 @@ class RepositoryScene:
 
     def create(self) -> None:
         create_repository(self.backend(), PASSWORD, clock=self.clock, entropy=SeededEntropy("create"), cost=CHEAP)
+
+    def copy_to(self, folder: Path) -> RepositoryScene:
+        """The same repository and home at another place, at the same time of day."""
+        shutil.copytree(self.folder / "store", folder / "store", copy_function=os.link)
+        shutil.copytree(self.home, folder / "home")
+        return RepositoryScene(folder, clock=VirtualClock(now(self.clock)), _opened=self._opened)
 
     def open(self, wrap: Callable[[Backend], Backend] = lambda backend: backend) -> Repository:
         self._opened += 1

@@ -10,6 +10,7 @@ import msgspec
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.repository._format.pack import BlobType, PackedBlob
 from holdfast.repository._format.seal import OVERHEAD
+from holdfast.repository._format.text import time_ns, time_text
 
 # restic starts a new index file here; the file stays far below 8 MiB.
 MOST_BLOBS = 50_000
@@ -40,6 +41,25 @@ class _Index(msgspec.Struct):
     packs: list[_Pack] | None = None
 
 
+class _MarkedPack(msgspec.Struct, gc=False):
+    id: str
+    blobs: list[_Blob]
+    time: str
+
+
+class _Marks(msgspec.Struct):
+    packs: list[_Pack]
+    packs_to_delete: list[_MarkedPack] = []
+
+
+class MarkedPack(NamedTuple):
+    """A pack that a prune found needless at `time_ns`; `blobs` are known where an index still named it."""
+
+    id: bytes
+    time_ns: int
+    blobs: tuple[PackedBlob, ...]
+
+
 def hash_from(text: str) -> bytes:
     """32 bytes from 64 hex digits; raises `RepositoryDamaged`."""
     try:
@@ -52,14 +72,26 @@ def hash_from(text: str) -> bytes:
 
 
 def encode_index(packs: Iterable[IndexedPack]) -> bytes:
-    return msgspec.json.encode(
-        _Index(
-            [
-                _Pack(pack.id.hex(), [_Blob(b.id.hex(), _NAMES[b.type], b.offset, b.length, b.raw_bytes) for b in pack.blobs])
-                for pack in packs
-            ]
-        )
-    )
+    return msgspec.json.encode(_Index([_Pack(pack.id.hex(), _blobs(pack.blobs)) for pack in packs]))
+
+
+def encode_marks(marks: Iterable[MarkedPack]) -> bytes:
+    """An index file that names no packs but those to delete, in the key that rustic uses for it. restic reads over it."""
+    packs = [_MarkedPack(mark.id.hex(), _blobs(mark.blobs), time_text(mark.time_ns)) for mark in marks]
+    return msgspec.json.encode(_Marks([], packs))
+
+
+def decode_marks(json: bytes) -> tuple[MarkedPack, ...]:
+    """The packs to delete of an index file, by whichever program; raises `RepositoryDamaged`."""
+    try:
+        marks = msgspec.json.decode(json, type=_Marks)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RepositoryDamaged(f"an index file cannot be read: {error}") from error
+    return tuple(MarkedPack(hash_from(pack.id), time_ns(pack.time), _placed(pack.blobs)) for pack in marks.packs_to_delete)
+
+
+def _blobs(blobs: Iterable[PackedBlob]) -> list[_Blob]:
+    return [_Blob(b.id.hex(), _NAMES[b.type], b.offset, b.length, b.raw_bytes) for b in blobs]
 
 
 def decode_index(json: bytes) -> tuple[IndexedPack, ...]:
