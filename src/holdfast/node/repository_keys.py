@@ -68,7 +68,7 @@ class RepositoryKeys:
         self._credentials = credentials
         self._cost = cost
         self._changing = threading.Lock()
-        self._facts: dict[RepositoryId, tuple[float, KeyFacts]] = {}
+        self._facts: dict[RepositoryId, tuple[float, KeyFacts | None]] = {}
 
     def files(self, rule: RepositoryRule) -> KeyFiles:
         return KeyFiles(self._home, rule.name, self._credentials, clock=self._clock, entropy=self._entropy)
@@ -78,11 +78,9 @@ class RepositoryKeys:
         known = self._facts.get(rule.id)
         if known is not None and self._clock.monotonic_s() - known[0] < FACTS_FRESH_S:
             return known[1]
-        try:
-            with self._place(rule) as place:
-                facts = _facts(read_slots(place), self.files(rule).kept())
-        except (HoldfastError, OSError):
-            return None
+        facts: KeyFacts | None = None
+        with suppress(HoldfastError, OSError), self._place(rule) as place:
+            facts = _facts(read_slots(place), self.files(rule).kept())
         self._facts[rule.id] = (self._clock.monotonic_s(), facts)
         return facts
 
@@ -146,7 +144,10 @@ class RepositoryKeys:
         with suppress(WrongPassword):
             same = open_slot(place, [password])
             raise Conflict(f"key {same.slot[:8]} has this password already", hint="nothing is to be done")
-        return self._done(place, self._new_slot(place, opened, password, ask.username or this_user()))
+        username = ask.username or this_user()
+        slot = new_slot(opened.master, password, username, clock=self._clock, entropy=self._entropy, cost=self._cost)
+        save_slot(place, slot)
+        return self._done(place, slot)
 
     def _remove(self, ask: AskKeyRemove, rule: RepositoryRule, place: Backend) -> KeyDone:
         opened = self._opened(rule, place)
@@ -195,8 +196,10 @@ class RepositoryKeys:
         opened = self._opened(rule, place)
         earlier = tuple(slot for slot in read_slots(place) if slot.is_kit)
         code = new_code(self._entropy)
-        slot = self._new_slot(place, opened, code, KIT_USER)
+        slot = new_slot(opened.master, code, KIT_USER, clock=self._clock, entropy=self._entropy, cost=self._cost)
+        # First what may fail for want of space: a slot whose code nobody was shown would be left behind.
         self.files(rule).note_kit(slot.id, last_group(code))
+        save_slot(place, slot)
         made = self._done(place, slot).slot
         return Kit(
             repository=rule.name,
@@ -255,11 +258,6 @@ class RepositoryKeys:
 
     def _opened(self, rule: RepositoryRule, place: Backend) -> Opened:
         return open_slot(place, [self.files(rule).password()])
-
-    def _new_slot(self, place: Backend, opened: Opened, password: str, username: str) -> NewSlot:
-        slot = new_slot(opened.master, password, username, clock=self._clock, entropy=self._entropy, cost=self._cost)
-        save_slot(place, slot)
-        return slot
 
     def _done(self, place: Backend, slot: NewSlot, *also: str) -> KeyDone:
         return KeyDone(slot=choose_slot(read_slots(place), slot.id), also=also)

@@ -1,0 +1,54 @@
+"""Passwords from a file and from standard input: read as stock restic reads them, and refused with words where they cannot be."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from holdfast.cli.typed_secrets import read_line, read_secret
+from holdfast.core.errors import UsageError
+
+
+def _typed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize("content", [b"correct horse", b"correct horse\n", b"\xef\xbb\xbfcorrect horse\r\n", b" \t correct horse \n\n"])
+def test_a_password_file_gives_what_restic_takes_from_it(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(content)
+    assert read_secret("password", file) == "correct horse"
+
+
+def test_standard_input_gives_its_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in (None, Path("-")):
+        _typed(monkeypatch, b"correct horse\nnot this\n")
+        assert read_secret("password", file) == "correct horse"
+    _typed(monkeypatch, "größe \n".encode())
+    assert read_line("group") == "größe"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "nothing was given"), (b"\n \n", "nothing was given"), (b"\xff\xfec", "not UTF-8"), (b"x" * 70_000, "too large")],
+)
+def test_what_is_no_password_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(content)
+    with pytest.raises(UsageError, match=words):
+        read_secret("password", file)
+
+
+def test_files_that_cannot_be_read_and_silence_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in (tmp_path / "absent", tmp_path):
+        with pytest.raises(UsageError, match="cannot read the password"):
+            read_secret("password", place)
+    _typed(monkeypatch, b"")
+    with pytest.raises(UsageError, match="nothing was given"):
+        read_secret("password", None)
+    _typed(monkeypatch, b"\xff\n")
+    with pytest.raises(UsageError, match="not UTF-8"):
+        read_line("group")
