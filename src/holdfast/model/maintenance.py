@@ -15,7 +15,16 @@ class Check(_Task, frozen=True, kw_only=True):
     read_data: bool = False
 
 
-Task = Check
+class Prune(_Task, frozen=True, kw_only=True):
+    """Give back the space of what nothing needs any more. `max_unused`: so much of what stays may be needless, as a part of what is
+    needed; `max_repack_bytes`: copy no more than that. `grace_s`: for how long packs stay that are taken out of use; 0 = not at all."""
+
+    max_unused: float = 0.05
+    max_repack_bytes: int | None = None
+    grace_s: float = 82_800.0
+
+
+Task = Check | Prune
 
 
 def kind_of(task: Task) -> str:

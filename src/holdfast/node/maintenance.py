@@ -8,9 +8,11 @@ import msgspec
 
 from holdfast.core.errors import HoldfastError, RepositoryDamaged
 from holdfast.model.jobs import Finding, Job, Severity, State
-from holdfast.model.maintenance import Check, Report, Task
+from holdfast.model.maintenance import Check, Prune, Report, Task
 from holdfast.operations.run import MAX_FINDINGS
 from holdfast.repository.checking import Watch
+from holdfast.repository.prune import PruneOrder
+from holdfast.repository.prune_plan import Thresholds
 from holdfast.repository.repository import Repository
 
 
@@ -28,6 +30,10 @@ def do_task(task: Task, repository: Repository, watch: Watch, *, dry_run: bool) 
     match task:
         case Check():
             return _check(task, repository, watch)
+        case Prune():
+            thresholds = Thresholds(max_unused=task.max_unused, max_repack_bytes=task.max_repack_bytes)
+            order = PruneOrder(grace_s=task.grace_s, thresholds=thresholds)
+            return Outcome(report=repository.prune(order, watch, dry_run=dry_run))
 
 
 def ended_job(job: Job, outcome: Outcome) -> Job:

@@ -18,6 +18,7 @@ from holdfast.delivery.ports import Action
 from holdfast.model import rules
 from holdfast.model.change import Cursor
 from holdfast.model.jobs import Finding, Severity
+from holdfast.model.maintenance import Report
 from holdfast.model.points import Point
 from holdfast.model.questions import AskFind, AskListing, Listings, RepositoryStatus
 from holdfast.model.reading import PointReader
@@ -32,6 +33,7 @@ from holdfast.repository.interior import Interior
 from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
 from holdfast.repository.last_check import LastCheck, load_last_check, save_last_check
 from holdfast.repository.lock_record import LockRecord
+from holdfast.repository.prune import Prune, PruneOrder
 from holdfast.repository.questions import choose_point, find_versions, list_point, roots_in
 from holdfast.repository.reading import TreeReader, outgoing_between, parents_of
 from holdfast.repository.sealing import points_of
@@ -195,6 +197,10 @@ class Repository:
             # What was found matters more than that it is remembered after a restart.
             save_last_check(self._home, self._checked)
         return findings
+
+    def prune(self, order: PruneOrder, watch: Watch = lambda *_: None, *, dry_run: bool = False) -> Report:
+        """Remove what nothing needs. Raises what `Prune` raises."""
+        return Prune(self._interior, order, watch).run(dry_run=dry_run)
 
     def close(self) -> None:
         self._interior.close()
