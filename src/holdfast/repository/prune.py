@@ -29,9 +29,8 @@ _MANY_INDEXES = 16
 
 @dataclass(frozen=True, kw_only=True)
 class PruneOrder:
-    """`grace_s`: for how long marked packs stay; 0 = they go at once. `now_ns`: by the clock that points expire by."""
+    """`grace_s`: for how long marked packs stay; 0 = they go at once."""
 
-    now_ns: int
     grace_s: float = GRACE_S
     thresholds: Thresholds = field(default_factory=Thresholds)
 
@@ -43,6 +42,7 @@ class Prune:
     def __init__(self, interior: Interior, order: PruneOrder, watch: Watch) -> None:
         self._interior = interior
         self._order = order
+        self._now_ns = interior.storage.clock.now_ns()
         self._watch = watch
         self._reachable = Reachable(interior.catalog.path, lambda trees: watch("trees", trees, 0, 0))
         self._roots: set[bytes] = set()
@@ -53,7 +53,7 @@ class Prune:
             with interior.lock.session():
                 interior.refresh()
                 self._refuse_damage()
-                swept = sweep(interior, order.now_ns, order.grace_s, dry_run=dry_run)
+                swept = sweep(interior, self._now_ns, order.grace_s, dry_run=dry_run)
                 plan = self._plan()
                 self._refuse_missing_packs(plan)
                 gone = plan
@@ -61,7 +61,7 @@ class Prune:
                     self._repack(plan)
                     gone = self._swap(plan)
                     if not order.grace_s:
-                        _add(swept, sweep(interior, order.now_ns, 0, dry_run=False))
+                        _add(swept, sweep(interior, self._now_ns, 0, dry_run=False))
             return Report(steps=_steps(plan, gone, swept, at_once=not order.grace_s), dry_run=dry_run)
         finally:
             self._reachable.close()
@@ -153,13 +153,13 @@ class Prune:
             json = interior.storage.load_document(FileType.INDEX, index_id.hex())
             for pack in decode_index(json):
                 if pack.id in goes:
-                    marks.add(MarkedPack(pack.id, self._order.now_ns, pack.blobs))
+                    marks.add(MarkedPack(pack.id, self._now_ns, pack.blobs))
                 else:
                     writer.add(pack)
             for mark in decode_marks(json):
                 marks.add(mark)
         for pack_id in self._nameless():
-            marks.add(MarkedPack(pack_id, self._order.now_ns, ()))
+            marks.add(MarkedPack(pack_id, self._now_ns, ()))
         marks.flush()
         writer.flush()
         interior.blobs.keep_claims(numbers)
