@@ -34,16 +34,21 @@ def read_credentials(paths: Iterable[Path]) -> Credentials:
     tried = tuple(paths)
     for path in tried:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            # Not blocking: what lies there may be a pipe that nobody writes to.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             continue
         except OSError as error:
             raise StoreDenied(f"{path} cannot be read: {error.strerror}", hint="it must belong to the user Holdfast runs as") from error
-        with open(descriptor, "rb") as file:
+        try:
             facts = os.fstat(descriptor)
-            if not stat.S_ISREG(facts.st_mode) or facts.st_mode & 0o077:
+            if not stat.S_ISREG(facts.st_mode):
+                raise StoreDenied(f"{path} is not a file", hint="write the keys into a file of this name, mode 0600")
+            if facts.st_mode & 0o077:
                 raise StoreDenied(f"{path} can be read by others", hint=f"make it private: chmod 600 {path}")
-            return _parse(file.read(_MOST_BYTES + 1), path)
+            return _parse(os.pread(descriptor, _MOST_BYTES + 1, 0), path)
+        finally:
+            os.close(descriptor)
     hint = "write access_key_id=... and secret_access_key=... into it, mode 0600"
     raise StoreDenied(f"no keys for the object store: {tried[0]} is not there", hint=hint)
 
