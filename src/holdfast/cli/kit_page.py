@@ -114,8 +114,8 @@ _STYLE = """
 @page { size: A4; margin: 18mm }
 body { font: 11pt/1.4 sans-serif; max-width: 174mm; margin: 10mm auto; color: #000; background: #fff }
 h1 { font-size: 17pt; margin: 0 0 5mm } h2 { font-size: 12pt; margin: 5mm 0 1mm }
-.code { border: 0.6mm solid #000; padding: 3mm 5mm; display: flex; align-items: center; gap: 6mm; justify-content: space-between }
-.code p { font: bold 17pt/1.6 monospace; margin: 0 } .square { width: 30mm; height: 30mm; flex: none }
+.code { border: 0.6mm solid #000; padding: 3mm 4mm; display: flex; align-items: center; gap: 4mm; justify-content: space-between }
+.code p { font: bold 14pt/1.6 monospace; margin: 0 } .square { width: 30mm; height: 30mm; flex: none }
 table { margin: 5mm 0; border-collapse: collapse }
 th { text-align: left; padding: 0.5mm 6mm 0.5mm 0; vertical-align: top; font-weight: normal }
 td { overflow-wrap: anywhere } ol { margin: 0; padding-left: 6mm } li { margin: 1mm 0 }
