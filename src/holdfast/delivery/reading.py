@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+import struct
+import sys
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+
+import msgspec
 
 from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, RepositoryDamaged, error_from, facts_of
 from holdfast.core.ids import NodeId
-from holdfast.delivery.batches import batched
 from holdfast.delivery.receiver import IDLE_S, OPENING_S
 from holdfast.model.change import Cursor, Payload
 from holdfast.model.entry import Entry
-from holdfast.model.reading import PointReader
+from holdfast.model.reading import Answer, Listed, Lost, PointReader
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import (
     PROTOCOL,
@@ -30,13 +33,14 @@ from holdfast.wire.data_messages import (
     Stopped,
 )
 
-# Ids per question and questions ahead: with chunks of 1 MiB what is on its way stays within the channel's own queues.
+# Ids per question where the asker does not say, and questions ahead; what is on its way is bounded by the channel's own queues.
 _ASK_IDS = 256
-_ASKS_AHEAD = 2
+_ASKS_AHEAD = 4
 _ENTRIES_PER_MESSAGE = 2_000
-_CHUNKS_PER_MESSAGE = 100_000
+_BYTES_PER_MESSAGE = 1 << 20
 _RECENT_IDS = 65_536
 _MAX_RUNS = 8
+_head_of = struct.Struct(">Q24x").unpack
 logger = logging.getLogger(__name__)
 
 
@@ -45,7 +49,7 @@ class _Question:
 
     def __init__(self, number: int = -1, ids: Sequence[bytes] = ()) -> None:
         self.number = number
-        self.left = set(ids)
+        self.left = dict.fromkeys(ids)
         self.answers: deque[Entries | Carried] = deque()
         self.given_up = False
 
@@ -68,6 +72,14 @@ class RemoteReader:
         self.cursor: Cursor | None = answer.cursor
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
+        for listed in self.listing(paths):
+            for entry in listed.entries:
+                if not all(ref.size_bytes for ref in entry.chunks):
+                    lost = next(ref.id for ref in entry.chunks if not ref.size_bytes)
+                    raise self._missing(f"chunk {lost.hex()} is in no index of {self._channel.peer}")
+                yield entry
+
+    def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
         question = self._ask(AskEntries(paths=tuple(paths)), _Question())
         try:
             while True:
@@ -77,7 +89,7 @@ class RemoteReader:
                 if not answer.last:
                     # The next message comes while this one is worked on.
                     question = self._ask(AskMore(), _Question())
-                yield from answer.entries
+                yield Listed(answer.entries, _unpacked(answer.places))
                 if answer.last:
                     return
         finally:
@@ -85,12 +97,19 @@ class RemoteReader:
 
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
         wanted = iter(dict.fromkeys(ids))
+        for answer in self.answers(iter(lambda: list(islice(wanted, _ASK_IDS)), [])):
+            yield from answer.payloads
+            if answer.lost:
+                raise self._missing(answer.lost[0].reason)
+
+    def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
+        source = iter(questions)
         asked: deque[_Question] = deque()
         try:
             while True:
-                while len(asked) < _ASKS_AHEAD and (group := list(islice(wanted, _ASK_IDS))):
+                while len(asked) < _ASKS_AHEAD and (ids := next(source, None)) is not None:
                     self._number += 1
-                    asked.append(self._ask(AskChunks(number=self._number, ids=tuple(group)), _Question(self._number, group)))
+                    asked.append(self._ask(AskChunks(number=self._number, ids=tuple(ids)), _Question(self._number, ids)))
                 if not asked:
                     return
                 yield from self._given(asked[0])
@@ -102,23 +121,30 @@ class RemoteReader:
     def close(self) -> None:
         self._channel.close()
 
-    def _given(self, question: _Question) -> Iterator[Payload]:
+    def _given(self, question: _Question) -> Iterator[Answer]:
         while True:
             answer = self._answer(question)
             if not isinstance(answer, Carried) or answer.number != question.number:
                 raise self._unexpected(answer)
             for payload in answer.payloads:
-                if payload.id not in question.left:
+                # Not asked for, or given twice.
+                if question.left.pop(payload.id, payload) is payload:
                     raise ProtocolError(f"{self._channel.peer} gives chunk {payload.id.hex()}, which was not asked for")
-                question.left.remove(payload.id)
-                yield payload
-            if answer.last or answer.withdrawn:
-                break
-        if question.left:
-            missing = min(question.left).hex()
-            raise RepositoryDamaged(
-                f"chunk {missing} cannot be had from {self._channel.peer}", hint="run `holdfast repository check` there"
-            )
+            reasons = answer.reasons or ("",) * len(answer.withdrawn)
+            lost = [Lost(chunk, reason or self._cannot(chunk)) for chunk, reason in zip(answer.withdrawn, reasons, strict=True)]
+            for one in lost:
+                question.left.pop(one.id, None)
+            if answer.last:
+                lost += [Lost(chunk, self._cannot(chunk)) for chunk in question.left]
+            yield Answer(answer.payloads, lost, answer.last)
+            if answer.last:
+                return
+
+    def _cannot(self, chunk: bytes) -> str:
+        return f"chunk {chunk.hex()} cannot be had from {self._channel.peer}"
+
+    def _missing(self, reason: str) -> RepositoryDamaged:
+        return RepositoryDamaged(reason, hint=f"run `holdfast repository check` on {self._channel.peer}")
 
     def _ask(self, message: DataMessage, question: _Question) -> _Question:
         self._channel.send(message)
@@ -153,6 +179,20 @@ class RemoteReader:
         )
 
 
+def _unpacked(places: bytes) -> array[int]:
+    found = array("Q", places)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found
+
+
+def _packed(places: Iterable[int]) -> bytes:
+    found = array("Q", places)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found.tobytes()
+
+
 class NamedIds:
     """Chunk ids that entries named, compactly: 64 bits each, in sorted runs.
 
@@ -164,8 +204,10 @@ class NamedIds:
         self._runs: list[array[int]] = []
 
     def add(self, entry: Entry) -> None:
-        for ref in entry.chunks:
-            self._recent.add(int.from_bytes(ref.id[:8], "big"))
+        self.add_all((entry,))
+
+    def add_all(self, entries: Iterable[Entry]) -> None:
+        self._recent.update([_head_of(ref.id)[0] for entry in entries for ref in entry.chunks])
         if len(self._recent) >= _RECENT_IDS:
             self._runs.append(array("Q", sorted(self._recent)))
             self._recent.clear()
@@ -173,7 +215,7 @@ class NamedIds:
                 self._runs = [array("Q", sorted({value for run in self._runs for value in run}))]
 
     def __contains__(self, chunk_id: bytes) -> bool:
-        value = int.from_bytes(chunk_id[:8], "big")
+        value = _head_of(chunk_id)[0]
         if value in self._recent:
             return True
         for run in self._runs:
@@ -225,11 +267,13 @@ class _Owner:
         self._channel = channel
         self._reader = reader
         self._named = NamedIds()
-        self._entries: Iterator[Entry] | None = None
+        self._listing: Iterator[Entries] | None = None
+        self._next: Entries | None = None
 
     def answer(self, message: DataMessage) -> None:
         if isinstance(message, AskEntries):
-            self._entries = iter(()) if self._reader is None else self._reader.entries(message.paths)
+            self._listing = iter(()) if self._reader is None else _messages(self._reader.listing(message.paths))
+            self._next = next(self._listing, Entries(entries=()))
             self._send_entries()
         elif isinstance(message, AskMore):
             self._send_entries()
@@ -239,30 +283,45 @@ class _Owner:
             raise ProtocolError(f"{type(message).__name__} has no place in a read")
 
     def _send_entries(self) -> None:
-        if self._entries is None:
+        if self._listing is None or self._next is None:
             raise ProtocolError("AskMore without an AskEntries that has more")
-        entries: list[Entry] = []
-        chunks = 0
-        for entry in self._entries:
-            entries.append(entry)
-            self._named.add(entry)
-            chunks += len(entry.chunks)
-            if len(entries) >= _ENTRIES_PER_MESSAGE or chunks >= _CHUNKS_PER_MESSAGE:
-                self._channel.send(Entries(entries=tuple(entries)))
-                return
-        self._entries = None
-        self._channel.send(Entries(entries=tuple(entries), last=True))
+        entries = self._next
+        self._named.add_all(entries.entries)
+        self._next = next(self._listing, None)
+        self._channel.send(entries if self._next is not None else msgspec.structs.replace(entries, last=True))
 
     def _send_chunks(self, message: AskChunks) -> None:
         if self._reader is None or any(chunk_id not in self._named for chunk_id in message.ids):
             raise ProtocolError("chunks were asked for that no entry of this session named")
-        held = None
-        for batch in batched(message.ids, self._reader.payloads(message.ids)):
-            if held is not None:
-                self._channel.send(Carried(number=message.number, payloads=held.payloads))
-            held = batch
-        if held is not None:
-            self._channel.send(Carried(number=message.number, payloads=held.payloads, withdrawn=held.withdrawn, last=True))
+        for answer in self._reader.answers((message.ids,)):
+            for carried in _carried(message.number, answer):
+                self._channel.send(carried)
+
+
+def _messages(listing: Iterator[Listed]) -> Iterator[Entries]:
+    for listed in listing:
+        chunk = 0
+        for start in range(0, len(listed.entries), _ENTRIES_PER_MESSAGE):
+            entries = tuple(listed.entries[start : start + _ENTRIES_PER_MESSAGE])
+            places = listed.places
+            if places and len(entries) < len(listed.entries):
+                count = sum(len(entry.chunks) for entry in entries)
+                places, chunk = places[chunk : chunk + count], chunk + count
+            yield Entries(entries=entries, places=_packed(places))
+
+
+def _carried(number: int, answer: Answer) -> Iterator[Carried]:
+    """Messages of about `_BYTES_PER_MESSAGE`: at most that and one chunk."""
+    some: list[Payload] = []
+    size = 0
+    for payload in answer.payloads:
+        if some and size + len(payload.data) > _BYTES_PER_MESSAGE:
+            yield Carried(number=number, payloads=tuple(some))
+            some, size = [], 0
+        some.append(payload)
+        size += len(payload.data)
+    lost, reasons = tuple(lost.id for lost in answer.lost), tuple(lost.reason for lost in answer.lost)
+    yield Carried(number=number, payloads=tuple(some), withdrawn=lost, reasons=reasons, last=answer.last)
 
 
 def _stop(channel: Channel, error: BaseException) -> None:

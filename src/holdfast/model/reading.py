@@ -2,24 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
+import msgspec
+
+from holdfast.core.errors import RepositoryDamaged
 from holdfast.model.change import Payload
 from holdfast.model.entry import Entry
+
+_LISTED = 1_000
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Some entries. `places` says for each of their chunks, in order, where it lies: whoever asks for chunks by rising places lets the
+    store be read from front to end. Empty where the reader knows no order.
+    """
+
+    entries: Sequence[Entry]
+    places: Sequence[int] = ()
+
+
+class Lost(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A chunk that cannot be had, and why."""
+
+    id: bytes
+    reason: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Chunks of one question; `last` closes it."""
+
+    payloads: Sequence[Payload]
+    lost: Sequence[Lost] = ()
+    last: bool = False
 
 
 class PointReader(Protocol):
     """One state of one dataset.
 
     `entries`: at or below these paths (empty = all), in walk order, parents of a named path not included; raises `UnknownName` when a named
-    path is not there. `payloads`: exactly one for each id, in any order; ids must come from entries already given; whoever decompresses
-    one verifies it (SHA-256). Raises `RepositoryDamaged` naming the chunk when it cannot be had. After an error only `close` is of use;
-    it may be repeated.
+    path is not there. `listing` gives the same many at a time, and where their chunks lie.
+    `payloads`: exactly one for each id, in any order; ids must come from entries already given; whoever decompresses one verifies it
+    (SHA-256). Raises `RepositoryDamaged` naming the chunk when it cannot be had; after that, as after any other error, only `close` is of
+    use; it may be repeated.
+    `answers` is for who goes on without what is lost: each question is a run of different ids, and what is given and lost of it comes
+    in one or more answers before those of the next. Questions are taken ahead of the answers.
+
+    An implementation that inherits, and whose `payloads` may be asked again after `RepositoryDamaged`, has the other two for nothing.
     """
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]: ...
 
+    def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
+        entries = self.entries(paths)
+        while some := list(islice(entries, _LISTED)):
+            yield Listed(some)
+
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]: ...
+
+    def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
+        for ids in questions:
+            got: list[Payload] = []
+            lost: list[Lost] = []
+            try:
+                got.extend(self.payloads(ids))
+            except RepositoryDamaged:
+                got = []
+                for chunk_id in ids:
+                    try:
+                        got.extend(self.payloads([chunk_id]))
+                    except RepositoryDamaged as error:
+                        lost.append(Lost(chunk_id, error.message))
+            yield Answer(got, lost, last=True)
 
     def close(self) -> None: ...

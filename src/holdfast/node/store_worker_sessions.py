@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from holdfast.core.clock import Clock, now
@@ -20,7 +20,7 @@ from holdfast.model import rules as model
 from holdfast.model.change import Commit, Cursor, Payload
 from holdfast.model.entry import Entry, is_below
 from holdfast.model.jobs import Event, Finding, Severity
-from holdfast.model.reading import PointReader
+from holdfast.model.reading import Answer, Listed, PointReader
 from holdfast.node.limits import load_limits
 from holdfast.node.orders import OrderBook
 from holdfast.node.store_worker_repositories import Repositories
@@ -170,15 +170,24 @@ class OnlyPaths:
         self._paths = paths
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
-        if not self._paths:
-            return self._inner.entries(paths)
-        for path in paths:
-            if not any(is_below(path, allowed) for allowed in self._paths):
-                raise NotGranted("the order does not name this path", hint="start the restore again with the paths you want")
-        return self._inner.entries(paths or self._paths)
+        return self._inner.entries(self._allowed(paths))
+
+    def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
+        return self._inner.listing(self._allowed(paths))
 
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
         return self._inner.payloads(ids)
+
+    def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
+        return self._inner.answers(questions)
+
+    def _allowed(self, paths: Sequence[bytes]) -> Sequence[bytes]:
+        if not self._paths:
+            return paths
+        for path in paths:
+            if not any(is_below(path, allowed) for allowed in self._paths):
+                raise NotGranted("the order does not name this path", hint="start the restore again with the paths you want")
+        return paths or self._paths
 
     def close(self) -> None:
         self._inner.close()
@@ -193,8 +202,14 @@ class OnlyNames:
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
         return self._inner.entries(paths)
 
+    def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
+        return self._inner.listing(paths)
+
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
         raise NotGranted(f"{len(ids)} chunks were asked for; a source reads back no content", hint="restore through the Master")
+
+    def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
+        raise NotGranted("chunks were asked for; a source reads back no content", hint="restore through the Master")
 
     def close(self) -> None:
         self._inner.close()

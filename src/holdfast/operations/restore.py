@@ -26,10 +26,10 @@ from holdfast.host.tree_writer import store_error
 from holdfast.model.entry import check_path, display_path
 from holdfast.model.jobs import Counters, Finding
 from holdfast.model.orders import RestoreRequest
-from holdfast.model.reading import PointReader
+from holdfast.model.reading import Listed, PointReader
 from holdfast.operations.restore_plan import Planner, RestorePlan, Rules
 from holdfast.operations.restore_steps import StepBook
-from holdfast.operations.restore_writing import Execution, Watch
+from holdfast.operations.restore_writing import Execution, Watch, writers_for
 
 MAX_FINDINGS = 1_000
 CheckWrite = Callable[[bytes], None]
@@ -41,7 +41,8 @@ class Surroundings(TypedDict, total=False):
     """What a restore is given. `roots` are the classification's paths: the folders above them are only passed through where they exist.
 
     `check_write` raises `OutsideLimits` for a path that may not be written, `check_remove` (default: the same) for a folder that may not be
-    replaced by a file, because of what is in it. `cancelled` is asked often. `wait` sleeps for `limit_bytes_s`.
+    replaced by a file, because of what is in it. `cancelled` is asked often. `wait` sleeps for `limit_bytes_s`. `writers` is the number of
+    processes that write (default: by what there is to write).
     """
 
     clock: Required[Clock]
@@ -51,6 +52,7 @@ class Surroundings(TypedDict, total=False):
     cancelled: NotRequired[Callable[[], bool] | None]
     wait: NotRequired[Callable[[float], object]]
     roots: NotRequired[Sequence[bytes]]
+    writers: NotRequired[int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +94,9 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
         )
         planner = Planner(target, rules, findings.add)
         try:
-            for entry in reader.entries(tuple(paths)):
+            for listed in reader.listing(tuple(paths)):
                 check()
-                book.add_all(planner.decide(entry))
+                _decide(planner, book, listed)
             plan = planner.plan()
         finally:
             planner.close()
@@ -104,8 +106,21 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
         limit = Limit(request.limit_bytes_s, clock=clock, wait=around.get("wait", time.sleep)) if request.limit_bytes_s else None
         _make_target(target)
         watch = Watch(check=check, limit=limit, on_progress=around.get("on_progress"), report=findings.add)
-        done = Execution(reader, target, watch, plan.bytes).run(book)
+        writers = around.get("writers", writers_for(book))
+        done = Execution(reader, target, watch, writers=writers).run(book)
     return _result(plan, findings, files=done.files, written=done.bytes, failed=done.failed)
+
+
+def _decide(planner: Planner, book: StepBook, listed: Listed) -> None:
+    places = listed.places
+    chunk = place = 0
+    for entry in listed.entries:
+        if places and entry.chunks:
+            place = places[chunk]
+            chunk += len(entry.chunks)
+        step = planner.decide(entry)
+        if step is not None:
+            book.add(step, place)
 
 
 def require_space(plan: RestorePlan) -> None:

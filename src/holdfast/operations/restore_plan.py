@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from holdfast.core.errors import OutsideLimits
@@ -109,27 +109,24 @@ class Planner:
             space=tuple(SpaceNeed(self._device_paths[device], needed) for device, needed in count.space.items()),
         )
 
-    def decide(self, entry: Entry) -> Iterator[Step]:
-        """The steps for one entry: none or one."""
+    def decide(self, entry: Entry) -> Step | None:
+        """The step for one entry; None where nothing is to be done."""
         source = check_path(entry.path)[1:]
         if not source:
-            return
+            return None
         if self._skipped_below is not None:
             if source.startswith(self._skipped_below):
                 self._count.skipped += entry.kind is not Kind.DIRECTORY
-                return
+                return None
             self._skipped_below = None
         at = self._place(source)
         found = self._stat(at)
         if not self._may_write(at, entry, found):
             if entry.kind is Kind.DIRECTORY and found is not None and stat.S_ISDIR(found.st_mode):
-                yield Step("pass", at, entry)
-            else:
-                self._refuse(entry)
-            return
-        step = (self._folder if entry.kind is Kind.DIRECTORY else self._leaf)(source, at, entry, found)
-        if step is not None:
-            yield step
+                return Step("pass", at, entry)
+            self._refuse(entry)
+            return None
+        return (self._folder if entry.kind is Kind.DIRECTORY else self._leaf)(source, at, entry, found)
 
     # Where
 
@@ -248,7 +245,7 @@ class Planner:
         return None
 
     def _need(self, at: bytes, entry: Entry) -> None:
-        size = entry.size_bytes - sum(hole.size_bytes for hole in entry.holes)
+        size = entry.size_bytes - sum([hole.size_bytes for hole in entry.holes]) if entry.holes else entry.size_bytes
         self._count.bytes += entry.size_bytes
         device = self._device(at.rpartition(b"/")[0])
         self._count.space[device] = self._count.space.get(device, 0) + size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
@@ -14,8 +13,6 @@ import msgspec
 from holdfast.model.entry import Entry
 
 _IN_MEMORY_BYTES = 16 << 20
-_BLOCK_BYTES = 1 << 20
-_LENGTH = struct.Struct("<I")
 
 # folder: make, then dress it last. merge: dress an existing folder last. pass: an existing folder, left as it is.
 # file, special: write. link: a further name of `link_to`. dress: equal content is there, set metadata.
@@ -33,14 +30,17 @@ class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class StepBook:
-    """Written once, then read any number of times, in order."""
+    """Written once, then read any number of times: folders and all else as they were added, files by where their content lies."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115  (closed by __exit__)
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Step).decode
-        self._end = 0
-        self._to_dress = array("Q")
+        self._ends = array("Q", (0,))
+        self._folders, self._files, self._others, self._to_dress = array("Q"), array("Q"), array("Q"), array("Q")
+        self._places = array("Q")
+        self.bytes = 0
+        """What the files hold together."""
 
     def __enter__(self) -> StepBook:
         return self
@@ -48,29 +48,48 @@ class StepBook:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._file.close()
 
-    def add_all(self, steps: Iterable[Step]) -> None:
-        for step in steps:
-            if step.do in ("folder", "merge"):
-                self._to_dress.append(self._end)
-            packed = self._encode(step)
-            self._file.write(_LENGTH.pack(len(packed)) + packed)
-            self._end += _LENGTH.size + len(packed)
+    @property
+    def files_count(self) -> int:
+        return len(self._files)
 
-    def __iter__(self) -> Iterator[Step]:
-        position, rest = 0, b""
-        while position < self._end:
-            self._file.seek(position)
-            block = self._file.read(_BLOCK_BYTES)
-            position += len(block)
-            rest += block
-            at = 0
-            while (first := at + _LENGTH.size) <= len(rest) and (end := first + _LENGTH.unpack_from(rest, at)[0]) <= len(rest):
-                yield self._decode(memoryview(rest)[first:end])
-                at = end
-            rest = rest[at:]
+    def add(self, step: Step, place: int = 0) -> None:
+        """`place`: where the file's content begins in the store."""
+        number = len(self._ends) - 1
+        do = step.do
+        if do == "file":
+            self._files.append(number)
+            self._places.append(place)
+            self.bytes += step.entry.size_bytes
+        elif do == "special" or do == "link" or do == "dress":
+            self._others.append(number)
+        else:
+            self._folders.append(number)
+            if do != "pass":
+                self._to_dress.append(number)
+        packed = self._encode(step)
+        self._file.write(packed)
+        self._ends.append(self._ends[-1] + len(packed))
+
+    def folders(self) -> Iterator[Step]:
+        """Each after the one it is in."""
+        return self._steps(self._folders)
+
+    def files(self) -> Iterator[Step]:
+        """In the order in which the store is best read."""
+        places = self._places
+        order = sorted(range(len(places)), key=places.__getitem__)
+        return self._steps(self._files[index] for index in order)
+
+    def others(self) -> Iterator[Step]:
+        """Those that need no content: further names of files come after the first one, which is among `files`."""
+        return self._steps(self._others)
 
     def folders_to_dress(self) -> Iterator[Step]:
         """The last first, so that what is below a folder comes before it."""
-        for position in reversed(self._to_dress):
-            self._file.seek(position)
-            yield self._decode(self._file.read(_LENGTH.unpack(self._file.read(_LENGTH.size))[0]))
+        return self._steps(reversed(self._to_dress))
+
+    def _steps(self, numbers: Iterable[int]) -> Iterator[Step]:
+        ends = self._ends
+        for number in numbers:
+            self._file.seek(ends[number])
+            yield self._decode(self._file.read(ends[number + 1] - ends[number]))

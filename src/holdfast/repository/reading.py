@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from holdfast.core.errors import UnknownName
 from holdfast.model.change import Change, Part, Payload, Put, Remove, Segment
-from holdfast.model.entry import ChunkRef, Entry, Kind
+from holdfast.model.entry import ChunkRef, Entry, Kind, display_path, walk_key
+from holdfast.model.reading import Answer, Listed
 from holdfast.model.stream import Compression, Outgoing, Withdrawn, offered_by
 from holdfast.repository.chunks import Chunks
 from holdfast.repository.interior import Interior
+from holdfast.repository.point_walk import PointWalk
 from holdfast.repository.trees import Difference, Trees
 
 SEGMENT_BYTES = 8 << 20
@@ -24,17 +27,38 @@ class TreeReader:
         self._interior = interior
         self._tree = tree
         interior.enter()
+        interior.blobs.in_use.hold_trees((tree,))
         self._closed = False
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
         return self._interior.trees.walk(self._tree, paths)
 
+    def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
+        interior = self._interior
+        walk = PointWalk(interior.storage, interior.blobs, interior.catalog)
+        if not paths or b"/" in paths:
+            yield from walk.below(self._tree, b"")
+            return
+        last: bytes | None = None
+        for path in sorted(set(paths), key=walk_key):
+            if last is not None and path.startswith(last + b"/"):
+                continue
+            last = path
+            node = interior.trees.node_at(self._tree, path)
+            if node is None:
+                raise UnknownName(f"{display_path(path)} is not in this point", hint="look with `holdfast ls POINT`")
+            yield from walk.of(node, path)
+
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
         return self._interior.chunks.payloads(ids)
+
+    def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
+        return self._interior.chunks.answers(questions)
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._interior.blobs.in_use.let_go((self._tree,))
             self._interior.leave()
 
 
@@ -65,8 +89,9 @@ def outgoing_between(interior: Interior, run: int, base: bytes | None, tree: byt
     try:
         source = StoredChunks(interior.chunks)
         changes = _changes(interior.trees, interior.trees.differences(base, tree, parents))
-        for segment in segments_of(changes):
-            yield Outgoing(segment, (run,) * len(segment.changes), (run,) * len(segment.parts), source)
+        with interior.blobs.in_use.reading((tree,) if base is None else (base, tree)):
+            for segment in segments_of(changes):
+                yield Outgoing(segment, (run,) * len(segment.changes), (run,) * len(segment.parts), source)
     finally:
         interior.leave()
 

@@ -12,6 +12,7 @@ from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Payload, Put, Segment
 from holdfast.model.entry import Entry, Kind, is_below, walk_key
+from holdfast.model.reading import PointReader
 from holdfast.model.stream import Compression, Withdrawn
 
 
@@ -129,7 +130,7 @@ class MemoryChunks:
                 yield payload_of(self._plain[chunk_id], compressed=compression != "off")
 
 
-class MemoryReader:
+class MemoryReader(PointReader):
     """A `model.reading.PointReader` over a `MemoryAction`."""
 
     def __init__(self, action: MemoryAction) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from holdfast.core.errors import RepositoryDamaged, UnknownName
 from holdfast.model.change import Payload
 from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr, is_below, walk_key
+from holdfast.model.reading import PointReader
 
 _KINDS = {
     stat.S_IFREG: Kind.FILE,
@@ -76,7 +77,7 @@ def _holes(path: bytes, size_bytes: int) -> tuple[Hole, ...]:
     return tuple(holes)
 
 
-class TreeSource:
+class TreeSource(PointReader):
     """The state of `root` when it was made, its parents included, as a `PointReader`. `refused` ids cannot be had."""
 
     def __init__(self, root: Path | bytes, *, chunk_bytes: int = 4096) -> None:

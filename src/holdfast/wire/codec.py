@@ -40,6 +40,7 @@ MAX_CHUNK_BYTES = 8 * 1024 * 1024
 MAX_ASKED_CHUNKS = 4_096
 _MAX_SIZE = 2**63 - 1
 _MAX_TEXT = 4_096
+_PLACE_BYTES = 8
 _TOKEN = re.compile(r"[0-9A-Za-z_.:-]{0,128}")
 _CONTEXT_KEY = re.compile(r"(?!(?:self|message|hint)\Z)[A-Za-z_][A-Za-z0-9_]{0,63}")
 _CLEAN_PATH = re.compile(rb"(?:/(?!\.{1,2}(?:/|\Z))[^/\x00]{1,255})+")
@@ -122,6 +123,8 @@ def check_data(message: DataMessage) -> DataMessage:
     elif isinstance(message, Entries):
         for entry in message.entries:
             _check_entry(entry)
+        if message.places and len(message.places) != _PLACE_BYTES * sum(len(entry.chunks) for entry in message.entries):
+            raise ProtocolError(f"Entries.places: {len(message.places)} bytes, not one place for each chunk")
     elif isinstance(message, AskEntries):
         _check_paths(message.paths)
     else:
@@ -206,6 +209,10 @@ def _check_rarities(entry: Entry, path: bytes) -> None:
 def _check_carried(message: Carried) -> None:
     _check_count("Carried.number", message.number)
     _check_ids("Carried.withdrawn", message.withdrawn)
+    if message.reasons:
+        _check_texts("Carried.reasons", *message.reasons)
+        if len(message.reasons) != len(message.withdrawn):
+            raise ProtocolError("Carried.reasons: not one for each chunk that is withdrawn")
     for payload in message.payloads:
         check_payload(payload)
 

@@ -67,11 +67,13 @@ class Carried(_Message, frozen=True, kw_only=True):
     """Chunks of a segment (or of an AskChunks). `withdrawn` = the sender cannot give these any more (the file changed).
 
     Every needed id comes exactly once, as payload or withdrawn; `last` closes the answer. Sent even when nothing is needed.
+    In a read `withdrawn` are chunks that cannot be had, and `reasons` says why of each (none = not said).
     """
 
     number: int
     payloads: tuple[Payload, ...] = ()
     withdrawn: tuple[bytes, ...] = ()
+    reasons: tuple[str, ...] = ()
     last: bool = False
 
 
@@ -116,7 +118,13 @@ class AskMore(_Message, frozen=True, kw_only=True):
 
 
 class Entries(_Message, frozen=True, kw_only=True):
+    """`places`: for each chunk of the entries, in order, where it lies, as 8 bytes, little-endian; none = not known. Only for sorting by.
+
+    A chunk of size 0 is one that cannot be had.
+    """
+
     entries: tuple[Entry, ...]
+    places: bytes = b""
     last: bool = False
 
 

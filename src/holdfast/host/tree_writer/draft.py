@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from holdfast.host.tree_writer.faults import store_error
-from holdfast.model.entry import Hole
+from holdfast.model.entry import Entry, Hole
 
 _KEEP_SIZE_AND_PUNCH = 0x01 | 0x02
 _WINDOW = 1 << 20
@@ -106,6 +106,24 @@ class Draft:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+def write_pieces(fd: int, pieces: Sequence[bytes]) -> None:
+    """All of them from where the file stands. Raises `OSError`."""
+    for piece in pieces:
+        written = os.write(fd, piece)
+        while written < len(piece):
+            written += os.write(fd, memoryview(piece)[written:])
+
+
+def write_sparse_pieces(draft: Draft, pieces: Sequence[bytes], entry: Entry) -> None:
+    """All of them from the beginning, around the entry's holes; the file gets its size."""
+    offset = 0
+    for piece in pieces:
+        draft.write_around(offset, piece, entry.holes)
+        offset += len(piece)
+    if draft.size_bytes != entry.size_bytes:
+        draft.set_size(entry.size_bytes)
 
 
 def is_zeros(data: bytes) -> bool:

@@ -6,22 +6,23 @@ import errno
 import itertools
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from holdfast.core.errors import Conflict, ProtocolError
+from holdfast.core.errors import Conflict
 from holdfast.host.tree_writer.attributes import Attributes, Report
-from holdfast.host.tree_writer.draft import Draft, libc
+from holdfast.host.tree_writer.draft import Draft, libc, write_pieces, write_sparse_pieces
 from holdfast.host.tree_writer.faults import Typed, store_error
 from holdfast.host.tree_writer.folders import Folder, Folders, check_name
 from holdfast.host.tree_writer.leftovers import claim, leftovers, temp_name
+from holdfast.host.tree_writer.names import make_special, split_path
 from holdfast.host.tree_writer.removal import make_accessible, remove_tree
 from holdfast.model.entry import Entry, Kind, display_path
 from holdfast.model.jobs import Finding, Severity
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_JOIN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_TYPES = {Kind.FIFO: stat.S_IFIFO, Kind.CHARACTER_DEVICE: stat.S_IFCHR, Kind.BLOCK_DEVICE: stat.S_IFBLK}
 _IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST})
 _NOT_MADE = frozenset({errno.EPERM, errno.EACCES, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
 
@@ -54,7 +55,7 @@ class TreeWriter:
 
     def stat(self, path: bytes) -> os.stat_result | None:
         """Of the name itself, links not followed. None where nothing is, or the way there is no folder."""
-        parent, name = _split(path)
+        parent, name = split_path(path)
         try:
             folder = self._folders.open(parent)
             return os.stat(name, dir_fd=folder.fd, follow_symlinks=False) if name else os.fstat(folder.fd)
@@ -67,11 +68,11 @@ class TreeWriter:
 
     def open_file(self, path: bytes) -> int:
         """A descriptor for reading, the caller's to close. Raises `OSError`."""
-        parent, name = _split(path)
+        parent, name = split_path(path)
         return os.open(name, _READ, dir_fd=self._folders.open(parent).fd)
 
     def read_link(self, path: bytes) -> bytes:
-        parent, name = _split(path)
+        parent, name = split_path(path)
         with Typed(path):
             return os.readlink(name, dir_fd=self._folders.open(parent).fd)
 
@@ -88,7 +89,7 @@ class TreeWriter:
         What else stands there is removed, or with `replace=False` refused as `Conflict`.
         """
         self._trim()
-        parent, name = _split(path)
+        parent, name = split_path(path)
         with Typed(path):
             folder = self._open_to_write(parent)
             try:
@@ -122,14 +123,14 @@ class TreeWriter:
     def create(self, path: bytes) -> Draft:
         """A draft under its own name at once; must not exist. For staging areas."""
         self._trim()
-        parent, name = _split(path)
+        parent, name = split_path(path)
         with Typed(path):
             return Draft(os.open(name, _CREATE, 0o600, dir_fd=self._folders.open(parent).fd), path, name, False)
 
     def reopen(self, path: bytes) -> Draft:
         """A draft that was created under its own name before. Raises `StoreError`."""
         self._trim()
-        parent, name = _split(path)
+        parent, name = split_path(path)
         with Typed(path):
             fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folders.open(parent).fd)
             return Draft(fd, path, name, False, -1)
@@ -137,12 +138,54 @@ class TreeWriter:
     def begin_file(self, path: bytes) -> Draft:
         """A draft under a temporary name, to be given to `finish` or `discard`."""
         self._trim()
-        parent, _ = _split(path)
+        parent, _ = split_path(path)
         with Typed(path):
             folder, in_temp = self._temp_for(self._open_to_write(parent))
             name, fd = self._under_temp_name(lambda name: os.open(name, _CREATE, 0o600, dir_fd=folder.fd))
             claim(fd)
             return Draft(fd, path, name, in_temp)
+
+    def join_file(self, path: bytes, name: bytes, identity: tuple[int, int]) -> Draft:
+        """A draft that another process began for `path`, to write to it too; `close` is all that is to be done with it in the end.
+
+        `identity` is the device and inode of that process's file: another one that stands there by now is refused as `Conflict`.
+        """
+        self._trim()
+        parent, _ = split_path(path)
+        with Typed(path):
+            folder, in_temp = self._temp_for(self._folders.open(parent))
+            fd = os.open(check_name(name), _JOIN, dir_fd=folder.fd)
+            found = os.fstat(fd)
+            if (found.st_dev, found.st_ino) == identity:
+                return Draft(fd, path, name, in_temp, -1)
+            os.close(fd)
+            raise Conflict(
+                f"{display_path(path)} was replaced while it was written",
+                hint="see who writes there, then do it again",
+                path=display_path(path),
+            )
+
+    def put_file(self, path: bytes, entry: Entry, pieces: Sequence[bytes]) -> None:
+        """A whole file in one step: its content in order, size and metadata, then into place, replacing what stands there."""
+        self._trim()
+        parent, name = split_path(path)
+        with Typed(path):
+            folder = self._open_to_write(parent)
+            temp, _ = self._temp_for(folder)
+            temp_name, fd = self._under_temp_name(lambda name: os.open(name, _CREATE, 0o600, dir_fd=temp.fd))
+            try:
+                claim(fd)
+                if entry.holes:
+                    write_sparse_pieces(Draft(fd, path, temp_name, False), pieces, entry)
+                else:
+                    write_pieces(fd, pieces)
+                self._attributes.apply_open(fd, entry)
+                self._rename(temp.fd, temp_name, folder, name, path)
+            except BaseException:
+                remove_tree(temp.fd, temp_name)
+                raise
+            finally:
+                os.close(fd)
 
     def dress(self, draft: Draft, entry: Entry) -> None:
         """Size and metadata of a draft, which stays open under the name it has."""
@@ -156,7 +199,7 @@ class TreeWriter:
         self._trim()
         try:
             self.dress(draft, entry)
-            parent, name = _split(draft.path)
+            parent, name = split_path(draft.path)
             with Typed(draft.path):
                 self._into_place(draft, self._folders.open(parent), name)
                 return os.fstat(draft.fd)
@@ -169,7 +212,7 @@ class TreeWriter:
     def discard(self, draft: Draft) -> None:
         """Removes the draft. Never raises."""
         draft.close()
-        parent, _ = _split(draft.path)
+        parent, _ = split_path(draft.path)
         try:
             folder = self._temp.root if draft.in_temp and self._temp else self._folders.open(parent)
             os.unlink(draft.name, dir_fd=folder.fd)
@@ -181,12 +224,12 @@ class TreeWriter:
     def put_special(self, path: bytes, entry: Entry) -> bool:
         """A symbolic link, FIFO or device, replacing what stands there. False (and a finding) when this user may not make one."""
         self._trim()
-        parent, name = _split(path)
+        parent, name = split_path(path)
         with Typed(path):
             folder = self._open_to_write(parent)
             temp, _ = self._temp_for(folder)
             try:
-                temp_name, _ = self._under_temp_name(lambda temp_name: _make_special(temp.fd, temp_name, entry))
+                temp_name, _ = self._under_temp_name(lambda temp_name: make_special(temp.fd, temp_name, entry))
             except OSError as error:
                 if error.errno not in _NOT_MADE or entry.kind is Kind.SYMLINK:
                     raise
@@ -211,7 +254,7 @@ class TreeWriter:
     def set_attributes(self, path: bytes, entry: Entry) -> None:
         """The metadata of what stands at `path` already; its kind must be the entry's."""
         self._trim()
-        parent, name = _split(path)
+        parent, name = split_path(path)
         with Typed(path):
             if entry.kind not in (Kind.FILE, Kind.DIRECTORY):
                 self._attributes.apply_named(self._folders.open(parent).fd, name, entry)
@@ -229,7 +272,7 @@ class TreeWriter:
         target = into or self
         self._trim()
         target._trim()
-        (parent, name), (new_parent, new_name) = _split(path), _split(new_path)
+        (parent, name), (new_parent, new_name) = split_path(path), split_path(new_path)
         with Typed(new_path):
             source, folder = self._folders.open(parent), target._open_to_write(new_parent)
             temp, _ = target._temp_for(folder)
@@ -247,7 +290,7 @@ class TreeWriter:
         target = into or self
         self._trim()
         target._trim()
-        (parent, name), (new_parent, new_name) = _split(path), _split(new_path)
+        (parent, name), (new_parent, new_name) = split_path(path), split_path(new_path)
         with Typed(path):
             target._rename(self._open_to_write(parent).fd, name, target._open_to_write(new_parent), new_name, new_path)
         self._folders.forget(path)
@@ -256,7 +299,7 @@ class TreeWriter:
         """The name, and everything below it. Absent is fine."""
         self._trim()
         self._folders.forget(path)
-        parent, name = _split(path)
+        parent, name = split_path(path)
         with Typed(path):
             try:
                 folder = self._open_to_write(parent)
@@ -267,7 +310,7 @@ class TreeWriter:
     def remove_folder(self, path: bytes) -> bool:
         """Removes a folder only if it is empty; whether it is gone."""
         self._folders.forget(path)
-        parent, name = _split(path)
+        parent, name = split_path(path)
         with Typed(path):
             try:
                 os.rmdir(name, dir_fd=self._open_to_write(parent).fd)
@@ -302,7 +345,7 @@ class TreeWriter:
         return folder
 
     def _open_for_attributes(self, path: bytes, kind: Kind) -> int:
-        parent, name = _split(path)
+        parent, name = split_path(path)
         folder = self._folders.open(parent)
         if not name:
             return os.dup(folder.fd)
@@ -342,23 +385,6 @@ class TreeWriter:
                 return name, make(name) or 0
             except FileExistsError:
                 continue
-
-
-def _split(path: bytes) -> tuple[bytes, bytes]:
-    """(parent, name); (b"", b"") for the root."""
-    if not path:
-        return b"", b""
-    parent, slash, name = path.rpartition(b"/")
-    if (slash and not parent) or parent.startswith(b"/"):
-        raise ProtocolError(f"not a path below a folder: {path!r}")
-    return parent, check_name(name)
-
-
-def _make_special(folder_fd: int, name: bytes, entry: Entry) -> None:
-    if entry.kind is Kind.SYMLINK:
-        os.symlink(entry.link_target, name, dir_fd=folder_fd)
-    else:
-        os.mknod(name, _TYPES[entry.kind] | 0o600, entry.device_number, dir_fd=folder_fd)
 
 
 def _silent(finding: Finding) -> None:

@@ -1,0 +1,25 @@
+"""A writer process of a restore: `python -m holdfast.operations.restore_writer TARGET FD`. See `restore_crew`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+from holdfast.operations.restore_crew import serve
+
+
+def main(arguments: list[str]) -> int:
+    """0 = the other end closed."""
+    target, descriptor = arguments
+    # Who started it decides when it ends, by closing the socket.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with socket.socket(fileno=int(descriptor)) as end, suppress(BrokenPipeError, ConnectionResetError):
+        serve(end, os.fsencode(target))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
