@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 from enum import IntEnum
 from hashlib import sha256
+from io import BytesIO
 from typing import NamedTuple
 
 from holdfast.core.errors import RepositoryDamaged
@@ -74,11 +75,12 @@ def build_pack(key: MasterKey, blobs: Sequence[Blob], ivs: bytes) -> BuiltPack:
         header.append(_ZSTD_ENTRY.pack(type_ + 2, length, raw_bytes, id_) if raw_bytes else _PLAIN_ENTRY.pack(type_, length, id_))
         offset += length
     entries = b"".join(header)
-    content = bytearray(offset + len(entries) + OVERHEAD + _LENGTH.size)
-    seal_into(key, ivs, [*(blob.payload for blob in blobs), entries], content)
-    content[-_LENGTH.size :] = _LENGTH.pack(len(entries) + OVERHEAD)
-    data = bytes(content)
-    del content
+    # Sealed in its place, and given away without a copy: the pack is in memory once.
+    content = BytesIO(bytes(offset + len(entries) + OVERHEAD + _LENGTH.size))
+    with content.getbuffer() as view:
+        seal_into(key, ivs, [*(blob.payload for blob in blobs), entries], view)
+        view[-_LENGTH.size :] = _LENGTH.pack(len(entries) + OVERHEAD)
+    data = content.getvalue()
     return BuiltPack(sha256(data).digest(), data, tuple(placed))
 
 

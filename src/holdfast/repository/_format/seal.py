@@ -48,7 +48,7 @@ def key_from_bytes(material: bytes) -> MasterKey:
     return MasterKey(material[:32], material[32:48], clamp_r(material[48:64]))
 
 
-def seal_into(key: MasterKey, ivs: bytes, plains: Sequence[bytes], target: bytearray) -> None:
+def seal_into(key: MasterKey, ivs: bytes, plains: Sequence[bytes], target: bytearray | memoryview) -> None:
     """Seal each of `plains` with its own 16 bytes of `ivs`, one behind the other from the start of `target`.
 
     One AES context serves all: making one costs more than a small blob.
