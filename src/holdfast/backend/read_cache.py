@@ -212,6 +212,7 @@ class ReadCache:
             known[file] = len(data)
             self._trusted[file] = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
             oldest = self._surplus()
+        self._note_use(file)
         for each in oldest:
             self._drop(each)
 
@@ -232,7 +233,10 @@ class ReadCache:
         with self._guard:
             if file in self._known():
                 self._known().move_to_end(file)
-        # For the order after a restart.
+        self._note_use(file)
+
+    def _note_use(self, file: FileName) -> None:
+        """On the file itself, for the order after a restart."""
         with suppress(OSError):
             path = self._path(file)
             os.utime(path, ns=(self._clock.now_ns(), path.stat().st_mtime_ns))
