@@ -13,6 +13,7 @@ from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.refresh import Refresher
 from holdfast.repository.session_lock import SessionLock
 from holdfast.repository.storage import Storage
+from holdfast.repository.trusted_time import TrustedTime
 
 # Sealing, hashing and writing release the GIL; more threads than this only wait for each other.
 _SEALERS = 2
@@ -32,6 +33,7 @@ class Interior:
         self.trees = self.refresher.trees
         self.chunks = Chunks(storage, self.blobs)
         self.lock = SessionLock(storage, wait, record)
+        self.time = TrustedTime(catalog.path.parent, storage.clock)
         self.pool = ThreadPoolExecutor(_SEALERS, thread_name_prefix=f"seal-{name}")
         self._guard = threading.Lock()
         self._busy: set[int] = set()

@@ -12,13 +12,14 @@ from holdfast.backend.backend import Backend, FileType
 from holdfast.backend.grouping import GroupedSaves
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import HoldfastError, RepositoryDamaged, UnknownName
+from holdfast.core.errors import HoldfastError, RepositoryDamaged, RepositoryLocked, UnknownName
 from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.delivery.ports import Action
 from holdfast.model import rules
 from holdfast.model.change import Cursor
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.maintenance import Report
+from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Point
 from holdfast.model.questions import AskFind, AskListing, Listings, RepositoryStatus
 from holdfast.model.reading import PointReader
@@ -33,12 +34,14 @@ from holdfast.repository.interior import Interior
 from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
 from holdfast.repository.last_check import LastCheck, load_last_check, save_last_check
 from holdfast.repository.lock_record import LockRecord
+from holdfast.repository.point_changes import Chosen, change_points, settle_revisions
 from holdfast.repository.prune import Prune, PruneOrder
 from holdfast.repository.questions import choose_point, find_versions, list_point, roots_in
 from holdfast.repository.reading import TreeReader, outgoing_between, parents_of
 from holdfast.repository.sealing import points_of
 from holdfast.repository.storage import Storage
 from holdfast.repository.store_action import OnPoints, StoreAction
+from holdfast.repository.trusted_time import TrustedTime
 
 _CATALOG = "catalog.db"
 
@@ -84,6 +87,8 @@ def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Rep
                 raise
         else:
             break
+    with suppress(RepositoryLocked):
+        settle_revisions(interior)
     return Repository(interior, setup["repository_id"], home, config.id)
 
 
@@ -197,6 +202,15 @@ class Repository:
             # What was found matters more than that it is remembered after a restart.
             save_last_check(self._home, self._checked)
         return findings
+
+    @property
+    def time(self) -> TrustedTime:
+        """The time its points expire by."""
+        return self._interior.time
+
+    def change_points(self, chosen: Chosen, change: PointChange, *, dry_run: bool = False) -> tuple[ChangedPoint, ...]:
+        """Raises what `point_changes.change_points` raises."""
+        return change_points(self._interior, chosen, change, dry_run=dry_run)
 
     def prune(self, order: PruneOrder, watch: Watch = lambda *_: None, *, dry_run: bool = False) -> Report:
         """Remove what nothing needs. Raises what `Prune` raises."""
