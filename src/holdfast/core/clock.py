@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from functools import cache
+from typing import Protocol, runtime_checkable
 
 
 class Clock(Protocol):
@@ -17,14 +18,43 @@ class Clock(Protocol):
     def monotonic_s(self) -> float: ...
 
 
+@runtime_checkable
+class BootClock(Protocol):
+    """Time since the machine started, and which start that was: what nobody but root can turn."""
+
+    def boottime_ns(self) -> int:
+        """Nanoseconds, suspended time included."""
+        ...
+
+    def boot_id(self) -> str:
+        """Another one after each start of the machine."""
+        ...
+
+
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clocks, `Clock` and `BootClock`."""
+
+    def boottime_ns(self) -> int:
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+    def boot_id(self) -> str:
+        return _boot_id()
 
     def now_ns(self) -> int:
         return time.time_ns()
 
     def monotonic_s(self) -> float:
         return time.monotonic()
+
+
+@cache
+def _boot_id() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        # Then each start of the process counts as one of the machine: less time seems to have passed, never more.
+        return f"process {time.monotonic_ns()}"
 
 
 def utc(ns: int) -> datetime:

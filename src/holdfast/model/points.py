@@ -14,6 +14,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `dataset` is the label (`files1/documents`), `dataset_id` the identity. `snapshot` is the restic snapshot's id at the
     moment; it changes when tags do. `foreign` marks a restic snapshot that Holdfast did not make. `added_bytes` is what storing it cost.
+    Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it.
     """
 
     id: PointId
@@ -34,6 +35,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     added_bytes: int = 0
     zone: str = "UTC"
     foreign: bool = False
+    expires_at: datetime | None = None
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

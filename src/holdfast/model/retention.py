@@ -68,11 +68,27 @@ def zone_of(name: str) -> tzinfo:
 
 
 def kept(points: Sequence[Point], keep: KeepRules, now: datetime) -> Kept:
-    """Divide the points of one operation of one dataset. Empty rules keep all; a locked point is kept and counted like any other.
+    """Divide the points of one operation of one dataset. Empty rules keep all; a locked point is kept and counted like any other. One whose
+    time to expire has come counts for no rule, and goes unless it is locked.
 
     Days are cut in each point's own zone. `within` is measured from the newest point that is not in the future.
     """
     ordered = sorted(points, key=lambda point: point.time, reverse=True)
+    expired = {id(point) for point in ordered if point.expires_at is not None and point.expires_at <= now}
+    counted = _divide([point for point in ordered if id(point) not in expired], keep, now)
+    locked = [point for point in ordered if id(point) in expired and _is_locked(point, now)]
+    if not expired:
+        return counted
+    stay = sorted((*counted.keep, *((point, ("locked",)) for point in locked)), key=lambda row: row[0].time, reverse=True)
+    kept_ids = {id(point) for point, _ in stay}
+    return Kept(tuple(stay), tuple(point for point in ordered if id(point) not in kept_ids))
+
+
+def _is_locked(point: Point, now: datetime) -> bool:
+    return point.locked_until is not None and point.locked_until > now
+
+
+def _divide(ordered: Sequence[Point], keep: KeepRules, now: datetime) -> Kept:
     if keep.is_empty():
         return Kept(tuple((point, ("all",)) for point in ordered), ())
     newest = next((point.time for point in ordered if point.time < now), datetime.min.replace(tzinfo=UTC))
@@ -84,7 +100,7 @@ def kept(points: Sequence[Point], keep: KeepRules, now: datetime) -> Kept:
         local = point.time.astimezone(zone_of(point.zone))
         oldest = number == len(ordered) - 1
         reasons += [reason for bucket in buckets if (reason := bucket.takes(local, number, oldest=oldest))]
-        if point.locked_until is not None and point.locked_until > now:
+        if _is_locked(point, now):
             reasons.append("locked")
         if reasons:
             stay.append((point, tuple(reasons)))

@@ -1,7 +1,8 @@
 """The facts of a point as tags of its restic snapshot: all that must survive a lost catalog, and `restic tag` and `restic copy`.
 
 `hf:v=1 hf:point=ID hf:rev=N hf:dataset=ID hf:label=files1/documents hf:op=backup hf:kind=backup hf:seq=N hf:epoch=E hf:zone=Z
-hf:node=ID hf:files=N hf:bytes=N hf:warnings=N hf:added=N hf:commit=N [hf:lock=UTC]`. A head (a commit without points) has `hf:op=-`
+hf:node=ID hf:files=N hf:bytes=N hf:warnings=N hf:added=N hf:commit=N [hf:lock=UTC]
+[hf:expire=UTC]`. A head (a commit without points) has `hf:op=-`
 and no point.
 """
 
@@ -21,6 +22,9 @@ PREFIX = "hf:"
 VERSION = "1"
 HEAD = "-"
 LARGEST = 1 << 62
+_KEYS = frozenset(
+    ("v", "point", "rev", "dataset", "label", "op", "kind", "seq", "epoch", "zone", "node", "files", "bytes", "warnings", "added", "commit")
+) | {"lock", "expire"}
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,6 +51,7 @@ class Facts:
     warnings: int = 0
     added_bytes: int = 0
     locked_until: datetime | None = None
+    expires_at: datetime | None = None
 
     @property
     def is_head(self) -> bool:
@@ -92,8 +97,14 @@ def tags_of(facts: Facts, others: Iterable[str] = ()) -> tuple[str, ...]:
         "added": facts.added_bytes,
         "commit": facts.ordinal,
         "lock": format_utc(facts.locked_until) if facts.locked_until else "",
+        "expire": format_utc(facts.expires_at) if facts.expires_at else "",
     }
     return (*(f"{PREFIX}{key}={_clean(str(value))}" for key, value in values.items() if value != ""), *others)
+
+
+def strange_tags(snapshot: Snapshot) -> tuple[str, ...]:
+    """Facts that this version does not know: they stay when the known ones change."""
+    return tuple(tag for tag in snapshot.tags or () if tag.startswith(PREFIX) and tag[len(PREFIX) :].partition("=")[0] not in _KEYS)
 
 
 def facts_of(snapshot: Snapshot) -> Facts | None:
@@ -116,8 +127,14 @@ def _number(values: Mapping[str, str], key: str, default: int = 0) -> int:
     return number
 
 
+def _moment(values: Mapping[str, str], key: str) -> datetime | None:
+    if not values.get(key):
+        return None
+    moment = datetime.fromisoformat(values[key])
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _facts(values: Mapping[str, str]) -> Facts:
-    locked = datetime.fromisoformat(values["lock"]) if values.get("lock") else None
     return Facts(
         dataset=DatasetId(values["dataset"]),
         label=values.get("label", values["dataset"]),
@@ -134,7 +151,8 @@ def _facts(values: Mapping[str, str]) -> Facts:
         size_bytes=_number(values, "bytes"),
         warnings=_number(values, "warnings"),
         added_bytes=_number(values, "added"),
-        locked_until=locked if locked is None or locked.tzinfo else locked.replace(tzinfo=UTC),
+        locked_until=_moment(values, "lock"),
+        expires_at=_moment(values, "expire"),
     )
 
 
@@ -181,4 +199,5 @@ def point_of(snapshot_id: bytes, snapshot: Snapshot, repository: str) -> Point:
         warnings=facts.warnings,
         added_bytes=facts.added_bytes,
         zone=facts.zone,
+        expires_at=facts.expires_at,
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from holdfast.backend.backend import FileType
-from holdfast.core.errors import RepositoryDamaged
+from holdfast.core.errors import Refused, RepositoryDamaged
 from holdfast.model.maintenance import Report, Step
 from holdfast.repository._format.index import MOST_BLOBS, IndexedPack, MarkedPack, decode_index, decode_marks, encode_index
 from holdfast.repository.checking import Watch
@@ -42,7 +42,7 @@ class Prune:
     def __init__(self, interior: Interior, order: PruneOrder, watch: Watch) -> None:
         self._interior = interior
         self._order = order
-        self._now_ns = interior.storage.clock.now_ns()
+        self._now_ns = interior.time.now_ns()
         self._watch = watch
         self._reachable = Reachable(interior.catalog.path, lambda trees: watch("trees", trees, 0, 0))
         self._roots: set[bytes] = set()
@@ -53,6 +53,8 @@ class Prune:
             with interior.lock.session():
                 interior.refresh()
                 self._refuse_damage()
+                if why := interior.time.suspended():
+                    raise Refused(f"nothing is pruned now: {why}", hint="set the clock, or let the node reach its Master")
                 swept = sweep(interior, self._now_ns, order.grace_s, dry_run=dry_run)
                 plan = self._plan()
                 self._refuse_missing_packs(plan)

@@ -9,7 +9,6 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from holdfast.backend.backend import FileType
-from holdfast.core.clock import now
 from holdfast.core.errors import HoldfastError
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.change import Begin, Commit, Mark
@@ -76,7 +75,7 @@ def write_snapshot(interior: Interior, sealing: Sealing, commit_no: int, mark: M
         size_bytes=commit.size_bytes,
         warnings=commit.warnings,
         added_bytes=sealing.added_bytes,
-        locked_until=now(interior.storage.clock) + timedelta(seconds=operation.lock_s or 0) if locked and operation else None,
+        locked_until=interior.time.now() + timedelta(seconds=operation.lock_s or 0) if locked and operation else None,
     )
     snapshot = Snapshot(
         time=zoned_time_text(ns_of(commit.captured_at), zone_of(commit.zone)),
@@ -136,6 +135,9 @@ def apply_keep_rules(interior: Interior, dataset: int, operations: Sequence[Stor
     """Forget the points that no rule keeps; the newest point of an operation always stays, and so does the commit just acknowledged, which
     need not be the newest by a source's clock that went back. A failure is a finding: the points are safe.
     """
+    if operations and (why := interior.time.suspended()):
+        hint = "set the clock, or let the node reach its Master"
+        return (Finding(code="expiry-suspended", severity=Severity.WARNING, message=f"keep rules were not applied: {why}", hint=hint),)
     try:
         with interior.catalog.transaction():
             rows = interior.commits.snapshots(dataset)
@@ -145,7 +147,7 @@ def apply_keep_rules(interior: Interior, dataset: int, operations: Sequence[Stor
             going: set[PointId] = set()
             for operation in operations:
                 own = sorted((p for p in points if p.operation == operation.name), key=lambda p: (p.time, p.seq))
-                removed = kept(own, operation.keep, now(interior.storage.clock)).remove
+                removed = kept(own, operation.keep, interior.time.now()).remove
                 going |= {point.id for point in removed if point.id != own[-1].id and point.id not in spared}
             forget(interior, [row.id for row in rows if _point_id(row) in going])
     except HoldfastError as error:

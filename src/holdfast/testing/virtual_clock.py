@@ -7,17 +7,29 @@ from datetime import datetime
 
 
 class VirtualClock:
-    """A `core.clock.Clock` at `start`; wall and monotonic time move together by `advance`."""
+    """A `core.clock.Clock` and `BootClock` at `start`; wall and monotonic time move together by `advance`."""
 
     def __init__(self, start: datetime) -> None:
         self._now_ns = int(start.timestamp()) * 1_000_000_000
         self._monotonic_ns = 0
+        self._booted_ns = 0
 
     def now_ns(self) -> int:
         return self._now_ns
 
     def monotonic_s(self) -> float:
         return self._monotonic_ns / 1e9
+
+    def boottime_ns(self) -> int:
+        return self._monotonic_ns - self._booted_ns
+
+    def boot_id(self) -> str:
+        return f"boot at {self._booted_ns}"
+
+    def reboot(self, away_s: float) -> None:
+        """The machine is off for a while, and its wall clock goes on."""
+        self.advance(away_s)
+        self._booted_ns = self._monotonic_ns
 
     def advance(self, seconds: float) -> None:
         step_ns = round(seconds * 1e9)

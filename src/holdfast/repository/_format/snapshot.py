@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from holdfast.core.errors import RepositoryDamaged
@@ -76,6 +78,15 @@ class _Lenient(msgspec.Struct, frozen=True, kw_only=True):
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
     return html_safe(msgspec.json.encode(snapshot))
+
+
+def retag(json: bytes, tags: tuple[str, ...], snapshot_id: str) -> bytes:
+    """The JSON of a snapshot with other tags, all else as it was: as `restic tag` does it, `original` names the first of the row."""
+    try:
+        fields = msgspec.json.decode(json, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RepositoryDamaged(f"a snapshot cannot be read: {error}") from error
+    return html_safe(msgspec.json.encode({**fields, "tags": tags, "original": fields.get("original") or snapshot_id}))
 
 
 def decode_snapshot(json: bytes) -> Snapshot:
