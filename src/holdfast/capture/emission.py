@@ -252,21 +252,24 @@ class Emission:
 
     def _accept(self, old: Row | None, verdict: Verdict, result: Captured, sent: bool) -> Row:
         """The new row of what was captured. It bears this run's number unless nothing at all differs."""
-        entry, run = result.entry, self._tools.run
+        entry, run, bits = result.entry, self._tools.run, self._tools.bits
         for finding in result.findings:
-            self._tools.notes.add(finding, verdict.members & self._tools.bits)
+            self._tools.notes.add(finding, verdict.members & bits)
         self.passed.files += 1
         self.passed.bytes += entry.size_bytes
-        row = row_of(entry, members=0, run=run, flags=result.flags)
-        if old is not None:
-            members = (old.members & ~self._tools.bits) | (verdict.members & self._tools.bits)
-            if not sent and not old.flags & WITHDRAWN and members == old.members and _equal(entry, old.entry()):
-                row = msgspec.structs.replace(old, flags=result.flags)
-                self._write(row)
-                return row
-            row = msgspec.structs.replace(row, members=old.members, departed=old.departed, strayed=old.strayed)
+        if old is None:
+            self.passed.changed += 1
+            row = row_of(entry, members=verdict.members & bits, run=run, flags=result.flags)
+            self._write(row)
+            return row
+        members = (old.members & ~bits) | (verdict.members & bits)
+        if not sent and not old.flags & WITHDRAWN and members == old.members and _equal(entry, old.entry()):
+            row = msgspec.structs.replace(old, flags=result.flags)
+            self._write(row)
+            return row
         self.passed.changed += 1
-        return self._regroup(row, verdict)
+        row = row_of(entry, members=old.members, run=run, flags=result.flags)
+        return self._regroup(msgspec.structs.replace(row, departed=old.departed, strayed=old.strayed), verdict)
 
     def _regroup(self, row: Row, verdict: Verdict) -> Row:
         """The row with its memberships as the walk found them, for the datasets that are captured."""
@@ -296,7 +299,7 @@ class Emission:
                     chunks = ()
                 else:
                     chunks = tuple(self._lazy(entry))
-            size = sum(chunk.size_bytes for chunk in chunks)
+            size = chunks[0].size_bytes if len(chunks) == 1 else sum([chunk.size_bytes for chunk in chunks])
             if not self._segments.has_room(size, len(row.record)) and (taken := self._take()):
                 yield taken
             self._segments.put(entry, row.run, puts, chunks, len(row.record))

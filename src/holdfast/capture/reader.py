@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
@@ -22,7 +21,7 @@ from holdfast.capture.chunks import Chunk
 from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, SUSPECT
 from holdfast.capture.walk import SOCKET_CODE, unreadable
 from holdfast.core.clock import Clock
-from holdfast.host.metadata import Names, open_for_reading, read_entry, read_holes
+from holdfast.host.metadata import Names, file_entry, holes_of, open_for_reading, read_entry, read_holes, read_xattrs
 from holdfast.model.entry import ChunkRef, Entry, Hole, display_path
 from holdfast.model.jobs import Finding, Severity
 
@@ -114,32 +113,35 @@ class Reader:
         return Captured(entry, (), _racy(status, now_ns), tuple(findings))
 
     def _whole(self, job: Job) -> Captured | TooLarge | Lost:
+        path = job.path
         findings: list[Finding] = []
-        descriptor = self.descriptor(job.path)
+        descriptor = self.descriptor(path)
         try:
             for _ in range(TRIES):
                 findings.clear()
                 started_ns = self._clock.now_ns()
                 before = os.fstat(descriptor)
-                if not stat.S_ISREG(before.st_mode):
-                    return vanished(job.path)
-                if before.st_size > WHOLE_BYTES:
+                size = before.st_size
+                if before.st_mode >> 12 != FILE_CODE:
+                    return vanished(path)
+                if size > WHOLE_BYTES:
                     return TooLarge()
-                data = os.pread(descriptor, before.st_size, 0) if before.st_size else b""
+                data = os.pread(descriptor, size, 0) if size else b""
                 self._on_read(len(data))
-                entry = read_entry(job.path, self._names, status=before, descriptor=descriptor, on_problem=findings.append)
-                stable = len(data) == before.st_size and not _differs(before, os.fstat(descriptor))
+                xattrs = read_xattrs(descriptor, path, findings.append)
+                holes = holes_of(path, before, descriptor)
+                stable = len(data) == size and not _differs(before, os.fstat(descriptor))
                 if stable:
                     break
         finally:
             os.close(descriptor)
         chunks = _chunks_in(data, choose(job.granularity, job.recorded.chunks if job.recorded else ()))
+        refs = tuple([ChunkRef(chunk.id, chunk.size_bytes) for chunk in chunks])
+        entry = file_entry(path, self._names, before, xattrs=xattrs, holes=holes, chunks=refs, size_bytes=len(data), unstable=not stable)
         flags = _racy(before, started_ns)
         if not stable:
-            findings.append(_changed_while_read(job.path))
+            findings.append(_changed_while_read(path))
             flags = SUSPECT
-        refs = tuple(ChunkRef(chunk.id, chunk.size_bytes) for chunk in chunks)
-        entry = msgspec.structs.replace(entry, chunks=refs, size_bytes=len(data), unstable=not stable)
         return Captured(entry, chunks, flags, tuple(findings))
 
 
@@ -296,7 +298,7 @@ def _covers(hole: Hole, position: int, size: int) -> bool:
 
 
 def _differs(before: os.stat_result, after: os.stat_result) -> bool:
-    return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) != (after.st_size, after.st_mtime_ns, after.st_ctime_ns)
+    return before.st_ctime_ns != after.st_ctime_ns or before.st_mtime_ns != after.st_mtime_ns or before.st_size != after.st_size
 
 
 def _racy(status: os.stat_result, started_ns: int) -> int:

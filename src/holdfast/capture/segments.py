@@ -61,10 +61,11 @@ class Segments:
             and self._most_changes < MAX_CHANGES
         )
 
-    def put(self, entry: Entry, run: int, bits: int, chunks: Iterable[Chunk], record_bytes: int) -> None:
-        """`chunks` are offered with it; none if parts carried them ahead."""
+    def put(self, entry: Entry, run: int, bits: int, chunks: Sequence[Chunk], record_bytes: int) -> None:
+        """`chunks`, those of the entry, are offered with it; none if parts carried them ahead."""
         change = Put(entry)
-        offered = self._hold(chunks)
+        self._hold(chunks)
+        offered = entry.chunks if chunks else ()
         # Never fewer than the longest has; exact enough to keep every segment short.
         self._most_changes += 1
         self._record_bytes += record_bytes
@@ -84,8 +85,9 @@ class Segments:
                 filling.change_runs.append(run)
 
     def part(self, path: bytes, offset: int, run: int, bits: int, chunks: Sequence[Chunk]) -> None:
-        offered = self._hold(chunks)
-        part = Part(path, offset, tuple(offered))
+        self._hold(chunks)
+        offered = tuple([ChunkRef(chunk.id, chunk.size_bytes) for chunk in chunks])
+        part = Part(path, offset, offered)
         self._record_bytes += len(path) + 48 * len(offered)
         for bit, filling in self._open.items():
             if bits & bit:
@@ -109,10 +111,8 @@ class Segments:
         self._bytes = self._record_bytes = self._most_changes = 0
         return taken
 
-    def _hold(self, chunks: Iterable[Chunk]) -> list[ChunkRef]:
-        offered = []
+    def _hold(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
-            offered.append(ChunkRef(chunk.id, chunk.size_bytes))
             held = self._chunks.get(chunk.id)
             if held is not None:
                 held.join(chunk)
@@ -120,7 +120,6 @@ class Segments:
                 self._chunks[chunk.id] = chunk
                 self._bytes += chunk.size_bytes
                 self.offered_bytes += chunk.size_bytes
-        return offered
 
 
 def grouped(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:

@@ -12,9 +12,10 @@ import os
 import pwd
 import stat
 from collections.abc import Callable
+from typing import NotRequired, TypedDict, Unpack
 
 from holdfast.core.errors import SourceError
-from holdfast.model.entry import Entry, Hole, Kind, Xattr, display_path
+from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr, display_path
 from holdfast.model.jobs import Finding, Severity
 
 KINDS: dict[int, Kind] = {
@@ -87,9 +88,10 @@ def read_entry(
         raise SourceError(
             f"{display_path(path)} is a socket", hint="sockets have no content and are made anew by their programs; nothing to do"
         )
-    is_file = kind is Kind.FILE
+    xattrs = read_xattrs(path if descriptor is None else descriptor, path, on_problem)
+    if kind is Kind.FILE:
+        return file_entry(path, names, seen, xattrs=xattrs, holes=holes_of(path, seen, descriptor))
     is_device = kind is Kind.CHARACTER_DEVICE or kind is Kind.BLOCK_DEVICE
-    sparse = is_file and seen.st_blocks * 512 < seen.st_size
     return Entry(
         path=path,
         kind=kind,
@@ -98,7 +100,6 @@ def read_entry(
         gid=seen.st_gid,
         user=names.user(seen.st_uid),
         group=names.group(seen.st_gid),
-        size_bytes=seen.st_size if is_file else 0,
         mtime_ns=seen.st_mtime_ns,
         atime_ns=seen.st_atime_ns,
         ctime_ns=seen.st_ctime_ns,
@@ -107,8 +108,48 @@ def read_entry(
         links=1 if kind is Kind.DIRECTORY else seen.st_nlink,
         link_target=os.readlink(path) if kind is Kind.SYMLINK else b"",
         device_number=seen.st_rdev if is_device else 0,
-        xattrs=read_xattrs(path if descriptor is None else descriptor, path, on_problem),
-        holes=_holes_of(path, seen.st_size, descriptor) if sparse else (),
+        xattrs=xattrs,
+    )
+
+
+class Content(TypedDict):
+    """What is in a file: `size_bytes` as it was read, where that is not what its status said."""
+
+    chunks: NotRequired[tuple[ChunkRef, ...]]
+    size_bytes: NotRequired[int]
+    unstable: NotRequired[bool]
+
+
+def file_entry(
+    path: bytes,
+    names: Names,
+    seen: os.stat_result,
+    *,
+    xattrs: tuple[Xattr, ...],
+    holes: tuple[Hole, ...],
+    **content: Unpack[Content],
+) -> Entry:
+    """The entry of a regular file from what was read of it, its content with it: built once, not built and then changed."""
+    uid, gid = seen.st_uid, seen.st_gid
+    return Entry(
+        path=path,
+        kind=Kind.FILE,
+        mode=seen.st_mode & 0o7777,
+        uid=uid,
+        gid=gid,
+        user=names.user(uid),
+        group=names.group(gid),
+        size_bytes=content.get("size_bytes", seen.st_size),
+        mtime_ns=seen.st_mtime_ns,
+        atime_ns=seen.st_atime_ns,
+        ctime_ns=seen.st_ctime_ns,
+        inode=seen.st_ino,
+        device=seen.st_dev,
+        links=seen.st_nlink,
+        xattrs=xattrs,
+        holes=holes,
+        chunks=content.get("chunks", ()),
+        unstable=content.get("unstable", False),
     )
 
 
@@ -166,7 +207,11 @@ def open_for_reading(path: bytes) -> int:
         return os.open(path, flags)
 
 
-def _holes_of(path: bytes, size_bytes: int, descriptor: int | None) -> tuple[Hole, ...]:
+def holes_of(path: bytes, seen: os.stat_result, descriptor: int | None = None) -> tuple[Hole, ...]:
+    """The holes of a regular file with this status; none where it has a block for every byte."""
+    size_bytes = seen.st_size
+    if seen.st_blocks * 512 >= size_bytes:
+        return ()
     if descriptor is not None:
         return read_holes(descriptor, size_bytes)
     try:

@@ -67,6 +67,9 @@ def narrow(outgoing: Outgoing, base_seq: int | None, carried_ahead: set[bytes]) 
     `carried_ahead` is the session's own memory of paths whose parts went ahead: parts add to it, their put takes away.
     """
     segment = outgoing.segment
+    if not segment.parts and not carried_ahead and (base_seq is None or base_seq < min(outgoing.change_runs, default=0)):
+        # A receiver that lacks all of it: a first backup.
+        return segment
     keep = [base_seq is None or run > base_seq for run in outgoing.change_runs]
     keep_parts = [base_seq is None or run > base_seq for run in outgoing.part_runs]
     narrowed = Segment(
