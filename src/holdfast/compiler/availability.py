@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from holdfast.compiler.codes import diagnose
 from holdfast.model.diagnostics import Diagnostic, Where
-from holdfast.model.document import Document, Flow, Mover, OperationUse, Policy, RepositoryEntry
+from holdfast.model.document import Document, Flow, Mover, OperationUse, Policy
 from holdfast.model.operations import SPECS
 
 _CODE = "not-in-this-version"
@@ -15,8 +15,6 @@ _CODE = "not-in-this-version"
 def unavailable(document: Document) -> list[Diagnostic]:
     """An error for each thing in the document that cannot be activated with this version."""
     found: list[Diagnostic] = []
-    for repository in document.repositories:
-        found.extend(_repository(repository))
     for policy in document.policies:
         found.extend(_classification(policy))
         for operation in policy.operations:
@@ -25,12 +23,6 @@ def unavailable(document: Document) -> list[Diagnostic]:
         for index, mover in enumerate(flow.movers):
             found.extend(_mover(flow, index, mover))
     return found
-
-
-def _repository(repository: RepositoryEntry) -> Iterator[Diagnostic]:
-    if repository.location.startswith("s3://"):
-        where = Where(path=f"repositories.{repository.name}.location", kind="repository", name=repository.name)
-        yield diagnose(_CODE, where, "repositories in S3 stores are not in this version", "use a folder of the node, for now")
 
 
 def _classification(policy: Policy) -> Iterator[Diagnostic]:

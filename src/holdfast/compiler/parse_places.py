@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from holdfast.compiler.fields import Fields, listed
 from holdfast.core.errors import UsageError
 from holdfast.model.document import Group, NodeEntry, RepositoryEntry, ScheduleEntry
+from holdfast.model.object_location import is_object_location, parse_object_location
 from holdfast.model.windows import parse_window
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?):([0-9]{1,5})")
@@ -88,7 +89,12 @@ def parse_repositories(root: Fields) -> tuple[RepositoryEntry, ...]:
 
 def _location(fields: Fields) -> str:
     location = fields.text("location")
-    if re.match(r"s3://[^/?]+", location):
+    if is_object_location(location):
+        try:
+            parse_object_location(location)
+        except UsageError as error:
+            fields.bad("bad-location", "location", error.message, error.hint)
+            return ""
         return location
     if location and (not location.startswith("/") or path_problem(location) or clean_path(location) == "/"):
         hint = "write an absolute path like /srv/holdfast/main, or s3://BUCKET/PREFIX?endpoint=URL"

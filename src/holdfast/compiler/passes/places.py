@@ -12,6 +12,7 @@ from holdfast.compiler.mirror_paths import NoTarget, Targets, mirror_targets, si
 from holdfast.compiler.report import Report
 from holdfast.model.diagnostics import Where
 from holdfast.model.document import Policy, RepositoryEntry
+from holdfast.model.object_location import is_object_location, parse_object_location
 
 Owner = tuple[str, str]
 
@@ -39,8 +40,13 @@ class Places:
 
 def find_places(repositories: Iterable[RepositoryEntry], legs: tuple[Leg, ...], report: Report) -> Places:
     places = Places()
+    far: dict[str, list[Place]] = {}
     for repository in repositories:
-        if repository.location.startswith("/"):
+        if is_object_location(repository.location):
+            where = Where(path=f"repositories.{repository.name}.location", kind="repository", name=repository.name)
+            service, folder = parse_object_location(repository.location).place
+            far.setdefault(service, []).append(Place(folder, f"repository `{repository.name}`", where))
+        elif repository.location.startswith("/"):
             where = Where(path=f"repositories.{repository.name}.location", kind="repository", name=repository.name)
             place = Place(repository.location, f"repository `{repository.name}`", where)
             places.by_node.setdefault(repository.node, []).append(place)
@@ -50,6 +56,11 @@ def find_places(repositories: Iterable[RepositoryEntry], legs: tuple[Leg, ...], 
     for node, found in places.by_node.items():
         for outer, inner in nested_pairs(found, lambda each: each.path):
             _report_clash(node, outer, inner, report)
+    for service, found in far.items():
+        for outer, inner in nested_pairs(found, lambda each: each.path):
+            relation = "is also" if outer.path == inner.path else "lies inside"
+            message = f"{inner.what} at {service}{inner.path} {relation} {outer.what}"
+            report.add("repository-clash", inner.where, message, "give each a prefix of its own")
     _check_captures(legs, places, report)
     return places
 
