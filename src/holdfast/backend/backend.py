@@ -23,7 +23,7 @@ class Backend(Protocol):
 
     `save` is atomic and durable: after it returns the whole file survives a power cut, before that no reader sees any of it. Saving a name
     that exists with the same content is nothing. `load` gives exactly the bytes of the range or raises. Errors: `RepositoryMissing` when
-    the place or file is not there, `NoSpace` when it is full, `NotReachable` when it is away; nothing here retries.
+    the place or file is not there, `NoSpace` when it is full, `NotReachable` when it is away. A far place retries by itself.
     All methods may be called from several threads.
     """
 
