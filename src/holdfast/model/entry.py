@@ -6,6 +6,7 @@ components, no NUL. `walk_key` gives the one order that scan, state, stream, tre
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 import msgspec
@@ -75,6 +76,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     unstable: bool = False
 
 
+_CLEAN_PATH = re.compile(rb"(?:/(?!\.{1,2}(?:/|\Z))[^/\x00]{1,255})+")
+
+
 def walk_key(path: bytes) -> bytes:
     """Sorts like a depth-first walk whose siblings are in raw byte order: `/` becomes NUL, which no name contains.
 
@@ -90,7 +94,7 @@ def path_of(key: bytes) -> bytes:
 
 def check_path(path: bytes) -> bytes:
     """The path itself if it is absolute and clean; raises `ProtocolError` otherwise. For every path that comes from outside."""
-    if path == b"/":
+    if _CLEAN_PATH.fullmatch(path) is not None or path == b"/":
         return path
     if not path.startswith(b"/") or b"\x00" in path:
         raise ProtocolError(f"not an absolute path: {path!r}")

@@ -22,7 +22,7 @@ class Folder(NamedTuple):
 
 def check_name(name: bytes) -> bytes:
     """The name itself if it names something inside its folder; raises `ProtocolError` otherwise."""
-    if name in (b"", b".", b"..") or b"/" in name or b"\x00" in name:
+    if not name or name == b"." or name == b".." or b"/" in name or b"\x00" in name:
         raise ProtocolError(f"not a name inside a folder: {name!r}")
     return name
 

@@ -10,7 +10,6 @@ import fcntl
 import os
 import re
 import stat
-from contextlib import suppress
 
 from holdfast.host.processes import is_alive
 
@@ -25,8 +24,10 @@ def temp_name(number: int) -> bytes:
 
 def claim(fd: int) -> None:
     """Marks a file as being written, until it is closed. A file system without locks goes without."""
-    with suppress(OSError):
+    try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return
 
 
 def leftovers(folder_fd: int) -> list[bytes]:

@@ -88,7 +88,7 @@ class TreeWriter:
 
         What else stands there is removed, or with `replace=False` refused as `Conflict`.
         """
-        self._trim()
+        self._folders.trim()
         parent, name = split_path(path)
         with Typed(path):
             folder = self._open_to_write(parent)
@@ -122,14 +122,14 @@ class TreeWriter:
 
     def create(self, path: bytes) -> Draft:
         """A draft under its own name at once; must not exist. For staging areas."""
-        self._trim()
+        self._folders.trim()
         parent, name = split_path(path)
         with Typed(path):
             return Draft(os.open(name, _CREATE, 0o600, dir_fd=self._folders.open(parent).fd), path, name, False)
 
     def reopen(self, path: bytes) -> Draft:
         """A draft that was created under its own name before. Raises `StoreError`."""
-        self._trim()
+        self._folders.trim()
         parent, name = split_path(path)
         with Typed(path):
             fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folders.open(parent).fd)
@@ -137,12 +137,11 @@ class TreeWriter:
 
     def begin_file(self, path: bytes) -> Draft:
         """A draft under a temporary name, to be given to `finish` or `discard`."""
-        self._trim()
+        self._folders.trim()
         parent, _ = split_path(path)
         with Typed(path):
             folder, in_temp = self._temp_for(self._open_to_write(parent))
-            name, fd = self._under_temp_name(lambda name: os.open(name, _CREATE, 0o600, dir_fd=folder.fd))
-            claim(fd)
+            name, fd = self._create_temp(folder.fd)
             return Draft(fd, path, name, in_temp)
 
     def join_file(self, path: bytes, name: bytes, identity: tuple[int, int]) -> Draft:
@@ -150,7 +149,7 @@ class TreeWriter:
 
         `identity` is the device and inode of that process's file: another one that stands there by now is refused as `Conflict`.
         """
-        self._trim()
+        self._folders.trim()
         parent, _ = split_path(path)
         with Typed(path):
             folder, in_temp = self._temp_for(self._folders.open(parent))
@@ -167,14 +166,13 @@ class TreeWriter:
 
     def put_file(self, path: bytes, entry: Entry, pieces: Sequence[bytes]) -> None:
         """A whole file in one step: its content in order, size and metadata, then into place, replacing what stands there."""
-        self._trim()
+        self._folders.trim()
         parent, name = split_path(path)
-        with Typed(path):
+        try:
             folder = self._open_to_write(parent)
-            temp, _ = self._temp_for(folder)
-            temp_name, fd = self._under_temp_name(lambda name: os.open(name, _CREATE, 0o600, dir_fd=temp.fd))
+            temp, _ = self._temp_for(folder) if self._temp else (folder, False)
+            temp_name, fd = self._create_temp(temp.fd)
             try:
-                claim(fd)
                 if entry.holes:
                     write_sparse_pieces(Draft(fd, path, temp_name, False), pieces, entry)
                 else:
@@ -186,6 +184,8 @@ class TreeWriter:
                 raise
             finally:
                 os.close(fd)
+        except OSError as error:
+            raise store_error(error, path) from error
 
     def dress(self, draft: Draft, entry: Entry) -> None:
         """Size and metadata of a draft, which stays open under the name it has."""
@@ -196,12 +196,14 @@ class TreeWriter:
 
     def finish(self, draft: Draft, entry: Entry) -> os.stat_result:
         """Size and metadata, then into place, replacing what stands there. The stat of the file as it is in place."""
-        self._trim()
+        self._folders.trim()
         try:
             self.dress(draft, entry)
             parent, name = split_path(draft.path)
             with Typed(draft.path):
-                self._into_place(draft, self._folders.open(parent), name)
+                folder = self._folders.open(parent)
+                source = self._temp.root if draft.in_temp and self._temp else folder
+                self._rename(source.fd, draft.name, folder, name, draft.path)
                 return os.fstat(draft.fd)
         except BaseException:
             self.discard(draft)
@@ -223,13 +225,13 @@ class TreeWriter:
 
     def put_special(self, path: bytes, entry: Entry) -> bool:
         """A symbolic link, FIFO or device, replacing what stands there. False (and a finding) when this user may not make one."""
-        self._trim()
+        self._folders.trim()
         parent, name = split_path(path)
         with Typed(path):
             folder = self._open_to_write(parent)
             temp, _ = self._temp_for(folder)
             try:
-                temp_name, _ = self._under_temp_name(lambda temp_name: make_special(temp.fd, temp_name, entry))
+                temp_name = self._under_temp_name(lambda temp_name: make_special(temp.fd, temp_name, entry))
             except OSError as error:
                 if error.errno not in _NOT_MADE or entry.kind is Kind.SYMLINK:
                     raise
@@ -253,7 +255,7 @@ class TreeWriter:
 
     def set_attributes(self, path: bytes, entry: Entry) -> None:
         """The metadata of what stands at `path` already; its kind must be the entry's."""
-        self._trim()
+        self._folders.trim()
         parent, name = split_path(path)
         with Typed(path):
             if entry.kind not in (Kind.FILE, Kind.DIRECTORY):
@@ -270,13 +272,13 @@ class TreeWriter:
     def link(self, path: bytes, new_path: bytes, into: TreeWriter | None = None) -> None:
         """A further name for a file, replacing what stands at `new_path` (below `into`'s root)."""
         target = into or self
-        self._trim()
-        target._trim()
+        self._folders.trim()
+        target._folders.trim()
         (parent, name), (new_parent, new_name) = split_path(path), split_path(new_path)
         with Typed(new_path):
             source, folder = self._folders.open(parent), target._open_to_write(new_parent)
             temp, _ = target._temp_for(folder)
-            temp_name, _ = self._under_temp_name(
+            temp_name = self._under_temp_name(
                 lambda temp_name: os.link(name, temp_name, src_dir_fd=source.fd, dst_dir_fd=temp.fd, follow_symlinks=False)
             )
             try:
@@ -288,8 +290,8 @@ class TreeWriter:
     def move(self, path: bytes, new_path: bytes, into: TreeWriter | None = None) -> None:
         """Renames, replacing what stands at `new_path` (below `into`'s root, on the same file system)."""
         target = into or self
-        self._trim()
-        target._trim()
+        self._folders.trim()
+        target._folders.trim()
         (parent, name), (new_parent, new_name) = split_path(path), split_path(new_path)
         with Typed(path):
             target._rename(self._open_to_write(parent).fd, name, target._open_to_write(new_parent), new_name, new_path)
@@ -297,7 +299,7 @@ class TreeWriter:
 
     def remove(self, path: bytes) -> None:
         """The name, and everything below it. Absent is fine."""
-        self._trim()
+        self._folders.trim()
         self._folders.forget(path)
         parent, name = split_path(path)
         with Typed(path):
@@ -335,9 +337,6 @@ class TreeWriter:
 
     # Inside
 
-    def _trim(self) -> None:
-        self._folders.trim()
-
     def _open_to_write(self, path: bytes) -> Folder:
         folder = self._folders.open(path)
         if self._needs_rights and os.fstat(folder.fd).st_mode & 0o300 != 0o300:
@@ -363,10 +362,6 @@ class TreeWriter:
             return self._temp.root, True
         return folder, False
 
-    def _into_place(self, draft: Draft, folder: Folder, name: bytes) -> None:
-        source = self._temp.root if draft.in_temp and self._temp else folder
-        self._rename(source.fd, draft.name, folder, name, draft.path)
-
     def _rename(self, source_fd: int, source_name: bytes, folder: Folder, name: bytes, path: bytes) -> None:
         try:
             os.rename(source_name, name, src_dir_fd=source_fd, dst_dir_fd=folder.fd)
@@ -378,11 +373,23 @@ class TreeWriter:
             remove_tree(folder.fd, name)
             os.rename(source_name, name, src_dir_fd=source_fd, dst_dir_fd=folder.fd)
 
-    def _under_temp_name(self, make: Callable[[bytes], int | None]) -> tuple[bytes, int]:
+    def _create_temp(self, folder_fd: int) -> tuple[bytes, int]:
+        """A new file of ours under a temporary name: its name and descriptor."""
         while True:
             name = temp_name(next(self._numbers))
             try:
-                return name, make(name) or 0
+                fd = os.open(name, _CREATE, 0o600, dir_fd=folder_fd)
+            except FileExistsError:
+                continue
+            claim(fd)
+            return name, fd
+
+    def _under_temp_name(self, make: Callable[[bytes], None]) -> bytes:
+        while True:
+            name = temp_name(next(self._numbers))
+            try:
+                make(name)
+                return name
             except FileExistsError:
                 continue
 
