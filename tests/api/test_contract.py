@@ -11,7 +11,13 @@ from jsonschema import Draft202012Validator
 from holdfast.core.ids import DatasetId, JobId, NodeId, PointId, RepositoryId
 from holdfast.model.jobs import Event, Job, Severity, State
 from holdfast.model.points import Listing, Point
+from holdfast.model.explanations import Explanation, Keeper
+from holdfast.model.point_changes import ChangedPoint
 from holdfast.model.questions import (
+    AskChangePoints,
+    AskExplain,
+    Explanations,
+    PointsChanged,
     Answer,
     AskCancel,
     AskFind,
@@ -62,6 +68,23 @@ def an_owner(question: Question) -> Answer:
     match question:
         case AskPoints():
             return Points(points=(point,))
+        case AskChangePoints():
+            return PointsChanged(changes=(ChangedPoint(point=point, outcome="changed"),))
+        case AskExplain():
+            keeper = Keeper(point=point.id, operation="backup", time=AT, reasons=("daily",))
+            told = Explanation(
+                repository="main",
+                dataset="files1/documents",
+                dataset_id=point.dataset_id,
+                path="/srv/a",
+                path_raw=b"\xff",
+                kind="file",
+                size_bytes=1,
+                mtime_ns=1,
+                current=True,
+                keepers=(keeper,),
+            )
+            return Explanations(rows=(told,))
         case AskListing() | AskFind():
             return Listings(rows=(row,))
         case AskStatus():
@@ -92,6 +115,7 @@ async def _read_everything(running: Running, trigger: str) -> None:
     await running.get(f"/triggers/{trigger}")
     await running.get("/ls", point="a" * 32)
     await running.get("/find", pattern="*")
+    await running.get("/explain", path="/srv/a")
 
 
 async def _do_everything(running: Running, node: Any) -> str:
@@ -121,6 +145,13 @@ async def _do_everything(running: Running, node: Any) -> str:
     await node.until(lambda: node.received == 1)
     await running.post(f"/jobs/{JOB}/cancel")
     await running.post("/repositories/main/check", {})
+    await running.post("/repositories/main/prune", {"dry_run": True})
+    named = {"points": ["a" * 8]}
+    await running.post("/points/tag", {**named, "add": ["x"]})
+    await running.post("/points/lock", {**named, "duration": "30d"})
+    await running.post("/points/expire", named)
+    await running.post("/points/forget", {**named, "newest": True, "dry_run": True})
+    await running.post("/datasets/forget", {"dataset": "files1/documents", "repository": "main"})
     await running.post("/restores", {"point": "a" * 32, "to": "/tmp/x", "repository": "main"})
     await running.post("/nodes/vault/sample", {"classification": {"paths": ["/srv"]}})
     await running.post("/nodes/vault/folders", {})

@@ -11,7 +11,22 @@ import sys
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.commands import cluster, console, environment, keep, keys, look, monitor, nodes, recover, repository, run
+from holdfast.cli.commands import (
+    cluster,
+    console,
+    environment,
+    explain,
+    keep,
+    keys,
+    look,
+    monitor,
+    nodes,
+    points,
+    prune,
+    recover,
+    repository,
+    run,
+)
 from holdfast.cli.output import print_error, print_json
 from holdfast.core.errors import ErrorFacts, HoldfastError
 
@@ -23,13 +38,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for module in (cluster, console, environment, keep, run, look, monitor, recover):
+for module in (cluster, console, environment, keep, run, look, explain, monitor, recover):
     module.register(app)
 app.add_typer(cluster.master_app, name="master")
 app.add_typer(cluster.node_app, name="node")
 app.add_typer(nodes.nodes_app, name="nodes")
+repository.repository_app.command()(prune.prune)
 repository.repository_app.add_typer(keys.key_app, name="key")
 app.add_typer(repository.repository_app, name="repository")
+app.add_typer(points.points_app, name="points")
+app.add_typer(points.dataset_app, name="dataset")
 
 
 def _version(wanted: bool) -> None:

@@ -9,10 +9,12 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId, JobId, PointId, RepositoryId
 from holdfast.model.document import Classification
+from holdfast.model.explanations import Explanation
 from holdfast.model.jobs import Finding, Job, Progress, State
 from holdfast.model.keys import KeyAnswer, KeyQuestion, KitState
 from holdfast.model.maintenance import Task
 from holdfast.model.orders import RestoreRequest, SignedOrder
+from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Listing, Point
 
 
@@ -94,6 +96,27 @@ class AskMaintenance(_Message, frozen=True, kw_only=True):
     trigger: str = ""
 
 
+class AskChangePoints(_Message, frozen=True, kw_only=True):
+    """Change these points (ids or their beginnings) in each repository here that has them, or all of a `dataset` (label or id); with
+    `repository` only there. `dry_run`: only tell. `by`: who asks, for the log; the Master says it, a machine's own user needs not."""
+
+    change: PointChange
+    points: tuple[str, ...] = ()
+    dataset: str = ""
+    repository: str = ""
+    dry_run: bool = False
+    by: str = ""
+
+
+class AskExplain(_Message, frozen=True, kw_only=True):
+    """Why the version of this path is there that was the newest at a time (None = now)."""
+
+    path: bytes
+    dataset: str = ""
+    repository: str = ""
+    at: datetime | None = None
+
+
 class AskRepositoryEnv(_Message, frozen=True, kw_only=True):
     """Location and password for stock restic. Local socket only, never over the hub."""
 
@@ -128,6 +151,8 @@ Question = (
     | AskStatus
     | AskMaintenance
     | AskRepositoryEnv
+    | AskChangePoints
+    | AskExplain
     | AskSample
     | AskFolders
     | AskLimits
@@ -137,6 +162,17 @@ Question = (
 
 class Points(_Message, frozen=True, kw_only=True):
     points: tuple[Point, ...]
+
+
+class PointsChanged(_Message, frozen=True, kw_only=True):
+    """What became of each, or would become."""
+
+    changes: tuple[ChangedPoint, ...]
+    dry_run: bool = False
+
+
+class Explanations(_Message, frozen=True, kw_only=True):
+    rows: tuple[Explanation, ...]
 
 
 class Listings(_Message, frozen=True, kw_only=True):
@@ -299,4 +335,19 @@ class Failed(_Message, frozen=True, kw_only=True):
     error: ErrorFacts
 
 
-Answer = Points | Listings | JobsStarted | Jobs | NodeStatus | RepositoryEnv | Sample | Folders | LimitsTold | KeyAnswer | Done | Failed
+Answer = (
+    PointsChanged
+    | Explanations
+    | Points
+    | Listings
+    | JobsStarted
+    | Jobs
+    | NodeStatus
+    | RepositoryEnv
+    | Sample
+    | Folders
+    | LimitsTold
+    | KeyAnswer
+    | Done
+    | Failed
+)

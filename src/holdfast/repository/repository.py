@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import NotRequired, TypedDict, Unpack
 
@@ -17,6 +18,7 @@ from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.delivery.ports import Action
 from holdfast.model import rules
 from holdfast.model.change import Cursor
+from holdfast.model.explanations import Explanation
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.maintenance import Report
 from holdfast.model.point_changes import ChangedPoint, PointChange
@@ -30,6 +32,7 @@ from holdfast.repository._format.keys import Scrypt as Scrypt
 from holdfast.repository._format.seal import MasterKey, new_master_key
 from holdfast.repository.catalog import open_catalog
 from holdfast.repository.checking import Checker, Watch
+from holdfast.repository.explaining import explain
 from holdfast.repository.interior import Interior
 from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
 from holdfast.repository.last_check import LastCheck, load_last_check, save_last_check
@@ -211,6 +214,12 @@ class Repository:
     def change_points(self, chosen: Chosen, change: PointChange, *, dry_run: bool = False) -> tuple[ChangedPoint, ...]:
         """Raises what `point_changes.change_points` raises."""
         return change_points(self._interior, chosen, change, dry_run=dry_run)
+
+    def explain(
+        self, path: bytes, dataset: str, at: datetime | None, operations: dict[tuple[str, str], rules.StoredOperation]
+    ) -> tuple[Explanation, ...]:
+        """As `explaining.explain`."""
+        return explain(self._interior, path, dataset, at, operations)
 
     def prune(self, order: PruneOrder, watch: Watch = lambda *_: None, *, dry_run: bool = False) -> Report:
         """Remove what nothing needs. Raises what `Prune` raises."""
