@@ -9,14 +9,33 @@ from typing import TypeVar
 import msgspec
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, UnknownName, error_from
+from holdfast.core.ids import DatasetId, NodeId
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
+from holdfast.model.entry import display_path
+from holdfast.model.explanations import Explanation, MirrorCopy
+from holdfast.model.point_changes import ChangedPoint, check_change, refuse_what_stays
 from holdfast.model.points import Listing, Point
-from holdfast.model.questions import AskFind, AskFolders, AskListing, AskPoints, AskSample, Folders, Listings, Points, Question, Sample
-from holdfast.model.rules import RepositoryRule
+from holdfast.model.questions import (
+    AskChangePoints,
+    AskExplain,
+    AskFind,
+    AskFolders,
+    AskListing,
+    AskPoints,
+    AskSample,
+    Explanations,
+    Folders,
+    Listings,
+    Points,
+    PointsChanged,
+    Question,
+    Sample,
+)
+from holdfast.model.rules import MirrorAction, RepositoryRule
 
 ANSWER_TIMEOUT_S = 10.0
 SAMPLE_TIMEOUT_S = 20.0
@@ -43,6 +62,22 @@ class FoundRows(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: tuple[Listing, ...]
     more: bool = False
+    unreachable: tuple[Unreachable, ...] = ()
+
+
+class ChangedPoints(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of each point, or with `dry_run` would become. In repositories that are `unreachable` nothing did."""
+
+    changes: tuple[ChangedPoint, ...]
+    unreachable: tuple[Unreachable, ...] = ()
+    dry_run: bool = False
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a version is there, by repository and dataset; `mirrors` have the newest version of the path, or will have it."""
+
+    rows: tuple[Explanation, ...]
+    mirrors: tuple[MirrorCopy, ...] = ()
     unreachable: tuple[Unreachable, ...] = ()
 
 
@@ -76,6 +111,36 @@ class Queries:
         answers, unreachable = await self._ask(await self._owners(ask.repository), ask, Listings)
         rows = tuple(row for answer in answers for row in answer.rows)
         return FoundRows(rows=rows, more=any(answer.more for answer in answers), unreachable=unreachable)
+
+    async def change_points(self, ask: AskChangePoints) -> ChangedPoints:
+        """In every repository that has the points: asked first what would become of them, so that of points that were named all change or
+        none. Raises `UnknownName`, or what an owner refuses with."""
+        check_change(ask.change)
+        owners = await self._owners(ask.repository)
+        planned, gaps = await self._ask(owners, msgspec.structs.replace(ask, dry_run=True), PointsChanged)
+        _raise_refusal(gaps)
+        if not planned:
+            raise _nowhere(ask.dataset or ", ".join(ask.points), gaps)
+        if not ask.dry_run:
+            if not ask.dataset:
+                refuse_what_stays([change for answer in planned for change in answer.changes])
+            planned, gaps = await self._ask(owners, ask, PointsChanged)
+            _raise_refusal(gaps)
+        changes = tuple(change for answer in planned for change in answer.changes)
+        return ChangedPoints(changes=changes, unreachable=_silent(gaps), dry_run=ask.dry_run)
+
+    async def explain(self, ask: AskExplain) -> Explained:
+        """What keeps a version, in every repository, and mirrors of its datasets. Raises `UnknownName` for a repository that is none."""
+        rolled_out = await self._base.database.run(deployment)
+        answers, gaps = await self._ask(owners_of(rolled_out, ask.repository), ask, Explanations)
+        rows = tuple(row for answer in answers for row in answer.rows)
+        online = self._hub.online()
+        mirrors = tuple(
+            MirrorCopy(node=rolled_out.name(node), path=path, online=node in online)
+            for dataset in dict.fromkeys(row.dataset_id for row in rows)
+            for node, path in mirrors_of(rolled_out, dataset, ask.path)
+        )
+        return Explained(rows=rows, mirrors=mirrors, unreachable=_silent(gaps))
 
     async def sample(self, node: str, ask: AskSample) -> Sample:
         """Put to one machine, by name or id; a machine needs no rules for it. Raises `UnknownName`, `NotReachable`, `OutsideLimits`."""
@@ -119,6 +184,29 @@ def owners_of(rolled_out: Deployment, repository: str) -> tuple[_Owner, ...]:
     for node, rule in rolled_out.repositories():
         owned.setdefault(node.id, []).append(rule)
     return tuple(_Owner(node, tuple(owned[node.id])) for node in rolled_out.nodes.values() if node.id in owned)
+
+
+def mirrors_of(rolled_out: Deployment, dataset: DatasetId, path: bytes) -> list[tuple[NodeId, str]]:
+    """Where each mirror of the dataset keeps this path."""
+    found = []
+    for node, rules in rolled_out.rules.items():
+        actions = (action for receive in rules.receives if receive.dataset == dataset for action in receive.actions)
+        for root, target in (pair for action in actions if isinstance(action, MirrorAction) for pair in action.targets):
+            top = root.encode("utf-8", "surrogatepass").rstrip(b"/")
+            if path == top or path.startswith(top + b"/"):
+                found.append((node, target.rstrip("/") + display_path(path[len(top) :])))
+    return found
+
+
+def _raise_refusal(gaps: tuple[Unreachable, ...]) -> None:
+    for gap in gaps:
+        if gap.error.code not in (UnknownName.code, NotReachable.code):
+            raise error_from(gap.error)
+
+
+def _silent(gaps: tuple[Unreachable, ...]) -> tuple[Unreachable, ...]:
+    """Those that might have more; an owner that does not know a name has answered."""
+    return tuple(gap for gap in gaps if gap.error.code != UnknownName.code)
 
 
 def _nowhere(point: str, gaps: tuple[Unreachable, ...]) -> HoldfastError:

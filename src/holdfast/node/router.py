@@ -16,6 +16,8 @@ from holdfast.model.maintenance import kind_of
 from holdfast.model.questions import (
     Answer,
     AskCancel,
+    AskChangePoints,
+    AskExplain,
     AskFind,
     AskFolders,
     AskJobs,
@@ -29,6 +31,7 @@ from holdfast.model.questions import (
     AskStatus,
     AskTrigger,
     Done,
+    Explanations,
     Failed,
     Jobs,
     JobsStarted,
@@ -41,13 +44,14 @@ from holdfast.model.questions import (
 from holdfast.model.rules import Rules
 from holdfast.node.job_book import JobBook
 from holdfast.node.limits import Limits
+from holdfast.node.point_events import event_of
 from holdfast.node.scheduler import Scheduler
 from holdfast.node.supervisor import Worker
 from holdfast.node.worker_messages import RunMaintenance, RunRestore
 
 logger = logging.getLogger(__name__)
 
-_STORE_TIMEOUT_S = {AskPoints: 60.0, AskListing: 120.0, AskFind: 300.0, AskRepositoryEnv: 30.0}
+_STORE_TIMEOUT_S = {AskPoints: 60.0, AskListing: 120.0, AskFind: 300.0, AskChangePoints: 300.0, AskExplain: 120.0, AskRepositoryEnv: 30.0}
 _STATUS_TIMEOUT_S = 5.0
 _KEYS_TIMEOUT_S = 120.0
 _SAMPLE_TIMEOUT_S = 15.0
@@ -94,6 +98,12 @@ class Router:
                 raise NotGranted("a repository's password never leaves its machine", hint="run `holdfast repository env` on that machine")
             case AskPoints() | AskListing() | AskFind() | AskRepositoryEnv():
                 return await self._store.ask(question, _STORE_TIMEOUT_S[type(question)])
+            case AskChangePoints():
+                return await self._change_points(question, local=local)
+            case AskExplain() if self._machine.rules is None:
+                return Explanations(rows=())
+            case AskExplain():
+                return await self._store.ask(question, _STORE_TIMEOUT_S[AskExplain])
             case AskSample():
                 return await self._sample(question)
             case AskFolders():
@@ -114,6 +124,16 @@ class Router:
                 return Done()
             case AskStatus():
                 return await self._status()
+
+    async def _change_points(self, ask: AskChangePoints, *, local: bool) -> Answer:
+        """Whatever becomes of it is in the log, refusals too."""
+        answer = await self._store.ask(ask, _STORE_TIMEOUT_S[AskChangePoints])
+        if not ask.dry_run:
+            told = event_of(ask, answer, "this machine's user" if local else f"{ask.by or 'somebody'} through the Master")
+            if told is not None:
+                self._scheduler.record_event(*told)
+                self._changed()
+        return answer
 
     async def _sample(self, question: AskSample) -> Answer:
         """The limits are asked here too: a worker that is not up must not make a refusal look like a pause."""

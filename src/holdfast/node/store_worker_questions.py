@@ -7,6 +7,8 @@ from holdfast.model.keys import KeyQuestion
 from holdfast.model.points import Point
 from holdfast.model.questions import (
     Answer,
+    AskChangePoints,
+    AskExplain,
     AskFind,
     AskListing,
     AskPoints,
@@ -19,6 +21,7 @@ from holdfast.model.questions import (
     Question,
 )
 from holdfast.model.rules import Rules
+from holdfast.node.store_worker_points import change, explain
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.repository.repository import Repository
 
@@ -58,6 +61,10 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
                 generation=rules.generation if rules else 0,
                 repositories=repositories.statuses(),
             )
+        case AskChangePoints():
+            return change(question, _chosen(repositories, question.repository))
+        case AskExplain():
+            return explain(question, _chosen(repositories, question.repository), rules)
         case AskRepositoryEnv():
             return repositories.environment(question.repository)
         case _:

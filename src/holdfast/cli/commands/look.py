@@ -1,4 +1,4 @@
-"""Looking: status, jobs, logs, points, ls, find."""
+"""Looking: status, jobs, logs, ls, find."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from holdfast.cli.output import age, local_time, note, one_line, print_json, pri
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import NotReachable, UnknownName, UsageError
-from holdfast.core.units import format_size
 from holdfast.host.zone import zone_name
 
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Only this dataset, like files1/documents.")]
@@ -29,7 +28,7 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At
 
 
 def register(app: typer.Typer) -> None:
-    for command in (status, jobs, logs, points, ls, find):
+    for command in (status, jobs, logs, ls, find):
         app.command()(command)
 
 
@@ -126,29 +125,6 @@ def logs(limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption =
         say(one_line(f"{local_time(event['time'])}  {event['severity']:<7}  {node}  {event['message']} [{event['code']}]"))
 
 
-def points(dataset: DatasetOption = "", repository: RepositoryOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """The restore points, oldest first. Exit 3 when a repository could not be asked."""
-    from holdfast.model.questions import AskPoints
-
-    answer: dict[str, Any] = through_master_or_agent(
-        resolve_home(home),
-        lambda client: client.get("/points", dataset=dataset, repository=repository),
-        lambda place: plain(ask_agent(place, AskPoints(dataset=dataset, repository=repository))),
-    )
-    rows = sorted(answer["points"], key=lambda p: (p["time"], p["repository"]))
-    if dataset and not rows:
-        _refuse_unknown_dataset(resolve_home(home), dataset)
-    if as_json:
-        print_json(rows)
-    else:
-        cells = [
-            (p["id"][:8], p["dataset"], p["operation"], p["repository"], local_time(p["time"]), p["files"], format_size(p["bytes"]))
-            for p in rows
-        ]
-        print_table(("POINT", "DATASET", "OPERATION", "REPOSITORY", "TIME", "FILES", "SIZE"), cells, right=frozenset({5, 6}))
-    _exit_for_unreachable(answer)
-
-
 def ls(
     point: Annotated[str, typer.Argument(help="A point's id or the beginning of it.")],
     path: Annotated[str, typer.Argument(help="A folder in it (default: its roots).")] = "",
@@ -170,7 +146,7 @@ def ls(
         answer = _ls_page(place, point, folder, recursive, _raw_path(rows[-1]))
         rows += answer["rows"]
     _print_rows(rows, as_json, with_times=False)
-    _exit_for_unreachable(answer)
+    exit_for_unreachable(answer)
 
 
 def find(
@@ -192,13 +168,13 @@ def find(
         lambda place: plain(ask_agent(place, AskFind(pattern=pattern, dataset=dataset, repository=repository, limit=limit))),
     )
     if dataset and not answer["rows"]:
-        _refuse_unknown_dataset(resolve_home(home), dataset)
+        refuse_unknown_dataset(resolve_home(home), dataset)
     _print_rows(answer["rows"], as_json, with_times=True)
     if not answer["rows"] and not as_json:
         note("nothing found")
     if answer.get("more"):
         note(f"more than {limit} found; narrow the pattern or raise --limit")
-    _exit_for_unreachable(answer)
+    exit_for_unreachable(answer)
 
 
 def _ls_page(home: Path, point: str, path: bytes, recursive: bool, after: bytes) -> dict[str, Any]:
@@ -213,7 +189,7 @@ def _ls_page(home: Path, point: str, path: bytes, recursive: bool, after: bytes)
     )
 
 
-def _refuse_unknown_dataset(place: Path, dataset: str) -> None:
+def refuse_unknown_dataset(place: Path, dataset: str) -> None:
     """Raises `UnknownName` with the nearest dataset, unless it is known by a point or promised by rules: then it has none yet."""
     from holdfast.model.questions import AskPoints
 
@@ -281,7 +257,7 @@ def _print_job(record: dict[str, Any]) -> None:
         print_job_problems(record)
 
 
-def _exit_for_unreachable(answer: dict[str, Any]) -> None:
+def exit_for_unreachable(answer: dict[str, Any]) -> None:
     silent = answer.get("unreachable") or []
     for entry in silent:
         note(f"not asked: repository {entry.get('repository') or '?'} on {entry.get('node') or '?'}: {entry['error']['message']}")

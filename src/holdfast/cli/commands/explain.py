@@ -1,0 +1,79 @@
+"""Why a version is still there, until when, and where its copies are."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from holdfast.cli.commands.look import DatasetOption, RepositoryOption, exit_for_unreachable
+from holdfast.cli.home import resolve_home
+from holdfast.cli.options import HomeOption, JsonOption
+from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
+from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
+from holdfast.core.clock import SystemClock, now
+from holdfast.core.errors import UnknownName, UsageError
+from holdfast.core.units import format_size, format_utc, parse_time
+
+_MOST_SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(explain)
+
+
+def explain(
+    path: Annotated[str, typer.Argument(help="An absolute path, as on the source.")],
+    dataset: DatasetOption = "",
+    repository: RepositoryOption = "",
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="The version that was the newest then: ISO 8601 or '2h ago'.")] = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Why a version of a path is kept: by which points, which rule keeps each of them, and where there are copies."""
+    from holdfast.model.questions import AskExplain
+
+    if not path.startswith("/"):
+        raise UsageError(f"{path} is not an absolute path", hint="paths are as on the source; `holdfast find NAME` looks for them")
+    moment = parse_time(at, now(SystemClock()), None) if at else None
+    raw = os.fsencode(path).rstrip(b"/")
+    answer: dict[str, Any] = through_master_or_agent(
+        resolve_home(home),
+        lambda client: client.get(
+            "/explain", path=quote(raw, safe="/"), dataset=dataset, repository=repository, at=format_utc(moment) if moment else None
+        ),
+        lambda place: plain(ask_agent(place, AskExplain(path=raw, dataset=dataset, repository=repository, at=moment), 120)),
+    )
+    if not answer["rows"] and not answer.get("unreachable"):
+        raise UnknownName(f"no point holds {path}{f' at {at}' if at else ''}", hint="`holdfast find NAME` looks for it over all time")
+    if as_json:
+        print_json(answer)
+    else:
+        for row in answer["rows"]:
+            _print_row(row)
+        for mirror in answer.get("mirrors") or ():
+            say(one_line(f"mirror: {mirror['path']} on {mirror['node']}{'' if mirror['online'] else ' (offline)'}"))
+    exit_for_unreachable(answer)
+
+
+def _print_row(row: dict[str, Any]) -> None:
+    size = f", {format_size(row['size_bytes'])}" if row["kind"] == "file" else ""
+    state = "the newest version" if row["current"] else "not in the newest point"
+    say(one_line(f"{row['path']} of {row['dataset']} in {row['repository']}: {row['kind']}{size}, {state}"))
+    keepers = row["keepers"]
+    cells = [
+        (k["point"][:8], k["operation"], local_time(k["time"]), ", ".join(k["reasons"]) or "nothing: the next run lets it go", _end(k))
+        for k in keepers[:_MOST_SHOWN]
+    ]
+    print_table(("POINT", "OPERATION", "TIME", "KEPT BY", ""), cells)
+    if len(keepers) > _MOST_SHOWN:
+        note(f"... and {len(keepers) - _MOST_SHOWN} older points; --json shows all")
+    say()
+
+
+def _end(keeper: dict[str, Any]) -> str:
+    parts = [f"locked until {local_time(keeper['locked_until'])}"] if keeper.get("locked_until") else []
+    parts += [f"expires {local_time(keeper['expires_at'])}"] if keeper.get("expires_at") else []
+    return ", ".join(parts)

@@ -1,0 +1,249 @@
+"""Restore points: list them, tag, lock, expire and forget them, and forget a dataset."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holdfast.cli.client import ApiClient
+from holdfast.cli.commands.look import DatasetOption, RepositoryOption, exit_for_unreachable, refuse_unknown_dataset
+from holdfast.cli.home import resolve_home
+from holdfast.cli.options import HomeOption, JsonOption
+from holdfast.cli.output import local_time, note, print_json, print_table, say
+from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
+from holdfast.core.clock import SystemClock, now
+from holdfast.core.errors import Refused, UsageError
+from holdfast.core.units import format_size, format_utc, parse_duration_s, parse_time
+
+if TYPE_CHECKING:
+    from holdfast.model.point_changes import PointChange
+
+points_app = typer.Typer(help="Restore points: list, tag, lock, expire, forget.", rich_markup_mode=None)
+dataset_app = typer.Typer(help="Datasets as repositories hold them.", no_args_is_help=True, rich_markup_mode=None)
+
+PointsArgument = Annotated[list[str], typer.Argument(help="Ids of points, or their beginnings.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would become of each.")]
+
+
+@points_app.callback(invoke_without_command=True)
+def points(
+    context: typer.Context,
+    dataset: DatasetOption = "",
+    repository: RepositoryOption = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The restore points, oldest first. Exit 3 when a repository could not be asked."""
+    if context.invoked_subcommand is not None:
+        return
+    from holdfast.model.questions import AskPoints
+
+    answer: dict[str, Any] = through_master_or_agent(
+        resolve_home(home),
+        lambda client: client.get("/points", dataset=dataset, repository=repository),
+        lambda place: plain(ask_agent(place, AskPoints(dataset=dataset, repository=repository))),
+    )
+    rows = sorted(answer["points"], key=lambda p: (p["time"], p["repository"]))
+    if dataset and not rows:
+        refuse_unknown_dataset(resolve_home(home), dataset)
+    if as_json:
+        print_json(rows)
+    else:
+        cells = [
+            (
+                p["id"][:8],
+                p["dataset"],
+                p["operation"],
+                p["repository"],
+                local_time(p["time"]),
+                p["files"],
+                format_size(p["bytes"]),
+                _marks(p),
+            )
+            for p in rows
+        ]
+        print_table(("POINT", "DATASET", "OPERATION", "REPOSITORY", "TIME", "FILES", "SIZE", ""), cells, right=frozenset({5, 6}))
+    exit_for_unreachable(answer)
+
+
+@points_app.command()
+def tag(
+    ids: PointsArgument,
+    add: Annotated[list[str] | None, typer.Option("--add", help="A word to add; may be repeated.")] = None,
+    remove: Annotated[list[str] | None, typer.Option("--remove", help="A word to take away; may be repeated.")] = None,
+    repository: RepositoryOption = "",
+    dry_run: DryRunOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give points words of your own, or take them away."""
+    from holdfast.model.point_changes import Tag
+
+    body = {"points": ids, "repository": repository, "dry_run": dry_run, "add": add or [], "remove": remove or []}
+    change = Tag(add=tuple(add or ()), remove=tuple(remove or ()))
+    _tell(_change(resolve_home(home), "/points/tag", body, change), as_json)
+
+
+@points_app.command()
+def lock(
+    ids: PointsArgument,
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help="ISO 8601.")] = "",
+    duration: Annotated[str, typer.Option("--for", metavar="DURATION", help="From now on, like 30d.")] = "",
+    repository: RepositoryOption = "",
+    dry_run: DryRunOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let nothing remove points before a time. A lock is only ever lengthened: think before you lock for years."""
+    from holdfast.model.point_changes import Lock
+
+    moment = parse_time(until, now(SystemClock()), None) if until else None
+    body = {
+        "points": ids,
+        "repository": repository,
+        "dry_run": dry_run,
+        "until": format_utc(moment) if moment else "",
+        "duration": duration,
+    }
+    change = Lock(until=moment, for_s=parse_duration_s(duration) if duration else None)
+    _tell(_change(resolve_home(home), "/points/lock", body, change), as_json)
+
+
+@points_app.command()
+def expire(
+    ids: PointsArgument,
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="ISO 8601.")] = "",
+    at_once: Annotated[bool, typer.Option("--now", help="From now on.")] = False,
+    never: Annotated[bool, typer.Option("--never", help="Take back what was said before.")] = False,
+    repository: RepositoryOption = "",
+    dry_run: DryRunOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say when points end: from then on no keep rule keeps them, and the next run lets them go."""
+    from holdfast.model.point_changes import Expire
+
+    if sum((bool(at), at_once, never)) != 1:
+        raise UsageError("when do they expire?", hint="give --at TIME, --now or --never, one of them")
+    moment = None if never else parse_time(at or "now", now(SystemClock()), None)
+    body = {"points": ids, "repository": repository, "dry_run": dry_run, "at": format_utc(moment) if moment else ""}
+    _tell(_change(resolve_home(home), "/points/expire", body, Expire(at=moment)), as_json)
+
+
+@points_app.command()
+def forget(
+    ids: PointsArgument,
+    repository: RepositoryOption = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; also forget the newest point of a dataset.")] = False,
+    dry_run: DryRunOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget points now. The space comes back with a prune. Locked points stay, and then nothing is forgotten."""
+    from holdfast.model.point_changes import Forget
+
+    place = resolve_home(home)
+    body = {"points": ids, "repository": repository, "newest": yes or dry_run}
+    planned = _change(place, "/points/forget", {**body, "dry_run": True}, Forget(newest=yes or dry_run))
+    if dry_run:
+        _tell(planned, as_json)
+        return
+    _ask_first(planned, yes)
+    _tell(_change(place, "/points/forget", {**body, "dry_run": False}, Forget(newest=yes)), as_json)
+
+
+@dataset_app.command("forget")
+def forget_dataset(
+    dataset: Annotated[str, typer.Argument(help="The dataset, like files1/documents.")],
+    repository: Annotated[str, typer.Option("--repository", help="The repository in which all of it is forgotten.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: DryRunOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget all points of a dataset in one repository. Locked ones stay, and are listed."""
+    from holdfast.model.point_changes import Forget
+
+    place = resolve_home(home)
+    body = {"dataset": dataset, "repository": repository}
+    planned = _change(place, "/datasets/forget", {**body, "dry_run": True}, Forget(newest=True))
+    if dry_run:
+        _tell(planned, as_json)
+        return
+    _ask_first(planned, yes)
+    _tell(_change(place, "/datasets/forget", {**body, "dry_run": False}, Forget(newest=True)), as_json)
+
+
+def _change(home: Path, path: str, body: dict[str, Any], change: PointChange) -> dict[str, Any]:
+    def by_agent(place: Path) -> dict[str, Any]:
+        from holdfast.model.questions import AskChangePoints
+
+        ask = AskChangePoints(
+            change=change,
+            points=tuple(body.get("points", ())),
+            dataset=body.get("dataset", ""),
+            repository=body["repository"],
+            dry_run=body["dry_run"],
+        )
+        return plain(ask_agent(place, ask, 300))
+
+    def by_master(client: ApiClient) -> dict[str, Any]:
+        return dict(client.post(path, body))
+
+    return through_master_or_agent(home, by_master, by_agent)
+
+
+def _ask_first(planned: dict[str, Any], yes: bool) -> None:
+    """Raises `Refused` where nobody can be asked, or somebody says no."""
+    going = [change for change in planned["changes"] if change["outcome"] == "forgotten"]
+    if yes or not going:
+        return
+    _print_changes(planned)
+    if not sys.stdin.isatty():
+        raise Refused(f"{len(going)} points would be forgotten for ever", hint="look at the plan with --dry-run, then add --yes")
+    sys.stderr.write(f"forget {len(going)} points for ever? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Refused("nothing was forgotten", hint="answer y to go on")
+
+
+def _tell(answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        _print_changes(answer)
+        if answer.get("dry_run"):
+            note("nothing was changed")
+    exit_for_unreachable(answer)
+
+
+def _print_changes(answer: dict[str, Any]) -> None:
+    if not answer["changes"]:
+        say("nothing to change")
+        return
+    cells = [
+        (
+            change["point"]["id"][:8],
+            change["point"]["dataset"],
+            change["point"]["operation"],
+            change["point"]["repository"],
+            local_time(change["point"]["time"]),
+            change["outcome"],
+            change.get("why") or _marks(change["point"]),
+        )
+        for change in answer["changes"]
+    ]
+    print_table(("POINT", "DATASET", "OPERATION", "REPOSITORY", "TIME", "OUTCOME", ""), cells)
+
+
+def _marks(point: dict[str, Any]) -> str:
+    parts = []
+    if point.get("locked_until"):
+        parts.append(f"locked until {local_time(point['locked_until'])}")
+    if point.get("expires_at"):
+        parts.append(f"expires {local_time(point['expires_at'])}")
+    parts += [f"#{tag}" for tag in point.get("tags") or ()]
+    return ", ".join(parts)

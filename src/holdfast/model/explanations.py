@@ -1,0 +1,49 @@
+"""Why a version of a path is still there: which points hold it, and what keeps each of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from holdfast.core.ids import DatasetId, PointId
+
+
+class _Value(msgspec.Struct, frozen=True, kw_only=True):
+    """Base."""
+
+
+class Keeper(_Value, frozen=True, kw_only=True):
+    """A point that holds the version. `reasons`: the keep rules that keep it as things stand (`daily`, `all` where there are no rules),
+    `locked`, `newest`; none = the next run lets it go. `no-rules`: no rules in force name its operation, so nothing removes it."""
+
+    point: PointId
+    operation: str
+    time: datetime
+    reasons: tuple[str, ...]
+    locked_until: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class Explanation(_Value, frozen=True, kw_only=True):
+    """One version of a path in one repository, and its keepers, newest first. `path_raw` is set where `path` does not spell it. `current`:
+    the newest point of the dataset holds it."""
+
+    repository: str
+    dataset: str
+    dataset_id: DatasetId
+    path: str
+    path_raw: bytes = b""
+    kind: str
+    size_bytes: int
+    mtime_ns: int
+    current: bool
+    keepers: tuple[Keeper, ...]
+
+
+class MirrorCopy(_Value, frozen=True, kw_only=True):
+    """A mirror that is kept equal to the dataset: the newest version of the path lies there, at `path`."""
+
+    node: str
+    path: str
+    online: bool
