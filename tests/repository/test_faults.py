@@ -150,6 +150,7 @@ def test_packs_that_could_not_be_settled_are_in_no_index(scene: RepositoryScene,
 def test_the_last_room_on_a_full_disk_is_left_to_others(scene: RepositoryScene, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pack that finds no room, then smaller ones that do: kept, they would leave none for a commit that needs little."""
     monkeypatch.setattr(packer, "TARGET_BYTES", 4_000)
+    monkeypatch.setattr(packer, "_PACKS_IN_FLIGHT", 2)
     source, taken = TreeSource(tree), 0
 
     def second_pack_finds_no_room(_step: int, verb: str, _kind: FileType) -> BaseException | None:

@@ -29,6 +29,11 @@ class ActionGroup:
         self._live: dict[ActionId, Action] = {}
         self._errors: dict[ActionId, ErrorFacts] = {}
 
+    @property
+    def reads_plain(self) -> bool:
+        """Whether some action takes the plain bytes of what comes compressed."""
+        return any(action.reads_plain for action in self._actions.values())
+
     def states(self, order: Iterable[ActionId]) -> tuple[ActionState, ...]:
         """Ask every action where it stands; one that cannot tell is unavailable for this session."""
         for action_id, action in self._actions.items():

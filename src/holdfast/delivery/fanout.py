@@ -16,7 +16,8 @@ from holdfast.model.jobs import Counters
 from holdfast.model.stream import Outgoing
 from holdfast.wire.pipe import Pipe
 
-QUEUE_BYTES = 16 * 1024 * 1024
+# One segment waits, one is being sent: the session has a window of its own.
+QUEUE_BYTES = 4 * 1024 * 1024
 PATIENCE_S = 10.0
 FINISH_PATIENCE_S = 1800.0
 _CHANGE_BYTES = 512

@@ -42,6 +42,10 @@ class ForwardAction:
     def id(self) -> ActionId:
         return self._id
 
+    @property
+    def reads_plain(self) -> bool:
+        return False
+
     def cursor(self) -> Cursor | None:
         """The earliest position downstream. Raises what keeps the next node from being reached, or its only reason when none of its
         actions can work."""

@@ -43,6 +43,11 @@ class Action(Protocol):
     @property
     def id(self) -> ActionId: ...
 
+    @property
+    def reads_plain(self) -> bool:
+        """Whether it takes the plain bytes of chunks that come compressed. Where no action of a session does, memory does not hold them."""
+        ...
+
     def cursor(self) -> Cursor | None:
         """Last committed position; None when it holds nothing of the dataset."""
         ...

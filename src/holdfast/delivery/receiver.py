@@ -96,7 +96,7 @@ class _OpenSegment:
         self.withdrawn: set[bytes] = set()
         self.batches: list[Future[list[Chunk]]] = []
 
-    def take(self, message: Carried, verifier: Verifier, *, trusted: bool) -> None:
+    def take(self, message: Carried, verifier: Verifier, *, trusted: bool, keep_plain: bool) -> None:
         if not message.payloads and not message.withdrawn and not message.last:
             raise ProtocolError(f"Carried of segment {message.number} brings nothing")
         for chunk_id in (*(payload.id for payload in message.payloads), *message.withdrawn):
@@ -105,7 +105,7 @@ class _OpenSegment:
             self.left.remove(chunk_id)
         self.withdrawn.update(message.withdrawn)
         if message.payloads:
-            self.batches.append(verifier.submit(message.payloads, self.sizes, trusted=trusted))
+            self.batches.append(verifier.submit(message.payloads, self.sizes, trusted=trusted, keep_plain=keep_plain))
         if message.last and self.left:
             raise ProtocolError(f"segment {message.number} ended with {len(self.left)} chunks missing")
 
@@ -164,7 +164,7 @@ class _CommitReceiver:
         if not self._open or self._open[0].segment.number != message.number:
             raise ProtocolError(f"chunks of segment {message.number}, which is not the one that is due")
         head = self._open[0]
-        head.take(message, self._verifier, trusted=self._channel.trusted)
+        head.take(message, self._verifier, trusted=self._channel.trusted, keep_plain=self._group.reads_plain)
         if not message.last:
             return
         self._group.apply(head.segment, head.chunks(), frozenset(head.withdrawn))

@@ -18,8 +18,8 @@ from holdfast.model.stream import ChunkSource, Compression, Outgoing, narrow
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import ActionState, Needed, Open
 
-# Four segments of usual size: enough to hide a round trip, little enough to hold in memory.
-WINDOW_BYTES = 32 * 1024 * 1024
+# Two segments of usual size and more small ones: enough to hide a round trip, little enough to hold in memory on both sides.
+WINDOW_BYTES = 16 * 1024 * 1024
 WINDOW_SEGMENTS = 16
 
 

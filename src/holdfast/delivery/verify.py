@@ -82,26 +82,27 @@ class Verifier:
     def __init__(self, workers: int = 2) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="verify")
 
-    def submit(self, payloads: Sequence[Payload], sizes: Mapping[bytes, int], *, trusted: bool = False) -> Future[list[Chunk]]:
-        """`sizes` are the declared sizes by id. The future raises `ProtocolError`."""
+    def submit(
+        self, payloads: Sequence[Payload], sizes: Mapping[bytes, int], *, trusted: bool = False, keep_plain: bool = True
+    ) -> Future[list[Chunk]]:
+        """`sizes` are the declared sizes by id. The future raises `ProtocolError`. Without `keep_plain` a chunk that came compressed holds
+        its frame alone, and is decompressed once more if somebody asks for its plain bytes after all."""
         if trusted:
             # Nothing heavy is left to do, so a thread would only cost.
             done: Future[list[Chunk]] = Future()
             try:
-                done.set_result(_verify(payloads, sizes, trusted=True))
+                done.set_result([verify_payload(payload, sizes[payload.id], trusted=True) for payload in payloads])
             except ProtocolError as error:
                 done.set_exception(error)
             return done
-        return self._pool.submit(_verify, payloads, sizes, trusted=False)
+        return self._pool.submit(_verify, payloads, sizes, keep_plain)
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _verify(payloads: Sequence[Payload], sizes: Mapping[bytes, int], *, trusted: bool) -> list[Chunk]:
-    if trusted:
-        return [verify_payload(payload, sizes[payload.id], trusted=True) for payload in payloads]
-    return [chunk for group in _groups(payloads) for chunk in _verify_group(group, sizes)]
+def _verify(payloads: Sequence[Payload], sizes: Mapping[bytes, int], keep_plain: bool) -> list[Chunk]:
+    return [chunk for group in _groups(payloads) for chunk in _verify_group(group, sizes, keep_plain)]
 
 
 def _groups(payloads: Sequence[Payload]) -> Iterator[list[Payload]]:
@@ -118,7 +119,7 @@ def _groups(payloads: Sequence[Payload]) -> Iterator[list[Payload]]:
         yield group
 
 
-def _verify_group(payloads: Sequence[Payload], sizes: Mapping[bytes, int]) -> Iterator[Chunk]:
+def _verify_group(payloads: Sequence[Payload], sizes: Mapping[bytes, int], keep_plain: bool) -> Iterator[Chunk]:
     plains = _decompress_together(payloads, sizes)
     for number, payload in enumerate(payloads):
         plain = None if plains is None else memoryview(plains[number])  # type: ignore[arg-type]  # it is a buffer; the stubs do not say so
@@ -126,7 +127,7 @@ def _verify_group(payloads: Sequence[Payload], sizes: Mapping[bytes, int]) -> It
             # One of those that go alone, or something is wrong: this says what.
             yield verify_payload(payload, sizes[payload.id])
         else:
-            yield Chunk(payload.id, payload.size_bytes, plain, payload.data)
+            yield Chunk(payload.id, payload.size_bytes, plain if keep_plain else None, payload.data)
 
 
 def _decompress_together(payloads: Sequence[Payload], sizes: Mapping[bytes, int]) -> zstandard.BufferWithSegmentsCollection | None:

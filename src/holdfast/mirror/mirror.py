@@ -45,6 +45,10 @@ class Mirror:
     def id(self) -> ActionId:
         return self._id
 
+    @property
+    def reads_plain(self) -> bool:
+        return True
+
     def cursor(self) -> Cursor | None:
         """The lowest of the targets: a crash between two targets' commits leaves them apart, and the next commit brings them together."""
         cursors = [tree.cursor() for tree in self._trees]

@@ -18,7 +18,8 @@ from holdfast.repository.blob_table import BlobTable
 from holdfast.repository.storage import Storage
 
 _BLOBS_IN_PACK = 10_000
-_PACKS_IN_FLIGHT = 2
+# One is sealed while the next gathers; more would only hold memory, since sealing is much faster than what brings the chunks.
+_PACKS_IN_FLIGHT = 1
 # A killed first backup goes on from its last index, so one is written at least this often.
 _INDEX_EVERY_S = 600.0
 _INDEX_BLOBS = MOST_BLOBS - _BLOBS_IN_PACK

@@ -44,6 +44,10 @@ class StoreAction:
     def id(self) -> ActionId:
         return self._action.id
 
+    @property
+    def reads_plain(self) -> bool:
+        return False
+
     def cursor(self) -> Cursor | None:
         self._join()
         newest = self._interior.commits.newest(self._dataset)

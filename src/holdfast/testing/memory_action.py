@@ -39,6 +39,10 @@ class MemoryAction:
     def id(self) -> ActionId:
         return self._id
 
+    @property
+    def reads_plain(self) -> bool:
+        return True
+
     def cursor(self) -> Cursor | None:
         self._maybe_fail("cursor")
         return self.position
