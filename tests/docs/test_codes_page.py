@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from holdfast.repository.diagnosis import CODES
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "codes.md"
 # Their first or second argument is a code, where it is written out.
-MAKERS = {"ErrorFacts", "Finding", "_error", "_problem", "_finding", "_event", "record_event", "Event"}
+MAKERS = {"ErrorFacts", "Finding", "_error", "_problem", "_finding", "_event", "record_event", "Event", "Step"}
 
 
 def codes_in(source: Path) -> Iterator[str]:
@@ -23,7 +25,8 @@ def codes_in(source: Path) -> Iterator[str]:
         name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if name not in MAKERS:
             continue
-        given = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg in ("code", "reason"))]
+        first = [] if name == "Step" else node.args[:1]
+        given = [*first, *(keyword.value for keyword in node.keywords if keyword.arg in ("code", "reason"))]
         either = [part for each in given for part in ((each.body, each.orelse) if isinstance(each, ast.IfExp) else (each,))]
         for value in either:
             if isinstance(value, ast.Constant) and isinstance(value.value, str) and re.fullmatch(r"[a-z]+(-[a-z]+)*", value.value):
@@ -33,7 +36,7 @@ def codes_in(source: Path) -> Iterator[str]:
 def raised() -> set[str]:
     """The tree of errors, and all that is written out elsewhere but in the compiler, whose codes have a page of their own."""
     sources = [path for path in (ROOT / "src/holdfast").rglob("*.py") if not {"testing", "compiler"} & set(path.parts)]
-    return set().union(*(codes_in(path) for path in sources))
+    return set().union(CODES, *(codes_in(path) for path in sources))
 
 
 def test_every_code_has_a_line_and_every_line_a_code() -> None:

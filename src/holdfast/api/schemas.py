@@ -187,3 +187,17 @@ class JobQuery(BaseModel):
 
 class Check(Body):
     read_data: bool = False
+    subset: str = ""
+
+
+class Repair(Body):
+    """`forget_damaged`: take what is lost for ever out of the points."""
+
+    forget_damaged: bool = False
+    dry_run: bool = False
+
+
+class Scrub(Body):
+    """`ratio`: how much of all packs, above 0 and up to 1."""
+
+    ratio: float = Field(default=0.05, gt=0, le=1)

@@ -25,6 +25,7 @@ from holdfast.cli.commands import (
     prune,
     recover,
     repository,
+    repository_care,
     run,
 )
 from holdfast.cli.output import print_error, print_json
@@ -44,6 +45,7 @@ app.add_typer(cluster.master_app, name="master")
 app.add_typer(cluster.node_app, name="node")
 app.add_typer(nodes.nodes_app, name="nodes")
 repository.repository_app.command()(prune.prune)
+repository_care.register(repository.repository_app)
 repository.repository_app.add_typer(keys.key_app, name="key")
 app.add_typer(repository.repository_app, name="repository")
 app.add_typer(points.points_app, name="points")

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+
 import msgspec
+
+from holdfast.core.errors import UsageError
+from holdfast.core.units import parse_size_bytes
 
 
 class _Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -10,9 +16,10 @@ class _Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=T
 
 
 class Check(_Task, frozen=True, kw_only=True):
-    """Look for damage; never repairs. With `read_data` every byte is read, too."""
+    """Look for damage; never repairs. With `read_data` every byte is read, too; with `subset` (as people write it) those of some packs."""
 
     read_data: bool = False
+    subset: str = ""
 
 
 class Prune(_Task, frozen=True, kw_only=True):
@@ -24,7 +31,23 @@ class Prune(_Task, frozen=True, kw_only=True):
     grace_s: float = 82_800.0
 
 
-Task = Check | Prune
+class Repair(_Task, frozen=True, kw_only=True):
+    """Mend what is damaged, from other copies where there are some. `forget_damaged`: what cannot be mended is taken out of the points."""
+
+    forget_damaged: bool = False
+
+
+class Rebuild(_Task, frozen=True, kw_only=True):
+    """Throw the catalog away and make it anew from the repository alone."""
+
+
+class Scrub(_Task, frozen=True, kw_only=True):
+    """Read the next packs, as many as make this part of the whole, and go on there next time."""
+
+    ratio: float = 0.05
+
+
+Task = Check | Prune | Repair | Rebuild | Scrub
 
 
 def kind_of(task: Task) -> str:
@@ -48,3 +71,30 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     steps: tuple[Step, ...] = ()
     dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Which packs a check reads: a part of all, `group` of `groups` by their ids (as restic), or so many bytes. One of the three is set."""
+
+    ratio: float = 0.0
+    group: int = 0
+    groups: int = 0
+    size_bytes: int = 0
+
+
+def parse_subset(text: str) -> Subset:
+    """`10%`, `3/10` (the third of ten groups) or `500MB`. Raises `UsageError`."""
+    hint = "write it like 10%, 3/10 or 500MB"
+    if share := re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%", text):
+        ratio = float(share[1]) / 100
+        if 0 < ratio <= 1:
+            return Subset(ratio=ratio)
+    elif parts := re.fullmatch(r"([0-9]{1,3})/([0-9]{1,3})", text):
+        group, groups = int(parts[1]), int(parts[2])
+        if 1 <= group <= groups <= 256:
+            return Subset(group=group, groups=groups)
+        hint = "write it like 3/10; there are 1 to 256 groups"
+    elif text.isascii() and (size_bytes := parse_size_bytes(text)) > 0:
+        return Subset(size_bytes=size_bytes)
+    raise UsageError(f"{text[:40]!r} is not a part of a repository", hint=hint)

@@ -229,7 +229,9 @@ class RepositoryStatus(_Message, frozen=True, kw_only=True):
     """`points_bytes`: what all points would take if each were restored; `unique_bytes`: what is in the packs, each chunk and tree once, in
     plain; `stored_bytes`: what the packs take. So the first by the second is what deduplication saves, the second by the third what
     compression saves. `checked_at` to `checked_data` tell of the last check that came to its end (null = none yet): when, whether it found
-    nothing wrong, whether it read every byte. `key_slots`: how many passwords open it; `kit`: whether there is a recovery kit, and somebody
+    nothing wrong, whether it read every byte. `scrubbed_at`: the last scrub, `scrub_done_ratio`: how far
+    its pass is. `proven_at`: when every byte was last proven readable, by a whole pass of scrubs or a check of all, with nothing wrong
+    found since (null = never). `key_slots`: how many passwords open it; `kit`: whether there is a recovery kit, and somebody
     keeps it (null = the place cannot be read).
     """
 
@@ -244,6 +246,9 @@ class RepositoryStatus(_Message, frozen=True, kw_only=True):
     checked_at: datetime | None = None
     checked_ok: bool | None = None
     checked_data: bool = False
+    scrubbed_at: datetime | None = None
+    scrub_done_ratio: float = 0.0
+    proven_at: datetime | None = None
     key_slots: int = 0
     kit: KitState | None = None
     error: ErrorFacts | None = None

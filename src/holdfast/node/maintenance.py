@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from holdfast.core.errors import HoldfastError, RepositoryDamaged
 from holdfast.model.jobs import Finding, Job, Severity, State
-from holdfast.model.maintenance import Check, Prune, Report, Task
+from holdfast.model.maintenance import Check, Prune, Rebuild, Repair, Report, Scrub, Step, Task, parse_subset
 from holdfast.operations.run import MAX_FINDINGS
 from holdfast.repository.checking import Watch
+from holdfast.repository.healing import BlobCopy
 from holdfast.repository.prune import PruneOrder
 from holdfast.repository.prune_plan import Thresholds
 from holdfast.repository.repository import Repository
@@ -25,8 +27,8 @@ class Outcome:
     error: HoldfastError | None = None
 
 
-def do_task(task: Task, repository: Repository, watch: Watch, *, dry_run: bool) -> Outcome:
-    """Raises what the task raises; `watch` may break it off."""
+def do_task(task: Task, repository: Repository, watch: Watch, *, copies: Sequence[BlobCopy] = (), dry_run: bool) -> Outcome:
+    """Raises what the task raises; `watch` may break it off. `copies` are where lost blobs may be had from."""
     match task:
         case Check():
             return _check(task, repository, watch)
@@ -34,6 +36,15 @@ def do_task(task: Task, repository: Repository, watch: Watch, *, dry_run: bool) 
             thresholds = Thresholds(max_unused=task.max_unused, max_repack_bytes=task.max_repack_bytes)
             order = PruneOrder(grace_s=task.grace_s, thresholds=thresholds)
             return Outcome(report=repository.prune(order, watch, dry_run=dry_run))
+        case Repair():
+            return _repair(task, repository, watch, copies, dry_run=dry_run)
+        case Rebuild():
+            steps = (Step(code="catalog-rebuilt", message="make the catalog anew from the repository alone"),)
+            if not dry_run:
+                repository.care.rebuild(watch)
+            return Outcome(findings=repository.problems, report=Report(steps=steps, dry_run=dry_run))
+        case Scrub():
+            return _damage_or_none(repository, repository.care.scrub(task.ratio, watch), "scrub")
 
 
 def ended_job(job: Job, outcome: Outcome) -> Job:
@@ -50,11 +61,29 @@ def ended_job(job: Job, outcome: Outcome) -> Job:
 
 
 def _check(task: Check, repository: Repository, watch: Watch) -> Outcome:
-    findings = repository.check(task.read_data, watch)
+    subset = parse_subset(task.subset) if task.subset and not task.read_data else None
+    findings = repository.care.check(read_data=task.read_data, subset=subset, watch=watch)
+    return _damage_or_none(repository, findings, "check")
+
+
+def _damage_or_none(repository: Repository, findings: tuple[Finding, ...], look: str) -> Outcome:
     if all(finding.severity is not Severity.ERROR for finding in findings):
         return Outcome(findings=findings)
     error = RepositoryDamaged(
-        f"the check of {repository.name} found damage",
-        hint="the job's findings name it; look at the disk, then restore from another copy",
+        f"the {look} of {repository.name} found damage",
+        hint=f"the job's findings name it; look at the disk, then `holdfast repository repair {repository.name} --dry-run`",
     )
     return Outcome(findings=findings, error=error)
+
+
+def _repair(task: Repair, repository: Repository, watch: Watch, copies: Sequence[BlobCopy], *, dry_run: bool) -> Outcome:
+    repaired = repository.care.repair(forget_damaged=task.forget_damaged, dry_run=dry_run, copies=copies, watch=watch)
+    report = Report(steps=repaired.steps, dry_run=dry_run)
+    left = tuple(finding for finding in repaired.findings if finding.severity is not Severity.INFO)
+    if not left or dry_run:
+        return Outcome(findings=left if not dry_run else (), report=report)
+    error = RepositoryDamaged(
+        f"not all damage of {repository.name} could be mended",
+        hint="the next run of each source sends again what it still has; then repair once more. Or give up what is lost: --forget-damaged",
+    )
+    return Outcome(findings=left, report=report, error=error)

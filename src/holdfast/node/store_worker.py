@@ -197,7 +197,8 @@ class StoreWorker:
             meter.report(phase, done_files, done_bytes, total_bytes)
 
         repository = self._repositories.named(message.repository)
-        return ended_job(job, do_task(message.task, repository, watch, dry_run=message.dry_run))
+        copies = [other.copy for other in self._repositories.opened() if other.id != repository.id]
+        return ended_job(job, do_task(message.task, repository, watch, copies=copies, dry_run=message.dry_run))
 
     def _must_be_configured(self) -> Configure:
         if self._configured is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ class BlobTable:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self.in_use = InUse()
+        self._bad: set[tuple[int, bytes]] = set()
 
     def transaction(self) -> AbstractContextManager[None]:
         """To save an index file and record it as one step for everybody who lists index files."""
@@ -73,22 +74,32 @@ class BlobTable:
             self._catalog.execute("DELETE FROM claims WHERE id NOT IN (SELECT id FROM blobs)")
 
     def place(self, blob_id: bytes, kind: BlobType) -> Place | None:
-        row = self._catalog.row(
-            "SELECT packs.id, blobs.offset, blobs.length, blobs.raw FROM blobs JOIN packs ON packs.no = blobs.pack"
-            " WHERE blobs.id = ? AND blobs.type = ? LIMIT 1",
-            (blob_id, int(kind)),
-        )
-        return Place(row[0], PackedBlob(blob_id, kind, row[1], row[2], row[3])) if row else None
+        return self.places((blob_id,), kind).get(blob_id)
 
     def places(self, blob_ids: Sequence[bytes], kind: BlobType) -> dict[bytes, Place]:
-        """Of these blobs, those that are known. Where several packs hold one, any of them."""
+        """Of these blobs, those that are known. Where several packs hold one, any of them that is not known to be damaged there."""
         found = self._catalog.rows_among(
-            "SELECT blobs.id, packs.id, blobs.offset, blobs.length, blobs.raw FROM blobs JOIN packs ON packs.no = blobs.pack"
+            "SELECT blobs.id, packs.id, blobs.offset, blobs.length, blobs.raw, blobs.pack FROM blobs JOIN packs ON packs.no = blobs.pack"
             " WHERE blobs.id IN ({ids}) AND blobs.type = ?",
             blob_ids,
             (int(kind),),
         )
-        return {row[0]: Place(row[1], PackedBlob(row[0], kind, row[2], row[3], row[4])) for row in found}
+        rows = sorted(found, key=lambda row: (row[5], row[0]) not in self._bad) if self._bad else found
+        return {row[0]: Place(row[1], PackedBlob(row[0], kind, row[2], row[3], row[4])) for row in rows}
+
+    def distrust(self, copies: Mapping[bytes, Iterable[bytes]]) -> None:
+        """From now on these blobs, by the pack that holds them, count as not there when somebody asks whether to send or write them."""
+        bad: set[tuple[int, bytes]] = set()
+        for pack, blob_ids in copies.items():
+            found = self._catalog.row("SELECT no FROM packs WHERE id = ?", (pack,))
+            if found is not None:
+                bad.update((found[0], blob_id) for blob_id in blob_ids)
+        self._bad = bad
+
+    def trusted(self, blob_ids: Sequence[bytes]) -> set[bytes]:
+        """Of these blobs, those of which there is a copy that is not known to be damaged."""
+        found = self._catalog.rows_among("SELECT id, pack FROM blobs WHERE id IN ({ids})", blob_ids)
+        return {row[0] for row in found if (row[1], row[0]) not in self._bad}
 
     def sizes(self, chunk_ids: Sequence[bytes]) -> dict[bytes, int]:
         """Plain lengths of data blobs."""
@@ -106,6 +117,8 @@ class BlobTable:
                 f"SELECT id, length, raw, owner, {claim}, pack FROM blobs WHERE id IN ({{ids}}) AND type = 0", chunk_ids
             )
             for chunk, length, raw, owner, claim_found, pack in found:
+                if self._bad and (pack, chunk) in self._bad:
+                    continue
                 claimed = owner == node or claim_found is not None or (chunk in known and known[chunk].claimed)
                 known[chunk] = Known(raw or length - OVERHEAD, claimed)
                 packs.add(pack)
@@ -119,7 +132,8 @@ class BlobTable:
     def has_trees(self, tree_ids: Sequence[bytes]) -> set[bytes]:
         """Those that are there. Open commits rely on the answer, as on that of `known_chunks`."""
         with self._catalog.hold():
-            found = list(self._catalog.rows_among("SELECT id, pack FROM blobs WHERE id IN ({ids}) AND type = 1", tree_ids))
+            every = self._catalog.rows_among("SELECT id, pack FROM blobs WHERE id IN ({ids}) AND type = 1", tree_ids)
+            found = [row for row in every if (row[1], row[0]) not in self._bad]
             self.in_use.touch({row[1] for row in found})
         return {row[0] for row in found}
 

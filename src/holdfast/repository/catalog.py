@@ -59,6 +59,18 @@ class Catalog:
         with self._guard:
             yield
 
+    def go_on_with(self, path: Path) -> None:
+        """The closed catalog at `path` takes the place of this one, for everybody who holds it. Raises `StoreError`."""
+        with self._guard:
+            self._connection.close()
+            discard_catalog(self._path)
+            path.replace(self._path)
+            try:
+                self._connection = _connect(self._path)
+            except sqlite3.Error as error:
+                raise self._translated(error) from error
+            self.damaged = False
+
     @property
     def path(self) -> Path:
         return self._path
@@ -115,7 +127,7 @@ class Catalog:
             with suppress(sqlite3.Error):
                 self._connection.close()
             if self.damaged:
-                _discard(self._path)
+                discard_catalog(self._path)
 
     def _translated(self, error: sqlite3.Error) -> StoreError:
         name = getattr(error, "sqlite_errorname", "")
@@ -140,7 +152,7 @@ def open_catalog(path: Path, repository: str) -> Catalog:
         connection.close()
     except sqlite3.DatabaseError:
         pass
-    _discard(path)
+    discard_catalog(path)
     try:
         connection = _connect(path)
         connection.executescript("BEGIN;" + TABLES)
@@ -151,7 +163,8 @@ def open_catalog(path: Path, repository: str) -> Catalog:
     return Catalog(connection, path)
 
 
-def _discard(path: Path) -> None:
+def discard_catalog(path: Path) -> None:
+    """The file and what SQLite keeps beside it; absent is fine."""
     for leftover in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
         leftover.unlink(missing_ok=True)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from holdfast.core.errors import RepositoryLocked
 from holdfast.repository.catalog import Catalog
 from holdfast.repository.chunks import Chunks
 from holdfast.repository.lock_record import LockRecord
+from holdfast.repository.quarantine import Quarantine
 from holdfast.repository.refresh import Refresher
 from holdfast.repository.session_lock import SessionLock
 from holdfast.repository.storage import Storage
@@ -17,12 +19,15 @@ from holdfast.repository.trusted_time import TrustedTime
 
 # Sealing, hashing and writing release the GIL; more threads than this only wait for each other.
 _SEALERS = 2
+_LOOK_S = 1.0
 
 
 class Interior:
     """Thread-safe. `busy` datasets are being received by one session each."""
 
-    def __init__(self, name: str, storage: Storage, catalog: Catalog, wait: Callable[[float], object], record: LockRecord) -> None:
+    def __init__(
+        self, name: str, storage: Storage, catalog: Catalog, wait: Callable[[float], object], record: LockRecord, quarantine: Quarantine
+    ) -> None:
         self.name = name
         self.storage = storage
         self.catalog = catalog
@@ -35,8 +40,10 @@ class Interior:
         self.lock = SessionLock(storage, wait, record)
         self.time = TrustedTime(catalog.path.parent, storage.clock)
         self.pool = ThreadPoolExecutor(_SEALERS, thread_name_prefix=f"seal-{name}")
-        self._guard = threading.Lock()
+        self.quarantine = quarantine
+        self._guard = threading.Condition()
         self._busy: set[int] = set()
+        self._quiet = False
 
     def enter(self) -> None:
         """Begin a session: the session lock, then a catalog that is up to date. Raises `RepositoryLocked`."""
@@ -54,10 +61,13 @@ class Interior:
         with self._guard:
             busy = frozenset(self._busy)
         self.refresher.refresh(busy)
+        self.quarantine.apply(self.blobs)
 
     def take_dataset(self, dataset: int) -> None:
         """Raises `RepositoryLocked` while another session has a commit of this dataset open."""
         with self._guard:
+            if self._quiet:
+                raise RepositoryLocked("the repository is being repaired", hint="it is tried again when that has ended")
             if dataset in self._busy:
                 raise RepositoryLocked("another session is delivering this dataset", hint="it is tried again when that one has ended")
             self._busy.add(dataset)
@@ -67,6 +77,30 @@ class Interior:
         self.blobs.in_use.end(dataset)
         with self._guard:
             self._busy.discard(dataset)
+            self._guard.notify_all()
+
+    def give_way(self, look: Callable[[], object]) -> None:
+        """Wait while a commit is open. `look` is called now and then, and may raise to give it up."""
+        with self._guard:
+            while not self._guard.wait_for(lambda: not self._busy, _LOOK_S):
+                look()
+
+    @contextmanager
+    def quiet(self, look: Callable[[], object]) -> Iterator[None]:
+        """Wait until no commit is open, and let none begin meanwhile. For a short time: who would begin is sent away, and tries again.
+        `look` is called while it waits, and may raise to give it up."""
+        with self._guard:
+            if self._quiet:
+                raise RepositoryLocked("the repository is being repaired already", hint="wait until that has ended")
+            self._quiet = True
+        try:
+            with self._guard:
+                while not self._guard.wait_for(lambda: not self._busy, _LOOK_S):
+                    look()
+            yield
+        finally:
+            with self._guard:
+                self._quiet = False
 
     def start(self) -> None:
         """Clean up after a crash, then bring the catalog up to date."""

@@ -5,7 +5,7 @@ A catalog that is lost is built again here from index files, snapshots and trees
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 
@@ -26,6 +26,13 @@ from holdfast.repository.version_table import Ended, NewVersion, VersionTable
 
 _BATCH = 2_000
 
+Tell = Callable[[str, int, int], None]
+"""Hears the phase, how much is done, and of how much (0 = not known); may raise to break it off."""
+
+
+def _silent(_phase: str, _done: int, _total: int) -> None:
+    """Most refreshes are short."""
+
 
 class Refresher:
     """Keeps `problems`: what could not be read last time. Call `refresh` with the catalog's transaction free; it takes one itself."""
@@ -38,6 +45,8 @@ class Refresher:
         self.versions = VersionTable(catalog)
         self.trees = Trees(storage, self.blobs)
         self.problems: tuple[Finding, ...] = ()
+        self.tell: Tell = _silent
+        self._entries = 0
 
     def undo_unsealed(self) -> None:
         """Forget commits that a crash cut off. For the start only, when nothing is being received."""
@@ -99,7 +108,9 @@ class Refresher:
         known = self.blobs.index_ids()
         if known - names:
             self.blobs.drop_indexes(known - names)
-        for index_id in sorted(names - known):
+        new = sorted(names - known)
+        for number, index_id in enumerate(new):
+            self.tell("index", number, len(new))
             try:
                 self.blobs.add_index(index_id, decode_index(self._storage.load_document(FileType.INDEX, index_id.hex())))
             except RepositoryMissing:
@@ -162,6 +173,8 @@ class Refresher:
     def _record_differences(self, commit: CommitRow, sender: int | None, differences: Iterator[Difference]) -> None:
         """The versions a commit made; its chunks are claimed by the node that sent it."""
         while batch := list(islice(differences, _BATCH)):
+            self._entries += len(batch)
+            self.tell("versions", self._entries, 0)
             ended = [Ended(d.path) for d in batch if d.old is not None and d.new is None]
             below = [Ended(d.path, below_only=True) for d in batch if d.old is not None and d.old.subtree and d.new and not d.new.subtree]
             changed = [(d.path[: d.path.rfind(b"/")], d.new, d.old is not None) for d in batch if d.new is not None]

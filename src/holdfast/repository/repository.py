@@ -5,21 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import NotRequired, TypedDict, Unpack
 
 from holdfast.backend.backend import Backend, FileType
 from holdfast.backend.grouping import GroupedSaves
-from holdfast.core.clock import Clock, now
+from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, RepositoryDamaged, RepositoryLocked, UnknownName
 from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.delivery.ports import Action
 from holdfast.model import rules
 from holdfast.model.change import Cursor
-from holdfast.model.explanations import Explanation
-from holdfast.model.jobs import Finding, Severity
+from holdfast.model.jobs import Finding
 from holdfast.model.maintenance import Report
 from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Point
@@ -30,15 +28,17 @@ from holdfast.repository._format.config import Config, encode_config, new_config
 from holdfast.repository._format.index import hash_from
 from holdfast.repository._format.keys import Scrypt as Scrypt
 from holdfast.repository._format.seal import MasterKey, new_master_key
+from holdfast.repository.care import Care, silent
 from holdfast.repository.catalog import open_catalog
-from holdfast.repository.checking import Checker, Watch
-from holdfast.repository.explaining import explain
+from holdfast.repository.checking import Watch
+from holdfast.repository.copies import OwnCopy
+from holdfast.repository.healing import BlobCopy
 from holdfast.repository.interior import Interior
 from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
-from holdfast.repository.last_check import LastCheck, load_last_check, save_last_check
 from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.point_changes import Chosen, change_points, settle_revisions
 from holdfast.repository.prune import Prune, PruneOrder
+from holdfast.repository.quarantine import Quarantine
 from holdfast.repository.questions import choose_point, find_versions, list_point, roots_in
 from holdfast.repository.reading import TreeReader, outgoing_between, parents_of
 from holdfast.repository.sealing import points_of
@@ -78,8 +78,9 @@ def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Rep
         backend.remove_strays()
     storage = Storage(backend, key, setup["clock"], setup["entropy"])
     wait = setup.get("wait", time.sleep)
+    quarantine = Quarantine(home, config.id)
     for last_try in (False, True):
-        interior = Interior(setup["name"], storage, open_catalog(home / _CATALOG, config.id), wait, LockRecord(home))
+        interior = Interior(setup["name"], storage, open_catalog(home / _CATALOG, config.id), wait, LockRecord(home), quarantine)
         try:
             interior.start()
         except BaseException:
@@ -107,9 +108,7 @@ class Repository:
     def __init__(self, interior: Interior, repository_id: RepositoryId, home: Path, config_id: str) -> None:
         self._interior = interior
         self._id = repository_id
-        self._home = home
-        self._config_id = config_id
-        self._checked = load_last_check(home, config_id)
+        self._care = Care(interior, home, config_id)
 
     @property
     def id(self) -> RepositoryId:
@@ -177,7 +176,7 @@ class Repository:
             first = self.problems[0]
             error = RepositoryDamaged(f"{first.path}: {first.message}", hint=f"run `holdfast repository check {self.name}`")
         stored_bytes, unique_bytes = self._interior.blobs.pack_bytes()
-        checked = self._checked
+        checked = self._care.last_check
         return RepositoryStatus(
             id=self._id,
             name=self.name,
@@ -190,21 +189,26 @@ class Repository:
             checked_at=checked.at if checked else None,
             checked_ok=checked.ok if checked else None,
             checked_data=checked is not None and checked.read_data,
+            scrubbed_at=self._care.last_scrub.at,
+            scrub_done_ratio=self._care.last_scrub.done_ratio,
+            proven_at=self._care.proven_at,
+            locks=self._interior.lock.seen(),
             error=error.facts() if error is not None else None,
         )
 
-    def check(self, read_data: bool, watch: Watch = lambda *_: None) -> tuple[Finding, ...]:
-        """Structure of everything, with `read_data` every byte too. Under the session lock, so that no prune runs meanwhile. What came of
-        it is remembered, unless `watch` broke it off."""
-        storage = self._interior.storage
-        with self._interior.lock.session():
-            findings = tuple(Checker(storage, watch).run(read_data=read_data))
-        ok = all(finding.severity is not Severity.ERROR for finding in findings)
-        self._checked = LastCheck(repository=self._config_id, at=now(storage.clock), ok=ok, read_data=read_data)
-        with suppress(OSError):
-            # What was found matters more than that it is remembered after a restart.
-            save_last_check(self._home, self._checked)
-        return findings
+    @property
+    def care(self) -> Care:
+        """Checks, repairs, scrubs."""
+        return self._care
+
+    @property
+    def copy(self) -> BlobCopy:
+        """This repository as a place to heal another one from."""
+        return OwnCopy(self._interior)
+
+    def check(self, read_data: bool, watch: Watch = silent) -> tuple[Finding, ...]:
+        """Structure of everything, with `read_data` every byte too."""
+        return self._care.check(read_data=read_data, watch=watch)
 
     @property
     def time(self) -> TrustedTime:
@@ -215,13 +219,7 @@ class Repository:
         """Raises what `point_changes.change_points` raises."""
         return change_points(self._interior, chosen, change, dry_run=dry_run)
 
-    def explain(
-        self, path: bytes, dataset: str, at: datetime | None, operations: dict[tuple[str, str], rules.StoredOperation]
-    ) -> tuple[Explanation, ...]:
-        """As `explaining.explain`."""
-        return explain(self._interior, path, dataset, at, operations)
-
-    def prune(self, order: PruneOrder, watch: Watch = lambda *_: None, *, dry_run: bool = False) -> Report:
+    def prune(self, order: PruneOrder, watch: Watch = silent, *, dry_run: bool = False) -> Report:
         """Remove what nothing needs. Raises what `Prune` raises."""
         return Prune(self._interior, order, watch).run(dry_run=dry_run)
 

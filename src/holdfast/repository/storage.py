@@ -10,8 +10,8 @@ from holdfast.backend.caching import CachedReads
 from holdfast.backend.grouping import GroupedSaves
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import RepositoryDamaged
-from holdfast.repository._format.pack import Blob, BlobType, BuiltPack, build_pack, open_blob
+from holdfast.core.errors import RepositoryDamaged, StoreError
+from holdfast.repository._format.pack import Blob, BlobType, BuiltPack, PackedBlob, build_pack, open_blob
 from holdfast.repository._format.seal import IV_SIZE, MasterKey
 from holdfast.repository._format.unpacked import decode_document, encode_document
 from holdfast.repository.blob_table import Place
@@ -98,3 +98,11 @@ class Storage:
                 f"blob {blob.id.hex()} in pack {place.pack.hex()} has other content", hint="run `holdfast repository check NAME`"
             )
         return plain
+
+    def holds(self, pack: bytes, blob: PackedBlob) -> bool:
+        """Whether this pack really has the blob, every byte of it."""
+        try:
+            self.load_blob(Place(pack, blob))
+        except StoreError:
+            return False
+        return True

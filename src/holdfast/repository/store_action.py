@@ -10,7 +10,7 @@ from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model import rules
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
-from holdfast.model.jobs import Finding
+from holdfast.model.jobs import Finding, Severity
 from holdfast.repository.admission import check_commit
 from holdfast.repository.commit_table import CommitRow
 from holdfast.repository.facts import ns_of
@@ -49,7 +49,10 @@ class StoreAction:
         return False
 
     def cursor(self) -> Cursor | None:
+        """None also where damage took what the source may still have: told so, it offers everything."""
         self._join()
+        if self._interior.quarantine.is_owed(self._receive.dataset):
+            return None
         newest = self._interior.commits.newest(self._dataset)
         return newest.cursor if newest is not None else None
 
@@ -152,7 +155,20 @@ class StoreAction:
             self._write_marks(sealing, receiving.commit_no, frozenset())
             interior.commits.seal(receiving.commit_no, ns_of(commit.captured_at), tree)
         self._drop_heads(commit, receiving.commit_no)
-        return tuple(receiving.findings), packer.stored_bytes
+        return (*receiving.findings, *self._settle_debt(receiving.begin)), packer.stored_bytes
+
+    def _settle_debt(self, begin: Begin) -> tuple[Finding, ...]:
+        """After a full commit: the source has offered all it has, and what was damaged is here again where it still had it."""
+        quarantine = self._interior.quarantine
+        if begin.base is not None or not quarantine.is_owed(begin.dataset):
+            return ()
+        healed = quarantine.healed(self._interior.blobs)
+        # If it cannot be written down, the source offers everything once more next time, which does no harm.
+        with suppress(OSError):
+            quarantine.paid(begin.dataset)
+        message = f"the repository had damage and got everything offered once more; {healed} of its damaged blobs are whole again"
+        hint = f"`holdfast repository repair {self._interior.name}` takes what is damaged away"
+        return (Finding(code="damage-healed", severity=Severity.INFO, message=message, hint=hint),)
 
     def _seal_again(self, begin: Begin, commit: Commit) -> tuple[Finding, ...]:
         """A repeated commit: only points that are not here yet are written, onto the tree that is."""

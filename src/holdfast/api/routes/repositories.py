@@ -11,7 +11,7 @@ from holdfast.api.answers import RepositoryList, RepositoryRow, TriggerStarted
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
-from holdfast.api.schemas import Check, Restore
+from holdfast.api.schemas import Check, Repair, Restore, Scrub
 from holdfast.core.units import parse_time
 from holdfast.master.queries import FoundPoints, FoundRows
 from holdfast.master.restores import StartedRestore, Wish
@@ -69,4 +69,30 @@ async def repositories(master: MasterOf) -> Response:
 @router.post("/repositories/{repository}/check")
 @answers(TriggerStarted)
 async def check(repository: str, body: Check, master: MasterOf) -> Response:
-    return reply(TriggerStarted(trigger=await master.history.maintain(repository, maintenance.Check(read_data=body.read_data))))
+    """`subset`: read a part of the packs, like `10%`, `3/10` or `500MB`."""
+    if body.subset:
+        maintenance.parse_subset(body.subset)
+    task = maintenance.Check(read_data=body.read_data, subset=body.subset)
+    return reply(TriggerStarted(trigger=await master.history.maintain(repository, task)))
+
+
+@router.post("/repositories/{repository}/repair")
+@answers(TriggerStarted)
+async def repair(repository: str, body: Repair, master: MasterOf) -> Response:
+    """A job of the repository's owner; its `report` says what was done, or with `dry_run` would be."""
+    task = maintenance.Repair(forget_damaged=body.forget_damaged)
+    return reply(TriggerStarted(trigger=await master.history.maintain(repository, task, dry_run=body.dry_run)))
+
+
+@router.post("/repositories/{repository}/rebuild")
+@answers(TriggerStarted)
+async def rebuild(repository: str, master: MasterOf) -> Response:
+    """The owner's catalog is made anew from the repository alone."""
+    return reply(TriggerStarted(trigger=await master.history.maintain(repository, maintenance.Rebuild())))
+
+
+@router.post("/repositories/{repository}/scrub")
+@answers(TriggerStarted)
+async def scrub(repository: str, body: Scrub, master: MasterOf) -> Response:
+    """Read the next part of all packs now."""
+    return reply(TriggerStarted(trigger=await master.history.maintain(repository, maintenance.Scrub(ratio=body.ratio))))

@@ -28,20 +28,25 @@ NameArgument = Annotated[str, typer.Argument(help="Name of the repository.")]
 def check(
     name: NameArgument,
     read_data: Annotated[bool, typer.Option("--read-data", help="Read and verify every byte, too.")] = False,
+    subset: Annotated[str, typer.Option("--subset", metavar="PART", help="Read a part: 10%, 3/10 or 500MB.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look for damage. Never repairs."""
+    from holdfast.model.maintenance import parse_subset
+
+    if subset:
+        parse_subset(subset)
 
     def by_master(client: ApiClient) -> list[dict[str, Any]]:
-        started = client.post(path_of("repositories", name, "check"), {"read_data": read_data})
+        started = client.post(path_of("repositories", name, "check"), {"read_data": read_data, "subset": subset})
         return list(wait_for_trigger(client, started["trigger"])["jobs"])
 
     def by_agent(place: Path) -> list[dict[str, Any]]:
         from holdfast.model.maintenance import Check
         from holdfast.model.questions import AskMaintenance, JobsStarted
 
-        answer = ask_agent(place, AskMaintenance(repository=name, task=Check(read_data=read_data)))
+        answer = ask_agent(place, AskMaintenance(repository=name, task=Check(read_data=read_data, subset=subset)))
         if not isinstance(answer, JobsStarted):
             raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
         return wait_for_local_jobs(place, tuple(answer.jobs))

@@ -10,7 +10,7 @@ from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.home import load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
-from holdfast.cli.output import note, print_json, print_table, say
+from holdfast.cli.output import note, one_line, print_json, print_table, say
 from holdfast.cli.waiting import wait_for_trigger
 from holdfast.core.units import format_duration, format_size
 
@@ -72,6 +72,8 @@ def print_job_problems(job: dict[str, Any]) -> None:
     shown = [f for f in job.get("findings") or [] if f["severity"] != "info"]
     for finding in shown[:20]:
         note(f"{finding['severity']}: {finding['message']} [{finding['code']}] {finding.get('path', '')}".rstrip())
+        for line in finding.get("affected") or []:
+            note(f"  {one_line(line)}")
     if len(shown) > 20:
         note(f"... {job.get('findings_total', len(shown)) - 20} more: holdfast jobs {job['id'][:8]} --json")
 

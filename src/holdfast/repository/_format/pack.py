@@ -86,13 +86,24 @@ def build_pack(key: MasterKey, blobs: Sequence[Blob], ivs: bytes) -> BuiltPack:
 
 def read_pack_header(key: MasterKey, data: bytes) -> tuple[PackedBlob, ...]:
     """What the header of a whole pack file says; raises `RepositoryDamaged`."""
-    if len(data) < _LENGTH.size + OVERHEAD:
+    return read_pack_tail(key, data, len(data))
+
+
+def header_bytes(tail: bytes) -> int:
+    """How much of a pack's end `read_pack_tail` needs, from its last four bytes; raises `RepositoryDamaged`."""
+    if len(tail) < _LENGTH.size + OVERHEAD:
         raise RepositoryDamaged("a pack is too short")
-    (size,) = _LENGTH.unpack(data[-_LENGTH.size :])
-    end = len(data) - _LENGTH.size
+    (size,) = _LENGTH.unpack(tail[-_LENGTH.size :])
+    return int(size) + _LENGTH.size
+
+
+def read_pack_tail(key: MasterKey, tail: bytes, pack_bytes: int) -> tuple[PackedBlob, ...]:
+    """The same from the end of a pack file of `pack_bytes`."""
+    size = header_bytes(tail) - _LENGTH.size
+    end = len(tail) - _LENGTH.size
     if not OVERHEAD <= size <= end:
         raise RepositoryDamaged("a pack's header has an impossible length")
-    return _parse_header(unseal(key, data[end - size : end]), end - size)
+    return _parse_header(unseal(key, tail[end - size : end]), pack_bytes - _LENGTH.size - size)
 
 
 def _parse_header(header: bytes, blobs_end: int) -> tuple[PackedBlob, ...]:
