@@ -33,9 +33,15 @@ def header(text: str, key: str) -> list[str]:
 
 def inventory_of(document: Document, text: str) -> Inventory:
     joined = header(text, "joined") or [node.name for node in document.nodes]
-    silent = header(text, "no address")
+    silent, unlimited = header(text, "no address"), header(text, "no limits")
     nodes = {
-        name: Identity(id=NodeId(derived_id("node", name)), name=name, address="" if name in silent else f"{name}:7442", online=True)
+        name: Identity(
+            id=NodeId(derived_id("node", name)),
+            name=name,
+            address="" if name in silent else f"{name}:7442",
+            online=True,
+            has_limits=name not in unlimited,
+        )
         for name in joined
     }
     return Inventory(environment=ENVIRONMENT, nodes=nodes)

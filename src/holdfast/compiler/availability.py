@@ -40,10 +40,6 @@ def _operation(policy: Policy, operation: OperationUse) -> Iterator[Diagnostic]:
     if not SPECS[operation.kind].available:
         kinds = ", ".join(f"`{kind}`" for kind, spec in SPECS.items() if spec.available)
         yield diagnose(_CODE, where, f"`{operation.kind}` is not in this version", f"take it out for now; this version has {kinds}")
-    elif operation.lock_s is not None:
-        where = Where(path=f"{where.path}.lock", kind=where.kind, name=where.name)
-        hint = "leave it out; `keep` says how long points stay"
-        yield diagnose(_CODE, where, "locked points are not in this version", hint)
 
 
 def _mover(flow: Flow, index: int, mover: Mover) -> Iterator[Diagnostic]:

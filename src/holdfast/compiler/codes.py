@@ -80,6 +80,9 @@ CODES: dict[str, Code] = {
     "empty-group": Code(_W, "A group without nodes"),
     "no-keep": Code(_W, "An operation without `keep` keeps everything for ever"),
     "keep-shorter-than-rpo": Code(_W, "Points go before the next one is due"),
+    "lock-unprotected": Code(
+        _W, "Points are locked on a machine whose root has set no limits: whoever rules the Master could reach their files"
+    ),
     "nothing-scheduled": Code(_W, "No operation of a policy in this flow has a schedule: it runs only when triggered"),
     "schedule-idle": Code(_W, "A schedule that says when runs may start, and nothing says how often"),
     "not-carried": Code(_W, "An operation that no mover carries"),

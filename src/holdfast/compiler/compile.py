@@ -22,7 +22,7 @@ from holdfast.compiler.passes.names import resolve_names
 from holdfast.compiler.passes.orders import Orders
 from holdfast.compiler.passes.overlaps import check_overlaps
 from holdfast.compiler.passes.places import find_places
-from holdfast.compiler.passes.retention import check_retention
+from holdfast.compiler.passes.retention import check_locks, check_retention
 from holdfast.compiler.passes.schedules import check_schedules
 from holdfast.compiler.passes.unused import check_unused
 from holdfast.compiler.report import Report
@@ -83,6 +83,7 @@ def _compile(
     legs = keep_joined(drawing, all_legs, roster, report)
     check_schedules(drawing, all_legs, report)
     check_retention(all_legs, report)
+    check_locks(all_legs, drawing, inventory, report)
     check_overlaps(all_legs, report)
     check_unused(drawing, all_legs, report)
     repositories = _open_repositories(document, drawing, active)

@@ -54,6 +54,9 @@ def parse_operation(notes: Notes, name: str, at: At, tree: Tree) -> OperationUse
 
 def _refuse_foreign_options(fields: Fields, spec: OperationSpec) -> None:
     has = COMMON_OPTIONS + spec.options
+    if spec.kind == "replicate":
+        # It makes no points, so there is nothing to lock.
+        has = tuple(option for option in has if option != "lock")
     for key in fields.keys():  # noqa: SIM118 - Fields is no mapping
         if key not in has:
             fields.bad("option-not-of-kind", key, f"`{spec.kind}` has no `{key}`", f"it has {listed(has)}")

@@ -65,11 +65,16 @@ def current_situation(session: Session, base: Foundation) -> Situation:
     return _situation(session, base, frozenset())
 
 
+def _has_limits(node: inventory.Node) -> bool | None:
+    """By what it said when it was last here; None before that."""
+    return None if node.clock_offset_ms is None else all(finding.code != "no-limits" for finding in node.findings)
+
+
 def _situation(session: Session, base: Foundation, online: frozenset[NodeId]) -> Situation:
     revision = newest_revision(session)
     active = documents.active_flows(session)
     identities = {
-        node.name: Identity(id=node.id, name=node.name, address=node.address, online=node.id in online)
+        node.name: Identity(id=node.id, name=node.name, address=node.address, online=node.id in online, has_limits=_has_limits(node))
         for node in inventory.nodes(session)
         if node.state == inventory.JOINED
     }

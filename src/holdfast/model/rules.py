@@ -197,12 +197,13 @@ class SignedRules(_Rule, frozen=True, kw_only=True):
 
 
 class Identity(_Rule, frozen=True, kw_only=True):
-    """What the Master knows of a node when it compiles: the inventory."""
+    """What the Master knows of a node when it compiles: the inventory. `has_limits`: whether its root has set some; None = it never said."""
 
     id: NodeId
     name: str
     address: str = ""
     online: bool = False
+    has_limits: bool | None = None
 
 
 def signed_bytes_of_rules(body: bytes) -> bytes:

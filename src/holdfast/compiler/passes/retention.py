@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from holdfast.compiler.drawing import Leg, operation_where
+from holdfast.compiler.drawing import Drawing, Leg, operation_where
+from holdfast.compiler.inventory import Inventory
 from holdfast.compiler.report import Report
 from holdfast.core.units import format_duration
 from holdfast.model.document import KeepRules
@@ -15,6 +16,20 @@ DAY_S = 86_400.0
 def keep_of(leg: Leg) -> KeepRules:
     """What the last mover that says something says; else what the operation says."""
     return next((mover.keep for mover in reversed(leg.movers) if not mover.keep.is_empty()), leg.carried.operation.keep)
+
+
+def check_locks(legs: tuple[Leg, ...], drawing: Drawing, inventory: Inventory, report: Report) -> None:
+    """What is locked must lie where the Master's own users cannot reach it."""
+    nodes = {node.name: node for node in drawing.draft.nodes}
+    for leg in legs:
+        operation, repository = leg.carried.operation, leg.sink.repository
+        if operation.lock_s is None or repository is None or repository.node not in nodes:
+            continue
+        identity = inventory.identity(nodes[repository.node])
+        if identity is not None and identity.has_limits is False:
+            message = f"points of `{leg.carried.label}` are locked in `{repository.name}`, and `{repository.node}` has no limits.toml"
+            hint = f"let root on {repository.node} write one: it says which folders the Master may have written to"
+            report.add("lock-unprotected", operation_where(leg.policy, operation, "lock"), message, hint)
 
 
 def check_retention(legs: tuple[Leg, ...], report: Report) -> None:
