@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ class World:
         until the owner's session has ended, as it must soon."""
         env = ask(self.home(owner), AskRepositoryEnv(repository=repository), 30)
         assert isinstance(env, RepositoryEnv), env
-        return restic(env.location, env.password, self.folder, *arguments)
+        return restic(env.location, env.password, self.folder, *arguments, variables=env.variables)
 
     def points(self, repository: str = "") -> list[dict[str, Any]]:
         found = self.client.get("/points", repository=repository)
@@ -132,9 +132,10 @@ class World:
         self.machines.stop()
 
 
-def restic(location: str, password: str, scratch: Path, *arguments: str) -> str:
+def restic(location: str, password: str, scratch: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> str:
     environment = {
         **os.environ,
+        **(variables or {}),
         "RESTIC_REPOSITORY": location,
         "RESTIC_PASSWORD": password,
         "RESTIC_CACHE_DIR": str(scratch / "restic-cache"),
