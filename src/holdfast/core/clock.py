@@ -47,6 +47,11 @@ class SystemClock:
         return time.monotonic()
 
 
+def boot_clock(clock: Clock) -> BootClock:
+    """The same machine's."""
+    return clock if isinstance(clock, BootClock) else SystemClock()
+
+
 @cache
 def _boot_id() -> str:
     try:

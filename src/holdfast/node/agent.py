@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast import __version__
-from holdfast.core.clock import Clock, now
+from holdfast.core.clock import Clock, boot_clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, HoldfastError
 from holdfast.core.private_files import make_private_folder
@@ -40,9 +40,11 @@ from holdfast.node.worker_messages import (
     EventNews,
     FromWorker,
     JobNews,
+    MasterTime,
     PointsMade,
     ProgressNews,
     Ready,
+    TimeDoubted,
     ToWorker,
     WorkerAnswer,
 )
@@ -55,6 +57,7 @@ _WORKER_START_S = 10.0
 _LONGEST_NAP_S = 30.0
 """The wall clock may be set meanwhile; nothing is planned on the promise that it is not."""
 _RENEWAL_LOOK_S = 3600.0
+_TIME_AGAIN_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +121,8 @@ class Agent:
         self._worker_problems: dict[Role, tuple[ErrorFacts, ...]] = {}
         self._refused: tuple[ErrorFacts, ...] = ()
         self._data_port = 0
+        self._master_time: MasterTime | None = None
+        self._asked_time_s: float | None = None
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -230,6 +235,8 @@ class Agent:
     def _on_news(self, role: Role, news: FromWorker) -> None:
         match news:
             case Ready(data_port=port, problems=problems):
+                if role == "store" and self._master_time is not None:
+                    self._send(role, self._master_time)
                 self._worker_problems[role] = problems
                 if role == "store" and port != self._data_port:
                     self._data_port = port
@@ -243,6 +250,9 @@ class Agent:
                 return
             case EventNews(event=event):
                 self._journal.record_event(event)
+            case TimeDoubted():
+                self._ask_for_time()
+                return
             case PointsMade():
                 self._scheduler.points_made(news)
             case Acknowledged():
@@ -282,6 +292,18 @@ class Agent:
         found += [_finding("rules-refused", problem) for problem in self._refused]
         found += [_finding("worker-problem", problem) for problems in self._worker_problems.values() for problem in problems]
         return tuple(found)
+
+    def master_time(self, time_ns: int) -> None:
+        """The store worker is told; it knows whether somebody doubts the wall clock."""
+        self._master_time = MasterTime(time_ns=time_ns, boottime_ns=boot_clock(self._clock).boottime_ns())
+        self._send("store", self._master_time)
+
+    def _ask_for_time(self) -> None:
+        """A new session with the Master begins with its time; one a minute will do."""
+        now_s = self._clock.monotonic_s()
+        if self._hub.connected and (self._asked_time_s is None or now_s - self._asked_time_s > _TIME_AGAIN_S):
+            self._asked_time_s = now_s
+            asyncio.get_running_loop().create_task(self._hub.reconnect())
 
     def hello(self) -> Hello:
         return Hello(

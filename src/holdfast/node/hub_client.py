@@ -38,6 +38,10 @@ class NodeSide(Protocol):
 
     def hello(self) -> Hello: ...
 
+    def master_time(self, time_ns: int) -> None:
+        """What time it was for the Master just now."""
+        ...
+
     async def take_rules(self, signed: SignedRules) -> Confirmed: ...
 
     async def answer(self, question: Question) -> Answer: ...
@@ -132,6 +136,7 @@ class HubClient:
         if not isinstance(message, Welcome):
             raise ProtocolError("the Master did not greet", hint="bring Master and node to one version")
         offset_s = (message.time_ns - self._clock.now_ns()) / 1e9
+        self._side.master_time(message.time_ns)
         logger.info("session with the Master", extra={"facts": {"clock_offset_s": round(offset_s, 3)}})
 
     async def _take(self, stream: HubStream, message: object) -> None:

@@ -32,6 +32,7 @@ from holdfast.node.worker_messages import (
     CancelJob,
     Configure,
     FromWorker,
+    MasterTime,
     Ready,
     RunCascade,
     RunDatasets,
@@ -84,6 +85,8 @@ class SourceWorker:
                 self._jobs.ask(lambda: self._send(WorkerAnswer(number=message.number, answer=self._answer(message.question))))
             case RunCascade() | RunMaintenance():
                 self._jobs.start("run", message.job, _refuse)
+            case MasterTime():
+                pass
             case StopWorker():
                 self.stop()
 

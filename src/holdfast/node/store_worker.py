@@ -24,6 +24,7 @@ from holdfast.node.repository_keys import sentence_about
 from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.store_worker_sessions import Sessions
+from holdfast.node.time_watch import TimeWatch
 from holdfast.node.worker_dial import Dialler, data_socket
 from holdfast.node.worker_jobs import JobLanes, LinkNews
 from holdfast.node.worker_messages import (
@@ -32,6 +33,7 @@ from holdfast.node.worker_messages import (
     Configure,
     EventNews,
     FromWorker,
+    MasterTime,
     Ready,
     RunCascade,
     RunDatasets,
@@ -66,6 +68,7 @@ class StoreWorker:
         self._orders = OrderBook(home / "orders.db", clock=clock)
         self._sessions = Sessions(home, self._repositories, self._orders, send, clock=clock)
         self._configured: Configure | None = None
+        self._time = TimeWatch(self._repositories, send, lambda: self._configured.rules.node if self._configured else None, clock=clock)
         self._listening = Listening(self._data_server, lambda: self._say_ready(asked=False))
         self._local: LocalServer | None = None
         self._start_problems: tuple[ErrorFacts, ...] = ()
@@ -90,6 +93,7 @@ class StoreWorker:
         except HoldfastError as error:
             self._start_problems = (error.facts(),)
         self._listening.start()
+        self._time.start()
         self._say_ready()
 
     def handle(self, message: ToWorker) -> None:
@@ -105,6 +109,8 @@ class StoreWorker:
                 self._jobs.start("restore", message.job, lambda job, stop: self._restore(message.ask, job, stop))
             case CancelJob():
                 self._jobs.cancel(message.job)
+            case MasterTime():
+                self._time.hear(message)
             case AskWorker():
                 self._jobs.ask(lambda: self._answer(message))
             case RunDatasets():
@@ -114,6 +120,7 @@ class StoreWorker:
 
     def stop(self) -> None:
         """Take nothing new, end what runs, seal nothing half done. The agent waits some three seconds."""
+        self._time.stop()
         self._jobs.stop(_STOP_S)
         self._listening.stop(_STOP_S)
         if self._local is not None:

@@ -69,6 +69,13 @@ class AskWorker(_Message, frozen=True, kw_only=True):
     question: Question
 
 
+class MasterTime(_Message, frozen=True, kw_only=True):
+    """It was `time_ns` for the Master when this machine had been up for `boottime_ns`."""
+
+    time_ns: int
+    boottime_ns: int
+
+
 class StopWorker(_Message, frozen=True, kw_only=True):
     """Finish what is committed, drop the rest, exit."""
 
@@ -82,6 +89,10 @@ class Ready(_Message, frozen=True, kw_only=True):
     data_port: int = 0
     problems: tuple[ErrorFacts, ...] = ()
     asked: bool = True
+
+
+class TimeDoubted(_Message, frozen=True, kw_only=True):
+    """This machine's clock was set, or it was off: what time is it for the Master?"""
 
 
 class JobNews(_Message, frozen=True, kw_only=True):
@@ -126,5 +137,5 @@ class WorkerAnswer(_Message, frozen=True, kw_only=True):
     answer: Answer
 
 
-ToWorker = Configure | RunDatasets | RunCascade | RunRestore | RunMaintenance | CancelJob | AskWorker | StopWorker
-FromWorker = Ready | JobNews | ProgressNews | EventNews | PointsMade | Acknowledged | WorkerAnswer
+ToWorker = Configure | RunDatasets | RunCascade | RunRestore | RunMaintenance | CancelJob | AskWorker | MasterTime | StopWorker
+FromWorker = Ready | TimeDoubted | JobNews | ProgressNews | EventNews | PointsMade | Acknowledged | WorkerAnswer

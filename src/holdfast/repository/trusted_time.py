@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from holdfast.core.clock import BootClock, Clock, SystemClock, utc
+from holdfast.core.clock import BootClock, Clock, boot_clock, utc
 from holdfast.core.private_files import write_private
 from holdfast.core.units import format_duration, format_utc
 
@@ -82,7 +82,7 @@ class TrustedTime:
     def __init__(self, home: Path, clock: Clock) -> None:
         self._path = home / _FILE
         self._clock = clock
-        self._boot: BootClock = clock if isinstance(clock, BootClock) else SystemClock()
+        self._boot: BootClock = boot_clock(clock)
         self._guard = threading.Lock()
         self._record = _load(self._path)
         self._kept: TimeRecord | None = None

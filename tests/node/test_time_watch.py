@@ -1,0 +1,44 @@
+"""A clock that is set: said once in the log, shown while it stands, and the Master is asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from holdfast.core.ids import NodeId, RepositoryId
+from holdfast.model.rules import RepositoryRule
+from holdfast.node.store_worker_repositories import Repositories
+from holdfast.node.time_watch import TimeWatch, time_findings
+from holdfast.node.worker_messages import EventNews, FromWorker, MasterTime, TimeDoubted
+from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_clock_that_is_set_is_told_and_the_master_asked(tmp_path: Path) -> None:
+    clock = VirtualClock(START)
+    repositories = Repositories(tmp_path / "home", clock=clock, entropy=SeededEntropy("watch"))
+    rule = RepositoryRule(id=RepositoryId("c" * 32), name="main", location=str(tmp_path / "store"))
+    assert repositories.configure((rule,)) == ()
+    told: list[FromWorker] = []
+    watch = TimeWatch(repositories, told.append, lambda: NodeId("a" * 32), clock=clock)
+    watch.look()
+    assert told == []
+    clock.set_wall(START + timedelta(days=900))
+    watch.look()
+    assert told == [TimeDoubted()]
+    assert time_findings(repositories) == ()
+    clock.advance(700)
+    watch.look()
+    clock.advance(700)
+    watch.look()
+    events = [news.event for news in told if isinstance(news, EventNews)]
+    assert [event.code for event in events] == ["expiry-suspended"]
+    assert [finding.code for finding in time_findings(repositories)] == ["expiry-suspended"]
+    watch.hear(MasterTime(time_ns=int(START.timestamp()) * 10**9, boottime_ns=clock.boottime_ns()))
+    assert time_findings(repositories)
+    watch.hear(MasterTime(time_ns=clock.now_ns() - 10**9, boottime_ns=clock.boottime_ns() - 10**9))
+    assert time_findings(repositories) == ()
+    events = [news.event for news in told if isinstance(news, EventNews)]
+    assert [event.code for event in events] == ["expiry-suspended", "expiry-resumed"]
+    repositories.close()
