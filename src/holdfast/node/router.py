@@ -187,27 +187,27 @@ class Router:
 
     async def _status(self) -> NodeStatus:
         rules = self._machine.rules
-        repositories = () if rules is None or not rules.repositories else await self._repositories(rules)
+        repositories, found = ((), ()) if rules is None or not rules.repositories else await self._repositories(rules)
         return NodeStatus(
             node=self._machine.name,
             generation=0 if rules is None else rules.generation,
             protections=self._scheduler.protections(),
             repositories=repositories,
-            findings=(*self._machine.findings(), *kit_findings((each.name, each.kit) for each in repositories)),
+            findings=(*self._machine.findings(), *found, *kit_findings((each.name, each.kit) for each in repositories)),
             running=tuple(live.job.id for live in self._book.sent),
             reports_waiting=self._book.reports_waiting(),
         )
 
-    async def _repositories(self, rules: Rules) -> tuple[RepositoryStatus, ...]:
-        """As the store worker sees them; where it does not answer, what the rules name with the error."""
+    async def _repositories(self, rules: Rules) -> tuple[tuple[RepositoryStatus, ...], tuple[Finding, ...]]:
+        """As the store worker sees them, and what it finds; where it does not answer, what the rules name with the error."""
         try:
             answer = await self._store.ask(AskStatus(), _STATUS_TIMEOUT_S)
             if isinstance(answer, NodeStatus):
-                return answer.repositories
+                return answer.repositories, answer.findings
             error = answer.error if isinstance(answer, Failed) else ErrorFacts("protocol", "the store worker gave no status")
         except HoldfastError as caught:
             error = caught.facts()
-        return tuple(RepositoryStatus(id=r.id, name=r.name, location=r.location, error=error) for r in rules.repositories)
+        return tuple(RepositoryStatus(id=r.id, name=r.name, location=r.location, error=error) for r in rules.repositories), ()
 
 
 class Machine:
