@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.testing.stock_restic import StockRestic
+from holdfast.testing.waiting import wait_for
 from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not StockRestic.is_here(), reason="needs restic")]
@@ -65,8 +66,7 @@ def test_lock_forget_prune_explain(office: World, tmp_path: Path) -> None:
     assert {change["point"]["id"]: change["outcome"] for change in left["changes"]} == {first["id"]: "stays", third["id"]: "forgotten"}
     assert [point["id"] for point in office.points_of("main", "vault")] == [first["id"]]
     office.restart("master")
-    events = office.json("logs")
-    told = [event for event in events if event["code"].startswith("points-")]
+    wait_for(lambda: "this machine's user" in str(office.json("logs")), timeout_s=60)
+    told = [event for event in office.json("logs") if event["code"].startswith("points-")]
     assert any(event["code"] == "points-forgotten" and "admin through the Master" in event["message"] for event in told)
     assert any(event["code"] == "points-changed" and "locked" in event["message"] for event in told)
-    assert any("this machine's user" in event["message"] for event in told)
