@@ -1,23 +1,32 @@
-"""The verdicts of a walk, on disk: what the second pass has to do, in walk order. Flat in memory whatever the size of the tree."""
+"""The verdicts of a walk, on disk: what the second pass has to do, in walk order. Flat in memory whatever the size of the tree.
+
+Nearly all come in walk order and are appended to a file. Those that come late (a folder that belongs only if something below it does is
+judged when it is left) go into a small database, which sorts them; reading merges the two.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from enum import IntEnum
+from heapq import merge
+from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
 
+import msgspec
+
+from holdfast.core.errors import NoSpace
 from holdfast.core.local_database import insert_many
-from holdfast.core.private_files import touch_private
+from holdfast.core.private_files import open_to_append, touch_private
 
 _SCHEMA = """
-CREATE TABLE verdicts (key BLOB PRIMARY KEY, act INTEGER, members INTEGER, gone INTEGER, strayed INTEGER, kind INTEGER, size INTEGER,
+CREATE TABLE late (key BLOB PRIMARY KEY, act INTEGER, members INTEGER, gone INTEGER, strayed INTEGER, kind INTEGER, size INTEGER,
     device INTEGER, inode INTEGER, known INTEGER) WITHOUT ROWID
 """
 _BATCH = 4_000
-_PAGE = 4_000
 
 
 class Act(IntEnum):
@@ -30,7 +39,7 @@ class Act(IntEnum):
     GONE = 4
 
 
-class Verdict(NamedTuple):
+class Verdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`members`: requested datasets the path belongs to now. `gone`: those it belonged to before; of them `strayed` left by classification.
     `device` and `inode` are set for files with several links. `known`: the state has a row.
     """
@@ -47,51 +56,110 @@ class Verdict(NamedTuple):
     known: int
 
 
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Verdict]).decode
+_key = attrgetter("key")
+
+
 class Ledger:
-    """A throw-away database beside the state. `close` removes it."""
+    """Throw-away files beside the state. `close` removes them. Every method may raise `NoSpace` when their disk is full."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        _remove(path)
-        touch_private(path)
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute("PRAGMA synchronous = OFF")
-        self._database.execute(_SCHEMA)
+        self._path, self._late_path = path, path.with_name(path.name + "-late")
+        self._remove()
+        self._file = open_to_append(path)
+        # Where each batch ends.
+        self._ends: list[int] = [0]
         self._pending: list[Verdict] = []
+        self._last_key = b""
+        self._late: list[Verdict] = []
+        self._database: sqlite3.Connection | None = None
 
     def add(self, verdict: Verdict) -> bool:
         """Whether this one caused a write, now and then: a good moment to look at the disk."""
+        if verdict.key < self._last_key:
+            self._late.append(verdict)
+            if len(self._late) < _BATCH:
+                return False
+            self._save_late()
+            return True
+        self._last_key = verdict.key
         self._pending.append(verdict)
         if len(self._pending) < _BATCH:
             return False
-        self.flush()
+        self._append()
         return True
 
     def flush(self) -> None:
-        self._database.execute("BEGIN")
-        insert_many(self._database, "verdicts", self._pending)
-        self._database.execute("COMMIT")
-        self._pending.clear()
+        """Everything is where reading finds it."""
+        self._append()
+        if self._late and self._database is not None:
+            self._save_late()
+        self._late.sort(key=_key)
 
     def __iter__(self) -> Iterator[Verdict]:
         """All verdicts in walk order."""
         self.flush()
+        if not self._late and self._database is None:
+            return self._in_order()
+        return merge(self._in_order(), self._sorted_late(), key=_key)
+
+    def close(self) -> None:
+        os.close(self._file)
+        if self._database is not None:
+            self._database.close()
+        self._remove()
+
+    def _append(self) -> None:
+        if not self._pending:
+            return
+        view = memoryview(_encode(self._pending))
+        self._ends.append(self._ends[-1] + len(view))
+        self._pending.clear()
+        try:
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise NoSpace(f"the disk of {self._path} is full", hint="make room there; the next run goes on by itself") from error
+
+    def _save_late(self) -> None:
+        database = self._database
+        if database is None:
+            touch_private(self._late_path)
+            database = self._database = sqlite3.connect(self._late_path, isolation_level=None, check_same_thread=False)
+            database.execute("PRAGMA journal_mode = OFF")
+            database.execute("PRAGMA synchronous = OFF")
+            database.execute(_SCHEMA)
+        database.execute("BEGIN")
+        insert_many(database, "late", [msgspec.structs.astuple(verdict) for verdict in self._late])
+        database.execute("COMMIT")
+        self._late.clear()
+
+    def _in_order(self) -> Iterator[Verdict]:
+        reader = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            for start, end in zip(self._ends, self._ends[1:], strict=False):
+                yield from _decode(os.pread(reader, end - start, start))
+        finally:
+            os.close(reader)
+
+    def _sorted_late(self) -> Iterator[Verdict]:
+        if self._database is None:
+            yield from self._late
+            return
         last: bytes | None = None
         while True:
             where, values = ("", ()) if last is None else ("WHERE key > ?", (last,))
-            page = self._database.execute(f"SELECT * FROM verdicts {where} ORDER BY key LIMIT {_PAGE}", values).fetchall()
+            page = self._database.execute(f"SELECT * FROM late {where} ORDER BY key LIMIT {_BATCH}", values).fetchall()
             for values_of_row in page:
                 yield Verdict(*values_of_row)
-            if len(page) < _PAGE:
+            if len(page) < _BATCH:
                 return
             last = page[-1][0]
 
-    def close(self) -> None:
-        self._database.close()
-        _remove(self._path)
-
-
-def _remove(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        path.unlink()
+    def _remove(self) -> None:
+        for path in (self._path, self._late_path):
+            with suppress(FileNotFoundError):
+                path.unlink()

@@ -34,7 +34,6 @@ _RowHead = tuple[bytes, int, int, int, int, int, int, int]
 _QUERY = "SELECT key, members, flags, kind, size, mtime, ctime, inode FROM rows WHERE key >= ? AND key < ? ORDER BY key"
 # After every path: no key begins with a byte above NUL.
 _END: _RowHead = (b"\xff", 0, 0, 0, 0, 0, 0, 0)
-
 _Rules = tuple[tuple[Target, int, RootRules], ...]
 
 
@@ -120,8 +119,9 @@ class Walk:
     def _tree(self, top: Top, key: bytes, status: os.stat_result) -> None:
         rules = self._rules_below(top.root, top.path, ())
         self.tally.reached.update((bit, top.path) for bit in self._targets if bit & top.root)
-        if not stat.S_ISDIR(status.st_mode):
-            if status.st_mode >> 12 == SOCKET_CODE:
+        kind = status.st_mode >> 12
+        if kind != DIRECTORY_CODE:
+            if kind == SOCKET_CODE:
                 self._skip_socket(top.path, top.root)
             else:
                 self._judge(self._take(key), key, top.root | top.parent, status, Act.CAPTURE)
@@ -221,7 +221,7 @@ class Walk:
             if self._stack:
                 self._stack[-1].kept |= members
             if error.errno not in _GONE:
-                self._report_unreadable(path, error, frame.mask)
+                self._notes.add(unreadable(path, error), frame.mask)
                 self._keep(frame.key + b"\x01")
             return False
         frame.entries = iter(entries)
@@ -232,6 +232,8 @@ class Walk:
         frame.plain = not frame.rules and not frame.specials
         if frame.root:
             frame.removed_before = dict(self.tally.removed)
+        if not frame.lead:
+            self._judge(frame.row, frame.key, frame.members, frame.status, Act.CAPTURE)
         self._stack.append(frame)
         return True
 
@@ -240,7 +242,8 @@ class Walk:
         members = frame.members | (frame.kept & frame.lead)
         if self._stack:
             self._stack[-1].kept |= members
-        self._judge(frame.row, frame.key, members, frame.status, Act.CAPTURE)
+        if frame.lead:  # Only now it is known whether it leads to anything.
+            self._judge(frame.row, frame.key, members, frame.status, Act.CAPTURE)
         if frame.root:
             path = frame.prefix if frame.prefix == b"/" else frame.prefix[:-1]
             for bit in self._targets:
@@ -321,7 +324,7 @@ class Walk:
             self.tally.to_read[bits] = self.tally.to_read.get(bits, 0) + size
         linked = kind == FILE_CODE and status.st_nlink > 1
         device, inode = (signed(status.st_dev), signed(status.st_ino)) if linked else (0, 0)
-        self._add(Verdict(key, act if read else Act.MEMBERS, bits, gone, gone, kind, size, device, inode, row is not None))
+        self._add(Verdict(key, act if read else Act.MEMBERS, bits, gone, gone, kind, size, device, inode, int(row is not None)))
 
     def _flush(self, limit: bytes, covered: int) -> None:
         """Rows before `limit` were not met. For datasets in `covered` their path was removed, for others it left the classification."""
@@ -343,11 +346,11 @@ class Walk:
 
     def _take(self, key: bytes) -> _RowHead | None:
         """The row of a path, if there is one."""
-        self_row = self._row
-        if self_row[0] != key:
+        row = self._row
+        if row[0] != key:
             return None
         self._row = next(self._rows, _END)
-        return self_row
+        return row
 
     def _add(self, verdict: Verdict) -> None:
         if self._ledger.add(verdict):
@@ -360,11 +363,8 @@ class Walk:
     def _cannot_look(self, frame: _Frame, key: bytes, error: OSError) -> None:
         if error.errno not in _GONE:
             frame.kept |= frame.mask
-            self._report_unreadable(frame.prefix + key[len(frame.key) + 1 :], error, frame.mask)
+            self._notes.add(unreadable(frame.prefix + key[len(frame.key) + 1 :], error), frame.mask)
             self._keep(key + b"\x01")
-
-    def _report_unreadable(self, path: bytes, error: OSError, bits: int) -> None:
-        self._notes.add(unreadable(path, error), bits)
 
     def _skip_socket(self, path: bytes, bits: int) -> None:
         finding = Finding(
