@@ -19,6 +19,7 @@ from holdfast.core.private_files import make_private_folder
 from holdfast.model.keys import AskKeyRestore, KeyAnswer, KeyDone, KeyQuestion
 from holdfast.model.questions import RepositoryEnv, RepositoryStatus
 from holdfast.model.rules import RepositoryRule
+from holdfast.node.far_status import FarStatus
 from holdfast.node.places import Places
 from holdfast.node.repository_keys import RepositoryKeys
 from holdfast.repository.repository import Repository, create_repository, open_repository
@@ -41,6 +42,7 @@ class Repositories:
         self._open: dict[RepositoryId, Repository] = {}
         self._errors: dict[RepositoryId, ErrorFacts] = {}
         self._owned: dict[RepositoryId, Ownable] = {}
+        self._far = FarStatus(self._status, clock)
 
     def configure(self, rules: tuple[RepositoryRule, ...]) -> tuple[ErrorFacts, ...]:
         """Opens what is new, closes what is gone, tries again what failed before. What cannot be opened is returned and remembered."""
@@ -103,7 +105,7 @@ class Repositories:
             return tuple(self._open[key] for key in self._rules if key in self._open)
 
     def statuses(self) -> tuple[RepositoryStatus, ...]:
-        return tuple(self._status(rule) for rule in self.rules())
+        return self._far.of(self.rules())
 
     def environment(self, name: str) -> RepositoryEnv:
         """All that stock restic needs; works also when the repository cannot be opened."""
@@ -129,6 +131,7 @@ class Repositories:
             return tuple(self._errors.values())
 
     def close(self) -> None:
+        self._far.close()
         with self._lock:
             closing, self._open, self._rules = list(self._open.values()), {}, {}
         for repository in closing:
