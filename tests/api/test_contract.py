@@ -9,25 +9,25 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from holdfast.core.ids import DatasetId, JobId, NodeId, PointId, RepositoryId
-from holdfast.model.jobs import Event, Job, Severity, State
-from holdfast.model.points import Listing, Point
 from holdfast.model.explanations import Explanation, Keeper
+from holdfast.model.jobs import Event, Job, Severity, State
 from holdfast.model.point_changes import ChangedPoint
+from holdfast.model.points import Listing, Point
 from holdfast.model.questions import (
-    AskChangePoints,
-    AskExplain,
-    Explanations,
-    PointsChanged,
     Answer,
     AskCancel,
+    AskChangePoints,
+    AskExplain,
     AskFind,
     AskFolders,
+    AskHistory,
     AskLimits,
     AskListing,
     AskPoints,
     AskSample,
     AskStatus,
     Done,
+    Explanations,
     Folder,
     Folders,
     JobsStarted,
@@ -35,6 +35,7 @@ from holdfast.model.questions import (
     Listings,
     NodeStatus,
     Points,
+    PointsChanged,
     Protection,
     Question,
     RepositoryStatus,
@@ -85,8 +86,8 @@ def an_owner(question: Question) -> Answer:
                 keepers=(keeper,),
             )
             return Explanations(rows=(told,))
-        case AskListing() | AskFind():
-            return Listings(rows=(row,))
+        case AskListing() | AskFind() | AskHistory():
+            return Listings(rows=(row,), point=point if isinstance(question, AskListing) else None)
         case AskStatus():
             repository = RepositoryStatus(id=RepositoryId("e" * 32), name="main", location="/srv/main")
             return NodeStatus(node="vault", generation=1, protections=(protection,), repositories=(repository,))
@@ -114,7 +115,9 @@ async def _read_everything(running: Running, trigger: str) -> None:
         await running.get(path)
     await running.get(f"/triggers/{trigger}")
     await running.get("/ls", point="a" * 32)
-    await running.get("/find", pattern="*")
+    await running.get("/ls", dataset="files1/documents", at="2h ago")
+    await running.get("/find", pattern="*", ignore_case="true")
+    await running.get("/history", path="/srv/documents/a")
     await running.get("/explain", path="/srv/a")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from holdfast.model.jobs import State
-from holdfast.model.questions import AskFind, AskListing, AskStatus, Listings, NodeStatus
+from holdfast.model.questions import AskFind, AskHistory, AskListing, AskStatus, Failed, Listings, NodeStatus
 from holdfast.node.worker_messages import Acknowledged, EventNews, JobNews, PointsMade, ProgressNews
 from tests.dataflow.machines import World
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, assert_rsync_equal, counters, office, restic
@@ -109,6 +110,15 @@ def test_questions_about_a_repository(scene: Office) -> None:
     found = scene.vault.ask(AskFind(pattern="tool"))
     assert isinstance(found, Listings)
     assert [row.path for row in found.rows] == [str(scene.source / "tool")]
+    history = scene.vault.ask(AskHistory(path=os.fsencode(scene.source / "tool")))
+    assert isinstance(history, Listings)
+    assert [(row.point, row.points) for row in history.rows] == [(point.id, 1)]
+    for dataset in ("files1/documents", point.dataset_id):
+        now = scene.vault.ask(AskListing(dataset=dataset, path=top))
+        assert now == listing
+    before = scene.vault.ask(AskListing(dataset="files1/documents", at=point.time - timedelta(seconds=1), path=top))
+    assert isinstance(before, Failed)
+    assert before.error.code == "unknown-name"
     status = scene.vault.ask(AskStatus())
     assert isinstance(status, NodeStatus)
     assert [(r.name, r.points, r.error) for r in status.repositories] == [("main", 1, None)]

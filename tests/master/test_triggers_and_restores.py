@@ -19,6 +19,7 @@ from holdfast.model.questions import (
     Answer,
     AskCancel,
     AskFind,
+    AskHistory,
     AskJobs,
     AskListing,
     AskMaintenance,
@@ -64,6 +65,13 @@ class Machine:
                 return Jobs(jobs=tuple(self.jobs[job] for job in wanted if job in self.jobs))
             case AskPoints(dataset=dataset):
                 return Points(points=tuple(p for p in self.points if dataset in ("", p.dataset)))
+            case AskListing(point="", dataset=dataset, at=at):
+                mine = [p for p in self.points if p.dataset == dataset and (at is None or p.time <= at)]
+                if not mine:
+                    raise UnknownName(f"no point of {dataset!r} here")
+                return Listings(rows=(), point=max(mine, key=lambda p: p.time))
+            case AskHistory(path=path):
+                return Listings(rows=(Listing(path=path.decode(), kind="file", mode=0, size_bytes=0, mtime_ns=0, points=self.number),))
             case AskListing(point=prefix, path=path):
                 if not any(p.id.startswith(prefix) for p in self.points):
                     raise UnknownName(f"no point {prefix!r} here")
@@ -350,6 +358,26 @@ async def test_listings_take_any_bytes(running: Running) -> None:
     rows = (await running.get("/ls", point=point, path="/srv/%FF%2B+ a"))["rows"]
     assert rows[0]["path_raw"] == "L3Nydi//Kysg" + "YQ=="
     await running.get("/ls", point="ffffffff", status=404)
+
+
+@with_master
+async def test_a_dataset_at_a_time_is_listed_where_its_newest_point_is(running: Running) -> None:
+    machines = await _with_points(running)
+    told = {name: sorted(machine.points, key=lambda p: p.time) for name, machine in machines.items()}
+    newest = max((points[-1] for points in told.values() if points), key=lambda p: p.time)
+    found = await running.get("/ls", dataset=newest.dataset, path="/srv")
+    assert (found["point"]["id"], found["point"]["repository"]) == (newest.id, newest.repository)
+    oldest = min((points[0] for points in told.values() if points), key=lambda p: p.time)
+    assert (await running.get("/ls", dataset=oldest.dataset, at=oldest.time.isoformat()))["point"]["id"] == oldest.id
+    await running.get("/ls", dataset=oldest.dataset, at=(oldest.time - timedelta(seconds=1)).isoformat(), status=404)
+    for wrong in ({}, {"point": newest.id, "dataset": newest.dataset}):
+        await running.get("/ls", **wrong, status=400)
+    rows = (await running.get("/history", path="/srv/a%2520b"))["rows"]
+    assert [(row["path"], row["points"]) for row in rows] == [("/srv/a%20b", machines[name].number) for name in ("dr", "vault")]
+    await machines["dr"].node.disconnect()
+    await running.until_offline(machines["dr"].node.identity.node)
+    silent = await running.get("/ls", dataset=newest.dataset)
+    assert [gap["repository"] for gap in silent["unreachable"]] == ["offsite"]
 
 
 @with_master

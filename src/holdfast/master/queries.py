@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, UnknownName, error_from
+from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, UnknownName, UsageError, error_from
 from holdfast.core.ids import DatasetId, NodeId
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
@@ -24,6 +24,7 @@ from holdfast.model.questions import (
     AskExplain,
     AskFind,
     AskFolders,
+    AskHistory,
     AskListing,
     AskPoints,
     AskSample,
@@ -34,6 +35,7 @@ from holdfast.model.questions import (
     PointsChanged,
     Question,
     Sample,
+    listed_age,
 )
 from holdfast.model.rules import MirrorAction, RepositoryRule
 
@@ -58,10 +60,11 @@ class FoundPoints(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundRows(msgspec.Struct, frozen=True, kw_only=True):
-    """`more` = a limit cut the answer."""
+    """`more` = a limit cut the answer. `point`, of a listing: what was listed."""
 
     rows: tuple[Listing, ...]
     more: bool = False
+    point: Point | None = None
     unreachable: tuple[Unreachable, ...] = ()
 
 
@@ -100,14 +103,23 @@ class Queries:
         return FoundPoints(points=tuple(points), unreachable=unreachable)
 
     async def listing(self, ask: AskListing) -> FoundRows:
-        """The same point may lie in several repositories; the first that has it answers. Raises `UnknownName` when none has it."""
-        owners = await self._owners("")
+        """The same point may lie in several repositories; the first that has it answers. Of a dataset at a time, the one with the newest
+        point. Raises `UnknownName` when none has it, `UsageError` when neither or both are named."""
+        if bool(ask.point) == bool(ask.dataset):
+            raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
+        owners = await self._owners(ask.repository)
         answers, unreachable = await self._ask(owners, ask, Listings)
         if answers:
-            return FoundRows(rows=answers[0].rows, more=answers[0].more)
-        raise _nowhere(ask.point, unreachable)
+            found = answers[0] if ask.point else max(answers, key=listed_age)
+            return FoundRows(rows=found.rows, more=found.more, point=found.point, unreachable=() if ask.point else _silent(unreachable))
+        raise _nowhere(ask.point or ask.dataset, unreachable)
 
     async def find(self, ask: AskFind) -> FoundRows:
+        answers, unreachable = await self._ask(await self._owners(ask.repository), ask, Listings)
+        rows = tuple(row for answer in answers for row in answer.rows)
+        return FoundRows(rows=rows, more=any(answer.more for answer in answers), unreachable=unreachable)
+
+    async def history(self, ask: AskHistory) -> FoundRows:
         answers, unreachable = await self._ask(await self._owners(ask.repository), ask, Listings)
         rows = tuple(row for answer in answers for row in answer.rows)
         return FoundRows(rows=rows, more=any(answer.more for answer in answers), unreachable=unreachable)

@@ -39,8 +39,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One row of `ls` or `find`. `path_raw` (base64 in JSON) is set when `path` does not spell it: it is not UTF-8, or holds control
-    characters."""
+    """One row of `ls`, `find` or `history`. `path_raw` (base64 in JSON) is set when `path` does not spell it: it is not UTF-8, or holds
+    control characters. `points` (of `history`): how many points hold this version; `point` is the newest of them."""
 
     path: str
     kind: str
@@ -56,5 +56,6 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     dataset: str = ""
     repository: str = ""
     point: str = ""
+    points: int = 0
     valid_from: datetime | None = None
     valid_to: datetime | None = None

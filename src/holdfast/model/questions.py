@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -32,10 +32,14 @@ class AskPoints(_Message, frozen=True, kw_only=True):
 class AskListing(_Message, frozen=True, kw_only=True):
     """The direct children of a folder at a point (`path` empty = the roots), or with `recursive` everything below, in walk order.
 
-    `point` may be a unique prefix of an id, at least 4 characters.
+    `point` may be a unique prefix of an id, at least 4 characters. In its place: `dataset` (label or id), for its newest point that was
+    captured at or before `at`, None = of all; `repository` empty = of any.
     """
 
-    point: str
+    point: str = ""
+    dataset: str = ""
+    at: datetime | None = None
+    repository: str = ""
     path: bytes = b""
     recursive: bool = False
     limit: int = 10_000
@@ -43,9 +47,19 @@ class AskListing(_Message, frozen=True, kw_only=True):
 
 
 class AskFind(_Message, frozen=True, kw_only=True):
-    """Versions whose name (or, if the pattern holds a `/`, path) matches a glob, over all time."""
+    """Versions whose name (or, if the pattern holds a `/`, path) matches a glob, over all time: some, where the limit cuts."""
 
     pattern: str
+    repository: str = ""
+    dataset: str = ""
+    ignore_case: bool = False
+    limit: int = 1_000
+
+
+class AskHistory(_Message, frozen=True, kw_only=True):
+    """Every version of one path, by dataset, newest first, with the points that hold it."""
+
+    path: bytes
     repository: str = ""
     dataset: str = ""
     limit: int = 1_000
@@ -144,6 +158,7 @@ Question = (
     AskPoints
     | AskListing
     | AskFind
+    | AskHistory
     | AskTrigger
     | AskJobs
     | AskCancel
@@ -176,10 +191,17 @@ class Explanations(_Message, frozen=True, kw_only=True):
 
 
 class Listings(_Message, frozen=True, kw_only=True):
-    """`more` = the limit cut the answer; go on with `after` set to the last path."""
+    """`more` = the limit cut the answer; of a listing, go on with `after` set to the last path. `point`: what was listed."""
 
     rows: tuple[Listing, ...]
     more: bool = False
+    point: Point | None = None
+
+
+def listed_age(answer: Listings) -> tuple[datetime, int, str]:
+    """Of several answers to "this dataset at this time" the one with the greatest is right: it lists the newest point."""
+    point = answer.point
+    return (point.time, point.seq, point.id) if point is not None else (datetime.min.replace(tzinfo=UTC), 0, "")
 
 
 class JobsStarted(_Message, frozen=True, kw_only=True):

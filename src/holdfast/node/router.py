@@ -20,6 +20,7 @@ from holdfast.model.questions import (
     AskExplain,
     AskFind,
     AskFolders,
+    AskHistory,
     AskJobs,
     AskLimits,
     AskListing,
@@ -51,7 +52,15 @@ from holdfast.node.worker_messages import RunMaintenance, RunRestore
 
 logger = logging.getLogger(__name__)
 
-_STORE_TIMEOUT_S = {AskPoints: 60.0, AskListing: 120.0, AskFind: 300.0, AskChangePoints: 300.0, AskExplain: 120.0, AskRepositoryEnv: 30.0}
+_STORE_TIMEOUT_S = {
+    AskPoints: 60.0,
+    AskListing: 120.0,
+    AskFind: 300.0,
+    AskHistory: 120.0,
+    AskChangePoints: 300.0,
+    AskExplain: 120.0,
+    AskRepositoryEnv: 30.0,
+}
 _STATUS_TIMEOUT_S = 5.0
 _KEYS_TIMEOUT_S = 120.0
 _SAMPLE_TIMEOUT_S = 15.0
@@ -96,7 +105,7 @@ class Router:
                 return Points(points=())
             case AskRepositoryEnv() if not local:
                 raise NotGranted("a repository's password never leaves its machine", hint="run `holdfast repository env` on that machine")
-            case AskPoints() | AskListing() | AskFind() | AskRepositoryEnv():
+            case AskPoints() | AskListing() | AskFind() | AskHistory() | AskRepositoryEnv():
                 return await self._store.ask(question, _STORE_TIMEOUT_S[type(question)])
             case AskChangePoints():
                 return await self._change_points(question, local=local)

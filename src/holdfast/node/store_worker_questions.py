@@ -10,6 +10,7 @@ from holdfast.model.questions import (
     AskChangePoints,
     AskExplain,
     AskFind,
+    AskHistory,
     AskListing,
     AskPoints,
     AskRepositoryEnv,
@@ -19,6 +20,7 @@ from holdfast.model.questions import (
     NodeStatus,
     Points,
     Question,
+    listed_age,
 )
 from holdfast.model.rules import Rules
 from holdfast.node.store_worker_points import change, explain
@@ -52,10 +54,14 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
     match question:
         case AskPoints():
             return _points(question, repositories)
+        case AskListing(point=""):
+            return _listing_at(question, repositories)
         case AskListing():
             return find_point(repositories, question.point)[0].listing(question)
         case AskFind():
-            return _find(question, repositories)
+            return _merged([repository.find(question) for repository in _chosen(repositories, question.repository)], question.limit)
+        case AskHistory():
+            return _merged([repository.history(question) for repository in _chosen(repositories, question.repository)], question.limit)
         case AskStatus():
             return NodeStatus(
                 node=rules.node_name if rules else "",
@@ -82,7 +88,20 @@ def _points(question: AskPoints, repositories: Repositories) -> Points:
     return Points(points=tuple(sorted(found, key=lambda point: (point.time, point.repository, point.operation))))
 
 
-def _find(question: AskFind, repositories: Repositories) -> Listings:
-    answers = [repository.find(question) for repository in _chosen(repositories, question.repository)]
+def _listing_at(question: AskListing, repositories: Repositories) -> Listings:
+    """From the repository that has the newest point at the time; copies of one point are equal. Raises `UnknownName` when none has one."""
+    answers: list[Listings] = []
+    missing: UnknownName | None = None
+    for repository in _chosen(repositories, question.repository):
+        try:
+            answers.append(repository.listing(question))
+        except UnknownName as error:
+            missing = missing or error
+    if not answers:
+        raise missing or UnknownName(f"no point of {question.dataset!r} here", hint="this machine has no repository that can be read now")
+    return max(answers, key=listed_age)
+
+
+def _merged(answers: list[Listings], limit: int) -> Listings:
     rows = [row for found in answers for row in found.rows]
-    return Listings(rows=tuple(rows[: question.limit]), more=len(rows) > question.limit or any(found.more for found in answers))
+    return Listings(rows=tuple(rows[:limit]), more=len(rows) > limit or any(found.more for found in answers))

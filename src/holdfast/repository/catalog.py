@@ -1,6 +1,7 @@
 """The catalog file: one SQLite database in the owner's home, guarded by one lock, thrown away when it cannot be read.
 
-The tables' own queries are in `blob_table`, `commit_table` and `version_table`; each takes the open `Catalog`.
+The tables' own queries are in `blob_table`, `commit_table`, `version_table`, `version_lookup` and `name_index`; each takes the open
+`Catalog`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Literal
 from holdfast.core.errors import NoSpace, StoreError
 from holdfast.core.local_database import insert_many, open_database
 from holdfast.core.private_files import make_private_folder
-from holdfast.repository.schema import TABLES, VERSION
+from holdfast.repository.schema import SCRATCH, TABLES, VERSION
 
 _BATCH = 500
 Row = tuple[Any, ...]
@@ -28,6 +29,8 @@ class Catalog:
         self._connection = connection
         self._path = path
         self.damaged = False
+        # Rises when rows may have vanished under somebody who remembers their numbers: after a rollback, and when folders are removed.
+        self.generation = 0
         self._guard = threading.RLock()
         self._depth = 0
 
@@ -44,6 +47,8 @@ class Catalog:
                 if outermost:
                     self._connection.execute("COMMIT")
             except BaseException as error:
+                if outermost:
+                    self.generation += 1
                 if outermost and self._connection.in_transaction:
                     with suppress(sqlite3.Error):
                         self._connection.execute("ROLLBACK")
@@ -108,7 +113,7 @@ class Catalog:
                 raise self._translated(error) from error
             return found
 
-    def rows_among(self, sql: str, ids: Sequence[bytes], values: Sequence[object] = ()) -> Iterator[Row]:
+    def rows_among(self, sql: str, ids: Sequence[bytes | int], values: Sequence[object] = ()) -> Iterator[Row]:
         """Rows of `sql` for many ids: `{ids}` in it becomes placeholders, bound before `values`."""
         for start in range(0, len(ids), _BATCH):
             part = ids[start : start + _BATCH]
@@ -148,6 +153,7 @@ def open_catalog(path: Path, repository: str) -> Catalog:
     try:
         connection = _connect(path)
         if _belongs(connection, repository):
+            connection.executescript(SCRATCH)
             return Catalog(connection, path)
         connection.close()
     except sqlite3.DatabaseError:
@@ -158,6 +164,7 @@ def open_catalog(path: Path, repository: str) -> Catalog:
         connection.executescript("BEGIN;" + TABLES)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", (("version", str(VERSION)), ("repository", repository)))
         connection.execute("COMMIT")
+        connection.executescript(SCRATCH)
     except sqlite3.Error as error:
         raise _translated(error) from error
     return Catalog(connection, path)
@@ -183,4 +190,4 @@ def _belongs(connection: sqlite3.Connection, repository: str) -> bool:
     except sqlite3.DatabaseError:
         connection.close()
         raise
-    return meta == {"version": str(VERSION), "repository": repository}
+    return (meta.get("version"), meta.get("repository")) == (str(VERSION), repository)

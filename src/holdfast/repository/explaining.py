@@ -45,8 +45,8 @@ def explain(
 ) -> tuple[Explanation, ...]:
     """One for each dataset that held the path at that time. `operations`: those in force, by dataset and name. Only points of ours."""
     interior.refresh()
-    rows = interior.commits.snapshots()
-    trees = {row.id.hex(): row.snapshot.tree_id for row in rows}
+    rows = interior.commits.listed()
+    trees = {row.id.hex(): row.tree for row in rows}
     nodes = _Nodes(interior, path)
     found: list[Explanation] = []
     points = sorted((p for p in points_of(rows, interior.name) if not p.foreign), key=lambda point: (point.time, point.seq), reverse=True)

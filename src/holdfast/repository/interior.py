@@ -35,6 +35,8 @@ class Interior:
         self.blobs = self.refresher.blobs
         self.commits = self.refresher.commits
         self.versions = self.refresher.versions
+        self.lookup = self.refresher.lookup
+        self.names = self.refresher.names
         self.trees = self.refresher.trees
         self.chunks = Chunks(storage, self.blobs)
         self.lock = SessionLock(storage, wait, record)

@@ -20,11 +20,11 @@ from holdfast.model.point_changes import (
     refuse_what_stays,
 )
 from holdfast.model.points import Point
-from holdfast.repository._format.snapshot import decode_snapshot, retag
-from holdfast.repository.commit_table import SnapshotRow
+from holdfast.repository._format.snapshot import Snapshot, decode_snapshot, retag
+from holdfast.repository.commit_table import ListedRow
 from holdfast.repository.facts import Facts, facts_of, point_of, strange_tags, tags_of
 from holdfast.repository.interior import Interior
-from holdfast.repository.questions import choose_point
+from holdfast.repository.point_lookup import choose_point
 from holdfast.repository.sealing import forget, points_of
 
 
@@ -53,7 +53,7 @@ def change_points(interior: Interior, chosen: Chosen, change: PointChange, *, dr
 
 
 def _plan(interior: Interior, chosen: Chosen, change: PointChange) -> tuple[ChangedPoint, ...]:
-    points = points_of(interior.commits.snapshots(), interior.name)
+    points = points_of(interior.commits.listed(), interior.name)
     return plan_change(_choose(points, chosen), change, interior.time.now(), newest_points(points))
 
 
@@ -78,7 +78,7 @@ def _undisturbed(interior: Interior, chosen: Chosen, change: PointChange) -> Ite
     """While points go nobody delivers their datasets: the next run must not build on what is going. Raises `RepositoryLocked`."""
     with ExitStack() as taken:
         if isinstance(change, Forget):
-            points = _choose(points_of(interior.commits.snapshots(), interior.name), chosen)
+            points = _choose(points_of(interior.commits.listed(), interior.name), chosen)
             for dataset in sorted({point.dataset_id for point in points if not point.foreign}):
                 number = interior.catalog.number_of("datasets", dataset)
                 interior.take_dataset(number)
@@ -99,30 +99,38 @@ def _carry_out(interior: Interior, chosen: Chosen, changes: Sequence[ChangedPoin
             continue
         done.append(changed)
     if chosen.dataset:
-        ids = {changed.point.dataset_id for changed in changes}
-        heads = ((row, facts_of(row.snapshot)) for row in interior.commits.snapshots())
-        going += [row.id for row, facts in heads if facts is not None and facts.is_head and facts.dataset in ids]
+        numbers = {interior.catalog.number_of("datasets", changed.point.dataset_id) for changed in changes}
+        going += [row.id for number in numbers for row in interior.commits.listed(number) if row.is_head]
     forget(interior, going)
     return tuple(done)
 
 
-def _rows_by_point(interior: Interior) -> dict[tuple[str, str], list[SnapshotRow]]:
+def _rows_by_point(interior: Interior) -> dict[tuple[str, str], list[ListedRow]]:
     """The snapshots of each point: one, or two when a change was broken off."""
-    found: dict[tuple[str, str], list[SnapshotRow]] = {}
-    for row in interior.commits.snapshots():
-        facts = facts_of(row.snapshot)
-        if facts is not None and not facts.is_head:
-            found.setdefault((facts.dataset, facts.point), []).append(row)
+    return _by_point(interior.commits.listed())
+
+
+def _by_point(rows: Sequence[ListedRow]) -> dict[tuple[str, str], list[ListedRow]]:
+    found: dict[tuple[str, str], list[ListedRow]] = {}
+    for row in rows:
+        point = row.brief.point
+        if point is not None and not point.foreign:
+            found.setdefault((point.dataset_id, point.id), []).append(row)
     return found
 
 
-def replace_point(interior: Interior, rows: Sequence[SnapshotRow], changed: ChangedPoint) -> ChangedPoint:
+def replace_point(interior: Interior, rows: Sequence[ListedRow], changed: ChangedPoint) -> ChangedPoint:
     """Write the point with the next revision, then remove what was there of it. Inside a transaction of the catalog."""
-    row, facts = max(((row, _facts(row)) for row in rows), key=lambda pair: pair[1].revision)
+    if not rows:
+        raise Refused("another program made this snapshot", hint="change it with that one")
+    row = max(rows, key=lambda row: row.brief.revision)
+    json = interior.storage.load_document(FileType.SNAPSHOT, row.id.hex())
+    before = decode_snapshot(json)
+    facts = _facts(before)
     point = changed.point
     fresh = replace(facts, revision=facts.revision + 1, locked_until=point.locked_until, expires_at=point.expires_at)
-    tags = tags_of(fresh, (*strange_tags(row.snapshot), *point.tags))
-    json = retag(interior.storage.load_document(FileType.SNAPSHOT, row.id.hex()), tags, row.id.hex())
+    tags = tags_of(fresh, (*strange_tags(before), *point.tags))
+    json = retag(json, tags, row.id.hex())
     new_id = interior.storage.save_document(FileType.SNAPSHOT, json)
     snapshot = decode_snapshot(json)
     interior.commits.add_snapshot(new_id, snapshot, row.dataset, row.commit_no)
@@ -130,8 +138,8 @@ def replace_point(interior: Interior, rows: Sequence[SnapshotRow], changed: Chan
     return ChangedPoint(point=point_of(new_id, snapshot, interior.name), outcome=changed.outcome, why=changed.why)
 
 
-def _facts(row: SnapshotRow) -> Facts:
-    facts = facts_of(row.snapshot)
+def _facts(snapshot: Snapshot) -> Facts:
+    facts = facts_of(snapshot)
     if facts is None:
         raise Refused("another program made this snapshot", hint="change it with that one")
     return facts
@@ -146,13 +154,13 @@ def settle_revisions(interior: Interior) -> int:
         doubled = _doubled(interior)
         for rows in doubled:
             (point,) = points_of(rows, interior.name)
-            newest = max(rows, key=lambda row: _facts(row).revision)
-            if _facts(newest).locked_until == point.locked_until:
+            newest = max(rows, key=lambda row: row.brief.revision)
+            if newest.brief.point is not None and newest.brief.point.locked_until == point.locked_until:
                 forget(interior, [row.id for row in rows if row.id != newest.id])
             else:
                 replace_point(interior, rows, ChangedPoint(point=point, outcome="changed"))
     return len(doubled)
 
 
-def _doubled(interior: Interior) -> list[list[SnapshotRow]]:
-    return [rows for rows in _rows_by_point(interior).values() if len(rows) > 1]
+def _doubled(interior: Interior) -> list[list[ListedRow]]:
+    return [rows for rows in _by_point(interior.commits.listed_doubled()).values() if len(rows) > 1]

@@ -80,7 +80,7 @@ class Prune:
     def _new_roots(self) -> set[bytes]:
         """Trees that something reaches now and that were not walked yet."""
         interior = self._interior
-        roots = {row.snapshot.tree_id for row in interior.commits.snapshots()} | interior.blobs.in_use.trees()
+        roots = {row.tree for row in interior.commits.listed()} | interior.blobs.in_use.trees()
         for number, _ in interior.commits.datasets():
             roots.update(row.tree for row in interior.commits.sealed(number))
         return roots - self._roots

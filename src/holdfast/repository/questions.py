@@ -1,21 +1,22 @@
-"""Answers to `ls` and `find`."""
+"""Answers to `ls`, `find` and `history`."""
 
 from __future__ import annotations
 
-import fnmatch
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from holdfast.core.errors import UnknownName
-from holdfast.model.entry import Entry, display_path, path_of, raw_of
+from msgspec.structs import replace
+
+from holdfast.model.entry import Entry, display_path, raw_of, walk_key
 from holdfast.model.points import Listing, Point
-from holdfast.model.questions import AskFind, AskListing, Listings
-from holdfast.repository.commit_table import CommitRow
-from holdfast.repository.facts import facts_of, moment_of
+from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings
+from holdfast.repository.facts import moment_of
 from holdfast.repository.interior import Interior
+from holdfast.repository.past_tree import PastTree, listed_at
+from holdfast.repository.search_pattern import search_pattern
+from holdfast.repository.searching import find_versions
 from holdfast.repository.trees import Trees
-from holdfast.repository.version_table import VersionRow
+from holdfast.repository.version_lookup import State, Version
 
 
 def listing_of(entry: Entry, point: Point) -> Listing:
@@ -41,7 +42,7 @@ def list_point(trees: Trees, tree: bytes, point: Point, ask: AskListing) -> List
     """Raises `UnknownName` when the path is not in the point."""
     entries = _entries(trees, tree, point, ask)
     rows = [listing_of(entry, point) for entry in islice(entries, ask.limit + 1)]
-    return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit)
+    return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit, point=point)
 
 
 def _entries(trees: Trees, tree: bytes, point: Point, ask: AskListing) -> Iterator[Entry]:
@@ -72,86 +73,62 @@ def roots_in(trees: Trees, tree: bytes, paths: Sequence[str]) -> list[bytes]:
     return found or [b"/" + node.name for node in trees.load(tree)]
 
 
-def _matcher(pattern: str) -> re.Pattern[str]:
-    """A glob on the name, or with a `/` in it on the path; a relative path pattern may begin at any folder."""
-    if "/" in pattern and not pattern.startswith("/"):
-        pattern = f"*/{pattern}"
-    return re.compile(fnmatch.translate(pattern))
+def find(interior: Interior, ask: AskFind) -> Listings:
+    """Versions that match, by dataset, then in walk order, oldest first."""
+    datasets = frozenset(interior.commits.known_as(ask.dataset)) if ask.dataset else None
+    versions, more = find_versions(interior, search_pattern(ask.pattern, ignore_case=ask.ignore_case), datasets, ask.limit)
+    versions.sort(key=lambda version: (version.dataset, walk_key(version.state.path)))
+    return Listings(rows=_of_versions(interior, versions), more=more)
 
 
-def find_versions(interior: Interior, ask: AskFind) -> Listings:
-    """All versions whose path matches, by dataset, then in walk order, oldest first."""
-    rows: list[Listing] = []
-    for number, dataset in interior.commits.datasets():
-        timeline = _Timeline(interior, number)
-        if ask.dataset and ask.dataset not in (dataset, timeline.label):
-            continue
-        found = _matching(interior.versions.all_of(number), ask.pattern)
-        listings = (listing for row in found if (listing := timeline.listing(row, interior.name)) is not None)
-        rows.extend(islice(listings, ask.limit + 1 - len(rows)))
+def history(interior: Interior, ask: AskHistory) -> Listings:
+    """The versions of one path, by dataset, newest first. Raises `UnknownName` when there is no dataset of that name."""
+    path = ask.path.rstrip(b"/")
+    rows: list[Version] = []
+    for dataset in interior.commits.known_as(ask.dataset) if ask.dataset else [number for number, _ in interior.commits.datasets()]:
+        rows += interior.lookup.history(dataset, path, ask.limit + 1 - len(rows))
         if len(rows) > ask.limit:
             break
-    return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit)
+    return Listings(rows=_of_versions(interior, rows[: ask.limit]), more=len(rows) > ask.limit)
 
 
-def _matching(rows: Iterable[VersionRow], pattern: str) -> Iterator[VersionRow]:
-    match = _matcher(pattern).match
-    whole = "/" in pattern
-    for row in rows:
-        if whole:
-            text = path_of(row.key).decode("utf-8", "surrogateescape")
-        else:
-            text = row.key[row.key.rfind(b"\x00") + 1 :].decode("utf-8", "surrogateescape")
-        if match(text):
-            yield row
-
-
-class _Timeline:
-    """The live commits of a dataset: turns a version's commit numbers into times and a point that holds it."""
-
-    def __init__(self, interior: Interior, dataset: int) -> None:
-        self._commits: list[CommitRow] = interior.commits.sealed(dataset)
-        self._points: dict[int, str] = {}
-        self.label = ""
-        for row in interior.commits.snapshots(dataset):
-            facts = facts_of(row.snapshot)
-            if facts is not None and row.commit_no is not None:
-                self.label = facts.label
-                if not facts.is_head:
-                    self._points[row.commit_no] = facts.point
-
-    def listing(self, row: VersionRow, repository: str) -> Listing | None:
-        """None when no live commit holds this version."""
-        live = [c for c in self._commits if c.no >= row.from_no and (row.to_no is None or c.no < row.to_no)]
-        if not live:
-            return None
-        end = next((c for c in self._commits if row.to_no is not None and c.no >= row.to_no), None)
-        path = path_of(row.key)
-        return Listing(
-            path=display_path(path),
-            kind=row.kind.value,
-            mode=row.mode,
-            size_bytes=row.size_bytes,
-            mtime_ns=row.mtime_ns,
-            uid=row.uid,
-            gid=row.gid,
-            path_raw=raw_of(path),
-            dataset=self.label,
-            repository=repository,
-            point=next((self._points[c.no] for c in reversed(live) if c.no in self._points), ""),
-            valid_from=moment_of(live[0].captured_ns),
-            valid_to=moment_of(end.captured_ns) if end is not None else None,
+def _of_versions(interior: Interior, versions: Sequence[Version]) -> tuple[Listing, ...]:
+    labels = {dataset: interior.commits.label(dataset) for dataset in {version.dataset for version in versions}}
+    return tuple(
+        replace(
+            listing_of_state(version.state),
+            dataset=labels[version.dataset],
+            repository=interior.name,
+            point=version.point or "",
+            points=version.points,
+            valid_from=moment_of(version.from_ns),
+            valid_to=moment_of(version.to_ns) if version.to_ns is not None else None,
         )
+        for version in versions
+    )
 
 
-def choose_point(points: Sequence[Point], prefix: str) -> Point:
-    """The one point whose id begins so; raises `UnknownName` when there is none or more than one."""
-    exact = [point for point in points if point.id == prefix]
-    found = exact or [point for point in points if point.id.startswith(prefix) or (point.snapshot.startswith(prefix))]
-    if len(prefix) < 4 and not exact:
-        raise UnknownName(f"{prefix!r} is too short for a point", hint="give at least 4 characters; `holdfast points` lists them")
-    if not found:
-        raise UnknownName(f"there is no point {prefix!r}", hint="`holdfast points` lists them")
-    if len(found) > 1:
-        raise UnknownName(f"{len(found)} points begin with {prefix!r}", hint="give more characters")
-    return found[0]
+def listing_of_state(state: State) -> Listing:
+    return Listing(
+        path=display_path(state.path),
+        kind=state.kind.value,
+        mode=state.mode,
+        size_bytes=state.size_bytes,
+        mtime_ns=state.mtime_ns,
+        user=state.user,
+        group=state.group,
+        uid=state.uid,
+        gid=state.gid,
+        link_target=display_path(state.link_target),
+        path_raw=raw_of(state.path),
+    )
+
+
+def list_at(interior: Interior, dataset: int, commit_no: int, point: Point, ask: AskListing) -> Listings:
+    """`list_point` from the catalog alone: the same rows, without a look into the store."""
+    states = listed_at(PastTree(interior.lookup, dataset, commit_no), point.paths, ask)
+    rows = [
+        replace(listing_of_state(state), dataset=point.dataset, repository=point.repository, point=point.id)
+        for state in islice(states, ask.limit + 1)
+    ]
+    return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit, point=point)

@@ -5,24 +5,25 @@ A catalog that is lost is built again here from index files, snapshots and trees
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from itertools import islice
+from collections.abc import Callable, Iterable
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing
 from holdfast.core.ids import Epoch
 from holdfast.model.change import Cursor
 from holdfast.model.jobs import Finding, Severity
-from holdfast.repository._format.index import decode_index
+from holdfast.repository._format.index import decode_index, hash_from
 from holdfast.repository._format.snapshot import decode_snapshot
 from holdfast.repository.blob_table import BlobTable
 from holdfast.repository.catalog import Catalog
-from holdfast.repository.commit_table import CommitRow, CommitTable, SnapshotRow
+from holdfast.repository.commit_table import CommitRow, CommitTable, ListedRow
 from holdfast.repository.facts import facts_of
+from holdfast.repository.name_index import NameIndex
 from holdfast.repository.storage import Storage
-from holdfast.repository.trees import Difference, Trees
-from holdfast.repository.version_table import Ended, NewVersion, VersionTable
+from holdfast.repository.tree_changes import TreeChange, tree_changes
+from holdfast.repository.trees import Trees
+from holdfast.repository.version_lookup import VersionLookup
+from holdfast.repository.version_table import Ended, NewState, VersionTable, column_of_time, mode_of
 
 _BATCH = 2_000
 
@@ -43,6 +44,8 @@ class Refresher:
         self.blobs = BlobTable(catalog)
         self.commits = CommitTable(catalog)
         self.versions = VersionTable(catalog)
+        self.lookup = VersionLookup(catalog)
+        self.names = NameIndex(catalog)
         self.trees = Trees(storage, self.blobs)
         self.problems: tuple[Finding, ...] = ()
         self.tell: Tell = _silent
@@ -56,7 +59,7 @@ class Refresher:
 
     def undo(self, number: int, dataset: int) -> None:
         with self._catalog.transaction():
-            self.versions.undo(dataset, number)
+            self.versions.rewind(dataset, number - 1)
             self.commits.delete(number)
 
     def refresh(self, busy: frozenset[int] = frozenset()) -> None:
@@ -78,31 +81,25 @@ class Refresher:
 
     def drop_unreached(self, busy: frozenset[int] = frozenset()) -> None:
         """Take back commits that no snapshot reaches any more, with the versions only they had."""
-        for row in self.commits.unreached():
-            if row.dataset in busy and row == self.commits.newest(row.dataset):
-                continue
-            self._drop_commit(row)
-
-    def _drop_commit(self, row: CommitRow) -> None:
-        rows = self.commits.sealed(row.dataset)
-        place = rows.index(row)
-        self.commits.delete(row.no)
-        if place + 1 < len(rows):
-            self.versions.purge(row.dataset, row.no, rows[place - 1].no if place else 0, rows[place + 1].no)
-        elif place and rows[place - 1].ordinal + 1 == row.ordinal:
-            # The newest went: what it changed is taken back, so that the state before is the newest again.
-            self.versions.undo(row.dataset, row.no)
-        else:
-            self.versions.clear(row.dataset)
-            self._rebuild_versions(rows[:place])
-
-    def _rebuild_versions(self, rows: list[CommitRow]) -> None:
-        """The versions of one dataset anew from its remaining commits."""
-        before: bytes | None = None
-        for row in rows:
-            with suppress(RepositoryDamaged):
-                self._record_differences(row, None, self.trees.differences(before, row.tree))
-            before = row.tree
+        unreached = self.commits.unreached()
+        left = [row for row in unreached if row.dataset in busy and row == self.commits.newest(row.dataset)]
+        staying = {row.no for row in left}
+        going = [row for row in unreached if row.no not in staying]
+        for row in going:
+            self.commits.delete(row.no)
+        # Neighbours that go together leave one span.
+        spans: dict[int, dict[tuple[int, int], None]] = {}
+        for row in going:
+            spans.setdefault(row.dataset, {})[self.commits.neighbours(row)] = None
+        for dataset, pairs in spans.items():
+            self.versions.purge(dataset, [pair for pair in pairs if pair[1]])
+            for before, behind in pairs:
+                # Where the newest went, what it changed is taken back, so that the state before is the newest again.
+                if not behind and before:
+                    self.versions.rewind(dataset, before)
+                elif not behind:
+                    self.versions.clear(dataset)
+        self.commits.settle_unreached(left)
 
     def _refresh_indexes(self, names: set[bytes], problems: list[Finding]) -> None:
         known = self.blobs.index_ids()
@@ -135,59 +132,75 @@ class Refresher:
         commits = self.commits.sealed(dataset)
         by_state = {(row.epoch, row.seq, row.tree): row for row in commits}
         newest = commits[-1] if commits else None
-        rows = [row for row in self.commits.snapshots(dataset) if row.commit_no is None]
-        missing = [row for row in rows if not self._attach_known(row, by_state)]
+        missing = [row for row in self.commits.listed_without_commit(dataset) if not self._attach_known(row, by_state)]
         if newest is not None and any(_order(row) <= (newest.ordinal, newest.captured_ns, newest.seq) for row in missing):
             self.commits.delete_all(dataset)
             self.versions.clear(dataset)
-            missing, newest = self.commits.snapshots(dataset), None
+            missing, newest = self.commits.listed(dataset), None
         for row in sorted(missing, key=_order):
             newest = self._append(dataset, row, newest, problems)
 
-    def _attach_known(self, row: SnapshotRow, by_state: dict[tuple[Epoch, int, bytes], CommitRow]) -> bool:
-        facts = facts_of(row.snapshot)
-        commit = by_state.get((facts.epoch, facts.seq, row.snapshot.tree_id)) if facts else None
+    def _attach_known(self, row: ListedRow, by_state: dict[tuple[Epoch, int, bytes], CommitRow]) -> bool:
+        commit = by_state.get((row.brief.epoch, row.brief.seq, row.tree))
         if commit is not None:
             self.commits.attach(row.id, commit.no)
         return commit is not None
 
-    def _append(self, dataset: int, row: SnapshotRow, newest: CommitRow | None, problems: list[Finding]) -> CommitRow | None:
-        facts = facts_of(row.snapshot)
-        if facts is None:
-            return newest
-        tree = row.snapshot.tree_id
-        if newest is not None and (newest.epoch, newest.seq, newest.tree) == (facts.epoch, facts.seq, tree):
+    def _append(self, dataset: int, row: ListedRow, newest: CommitRow | None, problems: list[Finding]) -> CommitRow:
+        brief = row.brief
+        if newest is not None and (newest.epoch, newest.seq, newest.tree) == (brief.epoch, brief.seq, row.tree):
             self.commits.attach(row.id, newest.no)
             return newest
-        number = self.commits.open(dataset, facts.ordinal, Cursor(epoch=facts.epoch, seq=facts.seq))
-        commit = CommitRow(number, dataset, facts.ordinal, facts.epoch, facts.seq, row.snapshot.time_ns, tree)
-        self.commits.seal(number, commit.captured_ns, tree)
+        number = self.commits.open(dataset, brief.ordinal, Cursor(epoch=brief.epoch, seq=brief.seq))
+        commit = CommitRow(number, dataset, brief.ordinal, brief.epoch, brief.seq, row.time_ns, row.tree)
+        self.commits.seal(number, commit.captured_ns, row.tree)
         self.commits.attach(row.id, number)
-        sender = self._catalog.number_of("nodes", facts.sender) if facts.sender else None
+        sender = self._catalog.number_of("nodes", brief.sender) if brief.sender else None
         try:
-            self._record_differences(commit, sender, self.trees.differences(newest.tree if newest else None, tree))
+            self._record_changes(commit, sender, tree_changes(self.trees, newest.tree if newest else None, row.tree))
         except RepositoryDamaged as error:
             problems.append(_problem("tree-damaged", error, f"snapshots/{row.id.hex()}"))
         return commit
 
-    def _record_differences(self, commit: CommitRow, sender: int | None, differences: Iterator[Difference]) -> None:
+    def _record_changes(self, commit: CommitRow, sender: int | None, parts: Iterable[list[TreeChange]]) -> None:
         """The versions a commit made; its chunks are claimed by the node that sent it."""
-        while batch := list(islice(differences, _BATCH)):
-            self._entries += len(batch)
-            self.tell("versions", self._entries, 0)
-            ended = [Ended(d.path) for d in batch if d.old is not None and d.new is None]
-            below = [Ended(d.path, below_only=True) for d in batch if d.old is not None and d.old.subtree and d.new and not d.new.subtree]
-            changed = [(d.path[: d.path.rfind(b"/")], d.new, d.old is not None) for d in batch if d.new is not None]
-            entries = self.trees.entries_of([(folder, node) for folder, node, _ in changed])
-            new = [NewVersion(entry, had) for entry, (_, _, had) in zip(entries, changed, strict=True) if entry is not None]
-            self.versions.record(commit.dataset, commit.no, [*ended, *below], new)
-            if sender is not None:
-                self.blobs.claim({chunk.id for version in new for chunk in version.entry.chunks}, sender)
+        batch: list[TreeChange] = []
+        try:
+            for part in parts:
+                batch += part
+                if len(batch) >= _BATCH:
+                    self._record_batch(commit, sender, batch)
+                    batch = []
+        finally:
+            # Where a tree is damaged, what could be read counts.
+            self._record_batch(commit, sender, batch)
+
+    def _record_batch(self, commit: CommitRow, sender: int | None, batch: list[TreeChange]) -> None:
+        self._entries += len(batch)
+        self.tell("versions", self._entries, 0)
+        ended = [Ended(change.path) for change in batch if change.had and change.facts is None]
+        below = [Ended(change.path, below_only=True) for change in batch if change.had_below and not (change.had and change.facts is None)]
+        new = [
+            NewState(
+                path,
+                had,
+                mode_of(facts.kind, facts.mode),
+                facts.owner,
+                facts.size_bytes,
+                column_of_time(facts.mtime_ns),
+                facts.link_target or None,
+            )
+            for path, facts, had, _ in batch
+            if facts is not None and facts.kind is not None
+        ]
+        self.versions.record_states(commit.dataset, commit.no, [*ended, *below], new)
+        if sender is not None:
+            content = {chunk for change in batch if change.facts is not None for chunk in change.facts.content}
+            self.blobs.claim(map(hash_from, content), sender)
 
 
-def _order(row: SnapshotRow) -> tuple[int, int, int]:
-    facts = facts_of(row.snapshot)
-    return facts.ordinal if facts else 0, row.snapshot.time_ns, facts.seq if facts else 0
+def _order(row: ListedRow) -> tuple[int, int, int]:
+    return row.brief.ordinal, row.time_ns, row.brief.seq
 
 
 def _problem(code: str, error: RepositoryDamaged, path: str) -> Finding:

@@ -12,7 +12,7 @@ from holdfast.backend.backend import Backend, FileType
 from holdfast.backend.grouping import GroupedSaves
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import HoldfastError, RepositoryDamaged, RepositoryLocked, UnknownName
+from holdfast.core.errors import HoldfastError, RepositoryDamaged, RepositoryLocked
 from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.delivery.ports import Action
 from holdfast.model import rules
@@ -21,11 +21,11 @@ from holdfast.model.jobs import Finding
 from holdfast.model.maintenance import Report
 from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Point
-from holdfast.model.questions import AskFind, AskListing, Listings, RepositoryStatus
+from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings, RepositoryStatus
 from holdfast.model.reading import PointReader
 from holdfast.model.stream import Outgoing
+from holdfast.repository import point_lookup
 from holdfast.repository._format.config import Config, encode_config, new_config
-from holdfast.repository._format.index import hash_from
 from holdfast.repository._format.keys import Scrypt as Scrypt
 from holdfast.repository._format.seal import MasterKey, new_master_key
 from holdfast.repository.care import Care, silent
@@ -39,9 +39,8 @@ from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.point_changes import Chosen, change_points, settle_revisions
 from holdfast.repository.prune import Prune, PruneOrder
 from holdfast.repository.quarantine import Quarantine
-from holdfast.repository.questions import choose_point, find_versions, list_point, roots_in
+from holdfast.repository.questions import find, history, list_at, list_point, roots_in
 from holdfast.repository.reading import TreeReader, outgoing_between, parents_of
-from holdfast.repository.sealing import points_of
 from holdfast.repository.storage import Storage
 from holdfast.repository.store_action import OnPoints, StoreAction
 from holdfast.repository.trusted_time import TrustedTime
@@ -83,6 +82,8 @@ def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Rep
         interior = Interior(setup["name"], storage, open_catalog(home / _CATALOG, config.id), wait, LockRecord(home), quarantine)
         try:
             interior.start()
+            with suppress(RepositoryLocked):
+                settle_revisions(interior)
         except BaseException:
             again = interior.catalog.damaged and not last_try
             interior.stop()
@@ -91,8 +92,6 @@ def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Rep
                 raise
         else:
             break
-    with suppress(RepositoryLocked):
-        settle_revisions(interior)
     return Repository(interior, setup["repository_id"], home, config.id)
 
 
@@ -130,22 +129,34 @@ class Repository:
     def points(self, dataset: str = "") -> tuple[Point, ...]:
         """What restores can start from, newest last. `dataset` is a label or an id; foreign snapshots have a label of host and paths."""
         self._interior.refresh()
-        points = points_of(self._interior.commits.snapshots(), self.name)
-        chosen = [point for point in points if dataset in ("", point.dataset, point.dataset_id)]
-        return tuple(sorted(chosen, key=lambda point: (point.time, point.seq, point.id)))
+        return point_lookup.points(self._interior, dataset)
 
     def point(self, prefix: str) -> Point:
         """By the beginning of its id or of its restic snapshot's; raises `UnknownName` when there is none or several."""
-        return choose_point(self.points(), prefix)
+        self._interior.refresh()
+        return point_lookup.point(self._interior, prefix)
 
     def listing(self, ask: AskListing) -> Listings:
-        point = self.point(ask.point)
-        return list_point(self._interior.trees, self._tree_of(point), point, ask)
+        """A point's, from its tree; or a dataset's at a time, from the catalog. Raises `UnknownName`."""
+        interior = self._interior
+        if ask.point:
+            point = self.point(ask.point)
+            return list_point(interior.trees, self._tree_of(point), point, ask)
+        interior.refresh()
+        point, tree, dataset, commit_no = point_lookup.newest_at(interior, ask.dataset, ask.at)
+        if dataset is None or commit_no is None:
+            return list_point(interior.trees, tree, point, ask)
+        return list_at(interior, dataset, commit_no, point, ask)
 
     def find(self, ask: AskFind) -> Listings:
         """Foreign snapshots are not searched."""
         self._interior.refresh()
-        return find_versions(self._interior, ask)
+        return find(self._interior, ask)
+
+    def history(self, ask: AskHistory) -> Listings:
+        """Every version of one path. Foreign snapshots are not searched."""
+        self._interior.refresh()
+        return history(self._interior, ask)
 
     def reader(self, point: Point) -> PointReader:
         """Holds the session lock until it is closed. Raises `RepositoryLocked`, `UnknownName` when the point is gone."""
@@ -227,14 +238,4 @@ class Repository:
         self._interior.close()
 
     def _tree_of(self, point: Point) -> bytes:
-        snapshot_id = hash_from(point.snapshot) if len(point.snapshot) == 64 else b""
-        rows = self._interior.commits.snapshots()
-        for row in rows:
-            if row.id == snapshot_id:
-                return row.snapshot.tree_id
-        # Its snapshot's id changes when tags do; the point's own does not.
-        current = {(known.dataset_id, known.id): known for known in points_of(rows, self.name)}.get((point.dataset_id, point.id))
-        for row in rows:
-            if current is not None and row.id.hex() == current.snapshot:
-                return row.snapshot.tree_id
-        raise UnknownName(f"point {point.id} is not in {self.name} any more", hint="`holdfast points` lists what is there")
+        return point_lookup.placed(self._interior, point).tree

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -29,18 +29,57 @@ CREATE TABLE commits (
   captured_ns INTEGER NOT NULL, tree BLOB NOT NULL, sealed INTEGER NOT NULL
 );
 CREATE INDEX commits_of_dataset ON commits (dataset, no);
--- body: the snapshot's JSON. commit_no is NULL for snapshots that Holdfast did not make.
+CREATE INDEX commits_unsealed ON commits (no) WHERE sealed = 0;
+
+-- commit_no is NULL for snapshots that Holdfast did not make, and until a new one has been given its commit. point is empty for heads;
+-- brief is what the snapshot is as a point (`commit_table.Brief`), so that nobody has to decode JSON to list them.
 CREATE TABLE snapshots (
-  id BLOB PRIMARY KEY, dataset INTEGER, commit_no INTEGER, time_ns INTEGER NOT NULL, body BLOB NOT NULL
+  id BLOB PRIMARY KEY, dataset INTEGER, commit_no INTEGER, time_ns INTEGER NOT NULL, tree BLOB NOT NULL, point TEXT NOT NULL,
+  head INTEGER NOT NULL, brief BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX snapshots_of_dataset ON snapshots (dataset, time_ns);
+CREATE INDEX snapshots_of_commit ON snapshots (dataset, commit_no, head, point);
+CREATE INDEX snapshots_as_points ON snapshots (point) WHERE head = 0;
+-- The snapshot's JSON, apart: large, and wanted for few.
+CREATE TABLE snapshot_bodies (id BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+-- Commits that lost a snapshot, to be looked at: perhaps none reaches them any more.
+CREATE TABLE loosened (commit_no INTEGER PRIMARY KEY);
+CREATE TRIGGER snapshot_gone AFTER DELETE ON snapshots BEGIN
+  INSERT OR IGNORE INTO loosened SELECT old.commit_no WHERE old.commit_no IS NOT NULL;
+  DELETE FROM snapshot_bodies WHERE id = old.id;
+END;
 
--- One state of one path from commit from_no until before commit to_no (NULL = still). key: walk_key of the path.
+-- key: walk_key of the folder's path, empty for the root of all.
+CREATE TABLE folders (no INTEGER PRIMARY KEY AUTOINCREMENT, dataset INTEGER NOT NULL, key BLOB NOT NULL, UNIQUE (dataset, key));
+-- Every path a dataset ever had. Numbers are given once and never again.
+CREATE TABLE paths (no INTEGER PRIMARY KEY AUTOINCREMENT, folder INTEGER NOT NULL, name BLOB NOT NULL, UNIQUE (folder, name));
+CREATE TABLE owners (
+  no INTEGER PRIMARY KEY, uid INTEGER NOT NULL, gid INTEGER NOT NULL, user TEXT NOT NULL, grp TEXT NOT NULL, UNIQUE (uid, gid, user, grp)
+);
+-- One state of one path from commit from_no until before commit to_no (NULL = still). mode: permission bits, and above them the kind.
 CREATE TABLE versions (
-  dataset INTEGER NOT NULL, key BLOB NOT NULL, from_no INTEGER NOT NULL, to_no INTEGER,
-  kind INTEGER NOT NULL, mode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-  uid INTEGER NOT NULL, gid INTEGER NOT NULL,
-  PRIMARY KEY (dataset, key, from_no)
+  path INTEGER NOT NULL, from_no INTEGER NOT NULL, to_no INTEGER, dataset INTEGER NOT NULL, mode INTEGER NOT NULL, owner INTEGER NOT NULL,
+  size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, link BLOB, PRIMARY KEY (path, from_no)
 ) WITHOUT ROWID;
+CREATE INDEX versions_begun ON versions (dataset, from_no);
 CREATE INDEX versions_ended ON versions (dataset, to_no) WHERE to_no IS NOT NULL;
+
+-- What `find` looks names up in, filled when somebody searches (`name_index`).
+CREATE TABLE names (no INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE);
+CREATE TABLE named (name_no INTEGER NOT NULL, path INTEGER NOT NULL, PRIMARY KEY (name_no, path)) WITHOUT ROWID;
+CREATE VIRTUAL TABLE name_parts USING fts5(
+  name, content = '', detail = none, columnsize = 0, tokenize = 'trigram case_sensitive 1'
+);
+-- Names that lost a path, to be looked at: perhaps none has them any more.
+CREATE TABLE loose_names (no INTEGER PRIMARY KEY);
+CREATE TRIGGER path_gone AFTER DELETE ON paths BEGIN
+  INSERT OR IGNORE INTO loose_names SELECT no FROM names WHERE name = old.name;
+  DELETE FROM named WHERE name_no = (SELECT no FROM names WHERE name = old.name) AND path = old.no;
+END;
+"""
+
+# Of one connection: the paths that just lost versions, and the folders that just lost paths.
+SCRATCH = """
+CREATE TEMP TABLE thinned_paths (no INTEGER PRIMARY KEY);
+CREATE TEMP TABLE thinned_folders (no INTEGER PRIMARY KEY);
 """

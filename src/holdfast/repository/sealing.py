@@ -9,7 +9,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from holdfast.backend.backend import FileType
-from holdfast.core.errors import HoldfastError
+from holdfast.core.errors import HoldfastError, RepositoryDamaged
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.change import Begin, Commit, Mark
 from holdfast.model.jobs import Finding, Severity
@@ -19,8 +19,8 @@ from holdfast.model.rules import StoredOperation
 from holdfast.repository._format.pack import BlobType
 from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, Summary, encode_snapshot
 from holdfast.repository._format.text import time_text, zoned_time_text
-from holdfast.repository.commit_table import SnapshotRow
-from holdfast.repository.facts import HEAD, Facts, facts_of, ns_of, point_of, tags_of
+from holdfast.repository.commit_table import ListedRow, SnapshotRow
+from holdfast.repository.facts import HEAD, Facts, ns_of, tags_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.packer import Packer
 
@@ -92,15 +92,18 @@ def write_snapshot(interior: Interior, sealing: Sealing, commit_no: int, mark: M
     interior.commits.add_snapshot(snapshot_id, snapshot, sealing.dataset, commit_no)
 
 
-def points_of(rows: Sequence[SnapshotRow], repository: str) -> list[Point]:
-    """The points among these snapshots, heads left out; of two snapshots of one point the higher revision counts, of locks the later."""
+def points_of(rows: Sequence[ListedRow] | Sequence[SnapshotRow], repository: str) -> list[Point]:
+    """The points among these snapshots, heads left out; of two snapshots of one point the higher revision counts, of locks the later.
+
+    Raises `RepositoryDamaged` on a snapshot with an impossible time.
+    """
     best: dict[tuple[DatasetId, PointId], tuple[int, Point]] = {}
     for row in rows:
-        facts = facts_of(row.snapshot)
-        if facts is not None and facts.is_head:
+        if row.is_head:
             continue
-        point = point_of(row.id, row.snapshot, repository)
-        revision = facts.revision if facts else 0
+        revision, point = row.brief.revision, row.brief.point
+        if point is None:
+            raise RepositoryDamaged(f"snapshot {row.id.hex()} has an impossible time")
         key = (point.dataset_id, point.id)
         other = best.get(key)
         if other is not None:
@@ -109,17 +112,12 @@ def points_of(rows: Sequence[SnapshotRow], repository: str) -> list[Point]:
                 revision, point = other
             point = replace(point, locked_until=max(locks) if locks else None)
         best[key] = (revision, point)
-    return [point for _, point in best.values()]
+    return [replace(point, repository=repository) for _, point in best.values()]
 
 
 def drop_heads(interior: Interior, dataset: int, newest_commit: int, *, marked: bool) -> None:
     """Remove heads that a newer commit, or a point of the same one, has made needless."""
-    needless = []
-    for row in interior.commits.snapshots(dataset):
-        facts = facts_of(row.snapshot)
-        if facts is not None and facts.is_head and (marked or row.commit_no != newest_commit):
-            needless.append(row.id)
-    forget(interior, needless)
+    forget(interior, interior.commits.needless_heads(dataset, newest_commit, marked=marked))
 
 
 def forget(interior: Interior, snapshot_ids: Sequence[bytes]) -> None:
@@ -140,7 +138,7 @@ def apply_keep_rules(interior: Interior, dataset: int, operations: Sequence[Stor
         return (Finding(code="expiry-suspended", severity=Severity.WARNING, message=f"keep rules were not applied: {why}", hint=hint),)
     try:
         with interior.catalog.transaction():
-            rows = interior.commits.snapshots(dataset)
+            rows = interior.commits.listed(dataset)
             points = points_of(rows, interior.name)
             newest = interior.commits.newest(dataset)
             spared = {_point_id(row) for row in rows if newest is not None and row.commit_no == newest.no}
@@ -159,6 +157,5 @@ def apply_keep_rules(interior: Interior, dataset: int, operations: Sequence[Stor
     return ()
 
 
-def _point_id(row: SnapshotRow) -> PointId:
-    facts = facts_of(row.snapshot)
-    return facts.point if facts is not None else PointId("")
+def _point_id(row: ListedRow) -> PointId:
+    return row.brief.point.id if row.brief.point is not None else PointId("")

@@ -175,8 +175,7 @@ class StoreAction:
         base = self._base
         assert base is not None
         self._interior.lock.assert_held()
-        rows = [row for row in self._interior.commits.snapshots(self._dataset) if row.commit_no == base.no]
-        have = frozenset(point.id for point in points_of(rows, self._interior.name))
+        have = frozenset(point.id for point in points_of(self._interior.commits.listed_of_commit(base), self._interior.name))
         marked = self._own_marks(commit)
         if any(mark.point not in have for mark in commit.marks if mark.operation in marked):
             sealing = Sealing(
@@ -210,7 +209,7 @@ class StoreAction:
     def _parent(self) -> str | None:
         if self._base is None:
             return None
-        rows = [row for row in self._interior.commits.snapshots(self._dataset) if row.commit_no == self._base.no]
+        rows = self._interior.commits.listed_of_commit(self._base)
         return rows[-1].id.hex() if rows else None
 
     def abort(self) -> None:

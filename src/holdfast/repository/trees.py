@@ -9,7 +9,7 @@ from holdfast.core.errors import RepositoryDamaged, RepositoryMissing, StoreErro
 from holdfast.model.entry import Entry, Kind, display_path, walk_key
 from holdfast.repository._format.pack import BlobType
 from holdfast.repository._format.tree import DecodedNode, RawNode, decode_node, decode_tree, entry_of, split_tree, without_subtree
-from holdfast.repository.blob_table import BlobTable
+from holdfast.repository.blob_table import BlobTable, Place
 from holdfast.repository.storage import Storage
 
 
@@ -35,13 +35,28 @@ class Trees:
     def _plain(self, tree_id: bytes) -> bytes:
         place = self._blobs.place(tree_id, BlobType.TREE)
         if place is None:
-            raise RepositoryDamaged(f"tree {tree_id.hex()} is in no index", hint="run `holdfast repository check NAME`")
+            raise _in_no_index(tree_id)
+        return self._at(place)
+
+    def _at(self, place: Place) -> bytes:
         try:
             return self._storage.load_blob(place)
         except RepositoryDamaged:
             raise
         except (RepositoryMissing, StoreError) as error:
-            raise RepositoryDamaged(f"tree {tree_id.hex()}: {error.message}", hint="run `holdfast repository check NAME`") from error
+            raise RepositoryDamaged(f"tree {place.blob.id.hex()}: {error.message}", hint="run `holdfast repository check NAME`") from error
+
+    def load_many(self, tree_ids: Sequence[bytes]) -> Iterator[tuple[bytes, bytes | RepositoryDamaged]]:
+        """The plain bytes of each tree, or why it cannot be had, in pack order."""
+        places = self._blobs.places(tree_ids, BlobType.TREE)
+        for tree_id in tree_ids:
+            if tree_id not in places:
+                yield tree_id, _in_no_index(tree_id)
+        for place in sorted(places.values(), key=lambda place: (place.pack, place.blob.offset)):
+            try:
+                yield place.blob.id, self._at(place)
+            except RepositoryDamaged as error:
+                yield place.blob.id, error
 
     def entries_of(self, nodes: Sequence[tuple[bytes, RawNode]]) -> list[Entry | None]:
         """The entries of (folder, node) pairs, sizes looked up together; None for kinds we never capture."""
@@ -156,6 +171,10 @@ class Trees:
         right = {node.name: node for node in self.load(new)} if new is not None else {}
         for name in sorted(left.keys() | right.keys()):
             yield name, left.get(name), right.get(name)
+
+
+def _in_no_index(tree_id: bytes) -> RepositoryDamaged:
+    return RepositoryDamaged(f"tree {tree_id.hex()} is in no index", hint="run `holdfast repository check NAME`")
 
 
 def is_folder(node: RawNode | None) -> bool:

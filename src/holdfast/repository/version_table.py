@@ -1,17 +1,28 @@
-"""Every state every path ever had: what `find` asks. A row counts only while a live commit lies between its bounds."""
+"""Writing down every state every path ever had. A row counts only while a live commit lies between its bounds.
+
+Paths have numbers, kept apart from their states: a state then takes about forty bytes, and what names a file is stored once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from holdfast.model.entry import Entry, Kind, walk_key
+from holdfast.repository._format.text import FIRST_NS, LAST_NS
 from holdfast.repository.catalog import Catalog
 
-_KINDS = tuple(Kind)
-_KIND_NUMBER = {kind: number for number, kind in enumerate(_KINDS)}
-_PAGE = 20_000
-_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+KINDS = tuple(Kind)
+KIND_SHIFT = 12
+_KIND_BITS = {kind: number << KIND_SHIFT for number, kind in enumerate(KINDS)}
+_FIRST_64, _LAST_64 = -(1 << 63), (1 << 63) - 1
+_CACHED_FOLDERS = 20_000
+_SWEEP_AT = 50_000
+# Few lengths of statements, so that SQLite finds them prepared.
+_NAMES_AT_ONCE = (2, 16, 250)
+
+Owner = tuple[int, int, str, str]
 
 
 class NewVersion(NamedTuple):
@@ -28,94 +39,215 @@ class Ended(NamedTuple):
     below_only: bool = False
 
 
-class VersionRow(NamedTuple):
-    key: bytes
-    from_no: int
-    to_no: int | None
-    kind: Kind
+class NewState(NamedTuple):
+    """`NewVersion` as the catalog keeps it. `mode` holds the kind's bits too (`mode_of`); `owner` is uid, gid and their names."""
+
+    path: bytes
+    replaces: bool
     mode: int
+    owner: Owner
     size_bytes: int
-    mtime_ns: int
-    uid: int
-    gid: int
+    mtime_ns: int | bytes
+    link: bytes | None
 
 
-def _clamped(number: int) -> int:
-    """SQLite's integers are signed 64 bit."""
-    return number if _LEAST <= number <= _MOST else _LEAST if number < _LEAST else _MOST
+def mode_of(kind: Kind, mode: int) -> int:
+    return _KIND_BITS[kind] | mode
+
+
+def column_of_time(ns: int) -> int | bytes:
+    """Times that SQLite's 64 bits cannot hold are kept as digits; `int` reads both. No tree holds a time outside the years 1 to 9999."""
+    if _FIRST_64 <= ns <= _LAST_64:
+        return ns
+    return str(min(max(ns, FIRST_NS), LAST_NS)).encode("ascii")
+
+
+def _state_of(entry: Entry, replaces: bool) -> NewState:
+    return NewState(
+        entry.path,
+        replaces,
+        _KIND_BITS[entry.kind] | entry.mode,
+        (entry.uid, entry.gid, entry.user, entry.group),
+        entry.size_bytes,
+        column_of_time(entry.mtime_ns),
+        entry.link_target or None,
+    )
+
+
+def _text(name: str) -> str:
+    """A name of an owner as a tree spells it: what is not UTF-8 becomes U+FFFD."""
+    return name if name.isascii() else "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in name)
+
+
+def folder_key(path: bytes) -> bytes:
+    """The key of a path as a folder of others; the root of all has the empty one."""
+    return walk_key(path)
 
 
 class VersionTable:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._generation = catalog.generation
+        self._folders: dict[tuple[int, bytes], int] = {}
+        self._owners: dict[Owner, int] = {}
 
     def record(self, dataset: int, commit_no: int, ended: Sequence[Ended], new: Sequence[NewVersion]) -> None:
         """Take the changes of one commit, or of a part of it. All of `ended` counts before all of `new`."""
+        self.record_states(dataset, commit_no, ended, [_state_of(entry, replaces) for entry, replaces in new])
+
+    def record_states(self, dataset: int, commit_no: int, ended: Sequence[Ended], new: Sequence[NewState]) -> None:
+        """As `record`. No path may be among `new` twice in one commit."""
         if not ended and not new:
             return
         with self._catalog.transaction():
+            self._check_cache()
             for path, below_only in ended:
-                key = walk_key(path)
-                # Everything below the path sorts between key + NUL and key + SOH.
-                self._catalog.execute(
-                    "UPDATE versions SET to_no = ? WHERE dataset = ? AND key >= ? AND key < ? AND to_no IS NULL",
-                    (commit_no, dataset, key + b"\x00", key + b"\x01"),
-                )
+                self._end_below(dataset, commit_no, path)
                 if not below_only:
-                    self._end_exactly(dataset, commit_no, [key])
-            self._end_exactly(dataset, commit_no, [walk_key(version.entry.path) for version in new if version.replaces])
-            self._catalog.insert_many(
-                "versions",
-                [
-                    (
-                        dataset,
-                        walk_key(e.path),
-                        commit_no,
-                        None,
-                        _KIND_NUMBER[e.kind],
-                        e.mode,
-                        e.size_bytes,
-                        _clamped(e.mtime_ns),
-                        e.uid,
-                        e.gid,
-                    )
-                    for e, _ in new
-                ],
-                on_conflict="REPLACE",
-            )
+                    self._end(commit_no, self._numbers(dataset, [path]))
+            if new:
+                self._begin(dataset, commit_no, new)
 
-    def _end_exactly(self, dataset: int, commit_no: int, keys: Sequence[bytes]) -> None:
+    def _begin(self, dataset: int, commit_no: int, new: Sequence[NewState]) -> None:
+        numbers = self._numbers(dataset, [state.path for state in new], add=True)
+        self._end(commit_no, [number for number, state in zip(numbers, new, strict=True) if state.replaces])
+        owners = self._owners
+        for owner in {state.owner for state in new} - owners.keys():
+            owners[owner] = self._owner_number(owner)
+        rows = [
+            (number, commit_no, None, dataset, mode, owners[owner], size, mtime, link)
+            for number, (_, _, mode, owner, size, mtime, link) in zip(numbers, new, strict=True)
+        ]
+        self._catalog.insert_many("versions", rows, on_conflict="REPLACE")
+
+    def _end(self, commit_no: int, numbers: Iterable[int]) -> None:
+        """The newest state of each path ends, if it has not already."""
         self._catalog.execute_many(
-            "UPDATE versions SET to_no = ? WHERE dataset = ? AND key = ? AND to_no IS NULL", [(commit_no, dataset, key) for key in keys]
+            "UPDATE versions SET to_no = ?1 WHERE path = ?2 AND to_no IS NULL"
+            " AND from_no = (SELECT max(from_no) FROM versions WHERE path = ?2)",
+            [(commit_no, number) for number in numbers],
         )
 
-    def undo(self, dataset: int, commit_no: int) -> None:
-        """Forget what an unsealed commit recorded."""
-        with self._catalog.transaction():
-            self._catalog.execute("DELETE FROM versions WHERE dataset = ? AND from_no = ?", (dataset, commit_no))
-            self._catalog.execute("UPDATE versions SET to_no = NULL WHERE dataset = ? AND to_no = ?", (dataset, commit_no))
-
-    def purge(self, dataset: int, removed_no: int, previous_no: int, next_no: int) -> None:
-        """Drop the versions that only the removed commit had. `previous_no` 0 = it was the oldest."""
+    def _end_below(self, dataset: int, commit_no: int, path: bytes) -> None:
+        key = folder_key(path)
+        # All folders below sort between key + NUL and key + SOH.
         self._catalog.execute(
-            "DELETE FROM versions WHERE dataset = ? AND to_no > ? AND to_no <= ? AND from_no > ?",
-            (dataset, removed_no, next_no, previous_no),
+            "UPDATE versions SET to_no = ? WHERE to_no IS NULL AND (path, from_no) IN ("
+            "SELECT p.no, (SELECT max(from_no) FROM versions WHERE path = p.no) FROM folders f JOIN paths p ON p.folder = f.no"
+            " WHERE f.dataset = ? AND (f.key = ? OR f.key >= ? AND f.key < ?))",
+            (commit_no, dataset, key, key + b"\x00", key + b"\x01"),
         )
+
+    def _numbers(self, dataset: int, paths: Sequence[bytes], *, add: bool = False) -> list[int]:
+        """The number of each path, 0 where it has none; with `add` it is given one."""
+        by_folder: defaultdict[bytes, list[int]] = defaultdict(list)
+        names: list[bytes] = []
+        for place, path in enumerate(paths):
+            folder, _, name = path.rpartition(b"/")
+            by_folder[folder].append(place)
+            names.append(name)
+        numbers = [0] * len(paths)
+        fresh: list[tuple[int, int, bytes]] = []
+        last = self._last_path() if add else 0
+        for folder, places in by_folder.items():
+            folder_no, is_new = self._folder_number(dataset, folder, add=add)
+            known = {} if is_new or not folder_no else self._known(folder_no, [names[place] for place in places])
+            for place in places:
+                number = known.get(names[place], 0)
+                if not number and add:
+                    last += 1
+                    number = last
+                    fresh.append((number, folder_no, names[place]))
+                numbers[place] = number
+        # In this order the index by folder grows at its end, too.
+        self._catalog.insert_many("paths", fresh, on_conflict="IGNORE")
+        return numbers
+
+    def _last_path(self) -> int:
+        row = self._catalog.row("SELECT seq FROM sqlite_sequence WHERE name = 'paths'")
+        return int(row[0]) if row else 0
+
+    def _known(self, folder_no: int, names: Sequence[bytes]) -> dict[bytes, int]:
+        found: dict[bytes, int] = {}
+        start = 0
+        while start < len(names):
+            left = len(names) - start
+            size = next((size for size in _NAMES_AT_ONCE if size >= left), _NAMES_AT_ONCE[-1])
+            some = list(names[start : start + size])
+            some += some[-1:] * (size - len(some))
+            start += size
+            sql = f"SELECT name, no FROM paths WHERE folder = ? AND name IN ({','.join('?' * size)})"
+            found.update(self._catalog.rows(sql, (folder_no, *some)))
+        return found
+
+    def _folder_number(self, dataset: int, folder: bytes, *, add: bool) -> tuple[int, bool]:
+        """The number, 0 = unknown, and whether it was given just now."""
+        number = self._folders.get((dataset, folder))
+        if number is not None:
+            return number, False
+        key = folder_key(folder)
+        row = self._catalog.row("SELECT no FROM folders WHERE dataset = ? AND key = ?", (dataset, key))
+        if row is None and not add:
+            return 0, False
+        number = int(row[0]) if row else self._catalog.insert("INSERT INTO folders (dataset, key) VALUES (?, ?)", (dataset, key))
+        if len(self._folders) >= _CACHED_FOLDERS:
+            self._folders.clear()
+        self._folders[dataset, folder] = number
+        return number, row is None
+
+    def _owner_number(self, owner: Owner) -> int:
+        values = (owner[0], owner[1], _text(owner[2]), _text(owner[3]))
+        self._catalog.execute("INSERT OR IGNORE INTO owners (uid, gid, user, grp) VALUES (?, ?, ?, ?)", values)
+        row = self._catalog.row("SELECT no FROM owners WHERE uid = ? AND gid = ? AND user = ? AND grp = ?", values)
+        return int(row[0]) if row else 0
+
+    def _check_cache(self) -> None:
+        if self._generation != self._catalog.generation or len(self._owners) > _CACHED_FOLDERS:
+            self._folders.clear()
+            self._owners.clear()
+            self._generation = self._catalog.generation
+
+    def rewind(self, dataset: int, after_no: int) -> None:
+        """Take back all that the commits behind this one did; it is the newest again. 0 = all commits."""
+        with self._catalog.transaction():
+            self._thin(dataset, "from_no > ?", (after_no,))
+            self._catalog.execute("UPDATE versions SET to_no = NULL WHERE dataset = ? AND to_no > ?", (dataset, after_no))
+            self._sweep()
+
+    def purge(self, dataset: int, spans: Iterable[tuple[int, int]]) -> None:
+        """Drop the versions that begin and end between two neighbouring live commits (previous, next); previous 0 = there is none."""
+        with self._catalog.transaction():
+            for previous_no, next_no in spans:
+                self._thin(dataset, "to_no > ? AND to_no <= ? AND from_no > ?", (previous_no, next_no, previous_no))
+                row = self._catalog.row("SELECT count(*) FROM thinned_paths")
+                if row and row[0] >= _SWEEP_AT:
+                    self._sweep()
+            self._sweep()
 
     def clear(self, dataset: int) -> None:
-        self._catalog.execute("DELETE FROM versions WHERE dataset = ?", (dataset,))
+        """Forget everything of a dataset, a folder at a time."""
+        with self._catalog.transaction():
+            while folders := self._catalog.rows("SELECT no FROM folders WHERE dataset = ? LIMIT 1000", (dataset,)):
+                self._catalog.execute_many("DELETE FROM versions WHERE path IN (SELECT no FROM paths WHERE folder = ?)", folders)
+                self._catalog.execute_many("DELETE FROM paths WHERE folder = ?", folders)
+                self._catalog.execute_many("DELETE FROM folders WHERE no = ?", folders)
+            self._catalog.generation += 1
 
-    def all_of(self, dataset: int) -> Iterator[VersionRow]:
-        """Every row of a dataset in walk order, oldest version of a path first; pages are read as they are needed."""
-        last_key, last_no = b"", -1
-        while True:
-            rows = self._catalog.rows(
-                "SELECT key, from_no, to_no, kind, mode, size, mtime_ns, uid, gid FROM versions"
-                " WHERE dataset = ? AND (key, from_no) > (?, ?) ORDER BY key, from_no LIMIT ?",
-                (dataset, last_key, last_no, _PAGE),
-            )
-            for row in rows:
-                yield VersionRow(row[0], row[1], row[2], _KINDS[row[3]], row[4], row[5], row[6], row[7], row[8])
-            if len(rows) < _PAGE:
-                return
-            last_key, last_no = rows[-1][0], rows[-1][1]
+    def _thin(self, dataset: int, where: str, values: tuple[int, ...]) -> None:
+        """Delete versions, and remember whose."""
+        bound = (dataset, *values)
+        self._catalog.execute(f"INSERT OR IGNORE INTO thinned_paths SELECT path FROM versions WHERE dataset = ? AND {where}", bound)
+        self._catalog.execute(f"DELETE FROM versions WHERE dataset = ? AND {where}", bound)
+
+    def _sweep(self) -> None:
+        """Remove the paths that have no version left, and the folders that have no path left."""
+        gone = "no IN (SELECT no FROM thinned_paths) AND NOT EXISTS (SELECT 1 FROM versions WHERE path = paths.no)"
+        self._catalog.execute(f"INSERT OR IGNORE INTO thinned_folders SELECT folder FROM paths WHERE {gone}")
+        self._catalog.execute(f"DELETE FROM paths WHERE {gone}")
+        self._catalog.execute(
+            "DELETE FROM folders WHERE no IN (SELECT no FROM thinned_folders)"
+            " AND NOT EXISTS (SELECT 1 FROM paths WHERE folder = folders.no)"
+        )
+        self._catalog.execute("DELETE FROM thinned_paths")
+        self._catalog.execute("DELETE FROM thinned_folders")
+        self._catalog.generation += 1

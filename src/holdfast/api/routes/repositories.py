@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import unquote_to_bytes
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
+from msgspec.structs import replace
 
 from holdfast.api.answers import RepositoryList, RepositoryRow, TriggerStarted
 from holdfast.api.callers import MasterOf
@@ -17,7 +18,7 @@ from holdfast.master.queries import FoundPoints, FoundRows
 from holdfast.master.restores import StartedRestore, Wish
 from holdfast.model import maintenance
 from holdfast.model.orders import RestoreRequest
-from holdfast.model.questions import AskFind, AskListing
+from holdfast.model.questions import AskFind, AskHistory, AskListing
 
 router = APIRouter(tags=["repositories"])
 Limit = Annotated[int, Query(ge=1, le=100_000)]
@@ -29,18 +30,41 @@ async def points(master: MasterOf, dataset: str = "", repository: str = "") -> R
     return reply(await master.queries.points(dataset, repository))
 
 
+def _what_to_list(master: MasterOf, point: str = "", dataset: str = "", at: str = "", repository: str = "") -> AskListing:
+    """A point, or the newest one of a dataset that was captured at or before `at` (empty = of all)."""
+    return AskListing(point=point, dataset=dataset, at=parse_time(at, master.base.now()) if at else None, repository=repository)
+
+
 @router.get("/ls")
 @answers(FoundRows)
-async def ls(master: MasterOf, point: str, path: str = "", recursive: bool = False, limit: Limit = 10_000, after: str = "") -> Response:
+async def ls(
+    master: MasterOf,
+    what: Annotated[AskListing, Depends(_what_to_list)],
+    path: str = "",
+    recursive: bool = False,
+    limit: Limit = 10_000,
+    after: str = "",
+) -> Response:
     """`path` and `after` are percent-encoded bytes (once more than the query itself): a name need not be UTF-8."""
-    ask = AskListing(point=point, path=unquote_to_bytes(path), recursive=recursive, limit=limit, after=unquote_to_bytes(after))
+    ask = replace(what, path=unquote_to_bytes(path), recursive=recursive, limit=limit, after=unquote_to_bytes(after))
     return reply(await master.queries.listing(ask))
 
 
 @router.get("/find")
 @answers(FoundRows)
-async def find(master: MasterOf, pattern: str, dataset: str = "", repository: str = "", limit: Limit = 1_000) -> Response:
-    return reply(await master.queries.find(AskFind(pattern=pattern, dataset=dataset, repository=repository, limit=limit)))
+async def find(
+    master: MasterOf, pattern: str, dataset: str = "", repository: str = "", ignore_case: bool = False, limit: Limit = 1_000
+) -> Response:
+    ask = AskFind(pattern=pattern, dataset=dataset, repository=repository, ignore_case=ignore_case, limit=limit)
+    return reply(await master.queries.find(ask))
+
+
+@router.get("/history")
+@answers(FoundRows)
+async def history(master: MasterOf, path: str, dataset: str = "", repository: str = "", limit: Limit = 1_000) -> Response:
+    """Newest first. `path` is percent-encoded bytes (once more than the query itself)."""
+    ask = AskHistory(path=unquote_to_bytes(path), dataset=dataset, repository=repository, limit=limit)
+    return reply(await master.queries.history(ask))
 
 
 @router.post("/restores")

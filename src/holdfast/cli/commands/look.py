@@ -1,4 +1,4 @@
-"""Looking: status, jobs, logs, ls, find."""
+"""Looking: status, jobs, logs, ls, find, history."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from holdfast.cli.output import age, local_time, note, one_line, print_json, pri
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import NotReachable, UnknownName, UsageError
+from holdfast.core.units import format_utc, parse_time
 from holdfast.host.zone import zone_name
 
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Only this dataset, like files1/documents.")]
@@ -28,7 +29,7 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At
 
 
 def register(app: typer.Typer) -> None:
-    for command in (status, jobs, logs, ls, find):
+    for command in (status, jobs, logs, ls, find, history):
         app.command()(command)
 
 
@@ -126,33 +127,48 @@ def logs(limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption =
 
 
 def ls(
-    point: Annotated[str, typer.Argument(help="A point's id or the beginning of it.")],
+    point: Annotated[str, typer.Argument(help="A point's id or the beginning of it; with --dataset the folder.")] = "",
     path: Annotated[str, typer.Argument(help="A folder in it (default: its roots).")] = "",
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Everything below.")] = False,
+    dataset: Annotated[str, typer.Option("--dataset", help="In place of a point: a dataset's newest, like files1/documents.")] = "",
+    at: Annotated[str, typer.Option("--at", help="With --dataset: as it was at this time, like 2026-05-01T12:00 or '2h ago'.")] = "",
+    repository: Annotated[str, typer.Option("--repository", help="With --dataset: only in this repository.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List a folder at a point."""
-    if not point:
-        raise UsageError("which point?", hint="`holdfast points` lists them")
+    """List a folder at a point, or a dataset's folder at a time."""
+    if dataset:
+        if path:
+            raise UsageError("name either a point or a dataset", hint="holdfast ls --dataset files1/documents --at '2h ago' /srv/documents")
+        point, path = "", point
+    elif not point:
+        raise UsageError("which point?", hint="`holdfast points` lists them; or --dataset, with --at TIME")
+    elif at or repository:
+        raise UsageError("--at and --repository go with --dataset", hint="a point has its time")
     if path and not path.startswith("/"):
         raise UsageError(
             f"{path} is not an absolute path", hint=f"paths are as on the source; `holdfast ls {point}` shows where they begin"
         )
     place, folder = resolve_home(home), os.fsencode(path)
-    answer = _ls_page(place, point, folder, recursive, b"")
+    what = {"point": point} if point else {"dataset": dataset, "at": at, "repository": repository}
+    answer = first = _ls_page(place, what, folder, recursive, b"")
     rows: list[dict[str, Any]] = list(answer["rows"])
     while answer.get("more"):
-        answer = _ls_page(place, point, folder, recursive, _raw_path(rows[-1]))
+        # What came since must not come in between.
+        what = {"point": answer["point"]["id"]} if answer.get("point") else what
+        answer = _ls_page(place, what, folder, recursive, _raw_path(rows[-1]))
         rows += answer["rows"]
+    if dataset and first.get("point"):
+        note(f"as captured {local_time(first['point']['time'])}, point {first['point']['id'][:8]}")
     _print_rows(rows, as_json, with_times=False)
-    exit_for_unreachable(answer)
+    exit_for_unreachable(first)
 
 
 def find(
     pattern: Annotated[str, typer.Argument(help="A glob; with a / it is matched against the whole path.")],
     dataset: DatasetOption = "",
     repository: RepositoryOption = "",
+    ignore_case: Annotated[bool, typer.Option("--ignore-case", "-i", help="Capital and small letters are the same.")] = False,
     limit: LimitOption = 1_000,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -162,10 +178,12 @@ def find(
 
     if not pattern:
         raise UsageError("find what?", hint="holdfast find '*.txt'; '*' finds everything")
+    ask = AskFind(pattern=pattern, dataset=dataset, repository=repository, ignore_case=ignore_case, limit=limit)
+    case = "true" if ignore_case else None
     answer: dict[str, Any] = through_master_or_agent(
         resolve_home(home),
-        lambda client: client.get("/find", pattern=pattern, dataset=dataset, repository=repository, limit=limit),
-        lambda place: plain(ask_agent(place, AskFind(pattern=pattern, dataset=dataset, repository=repository, limit=limit))),
+        lambda client: client.get("/find", pattern=pattern, dataset=dataset, repository=repository, ignore_case=case, limit=limit),
+        lambda place: plain(ask_agent(place, ask)),
     )
     if dataset and not answer["rows"]:
         refuse_unknown_dataset(resolve_home(home), dataset)
@@ -177,15 +195,61 @@ def find(
     exit_for_unreachable(answer)
 
 
-def _ls_page(home: Path, point: str, path: bytes, recursive: bool, after: bytes) -> dict[str, Any]:
+def history(
+    path: Annotated[str, typer.Argument(help="A file or folder, as on the source.")],
+    dataset: DatasetOption = "",
+    repository: RepositoryOption = "",
+    limit: LimitOption = 1_000,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Every version of one path, newest first, and the points that hold it. Exit 3 when a repository could not be asked."""
+    from holdfast.model.questions import AskHistory
+
+    if not path.startswith("/"):
+        raise UsageError(f"{path} is not an absolute path", hint="paths are as on the source; `holdfast find NAME` shows them")
+    raw = os.fsencode(path)
+    answer: dict[str, Any] = through_master_or_agent(
+        resolve_home(home),
+        lambda client: client.get("/history", path=_percent(raw), dataset=dataset, repository=repository, limit=limit),
+        lambda place: plain(ask_agent(place, AskHistory(path=raw, dataset=dataset, repository=repository, limit=limit))),
+    )
+    if dataset and not answer["rows"]:
+        refuse_unknown_dataset(resolve_home(home), dataset)
+    _print_rows(answer["rows"], as_json, with_times=True)
+    if not answer["rows"] and not as_json:
+        note("nothing found")
+    if answer.get("more"):
+        note(f"more than {limit} found; --limit shows more")
+    exit_for_unreachable(answer)
+
+
+def _ls_page(home: Path, what: dict[str, str], path: bytes, recursive: bool, after: bytes) -> dict[str, Any]:
+    """`what`: a point; or dataset, time and repository."""
     from holdfast.model.questions import AskListing
 
+    at = parse_time(what["at"], now(SystemClock()), None) if what.get("at") else None
+    ask = AskListing(
+        point=what.get("point", ""),
+        dataset=what.get("dataset", ""),
+        at=at,
+        repository=what.get("repository", ""),
+        path=path,
+        recursive=recursive,
+        after=after,
+    )
+    query = {name: value for name, value in what.items() if value and name != "at"}
     return through_master_or_agent(
         home,
         lambda client: client.get(
-            "/ls", point=point, path=_percent(path), recursive="true" if recursive else None, after=_percent(after) if after else None
+            "/ls",
+            **query,
+            at=format_utc(at) if at else None,
+            path=_percent(path),
+            recursive="true" if recursive else None,
+            after=_percent(after) if after else None,
         ),
-        lambda place: plain(ask_agent(place, AskListing(point=point, path=path, recursive=recursive, after=after))),
+        lambda place: plain(ask_agent(place, ask)),
     )
 
 
@@ -225,10 +289,11 @@ def _print_rows(rows: list[dict[str, Any]], as_json: bool, with_times: bool) -> 
         owner = f"{row.get('user') or row.get('uid', 0)}:{row.get('group') or row.get('gid', 0)}"
         moment = local_time(_iso_of_ns(row["mtime_ns"]))
         target = f" -> {row['link_target']}" if row.get("link_target") else ""
+        held = f", in {row['points']} points" if row.get("points") else ""
         line = f"{row['kind']:<7} {row['mode']:04o} {owner:<17} {row['size_bytes']:>12} {moment}  {row['path']}{target}"
         if with_times:
             until = local_time(row["valid_to"]) if row.get("valid_to") else "now"
-            line += f"  [{row.get('dataset', '')} in {row.get('repository', '')}, {local_time(row.get('valid_from'))} to {until}]"
+            line += f"  [{row.get('dataset', '')} in {row.get('repository', '')}, {local_time(row.get('valid_from'))} to {until}{held}]"
         say(one_line(line))
 
 

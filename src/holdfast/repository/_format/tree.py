@@ -48,7 +48,7 @@ def _go_mode(kind: Kind, mode: int) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _unix_mode(bits: int) -> int:
+def unix_mode(bits: int) -> int:
     return bits & 0o777 | sum(unix for unix, go in _SPECIAL_BITS if bits & go)
 
 
@@ -333,7 +333,7 @@ def entry_of(decoded: DecodedNode, folder: bytes, sizes: Mapping[bytes, int]) ->
     return Entry(
         path=folder + b"/" + decoded.name,
         kind=decoded.kind,
-        mode=_unix_mode(node.mode),
+        mode=unix_mode(node.mode),
         uid=node.uid,
         gid=node.gid,
         user=node.user,
