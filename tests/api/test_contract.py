@@ -119,6 +119,7 @@ async def _read_everything(running: Running, trigger: str) -> None:
     await running.get("/find", pattern="*", ignore_case="true")
     await running.get("/history", path="/srv/documents/a")
     await running.get("/explain", path="/srv/a")
+    await running.get("/repositories/main/growth")
 
 
 async def _do_everything(running: Running, node: Any) -> str:

@@ -90,6 +90,7 @@ def _three_ports() -> int:
         ["repository", "env", "main"],
         ["repository", "check", "main"],
         ["repository", "stats", "main"],
+        ["repository", "growth", "main"],
         ["nodes", "show", "desk"],
         ["nodes", "authorise", "desk"],
         ["keep", "{daily: 7, within: 3d}", "--every", "1h"],

@@ -18,7 +18,7 @@ from holdfast.repository._format.text import time_text
 from holdfast.repository._format.unpacked import encode_document
 from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.repository import unlock
-from holdfast.repository.session_lock import STALE_S
+from holdfast.repository.session_lock import SEEN_FRESH_S, STALE_S
 from holdfast.testing.faulty_backend import FaultyBackend
 from holdfast.testing.repository_scene import PASSWORD, RepositoryScene
 
@@ -154,3 +154,17 @@ def test_a_lock_that_somebody_removed_is_not_taken_again(scene: RepositoryScene)
             scene.clock.advance(STALE_S + 1)
             with pytest.raises(RepositoryLocked):
                 lock.assert_held()
+
+
+def test_status_tells_who_is_at_work(scene: RepositoryScene) -> None:
+    with closing(scene.open()) as repository:
+        assert repository.status().locks == ()
+        scene.action(repository).cursor()
+        write_lock(scene, pid=2**22 + 1)
+        scene.clock.advance(SEEN_FRESH_S + 1)
+        own, other = repository.status().locks
+        assert (own.own, own.pid, own.exclusive, own.stale) == (True, os.getpid(), False, False)
+        assert (other.own, other.username, other.pid, other.stale) == (False, "u", 2**22 + 1, True)
+        (scene.place / "locks" / other.id).write_bytes(b"torn")
+        scene.clock.advance(SEEN_FRESH_S + 1)
+        assert [lock.at is None for lock in repository.status().locks] == [False, True]

@@ -13,6 +13,7 @@ from holdfast.master.enrolment import Enrolment
 from holdfast.master.environment import Environments
 from holdfast.master.environment_edits import EnvironmentEdits
 from holdfast.master.foundation import Foundation
+from holdfast.master.growth import Growth
 from holdfast.master.history import History
 from holdfast.master.hub import Hub
 from holdfast.master.join_tokens import JoinTokens
@@ -50,6 +51,7 @@ class Master:
     board: StatusBoard
     monitor: Monitor
     days: Days
+    growth: Growth
     history: History
     newsroom: Newsroom
     names: tuple[str, ...] = ()
@@ -71,6 +73,7 @@ class Master:
         await self.hub.load()
         await self.triggers.resume()
         self.tasks.append(asyncio.create_task(self.newsroom.run()))
+        self.tasks.append(asyncio.create_task(self.growth.run()))
 
     async def say_farewell(self) -> None:
         """Stop watching triggers, end live streams and the nodes' sessions. The records stay open for requests that are still running."""
@@ -118,6 +121,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         board=board,
         monitor=Monitor(base, hub, looks),
         days=Days(base, looks),
+        growth=Growth(base, hub, looks),
         history=History(base, hub, triggers),
         newsroom=Newsroom(base, hub, activation),
         names=names,

@@ -249,12 +249,26 @@ class Protection(_Message, frozen=True, kw_only=True):
 
 class RepositoryStatus(_Message, frozen=True, kw_only=True):
     """`points_bytes`: what all points would take if each were restored; `unique_bytes`: what is in the packs, each chunk and tree once, in
+class RepositoryLock(msgspec.Struct, frozen=True, kw_only=True):
+    """One of restic's lock files: who works in the repository. `at`: when it was last written, which happens every 5 minutes (null = it
+    cannot be read). `exclusive`: nobody else may work there meanwhile. `own`: it is the owner's. `stale`: whoever it was is gone."""
+
+    id: str
+    at: datetime | None = None
+    exclusive: bool = False
+    username: str = ""
+    hostname: str = ""
+    pid: int = 0
+    own: bool = False
+    stale: bool = False
+
+
     plain; `stored_bytes`: what the packs take. So the first by the second is what deduplication saves, the second by the third what
     compression saves. `checked_at` to `checked_data` tell of the last check that came to its end (null = none yet): when, whether it found
     nothing wrong, whether it read every byte. `scrubbed_at`: the last scrub, `scrub_done_ratio`: how far
     its pass is. `proven_at`: when every byte was last proven readable, by a whole pass of scrubs or a check of all, with nothing wrong
     found since (null = never). `key_slots`: how many passwords open it; `kit`: whether there is a recovery kit, and somebody
-    keeps it (null = the place cannot be read).
+    keeps it (null = the place cannot be read). `locks`: who is at work in it, as of a few seconds ago.
     """
 
     id: RepositoryId
@@ -275,6 +289,7 @@ class RepositoryStatus(_Message, frozen=True, kw_only=True):
     kit: KitState | None = None
     error: ErrorFacts | None = None
 
+    locks: tuple[RepositoryLock, ...] = ()
 
 class NodeStatus(_Message, frozen=True, kw_only=True):
     """`findings` are standing problems of the machine: low disk, no limits, a refused rule."""

@@ -222,6 +222,20 @@ class Repository:
         return self._care.check(read_data=read_data, watch=watch)
 
     @property
+    def assert_free(self) -> None:
+        """Raises `RepositoryLocked` while another program works alone in it."""
+        with self._interior.lock.session():
+            pass
+
+    def foreign_groups(self) -> tuple[SnapshotGroup, ...]:
+        """What is in it that Holdfast did not make, by host and paths."""
+        self._interior.refresh()
+        return groups_of(self._interior)
+
+    def bind(self, binding: Binding) -> int:
+        """Make foreign snapshots the earlier history of a dataset; gives how many were not yet. Raises `RepositoryLocked`."""
+        return bind(self._interior, binding)
+
     def time(self) -> TrustedTime:
         """The time its points expire by."""
         return self._interior.time

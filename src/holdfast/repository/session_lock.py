@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from holdfast.backend.backend import FileType
+from holdfast.core.clock import utc
 from holdfast.core.errors import HoldfastError, NotReachable, RepositoryDamaged, RepositoryLocked, RepositoryMissing, StoreError
 from holdfast.host.processes import is_alive
+from holdfast.model.questions import RepositoryLock
 from holdfast.repository._format.lock import LockFile, decode_lock, encode_lock
 from holdfast.repository._format.text import time_ns, time_text
 from holdfast.repository.lock_record import LockRecord
@@ -24,6 +26,7 @@ from holdfast.repository.storage import Storage
 STALE_S = 30 * 60.0
 REFRESH_S = 5 * 60.0
 SETTLE_S = 0.2
+SEEN_FRESH_S = 5.0
 
 
 class SessionLock:
@@ -42,6 +45,7 @@ class SessionLock:
         self._refreshed_at_s = 0.0
         self._stop = threading.Event()
         self._host = socket.gethostname()
+        self._seen: tuple[float, tuple[RepositoryLock, ...]] | None = None
 
     @property
     def held(self) -> bool:
@@ -91,6 +95,34 @@ class SessionLock:
             if lock is None or not self._is_stale(lock):
                 who = f"{lock.username}@{lock.hostname}, process {lock.pid}" if lock is not None else "a lock that cannot be read"
                 raise RepositoryLocked(f"another program works in the repository: {who}", hint="it is tried again when that has ended")
+
+    def seen(self) -> tuple[RepositoryLock, ...]:
+        """Who is at work in the repository, ours first, as of at most `SEEN_FRESH_S` ago. A lock that cannot be read has no names. Raises
+        nothing: a place that cannot be read shows none."""
+        now_s = self._storage.clock.monotonic_s()
+        if self._seen is None or now_s - self._seen[0] > SEEN_FRESH_S:
+            locks: list[RepositoryLock] = []
+            with suppress(HoldfastError, OSError):
+                ours = {name for name in (self._name, self._exclusive) if name}
+                locks = [self._look(name, is_ours=name in ours) for name in self._storage.backend.names(FileType.LOCK)]
+            self._seen = (now_s, tuple(sorted(locks, key=lambda each: (not each.own, each.hostname, each.pid))))
+        return self._seen[1]
+
+    def _look(self, name: str, *, is_ours: bool) -> RepositoryLock:
+        try:
+            lock = decode_lock(self._storage.load_document(FileType.LOCK, name))
+        except (RepositoryMissing, RepositoryDamaged):
+            return RepositoryLock(id=name, own=is_ours)
+        return RepositoryLock(
+            id=name,
+            at=utc(time_ns(lock.time)),
+            exclusive=lock.exclusive,
+            username=lock.username,
+            hostname=lock.hostname,
+            pid=lock.pid,
+            own=is_ours,
+            stale=not is_ours and self._is_stale(lock),
+        )
 
     def assert_held(self) -> None:
         """Raises `RepositoryLocked` when the lock was lost, so that what the cache says may be gone."""

@@ -11,6 +11,7 @@ from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
 from holdfast.master.days import StatusDays
+from holdfast.master.growth import RepositoryGrowth
 
 router = APIRouter(tags=["status"])
 
@@ -31,3 +32,10 @@ async def status_days(
 ) -> Response:
     """How each dataset did on each of the last days. `zone` (IANA) says where days begin."""
     return reply(await master.days.days(days, zone))
+
+
+@router.get("/repositories/{repository}/growth")
+@answers(RepositoryGrowth)
+async def repository_growth(repository: str, master: MasterOf, days: Annotated[int, Query(ge=1, le=3_660)] = 400) -> Response:
+    """What it held on each of the last days, and whenever that changed."""
+    return reply(await master.growth.of(repository, days))

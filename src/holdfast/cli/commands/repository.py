@@ -75,9 +75,33 @@ def stats(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fal
     say(f"unique:     {format_size(unique)}{_times('deduplication', row['points_bytes'], unique)}")
     say(f"stored:     {format_size(stored)}{_times('compression', unique, stored)}")
     say(f"last check: {_last_check(row)}")
+    for lock in row["locks"]:
+        say(one_line(f"in use by:  {_lock_words(lock)}"))
     if row["error"]:
         note(f"{row['error']['message']} [{row['error']['code']}]")
         raise typer.Exit(exit_codes.WARNINGS)
+
+
+@repository_app.command()
+def growth(
+    name: NameArgument,
+    days: Annotated[int, typer.Option("--days", min=1, max=3_660, help="How far back.")] = 400,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How it grew: what it held each day, as the Master has it on record."""
+    found = ApiClient(load_session(resolve_home(home))).get(path_of("repositories", name, "growth"), days=days)
+    if as_json:
+        print_json(found)
+        return
+    sizes = [*found["sizes"], *([found["now"]] if found["now"] else [])]
+    cells = [
+        (local_time(each["at"]), each["points"], *(format_size(each[key]) for key in ("points_bytes", "unique_bytes", "stored_bytes")))
+        for each in sizes
+    ]
+    print_table(("TIME", "POINTS", "RESTORED", "UNIQUE", "STORED"), cells, right=frozenset({1, 2, 3, 4}))
+    if not found["now"]:
+        note(f"{name} does not say at the moment what it holds")
 
 
 @repository_app.command()
@@ -125,6 +149,15 @@ def _status_of(home: Path, name: str) -> dict[str, Any]:
 
 def _times(saving: str, before: int, after: int) -> str:
     return f" ({saving} {before / after:.1f} x)" if after and before else ""
+
+
+def _lock_words(lock: dict[str, Any]) -> str:
+    if not lock.get("at"):
+        return f"somebody whose lock cannot be read ({lock['id'][:8]})"
+    who = "the owner" if lock.get("own") else f"{lock['username']}@{lock['hostname']}"
+    how = ", alone" if lock.get("exclusive") else ""
+    gone = ", who is gone" if lock.get("stale") else ""
+    return f"{who}, process {lock['pid']}{how}{gone}, last heard of {local_time(lock['at'])}"
 
 
 def _last_check(row: dict[str, Any]) -> str:

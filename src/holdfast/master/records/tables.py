@@ -225,6 +225,20 @@ class EventRow(Table):
     record: Mapped[bytes]
 
 
+class RepositorySizeRow(Table):
+    """What a repository held at a time, as its owner told it."""
+
+    __tablename__ = "repository_sizes"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    repository: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    points: Mapped[int]
+    points_bytes: Mapped[int]
+    unique_bytes: Mapped[int]
+    stored_bytes: Mapped[int]
+
+
 class TriggerRow(Table):
     """`record` is a `master.triggers.TriggerRecord`."""
 
