@@ -1,4 +1,4 @@
-"""How everything does, in one answer."""
+"""How everything does, in one answer, and has done."""
 
 from __future__ import annotations
 

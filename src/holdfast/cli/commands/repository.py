@@ -11,9 +11,9 @@ import typer
 from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.run import print_job_problems
-from holdfast.cli.home import resolve_home
+from holdfast.cli.home import load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
-from holdfast.cli.output import local_time, note, one_line, print_json, say
+from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
 from holdfast.core.errors import NotReachable, ProtocolError, UnknownName
