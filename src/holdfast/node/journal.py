@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, job
 CREATE TABLE IF NOT EXISTS protection (
     dataset TEXT NOT NULL, operation TEXT NOT NULL, action TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (dataset, operation, action)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS care (repository TEXT NOT NULL, kind TEXT NOT NULL, at_ns INTEGER NOT NULL,
+    PRIMARY KEY (repository, kind)) WITHOUT ROWID;
 """
 
 
@@ -143,6 +145,13 @@ class Journal:
 
     def protections(self) -> tuple[ProtectionRow, ...]:
         return tuple(msgspec.json.decode(body, type=ProtectionRow) for (body,) in self._db.execute("SELECT body FROM protection"))
+
+    def care(self) -> dict[tuple[str, str], int]:
+        """When each kind of housekeeping was last done to a repository, or first thought of."""
+        return {(repository, kind): at_ns for repository, kind, at_ns in self._db.execute("SELECT repository, kind, at_ns FROM care")}
+
+    def put_care(self, repository: str, kind: str, at_ns: int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO care VALUES (?, ?, ?)", (repository, kind, at_ns))
 
     def put_protections(self, rows: Iterable[ProtectionRow], removed: Sequence[tuple[str, str, str]] = ()) -> None:
         with self._transaction():

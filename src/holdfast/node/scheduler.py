@@ -18,6 +18,7 @@ from holdfast.model.jobs import ENDED, Event, Finding, Job, Severity, State
 from holdfast.model.questions import AskTrigger, Protection
 from holdfast.model.rules import Rules
 from holdfast.model.schedule import next_open
+from holdfast.node.housekeeping import Housekeeping
 from holdfast.node.job_book import JobBook, LiveJob, Role, Signature
 from holdfast.node.journal import Journal, ProtectionRow, Request
 from holdfast.node.outcomes import (
@@ -53,6 +54,7 @@ class Scheduler:
         self._rules: Rules | None = None
         self._rows: dict[tuple[str, str, str], ProtectionRow] = {row.key: row for row in journal.protections()}
         self._retries = Retries()
+        self._housekeeping = Housekeeping(book, journal, clock=clock)
         self._last_state: dict[str, State] = {}
         self._low_disk = False
         self.closing = False
@@ -85,6 +87,7 @@ class Scheduler:
     def set_rules(self, rules: Rules) -> None:
         known = set() if self._rules is None else {cascade.id for cascade in self._rules.cascades}
         self._rules = rules
+        self._housekeeping.set_repositories(rules.repositories)
         self._rows, removed = reconcile(rules, self._rows, self._clock.now_ns())
         self._journal.put_protections(self._rows.values(), removed)
         self._retries.keep_only({promise.cascade or promise.delivery.dataset for promise in promises_of(rules)})
@@ -104,6 +107,7 @@ class Scheduler:
             return
         self._plan_due(self._rules)
         self._plan_retries(self._rules)
+        self._housekeeping.plan()
         self._start_queued(self._rules)
 
     def next_wake(self) -> datetime | None:
@@ -119,6 +123,8 @@ class Scheduler:
             opens = self._opens_at(self._rules, live.request, moment)
             if opens is not None and opens > moment:
                 wakes.append(opens)
+        if (care := self._housekeeping.next_wake()) is not None:
+            wakes.append(care)
         if self._low_disk:
             wakes.append(moment + timedelta(seconds=_LOW_DISK_RECHECK_S))
         return min(wakes, default=None)
@@ -321,6 +327,7 @@ class Scheduler:
 
     def _learn(self, job: Job, request: Request, *, was_attempt: bool) -> None:
         """What the end of a job means for status and retries. Who was behind before a run that was cancelled is so still."""
+        self._housekeeping.ended(job, request)
         if job.state is State.CANCELLED and not was_attempt:
             self._last_state.update(dict.fromkeys(subjects_of(request), job.state))
         elif isinstance(request, RunCascade):

@@ -96,6 +96,11 @@ class BlobTable:
                 bad.update((found[0], blob_id) for blob_id in blob_ids)
         self._bad = bad
 
+    @property
+    def has_bad_copies(self) -> bool:
+        """Whether there is any that counts as not there."""
+        return bool(self._bad)
+
     def trusted(self, blob_ids: Sequence[bytes]) -> set[bytes]:
         """Of these blobs, those of which there is a copy that is not known to be damaged."""
         found = self._catalog.rows_among("SELECT id, pack FROM blobs WHERE id IN ({ids})", blob_ids)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing, StoreError
-from holdfast.repository._format.index import IndexedPack, decode_index
+from holdfast.repository._format.index import IndexedPack, decode_index, decode_marks
 from holdfast.repository._format.pack import PackedBlob, pack_size
 from holdfast.repository._format.snapshot import decode_snapshot
 from holdfast.repository._format.tree import DecodedNode, decode_node, decode_tree, split_tree
@@ -74,6 +74,7 @@ class Checker:
         self._scope = scope
         self._done_bytes = self._total_bytes = 0
         self._index_names: list[str] = []
+        self._marked: set[bytes] = set()
         self.inventory = Inventory()
         self.diagnosis = Diagnosis()
 
@@ -104,7 +105,10 @@ class Checker:
         """Each readable index file, one in memory at a time."""
         for name in self._index_names:
             try:
-                yield name, decode_index(self._storage.load_document(FileType.INDEX, name))
+                json = self._storage.load_document(FileType.INDEX, name)
+                # What a prune has marked is known to be needless, and no finding.
+                self._marked.update(mark.id for mark in decode_marks(json))
+                yield name, decode_index(json)
             except RepositoryMissing:
                 continue
             except StoreError as error:
@@ -145,7 +149,7 @@ class Checker:
             self._tell("packs", number)
             if pack not in known and (pack not in present or self._size_of(pack) != size):
                 suspect.add(pack)
-        self.diagnosis.unindexed = sorted(present - self.inventory.packs.keys())
+        self.diagnosis.unindexed = sorted(present - self.inventory.packs.keys() - self._marked)
         if not suspect:
             return
         for _, packs in self._indexes():

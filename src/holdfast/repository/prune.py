@@ -69,6 +69,10 @@ class Prune:
             self._reachable.close()
 
     def _refuse_damage(self) -> None:
+        if self._interior.blobs.has_bad_copies:
+            # Of two copies one goes; it must not be the one that is whole.
+            name = self._interior.name
+            raise RepositoryDamaged(f"nothing is pruned while {name} has damage", hint=f"run `holdfast repository repair {name}` first")
         for problem in self._interior.refresher.problems:
             raise RepositoryDamaged(f"nothing is pruned while {problem.path} cannot be read: {problem.message}", hint=problem.hint)
 

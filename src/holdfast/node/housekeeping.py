@@ -1,0 +1,72 @@
+"""What a repository gets by itself, now and then: a prune a week. When it was last done is in the journal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from holdfast.core.clock import Clock, utc
+from holdfast.model.jobs import Job, State
+from holdfast.model.maintenance import Prune, Task, kind_of
+from holdfast.model.rules import RepositoryRule
+from holdfast.node.job_book import JobBook
+from holdfast.node.journal import Journal, Request
+from holdfast.node.worker_messages import RunMaintenance
+
+_HOUR_NS = 3_600 * 1_000_000_000
+EVERY_NS: dict[type[Task], int] = {Prune: 7 * 24 * _HOUR_NS}
+AGAIN_NS = 2 * _HOUR_NS
+"""After one that failed, because somebody else was at work there for example."""
+
+
+class Housekeeping:
+    """Queues what is due. The first time comes a whole span after a repository was first seen."""
+
+    def __init__(self, book: JobBook, journal: Journal, *, clock: Clock) -> None:
+        self._book = book
+        self._journal = journal
+        self._clock = clock
+        self._repositories: tuple[RepositoryRule, ...] = ()
+        self._done_ns = journal.care()
+
+    def set_repositories(self, repositories: tuple[RepositoryRule, ...]) -> None:
+        self._repositories = repositories
+        for repository in repositories:
+            for kind in EVERY_NS:
+                if (repository.id, kind.__name__) not in self._done_ns:
+                    self._note(repository.id, kind, self._clock.now_ns())
+
+    def plan(self) -> None:
+        """Queue what is due, unless one of its kind waits or runs."""
+        now_ns = self._clock.now_ns()
+        for repository in self._repositories:
+            for kind, every_ns in EVERY_NS.items():
+                if now_ns - self._done_ns[repository.id, kind.__name__] >= every_ns and not self._is_live(repository, kind):
+                    self._note(repository.id, kind, now_ns)
+                    task = kind()
+                    job = self._book.new_job(kind_of(task), repository.name, "schedule")
+                    self._book.add(RunMaintenance(job=job, repository=repository.id, task=task))
+
+    def next_wake(self) -> datetime | None:
+        moments = [
+            self._done_ns[repository.id, kind.__name__] + every_ns
+            for repository in self._repositories
+            for kind, every_ns in EVERY_NS.items()
+            if not self._is_live(repository, kind)
+        ]
+        return utc(min(moments)) if moments else None
+
+    def ended(self, job: Job, request: Request) -> None:
+        """One that failed is tried again soon; one that a person had done counts too."""
+        if not isinstance(request, RunMaintenance) or request.dry_run or type(request.task) not in EVERY_NS:
+            return
+        kind = type(request.task)
+        late_ns = 0 if job.state in (State.SUCCEEDED, State.WARNINGS) else EVERY_NS[kind] - AGAIN_NS
+        self._note(request.repository, kind, self._clock.now_ns() - late_ns)
+
+    def _is_live(self, repository: RepositoryRule, kind: type[Task]) -> bool:
+        requests = (live.request for live in self._book.live)
+        return any(isinstance(r, RunMaintenance) and r.repository == repository.id and isinstance(r.task, kind) for r in requests)
+
+    def _note(self, repository: str, kind: type[Task], at_ns: int) -> None:
+        self._done_ns[repository, kind.__name__] = at_ns
+        self._journal.put_care(repository, kind.__name__, at_ns)

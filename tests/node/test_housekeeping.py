@@ -1,0 +1,81 @@
+"""What repositories get by themselves: a prune a week, again soon when it failed, and not at once for a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from holdfast.core.ids import NodeId, RepositoryId
+from holdfast.model.jobs import State
+from holdfast.model.maintenance import Prune
+from holdfast.model.rules import RepositoryRule
+from holdfast.node.housekeeping import AGAIN_NS, EVERY_NS, Housekeeping
+from holdfast.node.job_book import JobBook
+from holdfast.node.journal import Journal
+from holdfast.node.worker_messages import RunMaintenance
+from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
+
+WEEK_S = EVERY_NS[Prune] / 1e9
+MAIN = RepositoryRule(id=RepositoryId("c" * 32), name="main", location="/srv/main")
+
+
+class Desk:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = VirtualClock(datetime(2026, 1, 1, tzinfo=UTC))
+        self.restart()
+
+    def restart(self) -> None:
+        self.journal = Journal(self.folder / "node.db", clock=self.clock)
+        self.book = JobBook(self.journal, NodeId("a" * 32), clock=self.clock, entropy=SeededEntropy("desk"))
+        self.keeping = Housekeeping(self.book, self.journal, clock=self.clock)
+        self.keeping.set_repositories((MAIN,))
+
+    def planned(self) -> list[RunMaintenance]:
+        self.keeping.plan()
+        return [live.request for live in self.book.live if isinstance(live.request, RunMaintenance)]
+
+    def end(self, state: State) -> None:
+        (live,) = self.book.live
+        ended = self.book.end(live.job, state, None)
+        self.book.update(ended)
+        self.keeping.ended(ended, live.request)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path)
+    yield made
+    made.journal.close()
+
+
+def test_once_a_week_over_restarts(desk: Desk) -> None:
+    assert desk.planned() == []
+    desk.clock.advance(WEEK_S - 1)
+    desk.journal.close()
+    desk.restart()
+    assert desk.planned() == []
+    wake = desk.keeping.next_wake()
+    assert wake is not None
+    desk.clock.advance(1)
+    assert wake.timestamp() == desk.clock.now_ns() / 1e9
+    (request,) = desk.planned()
+    assert (request.task, request.job.kind, request.job.rule, request.job.cause) == (Prune(), "prune", "main", "schedule")
+    assert len(desk.planned()) == 1, "it waits already"
+    assert desk.keeping.next_wake() is None
+    desk.end(State.SUCCEEDED)
+    assert desk.planned() == []
+    desk.clock.advance(WEEK_S)
+    assert len(desk.planned()) == 1
+
+
+def test_one_that_failed_comes_again_soon(desk: Desk) -> None:
+    desk.clock.advance(WEEK_S)
+    desk.planned()
+    desk.end(State.FAILED)
+    assert desk.planned() == []
+    desk.clock.advance(AGAIN_NS / 1e9)
+    assert len(desk.planned()) == 1
