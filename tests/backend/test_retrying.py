@@ -30,7 +30,7 @@ def run(retrying: Retrying, failures: int) -> list[int]:
 
 def test_a_stranger_gets_two_tries_and_a_friend_seven() -> None:
     waits: list[float] = []
-    retrying = Retrying(RetryPolicy(), SeededEntropy("x"), waits.append)
+    retrying = Retrying(RetryPolicy(), VirtualClock(START), SeededEntropy("x"), waits.append)
     assert run(retrying, 5) == [0, 1, -1]
     assert run(retrying, 1) == [0, 1]
     assert run(retrying, 6) == [0, 1, 2, 3, 4, 5, 6]
@@ -39,9 +39,25 @@ def test_a_stranger_gets_two_tries_and_a_friend_seven() -> None:
 
 
 def test_who_is_not_patient_has_one_try() -> None:
-    retrying = Retrying(RetryPolicy(), SeededEntropy("x"), lambda _: None)
+    retrying = Retrying(RetryPolicy(), VirtualClock(START), SeededEntropy("x"), lambda _: None)
     with pytest.raises(NotReachable):
         retrying.run("it", lambda _: (_ for _ in ()).throw(NotReachable("away")), patient=False)
+
+
+def test_tries_that_hang_are_given_up_by_the_clock() -> None:
+    clock = VirtualClock(START)
+    retrying = Retrying(RetryPolicy(), clock, SeededEntropy("x"), clock.advance)
+    assert retrying.run("it", lambda _: True)
+    tries: list[int] = []
+
+    def hang(failed: int) -> None:
+        tries.append(failed)
+        clock.advance(30)
+        raise NotReachable("silence")
+
+    with pytest.raises(NotReachable):
+        retrying.run("it", hang)
+    assert tries == [0, 1, 2]
 
 
 def test_other_errors_are_not_tried_again() -> None:
@@ -52,7 +68,7 @@ def test_other_errors_are_not_tried_again() -> None:
         raise NoSpace("full")
 
     with pytest.raises(NoSpace):
-        Retrying(RetryPolicy(), SeededEntropy("x"), lambda _: None).run("it", step)
+        Retrying(RetryPolicy(), VirtualClock(START), SeededEntropy("x"), lambda _: None).run("it", step)
     assert tries == [0]
 
 

@@ -21,12 +21,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """`first_attempts` hold until the other side has answered once: who never answered is most likely named wrongly, or down."""
+    """`first_attempts` hold until the other side has answered once: who never answered is most likely named wrongly, or down.
+
+    After `longest_s` in all no further try begins: one that hangs costs a whole time limit each time.
+    """
 
     attempts: int = 7
     first_attempts: int = 2
     first_wait_s: float = 0.25
     longest_wait_s: float = 8.0
+    longest_s: float = 90.0
 
     def wait_s(self, failures: int, chance: float) -> float:
         """Before the next try, after so many failures (from 1). Doubling, and by `chance` (0 to 1) up to half of it less, so that many
@@ -37,21 +41,22 @@ class RetryPolicy:
 class Retrying:
     """Runs steps that may be repeated without harm. `NotReachable` is tried again; every other error is raised at once. Thread-safe."""
 
-    def __init__(self, policy: RetryPolicy, entropy: Entropy, wait: Wait) -> None:
+    def __init__(self, policy: RetryPolicy, clock: Clock, entropy: Entropy, wait: Wait) -> None:
         self._policy = policy
+        self._clock = clock
         self._entropy = entropy
         self._wait = wait
         self._has_answered = False
 
     def run(self, what: str, step: Callable[[int], T], *, patient: bool = True) -> T:
         """`step` is told how many tries have failed before. Raises the last error when none is left; who is not patient has one."""
-        failures = 0
+        failures, began_s = 0, self._clock.monotonic_s()
         while True:
             try:
                 result = step(failures)
             except NotReachable as error:
                 failures += 1
-                if not patient or failures >= (self._policy.attempts if self._has_answered else self._policy.first_attempts):
+                if not patient or failures >= self._most() or self._clock.monotonic_s() - began_s > self._policy.longest_s:
                     raise
                 chance = self._entropy.token_bytes(1)[0] / 255
                 wait_s = self._policy.wait_s(failures, chance)
@@ -61,6 +66,9 @@ class Retrying:
             else:
                 self._has_answered = True
                 return result
+
+    def _most(self) -> int:
+        return self._policy.attempts if self._has_answered else self._policy.first_attempts
 
 
 class Pace:

@@ -46,7 +46,7 @@ class S3Backend:
         policy, timeouts = policy or RetryPolicy(), timeouts or Timeouts()
         self._where = location
         self._owner = owner
-        retrying = Retrying(policy, owner.entropy, owner.wait)
+        retrying = Retrying(policy, owner.clock, owner.entropy, owner.wait)
         pace = Pace(location.limit_bytes_s, owner.clock, owner.wait)
         self._client = ObjectClient(location, lambda: read_credentials(owner.keys), retrying, pace, timeouts)
         self._retention = Retention(location, self._client.credentials, retrying, timeouts)
