@@ -247,8 +247,6 @@ class Protection(_Message, frozen=True, kw_only=True):
     job: JobId | None = None
 
 
-class RepositoryStatus(_Message, frozen=True, kw_only=True):
-    """`points_bytes`: what all points would take if each were restored; `unique_bytes`: what is in the packs, each chunk and tree once, in
 class RepositoryLock(msgspec.Struct, frozen=True, kw_only=True):
     """One of restic's lock files: who works in the repository. `at`: when it was last written, which happens every 5 minutes (null = it
     cannot be read). `exclusive`: nobody else may work there meanwhile. `own`: it is the owner's. `stale`: whoever it was is gone."""
@@ -263,6 +261,8 @@ class RepositoryLock(msgspec.Struct, frozen=True, kw_only=True):
     stale: bool = False
 
 
+class RepositoryStatus(_Message, frozen=True, kw_only=True):
+    """`points_bytes`: what all points would take if each were restored; `unique_bytes`: what is in the packs, each chunk and tree once, in
     plain; `stored_bytes`: what the packs take. So the first by the second is what deduplication saves, the second by the third what
     compression saves. `checked_at` to `checked_data` tell of the last check that came to its end (null = none yet): when, whether it found
     nothing wrong, whether it read every byte. `scrubbed_at`: the last scrub, `scrub_done_ratio`: how far
@@ -287,9 +287,9 @@ class RepositoryLock(msgspec.Struct, frozen=True, kw_only=True):
     proven_at: datetime | None = None
     key_slots: int = 0
     kit: KitState | None = None
+    locks: tuple[RepositoryLock, ...] = ()
     error: ErrorFacts | None = None
 
-    locks: tuple[RepositoryLock, ...] = ()
 
 class NodeStatus(_Message, frozen=True, kw_only=True):
     """`findings` are standing problems of the machine: low disk, no limits, a refused rule."""
