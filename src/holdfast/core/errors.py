@@ -18,7 +18,7 @@
     │   ├── SourceVanished      root missing, replaced, or emptied beyond `max_removed`
     │   └── HookFailed          a script of the machine's administrator failed or took too long
     ├── StoreError            the repository or mirror
-    │   ├── RepositoryMissing, RepositoryLocked, WrongPassword, RepositoryDamaged
+    │   ├── RepositoryMissing, RepositoryLocked, WrongPassword, RepositoryOutdated, RepositoryDamaged
     │   ├── StoreDenied         an object store refuses our keys, or there are none
     │   └── NoSpace             a disk is full, or would be; or a quota is used up
     ├── ProtocolError         bytes from the wire that break the contract
@@ -144,6 +144,10 @@ class RepositoryLocked(StoreError):
 
 class WrongPassword(StoreError):
     code = "wrong-password"
+
+
+class RepositoryOutdated(StoreError):
+    code = "repository-outdated"
 
 
 class RepositoryDamaged(StoreError):

@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId, JobId, PointId, RepositoryId
+from holdfast.model.adoption import Adopted, AskAdopt
 from holdfast.model.document import Classification
 from holdfast.model.explanations import Explanation
 from holdfast.model.jobs import Finding, Job, Progress, State
@@ -155,7 +156,8 @@ class AskLimits(_Message, frozen=True, kw_only=True):
 
 
 Question = (
-    AskPoints
+    AskAdopt
+    | AskPoints
     | AskListing
     | AskFind
     | AskHistory
@@ -378,7 +380,8 @@ class Failed(_Message, frozen=True, kw_only=True):
 
 
 Answer = (
-    PointsChanged
+    Adopted
+    | PointsChanged
     | Explanations
     | Points
     | Listings

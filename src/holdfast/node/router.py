@@ -9,6 +9,7 @@ from collections.abc import Callable
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotGranted, UnknownName, facts_of
 from holdfast.core.ids import JobId
 from holdfast.host.folders import clean_folder, roots_as_folders
+from holdfast.model.adoption import AskAdopt
 from holdfast.model.entry import display_path
 from holdfast.model.jobs import Finding
 from holdfast.model.keys import KeyQuestion, kit_findings
@@ -101,6 +102,10 @@ class Router:
                 raise NotGranted("a repository's keys never leave its machine", hint="run `holdfast repository key` on that machine")
             return await self._store.ask(question, _KEYS_TIMEOUT_S)
         match question:
+            case AskAdopt() if not local:
+                raise NotGranted("a repository is adopted on its owner's machine", hint="run `holdfast repository adopt` on that machine")
+            case AskAdopt():
+                return await self._store.ask(question, _KEYS_TIMEOUT_S, needs_rules=False)
             case AskPoints() if self._machine.rules is None:
                 return Points(points=())
             case AskRepositoryEnv() if not local:

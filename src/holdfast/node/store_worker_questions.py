@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
+from holdfast.model.adoption import AskAdopt
 from holdfast.model.keys import KeyQuestion
 from holdfast.model.points import Point
 from holdfast.model.questions import (
@@ -23,6 +24,7 @@ from holdfast.model.questions import (
     listed_age,
 )
 from holdfast.model.rules import Rules
+from holdfast.node.adoption import adopt
 from holdfast.node.store_worker_points import change, explain
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.time_watch import time_findings
@@ -52,6 +54,8 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
     if isinstance(question, KeyQuestion):
         return repositories.answer_about_keys(question)
     match question:
+        case AskAdopt():
+            return adopt(question, repositories, rules)
         case AskPoints():
             return _points(question, repositories)
         case AskListing(point=""):

@@ -124,6 +124,24 @@ class Repositories:
                 return msgspec.structs.replace(answer, also=(*answer.also, f"it does not open yet: {error.message}"))
         return answer
 
+    def make_key(self, rule: RepositoryRule, password: str) -> None:
+        """A key of this machine for a repository that another program made, by any password of it; nothing where there is one."""
+        if not _exists(self._places.open(rule)):
+            raise RepositoryMissing(f"there is no repository at {rule.location}", hint="check the location, and that its disk is mounted")
+        if not self._keys.files(rule).source:
+            self._keys.answer(AskKeyRestore(repository=rule.name, password=password), rule)
+
+    def open_apart(self, rule: RepositoryRule) -> Repository:
+        """One that the rules do not name yet, to be closed by the caller. Raises `RepositoryLocked` while another program works alone."""
+        with self._changing_of(rule.id):
+            repository = self._open_or_create(rule)
+            try:
+                repository.assert_free()
+            except BaseException:
+                repository.close()
+                raise
+            return repository
+
     @property
     def problems(self) -> tuple[ErrorFacts, ...]:
         """Why those that could not be opened could not be."""

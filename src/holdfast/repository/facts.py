@@ -21,6 +21,8 @@ from holdfast.repository._format.snapshot import Snapshot
 PREFIX = "hf:"
 VERSION = "1"
 HEAD = "-"
+# Of a snapshot that Holdfast did not make: the dataset whose earlier history it is, and the node that is its source.
+AS_SET, AS_LABEL, AS_NODE = "hf:as=", "hf:as-label=", "hf:as-node="
 LARGEST = 1 << 62
 _KEYS = frozenset(
     ("v", "point", "rev", "dataset", "label", "op", "kind", "seq", "epoch", "zone", "node", "files", "bytes", "warnings", "added", "commit")
@@ -156,6 +158,18 @@ def _facts(values: Mapping[str, str]) -> Facts:
     )
 
 
+def group_of(snapshot: Snapshot) -> str:
+    """Host and paths: what stock restic groups snapshots by, and what a foreign one is called."""
+    return f"{snapshot.hostname}:{','.join(snapshot.paths or ())}"
+
+
+def bound_node(snapshot: Snapshot) -> str:
+    """Of a foreign snapshot that is bound to a dataset, the node that is its source; empty for others."""
+    if facts_of(snapshot) is not None:
+        return ""
+    return next((tag[len(AS_NODE) :] for tag in snapshot.tags or () if tag.startswith(AS_NODE)), "")
+
+
 def point_of(snapshot_id: bytes, snapshot: Snapshot, repository: str) -> Point:
     """The point a snapshot is; one that Holdfast did not make becomes a foreign one. Raises `RepositoryDamaged` on an impossible time."""
     facts = facts_of(snapshot)
@@ -166,11 +180,12 @@ def point_of(snapshot_id: bytes, snapshot: Snapshot, repository: str) -> Point:
     paths = snapshot.paths or ()
     tags = tuple(tag for tag in snapshot.tags or () if facts is None or not tag.startswith(PREFIX))
     if facts is None:
-        label = f"{snapshot.hostname}:{','.join(paths)}"
+        bound = {tag.partition("=")[0]: tag.partition("=")[2] for tag in snapshot.tags or () if tag.startswith(PREFIX)}
+        tags = tuple(tag for tag in tags if not tag.startswith((AS_SET, AS_LABEL, AS_NODE)))
         return Point(
             id=PointId(snapshot_id.hex()[:32]),
-            dataset=label,
-            dataset_id=DatasetId(""),
+            dataset=bound.get(AS_LABEL[:-1]) or group_of(snapshot),
+            dataset_id=DatasetId(bound.get(AS_SET[:-1], "")),
             operation="foreign",
             repository=repository,
             time=time,

@@ -6,6 +6,7 @@ A catalog that is lost is built again here from index files, snapshots and trees
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing
@@ -17,7 +18,7 @@ from holdfast.repository._format.snapshot import decode_snapshot
 from holdfast.repository.blob_table import BlobTable
 from holdfast.repository.catalog import Catalog
 from holdfast.repository.commit_table import CommitRow, CommitTable, ListedRow
-from holdfast.repository.facts import facts_of
+from holdfast.repository.facts import bound_node, facts_of
 from holdfast.repository.name_index import NameIndex
 from holdfast.repository.storage import Storage
 from holdfast.repository.tree_changes import TreeChange, tree_changes
@@ -116,6 +117,7 @@ class Refresher:
                 problems.append(_problem("index-damaged", error, f"index/{index_id.hex()}"))
 
     def _add_snapshots(self, ids: Iterable[bytes], problems: list[Finding]) -> None:
+        bound: dict[str, list[tuple[bytes, bytes]]] = {}
         for snapshot_id in ids:
             try:
                 snapshot = decode_snapshot(self._storage.load_document(FileType.SNAPSHOT, snapshot_id.hex()))
@@ -126,6 +128,23 @@ class Refresher:
                 continue
             facts = facts_of(snapshot)
             self.commits.add_snapshot(snapshot_id, snapshot, self._catalog.number_of("datasets", facts.dataset) if facts else None, None)
+            if sender := bound_node(snapshot):
+                bound.setdefault(sender, []).append((snapshot_id, snapshot.tree_id))
+        for sender, snapshots in bound.items():
+            self._claim_bound(sender, snapshots, problems)
+
+    def _claim_bound(self, sender: str, snapshots: list[tuple[bytes, bytes]], problems: list[Finding]) -> None:
+        """The source of a dataset may be told "have it" of what its earlier history holds: whoever bound it has said that it is its own."""
+        number, before = self._catalog.number_of("nodes", sender), None
+        for snapshot_id, tree in snapshots:
+            try:
+                differences = self.trees.differences(before, tree)
+                while batch := list(islice(differences, _BATCH)):
+                    nodes = [(d.path[: d.path.rfind(b"/")], d.new) for d in batch if d.new is not None]
+                    self.blobs.claim({ref.id for entry in self.trees.entries_of(nodes) if entry for ref in entry.chunks}, number)
+            except RepositoryDamaged as error:
+                problems.append(_problem("tree-damaged", error, f"snapshots/{snapshot_id.hex()}"))
+            before = tree
 
     def _recatalogue(self, dataset: int, problems: list[Finding]) -> None:
         """Give every snapshot of the dataset its commit. Newer ones are added; one in between means building the dataset again."""

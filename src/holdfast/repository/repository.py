@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import NotRequired, TypedDict, Unpack
 
@@ -16,7 +17,9 @@ from holdfast.core.errors import HoldfastError, RepositoryDamaged, RepositoryLoc
 from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.delivery.ports import Action
 from holdfast.model import rules
+from holdfast.model.adoption import SnapshotGroup
 from holdfast.model.change import Cursor
+from holdfast.model.explanations import Explanation
 from holdfast.model.jobs import Finding
 from holdfast.model.maintenance import Report
 from holdfast.model.point_changes import ChangedPoint, PointChange
@@ -28,10 +31,12 @@ from holdfast.repository import point_lookup
 from holdfast.repository._format.config import Config, encode_config, new_config
 from holdfast.repository._format.keys import Scrypt as Scrypt
 from holdfast.repository._format.seal import MasterKey, new_master_key
+from holdfast.repository.adopting import Binding, bind, groups_of
 from holdfast.repository.care import Care, silent
 from holdfast.repository.catalog import open_catalog
 from holdfast.repository.checking import Watch
 from holdfast.repository.copies import OwnCopy
+from holdfast.repository.explaining import explain
 from holdfast.repository.healing import BlobCopy
 from holdfast.repository.interior import Interior
 from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
@@ -217,11 +222,6 @@ class Repository:
         """This repository as a place to heal another one from."""
         return OwnCopy(self._interior)
 
-    def check(self, read_data: bool, watch: Watch = silent) -> tuple[Finding, ...]:
-        """Structure of everything, with `read_data` every byte too."""
-        return self._care.check(read_data=read_data, watch=watch)
-
-    @property
     def assert_free(self) -> None:
         """Raises `RepositoryLocked` while another program works alone in it."""
         with self._interior.lock.session():
@@ -236,6 +236,11 @@ class Repository:
         """Make foreign snapshots the earlier history of a dataset; gives how many were not yet. Raises `RepositoryLocked`."""
         return bind(self._interior, binding)
 
+    def check(self, read_data: bool, watch: Watch = silent) -> tuple[Finding, ...]:
+        """Structure of everything, with `read_data` every byte too."""
+        return self._care.check(read_data=read_data, watch=watch)
+
+    @property
     def time(self) -> TrustedTime:
         """The time its points expire by."""
         return self._interior.time
@@ -243,6 +248,12 @@ class Repository:
     def change_points(self, chosen: Chosen, change: PointChange, *, dry_run: bool = False) -> tuple[ChangedPoint, ...]:
         """Raises what `point_changes.change_points` raises."""
         return change_points(self._interior, chosen, change, dry_run=dry_run)
+
+    def explain(
+        self, path: bytes, dataset: str, at: datetime | None, operations: dict[tuple[str, str], rules.StoredOperation]
+    ) -> tuple[Explanation, ...]:
+        """As `explaining.explain`."""
+        return explain(self._interior, path, dataset, at, operations)
 
     def prune(self, order: PruneOrder, watch: Watch = silent, *, dry_run: bool = False) -> Report:
         """Remove what nothing needs. Raises what `Prune` raises."""

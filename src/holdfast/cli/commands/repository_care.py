@@ -1,4 +1,4 @@
-"""Looking after repositories: repair, rebuild, scrub. What they find and do comes as a job's report."""
+"""Looking after repositories: repair, rebuild, scrub, adopt. What they find and do comes as a job's report."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.repository import NameArgument
 from holdfast.cli.commands.run import print_job_problems
-from holdfast.cli.home import resolve_home
+from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
-from holdfast.cli.output import one_line, print_json, say
-from holdfast.cli.reach import ask_agent, through_master_or_agent
+from holdfast.cli.output import local_time, note, one_line, print_json, say
+from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
-from holdfast.core.errors import ProtocolError, UsageError
+from holdfast.core.errors import NotReachable, ProtocolError, UsageError
 from holdfast.core.units import format_size
+
+_ADOPT_TIMEOUT_S = 600.0
 
 if TYPE_CHECKING:
     from holdfast.model.maintenance import Task
@@ -31,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command()(repair)
     app.command()(rebuild)
     app.command()(scrub)
+    app.command()(adopt)
 
 
 def repair(
@@ -78,6 +81,65 @@ def scrub(
     if not ratio:
         raise UsageError(f"{part!r} is not a part", hint="write it like 5%")
     _end(_do(resolve_home(home), name, Scrub(ratio=ratio), {"ratio": ratio}), as_json=as_json)
+
+
+def adopt(
+    name: NameArgument,
+    location: Annotated[str, typer.Option("--location", help="Where it is; left out for one that this machine owns.")] = "",
+    node: Annotated[str, typer.Option("--node", help="This machine's name in the environment (found out by itself).")] = "",
+    password_file: Annotated[
+        Path | None, typer.Option("--password-file", help="File with a password of it; `-` reads standard input.")
+    ] = None,
+    binds: Annotated[
+        list[str] | None, typer.Option("--as", metavar="DATASET=HOST:PATH", help="Snapshots of HOST:PATH are its earlier history.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take over a repository that stock restic made. On the machine that is to own it; restic works beside it as before."""
+    from holdfast.cli.typed_secrets import read_secret
+    from holdfast.model.adoption import Adopted, AskAdopt, parse_bind
+    from holdfast.model.questions import AskStatus, NodeStatus
+
+    place = resolve_home(home)
+    wanted = tuple(map(parse_bind, binds or ()))
+    status = ask_agent(place, AskStatus())
+    here = status.node if isinstance(status, NodeStatus) else ""
+    if node and node != here:
+        raise UsageError(f"this machine is {here}, not {node}", hint=f"run it on {node}: a password never leaves its machine")
+    password = read_secret(f"a password of {name}", password_file) if location else ""
+    answer = ask_agent(place, AskAdopt(repository=name, location=location, password=password, binds=wanted), _ADOPT_TIMEOUT_S)
+    if not isinstance(answer, Adopted):
+        raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
+    written = _write_down(place, name, here, location) if location else True
+    if as_json:
+        print_json({**plain(answer), "written": written})
+        return
+    for group in answer.groups:
+        belongs = f", earlier history of {group.dataset}" if group.dataset else ""
+        say(one_line(f"{group.count} snapshots of {group.group}, the newest {local_time(group.newest_at.isoformat())}{belongs}"))
+    if wanted:
+        say(one_line(f"{answer.bound} snapshots were bound"))
+    if location and written:
+        say(f"{name} is in the environment now; draw it in a flow and activate that, then its snapshots are points")
+    elif location:
+        note(f"this machine opens {name} now; add it to the environment: repositories: {{{name}: {{node: {here}, location: {location}}}}}")
+
+
+def _write_down(place: Path, name: str, node: str, location: str) -> bool:
+    """Into the environment document, if this user is logged in at a Master that answers and it does not stand there."""
+    if not has_session(place):
+        return False
+    try:
+        client = ApiClient(load_session(place))
+        newest = client.get("/environment/document")
+        if name in (newest["values"].get("repositories") or {}):
+            return True
+        operation = {"op": "set", "path": ["repositories", name], "value": {"node": node, "location": location}}
+        client.post("/environment/edit", {"base_revision": newest["revision"], "operations": [operation], "comment": f"adopt {name}"})
+    except NotReachable:
+        return False
+    return True
 
 
 def _do(home: Path, name: str, task: Task, body: dict[str, Any], *, dry_run: bool = False) -> list[dict[str, Any]]:

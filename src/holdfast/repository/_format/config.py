@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import RepositoryDamaged
+from holdfast.core.errors import RepositoryDamaged, RepositoryOutdated
 from holdfast.repository._format.polynomial import random_irreducible
 from holdfast.repository._format.seal import IV_SIZE, MasterKey, seal, unseal
 
@@ -30,7 +30,7 @@ def encode_config(config: Config, key: MasterKey, entropy: Entropy) -> bytes:
 
 
 def decode_config(content: bytes, key: MasterKey) -> Config:
-    """Raises `RepositoryDamaged`, also for a version that is not 2."""
+    """Raises `RepositoryDamaged`, and `RepositoryOutdated` for a version that is not 2."""
     try:
         config = msgspec.json.decode(unseal(key, content), type=Config)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -38,7 +38,8 @@ def decode_config(content: bytes, key: MasterKey) -> Config:
     if _HEX_ID.fullmatch(config.id) is None:
         raise RepositoryDamaged("the repository's config has no proper id")
     if config.version != VERSION:
-        raise RepositoryDamaged(
-            f"the repository has format version {config.version}, not {VERSION}", hint="upgrade it with `restic migrate upgrade_repo_v2`"
+        raise RepositoryOutdated(
+            f"the repository has format version {config.version}, not {VERSION}",
+            hint="`restic migrate upgrade_repo_v2` upgrades it in place" if config.version < VERSION else "a newer Holdfast may know it",
         )
     return config

@@ -1,0 +1,69 @@
+"""Restic snapshots that Holdfast did not make: which there are, and binding those of one host and paths to a dataset.
+
+Bound ones bear the tags `hf:as=DATASET-ID hf:as-label=files1/documents hf:as-node=NODE-ID`, and no others of ours: they stay foreign, are
+never forgotten by us, and stock `restic forget` groups and keeps them as before. All that follows from the binding (their label, and that
+the dataset's source is told "have it" of their chunks) follows from the tags, so that it survives a lost catalog.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from holdfast.backend.backend import FileType
+from holdfast.core.ids import DatasetId
+from holdfast.model.adoption import SnapshotGroup
+from holdfast.repository._format.snapshot import Snapshot, encode_snapshot
+from holdfast.repository.facts import AS_LABEL, AS_NODE, AS_SET, facts_of, group_of, moment_of
+from holdfast.repository.interior import Interior
+
+
+@dataclass(frozen=True)
+class Binding:
+    """To whom the snapshots of a group belong. `sender`: the node that is the dataset's source."""
+
+    group: str
+    dataset: DatasetId
+    label: str
+    sender: str
+
+
+def groups_of(interior: Interior) -> tuple[SnapshotGroup, ...]:
+    """By host and paths, newest last."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for row in interior.commits.snapshots():
+        if facts_of(row.snapshot) is None:
+            label = _tag(row.snapshot, AS_LABEL)
+            found.setdefault((group_of(row.snapshot), label), []).append(row.snapshot.time_ns)
+    groups = (
+        SnapshotGroup(group=group, count=len(times), newest_at=moment_of(max(times)), dataset=label)
+        for (group, label), times in found.items()
+    )
+    return tuple(sorted(groups, key=lambda group: group.newest_at))
+
+
+def bind(interior: Interior, binding: Binding) -> int:
+    """Tag every snapshot of the group; gives how many were new. A crash between leaves the rest for the next time: nothing is lost, since
+    each new snapshot is durable before the one it replaces goes."""
+    tags = (f"{AS_SET}{binding.dataset}", f"{AS_LABEL}{binding.label}", f"{AS_NODE}{binding.sender}")
+    count = 0
+    interior.enter()
+    try:
+        for row in interior.commits.snapshots():
+            snapshot = row.snapshot
+            if facts_of(snapshot) is not None or group_of(snapshot) != binding.group or set(tags) <= set(snapshot.tags or ()):
+                continue
+            others = tuple(tag for tag in snapshot.tags or () if not tag.startswith((AS_SET, AS_LABEL, AS_NODE)))
+            new = replace(snapshot, tags=(*others, *tags), original=snapshot.original or row.id.hex())
+            interior.storage.save_document(FileType.SNAPSHOT, encode_snapshot(new))
+            interior.storage.backend.remove(FileType.SNAPSHOT, row.id.hex())
+            count += 1
+        interior.refresh()
+    finally:
+        interior.leave()
+    return count
+
+
+def _tag(snapshot: Snapshot, prefix: str) -> str:
+    return next((tag[len(prefix) :] for tag in snapshot.tags or () if tag.startswith(prefix)), "")
