@@ -9,10 +9,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from holdfast.backend.backend import FileType
-from holdfast.core.errors import Refused
+from holdfast.core.errors import Refused, StoreError
 from holdfast.model.point_changes import (
     ChangedPoint,
     Forget,
+    Lock,
     PointChange,
     check_change,
     newest_points,
@@ -23,6 +24,7 @@ from holdfast.model.points import Point
 from holdfast.repository._format.snapshot import Snapshot, decode_snapshot, retag
 from holdfast.repository.commit_table import ListedRow
 from holdfast.repository.facts import Facts, facts_of, point_of, strange_tags, tags_of
+from holdfast.repository.holding import hold_locked
 from holdfast.repository.interior import Interior
 from holdfast.repository.point_lookup import choose_point
 from holdfast.repository.sealing import forget, points_of
@@ -49,7 +51,17 @@ def change_points(interior: Interior, chosen: Chosen, change: PointChange, *, dr
             _refuse_while_time_is_doubted(interior, changes)
             if not chosen.dataset:
                 refuse_what_stays(changes)
-            return _carry_out(interior, chosen, changes)
+            done = _carry_out(interior, chosen, changes)
+        if isinstance(change, Lock):
+            _hold(interior, done)
+        return done
+
+
+def _hold(interior: Interior, done: Sequence[ChangedPoint]) -> None:
+    """Where the store can keep files by itself, it keeps what these reach. Raises `StoreError` when it does not: the points are locked
+    then, by the owner alone; the same lock again tries again."""
+    for finding in hold_locked(interior, [change.point for change in done if change.outcome in ("changed", "unchanged")]):
+        raise StoreError(finding.message, hint=f"the points are locked by their owner alone; {finding.hint or 'lock them again'}")
 
 
 def _plan(interior: Interior, chosen: Chosen, change: PointChange) -> tuple[ChangedPoint, ...]:

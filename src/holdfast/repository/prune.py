@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import Refused, RepositoryDamaged
+from holdfast.model.jobs import Finding
 from holdfast.model.maintenance import Report, Step
 from holdfast.repository._format.index import MOST_BLOBS, IndexedPack, MarkedPack, decode_index, decode_marks, encode_index
 from holdfast.repository.checking import Watch
+from holdfast.repository.holding import hold_locked
 from holdfast.repository.interior import Interior
 from holdfast.repository.marks import MarkWriter, Swept, read_marks, sweep
 from holdfast.repository.prune_plan import PrunePlan, Thresholds, plan_prune
@@ -58,13 +60,15 @@ class Prune:
                 swept = sweep(interior, self._now_ns, order.grace_s, dry_run=dry_run)
                 plan = self._plan()
                 self._refuse_missing_packs(plan)
-                gone = plan
+                gone, held = plan, tuple[Finding, ...]()
                 if not dry_run:
                     self._repack(plan)
                     gone = self._swap(plan)
+                    held = hold_locked(interior)
                     if not order.grace_s:
                         _add(swept, sweep(interior, self._now_ns, 0, dry_run=False))
-            return Report(steps=_steps(plan, gone, swept, at_once=not order.grace_s), dry_run=dry_run)
+            steps = _steps(plan, gone, swept, at_once=not order.grace_s)
+            return Report(steps=(*steps, *(Step(code=each.code, message=each.message) for each in held)), dry_run=dry_run)
         finally:
             self._reachable.close()
 

@@ -52,10 +52,10 @@ def translated() -> Iterator[None]:
 
 
 class Reachable:
-    """The notes of one prune, in a file of their own beside the catalog; `close` deletes it. `told` hears the number of trees so far."""
+    """Notes in a file of their own beside the catalog; `close` deletes it. `told` hears the number of trees so far."""
 
-    def __init__(self, catalog: Path, told: Callable[[int], None]) -> None:
-        self._path = catalog.with_name("prune.db")
+    def __init__(self, catalog: Path, told: Callable[[int], None], *, notes: str = "prune.db") -> None:
+        self._path = catalog.with_name(notes)
         self._told = told
         self._trees = 0
         self._discard()

@@ -14,6 +14,7 @@ from holdfast.model.jobs import Finding, Severity
 from holdfast.repository.admission import check_commit
 from holdfast.repository.commit_table import CommitRow
 from holdfast.repository.facts import ns_of
+from holdfast.repository.holding import hold_locked
 from holdfast.repository.interior import Interior
 from holdfast.repository.packer import Packer
 from holdfast.repository.receiving import Receiving
@@ -117,6 +118,8 @@ class StoreAction:
         self._end()
         marked = self._own_marks(commit)
         findings += apply_keep_rules(self._interior, self._dataset, [op for op in self._action.operations if op.name in marked])
+        if any(operation.lock_s for operation in marked.values()):
+            findings += self._hold_locked(commit)
         if marked:
             self._on_points(commit, tuple(marked))
         return Acknowledgement(
@@ -127,6 +130,11 @@ class StoreAction:
             stored_bytes=stored,
             findings=findings,
         )
+
+    def _hold_locked(self, commit: Commit) -> tuple[Finding, ...]:
+        made = {mark.point for mark in commit.marks}
+        points = points_of(self._interior.commits.listed(self._dataset), self._interior.name)
+        return hold_locked(self._interior, [point for point in points if point.id in made])
 
     def _own_marks(self, commit: Commit) -> dict[str, rules.StoredOperation]:
         stored = {operation.name: operation for operation in self._action.operations}
