@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 
+import msgspec
 import pytest
 
 from holdfast.core.errors import HoldfastError, NotGranted, NotReachable, ProtocolError, RepositoryDamaged, UnknownName, error_from
@@ -14,7 +15,7 @@ from holdfast.delivery.reading import NamedIds, RemoteReader, serve_read
 from holdfast.delivery.verify import verify_payload
 from holdfast.model.change import Cursor
 from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
-from holdfast.model.reading import PointReader
+from holdfast.model.reading import Listed, Lost, PointReader
 from holdfast.testing.channel_suite import WAIT_S
 from holdfast.testing.deliveries import DATASET, EPOCH, RECEIVER, ROOT, SOURCE, chunk_ref, file_of, folder_of
 from holdfast.testing.memory_action import MemoryAction, MemoryReader
@@ -141,6 +142,60 @@ def test_a_chunk_that_is_lost_is_named() -> None:
     del action.chunks[lost]
     with pytest.raises(RepositoryDamaged, match=lost.hex()):
         list(reader.payloads([ref.id for entry in entries for ref in entry.chunks]))
+
+
+def test_whoever_goes_on_without_what_is_lost_gets_all_else() -> None:
+    action = dataset(60)
+    served = Served(MemoryReader(action))
+    reader = RemoteReader(served.here, OPENING)
+    listed = list(reader.listing())
+    assert [entry for some in listed for entry in some.entries] == [action.entries[path] for path in sorted(action.entries, key=walk_key)]
+    ids = [ref.id for some in listed for entry in some.entries for ref in entry.chunks]
+    lost = {ids[3], ids[11], ids[40]}
+    for chunk in lost:
+        del action.chunks[chunk]
+    questions = [ids[start : start + 9] for start in range(0, len(ids), 9)]
+    got: list[set[bytes]] = [set()]
+    missing: list[Lost] = []
+    for answer in reader.answers(iter(questions)):
+        got[-1] |= {payload.id for payload in answer.payloads}
+        missing += answer.lost
+        if answer.last:
+            got.append(set())
+    assert got[:-1] == [set(question) - lost for question in questions]
+    assert {one.id for one in missing} == lost
+    assert all(one.id.hex() in one.reason for one in missing)
+    reader.close()
+    assert served.wait() == []
+
+
+def test_places_arrive_with_their_entries() -> None:
+    class Placed(MemoryReader):
+        def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
+            for listed in super().listing(paths):
+                yield Listed(listed.entries, [ref.size_bytes << 40 for entry in listed.entries for ref in entry.chunks])
+
+    action = dataset(100)
+    served = Served(Placed(action))
+    reader = RemoteReader(served.here, OPENING)
+    count = 0
+    for listed in reader.listing():
+        assert list(listed.places) == [ref.size_bytes << 40 for entry in listed.entries for ref in entry.chunks]
+        count += len(listed.places)
+    assert count == 99
+    reader.close()
+
+
+def test_an_entry_with_a_chunk_in_no_index_is_listed_and_not_taken_for_whole() -> None:
+    action = dataset(3)
+    entry = action.entries[b"/data/00001"]
+    action.entries[b"/data/00001"] = msgspec.structs.replace(entry, chunks=(ChunkRef(entry.chunks[0].id, 0),))
+    served = Served(MemoryReader(action))
+    reader = RemoteReader(served.here, OPENING)
+    assert sum(len(listed.entries) for listed in reader.listing()) == 4
+    with pytest.raises(RepositoryDamaged, match=entry.chunks[0].id.hex()):
+        list(reader.entries())
+    reader.close()
 
 
 def test_chunks_no_entry_named_are_refused() -> None:

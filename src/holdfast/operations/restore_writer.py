@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -10,12 +11,17 @@ from contextlib import suppress
 
 from holdfast.operations.restore_crew import serve
 
+# A work makes some thousands of objects and drops them all; there is nothing in them for the collector to find.
+_NEW_OBJECTS = 100_000
+
 
 def main(arguments: list[str]) -> int:
     """0 = the other end closed."""
     target, descriptor = arguments
     # Who started it decides when it ends, by closing the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, 20, 100)
     with socket.socket(fileno=int(descriptor)) as end, suppress(BrokenPipeError, ConnectionResetError):
         serve(end, os.fsencode(target))
     return 0

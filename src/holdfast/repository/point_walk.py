@@ -30,15 +30,21 @@ _AHEAD_BYTES = 1 << 20
 # A place's number is its pack's, then its offset in it, which the format keeps below 4 GiB.
 _OFFSET_BITS = 32
 
-Child = tuple[Entry, list[int], bytes | None]
+
+@dataclass
+class _Run:
+    """Entries of one folder, the places of their chunks, and the tree of the last one if that is a folder."""
+
+    entries: list[Entry] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    subtree: bytes | None = None
 
 
 @dataclass
 class _Folder:
     """A folder being walked. `left` are its folders not yet opened, `ahead` those of them that are read already, both in order."""
 
-    path: bytes
-    children: Iterator[Child]
+    runs: Iterator[_Run]
     left: deque[tuple[bytes, bytes]]
     ahead: deque[_Folder] = field(default_factory=deque)
 
@@ -68,17 +74,14 @@ class PointWalk:
         stack = [self._open([(tree, path)])[0]]
         while stack:
             folder = stack[-1]
-            for entry, found, subtree in folder.children:
-                entries.append(entry)
-                if found:
-                    places.extend(found)
-                if subtree is not None:
-                    stack.append(self._next_of(folder))
-                    break
-                if len(entries) >= _LISTED_ENTRIES:
-                    break
-            else:
+            run = next(folder.runs, None)
+            if run is None:
                 stack.pop()
+                continue
+            entries += run.entries
+            places.extend(run.places)
+            if run.subtree is not None:
+                stack.append(self._next_of(folder))
             if len(entries) >= _LISTED_ENTRIES or len(places) >= _LISTED_CHUNKS:
                 yield Listed(entries, places)
                 entries, places = [], array("Q")
@@ -133,6 +136,16 @@ class PointWalk:
 
 
 def _folder(path: bytes, nodes: Sequence[DecodedNode], sizes: dict[bytes, int], places: dict[bytes, int]) -> _Folder:
-    children = [(entry_of(node, path, sizes), [places[chunk] for chunk in node.content], node.subtree) for node in nodes]
-    left = deque((node.subtree, path + b"/" + node.name) for node in nodes if node.subtree is not None)
-    return _Folder(path, iter(children), left)
+    runs = [_Run()]
+    left: deque[tuple[bytes, bytes]] = deque()
+    entries, found = runs[0].entries, runs[0].places
+    for node in nodes:
+        entries.append(entry_of(node, path, sizes))
+        for chunk in node.content:
+            found.append(places[chunk])
+        if node.subtree is not None:
+            left.append((node.subtree, path + b"/" + node.name))
+            runs[-1].subtree = node.subtree
+            runs.append(_Run())
+            entries, found = runs[-1].entries, runs[-1].places
+    return _Folder(iter(runs), left)
