@@ -16,8 +16,23 @@ function staleSoon(key: readonly [string]): void {
   }, MONITOR_MS);
 }
 
+const asking = new Set<unknown>();
+
+/** A first answer that is still on its way may be of before the event, and the cache takes it for as good as asked anew: then it is asked
+ * once more when it is here. */
+async function makeStale(key: readonly string[]): Promise<void> {
+  const fetching = queryClient.getQueryCache().findAll({ queryKey: key, fetchStatus: "fetching" });
+  const first = new Set(fetching.filter((query) => query.state.data === undefined && !asking.has(query)));
+  void queryClient.invalidateQueries({ queryKey: key });
+  if (first.size === 0) return;
+  for (const query of first) asking.add(query);
+  await Promise.allSettled([...first].map((query) => query.promise));
+  for (const query of first) asking.delete(query);
+  await queryClient.invalidateQueries({ predicate: (query) => first.has(query) });
+}
+
 export function refreshAfter(delta: Delta): void {
-  const stale = (key: readonly string[]) => void queryClient.invalidateQueries({ queryKey: key });
+  const stale = (key: readonly string[]) => void makeStale(key);
   switch (delta.kind) {
     case "points":
       stale(keys.points);
