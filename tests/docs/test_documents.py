@@ -35,6 +35,9 @@ def _leaves(words: str, command: Any) -> Iterator[tuple[str, Any]]:
     if not hasattr(command, "commands"):
         yield words, command
         return
+    if words and command.invoke_without_command:
+        # A group that does something by itself.
+        yield words, command
     for name, each in command.commands.items():
         yield from _leaves(f"{words} {name}".strip(), each)
 

@@ -46,7 +46,7 @@ from holdfast.model.questions import (
 from holdfast.model.rules import Rules
 from holdfast.node.job_book import JobBook
 from holdfast.node.limits import Limits
-from holdfast.node.point_events import event_of
+from holdfast.node.point_events import record_change
 from holdfast.node.scheduler import Scheduler
 from holdfast.node.supervisor import Worker
 from holdfast.node.worker_messages import RunMaintenance, RunRestore
@@ -143,10 +143,9 @@ class Router:
         """Whatever becomes of it is in the log, refusals too."""
         answer = await self._store.ask(ask, _STORE_TIMEOUT_S[AskChangePoints])
         if not ask.dry_run:
-            told = event_of(ask, answer, "this machine's user" if local else f"{ask.by or 'somebody'} through the Master")
-            if told is not None:
-                self._scheduler.record_event(*told)
-                self._changed()
+            who = "this machine's user" if local else f"{ask.by or 'somebody'} through the Master"
+            record_change(self._scheduler.record_event, ask, answer, who)
+            self._changed()
         return answer
 
     async def _sample(self, question: AskSample) -> Answer:

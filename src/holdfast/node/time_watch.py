@@ -50,10 +50,10 @@ class TimeWatch:
                 why = repository.time.suspended()
                 if why and repository.id not in self._suspended:
                     self._suspended.add(repository.id)
-                    self._tell("expiry-suspended", Severity.ERROR, f"repository {repository.name}: {why}")
+                    self._event("expiry-suspended", Severity.ERROR, f"repository {repository.name}: {why}")
                 elif not why and repository.id in self._suspended:
                     self._suspended.discard(repository.id)
-                    self._tell("expiry-resumed", Severity.INFO, f"repository {repository.name}: the time is certain again, points expire")
+                    self._event("expiry-resumed", Severity.INFO, f"repository {repository.name}: the time is certain again, points expire")
             if any(repository.time.is_doubted() for repository in opened):
                 self._send(TimeDoubted())
 
@@ -61,7 +61,7 @@ class TimeWatch:
         while not self._stop.wait(LOOK_EVERY_S):
             self.look()
 
-    def _tell(self, code: str, severity: Severity, message: str) -> None:
+    def _event(self, code: str, severity: Severity, message: str) -> None:
         node = self._node()
         if node is not None:
             self._send(EventNews(event=Event(code=code, severity=severity, message=message, node=node, time=now(self._clock))))
