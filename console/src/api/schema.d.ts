@@ -725,6 +725,140 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/points/tag": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tag Points */
+        post: operations["tag_points"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/points/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lock Points
+         * @description A lock is only ever lengthened; nobody ends one early.
+         */
+        post: operations["lock_points"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/points/expire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Expire Points
+         * @description From then on no keep rule keeps them: the next run lets them go.
+         */
+        post: operations["expire_points"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/points/forget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forget Points
+         * @description At once, all of them or none.
+         */
+        post: operations["forget_points"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/forget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forget Dataset */
+        post: operations["forget_dataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain
+         * @description `path` is percent-encoded bytes, once more than the query itself. `at`: the version that was the newest then (empty = now).
+         */
+        get: operations["explain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{repository}/prune": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prune
+         * @description A job of the repository's owner; its `report` says what was done, or with `dry_run` would be.
+         */
+        post: operations["prune"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/points": {
         parameters: {
             query?: never;
@@ -779,6 +913,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History
+         * @description Newest first. `path` is percent-encoded bytes (once more than the query itself).
+         */
+        get: operations["history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/restores": {
         parameters: {
             query?: never;
@@ -822,8 +976,71 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Check */
+        /**
+         * Check
+         * @description `subset`: read a part of the packs, like `10%`, `3/10` or `500MB`.
+         */
         post: operations["check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{repository}/repair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Repair
+         * @description A job of the repository's owner; its `report` says what was done, or with `dry_run` would be.
+         */
+        post: operations["repair"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{repository}/rebuild": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rebuild
+         * @description The owner's catalog is made anew from the repository alone.
+         */
+        post: operations["rebuild"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{repository}/scrub": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Scrub
+         * @description Read the next part of all packs now.
+         */
+        post: operations["scrub"];
         delete?: never;
         options?: never;
         head?: never;
@@ -924,6 +1141,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/repositories/{repository}/growth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Repository Growth
+         * @description What it held on each of the last days, and whenever that changed.
+         */
+        get: operations["repository_growth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -955,6 +1192,11 @@ export interface components {
              * @default false
              */
             read_data: boolean;
+            /**
+             * Subset
+             * @default
+             */
+            subset: string;
         };
         /**
          * ClassificationSample
@@ -1019,6 +1261,29 @@ export interface components {
             value?: unknown;
         };
         /**
+         * ExpirePoints
+         * @description `at`: ISO 8601, `now`, or empty for never.
+         */
+        ExpirePoints: {
+            /** Points */
+            points: string[];
+            /**
+             * Repository
+             * @default
+             */
+            repository: string;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
+            /**
+             * At
+             * @default now
+             */
+            at: string;
+        };
+        /**
          * FolderWanted
          * @description `path` is percent-encoded bytes (`%25` for a percent sign): a name need not be UTF-8. Empty or `/` = where to begin.
          */
@@ -1028,6 +1293,44 @@ export interface components {
              * @default
              */
             path: string;
+        };
+        /**
+         * ForgetDataset
+         * @description All points of a dataset (label or id) in one repository. Those that are locked stay, and the answer says which.
+         */
+        ForgetDataset: {
+            /** Dataset */
+            dataset: string;
+            /** Repository */
+            repository: string;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
+        };
+        /**
+         * ForgetPoints
+         * @description `newest`: also the newest point of a dataset.
+         */
+        ForgetPoints: {
+            /** Points */
+            points: string[];
+            /**
+             * Repository
+             * @default
+             */
+            repository: string;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
+            /**
+             * Newest
+             * @default false
+             */
+            newest: boolean;
         };
         /** Join */
         Join: {
@@ -1100,6 +1403,34 @@ export interface components {
              */
             span_days: number;
         };
+        /**
+         * LockPoints
+         * @description `until` (ISO 8601), or `duration` from now on, like `30d`: one of the two.
+         */
+        LockPoints: {
+            /** Points */
+            points: string[];
+            /**
+             * Repository
+             * @default
+             */
+            repository: string;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
+            /**
+             * Until
+             * @default
+             */
+            until: string;
+            /**
+             * Duration
+             * @default
+             */
+            duration: string;
+        };
         /** Login */
         Login: {
             /** User */
@@ -1149,6 +1480,30 @@ export interface components {
             node: string;
         };
         /**
+         * PruneWanted
+         * @description `max_unused`: so much of what stays may be needless, as a part of what is needed. `grace_s`: for how long packs stay that are taken
+         *     out of use (0 = they go at once).
+         */
+        PruneWanted: {
+            /**
+             * Max Unused
+             * @default 0.05
+             */
+            max_unused: number;
+            /** Max Repack Bytes */
+            max_repack_bytes?: number | null;
+            /**
+             * Grace S
+             * @default 82800
+             */
+            grace_s: number;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
+        };
+        /**
          * Renew
          * @description `signature` is base64 of ECDSA-SHA256 over the bytes of `csr_pem`, by the key of `certificate_pem`.
          */
@@ -1159,6 +1514,22 @@ export interface components {
             csr_pem: string;
             /** Signature */
             signature: string;
+        };
+        /**
+         * Repair
+         * @description `forget_damaged`: take what is lost for ever out of the points.
+         */
+        Repair: {
+            /**
+             * Forget Damaged
+             * @default false
+             */
+            forget_damaged: boolean;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
         };
         /**
          * Restore
@@ -1214,6 +1585,17 @@ export interface components {
             limit_bytes_s?: number | null;
         };
         /**
+         * Scrub
+         * @description `ratio`: how much of all packs, above 0 and up to 1.
+         */
+        Scrub: {
+            /**
+             * Ratio
+             * @default 0.05
+             */
+            ratio: number;
+        };
+        /**
          * SessionWanted
          * @description User and password; or the `code` of a link of `POST /session/links` alone.
          */
@@ -1233,6 +1615,31 @@ export interface components {
              * @default
              */
             code: string;
+        };
+        /** TagPoints */
+        TagPoints: {
+            /** Points */
+            points: string[];
+            /**
+             * Repository
+             * @default
+             */
+            repository: string;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
+            /**
+             * Add
+             * @default []
+             */
+            add: string[];
+            /**
+             * Remove
+             * @default []
+             */
+            remove: string[];
         };
         /**
          * TokenWanted
@@ -1914,6 +2321,8 @@ export interface components {
         /**
          * Finding
          * @description One thing worth saying about a run: an unreadable file, a skipped socket, a catch-up. `path` is for display.
+         *
+         *         `affected`: of damage in a repository, the points and files it takes away, a line each, the first of them if there are many.
          */
         Finding: {
             code: string;
@@ -1923,6 +2332,8 @@ export interface components {
             path: string;
             /** @default  */
             hint: string;
+            /** @default [] */
+            affected: string[];
         };
         /**
          * Severity
@@ -2543,13 +2954,26 @@ export interface components {
             detail: string;
         };
         /**
-         * FoundPoints
-         * @description Newest last.
+         * ChangedPoints
+         * @description What became of each point, or with `dry_run` would become. In repositories that are `unreachable` nothing did.
          */
-        FoundPoints: {
-            points: components["schemas"]["Point"][];
+        ChangedPoints: {
+            changes: components["schemas"]["ChangedPoint"][];
             /** @default [] */
             unreachable: components["schemas"]["Unreachable"][];
+            /** @default false */
+            dry_run: boolean;
+        };
+        /**
+         * ChangedPoint
+         * @description `point` as it is afterwards (of a forgotten one: as it was). `stays`: it should have gone, and `why` says what keeps it.
+         */
+        ChangedPoint: {
+            point: components["schemas"]["Point"];
+            /** @enum {unknown} */
+            outcome: "changed" | "forgotten" | "stays" | "unchanged";
+            /** @default  */
+            why: string;
         };
         /**
          * Point
@@ -2557,6 +2981,7 @@ export interface components {
          *
          *         `dataset` is the label (`files1/documents`), `dataset_id` the identity. `snapshot` is the restic snapshot's id at the
          *         moment; it changes when tags do. `foreign` marks a restic snapshot that Holdfast did not make. `added_bytes` is what storing it cost.
+         *         Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it.
          */
         Point: {
             id: string;
@@ -2587,6 +3012,8 @@ export interface components {
             zone: string;
             /** @default false */
             foreign: boolean;
+            /** @default null */
+            expires_at: string | null;
         };
         /**
          * Unreachable
@@ -2598,20 +3025,84 @@ export interface components {
             error: components["schemas"]["ErrorFacts"];
         };
         /**
+         * Explained
+         * @description Why a version is there, by repository and dataset; `mirrors` have the newest version of the path, or will have it.
+         */
+        Explained: {
+            rows: components["schemas"]["Explanation"][];
+            /** @default [] */
+            mirrors: components["schemas"]["MirrorCopy"][];
+            /** @default [] */
+            unreachable: components["schemas"]["Unreachable"][];
+        };
+        /**
+         * Explanation
+         * @description One version of a path in one repository, and its keepers, newest first. `path_raw` is set where `path` does not spell it. `current`:
+         *         the newest point of the dataset holds it.
+         */
+        Explanation: {
+            repository: string;
+            dataset: string;
+            dataset_id: string;
+            path: string;
+            /** @default  */
+            path_raw: string;
+            kind: string;
+            size_bytes: number;
+            mtime_ns: number;
+            current: boolean;
+            keepers: components["schemas"]["Keeper"][];
+        };
+        /**
+         * Keeper
+         * @description A point that holds the version. `reasons`: the keep rules that keep it as things stand (`daily`, `all` where there are no rules),
+         *         `locked`, `newest`; none = the next run lets it go. `no-rules`: no rules in force name its operation, so nothing removes it.
+         */
+        Keeper: {
+            point: string;
+            operation: string;
+            time: string;
+            reasons: string[];
+            /** @default null */
+            locked_until: string | null;
+            /** @default null */
+            expires_at: string | null;
+        };
+        /**
+         * MirrorCopy
+         * @description A mirror that is kept equal to the dataset: the newest version of the path lies there, at `path`.
+         */
+        MirrorCopy: {
+            node: string;
+            path: string;
+            online: boolean;
+        };
+        /**
+         * FoundPoints
+         * @description Newest last.
+         */
+        FoundPoints: {
+            points: components["schemas"]["Point"][];
+            /** @default [] */
+            unreachable: components["schemas"]["Unreachable"][];
+        };
+        /**
          * FoundRows
-         * @description `more` = a limit cut the answer.
+         * @description `more` = a limit cut the answer. `point`, of a listing: what was listed.
          */
         FoundRows: {
             rows: components["schemas"]["Listing"][];
             /** @default false */
             more: boolean;
+            /** @default null */
+            point: components["schemas"]["Point"] | null;
             /** @default [] */
             unreachable: components["schemas"]["Unreachable"][];
         };
         /**
          * Listing
-         * @description One row of `ls` or `find`. `path_raw` (base64 in JSON) is set when `path` does not spell it: it is not UTF-8, or holds control
-         *         characters.
+         * @description One row of `ls`, `find` or `history`. `path_raw` (base64 in JSON) is set when `path` does not spell it: it is not UTF-8, or holds
+         *         control characters. `points` (of `history`): how many points hold this version; `point` is the newest of them.
          */
         Listing: {
             path: string;
@@ -2637,6 +3128,8 @@ export interface components {
             repository: string;
             /** @default  */
             point: string;
+            /** @default 0 */
+            points: number;
             /** @default null */
             valid_from: string | null;
             /** @default null */
@@ -2674,10 +3167,18 @@ export interface components {
             checked_ok: boolean | null;
             /** @default false */
             checked_data: boolean;
+            /** @default null */
+            scrubbed_at: string | null;
+            /** @default 0 */
+            scrub_done_ratio: number;
+            /** @default null */
+            proven_at: string | null;
             /** @default 0 */
             key_slots: number;
             /** @default null */
             kit: components["schemas"]["KitState"] | null;
+            /** @default [] */
+            locks: components["schemas"]["RepositoryLock"][];
             /** @default null */
             error: components["schemas"]["ErrorFacts"] | null;
             node: string;
@@ -2688,6 +3189,28 @@ export interface components {
          * @enum {unknown}
          */
         KitState: "acknowledged" | "made" | "never";
+        /**
+         * RepositoryLock
+         * @description One of restic's lock files: who works in the repository. `at`: when it was last written, which happens every 5 minutes (null = it
+         *         cannot be read). `exclusive`: nobody else may work there meanwhile. `own`: it is the owner's. `stale`: whoever it was is gone.
+         */
+        RepositoryLock: {
+            id: string;
+            /** @default null */
+            at: string | null;
+            /** @default false */
+            exclusive: boolean;
+            /** @default  */
+            username: string;
+            /** @default  */
+            hostname: string;
+            /** @default 0 */
+            pid: number;
+            /** @default false */
+            own: boolean;
+            /** @default false */
+            stale: boolean;
+        };
         /**
          * SignInLink
          * @description `url` signs a browser in once, before `expires_at`; `code` is what it bears.
@@ -2744,6 +3267,8 @@ export interface components {
             path: string;
             /** @default  */
             hint: string;
+            /** @default [] */
+            affected: string[];
             node: string;
         };
         /**
@@ -2777,6 +3302,26 @@ export interface components {
             state: "failed" | "gap" | "none" | "ok" | "overdue" | "warning";
             runs: number;
             failed: number;
+        };
+        /**
+         * RepositoryGrowth
+         * @description Oldest first. `now` is what the owner says at this moment; null when it does not answer, or has trouble with the repository.
+         */
+        RepositoryGrowth: {
+            repository: string;
+            sizes: components["schemas"]["Size"][];
+            now: components["schemas"]["Size"] | null;
+        };
+        /**
+         * Size
+         * @description What a repository held at a time; the figures are those of its status.
+         */
+        Size: {
+            at: string;
+            points: number;
+            points_bytes: number;
+            unique_bytes: number;
+            stored_bytes: number;
         };
         /**
          * Snapshot
@@ -4248,6 +4793,240 @@ export interface operations {
             };
         };
     };
+    tag_points: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TagPoints"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedPoints"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    lock_points: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LockPoints"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedPoints"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    expire_points: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExpirePoints"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedPoints"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    forget_points: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgetPoints"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedPoints"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    forget_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgetDataset"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedPoints"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    explain: {
+        parameters: {
+            query: {
+                path: string;
+                dataset?: string;
+                repository?: string;
+                at?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explained"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    prune: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repository: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PruneWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerStarted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     points: {
         parameters: {
             query?: {
@@ -4282,12 +5061,15 @@ export interface operations {
     };
     ls: {
         parameters: {
-            query: {
-                point: string;
+            query?: {
                 path?: string;
                 recursive?: boolean;
                 limit?: number;
                 after?: string;
+                point?: string;
+                dataset?: string;
+                at?: string;
+                repository?: string;
             };
             header?: never;
             path?: never;
@@ -4319,6 +5101,41 @@ export interface operations {
         parameters: {
             query: {
                 pattern: string;
+                dataset?: string;
+                repository?: string;
+                ignore_case?: boolean;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundRows"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    history: {
+        parameters: {
+            query: {
+                path: string;
                 dataset?: string;
                 repository?: string;
                 limit?: number;
@@ -4423,6 +5240,107 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Check"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerStarted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    repair: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repository: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Repair"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerStarted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    rebuild: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repository: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerStarted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    scrub: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repository: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Scrub"];
             };
         };
         responses: {
@@ -4583,6 +5501,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatusDays"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    repository_growth: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path: {
+                repository: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoryGrowth"];
                 };
             };
             /** @description What is wrong, and what to do. */
