@@ -3,6 +3,8 @@ import { keys, queryClient } from "../api/queries";
 import { type Delta, isOver } from "./store";
 
 const MONITOR_MS = 1_000;
+/** Kinds of jobs after which a repository has other figures. */
+const OF_REPOSITORIES = new Set(["check", "prune", "repair", "rebuild", "scrub"]);
 const soon = new Set<string>();
 
 /** While jobs run, events come many times a second: such a read is asked anew once a second, and never while it is being answered. */
@@ -45,7 +47,8 @@ export function refreshAfter(delta: Delta): void {
         stale(keys.status);
         stale(keys.days);
         stale(keys.jobs);
-        if (delta.job.kind === "check") stale(keys.repositories);
+        if (OF_REPOSITORIES.has(delta.job.kind)) stale(keys.repositories);
+        if (delta.job.kind === "repair" || delta.job.kind === "rebuild") stale(keys.points);
       }
       break;
     case "flows":

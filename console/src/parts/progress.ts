@@ -12,10 +12,15 @@ const PHASES: Record<string, string> = {
   trees: "looking at the folders",
   packs: "looking at the packs",
   data: "reading every byte",
+  waiting: "waiting until others are done",
+  affected: "looking which points are concerned",
+  repack: "copying together what is needed",
+  repair: "putting in order",
+  heal: "asking other copies",
 };
 
 /** A check counts what the repository is made of, not files. */
-const PHASES_OF_CHECK = new Set(["index", "trees", "packs", "data"]);
+const PHASES_OF_CHECK = new Set(["index", "trees", "packs", "data", "waiting", "affected", "repack", "repair", "heal"]);
 
 export const phaseWord = (phase: string): string => PHASES[phase] ?? phase;
 

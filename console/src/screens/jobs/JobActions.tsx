@@ -8,7 +8,7 @@ import { to } from "../../app/places";
 import { type Job, useLive } from "../../live/store";
 import { visible } from "../../parts/format";
 import { sayDone, sayFailed } from "../../parts/notices";
-import { againOf } from "./jobs";
+import { againOf, CANCELLED } from "./jobs";
 
 export function CancelJob({ job }: { job: Job }) {
   const [isAsking, setAsking] = useState(false);
@@ -33,11 +33,8 @@ export function CancelJob({ job }: { job: Job }) {
       <Modal opened={isAsking} onClose={() => setAsking(false)} title="Cancel the job?">
         <Stack>
           <Text size="sm">
-            {job.kind === "restore"
-              ? "What it has written stays; the rest is not restored."
-              : job.kind === "check"
-                ? "The check ends without a result."
-                : "A receiver that has not got all of it makes no point of this run. What was sent is not sent again, and the next run begins on time."}
+            {CANCELLED[job.kind] ??
+              "A receiver that has not got all of it makes no point of this run. What was sent is not sent again, and the next run begins on time."}
           </Text>
           <Group justify="flex-end">
             <Button variant="default" onClick={() => setAsking(false)}>

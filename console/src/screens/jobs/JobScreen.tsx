@@ -14,10 +14,11 @@ import { JobProgress } from "../../parts/JobProgress";
 import { Moment } from "../../parts/Moment";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
+import { ReportSteps } from "../../parts/ReportSteps";
 import { State, stateOf } from "../../parts/State";
 import { Findings, Tasks } from "./JobTables";
 import classes from "./Jobs.module.css";
-import { causeWord, kindWord, sumsOf, tookS } from "./jobs";
+import { causeWord, isMaintenance, kindWord, sumsOf, tookS } from "./jobs";
 import { CancelJob, RunAgain } from "./JobActions";
 import { Lanes } from "./Lanes";
 
@@ -75,6 +76,7 @@ function Details({ job, told }: { job: Job; told: Schemas["Progress"] | null }) 
       {job.state === "queued" && <Text>It waits for its turn on {visible(job.node_name)}.</Text>}
       <Figures job={job} />
       {job.tasks.length > 0 && <Tasks job={job} />}
+      {job.report && <Report job={job} />}
       <Findings job={job} />
     </>
   );
@@ -84,7 +86,7 @@ function Figures({ job }: { job: Job }) {
   const sums = sumsOf(job);
   const took = tookS(job, useNow());
   const flows = useLive((live) => live.flows.filter((flow) => flow.datasets.some((label) => job.datasets.includes(label))));
-  const isOfPoints = job.kind !== "restore" && job.kind !== "check";
+  const isOfPoints = job.kind !== "restore" && !isMaintenance(job.kind);
   return (
     <Card title="In figures">
       <dl className={classes.figures}>
@@ -112,10 +114,25 @@ function Figures({ job }: { job: Job }) {
               <Link href={to.restore({ dataset: label })}>{visible(label)}</Link>
             </Figure>
           ))}
+        {isMaintenance(job.kind) && (
+          <Figure name="Repository">
+            <Link href={to.repository(job.rule)}>{visible(job.rule)}</Link>
+          </Figure>
+        )}
         <Figure name="Its other jobs">
           <Link href={`/jobs?${new URLSearchParams({ rule: job.rule })}`}>See all</Link>
         </Figure>
       </dl>
+    </Card>
+  );
+}
+
+/** What a task of a repository did, or would do. */
+function Report({ job }: { job: Job }) {
+  const { dry_run: isDry = false, steps = [] } = job.report ?? {};
+  return (
+    <Card title={isDry ? "What it would do" : "What it did"} actions={isDry && <Text size="sm">A look only: nothing was changed</Text>} flush>
+      <ReportSteps label={isDry ? "What it would do" : "What it did"} steps={steps} />
     </Card>
   );
 }

@@ -74,8 +74,23 @@ const FINDINGS: Column<NumberedFinding>[] = [
       </span>
     ),
   },
-  { key: "path", title: "Where", width: "minmax(200px, 1fr)", sortBy: ({ finding }) => finding.path, cell: ({ finding }) => <span title={visible(finding.path)}>{visible(finding.path)}</span> },
+  { key: "path", title: "Where", width: "minmax(200px, 1fr)", sortBy: ({ finding }) => finding.path, cell: ({ finding }) => <Where finding={finding} /> },
 ];
+
+/** The path, and what damage there takes away. */
+function Where({ finding }: { finding: Schemas["Finding"] }) {
+  const lost = finding.affected.map(visible).join(", ");
+  return (
+    <span title={[visible(finding.path), lost && `takes away: ${lost}`].filter(Boolean).join("; ")}>
+      <span className={classes.finding}>{visible(finding.path)}</span>
+      {lost && (
+        <Text size="xs" c="dimmed" className={classes.finding}>
+          takes away: {lost}
+        </Text>
+      )}
+    </span>
+  );
+}
 
 export function Findings({ job }: { job: Job }) {
   const rows = job.findings.map((finding, number) => ({ number, finding }));

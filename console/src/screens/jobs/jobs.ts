@@ -70,8 +70,33 @@ export function tookS(job: Pick<Job, "started_at" | "ended_at">, nowMs: number):
 const CAUSES: Record<string, string> = { schedule: "schedule", trigger: "by hand", points: "new points", retry: "another try" };
 export const causeWord = (cause: string): string => CAUSES[cause] ?? cause;
 
-const KINDS: Record<string, string> = { run: "Run", cascade: "Copy onward", "catch-up": "Catch-up", restore: "Restore", check: "Check" };
+const KINDS: Record<string, string> = {
+  run: "Run",
+  cascade: "Copy onward",
+  "catch-up": "Catch-up",
+  restore: "Restore",
+  check: "Check",
+  prune: "Prune",
+  repair: "Repair",
+  rebuild: "Rebuild of the catalog",
+  scrub: "Scrub",
+};
 export const kindWord = (kind: string): string => KINDS[kind] ?? kind;
+
+const MAINTENANCE = new Set(["check", "prune", "repair", "rebuild", "scrub"]);
+
+/** A task of a repository; its rule is the repository's name. */
+export const isMaintenance = (kind: string): boolean => MAINTENANCE.has(kind);
+
+/** What cancelling one of these means. */
+export const CANCELLED: Record<string, string> = {
+  restore: "What it has written stays; the rest is not restored.",
+  check: "The check ends without a result.",
+  scrub: "The scrub ends here, and the next one begins where this one did.",
+  prune: "Nothing that is needed is lost. What was copied together already stays so; the rest is for the next prune.",
+  repair: "Nothing is lost. What was put in order already stays so; the rest is for the next repair.",
+  rebuild: "The catalog that is there stays.",
+};
 
 /** What one can do to have it again: run a policy of a flow, or go where it was asked for. */
 export type Again = { kind: "run"; flow: string; policy: string } | { kind: "go"; href: string; label: string } | null;
@@ -79,7 +104,7 @@ export type Again = { kind: "run"; flow: string; policy: string } | { kind: "go"
 /** `restore`: where the restore screen is. */
 export function againOf(job: Pick<Job, "kind" | "datasets" | "rule">, flows: readonly Flow[], links: { restore: string; repository: (name: string) => string }): Again {
   if (job.kind === "restore") return { kind: "go", href: links.restore, label: "Restore again" };
-  if (job.kind === "check") return { kind: "go", href: links.repository(job.rule), label: "Check again" };
+  if (isMaintenance(job.kind)) return { kind: "go", href: links.repository(job.rule), label: job.kind === "check" ? "Check again" : "See the repository" };
   const [dataset = ""] = job.datasets;
   const flow = flows.find((each) => each.datasets.includes(dataset) && each.active_revision !== null);
   return flow ? { kind: "run", flow: flow.name, policy: dataset.slice(dataset.indexOf("/") + 1) } : null;

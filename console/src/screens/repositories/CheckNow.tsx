@@ -1,36 +1,24 @@
-/** Check a repository now, its structure or every byte, and see how the check goes. */
-import { Button, Group, Stack, Text } from "@mantine/core";
-import { useState } from "react";
-import { Link } from "wouter";
+/** Whether everything can be read, when that was last proven, and looking now: at the structure, at a part, at every byte. */
+import { Button, Group, Progress as Bar, Stack, Text } from "@mantine/core";
 import { client, take } from "../../api/client";
-import { to } from "../../app/places";
-import { isOver, type Job, useLive } from "../../live/store";
 import { Card } from "../../parts/Card";
 import { formatBytes } from "../../parts/format";
-import { JobProgress } from "../../parts/JobProgress";
 import { Moment } from "../../parts/Moment";
-import { sayFailed } from "../../parts/notices";
-import { State, stateOf } from "../../parts/State";
+import { State } from "../../parts/State";
 import { proofOf, type Repository } from "./figures";
+import classes from "./Repositories.module.css";
+import { TaskState } from "./TaskState";
+import { useTask } from "./useTask";
+
+const PART = "10%";
+const SCRUB_RATIO = 0.05;
 
 export function CheckNow({ row }: { row: Repository }) {
-  const [trigger, setTrigger] = useState("");
-  const [busy, setBusy] = useState<"" | "structure" | "data">("");
-  const job = useLive((live) => checkOf([...live.jobs.values()], row, trigger));
+  const task = useTask(row.name, "check");
   const proof = proofOf(row);
-  const isRunning = job !== null && !isOver(job);
-  const check = async (readData: boolean) => {
-    setBusy(readData ? "data" : "structure");
-    try {
-      const params = { path: { repository: row.name } };
-      const started = await take(client.POST("/api/v1/repositories/{repository}/check", { params, body: { read_data: readData } }));
-      setTrigger(started.trigger);
-    } catch (error) {
-      sayFailed(error);
-    } finally {
-      setBusy("");
-    }
-  };
+  const params = { path: { repository: row.name } };
+  const check = (what: string, read_data: boolean, subset = "") =>
+    void task.start(what, () => take(client.POST("/api/v1/repositories/{repository}/check", { params, body: { read_data, subset } })));
   return (
     <Card title="Last proven restorable">
       <Stack gap="sm">
@@ -43,37 +31,47 @@ export function CheckNow({ row }: { row: Repository }) {
           )}
         </Group>
         <Text size="sm">{proof.text}</Text>
-        {isRunning && (
-          <div aria-live="polite">
-            <Text size="sm" fw={600}>
-              <Link href={to.job(job.id)}>A check</Link> is on its way
-            </Text>
-            <JobProgress job={job.id} />
-          </div>
-        )}
-        {job && isOver(job) && job.state !== "succeeded" && (
-          <Text size="sm">
-            The check ended as <State state={stateOf(job.state)} label={job.state} quiet />: <Link href={to.job(job.id)}>see why</Link>
-          </Text>
-        )}
+        <TaskState task={task} what="A check" />
         <Group gap="xs">
-          <Button variant="default" disabled={isRunning} loading={busy === "structure"} onClick={() => void check(false)}>
+          <Button variant="default" disabled={task.isRunning} loading={task.busy === "structure"} onClick={() => check("structure", false)}>
             Check the structure
           </Button>
-          <Button variant="default" disabled={isRunning} loading={busy === "data"} onClick={() => void check(true)}>
+          <Button variant="default" disabled={task.isRunning} loading={task.busy === "part"} onClick={() => check("part", false, PART)}>
+            Read a tenth
+          </Button>
+          <Button variant="default" disabled={task.isRunning} loading={task.busy === "data"} onClick={() => check("data", true)}>
             Read every byte
           </Button>
         </Group>
         <Text size="xs" c="dimmed">
-          The structure takes little. Reading every byte reads {formatBytes(row.stored_bytes)}. Neither changes or repairs anything.
+          The structure takes little. Reading every byte reads {formatBytes(row.stored_bytes)}. None of them changes or repairs anything.
         </Text>
+        <Scrub row={row} />
       </Stack>
     </Card>
   );
 }
 
-/** The check that was begun here, else one that runs. */
-function checkOf(jobs: readonly Job[], row: Repository, trigger: string): Job | null {
-  const checks = jobs.filter((job) => job.kind === "check" && job.rule === row.name);
-  return checks.find((job) => trigger !== "" && job.trigger === trigger) ?? checks.find((job) => !isOver(job)) ?? null;
+/** Its owner reads a part each day by itself; this says how far that is. */
+function Scrub({ row }: { row: Repository }) {
+  const task = useTask(row.name, "scrub");
+  const percent = Math.round(100 * row.scrub_done_ratio);
+  const params = { path: { repository: row.name } };
+  const scrub = () =>
+    void task.start("scrub", () => take(client.POST("/api/v1/repositories/{repository}/scrub", { params, body: { ratio: SCRUB_RATIO } })));
+  return (
+    <div className={classes.part}>
+      <Text size="sm" fw={600}>
+        Scrub: {row.scrubbed_at ? `${percent} % of this pass is read` : "not begun"}
+      </Text>
+      <Bar value={percent} aria-label="Read in this pass of the scrub" my={4} />
+      <Text size="sm">
+        Last <Moment time={row.scrubbed_at} ago />. Every byte last proven: <Moment time={row.proven_at} ago />.
+      </Text>
+      <TaskState task={task} what="A scrub" />
+      <Button variant="default" size="xs" mt={6} disabled={task.isRunning} loading={task.busy !== ""} onClick={scrub}>
+        Read the next part now
+      </Button>
+    </div>
+  );
 }

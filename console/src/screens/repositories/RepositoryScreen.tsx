@@ -14,9 +14,14 @@ import { Problem } from "../../parts/Problem";
 import { State } from "../../parts/State";
 import { Unreachable } from "../../parts/Unreachable";
 import { CheckNow } from "./CheckNow";
-import { type Repository, savings } from "./figures";
+import { kitOf, type Repository, savings } from "./figures";
 import { Growth } from "./Growth";
+import { InUse } from "./InUse";
+import { KeepRules } from "./KeepRules";
+import { Keys } from "./Keys";
 import { Points } from "./Points";
+import { Repair } from "./Repair";
+import { Space } from "./Space";
 import classes from "./Repositories.module.css";
 
 export default function RepositoryScreen({ name }: { name: string }) {
@@ -36,9 +41,20 @@ export default function RepositoryScreen({ name }: { name: string }) {
         <>
           <div className={classes.columns}>
             <CheckNow row={row} />
-            {points.data && points.data.points.length > 0 && <Growth points={points.data.points} />}
+            {points.data && <Growth name={name} points={points.data.points} />}
           </div>
-          <Points points={points.data?.points ?? (points.error ? [] : null)} />
+          <Points repository={name} points={points.data?.points ?? (points.error ? [] : null)} />
+          <div className={classes.columns}>
+            <Space row={row} />
+            <Repair row={row} />
+          </div>
+          <div className={classes.columns}>
+            <Keys row={row} />
+            <div className={classes.stack}>
+              <InUse row={row} />
+              {points.data && <KeepRules points={points.data.points} />}
+            </div>
+          </div>
           <Elsewhere row={row} />
         </>
       )}
@@ -65,11 +81,17 @@ function SilentLead({ node }: { node: string }) {
 
 function Figures({ row }: { row: Repository }) {
   const saved = savings(row);
+  const kit = kitOf(row);
   return (
     <>
       {row.error && (
         <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle aria-hidden />} title={sentence(visible(row.error.message))}>
           {sentence(visible(row.error.hint ?? ""))}
+        </Alert>
+      )}
+      {kit.state === "warning" && (
+        <Alert role="alert" color="yellow" variant="light" icon={<IconAlertTriangle aria-hidden />} title={sentence(kit.word)}>
+          {kit.text} The command is below, under Keys.
         </Alert>
       )}
       <Card title="What it holds">
@@ -111,8 +133,8 @@ function Elsewhere({ row }: { row: Repository }) {
         </Text>
         <Copyable text={`eval "$(holdfast repository env ${visible(row.name)})" && restic snapshots`} what="command" />
         <Text size="sm" c="dimmed">
-          Its password lies in {visible(row.node)}&apos;s home under <code>keys</code> and never comes to the Master, so it is not shown here. Keep a copy in a safe place:
-          without it nobody reads the repository, you included.
+          Its password lies in {visible(row.node)}&apos;s home under <code>keys</code> and never comes to the Master, so it is not shown here. A recovery kit opens it
+          without that machine.
         </Text>
       </Stack>
     </Card>

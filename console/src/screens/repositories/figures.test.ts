@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { growthOf, partWord, proofOf, savings, stairs } from "./figures";
+import { grownIn, growthOf, kitOf, partWord, proofOf, pruneSums, recordedGrowth, savings, stairs } from "./figures";
 
 it("says shares in words", () => {
   const said = [100, 70, 50, 33, 25, 10, 9, 2.7, 130].map((part) => partWord(part, 100));
@@ -41,4 +41,37 @@ describe("growth", () => {
     expect(stairs(growthOf([point(0, 10)]), 100, 50).line).toBe("M0 0 H100");
     expect(stairs(growthOf([]), 100, 50).line).toBe("");
   });
+});
+
+describe("growth on record", () => {
+  const size = (day: number, stored_bytes: number) => ({ at: new Date(Date.UTC(2026, 0, day)).toISOString(), points: 1, points_bytes: 0, unique_bytes: 0, stored_bytes });
+  const DAY_MS = 86_400_000;
+
+  it("ends with what is stored now, and may shrink", () => {
+    const growth = recordedGrowth({ sizes: [size(1, 50), size(2, 100)], now: size(3, 25) });
+    expect(growth.steps.map((step) => step.bytes)).toEqual([50, 100, 25]);
+    expect(stairs(growth, 100, 100).line).toBe("M0 50 H50 V0 H100 V75");
+    expect(recordedGrowth({ sizes: [], now: null }).steps).toEqual([]);
+  });
+
+  it("says how much more there is, where the record goes back that far", () => {
+    const growth = recordedGrowth({ sizes: [size(1, 50), size(2, 80)], now: size(4, 100) });
+    expect(grownIn(growth, 2 * DAY_MS)).toBe(20);
+    expect(grownIn(growth, 3 * DAY_MS)).toBe(50);
+    expect(grownIn(growth, 30 * DAY_MS)).toBeNull();
+  });
+});
+
+it("says what is to be done about the kit", () => {
+  expect((["never", "made", "acknowledged", null] as const).map((kit) => kitOf({ kit, node: "vault" })).map(({ state, command }) => [state, command])).toEqual([
+    ["warning", "make"],
+    ["warning", "acknowledge"],
+    ["ok", ""],
+    ["unknown", ""],
+  ]);
+});
+
+it("adds up a prune", () => {
+  const step = (code: string, size_bytes: number) => ({ code, message: "", count: 1, size_bytes, path: "" });
+  expect(pruneSums([step("packs-deleted", 7), step("packs-needless", 5), step("space-freed", 6), step("space-unused", 1)])).toEqual({ atOnce: 7, freed: 6, unused: 1 });
 });

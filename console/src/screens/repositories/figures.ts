@@ -1,5 +1,6 @@
 /** What the figures of a repository say to people: how much it saves, when it was proven, how it grew. Pure. */
 import type { Schemas } from "../../api/client";
+import { visible } from "../../parts/format";
 import type { StateName } from "../../parts/State";
 
 export type Repository = Schemas["RepositoryRow"];
@@ -61,9 +62,28 @@ const MOST_STEPS = 400;
 export function growthOf(points: readonly Pick<Point, "time" | "added_bytes">[]): Growth {
   const sorted = points.map((point) => ({ at: Date.parse(point.time), added: point.added_bytes })).sort((a, b) => a.at - b.at);
   let bytes = 0;
-  const all = sorted.map(({ at, added }) => ({ at, bytes: (bytes += added) }));
+  return { steps: thinned(sorted.map(({ at, added }) => ({ at, bytes: (bytes += added) }))) };
+}
+
+type Sizes = Schemas["RepositoryGrowth"];
+
+/** What was stored, as it is on record, with what is stored now at the end. */
+export function recordedGrowth({ sizes, now }: Pick<Sizes, "sizes" | "now">): Growth {
+  const all = [...sizes, ...(now ? [now] : [])].map((size) => ({ at: Date.parse(size.at), bytes: size.stored_bytes }));
+  return { steps: thinned(all) };
+}
+
+/** How much more there is than so long before the end; null when the record does not go back that far. */
+export function grownIn({ steps }: Growth, spanMs: number): number | null {
+  const last = steps.at(-1);
+  if (!last) return null;
+  const before = steps.filter((step) => step.at <= last.at - spanMs).at(-1);
+  return before ? last.bytes - before.bytes : null;
+}
+
+function thinned<Step>(all: readonly Step[]): Step[] {
   const stride = Math.max(1, Math.ceil(all.length / MOST_STEPS));
-  return { steps: all.filter((_, index) => index % stride === 0 || index === all.length - 1) };
+  return all.filter((_, index) => index % stride === 0 || index === all.length - 1);
 }
 
 /** A stair from left to right in a box of this size, and the area below it. */
@@ -72,7 +92,7 @@ export function stairs({ steps }: Growth, width: number, height: number): { line
   const last = steps.at(-1);
   if (!first || !last) return { line: "", area: "" };
   const span = Math.max(1, last.at - first.at);
-  const top = Math.max(1, last.bytes);
+  const top = Math.max(1, ...steps.map((step) => step.bytes));
   const x = (at: number) => round(((at - first.at) / span) * width);
   const y = (bytes: number) => round(height - (bytes / top) * height);
   let line = `M0 ${y(first.bytes)}`;
@@ -82,3 +102,41 @@ export function stairs({ steps }: Growth, width: number, height: number): { line
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;
+
+export interface KitWords {
+  state: StateName;
+  word: string;
+  text: string;
+  /** What is to be done next. */
+  command: "make" | "acknowledge" | "";
+}
+
+/** Whether somebody can open it when its machine is lost. */
+export function kitOf({ kit, node }: Pick<Repository, "kit" | "node">): KitWords {
+  switch (kit) {
+    case "acknowledged":
+      return { state: "ok", word: "recovery kit kept", text: "Somebody keeps a recovery kit, and it still opens the repository.", command: "" };
+    case "made":
+      return {
+        state: "warning",
+        word: "kit not acknowledged",
+        text: "There is a recovery kit, and nobody has said that it is kept. When it lies where it is safe, say so; it asks for the last group of the code.",
+        command: "acknowledge",
+      };
+    case "never":
+      return {
+        state: "warning",
+        word: "no recovery kit",
+        text: `There is no recovery kit: if ${visible(node)} is lost, nobody can read this repository any more, whoever has the disk. Make one today, print it, and keep it in another place.`,
+        command: "make",
+      };
+    default:
+      return { state: "unknown", word: "not known", text: "Its place cannot be read at the moment, so it is not known who could open it.", command: "" };
+  }
+}
+
+/** Of a prune's report: what is deleted at once, what is freed with it (at once only where that was asked for), what stays needless. */
+export function pruneSums(steps: readonly Schemas["Step"][]): { atOnce: number; freed: number; unused: number } {
+  const sum = (code: string) => steps.filter((step) => step.code === code).reduce((total, step) => total + step.size_bytes, 0);
+  return { atOnce: sum("packs-deleted"), freed: sum("space-freed"), unused: sum("space-unused") };
+}

@@ -1,6 +1,6 @@
 /** The folders of one moment. What is ticked is restored; nothing ticked means the folder that is shown. */
-import { Button, Checkbox, Text, UnstyledButton } from "@mantine/core";
-import { IconChevronRight, IconFile, IconFolder, IconLink, IconQuestionMark } from "@tabler/icons-react";
+import { ActionIcon, Button, Checkbox, Text, UnstyledButton } from "@mantine/core";
+import { IconChevronRight, IconFile, IconFolder, IconInfoCircle, IconLink, IconQuestionMark } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { client, take } from "../../api/client";
@@ -10,6 +10,7 @@ import { counted, formatBytes, formatTime, visible } from "../../parts/format";
 import { Moment as Time } from "../../parts/Moment";
 import { Problem } from "../../parts/Problem";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
+import { ExplainPanel } from "./ExplainPanel";
 import type { Moment } from "./moments";
 import { crumbs, decodedPath, encodedPath, encodeText, nameOf, type Row } from "./paths";
 import type { Wish } from "./RestoreDialog";
@@ -31,6 +32,7 @@ export function Browser({ moment, path: asked, onPath, onRestore }: BrowserProps
   // One root alone is shown at once; it would be the only thing to click.
   const path = asked || (only !== undefined && more.length === 0 ? encodeText(only) : "");
   const [ticked, setTicked] = useState<ReadonlyMap<string, Row>>(new Map());
+  const [explained, setExplained] = useState("");
   useEffect(() => setTicked(new Map()), [moment.id]);
   const listing = useListing(moment.id, path);
   const rows = listing.data?.pages.flatMap((page) => page.rows) ?? [];
@@ -57,7 +59,7 @@ export function Browser({ moment, path: asked, onPath, onRestore }: BrowserProps
         <VirtualTable
           label="Files and folders"
           rows={rows}
-          columns={columns(ticked, tick, onPath)}
+          columns={columns(ticked, tick, onPath, setExplained)}
           rowKey={encodedPath}
           rowHeight={36}
           maxHeight="min(52vh, 520px)"
@@ -74,6 +76,9 @@ export function Browser({ moment, path: asked, onPath, onRestore }: BrowserProps
           {ticked.size > 0 ? `Restore ${counted(ticked.size, "thing")} …` : path ? "Restore this folder …" : "Restore everything …"}
         </Button>
       </div>
+      {explained && (
+        <ExplainPanel question={{ path: explained, dataset: moment.point.dataset, at: moment.point.time }} onClose={() => setExplained("")} />
+      )}
     </Card>
   );
 }
@@ -114,7 +119,12 @@ function Crumbs({ roots, path, onPath }: { roots: readonly string[]; path: strin
   );
 }
 
-function columns(ticked: ReadonlyMap<string, Row>, tick: (row: Row) => void, onPath: (path: string) => void): Column<Row>[] {
+function columns(
+  ticked: ReadonlyMap<string, Row>,
+  tick: (row: Row) => void,
+  onPath: (path: string) => void,
+  onExplain: (path: string) => void,
+): Column<Row>[] {
   return [
     {
       key: "tick",
@@ -161,6 +171,25 @@ function columns(ticked: ReadonlyMap<string, Row>, tick: (row: Row) => void, onP
       wide: true,
       sortBy: (row) => row.user,
       cell: (row) => visible(row.user || String(row.uid)),
+    },
+    {
+      key: "explain",
+      title: "",
+      width: "30px",
+      cell: (row) => (
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          aria-label={`Why ${nameOf(row.path)} is kept`}
+          title="Why it is kept, and where its copies are"
+          onClick={(event) => {
+            event.stopPropagation();
+            onExplain(encodedPath(row));
+          }}
+        >
+          <IconInfoCircle size={17} stroke={1.6} aria-hidden />
+        </ActionIcon>
+      ),
     },
   ];
 }
