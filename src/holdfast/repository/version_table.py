@@ -130,13 +130,12 @@ class VersionTable:
 
     def _end_below(self, dataset: int, commit_no: int, path: bytes) -> None:
         key = folder_key(path)
+        folders = self._catalog.rows("SELECT no FROM folders WHERE dataset = ? AND key = ?", (dataset, key))
         # All folders below sort between key + NUL and key + SOH.
-        self._catalog.execute(
-            "UPDATE versions SET to_no = ? WHERE to_no IS NULL AND (path, from_no) IN ("
-            "SELECT p.no, (SELECT max(from_no) FROM versions WHERE path = p.no) FROM folders f JOIN paths p ON p.folder = f.no"
-            " WHERE f.dataset = ? AND (f.key = ? OR f.key >= ? AND f.key < ?))",
-            (commit_no, dataset, key, key + b"\x00", key + b"\x01"),
-        )
+        below = "SELECT no FROM folders WHERE dataset = ? AND key >= ? AND key < ?"
+        folders += self._catalog.rows(below, (dataset, key + b"\x00", key + b"\x01"))
+        for folder in folders:
+            self._end(commit_no, [row[0] for row in self._catalog.rows("SELECT no FROM paths WHERE folder = ?", folder)])
 
     def _numbers(self, dataset: int, paths: Sequence[bytes], *, add: bool = False) -> list[int]:
         """The number of each path, 0 where it has none; with `add` it is given one."""
