@@ -78,9 +78,11 @@ class Repairer:
             if not plan.is_empty:
                 self._write_indexes(plan)
                 self._salvage(plan.salvage)
+                if self._write_snapshots(plan):
+                    # What these points need was not looked at while nobody could read them.
+                    checker = self._look_again(plan.bad_packs)
                 checker = self._heal(checker)
                 with self._interior.quiet(lambda: self._tell("waiting")), self._interior.lock.alone():
-                    self._write_snapshots(plan)
                     if self._forget_damaged and any(checker.diagnosis.reach):
                         checker = self._forget(checker)
                     self._drop(plan.drop_indexes, self._droppable(plan.bad_packs, checker.diagnosis))
@@ -146,7 +148,9 @@ class Repairer:
                 break
         return checker
 
-    def _write_snapshots(self, plan: RepairPlan) -> None:
+    def _write_snapshots(self, plan: RepairPlan) -> bool:
+        """True when any was written."""
+        written = False
         known = {row.id.hex(): row.snapshot for row in self._interior.commits.snapshots()} if plan.snapshots else {}
         for name in plan.snapshots:
             if name in known:
@@ -154,10 +158,12 @@ class Repairer:
                 self._storage.backend.remove(FileType.SNAPSHOT, name)
                 message = f"wrote a damaged snapshot anew as {new[:8]} from the catalog"
                 self._steps.append(Step(code="snapshot-written", message=message, path=f"snapshots/{name}"))
+                written = True
             elif self._forget_damaged:
                 self._storage.backend.remove(FileType.SNAPSHOT, name)
                 message = "removed a snapshot that cannot be read and that the catalog does not know"
                 self._steps.append(Step(code="snapshot-removed", message=message, path=f"snapshots/{name}"))
+        return written
 
     def _forget(self, checker: Checker) -> Checker:
         writer = BlobWriter(self._storage, self._interior.blobs)
