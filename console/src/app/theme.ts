@@ -56,6 +56,8 @@ const shared = {
   "--mantine-color-red-text": "var(--hf-failed)",
   "--mantine-color-red-light-color": "var(--hf-failed)",
   "--mantine-color-red-outline": "var(--hf-failed)",
+  "--mantine-color-yellow-light": "var(--hf-warning-soft)",
+  "--mantine-color-yellow-light-color": "var(--hf-warning)",
   "--mantine-color-gray-text": "var(--hf-muted)",
 };
 
