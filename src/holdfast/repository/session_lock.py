@@ -91,8 +91,8 @@ class SessionLock:
                 self._remove(name)
 
     def _refuse_others(self) -> None:
-        for _, lock in self._others():
-            if lock is None or not self._is_stale(lock):
+        for name, lock in self._others():
+            if name not in self._left and (lock is None or not self._is_stale(lock)):
                 who = f"{lock.username}@{lock.hostname}, process {lock.pid}" if lock is not None else "a lock that cannot be read"
                 raise RepositoryLocked(f"another program works in the repository: {who}", hint="it is tried again when that has ended")
 
