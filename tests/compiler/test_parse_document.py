@@ -269,3 +269,16 @@ def test_every_sample_that_can_be_read_is_read_by_sections(path: Path) -> None:
     loaded = load_tree(text)
     if not loaded.diagnostics and path.stem not in ("empty", "name-only"):
         assert yaml_tree._by_sections(text) == loaded.root == yaml_tree._build(text)
+
+
+@pytest.mark.parametrize(("written", "ratio"), [("", 0.05), (", scrub: 2.5%", 0.025), (", scrub: off", 0.0), (", scrub: 100%", 1.0)])
+def test_how_much_of_a_repository_is_read_each_day(written: str, ratio: float) -> None:
+    parsed = parse_document(f"nodes: {{vault: {{}}}}\nrepositories: {{main: {{node: vault, location: /srv/main{written}}}}}\n")
+    assert parsed.document is not None, parsed.diagnostics
+    assert parsed.document.repositories[0].scrub_ratio == ratio
+
+
+@pytest.mark.parametrize("written", ["0%", "101%", "5", "daily", "-1%"])
+def test_a_share_that_makes_no_sense_is_named(written: str) -> None:
+    parsed = parse_document(f"nodes: {{vault: {{}}}}\nrepositories: {{main: {{node: vault, location: /srv/main, scrub: {written}}}}}\n")
+    assert codes(parsed) == [("bad-value", "repositories.main.scrub")]

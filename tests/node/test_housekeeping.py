@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import NodeId, RepositoryId
 from holdfast.model.jobs import State
-from holdfast.model.maintenance import Prune
+from holdfast.model.maintenance import Prune, Scrub
 from holdfast.model.rules import RepositoryRule
 from holdfast.node.housekeeping import AGAIN_NS, EVERY_NS, Housekeeping
 from holdfast.node.job_book import JobBook
@@ -19,7 +20,8 @@ from holdfast.node.worker_messages import RunMaintenance
 from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
 
 WEEK_S = EVERY_NS[Prune] / 1e9
-MAIN = RepositoryRule(id=RepositoryId("c" * 32), name="main", location="/srv/main")
+MAIN = RepositoryRule(id=RepositoryId("c" * 32), name="main", location="/srv/main", scrub_ratio=0)
+SCRUBBED = RepositoryRule(id=RepositoryId("c" * 32), name="main", location="/srv/main", scrub_ratio=0.1)
 
 
 class Desk:
@@ -78,4 +80,29 @@ def test_one_that_failed_comes_again_soon(desk: Desk) -> None:
     desk.end(State.FAILED)
     assert desk.planned() == []
     desk.clock.advance(AGAIN_NS / 1e9)
+    assert len(desk.planned()) == 1
+
+
+def test_a_scrub_a_day_of_the_part_that_the_rules_say(desk: Desk) -> None:
+    desk.keeping.set_repositories((SCRUBBED,))
+    assert desk.planned() == []
+    for _ in range(3):
+        desk.clock.advance(86_400)
+        assert [request.task for request in desk.planned()] == [Scrub(ratio=0.1)]
+        assert [request.task for request in desk.planned()] == [Scrub(ratio=0.1)]
+        desk.end(State.SUCCEEDED)
+        assert desk.planned() == []
+
+
+def test_a_scrub_that_found_damage_has_done_its_work(desk: Desk) -> None:
+    desk.keeping.set_repositories((SCRUBBED,))
+    desk.clock.advance(86_400)
+    desk.planned()
+    (live,) = desk.book.live
+    ended = desk.book.end(live.job, State.FAILED, RepositoryDamaged("the scrub of main found damage").facts())
+    desk.book.update(ended)
+    desk.keeping.ended(ended, live.request)
+    desk.clock.advance(AGAIN_NS / 1e9)
+    assert desk.planned() == []
+    desk.clock.advance(86_400)
     assert len(desk.planned()) == 1

@@ -15,6 +15,8 @@ from holdfast.model.windows import parse_window
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?):([0-9]{1,5})")
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
+_SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
+
 Problem = tuple[str, str, str]
 
 
@@ -75,16 +77,30 @@ def parse_groups(root: Fields) -> tuple[Group, ...]:
 def parse_repositories(root: Fields) -> tuple[RepositoryEntry, ...]:
     found = []
     for name, at, tree in root.named("repositories", "repository"):
-        fields = Fields(root.notes, at, tree, ("node", "location", "trust"))
+        fields = Fields(root.notes, at, tree, ("node", "location", "trust", "scrub"))
         fields.require("node", "location")
         entry = RepositoryEntry(
             name=name,
             node=fields.name("node"),
             location=_location(fields),
             trust=fields.choice("trust", ("node", "repository"), "node"),
+            scrub_ratio=_scrub_ratio(fields),
         )
         found.append(entry)
     return tuple(found)
+
+
+def _scrub_ratio(fields: Fields) -> float:
+    text = fields.text("scrub", "5%")
+    # YAML 1.1 takes a plain `off` for a boolean, people do not.
+    if text in ("off", "false"):
+        return 0.0
+    match = _SHARE.fullmatch(text)
+    ratio = float(match.group(1)) / 100 if match else 0.0
+    if 0 < ratio <= 1:
+        return ratio
+    fields.bad("bad-value", "scrub", f"{text[:40]!r} is not a share to read each day", "write it like 5%, or off")
+    return 0.05
 
 
 def _location(fields: Fields) -> str:

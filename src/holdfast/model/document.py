@@ -115,10 +115,13 @@ class Group(_Part, frozen=True, kw_only=True):
 
 
 class RepositoryEntry(_Part, frozen=True, kw_only=True):
+    """`scrub_ratio`: so much of it is read each day; 0 = none."""
+
     name: str
     node: str
     location: str
     trust: Literal["node", "repository"] = "node"
+    scrub_ratio: float = 0.05
 
 
 class ScheduleEntry(_Part, frozen=True, kw_only=True):

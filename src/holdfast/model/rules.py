@@ -131,12 +131,13 @@ class Cascade(_Rule, frozen=True, kw_only=True):
 
 
 class RepositoryRule(_Rule, frozen=True, kw_only=True):
-    """A repository this node owns."""
+    """A repository this node owns. `scrub_ratio`: so much of it is read each day; 0 = none."""
 
     id: RepositoryId
     name: str
     location: str
     trust: Literal["node", "repository"] = "node"
+    scrub_ratio: float = 0.05
 
 
 class ReadGrant(_Rule, frozen=True, kw_only=True):

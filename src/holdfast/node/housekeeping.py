@@ -1,19 +1,20 @@
-"""What a repository gets by itself, now and then: a prune a week. When it was last done is in the journal."""
+"""What a repository gets by itself, now and then: a prune a week, a scrub a day. When it was last done is in the journal."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from holdfast.core.clock import Clock, utc
+from holdfast.core.errors import RepositoryDamaged
 from holdfast.model.jobs import Job, State
-from holdfast.model.maintenance import Prune, Task, kind_of
+from holdfast.model.maintenance import Prune, Scrub, Task, kind_of
 from holdfast.model.rules import RepositoryRule
 from holdfast.node.job_book import JobBook
 from holdfast.node.journal import Journal, Request
 from holdfast.node.worker_messages import RunMaintenance
 
 _HOUR_NS = 3_600 * 1_000_000_000
-EVERY_NS: dict[type[Task], int] = {Prune: 7 * 24 * _HOUR_NS}
+EVERY_NS: dict[type[Task], int] = {Prune: 7 * 24 * _HOUR_NS, Scrub: 24 * _HOUR_NS}
 AGAIN_NS = 2 * _HOUR_NS
 """After one that failed, because somebody else was at work there for example."""
 
@@ -39,10 +40,10 @@ class Housekeeping:
         """Queue what is due, unless one of its kind waits or runs."""
         now_ns = self._clock.now_ns()
         for repository in self._repositories:
-            for kind, every_ns in EVERY_NS.items():
+            for kind, every_ns in _kinds_of(repository):
                 if now_ns - self._done_ns[repository.id, kind.__name__] >= every_ns and not self._is_live(repository, kind):
                     self._note(repository.id, kind, now_ns)
-                    task = kind()
+                    task = Scrub(ratio=repository.scrub_ratio) if kind is Scrub else kind()
                     job = self._book.new_job(kind_of(task), repository.name, "schedule")
                     self._book.add(RunMaintenance(job=job, repository=repository.id, task=task))
 
@@ -50,7 +51,7 @@ class Housekeeping:
         moments = [
             self._done_ns[repository.id, kind.__name__] + every_ns
             for repository in self._repositories
-            for kind, every_ns in EVERY_NS.items()
+            for kind, every_ns in _kinds_of(repository)
             if not self._is_live(repository, kind)
         ]
         return utc(min(moments)) if moments else None
@@ -60,7 +61,9 @@ class Housekeeping:
         if not isinstance(request, RunMaintenance) or request.dry_run or type(request.task) not in EVERY_NS:
             return
         kind = type(request.task)
-        late_ns = 0 if job.state in (State.SUCCEEDED, State.WARNINGS) else EVERY_NS[kind] - AGAIN_NS
+        # A scrub that found damage has done its work; that part need not be read again.
+        is_done = job.state in (State.SUCCEEDED, State.WARNINGS) or (job.error is not None and job.error.code == RepositoryDamaged.code)
+        late_ns = 0 if is_done else EVERY_NS[kind] - AGAIN_NS
         self._note(request.repository, kind, self._clock.now_ns() - late_ns)
 
     def _is_live(self, repository: RepositoryRule, kind: type[Task]) -> bool:
@@ -70,3 +73,7 @@ class Housekeeping:
     def _note(self, repository: str, kind: type[Task], at_ns: int) -> None:
         self._done_ns[repository, kind.__name__] = at_ns
         self._journal.put_care(repository, kind.__name__, at_ns)
+
+
+def _kinds_of(repository: RepositoryRule) -> list[tuple[type[Task], int]]:
+    return [(kind, every_ns) for kind, every_ns in EVERY_NS.items() if kind is not Scrub or repository.scrub_ratio > 0]

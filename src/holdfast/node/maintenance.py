@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
 from holdfast.core.errors import HoldfastError, RepositoryDamaged
-from holdfast.model.jobs import Finding, Job, Severity, State
+from holdfast.model.jobs import Event, Finding, Job, Severity, State
 from holdfast.model.maintenance import Check, Prune, Rebuild, Repair, Report, Scrub, Step, Task, parse_subset
 from holdfast.operations.run import MAX_FINDINGS
 from holdfast.repository.checking import Watch
@@ -45,6 +46,21 @@ def do_task(task: Task, repository: Repository, watch: Watch, *, copies: Sequenc
             return Outcome(findings=repository.problems, report=Report(steps=steps, dry_run=dry_run))
         case Scrub():
             return _damage_or_none(repository, repository.care.scrub(task.ratio, watch), "scrub")
+
+
+def event_of(task: Task, outcome: Outcome, job: Job, at: datetime) -> Event | None:
+    """What people are told in the log beside the job: damage that was found, and what was mended."""
+    damage = [finding for finding in outcome.findings if finding.severity is Severity.ERROR]
+    facts = {"job": job.id, "repository": job.rule}
+    if isinstance(task, Repair) and outcome.report is not None and outcome.report.steps and not outcome.report.dry_run:
+        healed = sum(step.count for step in outcome.report.steps if step.code == "blobs-healed")
+        text = f"{job.rule} was repaired, {healed} blobs healed" + (f"; {len(damage)} findings are left" if damage else "")
+        severity = Severity.WARNING if damage else Severity.INFO
+        return Event(code="damage-mended", severity=severity, message=text, node=job.node, time=at, facts=facts)
+    if damage and isinstance(task, Check | Scrub):
+        text = f"{job.rule} has damage: {damage[0].message} ({damage[0].path}; {len(damage)} findings)"
+        return Event(code="damage-found", severity=Severity.ERROR, message=text, node=job.node, time=at, facts=facts)
+    return None
 
 
 def ended_job(job: Job, outcome: Outcome) -> Job:

@@ -18,7 +18,7 @@ from holdfast.model.questions import AskRestore
 from holdfast.model.rules import StoreAction
 from holdfast.node.config import load_config
 from holdfast.node.listening import Listening
-from holdfast.node.maintenance import do_task, ended_job
+from holdfast.node.maintenance import do_task, ended_job, event_of
 from holdfast.node.orders import OrderBook
 from holdfast.node.repository_keys import sentence_about
 from holdfast.node.store_worker_questions import answer, find_point
@@ -205,7 +205,11 @@ class StoreWorker:
 
         repository = self._repositories.named(message.repository)
         copies = [other.copy for other in self._repositories.opened() if other.id != repository.id]
-        return ended_job(job, do_task(message.task, repository, watch, copies=copies, dry_run=message.dry_run))
+        outcome = do_task(message.task, repository, watch, copies=copies, dry_run=message.dry_run)
+        event = event_of(message.task, outcome, job, now(self._clock))
+        if event is not None:
+            self._send(EventNews(event=event))
+        return ended_job(job, outcome)
 
     def _must_be_configured(self) -> Configure:
         if self._configured is None:

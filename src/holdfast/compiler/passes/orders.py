@@ -81,7 +81,13 @@ class Orders:
             member = self.roster.members.get(repository.node)
             if member is not None:
                 id_ = repository_id(self.roster.environment, repository.name)
-                rule = RepositoryRule(id=id_, name=repository.name, location=repository.location, trust=repository.trust)
+                rule = RepositoryRule(
+                    id=id_,
+                    name=repository.name,
+                    location=repository.location,
+                    trust=repository.trust,
+                    scrub_ratio=repository.scrub_ratio,
+                )
                 self.desk(member.id).repositories.append(rule)
         for stream in self.merged.streams.values():
             self._add_stream(stream)
