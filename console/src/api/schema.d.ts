@@ -1850,7 +1850,10 @@ export interface components {
             /** @default [] */
             tags: string[];
         };
-        /** RepositoryEntry */
+        /**
+         * RepositoryEntry
+         * @description `scrub_ratio`: so much of it is read each day; 0 = none.
+         */
         RepositoryEntry: {
             name: string;
             node: string;
@@ -1860,6 +1863,8 @@ export interface components {
              * @enum {unknown}
              */
             trust: "node" | "repository";
+            /** @default 0.05 */
+            scrub_ratio: number;
         };
         /** ScheduleEntry */
         ScheduleEntry: {

@@ -75,6 +75,7 @@ def stats(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fal
     say(f"unique:     {format_size(unique)}{_times('deduplication', row['points_bytes'], unique)}")
     say(f"stored:     {format_size(stored)}{_times('compression', unique, stored)}")
     say(f"last check: {_last_check(row)}")
+    say(f"scrubbed:   {_last_scrub(row)}")
     for lock in row["locks"]:
         say(one_line(f"in use by:  {_lock_words(lock)}"))
     if row["error"]:
@@ -165,3 +166,10 @@ def _last_check(row: dict[str, Any]) -> str:
         return f"never; `holdfast repository check {row['name']}` does it"
     found = "nothing wrong" if row["checked_ok"] else "damage was found"
     return f"{local_time(row['checked_at'])}, {found}{', every byte read' if row['checked_data'] else ''}"
+
+
+def _last_scrub(row: dict[str, Any]) -> str:
+    proven = f"every byte was proven readable {local_time(row['proven_at'])}" if row["proven_at"] else "not every byte was read yet"
+    if not row["scrubbed_at"]:
+        return f"never; {proven}"
+    return f"{local_time(row['scrubbed_at'])}, {row['scrub_done_ratio']:.0%} of this pass; {proven}"
