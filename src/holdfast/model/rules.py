@@ -198,7 +198,10 @@ class SignedRules(_Rule, frozen=True, kw_only=True):
 
 
 class Identity(_Rule, frozen=True, kw_only=True):
-    """What the Master knows of a node when it compiles: the inventory. `has_limits`: whether its root has set some; None = it never said."""
+    """What the Master knows of a node when it compiles: the inventory.
+
+    `has_limits`: whether its root has set some; None = it never said.
+    """
 
     id: NodeId
     name: str
