@@ -296,6 +296,9 @@ HOSTILE: dict[str, list[DataMessage]] = {
     "a folder with chunks": _segments(
         Segment(number=0, changes=(Put(type(FILE.entry)(path=b"/data", kind=Kind.DIRECTORY, mode=0, chunks=(REF,))),), offered=(REF,))
     ),
+    "a flood of parts": _segments(
+        *(Segment(number=n, parts=tuple(Part(b"/data/%d-%05d" % (n, m), 0, ()) for m in range(60_000))) for n in range(9))
+    ),
     "a flood of segments": _segments(*(Segment(number=n, changes=(Remove(b"/data/%05d" % n),)) for n in range(70))),
 }
 

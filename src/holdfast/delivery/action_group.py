@@ -19,10 +19,20 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-class ActionGroup:
-    """An action that raises is out for the rest of the commit: its `abort` is called and its acknowledgement carries the error."""
+def _ignore(error: HoldfastError) -> None:
+    del error
 
-    def __init__(self, actions: Sequence[Action], unavailable: Sequence[ActionState] = ()) -> None:
+
+class ActionGroup:
+    """An action that raises is out for the rest of the commit: its `abort` is called and its acknowledgement carries the error.
+
+    `on_breach` hears of what only a sender that is out of order or hostile brings about: the sender's own word for it is not enough.
+    """
+
+    def __init__(
+        self, actions: Sequence[Action], unavailable: Sequence[ActionState] = (), on_breach: Callable[[HoldfastError], None] = _ignore
+    ) -> None:
+        self._on_breach = on_breach
         self._actions = {action.id: action for action in actions}
         self._states = {state.action: state for state in unavailable}
         self._chosen: tuple[ActionId, ...] = ()
@@ -72,7 +82,8 @@ class ActionGroup:
         """One acknowledgement for each action that began, in that order."""
         done: dict[ActionId, Acknowledgement] = {}
         for action_id, action in list(self._live.items()):
-            acknowledgement = self._attempt(action, partial(action.commit, commit))
+            # A conflict at the very end is over something of others, such as the id of their point.
+            acknowledgement = self._attempt(action, partial(action.commit, commit), breaches=(ProtocolError, Conflict))
             if acknowledgement is None:
                 continue
             done[action_id] = msgspec.structs.replace(acknowledgement, action=action_id)
@@ -94,10 +105,12 @@ class ActionGroup:
             except Exception:
                 logger.exception("an action failed to close", extra={"facts": {"action": action.id}})
 
-    def _attempt(self, action: Action, call: Callable[[], T]) -> T | None:
+    def _attempt(self, action: Action, call: Callable[[], T], breaches: tuple[type[HoldfastError], ...] = (ProtocolError,)) -> T | None:
         try:
             return call()
         except Exception as error:  # noqa: BLE001 - reported to the sender, one action must not stop the others
+            if isinstance(error, breaches):
+                self._on_breach(error)
             self._errors[action.id] = _noted(action.id, error)
             self._live.pop(action.id, None)
             _abort(action)

@@ -13,7 +13,7 @@ from holdfast.delivery.action_group import ActionGroup
 from holdfast.delivery.ports import Opening, VerifiedChunk
 from holdfast.delivery.stream_check import StreamCheck
 from holdfast.delivery.verify import Chunk, Verifier
-from holdfast.model.change import Begin, Segment
+from holdfast.model.change import Begin, Put, Segment
 from holdfast.model.jobs import Finding, Severity
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import PROTOCOL, Carried, Closed, Closing, DataMessage, Needed, Open, Opened, Segmented, Started, Stopped
@@ -21,6 +21,9 @@ from holdfast.wire.data_messages import PROTOCOL, Carried, Closed, Closing, Data
 # A sender has at most a window of segments in flight; more is no sender of ours.
 _MAX_OPEN_SEGMENTS = 64
 _MAX_OPEN_BYTES = 256 * 1024 * 1024
+# Paths, chunk refs and attributes of all segments that wait: some hundred bytes of memory each, and nothing of them is offered data.
+# The largest one is not counted, only bounded by the size of a message: it may put a huge file, with a list of all its chunks.
+_MAX_OPEN_FACTS = 400_000
 OPENING_S = 30.0
 IDLE_S = 6 * 3600.0
 logger = logging.getLogger(__name__)
@@ -73,7 +76,7 @@ def _serve(
     if not isinstance(opening, Open) or opening.protocol != PROTOCOL:
         raise ProtocolError("the session does not begin with an Open of protocol 1", hint="bring both machines to the same version")
     granted = open_actions(channel.peer, opening)
-    group = ActionGroup(granted.actions, granted.unavailable)
+    group = ActionGroup(granted.actions, granted.unavailable, lambda error: on_finding(_finding_of(channel.peer, error)))
     try:
         for finding in granted.findings:
             on_finding(finding)
@@ -92,6 +95,7 @@ class _OpenSegment:
         self.segment = segment
         self.sizes = {ref.id: ref.size_bytes for ref in segment.offered if ref.id in needed}
         self.offered_bytes = sum(ref.size_bytes for ref in segment.offered)
+        self.facts = _facts_in(segment)
         self.left = set(needed)
         self.withdrawn: set[bytes] = set()
         self.batches: list[Future[list[Chunk]]] = []
@@ -125,6 +129,7 @@ class _CommitReceiver:
         self._begin: Begin | None = None
         self._open: deque[_OpenSegment] = deque()
         self._open_bytes = 0
+        self._open_facts = 0
 
     def take(self, message: DataMessage) -> None:
         if isinstance(message, Carried):
@@ -152,13 +157,17 @@ class _CommitReceiver:
             raise ProtocolError("a segment outside a commit")
         self._check.check(segment)
         # Before the answer is computed, so that a flood costs nothing.
-        if len(self._open) >= _MAX_OPEN_SEGMENTS or self._open_bytes > _MAX_OPEN_BYTES:
+        if len(self._open) >= _MAX_OPEN_SEGMENTS or self._open_bytes > _MAX_OPEN_BYTES or self._too_many_facts():
             raise ProtocolError("too many segments at once")
         needed = self._group.wanted(segment)
         waiting = _OpenSegment(segment, needed)
         self._open.append(waiting)
         self._open_bytes += waiting.offered_bytes
+        self._open_facts += waiting.facts
         self._channel.send(Needed(number=segment.number, ids=tuple(ref.id for ref in segment.offered if ref.id in needed)))
+
+    def _too_many_facts(self) -> bool:
+        return self._open_facts > _MAX_OPEN_FACTS and self._open_facts - max(waiting.facts for waiting in self._open) > _MAX_OPEN_FACTS
 
     def _carried(self, message: Carried) -> None:
         if not self._open or self._open[0].segment.number != message.number:
@@ -170,6 +179,7 @@ class _CommitReceiver:
         self._group.apply(head.segment, head.chunks(), frozenset(head.withdrawn))
         self._open.popleft()
         self._open_bytes -= head.offered_bytes
+        self._open_facts -= head.facts
 
     def _closing(self, message: Closing) -> None:
         begin, commit = self._begin, message.commit
@@ -179,6 +189,16 @@ class _CommitReceiver:
             raise ProtocolError("a commit closes that is not the one that started")
         self._begin = None
         self._channel.send(Closed(acknowledgements=self._group.commit(commit)))
+
+
+def _facts_in(segment: Segment) -> int:
+    """How many things a segment names; an attribute's value counts by its size."""
+    count = len(segment.offered) + len(segment.changes) + sum(len(part.chunks) + 1 for part in segment.parts)
+    for change in segment.changes:
+        if isinstance(change, Put):
+            entry = change.entry
+            count += len(entry.chunks) + len(entry.holes) + sum([len(xattr.value) // 256 + 1 for xattr in entry.xattrs])
+    return count
 
 
 def _finding_of(peer: NodeId, error: HoldfastError) -> Finding:

@@ -54,7 +54,11 @@ class StreamCheck:
 
     def _take_parts(self, segment: Segment, offered: set[bytes]) -> None:
         for part in segment.parts:
-            ahead = self._ahead.setdefault(part.path, set())
+            ahead = self._ahead.get(part.path)
+            if ahead is None:
+                ahead = self._ahead[part.path] = set()
+                # A path takes memory too, also one whose parts are empty and whose file never comes.
+                self._ahead_chunks += 1
             before = len(ahead)
             for ref in part.chunks:
                 if ref.id not in offered:
@@ -74,7 +78,7 @@ class StreamCheck:
     def _check_content(self, entry: Entry, offered: set[bytes]) -> None:
         ahead = None
         if self._ahead and (ahead := self._ahead.pop(entry.path, None)) is not None:
-            self._ahead_chunks -= len(ahead)
+            self._ahead_chunks -= len(ahead) + 1
         if entry.kind is not Kind.FILE:
             if entry.chunks:
                 raise ProtocolError(f"{display_path(entry.path)} is no file and has chunks")

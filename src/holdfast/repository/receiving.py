@@ -16,6 +16,8 @@ from holdfast.repository.tree_builder import TreeBuilder
 from holdfast.repository.version_table import VersionTable
 
 _FINDINGS = 100
+# They are remembered to the end of the commit; a sender that withdraws all it offers would fill the memory.
+_MOST_WITHDRAWN = 4_000_000
 LARGEST_CHUNK_BYTES = 8 << 20
 
 
@@ -78,7 +80,7 @@ class Receiving:
                 if chunk is None:
                     if chunk_id not in withdrawn:
                         raise ProtocolError(f"chunk {chunk_id.hex()} was asked for and did not come")
-                    self._withdrawn.add(chunk_id)
+                    self._withdraw(chunk_id)
                     continue
                 if chunk.size_bytes != size:
                     raise ProtocolError(f"chunk {chunk_id.hex()} does not have the length it was offered with")
@@ -91,6 +93,11 @@ class Receiving:
                     proven.append(chunk_id)
         if proven:
             table.claim(proven, self._sender)
+
+    def _withdraw(self, chunk: bytes) -> None:
+        self._withdrawn.add(chunk)
+        if len(self._withdrawn) > _MOST_WITHDRAWN:
+            raise ProtocolError("more chunks are withdrawn than any file has", hint="see what writes to the source while it is captured")
 
     def take_changes(self, segment: Segment, builder: TreeBuilder, table: BlobTable, packer: Packer) -> None:
         usable = self._usable(segment, table, packer)

@@ -7,7 +7,7 @@ Whatever is wrong with bytes from outside ends as a `ProtocolError` that names t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from functools import lru_cache
 from typing import TypeVar
 
@@ -38,6 +38,10 @@ from holdfast.wire.hub_messages import HubMessage
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 MAX_CHUNK_BYTES = 8 * 1024 * 1024
 MAX_ASKED_CHUNKS = 4_096
+# Roots of a classification, actions of a delivery, points of a commit: a document has a few; each one costs the receiver work.
+_MAX_ROOTS = 10_000
+_MAX_ACTIONS = 1_000
+_MAX_MARKS = 100
 _MAX_SIZE = 2**63 - 1
 _MAX_TEXT = 4_096
 _PLACE_BYTES = 8
@@ -136,6 +140,7 @@ def _check_control(message: DataMessage) -> None:
     if isinstance(message, Stopped):
         _check_error(message.error)
     elif isinstance(message, Open):
+        _check_length("Open.actions", message.actions, _MAX_ACTIONS)
         _check_token("Open", message.dataset, *message.actions)
         _check_count("Open.generation", message.generation)
     elif isinstance(message, OpenRead):
@@ -146,6 +151,7 @@ def _check_control(message: DataMessage) -> None:
             _check_cursor(state.cursor)
             _check_error(state.error)
     elif isinstance(message, Started):
+        _check_length("Started.actions", message.actions, _MAX_ACTIONS)
         _check_token("Started", *message.actions)
         _check_begin(message.begin)
     elif isinstance(message, Closing):
@@ -227,12 +233,14 @@ def _check_begin(begin: Begin) -> None:
     _check_texts("Begin", begin.label, begin.hostname)
     _check_count("Begin.seq", begin.seq)
     _check_cursor(begin.base)
+    _check_length("Begin.roots", begin.roots, _MAX_ROOTS)
     _check_paths(begin.roots)
 
 
 def _check_commit(commit: Commit) -> None:
     _check_token("Commit", commit.dataset, commit.epoch)
     _check_texts("Commit.zone", commit.zone)
+    _check_length("Commit.marks", commit.marks, _MAX_MARKS)
     for mark in commit.marks:
         _check_token("Mark", mark.operation, mark.kind, mark.point)
     for value in (commit.seq, commit.files, commit.size_bytes, commit.warnings):
@@ -268,6 +276,11 @@ def _check_ids(where: str, ids: Iterable[bytes]) -> None:
 def _check_paths(paths: Iterable[bytes]) -> None:
     for path in paths:
         check_path(path)
+
+
+def _check_length(where: str, items: Sized, limit: int) -> None:
+    if len(items) > limit:
+        raise ProtocolError(f"{where}: {len(items)} of them, the limit is {limit}")
 
 
 def _check_count(where: str, value: int) -> None:
