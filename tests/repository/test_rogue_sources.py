@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import nullcontext
+import os
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import msgspec
 import pytest
 
 from holdfast.core.errors import HoldfastError, ProtocolError
-from holdfast.core.ids import DatasetId, NodeId, PointId
+from holdfast.core.ids import DatasetId, Epoch, NodeId, PointId
 from holdfast.delivery.ports import Action
 from holdfast.model.change import Begin, Commit, Mark, Segment
 from holdfast.model.entry import ChunkRef
+from holdfast.model.point_changes import Lock
+from holdfast.repository.point_changes import Chosen
 from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
 from holdfast.testing.tree_source import TreeSource
@@ -130,5 +133,55 @@ def test_impossible_facts_harm_nobody_else(
     again = scene.open()
     assert victim in again.points()
     assert all(point.locked_until is None for point in again.points())
+    again.close()
+    scene.restic.check()
+
+
+def test_a_point_of_its_own_dataset_is_neither_replaced_nor_doubled(scene: RepositoryScene, tree: Path) -> None:
+    """Whoever rules the Master can give a machine of his own the grant for a dataset with locked points. A new state under the id of such
+    a point must not pass for it: the next thing that touches the point would clear the real one away."""
+    repository, state = scene.open(), TreeSource(tree)
+    feeder = scene.feeder(state)
+    scene.store(repository, feeder, None, state.all)
+    (victim,) = repository.points()
+    repository.change_points(Chosen(points=(victim.id,)), Lock(for_s=86_400 * 30))
+    (victim,) = repository.points()
+
+    (tree / "top").write_bytes(b"forged")
+    forged = TreeSource(tree)
+    feeder.chunks.update(forged.chunks)
+    commit = feeder.commit
+    for seq, epoch in ((2, feeder.epoch), (1, Epoch("9" * 32))):
+        feeder.seq, feeder.epoch = seq - 1, epoch
+        feeder.commit = lambda: msgspec.structs.replace(commit(), marks=(Mark(operation="backup", kind="backup", point=victim.id),))  # type: ignore[method-assign]
+        with pytest.raises(HoldfastError, match="is here already"):
+            scene.store(repository, feeder, None, forged.all)
+        assert repository.points() == (victim,)
+    both = (
+        Mark(operation="backup", kind="backup", point=PointId("8" * 32)),
+        Mark(operation="archive", kind="archive", point=PointId("8" * 32)),
+    )
+    feeder.commit = lambda: msgspec.structs.replace(commit(), marks=both)  # type: ignore[method-assign]
+    feeder.seq = 1
+    with pytest.raises(ProtocolError, match="two points of one id"):
+        scene.store(repository, feeder, None, forged.all)
+
+    # A commit that says it is the one of long ago is taken, and leaves the point of that one as it is.
+    first_epoch = scene.feeder(state).epoch
+    feeder.commit = commit  # type: ignore[method-assign]
+    feeder.seq, feeder.epoch = 0, Epoch("9" * 32)
+    feeder.operations = ()
+    scene.store(repository, feeder, None, forged.all)
+    feeder.seq, feeder.epoch, feeder.operations = 0, first_epoch, ("backup",)
+    scene.store(repository, feeder, None, forged.all)
+    assert repository.points() == (victim,)
+    repository.close()
+    (scene.home / "catalog.db").unlink()
+    again = scene.open()
+    assert again.points() == (victim,)
+    with closing(again.reader(victim)) as reader:
+        assert {entry.path: entry.chunks for entry in reader.entries()}[os.fsencode(tree / "top")] == state.all[
+            os.fsencode(tree / "top")
+        ].chunks
     again.close()
     scene.restic.check()

@@ -171,6 +171,12 @@ class CommitTable:
         found = "SELECT 1 FROM snapshots WHERE point = ? AND head = 0 AND dataset IS NOT ? LIMIT 1"
         return self._catalog.row(found, (point, dataset)) is not None
 
+    def cursors_of_point(self, point: PointId, dataset: int) -> frozenset[Cursor]:
+        """Of which commits of its dataset this point is: none, where it is not here."""
+        rows = self._catalog.rows("SELECT brief FROM snapshots WHERE point = ? AND head = 0 AND dataset = ?", (point, dataset))
+        briefs = [_decode(row[0]) for row in rows]
+        return frozenset(Cursor(epoch=brief.epoch, seq=brief.seq) for brief in briefs)
+
     def attach(self, snapshot_id: bytes, commit_no: int) -> None:
         self._catalog.execute("UPDATE snapshots SET commit_no = ? WHERE id = ?", (commit_no, snapshot_id))
 

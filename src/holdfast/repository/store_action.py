@@ -160,9 +160,9 @@ class StoreAction:
             summary=summary_of(commit, packer, receiving.put_count, interior.storage.clock.now_ns()),
         )
         with interior.catalog.transaction():
-            self._write_marks(sealing, receiving.commit_no, frozenset())
+            marked = self._write_marks(sealing, receiving.commit_no, self._here_already(commit))
             interior.commits.seal(receiving.commit_no, ns_of(commit.captured_at), tree)
-        self._drop_heads(commit, receiving.commit_no)
+        self._drop_heads(receiving.commit_no, marked=marked)
         return (*receiving.findings, *self._settle_debt(receiving.begin)), packer.stored_bytes
 
     def _settle_debt(self, begin: Begin) -> tuple[Finding, ...]:
@@ -197,22 +197,29 @@ class StoreAction:
                 parent=self._parent(),
             )
             with self._interior.catalog.transaction():
-                self._write_marks(sealing, base.no, have)
-            self._drop_heads(commit, base.no)
+                marks_written = self._write_marks(sealing, base.no, have)
+            self._drop_heads(base.no, marked=marks_written)
         return ()
 
-    def _write_marks(self, sealing: Sealing, commit_no: int, have: frozenset[str]) -> None:
-        marked = self._own_marks(sealing.commit)
-        for mark in sealing.commit.marks:
-            if mark.operation in marked and mark.point not in have:
-                write_snapshot(self._interior, sealing, commit_no, mark, marked[mark.operation])
-        if not marked:
-            write_snapshot(self._interior, sealing, commit_no, None, None)
+    def _here_already(self, commit: Commit) -> frozenset[str]:
+        """A cascade that begins anew sends commits again that are here further back. What was kept of them stays as it is."""
+        commits = self._interior.commits
+        return frozenset(mark.point for mark in commit.marks if commits.cursors_of_point(mark.point, self._dataset))
 
-    def _drop_heads(self, commit: Commit, commit_no: int) -> None:
+    def _write_marks(self, sealing: Sealing, commit_no: int, have: frozenset[str]) -> bool:
+        """True when the commit has a point now, and no head."""
+        marked = self._own_marks(sealing.commit)
+        new = [mark for mark in sealing.commit.marks if mark.operation in marked and mark.point not in have]
+        for mark in new:
+            write_snapshot(self._interior, sealing, commit_no, mark, marked[mark.operation])
+        if not new:
+            write_snapshot(self._interior, sealing, commit_no, None, None)
+        return bool(new)
+
+    def _drop_heads(self, commit_no: int, *, marked: bool) -> None:
         # The commit is sealed; a head too many does no harm and goes with the next commit.
         with suppress(Exception), self._interior.catalog.transaction():
-            drop_heads(self._interior, self._dataset, commit_no, marked=bool(self._own_marks(commit)))
+            drop_heads(self._interior, self._dataset, commit_no, marked=marked)
 
     def _parent(self) -> str | None:
         if self._base is None:
