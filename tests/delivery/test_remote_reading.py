@@ -18,9 +18,9 @@ from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
 from holdfast.model.reading import Listed, Lost, PointReader
 from holdfast.testing.channel_suite import WAIT_S
 from holdfast.testing.deliveries import DATASET, EPOCH, RECEIVER, ROOT, SOURCE, chunk_ref, file_of, folder_of
-from holdfast.testing.memory_action import MemoryAction, MemoryReader
+from holdfast.testing.memory_action import MemoryAction, MemoryReader, payload_of
 from holdfast.testing.memory_channel import MemoryChannel, memory_pair
-from holdfast.wire.data_messages import AskChunks, AskEntries, AskMore, Entries, Needed, OpenedRead, OpenRead, Stopped
+from holdfast.wire.data_messages import AskChunks, AskEntries, AskMore, Carried, Entries, Needed, OpenedRead, OpenRead, Stopped
 
 OPENING = OpenRead(repository=RepositoryId("a" * 32), dataset=DATASET)
 CURSOR = Cursor(EPOCH, 4)
@@ -253,3 +253,55 @@ def test_named_ids_stay_exact_over_many_runs(monkeypatch: pytest.MonkeyPatch) ->
         refs = tuple(ChunkRef(chunk_id, 4) for chunk_id in ids[start : start + 3])
         named.add(Entry(path=b"/a", kind=Kind.FILE, mode=0, chunks=refs))
     assert [chunk_id in named for chunk_id in ids] == [True] * 300 + [False] * 100
+
+
+FILE = file_of(b"/data/x", b"content")
+GIVEN = payload_of(b"content")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Entries(entries=(file_of(b"/etc/cron.d/x"),), last=True),
+        Entries(entries=(folder_of(ROOT), FILE), last=True),
+        Entries(entries=(file_of(b"/data/x-other"),), last=True),
+        Entries(entries=(folder_of(b"/"),), last=True),
+        Entries(entries=(FILE, file_of(b"/data/y/below")), last=True),
+        Entries(entries=()),
+        Carried(number=0, payloads=(GIVEN,), last=True),
+    ],
+)
+def test_an_owner_that_gives_entries_nobody_asked_for_is_refused(answer: Entries | Carried) -> None:
+    """A restore in place writes where the entries say: no owner may put others among them."""
+    here, owner = memory_pair(SOURCE, RECEIVER)
+    owner.send(OpenedRead(cursor=CURSOR))
+    owner.send(answer)
+    with pytest.raises(ProtocolError):
+        list(RemoteReader(here, OPENING).entries([b"/data/x", b"/data/x/nested", b"/data/y/x"]))
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [Carried(number=1)],
+        [Carried(number=1, payloads=(GIVEN,)), Carried(number=1, payloads=(GIVEN,), last=True)],
+        [Carried(number=1, payloads=(payload_of(b"other"),), last=True)],
+        [Carried(number=2, payloads=(GIVEN,), last=True)],
+        [Entries(entries=(FILE,), last=True)],
+    ],
+)
+def test_an_owner_that_gives_chunks_nobody_asked_for_or_without_end_is_refused(answers: list[Entries | Carried]) -> None:
+    here, owner = memory_pair(SOURCE, RECEIVER)
+    for answer in (OpenedRead(cursor=CURSOR), *answers):
+        owner.send(answer)
+    with pytest.raises(ProtocolError):
+        list(RemoteReader(here, OPENING).payloads([GIVEN.id, chunk_ref(b"more").id]))
+
+
+def test_what_was_asked_for_is_taken_with_all_below_it() -> None:
+    here, owner = memory_pair(SOURCE, RECEIVER)
+    given = (folder_of(b"/data"), file_of(b"/data/a"), file_of(b"/data/a-b"), file_of(b"/srv/x"))
+    for asked in ((), (b"/",), (b"/srv/x", b"/data/a-b", b"/data", b"/data/a")):
+        owner.send(OpenedRead(cursor=CURSOR))
+        owner.send(Entries(entries=given, last=True))
+        assert tuple(RemoteReader(here, OPENING).entries(asked)) == given

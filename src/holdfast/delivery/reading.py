@@ -6,7 +6,7 @@ import logging
 import struct
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -17,7 +17,7 @@ from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, Rep
 from holdfast.core.ids import NodeId
 from holdfast.delivery.receiver import IDLE_S, OPENING_S
 from holdfast.model.change import Cursor, Payload
-from holdfast.model.entry import Entry
+from holdfast.model.entry import Entry, display_path, walk_key
 from holdfast.model.reading import Answer, Listed, Lost, PointReader
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import (
@@ -59,6 +59,9 @@ class RemoteReader:
 
     The constructor raises what the owner answers: `NotGranted`, `UnknownName`, ... `cursor` is the commit the entries belong to,
     None when the owner holds nothing.
+
+    What an owner in wrong hands may send is held against what was asked: an entry outside the paths, a chunk nobody asked for or a message
+    that brings nothing is a `ProtocolError`. Payloads are as they came; whoever takes them verifies them.
     """
 
     def __init__(self, channel: Channel, opening: OpenRead) -> None:
@@ -80,12 +83,18 @@ class RemoteReader:
                 yield entry
 
     def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
+        within = _Within(paths)
         question = self._ask(AskEntries(paths=tuple(paths)), _Question())
         try:
             while True:
                 answer = self._answer(question)
                 if not isinstance(answer, Entries):
                     raise self._unexpected(answer)
+                if not answer.entries and not answer.last:
+                    raise ProtocolError(f"{self._channel.peer} gives entries without end that are none")
+                for entry in answer.entries:
+                    if not within.holds(entry.path):
+                        raise ProtocolError(f"{self._channel.peer} gives {display_path(entry.path)}, which was not asked for")
                 if not answer.last:
                     # The next message comes while this one is worked on.
                     question = self._ask(AskMore(), _Question())
@@ -126,6 +135,8 @@ class RemoteReader:
             answer = self._answer(question)
             if not isinstance(answer, Carried) or answer.number != question.number:
                 raise self._unexpected(answer)
+            if not answer.payloads and not answer.withdrawn and not answer.last:
+                raise ProtocolError(f"{self._channel.peer} gives an answer without end that brings nothing")
             for payload in answer.payloads:
                 # Not asked for, or given twice.
                 if question.left.pop(payload.id, payload) is payload:
@@ -177,6 +188,25 @@ class RemoteReader:
             f"{self._channel.peer}: {type(message).__name__} has no place here",
             hint="both machines must run versions that understand each other",
         )
+
+
+class _Within:
+    """Whether a path is one of those asked for, or below one; none asked = everything."""
+
+    def __init__(self, paths: Sequence[bytes]) -> None:
+        self._keys: list[bytes] = []
+        for key in sorted(set(map(walk_key, paths))):
+            # One below another would hide it from the search.
+            if not self._keys or (self._keys[-1] and not key.startswith(self._keys[-1] + b"\x00")):
+                self._keys.append(key)
+        self._everything = not self._keys or not self._keys[0]
+
+    def holds(self, path: bytes) -> bool:
+        if self._everything:
+            return True
+        key = walk_key(path)
+        at = bisect_right(self._keys, key) - 1
+        return at >= 0 and (key == self._keys[at] or key.startswith(self._keys[at] + b"\x00"))
 
 
 def _unpacked(places: bytes) -> array[int]:
@@ -320,6 +350,8 @@ def _carried(number: int, answer: Answer) -> Iterator[Carried]:
             some, size = [], 0
         some.append(payload)
         size += len(payload.data)
+    if not (some or answer.lost or answer.last):
+        return
     lost, reasons = tuple(lost.id for lost in answer.lost), tuple(lost.reason for lost in answer.lost)
     yield Carried(number=number, payloads=tuple(some), withdrawn=lost, reasons=reasons, last=answer.last)
 
