@@ -64,7 +64,7 @@ def run_with(world: World, content: bytes) -> dict[str, Any]:
 def snapshots(world: World) -> set[str]:
     """The points that stock restic sees, by Holdfast's ids of them."""
     listed = json.loads(world.restic("main", "desk", "snapshots", "--json"))
-    return {tag.removeprefix("hf:point=") for snapshot in listed for tag in snapshot["tags"] if tag.startswith("hf:point=")}
+    return {tag.removeprefix("hf:point=") for snapshot in listed for tag in snapshot.get("tags", ()) if tag.startswith("hf:point=")}
 
 
 def row_of(person: Person, point: dict[str, Any]) -> Locator:
@@ -165,7 +165,7 @@ def test_what_a_prune_would_give_back_is_seen_before_it_is_done(care: World, ent
     card.get_by_role("button", name="Look what would go").click()
     expect(card.get_by_role("status")).to_contain_text("Nothing is changed yet", timeout=PATIENCE_MS)
     expect(card.get_by_role("table", name="What a prune would do")).to_contain_text("Bytes that this frees.")
-    expect(card.get_by_role("status")).to_contain_text(re.compile(r"[5-9]\.\d MiB more at once"))
+    expect(card.get_by_role("status")).to_contain_text(re.compile(r"[5-9]\.\d MiB would go at once"))
     assert care.client.get("/repositories")["repositories"][0]["stored_bytes"] == stored
     card.get_by_role("button", name="Prune now").click()
     expect(card.get_by_role("status")).to_contain_text("Pruned", timeout=PATIENCE_MS)
@@ -218,3 +218,14 @@ def test_why_a_file_is_kept_is_told_beside_it(care: World, enter: Enter) -> None
     assert grave_findings(person.page) == []
     person.press("Escape")
     expect(panel).to_be_hidden()
+
+
+def test_points_of_another_program_are_shown_and_left_alone(care: World, enter: Enter) -> None:
+    run_with(care, b"ours\n")
+    care.restic("main", "desk", "backup", str(letter(care)))
+    person = enter(care).go("/repositories/main?mark=foreign")
+    rows = person.page.get_by_role("table", name="Points").get_by_role("row").filter(has_text="read-only")
+    expect(rows).to_have_count(1)
+    expect(rows.get_by_role("checkbox")).to_be_disabled()
+    expect(region(person, "What stays")).to_contain_text("1 point of another program")
+    expect(region(person, "What stays")).to_contain_text("the newest 50")

@@ -16,10 +16,10 @@ const COLUMNS: Column<NumberedStep>[] = [
   {
     key: "what",
     title: "What",
-    width: "minmax(180px, 1fr)",
+    width: "minmax(120px, 1fr)",
     cell: ({ step }) => (
       <div title={visible(step.message)}>
-        <div className={classes.line}>{sentence(visible(step.message))}</div>
+        <div className={step.path ? classes.line : classes.text}>{sentence(visible(step.message))}</div>
         {step.path && (
           <Text size="xs" c="dimmed" className={classes.line} title={visible(step.path)}>
             {visible(step.path)}
@@ -28,8 +28,8 @@ const COLUMNS: Column<NumberedStep>[] = [
       </div>
     ),
   },
-  { key: "count", title: "How many", width: "82px", align: "right", cell: ({ step }) => (step.count > 0 ? formatCount(step.count) : "–") },
-  { key: "size", title: "Size", width: "84px", align: "right", cell: ({ step }) => (step.size_bytes > 0 ? formatBytes(step.size_bytes) : "–") },
+  { key: "count", title: "Count", width: "56px", align: "right", cell: ({ step }) => (step.count > 0 ? formatCount(step.count) : "–") },
+  { key: "size", title: "Size", width: "74px", align: "right", cell: ({ step }) => (step.size_bytes > 0 ? formatBytes(step.size_bytes) : "–") },
 ];
 
 export function ReportSteps({ label, steps }: { label: string; steps: readonly Step[] }) {

@@ -121,7 +121,7 @@ const COLUMNS: Column<Changed>[] = [
     cell: ({ outcome }) => <State state={OUTCOMES[outcome][0]} label={OUTCOMES[outcome][1]} quiet />,
   },
   { key: "time", title: "Point", width: "160px", sortBy: ({ point }) => point.time, cell: ({ point }) => formatTime(point.time) },
-  { key: "dataset", title: "Dataset", width: "minmax(110px, 1fr)", wide: true, cell: ({ point }) => `${visible(point.dataset)} ${visible(point.operation)}` },
+  { key: "dataset", title: "Dataset", width: "minmax(150px, 1.2fr)", wide: true, cell: ({ point }) => `${visible(point.dataset)} ${visible(point.operation)}` },
   { key: "why", title: "Afterwards, or why", width: "minmax(120px, 1.6fr)", cell: (change) => <span title={after(change)}>{after(change)}</span> },
 ];
 

@@ -6,7 +6,7 @@ import { Card } from "../../parts/Card";
 import { formatBytes } from "../../parts/format";
 import { ReportSteps } from "../../parts/ReportSteps";
 import { isOver } from "../../live/store";
-import { type Repository, pruneSums } from "./figures";
+import { pruneSums, pruneWords, type Repository } from "./figures";
 import { TaskState } from "./TaskState";
 import { useTask } from "./useTask";
 
@@ -62,17 +62,14 @@ export function Space({ row }: { row: Repository }) {
 }
 
 function Outcome({ row, report, isInstant }: { row: Repository; report: { steps: readonly PruneStep[]; dry_run: boolean }; isInstant: boolean }) {
-  const sums = pruneSums(report.steps);
-  const when = isInstant ? "at once" : "in 23 hours, by the next prune after that";
-  const title = report.dry_run ? "Nothing is changed yet" : "Pruned";
+  const isDry = report.dry_run;
   return (
     <>
-      <Alert variant="light" color="blue" title={title} role="status">
-        {report.dry_run
-          ? `It stores ${formatBytes(row.stored_bytes)} now. ${formatBytes(sums.atOnce)} ${sums.atOnce ? "would go" : "goes"} at once, whose time has come; ${formatBytes(sums.freed)} more ${when}. ${formatBytes(sums.unused)} that nothing needs would stay.`
-          : `${formatBytes(sums.atOnce)} deleted, whose time had come; ${formatBytes(sums.freed)} more ${isInstant ? "went at once" : "goes in 23 hours, by the next prune after that"}.`}
+      <Alert variant="light" color="blue" title={isDry ? "Nothing is changed yet" : "Pruned"} role="status">
+        {isDry && `It stores ${formatBytes(row.stored_bytes)} now. `}
+        {pruneWords(pruneSums(report.steps), isDry, isInstant)}
       </Alert>
-      <ReportSteps label={report.dry_run ? "What a prune would do" : "What the prune did"} steps={report.steps} />
+      <ReportSteps label={isDry ? "What a prune would do" : "What the prune did"} steps={report.steps} />
     </>
   );
 }

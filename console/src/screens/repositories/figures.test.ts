@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { grownIn, growthOf, kitOf, partWord, proofOf, pruneSums, recordedGrowth, savings, stairs } from "./figures";
+import { grownIn, growthOf, kitOf, partWord, proofOf, pruneSums, pruneWords, recordedGrowth, savings, stairs } from "./figures";
 
 it("says shares in words", () => {
   const said = [100, 70, 50, 33, 25, 10, 9, 2.7, 130].map((part) => partWord(part, 100));
@@ -16,10 +16,14 @@ it("says what is saved and by what", () => {
 
 it("tells proofs apart", () => {
   const at = "2026-11-25T12:00:00Z";
-  expect(proofOf({ checked_at: null, checked_ok: null, checked_data: false }).word).toBe("not proven yet");
-  expect(proofOf({ checked_at: at, checked_ok: true, checked_data: true }).word).toBe("proven");
-  expect(proofOf({ checked_at: at, checked_ok: true, checked_data: false }).word).toBe("structure proven");
-  expect(proofOf({ checked_at: at, checked_ok: false, checked_data: true }).state).toBe("failed");
+  const proof = (checked_at: string | null, checked_ok: boolean | null, checked_data: boolean, proven_at: string | null = null) =>
+    proofOf({ checked_at, checked_ok, checked_data, proven_at });
+  expect(proof(null, null, false).word).toBe("not proven yet");
+  expect(proof(at, true, true, at).text).toBe("Every byte was read and is right.");
+  expect(proof(at, true, false).word).toBe("structure proven");
+  expect(proof(at, false, true).state).toBe("failed");
+  expect(proof(at, true, false, "2026-11-26T12:00:00Z").at).toBe("2026-11-26T12:00:00Z");
+  expect(proof(null, null, false, at).word).toBe("proven");
 });
 
 describe("growth", () => {
@@ -74,4 +78,10 @@ it("says what is to be done about the kit", () => {
 it("adds up a prune", () => {
   const step = (code: string, size_bytes: number) => ({ code, message: "", count: 1, size_bytes, path: "" });
   expect(pruneSums([step("packs-deleted", 7), step("packs-needless", 5), step("space-freed", 6), step("space-unused", 1)])).toEqual({ atOnce: 7, freed: 6, unused: 1 });
+});
+
+it("says what a prune gives back, and when", () => {
+  expect(pruneWords({ atOnce: 0, freed: 0, unused: 0 }, true, false)).toBe("There is nothing to give back.");
+  expect(pruneWords({ atOnce: 1024, freed: 2048, unused: 0 }, true, false)).toBe("1.0 KiB would go now, whose time has come. 2.0 KiB would go in 23 hours, with the next prune after that.");
+  expect(pruneWords({ atOnce: 0, freed: 2048, unused: 1024 }, false, true)).toBe("2.0 KiB went at once. 1.0 KiB that nothing needs stays.");
 });

@@ -1,6 +1,6 @@
 /** What the figures of a repository say to people: how much it saves, when it was proven, how it grew. Pure. */
 import type { Schemas } from "../../api/client";
-import { visible } from "../../parts/format";
+import { formatBytes, visible } from "../../parts/format";
 import type { StateName } from "../../parts/State";
 
 export type Repository = Schemas["RepositoryRow"];
@@ -43,7 +43,9 @@ export interface Proof {
 }
 
 /** Whether it was last found restorable, and how thoroughly that was looked at. */
-export function proofOf(row: Pick<Repository, "checked_at" | "checked_ok" | "checked_data">): Proof {
+export function proofOf(row: Pick<Repository, "checked_at" | "checked_ok" | "checked_data" | "proven_at">): Proof {
+  if (row.proven_at && (!row.checked_at || Date.parse(row.proven_at) > Date.parse(row.checked_at)))
+    return { state: "ok", word: "proven", text: "Every byte was read, part by part, and is right.", at: row.proven_at };
   if (!row.checked_at || row.checked_ok === null) return { state: "unknown", word: "not proven yet", text: "It was never checked.", at: null };
   if (!row.checked_ok) return { state: "failed", word: "damage found", text: "The last check found something wrong. Its job says what.", at: row.checked_at };
   return row.checked_data
@@ -135,8 +137,26 @@ export function kitOf({ kit, node }: Pick<Repository, "kit" | "node">): KitWords
   }
 }
 
+export interface PruneSums {
+  atOnce: number;
+  freed: number;
+  unused: number;
+}
+
 /** Of a prune's report: what is deleted at once, what is freed with it (at once only where that was asked for), what stays needless. */
-export function pruneSums(steps: readonly Schemas["Step"][]): { atOnce: number; freed: number; unused: number } {
+export function pruneSums(steps: readonly Schemas["Step"][]): PruneSums {
   const sum = (code: string) => steps.filter((step) => step.code === code).reduce((total, step) => total + step.size_bytes, 0);
   return { atOnce: sum("packs-deleted"), freed: sum("space-freed"), unused: sum("space-unused") };
+}
+
+/** What goes, and when. */
+export function pruneWords({ atOnce, freed, unused }: PruneSums, isDry: boolean, isInstant: boolean): string {
+  if (atOnce + freed === 0) return `There is nothing to give back${unused > 0 ? `; ${formatBytes(unused)} that nothing needs is too little to be worth copying` : ""}.`;
+  const does = isDry ? "would go" : "went";
+  const parts = [
+    atOnce > 0 ? `${formatBytes(atOnce)} ${does} now, whose time has come.` : "",
+    freed > 0 ? `${formatBytes(freed)} ${isInstant ? `${does} at once` : `${isDry ? "would go" : "goes"} in 23 hours, with the next prune after that`}.` : "",
+    unused > 0 ? `${formatBytes(unused)} that nothing needs ${isDry ? "would stay" : "stays"}.` : "",
+  ];
+  return parts.filter(Boolean).join(" ");
 }

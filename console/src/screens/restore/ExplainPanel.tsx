@@ -17,6 +17,9 @@ import classes from "./Restore.module.css";
 type Explanation = Schemas["Explanation"];
 type Keeper = Schemas["Keeper"];
 
+/** As dialogs have it. */
+const DRAWER = { title: { fontSize: "1.15rem", fontWeight: 650 } };
+
 /** `path` is percent-encoded; `at`: the version that was the newest then. */
 export interface Question {
   path: string;
@@ -32,7 +35,7 @@ export function ExplainPanel({ question, onClose }: { question: Question; onClos
   });
   const rows = found.data?.rows ?? [];
   return (
-    <Drawer opened onClose={onClose} position="right" size="lg" title={`Why ${nameOf(decodedPath(path))} is kept`} closeButtonProps={{ "aria-label": "Close" }}>
+    <Drawer opened onClose={onClose} position="right" size="lg" title={`Why ${nameOf(decodedPath(path))} is kept`} closeButtonProps={{ "aria-label": "Close" }} styles={DRAWER}>
       <Stack gap="md">
         <Text size="sm" className={classes.landing}>
           {visible(decodedPath(path))}
