@@ -24,6 +24,7 @@ from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, Usage
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.object_location import is_object_location, parse_object_location
 from holdfast.model.rules import MirrorAction, Rules, StoreAction
+from holdfast.node.known_places import known_places
 
 LIMITS_FILE = "limits.toml"
 
@@ -36,7 +37,7 @@ _Inode = tuple[int, int]
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """`read` and `write` None = no limit. `protected` are real paths that are neither captured nor written, `guarded` the devices and
-    inodes of these folders and of those in them; writers and captures of what is above skip them.
+    inodes of these folders and of those in them; writers and captures of what is above skip them. `home` is one of the protected.
     """
 
     read: tuple[bytes, ...] | None = None
@@ -45,6 +46,7 @@ class Limits:
     protected: tuple[bytes, ...] = ()
     guarded: frozenset[_Inode] = frozenset()
     path: Path | None = None
+    home: bytes = b""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -127,18 +129,21 @@ class Limits:
 
 
 def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
-    """The machine's limits. `repositories` are the locations this node owns.
+    """The machine's limits. `repositories` are the locations that the rules name; where this node has had repositories before is protected
+    as well.
 
     Raises `OutsideLimits` when the file could have been written by others, `UsageError` when it is not understood.
     """
-    protected = (_real(home), *(_real(location) for location in repositories if location.startswith("/")))
+    known = [place for places in known_places(home).values() for place in places]
+    locations = (location for location in (*repositories, *known) if location.startswith("/"))
+    protected = tuple(dict.fromkeys((_real(home), *map(_real, locations))))
     path = home / LIMITS_FILE
     guarded = frozenset(inode for place in protected for inode in _inodes_in(place))
     try:
         with path.open(encoding="utf-8") as file:
             facts, text = os.fstat(file.fileno()), file.read()
     except FileNotFoundError:
-        return Limits(protected=protected, guarded=guarded)
+        return Limits(protected=protected, guarded=guarded, home=protected[0])
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}", hint="repair or remove it; until then this node does nothing new") from error
     _check_owner(path, facts)
@@ -150,6 +155,7 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
         protected=protected,
         guarded=guarded,
         path=path,
+        home=protected[0],
     )
 
 
@@ -186,6 +192,8 @@ def check_rules(rules: Rules, limits: Limits) -> tuple[ErrorFacts, ...]:
             continue
         attempt(_check_absolute, repository.location, f"repository {repository.name}")
         attempt(_check_apart, repository.location, targets)
+        attempt(_check_nothing_around, repository.location, limits)
+    attempt(_check_one_each, rules)
     attempt(_check_stores_known, rules)
     return tuple(problems)
 
@@ -231,6 +239,26 @@ def _check_apart(location: str, targets: list[str]) -> None:
     for target in targets:
         if _is_below(real, _real(target)):
             raise OutsideLimits(f"repository {location} is inside the mirror {target}", hint="move one of them")
+
+
+def _check_nothing_around(location: str, limits: Limits) -> None:
+    """One that is made in the folders of another, or around them, would get at its files."""
+    real = _real(location)
+    for place in limits.protected:
+        if (place != real or real == limits.home) and (_is_below(real, place) or _is_below(place, real)):
+            raise OutsideLimits(
+                f"repository {location} would be inside or around {os.fsdecode(place)}, which belongs to Holdfast itself",
+                hint="choose a folder of its own",
+                path=location,
+            )
+
+
+def _check_one_each(rules: Rules) -> None:
+    """Two open at one place, or by one name, would not know what the other is at: a prune of one takes what is promised by the other."""
+    for what in ("id", "name", "location"):
+        found = [_real(value) if value.startswith("/") else value for each in rules.repositories if (value := getattr(each, what))]
+        if len(set(found)) < len(found):
+            raise OutsideLimits(f"two repositories of this machine have one {what}", hint="give each a name and a place of its own")
 
 
 def _check_stores_known(rules: Rules) -> None:

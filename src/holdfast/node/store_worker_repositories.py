@@ -20,6 +20,7 @@ from holdfast.model.keys import AskKeyRestore, KeyAnswer, KeyDone, KeyQuestion
 from holdfast.model.questions import RepositoryEnv, RepositoryStatus
 from holdfast.model.rules import RepositoryRule
 from holdfast.node.far_status import FarStatus
+from holdfast.node.known_places import remember_place
 from holdfast.node.places import Places
 from holdfast.node.repository_keys import RepositoryKeys
 from holdfast.repository.repository import Repository, create_repository, open_repository
@@ -216,6 +217,7 @@ class Repositories:
                 hint=f"`holdfast repository key restore {rule.name}` takes its kit or any password; or choose another location",
             )
         make_private_folder(home)
+        remember_place(home, rule.location)
         if isinstance(backend, Ownable):
             backend.take()
             with self._lock:
