@@ -147,9 +147,10 @@ class VersionTable:
             names.append(name)
         numbers = [0] * len(paths)
         fresh: list[tuple[int, int, bytes]] = []
-        last = self._last_path() if add else 0
+        last = self._last("paths") if add else 0
+        folders = self._folder_numbers(dataset, list(by_folder), add=add)
         for folder, places in by_folder.items():
-            folder_no, is_new = self._folder_number(dataset, folder, add=add)
+            folder_no, is_new = folders.get(folder, (0, False))
             known = {} if is_new or not folder_no else self._known(folder_no, [names[place] for place in places])
             for place in places:
                 number = known.get(names[place], 0)
@@ -162,37 +163,40 @@ class VersionTable:
         self._catalog.insert_many("paths", fresh, on_conflict="IGNORE")
         return numbers
 
-    def _last_path(self) -> int:
-        row = self._catalog.row("SELECT seq FROM sqlite_sequence WHERE name = 'paths'")
+    def _last(self, table: str) -> int:
+        row = self._catalog.row("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
         return int(row[0]) if row else 0
 
     def _known(self, folder_no: int, names: Sequence[bytes]) -> dict[bytes, int]:
+        return self._among("SELECT name, no FROM paths WHERE folder = ? AND name IN ({})", folder_no, names)
+
+    def _among(self, sql: str, first: int, wanted: Sequence[bytes]) -> dict[bytes, int]:
         found: dict[bytes, int] = {}
         start = 0
-        while start < len(names):
-            left = len(names) - start
+        while start < len(wanted):
+            left = len(wanted) - start
             size = next((size for size in _NAMES_AT_ONCE if size >= left), _NAMES_AT_ONCE[-1])
-            some = list(names[start : start + size])
+            some = list(wanted[start : start + size])
             some += some[-1:] * (size - len(some))
             start += size
-            sql = f"SELECT name, no FROM paths WHERE folder = ? AND name IN ({','.join('?' * size)})"
-            found.update(self._catalog.rows(sql, (folder_no, *some)))
+            found.update(self._catalog.rows(sql.format(",".join("?" * size)), (first, *some)))
         return found
 
-    def _folder_number(self, dataset: int, folder: bytes, *, add: bool) -> tuple[int, bool]:
-        """The number, 0 = unknown, and whether it was given just now."""
-        number = self._folders.get((dataset, folder))
-        if number is not None:
-            return number, False
-        key = folder_key(folder)
-        row = self._catalog.row("SELECT no FROM folders WHERE dataset = ? AND key = ?", (dataset, key))
-        if row is None and not add:
-            return 0, False
-        number = int(row[0]) if row else self._catalog.insert("INSERT INTO folders (dataset, key) VALUES (?, ?)", (dataset, key))
-        if len(self._folders) >= _CACHED_FOLDERS:
-            self._folders.clear()
-        self._folders[dataset, folder] = number
-        return number, row is None
+    def _folder_numbers(self, dataset: int, folders: Sequence[bytes], *, add: bool) -> dict[bytes, tuple[int, bool]]:
+        """The number of each folder that has one, and whether it was given just now; with `add` all have."""
+        cached = self._folders
+        found = {folder: (number, False) for folder in folders if (number := cached.get((dataset, folder))) is not None}
+        asked = {folder_key(folder): folder for folder in folders if folder not in found}
+        stored = self._among("SELECT key, no FROM folders WHERE dataset = ? AND key IN ({})", dataset, list(asked))
+        found.update({asked[key]: (number, False) for key, number in stored.items()})
+        if add and len(stored) < len(asked):
+            rows = [(number, dataset, key) for number, key in enumerate((k for k in asked if k not in stored), self._last("folders") + 1)]
+            self._catalog.insert_many("folders", rows, on_conflict="IGNORE")
+            found.update({asked[key]: (number, True) for number, _, key in rows})
+        if len(cached) + len(asked) > _CACHED_FOLDERS:
+            cached.clear()
+        cached.update({(dataset, folder): found[folder][0] for folder in asked.values() if folder in found})
+        return found
 
     def _owner_number(self, owner: Owner) -> int:
         values = (owner[0], owner[1], _text(owner[2]), _text(owner[3]))
