@@ -150,6 +150,9 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.post(f"/jobs/{JOB}/cancel")
     await running.post("/repositories/main/check", {})
     await running.post("/repositories/main/prune", {"dry_run": True})
+    await running.post("/repositories/main/repair", {"dry_run": True})
+    await running.post("/repositories/main/scrub", {"ratio": 0.1})
+    await running.post("/repositories/main/rebuild")
     named = {"points": ["a" * 8]}
     await running.post("/points/tag", {**named, "add": ["x"]})
     await running.post("/points/lock", {**named, "duration": "30d"})

@@ -176,7 +176,8 @@ def test_what_a_prune_would_give_back_is_seen_before_it_is_done(care: World, ent
     assert (job["kind"], job["state"], job["report"]["dry_run"]) == ("prune", "succeeded", False)
     person.go(f"/jobs/{job['id']}")
     expect(region(person, "What it did").get_by_role("table")).to_contain_text("Bytes that this frees.")
-    expect(person.page.get_by_role("link", name="main", exact=True)).to_be_visible()
+    expect(person.page.get_by_role("main").get_by_role("link", name="main", exact=True)).to_be_visible()
+    assert grave_findings(person.page) == []
 
 
 def test_repair_and_scrub_say_that_all_is_well(care: World, enter: Enter) -> None:

@@ -17,7 +17,7 @@ export function ChangeForm({ kind, wish, onWish }: { kind: ChangeKind; wish: Wis
         <Stack gap="sm">
           <TextInput type="datetime-local" label="Locked until" value={wish.until} onChange={(event) => put({ until: event.currentTarget.value })} />
           <Alert color="yellow" variant="light" title="A lock is only ever lengthened">
-            Until then nothing lets these points go: no keep rule, no command, no administrator. Their space is taken until then.
+            Until then Holdfast lets these points go by no way: no keep rule, no command, nobody at the Master. Their space is taken until then.
           </Alert>
         </Stack>
       );
