@@ -129,7 +129,9 @@ class Queries:
         none. Raises `UnknownName`, or what an owner refuses with."""
         check_change(ask.change)
         owners = await self._owners(ask.repository)
-        planned, gaps = await self._ask(owners, msgspec.structs.replace(ask, dry_run=True), PointsChanged)
+        # The owner of a point that stays puts on record that somebody wanted it gone; of a dataset it does so when it lets the rest go.
+        plan = msgspec.structs.replace(ask, dry_run=True, is_meant=not ask.dry_run and not ask.dataset)
+        planned, gaps = await self._ask(owners, plan, PointsChanged)
         _raise_refusal(gaps)
         if not planned:
             raise _nowhere(ask.dataset or ", ".join(ask.points), gaps)

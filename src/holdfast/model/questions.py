@@ -113,13 +113,15 @@ class AskMaintenance(_Message, frozen=True, kw_only=True):
 
 class AskChangePoints(_Message, frozen=True, kw_only=True):
     """Change these points (ids or their beginnings) in each repository here that has them, or all of a `dataset` (label or id); with
-    `repository` only there. `dry_run`: only tell. `by`: who asks, for the log; the Master says it, a machine's own user needs not."""
+    `repository` only there. `dry_run`: only tell; `is_meant`: it was to be done, and is if all owners can, so that a refusal is logged.
+    `by`: who asks, for the log; the Master says it, a machine's own user needs not."""
 
     change: PointChange
     points: tuple[str, ...] = ()
     dataset: str = ""
     repository: str = ""
     dry_run: bool = False
+    is_meant: bool = False
     by: str = ""
 
 

@@ -13,13 +13,24 @@ RecordEvent = Callable[[str, Severity, str], None]
 
 
 def record_change(record_event: RecordEvent, ask: AskChangePoints, answer: Answer, who: str) -> None:
-    """Nothing when nothing was changed and nothing refused."""
+    """Nothing when nothing was changed and nothing refused. Of a plan, only what is refused, and only when it was to be carried out."""
+    if ask.dry_run and not ask.is_meant:
+        return
     what = _verb(ask.change)
+    wanted = f"dataset {ask.dataset}" if ask.dataset else ", ".join(ask.points[:_MOST_NAMED])
     if isinstance(answer, Failed):
-        named = f"dataset {ask.dataset}" if ask.dataset else ", ".join(ask.points[:_MOST_NAMED])
-        record_event("points-refused", Severity.WARNING, f"{who} wanted {named} {what}: {answer.error.message}")
+        # A plan is asked of every owner, and most have never heard of the point.
+        if not ask.dry_run:
+            record_event("points-refused", Severity.WARNING, f"{who} wanted {wanted} {what}: {answer.error.message}")
         return
     changes = answer.changes if isinstance(answer, PointsChanged) else ()
+    if staying := [change for change in changes if change.outcome == "stays"]:
+        first = staying[0]
+        more = f", and {len(staying) - 1} more" if len(staying) > 1 else ""
+        message = f"{who} wanted {wanted} {what}: point {first.point.id[:8]} stays, {first.why}{more}"
+        record_event("points-refused", Severity.WARNING, message)
+    if ask.dry_run:
+        return
     done = [change.point for change in changes if change.outcome in ("changed", "forgotten")]
     if not done:
         return

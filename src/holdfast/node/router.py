@@ -142,10 +142,9 @@ class Router:
     async def _change_points(self, ask: AskChangePoints, *, local: bool) -> Answer:
         """Whatever becomes of it is in the log, refusals too."""
         answer = await self._store.ask(ask, _STORE_TIMEOUT_S[AskChangePoints])
-        if not ask.dry_run:
-            who = "this machine's user" if local else f"{ask.by or 'somebody'} through the Master"
-            record_change(self._scheduler.record_event, ask, answer, who)
-            self._changed()
+        who = "this machine's user" if local else f"{ask.by or 'somebody'} through the Master"
+        record_change(self._scheduler.record_event, ask, answer, who)
+        self._changed()
         return answer
 
     async def _sample(self, question: AskSample) -> Answer:
