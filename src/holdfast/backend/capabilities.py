@@ -14,6 +14,7 @@ from holdfast.backend.s3_client import ObjectSpace
 from holdfast.core.clock import now
 from holdfast.core.errors import HoldfastError
 from holdfast.core.private_files import write_private
+from holdfast.model.decoding import UNREADABLE_FILE
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +69,7 @@ def probe(space: ObjectSpace, folder: str, owner: Owner, lock_facts: Callable[[]
 
 def load_capabilities(path: Path) -> Capabilities | None:
     """None when there is no record, or one of another version: then it is probed again."""
-    with suppress(OSError, msgspec.DecodeError):
+    with suppress(*UNREADABLE_FILE):
         return msgspec.json.decode(path.read_bytes(), type=Capabilities)
     return None
 

@@ -38,6 +38,8 @@ def has_session(home: Path) -> bool:
 def load_session(home: Path) -> Session:
     import msgspec
 
+    from holdfast.model.decoding import UNREADABLE_FILE
+
     path = session_file(home)
     try:
         return msgspec.json.decode(path.read_bytes(), type=Session)
@@ -46,7 +48,7 @@ def load_session(home: Path) -> Session:
             f"not logged in: {path} does not exist",
             hint="set HOLDFAST_HOME to the folder given to `holdfast up --home`, or run `holdfast login URL`",
         ) from None
-    except msgspec.MsgspecError as error:
+    except UNREADABLE_FILE as error:
         raise UsageError(f"{path} is not a session file: {error}", hint="remove it and run `holdfast login URL` again") from None
 
 

@@ -14,22 +14,24 @@ from holdfast.core.errors import UsageError
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdwy])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGTP]?)(i?)[bB]?")
+# Longer numbers are no measure of anything, and some are too large for any.
+_LONGEST = 100
 _EXPONENT = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 
 
 def parse_duration_s(text: str) -> float:
     """Seconds; raises `UsageError` on anything else."""
     compact = text.replace(" ", "")
-    parts = _DURATION_PART.findall(compact)
+    parts = _DURATION_PART.findall(compact) if len(text) <= _LONGEST else []
     if not parts or "".join(number + unit for number, unit in parts) != compact:
-        raise UsageError(f"not a duration: {text!r}", hint="write it like 90s, 5m, 1h, 30d, 2w or 7y")
+        raise UsageError(f"not a duration: {text[:_LONGEST]!r}", hint="write it like 90s, 5m, 1h, 30d, 2w or 7y")
     return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
 
 
 def parse_size_bytes(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(f"not a size: {text!r}", hint="write it like 4096, 4KiB, 50MB or 1.5GiB")
+    if match is None or len(text) > _LONGEST:
+        raise UsageError(f"not a size: {text[:_LONGEST]!r}", hint="write it like 4096, 4KiB, 50MB or 1.5GiB")
     number, prefix, binary = match.groups()
     return int(float(number) * (1024 if binary else 1000) ** _EXPONENT[prefix])
 
@@ -49,14 +51,15 @@ def parse_time(text: str, now: datetime, zone: tzinfo | None = UTC) -> datetime:
     stripped = text.strip()
     if stripped == "now":
         return now
-    if stripped.endswith(" ago"):
-        return now - timedelta(seconds=parse_duration_s(stripped[: -len(" ago")]))
     try:
+        if stripped.endswith(" ago"):
+            return now - timedelta(seconds=parse_duration_s(stripped[: -len(" ago")]))
         moment = datetime.fromisoformat(stripped)
-    except ValueError:
-        raise UsageError(f"not a time: {text!r}", hint="write ISO 8601 like 2026-11-22T14:05:00Z, or '2h ago'") from None
-    # `astimezone` takes a moment without a zone for local time, by the daylight saving of that day.
-    return (moment if moment.tzinfo or zone is None else moment.replace(tzinfo=zone)).astimezone(UTC)
+        # `astimezone` takes a moment without a zone for local time, by the daylight saving of that day.
+        return (moment if moment.tzinfo or zone is None else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # Also what lies before the year 1.
+        raise UsageError(f"not a time: {text[:_LONGEST]!r}", hint="write ISO 8601 like 2026-11-22T14:05:00Z, or '2h ago'") from None
 
 
 def format_duration(seconds: float) -> str:

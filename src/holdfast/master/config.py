@@ -9,6 +9,7 @@ import msgspec
 from holdfast.core.errors import UsageError
 from holdfast.core.private_files import write_private
 from holdfast.master.records.database import sqlite_url
+from holdfast.model.decoding import UNREADABLE
 
 API_PORT = 7440
 HUB_PORT = 7441
@@ -50,7 +51,7 @@ def load_config(home: Path) -> MasterConfig:
         return msgspec.convert({**kept, "home": str(home)}, MasterConfig, dec_hook=_path)
     except FileNotFoundError:
         raise UsageError(f"there is no Master in {home}", hint="make one with `holdfast master init`, or use `holdfast up`") from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except UNREADABLE as error:
         raise UsageError(f"{home / _FILE} is damaged: {error}", hint="mend it by hand; the environment itself is in the records") from None
 
 

@@ -220,5 +220,5 @@ def encode_rules(rules: Rules) -> bytes:
 
 
 def decode_rules(body: bytes) -> Rules:
-    """Raises `msgspec.ValidationError` or `msgspec.DecodeError` on anything that is not rules."""
+    """Raises one of `decoding.UNREADABLE` on anything that is not rules."""
     return msgspec.json.decode(body, type=Rules)

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from holdfast import __version__
 from holdfast.core.clock import Clock, boot_clock, now
 from holdfast.core.entropy import Entropy
@@ -20,6 +18,7 @@ from holdfast.core.errors import ErrorFacts, HoldfastError
 from holdfast.core.private_files import make_private_folder
 from holdfast.core.single_instance import only_one
 from holdfast.host.disk import free_bytes
+from holdfast.model.decoding import UNREADABLE
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import Rules, SignedRules, decode_rules
@@ -333,7 +332,7 @@ def _claimed_generation(signed: SignedRules) -> int:
     """Only to name it in the answer; nothing is believed before the signature is checked."""
     try:
         return decode_rules(signed.body).generation
-    except (msgspec.ValidationError, msgspec.DecodeError):
+    except UNREADABLE:
         return 0
 
 

@@ -9,6 +9,7 @@ import msgspec
 from holdfast.core.errors import UsageError
 from holdfast.core.ids import EnvironmentId, NodeId
 from holdfast.core.private_files import make_private_folder, write_private
+from holdfast.model.decoding import UNREADABLE_FILE
 
 DEFAULT_DATA_LISTEN = "0.0.0.0:7442"
 
@@ -53,7 +54,7 @@ def load_config(home: Path) -> NodeConfig:
         return msgspec.json.decode(config_path(home).read_bytes(), type=NodeConfig)
     except FileNotFoundError:
         raise UsageError(f"no node lives in {home}", hint="join an environment: holdfast node join URL --token T --name N") from None
-    except (msgspec.ValidationError, msgspec.DecodeError, OSError) as error:
+    except UNREADABLE_FILE as error:
         raise UsageError(f"{config_path(home)}: {error}", hint="join again with `holdfast node join --replace NAME`") from error
 
 

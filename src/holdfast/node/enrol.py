@@ -26,6 +26,7 @@ from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, HoldfastError, JoinRefused, NotReachable, ProtocolError, UsageError, error_from
 from holdfast.core.ids import EnvironmentId, NodeId
 from holdfast.core.private_files import make_private_folder
+from holdfast.model.decoding import UNREADABLE
 from holdfast.node.config import DEFAULT_DATA_LISTEN, NodeConfig, is_joined, load_config, save_config
 from holdfast.node.rule_store import forget_rules, save_signing_key
 from holdfast.wire.identity import (
@@ -227,7 +228,7 @@ def _exchange(url: str, method: str, path: str, body: bytes | None, context: ssl
 def _decode(content: bytes, kind: type[A], url: str) -> A:
     try:
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except UNREADABLE as error:
         raise ProtocolError(f"what answers at {url} is not a Master: {error}", hint="check address and port") from error
 
 
@@ -236,7 +237,7 @@ def _error_of(content: bytes, status: int, url: str) -> HoldfastError:
     try:
         said = msgspec.json.decode(content, type=_ErrorAnswer).error
         return error_from(ErrorFacts(said.code, said.message, said.hint))
-    except (msgspec.ValidationError, msgspec.DecodeError):
+    except UNREADABLE:
         return _nameless_error(status, url)
 
 

@@ -16,6 +16,7 @@ from holdfast.core.clock import Clock
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
 from holdfast.core.local_database import open_database
+from holdfast.model.decoding import UNREADABLE
 from holdfast.model.jobs import ENDED, Event, Job
 from holdfast.node.worker_messages import RunCascade, RunDatasets, RunMaintenance, RunRestore
 from holdfast.wire.hub_messages import Report
@@ -167,7 +168,7 @@ class Journal:
 def _decode_request(body: bytes | None) -> Request | None:
     try:
         return None if body is None else msgspec.json.decode(body, type=Request)
-    except (msgspec.ValidationError, msgspec.DecodeError):
+    except UNREADABLE:
         return None
 
 

@@ -19,6 +19,7 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import RepositoryMissing, StoreError
 from holdfast.core.private_files import make_private_folder, sync_folder, write_private
+from holdfast.model.decoding import UNREADABLE_FILE
 from holdfast.model.keys import SPACE
 
 Source = Literal["file", "credential", ""]
@@ -106,7 +107,7 @@ class KeyFiles:
 
     def rotation(self) -> Rotation | None:
         """The one that was begun and not ended."""
-        with suppress(OSError, msgspec.DecodeError):
+        with suppress(*UNREADABLE_FILE):
             return msgspec.json.decode(self._rotation.read_bytes(), type=Rotation)
         return None
 
@@ -146,7 +147,7 @@ class KeyFiles:
 
     def _load_kits(self) -> _Kits:
         """A record that cannot be read is as good as none: then `status` asks for a kit again."""
-        with suppress(OSError, msgspec.DecodeError):
+        with suppress(*UNREADABLE_FILE):
             return msgspec.json.decode((self._folder / "kits.json").read_bytes(), type=_Kits)
         return _Kits()
 

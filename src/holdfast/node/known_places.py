@@ -13,6 +13,7 @@ import msgspec
 
 from holdfast.core.errors import UsageError
 from holdfast.core.private_files import write_private
+from holdfast.model.decoding import UNREADABLE_FILE
 
 _FILE = "places.json"
 
@@ -41,7 +42,7 @@ def _load(path: Path) -> tuple[str, ...]:
         return msgspec.json.decode(path.read_bytes(), type=tuple[str, ...])
     except FileNotFoundError:
         return ()
-    except (OSError, msgspec.ValidationError, msgspec.DecodeError) as error:
+    except UNREADABLE_FILE as error:
         raise UsageError(
             f"{path} cannot be read: {error}",
             hint="write into it, as a JSON list of paths, where this repository is; until then this node does nothing new",

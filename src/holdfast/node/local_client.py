@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.core.errors import NotReachable, ProtocolError
+from holdfast.model.decoding import UNREADABLE
 from holdfast.model.questions import Answer, Question
 from holdfast.node.config import socket_path
 from holdfast.node.worker_link import MAX_MESSAGE_BYTES
@@ -43,5 +44,5 @@ def _decode(body: bytes) -> Answer:
     try:
         answer: Answer = msgspec.msgpack.decode(body, type=Answer)
         return answer
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except UNREADABLE as error:
         raise ProtocolError(f"not an answer: {error}", hint="command and agent must be of one version; restart the node") from error

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.core.errors import HoldfastError, NotAuthenticated, ProtocolError, facts_of
+from holdfast.model.decoding import UNREADABLE
 from holdfast.model.questions import Answer, Failed, Question
 from holdfast.node.config import socket_path
 from holdfast.wire.framing import frame, read_frame
@@ -80,7 +81,7 @@ class LocalSocket:
     async def _answer_one(self, body: bytes) -> Answer:
         try:
             question: Question = msgspec.msgpack.decode(body, type=Question)
-        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        except UNREADABLE as error:
             raise ProtocolError(f"not a question: {error}", hint="command and agent must be of one version; restart the node") from error
         try:
             return await self._answer(question)

@@ -14,6 +14,7 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.errors import NotGranted
 from holdfast.core.ids import NodeId
 from holdfast.core.local_database import open_database
+from holdfast.model.decoding import UNREADABLE
 from holdfast.model.orders import RestoreOrder, SignedOrder, signed_bytes_of_order
 from holdfast.wire.authority import verify_signature
 
@@ -26,7 +27,7 @@ def open_order(signed: SignedOrder, signing_key: bytes) -> RestoreOrder:
         raise NotGranted("the order is not signed by this environment's Master", hint="log in to the right Master")
     try:
         return msgspec.json.decode(signed.body, type=RestoreOrder)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except UNREADABLE as error:
         raise NotGranted(f"not a restore order: {error}", hint=_AGAIN) from error
 
 

@@ -12,6 +12,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts, StaleRules, UsageError
 from holdfast.core.ids import EnvironmentId, NodeId
 from holdfast.core.private_files import make_private_folder, write_private
+from holdfast.model.decoding import UNREADABLE, UNREADABLE_FILE
 from holdfast.model.rules import Rules, SignedRules, decode_rules, signed_bytes_of_rules
 from holdfast.model.schedule import validate_schedule
 from holdfast.wire.authority import verify_signature
@@ -101,7 +102,7 @@ class RuleStore:
             for dataset in rules.datasets:
                 for operation in dataset.operations:
                     validate_schedule(operation)
-        except (msgspec.ValidationError, msgspec.DecodeError, UsageError) as error:
+        except (*UNREADABLE, UsageError) as error:
             raise StaleRules(f"the rules cannot be read: {error}", hint="bring Master and node to one version") from error
         if rules.environment != self._environment or rules.node != self._node:
             raise StaleRules("the rules are for another node or environment", hint=hint)
@@ -116,7 +117,7 @@ class RuleStore:
                 if name == "current.json" and not (self._folder / "previous.json").exists():
                     return
                 error: Exception = StaleRules(f"{name} is missing")
-            except (OSError, msgspec.ValidationError, msgspec.DecodeError, StaleRules) as caught:
+            except (*UNREADABLE_FILE, StaleRules) as caught:
                 error = caught
             else:
                 return

@@ -12,6 +12,7 @@ from functools import cache
 import msgspec
 
 from holdfast.core.errors import ProtocolError
+from holdfast.model.decoding import UNREADABLE
 from holdfast.node.worker_messages import FromWorker, ToWorker
 from holdfast.wire.framing import frame, receive_frame
 
@@ -28,7 +29,7 @@ def decode_to_worker(body: bytes) -> ToWorker:
     """Raises `ProtocolError` on anything that is no message to a worker."""
     try:
         return _to_worker().decode(body)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except UNREADABLE as error:
         raise ProtocolError(
             f"not a message to a worker: {error}", hint="agent and worker are of different versions; restart the node"
         ) from error
@@ -38,7 +39,7 @@ def decode_from_worker(body: bytes) -> FromWorker:
     """Raises `ProtocolError` on anything that is no message of a worker."""
     try:
         return _from_worker().decode(body)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except UNREADABLE as error:
         raise ProtocolError(
             f"not a message of a worker: {error}", hint="agent and worker are of different versions; restart the node"
         ) from error

@@ -20,6 +20,7 @@ from typing import Protocol
 import msgspec
 
 from holdfast.core.errors import StoreError
+from holdfast.model.decoding import UNREADABLE_FILE
 from holdfast.operations.restore_work import Done, Hand, Work
 
 # Works given to one writer ahead: while it writes one the next is on its way.
@@ -148,7 +149,7 @@ class _Writer:
 
     def _listen(self) -> None:
         decode = msgspec.msgpack.Decoder(Done).decode
-        with suppress(OSError, msgspec.MsgspecError):
+        with suppress(*UNREADABLE_FILE):
             while (body := receive(self._end)) is not None:
                 self._finished.put((self._number, decode(body)))
         self._finished.put((self._number, None))

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.core.private_files import write_private
+from holdfast.model.decoding import UNREADABLE_FILE
 
 _FILE = "last-check.json"
 
@@ -29,7 +30,7 @@ def load_last_check(home: Path, repository: str) -> LastCheck | None:
     """None when there was none of this repository. A record that cannot be read is as good as none: the next check writes another."""
     try:
         found = msgspec.json.decode((home / _FILE).read_bytes(), type=LastCheck)
-    except (OSError, msgspec.ValidationError, msgspec.DecodeError):
+    except UNREADABLE_FILE:
         return None
     return found if found.repository == repository else None
 

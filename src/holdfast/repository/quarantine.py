@@ -14,6 +14,7 @@ import msgspec
 
 from holdfast.core.ids import DatasetId
 from holdfast.core.private_files import write_private
+from holdfast.model.decoding import UNREADABLE_FILE
 from holdfast.repository.blob_table import BlobTable
 from holdfast.repository.diagnosis import BadPack
 
@@ -88,7 +89,7 @@ def _load(path: Path, repository: str) -> _Kept:
         kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
         if kept.repository == repository:
             return kept
-    except (OSError, msgspec.ValidationError, msgspec.DecodeError, ValueError):
+    except (*UNREADABLE_FILE, ValueError):
         # The next check or scrub writes another.
         pass
     return _Kept(repository=repository)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from holdfast.core.private_files import write_private
+from holdfast.model.decoding import UNREADABLE_FILE
 from holdfast.repository.inventory import Inventory
 
 _FILE = "scrub.json"
@@ -37,7 +38,7 @@ def load_scrub(home: Path, repository: str) -> ScrubRecord:
         found = msgspec.json.decode((home / _FILE).read_bytes(), type=ScrubRecord)
         if found.repository == repository:
             return found
-    except (OSError, msgspec.ValidationError, msgspec.DecodeError):
+    except UNREADABLE_FILE:
         pass
     return ScrubRecord(repository=repository)
 

@@ -10,7 +10,10 @@ import fnmatch
 import re
 from dataclasses import dataclass
 
+from holdfast.core.errors import UsageError
+
 _TRIGRAM = 3
+_LONGEST = 4_096
 
 
 def text_of(raw: bytes) -> str:
@@ -62,6 +65,9 @@ class SearchPattern:
 
 
 def search_pattern(pattern: str, *, ignore_case: bool = False) -> SearchPattern:
+    """Raises `UsageError` for a pattern that is longer than any path: translating it takes time by the square of its length."""
+    if len(pattern) > _LONGEST:
+        raise UsageError(f"the pattern has {len(pattern)} characters", hint=f"at most {_LONGEST}, which is more than any path has")
     seen = pattern.casefold() if ignore_case else pattern
     if "/" not in pattern:
         regex = re.compile(fnmatch.translate(seen))

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from holdfast.core.clock import BootClock, Clock, boot_clock, utc
 from holdfast.core.private_files import write_private
 from holdfast.core.units import format_duration, format_utc
+from holdfast.model.decoding import UNREADABLE_FILE
 
 _FILE = "trusted-time.json"
 TOLERANCE_NS = 120 * 1_000_000_000
@@ -139,5 +140,5 @@ class TrustedTime:
 def _load(path: Path) -> TimeRecord | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=TimeRecord)
-    except (OSError, msgspec.ValidationError, msgspec.DecodeError):
+    except UNREADABLE_FILE:
         return None

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -48,7 +49,8 @@ def load_key(key_pem: bytes) -> ec.EllipticCurvePrivateKey:
     """Raises `NotAuthenticated` when it is no P-256 key."""
     try:
         key = serialization.load_pem_private_key(key_pem, None)
-    except ValueError as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        # A `TypeError` says that it is under a password.
         raise NotAuthenticated(f"this is no private key: {error}", hint="join the node again") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise NotAuthenticated("the key is not of the kind P-256", hint="join the node again")

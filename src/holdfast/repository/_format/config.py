@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import RepositoryDamaged, RepositoryOutdated
+from holdfast.model.decoding import UNREADABLE
 from holdfast.repository._format.polynomial import random_irreducible
 from holdfast.repository._format.seal import IV_SIZE, MasterKey, seal, unseal
 
@@ -33,7 +34,7 @@ def decode_config(content: bytes, key: MasterKey) -> Config:
     """Raises `RepositoryDamaged`, and `RepositoryOutdated` for a version that is not 2."""
     try:
         config = msgspec.json.decode(unseal(key, content), type=Config)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"the repository's config cannot be read: {error}") from error
     if _HEX_ID.fullmatch(config.id) is None:
         raise RepositoryDamaged("the repository's config has no proper id")

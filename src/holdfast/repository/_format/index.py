@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from holdfast.core.errors import RepositoryDamaged
+from holdfast.model.decoding import UNREADABLE
 from holdfast.repository._format.pack import BlobType, PackedBlob
 from holdfast.repository._format.seal import OVERHEAD
 from holdfast.repository._format.text import time_ns, time_text
@@ -85,7 +86,7 @@ def decode_marks(json: bytes) -> tuple[MarkedPack, ...]:
     """The packs to delete of an index file, by whichever program; raises `RepositoryDamaged`."""
     try:
         marks = msgspec.json.decode(json, type=_Marks)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"an index file cannot be read: {error}") from error
     return tuple(MarkedPack(hash_from(pack.id), time_ns(pack.time), _placed(pack.blobs)) for pack in marks.packs_to_delete)
 
@@ -98,7 +99,7 @@ def decode_index(json: bytes) -> tuple[IndexedPack, ...]:
     """Raises `RepositoryDamaged`."""
     try:
         index = msgspec.json.decode(json, type=_Index)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"an index file cannot be read: {error}") from error
     return tuple(IndexedPack(hash_from(pack.id), _placed(pack.blobs)) for pack in index.packs or ())
 

@@ -13,6 +13,7 @@ import msgspec
 
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import RepositoryDamaged, WrongPassword
+from holdfast.model.decoding import UNREADABLE
 from holdfast.repository._format.seal import IV_SIZE, OVERHEAD, MasterKey, key_from_bytes, seal, unseal
 from holdfast.repository._format.text import FIRST_NS, LAST_NS, time_ns, time_text
 
@@ -88,7 +89,7 @@ class KeyFile:
             raise WrongPassword("the password does not open the repository", hint="check the password file in HOME/keys") from None
         try:
             wrapped = msgspec.json.decode(plain, type=_Wrapped)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise RepositoryDamaged(f"a wrapped key cannot be read: {error}", hint=_HINT) from error
         if (len(wrapped.encrypt), len(wrapped.mac.k), len(wrapped.mac.r)) != (32, 16, 16):
             raise RepositoryDamaged("a wrapped key has a wrong length", hint=_HINT)
@@ -101,7 +102,7 @@ def decode_key_file(content: bytes) -> KeyFile:
         raise RepositoryDamaged(f"a key file has {len(content)} bytes, which none should have", hint=_HINT)
     try:
         file = msgspec.json.decode(content, type=_KeyFile)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"a key file cannot be read: {error}", hint=_HINT) from error
     if file.kdf != "scrypt":
         raise RepositoryDamaged(f"a key file uses {file.kdf[:40]!r}, not scrypt", hint=_HINT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from holdfast.core.errors import RepositoryDamaged
+from holdfast.model.decoding import UNREADABLE
 from holdfast.repository._format.text import time_ns
 
 
@@ -28,7 +29,7 @@ def decode_lock(json: bytes) -> LockFile:
     """Raises `RepositoryDamaged`."""
     try:
         lock = msgspec.json.decode(json, type=LockFile)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"a lock file cannot be read: {error}") from error
     time_ns(lock.time)
     return lock

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from holdfast.core.errors import RepositoryDamaged
+from holdfast.model.decoding import UNREADABLE
 from holdfast.repository._format.index import hash_from
 
 
@@ -31,7 +32,7 @@ def references_of(plain: bytes) -> References:
     """Raises `RepositoryDamaged`."""
     try:
         nodes = _decoder.decode(plain).nodes or ()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"a tree cannot be read: {error}") from error
     return References(
         [hash_from(chunk) for node in nodes if node.content for chunk in node.content],

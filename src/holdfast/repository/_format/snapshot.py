@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from holdfast.core.errors import RepositoryDamaged
+from holdfast.model.decoding import UNREADABLE
 from holdfast.repository._format.index import hash_from
 from holdfast.repository._format.text import time_ns
 from holdfast.repository._format.unpacked import html_safe
@@ -84,7 +85,7 @@ def retag(json: bytes, tags: tuple[str, ...], snapshot_id: str) -> bytes:
     """The JSON of a snapshot with other tags, all else as it was: as `restic tag` does it, `original` names the first of the row."""
     try:
         fields = msgspec.json.decode(json, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"a snapshot cannot be read: {error}") from error
     return html_safe(msgspec.json.encode({**fields, "tags": tags, "original": fields.get("original") or snapshot_id}))
 
@@ -93,7 +94,7 @@ def decode_snapshot(json: bytes) -> Snapshot:
     """The snapshot without its summary; raises `RepositoryDamaged`."""
     try:
         found = msgspec.json.decode(json, type=_Lenient)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"a snapshot cannot be read: {error}") from error
     hash_from(found.tree)
     time_ns(found.time)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from holdfast.core.errors import ProtocolError, RepositoryDamaged
+from holdfast.model.decoding import UNREADABLE
 from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr
 from holdfast.repository._format.index import hash_from
 from holdfast.repository._format.text import json_bytes, name_text, time_ns, time_text, unquote
@@ -192,7 +193,7 @@ def split_tree(data: bytes) -> list[RawNode]:
                 raise RepositoryDamaged(f"a tree is not in order at {name!r}")
             last = name
             nodes.append(RawNode(name, outline.type, _subtree_of(outline, name), bytes(raw)))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"a tree cannot be read: {error}") from error
     return nodes
 
@@ -283,7 +284,7 @@ def decode_node(raw: RawNode) -> DecodedNode | None:
         return None
     try:
         node = _node.decode(raw.raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"a node cannot be read: {raw.name!r}: {error}") from error
     return DecodedNode(node, raw.name, kind, _content_of(node, kind), raw.subtree)
 
@@ -301,7 +302,7 @@ def decode_tree(data: bytes) -> list[DecodedNode]:
             kind = _KINDS.get(node.type)
             if kind is not None:
                 found.append(DecodedNode(node, name, kind, _content_of(node, kind), _subtree_of(node, name)))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"a tree cannot be read: {error}") from error
     return found
 

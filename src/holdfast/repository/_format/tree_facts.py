@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from holdfast.core.errors import RepositoryDamaged
+from holdfast.model.decoding import UNREADABLE
 from holdfast.model.entry import Kind
 from holdfast.repository._format.index import hash_from
 from holdfast.repository._format.text import time_ns, unquote
@@ -63,7 +64,7 @@ def facts_of_tree(data: bytes) -> list[NodeFacts]:
                 raise RepositoryDamaged(f"a tree is not in order at {name!r}")
             last = name
             found.append(_facts(node, name))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"a tree cannot be read: {error}") from error
     return found
 
@@ -72,7 +73,7 @@ def facts_of_node(raw: RawNode) -> NodeFacts:
     """Raises `RepositoryDamaged`."""
     try:
         return _facts(_node.decode(raw.raw), raw.name)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RepositoryDamaged(f"a node cannot be read: {raw.name!r}: {error}") from error
 
 
