@@ -19,6 +19,7 @@ from holdfast.model.change import Begin, Cursor, Put, Remove, Segment
 from holdfast.model.document import KeepRules
 from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.model.questions import AskFind, AskListing
+from holdfast.repository import interior
 from holdfast.repository._format.lock import LockFile, encode_lock
 from holdfast.repository._format.text import time_text
 from holdfast.repository._format.unpacked import encode_document
@@ -26,6 +27,7 @@ from holdfast.repository.repository import open_repository, unlock
 from holdfast.testing.feeding import PlainChunk, chunk_id, segment_of
 from holdfast.testing.repository_scene import DATASET, PASSWORD, RepositoryScene
 from holdfast.testing.tree_source import TreeSource
+from holdfast.testing.waiting import wait_for
 
 
 def _begin(seq: int = 1, **more: object) -> Begin:
@@ -234,6 +236,21 @@ def test_keep_rules_are_applied_and_the_newest_stays(scene: RepositoryScene, tre
     repository.close()
     scene.restic.run("prune")
     scene.restic.check()
+
+
+def test_many_new_names_are_made_searchable_behind_the_session(scene: RepositoryScene, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = TreeSource(tree)
+    repository = scene.open()
+    scene.store(repository, scene.feeder(source), None, source.all)
+    names = repository._interior.names
+    assert names.behind() == len(source.all), "few names wait for somebody who searches"
+    monkeypatch.setattr(interior, "MANY_PATHS", 3)
+    action = scene.action(repository)
+    action.cursor()
+    action.close()
+    wait_for(lambda: names.behind() == 0)
+    assert len(repository.find(AskFind(pattern="*ile*")).rows) == 4
+    repository.close()
 
 
 def test_stock_forget_and_prune_are_noticed(scene: RepositoryScene, tree: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from holdfast.core.errors import RepositoryLocked
+from holdfast.core.errors import RepositoryLocked, StoreError
 from holdfast.repository.catalog import Catalog
 from holdfast.repository.chunks import Chunks
 from holdfast.repository.lock_record import LockRecord
@@ -20,6 +20,8 @@ from holdfast.repository.trusted_time import TrustedTime
 # Sealing, hashing and writing release the GIL; more threads than this only wait for each other.
 _SEALERS = 2
 _LOOK_S = 1.0
+# Fewer new paths than this are made searchable by the first search, in a second or two; more are by themselves when the session is over.
+MANY_PATHS = 100_000
 
 
 class Interior:
@@ -46,6 +48,7 @@ class Interior:
         self._guard = threading.Condition()
         self._busy: set[int] = set()
         self._quiet = False
+        self._stopping = threading.Event()
 
     def enter(self) -> None:
         """Begin a session: the session lock, then a catalog that is up to date. Raises `RepositoryLocked`."""
@@ -58,6 +61,10 @@ class Interior:
 
     def leave(self) -> None:
         self.lock.leave()
+        # A failure here would only be told to somebody who searches nothing; the next search meets it, too.
+        with suppress(StoreError, RuntimeError):
+            if self.names.behind() > MANY_PATHS:
+                self.pool.submit(self.names.catch_up, self._stopping.is_set)
 
     def refresh(self) -> None:
         with self._guard:
@@ -112,6 +119,7 @@ class Interior:
 
     def stop(self) -> None:
         """Everything but the backend is closed."""
+        self._stopping.set()
         self.pool.shutdown(wait=True)
         self.catalog.close()
 

@@ -1,17 +1,18 @@
 """Looking names up: every name there ever was, once, with the paths that have it.
 
-Writing a backup does not keep it; it is brought up to date when somebody searches, so it is always complete when it answers. Names are
-found by themselves, by how they begin, and by any three characters in a row (SQLite's FTS5 with trigrams, of names with their case folded).
+Writing a backup does not keep it. It is brought up to date when somebody searches, so it is always complete when it answers, and behind a
+session that brought very many paths. Names are found by themselves, by how they begin, and by any three characters in a row (SQLite's FTS5
+with trigrams, of names with their case folded).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from holdfast.repository.catalog import Catalog
 from holdfast.repository.search_pattern import SearchPattern
 
-_CATCH_UP = 20_000
+_CATCH_UP = 5_000
 _NAMES = 500
 _PATHS = 2_000
 _FIRST_SCAN, _SCANNED = 1_000, 10_000
@@ -24,10 +25,14 @@ class NameIndex:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def catch_up(self) -> None:
-        """Take in the paths that came since. Others may use the catalog in between."""
+    def behind(self) -> int:
+        """How many paths, at most, nobody can find yet."""
+        return self._last("paths") - self._mark()
+
+    def catch_up(self, enough: Callable[[], bool] = lambda: False) -> None:
+        """Take in the paths that came since, in parts, until `enough` says so. Others may use the catalog in between."""
         self._drop_unused()
-        while True:
+        while not enough():
             with self._catalog.transaction():
                 done, last = self._mark(), self._last("paths")
                 if done >= last:
