@@ -70,6 +70,11 @@ class BlobTable:
                     self._catalog.execute("DELETE FROM index_packs WHERE index_no = ?", found)
                     self._catalog.execute("DELETE FROM indexes WHERE no = ?", found)
             self._catalog.execute("DELETE FROM packs WHERE no NOT IN (SELECT pack_no FROM index_packs)")
+            # Another program may have copied what is needed into new packs, of which nobody knows who stored it first.
+            self._catalog.execute(
+                "INSERT OR IGNORE INTO claims SELECT id, owner FROM blobs WHERE owner != 0 AND pack NOT IN (SELECT no FROM packs)"
+                " AND EXISTS (SELECT 1 FROM blobs b JOIN packs ON packs.no = b.pack WHERE b.id = blobs.id)"
+            )
             self._catalog.execute("DELETE FROM blobs WHERE pack NOT IN (SELECT no FROM packs)")
             self._catalog.execute("DELETE FROM claims WHERE id NOT IN (SELECT id FROM blobs)")
 

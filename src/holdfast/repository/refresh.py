@@ -104,8 +104,6 @@ class Refresher:
 
     def _refresh_indexes(self, names: set[bytes], problems: list[Finding]) -> None:
         known = self.blobs.index_ids()
-        if known - names:
-            self.blobs.drop_indexes(known - names)
         new = sorted(names - known)
         for number, index_id in enumerate(new):
             self.tell("index", number, len(new))
@@ -115,6 +113,9 @@ class Refresher:
                 continue
             except RepositoryDamaged as error:
                 problems.append(_problem("index-damaged", error, f"index/{index_id.hex()}"))
+        # Last: who holds a chunk is forgotten with the last pack that has it, and stock `restic prune` writes all index files anew.
+        if known - names:
+            self.blobs.drop_indexes(known - names)
 
     def _add_snapshots(self, ids: Iterable[bytes], problems: list[Finding]) -> None:
         bound: dict[str, list[tuple[bytes, bytes]]] = {}
