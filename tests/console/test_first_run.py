@@ -84,7 +84,7 @@ def protect(person: Person, folder: Path, location: Path) -> None:
 def get_back(person: Person, file: Path) -> None:
     """From the end of the first run: look into the folder, tick it, back to where it was."""
     person.page.get_by_role("link", name="Get a file back").click()
-    person.button(file.parent.name).click()
+    person.page.get_by_role("button", name=file.parent.name, exact=True).click()
     person.page.get_by_label(f"Choose {file.name}").click()
     person.button("Restore 1 thing …").click()
     person.page.get_by_role("radio", name="Back to where it was").click()

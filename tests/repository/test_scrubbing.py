@@ -138,6 +138,9 @@ def test_a_catalog_is_made_anew_while_reading_goes_on(stored: TwoPoints) -> None
     stored.feeder.seq = 2
     stored.scene.store(repository, stored.feeder, stored.second.all, stored.second.all)
     stored.assert_whole(repository)
+    # The catalog that took the old one's place can do all that one could: it forgets, too.
+    stored.scene.restic.run("forget", repository.points()[0].snapshot)
+    assert len(repository.points()) == len(before[0])
     repository.close()
     stored.scene.restic.check()
 

@@ -153,7 +153,6 @@ def open_catalog(path: Path, repository: str) -> Catalog:
     try:
         connection = _connect(path)
         if _belongs(connection, repository):
-            connection.executescript(SCRATCH)
             return Catalog(connection, path)
         connection.close()
     except sqlite3.DatabaseError:
@@ -164,7 +163,6 @@ def open_catalog(path: Path, repository: str) -> Catalog:
         connection.executescript("BEGIN;" + TABLES)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", (("version", str(VERSION)), ("repository", repository)))
         connection.execute("COMMIT")
-        connection.executescript(SCRATCH)
     except sqlite3.Error as error:
         raise _translated(error) from error
     return Catalog(connection, path)
@@ -177,7 +175,14 @@ def discard_catalog(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    return open_database(path, synchronous="NORMAL", cache_size=-32_000, temp_store="MEMORY")
+    connection = open_database(path, synchronous="NORMAL", cache_size=-32_000, temp_store="MEMORY")
+    try:
+        # They live as long as the connection, so each one has its own.
+        connection.executescript(SCRATCH)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _belongs(connection: sqlite3.Connection, repository: str) -> bool:
