@@ -167,7 +167,8 @@ def is_about_kit(finding: Finding) -> bool:
 def kit_findings(repositories: Iterable[tuple[str, KitState | None]]) -> tuple[Finding, ...]:
     """What stands in `status` until the kit of each repository (name, state; None = not known) is kept."""
     words = {
-        KitState.NEVER: "{0} has no recovery kit: if this machine is lost, nobody can read it; `holdfast repository key kit {0}` makes one",
+        KitState.NEVER: "there is no recovery kit of {0}: if this machine is lost, nobody can read it;"
+        " `holdfast repository key kit {0}` makes one",
         KitState.MADE: "nobody has said that the recovery kit of {0} is kept; `holdfast repository key kit {0} --acknowledge` does",
     }
     return tuple(
