@@ -7,15 +7,14 @@ from hashlib import sha256
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import RepositoryDamaged
-from holdfast.repository._format.index import MOST_BLOBS, IndexedPack, encode_index
-from holdfast.repository._format.pack import TARGET_BYTES, Blob, BlobType, PackedBlob, plain_of
+from holdfast.repository._format.pack import Blob, PackedBlob, plain_of
 from holdfast.repository._format.seal import unseal
 from holdfast.repository.blob_table import BlobTable
+from holdfast.repository.blob_writer import PackWriter
 from holdfast.repository.storage import Storage
 
 _RUN_BYTES = 8 << 20
 _GAP_BYTES = 256 << 10
-_BLOBS_IN_PACK = 10_000
 
 
 class Repacker:
@@ -23,26 +22,16 @@ class Repacker:
 
     def __init__(self, storage: Storage, table: BlobTable) -> None:
         self._storage = storage
-        self._table = table
-        self._open: dict[BlobType, list[Blob]] = {kind: [] for kind in BlobType}
-        self._open_bytes = dict.fromkeys(BlobType, 0)
-        self._done: list[IndexedPack] = []
+        self._writer = PackWriter(storage, table)
 
     def take(self, pack: bytes, blobs: Sequence[PackedBlob]) -> None:
         """Raises `RepositoryDamaged` when one is not what its id says; nothing of this pack is taken then."""
         for blob in [self._verified(pack, blob, sealed) for blob, sealed in self._load(pack, blobs)]:
-            self._open[blob.type].append(blob)
-            self._open_bytes[blob.type] += len(blob.payload)
-            if self._open_bytes[blob.type] >= TARGET_BYTES or len(self._open[blob.type]) >= _BLOBS_IN_PACK:
-                self._close_pack(blob.type)
-        if sum(len(pack.blobs) for pack in self._done) >= MOST_BLOBS - _BLOBS_IN_PACK:
-            self._index()
+            self._writer.add(blob)
 
     def flush(self) -> None:
         """All is durable and named by an index when this returns."""
-        for kind in BlobType:
-            self._close_pack(kind)
-        self._index()
+        self._writer.flush()
 
     def _load(self, pack: bytes, blobs: Sequence[PackedBlob]) -> Iterator[tuple[PackedBlob, bytes]]:
         for run in _runs(blobs):
@@ -60,23 +49,6 @@ class Repacker:
         if not whole:
             raise RepositoryDamaged(f"blob {blob.id.hex()} in pack {pack.hex()} has other content")
         return Blob(blob.id, blob.type, payload, blob.raw_bytes)
-
-    def _close_pack(self, kind: BlobType) -> None:
-        blobs, self._open[kind] = self._open[kind], []
-        self._open_bytes[kind] = 0
-        if blobs:
-            built = self._storage.build_and_save_pack(blobs, self._storage.draw_ivs(len(blobs)))
-            self._done.append(IndexedPack(built.id, built.blobs))
-
-    def _index(self) -> None:
-        if not self._done:
-            return
-        packs, self._done = self._done, []
-        self._storage.settle_packs([pack.id for pack in packs])
-        json = encode_index(packs)
-        with self._table.transaction():
-            index_id = self._storage.save_document(FileType.INDEX, json)
-            self._table.add_index(index_id, packs)
 
 
 def _runs(blobs: Sequence[PackedBlob]) -> Iterator[list[PackedBlob]]:
