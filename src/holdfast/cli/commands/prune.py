@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.repository import NameArgument
 from holdfast.cli.commands.run import print_job_problems
 from holdfast.cli.home import resolve_home
+from holdfast.cli.maintaining import do_task
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import one_line, print_json, print_table, say
-from holdfast.cli.reach import ask_agent, through_master_or_agent
-from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
-from holdfast.core.errors import ProtocolError, UsageError
+from holdfast.core.errors import UsageError
 from holdfast.core.units import format_size, parse_duration_s, parse_size_bytes
 
 
@@ -31,28 +28,15 @@ def prune(
     as_json: JsonOption = False,
 ) -> None:
     """Give back the space of what no point needs any more. Deliveries and restores go on meanwhile."""
-    body = {
-        "max_unused": _ratio(max_unused),
-        "max_repack_bytes": parse_size_bytes(max_repack) if max_repack else None,
-        "grace_s": 0.0 if instant else parse_duration_s(grace),
-        "dry_run": dry_run,
-    }
+    from holdfast.model.maintenance import Prune
 
-    def by_master(client: ApiClient) -> list[dict[str, Any]]:
-        started = client.post(path_of("repositories", name, "prune"), body)
-        return list(wait_for_trigger(client, started["trigger"])["jobs"])
-
-    def by_agent(place: Path) -> list[dict[str, Any]]:
-        from holdfast.model.maintenance import Prune
-        from holdfast.model.questions import AskMaintenance, JobsStarted
-
-        task = Prune(max_unused=body["max_unused"], max_repack_bytes=body["max_repack_bytes"], grace_s=body["grace_s"])  # type: ignore[arg-type]
-        answer = ask_agent(place, AskMaintenance(repository=name, task=task, dry_run=dry_run))
-        if not isinstance(answer, JobsStarted):
-            raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
-        return wait_for_local_jobs(place, tuple(answer.jobs))
-
-    jobs = through_master_or_agent(resolve_home(home), by_master, by_agent)
+    task = Prune(
+        max_unused=_ratio(max_unused),
+        max_repack_bytes=parse_size_bytes(max_repack) if max_repack else None,
+        grace_s=0.0 if instant else parse_duration_s(grace),
+    )
+    body = {"max_unused": task.max_unused, "max_repack_bytes": task.max_repack_bytes, "grace_s": task.grace_s}
+    jobs = do_task(resolve_home(home), name, task, body, dry_run=dry_run)
     if as_json:
         print_json(jobs)
     else:

@@ -12,11 +12,11 @@ from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.run import print_job_problems
 from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.maintaining import do_task
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
-from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
-from holdfast.core.errors import NotReachable, ProtocolError, UnknownName
+from holdfast.core.errors import NotReachable, UnknownName
 from holdfast.core.units import format_size
 
 repository_app = typer.Typer(help="Check repositories, and read them with stock restic.", no_args_is_help=True, rich_markup_mode=None)
@@ -33,25 +33,12 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Look for damage. Never repairs."""
-    from holdfast.model.maintenance import parse_subset
+    from holdfast.model.maintenance import Check, parse_subset
 
     if subset:
         parse_subset(subset)
-
-    def by_master(client: ApiClient) -> list[dict[str, Any]]:
-        started = client.post(path_of("repositories", name, "check"), {"read_data": read_data, "subset": subset})
-        return list(wait_for_trigger(client, started["trigger"])["jobs"])
-
-    def by_agent(place: Path) -> list[dict[str, Any]]:
-        from holdfast.model.maintenance import Check
-        from holdfast.model.questions import AskMaintenance, JobsStarted
-
-        answer = ask_agent(place, AskMaintenance(repository=name, task=Check(read_data=read_data, subset=subset)))
-        if not isinstance(answer, JobsStarted):
-            raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
-        return wait_for_local_jobs(place, tuple(answer.jobs))
-
-    jobs = through_master_or_agent(resolve_home(home), by_master, by_agent)
+    task = Check(read_data=read_data, subset=subset)
+    jobs = do_task(resolve_home(home), name, task, {"read_data": read_data, "subset": subset})
     if as_json:
         print_json(jobs)
     else:

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient, path_of
+from holdfast.cli.client import ApiClient
 from holdfast.cli.commands.repository import NameArgument
 from holdfast.cli.commands.run import print_job_problems
 from holdfast.cli.home import has_session, load_session, resolve_home
+from holdfast.cli.maintaining import do_task
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, say
-from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
-from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
+from holdfast.cli.reach import ask_agent, plain
 from holdfast.core.errors import NotReachable, ProtocolError, UsageError
 from holdfast.core.units import format_size
 
 _ADOPT_TIMEOUT_S = 600.0
 
 if TYPE_CHECKING:
-    from holdfast.model.maintenance import Task
+    pass
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
@@ -52,20 +52,20 @@ def repair(
     task, body = Repair(forget_damaged=forget_damaged), {"forget_damaged": forget_damaged}
     where = resolve_home(home)
     if not dry_run and not yes:
-        planned = _do(where, name, task, body, dry_run=True)
+        planned = do_task(where, name, task, body, dry_run=True)
         _print_reports(planned)
         if all(not (job.get("report") or {}).get("steps") for job in planned):
             raise typer.Exit(max(map(exit_codes.exit_code_of_job, planned), default=exit_codes.FAILED))
         if not sys.stdin.isatty() or not typer.confirm("Do this?"):
             raise UsageError("nothing was changed", hint="say --yes to do it without being asked, or --dry-run to only see the plan")
-    _end(_do(where, name, task, body, dry_run=dry_run), as_json=as_json)
+    _end(do_task(where, name, task, body, dry_run=dry_run), as_json=as_json)
 
 
 def rebuild(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Throw the catalog away and make it anew from the repository alone. Reading goes on meanwhile, deliveries wait."""
     from holdfast.model.maintenance import Rebuild
 
-    _end(_do(resolve_home(home), name, Rebuild(), {}), as_json=as_json)
+    _end(do_task(resolve_home(home), name, Rebuild(), {}), as_json=as_json)
 
 
 def scrub(
@@ -80,7 +80,7 @@ def scrub(
     ratio = parse_subset(part).ratio
     if not ratio:
         raise UsageError(f"{part!r} is not a part", hint="write it like 5%")
-    _end(_do(resolve_home(home), name, Scrub(ratio=ratio), {"ratio": ratio}), as_json=as_json)
+    _end(do_task(resolve_home(home), name, Scrub(ratio=ratio), {"ratio": ratio}), as_json=as_json)
 
 
 def adopt(
@@ -140,25 +140,6 @@ def _write_down(place: Path, name: str, node: str, location: str) -> bool:
     except NotReachable:
         return False
     return True
-
-
-def _do(home: Path, name: str, task: Task, body: dict[str, Any], *, dry_run: bool = False) -> list[dict[str, Any]]:
-    """The ended jobs, by the Master or, without one, by this machine's own agent."""
-    verb = type(task).__name__.lower()
-
-    def by_master(client: ApiClient) -> list[dict[str, Any]]:
-        started = client.post(path_of("repositories", name, verb), {**body, **({"dry_run": True} if dry_run else {})})
-        return list(wait_for_trigger(client, started["trigger"])["jobs"])
-
-    def by_agent(place: Path) -> list[dict[str, Any]]:
-        from holdfast.model.questions import AskMaintenance, JobsStarted
-
-        answer = ask_agent(place, AskMaintenance(repository=name, task=task, dry_run=dry_run))
-        if not isinstance(answer, JobsStarted):
-            raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
-        return wait_for_local_jobs(place, tuple(answer.jobs))
-
-    return through_master_or_agent(home, by_master, by_agent)
 
 
 def _end(jobs: list[dict[str, Any]], *, as_json: bool) -> None:
