@@ -33,11 +33,11 @@ from holdfast.model.questions import AskFind, AskHistory, AskListing
 from holdfast.model.stream import offered_by
 from holdfast.repository._format.snapshot import Snapshot, encode_snapshot
 from holdfast.repository._format.text import time_text
+from holdfast.repository.catalog.version_table import Ended, NewVersion
 from holdfast.repository.facts import Facts, ns_of, tags_of
 from holdfast.repository.interior import Interior
+from holdfast.repository.points.sealing import forget
 from holdfast.repository.repository import Repository
-from holdfast.repository.sealing import forget
-from holdfast.repository.version_table import Ended, NewVersion
 from holdfast.testing.feeding import PlainChunk
 from holdfast.testing.repository_scene import DATASET, SENDER, START, RepositoryScene
 

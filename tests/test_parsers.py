@@ -44,10 +44,10 @@ from holdfast.node.config import load_config as load_node_config
 from holdfast.node.limits import load_limits
 from holdfast.node.rule_store import load_signing_key
 from holdfast.repository._format import config, frames, index, keys, lock, pack, seal, snapshot, text, tree, unpacked
+from holdfast.repository.care.last_check import LastCheck, load_last_check
+from holdfast.repository.care.scrubbing import ScrubRecord, load_scrub
+from holdfast.repository.catalog.search_pattern import search_pattern
 from holdfast.repository.facts import facts_of
-from holdfast.repository.last_check import LastCheck, load_last_check
-from holdfast.repository.scrubbing import ScrubRecord, load_scrub
-from holdfast.repository.search_pattern import search_pattern
 from holdfast.testing.deliveries import begin_of, commit_of, opening_of, puts_of
 from holdfast.testing.memory_action import payload_of
 from holdfast.testing.virtual_clock import SeededEntropy
@@ -204,15 +204,15 @@ PARSERS = (
     of_bytes("repository._format.frames.decompress", lambda data: frames.decompress(data, 1 << 16), FRAME),
     of_text("repository._format.text.unquote", text.unquote, r"a\xff\u00e4\"\n"),
     of_text("repository._format.text.time_ns", text.time_ns, "2026-01-01T00:00:00.123456789+01:00", "0000-01-01T00:00:00Z"),
-    of_text("repository.search_pattern.search_pattern", search_pattern, "/srv/**/[a-z]*.txt"),
+    of_text("repository.catalog.search_pattern.search_pattern", search_pattern, "/srv/**/[a-z]*.txt"),
     of_file(
-        "repository.last_check.load_last_check",
+        "repository.care.last_check.load_last_check",
         "last-check.json",
         lambda folder: load_last_check(folder, ID),
         msgspec.json.encode(LastCheck(repository=ID, at=MOMENT, ok=True, read_data=True)),
     ),
     of_file(
-        "repository.scrubbing.load_scrub",
+        "repository.care.scrubbing.load_scrub",
         "scrub.json",
         lambda folder: load_scrub(folder, ID),
         msgspec.json.encode(ScrubRecord(repository=ID, at=MOMENT)),
@@ -276,9 +276,9 @@ ELSEWHERE = {
     "compiler.parse_places.parse_repositories": "through parse_document",
     "compiler.parse_places.parse_schedules": "through parse_document",
     "compiler.parse_policies.parse_policies": "through parse_document",
-    "repository.storage.load_blob": "open_blob, and the hash of what comes out",
-    "repository.storage.load_document": "decode_document, and the hash of what was read",
-    "repository.trees.load_many": "open_blob; trees are decoded by split_tree and decode_tree",
+    "repository.packs.storage.load_blob": "open_blob, and the hash of what comes out",
+    "repository.packs.storage.load_document": "decode_document, and the hash of what was read",
+    "repository.packs.trees.load_many": "open_blob; trees are decoded by split_tree and decode_tree",
     "wire.identity.load_credentials": "gives bytes; load_key and the TLS library read them",
 }
 

@@ -21,8 +21,8 @@ from holdfast.model.retention import kept, zone_of
 from holdfast.repository._format.snapshot import Snapshot, encode_snapshot
 from holdfast.repository._format.text import zoned_time_text
 from holdfast.repository.facts import ns_of
+from holdfast.repository.packs.storage import Storage
 from holdfast.repository.repository import unlock
-from holdfast.repository.storage import Storage
 from holdfast.testing.repository_scene import PASSWORD, RepositoryScene
 from holdfast.testing.stock_restic import StockRestic
 from holdfast.testing.virtual_clock import SeededEntropy

@@ -22,8 +22,8 @@ from holdfast.node.store_worker_repositories import Repositories
 from holdfast.repository._format.lock import LockFile, encode_lock
 from holdfast.repository._format.text import time_text
 from holdfast.repository.key_slots import open_slot
+from holdfast.repository.packs.storage import Storage
 from holdfast.repository.repository import Repository
-from holdfast.repository.storage import Storage
 from holdfast.testing.node_rules import DOCUMENTS, FILES1, MAIN, store_rules
 from holdfast.testing.repository_scene import MarkingFeeder
 from holdfast.testing.stock_restic import StockRestic

@@ -9,7 +9,7 @@ from holdfast.core.ids import NodeId
 from holdfast.model.change import Begin, Commit, Cursor, Mark, Payload, Put, Remove
 from holdfast.model.entry import Entry
 from holdfast.model.points import Point
-from holdfast.repository.reading import SEGMENT_BYTES
+from holdfast.repository.answers.reading import SEGMENT_BYTES
 from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
 from holdfast.testing.tree_source import TreeSource

@@ -6,7 +6,7 @@ import re
 
 from holdfast.model.entry import Entry, Kind, walk_key
 from holdfast.model.questions import AskFind, AskHistory, AskListing
-from holdfast.repository.sealing import forget
+from holdfast.repository.points.sealing import forget
 from holdfast.testing.repository_scene import DATASET, MarkingFeeder, RepositoryScene
 
 _LARGE = re.compile(r"^SCAN (v|p|f|versions|paths|folders|named|blobs|claims|commits|c|s)\b")

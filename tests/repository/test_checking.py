@@ -15,10 +15,10 @@ from holdfast.model.jobs import Finding, Severity
 from holdfast.model.maintenance import Subset, parse_subset
 from holdfast.repository._format.index import IndexedPack, encode_index
 from holdfast.repository._format.pack import Blob, BlobType, PackedBlob, read_pack_header
-from holdfast.repository.blob_table import Place
-from holdfast.repository.care import chooser
+from holdfast.repository.care.care import chooser
+from holdfast.repository.catalog.blob_table import Place
 from holdfast.repository.diagnosis import CODES
-from holdfast.repository.inventory import Inventory
+from holdfast.repository.packs.inventory import Inventory
 from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import RepositoryScene
 from holdfast.testing.tree_source import TreeSource

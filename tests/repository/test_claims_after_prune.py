@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.point_changes import Forget
-from holdfast.repository.point_changes import Chosen
+from holdfast.repository.points.point_changes import Chosen
 from holdfast.testing.repository_scene import RepositoryScene
 from holdfast.testing.stock_restic import StockRestic
 from holdfast.testing.tree_source import TreeSource

@@ -12,7 +12,7 @@ import pytest
 
 from holdfast.backend.backend import Backend, FileType
 from holdfast.core.errors import NoSpace, RepositoryLocked, StoreError
-from holdfast.repository import packer
+from holdfast.repository.packs import packer
 from holdfast.repository.repository import Repository
 from holdfast.testing.faulty_backend import FaultyBackend, Plan, always_from
 from holdfast.testing.repository_scene import RepositoryScene, everywhere

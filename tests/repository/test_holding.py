@@ -13,9 +13,9 @@ from holdfast.backend.local import LocalBackend
 from holdfast.backend.object_lock import FileName
 from holdfast.core.errors import Refused, StoreError
 from holdfast.model.point_changes import Lock
-from holdfast.repository.point_changes import Chosen
-from holdfast.repository.prune import PruneOrder
-from holdfast.repository.prune_plan import Thresholds
+from holdfast.repository.points.point_changes import Chosen
+from holdfast.repository.pruning.prune import PruneOrder
+from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.testing.repository_scene import START, MarkingFeeder, RepositoryScene
 from holdfast.testing.tree_source import TreeSource
 

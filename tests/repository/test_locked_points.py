@@ -14,9 +14,9 @@ from holdfast.core.errors import Refused, UsageError
 from holdfast.model.document import KeepRules
 from holdfast.model.point_changes import Expire, Forget, Lock, Tag
 from holdfast.model.points import Point
-from holdfast.repository.point_changes import Chosen
-from holdfast.repository.prune import PruneOrder
-from holdfast.repository.prune_plan import Thresholds
+from holdfast.repository.points.point_changes import Chosen
+from holdfast.repository.pruning.prune import PruneOrder
+from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import START, MarkingFeeder, RepositoryScene
 from holdfast.testing.tree_source import TreeSource

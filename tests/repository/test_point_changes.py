@@ -13,8 +13,8 @@ from holdfast.core.errors import Refused, StoreError, UnknownName, UsageError
 from holdfast.model.document import KeepRules
 from holdfast.model.point_changes import Expire, Forget, Lock, Tag, check_change
 from holdfast.model.points import Point
-from holdfast.repository.point_changes import Chosen
-from holdfast.repository.prune import PruneOrder
+from holdfast.repository.points.point_changes import Chosen
+from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.repository import Repository
 from holdfast.testing.faulty_backend import FaultyBackend
 from holdfast.testing.repository_scene import START, MarkingFeeder, RepositoryScene

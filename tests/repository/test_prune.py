@@ -16,10 +16,10 @@ from holdfast.model.document import KeepRules
 from holdfast.model.maintenance import Report
 from holdfast.repository._format.lock import LockFile, encode_lock
 from holdfast.repository._format.text import time_text
-from holdfast.repository.prune import GRACE_S, PruneOrder
-from holdfast.repository.prune_plan import Thresholds
+from holdfast.repository.packs.storage import Storage
+from holdfast.repository.pruning.prune import GRACE_S, PruneOrder
+from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.repository.repository import Repository, unlock
-from holdfast.repository.storage import Storage
 from holdfast.testing.faulty_backend import FaultyBackend, Plan
 from holdfast.testing.repository_scene import PASSWORD, MarkingFeeder, RepositoryScene
 from holdfast.testing.tree_source import TreeSource

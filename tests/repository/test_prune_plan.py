@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.repository._format.pack import TARGET_BYTES, BlobType
-from holdfast.repository.prune_plan import Thresholds, plan_prune
-from holdfast.repository.reachable import PackContent
+from holdfast.repository.packs.reachable import PackContent
+from holdfast.repository.pruning.prune_plan import Thresholds, plan_prune
 
 
 def _pack(number: int, used: int, size: int, kind: BlobType | None = BlobType.DATA) -> PackContent:

@@ -12,9 +12,9 @@ import pytest
 from holdfast.backend.backend import Backend, FileType
 from holdfast.core.errors import HoldfastError, NotReachable, RepositoryLocked
 from holdfast.model.jobs import Severity
+from holdfast.repository.care.healing import Wanted
+from holdfast.repository.care.repair import Repaired
 from holdfast.repository.diagnosis import CODES, BlobKey
-from holdfast.repository.healing import Wanted
-from holdfast.repository.repair import Repaired
 from holdfast.repository.repository import Repository
 from holdfast.testing.faulty_backend import FaultyBackend, Plan, always_from
 from holdfast.testing.repository_scene import RepositoryScene

@@ -16,7 +16,7 @@ from holdfast.model.entry import Entry
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.reading import PointReader
 from holdfast.operations.restore import RestoreResult, restore
-from holdfast.repository import point_walk
+from holdfast.repository.answers import point_walk
 from holdfast.repository.repository import Repository
 from holdfast.testing.odd_tree import build_odd_tree
 from holdfast.testing.repository_scene import DATASET, RepositoryScene

@@ -17,7 +17,7 @@ from holdfast.delivery.ports import Action
 from holdfast.model.change import Begin, Commit, Mark, Segment
 from holdfast.model.entry import ChunkRef
 from holdfast.model.point_changes import Lock
-from holdfast.repository.point_changes import Chosen
+from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
 from holdfast.testing.tree_source import TreeSource

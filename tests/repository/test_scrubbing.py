@@ -14,9 +14,9 @@ from holdfast.core.clock import now
 from holdfast.core.errors import Cancelled, RepositoryLocked
 from holdfast.model.questions import AskFind
 from holdfast.repository._format.index import IndexedPack
-from holdfast.repository.inventory import Inventory
+from holdfast.repository.care.scrubbing import NextPart, ScrubRecord, recorded
+from holdfast.repository.packs.inventory import Inventory
 from holdfast.repository.repository import Repository
-from holdfast.repository.scrubbing import NextPart, ScrubRecord, recorded
 from holdfast.testing.repository_scene import START, RepositoryScene
 from tests.repository.damage import TwoPoints
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.repository.search_pattern import search_pattern
+from holdfast.repository.catalog.search_pattern import search_pattern
 
 PIECES = ["a", "b", "ab", "abc", "x.txt", "X", "é", "ß", "İ", "*", "?", "[ab]", "[!a]", "[", "]", "[a/b]", "/", "-", "\udcff", " ", '"']
 patterns = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)

@@ -12,10 +12,10 @@ from holdfast.core.errors import HoldfastError, RepositoryDamaged
 from holdfast.model.jobs import Event, Finding, Job, Severity, State
 from holdfast.model.maintenance import Check, Prune, Rebuild, Repair, Report, Scrub, Step, Task, parse_subset
 from holdfast.operations.run import MAX_FINDINGS
-from holdfast.repository.checking import Watch
-from holdfast.repository.healing import BlobCopy
-from holdfast.repository.prune import PruneOrder
-from holdfast.repository.prune_plan import Thresholds
+from holdfast.repository.care.checking import Watch
+from holdfast.repository.care.healing import BlobCopy
+from holdfast.repository.pruning.prune import PruneOrder
+from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.repository.repository import Repository
 
 

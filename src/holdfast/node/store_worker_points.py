@@ -10,7 +10,7 @@ from holdfast.model.explanations import Explanation
 from holdfast.model.point_changes import ChangedPoint, refuse_what_stays
 from holdfast.model.questions import AskChangePoints, AskExplain, Explanations, PointsChanged
 from holdfast.model.rules import Rules, StoreAction, StoredOperation
-from holdfast.repository.point_changes import Chosen
+from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.repository import Repository
 
 

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from holdfast.core.errors import RepositoryLocked, StoreError
-from holdfast.repository.catalog import Catalog
-from holdfast.repository.chunks import Chunks
+from holdfast.repository.catalog.database import Catalog
 from holdfast.repository.lock_record import LockRecord
+from holdfast.repository.packs.chunks import Chunks
+from holdfast.repository.packs.storage import Storage
 from holdfast.repository.quarantine import Quarantine
 from holdfast.repository.refresh import Refresher
 from holdfast.repository.session_lock import SessionLock
-from holdfast.repository.storage import Storage
 from holdfast.repository.trusted_time import TrustedTime
 
 # Sealing, hashing and writing release the GIL; more threads than this only wait for each other.

@@ -15,7 +15,7 @@ import msgspec
 from holdfast.core.ids import DatasetId
 from holdfast.core.private_files import write_private
 from holdfast.model.decoding import UNREADABLE_FILE
-from holdfast.repository.blob_table import BlobTable
+from holdfast.repository.catalog.blob_table import BlobTable
 from holdfast.repository.diagnosis import BadPack
 
 _FILE = "damaged.json"

@@ -15,16 +15,16 @@ from holdfast.model.change import Cursor
 from holdfast.model.jobs import Finding, Severity
 from holdfast.repository._format.index import decode_index, hash_from
 from holdfast.repository._format.snapshot import decode_snapshot
-from holdfast.repository.blob_table import BlobTable
-from holdfast.repository.catalog import Catalog
-from holdfast.repository.commit_table import CommitRow, CommitTable, ListedRow
+from holdfast.repository.catalog.blob_table import BlobTable
+from holdfast.repository.catalog.commit_table import CommitRow, CommitTable, ListedRow
+from holdfast.repository.catalog.database import Catalog
+from holdfast.repository.catalog.name_index import NameIndex
+from holdfast.repository.catalog.version_lookup import VersionLookup
+from holdfast.repository.catalog.version_table import Ended, NewState, VersionTable, column_of_time, mode_of
 from holdfast.repository.facts import bound_node, facts_of
-from holdfast.repository.name_index import NameIndex
-from holdfast.repository.storage import Storage
+from holdfast.repository.packs.storage import Storage
+from holdfast.repository.packs.trees import Trees
 from holdfast.repository.tree_changes import TreeChange, tree_changes
-from holdfast.repository.trees import Trees
-from holdfast.repository.version_lookup import VersionLookup
-from holdfast.repository.version_table import Ended, NewState, VersionTable, column_of_time, mode_of
 
 _BATCH = 2_000
 

@@ -27,27 +27,27 @@ from holdfast.model.points import Point
 from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings, RepositoryStatus
 from holdfast.model.reading import PointReader
 from holdfast.model.stream import Outgoing
-from holdfast.repository import point_lookup
 from holdfast.repository._format.config import Config, encode_config, new_config
 from holdfast.repository._format.keys import Scrypt as Scrypt
 from holdfast.repository._format.seal import MasterKey, new_master_key
 from holdfast.repository.adopting import Binding, bind, groups_of
-from holdfast.repository.care import Care, silent
-from holdfast.repository.catalog import open_catalog
-from holdfast.repository.checking import Watch
-from holdfast.repository.copies import OwnCopy
-from holdfast.repository.explaining import explain
-from holdfast.repository.healing import BlobCopy
+from holdfast.repository.answers.explaining import explain
+from holdfast.repository.answers.questions import find, history, list_at, list_point, roots_in
+from holdfast.repository.answers.reading import TreeReader, outgoing_between, parents_of
+from holdfast.repository.care.care import Care, silent
+from holdfast.repository.care.checking import Watch
+from holdfast.repository.care.copies import OwnCopy
+from holdfast.repository.care.healing import BlobCopy
+from holdfast.repository.catalog.database import open_catalog
 from holdfast.repository.interior import Interior
 from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
 from holdfast.repository.lock_record import LockRecord
-from holdfast.repository.point_changes import Chosen, change_points, settle_revisions
-from holdfast.repository.prune import Prune, PruneOrder
+from holdfast.repository.packs.storage import Storage
+from holdfast.repository.points import point_lookup
+from holdfast.repository.points.point_changes import Chosen, change_points, settle_revisions
+from holdfast.repository.points.store_action import OnPoints, StoreAction
+from holdfast.repository.pruning.prune import Prune, PruneOrder
 from holdfast.repository.quarantine import Quarantine
-from holdfast.repository.questions import find, history, list_at, list_point, roots_in
-from holdfast.repository.reading import TreeReader, outgoing_between, parents_of
-from holdfast.repository.storage import Storage
-from holdfast.repository.store_action import OnPoints, StoreAction
 from holdfast.repository.trusted_time import TrustedTime
 
 _CATALOG = "catalog.db"

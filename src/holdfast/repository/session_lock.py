@@ -21,7 +21,7 @@ from holdfast.model.questions import RepositoryLock
 from holdfast.repository._format.lock import LockFile, decode_lock, encode_lock
 from holdfast.repository._format.text import time_ns, time_text
 from holdfast.repository.lock_record import LockRecord
-from holdfast.repository.storage import Storage
+from holdfast.repository.packs.storage import Storage
 
 STALE_S = 30 * 60.0
 REFRESH_S = 5 * 60.0

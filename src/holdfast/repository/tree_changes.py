@@ -8,7 +8,7 @@ from typing import NamedTuple
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.repository._format.tree import RawNode, split_tree, without_subtree
 from holdfast.repository._format.tree_facts import NodeFacts, facts_of_node, facts_of_tree
-from holdfast.repository.trees import Trees
+from holdfast.repository.packs.trees import Trees
 
 # So many trees are asked for at a time, and a folder more than this is not read before what was read is used.
 _TREES_AT_ONCE = 256

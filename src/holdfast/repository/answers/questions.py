@@ -1,0 +1,134 @@
+"""Answers to `ls`, `find` and `history`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from msgspec.structs import replace
+
+from holdfast.model.entry import Entry, display_path, raw_of, walk_key
+from holdfast.model.points import Listing, Point
+from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings
+from holdfast.repository.answers.searching import find_versions
+from holdfast.repository.catalog.past_tree import PastTree, listed_at
+from holdfast.repository.catalog.search_pattern import search_pattern
+from holdfast.repository.catalog.version_lookup import State, Version
+from holdfast.repository.facts import moment_of
+from holdfast.repository.interior import Interior
+from holdfast.repository.packs.trees import Trees
+
+
+def listing_of(entry: Entry, point: Point) -> Listing:
+    return Listing(
+        path=display_path(entry.path),
+        kind=entry.kind.value,
+        mode=entry.mode,
+        size_bytes=entry.size_bytes,
+        mtime_ns=entry.mtime_ns,
+        user=entry.user,
+        group=entry.group,
+        uid=entry.uid,
+        gid=entry.gid,
+        link_target=display_path(entry.link_target),
+        path_raw=raw_of(entry.path),
+        dataset=point.dataset,
+        repository=point.repository,
+        point=point.id,
+    )
+
+
+def list_point(trees: Trees, tree: bytes, point: Point, ask: AskListing) -> Listings:
+    """Raises `UnknownName` when the path is not in the point."""
+    entries = _entries(trees, tree, point, ask)
+    rows = [listing_of(entry, point) for entry in islice(entries, ask.limit + 1)]
+    return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit, point=point)
+
+
+def _entries(trees: Trees, tree: bytes, point: Point, ask: AskListing) -> Iterator[Entry]:
+    path = ask.path.rstrip(b"/") or ask.path[:1]
+    if path:
+        if not ask.recursive:
+            return trees.children(tree, path, ask.after)
+        below = trees.walk(tree, [path], ask.after)
+        return (entry for entry in below if entry.path != path)
+    roots = roots_in(trees, tree, point.paths)
+    if ask.recursive:
+        return trees.walk(tree, roots, ask.after)
+    return _only(trees, tree, [root for root in roots if not ask.after or root > ask.after])
+
+
+def _only(trees: Trees, tree: bytes, paths: Sequence[bytes]) -> Iterator[Entry]:
+    """These entries themselves."""
+    for path in paths:
+        node = trees.node_at(tree, path)
+        if node is not None:
+            yield from (e for e in trees.entries_of([(path[: path.rfind(b"/")], node)]) if e is not None)
+
+
+def roots_in(trees: Trees, tree: bytes, paths: Sequence[str]) -> list[bytes]:
+    """The classification's roots as they stand in the tree; the top folders when they cannot be found (a root's name is not UTF-8)."""
+    roots = [path.encode("utf-8", "surrogatepass") for path in paths]
+    found = sorted(root for root in roots if root != b"/" and trees.node_at(tree, root) is not None)
+    return found or [b"/" + node.name for node in trees.load(tree)]
+
+
+def find(interior: Interior, ask: AskFind) -> Listings:
+    """Versions that match, by dataset, then in walk order, oldest first."""
+    datasets = frozenset(interior.commits.known_as(ask.dataset)) if ask.dataset else None
+    versions, more = find_versions(interior, search_pattern(ask.pattern, ignore_case=ask.ignore_case), datasets, ask.limit)
+    versions.sort(key=lambda version: (version.dataset, walk_key(version.state.path)))
+    return Listings(rows=_of_versions(interior, versions), more=more)
+
+
+def history(interior: Interior, ask: AskHistory) -> Listings:
+    """The versions of one path, by dataset, newest first. Raises `UnknownName` when there is no dataset of that name."""
+    path = ask.path.rstrip(b"/")
+    rows: list[Version] = []
+    for dataset in interior.commits.known_as(ask.dataset) if ask.dataset else [number for number, _ in interior.commits.datasets()]:
+        rows += interior.lookup.history(dataset, path, ask.limit + 1 - len(rows))
+        if len(rows) > ask.limit:
+            break
+    return Listings(rows=_of_versions(interior, rows[: ask.limit]), more=len(rows) > ask.limit)
+
+
+def _of_versions(interior: Interior, versions: Sequence[Version]) -> tuple[Listing, ...]:
+    labels = {dataset: interior.commits.label(dataset) for dataset in {version.dataset for version in versions}}
+    return tuple(
+        replace(
+            listing_of_state(version.state),
+            dataset=labels[version.dataset],
+            repository=interior.name,
+            point=version.point or "",
+            points=version.points,
+            valid_from=moment_of(version.from_ns),
+            valid_to=moment_of(version.to_ns) if version.to_ns is not None else None,
+        )
+        for version in versions
+    )
+
+
+def listing_of_state(state: State) -> Listing:
+    return Listing(
+        path=display_path(state.path),
+        kind=state.kind.value,
+        mode=state.mode,
+        size_bytes=state.size_bytes,
+        mtime_ns=state.mtime_ns,
+        user=state.user,
+        group=state.group,
+        uid=state.uid,
+        gid=state.gid,
+        link_target=display_path(state.link_target),
+        path_raw=raw_of(state.path),
+    )
+
+
+def list_at(interior: Interior, dataset: int, commit_no: int, point: Point, ask: AskListing) -> Listings:
+    """`list_point` from the catalog alone: the same rows, without a look into the store."""
+    states = listed_at(PastTree(interior.lookup, dataset, commit_no), point.paths, ask)
+    rows = [
+        replace(listing_of_state(state), dataset=point.dataset, repository=point.repository, point=point.id)
+        for state in islice(states, ask.limit + 1)
+    ]
+    return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit, point=point)

@@ -1,0 +1,153 @@
+"""Reading out of a repository: one point for restores and mirrors, the difference of two points for cascades."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from holdfast.core.errors import UnknownName
+from holdfast.model.change import Change, Part, Payload, Put, Remove, Segment
+from holdfast.model.entry import ChunkRef, Entry, Kind, display_path, walk_key
+from holdfast.model.reading import Answer, Listed
+from holdfast.model.stream import Compression, Outgoing, Withdrawn, offered_by
+from holdfast.repository.answers.point_walk import PointWalk
+from holdfast.repository.interior import Interior
+from holdfast.repository.packs.chunks import Chunks
+from holdfast.repository.packs.trees import Difference, Trees
+
+SEGMENT_BYTES = 8 << 20
+SEGMENT_CHANGES = 2_000
+_BATCH = 500
+
+
+class TreeReader:
+    """A `PointReader` on one tree. Holds the session lock until `close`, so that no prune takes what is being read."""
+
+    def __init__(self, interior: Interior, tree: bytes) -> None:
+        self._interior = interior
+        self._tree = tree
+        interior.enter()
+        interior.blobs.in_use.hold_trees((tree,))
+        self._closed = False
+
+    def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
+        return self._interior.trees.walk(self._tree, paths)
+
+    def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
+        interior = self._interior
+        walk = PointWalk(interior.storage, interior.blobs, interior.catalog)
+        if not paths or b"/" in paths:
+            yield from walk.below(self._tree, b"")
+            return
+        last: bytes | None = None
+        for path in sorted(set(paths), key=walk_key):
+            if last is not None and path.startswith(last + b"/"):
+                continue
+            last = path
+            node = interior.trees.node_at(self._tree, path)
+            if node is None:
+                raise UnknownName(f"{display_path(path)} is not in this point", hint="look with `holdfast ls POINT`")
+            yield from walk.of(node, path)
+
+    def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
+        return self._interior.chunks.payloads(ids)
+
+    def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
+        return self._interior.chunks.answers(questions)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._interior.blobs.in_use.let_go((self._tree,))
+            self._interior.leave()
+
+
+class StoredChunks:
+    """A `ChunkSource` over the packs: frames leave as they are stored, and nothing is ever withdrawn."""
+
+    def __init__(self, chunks: Chunks) -> None:
+        self._chunks = chunks
+
+    def payloads(self, ids: Sequence[bytes], compression: Compression) -> Iterator[Payload | Withdrawn]:
+        return self._chunks.payloads(ids)
+
+
+def parents_of(roots: Sequence[bytes]) -> frozenset[bytes]:
+    """The folders above these paths, without the root of all."""
+    found = set()
+    for root in roots:
+        end = root.rfind(b"/")
+        while end > 0:
+            found.add(root[:end])
+            end = root.rfind(b"/", 0, end)
+    return frozenset(found)
+
+
+def outgoing_between(interior: Interior, run: int, base: bytes | None, tree: bytes, parents: frozenset[bytes]) -> Iterator[Outgoing]:
+    """Segments that turn tree `base` (None = nothing) into `tree`, under the session lock until the iterator ends or is closed."""
+    interior.enter()
+    try:
+        source = StoredChunks(interior.chunks)
+        changes = _changes(interior.trees, interior.trees.differences(base, tree, parents))
+        with interior.blobs.in_use.reading((tree,) if base is None else (base, tree)):
+            for segment in segments_of(changes):
+                yield Outgoing(segment, (run,) * len(segment.changes), (run,) * len(segment.parts), source)
+    finally:
+        interior.leave()
+
+
+def _changes(trees: Trees, differences: Iterator[Difference]) -> Iterator[Change]:
+    while batch := list(islice(differences, _BATCH)):
+        present = [(d.path[: d.path.rfind(b"/")], d.new) for d in batch if d.new is not None]
+        entries = iter(trees.entries_of(present))
+        for difference in batch:
+            entry = next(entries) if difference.new is not None else None
+            if entry is not None:
+                yield Put(entry)
+            elif difference.old is not None:
+                yield Remove(difference.path)
+
+
+def segments_of(changes: Iterator[Change]) -> Iterator[Segment]:
+    """Cut changes into segments; the chunks of files larger than a segment go ahead as parts. An empty stream gives no segment."""
+    number = 0
+    pending: list[Change] = []
+    carried: set[bytes] = set()
+    size = 0
+    for change in changes:
+        weight = sum(ref.size_bytes for ref in change.entry.chunks) if isinstance(change, Put) else 0
+        if pending and (size + weight > SEGMENT_BYTES or len(pending) >= SEGMENT_CHANGES):
+            yield _segment(number, pending, carried)
+            number, pending, size = number + 1, [], 0
+        if isinstance(change, Put) and weight > SEGMENT_BYTES:
+            for part in parts_of(change.entry):
+                yield Segment(number=number, parts=(part,), offered=tuple(dict.fromkeys(part.chunks)))
+                number += 1
+            carried.add(change.entry.path)
+            weight = 0
+        pending.append(change)
+        size += weight
+    if pending:
+        yield _segment(number, pending, carried)
+
+
+def _segment(number: int, changes: list[Change], carried: set[bytes]) -> Segment:
+    bare = Segment(number=number, changes=tuple(changes))
+    segment = Segment(number=number, changes=bare.changes, offered=offered_by(bare, carried))
+    carried.clear()
+    return segment
+
+
+def parts_of(entry: Entry) -> Iterator[Part]:
+    """A large file's chunks in runs of at most a segment's bytes."""
+    assert entry.kind is Kind.FILE
+    run: list[ChunkRef] = []
+    offset = size = 0
+    for ref in entry.chunks:
+        if run and size + ref.size_bytes > SEGMENT_BYTES:
+            yield Part(entry.path, offset, tuple(run))
+            offset, size, run = offset + size, 0, []
+        run.append(ref)
+        size += ref.size_bytes
+    if run:
+        yield Part(entry.path, offset, tuple(run))

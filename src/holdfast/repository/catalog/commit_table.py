@@ -1,0 +1,280 @@
+"""Commits of each dataset in their order, and the restic snapshots that reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from holdfast.core.errors import RepositoryDamaged
+from holdfast.core.ids import Epoch, PointId
+from holdfast.model.change import Cursor
+from holdfast.model.points import Point
+from holdfast.repository._format.snapshot import Snapshot, decode_snapshot, encode_snapshot
+from holdfast.repository.catalog.database import Catalog, Row
+from holdfast.repository.facts import facts_of, point_of
+
+_COLUMNS = "no, dataset, ordinal, epoch, seq, captured_ns, tree"
+_LISTED = "id, dataset, commit_no, time_ns, tree, head, brief"
+
+
+class CommitRow(NamedTuple):
+    """A sealed commit. `no` orders the commits of a dataset, `ordinal` counts them; `dataset` is the catalog's number of it."""
+
+    no: int
+    dataset: int
+    ordinal: int
+    epoch: Epoch
+    seq: int
+    captured_ns: int
+    tree: bytes
+
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor(epoch=self.epoch, seq=self.seq)
+
+
+class Brief(msgspec.Struct, frozen=True, array_like=True):
+    """What a snapshot says of itself, kept so that it is read fast. `point` is None for heads and for impossible times, and names no
+    repository: that is the reader's to know. Foreign ones have neither epoch nor ordinal."""
+
+    revision: int
+    ordinal: int
+    epoch: Epoch
+    seq: int
+    sender: str
+    label: str
+    point: Point | None
+
+
+class ListedRow(NamedTuple):
+    """A restic snapshot as it is listed, without its JSON. `commit_no` is None for a foreign one."""
+
+    id: bytes
+    dataset: int | None
+    commit_no: int | None
+    time_ns: int
+    tree: bytes
+    is_head: bool
+    brief: Brief
+
+
+class SnapshotRow(NamedTuple):
+    """A restic snapshot as it is listed, and as loaded: what stands in `brief` stands in its tags, too."""
+
+    id: bytes
+    dataset: int | None
+    commit_no: int | None
+    time_ns: int
+    tree: bytes
+    is_head: bool
+    brief: Brief
+    snapshot: Snapshot
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Brief).decode
+
+
+def _listed(row: Row) -> ListedRow:
+    return ListedRow(row[0], row[1], row[2], row[3], row[4], bool(row[5]), _decode(row[6]))
+
+
+class CommitTable:
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def newest(self, dataset: int) -> CommitRow | None:
+        row = self._catalog.row(f"SELECT {_COLUMNS} FROM commits WHERE dataset = ? AND sealed = 1 ORDER BY no DESC LIMIT 1", (dataset,))
+        return CommitRow(*row) if row else None
+
+    def numbered(self, number: int) -> CommitRow | None:
+        row = self._catalog.row(f"SELECT {_COLUMNS} FROM commits WHERE no = ? AND sealed = 1", (number,))
+        return CommitRow(*row) if row else None
+
+    def neighbours(self, row: CommitRow) -> tuple[int, int]:
+        """The numbers of the sealed commits before and behind; 0 = there is none."""
+        found = self._catalog.row(
+            "SELECT (SELECT max(no) FROM commits WHERE dataset = ?1 AND no < ?2 AND sealed = 1),"
+            " (SELECT min(no) FROM commits WHERE dataset = ?1 AND no > ?2 AND sealed = 1)",
+            (row.dataset, row.no),
+        )
+        return (found[0] or 0, found[1] or 0) if found else (0, 0)
+
+    def sealed(self, dataset: int) -> list[CommitRow]:
+        """All sealed commits of a dataset, oldest first."""
+        rows = self._catalog.rows(f"SELECT {_COLUMNS} FROM commits WHERE dataset = ? AND sealed = 1 ORDER BY no", (dataset,))
+        return [CommitRow(*row) for row in rows]
+
+    def open(self, dataset: int, ordinal: int, cursor: Cursor) -> int:
+        """The number of a new commit that is not sealed yet."""
+        return self._catalog.insert(
+            "INSERT INTO commits (dataset, ordinal, epoch, seq, captured_ns, tree, sealed) VALUES (?, ?, ?, ?, 0, x'', 0)",
+            (dataset, ordinal, cursor.epoch, cursor.seq),
+        )
+
+    def seal(self, number: int, captured_ns: int, tree: bytes) -> None:
+        self._catalog.execute("UPDATE commits SET captured_ns = ?, tree = ?, sealed = 1 WHERE no = ?", (captured_ns, tree, number))
+
+    def unsealed(self) -> list[tuple[int, int]]:
+        """(number, dataset) of commits that never got sealed."""
+        return [(row[0], row[1]) for row in self._catalog.rows("SELECT no, dataset FROM commits WHERE sealed = 0 ORDER BY no DESC")]
+
+    def delete(self, number: int) -> None:
+        self._catalog.execute("DELETE FROM commits WHERE no = ?", (number,))
+
+    def delete_all(self, dataset: int) -> None:
+        with self._catalog.transaction():
+            self._catalog.execute("DELETE FROM commits WHERE dataset = ? AND sealed = 1", (dataset,))
+            self._catalog.execute("UPDATE snapshots SET commit_no = NULL WHERE dataset = ?", (dataset,))
+
+    def unreached(self) -> list[CommitRow]:
+        """Sealed commits that no snapshot reaches any more, oldest first: of those that lost one since `settle_unreached`."""
+        rows = self._catalog.rows(
+            f"SELECT {_COLUMNS} FROM commits WHERE sealed = 1 AND no IN (SELECT commit_no FROM loosened) AND NOT EXISTS"
+            " (SELECT 1 FROM snapshots s WHERE s.dataset = commits.dataset AND s.commit_no = commits.no) ORDER BY no"
+        )
+        return [CommitRow(*row) for row in rows]
+
+    def settle_unreached(self, left: Iterable[CommitRow]) -> None:
+        """Every commit was looked at; those in `left` are to be looked at again."""
+        with self._catalog.transaction():
+            self._catalog.execute("DELETE FROM loosened")
+            self._catalog.execute_many("INSERT INTO loosened VALUES (?)", [(row.no,) for row in left])
+
+    def add_snapshot(self, snapshot_id: bytes, snapshot: Snapshot, dataset: int | None, commit_no: int | None) -> None:
+        facts = facts_of(snapshot)
+        is_head = facts is not None and facts.is_head
+        try:
+            point = None if is_head else point_of(snapshot_id, snapshot, "")
+        except RepositoryDamaged:
+            point = None
+        brief = Brief(
+            revision=facts.revision if facts else 0,
+            ordinal=facts.ordinal if facts else 0,
+            epoch=facts.epoch if facts else Epoch(""),
+            seq=facts.seq if facts else 0,
+            sender=facts.sender if facts else "",
+            label=facts.label if facts else "",
+            point=point,
+        )
+        name = "" if is_head else point.id if point is not None else snapshot_id.hex()[:32]
+        time_ns = _within_64_bits(snapshot.time_ns)
+        row = (snapshot_id, dataset, commit_no, time_ns, snapshot.tree_id, _storable(name), int(is_head), _encode(brief))
+        with self._catalog.transaction():
+            self._catalog.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._catalog.execute("INSERT OR REPLACE INTO snapshot_bodies VALUES (?, ?)", (snapshot_id, encode_snapshot(snapshot)))
+
+    def is_point_of_another(self, point: PointId, dataset: int) -> bool:
+        """Whether a snapshot of any other dataset, or a foreign one, is this point."""
+        found = "SELECT 1 FROM snapshots WHERE point = ? AND head = 0 AND dataset IS NOT ? LIMIT 1"
+        return self._catalog.row(found, (point, dataset)) is not None
+
+    def cursors_of_point(self, point: PointId, dataset: int) -> frozenset[Cursor]:
+        """Of which commits of its dataset this point is: none, where it is not here."""
+        rows = self._catalog.rows("SELECT brief FROM snapshots WHERE point = ? AND head = 0 AND dataset = ?", (point, dataset))
+        briefs = [_decode(row[0]) for row in rows]
+        return frozenset(Cursor(epoch=brief.epoch, seq=brief.seq) for brief in briefs)
+
+    def attach(self, snapshot_id: bytes, commit_no: int) -> None:
+        self._catalog.execute("UPDATE snapshots SET commit_no = ? WHERE id = ?", (commit_no, snapshot_id))
+
+    def remove_snapshots(self, snapshot_ids: Iterable[bytes]) -> None:
+        self._catalog.execute_many("DELETE FROM snapshots WHERE id = ?", [(snapshot_id,) for snapshot_id in snapshot_ids])
+
+    def snapshot_ids(self) -> set[bytes]:
+        return {row[0] for row in self._catalog.rows("SELECT id FROM snapshots")}
+
+    def snapshots(self, dataset: int | None = None) -> list[SnapshotRow]:
+        """Of one dataset, or all, with their JSON decoded; oldest first. `listed` is many times faster where that is enough."""
+        where, values = ("WHERE dataset = ?", (dataset,)) if dataset is not None else ("", ())
+        sql = f"SELECT {_LISTED}, body FROM snapshots JOIN snapshot_bodies USING (id) {where} ORDER BY time_ns, commit_no, id"
+        return [SnapshotRow(*_listed(row), decode_snapshot(row[7])) for row in self._catalog.rows(sql, values)]
+
+    def listed(self, dataset: int | None = None) -> list[ListedRow]:
+        """Of one dataset, or all; oldest first."""
+        where, values = ("WHERE dataset = ?", (dataset,)) if dataset is not None else ("", ())
+        return self._listed(where, values)
+
+    def listed_of_commit(self, row: CommitRow) -> list[ListedRow]:
+        """The snapshots that reach this commit, oldest first."""
+        return self._listed("WHERE dataset = ? AND commit_no = ?", (row.dataset, row.no))
+
+    def listed_without_commit(self, dataset: int) -> list[ListedRow]:
+        return self._listed("WHERE dataset = ? AND commit_no IS NULL", (dataset,))
+
+    def listed_as_point(self, prefix: str) -> list[ListedRow]:
+        """The snapshots whose point's id, or whose own, begins so; with them every snapshot of the same points."""
+        found = {
+            row[0]
+            for row in self._catalog.rows(
+                "SELECT point FROM snapshots WHERE head = 0 AND point >= ? AND point < ?", _span(_storable(prefix))
+            )
+        }
+        if all(digit in "0123456789abcdef" for digit in prefix):
+            first, last = (bytes.fromhex((prefix + fill * 64)[:64]) for fill in "0f")
+            of_snapshots = "SELECT point FROM snapshots WHERE head = 0 AND id BETWEEN ? AND ?"
+            found |= {row[0] for row in self._catalog.rows(of_snapshots, (first, last))}
+        return [row for point in sorted(found) for row in self._listed("WHERE point = ? AND head = 0", (point,))]
+
+    def listed_doubled(self) -> list[ListedRow]:
+        """The snapshots of points that have more than one."""
+        doubled = "SELECT point FROM snapshots WHERE head = 0 GROUP BY point HAVING count(*) > 1"
+        return self._listed(f"WHERE head = 0 AND point IN ({doubled})", ())
+
+    def listed_snapshot(self, snapshot_id: bytes) -> ListedRow | None:
+        return next(iter(self._listed("WHERE id = ?", (snapshot_id,))), None)
+
+    def listed_at(self, dataset: int, until_ns: int) -> list[ListedRow]:
+        """The snapshots of the newest points of a dataset that were captured at or before a time."""
+        newest = "(SELECT max(time_ns) FROM snapshots WHERE dataset = ?1 AND head = 0 AND time_ns <= ?2)"
+        return self._listed(f"WHERE dataset = ?1 AND head = 0 AND time_ns = {newest}", (dataset, _within_64_bits(until_ns)))
+
+    def label(self, dataset: int) -> str:
+        """What people call the dataset now: as its newest snapshot says."""
+        row = self._catalog.row(
+            "SELECT brief FROM snapshots WHERE dataset = ? ORDER BY time_ns DESC, commit_no DESC, id DESC LIMIT 1", (dataset,)
+        )
+        return _decode(row[0]).label if row else ""
+
+    def known_as(self, dataset: str) -> list[int]:
+        """The numbers of the datasets with a commit that have this id, or are called so."""
+        return [number for number, identity in self.datasets() if dataset == identity or dataset == self.label(number)]
+
+    def _listed(self, where: str, values: Sequence[object]) -> list[ListedRow]:
+        rows = self._catalog.rows(f"SELECT {_LISTED} FROM snapshots {where} ORDER BY time_ns, commit_no, id", values)
+        return [_listed(row) for row in rows]
+
+    def needless_heads(self, dataset: int, newest_commit: int, *, marked: bool) -> list[bytes]:
+        """Heads of older commits; of the newest one, too, where `marked` says that it has a point."""
+        found = "SELECT id FROM snapshots WHERE dataset = ? AND head = 1 AND (? OR commit_no IS NOT ?)"
+        return [row[0] for row in self._catalog.rows(found, (dataset, marked, newest_commit))]
+
+    def datasets_to_order(self) -> list[int]:
+        """Datasets with a snapshot that has no commit yet."""
+        return [
+            row[0]
+            for row in self._catalog.rows(
+                "SELECT no FROM datasets WHERE EXISTS (SELECT 1 FROM snapshots s WHERE s.dataset = datasets.no AND s.commit_no IS NULL)"
+            )
+        ]
+
+    def datasets(self) -> list[tuple[int, str]]:
+        """(number, id) of every dataset that has a commit."""
+        has_commit = "EXISTS (SELECT 1 FROM commits c WHERE c.dataset = datasets.no AND c.sealed = 1)"
+        return [(row[0], row[1]) for row in self._catalog.rows(f"SELECT no, id FROM datasets WHERE {has_commit} ORDER BY no")]
+
+
+def _span(prefix: str) -> tuple[str, str]:
+    return prefix, prefix + "\U0010ffff"
+
+
+def _storable(name: str) -> str:
+    """A point's id of a snapshot made elsewhere may hold anything."""
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def _within_64_bits(ns: int) -> int:
+    """A snapshot made elsewhere may be of any year; the column only orders."""
+    return max(-(2**63), min(2**63 - 1, ns))

@@ -1,0 +1,181 @@
+"""Reading trees: load, walk in walk order, compare two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from holdfast.core.errors import RepositoryDamaged, RepositoryMissing, StoreError, UnknownName
+from holdfast.model.entry import Entry, Kind, display_path, walk_key
+from holdfast.repository._format.pack import BlobType
+from holdfast.repository._format.tree import DecodedNode, RawNode, decode_node, decode_tree, entry_of, split_tree, without_subtree
+from holdfast.repository.catalog.blob_table import BlobTable, Place
+from holdfast.repository.packs.storage import Storage
+
+
+class Difference(NamedTuple):
+    """One path that differs between two trees; None on the side where it is not."""
+
+    path: bytes
+    old: RawNode | None
+    new: RawNode | None
+
+
+class Trees:
+    """Trees of one repository. A path's folder b"" is the root of all."""
+
+    def __init__(self, storage: Storage, blobs: BlobTable) -> None:
+        self._storage = storage
+        self._blobs = blobs
+
+    def load(self, tree_id: bytes) -> list[RawNode]:
+        """The nodes of one tree; raises `RepositoryDamaged` when it is not there or not whole."""
+        return split_tree(self._plain(tree_id))
+
+    def _plain(self, tree_id: bytes) -> bytes:
+        place = self._blobs.place(tree_id, BlobType.TREE)
+        if place is None:
+            raise _in_no_index(tree_id)
+        return self._at(place)
+
+    def _at(self, place: Place) -> bytes:
+        try:
+            return self._storage.load_blob(place)
+        except RepositoryDamaged:
+            raise
+        except (RepositoryMissing, StoreError) as error:
+            raise RepositoryDamaged(f"tree {place.blob.id.hex()}: {error.message}", hint="run `holdfast repository check NAME`") from error
+
+    def load_many(self, tree_ids: Sequence[bytes]) -> Iterator[tuple[bytes, bytes | RepositoryDamaged]]:
+        """The plain bytes of each tree, or why it cannot be had, in pack order."""
+        places = self._blobs.places(tree_ids, BlobType.TREE)
+        for tree_id in tree_ids:
+            if tree_id not in places:
+                yield tree_id, _in_no_index(tree_id)
+        for place in sorted(places.values(), key=lambda place: (place.pack, place.blob.offset)):
+            try:
+                yield place.blob.id, self._at(place)
+            except RepositoryDamaged as error:
+                yield place.blob.id, error
+
+    def entries_of(self, nodes: Sequence[tuple[bytes, RawNode]]) -> list[Entry | None]:
+        """The entries of (folder, node) pairs, sizes looked up together; None for kinds we never capture."""
+        decoded: list[DecodedNode | None] = [decode_node(node) for _, node in nodes]
+        sizes = self._sizes([node for node in decoded if node is not None])
+        return [entry_of(node, folder, sizes) if node is not None else None for (folder, _), node in zip(nodes, decoded, strict=True)]
+
+    def _sizes(self, nodes: Sequence[DecodedNode]) -> dict[bytes, int]:
+        return self._blobs.sizes(list({chunk for node in nodes for chunk in node.content}))
+
+    def node_at(self, root: bytes, path: bytes) -> RawNode | None:
+        """The node of a path; None when it is not there."""
+        tree: bytes | None = root
+        node: RawNode | None = None
+        for name in path[1:].split(b"/"):
+            if tree is None:
+                return None
+            node = next((child for child in self.load(tree) if child.name == name), None)
+            if node is None:
+                return None
+            tree = node.subtree
+        return node
+
+    def walk(self, root: bytes, paths: Sequence[bytes] = (), after: bytes = b"") -> Iterator[Entry]:
+        """Entries at or below these paths (none = all), in walk order, each once, those up to `after` left out.
+
+        Raises `UnknownName` when a named path is not there.
+        """
+        after_key = walk_key(after) if after else b""
+        if not paths or b"/" in paths:
+            yield from self._below(root, b"", after_key)
+            return
+        last: bytes | None = None
+        for path in sorted(set(paths), key=walk_key):
+            if last is not None and path.startswith(last + b"/"):
+                continue
+            last = path
+            node = self.node_at(root, path)
+            if node is None:
+                raise UnknownName(f"{display_path(path)} is not in this point", hint="look with `holdfast ls POINT`")
+            folder = path[: path.rfind(b"/")]
+            if walk_key(path) > after_key:
+                yield from (entry for entry in self.entries_of([(folder, node)]) if entry is not None)
+            if node.subtree is not None:
+                yield from self._below(node.subtree, path, after_key)
+
+    def children(self, root: bytes, folder: bytes, after: bytes = b"") -> Iterator[Entry]:
+        """The direct children of a folder, those up to path `after` left out; of another kind of file, itself."""
+        if folder == b"/":
+            folder, tree = b"", root
+        else:
+            node = self.node_at(root, folder)
+            if node is None:
+                raise UnknownName(f"{display_path(folder)} is not in this point", hint="look with `holdfast ls POINT`")
+            if node.subtree is None:
+                yield from (e for e in self.entries_of([(folder[: folder.rfind(b"/")], node)]) if e is not None and not after)
+                return
+            tree = node.subtree
+        for entry, _ in self._folder(tree, folder):
+            if not after or walk_key(entry.path) > walk_key(after):
+                yield entry
+
+    def _folder(self, tree: bytes, folder: bytes) -> list[tuple[Entry, bytes | None]]:
+        """The entries of one folder with their subtrees."""
+        nodes = decode_tree(self._plain(tree))
+        sizes = self._sizes(nodes)
+        return [(entry_of(node, folder, sizes), node.subtree) for node in nodes]
+
+    def _below(self, tree: bytes, folder: bytes, after_key: bytes) -> Iterator[Entry]:
+        stack = [iter(self._folder(tree, folder))]
+        while stack:
+            step = next(stack[-1], None)
+            if step is None:
+                stack.pop()
+                continue
+            entry, subtree = step
+            key = walk_key(entry.path) if after_key else b"\xff"
+            if key > after_key:
+                yield entry
+            elif after_key != key and not after_key.startswith(key + b"\x00"):
+                continue
+            if subtree is not None:
+                stack.append(iter(self._folder(subtree, entry.path)))
+
+    def differences(self, old: bytes | None, new: bytes | None, always: frozenset[bytes] = frozenset()) -> Iterator[Difference]:
+        """Paths whose own facts differ between two trees (None = empty), in walk order; equal subtrees are not opened.
+
+        Folders in `always` are named even if they are equal.
+        """
+        stack = [(b"", self._pairs(old, new))]
+        while stack:
+            folder, pairs = stack[-1]
+            pair = next(pairs, None)
+            if pair is None:
+                stack.pop()
+                continue
+            name, left, right = pair
+            path = folder + b"/" + name
+            named = path in always
+            if left is not None and right is not None and left.raw == right.raw and not named:
+                continue
+            if named or left is None or right is None or without_subtree(left) != without_subtree(right):
+                yield Difference(path, left, right)
+            below_left = left.subtree if left is not None else None
+            below_right = right.subtree if right is not None else None
+            if below_left != below_right or (named and below_right is not None):
+                stack.append((path, self._pairs(below_left, below_right)))
+
+    def _pairs(self, old: bytes | None, new: bytes | None) -> Iterator[tuple[bytes, RawNode | None, RawNode | None]]:
+        """Both folders' children by name."""
+        left = {node.name: node for node in self.load(old)} if old is not None else {}
+        right = {node.name: node for node in self.load(new)} if new is not None else {}
+        for name in sorted(left.keys() | right.keys()):
+            yield name, left.get(name), right.get(name)
+
+
+def _in_no_index(tree_id: bytes) -> RepositoryDamaged:
+    return RepositoryDamaged(f"tree {tree_id.hex()} is in no index", hint="run `holdfast repository check NAME`")
+
+
+def is_folder(node: RawNode | None) -> bool:
+    return node is not None and node.kind == Kind.DIRECTORY.value

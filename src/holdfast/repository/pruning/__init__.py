@@ -1,0 +1,1 @@
+"""Pruning: what nothing needs any more is marked, and taken away once nobody can still want it."""
