@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -13,16 +14,27 @@ def make_private_folder(path: Path) -> Path:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """The file with this content, 0600, on disk when this returns. A crash at any moment leaves the old file or the new one."""
+    """The file with this content, 0600, on disk when this returns. A crash at any moment leaves the old file or the new one.
+
+    Raises `OSError`; then, too, there is the old one or the new one, and where the disk was full no half of it takes up room.
+    """
     fresh = path.with_name(f".{path.name}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        # Left behind by a crash, it may have been made by somebody with another mode.
-        os.fchmod(descriptor, 0o600)
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    fresh.replace(path)
+    try:
+        try:
+            # Left behind by a crash, it may have been made by somebody with another mode.
+            os.fchmod(descriptor, 0o600)
+            left = memoryview(content)
+            while left:
+                left = left[os.write(descriptor, left) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        fresh.replace(path)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
+        raise
     sync_folder(path.parent)
 
 
