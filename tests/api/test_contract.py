@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from holdfast.core.ids import DatasetId, JobId, NodeId, PointId, RepositoryId
 from holdfast.model.explanations import Explanation, Keeper
 from holdfast.model.jobs import Event, Job, Severity, State
+from holdfast.model.pausing import AskPause, Pause, PauseTold
 from holdfast.model.point_changes import ChangedPoint
 from holdfast.model.points import Listing, Point
 from holdfast.model.questions import (
@@ -91,6 +92,8 @@ def an_owner(question: Question) -> Answer:
         case AskStatus():
             repository = RepositoryStatus(id=RepositoryId("e" * 32), name="main", location="/srv/main")
             return NodeStatus(node="vault", generation=1, protections=(protection,), repositories=(repository,))
+        case AskPause():
+            return PauseTold(repository="main", pause=Pause(since=AT, by="root") if question.paused else None, changed=True)
         case AskFolders():
             return Folders(path="/srv", folders=(Folder(name="a", path="/srv/a", path_raw=b"\xff", mode=0o755),))
         case AskLimits():
@@ -153,6 +156,8 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/repositories/main/repair", {"dry_run": True})
     await running.post("/repositories/main/scrub", {"ratio": 0.1})
     await running.post("/repositories/main/rebuild")
+    await running.post("/repositories/main/pause", {"duration": "2h"})
+    await running.post("/repositories/main/resume")
     named = {"points": ["a" * 8]}
     await running.post("/points/tag", {**named, "add": ["x"]})
     await running.post("/points/lock", {**named, "duration": "30d"})

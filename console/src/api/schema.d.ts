@@ -1047,6 +1047,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/repositories/{repository}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Repository
+         * @description From now on nobody begins work in it; it is free for other programs when `pause.sessions` is 0. Asked again, it says how it stands.
+         */
+        post: operations["pause_repository"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{repository}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Repository
+         * @description Runs that waited are tried again by themselves.
+         */
+        post: operations["resume_repository"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/links": {
         parameters: {
             query?: never;
@@ -1671,6 +1711,17 @@ export interface components {
              * @default false
              */
             accept: boolean;
+        };
+        /**
+         * WantedPause
+         * @description `duration`, like `2h`: it ends by itself then. Empty = it lasts until it is resumed; one that is there already stays as it is.
+         */
+        WantedPause: {
+            /**
+             * Duration
+             * @default
+             */
+            duration: string;
         };
         /** ErrorAnswer */
         ErrorAnswer: {
@@ -3185,6 +3236,8 @@ export interface components {
             /** @default [] */
             locks: components["schemas"]["RepositoryLock"][];
             /** @default null */
+            pause: components["schemas"]["Pause"] | null;
+            /** @default null */
             error: components["schemas"]["ErrorFacts"] | null;
             node: string;
         };
@@ -3215,6 +3268,30 @@ export interface components {
             own: boolean;
             /** @default false */
             stale: boolean;
+        };
+        /**
+         * Pause
+         * @description `until`: when it ends by itself (null = when it is resumed). `by`: who paused it. `sessions`: how many that began before are still at
+         *         work; at 0 the repository is free.
+         */
+        Pause: {
+            since: string;
+            /** @default null */
+            until: string | null;
+            /** @default  */
+            by: string;
+            /** @default 0 */
+            sessions: number;
+        };
+        /**
+         * PausedRepository
+         * @description `pause` null = it works. `changed`: it stood otherwise before.
+         */
+        PausedRepository: {
+            repository: string;
+            node: string;
+            pause: components["schemas"]["Pause"] | null;
+            changed: boolean;
         };
         /**
          * SignInLink
@@ -5356,6 +5433,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TriggerStarted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    pause_repository: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repository: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedPause"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PausedRepository"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    resume_repository: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repository: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PausedRepository"];
                 };
             };
             /** @description What is wrong, and what to do. */

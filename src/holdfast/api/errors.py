@@ -32,6 +32,7 @@ STATUS = {
     "store": 500,
     "repository-missing": 500,
     "repository-locked": 423,
+    "repository-paused": 423,
     "wrong-password": 500,
     "store-denied": 500,
     "repository-damaged": 500,

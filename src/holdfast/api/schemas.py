@@ -201,3 +201,9 @@ class Scrub(Body):
     """`ratio`: how much of all packs, above 0 and up to 1."""
 
     ratio: float = Field(default=0.05, gt=0, le=1)
+
+
+class WantedPause(Body):
+    """`duration`, like `2h`: it ends by itself then. Empty = it lasts until it is resumed; one that is there already stays as it is."""
+
+    duration: str = Field(default="", max_length=100)

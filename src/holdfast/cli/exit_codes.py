@@ -30,6 +30,7 @@ _BY_CODE = {
     "store-denied": REFUSED,
     "repository-missing": 10,
     "repository-locked": 11,
+    "repository-paused": 11,
     "wrong-password": 12,
     "cancelled": INTERRUPTED,
 }

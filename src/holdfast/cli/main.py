@@ -21,6 +21,7 @@ from holdfast.cli.commands import (
     look,
     monitor,
     nodes,
+    pausing,
     points,
     prune,
     recover,
@@ -46,6 +47,7 @@ app.add_typer(cluster.node_app, name="node")
 app.add_typer(nodes.nodes_app, name="nodes")
 repository.repository_app.command()(prune.prune)
 repository_care.register(repository.repository_app)
+pausing.register(repository.repository_app)
 repository.repository_app.add_typer(keys.key_app, name="key")
 app.add_typer(repository.repository_app, name="repository")
 app.add_typer(points.points_app, name="points")

@@ -18,7 +18,7 @@
     │   ├── SourceVanished      root missing, replaced, or emptied beyond `max_removed`
     │   └── HookFailed          a script of the machine's administrator failed or took too long
     ├── StoreError            the repository or mirror
-    │   ├── RepositoryMissing, RepositoryLocked, WrongPassword, RepositoryOutdated, RepositoryDamaged
+    │   ├── RepositoryMissing, RepositoryLocked (with RepositoryPaused), WrongPassword, RepositoryOutdated, RepositoryDamaged
     │   ├── StoreDenied         an object store refuses our keys, or there are none
     │   └── NoSpace             a disk is full, or would be; or a quota is used up
     ├── ProtocolError         bytes from the wire that break the contract
@@ -140,6 +140,10 @@ class RepositoryMissing(StoreError):
 class RepositoryLocked(StoreError):
     code = "repository-locked"
     retryable = True
+
+
+class RepositoryPaused(RepositoryLocked):
+    code = "repository-paused"
 
 
 class WrongPassword(StoreError):

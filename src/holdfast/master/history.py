@@ -14,6 +14,7 @@ from holdfast.master.records.happenings import JobChoice
 from holdfast.master.triggers import Triggers
 from holdfast.model.jobs import Event, Job, State
 from holdfast.model.maintenance import Task
+from holdfast.model.pausing import AskPause, Pause, PauseTold
 from holdfast.model.questions import AskCancel, AskMaintenance, Done
 
 
@@ -28,6 +29,15 @@ class JobsWanted(msgspec.Struct, frozen=True, kw_only=True):
     rule: str = ""
     state: str = ""
     trigger: str = ""
+
+
+class PausedRepository(msgspec.Struct, frozen=True, kw_only=True):
+    """`pause` null = it works. `changed`: it stood otherwise before."""
+
+    repository: str
+    node: str
+    pause: Pause | None
+    changed: bool
 
 
 class History:
@@ -77,3 +87,9 @@ class History:
         owner, rule = (await self._base.database.run(deployment)).repository(repository)
         trigger, _ = await self._triggers.start_one(owner.id, AskMaintenance(repository=rule.id, task=task, dry_run=dry_run))
         return trigger
+
+    async def pause(self, ask: AskPause) -> PausedRepository:
+        """Pause or resume a repository at once, by its owner. Raises `UnknownName`, `NotReachable`, or what the owner refuses."""
+        owner, rule = (await self._base.database.run(deployment)).repository(ask.repository)
+        told = await self._hub.ask_for(owner.id, msgspec.structs.replace(ask, repository=rule.id), PauseTold)
+        return PausedRepository(repository=rule.name, node=owner.name, pause=told.pause, changed=told.changed)

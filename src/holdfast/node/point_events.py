@@ -1,10 +1,11 @@
-"""What the log says of a change of points: who did what to which, or was refused."""
+"""What the log says of changes of points, and of pauses: who did what to which, or was refused."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from holdfast.model.jobs import Severity
+from holdfast.model.pausing import PauseTold
 from holdfast.model.point_changes import Expire, Forget, Lock, PointChange, Tag
 from holdfast.model.questions import Answer, AskChangePoints, Failed, PointsChanged
 
@@ -42,6 +43,17 @@ def record_change(record_event: RecordEvent, ask: AskChangePoints, answer: Answe
         record_event("points-forgotten", Severity.INFO, message)
     else:
         record_event("points-changed", Severity.INFO, message)
+
+
+def record_pause(record_event: RecordEvent, answer: Answer, who: str) -> None:
+    """Nothing when nothing changed."""
+    if not isinstance(answer, PauseTold) or not answer.changed:
+        return
+    if answer.pause is None:
+        record_event("repository-resumed", Severity.INFO, f"repository {answer.repository} was resumed by {who}")
+        return
+    until = f" until {answer.pause.until:%Y-%m-%d %H:%M} UTC" if answer.pause.until else ""
+    record_event("repository-paused", Severity.WARNING, f"repository {answer.repository} was paused{until} by {who}: no run begins in it")
 
 
 def _verb(change: PointChange) -> str:

@@ -6,6 +6,8 @@ import logging
 import os
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotGranted, UnknownName, facts_of
 from holdfast.core.ids import JobId
 from holdfast.host.folders import clean_folder, roots_as_folders
@@ -14,6 +16,7 @@ from holdfast.model.entry import display_path
 from holdfast.model.jobs import Finding
 from holdfast.model.keys import KeyQuestion, kit_findings
 from holdfast.model.maintenance import kind_of
+from holdfast.model.pausing import AskPause, pause_findings
 from holdfast.model.questions import (
     Answer,
     AskCancel,
@@ -46,7 +49,7 @@ from holdfast.model.questions import (
 from holdfast.model.rules import Rules
 from holdfast.node.job_book import JobBook
 from holdfast.node.limits import Limits
-from holdfast.node.point_events import record_change
+from holdfast.node.point_events import record_change, record_pause
 from holdfast.node.scheduler import Scheduler
 from holdfast.node.supervisor import Worker
 from holdfast.node.worker_messages import RunMaintenance, RunRestore
@@ -60,6 +63,7 @@ _STORE_TIMEOUT_S = {
     AskHistory: 120.0,
     AskChangePoints: 300.0,
     AskExplain: 120.0,
+    AskPause: 30.0,
     AskRepositoryEnv: 30.0,
 }
 _STATUS_TIMEOUT_S = 5.0
@@ -112,6 +116,8 @@ class Router:
                 raise NotGranted("a repository's password never leaves its machine", hint="run `holdfast repository env` on that machine")
             case AskPoints() | AskListing() | AskFind() | AskHistory() | AskRepositoryEnv():
                 return await self._store.ask(question, _STORE_TIMEOUT_S[type(question)])
+            case AskPause():
+                return await self._pause(question, local=local)
             case AskChangePoints():
                 return await self._change_points(question, local=local)
             case AskExplain() if self._machine.rules is None:
@@ -144,6 +150,13 @@ class Router:
         answer = await self._store.ask(ask, _STORE_TIMEOUT_S[AskChangePoints])
         who = "this machine's user" if local else f"{ask.by or 'somebody'} through the Master"
         record_change(self._scheduler.record_event, ask, answer, who)
+        self._changed()
+        return answer
+
+    async def _pause(self, ask: AskPause, *, local: bool) -> Answer:
+        who = "this machine's user" if local else f"{ask.by or 'somebody'} through the Master"
+        answer = await self._store.ask(replace(ask, by=who), _STORE_TIMEOUT_S[AskPause])
+        record_pause(self._scheduler.record_event, answer, who)
         self._changed()
         return answer
 
@@ -205,7 +218,12 @@ class Router:
             generation=0 if rules is None else rules.generation,
             protections=self._scheduler.protections(),
             repositories=repositories,
-            findings=(*self._machine.findings(), *found, *kit_findings((each.name, each.kit) for each in repositories)),
+            findings=(
+                *self._machine.findings(),
+                *found,
+                *pause_findings((each.name, each.pause) for each in repositories),
+                *kit_findings((each.name, each.kit) for each in repositories),
+            ),
             running=tuple(live.job.id for live in self._book.sent),
             reports_waiting=self._book.reports_waiting(),
         )

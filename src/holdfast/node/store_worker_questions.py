@@ -5,6 +5,7 @@ from __future__ import annotations
 from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.keys import KeyQuestion
+from holdfast.model.pausing import AskPause, PauseTold
 from holdfast.model.points import Point
 from holdfast.model.questions import (
     Answer,
@@ -79,8 +80,15 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
             return explain(question, _chosen(repositories, question.repository), rules)
         case AskRepositoryEnv():
             return repositories.environment(question.repository)
+        case AskPause():
+            return _pause(question, repositories.named(question.repository))
         case _:
             raise UsageError(f"a store worker has no answer to {type(question).__name__}", hint="ask the node's agent")
+
+
+def _pause(question: AskPause, repository: Repository) -> PauseTold:
+    changed = repository.pause(question.for_s, question.by) if question.paused else repository.resume()
+    return PauseTold(repository=repository.name, pause=repository.paused, changed=changed)
 
 
 def _chosen(repositories: Repositories, name: str) -> tuple[Repository, ...]:

@@ -12,6 +12,7 @@ from holdfast.repository.catalog.database import Catalog
 from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.packs.chunks import Chunks
 from holdfast.repository.packs.storage import Storage
+from holdfast.repository.pausing import Pausing
 from holdfast.repository.quarantine import Quarantine
 from holdfast.repository.refresh import Refresher
 from holdfast.repository.session_lock import SessionLock
@@ -41,7 +42,8 @@ class Interior:
         self.names = self.refresher.names
         self.trees = self.refresher.trees
         self.chunks = Chunks(storage, self.blobs)
-        self.lock = SessionLock(storage, wait, record)
+        self.pausing = Pausing(catalog.path.parent, storage.clock)
+        self.lock = SessionLock(name, storage, wait, record, self.pausing)
         self.time = TrustedTime(catalog.path.parent, storage.clock)
         self.pool = ThreadPoolExecutor(_SEALERS, thread_name_prefix=f"seal-{name}")
         self.quarantine = quarantine

@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NotRequired, TypedDict, Unpack
 
+from msgspec.structs import replace
+
 from holdfast.backend.backend import Backend, FileType
 from holdfast.backend.grouping import GroupedSaves
 from holdfast.core.clock import Clock
@@ -22,6 +24,7 @@ from holdfast.model.change import Cursor
 from holdfast.model.explanations import Explanation
 from holdfast.model.jobs import Finding
 from holdfast.model.maintenance import Report
+from holdfast.model.pausing import Pause
 from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Point
 from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings, RepositoryStatus
@@ -209,6 +212,7 @@ class Repository:
             scrub_done_ratio=self._care.last_scrub.done_ratio,
             proven_at=self._care.proven_at,
             locks=self._interior.lock.seen(),
+            pause=self.paused,
             error=error.facts() if error is not None else None,
         )
 
@@ -221,6 +225,20 @@ class Repository:
     def copy(self) -> BlobCopy:
         """This repository as a place to heal another one from."""
         return OwnCopy(self._interior)
+
+    @property
+    def paused(self) -> Pause | None:
+        """None = sessions begin as ever."""
+        pause = self._interior.pausing.pause
+        return pause and replace(pause, sessions=self._interior.lock.sessions)
+
+    def pause(self, for_s: float | None = None, by: str = "") -> bool:
+        """From now on no session begins; those at work go on to their end. False when that was so already. Raises `OSError`."""
+        return self._interior.pausing.begin(for_s, by)
+
+    def resume(self) -> bool:
+        """False when it was not paused. Raises `OSError`."""
+        return self._interior.pausing.end()
 
     def assert_free(self) -> None:
         """Raises `RepositoryLocked` while another program works alone in it."""

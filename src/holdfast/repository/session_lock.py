@@ -22,6 +22,7 @@ from holdfast.repository._format.lock import LockFile, decode_lock, encode_lock
 from holdfast.repository._format.text import time_ns, time_text
 from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.packs.storage import Storage
+from holdfast.repository.pausing import Pausing
 
 STALE_S = 30 * 60.0
 REFRESH_S = 5 * 60.0
@@ -32,7 +33,9 @@ SEEN_FRESH_S = 5.0
 class SessionLock:
     """Counts the sessions of one owner; the first takes the lock, the last gives it back. May be used from several threads."""
 
-    def __init__(self, storage: Storage, wait: Callable[[float], object], record: LockRecord) -> None:
+    def __init__(self, name: str, storage: Storage, wait: Callable[[float], object], record: LockRecord, pausing: Pausing) -> None:
+        self._repository = name
+        self._pausing = pausing
         self._storage = storage
         self._wait = wait
         self._record = record
@@ -51,9 +54,17 @@ class SessionLock:
     def held(self) -> bool:
         return self._sessions > 0
 
-    def enter(self) -> None:
-        """One more session. Raises `RepositoryLocked` while somebody works alone in the repository (prune, for example)."""
+    @property
+    def sessions(self) -> int:
+        """How many are at work; who is about to begin counts."""
         with self._guard:
+            return self._sessions
+
+    def enter(self) -> None:
+        """One more session. Raises `RepositoryLocked` while somebody works alone in the repository (prune, for example), its kind
+        `RepositoryPaused` while it is paused."""
+        with self._guard:
+            self._pausing.check(self._repository)
             if self._sessions == 0:
                 self._acquire()
             self._sessions += 1

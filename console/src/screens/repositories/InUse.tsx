@@ -1,8 +1,12 @@
-/** Who is at work in it now, by restic's lock files. */
-import { List, Text } from "@mantine/core";
+/** Who is at work in it now, by restic's lock files; and keeping everybody out for a while, so that stock restic may prune it. */
+import { Button, Group, List, Stack, Text } from "@mantine/core";
+import { useState } from "react";
+import { client, take } from "../../api/client";
+import { useRepositories } from "../../api/queries";
 import { Card } from "../../parts/Card";
-import { visible } from "../../parts/format";
+import { counted, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
+import { sayFailed } from "../../parts/notices";
 import { State } from "../../parts/State";
 import type { Repository } from "./figures";
 
@@ -22,7 +26,55 @@ export function InUse({ row }: { row: Repository }) {
           ))}
         </List>
       )}
+      <Paused row={row} />
     </Card>
+  );
+}
+
+const PAUSE_FOR = "2h";
+
+/** A pause from here ends by itself: one that is forgotten would leave its sources without protection. */
+function Paused({ row }: { row: Repository }) {
+  const [busy, setBusy] = useState(false);
+  const { refetch } = useRepositories();
+  const params = { path: { repository: row.name } };
+  const ask = async (begin: () => Promise<unknown>) => {
+    setBusy(true);
+    try {
+      await begin();
+      await refetch();
+    } catch (error) {
+      sayFailed(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const resume = () => take(client.POST("/api/v1/repositories/{repository}/resume", { params }));
+  const pause = () => take(client.POST("/api/v1/repositories/{repository}/pause", { params, body: { duration: PAUSE_FOR } }));
+  const left = row.pause?.sessions ?? 0;
+  return (
+    <Stack gap="xs" mt="sm" align="flex-start">
+      {row.pause && (
+        <Group gap="xs">
+          <State state="warning" label="paused" quiet />
+          <Text size="sm">
+            since <Moment time={row.pause.since} ago />
+            {row.pause.until && (
+              <>
+                , until <Moment time={row.pause.until} />
+              </>
+            )}
+            {row.pause.by && `, by ${visible(row.pause.by)}`}. {left > 0 ? `${counted(left, "session")} that began before still at work.` : "It is free for restic prune."}
+          </Text>
+        </Group>
+      )}
+      <Button variant="default" size="xs" loading={busy} onClick={() => void ask(row.pause ? resume : pause)}>
+        {row.pause ? "Resume it" : "Pause it for 2 hours"}
+      </Button>
+      <Text size="xs" c="dimmed">
+        While it is paused nobody begins work in it, so that stock restic finds it free. Runs and restores wait; sources catch up afterwards.
+      </Text>
+    </Stack>
   );
 }
 

@@ -9,15 +9,17 @@ from fastapi import APIRouter, Depends, Query, Response
 from msgspec.structs import replace
 
 from holdfast.api.answers import RepositoryList, RepositoryRow, TriggerStarted
-from holdfast.api.callers import MasterOf
+from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
-from holdfast.api.schemas import Check, Repair, Restore, Scrub
-from holdfast.core.units import parse_time
+from holdfast.api.schemas import Check, Repair, Restore, Scrub, WantedPause
+from holdfast.core.units import parse_duration_s, parse_time
+from holdfast.master.history import PausedRepository
 from holdfast.master.queries import FoundPoints, FoundRows
 from holdfast.master.restores import StartedRestore, Wish
 from holdfast.model import maintenance
 from holdfast.model.orders import RestoreRequest
+from holdfast.model.pausing import AskPause
 from holdfast.model.questions import AskFind, AskHistory, AskListing
 
 router = APIRouter(tags=["repositories"])
@@ -120,3 +122,18 @@ async def rebuild(repository: str, master: MasterOf) -> Response:
 async def scrub(repository: str, body: Scrub, master: MasterOf) -> Response:
     """Read the next part of all packs now."""
     return reply(TriggerStarted(trigger=await master.history.maintain(repository, maintenance.Scrub(ratio=body.ratio))))
+
+
+@router.post("/repositories/{repository}/pause")
+@answers(PausedRepository)
+async def pause_repository(repository: str, body: WantedPause, master: MasterOf, user: User) -> Response:
+    """From now on nobody begins work in it; it is free for others when `pause.sessions` is 0. Asked again, it says how it stands."""
+    for_s = parse_duration_s(body.duration) if body.duration else None
+    return reply(await master.history.pause(AskPause(repository=repository, for_s=for_s, by=user)))
+
+
+@router.post("/repositories/{repository}/resume")
+@answers(PausedRepository)
+async def resume_repository(repository: str, master: MasterOf, user: User) -> Response:
+    """Runs that waited are tried again by themselves."""
+    return reply(await master.history.pause(AskPause(repository=repository, paused=False, by=user)))

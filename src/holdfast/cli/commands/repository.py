@@ -63,6 +63,8 @@ def stats(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fal
     say(f"stored:     {format_size(stored)}{_times('compression', unique, stored)}")
     say(f"last check: {_last_check(row)}")
     say(f"scrubbed:   {_last_scrub(row)}")
+    if pause := row["pause"]:
+        say(one_line(f"paused:     since {local_time(pause['since'])}, by {pause['by']}; {pause.get('sessions', 0)} at work still"))
     for lock in row["locks"]:
         say(one_line(f"in use by:  {_lock_words(lock)}"))
     if row["error"]:

@@ -1,0 +1,58 @@
+"""What the owner of a repository tells of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import RepositoryId
+from holdfast.model.keys import KitState
+from holdfast.model.pausing import Pause
+
+
+class RepositoryLock(msgspec.Struct, frozen=True, kw_only=True):
+    """One of restic's lock files: who works in the repository. `at`: when it was last written, which happens every 5 minutes (null = it
+    cannot be read). `exclusive`: nobody else may work there meanwhile. `own`: it is the owner's. `stale`: whoever it was is gone."""
+
+    id: str
+    at: datetime | None = None
+    exclusive: bool = False
+    username: str = ""
+    hostname: str = ""
+    pid: int = 0
+    own: bool = False
+    stale: bool = False
+
+
+class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """`points_bytes`: what all points would take if each were restored; `unique_bytes`: what is in the packs, each chunk and tree once, in
+    plain; `stored_bytes`: what the packs take. So the first by the second is what deduplication saves, the second by the third what
+    compression saves. `checked_at` to `checked_data` tell of the last check that came to its end (null = none yet): when, whether it found
+    nothing wrong, whether it read every byte. `scrubbed_at`: the last scrub, `scrub_done_ratio`: how far
+    its pass is. `proven_at`: when every byte was last proven readable, by a whole pass of scrubs or a check of all, with nothing wrong
+    found since (null = never). `key_slots`: how many passwords open it; `kit`: whether there is a recovery kit, and somebody
+    keeps it (null = the place cannot be read). `locks`: who is at work in it, as of a few seconds ago. `pause`: nobody begins
+    work in it (null = as ever).
+    """
+
+    id: RepositoryId
+    name: str
+    location: str
+    points: int = 0
+    points_bytes: int = 0
+    unique_bytes: int = 0
+    stored_bytes: int = 0
+    newest_at: datetime | None = None
+    checked_at: datetime | None = None
+    checked_ok: bool | None = None
+    checked_data: bool = False
+    scrubbed_at: datetime | None = None
+    scrub_done_ratio: float = 0.0
+    proven_at: datetime | None = None
+    key_slots: int = 0
+    kit: KitState | None = None
+    locks: tuple[RepositoryLock, ...] = ()
+    pause: Pause | None = None
+    error: ErrorFacts | None = None
