@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.core.local_database import open_database, written_through
+from holdfast.core.errors import NoSpace, StoreError
+from holdfast.core.local_database import DatabaseErrors, open_database, written_through
 
 
 def level(database: sqlite3.Connection) -> int:
@@ -39,3 +40,17 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(sqlite3.DatabaseError):
         open_database(tmp_path / "a.db", synchronous="NORMAL")
+
+
+def test_errors_of_the_disk_become_ours_and_faults_of_ours_do_not(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(StoreError, match="the book cannot be used") as told, DatabaseErrors(tmp_path / "a.db", "the book", damaged="hint"):
+        open_database(tmp_path / "a.db", synchronous="NORMAL")
+    assert told.value.hint == "hint"
+    with closing(open_database(tmp_path / "b.db", synchronous="NORMAL")) as database:
+        database.execute("PRAGMA max_page_count = 2")
+        with pytest.raises(NoSpace), DatabaseErrors(tmp_path / "b.db", "the book"):
+            database.execute("CREATE TABLE t (x)")
+            database.execute("INSERT INTO t VALUES (zeroblob(100000))")
+        with pytest.raises(sqlite3.ProgrammingError), DatabaseErrors(tmp_path / "b.db", "the book"):
+            database.execute("SELECT ?")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from types import TracebackType
 from typing import Literal
 
+from holdfast.core.errors import HoldfastError, NoSpace, StoreError
 from holdfast.core.private_files import touch_private
 
 _BUSY_S = 30.0
@@ -34,6 +37,46 @@ def open_database(path: Path | bytes, *, synchronous: Literal["NORMAL", "FULL"],
         database.close()
         raise
     return database
+
+
+class DatabaseErrors:
+    """`with DatabaseErrors(path, "the records of the mirror")`: what SQLite or the disk under it raises, as an error of our tree.
+
+    `NoSpace` when the disk is full, `StoreError` (or `kind`) otherwise, `damaged` being the hint where the file is no sound database.
+    """
+
+    def __init__(self, path: Path | bytes, what: str, *, damaged: str = "", kind: type[HoldfastError] = StoreError) -> None:
+        self._path, self._what, self._damaged, self._kind = path, what, damaged, kind
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
+            # Not of the disk's making: a fault of ours.
+            return
+        assert isinstance(error, sqlite3.Error)
+        shown = os.fsdecode(self._path)
+        if _is_full(error, shown):
+            raise NoSpace(f"the disk of {shown} is full", hint="make room there; the next run goes on by itself") from error
+        hint = (
+            self._damaged
+            if not isinstance(error, sqlite3.OperationalError)
+            else "see whether its disk is there, sound and writable; the next run goes on by itself"
+        )
+        raise self._kind(f"{self._what} cannot be used ({error}): {shown}", hint=hint) from error
+
+
+def _is_full(error: sqlite3.Error, path: str) -> bool:
+    """SQLite tells of a full disk as such only where it is in the middle of a write."""
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+        return True
+    if isinstance(error.__cause__, OSError):
+        return error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
+    try:
+        return isinstance(error, sqlite3.OperationalError) and os.statvfs(os.path.dirname(path)).f_bavail == 0
+    except OSError:
+        return False
 
 
 @contextmanager

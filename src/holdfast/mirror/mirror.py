@@ -12,6 +12,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from holdfast.core.clock import Clock
@@ -19,7 +20,7 @@ from holdfast.core.errors import Conflict, HoldfastError, RepositoryLocked, Stor
 from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.host.tree_writer import TreeWriter, store_error
-from holdfast.mirror.records import Records
+from holdfast.mirror.records import RECORDS, Records, records_errors
 from holdfast.mirror.target import REMOVED, TEMP, Target
 from holdfast.mirror.tree import MirrorTree
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
@@ -51,7 +52,10 @@ class Mirror:
 
     def cursor(self) -> Cursor | None:
         """The lowest of the targets: a crash between two targets' commits leaves them apart, and the next commit brings them together."""
-        cursors = [tree.cursor() for tree in self._trees]
+        cursors = []
+        for tree in self._trees:
+            with tree.errors:
+                cursors.append(tree.cursor())
         known = [cursor for cursor in cursors if cursor is not None]
         if len(known) < len(cursors) or len({cursor.epoch for cursor in known}) != 1:
             return None
@@ -59,19 +63,26 @@ class Mirror:
 
     def begin(self, begin: Begin) -> None:
         for tree in self._trees:
-            tree.begin(begin)
+            with tree.errors:
+                tree.begin(begin)
 
     def wanted(self, segment: Segment) -> frozenset[bytes]:
-        return frozenset().union(*(tree.wanted(segment) for tree in self._trees))
+        wanted: set[bytes] = set()
+        for tree in self._trees:
+            with tree.errors:
+                wanted |= tree.wanted(segment)
+        return frozenset(wanted)
 
     def apply(self, segment: Segment, chunks: Mapping[bytes, VerifiedChunk], withdrawn: frozenset[bytes]) -> None:
         for tree in self._trees:
-            tree.apply(segment, chunks, withdrawn)
+            with tree.errors:
+                tree.apply(segment, chunks, withdrawn)
 
     def commit(self, commit: Commit) -> Acknowledgement:
         findings, stored_bytes = list[Finding](), 0
         for tree in self._trees:
-            outcome = tree.commit(commit)
+            with tree.errors:
+                outcome = tree.commit(commit)
             findings.extend(outcome.findings)
             stored_bytes += outcome.stored_bytes
         return Acknowledgement(
@@ -112,11 +123,11 @@ class MirrorStore:
         try:
             for root, folder in action.targets:
                 path = self._checked(os.fsencode(folder), check_write)
-                writer, side = _open_writers(path, findings := list[Finding]())
-                locks.append(_lock(side.root))
-                target = Target(check_path(os.fsencode(root)), os.path.basename(path), writer, side, _records(side.root))
-                trees.append(MirrorTree(target, keep_s=action.removed_keep_s, clock=clock, findings=findings))
-                _claim(trees[-1], receive, adopt=adopt)
+                side = _make_side(path)
+                locks.append(_lock(side))
+                trees.append(_open_tree(check_path(os.fsencode(root)), path, side, action.removed_keep_s, clock))
+                with trees[-1].errors:
+                    _claim(trees[-1], receive, adopt=adopt)
         except BaseException:
             Mirror(action.id, tuple(trees), tuple(locks)).close()
             raise
@@ -139,7 +150,8 @@ class MirrorStore:
         return path
 
 
-def _open_writers(path: bytes, findings: list[Finding]) -> tuple[TreeWriter, TreeWriter]:
+def _make_side(path: bytes) -> bytes:
+    """The side folder of a target, there when this returns."""
     parent, name = os.path.split(path)
     side = os.path.join(parent, b".holdfast-" + name)
     try:
@@ -149,21 +161,33 @@ def _open_writers(path: bytes, findings: list[Finding]) -> tuple[TreeWriter, Tre
                 os.mkdir(folder, 0o700)
     except OSError as error:
         raise store_error(error, side) from error
+    return side
+
+
+def _open_tree(root: bytes, path: bytes, side: bytes, keep_s: float | None, clock: Clock) -> MirrorTree:
+    findings = list[Finding]()
 
     def report(finding: Finding) -> None:
         if len(findings) < _MOST_FINDINGS:
             findings.append(finding)
 
-    temp = os.path.join(side, TEMP)
-    return TreeWriter(parent, temp=temp, report=report), TreeWriter(side, report=report)
-
-
-def _records(side: bytes) -> Records:
-    return Records(os.path.join(side, b"mirror.db"))
+    with ExitStack() as opened:
+        writer = TreeWriter(os.path.dirname(path), temp=os.path.join(side, TEMP), report=report)
+        opened.callback(writer.close)
+        beside = TreeWriter(side, report=report)
+        opened.callback(beside.close)
+        with records_errors(side):
+            records = Records(os.path.join(side, RECORDS))
+        target = Target(root, os.path.basename(path), writer, beside, records)
+        opened.pop_all()
+    return MirrorTree(target, keep_s=keep_s, clock=clock, findings=findings)
 
 
 def _lock(side: bytes) -> int:
-    fd = os.open(os.path.join(side, b"lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fd = os.open(os.path.join(side, b"lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise store_error(error, side) from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -14,10 +14,11 @@ from typing import Literal
 
 import msgspec
 
-from holdfast.core.local_database import open_database, written_through
+from holdfast.core.local_database import DatabaseErrors, open_database, written_through
 from holdfast.model.entry import ChunkRef, Entry, Kind
 
 What = Literal["put", "remove", "keep"]
+RECORDS = b"mirror.db"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -90,6 +91,12 @@ class Place:
     file: int
     offset: int
     size: int
+
+
+def records_errors(side: bytes) -> DatabaseErrors:
+    """For whatever uses the records in this side folder: raises `NoSpace` or `StoreError` where SQLite raises its own."""
+    hint = "move it away, and take the folder over with --adopt: what is equal stays, and nothing of it travels"
+    return DatabaseErrors(os.path.join(side, RECORDS), "the records of the mirror", damaged=hint)
 
 
 def hardlink_of(entry: Entry) -> bytes | None:

@@ -13,6 +13,7 @@ from holdfast.core.errors import HoldfastError, ProtocolError
 from holdfast.core.ids import DatasetId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.mirror.placing import Placing, changed_underneath, clean_temp, pin
+from holdfast.mirror.records import records_errors
 from holdfast.mirror.removals import Removals, purge, stamp_of
 from holdfast.mirror.staging import Staging
 from holdfast.mirror.target import Contents, Target
@@ -50,6 +51,7 @@ class MirrorTree:
 
     def __init__(self, target: Target, *, keep_s: float | None, clock: Clock, findings: list[Finding]) -> None:
         self.target = target
+        self.errors = records_errors(target.side.root)
         self._records = target.records
         self._contents = Contents(target)
         self._keep_s = keep_s
@@ -78,6 +80,9 @@ class MirrorTree:
     def begin(self, begin: Begin) -> None:
         """Raises `ProtocolError` when it does not build on what is here."""
         self.abort()
+        if self._records.fact("intention") is not None:
+            # The disk failed in the midst of placing, and the same session goes on.
+            self.recover()
         at = self.cursor()
         if begin.base is not None and (at is None or at.epoch != begin.base.epoch or at.seq < begin.base.seq):
             raise ProtocolError(f"the mirror stands at {at}, the commit builds on {begin.base}", hint="send a full commit")

@@ -39,6 +39,13 @@ class PowerCut(BaseException):
     """Nothing after this instant happens; not an `Exception`, so that nothing handles it."""
 
 
+class Gone(OSError):
+    """For a process that is no more, but whose objects a test still has to close: EIO for all they try."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EIO, "nothing after this instant happens")
+
+
 Plan = Callable[[Step], BaseException | None]
 """The error to raise in place of the step, or None. SQLite sees the disk as full where it is ENOSPC, and as broken otherwise."""
 
@@ -62,8 +69,8 @@ def full_from(number: int) -> Plan:
     return lambda step: OSError(errno.ENOSPC, "planned") if step.number >= number and step.verb in NEEDS_ROOM else None
 
 
-def cut_at(number: int, error: type[BaseException] = PowerCut) -> Plan:
-    """Before this step the process dies. `error`: what threads see that are left running; a `PowerCut` would be a warning there."""
+def cut_at(number: int, error: type[PowerCut] | type[Gone] = PowerCut) -> Plan:
+    """Before this step the process dies."""
     return lambda step: error() if step.number >= number else None
 
 
@@ -118,7 +125,7 @@ class FaultyDisk:
         self._sqlite = SqliteHooks(self)
 
     @classmethod
-    def with_fault(cls, root: Path, number: int, fault: Fault, *, cut: type[BaseException] = PowerCut) -> FaultyDisk:
+    def with_fault(cls, root: Path, number: int, fault: Fault, *, cut: type[PowerCut] | type[Gone] = PowerCut) -> FaultyDisk:
         """The fault at the n-th step; when the `with` is left, what it takes away is gone. `cut` as in `cut_at`."""
         plans = {Fault.BROKEN: broken_from(number), Fault.HICCUP: once(number, errno.EIO), Fault.FULL: full_from(number)}
         disk = cls(root, plans.get(fault) or cut_at(number, cut), forgets=fault in (Fault.LOST, Fault.TORN))

@@ -1,0 +1,181 @@
+"""A mirror on a disk that fails, fills up, forgets or goes at any step: what it acknowledged is there, and the next run ends equal."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from holdfast.core.errors import HoldfastError, StoreError
+from holdfast.testing.faulty_disk import Fault, FaultyDisk, Gone, Step, bursts, cut_at, once, trials
+from tests.mirror.bench import AFTER, BEFORE, SCRATCH, Bench, state_of
+
+
+@contextmanager
+def mirrored(keep_s: float | None) -> Iterator[Bench]:
+    """One that stands at BEFORE; nobody has it open."""
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as place:
+        (Path(place) / "disk").mkdir()
+        bench = Bench(Path(place) / "disk", keep_s)
+        bench.send(state_of(BEFORE), full=True)
+        bench.close()
+        yield bench
+        bench.close()
+
+
+def steps_of_a_commit(keep_s: float | None) -> list[Step]:
+    with mirrored(keep_s) as bench, FaultyDisk(bench.place) as disk:
+        bench.send(state_of(AFTER), full=False)
+        bench.close()
+    return disk.steps
+
+
+def survive(keep_s: float | None, number: int, fault: Fault, *, full: bool = False) -> None:
+    before, after = state_of(BEFORE), state_of(AFTER)
+    with mirrored(keep_s) as bench:
+        acknowledged = False
+        with FaultyDisk.with_fault(bench.place, number, fault, cut=Gone) as disk:
+            with suppress(HoldfastError):
+                bench.send(after, full=full)
+                acknowledged = True
+            if fault.ends_all or number % 2 or not disk.fired:
+                bench.close()
+            elif bench.action is not None:
+                bench.action.abort()
+        assert disk.fired
+        cursor = bench.open().cursor()
+        assert cursor is not None
+        assert cursor.seq == 2 or not acknowledged
+        if cursor.seq == 2:
+            bench.check(after)
+        bench.last = after if cursor.seq == 2 else before
+        bench.feeder.seq = 1
+        bench.send(after, full=False)
+        bench.check(after)
+        bench.close()
+        bench.open()
+        assert os.listdir(bench.place / ".holdfast-copy" / "tmp") == []
+
+
+@pytest.mark.parametrize("keep_s", [None, 60.0])
+def test_a_fault_at_any_step_of_a_commit(keep_s: float | None) -> None:
+    steps = steps_of_a_commit(keep_s)
+    assert {"create", "write", "grow", "sync", "sync-all", "rename", "link", "mkdir", "make", "remove", "dress"} <= {s.verb for s in steps}
+    for number, fault in trials(steps, every=False):
+        survive(keep_s, number, fault)
+
+
+@pytest.mark.big
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("keep_s", [None, 60.0])
+@pytest.mark.parametrize("full", [False, True])
+def test_every_fault_at_every_step_of_a_commit(keep_s: float | None, full: bool) -> None:
+    for number, fault in trials(steps_of_a_commit(keep_s), every=True):
+        survive(keep_s, number, fault, full=full)
+
+
+def test_the_power_goes_after_the_acknowledgement() -> None:
+    for seed in (None, *range(8)):
+        with mirrored(60.0) as bench:
+            with FaultyDisk(bench.place, forgets=True) as disk:
+                bench.send(state_of(AFTER), full=False)
+                disk.plan = cut_at(0, Gone)
+                bench.close()
+            disk.lose(seed)
+            cursor = bench.open().cursor()
+            assert cursor is not None
+            assert cursor.seq == 2
+            bench.check(state_of(AFTER))
+
+
+def test_a_fault_while_an_earlier_one_is_mended() -> None:
+    """The first lets the process die in the midst of placing, the second strikes when the mirror is opened again."""
+    steps = steps_of_a_commit(None)
+    placing = next(step.number for step in steps if step.verb == "sync-all") + 20
+    with mirrored(None) as bench:
+        die_at(bench, placing)
+        with FaultyDisk(bench.place) as disk:
+            bench.close()
+            bench.open()
+    assert len(disk.steps) > 20
+    for number, fault in trials(disk.steps, every=False):
+        with mirrored(None) as bench:
+            die_at(bench, placing + number % 30)
+            with FaultyDisk.with_fault(bench.place, number, fault, cut=Gone) as disk:
+                with suppress(HoldfastError):
+                    bench.open()
+                bench.close()
+            assert bench.open().cursor() is not None
+            bench.feeder.seq = 1
+            bench.send(state_of(AFTER), full=False)
+            bench.check(state_of(AFTER))
+
+
+def die_at(bench: Bench, number: int) -> None:
+    with FaultyDisk(bench.place, cut_at(number, Gone)) as disk:
+        with suppress(HoldfastError):
+            bench.send(state_of(AFTER), full=False)
+        bench.close()
+    assert disk.fired
+    bench.last = state_of(BEFORE)
+
+
+def test_a_fault_while_a_mirror_is_made() -> None:
+    def make(bench: Bench) -> None:
+        bench.send(state_of(BEFORE), full=True)
+        bench.close()
+
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as place, FaultyDisk(Path(place)) as disk:
+        make(Bench(Path(place), None))
+    chosen = set(bursts(disk.steps))
+    for number, fault in trials([step for step in disk.steps if step.number in chosen], every=False):
+        with tempfile.TemporaryDirectory(dir=SCRATCH) as place:
+            (Path(place) / "disk").mkdir()
+            bench = Bench(Path(place) / "disk", None)
+            with FaultyDisk.with_fault(bench.place, number, fault, cut=Gone) as disk:
+                with suppress(HoldfastError):
+                    make(bench)
+                bench.close()
+            assert disk.fired
+            bench.feeder.seq = 0
+            bench.send(state_of(BEFORE), full=True)
+            bench.check(state_of(BEFORE))
+            bench.close()
+
+
+def test_a_session_goes_on_after_a_fault_in_the_midst_of_placing() -> None:
+    """What is written down must be finished before another commit is staged, also where nobody opened the mirror anew."""
+    last = next(step.number for step in reversed(steps_of_a_commit(None)) if step.verb == "rename")
+    with mirrored(None) as bench:
+        with FaultyDisk(bench.place, once(last, errno.EIO)) as disk, pytest.raises(StoreError):
+            bench.send(state_of(AFTER), full=False)
+        assert disk.fired
+        assert bench.action is not None
+        bench.action.abort()
+        # As a source does: all that has changed since the cursor that the mirror stated, what changed back among it.
+        bench.last = state_of(AFTER)
+        bench.send(state_of(BEFORE), full=False)
+        bench.check(state_of(BEFORE))
+
+
+def test_a_disk_that_is_full_or_broken_under_the_records_is_told_as_such() -> None:
+    """Not as a fault of ours: the one is tried again, the other names the disk."""
+    for code, kind in ((errno.ENOSPC, "no-space"), (errno.EIO, "store")):
+        with mirrored(None) as bench:
+
+            def plan(step: Step, code: int = code) -> BaseException | None:
+                return OSError(code, "planned") if step.path.endswith("-wal") and step.verb == "write" else None
+
+            with FaultyDisk(bench.place, plan), pytest.raises(StoreError) as told:
+                bench.send(state_of(AFTER), full=False)
+            assert (told.value.code, told.value.retryable) == (kind, kind == "no-space")
+    with mirrored(None) as bench:
+        (bench.place / ".holdfast-copy" / "mirror.db").write_bytes(b"no database" * 1_000)
+        with pytest.raises(StoreError, match="cannot be used") as told:
+            bench.open()
+        assert "--adopt" in told.value.hint
