@@ -48,9 +48,9 @@ def test_errors_of_the_disk_become_ours_and_faults_of_ours_do_not(tmp_path: Path
         open_database(tmp_path / "a.db", synchronous="NORMAL")
     assert told.value.hint == "hint"
     with closing(open_database(tmp_path / "b.db", synchronous="NORMAL")) as database:
-        database.execute("PRAGMA max_page_count = 2")
+        database.execute("PRAGMA max_page_count = 3")
+        database.execute("CREATE TABLE t (x)")
         with pytest.raises(NoSpace), DatabaseErrors(tmp_path / "b.db", "the book"):
-            database.execute("CREATE TABLE t (x)")
             database.execute("INSERT INTO t VALUES (zeroblob(100000))")
         with pytest.raises(sqlite3.ProgrammingError), DatabaseErrors(tmp_path / "b.db", "the book"):
             database.execute("SELECT ?")
