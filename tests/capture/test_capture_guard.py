@@ -57,6 +57,29 @@ def test_another_folder_in_its_place(machine):
     machine.run(docs)
 
 
+def test_a_root_replaced_in_the_middle_of_a_first_run(machine):
+    """A first run sends while it walks, so this is found only when much has been sent: nothing of it may be committed."""
+    folder = machine.source / "data"
+    for number in range(8):
+        (folder / f"f{number}").mkdir(parents=True)
+        (folder / f"f{number}" / "a").write_bytes(os.urandom(5 << 20))
+    docs = machine.dataset("docs", folder)
+    run = machine.capture.run(CaptureRequest((machine.rules[docs.dataset],), {docs.dataset: None}))
+    rounds = iter(run)
+    assert next(rounds)
+    folder.rename(machine.source / "elsewhere")
+    folder.mkdir()
+    with pytest.raises(SourceVanished, match="unmounted or replaced"):
+        list(rounds)
+    assert docs.dataset in run.refused
+    with pytest.raises(SourceVanished, match="is empty and was not before"):
+        machine.run(docs)
+    folder.rmdir()
+    (machine.source / "elsewhere").rename(folder)
+    machine.run(docs)
+    assert len(docs.tree) >= 17
+
+
 def test_an_emptied_root(machine):
     folder = machine.source / "data"
     folder.mkdir()

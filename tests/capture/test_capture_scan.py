@@ -399,9 +399,28 @@ def test_cancelled_and_progress(machine):
     request = CaptureRequest((machine.rules[docs.dataset],), {docs.dataset: None})
     with pytest.raises(Cancelled):
         list(machine.capture.run(request, cancelled=lambda: True))
+    machine.run(docs)
     seen: list[tuple[str, int, int, int]] = []
     list(machine.capture.run(request, on_progress=lambda *facts: seen.append(facts)))
     assert seen[0][0] == "scan"
+
+
+def test_a_first_run_sends_before_it_knows_how_much_there_is(machine):
+    for number in range(8):
+        folder = machine.source / f"f{number}"
+        folder.mkdir()
+        (folder / "a").write_bytes(os.urandom(5 << 20))
+    docs = machine.dataset()
+    run = machine.capture.run(CaptureRequest((machine.rules[docs.dataset],), {docs.dataset: None}))
+    rounds = iter(run)
+    docs.begin(None)
+    docs.take(next(rounds))
+    assert run.expected_bytes(docs.dataset, None) is None
+    for round_ in rounds:
+        docs.take(round_)
+    assert run.expected_bytes(docs.dataset, None) == 8 * (5 << 20)
+    docs.commit(run.run)
+    assert machine.below(docs) == machine.facts()
 
 
 def test_low_disk_stops_before_it_is_full(machine):

@@ -81,9 +81,9 @@ class Tools:
 
 
 class Emission:
-    """One second pass. Iterate `emit`, then read `passed`."""
+    """One second pass. Iterate `emit`, then read `passed`. `read_total`: bytes to read; None while that is not known yet."""
 
-    def __init__(self, tools: Tools, read_total: int) -> None:
+    def __init__(self, tools: Tools, read_total: Callable[[], int | None]) -> None:
         self.passed = Passed()
         self._tools = tools
         self._state, self._segments, self._reader = tools.state, tools.segments, tools.reader
@@ -176,7 +176,12 @@ class Emission:
                 yield from self._stream(item, item.job, verdict)
             else:
                 yield from self._settle(item, item.job, verdict, result)
-        self._tools.pulse.beat("read", self.passed.files, self.passed.bytes, self._read_total)
+        self._beat(self.passed.bytes)
+
+    def _beat(self, done_bytes: int) -> None:
+        """As long as the walk goes on, nobody knows how much there is to read."""
+        total = self._read_total()
+        self._tools.pulse.beat("scan" if total is None else "read", self.passed.files, done_bytes, total or 0)
 
     def _settle(self, item: _Item, job: Job, verdict: Verdict, result: Captured | TooLarge | Lost) -> Iterator[Emitted]:
         if isinstance(result, Captured) and not job.content:
@@ -229,7 +234,7 @@ class Emission:
         same, ahead, offset = 0, not recorded, 0
         try:
             for chunks in _windows(stream, self._tools.pool):
-                self._tools.pulse.beat("read", self.passed.files, self.passed.bytes + offset, self._read_total)
+                self._beat(self.passed.bytes + offset)
                 for group in grouped(chunks):
                     if not ahead and [c.id for c in group] == [ref.id for ref in recorded[same : same + len(group)]]:
                         same += len(group)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 
 from holdfast.core.clock import Clock
 from holdfast.core.errors import Cancelled
+from holdfast.model.entry import display_path
 from holdfast.model.jobs import Finding, Severity
 
 MAX_FINDINGS = 1_000
@@ -63,3 +65,23 @@ class Pulse:
         if self._on_progress is not None and (now_s := self._clock.monotonic_s()) >= self._next_s:
             self._next_s = now_s + _PROGRESS_S
             self._on_progress(phase, done_files, done_bytes, total_bytes)
+
+
+def socket_skipped(path: bytes) -> Finding:
+    return Finding(
+        code="socket-skipped",
+        severity=Severity.INFO,
+        message="a socket was skipped: it has no content",
+        path=display_path(path),
+        hint="nothing to do: its program makes it anew",
+    )
+
+
+def unreadable(path: bytes, error: OSError) -> Finding:
+    return Finding(
+        code="unreadable",
+        severity=Severity.WARNING,
+        message=f"could not be read: {os.strerror(error.errno) if error.errno else error}",
+        path=display_path(path),
+        hint="what was captured of it before stays; give the node the right to read it, or exclude it",
+    )

@@ -56,6 +56,26 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
     known: int
 
 
+class Handover:
+    """Verdicts that are taken as they come, instead of a ledger."""
+
+    def __init__(self) -> None:
+        self._pending: list[Verdict] = []
+
+    def add(self, verdict: Verdict) -> bool:
+        """Never writes."""
+        self._pending.append(verdict)
+        return False
+
+    def flush(self) -> None:
+        """Nothing waits anywhere else."""
+
+    def take(self) -> list[Verdict]:
+        """Those that came since the last time."""
+        taken, self._pending = self._pending, []
+        return taken
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Verdict]).decode
 _key = attrgetter("key")

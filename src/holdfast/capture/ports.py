@@ -58,7 +58,8 @@ class CaptureResult:
 class CaptureRun(Protocol):
     """One capture in progress. Iterate it to the end, then ask `result`; leaving early or an exception finishes nothing: the rows it
     updated carry its number, so the next run sends them. Raises `SourceVanished` before anything is emitted if the guard refuses every
-    dataset of the request; if only some, they are in `refused` (final with the first item of the iteration) and the others are captured."""
+    dataset of the request; if only some, they are in `refused` (final with the first item of the iteration) and the others are captured.
+    A first run emits while it still walks: there a root that was unmounted meanwhile raises in the middle, and nothing may be committed."""
 
     @property
     def run(self) -> int: ...

@@ -3,13 +3,16 @@
 Two passes. The first (`walk`) compares the file system with the state and writes its verdicts to a ledger on disk; it opens no file.
 Then the vanished-source guard judges each dataset. Only then the second (`emission`) reads and emits. A dataset that is refused keeps its
 rows as they are; the other datasets of the request go on.
+
+Where the state knows nothing (a first run), nothing can have vanished, so both passes run side by side, and what the guard still
+has to say at the end of the walk (a root was unmounted meanwhile) ends the whole run; the next one is no first one and judges one by one.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -44,6 +47,7 @@ from holdfast.host.metadata import Names
 from holdfast.model.jobs import Counters
 from holdfast.model.stream import Outgoing
 
+_Looked = list[tuple[Target, dict[bytes, Identity | OSError]]]
 HOME_RESERVE_BYTES = 256 * 1024 * 1024
 READ_THREADS = 2
 
@@ -87,7 +91,7 @@ class ScanRun:
         self._tally = Tally()
         self._offered_bytes = 0
         self._started = self._complete = False
-        self._walked = not request.scan
+        self._walk_is_over = not request.scan
         self.reader = Reader(clock, names, self._notes.add_read)
 
     @property
@@ -104,12 +108,12 @@ class ScanRun:
 
     @property
     def refused(self) -> Mapping[DatasetId, SourceVanished]:
-        """Datasets the guard left out, and why. Final when the first item was given."""
+        """Datasets the guard left out, and why. Final when the first item was given, of a first run at its end."""
         return self._refused
 
     def expected_bytes(self, dataset: DatasetId, base: int | None) -> int | None:
         """See `CaptureRun`. Costs a look at all rows where the receiver is behind."""
-        if not self._walked:
+        if not self._walk_is_over:
             return None
         bit = 1 << self._slots[dataset]
         lowest, before = -1 if base is None else base, self._run if self._request.scan else self._run + 1
@@ -164,7 +168,7 @@ class ScanRun:
             return moment
         return max(moment, max(newest) + timedelta(microseconds=1)) if self._request.scan else max(newest)
 
-    def _targets(self) -> list[tuple[Target, dict[bytes, Identity | OSError]]]:
+    def _targets(self) -> _Looked:
         """The datasets whose roots are as they should be, with what was found there."""
         accepted = []
         for rule in self._request.datasets:
@@ -183,24 +187,30 @@ class ScanRun:
         return accepted
 
     def _scan(self, pool: ThreadPoolExecutor) -> Iterator[Mapping[DatasetId, Outgoing]]:
-        home = str(self._state.path.parent)
-        check_free(home, self._reserve_bytes)
+        check_free(self._state.path.parent, self._reserve_bytes)
         looked = self._targets()
         targets = tuple(target for target, _ in looked)
         with closing(Ledger(self._state.path.with_name(self._state.path.name + "-verdicts"))) as ledger:
             with closing(self._state.reader()) as reader:
-                walk = Walk(self._plan(targets), targets, reader, ledger, self._notes)
-                walk.run(self._pulse, home, self._reserve_bytes)
-            self._tally, self._walked = walk.tally, True
-            for target, found in looked:
-                self._judge(target, found, walk.tally)
-            self._require_some()
+                walk = Walk(self._plan(targets), targets, reader, self._notes)
+                self._tally = walk.tally
+                alongside = walk.starts_from_nothing and not self._request.strange
+                if not alongside:
+                    walk.run(ledger, self._pulse, self._before_write)
+                    self._judge_all(looked)
             kept = tuple(target for target, _ in looked if target.rule.id not in self._refused)
-            self._record_roots(looked)
-            yield from self._emit(pool, kept, ledger, self._run)
+            yield from self._emit(pool, kept, self._walked(walk, looked) if alongside else ledger, self._run)
             for target in kept:
                 for path in set(target.recorded) - set(target.roots):
                     self._state.drop_root(self._slots[target.rule.id], path)
+
+    def _walked(self, walk: Walk, looked: _Looked) -> Iterator[Verdict]:
+        """The verdicts of a first run, while the walk goes on. Raises what the guard has to say at its end."""
+        refused = len(self._refused)
+        yield from walk.verdicts()
+        self._judge_all(looked)
+        if len(self._refused) > refused:
+            raise next(reversed(self._refused.values()))
 
     def _catch_up(self, pool: ThreadPoolExecutor) -> Iterator[Mapping[DatasetId, Outgoing]]:
         targets = tuple(target for target, _ in self._targets())
@@ -211,7 +221,7 @@ class ScanRun:
         yield from self._emit(pool, tuple(target for target in targets if target.rule.id not in self._refused), (), self._run + 1)
 
     def _emit(
-        self, pool: ThreadPoolExecutor, targets: tuple[Target, ...], verdicts: Ledger | tuple[Verdict, ...], before: int
+        self, pool: ThreadPoolExecutor, targets: tuple[Target, ...], verdicts: Iterable[Verdict], before: int
     ) -> Iterator[Mapping[DatasetId, Outgoing]]:
         bits = sum(target.bit for target in targets)
         bases = {target.bit: (target.rule.id, self._request.bases.get(target.rule.id)) for target in targets}
@@ -227,12 +237,15 @@ class ScanRun:
             pulse=self._pulse,
             pool=pool,
             granularity=_granularity(targets),
-            before_write=lambda: check_free(self._state.path.parent, self._reserve_bytes),
+            before_write=self._before_write,
         )
-        emission = Emission(tools, sum(self._tally.to_read.values()))
+        emission = Emission(tools, lambda: sum(self._tally.to_read.values()) if self._walk_is_over else None)
         self._passed = emission.passed
         yield from emission.emit(verdicts, behind_rows(self._state, lowest, before, bits))
         self._offered_bytes = segments.offered_bytes
+
+    def _before_write(self) -> None:
+        check_free(self._state.path.parent, self._reserve_bytes)
 
     def _plan(self, targets: tuple[Target, ...]) -> WalkPlan:
         cuts: dict[bytes, int] = {}
@@ -254,6 +267,13 @@ class ScanRun:
         plan = plan_walk(targets, cuts)
         return WalkPlan(plan.tops, plan.specials, plan.intervals, inodes)
 
+    def _judge_all(self, looked: _Looked) -> None:
+        self._walk_is_over = True
+        for target, found in looked:
+            self._judge(target, found, self._tally)
+        self._require_some()
+        self._record_roots(looked)
+
     def _judge(self, target: Target, found: Mapping[bytes, Identity | OSError], tally: Tally) -> None:
         problem = changed_meanwhile(target, found)
         if problem is None:
@@ -267,7 +287,7 @@ class ScanRun:
         if problem is not None:
             self._refused[target.rule.id] = problem
 
-    def _record_roots(self, looked: list[tuple[Target, dict[bytes, Identity | OSError]]]) -> None:
+    def _record_roots(self, looked: _Looked) -> None:
         for target, found in looked:
             if target.rule.id in self._refused:
                 continue

@@ -3,6 +3,7 @@
 Both sides come in walk order, so the comparison is a merge: a row that the walk has passed without meeting its path is gone. What is gone
 counts as *removed* for a dataset when the dataset still covers the folder it was in, and as *left* when it does not. Because this pass is
 complete before anything is emitted, the vanished-source guard judges the whole run, and no receiver ever sees a mass removal in progress.
+Where the state knows nothing, nothing can be removed, and the verdicts may be taken while the walk goes on.
 """
 
 from __future__ import annotations
@@ -11,19 +12,17 @@ import errno
 import os
 import sqlite3
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from holdfast.capture.classify import CACHE_TAG, RootRules, is_cache_folder, text_of
-from holdfast.capture.findings import Notes, Pulse
-from holdfast.capture.ledger import Act, Ledger, Verdict
+from holdfast.capture.findings import Notes, Pulse, socket_skipped, unreadable
+from holdfast.capture.ledger import Act, Handover, Ledger, Verdict
 from holdfast.capture.roots import Special, Target, Top, WalkPlan
 from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, signed
-from holdfast.host.disk import check_free
-from holdfast.model.entry import display_path, walk_key
-from holdfast.model.jobs import Finding, Severity
+from holdfast.model.entry import walk_key
 
 SOCKET_CODE = stat.S_IFSOCK >> 12
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
@@ -76,9 +75,9 @@ class Tally:
 
 
 class Walk:
-    """One first pass. `run` once, then read `tally` and the ledger."""
+    """One first pass. `run` once, then read `tally` and the ledger; or take its `verdicts` while it goes on, see `starts_from_nothing`."""
 
-    def __init__(self, plan: WalkPlan, targets: tuple[Target, ...], reader: sqlite3.Connection, ledger: Ledger, notes: Notes) -> None:
+    def __init__(self, plan: WalkPlan, targets: tuple[Target, ...], reader: sqlite3.Connection, notes: Notes) -> None:
         self.tally = Tally()
         self._plan = plan
         self._targets = {target.bit: target for target in targets}
@@ -86,20 +85,32 @@ class Walk:
         self._caches = sum(target.bit for target in targets if target.classifier.exclude_caches)
         self._one_file_system = sum(target.bit for target in targets if target.classifier.one_file_system)
         self._selective = sum(target.bit for target in targets if target.classifier.selective)
-        self._ledger = ledger
         self._notes = notes
         self._rows = self._stream(reader)
         self._row = next(self._rows, _END)
         self._stack: list[_Frame] = []
 
-    def run(self, pulse: Pulse, home: str, reserve_bytes: int) -> None:
-        """Raises `Cancelled`, `NoSpace`."""
-        self._pulse, self._home, self._reserve_bytes = pulse, home, reserve_bytes
+    @property
+    def starts_from_nothing(self) -> bool:
+        """The state has no row below any root, and no verdict will come late: all of them come in walk order."""
+        return self._row is _END and not self._selective
+
+    def run(self, ledger: Ledger, pulse: Pulse, before_write: Callable[[], None]) -> None:
+        """`before_write` looks at the disk of the ledger. Raises `Cancelled`, `NoSpace`."""
         # Closed here, while its connection still is open, however the walk ends.
         with closing(self._rows):
-            self._run()
+            for _ in self._steps(ledger, lambda: pulse.beat("scan", self.tally.files, 0, 0), before_write):
+                pass
 
-    def _run(self) -> None:
+    def verdicts(self) -> Iterator[Verdict]:
+        """Instead of `run`, of a walk that starts from nothing: its verdicts, each folder's as soon as it is done."""
+        handover = Handover()
+        for _ in self._steps(handover, _nothing, _nothing):
+            yield from handover.take()
+        yield from handover.take()
+
+    def _steps(self, ledger: Ledger | Handover, beat: Callable[[], None], before_write: Callable[[], None]) -> Iterator[None]:
+        self._ledger, self._beat, self._before_write = ledger, beat, before_write
         for top in self._plan.tops:
             key = walk_key(top.path)
             self._flush(key, 0)
@@ -112,11 +123,11 @@ class Walk:
             if not top.root:
                 self._judge(self._take(key), key, top.parent, status, Act.PARENT)
             else:
-                self._tree(top, key, status)
+                yield from self._tree(top, key, status)
         self._flush(b"\xff", 0)
         self._ledger.flush()
 
-    def _tree(self, top: Top, key: bytes, status: os.stat_result) -> None:
+    def _tree(self, top: Top, key: bytes, status: os.stat_result) -> Iterator[None]:
         rules = self._rules_below(top.root, top.path, ())
         self.tally.reached.update((bit, top.path) for bit in self._targets if bit & top.root)
         kind = status.st_mode >> 12
@@ -131,6 +142,7 @@ class Walk:
         while self._stack:
             if not self._scan(self._stack[-1]):
                 self._leave(self._stack.pop())
+            yield
 
     def _scan(self, frame: _Frame) -> bool:
         """Go on in a folder up to the next folder to enter; False at its end. This is the hot loop: flat on purpose."""
@@ -354,11 +366,8 @@ class Walk:
 
     def _add(self, verdict: Verdict) -> None:
         if self._ledger.add(verdict):
-            check_free(self._home, self._reserve_bytes)
+            self._before_write()
             self._beat()
-
-    def _beat(self) -> None:
-        self._pulse.beat("scan", self.tally.files, 0, 0)
 
     def _cannot_look(self, frame: _Frame, key: bytes, error: OSError) -> None:
         if error.errno not in _GONE:
@@ -367,14 +376,7 @@ class Walk:
             self._keep(key + b"\x01")
 
     def _skip_socket(self, path: bytes, bits: int) -> None:
-        finding = Finding(
-            code="socket-skipped",
-            severity=Severity.INFO,
-            message="a socket was skipped: it has no content",
-            path=display_path(path),
-            hint="nothing to do: its program makes it anew",
-        )
-        self._notes.add(finding, bits)
+        self._notes.add(socket_skipped(path), bits)
 
     def _rules_below(self, bits: int, path: bytes, others: _Rules) -> _Rules:
         skip = len(path) if path == b"/" else len(path) + 1
@@ -390,11 +392,5 @@ class Walk:
             yield from reader.execute(_QUERY, (low, high))
 
 
-def unreadable(path: bytes, error: OSError) -> Finding:
-    return Finding(
-        code="unreadable",
-        severity=Severity.WARNING,
-        message=f"could not be read: {os.strerror(error.errno) if error.errno else error}",
-        path=display_path(path),
-        hint="what was captured of it before stays; give the node the right to read it, or exclude it",
-    )
+def _nothing() -> None:
+    return
