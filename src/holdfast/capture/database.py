@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from pathlib import Path
 
 from holdfast.capture.rows import COLUMNS, SCHEMA, SCHEMA_VERSION
 from holdfast.core import local_database
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import SourceError
+from holdfast.core.errors import NoSpace, SourceError
 from holdfast.core.ids import new_id
+from holdfast.core.local_database import DatabaseErrors
 from holdfast.core.private_files import sync_folder
 from holdfast.model.jobs import Finding, Severity
+
+
+def state_errors(path: Path) -> DatabaseErrors:
+    """What SQLite raises of the state, as an error of our tree."""
+    return DatabaseErrors(path, "the capture state", kind=SourceError)
+
+
+def disk_error(path: Path, error: OSError) -> NoSpace | SourceError:
+    """`NoSpace` when the disk is full, `SourceError` otherwise."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoSpace(f"the disk of {path} is full", hint="make room there; the next run goes on by itself")
+    return SourceError(f"{path} cannot be written: {error.strerror}", hint="see whether its disk is there, sound and writable")
 
 
 def open_database(path: Path, entropy: Entropy) -> sqlite3.Connection:
@@ -19,15 +33,17 @@ def open_database(path: Path, entropy: Entropy) -> sqlite3.Connection:
     database = local_database.open_database(path, synchronous="NORMAL", page_size=8192, wal_autocheckpoint=4000)
     try:
         if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            database.executescript(f"BEGIN; {SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            # All at once: one without its facts counts as damaged.
+            database.executescript(f"BEGIN IMMEDIATE; {SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION};")
             database.executemany("INSERT INTO meta VALUES (?, ?)", [("epoch", new_id(entropy)), ("run", 0), ("synced", 0)])
+            database.execute("COMMIT")
         _check(database, path)
+        if fresh:
+            path.chmod(0o600)
+            sync_folder(path.parent)
     except BaseException:
         database.close()
         raise
-    if fresh:
-        path.chmod(0o600)
-        sync_folder(path.parent)
     return database
 
 

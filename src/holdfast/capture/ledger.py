@@ -6,7 +6,6 @@ judged when it is left) go into a small database, which sorts them; reading merg
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.core.errors import NoSpace
+from holdfast.capture.database import disk_error
 from holdfast.core.local_database import insert_many
 from holdfast.core.private_files import open_to_append, touch_private
 
@@ -82,12 +81,15 @@ _key = attrgetter("key")
 
 
 class Ledger:
-    """Throw-away files beside the state. `close` removes them. Every method may raise `NoSpace` when their disk is full."""
+    """Throw-away files beside the state. `close` removes them. Every method may raise `NoSpace` or `SourceError` when their disk fails."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._late_path = path, path.with_name(path.name + "-late")
-        self._remove()
-        self._file = open_to_append(path)
+        try:
+            self._remove()
+            self._file = open_to_append(path)
+        except OSError as error:
+            raise disk_error(path, error) from error
         # Where each batch ends.
         self._ends: list[int] = [0]
         self._pending: list[Verdict] = []
@@ -128,7 +130,9 @@ class Ledger:
         os.close(self._file)
         if self._database is not None:
             self._database.close()
-        self._remove()
+        # What cannot be removed now is before the next walk, which must not take it for its own.
+        with suppress(OSError):
+            self._remove()
 
     def _append(self) -> None:
         if not self._pending:
@@ -140,9 +144,7 @@ class Ledger:
             while view:
                 view = view[os.write(self._file, view) :]
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise NoSpace(f"the disk of {self._path} is full", hint="make room there; the next run goes on by itself") from error
+            raise disk_error(self._path, error) from error
 
     def _save_late(self) -> None:
         database = self._database

@@ -11,7 +11,6 @@ has to say at the end of the walk (a root was unmounted meanwhile) ends the whol
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -40,7 +39,7 @@ from holdfast.capture.segments import Segments
 from holdfast.capture.state import CaptureState
 from holdfast.capture.walk import Tally, Walk
 from holdfast.core.clock import Clock, utc
-from holdfast.core.errors import NoSpace, SourceVanished, UsageError
+from holdfast.core.errors import SourceVanished, UsageError
 from holdfast.core.ids import DatasetId, Epoch
 from holdfast.host.disk import check_free
 from holdfast.host.metadata import Names
@@ -124,17 +123,14 @@ class ScanRun:
         if self._started:
             raise UsageError("a capture run is iterated once", hint="begin another run")
         self._started = True
-        try:
-            with self._state.running(self._run), ThreadPoolExecutor(READ_THREADS, thread_name_prefix="capture") as pool:
-                yield from self._scan(pool) if self._request.scan else self._catch_up(pool)
-                self._state.make_durable()
-                self._complete = True
-        except sqlite3.OperationalError as error:
-            if "full" in str(error):
-                raise NoSpace(f"the disk of {self._state.path} is full", hint="make room there; the next run goes on by itself") from error
-            raise
-        except sqlite3.DatabaseError as error:
-            raise self._state.condemn(error) from error
+        with (
+            self._state.errors(),
+            self._state.running(self._run),
+            ThreadPoolExecutor(READ_THREADS, thread_name_prefix="capture") as pool,
+        ):
+            yield from self._scan(pool) if self._request.scan else self._catch_up(pool)
+            self._state.make_durable()
+            self._complete = True
 
     def result(self) -> CaptureResult:
         """Only after the iteration came to its end; raises `UsageError` before."""

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.capture.database import move_aside, moved_aside, open_database, open_reader
+from holdfast.capture.database import disk_error, move_aside, moved_aside, open_database, open_reader, state_errors
 from holdfast.capture.rows import COLUMNS, FILE_CODE, SUSPECT, WITHDRAWN, Row, row_of, signed
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, SourceError
@@ -54,16 +54,19 @@ class CaptureState:
     @classmethod
     def open(cls, path: Path, *, entropy: Entropy) -> CaptureState:
         """Open or create. A damaged database is moved aside as `NAME.corrupt-N` and a fresh one with a new epoch takes its place;
-        `findings` then says so. Raises `OSError` or `sqlite3.OperationalError` when the folder cannot be written.
+        `findings` then says so. Raises `NoSpace`, or `SourceError` when the folder cannot be written.
         """
         findings: tuple[Finding, ...] = ()
-        try:
-            database = open_database(path, entropy)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as error:
-            findings = (moved_aside(path, move_aside(path), str(error)),)
-            database = open_database(path, entropy)
+        with state_errors(path):
+            try:
+                database = open_database(path, entropy)
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError as error:
+                findings = (moved_aside(path, move_aside(path), str(error)),)
+                database = open_database(path, entropy)
+            except OSError as error:
+                raise disk_error(path, error) from error
         return cls(path, database, entropy, findings)
 
     @property
@@ -79,14 +82,27 @@ class CaptureState:
         with self._lock:
             self._database.close()
 
-    def condemn(self, error: sqlite3.DatabaseError) -> SourceError:
-        """Move a database aside that turned out damaged in use. This object is of no use after; `open` makes a fresh one."""
-        self.close()
-        with suppress(OSError):
-            move_aside(self.path)
-        return SourceError(
-            f"the capture state {self.path} is damaged: {error}", hint="run again: a fresh state is made and rebuilt from the receivers"
-        )
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """For whoever uses it: raises `NoSpace` or `SourceError` where SQLite raises its own.
+
+        A database that turned out damaged in use is moved aside. This object is of no use after; `open` makes a fresh one.
+        """
+        with state_errors(self.path):
+            try:
+                yield
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError as error:
+                if type(error) is not sqlite3.DatabaseError:
+                    raise
+                self.close()
+                with suppress(OSError):
+                    move_aside(self.path)
+                raise SourceError(
+                    f"the capture state {self.path} is damaged: {error}",
+                    hint="run again: a fresh state is made and rebuilt from the receivers",
+                ) from error
 
     # Datasets
 

@@ -70,10 +70,12 @@ class RunTools:
 
 
 def run_datasets(order: RunOrder, tools: RunTools, cancellation: Cancellation) -> Job:
-    """The ended job. Raises only `Cancelled` and what nobody foresaw; everything else is in the job and its tasks."""
+    """The ended job. Raises `Cancelled`, `NoSpace` or `SourceError` of the state, and what nobody foresaw; everything else is in the job
+    and its tasks."""
     run = _Run(order, tools, cancellation)
     try:
-        return run.execute()
+        with tools.state.errors():
+            return run.execute()
     finally:
         run.close()
 
