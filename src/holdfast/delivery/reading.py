@@ -81,6 +81,8 @@ class RemoteReader:
                     lost = next(ref.id for ref in entry.chunks if not ref.size_bytes)
                     raise self._missing(f"chunk {lost.hex()} is in no index of {self._channel.peer}")
                 yield entry
+            if listed.lost:
+                raise self._missing(f"{display_path(listed.lost[0].path)}: {listed.lost[0].reason}")
 
     def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
         within = _Within(paths)
@@ -90,15 +92,15 @@ class RemoteReader:
                 answer = self._answer(question)
                 if not isinstance(answer, Entries):
                     raise self._unexpected(answer)
-                if not answer.entries and not answer.last:
+                if not answer.entries and not answer.lost and not answer.last:
                     raise ProtocolError(f"{self._channel.peer} gives entries without end that are none")
-                for entry in answer.entries:
-                    if not within.holds(entry.path):
-                        raise ProtocolError(f"{self._channel.peer} gives {display_path(entry.path)}, which was not asked for")
+                for path in (*(entry.path for entry in answer.entries), *(folder.path for folder in answer.lost)):
+                    if not within.holds(path):
+                        raise ProtocolError(f"{self._channel.peer} gives {display_path(path)}, which was not asked for")
                 if not answer.last:
                     # The next message comes while this one is worked on.
                     question = self._ask(AskMore(), _Question())
-                yield Listed(answer.entries, _unpacked(answer.places))
+                yield Listed(answer.entries, _unpacked(answer.places), answer.lost)
                 if answer.last:
                     return
         finally:
@@ -338,6 +340,8 @@ def _messages(listing: Iterator[Listed]) -> Iterator[Entries]:
                 count = sum(len(entry.chunks) for entry in entries)
                 places, chunk = places[chunk : chunk + count], chunk + count
             yield Entries(entries=entries, places=_packed(places))
+        if listed.lost:
+            yield Entries(entries=(), lost=tuple(listed.lost))
 
 
 def _carried(number: int, answer: Answer) -> Iterator[Carried]:

@@ -18,7 +18,7 @@ from holdfast.master.records.inventory import Node
 from holdfast.model.entry import display_path
 from holdfast.model.explanations import Explanation, MirrorCopy
 from holdfast.model.point_changes import ChangedPoint, check_change, refuse_what_stays
-from holdfast.model.points import Listing, Point
+from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.questions import (
     AskChangePoints,
     AskExplain,
@@ -60,11 +60,12 @@ class FoundPoints(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundRows(msgspec.Struct, frozen=True, kw_only=True):
-    """`more` = a limit cut the answer. `point`, of a listing: what was listed."""
+    """`more` = a limit cut the answer. `point`, of a listing: what was listed. `lost`: folders below it whose own listing is damaged."""
 
     rows: tuple[Listing, ...]
     more: bool = False
     point: Point | None = None
+    lost: tuple[LostListing, ...] = ()
     unreachable: tuple[Unreachable, ...] = ()
 
 
@@ -103,15 +104,16 @@ class Queries:
         return FoundPoints(points=tuple(points), unreachable=unreachable)
 
     async def listing(self, ask: AskListing) -> FoundRows:
-        """The same point may lie in several repositories; the first that has it answers. Of a dataset at a time, the one with the newest
-        point. Raises `UnknownName` when none has it, `UsageError` when neither or both are named."""
+        """The same point may lie in several repositories; the first that has all of it answers. Of a dataset at a time, the one with the
+        newest point. Raises `UnknownName` when none has it, `UsageError` when neither or both are named."""
         if bool(ask.point) == bool(ask.dataset):
             raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
         owners = await self._owners(ask.repository)
         answers, unreachable = await self._ask(owners, ask, Listings)
         if answers:
-            found = answers[0] if ask.point else max(answers, key=listed_age)
-            return FoundRows(rows=found.rows, more=found.more, point=found.point, unreachable=() if ask.point else _silent(unreachable))
+            found = min(answers, key=lambda answer: len(answer.lost)) if ask.point else max(answers, key=listed_age)
+            silent = () if ask.point else _silent(unreachable)
+            return FoundRows(rows=found.rows, more=found.more, point=found.point, lost=found.lost, unreachable=silent)
         raise _nowhere(ask.point or ask.dataset, unreachable)
 
     async def find(self, ask: AskFind) -> FoundRows:

@@ -59,3 +59,10 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     points: int = 0
     valid_from: datetime | None = None
     valid_to: datetime | None = None
+
+
+class LostListing(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder of a point whose own listing is damaged, so that nobody can say what was in it."""
+
+    path: str
+    reason: str

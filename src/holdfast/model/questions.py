@@ -17,7 +17,7 @@ from holdfast.model.maintenance import Task
 from holdfast.model.orders import RestoreRequest, SignedOrder
 from holdfast.model.pausing import AskPause, PauseTold
 from holdfast.model.point_changes import ChangedPoint, PointChange
-from holdfast.model.points import Listing, Point
+from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.repository_status import RepositoryLock as RepositoryLock
 from holdfast.model.repository_status import RepositoryStatus as RepositoryStatus
 
@@ -199,11 +199,13 @@ class Explanations(_Message, frozen=True, kw_only=True):
 
 
 class Listings(_Message, frozen=True, kw_only=True):
-    """`more` = the limit cut the answer; of a listing, go on with `after` set to the last path. `point`: what was listed."""
+    """`more` = the limit cut the answer; of a listing, go on with `after` set to the last path. `point`: what was listed. `lost`: folders
+    on the way whose own listing is damaged, so that nothing below them is among the rows; of very many the first."""
 
     rows: tuple[Listing, ...]
     more: bool = False
     point: Point | None = None
+    lost: tuple[LostListing, ...] = ()
 
 
 def listed_age(answer: Listings) -> tuple[datetime, int, str]:

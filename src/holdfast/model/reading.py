@@ -16,14 +16,22 @@ from holdfast.model.entry import Entry
 _LISTED = 1_000
 
 
+class LostFolder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A folder whose listing cannot be had, so that nobody knows what was in it; and why. `/` is the root of all."""
+
+    path: bytes
+    reason: str
+
+
 @dataclass(frozen=True)
 class Listed:
     """Some entries. `places` says for each of their chunks, in order, where it lies: whoever asks for chunks by rising places lets the
-    store be read from front to end. Empty where the reader knows no order.
+    store be read from front to end. Empty where the reader knows no order. `lost`: folders of which nothing below is among the entries.
     """
 
     entries: Sequence[Entry]
     places: Sequence[int] = ()
+    lost: Sequence[LostFolder] = ()
 
 
 class Lost(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -46,7 +54,8 @@ class PointReader(Protocol):
     """One state of one dataset.
 
     `entries`: at or below these paths (empty = all), in walk order, parents of a named path not included; raises `UnknownName` when a named
-    path is not there. `listing` gives the same many at a time, and where their chunks lie.
+    path is not there, and `RepositoryDamaged` where a folder's listing is lost. `listing` gives the same many at a time, and where their
+    chunks lie; what is lost it names, and goes on.
     `payloads`: exactly one for each id, in any order; ids must come from entries already given; whoever decompresses one verifies it
     (SHA-256). Raises `RepositoryDamaged` naming the chunk when it cannot be had; after that, as after any other error, only `close` is of
     use; it may be repeated.

@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from holdfast.core.errors import HoldfastError, RepositoryDamaged
+from holdfast.core.ids import NodeId
 from holdfast.model.jobs import Event, Finding, Job, Severity, State
 from holdfast.model.maintenance import Check, Prune, Rebuild, Repair, Report, Scrub, Step, Task, parse_subset
 from holdfast.operations.run import MAX_FINDINGS
@@ -16,6 +17,7 @@ from holdfast.repository.care.checking import Watch
 from holdfast.repository.care.healing import BlobCopy
 from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.pruning.prune_plan import Thresholds
+from holdfast.repository.quarantine import Met
 from holdfast.repository.repository import Repository
 
 
@@ -61,6 +63,18 @@ def event_of(task: Task, outcome: Outcome, job: Job, at: datetime) -> Event | No
         text = f"{job.rule} has damage: {damage[0].message} ({damage[0].path}; {len(damage)} findings)"
         return Event(code="damage-found", severity=Severity.ERROR, message=text, node=job.node, time=at, facts=facts)
     return None
+
+
+def event_of_met(repository: str, met: tuple[Met, ...], node: NodeId, at: datetime) -> Event:
+    """What people are told of damage that readers met, one event for what one of them met."""
+    first = met[0]
+    more = f"; {len(met)} blobs" if len(met) > 1 else ""
+    text = (
+        f"{repository} has damage, met in reading {first.label}: {first.reason}{more}."
+        " It is not relied on any more, and the next run of the source sends again what it still has"
+    )
+    facts = {"repository": repository, "dataset": first.label}
+    return Event(code="damage-found", severity=Severity.ERROR, message=text, node=node, time=at, facts=facts)
 
 
 def ended_job(job: Job, outcome: Outcome) -> Job:

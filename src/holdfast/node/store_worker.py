@@ -18,7 +18,7 @@ from holdfast.model.questions import AskRestore
 from holdfast.model.rules import StoreAction
 from holdfast.node.config import load_config
 from holdfast.node.listening import Listening
-from holdfast.node.maintenance import do_task, ended_job, event_of
+from holdfast.node.maintenance import do_task, ended_job, event_of, event_of_met
 from holdfast.node.orders import OrderBook
 from holdfast.node.repository_keys import sentence_about
 from holdfast.node.store_worker_questions import answer, find_point
@@ -46,6 +46,7 @@ from holdfast.node.worker_messages import (
 from holdfast.node.worker_restore import RestoreTask
 from holdfast.operations.cascade import CascadeOrder, CascadeTools, run_cascade
 from holdfast.operations.running import Cancellation, Meter
+from holdfast.repository.quarantine import Met
 from holdfast.wire.data_server import DataServer
 from holdfast.wire.identity import load_credentials
 from holdfast.wire.local import LocalServer
@@ -64,7 +65,7 @@ class StoreWorker:
         self._clock = clock
         self._news = LinkNews(send)
         self._jobs = JobLanes(self._news, clock)
-        self._repositories = Repositories(home, clock=clock, entropy=entropy, credentials=credentials)
+        self._repositories = Repositories(home, clock=clock, entropy=entropy, credentials=credentials, on_damage=self._tell_damage)
         self._orders = OrderBook(home / "orders.db", clock=clock)
         self._sessions = Sessions(home, self._repositories, self._orders, send, clock=clock)
         self._configured: Configure | None = None
@@ -210,6 +211,10 @@ class StoreWorker:
         if event is not None:
             self._send(EventNews(event=event))
         return ended_job(job, outcome)
+
+    def _tell_damage(self, repository: str, met: tuple[Met, ...]) -> None:
+        if self._configured is not None:
+            self._send(EventNews(event=event_of_met(repository, met, self._configured.rules.node, now(self._clock))))
 
     def _must_be_configured(self) -> Configure:
         if self._configured is None:

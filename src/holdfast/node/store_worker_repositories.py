@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -23,14 +23,21 @@ from holdfast.node.far_status import FarStatus
 from holdfast.node.known_places import remember_place
 from holdfast.node.places import Places
 from holdfast.node.repository_keys import RepositoryKeys
+from holdfast.repository.quarantine import Met
 from holdfast.repository.repository import Repository, create_repository, open_repository
+
+OnDamage = Callable[[str, tuple[Met, ...]], None]
 
 
 class Repositories:
-    """One open `Repository` for each rule. Any thread may ask; only the worker's own thread configures."""
+    """One open `Repository` for each rule. Any thread may ask; only the worker's own thread configures. `on_damage` hears, by the
+    repository's name, what readers have met."""
 
-    def __init__(self, home: Path, *, clock: Clock, entropy: Entropy, credentials: Path | None = None) -> None:
+    def __init__(
+        self, home: Path, *, clock: Clock, entropy: Entropy, credentials: Path | None = None, on_damage: OnDamage = lambda _name, _met: None
+    ) -> None:
         self._home = home
+        self._on_damage = on_damage
         self._clock = clock
         self._entropy = entropy
         self._places = Places(home, clock=clock, entropy=entropy, credentials=credentials)
@@ -225,7 +232,7 @@ class Repositories:
         with suppress(HoldfastError, OSError):
             # Left for the next time where it cannot be ended now: what opens the repository is there either way.
             self._keys.settle(rule, backend)
-        return open_repository(
+        repository = open_repository(
             backend,
             home,
             name=rule.name,
@@ -234,6 +241,8 @@ class Repositories:
             clock=self._clock,
             entropy=self._entropy,
         )
+        repository.hear_damage(lambda met: self._on_damage(rule.name, met))
+        return repository
 
 
 def _exists(backend: Backend) -> bool:

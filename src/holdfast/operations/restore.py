@@ -18,20 +18,21 @@ from pathlib import Path
 from typing import NotRequired, Required, TypedDict, Unpack
 
 from holdfast.core.clock import Clock, now
-from holdfast.core.errors import Cancelled, NoSpace
+from holdfast.core.errors import Cancelled, NoSpace, RepositoryDamaged
 from holdfast.core.units import format_size
 from holdfast.delivery.limit import Limit
 from holdfast.host.disk import free_bytes
 from holdfast.host.tree_writer import store_error
 from holdfast.model.entry import check_path, display_path
-from holdfast.model.jobs import Counters, Finding
+from holdfast.model.jobs import Counters, Finding, Severity
 from holdfast.model.orders import RestoreRequest
-from holdfast.model.reading import Listed, PointReader
+from holdfast.model.reading import Listed, LostFolder, PointReader
 from holdfast.operations.restore_plan import Planner, RestorePlan, Rules
 from holdfast.operations.restore_steps import StepBook
 from holdfast.operations.restore_writing import Execution, Watch, writers_for
 
 MAX_FINDINGS = 1_000
+_OTHER_COPY = "check the repository; another copy of this point may be whole"
 CheckWrite = Callable[[bytes], None]
 # done files, done bytes, total bytes
 OnProgress = Callable[[int, int, int], None]
@@ -58,7 +59,7 @@ class Surroundings(TypedDict, total=False):
 @dataclass(frozen=True, kw_only=True)
 class RestoreResult:
     """`files` and `bytes` were written (or would be, in a dry run); `kept` files were equal already; `skipped` stayed by the conflict rule;
-    `failed` could not be restored. Findings are cut at 1,000, `findings_total` is not.
+    `failed` could not be restored, a folder whose listing is lost among them. Findings are cut at 1,000, `findings_total` is not.
     """
 
     plan: RestorePlan
@@ -73,8 +74,9 @@ class RestoreResult:
 
 
 def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes] = (), **around: Unpack[Surroundings]) -> RestoreResult:
-    """Raises `UnknownName` (a path is not in the point), `OutsideLimits` (nothing of it may be written), `NoSpace` (before anything is
-    written, and when the disk fills up), `StoreError` (target), `Cancelled` (what was put in place stays, each file complete).
+    """Raises `UnknownName` (a path is not in the point), `RepositoryDamaged` (nothing can be listed), `OutsideLimits` (nothing of it may be
+    written), `NoSpace` (before anything is written, and when the disk fills up), `StoreError` (target), `Cancelled` (what was put in place
+    stays, each file complete).
     """
     clock, cancelled = around["clock"], around.get("cancelled")
 
@@ -83,7 +85,7 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
             raise Cancelled("the restore was cancelled", hint="files already in place are complete; run it again to restore the rest")
 
     target = os.path.realpath(check_path(os.path.normpath(os.fsencode(request.target))))
-    findings = Findings()
+    findings, lost, any_listed = Findings(), list[LostFolder](), False
     with StepBook() as book:
         rules = Rules(
             conflict=request.conflict,
@@ -97,18 +99,21 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
             for listed in reader.listing(tuple(paths)):
                 check()
                 _decide(planner, book, listed)
+                any_listed = any_listed or bool(listed.entries)
+                lost += listed.lost
+            _refuse_or_tell(lost, findings, any_listed=any_listed)
             plan = planner.plan()
         finally:
             planner.close()
         if request.dry_run:
-            return _result(plan, findings, files=plan.files, written=plan.bytes, failed=0)
+            return _result(plan, findings, files=plan.files, written=plan.bytes, failed=len(lost))
         require_space(plan)
         limit = Limit(request.limit_bytes_s, clock=clock, wait=around.get("wait", time.sleep)) if request.limit_bytes_s else None
         _make_target(target)
         watch = Watch(check=check, limit=limit, on_progress=around.get("on_progress"), report=findings.add)
         writers = around.get("writers", writers_for(book))
         done = Execution(reader, target, watch, writers=writers).run(book)
-    return _result(plan, findings, files=done.files, written=done.bytes, failed=done.failed)
+    return _result(plan, findings, files=done.files, written=done.bytes, failed=done.failed + len(lost))
 
 
 def _decide(planner: Planner, book: StepBook, listed: Listed) -> None:
@@ -121,6 +126,22 @@ def _decide(planner: Planner, book: StepBook, listed: Listed) -> None:
         step = planner.decide(entry)
         if step is not None:
             book.add(step, place)
+
+
+def _refuse_or_tell(lost: Sequence[LostFolder], findings: Findings, *, any_listed: bool) -> None:
+    """Raises `RepositoryDamaged` when nothing at all could be listed; else each lost folder is a finding."""
+    if lost and not any_listed:
+        raise RepositoryDamaged(f"nothing of it can be listed: {lost[0].reason}", hint=_OTHER_COPY, path=display_path(lost[0].path))
+    for folder in lost:
+        findings.add(
+            Finding(
+                code="folder-lost",
+                severity=Severity.ERROR,
+                message=f"what is in this folder cannot be listed: {folder.reason}",
+                path=display_path(folder.path),
+                hint=_OTHER_COPY,
+            )
+        )
 
 
 def require_space(plan: RestorePlan) -> None:

@@ -36,12 +36,13 @@ from holdfast.repository._format.seal import MasterKey, new_master_key
 from holdfast.repository.adopting import Binding, bind, groups_of
 from holdfast.repository.answers.explaining import explain
 from holdfast.repository.answers.questions import find, history, list_at, list_point, roots_in
-from holdfast.repository.answers.reading import TreeReader, outgoing_between, parents_of
+from holdfast.repository.answers.reading import Step, TreeReader, outgoing_between, parents_of
 from holdfast.repository.care.care import Care, silent
 from holdfast.repository.care.checking import Watch
 from holdfast.repository.care.copies import OwnCopy
 from holdfast.repository.care.healing import BlobCopy
 from holdfast.repository.catalog.database import open_catalog
+from holdfast.repository.damage_met import Read, read_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
 from holdfast.repository.lock_record import LockRecord
@@ -50,7 +51,7 @@ from holdfast.repository.points import point_lookup
 from holdfast.repository.points.point_changes import Chosen, change_points, settle_revisions
 from holdfast.repository.points.store_action import OnPoints, StoreAction
 from holdfast.repository.pruning.prune import Prune, PruneOrder
-from holdfast.repository.quarantine import Quarantine
+from holdfast.repository.quarantine import Met, Quarantine
 from holdfast.repository.trusted_time import TrustedTime
 
 _CATALOG = "catalog.db"
@@ -149,11 +150,11 @@ class Repository:
         interior = self._interior
         if ask.point:
             point = self.point(ask.point)
-            return list_point(interior.trees, self._tree_of(point), point, ask)
+            return list_point(interior, self._tree_of(point), point, ask)
         interior.refresh()
         point, tree, dataset, commit_no = point_lookup.newest_at(interior, ask.dataset, ask.at)
         if dataset is None or commit_no is None:
-            return list_point(interior.trees, tree, point, ask)
+            return list_point(interior, tree, point, ask)
         return list_at(interior, dataset, commit_no, point, ask)
 
     def find(self, ask: AskFind) -> Listings:
@@ -168,21 +169,23 @@ class Repository:
 
     def reader(self, point: Point) -> PointReader:
         """Holds the session lock until it is closed. Raises `RepositoryLocked`, `UnknownName` when the point is gone."""
-        return TreeReader(self._interior, self._tree_of(point))
+        return TreeReader(self._interior, self._tree_of(point), read_of(point))
 
     def newest(self, dataset: DatasetId) -> tuple[Cursor, PointReader] | None:
         """The newest commit of a dataset, point or not; None when nothing of it is here. Close the reader."""
         self._interior.refresh()
         number = self._interior.catalog.number_of("datasets", dataset)
         row = self._interior.commits.newest(number)
-        return (row.cursor, TreeReader(self._interior, row.tree)) if row is not None else None
+        if row is None:
+            return None
+        return row.cursor, TreeReader(self._interior, row.tree, Read(dataset, self._interior.commits.label(number)))
 
     def outgoing(self, point: Point, base: Point | None) -> Iterator[Outgoing]:
         """What turns `base` (None = nothing) into `point`, in walk order, with the parents of the roots. Holds the session lock."""
         tree = self._tree_of(point)
         roots = roots_in(self._interior.trees, tree, point.paths)
         before = self._tree_of(base) if base is not None else None
-        return outgoing_between(self._interior, point.seq, before, tree, parents_of(roots))
+        return outgoing_between(self._interior, Step(point.seq, before, tree, parents_of(roots)), read_of(point))
 
     def status(self) -> RepositoryStatus:
         """`error` is set when the place cannot be read, or something in it could not."""
@@ -220,6 +223,10 @@ class Repository:
     def care(self) -> Care:
         """Checks, repairs, scrubs."""
         return self._care
+
+    def hear_damage(self, tell: Callable[[tuple[Met, ...]], None]) -> None:
+        """What readers meet from now on."""
+        self._interior.quarantine.tell = tell
 
     @property
     def copy(self) -> BlobCopy:

@@ -16,6 +16,7 @@ from holdfast.core.ids import ActionId, DatasetId, PointId, RepositoryId
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Payload, Segment
 from holdfast.model.entry import Entry
 from holdfast.model.orders import SignedOrder
+from holdfast.model.reading import LostFolder
 
 PROTOCOL = 1
 
@@ -120,11 +121,12 @@ class AskMore(_Message, frozen=True, kw_only=True):
 class Entries(_Message, frozen=True, kw_only=True):
     """`places`: for each chunk of the entries, in order, where it lies, as 8 bytes, little-endian; none = not known. Only for sorting by.
 
-    A chunk of size 0 is one that cannot be had.
+    A chunk of size 0 is one that cannot be had; `lost` are folders whose listing cannot be had, so that nothing below them is given.
     """
 
     entries: tuple[Entry, ...]
     places: bytes = b""
+    lost: tuple[LostFolder, ...] = ()
     last: bool = False
 
 

@@ -136,7 +136,7 @@ def ls(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List a folder at a point, or a dataset's folder at a time."""
+    """List a folder at a point, or a dataset's folder at a time. Exit 3 when a folder below it is damaged, or not all could be asked."""
     if dataset:
         if path:
             raise UsageError("name either a point or a dataset", hint="holdfast ls --dataset files1/documents --at '2h ago' /srv/documents")
@@ -153,15 +153,21 @@ def ls(
     what = {"point": point} if point else {"dataset": dataset, "at": at, "repository": repository}
     answer = first = _ls_page(place, what, folder, recursive, b"")
     rows: list[dict[str, Any]] = list(answer["rows"])
+    lost = {folder["path"]: folder["reason"] for folder in answer.get("lost") or ()}
     while answer.get("more"):
         # What came since must not come in between.
         what = {"point": answer["point"]["id"]} if answer.get("point") else what
         answer = _ls_page(place, what, folder, recursive, _raw_path(rows[-1]))
         rows += answer["rows"]
+        lost |= {folder["path"]: folder["reason"] for folder in answer.get("lost") or ()}
     if dataset and first.get("point"):
         note(f"as captured {local_time(first['point']['time'])}, point {first['point']['id'][:8]}")
     _print_rows(rows, as_json, with_times=False)
+    for folder_lost, reason in lost.items():
+        note(one_line(f"{folder_lost}: what is in this folder cannot be listed: {reason} [folder-lost]"))
     exit_for_unreachable(first)
+    if lost:
+        raise typer.Exit(exit_codes.WARNINGS)
 
 
 def find(

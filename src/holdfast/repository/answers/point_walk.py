@@ -13,13 +13,14 @@ from hashlib import sha256
 
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.model.entry import Entry
-from holdfast.model.reading import Listed
+from holdfast.model.reading import Listed, LostFolder
 from holdfast.repository._format.pack import BlobType, plain_of
 from holdfast.repository._format.seal import OVERHEAD
 from holdfast.repository._format.tree import DecodedNode, RawNode, decode_node, decode_tree, entry_of
 from holdfast.repository.catalog.blob_table import BlobTable, Place
 from holdfast.repository.catalog.database import Catalog
 from holdfast.repository.packs.chunks import opened, runs_of
+from holdfast.repository.packs.damage_watch import DamageWatch, Unwatched
 from holdfast.repository.packs.storage import Storage
 
 _LISTED_ENTRIES = 2_000
@@ -50,12 +51,15 @@ class _Folder:
 
 
 class PointWalk:
-    """For one thread."""
+    """For one thread. A folder whose tree cannot be had is named as lost, and the others go on."""
 
-    def __init__(self, storage: Storage, blobs: BlobTable, catalog: Catalog) -> None:
+    def __init__(self, storage: Storage, blobs: BlobTable, catalog: Catalog, watch: DamageWatch | None = None) -> None:
         self._storage = storage
         self._blobs = blobs
         self._catalog = catalog
+        self._watch = watch or Unwatched()
+        self._reasons: dict[bytes, str] = {}
+        self._lost: list[LostFolder] = []
 
     def of(self, raw: RawNode, path: bytes) -> Iterator[Listed]:
         """A path and what is below it; nothing of a kind that is never captured."""
@@ -68,7 +72,7 @@ class PointWalk:
             yield from self.below(node.subtree, path)
 
     def below(self, tree: bytes, path: bytes) -> Iterator[Listed]:
-        """What is in the folder `path` (b"" = the root of all) and below it, in walk order. Raises `RepositoryDamaged`."""
+        """What is in the folder `path` (b"" = the root of all) and below it, in walk order."""
         entries: list[Entry] = []
         places = array("Q")
         stack = [self._open([(tree, path)])[0]]
@@ -83,10 +87,14 @@ class PointWalk:
             if run.subtree is not None:
                 stack.append(self._next_of(folder))
             if len(entries) >= _LISTED_ENTRIES or len(places) >= _LISTED_CHUNKS:
-                yield Listed(entries, places)
+                yield Listed(entries, places, self._taken())
                 entries, places = [], array("Q")
-        if entries:
-            yield Listed(entries, places)
+        if entries or self._lost:
+            yield Listed(entries, places, self._taken())
+
+    def _taken(self) -> list[LostFolder]:
+        lost, self._lost = self._lost, []
+        return lost
 
     def _next_of(self, folder: _Folder) -> _Folder:
         if not folder.ahead:
@@ -98,30 +106,64 @@ class PointWalk:
         trees = self._blobs.places(list({tree for tree, _ in wanted}), BlobType.TREE)
         size = count = 0
         for tree, _ in wanted:
-            if tree not in trees:
-                raise RepositoryDamaged(f"tree {tree.hex()} is in no index", hint="run `holdfast repository check NAME`")
-            size += trees[tree].blob.plain_bytes
+            size += trees[tree].blob.plain_bytes if tree in trees else 0
             if count and left is not None and size > _AHEAD_BYTES:
                 break
             count += 1
         if left is not None:
             left.extendleft(reversed(wanted[count:]))
-        plains = self._load([trees[tree] for tree in {tree for tree, _ in wanted[:count]}])
-        decoded = [(path, decode_tree(plains[tree])) for tree, path in wanted[:count]]
+        plains = self._load([trees[tree] for tree in {tree for tree, _ in wanted[:count]} if tree in trees])
+        decoded = [(path, self._decoded(tree, path, plains)) for tree, path in wanted[:count]]
         sizes, places = self._chunks([node for _, nodes in decoded for node in nodes])
         return [_folder(path, nodes, sizes, places) for path, nodes in decoded]
 
+    def _decoded(self, tree: bytes, path: bytes, plains: dict[bytes, bytes]) -> Sequence[DecodedNode]:
+        """The nodes of a tree; none where it is lost, which is noted."""
+        plain = plains.get(tree)
+        if plain is None:
+            reason = self._reasons.get(tree, "")
+            if not reason:
+                reason = f"tree {tree.hex()} is in no index"
+                self._watch.missing(BlobType.TREE, tree, reason)
+        else:
+            try:
+                return decode_tree(plain)
+            except RepositoryDamaged as error:
+                reason = error.message
+        self._lost.append(LostFolder(path or b"/", reason))
+        return ()
+
     def _load(self, trees: Sequence[Place]) -> dict[bytes, bytes]:
-        plains = {}
+        """Of these trees, those that can be had."""
+        plains: dict[bytes, bytes] = {}
         for run in runs_of(trees):
-            for place, data in zip(run, opened(self._storage, run), strict=True):
-                plain = plain_of(data, place.blob.raw_bytes)
-                if sha256(plain).digest() != place.blob.id:
-                    raise RepositoryDamaged(
-                        f"tree {place.blob.id.hex()} in pack {place.pack.hex()} has other content",
-                        hint="run `holdfast repository check NAME`",
-                    )
-                plains[place.blob.id] = plain
+            try:
+                plains.update(self._read(run))
+            except RepositoryDamaged:
+                for place in run:
+                    plains.update(self._read_any_copy(place))
+        return plains
+
+    def _read_any_copy(self, place: Place) -> dict[bytes, bytes]:
+        at: Place | None = place
+        while at is not None:
+            try:
+                return self._read([at])
+            except RepositoryDamaged as error:
+                self._reasons[place.blob.id] = error.message
+                at = self._watch.damaged(at, error.message)
+        return {}
+
+    def _read(self, run: Sequence[Place]) -> dict[bytes, bytes]:
+        plains = {}
+        for place, data in zip(run, opened(self._storage, run), strict=True):
+            plain = plain_of(data, place.blob.raw_bytes)
+            if sha256(plain).digest() != place.blob.id:
+                raise RepositoryDamaged(
+                    f"tree {place.blob.id.hex()} in pack {place.pack.hex()} has other content",
+                    hint="run `holdfast repository check NAME`",
+                )
+            plains[place.blob.id] = plain
         return plains
 
     def _chunks(self, nodes: Sequence[DecodedNode]) -> tuple[dict[bytes, int], dict[bytes, int]]:

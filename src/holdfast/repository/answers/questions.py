@@ -7,16 +7,21 @@ from itertools import islice
 
 from msgspec.structs import replace
 
+from holdfast.core.errors import RepositoryDamaged
 from holdfast.model.entry import Entry, display_path, raw_of, walk_key
-from holdfast.model.points import Listing, Point
+from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings
+from holdfast.model.reading import LostFolder
 from holdfast.repository.answers.searching import find_versions
 from holdfast.repository.catalog.past_tree import PastTree, listed_at
 from holdfast.repository.catalog.search_pattern import search_pattern
 from holdfast.repository.catalog.version_lookup import State, Version
+from holdfast.repository.damage_met import DamageMet, read_of
 from holdfast.repository.facts import moment_of
 from holdfast.repository.interior import Interior
-from holdfast.repository.packs.trees import Trees
+from holdfast.repository.packs.trees import OnLost, Trees
+
+_MOST_LOST = 100
 
 
 def listing_of(entry: Entry, point: Point) -> Listing:
@@ -38,23 +43,38 @@ def listing_of(entry: Entry, point: Point) -> Listing:
     )
 
 
-def list_point(trees: Trees, tree: bytes, point: Point, ask: AskListing) -> Listings:
-    """Raises `UnknownName` when the path is not in the point."""
-    entries = _entries(trees, tree, point, ask)
-    rows = [listing_of(entry, point) for entry in islice(entries, ask.limit + 1)]
-    return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit, point=point)
+def list_point(interior: Interior, tree: bytes, point: Point, ask: AskListing) -> Listings:
+    """Raises `UnknownName` when the path is not in the point, `RepositoryDamaged` when its own listing is lost. A folder below it whose
+    listing is lost is named, and the others are listed."""
+    met = DamageMet(interior.storage, interior.blobs, interior.quarantine, read_of(point))
+    trees = Trees(interior.storage, interior.blobs, met)
+    lost: list[LostFolder] = []
+
+    def on_lost(folder: bytes, error: RepositoryDamaged) -> None:
+        if len(lost) < _MOST_LOST:
+            lost.append(LostFolder(folder, error.message))
+
+    try:
+        entries = _entries(trees, tree, point, ask, on_lost)
+        rows = [listing_of(entry, point) for entry in islice(entries, ask.limit + 1)]
+    finally:
+        met.settle()
+    if lost and not rows and not ask.after:
+        raise RepositoryDamaged(f"{display_path(lost[0].path)} cannot be listed: {lost[0].reason}")
+    named = tuple(LostListing(path=display_path(folder.path), reason=folder.reason) for folder in lost)
+    return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit, point=point, lost=named)
 
 
-def _entries(trees: Trees, tree: bytes, point: Point, ask: AskListing) -> Iterator[Entry]:
+def _entries(trees: Trees, tree: bytes, point: Point, ask: AskListing, on_lost: OnLost) -> Iterator[Entry]:
     path = ask.path.rstrip(b"/") or ask.path[:1]
     if path:
         if not ask.recursive:
             return trees.children(tree, path, ask.after)
-        below = trees.walk(tree, [path], ask.after)
+        below = trees.walk(tree, [path], ask.after, on_lost)
         return (entry for entry in below if entry.path != path)
     roots = roots_in(trees, tree, point.paths)
     if ask.recursive:
-        return trees.walk(tree, roots, ask.after)
+        return trees.walk(tree, roots, ask.after, on_lost)
     return _only(trees, tree, [root for root in roots if not ask.after or root > ask.after])
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
-from holdfast.core.errors import UnknownName
+from holdfast.core.errors import RepositoryDamaged, UnknownName
 from holdfast.model.change import Change, Part, Payload, Put, Remove, Segment
 from holdfast.model.entry import ChunkRef, Entry, Kind, display_path, walk_key
-from holdfast.model.reading import Answer, Listed
+from holdfast.model.reading import Answer, Listed, LostFolder
 from holdfast.model.stream import Compression, Outgoing, Withdrawn, offered_by
 from holdfast.repository.answers.point_walk import PointWalk
+from holdfast.repository.damage_met import DamageMet, Read
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.chunks import Chunks
 from holdfast.repository.packs.trees import Difference, Trees
@@ -21,21 +23,25 @@ _BATCH = 500
 
 
 class TreeReader:
-    """A `PointReader` on one tree. Holds the session lock until `close`, so that no prune takes what is being read."""
+    """A `PointReader` on one tree. Holds the session lock until `close`, so that no prune takes what is being read. Damage that it meets
+    is recorded."""
 
-    def __init__(self, interior: Interior, tree: bytes) -> None:
+    def __init__(self, interior: Interior, tree: bytes, read: Read) -> None:
         self._interior = interior
         self._tree = tree
+        self._met = DamageMet(interior.storage, interior.blobs, interior.quarantine, read)
+        self._trees = Trees(interior.storage, interior.blobs, self._met)
+        self._chunks = Chunks(interior.storage, interior.blobs, self._met)
         interior.enter()
         interior.blobs.in_use.hold_trees((tree,))
         self._closed = False
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
-        return self._interior.trees.walk(self._tree, paths)
+        return self._trees.walk(self._tree, paths)
 
     def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
         interior = self._interior
-        walk = PointWalk(interior.storage, interior.blobs, interior.catalog)
+        walk = PointWalk(interior.storage, interior.blobs, interior.catalog, self._met)
         if not paths or b"/" in paths:
             yield from walk.below(self._tree, b"")
             return
@@ -44,20 +50,25 @@ class TreeReader:
             if last is not None and path.startswith(last + b"/"):
                 continue
             last = path
-            node = interior.trees.node_at(self._tree, path)
+            try:
+                node = self._trees.node_at(self._tree, path)
+            except RepositoryDamaged as error:
+                yield Listed((), lost=(LostFolder(path, error.message),))
+                continue
             if node is None:
                 raise UnknownName(f"{display_path(path)} is not in this point", hint="look with `holdfast ls POINT`")
             yield from walk.of(node, path)
 
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
-        return self._interior.chunks.payloads(ids)
+        return self._chunks.payloads(ids)
 
     def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
-        return self._interior.chunks.answers(questions)
+        return self._chunks.answers(questions)
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._met.settle()
             self._interior.blobs.in_use.let_go((self._tree,))
             self._interior.leave()
 
@@ -83,16 +94,31 @@ def parents_of(roots: Sequence[bytes]) -> frozenset[bytes]:
     return frozenset(found)
 
 
-def outgoing_between(interior: Interior, run: int, base: bytes | None, tree: bytes, parents: frozenset[bytes]) -> Iterator[Outgoing]:
-    """Segments that turn tree `base` (None = nothing) into `tree`, under the session lock until the iterator ends or is closed."""
+@dataclass(frozen=True)
+class Step:
+    """From tree `base` (None = nothing) to `tree`, as commit `run`. `parents`: folders that are named even where they are equal."""
+
+    run: int
+    base: bytes | None
+    tree: bytes
+    parents: frozenset[bytes]
+
+
+def outgoing_between(interior: Interior, step: Step, read: Read) -> Iterator[Outgoing]:
+    """Its segments, under the session lock until the iterator ends or is closed. Raises `RepositoryDamaged`, which is recorded: a point
+    that is not whole is not handed on."""
     interior.enter()
+    met = DamageMet(interior.storage, interior.blobs, interior.quarantine, read)
+    base, tree, run = step.base, step.tree, step.run
     try:
-        source = StoredChunks(interior.chunks)
-        changes = _changes(interior.trees, interior.trees.differences(base, tree, parents))
+        source = StoredChunks(Chunks(interior.storage, interior.blobs, met))
+        trees = Trees(interior.storage, interior.blobs, met)
+        changes = _changes(trees, trees.differences(base, tree, step.parents))
         with interior.blobs.in_use.reading((tree,) if base is None else (base, tree)):
             for segment in segments_of(changes):
                 yield Outgoing(segment, (run,) * len(segment.changes), (run,) * len(segment.parts), source)
     finally:
+        met.settle()
         interior.leave()
 
 

@@ -41,10 +41,12 @@ class Care:
 
     @property
     def proven_at(self) -> datetime | None:
-        """When every byte was last proven readable; None = never, or something wrong was found since."""
+        """When every byte was last proven readable; None = never, or something wrong was found or met since."""
         check, scrub = self.last_check, self.last_scrub
         proofs = [scrub.full_at] if scrub.full_at is not None and scrub.full_clean else []
         doubts = [scrub.at] if scrub.at is not None and not scrub.clean else []
+        if self._interior.quarantine.met_at is not None:
+            doubts.append(self._interior.quarantine.met_at)
         if check is not None and not check.ok:
             doubts.append(check.at)
         elif check is not None and check.read_data:

@@ -101,6 +101,14 @@ class BlobTable:
                 bad.update((found[0], blob_id) for blob_id in blob_ids)
         self._bad = bad
 
+    def distrust_copy(self, place: Place) -> Place | None:
+        """This one, too. Another copy of the blob that is not known to be damaged, if there is one."""
+        found = self._catalog.row("SELECT no FROM packs WHERE id = ?", (place.pack,))
+        if found is not None:
+            self._bad = self._bad | {(found[0], place.blob.id)}
+        other = self.place(place.blob.id, place.blob.type)
+        return other if other is not None and place.blob.id in self.trusted((place.blob.id,)) else None
+
     @property
     def has_bad_copies(self) -> bool:
         """Whether there is any that counts as not there."""

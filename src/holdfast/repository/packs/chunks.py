@@ -12,17 +12,22 @@ from holdfast.repository._format.frames import has_content_size
 from holdfast.repository._format.pack import BlobType, plain_of
 from holdfast.repository._format.seal import unseal_each
 from holdfast.repository.catalog.blob_table import BlobTable, Place
+from holdfast.repository.packs.damage_watch import DamageWatch, Unwatched
 from holdfast.repository.packs.storage import Storage
 
 # One read may span this much, with gaps no larger than that: fewer reads, memory bounded.
 _RUN_BYTES = 4 << 20
 _GAP_BYTES = 128 << 10
+_CHECK = "run `holdfast repository check NAME`"
 
 
 class Chunks:
-    def __init__(self, storage: Storage, blobs: BlobTable) -> None:
+    """Of a chunk that is damaged in one pack the copy in another is taken, where the watch knows of one."""
+
+    def __init__(self, storage: Storage, blobs: BlobTable, watch: DamageWatch | None = None) -> None:
         self._storage = storage
         self._blobs = blobs
+        self._watch = watch or Unwatched()
 
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
         """One for each distinct id, in pack order. Raises `RepositoryDamaged` naming the chunk. Content is for the taker to verify."""
@@ -30,16 +35,18 @@ class Chunks:
         places = self._blobs.places(wanted, BlobType.DATA)
         for chunk in wanted:
             if chunk not in places:
-                raise RepositoryDamaged(_in_no_index(chunk), hint="run `holdfast repository check NAME`")
+                raise RepositoryDamaged(self._missing(chunk), hint=_CHECK)
         for run in runs_of(places.values()):
-            for place, data in zip(run, opened(self._storage, run), strict=True):
-                yield _payload(place, data)
+            payloads, lost = self._given(run)
+            yield from payloads
+            if lost:
+                raise RepositoryDamaged(lost[0].reason, hint=_CHECK)
 
     def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
         """As `PointReader.answers`: one for each run of neighbours in a pack."""
         for ids in questions:
             places = self._blobs.places(ids, BlobType.DATA)
-            missing = [Lost(chunk, _in_no_index(chunk)) for chunk in ids if chunk not in places] if len(places) < len(ids) else []
+            missing = [Lost(chunk, self._missing(chunk)) for chunk in ids if chunk not in places] if len(places) < len(ids) else []
             waiting = Answer((), missing)
             for run in runs_of(places.values()):
                 if waiting.payloads or waiting.lost:
@@ -53,9 +60,15 @@ class Chunks:
             return [_payload(place, data) for place, data in zip(run, opened(self._storage, run), strict=True)], []
         except RepositoryDamaged as error:
             if len(run) == 1:
-                return [], [Lost(run[0].blob.id, error.message)]
+                other = self._watch.damaged(run[0], error.message)
+                return self._given([other]) if other is not None else ([], [Lost(run[0].blob.id, error.message)])
         parts = [self._given([place]) for place in run]
         return [payload for given, _ in parts for payload in given], [lost for _, some in parts for lost in some]
+
+    def _missing(self, chunk: bytes) -> str:
+        reason = f"chunk {chunk.hex()} is in no index"
+        self._watch.missing(BlobType.DATA, chunk, reason)
+        return reason
 
 
 def opened(storage: Storage, run: Sequence[Place]) -> Iterator[bytes]:
@@ -111,10 +124,4 @@ def _payload(place: Place, data: bytes) -> Payload:
 
 def _damaged(place: Place, error: StoreError) -> RepositoryDamaged:
     what = "chunk" if place.blob.type is BlobType.DATA else "tree"
-    return RepositoryDamaged(
-        f"{what} {place.blob.id.hex()} in pack {place.pack.hex()}: {error.message}", hint="run `holdfast repository check NAME`"
-    )
-
-
-def _in_no_index(chunk: bytes) -> str:
-    return f"chunk {chunk.hex()} is in no index"
+    return RepositoryDamaged(f"{what} {place.blob.id.hex()} in pack {place.pack.hex()}: {error.message}", hint=_CHECK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing, StoreError, UnknownName
@@ -10,7 +10,11 @@ from holdfast.model.entry import Entry, Kind, display_path, walk_key
 from holdfast.repository._format.pack import BlobType
 from holdfast.repository._format.tree import DecodedNode, RawNode, decode_node, decode_tree, entry_of, split_tree, without_subtree
 from holdfast.repository.catalog.blob_table import BlobTable, Place
+from holdfast.repository.packs.damage_watch import DamageWatch, Unwatched
 from holdfast.repository.packs.storage import Storage
+
+OnLost = Callable[[bytes, RepositoryDamaged], None]
+"""Told of a folder whose listing cannot be had, and why."""
 
 
 class Difference(NamedTuple):
@@ -22,11 +26,13 @@ class Difference(NamedTuple):
 
 
 class Trees:
-    """Trees of one repository. A path's folder b"" is the root of all."""
+    """Trees of one repository. A path's folder b"" is the root of all. Of a tree that is damaged in one pack the copy in another is
+    taken, where the watch knows of one."""
 
-    def __init__(self, storage: Storage, blobs: BlobTable) -> None:
+    def __init__(self, storage: Storage, blobs: BlobTable, watch: DamageWatch | None = None) -> None:
         self._storage = storage
         self._blobs = blobs
+        self._watch = watch or Unwatched()
 
     def load(self, tree_id: bytes) -> list[RawNode]:
         """The nodes of one tree; raises `RepositoryDamaged` when it is not there or not whole."""
@@ -35,28 +41,37 @@ class Trees:
     def _plain(self, tree_id: bytes) -> bytes:
         place = self._blobs.place(tree_id, BlobType.TREE)
         if place is None:
-            raise _in_no_index(tree_id)
+            raise self._in_no_index(tree_id)
         return self._at(place)
 
     def _at(self, place: Place) -> bytes:
         try:
             return self._storage.load_blob(place)
-        except RepositoryDamaged:
-            raise
+        except RepositoryDamaged as error:
+            damage = error
         except (RepositoryMissing, StoreError) as error:
-            raise RepositoryDamaged(f"tree {place.blob.id.hex()}: {error.message}", hint="run `holdfast repository check NAME`") from error
+            damage = RepositoryDamaged(f"tree {place.blob.id.hex()}: {error.message}", hint="run `holdfast repository check NAME`")
+        other = self._watch.damaged(place, damage.message)
+        if other is None:
+            raise damage
+        return self._at(other)
 
     def load_many(self, tree_ids: Sequence[bytes]) -> Iterator[tuple[bytes, bytes | RepositoryDamaged]]:
         """The plain bytes of each tree, or why it cannot be had, in pack order."""
         places = self._blobs.places(tree_ids, BlobType.TREE)
         for tree_id in tree_ids:
             if tree_id not in places:
-                yield tree_id, _in_no_index(tree_id)
+                yield tree_id, self._in_no_index(tree_id)
         for place in sorted(places.values(), key=lambda place: (place.pack, place.blob.offset)):
             try:
                 yield place.blob.id, self._at(place)
             except RepositoryDamaged as error:
                 yield place.blob.id, error
+
+    def _in_no_index(self, tree_id: bytes) -> RepositoryDamaged:
+        reason = f"tree {tree_id.hex()} is in no index"
+        self._watch.missing(BlobType.TREE, tree_id, reason)
+        return RepositoryDamaged(reason, hint="run `holdfast repository check NAME`")
 
     def entries_of(self, nodes: Sequence[tuple[bytes, RawNode]]) -> list[Entry | None]:
         """The entries of (folder, node) pairs, sizes looked up together; None for kinds we never capture."""
@@ -80,14 +95,15 @@ class Trees:
             tree = node.subtree
         return node
 
-    def walk(self, root: bytes, paths: Sequence[bytes] = (), after: bytes = b"") -> Iterator[Entry]:
+    def walk(self, root: bytes, paths: Sequence[bytes] = (), after: bytes = b"", on_lost: OnLost | None = None) -> Iterator[Entry]:
         """Entries at or below these paths (none = all), in walk order, each once, those up to `after` left out.
 
-        Raises `UnknownName` when a named path is not there.
+        Raises `UnknownName` when a named path is not there. With `on_lost` a folder below them whose listing is lost ends nothing else;
+        without it `RepositoryDamaged` is raised.
         """
         after_key = walk_key(after) if after else b""
         if not paths or b"/" in paths:
-            yield from self._below(root, b"", after_key)
+            yield from self._below(root, b"", after_key, on_lost)
             return
         last: bytes | None = None
         for path in sorted(set(paths), key=walk_key):
@@ -101,7 +117,7 @@ class Trees:
             if walk_key(path) > after_key:
                 yield from (entry for entry in self.entries_of([(folder, node)]) if entry is not None)
             if node.subtree is not None:
-                yield from self._below(node.subtree, path, after_key)
+                yield from self._below(node.subtree, path, after_key, on_lost)
 
     def children(self, root: bytes, folder: bytes, after: bytes = b"") -> Iterator[Entry]:
         """The direct children of a folder, those up to path `after` left out; of another kind of file, itself."""
@@ -119,14 +135,20 @@ class Trees:
             if not after or walk_key(entry.path) > walk_key(after):
                 yield entry
 
-    def _folder(self, tree: bytes, folder: bytes) -> list[tuple[Entry, bytes | None]]:
-        """The entries of one folder with their subtrees."""
-        nodes = decode_tree(self._plain(tree))
+    def _folder(self, tree: bytes, folder: bytes, on_lost: OnLost | None = None) -> list[tuple[Entry, bytes | None]]:
+        """The entries of one folder with their subtrees; none where it is lost and somebody is told."""
+        try:
+            nodes = decode_tree(self._plain(tree))
+        except RepositoryDamaged as error:
+            if on_lost is None:
+                raise
+            on_lost(folder or b"/", error)
+            return []
         sizes = self._sizes(nodes)
         return [(entry_of(node, folder, sizes), node.subtree) for node in nodes]
 
-    def _below(self, tree: bytes, folder: bytes, after_key: bytes) -> Iterator[Entry]:
-        stack = [iter(self._folder(tree, folder))]
+    def _below(self, tree: bytes, folder: bytes, after_key: bytes, on_lost: OnLost | None = None) -> Iterator[Entry]:
+        stack = [iter(self._folder(tree, folder, on_lost))]
         while stack:
             step = next(stack[-1], None)
             if step is None:
@@ -139,7 +161,7 @@ class Trees:
             elif after_key != key and not after_key.startswith(key + b"\x00"):
                 continue
             if subtree is not None:
-                stack.append(iter(self._folder(subtree, entry.path)))
+                stack.append(iter(self._folder(subtree, entry.path, on_lost)))
 
     def differences(self, old: bytes | None, new: bytes | None, always: frozenset[bytes] = frozenset()) -> Iterator[Difference]:
         """Paths whose own facts differ between two trees (None = empty), in walk order; equal subtrees are not opened.
@@ -171,10 +193,6 @@ class Trees:
         right = {node.name: node for node in self.load(new)} if new is not None else {}
         for name in sorted(left.keys() | right.keys()):
             yield name, left.get(name), right.get(name)
-
-
-def _in_no_index(tree_id: bytes) -> RepositoryDamaged:
-    return RepositoryDamaged(f"tree {tree_id.hex()} is in no index", hint="run `holdfast repository check NAME`")
 
 
 def is_folder(node: RawNode | None) -> bool:

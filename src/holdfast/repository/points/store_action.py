@@ -12,9 +12,11 @@ from holdfast.model import rules
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
 from holdfast.model.jobs import Finding, Severity
 from holdfast.repository.catalog.commit_table import CommitRow
+from holdfast.repository.damage_met import DamageMet, Read
 from holdfast.repository.facts import ns_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.packer import Packer
+from holdfast.repository.packs.trees import Trees
 from holdfast.repository.points.admission import check_commit
 from holdfast.repository.points.holding import hold_locked
 from holdfast.repository.points.receiving import Receiving
@@ -40,6 +42,7 @@ class StoreAction:
         self._repeated: Begin | None = None
         self._packer: Packer | None = None
         self._builder: TreeBuilder | None = None
+        self._met = DamageMet(interior.storage, interior.blobs, interior.quarantine, Read(receive.dataset, receive.label))
 
     @property
     def id(self) -> ActionId:
@@ -88,7 +91,10 @@ class StoreAction:
         self._receiving = Receiving(begin, number, self._dataset, sender=self._sender, reader=reader)
         self._packer = Packer(interior.storage, interior.blobs, interior.pool, self._sender)
         self._builder = TreeBuilder(
-            interior.trees, self._packer.add_tree, newest.tree if newest is not None else None, full=begin.base is None
+            Trees(interior.storage, interior.blobs, self._met),
+            self._packer.add_tree,
+            newest.tree if newest is not None else None,
+            full=begin.base is None,
         )
 
     def wanted(self, segment: Segment) -> frozenset[bytes]:
@@ -260,4 +266,5 @@ class StoreAction:
     def _end(self) -> None:
         if self._receiving is not None or self._repeated is not None:
             self._receiving = self._repeated = self._packer = self._builder = self._base = None
+            self._met.settle()
             self._interior.release_dataset(self._dataset)
