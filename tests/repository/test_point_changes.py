@@ -160,6 +160,14 @@ def test_a_dataset_is_forgotten_whole_with_its_head(made: Made) -> None:
     assert made.repository.change_points(Chosen(dataset="files1/documents"), Forget(newest=True)) == ()
 
 
+def test_a_dataset_that_has_no_point_is_forgotten_too(made: Made) -> None:
+    made.commit(marks=False)
+    made.repository.change_points(Chosen(points=tuple(point.id for point in made.points)), Forget(newest=True))
+    assert len(made.scene.restic.json("snapshots", "--no-lock")) == 1
+    made.repository.change_points(Chosen(dataset="files1/documents"), Forget(newest=True))
+    assert made.scene.restic.json("snapshots", "--no-lock") == []
+
+
 def test_snapshots_of_other_programs_are_left_alone(made: Made) -> None:
     made.scene.restic.run("backup", str(made.tree))
     (foreign,) = [point for point in made.points if point.foreign]

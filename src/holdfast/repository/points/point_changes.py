@@ -91,8 +91,9 @@ def _undisturbed(interior: Interior, chosen: Chosen, change: PointChange) -> Ite
     with ExitStack() as taken:
         if isinstance(change, Forget):
             points = _choose(points_of(interior.commits.listed(), interior.name), chosen)
-            for dataset in sorted({point.dataset_id for point in points if not point.foreign}):
-                number = interior.catalog.number_of("datasets", dataset)
+            numbers = {interior.catalog.number_of("datasets", point.dataset_id) for point in points if not point.foreign}
+            numbers |= {row.dataset for row in _heads(interior, chosen.dataset) if row.dataset is not None}
+            for number in sorted(numbers):
                 interior.take_dataset(number)
                 taken.callback(interior.release_dataset, number)
         yield
@@ -111,10 +112,16 @@ def _carry_out(interior: Interior, chosen: Chosen, changes: Sequence[ChangedPoin
             continue
         done.append(changed)
     if chosen.dataset:
-        numbers = {interior.catalog.number_of("datasets", changed.point.dataset_id) for changed in changes}
-        going += [row.id for number in numbers for row in interior.commits.listed(number) if row.is_head]
+        going += [row.id for row in _heads(interior, chosen.dataset)]
     forget(interior, going)
     return tuple(done)
+
+
+def _heads(interior: Interior, dataset: str) -> list[ListedRow]:
+    """Of a dataset (label or id), which may have no point at all."""
+    heads = [row for row in interior.commits.listed() if row.is_head] if dataset else []
+    names = dict(interior.commits.datasets()) if heads else {}
+    return [row for row in heads if row.dataset is not None and dataset in (row.brief.label, names.get(row.dataset))]
 
 
 def _rows_by_point(interior: Interior) -> dict[tuple[str, str], list[ListedRow]]:
