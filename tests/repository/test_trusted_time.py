@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.clock import utc
 from holdfast.repository.trusted_time import PATIENCE_NS, TOLERANCE_NS, TrustedTime
+from holdfast.testing.repository_scene import RepositoryScene
 from holdfast.testing.virtual_clock import VirtualClock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -90,3 +91,13 @@ def test_no_row_of_steps_makes_it_run_ahead(steps: list[tuple[float, float]]) ->
         clock.set_wall(START + timedelta(seconds=passed + step))
         ahead = (time.now() - begun).total_seconds() - passed
         assert abs(ahead) <= passed * 0.0005 + 1e-3 < TOLERANCE_NS / 1e9
+
+
+def test_a_new_owner_takes_the_time_at_which_it_opened(scene: RepositoryScene) -> None:
+    """Not what somebody has set the clock to before anything was asked of it."""
+    repository = scene.open()
+    scene.clock.set_wall(START + timedelta(days=4_000))
+    scene.clock.advance(700)
+    assert repository.time.now() < START + timedelta(days=1)
+    assert repository.time.is_doubted()
+    repository.close()
