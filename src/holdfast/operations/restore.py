@@ -6,6 +6,7 @@ Every path is written with its full source path below `target`, as restic does; 
   rename      stays; what is restored lies beside it as NAME.restored-TIME
 Folders merge with folders under every rule; only `overwrite` sets the metadata of those that were there. Content is verified (SHA-256)
 before it is put in place; a file with a damaged chunk is not put in place and the others go on.
+The end waits for the disk. After a power cut within, files in place may be torn: run it again with `overwrite`, which compares content.
 """
 
 from __future__ import annotations

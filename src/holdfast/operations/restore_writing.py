@@ -93,6 +93,8 @@ class Execution:
                 self._one_by_one(step, self._write_other)
             for step in book.folders_to_dress():
                 self._one_by_one(step, self._dress)
+            # What is told as restored is on disk, not on its way there.
+            self._writer.sync()
             self._tell()
             return self._tally
         finally:
