@@ -13,6 +13,8 @@ from holdfast.backend.backend import Backend, FileType
 from holdfast.backend.local import LocalBackend
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import RepositoryLocked, StoreError
+from holdfast.core.ids import Epoch
+from holdfast.model.change import Begin
 from holdfast.repository._format.lock import LockFile, encode_lock
 from holdfast.repository._format.text import time_text
 from holdfast.repository._format.unpacked import encode_document
@@ -20,7 +22,7 @@ from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.repository import unlock
 from holdfast.repository.session_lock import SEEN_FRESH_S, STALE_S
 from holdfast.testing.faulty_backend import FaultyBackend
-from holdfast.testing.repository_scene import PASSWORD, RepositoryScene
+from holdfast.testing.repository_scene import DATASET, PASSWORD, RepositoryScene
 
 
 def locks(scene: RepositoryScene) -> list[str]:
@@ -168,3 +170,28 @@ def test_status_tells_who_is_at_work(scene: RepositoryScene) -> None:
         (scene.place / "locks" / other.id).write_bytes(b"torn")
         scene.clock.advance(SEEN_FRESH_S + 1)
         assert [lock.at is None for lock in repository.status().locks] == [False, True]
+
+
+def test_a_session_begins_before_the_second_look_and_writes_only_after_it(scene: RepositoryScene) -> None:
+    """Somebody else looked before our lock was there, and made an exclusive one: whoever looks twice gives way."""
+    with closing(scene.open()) as repository:
+        action, lock = scene.action(repository), repository._interior.lock
+        assert action.cursor() is None
+        exclusive = write_lock(scene, 1, exclusive=True)
+        lock.enter()
+        for _ in range(2):
+            with pytest.raises(RepositoryLocked, match="is locked by u@"):
+                lock.settle()
+            assert locks(scene) == [exclusive]
+        with pytest.raises(RepositoryLocked):
+            action.begin(Begin(dataset=DATASET, label="l", epoch=Epoch("e" * 32), seq=1, base=None, roots=(b"/a",), hostname="h"))
+        with pytest.raises(RepositoryLocked):
+            lock.enter()
+        with pytest.raises(RepositoryLocked):
+            lock.assert_held()
+        action.close()
+        lock.leave()
+        (scene.place / "locks" / exclusive).unlink()
+        with lock.session():
+            lock.assert_held()
+            assert len(locks(scene)) == 1

@@ -54,11 +54,16 @@ class Interior:
         self._quiet = False
         self._stopping = threading.Event()
 
-    def enter(self) -> None:
-        """Begin a session: the session lock, then a catalog that is up to date. Raises `RepositoryLocked`."""
+    def enter(self, *, at_once: bool = False) -> None:
+        """Begin a session: the session lock, then a catalog that is up to date. Raises `RepositoryLocked`.
+
+        `at_once`: the caller settles the lock itself, before it writes or tells what others rely on.
+        """
         self.lock.enter()
         try:
             self.refresh()
+            if not at_once:
+                self.lock.settle()
         except BaseException:
             self.lock.leave()
             raise

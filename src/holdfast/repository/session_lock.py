@@ -42,6 +42,9 @@ class SessionLock:
         self._guard = threading.RLock()
         self._sessions = 0
         self._name = ""
+        # When others have had time to see the lock, and we to see theirs; None once that is over. Why the lock was lost then.
+        self._settles_at_s: float | None = None
+        self._refusal: RepositoryLocked | None = None
         self._exclusive = ""
         # Lock files of ours that could not be removed when they should have been.
         self._left: set[str] = set()
@@ -62,12 +65,36 @@ class SessionLock:
 
     def enter(self) -> None:
         """One more session. Raises `RepositoryLocked` while somebody works alone in the repository (prune, for example), its kind
-        `RepositoryPaused` while it is paused."""
+        `RepositoryPaused` while it is paused.
+
+        Comes back before the second look. Until `settle` was called the session may read, because whoever made its lock after our first
+        look still waits for a second look of its own; it must write nothing, and say nothing that others rely on.
+        """
         with self._guard:
             self._pausing.check(self._repository)
             if self._sessions == 0:
                 self._acquire()
+            elif self._refusal is not None:
+                raise self._refusal
             self._sessions += 1
+
+    def settle(self) -> None:
+        """The second look. Raises `RepositoryLocked` when somebody works alone, to every session of this lock."""
+        if self._settles_at_s is None and self._refusal is None:
+            return
+        with self._guard:
+            if self._refusal is not None:
+                raise self._refusal
+            if self._settles_at_s is None:
+                return
+            self._wait(max(0.0, self._settles_at_s - self._storage.clock.monotonic_s()))
+            try:
+                self._refuse_if_exclusive()
+            except RepositoryLocked as error:
+                self._refusal = error
+                self._give_back()
+                raise
+            self._settles_at_s = None
 
     def leave(self) -> None:
         """One session less. Never raises: a lock file that cannot be removed goes when the next session begins, or the owner starts."""
@@ -76,11 +103,14 @@ class SessionLock:
             if self._sessions == 0:
                 self._stop.set()
                 self._give_back()
+                self._settles_at_s = self._refusal = None
 
     @contextmanager
     def session(self) -> Iterator[None]:
+        """A session that may write at once."""
         self.enter()
         try:
+            self.settle()
             yield
         finally:
             self.leave()
@@ -137,6 +167,7 @@ class SessionLock:
 
     def assert_held(self) -> None:
         """Raises `RepositoryLocked` when the lock was lost, so that what the cache says may be gone."""
+        self.settle()
         with self._guard:
             lost = self._storage.clock.monotonic_s() - self._refreshed_at_s > STALE_S
             if not lost:
@@ -176,12 +207,7 @@ class SessionLock:
             self._remove(name)
         self._refuse_if_exclusive()
         self._name = self._create()
-        try:
-            self._wait(SETTLE_S)
-            self._refuse_if_exclusive()
-        except BaseException:
-            self._give_back()
-            raise
+        self._settles_at_s = self._storage.clock.monotonic_s() + SETTLE_S
         self._stop = threading.Event()
         threading.Thread(target=self._keep_fresh, args=(self._stop,), name="session-lock", daemon=True).start()
 

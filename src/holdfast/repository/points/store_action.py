@@ -15,6 +15,7 @@ from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.damage_met import DamageMet, Read
 from holdfast.repository.facts import ns_of
 from holdfast.repository.interior import Interior
+from holdfast.repository.packs.lending import Borrowed
 from holdfast.repository.packs.packer import Packer
 from holdfast.repository.packs.trees import Trees
 from holdfast.repository.points.admission import check_commit
@@ -41,6 +42,7 @@ class StoreAction:
         self._receiving: Receiving | None = None
         self._repeated: Begin | None = None
         self._packer: Packer | None = None
+        self._borrowed: Borrowed | None = None
         self._builder: TreeBuilder | None = None
         self._met = DamageMet(interior.storage, interior.blobs, interior.quarantine, Read(receive.dataset, receive.label))
 
@@ -67,6 +69,7 @@ class StoreAction:
         if self._receiving is not None or self._repeated is not None:
             raise ProtocolError("a commit begins before the one before it has ended")
         self._join()
+        self._interior.lock.settle()
         self._interior.take_dataset(self._dataset)
         try:
             self._begin(begin)
@@ -88,8 +91,10 @@ class StoreAction:
             raise Conflict("the commit builds on another state than what is here", hint="the source asks for the cursor again")
         number = interior.commits.open(self._dataset, newest.ordinal + 1 if newest else 1, Cursor(epoch=begin.epoch, seq=begin.seq))
         reader = None if self._receive.trust == "repository" else self._sender
-        self._receiving = Receiving(begin, number, self._dataset, sender=self._sender, reader=reader)
         self._packer = Packer(interior.storage, interior.blobs, interior.pool, self._sender)
+        interior.packers.add(self._packer)
+        self._borrowed = Borrowed(interior.packers, self._packer, interior.blobs, self._sender)
+        self._receiving = Receiving(begin, number, self._dataset, sender=self._sender, reader=reader, borrowed=self._borrowed)
         self._builder = TreeBuilder(
             Trees(interior.storage, interior.blobs, self._met),
             self._packer.add_tree,
@@ -111,6 +116,7 @@ class StoreAction:
         receiving.take_changes(segment, builder, self._interior.blobs, packer)
         receiving.record_versions(builder, self._interior.versions)
         packer.checkpoint()
+        self._settle_borrowed(at_end=False)
 
     def commit(self, commit: Commit) -> Acknowledgement:
         begin = self._repeated or self._open()[0].begin
@@ -152,6 +158,7 @@ class StoreAction:
         tree = builder.finish()
         receiving.record_versions(builder, interior.versions)
         packer.flush()
+        self._settle_borrowed(at_end=True)
         interior.lock.assert_held()
         sealing = Sealing(
             begin=receiving.begin,
@@ -253,7 +260,7 @@ class StoreAction:
 
     def _join(self) -> None:
         if not self._joined:
-            self._interior.enter()
+            self._interior.enter(at_once=True)
             self._joined = True
             self._dataset = self._interior.catalog.number_of("datasets", self._receive.dataset)
             self._sender = self._interior.catalog.number_of("nodes", self._receive.sender)
@@ -263,8 +270,14 @@ class StoreAction:
             raise ProtocolError("no commit is open")
         return self._receiving, self._packer, self._builder
 
+    def _settle_borrowed(self, *, at_end: bool) -> None:
+        if self._borrowed is not None:
+            self._borrowed.settle() if at_end else self._borrowed.checkpoint()
+
     def _end(self) -> None:
+        if self._packer is not None:
+            self._interior.packers.remove(self._packer)
         if self._receiving is not None or self._repeated is not None:
-            self._receiving = self._repeated = self._packer = self._builder = self._base = None
+            self._receiving = self._repeated = self._packer = self._borrowed = self._builder = self._base = None
             self._met.settle()
             self._interior.release_dataset(self._dataset)
