@@ -32,7 +32,7 @@ class TreeReader:
         self._met = DamageMet(interior.storage, interior.blobs, interior.quarantine, read)
         self._trees = Trees(interior.storage, interior.blobs, self._met)
         self._chunks = Chunks(interior.storage, interior.blobs, self._met)
-        interior.enter()
+        interior.enter(at_once=True)
         interior.blobs.in_use.hold_trees((tree,))
         self._closed = False
 
@@ -60,9 +60,11 @@ class TreeReader:
             yield from walk.of(node, path)
 
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
+        self._interior.lock.settle()
         return self._chunks.payloads(ids)
 
     def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
+        self._interior.lock.settle()
         return self._chunks.answers(questions)
 
     def close(self) -> None:
