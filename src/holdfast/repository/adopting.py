@@ -7,6 +7,7 @@ the dataset's source is told "have it" of their chunks) follows from the tags, s
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from holdfast.backend.backend import FileType
 from holdfast.core.ids import DatasetId
 from holdfast.model.adoption import SnapshotGroup
 from holdfast.repository._format.snapshot import Snapshot, encode_snapshot
+from holdfast.repository.catalog.commit_table import SnapshotRow
 from holdfast.repository.facts import AS_LABEL, AS_NODE, AS_SET, facts_of, group_of, moment_of
 from holdfast.repository.interior import Interior
 
@@ -54,8 +56,7 @@ def bind(interior: Interior, binding: Binding) -> int:
             snapshot = row.snapshot
             if facts_of(snapshot) is not None or group_of(snapshot) != binding.group or set(tags) <= set(snapshot.tags or ()):
                 continue
-            others = tuple(tag for tag in snapshot.tags or () if not tag.startswith((AS_SET, AS_LABEL, AS_NODE)))
-            new = replace(snapshot, tags=(*others, *tags), original=snapshot.original or row.id.hex())
+            new = replace(snapshot, tags=(*_others(snapshot), *tags), original=_origin(row))
             interior.storage.save_document(FileType.SNAPSHOT, encode_snapshot(new))
             interior.storage.backend.remove(FileType.SNAPSHOT, row.id.hex())
             count += 1
@@ -63,6 +64,42 @@ def bind(interior: Interior, binding: Binding) -> int:
     finally:
         interior.leave()
     return count
+
+
+def settle_bindings(interior: Interior) -> int:
+    """Clean up after bindings that were broken off: of a snapshot that is there before and after, the bound one stays. Gives how many
+    went. Raises `RepositoryLocked`."""
+    if not _twins(interior):
+        return 0
+    with interior.lock.session():
+        interior.refresh()
+        going = [row.id for rows in _twins(interior) for row in rows[:-1]]
+        for snapshot_id in going:
+            interior.storage.backend.remove(FileType.SNAPSHOT, snapshot_id.hex())
+        interior.refresh()
+    return len(going)
+
+
+def _twins(interior: Interior) -> list[list[SnapshotRow]]:
+    """Snapshots that differ in nothing but to whom they are bound, the one to keep last."""
+    places = Counter((row.time_ns, row.tree) for row in interior.commits.listed_foreign())
+    doubled = {place for place, count in places.items() if count > 1}
+    alike: dict[tuple[object, ...], list[SnapshotRow]] = {}
+    for row in interior.commits.snapshots() if doubled else ():
+        if row.dataset is None and (row.time_ns, row.tree) in doubled:
+            key = (_origin(row), row.time_ns, row.tree, group_of(row.snapshot), _others(row.snapshot))
+            alike.setdefault(key, []).append(row)
+    found = (sorted(rows, key=lambda row: (bool(_tag(row.snapshot, AS_SET)), row.id)) for rows in alike.values())
+    return [rows for rows in found if len(rows) > 1 and _tag(rows[-1].snapshot, AS_SET)]
+
+
+def _origin(row: SnapshotRow) -> str:
+    """The id that the snapshot had before anybody changed its tags."""
+    return row.snapshot.original or row.id.hex()
+
+
+def _others(snapshot: Snapshot) -> tuple[str, ...]:
+    return tuple(tag for tag in snapshot.tags or () if not tag.startswith((AS_SET, AS_LABEL, AS_NODE)))
 
 
 def _tag(snapshot: Snapshot, prefix: str) -> str:

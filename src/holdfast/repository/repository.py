@@ -33,7 +33,7 @@ from holdfast.model.stream import Outgoing
 from holdfast.repository._format.config import Config, encode_config, new_config
 from holdfast.repository._format.keys import Scrypt as Scrypt
 from holdfast.repository._format.seal import MasterKey, new_master_key
-from holdfast.repository.adopting import Binding, bind, groups_of
+from holdfast.repository.adopting import Binding, bind, groups_of, settle_bindings
 from holdfast.repository.answers.explaining import explain
 from holdfast.repository.answers.questions import find, history, list_at, list_point, roots_in
 from holdfast.repository.answers.reading import Step, TreeReader, outgoing_between, parents_of
@@ -93,6 +93,7 @@ def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Rep
             interior.start()
             with suppress(RepositoryLocked):
                 settle_revisions(interior)
+                settle_bindings(interior)
         except BaseException:
             again = interior.catalog.damaged and not last_try
             interior.stop()

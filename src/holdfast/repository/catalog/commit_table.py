@@ -218,6 +218,10 @@ class CommitTable:
             found |= {row[0] for row in self._catalog.rows(of_snapshots, (first, last))}
         return [row for point in sorted(found) for row in self._listed("WHERE point = ? AND head = 0", (point,))]
 
+    def listed_foreign(self) -> list[ListedRow]:
+        """The snapshots that Holdfast did not make."""
+        return self._listed("WHERE dataset IS NULL", ())
+
     def listed_doubled(self) -> list[ListedRow]:
         """The snapshots of points that have more than one."""
         doubled = "SELECT point FROM snapshots WHERE head = 0 GROUP BY point HAVING count(*) > 1"
