@@ -1,4 +1,4 @@
-"""A delivery, straight and through a relay, that is cut before every one of its messages: nothing acknowledged is lost, and the next goes on."""
+"""A delivery, straight and through a relay, cut before every one of its messages: nothing acknowledged is lost, and the next goes on."""
 
 from __future__ import annotations
 

@@ -20,10 +20,14 @@ _BUSY_S = 30.0
 _ROWS_PER_STATEMENT = 256
 
 
-def open_database(path: Path | bytes, *, synchronous: Literal["NORMAL", "FULL"], **settings: int | str) -> sqlite3.Connection:
+def open_database(
+    path: Path | bytes, *, synchronous: Literal["NORMAL", "FULL"], schema: str = "", **settings: int | str
+) -> sqlite3.Connection:
     """`synchronous`: after a power cut, FULL keeps every commit, NORMAL perhaps not the last ones (but never half of one).
 
-    `settings` are further pragmas; they come first, because a page size must be known before the log is there. Raises `sqlite3.Error`.
+    `settings` are further pragmas; they come first, because a page size must be known before the log is there. `schema`: statements to begin
+    with, which must bear being repeated. Raises `sqlite3.Error`; then nothing is left open, which would hold its locks for nobody knows
+    how long (a connection is part of a cycle, and freed by the collector only).
     """
     try:
         touch_private(path)
@@ -33,6 +37,7 @@ def open_database(path: Path | bytes, *, synchronous: Literal["NORMAL", "FULL"],
     try:
         for name, value in {**settings, "journal_mode": "WAL", "synchronous": synchronous}.items():
             database.execute(f"PRAGMA {name} = {value}")
+        database.executescript(schema)
     except BaseException:
         database.close()
         raise

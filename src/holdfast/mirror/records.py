@@ -110,8 +110,7 @@ class Records:
     """One connection; used by one thread at a time. Changes are held in an open transaction until `save`."""
 
     def __init__(self, path: bytes) -> None:
-        self._db = open_database(path, synchronous="NORMAL", cache_size=-16_000)
-        self._db.executescript(_SCHEMA)
+        self._db = open_database(path, synchronous="NORMAL", schema=_SCHEMA, cache_size=-16_000)
 
     def save(self, *, durable: bool = False) -> None:
         """End of a transaction. `durable`: on disk when this returns; else only after a crash of the process."""

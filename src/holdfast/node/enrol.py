@@ -25,9 +25,9 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, HoldfastError, JoinRefused, NotReachable, ProtocolError, UsageError, error_from
 from holdfast.core.ids import EnvironmentId, NodeId
-from holdfast.core.private_files import make_private_folder
+from holdfast.core.private_files import make_private_folder, sync_folder
 from holdfast.model.decoding import UNREADABLE
-from holdfast.node.config import DEFAULT_DATA_LISTEN, NodeConfig, is_joined, load_config, save_config
+from holdfast.node.config import DEFAULT_DATA_LISTEN, NodeConfig, config_path, is_joined, load_config, save_config
 from holdfast.node.rule_store import forget_rules, save_signing_key
 from holdfast.wire.identity import (
     Credentials,
@@ -135,7 +135,7 @@ def join(home: Path, request: JoinRequest, *, clock: Clock, entropy: Entropy) ->
         data_listen=request.data_listen,
         data_advertised=request.data_address,
     )
-    _store(home, config, Credentials(key_pem, joined.certificate_pem.encode(), joined.ca_pem.encode()), joined.signing_key)
+    store_identity(home, config, Credentials(key_pem, joined.certificate_pem.encode(), joined.ca_pem.encode()), joined.signing_key)
     return Joined(config=config, fingerprint=key_id_of(joined.certificate_pem.encode()), waiting=joined.waiting)
 
 
@@ -164,11 +164,17 @@ def renew(home: Path, config: NodeConfig) -> Credentials:
     return fresh
 
 
-def _store(home: Path, config: NodeConfig, credentials: Credentials, signing_key: bytes) -> None:
-    if is_joined(home) and load_config(home).environment != config.environment:
-        # Jobs and reports of another environment are none of this Master's business.
-        for name in ("node.db", "node.db-wal", "node.db-shm"):
-            (home / name).unlink(missing_ok=True)
+def store_identity(home: Path, config: NodeConfig, credentials: Credentials, signing_key: bytes) -> None:
+    """From the first step to the last this home has not joined: cut off in between it asks to join again, and never shows the
+    certificate of one life with the key of another."""
+    if is_joined(home):
+        if load_config(home).environment != config.environment:
+            # Jobs and reports of another environment are none of this Master's business.
+            for name in ("node.db", "node.db-wal", "node.db-shm"):
+                (home / name).unlink(missing_ok=True)
+            sync_folder(home)
+        config_path(home).unlink()
+        sync_folder(config_path(home).parent)
     for folder in (home, home / "identity", home / "rules"):
         make_private_folder(folder)
     forget_rules(home)

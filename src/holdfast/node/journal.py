@@ -76,14 +76,12 @@ class Journal:
 
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self._clock = clock
-        self._db = open_database(path, synchronous="FULL")
-        self._db.executescript(_SCHEMA)
         # Report numbers must rise even when this file was lost and made anew: a fresh one begins at the clock's milliseconds.
-        self._db.execute(
-            "INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', ? "
-            "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'outbox')",
-            (clock.now_ns() // 1_000_000,),
+        first = (
+            f"INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', {clock.now_ns() // 1_000_000} "
+            "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'outbox');"
         )
+        self._db = open_database(path, synchronous="FULL", schema=_SCHEMA + first)
 
     def close(self) -> None:
         self._db.close()

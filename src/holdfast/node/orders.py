@@ -37,8 +37,8 @@ class OrderBook:
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._db = open_database(path, synchronous="FULL")
-        self._db.execute("CREATE TABLE IF NOT EXISTS used (id TEXT PRIMARY KEY, expires_ns INTEGER NOT NULL) WITHOUT ROWID")
+        schema = "CREATE TABLE IF NOT EXISTS used (id TEXT PRIMARY KEY, expires_ns INTEGER NOT NULL) WITHOUT ROWID"
+        self._db = open_database(path, synchronous="FULL", schema=schema)
 
     def accept(self, signed: SignedOrder, *, signing_key: bytes, reader: NodeId, owner: NodeId) -> RestoreOrder:
         """The order, from now on used. Raises `NotGranted` and says which condition fails."""
