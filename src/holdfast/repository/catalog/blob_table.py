@@ -34,6 +34,8 @@ class BlobTable:
         self._catalog = catalog
         self.in_use = InUse()
         self._bad: set[tuple[int, bytes]] = set()
+        self.additions = 0
+        """Rises with each index file that is recorded."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """To save an index file and record it as one step for everybody who lists index files."""
@@ -57,6 +59,7 @@ class BlobTable:
             rows.sort(key=lambda row: row[0])  # type: ignore[arg-type, return-value]
             self._catalog.insert_many("blobs", rows, on_conflict="IGNORE")
             self.in_use.touch(numbers)
+            self.additions += 1
 
     def index_ids(self) -> set[bytes]:
         return {row[0] for row in self._catalog.rows("SELECT id FROM indexes")}
@@ -181,9 +184,12 @@ class BlobTable:
 
     def indexes(self) -> list[tuple[bytes, frozenset[int]]]:
         """Every index file, with the packs it names."""
-        found: dict[bytes, set[int]] = {row[0]: set() for row in self._catalog.rows("SELECT id FROM indexes ORDER BY no")}
-        for index_id, pack in self._catalog.rows("SELECT indexes.id, pack_no FROM index_packs JOIN indexes ON no = index_no"):
-            found[index_id].add(pack)
+        found: dict[bytes, set[int]] = {}
+        # One question, since sessions add index files meanwhile.
+        for index_id, pack in self._catalog.rows("SELECT id, pack_no FROM indexes LEFT JOIN index_packs ON index_no = no ORDER BY no"):
+            packs = found.setdefault(index_id, set())
+            if pack is not None:
+                packs.add(pack)
         return [(index_id, frozenset(packs)) for index_id, packs in found.items()]
 
     def drop_empty_indexes(self, index_ids: Iterable[bytes]) -> None:

@@ -5,12 +5,13 @@ Order, always: packs durable, then the index that names them, then (by the calle
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
 
 from holdfast.backend.backend import FileType
-from holdfast.core.errors import NoSpace
+from holdfast.core.errors import HoldfastError, NoSpace
 from holdfast.repository._format.frames import compress
 from holdfast.repository._format.index import MOST_BLOBS, IndexedPack, encode_index
 from holdfast.repository._format.pack import TARGET_BYTES, Blob, BlobType, BuiltPack, pack_size
@@ -35,7 +36,10 @@ class _OpenPack:
 
 
 class Packer:
-    """The blobs of one commit. Used by one thread; the sealing is done by `pool`. `owner` = catalog number of the sending node."""
+    """The blobs of one commit. Fed by one thread; the sealing is done by `pool`. `owner` = catalog number of the sending node.
+
+    Other commits may borrow what this one has taken (`lend`), and have it made durable before their own end (`hand_over`).
+    """
 
     def __init__(self, storage: Storage, table: BlobTable, pool: Executor, owner: int) -> None:
         self._storage = storage
@@ -49,6 +53,10 @@ class Packer:
         self._trees: set[bytes] = set()
         self._indexed_at_s = storage.clock.monotonic_s()
         self._is_full = False
+        # Held while anything but `pending` is looked at: who hands over is another thread. Taken before the catalog's guard, never within.
+        self._guard = threading.RLock()
+        self._is_lent = False
+        self._broken: BaseException | None = None
         self.stored_bytes = 0
         self.blob_counts = dict.fromkeys(BlobType, 0)
         self.raw_bytes = 0
@@ -60,39 +68,67 @@ class Packer:
 
     def add_chunk(self, chunk: bytes, payload: bytes, size_bytes: int, *, compressed: bool) -> None:
         """Take a chunk the repository does not hold."""
-        if chunk not in self._chunks:
-            self._chunks[chunk] = size_bytes
-            self._add(Blob(chunk, BlobType.DATA, payload, size_bytes if compressed else 0), size_bytes)
+        with self._guard:
+            if chunk not in self._chunks:
+                self._chunks[chunk] = size_bytes
+                self._add(Blob(chunk, BlobType.DATA, payload, size_bytes if compressed else 0), size_bytes)
 
     def add_tree(self, tree: bytes, plain: bytes) -> None:
         """Take a tree unless it is there already."""
         if tree in self._trees or self._table.has_trees((tree,)):
             return
-        self._trees.add(tree)
         frame = compress(plain)
         smaller = len(frame) < len(plain)
-        self._add(Blob(tree, BlobType.TREE, frame if smaller else plain, len(plain) if smaller else 0), len(plain))
+        with self._guard:
+            self._trees.add(tree)
+            self._add(Blob(tree, BlobType.TREE, frame if smaller else plain, len(plain) if smaller else 0), len(plain))
 
     def checkpoint(self) -> None:
         """Between segments: write an index when enough has gathered. What it names survives an abort and is not sent again."""
-        waiting = len(self._chunks) + len(self._trees)
-        if waiting >= _INDEX_BLOBS or (self._done and self._storage.clock.monotonic_s() - self._indexed_at_s > _INDEX_EVERY_S):
-            self._index_finished()
+        with self._guard:
+            waiting = len(self._chunks) + len(self._trees)
+            if waiting >= _INDEX_BLOBS or (self._done and self._storage.clock.monotonic_s() - self._indexed_at_s > _INDEX_EVERY_S):
+                self._index_finished()
 
     def flush(self) -> None:
         """All taken blobs are durable and indexed when this returns."""
-        for kind in BlobType:
-            self._submit(kind)
-        self._index_finished()
+        with self._guard:
+            for kind in BlobType:
+                self._submit(kind)
+            self._index_finished()
+
+    def lend(self, chunk: bytes) -> bool:
+        """Whether this commit stores the chunk, so that another one need not: an abort leaves out nothing from now on."""
+        with self._guard:
+            if self._broken is None and chunk in self._chunks:
+                self._is_lent = True
+                return True
+            return False
+
+    def hand_over(self) -> None:
+        """By the thread of another commit: what it has borrowed is made durable. Never raises; what failed ends this commit, too, for its
+        blobs are gone."""
+        with self._guard:
+            if self._broken is None:
+                try:
+                    self.flush()
+                except Exception as error:  # noqa: BLE001 told to this commit's own thread when it goes on
+                    self._broken = error
 
     def abort(self) -> None:
         """Keep finished packs for the next try where that works; drop the rest. Never raises.
 
         A settled pack is never deleted here: its index may be written, whatever the error said.
         """
+        with self._guard:
+            self._abort()
+
+    def _abort(self) -> None:
         if self._is_full:
             self._forget_sealing()
         try:
+            if self._is_lent and not self._is_full:
+                self._submit(BlobType.DATA)
             self._index_finished()
         except Exception:  # noqa: BLE001 the commit has failed already, and its own error is the one that counts
             self._forget_sealing()
@@ -111,6 +147,7 @@ class Packer:
             self._submit(blob.type)
 
     def _submit(self, kind: BlobType) -> None:
+        self._refuse_broken()
         pack = self._open[kind]
         if not pack.blobs:
             return
@@ -119,6 +156,13 @@ class Packer:
             self._collect()
         ivs = self._storage.draw_ivs(len(pack.blobs))
         self._sealing.append(self._pool.submit(self._storage.build_and_save_pack, pack.blobs, ivs))
+
+    def _refuse_broken(self) -> None:
+        """A commit of which another thread has lost blobs must not be sealed."""
+        if self._broken is not None:
+            if isinstance(self._broken, HoldfastError):
+                raise type(self._broken)(self._broken.message, hint=self._broken.hint)
+            raise self._broken
 
     def _forget_sealing(self) -> None:
         while self._sealing:
@@ -137,6 +181,7 @@ class Packer:
         self._done.append(IndexedPack(built.id, built.blobs))
 
     def _index_finished(self) -> None:
+        self._refuse_broken()
         while self._sealing:
             self._collect()
         if self._done:

@@ -12,6 +12,7 @@ from holdfast.model.entry import ChunkRef, Entry, Kind, display_path
 from holdfast.model.jobs import Finding, Severity
 from holdfast.repository.catalog.blob_table import BlobTable
 from holdfast.repository.catalog.version_table import VersionTable
+from holdfast.repository.packs.lending import Borrowed
 from holdfast.repository.packs.packer import Packer
 from holdfast.repository.points.tree_builder import TreeBuilder
 
@@ -27,6 +28,7 @@ class _Asked:
 
     unknown: dict[bytes, int] = field(default_factory=dict)
     unproven: dict[bytes, int] = field(default_factory=dict)
+    additions: int = 0
 
 
 class Receiving:
@@ -35,8 +37,9 @@ class Receiving:
     Never tells a sender that a chunk is here, nor lets it name one in a file, unless it has sent that chunk itself.
     """
 
-    def __init__(self, begin: Begin, commit_no: int, dataset: int, *, sender: int, reader: int | None) -> None:
+    def __init__(self, begin: Begin, commit_no: int, dataset: int, *, sender: int, reader: int | None, borrowed: Borrowed) -> None:
         self.begin = begin
+        self._borrowed = borrowed
         self.commit_no = commit_no
         self.dataset = dataset
         self._sender = sender
@@ -49,13 +52,15 @@ class Receiving:
 
     def wanted(self, segment: Segment, table: BlobTable, packer: Packer) -> frozenset[bytes]:
         sizes = {ref.id: _checked(ref) for ref in segment.offered}
-        pending, in_flight = packer.pending, self._in_flight
-        known = table.known_chunks([chunk for chunk in sizes if chunk not in pending and chunk not in in_flight], self._reader)
-        asked = _Asked()
+        additions, pending, in_flight, borrowed = self._borrowed.additions, packer.pending, self._in_flight, self._borrowed.sizes
+        unsure = [chunk for chunk in sizes if chunk not in pending and chunk not in in_flight and chunk not in borrowed]
+        known = table.known_chunks(unsure, self._reader)
+        asked = _Asked(additions=additions)
         for chunk, size in sizes.items():
             found = known.get(chunk)
             # Of a chunk that others have stored not even its length is told: what comes is verified against what was offered.
-            have = found.size_bytes if found is not None and found.claimed else pending.get(chunk) or in_flight.get(chunk)
+            ours = pending.get(chunk) or in_flight.get(chunk) or borrowed.get(chunk)
+            have = found.size_bytes if found is not None and found.claimed else ours
             if have is None:
                 (asked.unproven if found is not None else asked.unknown)[chunk] = size
             elif have != size:
@@ -72,7 +77,8 @@ class Receiving:
         if asked is None:
             raise ProtocolError(f"segment {segment.number} comes without having been asked about")
         proven: list[bytes] = []
-        add_chunk, in_flight = packer.add_chunk, self._in_flight
+        add_chunk, in_flight, borrow = packer.add_chunk, self._in_flight, self._borrowed.take
+        may_borrow = self._borrowed.may_have(asked.additions)
         for wanted, store in ((asked.unknown, True), (asked.unproven, False)):
             for chunk_id, size in wanted.items():
                 in_flight.pop(chunk_id, None)
@@ -87,6 +93,8 @@ class Receiving:
                 if self._withdrawn:
                     self._withdrawn.discard(chunk_id)
                 if store:
+                    if may_borrow and borrow(chunk_id, size, asked.additions):
+                        continue
                     frame = chunk.frame
                     add_chunk(chunk_id, frame if frame is not None else chunk.plain, size, compressed=frame is not None)
                 else:
@@ -123,7 +131,7 @@ class Receiving:
         elsewhere = _ids_of(segment.changes) - usable.keys() - self._withdrawn
         unsure = []
         for chunk in elsewhere:
-            size = packer.pending.get(chunk)
+            size = packer.pending.get(chunk) or self._borrowed.sizes.get(chunk)
             if size is None:
                 unsure.append(chunk)
             else:
