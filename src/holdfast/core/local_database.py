@@ -25,9 +25,9 @@ def open_database(
 ) -> sqlite3.Connection:
     """`synchronous`: after a power cut, FULL keeps every commit, NORMAL perhaps not the last ones (but never half of one).
 
-    `settings` are further pragmas; they come first, because a page size must be known before the log is there. `schema`: statements to begin
-    with, which must bear being repeated. Raises `sqlite3.Error`; then nothing is left open, which would hold its locks for nobody knows
-    how long (a connection is part of a cycle, and freed by the collector only).
+    `settings` are further pragmas; they come first, because a page size must be known before the log is there. `schema`: statements to
+    begin with, which must bear being repeated. Raises `sqlite3.Error`; then nothing is left open, which would hold its locks for nobody
+    knows how long (a connection is part of a cycle, and freed by the collector only).
     """
     try:
         touch_private(path)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -111,24 +111,30 @@ def trials(steps: Sequence[Step], *, every: bool) -> list[tuple[int, Fault]]:
 
 
 class FaultyDisk:
-    """Watches the folder `root`, which must exist, in this process, for as long as the `with` lasts. One at a time."""
+    """Watches the folder `root`, which must exist, in this process, for as long as the `with` lasts. One at a time.
 
-    def __init__(self, root: Path, plan: Plan = no_faults, *, forgets: bool = False) -> None:
+    `parts`: names in it that are watched, the others not; empty = all.
+    """
+
+    def __init__(self, root: Path, plan: Plan = no_faults, *, forgets: bool = False, parts: Collection[str] = ()) -> None:
         self.root = root.resolve()
+        self._parts = frozenset(parts)
         self.plan = plan
         self.steps: list[Step] = []
         self.fired: list[Step] = []
-        self.volatile = Volatile(self.root) if forgets else None
+        self.volatile = Volatile(self.root, self._parts) if forgets else None
         self._loses: tuple[int | None, ...] = ()
         self._guard = threading.RLock()
         self._hooks = Hooks(self)
         self._sqlite = SqliteHooks(self)
 
     @classmethod
-    def with_fault(cls, root: Path, number: int, fault: Fault, *, cut: type[PowerCut] | type[Gone] = PowerCut) -> FaultyDisk:
+    def with_fault(
+        cls, root: Path, number: int, fault: Fault, *, cut: type[PowerCut] | type[Gone] = PowerCut, parts: Collection[str] = ()
+    ) -> FaultyDisk:
         """The fault at the n-th step; when the `with` is left, what it takes away is gone. `cut` as in `cut_at`."""
         plans = {Fault.BROKEN: broken_from(number), Fault.HICCUP: once(number, errno.EIO), Fault.FULL: full_from(number)}
-        disk = cls(root, plans.get(fault) or cut_at(number, cut), forgets=fault in (Fault.LOST, Fault.TORN))
+        disk = cls(root, plans.get(fault) or cut_at(number, cut), forgets=fault in (Fault.LOST, Fault.TORN), parts=parts)
         disk._loses = {Fault.LOST: (None,), Fault.TORN: (number,)}.get(fault, ())
         return disk
 
@@ -146,7 +152,10 @@ class FaultyDisk:
     def relative(self, path: str) -> str | None:
         """None = not watched."""
         root = str(self.root)
-        return path[len(root) + 1 :] or "." if path == root or path.startswith(root + "/") else None
+        if path != root and not path.startswith(root + "/"):
+            return None
+        found = path[len(root) + 1 :] or "."
+        return None if self._parts and found.partition("/")[0] not in self._parts else found
 
     def fault(self, verb: str, relative: str) -> BaseException | None:
         """Counts the step; what is to be raised in its place."""

@@ -12,7 +12,7 @@ import random
 import shutil
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -35,8 +35,9 @@ class _Pending:
 class Volatile:
     """The part of a folder that is not on disk yet. Calls come before the change itself, except `created`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, parts: Collection[str] = ()) -> None:
         self._root = root
+        self._parts = parts
         # Beside the folder, so that what was removed or replaced keeps its identity until it is surely gone.
         self._limbo = root.parent / f".limbo-{root.name}"
         self._guard = threading.RLock()
@@ -100,7 +101,8 @@ class Volatile:
             for undo in reversed(self._undo[stay:]):
                 undo()
             self._undo.clear()
-            for place in sorted(self._root.rglob("*")):
+            roots = [self._root / part for part in self._parts] or [self._root]
+            for place in sorted(place for root in roots for place in root.rglob("*")):
                 found = os.lstat(place)
                 if place.name.endswith("-shm"):
                     # Memory that SQLite's connections share; anew after a start.

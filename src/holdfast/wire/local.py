@@ -217,7 +217,8 @@ class LocalServer:
         listener, self._listener = self._listener, None
         if listener is None:
             return
-        with suppress(FileNotFoundError):
+        # A name that a broken disk keeps is taken over by the next start; what follows must be done in any case.
+        with suppress(OSError):
             self._path.unlink()
         listener.shutdown(socket.SHUT_RDWR)
         self._acceptor.join()
