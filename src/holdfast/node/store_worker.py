@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from holdfast.core.clock import Clock, now
@@ -121,15 +121,16 @@ class StoreWorker:
 
     def stop(self) -> None:
         """Take nothing new, end what runs, seal nothing half done. The agent waits some three seconds."""
-        self._time.stop()
-        self._jobs.stop(_STOP_S)
-        self._listening.stop(_STOP_S)
-        if self._local is not None:
-            self._local.stop(_STOP_S)
-        self._local = None
-        self._sessions.close()
-        self._repositories.close()
-        self._orders.close()
+        local, self._local = self._local, None
+        with ExitStack() as last_first:
+            # Each is ended, whatever another raises on a disk that has failed: else its locks would stay.
+            for end in (self._orders.close, self._repositories.close, self._sessions.close):
+                last_first.callback(end)
+            if local is not None:
+                last_first.callback(local.stop, _STOP_S)
+            last_first.callback(self._listening.stop, _STOP_S)
+            last_first.callback(self._jobs.stop, _STOP_S)
+            last_first.callback(self._time.stop)
 
     def _configure(self, message: Configure) -> None:
         self._configured = message
