@@ -1,4 +1,4 @@
-"""Runs of whole machines of which one has a disk that fails, fills up, forgets or goes: nothing acknowledged is lost, the next run mends all."""
+"""Runs of whole machines of which one has a disk that fails, fills up, forgets or goes: nothing acknowledged is lost, and all is mended."""
 
 from __future__ import annotations
 
