@@ -17,6 +17,7 @@ from holdfast.core.ids import Epoch
 from holdfast.model.change import Commit, Cursor
 from holdfast.testing.capture_model import ModelReceiver
 from holdfast.testing.faulty_disk import Fault, FaultyDisk, Gone, Step, full_from, trials
+from holdfast.testing.small_disk import small_disk
 from tests.capture.conftest import Machine
 
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -176,3 +177,27 @@ def test_a_disk_that_is_full_or_broken_is_told_as_such() -> None:
                 made.second_run()
             with FaultyDisk.with_fault(made.machine.home, number, Fault.BROKEN), pytest.raises(SourceError):
                 made.second_run()
+
+
+def test_a_real_disk_that_is_full(tmp_path: Path) -> None:
+    """From too full to open anything to just enough: told as such, and all is captured when there is room."""
+    told = 0
+    with small_disk(tmp_path / "disk", 1 << 20) as disk:
+        for free_bytes in range(0, 200_000, 12_288):
+            with scene() as made:
+                made.machine.state.close()
+                shutil.copytree(made.machine.home, disk.place / "home")
+                made.machine.home = disk.place / "home"
+                disk.leave(free_bytes)
+                try:
+                    made.second_run()
+                except NoSpace:
+                    told += 1
+                disk.relieve()
+                made.machine.open()
+                assert made.machine.state.findings == ()
+                made.run(made.first, made.second)
+                assert made.machine.below(made.first) == made.machine.below(made.second) == made.machine.facts()
+                made.machine.state.close()
+                shutil.rmtree(made.machine.home)
+    assert 3 < told < 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,7 @@ def assert_all_is_there(scene: Office) -> None:
     assert_restic_clean(scene.vault, scene.main)
     point = max(scene.vault.points(scene.main), key=lambda point: point.seq)
     back = scene.world.folder / "back"
+    shutil.rmtree(back, ignore_errors=True)
     assert_good(scene.vault.restore_here(point, back))
     assert differences(scene.source, back / scene.source.relative_to("/")) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.core.errors import HoldfastError, StoreError
+from holdfast.core.errors import HoldfastError, NoSpace, StoreError
 from holdfast.testing.faulty_disk import Fault, FaultyDisk, Gone, Step, bursts, cut_at, once, trials
+from holdfast.testing.small_disk import small_disk
 from tests.mirror.bench import AFTER, BEFORE, SCRATCH, Bench, state_of
 
 
@@ -179,3 +181,28 @@ def test_a_disk_that_is_full_or_broken_under_the_records_is_told_as_such() -> No
         with pytest.raises(StoreError, match="cannot be used") as told:
             bench.open()
         assert "--adopt" in told.value.hint
+
+
+def test_a_real_disk_that_is_full(tmp_path: Path) -> None:
+    """From too full to open anything to just enough: told as such, and the mirror is equal when there is room."""
+    told = 0
+    with small_disk(tmp_path / "disk", 2 << 20) as disk:
+        for free_bytes in range(0, 400_000, 16_384):
+            bench = Bench(disk.place / "mirrors", 60.0)
+            bench.place.mkdir()
+            bench.send(state_of(BEFORE), full=True)
+            bench.close()
+            disk.leave(free_bytes)
+            try:
+                bench.send(state_of(AFTER), full=False)
+            except NoSpace:
+                told += 1
+            disk.relieve()
+            cursor = bench.open().cursor()
+            assert cursor is not None
+            bench.last, bench.feeder.seq = state_of(BEFORE), 1
+            bench.send(state_of(AFTER), full=False)
+            bench.check(state_of(AFTER))
+            bench.close()
+            shutil.rmtree(bench.place)
+    assert 3 < told < 24

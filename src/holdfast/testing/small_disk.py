@@ -1,0 +1,44 @@
+"""A real file system of its own that is soon full: a small tmpfs. Needs root; a test that has to do without is skipped and says so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+class SmallDisk:
+    """`leave` fills it with ballast until only so much is free."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._ballast = place / "ballast"
+
+    def leave(self, free_bytes: int) -> None:
+        with self._ballast.open("wb") as file:
+            found = os.statvfs(self.place)
+            os.posix_fallocate(file.fileno(), 0, max(1, found.f_bavail * found.f_frsize - free_bytes))
+
+    def relieve(self) -> None:
+        self._ballast.unlink(missing_ok=True)
+
+
+@contextmanager
+def small_disk(place: Path, size_bytes: int) -> Iterator[SmallDisk]:
+    """Mounted at `place`, which is made, and taken down at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(place)], check=False, capture_output=True, text=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield SmallDisk(place)
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
