@@ -13,7 +13,7 @@ from holdfast.compiler import yaml_tree
 from holdfast.compiler.codes import CODES
 from holdfast.compiler.parse import Parsed, parse_document
 from holdfast.compiler.yaml_tree import load_tree
-from holdfast.model.document import Document, KeepRules, Policy
+from holdfast.model.document import Document, KeepRules, Policy, PruneTimes
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
@@ -282,3 +282,34 @@ def test_how_much_of_a_repository_is_read_each_day(written: str, ratio: float) -
 def test_a_share_that_makes_no_sense_is_named(written: str) -> None:
     parsed = parse_document(f"nodes: {{vault: {{}}}}\nrepositories: {{main: {{node: vault, location: /srv/main, scrub: {written}}}}}\n")
     assert codes(parsed) == [("bad-value", "repositories.main.scrub")]
+
+
+@pytest.mark.parametrize(
+    ("written", "times"),
+    [
+        ("", PruneTimes()),
+        (", prune: weekly", PruneTimes()),
+        (", prune: off", PruneTimes(off=True)),
+        (", prune: {windows: [sun 02:00-06:00], zone: Europe/Berlin}", PruneTimes(windows=("sun 02:00-06:00",), zone="Europe/Berlin")),
+        (", prune: {exclude: [mon-fri 08:00-18:00]}", PruneTimes(exclude=("mon-fri 08:00-18:00",))),
+    ],
+)
+def test_when_a_repository_is_pruned(written: str, times: PruneTimes) -> None:
+    parsed = parse_document(f"nodes: {{vault: {{}}}}\nrepositories: {{main: {{node: vault, location: /srv/main{written}}}}}\n")
+    assert parsed.document is not None, parsed.diagnostics
+    assert parsed.document.repositories[0].prune == times
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "where"),
+    [
+        ("daily", "bad-value", ""),
+        ("[sun]", "wrong-type", ""),
+        ("{windows: [never]}", "bad-window", ".windows[0]"),
+        ("{window: []}", "unknown-key", ".window"),
+        ("{zone: Mars/Base}", "bad-zone", ".zone"),
+    ],
+)
+def test_times_of_a_prune_that_make_no_sense_are_named(written: str, code: str, where: str) -> None:
+    parsed = parse_document(f"nodes: {{vault: {{}}}}\nrepositories: {{main: {{node: vault, location: /srv/main, prune: {written}}}}}\n")
+    assert codes(parsed) == [(code, f"repositories.main.prune{where}")]

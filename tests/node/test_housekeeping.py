@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import NodeId, RepositoryId
+from holdfast.model.document import PruneTimes
 from holdfast.model.jobs import State
 from holdfast.model.maintenance import Prune, Scrub
 from holdfast.model.rules import RepositoryRule
@@ -106,3 +108,49 @@ def test_a_scrub_that_found_damage_has_done_its_work(desk: Desk) -> None:
     assert desk.planned() == []
     desk.clock.advance(86_400)
     assert len(desk.planned()) == 1
+
+
+def test_no_prune_where_the_rules_say_off(desk: Desk) -> None:
+    desk.keeping.set_repositories((msgspec.structs.replace(MAIN, prune=PruneTimes(off=True)),))
+    desk.clock.advance(10 * WEEK_S)
+    assert desk.planned() == []
+    assert desk.keeping.next_wake() is None
+
+
+def test_a_prune_begins_in_its_window_each_week(desk: Desk) -> None:
+    """The first of January 2026 is a Thursday; in Berlin it is an hour later than in UTC."""
+    times = PruneTimes(windows=("sun 02:00-06:00",), zone="Europe/Berlin")
+    desk.keeping.set_repositories((msgspec.structs.replace(MAIN, prune=times),))
+    begun = []
+    for _ in range(3):
+        wake = desk.keeping.next_wake()
+        assert wake is not None
+        desk.clock.set_wall(wake - timedelta(seconds=1))
+        assert desk.planned() == []
+        # It begins at the very end of the window, as where the node was busy with something else before.
+        desk.clock.set_wall(wake + timedelta(hours=3, minutes=59))
+        assert len(desk.planned()) == 1
+        begun.append(wake)
+        desk.clock.advance(1_800)
+        desk.end(State.SUCCEEDED)
+    assert [f"{each:%a %d %H:%M}" for each in begun] == ["Sun 11 01:00", "Sun 18 01:00", "Sun 25 01:00"]
+
+
+def test_one_that_failed_comes_again_soon_if_its_window_is_open_then(desk: Desk) -> None:
+    desk.keeping.set_repositories((msgspec.structs.replace(MAIN, prune=PruneTimes(windows=("sun 02:00-06:00",))),))
+    desk.clock.set_wall(datetime(2026, 1, 11, 2, 30, tzinfo=UTC))
+    assert len(desk.planned()) == 1
+    desk.end(State.FAILED)
+    assert desk.planned() == []
+    assert desk.keeping.next_wake() == datetime(2026, 1, 11, 4, 30, tzinfo=UTC)
+    desk.clock.set_wall(datetime(2026, 1, 11, 5, 0, tzinfo=UTC))
+    assert len(desk.planned()) == 1
+    desk.end(State.FAILED)
+    assert desk.keeping.next_wake() == datetime(2026, 1, 18, 2, 0, tzinfo=UTC)
+
+
+def test_a_node_that_was_off_in_the_window_waits_for_the_next_one(desk: Desk) -> None:
+    desk.keeping.set_repositories((msgspec.structs.replace(MAIN, prune=PruneTimes(windows=("sun 02:00-06:00",))),))
+    desk.clock.set_wall(datetime(2026, 1, 11, 7, 0, tzinfo=UTC))
+    assert desk.planned() == []
+    assert desk.keeping.next_wake() == datetime(2026, 1, 18, 2, 0, tzinfo=UTC)

@@ -1058,7 +1058,7 @@ export interface paths {
         put?: never;
         /**
          * Pause Repository
-         * @description From now on nobody begins work in it; it is free for other programs when `pause.sessions` is 0. Asked again, it says how it stands.
+         * @description From now on nobody begins work in it; it is free for others when `pause.sessions` is 0. Asked again, it says how it stands.
          */
         post: operations["pause_repository"];
         delete?: never;
@@ -1916,6 +1916,22 @@ export interface components {
             trust: "node" | "repository";
             /** @default 0.05 */
             scrub_ratio: number;
+            /** @default {} */
+            prune: components["schemas"]["PruneTimes"];
+        };
+        /**
+         * PruneTimes
+         * @description When its owner prunes a repository by itself: once a week, in `windows` where there are some; or not at all (`off`).
+         */
+        PruneTimes: {
+            /** @default false */
+            off: boolean;
+            /** @default [] */
+            windows: string[];
+            /** @default [] */
+            exclude: string[];
+            /** @default UTC */
+            zone: string;
         };
         /** ScheduleEntry */
         ScheduleEntry: {
@@ -3144,7 +3160,7 @@ export interface components {
         };
         /**
          * FoundRows
-         * @description `more` = a limit cut the answer. `point`, of a listing: what was listed.
+         * @description `more` = a limit cut the answer. `point`, of a listing: what was listed. `lost`: folders below it whose own listing is damaged.
          */
         FoundRows: {
             rows: components["schemas"]["Listing"][];
@@ -3152,6 +3168,8 @@ export interface components {
             more: boolean;
             /** @default null */
             point: components["schemas"]["Point"] | null;
+            /** @default [] */
+            lost: components["schemas"]["LostListing"][];
             /** @default [] */
             unreachable: components["schemas"]["Unreachable"][];
         };
@@ -3190,6 +3208,14 @@ export interface components {
             valid_from: string | null;
             /** @default null */
             valid_to: string | null;
+        };
+        /**
+         * LostListing
+         * @description A folder of a point whose own listing is damaged, so that nobody can say what was in it.
+         */
+        LostListing: {
+            path: string;
+            reason: string;
         };
         /** StartedRestore */
         StartedRestore: {

@@ -7,8 +7,9 @@ import re
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from holdfast.compiler.fields import Fields, listed
+from holdfast.compiler.yaml_tree import Mapping
 from holdfast.core.errors import UsageError
-from holdfast.model.document import Group, NodeEntry, RepositoryEntry, ScheduleEntry
+from holdfast.model.document import Group, NodeEntry, PruneTimes, RepositoryEntry, ScheduleEntry
 from holdfast.model.object_location import is_object_location, parse_object_location
 from holdfast.model.windows import parse_window
 
@@ -77,7 +78,7 @@ def parse_groups(root: Fields) -> tuple[Group, ...]:
 def parse_repositories(root: Fields) -> tuple[RepositoryEntry, ...]:
     found = []
     for name, at, tree in root.named("repositories", "repository"):
-        fields = Fields(root.notes, at, tree, ("node", "location", "trust", "scrub"))
+        fields = Fields(root.notes, at, tree, ("node", "location", "trust", "scrub", "prune"))
         fields.require("node", "location")
         entry = RepositoryEntry(
             name=name,
@@ -85,6 +86,7 @@ def parse_repositories(root: Fields) -> tuple[RepositoryEntry, ...]:
             location=_location(fields),
             trust=fields.choice("trust", ("node", "repository"), "node"),
             scrub_ratio=_scrub_ratio(fields),
+            prune=_prune_times(fields),
         )
         found.append(entry)
     return tuple(found)
@@ -101,6 +103,19 @@ def _scrub_ratio(fields: Fields) -> float:
         return ratio
     fields.bad("bad-value", "scrub", f"{text[:40]!r} is not a share to read each day", "write it like 5%, or off")
     return 0.05
+
+
+def _prune_times(fields: Fields) -> PruneTimes:
+    if isinstance(fields.get("prune"), Mapping):
+        times = fields.child("prune", ("windows", "exclude", "zone"))
+        return PruneTimes(windows=times.texts("windows", window_problem), exclude=times.texts("exclude", window_problem), zone=_zone(times))
+    text = fields.text("prune", "weekly")
+    if text in ("off", "false"):
+        return PruneTimes(off=True)
+    if text != "weekly":
+        hint = "write weekly, off, or {windows: [sun 02:00-06:00], zone: Europe/Berlin}"
+        fields.bad("bad-value", "prune", f"{text[:40]!r} does not say when to prune", hint)
+    return PruneTimes()
 
 
 def _location(fields: Fields) -> str:

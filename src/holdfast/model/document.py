@@ -114,6 +114,15 @@ class Group(_Part, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
+class PruneTimes(_Part, frozen=True, kw_only=True):
+    """When its owner prunes a repository by itself: once a week, in `windows` where there are some; or not at all (`off`)."""
+
+    off: bool = False
+    windows: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    zone: str = "UTC"
+
+
 class RepositoryEntry(_Part, frozen=True, kw_only=True):
     """`scrub_ratio`: so much of it is read each day; 0 = none."""
 
@@ -122,6 +131,7 @@ class RepositoryEntry(_Part, frozen=True, kw_only=True):
     location: str
     trust: Literal["node", "repository"] = "node"
     scrub_ratio: float = 0.05
+    prune: PruneTimes = PruneTimes()
 
 
 class ScheduleEntry(_Part, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from holdfast.core.ids import ActionId, DatasetId, EnvironmentId, NodeId, RepositoryId
-from holdfast.model.document import Classification, Hooks, KeepRules
+from holdfast.model.document import Classification, Hooks, KeepRules, PruneTimes
 
 
 class _Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -138,6 +138,7 @@ class RepositoryRule(_Rule, frozen=True, kw_only=True):
     location: str
     trust: Literal["node", "repository"] = "node"
     scrub_ratio: float = 0.05
+    prune: PruneTimes = PruneTimes()
 
 
 class ReadGrant(_Rule, frozen=True, kw_only=True):

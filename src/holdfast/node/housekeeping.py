@@ -1,4 +1,4 @@
-"""What a repository gets by itself, now and then: a prune a week, a scrub a day. When it was last done is in the journal."""
+"""What a repository gets by itself, as the rules say: a prune a week, a scrub a day. When it was last done is in the journal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from holdfast.core.errors import RepositoryDamaged
 from holdfast.model.jobs import Job, State
 from holdfast.model.maintenance import Prune, Scrub, Task, kind_of
 from holdfast.model.rules import RepositoryRule
+from holdfast.model.schedule import next_open
 from holdfast.node.job_book import JobBook
 from holdfast.node.journal import Journal, Request
 from holdfast.node.worker_messages import RunMaintenance
+from holdfast.operations.run_plan import ns_of
 
 _HOUR_NS = 3_600 * 1_000_000_000
 EVERY_NS: dict[type[Task], int] = {Prune: 7 * 24 * _HOUR_NS, Scrub: 24 * _HOUR_NS}
@@ -40,8 +42,9 @@ class Housekeeping:
         """Queue what is due, unless one of its kind waits or runs."""
         now_ns = self._clock.now_ns()
         for repository in self._repositories:
-            for kind, every_ns in _kinds_of(repository):
-                if now_ns - self._done_ns[repository.id, kind.__name__] >= every_ns and not self._is_live(repository, kind):
+            for kind in EVERY_NS:
+                due_ns = self._due_ns(repository, kind)
+                if due_ns is not None and due_ns <= now_ns and not self._is_live(repository, kind):
                     self._note(repository.id, kind, now_ns)
                     task = Scrub(ratio=repository.scrub_ratio) if kind is Scrub else kind()
                     job = self._book.new_job(kind_of(task), repository.name, "schedule")
@@ -49,10 +52,10 @@ class Housekeeping:
 
     def next_wake(self) -> datetime | None:
         moments = [
-            self._done_ns[repository.id, kind.__name__] + every_ns
+            due_ns
             for repository in self._repositories
-            for kind, every_ns in _kinds_of(repository)
-            if not self._is_live(repository, kind)
+            for kind in EVERY_NS
+            if not self._is_live(repository, kind) and (due_ns := self._due_ns(repository, kind)) is not None
         ]
         return utc(min(moments)) if moments else None
 
@@ -63,8 +66,20 @@ class Housekeeping:
         kind = type(request.task)
         # A scrub that found damage has done its work; that part need not be read again.
         is_done = job.state in (State.SUCCEEDED, State.WARNINGS) or (job.error is not None and job.error.code == RepositoryDamaged.code)
-        late_ns = 0 if is_done else EVERY_NS[kind] - AGAIN_NS
+        repository = next((each for each in self._repositories if each.id == request.repository), None)
+        late_ns = 0 if is_done else _every_ns(repository, kind) - AGAIN_NS
         self._note(request.repository, kind, self._clock.now_ns() - late_ns)
+
+    def _due_ns(self, repository: RepositoryRule, kind: type[Task]) -> int | None:
+        """None = never by itself. Later than that it may be too late: a window closes."""
+        times = repository.prune
+        if (kind is Scrub and repository.scrub_ratio <= 0) or (kind is Prune and times.off):
+            return None
+        due_ns = self._done_ns[repository.id, kind.__name__] + _every_ns(repository, kind)
+        if kind is not Prune or not (times.windows or times.exclude):
+            return due_ns
+        moment = next_open(times.windows, times.exclude, times.zone, utc(max(due_ns, self._clock.now_ns())))
+        return None if moment is None else ns_of(moment)
 
     def _is_live(self, repository: RepositoryRule, kind: type[Task]) -> bool:
         requests = (live.request for live in self._book.live)
@@ -75,5 +90,7 @@ class Housekeeping:
         self._journal.put_care(repository, kind.__name__, at_ns)
 
 
-def _kinds_of(repository: RepositoryRule) -> list[tuple[type[Task], int]]:
-    return [(kind, every_ns) for kind, every_ns in EVERY_NS.items() if kind is not Scrub or repository.scrub_ratio > 0]
+def _every_ns(repository: RepositoryRule | None, kind: type[Task]) -> int:
+    """A prune that has windows is due a day earlier, so that one that began late in its window begins in the next one, too."""
+    has_windows = kind is Prune and repository is not None and bool(repository.prune.windows)
+    return EVERY_NS[kind] - (24 * _HOUR_NS if has_windows else 0)

@@ -87,6 +87,7 @@ class Orders:
                     location=repository.location,
                     trust=repository.trust,
                     scrub_ratio=repository.scrub_ratio,
+                    prune=repository.prune,
                 )
                 self.desk(member.id).repositories.append(rule)
         for stream in self.merged.streams.values():
