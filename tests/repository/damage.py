@@ -62,7 +62,7 @@ def read_point(repository: Repository, prefix: str) -> dict[bytes, bytes | None]
         for entry in reader.entries():
             if entry.chunks:
                 try:
-                    plain = {payload.id: _plain(payload) for payload in reader.payloads([ref.id for ref in entry.chunks])}
+                    plain = {payload.id: plain_of_payload(payload) for payload in reader.payloads([ref.id for ref in entry.chunks])}
                     found[entry.path] = b"".join(plain[ref.id] for ref in entry.chunks)
                 except RepositoryDamaged:
                     found[entry.path] = None
@@ -74,7 +74,7 @@ def read_point(repository: Repository, prefix: str) -> dict[bytes, bytes | None]
     return found
 
 
-def _plain(payload: Payload) -> bytes:
+def plain_of_payload(payload: Payload) -> bytes:
     return zstandard.ZstdDecompressor().decompress(payload.data) if payload.compressed else payload.data
 
 
