@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from holdfast.core.errors import NotReachable
@@ -12,6 +14,10 @@ from holdfast.wire.data_client import Method, dial
 from holdfast.wire.identity import load_credentials
 from holdfast.wire.local import dial_local
 
+# A node's workers start side by side, and its first job may be due before the store worker listens; so may one after it crashed.
+_OWN_TRIES = 25
+_OWN_PAUSE_S = 0.2
+
 
 def data_socket(home: Path) -> Path:
     """Where this node's store worker takes sessions of this node's own processes."""
@@ -21,8 +27,9 @@ def data_socket(home: Path) -> Path:
 class Dialler:
     """Dials by the rules in force when it was made. Credentials are read at each call, so that a renewed certificate is used at once."""
 
-    def __init__(self, home: Path, rules: Rules) -> None:
+    def __init__(self, home: Path, rules: Rules, wait: Callable[[float], object] = time.sleep) -> None:
         self._home = home
+        self._wait = wait
         self._rules = rules
         self._addresses = {peer.id: peer.address for peer in rules.peers}
         self._names = {peer.id: peer.name for peer in rules.peers}
@@ -37,10 +44,18 @@ class Dialler:
 
     def _dial(self, peer: NodeId, method: Method, address: str) -> Channel:
         if peer == self._rules.node:
-            return dial_local(data_socket(self._home), method, peer)
+            return self._dial_own(method)
         if not address:
             raise NotReachable(
                 f"no address is known of {self._names.get(peer, peer)}",
                 hint="see that its agent runs and has reached the Master once, or write its address into the environment",
             )
         return dial(address, load_credentials(self._home / "identity"), peer, method)
+
+    def _dial_own(self, method: Method) -> Channel:
+        for _ in range(_OWN_TRIES - 1):
+            try:
+                return dial_local(data_socket(self._home), method, self._rules.node)
+            except NotReachable:
+                self._wait(_OWN_PAUSE_S)
+        return dial_local(data_socket(self._home), method, self._rules.node)
