@@ -76,6 +76,36 @@ def test_the_demo_captures_once_and_every_machine_knows_its_part() -> None:
     assert (vault.generation, files1.generation) == (7, 1)
 
 
+def test_owners_of_a_datasets_copies_may_ask_each_other_and_its_mirrors_for_what_they_lost() -> None:
+    found = compiled(sample("demo"))
+    files1, vault, dr = (rules_of(found, name) for name in ("files1", "vault", "dr"))
+    (dataset,) = files1.datasets
+    (main,), (offsite,) = vault.repositories, dr.repositories
+    (mirror,) = (action.id for receive in dr.receives for action in receive.actions if isinstance(action, MirrorAction))
+    assert [(each.repository, each.title, each.their_repository, each.their_mirror) for each in vault.other_copies] == [
+        (main.id, "mirror copy on dr", "", mirror),
+        (main.id, "repository offsite on dr", offsite.id, ""),
+    ]
+    # A mirror on the same machine is asked in the same way, and a repository there needs no leave.
+    assert {(each.owner, each.title) for each in dr.other_copies} == {
+        (node_id("dr"), "mirror copy on dr"),
+        (node_id("vault"), "repository main on vault"),
+    }
+    assert {(each.reader, each.repository, each.mirror) for each in dr.copy_grants} == {
+        (node_id("vault"), offsite.id, ""),
+        (node_id("vault"), "", mirror),
+        (node_id("dr"), "", mirror),
+    }
+    assert [(each.reader, each.dataset, each.repository) for each in vault.copy_grants] == [(node_id("dr"), dataset.id, main.id)]
+    assert {peer.name for peer in dr.peers} == {"files1", "vault"}
+    assert (files1.copy_grants, files1.other_copies) == ((), ())
+
+
+def test_a_dataset_that_is_kept_once_has_no_other_copies() -> None:
+    for rules in compiled(sample("backup")).rules.values() if (SAMPLES / "valid" / "backup.yaml").exists() else ():
+        assert (rules.copy_grants, rules.other_copies) == ((), ())
+
+
 def test_movers_to_one_machine_are_one_delivery_with_two_actions() -> None:
     files1 = rules_of(compiled(sample("one-to-many")), "files1")
     assert [(each.receiver_name, len(each.actions), each.operations) for each in files1.deliveries] == [

@@ -14,12 +14,16 @@ from holdfast.core.errors import ErrorFacts, NotGranted, ProtocolError
 from holdfast.core.ids import ActionId, DatasetId, Epoch, PointId, RepositoryId
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark, Part, Payload, Put, Remove, Segment
 from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr
+from holdfast.model.reading import LostFolder
 from holdfast.wire.codec import MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES, decode_data, decode_hub, encode
 from holdfast.wire.data_messages import (
     ActionState,
+    AskBlobs,
     AskChunks,
     AskEntries,
     AskMore,
+    BlobPiece,
+    BlobsEnd,
     Carried,
     Closed,
     Closing,
@@ -27,6 +31,7 @@ from holdfast.wire.data_messages import (
     Entries,
     Needed,
     Open,
+    OpenCopy,
     Opened,
     OpenedRead,
     OpenRead,
@@ -74,8 +79,12 @@ MESSAGES: list[DataMessage] = [
     OpenedRead(cursor=CURSOR),
     AskEntries(paths=(b"/", b"/data")),
     AskMore(),
-    Entries(entries=(ENTRY,), last=True),
+    Entries(entries=(ENTRY,), last=True, lost=(LostFolder(b"/data/lost", "tree 00 is in no index"),)),
     AskChunks(number=1, ids=(CHUNK,)),
+    OpenCopy(dataset=DatasetId(ID), mirror=ActionId(ID)),
+    AskBlobs(number=1, ids=(CHUNK,), trees=True),
+    BlobPiece(number=1, id=CHUNK, data=b"abc", last=True),
+    BlobsEnd(number=1),
 ]
 
 
@@ -121,6 +130,12 @@ WRONG: dict[str, DataMessage] = {
     "an owner's name without end": _segment(user="x" * 5_000),
     "a time without a zone": Closing(commit=msgspec.structs.replace(COMMIT, captured_at=WHEN.replace(tzinfo=None))),
     "an error that shadows ours": Stopped(error=ErrorFacts("usage", "x", context={"message": "y"})),
+    "too many blobs asked": AskBlobs(number=1, ids=(CHUNK,) * 4_097),
+    "a short id of a blob": AskBlobs(number=1, ids=(b"short",)),
+    "a huge piece": BlobPiece(number=1, id=CHUNK, data=bytes(MAX_CHUNK_BYTES + 1)),
+    "a lost folder outside": Entries(entries=(), lost=(LostFolder(b"../etc", ""),)),
+    "a reason with control characters": Entries(entries=(), lost=(LostFolder(b"/a", "\x1b[2J"),)),
+    "a slash in a mirror": OpenCopy(dataset=DatasetId(ID), mirror=ActionId("../x")),
     "too many asked": AskChunks(number=1, ids=(CHUNK,) * 4_097),
 }
 

@@ -15,6 +15,7 @@ import msgspec
 
 from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, RepositoryDamaged, error_from, facts_of
 from holdfast.core.ids import NodeId
+from holdfast.delivery.copies import GiveBlobs, give_blobs, refuse_copy
 from holdfast.delivery.receiver import IDLE_S, OPENING_S
 from holdfast.model.change import Cursor, Payload
 from holdfast.model.entry import Entry, display_path, walk_key
@@ -28,6 +29,7 @@ from holdfast.wire.data_messages import (
     Carried,
     DataMessage,
     Entries,
+    OpenCopy,
     OpenedRead,
     OpenRead,
     Stopped,
@@ -261,20 +263,25 @@ def serve_read(
     channel: Channel,
     *,
     open_reader: Callable[[NodeId, OpenRead], tuple[Cursor | None, PointReader | None]],
+    open_copy: Callable[[NodeId, OpenCopy], GiveBlobs] = refuse_copy,
     on_refused: Callable[[NodeId, HoldfastError], None] = lambda peer, error: None,
     idle_s: float = IDLE_S,
 ) -> None:
     """The owner's side; serves one session to its end and never raises what the peer did wrong.
 
-    `open_reader` raises `NotGranted` when the peer may not read this, and gives (None, None) when there is nothing of the dataset.
+    `open_reader` raises `NotGranted` when the peer may not read this, and gives (None, None) when there is nothing of the dataset;
+    `open_copy` when it may not ask for blobs of it.
     """
     reader: PointReader | None = None
     try:
         opening = channel.receive(min(OPENING_S, idle_s))
         if opening is None:
             return
-        if not isinstance(opening, OpenRead) or opening.protocol != PROTOCOL:
+        if not isinstance(opening, OpenRead | OpenCopy) or opening.protocol != PROTOCOL:
             raise ProtocolError("the session does not begin with an OpenRead of protocol 1", hint="bring both machines to the same version")
+        if isinstance(opening, OpenCopy):
+            give_blobs(channel, open_copy(channel.peer, opening), idle_s)
+            return
         cursor, reader = open_reader(channel.peer, opening)
         channel.send(OpenedRead(cursor=cursor))
         owner = _Owner(channel, reader)

@@ -28,7 +28,7 @@ def with_revoked(session: Session, base: Foundation, rules: Rules) -> Rules:
 
     A key revoked longer ago than certificates live is left out: TLS refuses its last one by itself.
     """
-    takes_sessions = rules.receives or rules.repositories or rules.reads
+    takes_sessions = rules.receives or rules.repositories or rules.reads or rules.copy_grants
     since = base.now() - timedelta(seconds=CERTIFICATE_LIFETIME_S + 86_400)
     return msgspec.structs.replace(rules, revoked=tuple(sorted(inventory.revoked_keys(session, since))) if takes_sessions else ())
 

@@ -21,7 +21,7 @@ from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.host.tree_writer import TreeWriter, store_error
 from holdfast.mirror.records import RECORDS, Records, records_errors
-from holdfast.mirror.target import REMOVED, TEMP, Target
+from holdfast.mirror.target import REMOVED, TEMP, Target, side_of
 from holdfast.mirror.tree import MirrorTree
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
 from holdfast.model.entry import check_path, display_path, is_below
@@ -152,8 +152,7 @@ class MirrorStore:
 
 def _make_side(path: bytes) -> bytes:
     """The side folder of a target, there when this returns."""
-    parent, name = os.path.split(path)
-    side = os.path.join(parent, b".holdfast-" + name)
+    parent, side = os.path.dirname(path), side_of(path)
     try:
         os.makedirs(parent, exist_ok=True)
         for folder in (side, os.path.join(side, TEMP), os.path.join(side, REMOVED)):

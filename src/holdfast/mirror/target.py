@@ -50,6 +50,12 @@ class Target:
         return walk_key(tail or b"/") if self.root == b"/" else walk_key(self.root + tail)
 
 
+def side_of(path: bytes) -> bytes:
+    """The side folder of the target at this path."""
+    parent, name = os.path.split(path)
+    return os.path.join(parent, b".holdfast-" + name)
+
+
 def temp_path(n: int) -> bytes:
     return b"%b/%d" % (TEMP, n)
 

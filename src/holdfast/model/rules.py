@@ -149,6 +149,28 @@ class ReadGrant(_Rule, frozen=True, kw_only=True):
     repository: RepositoryId
 
 
+class CopyGrant(_Rule, frozen=True, kw_only=True):
+    """A node that stores the same dataset and may ask for single blobs of it by their ids, when it has lost them: out of a repository of
+    this node, or out of a mirror here (the id of its action). One of the two is set."""
+
+    reader: NodeId
+    dataset: DatasetId
+    repository: RepositoryId = RepositoryId("")
+    mirror: ActionId = ActionId("")
+
+
+class OtherCopy(_Rule, frozen=True, kw_only=True):
+    """Where blobs of a dataset that this node's `repository` has lost may be had: another node's repository, or a mirror (also one of this
+    node). `title` is what people call it."""
+
+    repository: RepositoryId
+    dataset: DatasetId
+    owner: NodeId
+    title: str
+    their_repository: RepositoryId = RepositoryId("")
+    their_mirror: ActionId = ActionId("")
+
+
 class Peer(_Rule, frozen=True, kw_only=True):
     """A node this one talks to. `address` is `host:port` of its data server."""
 
@@ -185,6 +207,8 @@ class Rules(_Rule, frozen=True, kw_only=True):
     receives: tuple[Receive, ...] = ()
     cascades: tuple[Cascade, ...] = ()
     reads: tuple[ReadGrant, ...] = ()
+    copy_grants: tuple[CopyGrant, ...] = ()
+    other_copies: tuple[OtherCopy, ...] = ()
     revoked: tuple[str, ...] = ()
 
 

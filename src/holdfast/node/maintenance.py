@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
@@ -47,7 +47,7 @@ def do_task(task: Task, repository: Repository, watch: Watch, *, copies: Sequenc
                 repository.care.rebuild(watch)
             return Outcome(findings=repository.problems, report=Report(steps=steps, dry_run=dry_run))
         case Scrub():
-            return _damage_or_none(repository, repository.care.scrub(task.ratio, watch), "scrub")
+            return _scrub(task, repository, watch, copies)
 
 
 def event_of(task: Task, outcome: Outcome, job: Job, at: datetime) -> Event | None:
@@ -55,14 +55,24 @@ def event_of(task: Task, outcome: Outcome, job: Job, at: datetime) -> Event | No
     damage = [finding for finding in outcome.findings if finding.severity is Severity.ERROR]
     facts = {"job": job.id, "repository": job.rule}
     if isinstance(task, Repair) and outcome.report is not None and outcome.report.steps and not outcome.report.dry_run:
-        healed = sum(step.count for step in outcome.report.steps if step.code == "blobs-healed")
+        healed = _healed(outcome)
         text = f"{job.rule} was repaired, {healed} blobs healed" + (f"; {len(damage)} findings are left" if damage else "")
         severity = Severity.WARNING if damage else Severity.INFO
         return Event(code="damage-mended", severity=severity, message=text, node=job.node, time=at, facts=facts)
     if damage and isinstance(task, Check | Scrub):
         text = f"{job.rule} has damage: {damage[0].message} ({damage[0].path}; {len(damage)} findings)"
+        if healed := _healed(outcome):
+            text += f"; {healed} lost blobs were had from other copies"
         return Event(code="damage-found", severity=Severity.ERROR, message=text, node=job.node, time=at, facts=facts)
+    if isinstance(task, Scrub) and (healed := _healed(outcome)):
+        text = f"{job.rule}: {healed} lost blobs were had from other copies"
+        return Event(code="damage-mended", severity=Severity.INFO, message=text, node=job.node, time=at, facts=facts)
     return None
+
+
+def _healed(outcome: Outcome) -> int:
+    steps = outcome.report.steps if outcome.report is not None else ()
+    return sum(step.count for step in steps if step.code == "blobs-healed")
 
 
 def event_of_met(repository: str, met: tuple[Met, ...], node: NodeId, at: datetime) -> Event:
@@ -94,6 +104,13 @@ def _check(task: Check, repository: Repository, watch: Watch) -> Outcome:
     subset = parse_subset(task.subset) if task.subset and not task.read_data else None
     findings = repository.care.check(read_data=task.read_data, subset=subset, watch=watch)
     return _damage_or_none(repository, findings, "check")
+
+
+def _scrub(task: Scrub, repository: Repository, watch: Watch, copies: Sequence[BlobCopy]) -> Outcome:
+    """What is lost, now or since readers met it, is asked for in the other copies at once; what is damaged stays for a repair."""
+    outcome = _damage_or_none(repository, repository.care.scrub(task.ratio, watch), "scrub")
+    steps = repository.care.heal(copies, watch)
+    return replace(outcome, report=Report(steps=steps)) if steps else outcome
 
 
 def _damage_or_none(repository: Repository, findings: tuple[Finding, ...], look: str) -> Outcome:

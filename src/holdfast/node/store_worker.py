@@ -11,12 +11,14 @@ from pathlib import Path
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, HoldfastError, UnknownName, UsageError
+from holdfast.core.ids import NodeId, RepositoryId
 from holdfast.core.private_files import make_private_folder
 from holdfast.model.jobs import Event, Job, Severity
 from holdfast.model.keys import KeyAnswer, KeyQuestion
 from holdfast.model.questions import AskRestore
 from holdfast.model.rules import StoreAction
 from holdfast.node.config import load_config
+from holdfast.node.copies import copies_for
 from holdfast.node.listening import Listening
 from holdfast.node.maintenance import do_task, ended_job, event_of, event_of_met
 from holdfast.node.orders import OrderBook
@@ -46,7 +48,9 @@ from holdfast.node.worker_messages import (
 from holdfast.node.worker_restore import RestoreTask
 from holdfast.operations.cascade import CascadeOrder, CascadeTools, run_cascade
 from holdfast.operations.running import Cancellation, Meter
+from holdfast.repository.care.healing import BlobCopy
 from holdfast.repository.quarantine import Met
+from holdfast.wire.channel import Channel
 from holdfast.wire.data_server import DataServer
 from holdfast.wire.identity import load_credentials
 from holdfast.wire.local import LocalServer
@@ -206,12 +210,23 @@ class StoreWorker:
             meter.report(phase, done_files, done_bytes, total_bytes)
 
         repository = self._repositories.named(message.repository)
-        copies = [other.copy for other in self._repositories.opened() if other.id != repository.id]
+        copies = self._copies_of(repository.id, cancellation)
         outcome = do_task(message.task, repository, watch, copies=copies, dry_run=message.dry_run)
         event = event_of(message.task, outcome, job, now(self._clock))
         if event is not None:
             self._send(EventNews(event=event))
         return ended_job(job, outcome)
+
+    def _copies_of(self, repository: RepositoryId, cancellation: Cancellation) -> list[BlobCopy]:
+        rules = self._must_be_configured().rules
+        dialler = Dialler(self._home, rules)
+
+        def dial(owner: NodeId) -> Channel:
+            channel = dialler.read(owner)
+            cancellation.on_cancel(channel.close)
+            return channel
+
+        return copies_for(repository, self._repositories, rules, dial)
 
     def _tell_damage(self, repository: str, met: tuple[Met, ...]) -> None:
         if self._configured is not None:

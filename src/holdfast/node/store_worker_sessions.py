@@ -9,6 +9,7 @@ from pathlib import Path
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import HoldfastError, NotGranted, NotReachable, Refused, facts_of
 from holdfast.core.ids import DatasetId, NodeId, RepositoryId
+from holdfast.delivery.copies import GiveBlobs
 from holdfast.delivery.forward import ForwardAction
 from holdfast.delivery.limit import Limit
 from holdfast.delivery.ports import Action, Opening
@@ -21,6 +22,7 @@ from holdfast.model.change import Commit, Cursor, Payload
 from holdfast.model.entry import Entry, is_below
 from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.reading import Answer, Listed, PointReader
+from holdfast.node.copies import give_copy
 from holdfast.node.limits import load_limits
 from holdfast.node.orders import OrderBook
 from holdfast.node.store_worker_repositories import Repositories
@@ -28,7 +30,7 @@ from holdfast.node.worker_dial import Dialler
 from holdfast.node.worker_messages import Configure, EventNews, FromWorker, PointsMade
 from holdfast.operations.run_plan import ns_of
 from holdfast.wire.channel import Channel
-from holdfast.wire.data_messages import ActionState, Open, OpenRead
+from holdfast.wire.data_messages import ActionState, Open, OpenCopy, OpenRead
 
 
 class Sessions:
@@ -59,7 +61,7 @@ class Sessions:
         )
 
     def read(self, channel: Channel) -> None:
-        serve_read(channel, open_reader=self._open_reader, on_refused=self._refused)
+        serve_read(channel, open_reader=self._open_reader, open_copy=self._open_copy, on_refused=self._refused)
 
     def close(self) -> None:
         self._verifier.close()
@@ -120,6 +122,9 @@ class Sessions:
             return None, None
         # Sources are write-only: to make its lost state anew a source is shown names and chunk ids, never content.
         return newest if granted is not None else (newest[0], OnlyNames(newest[1]))
+
+    def _open_copy(self, peer: NodeId, opening: OpenCopy) -> GiveBlobs:
+        return give_copy(peer, opening, self._must_be_configured().rules, self._repositories)
 
     def _read_point(self, id_: RepositoryId, dataset: DatasetId, prefix: str, paths: tuple[bytes, ...]) -> tuple[Cursor, PointReader]:
         repository = self._repositories.get(id_)

@@ -40,6 +40,15 @@ class BlobKey(NamedTuple):
     type: BlobType
     id: bytes
 
+    @property
+    def is_tree(self) -> bool:
+        """The listing of a folder, not a chunk."""
+        return self.type is BlobType.TREE
+
+
+def blob_key(blob_id: bytes, *, is_tree: bool) -> BlobKey:
+    return BlobKey(BlobType.TREE if is_tree else BlobType.DATA, blob_id)
+
 
 @dataclass(frozen=True)
 class BadPack:

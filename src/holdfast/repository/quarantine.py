@@ -98,16 +98,18 @@ class Quarantine:
         with self._guard:
             return key.id.hex() in self._copies.get(pack.hex(), ())
 
-    def put(self, packs: Iterable[BadPack], owed: Iterable[DatasetId]) -> None:
-        """What was found now is all there is. Raises `OSError` when it cannot be kept."""
+    def put(self, packs: Iterable[BadPack], owed: Iterable[DatasetId], missing: Iterable[bytes] = ()) -> None:
+        """What was found now is all there is; `missing` are blobs in no index. Raises `OSError` when it cannot be kept."""
         with self._guard:
             self._copies, self._told, self._met_at = {}, {}, None
             self._owed = set()
-            self.add(packs, owed)
+            self.add(packs, owed, missing)
 
-    def add(self, packs: Iterable[BadPack], owed: Iterable[DatasetId]) -> None:
+    def add(self, packs: Iterable[BadPack], owed: Iterable[DatasetId], missing: Iterable[bytes] = ()) -> None:
         """In addition to what was known."""
         with self._guard:
+            if names := {blob.hex() for blob in missing}:
+                self._copies.setdefault("", set()).update(names)
             for pack in packs:
                 if pack.bad:
                     self._copies.setdefault(pack.id.hex(), set()).update(key.id.hex() for key in pack.bad)
@@ -140,6 +142,17 @@ class Quarantine:
                     self._write()
         if met:
             self.tell(met)
+
+    def needing(self, key: BlobKey) -> tuple[DatasetId, ...]:
+        """Datasets that may need it, as far as somebody knows."""
+        with self._guard:
+            return tuple(sorted(self._told.get(key.id.hex()) or self._owed))
+
+    def forgive(self) -> None:
+        """Nothing is lost any more, whoever gave it."""
+        with self._guard:
+            self._owed = set()
+            self._write()
 
     def paid(self, dataset: DatasetId) -> None:
         """Its source has offered everything."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from holdfast.backend.grouping import GroupedSaves
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, RepositoryDamaged, RepositoryLocked
-from holdfast.core.ids import DatasetId, RepositoryId
+from holdfast.core.ids import DatasetId, NodeId, RepositoryId
 from holdfast.delivery.ports import Action
 from holdfast.model import rules
 from holdfast.model.adoption import SnapshotGroup
@@ -233,6 +233,10 @@ class Repository:
     def copy(self) -> BlobCopy:
         """This repository as a place to heal another one from."""
         return OwnCopy(self._interior)
+
+    def copy_for(self, senders: Sequence[NodeId]) -> OwnCopy:
+        """The same for another owner, cut down to what these nodes have stored."""
+        return OwnCopy(self._interior, senders)
 
     @property
     def paused(self) -> Pause | None:

@@ -18,8 +18,11 @@ from holdfast.model.change import Begin, Commit, Cursor, Payload, Put, Segment
 from holdfast.model.entry import ChunkRef, Entry, check_path
 from holdfast.wire import hub_messages
 from holdfast.wire.data_messages import (
+    AskBlobs,
     AskChunks,
     AskEntries,
+    BlobPiece,
+    BlobsEnd,
     Carried,
     Closed,
     Closing,
@@ -27,6 +30,7 @@ from holdfast.wire.data_messages import (
     Entries,
     Needed,
     Open,
+    OpenCopy,
     Opened,
     OpenRead,
     Segmented,
@@ -128,8 +132,13 @@ def check_data(message: DataMessage) -> DataMessage:
             _check_entry(entry)
         if message.places and len(message.places) != _PLACE_BYTES * sum(len(entry.chunks) for entry in message.entries):
             raise ProtocolError(f"Entries.places: {len(message.places)} bytes, not one place for each chunk")
+        for folder in message.lost:
+            check_path(folder.path)
+            _check_texts("Entries.lost", folder.reason)
     elif isinstance(message, AskEntries):
         _check_paths(message.paths)
+    elif isinstance(message, AskBlobs | BlobPiece | BlobsEnd):
+        _check_blobs(message)
     else:
         _check_control(message)
     return message
@@ -145,6 +154,8 @@ def _check_control(message: DataMessage) -> None:
         _check_count("Open.generation", message.generation)
     elif isinstance(message, OpenRead):
         _check_token("OpenRead", message.repository, message.dataset, message.point)
+    elif isinstance(message, OpenCopy):
+        _check_token("OpenCopy", message.repository, message.mirror, message.dataset)
     elif isinstance(message, Opened):
         for state in message.actions:
             _check_token("Opened.action", state.action)
@@ -253,6 +264,16 @@ def _check_cursor(cursor: Cursor | None) -> None:
     if cursor is not None:
         _check_token("Cursor.epoch", cursor.epoch)
         _check_count("Cursor.seq", cursor.seq)
+
+
+def _check_blobs(message: AskBlobs | BlobPiece | BlobsEnd) -> None:
+    _check_count("blobs.number", message.number)
+    if isinstance(message, AskBlobs):
+        _check_ids("AskBlobs.ids", message.ids)
+        _check_length("AskBlobs.ids", message.ids, MAX_ASKED_CHUNKS)
+    elif isinstance(message, BlobPiece):
+        _check_ids("BlobPiece.id", (message.id,))
+        _check_length("BlobPiece.data", message.data, MAX_CHUNK_BYTES)
 
 
 def _check_error(error: ErrorFacts | None) -> None:

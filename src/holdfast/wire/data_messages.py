@@ -5,6 +5,7 @@ Deliver:   S: Open -> R: Opened, then any number of commits:
            Either side may end with Stopped at any time.
 Read:      reader: OpenRead -> owner: OpenedRead, then AskEntries -> Entries, AskMore -> Entries (until last=True),
            AskChunks -> Carried... (last=True).
+           Or for a repository that has lost something: OpenCopy -> OpenedRead, then AskBlobs -> BlobPiece... BlobsEnd.
 """
 
 from __future__ import annotations
@@ -137,6 +138,36 @@ class AskChunks(_Message, frozen=True, kw_only=True):
     ids: tuple[bytes, ...]
 
 
+class OpenCopy(_Message, frozen=True, kw_only=True):
+    """The owner of another copy of a dataset asks for single blobs by their ids, out of a repository or a mirror: one of the two is set."""
+
+    dataset: DatasetId
+    repository: RepositoryId = RepositoryId("")
+    mirror: ActionId = ActionId("")
+    protocol: int = PROTOCOL
+
+
+class AskBlobs(_Message, frozen=True, kw_only=True):
+    """At most 4,096 ids: chunks, or with `trees` the listings of folders. What is not there, or is another dataset's, is left out."""
+
+    number: int
+    ids: tuple[bytes, ...]
+    trees: bool = False
+
+
+class BlobPiece(_Message, frozen=True, kw_only=True):
+    """Plain bytes of one blob of the answer, in order; `last` ends the blob."""
+
+    number: int
+    id: bytes
+    data: bytes
+    last: bool = False
+
+
+class BlobsEnd(_Message, frozen=True, kw_only=True):
+    number: int
+
+
 DataMessage = (
     Open
     | Opened
@@ -153,4 +184,8 @@ DataMessage = (
     | AskMore
     | Entries
     | AskChunks
+    | OpenCopy
+    | AskBlobs
+    | BlobPiece
+    | BlobsEnd
 )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from holdfast.compiler.drawing import Drawing, DrawnMover
 from holdfast.compiler.identities import repository_id
 from holdfast.compiler.inventory import Inventory
+from holdfast.compiler.passes.copies import find_copies
 from holdfast.compiler.passes.merge import Merged, Stream
 from holdfast.compiler.passes.places import Places
 from holdfast.compiler.report import Report
@@ -19,11 +20,13 @@ from holdfast.model.document import Document, OperationUse, Policy, RepositoryEn
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import (
     Cascade,
+    CopyGrant,
     DatasetRule,
     Delivery,
     FlowOfNode,
     Identity,
     OperationRule,
+    OtherCopy,
     Peer,
     ReadGrant,
     Receive,
@@ -48,6 +51,9 @@ class _Desk:
     receives: dict[tuple[DatasetId, NodeId], list[Stream]] = field(default_factory=dict)
     cascades: list[Cascade] = field(default_factory=list)
     reads: list[ReadGrant] = field(default_factory=list)
+    # A dataset may come from several senders, so what is found twice counts once.
+    copy_grants: dict[CopyGrant, None] = field(default_factory=dict)
+    other_copies: dict[OtherCopy, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,13 @@ class Orders:
             self.desk(node).flows.append(part)
         for owner, reader, dataset, read in self.merged.reads:
             self.desk(owner).reads.append(ReadGrant(reader=reader, dataset=dataset, repository=read))
+        for pair in find_copies(self.merged):
+            asker, giver = self.desk(pair.asker.id), self.desk(pair.giver.id)
+            asker.other_copies[pair.copy] = None
+            giver.copy_grants[pair.grant] = None
+            if pair.asker.id != pair.giver.id:
+                asker.peers.setdefault(pair.giver.id, _peer(pair.giver))
+                giver.peers.setdefault(pair.asker.id, _peer(pair.asker))
 
     def _add_stream(self, stream: Stream) -> None:
         desk, delivery = self.desk(stream.sender.id), self._delivery(stream)
@@ -188,6 +201,8 @@ class Orders:
                 receives=_ordered((self._receive(streams) for streams in desk.receives.values()), key=_receive_order),
                 cascades=_ordered(desk.cascades, key=lambda cascade: _delivery_order(cascade.delivery)),
                 reads=_ordered(desk.reads, key=lambda read: (read.dataset, read.repository)),
+                copy_grants=_ordered(desk.copy_grants, key=lambda grant: (grant.dataset, grant.reader, grant.repository, grant.mirror)),
+                other_copies=_ordered(desk.other_copies, key=lambda copy: (copy.repository, copy.dataset, copy.title)),
             )
         return found
 

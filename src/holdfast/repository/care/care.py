@@ -9,16 +9,19 @@ from hashlib import sha256
 from pathlib import Path
 
 from holdfast.core.clock import now
+from holdfast.core.ids import PointId
 from holdfast.model.jobs import Finding, Severity
-from holdfast.model.maintenance import Subset
+from holdfast.model.maintenance import Step, Subset
+from holdfast.repository._format.pack import BlobType
 from holdfast.repository.care.checking import Checker, Scope, Watch, all_packs, no_packs
-from holdfast.repository.care.healing import BlobCopy
+from holdfast.repository.care.healing import BlobCopy, WantedAt, ask_copies, healed_steps
 from holdfast.repository.care.last_check import LastCheck, load_last_check, save_last_check
 from holdfast.repository.care.repair import Repaired, Repairer, owed_datasets
 from holdfast.repository.care.scrubbing import NextPart, load_scrub, recorded, save_scrub
 from holdfast.repository.catalog.database import discard_catalog, open_catalog
-from holdfast.repository.diagnosis import Diagnosis, findings_of
+from holdfast.repository.diagnosis import BlobKey, Diagnosis, findings_of
 from holdfast.repository.interior import Interior
+from holdfast.repository.packs.blob_writer import BlobWriter
 from holdfast.repository.packs.inventory import Inventory
 from holdfast.repository.refresh import Refresher
 
@@ -97,6 +100,32 @@ class Care:
         self._set_apart(diagnosis, complete=False)
         return tuple(finding for finding in findings if finding.severity is not Severity.INFO)
 
+    def heal(self, copies: Sequence[BlobCopy], watch: Watch = silent) -> tuple[Step, ...]:
+        """Ask the copies for all blobs that are known to be lost, by a scrub or by who read them, and store them beside what is damaged,
+        which a repair takes away. When nothing is lost any more, no source is asked for it."""
+        interior, quarantine = self._interior, self._interior.quarantine
+        steps: list[Step] = []
+        interior.enter()
+        try:
+            wanted = {key: [WantedAt(dataset, PointId(""), b"") for dataset in quarantine.needing(key)] for key in self._known_lost()}
+            writer = BlobWriter(interior.storage, interior.blobs)
+            for healed in ask_copies(copies, wanted, writer.add_plain):
+                writer.flush()
+                watch("heal", len(steps), 0, 0)
+                steps += healed_steps(healed)
+            if wanted and not quarantine.lost(interior.blobs):
+                with suppress(OSError):
+                    quarantine.forgive()
+        finally:
+            interior.leave()
+        return tuple(steps)
+
+    def _known_lost(self) -> list[BlobKey]:
+        lost = self._interior.quarantine.lost(self._interior.blobs)
+        kinds = self._interior.blobs.kinds(sorted(lost))
+        # Of one that no index names nobody knows what it was.
+        return [BlobKey(kind, blob) for blob in sorted(lost) for kind in kinds.get(blob, tuple(BlobType))]
+
     def rebuild(self, watch: Watch = silent) -> None:
         """The catalog made anew from the repository alone. Reading goes on with the old one meanwhile; deliveries are sent away, and try
         again. Broken off or killed, the old one stays."""
@@ -120,10 +149,11 @@ class Care:
     def _set_apart(self, diagnosis: Diagnosis, *, complete: bool) -> None:
         """What is damaged is not relied on from now on, and sources whose points it takes offer everything once more."""
         quarantine, owed = self._interior.quarantine, owed_datasets(diagnosis)
+        missing = [*diagnosis.chunks, *(tree for tree, (code, _) in diagnosis.trees.items() if code == "tree-missing")]
         if complete:
-            quarantine.put(diagnosis.packs, owed)
+            quarantine.put(diagnosis.packs, owed, missing)
         elif diagnosis.packs or owed:
-            quarantine.add(diagnosis.packs, owed)
+            quarantine.add(diagnosis.packs, owed, missing)
         quarantine.apply(self._interior.blobs)
 
     def _remember(self, diagnosis: Diagnosis, *, read_data: bool) -> None:

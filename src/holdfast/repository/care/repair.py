@@ -20,7 +20,7 @@ from holdfast.repository._format.seal import unseal
 from holdfast.repository._format.snapshot import encode_snapshot
 from holdfast.repository.care.checking import Checker, Scope, Watch, all_packs
 from holdfast.repository.care.damage_removal import DamageRemoval, save_rewritten
-from holdfast.repository.care.healing import BlobCopy, Healed, heal_from, wanted_of
+from holdfast.repository.care.healing import BlobCopy, Healed, ask_copies, healed_steps, try_only, wanted_of
 from holdfast.repository.care.repair_plan import RepairPlan, Salvage, plan_repair, steps_of
 from holdfast.repository.diagnosis import BadPack, Diagnosis, findings_of
 from holdfast.repository.facts import facts_of
@@ -66,8 +66,12 @@ class Repairer:
     def plan(self) -> Repaired:
         with self._interior.lock.session():
             checker = self._diagnose()
-        steps = steps_of(plan_repair(checker.diagnosis), forget_damaged=self._forget_damaged)
-        return Repaired(steps=steps, diagnosis=checker.diagnosis)
+        lost = bool(checker.diagnosis.lost and self._copies)
+        if lost:
+            self._tell("heal")
+        healed = tuple(ask_copies(self._copies, wanted_of(checker.diagnosis), try_only)) if lost else ()
+        steps = steps_of(plan_repair(checker.diagnosis), healed, forget_damaged=self._forget_damaged)
+        return Repaired(steps=steps, diagnosis=checker.diagnosis, healed=healed)
 
     def execute(self) -> Repaired:
         """Raises `RepositoryLocked` while another program is at work, before anything damaged is removed."""
@@ -132,17 +136,15 @@ class Repairer:
     def _heal(self, checker: Checker) -> Checker:
         """Ask the copies; a tree that comes back may show that more is lost, so again until nothing comes."""
         while checker.diagnosis.lost and self._copies:
-            wanted = wanted_of(checker.diagnosis)
             found = False
-            for copy in self._copies:
-                self._tell("heal")
-                writer = BlobWriter(self._storage, self._interior.blobs)
-                healed = heal_from(copy, wanted, writer)
+            self._tell("heal")
+            writer = BlobWriter(self._storage, self._interior.blobs)
+            for healed in ask_copies(self._copies, wanted_of(checker.diagnosis), writer.add_plain):
                 writer.flush()
-                wanted = {key: places for key, places in wanted.items() if key not in healed.keys}
+                self._tell("heal")
                 found |= bool(healed.keys)
                 self._healed.append(healed)
-                self._steps += _healed_steps(healed)
+                self._steps += healed_steps(healed)
             checker = self._look_again(checker.diagnosis.packs)
             if not found:
                 break
@@ -211,16 +213,3 @@ class Repairer:
 
     def _tell(self, phase: str) -> None:
         self._watch(phase, len(self._steps), 0, 0)
-
-
-def _healed_steps(healed: Healed) -> list[Step]:
-    steps = []
-    if healed.keys:
-        message = f"got lost blobs back from {healed.title}, each compared with its id"
-        steps.append(Step(code="blobs-healed", message=message, count=len(healed.keys), size_bytes=healed.size_bytes))
-    if healed.refused:
-        message = f"{healed.title} gave {healed.refused} blobs that are not what their ids say; none of them was taken"
-        steps.append(Step(code="blobs-refused", message=message, count=healed.refused))
-    if healed.problem:
-        steps.append(Step(code="copy-not-asked", message=f"{healed.title}: {healed.problem}"))
-    return steps

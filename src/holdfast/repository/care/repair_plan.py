@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from holdfast.model.maintenance import Step
 from holdfast.repository._format.index import MOST_BLOBS, IndexedPack
 from holdfast.repository._format.pack import PackedBlob, pack_size
+from holdfast.repository.care.healing import Healed, healed_steps
 from holdfast.repository.diagnosis import BadPack, BlobKey, Diagnosis, affected_lines
 
 _LINES = 30
@@ -77,8 +78,9 @@ def _grouped(packs: Sequence[IndexedPack]) -> list[list[IndexedPack]]:
     return groups
 
 
-def steps_of(plan: RepairPlan, *, forget_damaged: bool) -> tuple[Step, ...]:
-    """The plan for people. What other copies can give is known only when they are asked."""
+def steps_of(plan: RepairPlan, healed: Sequence[Healed] = (), *, forget_damaged: bool) -> tuple[Step, ...]:
+    """The plan for people. `healed`: what the other copies would give, as they were asked; a tree that comes back may show that more is
+    lost."""
     steps: list[Step] = []
     if plan.index:
         packs = [pack for group in plan.index for pack in group]
@@ -99,8 +101,11 @@ def steps_of(plan: RepairPlan, *, forget_damaged: bool) -> tuple[Step, ...]:
             )
         )
     if plan.lost:
-        message = "get lost blobs from another copy, where one has them; the next run of their source sends again what is left"
-        steps.append(Step(code="blobs-healed", message=message, count=len(plan.lost)))
+        for each in healed:
+            steps += healed_steps(each, is_plan=True)
+        if left := len(plan.lost) - sum(len(each.keys) for each in healed):
+            message = "lost blobs that no other copy gives; the next run of their source sends again what it still has"
+            steps.append(Step(code="blobs-lost", message=message, count=left))
         steps += [Step(code="affected", message=line) for line in plan.affected[:_LINES]]
     for name in plan.snapshots:
         steps.append(Step(code="snapshot-written", message="write a damaged snapshot anew from the catalog", path=f"snapshots/{name}"))
@@ -108,6 +113,6 @@ def steps_of(plan: RepairPlan, *, forget_damaged: bool) -> tuple[Step, ...]:
         verb = "take a pack that is gone out of the index" if pack.is_gone else "take a damaged pack out of the index, then remove it"
         size_bytes = pack_size(pack.blobs)
         steps.append(Step(code="pack-removed", message=verb, size_bytes=size_bytes, path=f"data/{pack.id.hex()}"))
-    if forget_damaged and plan.lost:
+    if forget_damaged and len(plan.lost) > sum(len(each.keys) for each in healed):
         steps.append(Step(code="point-rewritten", message="write points that need what stays lost anew without it"))
     return tuple(steps)

@@ -122,6 +122,13 @@ class BlobTable:
         found = self._catalog.rows_among("SELECT id, pack FROM blobs WHERE id IN ({ids})", blob_ids)
         return {row[0] for row in found if (row[1], row[0]) not in self._bad}
 
+    def kinds(self, blob_ids: Sequence[bytes]) -> dict[bytes, tuple[BlobType, ...]]:
+        """As what an index names each of these."""
+        found: dict[bytes, set[BlobType]] = {}
+        for blob, kind in self._catalog.rows_among("SELECT id, type FROM blobs WHERE id IN ({ids})", blob_ids):
+            found.setdefault(blob, set()).add(BlobType(kind))
+        return {blob: tuple(sorted(kinds)) for blob, kinds in found.items()}
+
     def sizes(self, chunk_ids: Sequence[bytes]) -> dict[bytes, int]:
         """Plain lengths of data blobs."""
         found = self._catalog.rows_among("SELECT id, length, raw FROM blobs WHERE id IN ({ids}) AND type = 0", chunk_ids)

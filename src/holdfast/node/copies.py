@@ -1,0 +1,99 @@
+"""Where a repository of this node may have lost blobs from: its neighbours here, and the copies that the rules name elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from holdfast.core.errors import HoldfastError, NotGranted
+from holdfast.core.ids import NodeId, RepositoryId
+from holdfast.delivery.copies import GiveBlobs, RemoteCopy
+from holdfast.mirror.copies import MirrorCopy
+from holdfast.model.rules import CopyGrant, MirrorAction, OtherCopy, Rules, StoreAction
+from holdfast.node.store_worker_repositories import Repositories
+from holdfast.repository.care.healing import BlobCopy, Wanted
+from holdfast.repository.diagnosis import BlobKey, blob_key
+from holdfast.wire.channel import Channel
+from holdfast.wire.data_messages import OpenCopy
+
+DialCopy = Callable[[NodeId], Channel]
+
+
+def copies_for(repository: RepositoryId, repositories: Repositories, rules: Rules, dial: DialCopy) -> list[BlobCopy]:
+    """Those on this machine first, then repositories elsewhere, then mirrors, which have no listings. Nothing is dialled yet."""
+    own: list[BlobCopy] = [other.copy for other in repositories.opened() if other.id != repository]
+    far: dict[tuple[bool, NodeId, str], list[OtherCopy]] = {}
+    for copy in rules.other_copies:
+        if copy.repository == repository:
+            place = copy.their_repository or copy.their_mirror
+            far.setdefault((not copy.their_repository, copy.owner, place), []).append(copy)
+    return own + [FarCopy(tuple(copies), dial) for _, copies in sorted(far.items(), key=lambda item: item[0])]
+
+
+@dataclass(frozen=True)
+class FarCopy:
+    """One place elsewhere, asked for one dataset after the other, as its grants are. A `BlobCopy`."""
+
+    copies: tuple[OtherCopy, ...]
+    dial: DialCopy
+
+    @property
+    def title(self) -> str:
+        return self.copies[0].title
+
+    def blobs(self, wanted: Wanted) -> Iterator[tuple[BlobKey, bytes]]:
+        """Raises the first error when all is asked."""
+        left = set(wanted)
+        problem: HoldfastError | None = None
+        for copy in _concerned(self.copies, wanted):
+            try:
+                for key, plain in self._of(copy, sorted(left)):
+                    left.discard(key)
+                    yield key, plain
+            except HoldfastError as error:
+                problem = problem or error
+            if not left:
+                break
+        if problem is not None:
+            raise problem
+
+    def _of(self, copy: OtherCopy, keys: Sequence[BlobKey]) -> Iterator[tuple[BlobKey, bytes]]:
+        asked = {trees: [key.id for key in keys if key.is_tree is trees] for trees in (True, False)}
+        if copy.their_mirror:
+            asked[True] = []
+        if not any(asked.values()):
+            return
+        opening = OpenCopy(dataset=copy.dataset, repository=copy.their_repository, mirror=copy.their_mirror)
+        with closing(self.dial(copy.owner)) as channel:
+            remote = RemoteCopy(channel, opening)
+            for trees, ids in asked.items():
+                for blob_id, plain in remote.blobs(ids, trees=trees):
+                    yield blob_key(blob_id, is_tree=trees), plain
+
+
+def _concerned(copies: Sequence[OtherCopy], wanted: Wanted) -> list[OtherCopy]:
+    """Datasets that are known to need what is lost; all of them, where of some blob nobody knows who needs it."""
+    known = {place.dataset for places in wanted.values() for place in places}
+    return [copy for copy in copies if copy.dataset in known or not all(wanted.values())]
+
+
+def give_copy(peer: NodeId, opening: OpenCopy, rules: Rules, repositories: Repositories) -> GiveBlobs:
+    """What a grant of the rules lets this peer ask of. Raises `NotGranted`, and what the repository cannot be opened with."""
+    granted = CopyGrant(reader=peer, dataset=opening.dataset, repository=opening.repository, mirror=opening.mirror)
+    if granted not in rules.copy_grants:
+        raise NotGranted("this node has no grant for single blobs of this dataset", hint="rules may still be on their way", reader=peer)
+    receives = [receive for receive in rules.receives if receive.dataset == opening.dataset]
+    if opening.mirror:
+        for receive in receives:
+            for action in receive.actions:
+                if isinstance(action, MirrorAction) and action.id == opening.mirror:
+                    return MirrorCopy(action).give
+        raise NotGranted("there is no such mirror here", hint="rules may still be on their way", reader=peer)
+    stores = {
+        receive.sender
+        for receive in receives
+        for action in receive.actions
+        if isinstance(action, StoreAction) and action.repository == opening.repository
+    }
+    return repositories.get(opening.repository).copy_for(sorted(stores)).give
