@@ -28,11 +28,13 @@ def test_lock_forget_prune_explain(office: World, tmp_path: Path) -> None:
     first, second, third = office.points("main")
 
     office.run("points", "tag", first["id"][:8], "--add", "before the move", "--repository", "main")
-    locked = office.json("points", "lock", first["id"], "--for", "30d", "--repository", "main")
+    unasked = office.run("points", "lock", first["id"], "--for", "30d", "--repository", "main", expect=5)
+    assert "nobody can end a lock early" in unasked.stderr
+    locked = office.json("points", "lock", first["id"], "--for", "30d", "--repository", "main", "--yes")
     assert [change["outcome"] for change in locked["changes"]] == ["changed"]
     refused = office.run("points", "forget", first["id"], "--repository", "main", "--yes", expect=5)
     assert "locked until" in refused.stderr
-    shorter = office.json("points", "lock", first["id"], "--for", "1d", "--repository", "main")
+    shorter = office.json("points", "lock", first["id"], "--for", "1d", "--repository", "main", "--yes")
     assert shorter["changes"][0]["outcome"] == "unchanged"
     assert "newest of its dataset" in office.run("points", "forget", third["id"], "--repository", "main", expect=5).stderr
     assert "--dry-run" in office.run("points", "forget", second["id"], "--repository", "main", expect=5).stderr

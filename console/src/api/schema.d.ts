@@ -3129,6 +3129,9 @@ export interface components {
          * Keeper
          * @description A point that holds the version. `reasons`: the keep rules that keep it as things stand (`daily`, `all` where there are no rules),
          *         `locked`, `newest`; none = the next run lets it go. `no-rules`: no rules in force name its operation, so nothing removes it.
+         *
+         *         `goes_at`: the run that lets it go, if runs go on as often as they came lately, every `every_s` seconds (null = too few points tell);
+         *         null = none does, as far as the rules can say. If no run comes any more, nothing goes, whatever the rules are.
          */
         Keeper: {
             point: string;
@@ -3139,6 +3142,10 @@ export interface components {
             locked_until: string | null;
             /** @default null */
             expires_at: string | null;
+            /** @default null */
+            goes_at: string | null;
+            /** @default null */
+            every_s: number | null;
         };
         /**
          * MirrorCopy

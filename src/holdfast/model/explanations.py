@@ -15,7 +15,10 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
 
 class Keeper(_Value, frozen=True, kw_only=True):
     """A point that holds the version. `reasons`: the keep rules that keep it as things stand (`daily`, `all` where there are no rules),
-    `locked`, `newest`; none = the next run lets it go. `no-rules`: no rules in force name its operation, so nothing removes it."""
+    `locked`, `newest`; none = the next run lets it go. `no-rules`: no rules in force name its operation, so nothing removes it.
+
+    `goes_at`: the run that lets it go, if runs go on as often as they came lately, every `every_s` seconds (null = too few points tell);
+    null = none does, as far as the rules can say. If no run comes any more, nothing goes, whatever the rules are."""
 
     point: PointId
     operation: str
@@ -23,6 +26,8 @@ class Keeper(_Value, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     locked_until: datetime | None = None
     expires_at: datetime | None = None
+    goes_at: datetime | None = None
+    every_s: float | None = None
 
 
 class Explanation(_Value, frozen=True, kw_only=True):

@@ -65,6 +65,7 @@ function InRepository({ row }: { row: Explanation }) {
       <Text size="sm" c="dimmed" mb={6}>
         {row.kind === "file" ? `${formatBytes(row.size_bytes)}, held` : "Held"} by {counted(row.keepers.length, "point")}
         {kept === 0 ? "; nothing keeps them, the next run lets them go" : ""}
+        {row.keepers.some((keeper) => keeper.every_s) && ". Until when: if runs go on as often as lately; if none comes any more, nothing goes"}.
       </Text>
       <VirtualTable label={`Points of ${row.repository} that hold it`} rows={row.keepers} columns={COLUMNS} rowKey={(keeper) => `${keeper.point} ${keeper.operation}`} rowHeight={52} maxHeight="36vh" />
     </section>
@@ -92,6 +93,13 @@ const COLUMNS: Column<Keeper>[] = [
       <span className={classes.moment}>
         <span title={reasonWords(keeper.reasons)}>{reasonWords(keeper.reasons)}</span>
         <span className={classes.sub}>
+          {keeper.goes_at ? (
+            <>
+              until <Moment time={keeper.goes_at} />{" "}
+            </>
+          ) : (
+            (keeper.every_s || keeper.reasons.includes("no-rules")) && "for ever "
+          )}
           {keeper.locked_until && (
             <>
               locked until <Moment time={keeper.locked_until} />{" "}

@@ -15,7 +15,7 @@ from holdfast.cli.output import local_time, note, one_line, print_json, print_ta
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import UnknownName, UsageError
-from holdfast.core.units import format_size, format_utc, parse_time
+from holdfast.core.units import format_duration, format_size, format_utc, parse_time
 
 _MOST_SHOWN = 20
 
@@ -32,7 +32,7 @@ def explain(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Why a version of a path is kept: by which points, which rule keeps each of them, and where there are copies."""
+    """Why a version of a path is kept: by which points, which rule keeps each of them and until when, and where there are copies."""
     from holdfast.model.questions import AskExplain
 
     if not path.startswith("/"):
@@ -64,13 +64,31 @@ def _print_row(row: dict[str, Any]) -> None:
     say(one_line(f"{row['path']} of {row['dataset']} in {row['repository']}: {row['kind']}{size}, {state}"))
     keepers = row["keepers"]
     cells = [
-        (k["point"][:8], k["operation"], local_time(k["time"]), ", ".join(k["reasons"]) or "nothing: the next run lets it go", _end(k))
+        (
+            k["point"][:8],
+            k["operation"],
+            local_time(k["time"]),
+            ", ".join(k["reasons"]) or "nothing: the next run lets it go",
+            _until(k),
+            _end(k),
+        )
         for k in keepers[:_MOST_SHOWN]
     ]
-    print_table(("POINT", "OPERATION", "TIME", "KEPT BY", ""), cells)
+    print_table(("POINT", "OPERATION", "TIME", "KEPT BY", "KEPT UNTIL", ""), cells)
     if len(keepers) > _MOST_SHOWN:
         note(f"... and {len(keepers) - _MOST_SHOWN} older points; --json shows all")
+    if lately := {k["operation"]: k["every_s"] for k in keepers if k.get("every_s")}:
+        runs = ", ".join(f"{operation} every {format_duration(every_s)}" for operation, every_s in lately.items())
+        say(one_line(f"kept until: if runs go on as lately ({runs}); if none comes any more, nothing goes"))
     say()
+
+
+def _until(keeper: dict[str, Any]) -> str:
+    if "no-rules" in keeper["reasons"]:
+        return "for ever"
+    if not keeper.get("every_s"):
+        return "too early to say"
+    return local_time(keeper["goes_at"]) if keeper.get("goes_at") else "for ever"
 
 
 def _end(keeper: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -93,6 +93,7 @@ def lock(
     until: Annotated[str, typer.Option("--until", metavar="TIME", help="ISO 8601.")] = "",
     duration: Annotated[str, typer.Option("--for", metavar="DURATION", help="From now on, like 30d.")] = "",
     repository: RepositoryOption = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: DryRunOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -109,7 +110,11 @@ def lock(
         "duration": duration,
     }
     change = Lock(until=moment, for_s=parse_duration_s(duration) if duration else None)
-    _tell(_change(resolve_home(home), "/points/lock", body, change), as_json)
+    place = resolve_home(home)
+    planned = _change(place, "/points/lock", {**body, "dry_run": True}, change)
+    if not dry_run:
+        _ask_first(planned, yes, _LOCKING)
+    _tell(planned if dry_run else _change(place, "/points/lock", body, change), as_json)
 
 
 @points_app.command()
@@ -196,18 +201,31 @@ def _change(home: Path, path: str, body: dict[str, Any], change: PointChange) ->
     return through_master_or_agent(home, by_master, by_agent)
 
 
-def _ask_first(planned: dict[str, Any], yes: bool) -> None:
+class Irrevocable(NamedTuple):
+    """What is asked about first: points with this outcome in the plan. `becomes`: what would become of them."""
+
+    outcome: str
+    becomes: str
+    question: str
+    nothing: str
+
+
+_FORGETTING = Irrevocable("forgotten", "forgotten for ever", "forget {} points for ever?", "nothing was forgotten")
+_LOCKING = Irrevocable("changed", "locked, and nobody can end a lock early", "lock {} points, with no way back?", "nothing was locked")
+
+
+def _ask_first(planned: dict[str, Any], yes: bool, what: Irrevocable = _FORGETTING) -> None:
     """Raises `Refused` where nobody can be asked, or somebody says no."""
-    going = [change for change in planned["changes"] if change["outcome"] == "forgotten"]
+    going = [change for change in planned["changes"] if change["outcome"] == what.outcome]
     if yes or not going:
         return
     _print_changes(planned)
     if not sys.stdin.isatty():
-        raise Refused(f"{len(going)} points would be forgotten for ever", hint="look at the plan with --dry-run, then add --yes")
-    sys.stderr.write(f"forget {len(going)} points for ever? [y/N] ")
+        raise Refused(f"{len(going)} points would be {what.becomes}", hint="look at the plan with --dry-run, then add --yes")
+    sys.stderr.write(f"{what.question.format(len(going))} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Refused("nothing was forgotten", hint="answer y to go on")
+        raise Refused(what.nothing, hint="answer y to go on")
 
 
 def _tell(answer: dict[str, Any], as_json: bool) -> None:

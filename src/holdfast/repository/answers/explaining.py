@@ -8,6 +8,7 @@ from datetime import datetime
 from holdfast.core.ids import PointId
 from holdfast.model.entry import Entry, display_path, raw_of
 from holdfast.model.explanations import Explanation, Keeper
+from holdfast.model.keep_future import Ends, ends_of
 from holdfast.model.points import Point
 from holdfast.model.retention import kept
 from holdfast.model.rules import StoredOperation
@@ -78,7 +79,7 @@ def _explanation(
     holders: Sequence[Point],
     operations: dict[tuple[str, str], StoredOperation],
 ) -> Explanation:
-    reasons = _reasons(interior, own, operations)
+    reasons, ends = _reasons(interior, own, operations), _ends(interior, own, holders, operations)
     return Explanation(
         repository=interior.name,
         dataset=own[0].dataset,
@@ -97,6 +98,8 @@ def _explanation(
                 reasons=reasons.get(point.id, ()),
                 locked_until=point.locked_until,
                 expires_at=point.expires_at,
+                goes_at=ends[point.operation].at.get(point.id),
+                every_s=ends[point.operation].every_s,
             )
             for point in holders
         ),
@@ -117,6 +120,18 @@ def _reasons(
         else:
             found.update({point.id: ("no-rules", *_locked(point, now)) for point in own})
         found[own[0].id] = ("newest", *found.get(own[0].id, ()))
+    return found
+
+
+def _ends(
+    interior: Interior, points: Sequence[Point], holders: Sequence[Point], operations: dict[tuple[str, str], StoredOperation]
+) -> dict[str, Ends]:
+    """By operation of the holders, until when its points stay. `points` are of one dataset."""
+    found: dict[str, Ends] = {}
+    for name in dict.fromkeys(point.operation for point in holders):
+        operation = operations.get((points[0].dataset_id, name))
+        own = [point for point in points if point.operation == name]
+        found[name] = ends_of(own, operation.keep, interior.time.now()) if operation is not None else Ends(None, {})
     return found
 
 
