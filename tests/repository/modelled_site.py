@@ -50,6 +50,10 @@ class Fault:
     home: str
     again: int = 0
 
+    @property
+    def kills(self) -> bool:
+        return self.how in ("killed", "torn")
+
 
 class DyingBackend(FaultyBackend):
     """Works until its fault; a killed one does nothing at all any more, not even with locks."""
@@ -64,7 +68,7 @@ class DyingBackend(FaultyBackend):
         self._torn = fault.how == "torn"
 
         def plan(step: int, verb: str, _kind: FileType) -> BaseException | None:
-            if fault.how in ("killed", "torn"):
+            if fault.kills:
                 return PowerCut() if step >= fault.at else None
             if fault.how == "full":
                 return NoSpace("full", hint="make room") if step >= fault.at and verb != "remove" else None

@@ -17,7 +17,8 @@ def _binding(tree: Path) -> Binding:
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
-def test_a_binding_that_was_broken_off_leaves_no_snapshot_twice(scene: RepositoryScene, tree: Path, at: int) -> None:
+@pytest.mark.parametrize("stays_open", [True, False])
+def test_a_binding_that_was_broken_off_leaves_no_snapshot_twice(scene: RepositoryScene, tree: Path, at: int, stays_open: bool) -> None:
     for day in (1, 2):
         scene.restic.run("backup", str(tree), "--host", "other", "--time", f"2026-01-0{day} 00:00:00")
     faulty: list[FaultyBackend] = []
@@ -26,6 +27,12 @@ def test_a_binding_that_was_broken_off_leaves_no_snapshot_twice(scene: Repositor
     )
     with pytest.raises(StoreError):
         broken.bind(_binding(tree))
+    if stays_open:
+        faulty[0].plan = lambda *_: None
+        assert broken.bind(_binding(tree)) == 2 - at // 2
+        assert len(broken.points()) == 2
+        broken.close()
+        return
     broken.close()
     repository = scene.open()
     points = repository.points()

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from holdfast.core.clock import now
-from holdfast.core.errors import Refused
+from holdfast.core.errors import Refused, StoreError
 from holdfast.core.ids import DatasetId
 from holdfast.model.change import Cursor
 from holdfast.model.document import KeepRules
@@ -50,7 +50,7 @@ keeps = st.one_of(
 stored = st.builds(Stored, keeps, st.sampled_from([None, None, None, 30 * HOUR_S]))
 faults = st.builds(
     Fault,
-    st.sampled_from([1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 9, 12]),
+    st.sampled_from([1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 11]),
     st.sampled_from(["killed", "killed", "torn", "full", "error"]),
     st.sampled_from(["kept", "kept", "older", "gone", "another owner"]),
     st.sampled_from([0, 0, 0, 1, 2]),
@@ -181,10 +181,8 @@ class RepositoryMachine(RuleBasedStateMachine):
             commit = ModelCommit(Cursor(source.epoch, pending.seq), 0, pending.at, pending.tree)
             model.of(source.dataset).receive(commit, pending.marks, how.kept, site.repository.time.now())
 
-        if site.attempt(send, change, fault):
+        if self._attempt(site, send, change, fault):
             source.pending = None
-        elif site.backend.dead:
-            self.reading.clear()
         self._pass(HOUR_S)
 
     # What people and the owner do.
@@ -334,13 +332,19 @@ class RepositoryMachine(RuleBasedStateMachine):
             model.foreign |= bound
 
         binding = Binding(group, source.dataset, source.label, source.sender)
-        self._attempt(self.main, lambda: self.main.repository.bind(binding), change, fault)
+
+        def bind_and_say_it_again() -> None:
+            try:
+                self.main.repository.bind(binding)
+            except StoreError:
+                self.main.backend.disarm()
+                self.main.repository.bind(binding)
+
+        self._attempt(self.main, bind_and_say_it_again, change, fault)
 
     @rule(number=sets, kept=stored, fault=maybe)
     def cascade(self, number: int, kept: Stored, fault: Fault | None) -> None:
         cascade(self.main, self.far, self.sources[number], kept, fault)
-        if self.far.backend.dead:
-            self._stop_reading()
 
     @rule(pick=places)
     def hold_reader(self, pick: int) -> None:
@@ -364,10 +368,11 @@ class RepositoryMachine(RuleBasedStateMachine):
             assert ids <= CHUNKS.keys()
             reader.close()
 
-    def _attempt(self, site: Site, do: Callable[[], object], change: Callable[[Model], object], fault: Fault | None) -> None:
-        if fault is not None and site is self.main:
+    def _attempt(self, site: Site, do: Callable[[], object], change: Callable[[Model], object], fault: Fault | None) -> bool:
+        if fault is not None and fault.kills and site is self.main:
+            # Those who read die with it.
             self._stop_reading()
-        site.attempt(do, change, fault)
+        return site.attempt(do, change, fault)
 
     # What stock restic does.
 

@@ -52,6 +52,7 @@ def bind(interior: Interior, binding: Binding) -> int:
     count = 0
     interior.enter()
     try:
+        _settle(interior)
         for row in interior.commits.snapshots():
             snapshot = row.snapshot
             if facts_of(snapshot) is not None or group_of(snapshot) != binding.group or set(tags) <= set(snapshot.tags or ()):
@@ -73,9 +74,14 @@ def settle_bindings(interior: Interior) -> int:
         return 0
     with interior.lock.session():
         interior.refresh()
-        going = [row.id for rows in _twins(interior) for row in rows[:-1]]
-        for snapshot_id in going:
-            interior.storage.backend.remove(FileType.SNAPSHOT, snapshot_id.hex())
+        return _settle(interior)
+
+
+def _settle(interior: Interior) -> int:
+    going = [row.id for rows in _twins(interior) for row in rows[:-1]]
+    for snapshot_id in going:
+        interior.storage.backend.remove(FileType.SNAPSHOT, snapshot_id.hex())
+    if going:
         interior.refresh()
     return len(going)
 
