@@ -37,6 +37,7 @@ class Scene:
         self.first = self.machine.dataset()
         self.second = ModelReceiver(self.first.dataset)
         self.epochs: dict[ModelReceiver, Epoch] = {}
+        self.accept = False
         self.run(self.first)
         self.machine.state.close()
         (source / "a").write_bytes(b"changed")
@@ -53,7 +54,7 @@ class Scene:
                 assert not state.is_behind(cursor)
                 receiver.seq = state.base_for(receiver.dataset, cursor)
             with forgotten_on_error(receivers):
-                result = self.machine.run(*receivers)
+                result = self.machine.run(*receivers, accept=self.accept)
                 state.finish(Commit(dataset=receivers[0].dataset, epoch=state.epoch, seq=result.run, captured_at=START))
             self.epochs.update(dict.fromkeys(receivers, state.epoch))
             state.drop_tombstones(receivers[0].dataset, result.run)

@@ -93,11 +93,11 @@ class Bench:
         self.action: Mirror | None = None
         self.last: States | None = None
 
-    def open(self) -> Mirror:
+    def open(self, *, adopt: bool = False) -> Mirror:
         if self.action is None:
             rule = MirrorAction(id=ActionId("a" * 32), targets=((os.fsdecode(ROOT), str(self.target)),), removed_keep_s=self.keep_s)
             receive = Receive(dataset=DATASET, label="x", sender=NodeId("n"), actions=(rule,))
-            self.action = MirrorStore(self.place / "home").open_mirror(rule, receive, clock=StillClock())
+            self.action = MirrorStore(self.place / "home").open_mirror(rule, receive, clock=StillClock(), adopt=adopt)
         return self.action
 
     def close(self) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-from holdfast.capture.rows import COLUMNS, SCHEMA, SCHEMA_VERSION
+import msgspec
+
+from holdfast.capture.rows import COLUMNS, NONSENSE, SCHEMA, SCHEMA_VERSION, TYPES, decode_entry
 from holdfast.core import local_database
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import NoSpace, SourceError
 from holdfast.core.ids import new_id
-from holdfast.core.local_database import DatabaseErrors
+from holdfast.core.local_database import DatabaseErrors, misfits
 from holdfast.core.private_files import sync_folder
+from holdfast.model.change import Commit
+from holdfast.model.entry import walk_key
 from holdfast.model.jobs import Finding, Severity
 
 
@@ -51,8 +56,8 @@ def _check(database: sqlite3.Connection, path: Path) -> None:
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise SourceError(f"{path} was made by a newer Holdfast (version {version})", hint="install that version, or move the file away")
-    names = {name for (name,) in database.execute("SELECT name FROM meta")}
-    if version != SCHEMA_VERSION or names < {"epoch", "run", "synced"}:
+    facts = dict(database.execute("SELECT name, typeof(value) FROM meta"))
+    if version != SCHEMA_VERSION or facts != {"epoch": "text", "run": "integer", "synced": "integer"}:
         raise sqlite3.DatabaseError("facts are missing")
     try:
         database.execute(f"SELECT {COLUMNS} FROM rows LIMIT 1").fetchone()
@@ -81,6 +86,18 @@ def moved_aside(path: Path, aside: Path, why: str) -> Finding:
         path=str(path),
         hint="nothing to do: it is rebuilt from the receivers' listings. Look at the disk if this comes again",
     )
+
+
+def is_sound(path: Path) -> bool:
+    """Whether every row is of its columns' types and holds what it must; reads the whole. May raise where it is not."""
+    with closing(open_reader(path)) as database:
+        if any(misfits(database, table, types) for table, types in TYPES.items()):
+            return False
+        if any(database.execute(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1").fetchone() for table, where in NONSENSE.items()):
+            return False
+        for (finished,) in database.execute("SELECT finished FROM datasets WHERE finished NOT NULL"):
+            msgspec.msgpack.decode(finished, type=Commit)
+        return all(walk_key(decode_entry(record).path) == key for key, record in database.execute("SELECT key, record FROM rows"))
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

@@ -64,6 +64,25 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return decode_entry(self.record)
 
 
+# For who has to know whether a database is sound: types of values, and what no value is, in SQL.
+TYPES = {
+    "datasets": {"slot": "integer", "id": "text", "horizon": "integer", "finished": "blob|null"},
+    "roots": {"slot": "integer", "path": "blob", "device": "integer", "inode": "integer", "kind": "integer"},
+    "rows": {
+        **dict.fromkeys(("key", "record"), "blob"),
+        **dict.fromkeys(("members", "departed", "strayed", "run", "flags", "kind", "size", "mtime", "ctime", "inode"), "integer"),
+    },
+}
+MAX_DATASETS = 62
+_KINDS = ", ".join(str(code) for code in sorted(CODES.values()))
+_MASKS = " OR ".join(f"{mask} NOT BETWEEN 0 AND {(1 << MAX_DATASETS) - 1}" for mask in ("members", "departed", "strayed"))
+NONSENSE = {
+    "datasets": f"slot NOT BETWEEN 0 AND {MAX_DATASETS - 1} OR horizon < 0",
+    "roots": f"slot NOT BETWEEN 0 AND {MAX_DATASETS - 1}",
+    "rows": f"{_MASKS} OR run < 0 OR size < 0 OR flags NOT BETWEEN 0 AND {SUSPECT | WITHDRAWN} OR kind NOT IN ({_KINDS})",
+}
+
+
 def signed(number: int) -> int:
     """SQLite's integers are signed; inode and device numbers are not."""
     return number if number < 1 << 63 else number - (1 << 64)

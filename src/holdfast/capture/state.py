@@ -22,18 +22,16 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.capture.database import disk_error, move_aside, moved_aside, open_database, open_reader, state_errors
-from holdfast.capture.rows import COLUMNS, FILE_CODE, SUSPECT, WITHDRAWN, Row, row_of, signed
+from holdfast.capture.database import disk_error, is_sound, move_aside, moved_aside, open_database, open_reader, state_errors
+from holdfast.capture.rows import COLUMNS, FILE_CODE, MAX_DATASETS, SUSPECT, WITHDRAWN, Row, row_of, signed
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, SourceError
 from holdfast.core.ids import DatasetId, Epoch, new_id
-from holdfast.core.local_database import insert_many, written_through
+from holdfast.core.local_database import insert_many, is_damage, written_through
 from holdfast.model.change import Commit, Cursor
 from holdfast.model.entry import Entry, walk_key
 from holdfast.model.jobs import Finding
 from holdfast.model.rules import DatasetRule
-
-MAX_DATASETS = 62
 
 _REBUILD_BATCH = 2_000
 
@@ -60,13 +58,13 @@ class CaptureState:
         with state_errors(path):
             try:
                 database = open_database(path, entropy)
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError as error:
-                findings = (moved_aside(path, move_aside(path), str(error)),)
-                database = open_database(path, entropy)
             except OSError as error:
                 raise disk_error(path, error) from error
+            except Exception as error:
+                if not is_damage(error, lambda: False):
+                    raise
+                findings = (moved_aside(path, move_aside(path), str(error)),)
+                database = open_database(path, entropy)
         return cls(path, database, entropy, findings)
 
     @property
@@ -91,18 +89,14 @@ class CaptureState:
         with state_errors(self.path):
             try:
                 yield
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError as error:
-                if type(error) is not sqlite3.DatabaseError:
+            except Exception as error:
+                if not is_damage(error, lambda: is_sound(self.path)):
                     raise
                 self.close()
                 with suppress(OSError):
                     move_aside(self.path)
-                raise SourceError(
-                    f"the capture state {self.path} is damaged: {error}",
-                    hint="run again: a fresh state is made and rebuilt from the receivers",
-                ) from error
+                hint = "run again: a fresh state is made and rebuilt from the receivers"
+                raise SourceError(f"the capture state {self.path} is damaged: {error}", hint=hint) from error
 
     # Datasets
 

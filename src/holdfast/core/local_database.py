@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -38,6 +38,10 @@ def open_database(
         for name, value in {**settings, "journal_mode": "WAL", "synchronous": synchronous}.items():
             database.execute(f"PRAGMA {name} = {value}")
         database.executescript(schema)
+    except UnicodeDecodeError as error:
+        # What SQLite says of a damaged file may quote it.
+        database.close()
+        raise sqlite3.DatabaseError(f"not a sound database: {error}") from error
     except BaseException:
         database.close()
         raise
@@ -48,28 +52,59 @@ class DatabaseErrors:
     """`with DatabaseErrors(path, "the records of the mirror")`: what SQLite or the disk under it raises, as an error of our tree.
 
     `NoSpace` when the disk is full, `StoreError` (or `kind`) otherwise, `damaged` being the hint where the file is no sound database.
+    `is_sound` is asked when anything else is raised that nobody foresaw: rows that make no sense end in all sorts of errors, and to look
+    at each before it is used would cost more than they are worth.
     """
 
-    def __init__(self, path: Path | bytes, what: str, *, damaged: str = "", kind: type[HoldfastError] = StoreError) -> None:
-        self._path, self._what, self._damaged, self._kind = path, what, damaged, kind
+    def __init__(
+        self,
+        path: Path | bytes,
+        what: str,
+        *,
+        damaged: str = "",
+        kind: type[HoldfastError] = StoreError,
+        is_sound: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._path, self._what, self._damaged, self._kind, self._is_sound = path, what, damaged, kind, is_sound
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
-            # Not of the disk's making: a fault of ours.
+        if error is None:
             return
-        assert isinstance(error, sqlite3.Error)
         shown = os.fsdecode(self._path)
-        if _is_full(error, shown):
-            raise NoSpace(f"the disk of {shown} is full", hint="make room there; the next run goes on by itself") from error
-        hint = (
-            self._damaged
-            if not isinstance(error, sqlite3.OperationalError)
-            else "see whether its disk is there, sound and writable; the next run goes on by itself"
-        )
-        raise self._kind(f"{self._what} cannot be used ({error}): {shown}", hint=hint) from error
+        if is_damage(error, self._is_sound):
+            raise self._kind(f"{self._what} cannot be used ({error}): {shown}", hint=self._damaged) from error
+        if isinstance(error, sqlite3.OperationalError):
+            if _is_full(error, shown):
+                raise NoSpace(f"the disk of {shown} is full", hint="make room there; the next run goes on by itself") from error
+            hint = "see whether its disk is there, sound and writable; the next run goes on by itself"
+            raise self._kind(f"{self._what} cannot be used ({error}): {shown}", hint=hint) from error
+
+
+def is_damage(error: BaseException, is_sound: Callable[[], bool]) -> bool:
+    """Whether this was raised because the database is damaged: SQLite says so, or nobody foresaw it and `is_sound` says so (or raises)."""
+    if isinstance(error, HoldfastError | OSError) or not isinstance(error, Exception):
+        return False
+    if isinstance(error, sqlite3.Error) and not _is_vague(error):
+        return type(error) is sqlite3.DatabaseError
+    try:
+        return not is_sound()
+    except sqlite3.OperationalError as second:
+        return _is_vague(second)
+    except OSError:
+        return False
+    except Exception:  # noqa: BLE001 - rows that make no sense end in all sorts of errors here, too
+        return True
+
+
+def _is_vague(error: sqlite3.Error) -> bool:
+    """Neither the disk's fault for certain nor damage: a statement that does not fit, text that is none. Python's own have no code."""
+    if isinstance(error.__cause__, OSError):
+        return False
+    is_named = type(error) in (sqlite3.DatabaseError, sqlite3.OperationalError)
+    return not is_named or (isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 1) == sqlite3.SQLITE_ERROR)
 
 
 def _is_full(error: sqlite3.Error, path: str) -> bool:
@@ -79,7 +114,7 @@ def _is_full(error: sqlite3.Error, path: str) -> bool:
     if isinstance(error.__cause__, OSError):
         return error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
     try:
-        return isinstance(error, sqlite3.OperationalError) and os.statvfs(os.path.dirname(path)).f_bavail == 0
+        return os.statvfs(os.path.dirname(path)).f_bavail == 0
     except OSError:
         return False
 
@@ -106,3 +141,9 @@ def insert_many(
         places = f"({','.join('?' * len(some[0]))})"
         sql = f"INSERT OR {on_conflict} INTO {table} VALUES {','.join([places] * len(some))}"
         database.execute(sql, list(chain.from_iterable(some)))
+
+
+def misfits(database: sqlite3.Connection, table: str, types: Mapping[str, str]) -> bool:
+    """Whether a row of the table has a value of another type than its column: `types` are names of SQLite's, with `|` between several."""
+    wrong = " OR ".join(f"typeof({name}) NOT IN ({','.join(repr(one) for one in kinds.split('|'))})" for name, kinds in types.items())
+    return database.execute(f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1").fetchone() is not None

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
-from holdfast.core.local_database import DatabaseErrors, open_database, written_through
-from holdfast.model.entry import ChunkRef, Entry, Kind
+from holdfast.core.ids import DatasetId
+from holdfast.core.local_database import DatabaseErrors, misfits, open_database, written_through
+from holdfast.model.change import Cursor
+from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
 
 What = Literal["put", "remove", "keep"]
 RECORDS = b"mirror.db"
@@ -94,9 +97,49 @@ class Place:
 
 
 def records_errors(side: bytes) -> DatabaseErrors:
-    """For whatever uses the records in this side folder: raises `NoSpace` or `StoreError` where SQLite raises its own."""
-    hint = "move it away, and take the folder over with --adopt: what is equal stays, and nothing of it travels"
-    return DatabaseErrors(os.path.join(side, RECORDS), "the records of the mirror", damaged=hint)
+    """For whatever uses the records in this side folder: raises `NoSpace` or `StoreError` where SQLite raises its own, or rows make
+    no sense."""
+    hint = "move the file away, and take the folder over with --adopt: what is equal stays, and nothing of it travels"
+    path = os.path.join(side, RECORDS)
+    return DatabaseErrors(path, "the records of the mirror", damaged=hint, is_sound=lambda: _is_sound(path))
+
+
+_TYPES = {
+    "facts": {"name": "text"},
+    "entries": {"key": "blob", "entry": "blob", "file": "integer|null", "hardlink": "blob|null"},
+    "files": {"key": "blob", **dict.fromkeys(("n", "placed", "size", "mtime_ns", "ctime_ns", "inode"), "integer")},
+    "chunks": {"id": "blob", **dict.fromkeys(("file", "offset", "size"), "integer")},
+    "staged": {"key": "blob", "what": "text", "entry": "blob|null", "file": "integer|null", "hardlink": "blob|null"},
+}
+
+
+def _is_sound(path: bytes) -> bool:
+    """Whether every row is of its columns' types, and names what is there; reads the whole. May raise where not."""
+    with closing(sqlite3.connect(os.fsdecode(path))) as database:
+        if any(misfits(database, table, types) for table, types in _TYPES.items()):
+            return False
+        for table in ("entries", "staged"):
+            dangling = f"SELECT 1 FROM {table} WHERE file NOT NULL AND file NOT IN (SELECT n FROM files) LIMIT 1"
+            if database.execute(dangling).fetchone() is not None:
+                return False
+            for key, entry in database.execute(f"SELECT key, entry FROM {table} WHERE entry NOT NULL"):
+                if walk_key(_decode(entry).path) != key:
+                    return False
+        facts = dict(database.execute("SELECT name, value FROM facts"))
+    for name, kind in (("cursor", Cursor), ("intention", Intention)):
+        if name in facts:
+            msgspec.json.decode(str(facts[name]), type=kind)
+    return True
+
+
+class Intention(msgspec.Struct, frozen=True, kw_only=True):
+    """What must be finished once it is written down: kept in the records until it is."""
+
+    dataset: DatasetId
+    cursor: Cursor
+    full: bool
+    stamp: str
+    keep_s: float | None
 
 
 def hardlink_of(entry: Entry) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 import stat
 from dataclasses import dataclass
 
@@ -42,7 +43,10 @@ class Target:
         return self.base if path == self.root else self.base + (path if self.root == b"/" else path[len(self.root) :])
 
     def at(self, key: bytes) -> bytes:
-        return self.relative(path_of(key))
+        """Where what the records know under `key` is. Raises `sqlite3.DatabaseError` for what is not of this mirror."""
+        if not isinstance(key, bytes) or not self.covers(path := path_of(key)):
+            raise sqlite3.DatabaseError(f"a record names {key!r}, which is not of this mirror")
+        return self.relative(path)
 
     def key_of(self, relative: bytes) -> bytes:
         """Inverse of `at`."""

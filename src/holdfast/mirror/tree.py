@@ -10,10 +10,9 @@ import msgspec
 
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import HoldfastError, ProtocolError
-from holdfast.core.ids import DatasetId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.mirror.placing import Placing, changed_underneath, clean_temp, pin
-from holdfast.mirror.records import records_errors
+from holdfast.mirror.records import Intention, records_errors
 from holdfast.mirror.removals import Removals, purge, stamp_of
 from holdfast.mirror.staging import Staging
 from holdfast.mirror.target import Contents, Target
@@ -21,16 +20,6 @@ from holdfast.model.change import Begin, Commit, Cursor, Segment
 from holdfast.model.jobs import Finding
 
 _logger = logging.getLogger(__name__)
-
-
-class _Intention(msgspec.Struct, frozen=True, kw_only=True):
-    """What must be finished once it is written down: kept in the records until it is."""
-
-    dataset: DatasetId
-    cursor: Cursor
-    full: bool
-    stamp: str
-    keep_s: float | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +61,7 @@ class MirrorTree:
         self._records.forget()
         text = self._records.fact("intention")
         if text is not None:
-            self._carry_out(msgspec.json.decode(text, type=_Intention))
+            self._carry_out(msgspec.json.decode(text, type=Intention))
         self._records.unstage()
         self._records.save()
         clean_temp(self.target)
@@ -113,7 +102,7 @@ class MirrorTree:
             raise changed_underneath(self.target.relative(staging.broken[0]))
         if begin.base is None:
             self._records.stage_missing_as_removed()
-        intention = _Intention(
+        intention = Intention(
             dataset=begin.dataset,
             cursor=Cursor(begin.epoch, begin.seq),
             full=begin.base is None,
@@ -131,7 +120,7 @@ class MirrorTree:
         self._findings.clear()
         return Outcome(findings, staging.stored_bytes)
 
-    def _intend(self, intention: _Intention) -> None:
+    def _intend(self, intention: Intention) -> None:
         try:
             pin(self.target, self._contents)
         except HoldfastError:
@@ -142,7 +131,7 @@ class MirrorTree:
         self._records.set_fact("intention", msgspec.json.encode(intention).decode())
         self._records.save(durable=True)
 
-    def _carry_out(self, intention: _Intention) -> None:
+    def _carry_out(self, intention: Intention) -> None:
         self._contents.reset()
         removals = Removals(self.target, self._contents, intention.keep_s, intention.stamp)
         placing = Placing(self.target, self._contents, removals, full=intention.full)
@@ -151,7 +140,7 @@ class MirrorTree:
         self.target.writer.sync()
         self._end(intention, incomplete=bool(placing.findings))
 
-    def _end(self, intention: _Intention, *, incomplete: bool = False) -> None:
+    def _end(self, intention: Intention, *, incomplete: bool = False) -> None:
         self._records.merge_staged()
         self._records.set_fact("dataset", intention.dataset)
         self._records.set_fact("cursor", None if incomplete else msgspec.json.encode(intention.cursor).decode())
