@@ -24,7 +24,10 @@ from holdfast.core.errors import Refused, StoreError
 from holdfast.core.ids import DatasetId
 from holdfast.model.change import Cursor
 from holdfast.model.document import KeepRules
+from holdfast.model.entry import display_path
 from holdfast.model.point_changes import Expire, Forget, Lock, Tag
+from holdfast.model.points import Point
+from holdfast.model.questions import AskFind
 from holdfast.model.reading import PointReader
 from holdfast.repository.adopting import Binding
 from holdfast.repository.packs import blob_writer, packer
@@ -58,7 +61,9 @@ faults = st.builds(
 maybe = st.one_of(st.none(), faults)
 sites = st.sampled_from([0, 0, 0, 1])
 sets = st.integers(0, 2)
+people = st.sampled_from([("kept", 0), ("x y", 0), ("lock", 1), ("lock", 5), ("lock", 30), ("expire", -1), ("expire", 3), ("expire", 40)])
 MEANWHILE = ("", "", "prune", "check", "another", "forget", "tag", "read")
+CARE = ("check", "check data", "scrub", "repair", "rebuild", "lose catalog", "give away")
 prunes = st.builds(
     PruneOrder,
     grace_s=st.sampled_from([0.0, GRACE_S, GRACE_S]),
@@ -147,20 +152,18 @@ class RepositoryMachine(RuleBasedStateMachine):
         elif what == "forget":
             self._forget(self.main, pick, newest=True, fault=None, but=busy.dataset)
         elif what == "tag":
-            self.tag(0, pick, "meanwhile", None)
+            self.change(0, pick, ("meanwhile", 0), None)
         elif what == "read":
             self.hold_reader(pick)
 
     @rule(number=sets, fault=maybe)
     def deliver_again(self, number: int, fault: Fault | None) -> None:
-        """The same commit once more, since no acknowledgement came."""
+        """The same commit once more, since no acknowledgement came. Where one came, the node loses its state instead."""
         source = self.sources[number]
         if source.pending is not None:
             self._deliver(source, source.pending, Sending(), fault)
-
-    @rule(number=sets)
-    def source_forgets(self, number: int) -> None:
-        self.sources[number].new_epoch()
+        else:
+            source.new_epoch()
 
     def _deliver(self, source: Source, pending: Pending, how: Sending, fault: Fault | None) -> None:
         site = self.main
@@ -191,44 +194,36 @@ class RepositoryMachine(RuleBasedStateMachine):
         points = [pair for pair in site.model.points() if pair[0] != but]
         return points[pick % len(points)] if points else None
 
-    @rule(at=sites, pick=places, word=st.sampled_from(["kept", "x y"]), fault=maybe)
-    def tag(self, at: int, pick: int, word: str, fault: Fault | None) -> None:
-        site = self._site(at)
-        if found := self._pick(site, pick):
-            dataset, point = found
-            tags = tuple(tag for tag in point.tags if tag != word) if word in point.tags and pick % 2 else (*point.tags, word)
-            order = Tag(remove=(word,)) if len(tags) < len(point.tags) else Tag(add=(word,))
-            self._change(site, dataset, point, order, replace(point, tags=tuple(dict.fromkeys(tags))), fault)
-
-    @rule(at=sites, pick=places, hours=st.sampled_from([1, 5, 30]), fault=maybe)
-    def lock(self, at: int, pick: int, hours: int, fault: Fault | None) -> None:
-        site = self._site(at)
-        if found := self._pick(site, pick):
-            dataset, point = found
-            until = site.repository.time.now() + timedelta(hours=hours)
-            longer = point.locked_until is None or point.locked_until < until
-            after = replace(point, locked_until=until) if longer else point
-            self._change(site, dataset, point, Lock(until=until), after, fault)
-
-    @rule(at=sites, pick=places, hours=st.sampled_from([-1, 3, 40]), fault=maybe)
-    def expire(self, at: int, pick: int, hours: int, fault: Fault | None) -> None:
-        site = self._site(at)
-        if found := self._pick(site, pick):
-            dataset, point = found
-            moment = site.repository.time.now() + timedelta(hours=hours)
-            if point.is_locked(max(moment, self.now)):
-                with pytest.raises(Refused, match="locked until"):
-                    site.repository.change_points(Chosen(points=(point.id,)), Expire(at=moment))
-                return
-            self._change(site, dataset, point, Expire(at=moment), replace(point, expires_at=moment), fault)
+    @rule(at=sites, pick=places, order=people, fault=maybe)
+    def change(self, at: int, pick: int, order: tuple[str, int], fault: Fault | None) -> None:
+        """Tag, untag, lock, let expire."""
+        site, (what, hours) = self._site(at), order
+        if (found := self._pick(site, pick)) is None:
+            return
+        dataset, point = found
+        moment = site.repository.time.now() + timedelta(hours=hours)
+        if what == "lock":
+            longer = point.locked_until is None or point.locked_until < moment
+            self._change(site, dataset, Lock(until=moment), (point, replace(point, locked_until=moment) if longer else point), fault)
+        elif what == "expire" and point.is_locked(max(moment, self.now)):
+            with pytest.raises(Refused, match="locked until"):
+                site.repository.change_points(Chosen(points=(point.id,)), Expire(at=moment))
+        elif what == "expire":
+            self._change(site, dataset, Expire(at=moment), (point, replace(point, expires_at=moment)), fault)
+        elif what in point.tags:
+            rest = tuple(tag for tag in point.tags if tag != what)
+            self._change(site, dataset, Tag(remove=(what,)), (point, replace(point, tags=rest)), fault)
+        else:
+            self._change(site, dataset, Tag(add=(what,)), (point, replace(point, tags=(*point.tags, what))), fault)
 
     def _change(
-        self, site: Site, dataset: DatasetId, point: ModelPoint, order: Tag | Lock | Expire, after: ModelPoint, fault: Fault | None
+        self, site: Site, dataset: DatasetId, order: Tag | Lock | Expire, states: tuple[ModelPoint, ModelPoint], fault: Fault | None
     ) -> None:
+        before, after = states
         self._attempt(
             site,
-            lambda: site.repository.change_points(Chosen(points=(point.id,)), order),
-            lambda model: model.of(dataset).points.update({point.id: after}),
+            lambda: site.repository.change_points(Chosen(points=(before.id,)), order),
+            lambda model: model.of(dataset).points.update({before.id: after}),
             fault,
         )
 
@@ -277,6 +272,21 @@ class RepositoryMachine(RuleBasedStateMachine):
     def time_passes(self, hours: int) -> None:
         self._pass(hours * HOUR_S)
 
+    @rule(at=sites, what=st.sampled_from(CARE))
+    def care_for(self, at: int, what: str) -> None:
+        site = self._site(at)
+        if what.startswith("check"):
+            site.check(read_data=what == "check data")
+        elif what == "scrub":
+            assert site.repository.care.scrub(0.3) == ()
+        elif what == "repair":
+            site.attempt(lambda: site.repository.care.repair(forget_damaged=True), _nothing)
+        elif what == "rebuild":
+            site.repository.care.rebuild()
+        else:
+            self._stop_reading()
+            (site.lose_catalog if what == "lose catalog" else site.give_away)()
+
     @rule(at=sites, ahead=st.booleans())
     def clock_is_set(self, at: int, ahead: bool) -> None:
         """Somebody turns the machine's clock: nothing may go while nobody confirms it. Then they put it right."""
@@ -294,34 +304,6 @@ class RepositoryMachine(RuleBasedStateMachine):
                     site.repository.change_points(Chosen(points=(point.id,)), Forget(newest=True))
         self.clock.set_wall(right + timedelta(seconds=self.clock.monotonic_s() - booted_s))
         site.repository.time.now()
-
-    @rule(at=sites, read_data=st.booleans())
-    def check(self, at: int, read_data: bool) -> None:
-        self._site(at).check(read_data=read_data)
-
-    @rule(at=sites)
-    def scrub(self, at: int) -> None:
-        assert self._site(at).repository.care.scrub(0.3) == ()
-
-    @rule(at=sites, fault=maybe)
-    def repair(self, at: int, fault: Fault | None) -> None:
-        """Of what is not damaged."""
-        site = self._site(at)
-        self._attempt(site, lambda: site.repository.care.repair(forget_damaged=True), _nothing, fault)
-
-    @rule(at=sites, online=st.booleans())
-    def rebuild(self, at: int, online: bool) -> None:
-        site = self._site(at)
-        if online:
-            site.repository.care.rebuild()
-        else:
-            self._stop_reading()
-            site.lose_catalog()
-
-    @rule(at=sites)
-    def adopt(self, at: int) -> None:
-        self._stop_reading()
-        self._site(at).give_away()
 
     @rule(number=st.integers(0, 1), to=sets, fault=maybe)
     def bind(self, number: int, to: int, fault: Fault | None) -> None:
@@ -394,28 +376,21 @@ class RepositoryMachine(RuleBasedStateMachine):
     def stock_forget(self, at: int, pick: int, count: int, prune: bool) -> None:
         """Theirs and ours alike."""
         site = self._free(at)
-        points = list(site.repository.points())
-        points.sort(key=lambda point: (point.time, point.dataset_id, point.operation))
+        points = _in_order(site)
         chosen = [points[(pick + place) % len(points)] for place in range(min(count, len(points)))]
         if chosen:
             self.user.forget(site, chosen, prune=prune)
 
-    @rule(number=st.integers(0, 1))
-    def stock_forget_older(self, number: int) -> None:
-        site = self._free(0)
-        if any(each.group == self.user.group(number) for each in site.model.foreign.values()):
-            self.user.forget_older(site, number)
-
-    @rule(at=sites, pick=places)
-    def stock_tag(self, at: int, pick: int) -> None:
+    @rule(at=sites, chore=st.sampled_from(("tag", "forget older", *CHORES)), pick=places)
+    def stock_chore(self, at: int, chore: str, pick: int) -> None:
         site = self._free(at)
-        points = sorted(site.repository.points(), key=lambda point: (point.time, point.dataset_id, point.operation))
-        if points:
+        if chore == "forget older":
+            if any(each.group == self.user.group(pick % 2) for each in site.model.foreign.values()):
+                self.user.forget_older(site, pick % 2)
+        elif chore != "tag":
+            self.user.do(site, chore)
+        elif points := _in_order(site):
             self.user.tag(site, points[pick % len(points)], "theirs")
-
-    @rule(at=sites, chore=st.sampled_from(CHORES))
-    def stock_chore(self, at: int, chore: str) -> None:
-        self.user.do(self._free(at), chore)
 
     @rule(at=sites, pick=places)
     def stock_restore(self, at: int, pick: int) -> None:
@@ -447,10 +422,23 @@ class RepositoryMachine(RuleBasedStateMachine):
                 site.leave()
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    @staticmethod
+    def _ask_catalog(site: Site) -> None:
+        """It knows every path that any commit still holds, and the newest state of each dataset."""
+        for dataset, held in site.model.datasets.items():
+            rows = site.repository.find(AskFind(pattern="*", dataset=dataset, limit=100_000)).rows
+            alive = held.heads | {point.cursor for point in held.points.values()}
+            assert {row.path for row in rows} == {display_path(path) for cursor in alive for path in held.commits[cursor].tree}
+            newest = held.newest.tree if held.newest is not None else {}
+            now_there = sorted((row.path, row.kind, row.mode, row.mtime_ns) for row in rows if row.valid_to is None)
+            expected = [(display_path(path), entry.kind.value, entry.mode, entry.mtime_ns) for path, entry in newest.items()]
+            assert now_there == sorted(expected)
+
     def _end(self, site: Site) -> None:
         """Every point, every byte, both checks; then what nothing needs goes for good, and once more."""
         for dataset, point in site.model.points():
             site.verify(dataset, point.id)
+        self._ask_catalog(site)
         site.check(read_data=True)
         site.unlock()
         site.restic.run("check", "--read-data")
@@ -459,6 +447,13 @@ class RepositoryMachine(RuleBasedStateMachine):
         site.restic.run("check", "--read-data")
         for dataset, point in site.model.points():
             verify_tree(site.repository, site.point(point.id), site.tree_of(dataset, point.id))
+        site.repository.care.rebuild()
+        self._ask_catalog(site)
+
+
+def _in_order(site: Site) -> list[Point]:
+    """Its points in an order that no random id decides."""
+    return sorted(site.repository.points(), key=lambda point: (point.time, point.dataset_id, point.operation))
 
 
 def _nothing(_model: Model) -> None:
