@@ -5,13 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from holdfast.cli.processes import free_ports
+from holdfast.core.clock import SystemClock, now
+from holdfast.core.errors import NotGranted
+from holdfast.core.ids import DatasetId, NodeId
+from holdfast.delivery.reading import RemoteReader
+from holdfast.model.orders import RestoreOrder, SignedOrder, signed_bytes_of_order
+from holdfast.model.point_changes import Forget
+from holdfast.model.questions import AskChangePoints, AskPoints, Failed, Points
+from holdfast.node.config import load_config
+from holdfast.node.local_client import ask
 from holdfast.testing.stock_restic import StockRestic
+from holdfast.wire.authority import Authority
+from holdfast.wire.data_client import dial
+from holdfast.wire.data_messages import OpenRead
+from holdfast.wire.identity import load_credentials
 from tests.e2e.world import World, by_hand_only, eventually, restic, world_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not StockRestic.is_here(), reason="needs restic")]
@@ -55,7 +71,9 @@ class Siege:
         (self.point,) = world.points("main")
         assert self.point["locked_until"]
         (self.snapshot,) = (self.place / "snapshots").iterdir()
-        self.files = {path: _digest(path) for path in self.place.rglob("*") if path.is_file() and path.parent.name != "locks"}
+        # Not who is at work there, nor who says that he owns it.
+        found = [path for path in self.place.rglob("*") if path.is_file() and path.parent.name != "locks"]
+        self.files = {path: _digest(path) for path in found if path.parent != self.place or path.name == "config"}
 
     def honest(self, last: int = 50, location: str = "", name: str = "") -> str:
         text = HONEST.format(folder=self.folder, when=by_hand_only(), last=last)
@@ -91,6 +109,14 @@ class Siege:
 
     def codes(self) -> list[str]:
         return [event["code"] for event in self.world.json("logs")]
+
+    def await_word(self, code: str, words: str) -> None:
+        """What was refused, and why, stands in the log of the Master."""
+
+        def is_there() -> bool:
+            return any(event["code"] == code and words in event["message"] for event in self.world.json("logs", "--limit", "1000"))
+
+        eventually(is_there, f"{code} with {words!r} stands in the log")
 
 
 def _digest(path: Path) -> str:
@@ -156,6 +182,123 @@ def test_by_other_rules(siege: Siege) -> None:
     eventually(lambda: "rules-refused" in siege.codes(), "what was refused stands in the log")
 
 
+HOOKED = """\
+environment: test
+nodes: {{files1: {{}}, vault: {{}}}}
+repositories: {{main: {{node: vault, location: {folder}/disk/main}}}}
+policies:
+  own:
+    classification: {{paths: [{folder}/data]}}
+    operations: {{backup: {{{when}, keep: {{last: 50}}}}}}
+    hooks: {{before: {hook}}}
+flows:
+  office:
+    vertices: {{here: {{node: vault, policies: [own]}}, store: {{repository: main}}}}
+    movers: [{{from: here, to: store, carries: [own/backup]}}]
+"""
+
+
+def test_by_hooks(siege: Siege) -> None:
+    """Scripts that delete: where there may be none, from elsewhere, and brought by restores and mirrors to where root keeps them."""
+    folder, world = siege.folder, siege.world
+    hooks, evil, done = folder / "hooks", folder / "data" / "evil", folder / "done"
+    evil.write_text(f"#!/bin/sh\nrm -rf {siege.place}\ntouch {done}\n")
+    evil.chmod(0o755)
+    world.run("trigger", "office", "--wait")
+    newest = world.points("main")[-1]["id"]
+    hooked = HOOKED.format(folder=folder, when=by_hand_only(), hook="evil")
+
+    world.set_limits("vault", f'read = ["{folder}/data"]\nwrite = ["{folder}"]\n')
+    assert "this machine allows no hooks" in siege.activate(hooked)
+    hooks.mkdir()
+    world.set_limits("vault", f'read = ["{folder}/data"]\nwrite = ["{folder}"]\nhooks = "{hooks}"\n')
+    for hook in (str(evil), f"../data/{evil.name}"):
+        assert siege.activate(HOOKED.format(folder=folder, when=by_hand_only(), hook=hook)), hook
+    assert "there is no hook 'evil'" in siege.activate(hooked)
+    assert "outside-limits" in siege.refused("restore", newest, "--to", str(hooks), "--node", "vault")
+    assert "outside-limits" in siege.activate(siege.mirrored(str(hooks)))
+    # What the way leads to counts, not the way.
+    (folder / "way").symlink_to(hooks)
+    assert "outside-limits" in siege.refused("restore", newest, "--to", str(folder / "way"), "--node", "vault")
+    assert list(hooks.iterdir()) == []
+    world.run("trigger", "office", "--wait", expect=None)
+    assert not done.exists()
+    siege.await_word("rules-refused", "hook")
+
+
+def test_by_orders_and_by_revoking_the_owner(siege: Siege, tmp_path: Path) -> None:
+    _by_orders(siege)
+    siege.assert_whole()
+    _by_revoking(siege)
+
+
+def _by_orders(siege: Siege) -> None:
+    """Whoever has the Master signs what he likes: an order lets one reader read, once, and nothing else."""
+    world = siege.world
+    master = Authority.load(world.home("master") / "master" / "authority")
+    stranger = Authority.create(clock=SystemClock())
+    ids = {name: NodeId(load_config(world.home(name)).node) for name in ("files1", "vault")}
+    (row,) = world.client.get("/repositories")["repositories"]
+    plain = RestoreOrder(
+        id=siege.snapshot.name[:32],
+        reader=ids["files1"],
+        owner=ids["vault"],
+        owner_address="",
+        repository=row["id"],
+        dataset=siege.point["dataset_id"],
+        point=siege.point["id"],
+        expires_at=now(SystemClock()) + timedelta(minutes=5),
+    )
+
+    def read(order: RestoreOrder, signer: Authority = master) -> str:
+        """Why not, or nothing."""
+        body = msgspec.json.encode(order)
+        signed = SignedOrder(body=body, signature=signer.sign(signed_bytes_of_order(body)))
+        address = next(node["address"] for node in world.client.get("/nodes")["nodes"] if node["name"] == "vault")
+        channel = dial(address, load_credentials(world.home("files1") / "identity"), ids["vault"], "Read")
+        opening = OpenRead(repository=order.repository, dataset=order.dataset, order=signed)
+        try:
+            with closing(RemoteReader(channel, opening)) as reader:
+                assert len(list(reader.entries())) > 0
+        except NotGranted as error:
+            return error.message
+        return ""
+
+    past = now(SystemClock()) - timedelta(minutes=5)
+    refused = {
+        "not signed": read(plain, stranger),
+        "another reader": read(msgspec.structs.replace(plain, reader=ids["vault"])),
+        "another owner": read(msgspec.structs.replace(plain, owner=ids["files1"])),
+        "expired": read(msgspec.structs.replace(plain, expires_at=past)),
+        "another dataset": read(msgspec.structs.replace(plain, id="7" * 32, dataset=DatasetId("f" * 32))),
+    }
+    assert read(plain) == "", "a good one works"
+    refused["used before"] = read(plain)
+    for why, told in refused.items():
+        assert why.replace("another dataset", "the point is of another dataset") in told, (why, told)
+        siege.await_word("not-granted", told)
+
+
+def _by_revoking(siege: Siege) -> None:
+    """The owner is sent away: it keeps what it has, and says so to its own user; who is left cannot be told to touch it."""
+    world = siege.world
+    world.run("nodes", "revoke", "vault")
+    for words in (
+        ("points", "forget", siege.point["id"], "--repository", "main"),
+        ("dataset", "forget", siege.point["dataset"], "--repository", "main"),
+    ):
+        away = world.run(*words, "--yes", expect=2)
+        assert "no active flow uses a repository" in away.stderr
+    found = ask(world.home("vault"), AskPoints(repository="main"), 30)
+    assert isinstance(found, Points)
+    assert siege.point["id"] in {point.id for point in found.points}
+    wanted = AskChangePoints(change=Forget(newest=True), points=(siege.point["id"],), repository="main")
+    here = ask(world.home("vault"), wanted, 30)
+    assert isinstance(here, Failed)
+    assert "locked until" in here.error.message
+    siege.await_word("node-revoked", "vault")
+
+
 def _by_another_machine(siege: Siege) -> None:
     """Somebody else becomes vault, and the true one is revoked."""
     world = siege.world
@@ -166,6 +309,7 @@ def _by_another_machine(siege: Siege) -> None:
     world.run(*words, home="stranger")
     siege.activate(siege.honest())
     assert _key_of(world, "vault") != before
+    siege.await_word("node-replaced", "vault")
 
 
 def _key_of(world: World, name: str) -> str:

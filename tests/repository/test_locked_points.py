@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.core.errors import Refused, UsageError
+from holdfast.core.errors import Refused, RepositoryPaused, UsageError
 from holdfast.model.document import KeepRules
 from holdfast.model.point_changes import Expire, Forget, Lock, Tag
 from holdfast.model.points import Point
@@ -122,6 +122,17 @@ def rebuild(locked: Locked) -> None:
     locked.forget()
 
 
+def pause(locked: Locked) -> None:
+    """It keeps everybody out, and ends no lock; nor does the time that passes meanwhile."""
+    locked.repository.pause(by="the Master's admin")
+    with pytest.raises(RepositoryPaused):
+        locked.repository.change_points(Chosen(points=(locked.first.id,)), Forget(newest=True))
+    with pytest.raises(RepositoryPaused):
+        locked.prune()
+    locked.repository.resume()
+    locked.forget()
+
+
 def repair(locked: Locked) -> None:
     locked.repository.care.repair(forget_damaged=True)
     locked.repository.care.scrub(1.0)
@@ -189,6 +200,7 @@ ROUTES: tuple[Callable[[Locked], None], ...] = (
     expire,
     shorten,
     tag,
+    pause,
     rebuild,
     repair,
     master_says_it_is_later,

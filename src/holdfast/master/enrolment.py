@@ -17,9 +17,10 @@ from holdfast.master.issuing import CERTIFICATE_LIFETIME_S
 from holdfast.master.join_tokens import NAME, TOKEN_PREFIX
 from holdfast.master.news import Subject
 from holdfast.master.proofs import check_certificate, check_holder
-from holdfast.master.records import access, inventory
+from holdfast.master.records import access, happenings, inventory
 from holdfast.master.records.access import JoinToken
 from holdfast.master.records.inventory import Node
+from holdfast.model.jobs import Event, Severity
 from holdfast.wire.authority import MASTER_NAME
 from holdfast.wire.identity import certificate_of, key_id_of, key_id_of_csr, node_id_of
 
@@ -88,7 +89,7 @@ class Enrolment:
             await self._hub.bar(made.old_key, made.node, why)
         if not made.waiting:
             self._hub.moved.set()
-        self._base.news.tell(Subject("node", made.node), Subject("environment"))
+        self._base.news.tell(Subject("node", made.node), Subject("environment"), Subject("log"))
         return Joined(
             certificate_pem=made.certificate.decode(),
             ca_pem=self._base.authority.ca_pem.decode(),
@@ -131,13 +132,15 @@ class Enrolment:
         certificate = await self._base.database.run(lambda s: self._renew(s, node_id_of(old), key_id_of(old), request))
         return Renewed(certificate_pem=certificate.decode(), ca_pem=self._base.authority.ca_pem.decode())
 
-    async def revoke(self, name_or_id: str) -> Node:
+    async def revoke(self, name_or_id: str, by: str) -> Node:
         """This node's key is refused from now on, its session ends, and the others' rules do without it. Its stored data stays."""
 
         def strike(session: Session) -> Node:
             node = inventory.named_node(session, name_or_id)
             inventory.revoke_key(session, node.id, self._base.now(), "revoked")
             inventory.set_state(session, node.id, inventory.REVOKED)
+            words = f"{node.name} was revoked by {by}: its key opens nothing from now on, what it stores stays with it"
+            self._record(session, node.id, "node-revoked", words)
             return node
 
         node = await self._base.database.run(strike)
@@ -145,8 +148,12 @@ class Enrolment:
         await self._hub.bar(node.key_id, node.id, why)
         self._hub.decided(node.id)
         self._hub.moved.set()
-        self._base.news.tell(Subject("node", node.id))
+        self._base.news.tell(Subject("node", node.id), Subject("log"))
         return node
+
+    def _record(self, session: Session, node: NodeId, code: str, message: str) -> None:
+        event = Event(code=code, severity=Severity.WARNING, message=message, node=node, time=self._base.now())
+        happenings.record_events(session, node, (event,))
 
     def _secret(self, token: str) -> str:
         parts = token.strip().split(".")
@@ -172,6 +179,8 @@ class Enrolment:
         else:
             if known.key_id != key_id:
                 inventory.revoke_key(session, node, now, "replaced")
+                words = f"another machine took the place of {request.name}; the key before opens nothing from now on"
+                self._record(session, node, "node-replaced", words)
                 old_key = known.key_id
             inventory.set_key(session, node, key_id, serial)
             inventory.forget_rules_in_force(session, node)

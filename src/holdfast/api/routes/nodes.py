@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 from fastapi import APIRouter, Request, Response
 
 from holdfast.api.answers import AuthorisedNode, Deleted, JoinTokenList, NodeList, RevokedNode, SampleView
-from holdfast.api.callers import MasterOf
+from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import ClassificationSample, FolderWanted, Join, JoinTokenWanted, Renew
@@ -83,8 +83,8 @@ async def authorise(node: str, master: MasterOf) -> Response:
 
 @router.post("/nodes/{node}/revoke")
 @answers(RevokedNode)
-async def revoke(node: str, master: MasterOf) -> Response:
-    revoked = await master.enrolment.revoke(node)
+async def revoke(node: str, master: MasterOf, user: User) -> Response:
+    revoked = await master.enrolment.revoke(node, user)
     return reply(RevokedNode(id=revoked.id, name=revoked.name))
 
 
