@@ -20,6 +20,8 @@ from holdfast.model.change import Commit
 from holdfast.model.entry import walk_key
 from holdfast.model.jobs import Finding, Severity
 
+_MOST_RUNS = 1 << 62
+
 
 def state_errors(path: Path) -> DatabaseErrors:
     """What SQLite raises of the state, as an error of our tree."""
@@ -59,6 +61,10 @@ def _check(database: sqlite3.Connection, path: Path) -> None:
     facts = dict(database.execute("SELECT name, typeof(value) FROM meta"))
     if version != SCHEMA_VERSION or facts != {"epoch": "text", "run": "integer", "synced": "integer"}:
         raise sqlite3.DatabaseError("facts are missing")
+    # Also reads them: text that is none is found here.
+    known = dict(database.execute("SELECT name, value FROM meta"))
+    if not 0 <= known["run"] < _MOST_RUNS:
+        raise sqlite3.DatabaseError("facts make no sense")
     try:
         database.execute(f"SELECT {COLUMNS} FROM rows LIMIT 1").fetchone()
     except sqlite3.OperationalError as error:

@@ -22,6 +22,7 @@ from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
 
 What = Literal["put", "remove", "keep"]
 RECORDS = b"mirror.db"
+_MOST_CHUNK_BYTES = 8 << 20
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -252,15 +253,15 @@ class Records:
             if row is None:
                 return
             before = row[0]
-            yield Place(*row)
+            yield Place(row[0], row[1], _chunk_size(row[2]))
 
     def chunks_of(self, n: int) -> tuple[ChunkRef, ...]:
         rows = self._db.execute("SELECT id, size FROM chunks WHERE file=? ORDER BY offset", (n,))
-        return tuple(ChunkRef(*row) for row in rows)
+        return tuple(ChunkRef(chunk_id, _chunk_size(size)) for chunk_id, size in rows)
 
     def chunks_with_offsets(self, n: int) -> list[tuple[int, ChunkRef]]:
         rows = self._db.execute("SELECT offset, id, size FROM chunks WHERE file=? ORDER BY offset", (n,))
-        return [(offset, ChunkRef(chunk_id, size)) for offset, chunk_id, size in rows]
+        return [(offset, ChunkRef(chunk_id, _chunk_size(size))) for offset, chunk_id, size in rows]
 
     def has_chunk_at(self, n: int, chunk_id: bytes, offset: int) -> bool:
         return self._db.execute("SELECT 1 FROM chunks WHERE id=? AND file=? AND offset=?", (chunk_id, n, offset)).fetchone() is not None
@@ -351,6 +352,13 @@ class Records:
             "UPDATE files SET key=(SELECT key FROM entries WHERE file=files.n LIMIT 1)"
             " WHERE NOT EXISTS(SELECT 1 FROM entries WHERE key=files.key AND file=files.n)"
         )
+
+
+def _chunk_size(size: int) -> int:
+    """The size itself, of which so much is read into memory. Raises `sqlite3.DatabaseError` for one that no chunk has."""
+    if not isinstance(size, int) or not 0 <= size <= _MOST_CHUNK_BYTES:
+        raise sqlite3.DatabaseError(f"a record names a chunk of {size!r} bytes")
+    return size
 
 
 def _values(fingerprint: Fingerprint) -> tuple[int, int, int, int]:
