@@ -140,7 +140,7 @@ class Enrolment:
             inventory.revoke_key(session, node.id, self._base.now(), "revoked")
             inventory.set_state(session, node.id, inventory.REVOKED)
             words = f"{node.name} was revoked by {by}: its key opens nothing from now on, what it stores stays with it"
-            self._record(session, node.id, "node-revoked", words)
+            self._event("node-revoked", words, session, node.id)
             return node
 
         node = await self._base.database.run(strike)
@@ -151,7 +151,7 @@ class Enrolment:
         self._base.news.tell(Subject("node", node.id), Subject("log"))
         return node
 
-    def _record(self, session: Session, node: NodeId, code: str, message: str) -> None:
+    def _event(self, code: str, message: str, session: Session, node: NodeId) -> None:
         event = Event(code=code, severity=Severity.WARNING, message=message, node=node, time=self._base.now())
         happenings.record_events(session, node, (event,))
 
@@ -180,7 +180,7 @@ class Enrolment:
             if known.key_id != key_id:
                 inventory.revoke_key(session, node, now, "replaced")
                 words = f"another machine took the place of {request.name}; the key before opens nothing from now on"
-                self._record(session, node, "node-replaced", words)
+                self._event("node-replaced", words, session, node)
                 old_key = known.key_id
             inventory.set_key(session, node, key_id, serial)
             inventory.forget_rules_in_force(session, node)
