@@ -33,6 +33,7 @@ STATUS = {
     "repository-missing": 500,
     "repository-locked": 423,
     "repository-paused": 423,
+    "repository-moved": 423,
     "wrong-password": 500,
     "store-denied": 500,
     "repository-damaged": 500,

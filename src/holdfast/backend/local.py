@@ -12,20 +12,30 @@ from itertools import count
 from pathlib import Path
 
 from holdfast.backend.backend import FileType
+from holdfast.backend.folder_note import NOTE, FolderNotes
+from holdfast.backend.lease import Lease
+from holdfast.backend.owner import Owner
 from holdfast.core.errors import Conflict, NoSpace, NotReachable, RepositoryMissing, StoreError
 from holdfast.core.private_files import sync_folder
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _STRAY = ".hf-tmp-"
+# Without one of these nothing that is written counts.
+_GUARDED = frozenset({FileType.LOCK, FileType.INDEX, FileType.SNAPSHOT})
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _AWAY = (errno.ESTALE, errno.ENODEV, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT)
 
 
 class LocalBackend:
-    """`Backend` and `GroupedSaves` on one folder. Temporary files lie in their destination folder under names restic never lists."""
+    """`Backend`, `GroupedSaves` and `Ownable` on one folder. Temporary files lie in their destination folder under names restic never
+    lists. Without an owner nobody owns it, which is for tests and for looking."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, owner: Owner | None = None) -> None:
         self._root = os.fspath(path)
+        self._lease = None
+        if owner is not None and owner.node:
+            removal = f"remove {os.path.join(self._root, NOTE)}"
+            self._lease = Lease(FolderNotes(self._root, _STRAY), NOTE, owner, self._root, removal)
         self._waiting: dict[tuple[FileType, str], str] = {}
         self._guard = threading.Lock()
         self._numbers = count()
@@ -33,6 +43,27 @@ class LocalBackend:
     @property
     def location(self) -> str:
         return self._root
+
+    def take(self) -> None:
+        if self._lease is not None:
+            # On a full disk, too, what is there must open; the note comes the next time.
+            with suppress(NoSpace):
+                self._lease.take()
+
+    def take_over(self) -> str:
+        return self._lease.take_over() if self._lease is not None else ""
+
+    def refuse_others(self) -> None:
+        if self._lease is not None:
+            self._lease.refuse_others()
+
+    def give_up(self) -> None:
+        if self._lease is not None:
+            self._lease.give_up()
+
+    def _check_owner(self) -> None:
+        if self._lease is not None:
+            self._lease.check()
 
     def create(self) -> None:
         try:
@@ -51,6 +82,8 @@ class LocalBackend:
             raise self._translated(error) from error
 
     def save(self, kind: FileType, name: str, data: bytes) -> None:
+        if kind in _GUARDED:
+            self._check_owner()
         target = self._path(kind, name)
         if self._has(target, len(data)):
             return
@@ -152,6 +185,9 @@ class LocalBackend:
 
     def remove(self, kind: FileType, name: str) -> None:
         path = self._path(kind, name)
+        if kind is not FileType.LOCK:
+            # Our own lock must go also where another owns the place by now.
+            self._check_owner()
         try:
             os.unlink(path)
             sync_folder(os.path.dirname(path))

@@ -24,4 +24,4 @@ def open_backend(location: str, owner: Owner) -> Backend:
     if not location.startswith("/"):
         hint = "give an absolute path, like /srv/holdfast/main, or s3://BUCKET/PREFIX?endpoint=URL"
         raise UsageError(f"not a location: {location[:200]!r}", hint=hint)
-    return LocalBackend(Path(location))
+    return LocalBackend(Path(location), owner)

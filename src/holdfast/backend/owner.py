@@ -33,8 +33,17 @@ class Ownable(Protocol):
     """A place that keeps a note of its owner, so that two machines do not both take it for theirs."""
 
     def take(self) -> None:
-        """This node owns the place from now on. Raises `RepositoryLocked` while another does: for ever, until that one gives it up or
-        somebody deletes the note. A node that has it already takes it again without a word."""
+        """This node owns the place from now on. Raises `RepositoryMoved` while another does: for ever, until that one gives it up, this one
+        takes it over or somebody deletes the note. A node that has it already takes it again without a word."""
+        ...
+
+    def take_over(self) -> str:
+        """This node owns the place from now on, whoever did; that one refuses to write from then on. Gives who it was, empty where it was
+        nobody else. Only for what an administrator with a password of the repository does."""
+        ...
+
+    def refuse_others(self) -> None:
+        """Raises `RepositoryMoved` when another node owns the place."""
         ...
 
     def give_up(self) -> None:

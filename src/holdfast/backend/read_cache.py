@@ -69,6 +69,12 @@ class ReadCache:
     def take(self) -> None:
         self._inner.take()
 
+    def take_over(self) -> str:
+        return self._inner.take_over()
+
+    def refuse_others(self) -> None:
+        self._inner.refuse_others()
+
     def give_up(self) -> None:
         self._inner.give_up()
 

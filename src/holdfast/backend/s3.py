@@ -51,7 +51,7 @@ class S3Backend:
         self._client = ObjectClient(location, lambda: read_credentials(owner.keys), retrying, pace, timeouts)
         self._retention = Retention(location, self._client.credentials, retrying, timeouts)
         side = side_folder(location)
-        self._lease = Lease(self._client, f"{side}/owner", owner, location.restic)
+        self._lease = Lease(self._client, f"{side}/owner", owner, location.restic, f"delete the object {side}/owner in the bucket")
         self._side = side
         self._capabilities: Capabilities | None = None
         self._retained: dict[FileName, datetime] = {}
@@ -90,6 +90,12 @@ class S3Backend:
         if not known.lease_is_atomic:
             logger.warning("this bucket cannot keep two owners apart that come at one moment", extra={"facts": {"location": self.location}})
         self._capabilities = known
+
+    def take_over(self) -> str:
+        return self._lease.take_over()
+
+    def refuse_others(self) -> None:
+        self._lease.refuse_others()
 
     def give_up(self) -> None:
         self._lease.give_up()

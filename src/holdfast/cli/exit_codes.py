@@ -31,6 +31,7 @@ _BY_CODE = {
     "repository-missing": 10,
     "repository-locked": 11,
     "repository-paused": 11,
+    "repository-moved": 11,
     "wrong-password": 12,
     "cancelled": INTERRUPTED,
 }

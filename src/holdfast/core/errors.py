@@ -18,7 +18,8 @@
     │   ├── SourceVanished      root missing, replaced, or emptied beyond `max_removed`
     │   └── HookFailed          a script of the machine's administrator failed or took too long
     ├── StoreError            the repository or mirror
-    │   ├── RepositoryMissing, RepositoryLocked (with RepositoryPaused), WrongPassword, RepositoryOutdated, RepositoryDamaged
+    │   ├── RepositoryMissing, RepositoryLocked (RepositoryPaused, RepositoryMoved), WrongPassword, RepositoryOutdated,
+    │   │   RepositoryDamaged
     │   ├── StoreDenied         an object store refuses our keys, or there are none
     │   └── NoSpace             a disk is full, or would be; or a quota is used up
     ├── ProtocolError         bytes from the wire that break the contract
@@ -144,6 +145,12 @@ class RepositoryLocked(StoreError):
 
 class RepositoryPaused(RepositoryLocked):
     code = "repository-paused"
+
+
+class RepositoryMoved(RepositoryLocked):
+    """Another node owns it."""
+
+    code = "repository-moved"
 
 
 class WrongPassword(StoreError):

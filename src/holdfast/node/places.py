@@ -13,7 +13,7 @@ from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.model.object_location import is_object_location, parse_object_location
 from holdfast.model.rules import RepositoryRule
-from holdfast.node.config import load_config
+from holdfast.node.config import is_joined, load_config
 
 
 class Places:
@@ -37,8 +37,7 @@ class Places:
         return where.restic, {**_variables(read_credentials(self._keys(rule))), "AWS_DEFAULT_REGION": where.region}
 
     def _owner(self, rule: RepositoryRule) -> Owner:
-        # Only an object store is told who we are; a folder needs no node that has joined.
-        node = load_config(self._home).node if is_object_location(rule.location) else ""
+        node = load_config(self._home).node if is_object_location(rule.location) or is_joined(self._home) else ""
         return Owner(
             node=node,
             hostname=socket.gethostname(),

@@ -14,9 +14,10 @@ from pathlib import Path
 import msgspec
 
 from holdfast.backend.backend import Backend
+from holdfast.backend.owner import Ownable
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import Conflict, HoldfastError, Refused, StoreError, UnknownName, UsageError, WrongPassword
+from holdfast.core.errors import Conflict, HoldfastError, Refused, RepositoryMoved, StoreError, UnknownName, UsageError, WrongPassword
 from holdfast.core.ids import RepositoryId
 from holdfast.model.keys import (
     KIT_USER,
@@ -43,6 +44,7 @@ from holdfast.node.key_files import KeyFiles, Rotation
 from holdfast.repository.key_slots import NewSlot, Opened, choose_slot, new_slot, open_slot, read_slots, remove_slot, save_slot, this_user
 from holdfast.repository.repository import Scrypt
 
+TAKEN_OVER = "taken over from"
 FACTS_FRESH_S = 60.0
 """`status` looks into the store no more often; what is done here shows at once."""
 
@@ -232,12 +234,16 @@ class RepositoryKeys:
 
     def _restore(self, ask: AskKeyRestore, rule: RepositoryRule, place: Backend) -> KeyDone:
         files = self.files(rule)
+        own: Opened | None = None
         if files.source:
             with suppress(WrongPassword, StoreError):
-                open_slot(place, [files.password()])
-                raise Conflict(f"the key of {rule.name} is there, and opens it", hint="nothing is to be restored")
+                own = open_slot(place, [files.password()])
+        also = _take_over(place, ask.password)
+        if own is not None and not also:
+            raise Conflict(f"the key of {rule.name} is there, and opens it", hint="nothing is to be restored")
+        if own is not None:
+            return KeyDone(slot=choose_slot(read_slots(place), own.slot), also=tuple(also))
         opened = open_slot_typed(place, ask.password)
-        also: list[str] = []
         left_over = files.rotation()
         if left_over is not None and left_over.new != opened.slot:
             # An earlier restore was cut off, and nobody knows the password of the slot it made.
@@ -301,9 +307,23 @@ def sentence_about(question: KeyQuestion, answer: KeyAnswer) -> str:
         case AskKitKept():
             return f"somebody keeps the recovery kit of repository {name}, key {slot}"
         case AskKeyRestore():
-            return f"this machine's own key of repository {name} was restored; it is now {slot}"
+            also = answer.also if isinstance(answer, KeyDone) else ()
+            taken = "".join(f", and it was {line}" for line in also if line.startswith(TAKEN_OVER))
+            return f"this machine's own key of repository {name} was restored; it is now {slot}{taken}"
         case _:
             return ""
+
+
+def _take_over(place: Backend, password: str) -> list[str]:
+    """The place from another node, by any password of the repository: whoever has one decides. Raises `WrongPassword`."""
+    if not isinstance(place, Ownable):
+        return []
+    try:
+        place.refuse_others()
+        return []
+    except RepositoryMoved:
+        open_slot_typed(place, password)
+        return [f"{TAKEN_OVER} {place.take_over()}, which writes there no more"]
 
 
 def _facts(slots: tuple[KeySlot, ...], kept: frozenset[str]) -> KeyFacts:

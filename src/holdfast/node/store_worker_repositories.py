@@ -134,8 +134,11 @@ class Repositories:
 
     def make_key(self, rule: RepositoryRule, password: str) -> None:
         """A key of this machine for a repository that another program made, by any password of it; nothing where there is one."""
-        if not _exists(self._places.open(rule)):
+        place = self._places.open(rule)
+        if not _exists(place):
             raise RepositoryMissing(f"there is no repository at {rule.location}", hint="check the location, and that its disk is mounted")
+        if isinstance(place, Ownable):
+            place.refuse_others()
         if not self._keys.files(rule).source:
             self._keys.answer(AskKeyRestore(repository=rule.name, password=password), rule)
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from holdfast.backend.backend import Backend, FileType
 from holdfast.backend.grouping import GroupedSaves
+from holdfast.backend.owner import Ownable
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, RepositoryDamaged, RepositoryLocked
@@ -191,8 +192,11 @@ class Repository:
     def status(self) -> RepositoryStatus:
         """`error` is set when the place cannot be read, or something in it could not."""
         error: HoldfastError | None = None
+        place = self._interior.storage.backend
         try:
             points = self.points()
+            if isinstance(place, Ownable):
+                place.refuse_others()
         except HoldfastError as caught:
             error, points = caught, ()
         if error is None and self.problems:
