@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from holdfast.host.compare import compare_trees
 from holdfast.testing.ceph import SECRET_KEY
@@ -100,6 +102,60 @@ def test_the_main_job_on_a_bucket(world: World, gateway: FaultyGateway, object_s
     assert world.json("trigger", "office", "--wait")["state"] == "succeeded"
     world.restic("main", "vault", "check", "--read-data")
     assert _says(folder, SECRET_KEY) == []
+
+
+def test_what_is_locked_in_a_locked_bucket_survives_its_owners_own_keys(world: World, object_store: ObjectStore) -> None:
+    """Somebody has the owner's machine, its password and its keys of the store, and deletes everything."""
+    bucket, folder, data = object_store.bucket(locked=True), world.folder, world.folder / "data"
+    write_store_keys(world.home("vault") / "keys" / "main.s3")
+    text = _document(world, object_store.location(bucket)).replace("keep: {last: 10}", "keep: {last: 10}, lock: 30d")
+    world.apply(text, "office")
+    assert world.json("trigger", "office", "--wait")["state"] == "succeeded"
+    (point,) = world.points("main")
+    abilities = world.json("repository", "stats", "main")["store"]
+    assert (abilities["object_lock"], abilities["versions"], abilities["default_retention"]) == (True, True, False)
+    assert "object lock, keeps versions" in world.run("repository", "stats", "main").stdout
+    (row,) = world.client.get("/repositories")["repositories"]
+    assert row["store"]["object_lock"] is True
+
+    # The store holds every file that the point needs until its lock ends, and lets nobody delete one.
+    store, prefix = object_store.admin, "holdfast/"
+    until = datetime.fromisoformat(point["locked_until"])
+    versions = store.list_object_versions(Bucket=bucket, Prefix=prefix)["Versions"]
+    kinds = {"config", "keys", "data", "index", "snapshots"}
+    held = [version for version in versions if version["Key"].split("/")[1] in kinds]
+    assert {version["Key"].split("/")[1] for version in held} == kinds
+    for version in held:
+        named = {"Bucket": bucket, "Key": version["Key"], "VersionId": version["VersionId"]}
+        kept = store.get_object_retention(**named)["Retention"]
+        assert kept["Mode"] == "COMPLIANCE"
+        assert kept["RetainUntilDate"] >= until.replace(microsecond=0), version["Key"]
+        with pytest.raises(ClientError, match="AccessDenied"):
+            store.delete_object(**named, BypassGovernanceRetention=True)
+        shorter = {"Mode": "COMPLIANCE", "RetainUntilDate": until - timedelta(days=29)}
+        with pytest.raises(ClientError, match="AccessDenied"):
+            store.put_object_retention(**named, Retention=shorter, BypassGovernanceRetention=True)
+
+    # He hides all of it instead: stock restic forgets and prunes, and what is left he deletes or writes over.
+    world.restic("main", "vault", "forget", point["snapshot"], "--prune")
+    assert world.points("main") == []
+    world.stop("vault")
+    for key in object_store.objects(bucket, prefix):
+        store.put_object(Bucket=bucket, Key=key, Body=b"nonsense")
+        store.delete_object(Bucket=bucket, Key=key)
+    assert object_store.objects(bucket, prefix) == []
+
+    # The way back of docs/object-stores.md: what lies over the locked versions goes, and all is there again.
+    locked = {(version["Key"], version["VersionId"]) for version in held}
+    listed = store.list_object_versions(Bucket=bucket, Prefix=prefix)
+    for over in (*listed.get("DeleteMarkers", ()), *listed["Versions"]):
+        if (over["Key"], over["VersionId"]) not in locked:
+            store.delete_object(Bucket=bucket, Key=over["Key"], VersionId=over["VersionId"])
+    world.restart("vault")
+    eventually(lambda: [found["id"] for found in world.points("main")] == [point["id"]], "the locked point is there again")
+    world.run("restore", point["id"], "--to", str(folder / "back"), "--node", "files1")
+    assert list(compare_trees(os.fsencode(data), os.fsencode(folder / "back" / str(data)[1:]))) == []
+    world.restic("main", "vault", "check", "--read-data")
 
 
 def test_a_second_owner_is_refused_until_the_first_has_let_go(world: World, object_store: ObjectStore) -> None:

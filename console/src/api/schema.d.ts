@@ -3271,6 +3271,8 @@ export interface components {
             /** @default null */
             pause: components["schemas"]["Pause"] | null;
             /** @default null */
+            store: components["schemas"]["StoreAbilities"] | null;
+            /** @default null */
             error: components["schemas"]["ErrorFacts"] | null;
             node: string;
         };
@@ -3315,6 +3317,26 @@ export interface components {
             by: string;
             /** @default 0 */
             sessions: number;
+        };
+        /**
+         * StoreAbilities
+         * @description What an object store can do, as it was tried out at `probed_at`. `object_lock`: it keeps files until a time whoever asks, so that
+         *         locked points are safe from its owner's keys, too (null = not known, `object_lock_problem` says why). `default_retention`: it locks
+         *         every new file by itself, session locks too, which pile up then. `versions`: what is deleted stays as an old version. `one_owner`: of
+         *         two machines that take it at one moment one wins.
+         */
+        StoreAbilities: {
+            probed_at: string;
+            /** @default null */
+            object_lock: boolean | null;
+            /** @default  */
+            object_lock_problem: string;
+            /** @default false */
+            default_retention: boolean;
+            /** @default false */
+            versions: boolean;
+            /** @default false */
+            one_owner: boolean;
         };
         /**
          * PausedRepository

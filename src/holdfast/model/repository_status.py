@@ -26,6 +26,20 @@ class RepositoryLock(msgspec.Struct, frozen=True, kw_only=True):
     stale: bool = False
 
 
+class StoreAbilities(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an object store can do, as it was tried out at `probed_at`. `object_lock`: it keeps files until a time whoever asks, so that
+    locked points are safe from its owner's keys, too (null = not known, `object_lock_problem` says why). `default_retention`: it locks
+    every new file by itself, session locks too, which pile up then. `versions`: what is deleted stays as an old version. `one_owner`: of
+    two machines that take it at one moment one wins."""
+
+    probed_at: datetime
+    object_lock: bool | None = None
+    object_lock_problem: str = ""
+    default_retention: bool = False
+    versions: bool = False
+    one_owner: bool = False
+
+
 class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     """`points_bytes`: what all points would take if each were restored; `unique_bytes`: what is in the packs, each chunk and tree once, in
     plain; `stored_bytes`: what the packs take. So the first by the second is what deduplication saves, the second by the third what
@@ -34,7 +48,7 @@ class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     its pass is. `proven_at`: when every byte was last proven readable, by a whole pass of scrubs or a check of all, with nothing wrong
     found since (null = never). `key_slots`: how many passwords open it; `kit`: whether there is a recovery kit, and somebody
     keeps it (null = the place cannot be read). `locks`: who is at work in it, as of a few seconds ago. `pause`: nobody begins
-    work in it (null = as ever).
+    work in it (null = as ever). `store`: what the object store it lies in can do (null = it lies in a folder, or was never reached).
     """
 
     id: RepositoryId
@@ -55,4 +69,5 @@ class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     kit: KitState | None = None
     locks: tuple[RepositoryLock, ...] = ()
     pause: Pause | None = None
+    store: StoreAbilities | None = None
     error: ErrorFacts | None = None

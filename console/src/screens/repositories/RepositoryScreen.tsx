@@ -1,5 +1,5 @@
 /** One repository: its figures, its proof, its growth, its points, and how to read it without Holdfast. */
-import { Alert, Button, Loader, Stack, Text } from "@mantine/core";
+import { Alert, Button, List, Loader, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconDatabase } from "@tabler/icons-react";
 import { Link } from "wouter";
 import { usePoints, useRepositories } from "../../api/queries";
@@ -55,6 +55,7 @@ export default function RepositoryScreen({ name }: { name: string }) {
               {points.data && <KeepRules points={points.data.points} />}
             </div>
           </div>
+          {row.store && <Store store={row.store} />}
           <Elsewhere row={row} />
         </>
       )}
@@ -120,6 +121,38 @@ function Figures({ row }: { row: Repository }) {
         </Text>
       </Card>
     </>
+  );
+}
+
+/** What the object store it lies in can do for it, as its owner tried it out. */
+function Store({ store }: { store: NonNullable<Repository["store"]> }) {
+  return (
+    <Card title="The object store">
+      <List size="sm" spacing={6} listStyleType="none">
+        <List.Item>
+          <State state={store.object_lock ? "ok" : store.object_lock === false ? "off" : "unknown"} label={store.object_lock ? "object lock" : "no object lock"} quiet />{" "}
+          {store.object_lock
+            ? "The store itself keeps what locked points need until their locks end, whoever asks, its owner's keys included."
+            : visible(store.object_lock_problem) || "Locked points are kept by their owner alone: whoever has its machine, or its keys of the store, can destroy them."}
+        </List.Item>
+        {store.default_retention && (
+          <List.Item>
+            <State state="warning" label="default retention" quiet /> The bucket locks every new file by itself, session locks too, which pile up.
+          </List.Item>
+        )}
+        <List.Item>
+          <State state={store.versions ? "ok" : "off"} label={store.versions ? "versions" : "no versions"} quiet />{" "}
+          {store.versions ? "What is deleted or written over stays as an old version." : "What is deleted is gone."}
+        </List.Item>
+        <List.Item>
+          <State state={store.one_owner ? "ok" : "warning"} label={store.one_owner ? "one owner" : "owners not kept apart"} quiet />{" "}
+          {store.one_owner ? "Of two machines that take it at one moment one wins." : "Two machines that take it at one moment are not kept apart before the next look."}
+        </List.Item>
+      </List>
+      <Text size="xs" c="dimmed" mt="sm">
+        Tried out <Moment time={store.probed_at} ago />.
+      </Text>
+    </Card>
   );
 }
 

@@ -63,6 +63,8 @@ def stats(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fal
     say(f"stored:     {format_size(stored)}{_times('compression', unique, stored)}")
     say(f"last check: {_last_check(row)}")
     say(f"scrubbed:   {_last_scrub(row)}")
+    if store := row["store"]:
+        say(one_line(f"store:      {_store_words(store)}"))
     if pause := row["pause"]:
         say(one_line(f"paused:     since {local_time(pause['since'])}, by {pause['by']}; {pause.get('sessions', 0)} at work still"))
     for lock in row["locks"]:
@@ -139,6 +141,17 @@ def _status_of(home: Path, name: str) -> dict[str, Any]:
 
 def _times(saving: str, before: int, after: int) -> str:
     return f" ({saving} {before / after:.1f} x)" if after and before else ""
+
+
+def _store_words(store: dict[str, Any]) -> str:
+    lock = store.get("object_lock")
+    words = [
+        "object lock" if lock else "no object lock" if lock is False else f"object lock not known ({store.get('object_lock_problem')})"
+    ]
+    words += ["locks every new file by itself, session locks too"] if store.get("default_retention") else []
+    words.append("keeps versions" if store.get("versions") else "keeps no versions")
+    words.append("one owner at a time" if store.get("one_owner") else "cannot keep two owners apart that come at one moment")
+    return ", ".join(words)
 
 
 def _lock_words(lock: dict[str, Any]) -> str:
