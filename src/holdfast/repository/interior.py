@@ -11,6 +11,7 @@ from holdfast.core.errors import RepositoryLocked, StoreError
 from holdfast.repository.catalog.database import Catalog
 from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.packs.chunks import Chunks
+from holdfast.repository.packs.lending import Packers
 from holdfast.repository.packs.storage import Storage
 from holdfast.repository.pausing import Pausing
 from holdfast.repository.quarantine import Quarantine
@@ -42,6 +43,7 @@ class Interior:
         self.names = self.refresher.names
         self.trees = self.refresher.trees
         self.chunks = Chunks(storage, self.blobs)
+        self.packers = Packers()
         self.pausing = Pausing(catalog.path.parent, storage.clock)
         self.lock = SessionLock(name, storage, wait, record, self.pausing)
         self.time = TrustedTime(catalog.path.parent, storage.clock)
