@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sqlite3
+import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 
 import msgspec
@@ -22,36 +25,49 @@ from hypothesis import strategies as st
 
 from holdfast.backend.capabilities import load_capabilities
 from holdfast.backend.credentials import read_credentials
+from holdfast.capture.state import CaptureState
 from holdfast.cli.home import load_session
+from holdfast.compiler.edits import apply_edits
+from holdfast.compiler.merge import merge_texts
 from holdfast.compiler.parse import parse_document
 from holdfast.core import units
-from holdfast.core.errors import ErrorFacts, HoldfastError
-from holdfast.core.ids import JobId, NodeId
+from holdfast.core.errors import ErrorFacts, HoldfastError, NotGranted
+from holdfast.core.ids import ActionId, DatasetId, JobId, NodeId, PointId, RepositoryId
 from holdfast.delivery.frame import check_frame
 from holdfast.delivery.unpack import content_of
 from holdfast.delivery.verify import verify_payload
+from holdfast.master.access import secret_hash
 from holdfast.master.config import load_config as load_master_config
+from holdfast.mirror.mirror import MirrorStore
 from holdfast.model import kit, rules, spans, windows
 from holdfast.model.adoption import parse_bind
 from holdfast.model.change import Payload
 from holdfast.model.decoding import UNREADABLE
+from holdfast.model.edit import Edit
 from holdfast.model.entry import Entry, Kind, check_path
 from holdfast.model.jobs import Job, State
 from holdfast.model.maintenance import parse_subset
 from holdfast.model.object_location import parse_object_location
+from holdfast.model.orders import RestoreOrder, SignedOrder, signed_bytes_of_order
+from holdfast.model.rules import MirrorAction, Receive
 from holdfast.node import worker_link, worker_messages
 from holdfast.node.config import load_config as load_node_config
+from holdfast.node.enrol import parse_join_token
+from holdfast.node.journal import Journal
 from holdfast.node.limits import load_limits
-from holdfast.node.rule_store import load_signing_key
+from holdfast.node.orders import OrderBook, open_order
+from holdfast.node.rule_store import RuleStore, load_signing_key, save_signing_key
 from holdfast.repository._format import config, frames, index, keys, lock, pack, seal, snapshot, text, tree, unpacked
 from holdfast.repository.care.last_check import LastCheck, load_last_check
 from holdfast.repository.care.scrubbing import ScrubRecord, load_scrub
 from holdfast.repository.catalog.search_pattern import search_pattern
 from holdfast.repository.facts import facts_of
-from holdfast.testing.deliveries import begin_of, commit_of, opening_of, puts_of
+from holdfast.testing.deliveries import DATASET, begin_of, commit_of, opening_of, puts_of
 from holdfast.testing.memory_action import payload_of
-from holdfast.testing.virtual_clock import SeededEntropy
+from holdfast.testing.node_rules import ENVIRONMENT, FILES1, sign, source_rules
+from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
 from holdfast.wire import codec, identity
+from holdfast.wire.authority import Authority
 from holdfast.wire.data_messages import Carried, Closing, Segmented, Started
 from holdfast.wire.hub_messages import Farewell
 
@@ -107,15 +123,17 @@ def of_text(names: str, call: Callable[[str], object], *examples: str) -> Parser
     return of_bytes(names, lambda data: call(data.decode("utf-8", "surrogateescape")), *map(str.encode, examples))
 
 
-def of_file(names: str, name: str, call: Callable[[Path], object], *examples: bytes) -> Parser:
+def of_file(names: str, name: str, call: Callable[[Path], object], *examples: bytes, also: tuple[type[Exception], ...] = ()) -> Parser:
     def run(folder: Path, data: bytes) -> object:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f"{path.name}*"):
+            left.unlink()
         path.write_bytes(data)
         path.chmod(0o600)
         return call(folder)
 
-    return Parser(names, run, examples)
+    return Parser(names, run, examples, also)
 
 
 def sealed(plain: bytes) -> bytes:
@@ -147,6 +165,93 @@ def framed(data: bytes) -> None:
 
 def payload(take: Callable[[Payload], object]) -> Callable[[bytes], object]:
     return lambda data: take(Payload(hashlib.sha256(PLAIN).digest(), len(PLAIN), True, data))
+
+
+AUTHORITY = Authority.create(clock=VirtualClock(MOMENT))
+CERTIFICATE = AUTHORITY.issue(identity.make_csr(identity.new_key()), NodeId("1" * 32), clock=VirtualClock(MOMENT))
+ORDER = msgspec.json.encode(
+    RestoreOrder(
+        id="a" * 32,
+        reader=NodeId("1" * 32),
+        owner=NodeId("2" * 32),
+        owner_address="vault:7442",
+        repository=RepositoryId("c" * 32),
+        dataset=DatasetId("d" * 32),
+        point=PointId("5" * 32),
+        expires_at=MOMENT + timedelta(minutes=5),
+    )
+)
+THEIRS = DOCUMENT.replace(b"every: 1h", b"every: 2h").replace(b"vault: {}", b"vault: {tags: [big]}")
+
+
+def certificate(data: bytes) -> None:
+    identity.node_id_of(data)
+    identity.key_id_of(data)
+
+
+def signed_order(data: bytes) -> None:
+    """As by a Master that signs nonsense: its key, too, may be in wrong hands."""
+    open_order(SignedOrder(body=data, signature=AUTHORITY.sign(signed_bytes_of_order(data))), AUTHORITY.signing_public)
+
+
+def unsigned_order(data: bytes) -> None:
+    with pytest.raises(NotGranted):
+        open_order(SignedOrder(body=ORDER, signature=data), AUTHORITY.signing_public)
+    with pytest.raises(NotGranted):
+        open_order(SignedOrder(body=data, signature=AUTHORITY.sign(signed_bytes_of_order(b"x" + data))), AUTHORITY.signing_public)
+
+
+def use_orders(folder: Path) -> None:
+    order = SignedOrder(body=ORDER, signature=AUTHORITY.sign(signed_bytes_of_order(ORDER)))
+    with closing(OrderBook(folder / "orders.db", clock=VirtualClock(MOMENT))) as book, suppress(NotGranted):
+        book.accept(order, signing_key=AUTHORITY.signing_public, reader=NodeId("1" * 32), owner=NodeId("2" * 32))
+
+
+def use_journal(folder: Path) -> None:
+    with closing(Journal(folder / "node.db", clock=VirtualClock(MOMENT))) as journal:
+        journal.unfinished(), journal.protections(), journal.care(), journal.next_report(), journal.newest_jobs(5)
+        journal.record_job(JOB)
+
+
+def use_rules(folder: Path) -> None:
+    save_signing_key(folder, AUTHORITY.signing_public)
+    RuleStore(folder, environment=ENVIRONMENT, node=FILES1)
+
+
+def use_state(folder: Path) -> None:
+    with closing(CaptureState.open(folder / "state.db", entropy=ENTROPY)) as state, state.errors():
+        state.rebuild(source_rules().datasets[0], [Entry(path=b"/srv/data", kind=Kind.DIRECTORY, mode=0o755)])
+        state.next_run()
+        list(state.rows_after(None, (0, 1 << 40), 1, 10))
+
+
+def use_mirror(folder: Path) -> None:
+    rule = MirrorAction(id=ActionId("a" * 32), targets=(("/data", str(folder / "copy")),))
+    receive = Receive(dataset=DATASET, label="x", sender=NodeId("n" * 32), actions=(rule,))
+    mirror = MirrorStore(folder / "home").open_mirror(rule, receive, clock=VirtualClock(MOMENT), adopt=True)
+    try:
+        mirror.cursor()
+    finally:
+        mirror.close()
+
+
+def database(make: Callable[[Path], object], name: str) -> bytes:
+    """The file that this makes where there is none."""
+    with tempfile.TemporaryDirectory() as folder:
+        make(Path(folder))
+        return (Path(folder) / name).read_bytes()
+
+
+def merged(text: str) -> None:
+    for base, mine, theirs in permutations((text, DOCUMENT.decode(), THEIRS.decode())):
+        with suppress(HoldfastError):
+            merge_texts(base, mine, theirs)
+
+
+def edited(text: str) -> None:
+    with suppress(HoldfastError):
+        apply_edits(text, [Edit(op="set", path=("nodes", "new"), value={"tags": ["a"]}), Edit(op="remove", path=("policies", "documents"))])
+    apply_edits(DOCUMENT.decode(), [Edit(op="set", path=("nodes", text or "x"), value={"tags": [text]})])
 
 
 FRAME = payload_of(PLAIN, compressed=True).data
@@ -242,6 +347,19 @@ PARSERS = (
         also=UNREADABLE,
     ),
     of_bytes("wire.identity.load_key", identity.load_key, identity.new_key(), LOCKED_KEY),
+    of_bytes("(certificates)", certificate, CERTIFICATE),
+    of_bytes("(signing requests)", identity.key_id_of_csr, identity.make_csr(identity.new_key())),
+    of_bytes("(orders, signed)", signed_order, ORDER),
+    of_bytes("(orders, unsigned)", unsigned_order, ORDER),
+    of_file("(used orders)", "orders.db", use_orders, database(use_orders, "orders.db"), also=(sqlite3.Error,)),
+    of_file("(the journal)", "node.db", use_journal, database(use_journal, "node.db"), also=(sqlite3.Error,)),
+    of_file("(rules on disk)", "rules/current.json", use_rules, msgspec.json.encode(sign(source_rules(), AUTHORITY))),
+    of_file("(the state of a source)", "state.db", use_state, database(use_state, "state.db")),
+    of_file("(the records of a mirror)", ".holdfast-copy/mirror.db", use_mirror, database(use_mirror, ".holdfast-copy/mirror.db")),
+    of_text("node.enrol.parse_join_token", parse_join_token, "hf1.mfrggzdfmztwq2lk." + ID),
+    of_text("(secrets of tokens, sessions and links)", secret_hash, "a secret"),
+    of_text("(texts merged)", merged, DOCUMENT.decode(), THEIRS.decode()),
+    of_text("(texts edited)", edited, DOCUMENT.decode()),
     of_text("compiler.parse.parse_document compiler.yaml_tree.load_tree", parse_document, DOCUMENT.decode()),
     of_text("model.kit.read_code", kit.read_code, kit.new_code(ENTROPY)),
     of_text("model.windows.parse_window", windows.parse_window, "Mon-Fri 20:00-06:00", "1,15 00:00-24:00"),

@@ -14,7 +14,7 @@ from holdfast.core import local_database
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import NoSpace, SourceError
 from holdfast.core.ids import new_id
-from holdfast.core.local_database import DatabaseErrors, misfits
+from holdfast.core.local_database import DatabaseErrors, fits
 from holdfast.core.private_files import sync_folder
 from holdfast.model.change import Commit
 from holdfast.model.entry import walk_key
@@ -97,7 +97,7 @@ def moved_aside(path: Path, aside: Path, why: str) -> Finding:
 def is_sound(path: Path) -> bool:
     """Whether every row is of its columns' types and holds what it must; reads the whole. May raise where it is not."""
     with closing(open_reader(path)) as database:
-        if any(misfits(database, table, types) for table, types in TYPES.items()):
+        if not fits(database, TYPES):
             return False
         if any(database.execute(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1").fetchone() for table, where in NONSENSE.items()):
             return False

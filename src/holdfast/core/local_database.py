@@ -143,7 +143,12 @@ def insert_many(
         database.execute(sql, list(chain.from_iterable(some)))
 
 
-def misfits(database: sqlite3.Connection, table: str, types: Mapping[str, str]) -> bool:
-    """Whether a row of the table has a value of another type than its column: `types` are names of SQLite's, with `|` between several."""
-    wrong = " OR ".join(f"typeof({name}) NOT IN ({','.join(repr(one) for one in kinds.split('|'))})" for name, kinds in types.items())
-    return database.execute(f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1").fetchone() is not None
+def fits(database: sqlite3.Connection, tables: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether the file is whole, and every value of the type its column has: names of SQLite's types, with `|` between several. Slow."""
+    if database.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
+        return False
+    for table, types in tables.items():
+        wrong = " OR ".join(f"typeof({name}) NOT IN ({','.join(repr(one) for one in kinds.split('|'))})" for name, kinds in types.items())
+        if database.execute(f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1").fetchone() is not None:
+            return False
+    return True

@@ -47,7 +47,8 @@ def new_secret(entropy: Entropy, size: int = 32) -> str:
 
 def secret_hash(secret: str) -> str:
     """Secrets are random and long, so one SHA-256 is enough to keep them from whoever reads the records."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    # Whatever somebody shows has a hash, also what is no text: it is then not known.
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 def hash_password(password: str) -> str:

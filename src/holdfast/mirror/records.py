@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from holdfast.core.ids import DatasetId
-from holdfast.core.local_database import DatabaseErrors, misfits, open_database, written_through
+from holdfast.core.local_database import DatabaseErrors, fits, open_database, written_through
 from holdfast.model.change import Cursor
 from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
 
@@ -117,7 +117,7 @@ _TYPES = {
 def _is_sound(path: bytes) -> bool:
     """Whether every row is of its columns' types, and names what is there; reads the whole. May raise where not."""
     with closing(sqlite3.connect(os.fsdecode(path))) as database:
-        if any(misfits(database, table, types) for table, types in _TYPES.items()):
+        if not fits(database, _TYPES):
             return False
         for table in ("entries", "staged"):
             dangling = f"SELECT 1 FROM {table} WHERE file NOT NULL AND file NOT IN (SELECT n FROM files) LIMIT 1"

@@ -108,12 +108,10 @@ def join(home: Path, request: JoinRequest, *, clock: Clock, entropy: Entropy) ->
     A machine that has joined before joins anew only with `replace`; its old rules are then forgotten.
     """
     del clock, entropy  # times are the Master's, and the key's randomness is the TLS library's own
-    match = _TOKEN.fullmatch(request.token.strip())
-    if match is None:
-        raise UsageError("this is not a join token", hint="a token looks like hf1.….… ; copy all of it")
+    fingerprint = parse_join_token(request.token)
     if is_joined(home) and not request.replace:
         raise JoinRefused(f"{home} has joined an environment already", hint="use --replace NAME to join anew, or another home")
-    ca_pem = _fetch_authority(request.url, match[2])
+    ca_pem = _fetch_authority(request.url, fingerprint)
     key_pem = new_key()
     body = {
         "token": request.token.strip(),
@@ -122,7 +120,7 @@ def join(home: Path, request: JoinRequest, *, clock: Clock, entropy: Entropy) ->
         "replace": request.replace,
     }
     joined = _post(request.url, "/api/v1/join", body, ca_pem, _Joined)
-    if fingerprint_of(joined.ca_pem.encode()) != match[2]:
+    if fingerprint_of(joined.ca_pem.encode()) != fingerprint:
         raise JoinRefused("the Master answered with another CA than the token names", hint="have an administrator make a new token")
     config = NodeConfig(
         environment=joined.environment_id,
@@ -137,6 +135,14 @@ def join(home: Path, request: JoinRequest, *, clock: Clock, entropy: Entropy) ->
     )
     store_identity(home, config, Credentials(key_pem, joined.certificate_pem.encode(), joined.ca_pem.encode()), joined.signing_key)
     return Joined(config=config, fingerprint=key_id_of(joined.certificate_pem.encode()), waiting=joined.waiting)
+
+
+def parse_join_token(token: str) -> str:
+    """The fingerprint of the CA that it is for. Raises `UsageError`."""
+    match = _TOKEN.fullmatch(token.strip())
+    if match is None:
+        raise UsageError("this is not a join token", hint="a token looks like hf1.….… ; copy all of it")
+    return match[2]
 
 
 def renewal_due(certificate_pem: bytes, clock: Clock) -> bool:
