@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
 
 from holdfast.core.errors import ErrorFacts, StaleRules
 from holdfast.core.ids import JobId, NodeId
@@ -16,6 +19,7 @@ from holdfast.node import journal as journal_module
 from holdfast.node.journal import Journal, ProtectionRow
 from holdfast.node.rule_store import RuleStore, save_signing_key
 from holdfast.node.worker_messages import RunCascade
+from holdfast.testing.hostile_rows import CHANGES, Change, spoil
 from holdfast.testing.node_rules import DOCUMENTS, ENVIRONMENT, FILES1, VAULT, operation, sign, source_rules
 from holdfast.testing.virtual_clock import VirtualClock
 from holdfast.wire.authority import Authority
@@ -200,3 +204,31 @@ def test_the_signature_is_checked_on_disk_too(tmp_path: Path, authority: Authori
     store = rule_store(tmp_path, authority)
     assert store.current is None
     assert store.fallback is not None
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(CHANGES)
+def test_a_journal_whose_rows_make_no_sense_lets_the_agent_start_and_report(changes: list[Change]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "node.db"
+        with closing(Journal(path, clock=VirtualClock(START))) as journal:
+            journal.record_job(job(1), RunCascade(job=job(1), cascade="c"))
+            journal.record_event(event("a"))
+            journal.put_protections((ProtectionRow(dataset=DOCUMENTS, operation="backup", action="a", since_ns=1),))
+        spoil(path, changes)
+        with closing(Journal(path, clock=VirtualClock(START))) as journal:
+            journal.unfinished(), journal.newest_jobs(5), journal.protections(), journal.job(job(1).id)
+            journal.record_job(job(2))
+            report = journal.next_report()
+            assert report is not None
+            assert job(2) in report.jobs
+            journal.acknowledge(report.number)
+            assert journal.next_report() is None
+
+
+def test_a_damaged_journal_is_moved_aside(tmp_path: Path) -> None:
+    (tmp_path / "node.db").write_bytes(b"no database" * 1_000)
+    with closing(Journal(tmp_path / "node.db", clock=VirtualClock(START))) as journal:
+        journal.record_job(job(1))
+        assert journal.job(job(1).id) == job(1)
+    assert (tmp_path / "node.db.corrupt-1").exists()

@@ -22,12 +22,12 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.capture.database import disk_error, is_sound, move_aside, moved_aside, open_database, open_reader, state_errors
+from holdfast.capture.database import disk_error, is_sound, moved_aside, open_database, open_reader, state_errors
 from holdfast.capture.rows import COLUMNS, FILE_CODE, MAX_DATASETS, SUSPECT, WITHDRAWN, Row, row_of, signed
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, SourceError
 from holdfast.core.ids import DatasetId, Epoch, new_id
-from holdfast.core.local_database import insert_many, is_damage, written_through
+from holdfast.core.local_database import insert_many, is_damage, move_aside, written_through
 from holdfast.model.change import Commit, Cursor
 from holdfast.model.entry import Entry, walk_key
 from holdfast.model.jobs import Finding

@@ -152,3 +152,16 @@ def fits(database: sqlite3.Connection, tables: Mapping[str, Mapping[str, str]]) 
         if database.execute(f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1").fetchone() is not None:
             return False
     return True
+
+
+def move_aside(path: Path) -> Path:
+    """Gives a damaged file, and what SQLite keeps beside it, another name: NAME.corrupt-N. Raises `OSError`."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(aside.with_name(aside.name + suffix))
+    return aside

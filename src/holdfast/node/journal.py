@@ -6,24 +6,28 @@ short transaction. Bounded: of ended jobs the newest 10,000 stay (longer while t
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from holdfast.core.clock import Clock
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
-from holdfast.core.local_database import open_database
+from holdfast.core.local_database import is_damage, move_aside, open_database
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.jobs import ENDED, Event, Job
 from holdfast.node.worker_messages import RunCascade, RunDatasets, RunMaintenance, RunRestore
 from holdfast.wire.hub_messages import Report
 
+_logger = logging.getLogger(__name__)
 KEPT_JOBS = 10_000
 KEPT_EVENTS = 50_000
 
+T = TypeVar("T")
 Request = RunDatasets | RunCascade | RunRestore | RunMaintenance
 
 _SCHEMA = """
@@ -72,7 +76,10 @@ class Unfinished(msgspec.Struct, frozen=True):
 
 
 class Journal:
-    """Raises `sqlite3.Error` when the disk fails: the agent then stops, because it could not keep its word."""
+    """Raises `sqlite3.Error` when the disk fails: the agent then stops, because it could not keep its word.
+
+    A damaged file is moved aside as NAME.corrupt-N when it is opened, and a record that cannot be read is left out; both are logged.
+    """
 
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self._clock = clock
@@ -81,7 +88,16 @@ class Journal:
             f"INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', {clock.now_ns() // 1_000_000} "
             "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'outbox');"
         )
-        self._db = open_database(path, synchronous="FULL", schema=_SCHEMA + first)
+        try:
+            self._db = open_database(path, synchronous="FULL", schema=_SCHEMA + first)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error, lambda: False):
+                raise
+            # A node without a past goes on protecting; one that cannot start does not.
+            aside = move_aside(path)
+            facts = {"facts": {"path": str(path), "aside": aside.name, "error": str(error)}}
+            _logger.exception("the journal was damaged and a fresh one was made: reports that waited are lost", extra=facts)
+            self._db = open_database(path, synchronous="FULL", schema=_SCHEMA + first)
 
     def close(self) -> None:
         self._db.close()
@@ -111,8 +127,8 @@ class Journal:
             return None
         return Report(
             number=rows[-1][0],
-            jobs=tuple(msgspec.json.decode(body, type=Job) for _, job, body in rows if job is not None),
-            events=tuple(msgspec.json.decode(body, type=Event) for _, job, body in rows if job is None),
+            jobs=tuple(_readable(Job, [body for _, job, body in rows if job is not None])),
+            events=tuple(_readable(Event, [body for _, job, body in rows if job is None])),
         )
 
     def acknowledge(self, number: int) -> None:
@@ -130,24 +146,25 @@ class Journal:
 
     def job(self, job_id: JobId) -> Job | None:
         row = self._db.execute("SELECT body FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=Job)
+        return None if row is None else next(_readable(Job, [row[0]]), None)
 
     def newest_jobs(self, limit: int) -> tuple[Job, ...]:
         """Newest first."""
         rows = self._db.execute("SELECT body FROM jobs ORDER BY created_ns DESC, rowid DESC LIMIT ?", (limit,))
-        return tuple(msgspec.json.decode(body, type=Job) for (body,) in rows)
+        return tuple(_readable(Job, [body for (body,) in rows]))
 
     def unfinished(self) -> tuple[Unfinished, ...]:
         """Oldest first."""
         rows = self._db.execute("SELECT body, request FROM jobs WHERE NOT ended ORDER BY created_ns, rowid")
-        return tuple(Unfinished(msgspec.json.decode(body, type=Job), _decode_request(request)) for body, request in rows)
+        return tuple(Unfinished(job, _decode_request(request)) for body, request in rows.fetchall() for job in _readable(Job, [body]))
 
     def protections(self) -> tuple[ProtectionRow, ...]:
-        return tuple(msgspec.json.decode(body, type=ProtectionRow) for (body,) in self._db.execute("SELECT body FROM protection"))
+        return tuple(_readable(ProtectionRow, [body for (body,) in self._db.execute("SELECT body FROM protection")]))
 
     def care(self) -> dict[tuple[str, str], int]:
         """When each kind of housekeeping was last done to a repository, or first thought of."""
-        return {(repository, kind): at_ns for repository, kind, at_ns in self._db.execute("SELECT repository, kind, at_ns FROM care")}
+        rows = self._db.execute("SELECT repository, kind, at_ns FROM care WHERE typeof(at_ns) = 'integer'")
+        return {(repository, kind): at_ns for repository, kind, at_ns in rows}
 
     def put_care(self, repository: str, kind: str, at_ns: int) -> None:
         self._db.execute("INSERT OR REPLACE INTO care VALUES (?, ?, ?)", (repository, kind, at_ns))
@@ -166,8 +183,17 @@ class Journal:
 def _decode_request(body: bytes | None) -> Request | None:
     try:
         return None if body is None else msgspec.json.decode(body, type=Request)
-    except UNREADABLE:
+    except (TypeError, *UNREADABLE):
         return None
+
+
+def _readable(kind: type[T], bodies: Iterable[bytes]) -> Iterator[T]:
+    """What can be read of them. One that cannot must not keep the agent from starting, nor the other reports from the Master."""
+    for body in bodies:
+        try:
+            yield msgspec.json.decode(body, type=kind)
+        except (TypeError, *UNREADABLE) as error:
+            _logger.warning("a record of the journal cannot be read", extra={"facts": {"kind": kind.__name__, "error": str(error)}})
 
 
 class _Transaction:
