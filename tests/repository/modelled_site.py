@@ -228,7 +228,9 @@ class Site:
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir()
         for path in self._catalog_files():
-            shutil.copy2(path, kept)
+            # What SQLite has in shared memory does not outlive the machine.
+            if not path.name.endswith("-shm"):
+                shutil.copy2(path, kept)
 
     def _bring_back_catalog(self) -> None:
         """A database that was not yet written through when the machine went."""
