@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from holdfast.core.errors import NotGranted, StaleRules
 from holdfast.core.ids import DatasetId, NodeId, PointId, RepositoryId
-from holdfast.model.orders import RestoreOrder, SignedOrder, signed_bytes_of_order
+from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, SignedOrder, signed_bytes_of_order
 from holdfast.model.rules import SignedRules, decode_rules, encode_rules, signed_bytes_of_rules
 from holdfast.node.orders import OrderBook, open_order
 from holdfast.node.rule_store import RuleStore, save_signing_key
@@ -122,3 +122,18 @@ def test_rules_do_not_pass_for_an_order_nor_an_order_for_rules(tmp_path: Path) -
     for signature in (as_order, authority.sign(both)):
         with pytest.raises(StaleRules, match="not signed"):
             store.verify(SignedRules(body=both, signature=signature, digest=""))
+
+
+def test_a_damaged_record_of_used_orders_makes_none_good_again(tmp_path: Path) -> None:
+    clock = SetClock()
+    book = OrderBook(tmp_path / "orders.db", clock=clock)
+    book.accept(order(), signing_key=public(KEY), reader=READER, owner=OWNER)
+    book.close()
+    (tmp_path / "orders.db").write_bytes(b"no database" * 1_000)
+    book = OrderBook(tmp_path / "orders.db", clock=clock)
+    with pytest.raises(NotGranted, match="used before"):
+        book.accept(order(), signing_key=public(KEY), reader=READER, owner=OWNER)
+    later = order(id="9" * 32, expires_at=START + ORDER_LIFETIME + timedelta(seconds=1))
+    assert book.accept(later, signing_key=public(KEY), reader=READER, owner=OWNER).id == "9" * 32
+    book.close()
+    assert (tmp_path / "orders.db.corrupt-1").exists()

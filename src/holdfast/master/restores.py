@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -16,11 +16,9 @@ from holdfast.master.hub import Hub
 from holdfast.master.queries import FoundPoints, Queries
 from holdfast.master.records.inventory import Node
 from holdfast.master.triggers import Triggers
-from holdfast.model.orders import RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
+from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
 from holdfast.model.points import Point
 from holdfast.model.questions import AskRestore
-
-ORDER_LIFETIME = timedelta(hours=1)
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

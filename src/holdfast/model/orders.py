@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
 
 from holdfast.core.ids import DatasetId, NodeId, PointId, RepositoryId
+
+ORDER_LIFETIME = timedelta(hours=1)
+"""No order is good for longer from when it was signed."""
 
 
 class RestoreOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
