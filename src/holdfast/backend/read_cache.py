@@ -249,7 +249,9 @@ class ReadCache:
 
     def _drop(self, file: FileName) -> None:
         with self._guard:
-            self._total_bytes -= self._known().pop(file, 0)
+            # In two steps: to read the folder for the first time sets the total.
+            size = self._known().pop(file, 0)
+            self._total_bytes -= size
             self._trusted.pop(file, None)
         with suppress(OSError):
             self._path(file).unlink()
