@@ -105,6 +105,8 @@ class Care:
         which a repair takes away. When nothing is lost any more, no source is asked for it."""
         interior, quarantine = self._interior, self._interior.quarantine
         steps: list[Step] = []
+        if not quarantine.lost(interior.blobs):
+            return ()
         interior.enter()
         try:
             wanted = {key: [WantedAt(dataset, PointId(""), b"") for dataset in quarantine.needing(key)] for key in self._known_lost()}
