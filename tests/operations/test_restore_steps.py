@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.core.errors import NoSpace
 from holdfast.model.entry import ChunkRef, Entry, Kind
+from holdfast.operations import restore_steps
 from holdfast.operations.restore_steps import Do, Step, StepBook
+from holdfast.testing.small_disk import small_disk
 
 FOLDERS: tuple[Do, ...] = ("folder", "merge", "pass")
 FILE: Do = "file"
@@ -41,3 +48,21 @@ def test_more_steps_than_are_kept_in_memory() -> None:
         for place, step in enumerate(reversed(steps)):
             book.add(step, len(steps) - place)
         assert list(book.files()) == steps
+
+
+def test_a_full_place_for_temporary_files_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore_steps, "_IN_MEMORY_BYTES", 1_000)
+    told = 0
+    with small_disk(tmp_path / "disk", 1 << 20) as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk.place))
+        for free_bytes in range(0, 160_000, 16_384):
+            disk.leave(free_bytes)
+            try:
+                with StepBook() as book:
+                    for number in range(200):
+                        book.add(step_of(FILE, number, 300), number)
+                    assert len(list(book.files())) == 200
+            except NoSpace as error:
+                told += str(disk.place) in error.message
+            disk.relieve()
+    assert 2 < told < 10

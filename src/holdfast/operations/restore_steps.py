@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Literal
 
 import msgspec
 
+from holdfast.core.errors import Conflict, StoreError
+from holdfast.host.tree_writer import store_error
 from holdfast.model.entry import Entry
 
 _IN_MEMORY_BYTES = 16 << 20
@@ -46,14 +50,16 @@ class StepBook:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._file.close()
+        # Nothing of it is needed any more, also where the last of it found no room.
+        with suppress(OSError):
+            self._file.close()
 
     @property
     def files_count(self) -> int:
         return len(self._files)
 
     def add(self, step: Step, place: int = 0) -> None:
-        """`place`: where the file's content begins in the store."""
+        """`place`: where the file's content begins in the store. Raises `NoSpace` or `StoreError` of the place for temporary files."""
         number = len(self._ends) - 1
         do = step.do
         if do == "file":
@@ -67,7 +73,10 @@ class StepBook:
             if do != "pass":
                 self._to_dress.append(number)
         packed = self._encode(step)
-        self._file.write(packed)
+        try:
+            self._file.write(packed)
+        except OSError as error:
+            raise _failed(error) from error
         self._ends.append(self._ends[-1] + len(packed))
 
     def folders(self) -> Iterator[Step]:
@@ -91,5 +100,14 @@ class StepBook:
     def _steps(self, numbers: Iterable[int]) -> Iterator[Step]:
         ends = self._ends
         for number in numbers:
-            self._file.seek(ends[number])
-            yield self._decode(self._file.read(ends[number + 1] - ends[number]))
+            try:
+                # Also writes what was only buffered yet.
+                self._file.seek(ends[number])
+                packed = self._file.read(ends[number + 1] - ends[number])
+            except OSError as error:
+                raise _failed(error) from error
+            yield self._decode(packed)
+
+
+def _failed(error: OSError) -> StoreError | Conflict:
+    return store_error(error, os.fsencode(tempfile.gettempdir()))
