@@ -139,6 +139,9 @@ def test_what_is_locked_in_a_locked_bucket_survives_its_owners_own_keys(world: W
     # He hides all of it instead: stock restic forgets and prunes, and what is left he deletes or writes over.
     world.restic("main", "vault", "forget", point["snapshot"], "--prune")
     assert world.points("main") == []
+    alarm = world.run("status", "--json", expect=3).stdout
+    assert "locked-point-vanished" in alarm
+    eventually(lambda: "locked-point-vanished" in world.run("logs", "--json").stdout, "the alarm is in the log, too")
     world.stop("vault")
     for key in object_store.objects(bucket, prefix):
         store.put_object(Bucket=bucket, Key=key, Body=b"nonsense")
@@ -153,6 +156,7 @@ def test_what_is_locked_in_a_locked_bucket_survives_its_owners_own_keys(world: W
             store.delete_object(Bucket=bucket, Key=over["Key"], VersionId=over["VersionId"])
     world.restart("vault")
     eventually(lambda: [found["id"] for found in world.points("main")] == [point["id"]], "the locked point is there again")
+    assert "locked-point-vanished" not in world.run("status", "--json", expect=None).stdout
     world.run("restore", point["id"], "--to", str(folder / "back"), "--node", "files1")
     assert list(compare_trees(os.fsencode(data), os.fsencode(folder / "back" / str(data)[1:]))) == []
     world.restic("main", "vault", "check", "--read-data")

@@ -28,7 +28,7 @@ from holdfast.model.rules import Rules
 from holdfast.node.adoption import adopt
 from holdfast.node.store_worker_points import change, explain
 from holdfast.node.store_worker_repositories import Repositories
-from holdfast.node.time_watch import time_findings
+from holdfast.node.time_watch import alarm_findings, time_findings
 from holdfast.repository.repository import Repository
 
 
@@ -72,7 +72,7 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
                 node=rules.node_name if rules else "",
                 generation=rules.generation if rules else 0,
                 repositories=repositories.statuses(),
-                findings=time_findings(repositories),
+                findings=(*time_findings(repositories), *alarm_findings(repositories)),
             )
         case AskChangePoints():
             return change(question, _chosen(repositories, question.repository))

@@ -1,17 +1,21 @@
-"""Looks now and then whether the time that points expire by is doubted: says so once in the log, and asks what time it is elsewhere."""
+"""Looks now and then at what locks rest on: whether the time that points expire by is doubted, which is said once in the log and asked
+elsewhere; and whether points are gone that nobody here let go."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from holdfast.core.clock import Clock, boot_clock, now
 from holdfast.core.ids import NodeId, RepositoryId
 from holdfast.model.jobs import Event, Finding, Severity
+from holdfast.model.points import Point
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.worker_messages import EventNews, FromWorker, MasterTime, TimeDoubted
+from holdfast.repository.repository import Repository
 
 LOOK_EVERY_S = 30.0
+_MOST_NAMED = 5
 _HINT = "set the clock right, or let the node reach its Master"
 
 
@@ -47,6 +51,7 @@ class TimeWatch:
         with self._guard:
             opened = self._repositories.opened()
             for repository in opened:
+                self._tell_vanished(repository)
                 why = repository.time.suspended()
                 if why and repository.id not in self._suspended:
                     self._suspended.add(repository.id)
@@ -57,6 +62,21 @@ class TimeWatch:
             if any(repository.time.is_doubted() for repository in opened):
                 self._send(TimeDoubted())
 
+    def _tell_vanished(self, repository: Repository) -> None:
+        gone = repository.vanished.take()
+        alarms = {each.point for each in repository.vanished.alarms(repository.time.now())}
+        locked = [each.point for each in gone if each.point.id in alarms]
+        seen = [each.point for each in gone if each.point.id not in alarms and not each.unseen]
+        unseen = [each.point for each in gone if each.point.id not in alarms and each.unseen]
+        where = f"repository {repository.name}"
+        if locked:
+            self._event("locked-point-vanished", Severity.ERROR, f"{where}: another program removed {_named(locked)}, locked as they were")
+        if seen:
+            self._event("points-vanished", Severity.WARNING, f"{where}: another program removed {_named(seen)}")
+        if unseen:
+            who = "another program, while this node did not run, or its own last run that was cut off"
+            self._event("points-vanished", Severity.INFO, f"{where}: {_named(unseen)} removed by {who}")
+
     def _run(self) -> None:
         while not self._stop.wait(LOOK_EVERY_S):
             self.look()
@@ -65,6 +85,26 @@ class TimeWatch:
         node = self._node()
         if node is not None:
             self._send(EventNews(event=Event(code=code, severity=severity, message=message, node=node, time=now(self._clock))))
+
+
+def _named(points: Sequence[Point]) -> str:
+    named = ", ".join(f"{point.id[:8]} of {point.dataset}" for point in points[:_MOST_NAMED])
+    more = f" and {len(points) - _MOST_NAMED} more" if len(points) > _MOST_NAMED else ""
+    return f"{'1 point' if len(points) == 1 else f'{len(points)} points'} ({named}{more})"
+
+
+def alarm_findings(repositories: Repositories) -> tuple[Finding, ...]:
+    """Locked points that are gone, by repository: an alarm for as long as they should be there."""
+    found = []
+    for repository in repositories.opened():
+        alarms = repository.vanished.alarms(repository.time.now())
+        if alarms:
+            named = ", ".join(f"{each.point[:8]} of {each.dataset}" for each in alarms[:_MOST_NAMED])
+            more = f" and {len(alarms) - _MOST_NAMED} more" if len(alarms) > _MOST_NAMED else ""
+            message = f"repository {repository.name}: {len(alarms)} locked points were removed by another program: {named}{more}"
+            hint = "find out who can write there; bring them back from another copy, or from old versions in the bucket"
+            found.append(Finding(code="locked-point-vanished", severity=Severity.ERROR, message=message, hint=hint))
+    return tuple(found)
 
 
 def time_findings(repositories: Repositories) -> tuple[Finding, ...]:

@@ -18,6 +18,7 @@ from holdfast.repository.quarantine import Quarantine
 from holdfast.repository.refresh import Refresher
 from holdfast.repository.session_lock import SessionLock
 from holdfast.repository.trusted_time import TrustedTime
+from holdfast.repository.vanished import Vanished
 
 # Sealing, hashing and writing release the GIL; more threads than this only wait for each other.
 _SEALERS = 2
@@ -47,11 +48,13 @@ class Interior:
         self.pausing = Pausing(catalog.path.parent, storage.clock)
         self.lock = SessionLock(name, storage, wait, record, self.pausing)
         self.time = TrustedTime(catalog.path.parent, storage.clock)
+        self.vanished = Vanished(catalog.path.parent)
         self.pool = ThreadPoolExecutor(_SEALERS, thread_name_prefix=f"seal-{name}")
         self.quarantine = quarantine
         self._guard = threading.Condition()
         self._busy: set[int] = set()
         self._quiet = False
+        self._is_started = False
         self._stopping = threading.Event()
 
     def enter(self, *, at_once: bool = False) -> None:
@@ -79,6 +82,11 @@ class Interior:
         with self._guard:
             busy = frozenset(self._busy)
         self.refresher.refresh(busy)
+        if lost := self.refresher.lost:
+            self.refresher.lost = []
+            self.vanished.note(lost, self.time.now(), unseen=not self._is_started)
+        if self.vanished.has_alarms:
+            self.vanished.found(row.brief.point.id for row in self.commits.listed() if row.brief.point is not None)
         self.quarantine.apply(self.blobs)
 
     def take_dataset(self, dataset: int) -> None:
@@ -127,6 +135,7 @@ class Interior:
         self.lock.remove_dead()
         self.refresher.undo_unsealed()
         self.refresh()
+        self._is_started = True
 
     def stop(self) -> None:
         """Everything but the backend is closed."""

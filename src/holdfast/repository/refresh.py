@@ -10,9 +10,10 @@ from itertools import islice
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing
-from holdfast.core.ids import Epoch
+from holdfast.core.ids import Epoch, PointId
 from holdfast.model.change import Cursor
 from holdfast.model.jobs import Finding, Severity
+from holdfast.model.points import Point
 from holdfast.repository._format.index import decode_index, hash_from
 from holdfast.repository._format.snapshot import decode_snapshot
 from holdfast.repository.catalog.blob_table import BlobTable
@@ -49,6 +50,10 @@ class Refresher:
         self.names = NameIndex(catalog)
         self.trees = Trees(storage, self.blobs)
         self.problems: tuple[Finding, ...] = ()
+        self.lost: list[Point] = []
+        """Points whose snapshots another program has removed; for whoever tells of it to take."""
+        self.ours: set[bytes] = set()
+        """Snapshots that we have begun to remove: should that fail half way, nobody else is to be blamed."""
         self.tell: Tell = _silent
         self._entries = 0
 
@@ -72,13 +77,30 @@ class Refresher:
             snapshot_names = {bytes.fromhex(name) for name in self._storage.backend.names(FileType.SNAPSHOT)}
             self._refresh_indexes({bytes.fromhex(name) for name in self._storage.backend.names(FileType.INDEX)}, problems)
             known = self.commits.snapshot_ids()
+            lost = self._points_of(known - snapshot_names - self.ours)
+            self.ours &= snapshot_names
             self.commits.remove_snapshots(known - snapshot_names)
             self._add_snapshots(sorted(snapshot_names - known), problems)
+            self.lost += self._still_missing(lost)
             for number in self.commits.datasets_to_order():
                 if number not in busy:
                     self._recatalogue(number, problems)
             self.drop_unreached(busy)
         self.problems = tuple(problems)
+
+    def _points_of(self, snapshots: set[bytes]) -> dict[PointId, Point]:
+        """Points of ours that these snapshots make."""
+        if not snapshots:
+            return {}
+        rows = [row for row in self.commits.listed() if row.id in snapshots and row.dataset is not None]
+        return {row.brief.point.id: row.brief.point for row in rows if row.brief.point is not None and not row.is_head}
+
+    def _still_missing(self, lost: dict[PointId, Point]) -> list[Point]:
+        """One whose tags were changed has another snapshot now."""
+        if not lost:
+            return []
+        here = {row.brief.point.id for row in self.commits.listed() if row.brief.point is not None}
+        return [point for id_, point in lost.items() if id_ not in here]
 
     def drop_unreached(self, busy: frozenset[int] = frozenset()) -> None:
         """Take back commits that no snapshot reaches any more, with the versions only they had."""

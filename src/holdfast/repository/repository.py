@@ -54,6 +54,7 @@ from holdfast.repository.points.store_action import OnPoints, StoreAction
 from holdfast.repository.pruning.prune import Prune, PruneOrder
 from holdfast.repository.quarantine import Met, Quarantine
 from holdfast.repository.trusted_time import TrustedTime
+from holdfast.repository.vanished import Vanished
 
 _CATALOG = "catalog.db"
 
@@ -241,6 +242,11 @@ class Repository:
     def copy_for(self, senders: Sequence[NodeId]) -> OwnCopy:
         """The same for another owner, cut down to what these nodes have stored."""
         return OwnCopy(self._interior, senders)
+
+    @property
+    def vanished(self) -> Vanished:
+        """Points that another program has removed."""
+        return self._interior.vanished
 
     @property
     def paused(self) -> Pause | None:

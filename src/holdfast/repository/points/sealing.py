@@ -122,6 +122,7 @@ def drop_heads(interior: Interior, dataset: int, newest_commit: int, *, marked: 
 
 def forget(interior: Interior, snapshot_ids: Sequence[bytes]) -> None:
     """Delete snapshots, then what the catalog knew through them alone. To be called inside a transaction of the catalog."""
+    interior.refresher.ours.update(snapshot_ids)
     for snapshot_id in snapshot_ids:
         interior.storage.backend.remove(FileType.SNAPSHOT, snapshot_id.hex())
     if snapshot_ids:
