@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.jobs import Job, State
+from holdfast.model.rules import Cascade, RepositoryRule
 from holdfast.testing.faulty_disk import Fault, FaultyDisk, Gone, Step, bursts, trials
-from tests.dataflow.machines import Machine, World
+from tests.dataflow.machines import Machine, World, deliver, repository, store
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, office
 from tests.dataflow.trees import differences
 
@@ -111,3 +112,61 @@ def test_all_faults_under_one_machine(name: str) -> None:
             if not count % 50:
                 assert_all_is_there(scene)
         assert_all_is_there(scene)
+
+
+# The sender and the receiver of a cascade.
+CASCADE_DISKS = {"vault": ("vault", "stores"), "dr": ("dr", "far")}
+
+
+@contextmanager
+def cascades() -> Iterator[tuple[Office, RepositoryRule, Cascade]]:
+    """An office whose repository goes on to a second one, for the first time."""
+    with offices() as scene:
+        offsite = repository(scene.world, "offsite", scene.world.folder / "far" / "offsite")
+        (scene.world.folder / "far").mkdir()
+        scene.plans["dr"].repositories.append(offsite)
+        onward = deliver(scene.documents, scene.plans["vault"], scene.plans["dr"], (store(scene.world, offsite),), ("backup",))
+        cascade = Cascade(id="main->offsite", repository=scene.main.id, delivery=onward)
+        scene.plans["vault"].cascades.append(cascade)
+        scene.activate()
+        assert_good(scene.vault.cascade(cascade))
+        yield scene, offsite, cascade
+
+
+def copied(scene: Office, offsite: RepositoryRule) -> bool:
+    near, far = scene.vault.points(scene.main), scene.dr.points(offsite)
+    return [(point.id, point.time, point.seq) for point in near] == [(point.id, point.time, point.seq) for point in far]
+
+
+def cascade_with_fault(scene: Office, offsite: RepositoryRule, cascade: Cascade, name: str, number: int, fault: Fault) -> bool:
+    machine = machine_of(scene, name)
+    change(scene, number + 1)
+    assert_good(scene.run())
+    with FaultyDisk.with_fault(scene.world.folder, number, fault, cut=Gone, parts=CASCADE_DISKS[name]) as disk:
+        job = scene.vault.cascade(cascade)
+        if fault.ends_all:
+            machine.stop()
+    if fault.ends_all:
+        machine.start()
+    about = f"{fault} at {disk.fired[:1]}: {job.state} {job.error} {job.tasks}"
+    assert job.error is None or job.error.code != "internal", about
+    assert copied(scene, offsite) or job.state is not State.SUCCEEDED, about
+    assert_good(scene.vault.cascade(cascade))
+    assert copied(scene, offsite), about
+    return bool(disk.fired)
+
+
+@pytest.mark.parametrize("name", CASCADE_DISKS)
+def test_faults_under_a_cascade(name: str) -> None:
+    with cascades() as (scene, offsite, cascade):
+        change(scene, 1)
+        assert_good(scene.run())
+        with FaultyDisk(scene.world.folder, parts=CASCADE_DISKS[name]) as disk:
+            assert_good(scene.vault.cascade(cascade))
+        some = bursts(disk.steps)
+        chosen = set(some[:: max(1, len(some) // 6)])
+        steps = [step for step in disk.steps if step.number in chosen]
+        fired = [cascade_with_fault(scene, offsite, cascade, name, *trial) for trial in trials(steps, every=False)]
+        assert sum(fired) > len(fired) // 2
+        for machine, rule in ((scene.vault, scene.main), (scene.dr, offsite)):
+            assert_restic_clean(machine, rule)
