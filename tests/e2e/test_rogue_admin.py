@@ -163,6 +163,8 @@ def _by_restores(siege: Siege) -> None:
     point = siege.point["id"]
     for target in (siege.place, siege.place / "snapshots", siege.folder / "way", siege.world.home("vault") / "keys"):
         assert "outside-limits" in siege.refused("restore", point, "--to", str(target), "--node", "vault")
+    siege.await_word("outside-limits", str(siege.place / "snapshots"))
+    siege.await_word("outside-limits", str(siege.world.home("vault")))
     siege.world.run("restore", point, "--to", str(siege.folder / "back"), "--node", "vault")
     assert (siege.folder / "back" / str(siege.folder)[1:] / "data" / "a").stat().st_size == 360_000
 
@@ -224,6 +226,7 @@ def test_by_hooks(siege: Siege) -> None:
     world.run("trigger", "office", "--wait", expect=None)
     assert not done.exists()
     siege.await_word("rules-refused", "hook")
+    siege.await_word("outside-limits", "among the hooks of this machine")
 
 
 def test_by_orders_and_by_revoking_the_owner(siege: Siege, tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from holdfast.core.errors import ErrorFacts, HoldfastError, NotGranted, UnknownName, facts_of
+from holdfast.core.errors import ErrorFacts, HoldfastError, NotGranted, OutsideLimits, UnknownName, facts_of
 from holdfast.core.ids import JobId
 from holdfast.host.folders import clean_folder, roots_as_folders
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.entry import display_path
-from holdfast.model.jobs import Finding
+from holdfast.model.jobs import Finding, Severity
 from holdfast.model.keys import KeyQuestion, kit_findings
 from holdfast.model.maintenance import kind_of
 from holdfast.model.pausing import AskPause, pause_findings
@@ -84,6 +84,7 @@ class Router:
         self._source = source
         self._machine = machine
         self._changed = changed
+        self._refused_last = ""
 
     async def answer_locally(self, question: Question) -> Answer:
         """For this machine's own user. Raises what is wrong as a `HoldfastError`."""
@@ -93,12 +94,24 @@ class Router:
         """Over the hub; never raises."""
         try:
             return await self._answer(question, local=False)
+        except OutsideLimits as error:
+            self._note_refusal(question, error)
+            return Failed(error=error.facts())
         except HoldfastError as error:
             return Failed(error=error.facts())
         except Exception as error:
             # The session goes on, whatever a question did.
             logger.exception("a question failed", extra={"facts": {"question": type(question).__name__}})
             return Failed(error=facts_of(error))
+
+    def _note_refusal(self, question: Question, error: OutsideLimits) -> None:
+        """Once for each thing that is asked again and again."""
+        what = {AskRestore: "a restore", AskSample: "a sample", AskFolders: "a look at folders"}.get(type(question), "something")
+        message = f"the Master asked for {what} that this machine's limits refuse: {error.message}"
+        if message != self._refused_last:
+            self._refused_last = message
+            self._scheduler.record_event("outside-limits", Severity.WARNING, message)
+            self._changed()
 
     async def _answer(self, question: Question, *, local: bool) -> Answer:
         if isinstance(question, KeyQuestion):
