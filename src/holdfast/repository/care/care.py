@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from holdfast.core.clock import now
+from holdfast.core.errors import StoreError
 from holdfast.core.ids import PointId
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.maintenance import Step, Subset
@@ -137,6 +138,9 @@ class Care:
             discard_catalog(path)
             catalog = open_catalog(path, self._config_id)
             try:
+                # Sessions that are open without a commit go on afterwards, with the numbers they know.
+                with suppress(StoreError):
+                    catalog.know_numbers_of(interior.catalog)
                 refresher = Refresher(catalog, interior.storage)
                 refresher.tell = lambda phase, done, _total: watch(phase, done, 0, 0)
                 refresher.refresh()
@@ -144,8 +148,11 @@ class Care:
                 catalog.close()
                 discard_catalog(path)
                 raise
-            catalog.close()
-            interior.catalog.go_on_with(path)
+            with interior.catalog.hold():
+                with suppress(StoreError):
+                    catalog.know_numbers_of(interior.catalog)
+                catalog.close()
+                interior.catalog.go_on_with(path)
             interior.refresh()
 
     def _set_apart(self, diagnosis: Diagnosis, *, complete: bool) -> None:

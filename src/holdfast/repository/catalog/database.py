@@ -29,7 +29,8 @@ class Catalog:
         self._connection = connection
         self._path = path
         self.damaged = False
-        # Rises when rows may have vanished under somebody who remembers their numbers: after a rollback, and when folders are removed.
+        # Rises when rows may have vanished under somebody who remembers their numbers: after a rollback, when folders are
+        # removed, and when another catalog takes this one's place.
         self.generation = 0
         self._guard = threading.RLock()
         self._depth = 0
@@ -75,6 +76,7 @@ class Catalog:
             except sqlite3.Error as error:
                 raise self._translated(error) from error
             self.damaged = False
+            self.generation += 1
 
     @property
     def path(self) -> Path:
@@ -125,6 +127,11 @@ class Catalog:
             self._connection.execute(f"INSERT OR IGNORE INTO {table} (id) VALUES (?)", (identity,))
             found = self._connection.execute(f"SELECT no FROM {table} WHERE id = ?", (identity,)).fetchone()
             return int(found[0])
+
+    def know_numbers_of(self, other: Catalog) -> None:
+        """Nodes and datasets get the numbers they have there, so that who remembers those can go on."""
+        for table in ("nodes", "datasets"):
+            self.insert_many(table, other.rows(f"SELECT no, id FROM {table}"), on_conflict="IGNORE")
 
     def close(self) -> None:
         """A catalog found damaged is deleted, so that the next start builds it again."""
