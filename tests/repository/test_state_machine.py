@@ -423,6 +423,8 @@ class RepositoryMachine(RuleBasedStateMachine):
             site.compare()
             if found := self._pick(site, self.turn):
                 site.verify(found[0], found[1].id)
+            if self.turn % 4 == 0:
+                self._ask_catalog(site)
         if self.main.model.foreign:
             time = sorted(self.main.model.foreign)[self.turn % len(self.main.model.foreign)]
             verify_foreign(self.main.repository, self.main.observe().foreign[time], self.main.model.foreign[time])
