@@ -15,7 +15,8 @@ from holdfast.repository.diagnosis import BlobKey
 from holdfast.repository.packs.storage import Storage
 from holdfast.repository.quarantine import Met, Quarantine
 
-_KEPT_TOGETHER = 200
+# A pack that is gone takes thousands of blobs, and each writing is of all that is known.
+_KEPT_TOGETHER = 5_000
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ class BlobTable:
         """This one, too. Another copy of the blob that is not known to be damaged, if there is one."""
         found = self._catalog.row("SELECT no FROM packs WHERE id = ?", (place.pack,))
         if found is not None:
-            self._bad = self._bad | {(found[0], place.blob.id)}
+            self._bad.add((found[0], place.blob.id))
         other = self.place(place.blob.id, place.blob.type)
         return other if other is not None and place.blob.id in self.trusted((place.blob.id,)) else None
 
