@@ -195,6 +195,19 @@ def test_repair_and_scrub_say_that_all_is_well(care: World, enter: Enter) -> Non
     expect(person.page.get_by_role("table", name="Points").get_by_role("row")).not_to_have_count(1)
 
 
+def test_a_repository_is_paused_and_resumed(care: World, enter: Enter) -> None:
+    person = enter(care).go("/repositories/main")
+    button = person.page.get_by_role("button", name="Pause it for 2 hours")
+    button.click(timeout=PATIENCE_MS)
+    again = person.page.get_by_role("button", name="Resume it")
+    expect(again).to_be_visible(timeout=PATIENCE_MS)
+    expect(person.page.get_by_text("It is free for restic prune.")).to_be_visible(timeout=PATIENCE_MS)
+    assert care.json("repository", "stats", "main")["pause"]["by"] == "admin through the Master"
+    again.click()
+    expect(button).to_be_visible(timeout=PATIENCE_MS)
+    assert care.json("repository", "stats", "main")["pause"] is None
+
+
 def test_a_repository_without_a_kit_says_so_and_how_to_make_one(care: World, enter: Enter) -> None:
     person = enter(care, size=PHONE).go("/repositories/main")
     expect(person.page.get_by_role("alert").filter(has_text="No recovery kit.")).to_contain_text("nobody can read this repository any more")
