@@ -184,14 +184,14 @@ def test_the_whole_file_limit_fits_a_segment():
 
 def _fail_beyond(monkeypatch, offset: int) -> None:
     """Reads behind `offset` fail as those of a bad disk do."""
-    real = os.pread
+    real = os.preadv
 
-    def pread(descriptor: int, size: int, position: int) -> bytes:
+    def preadv(descriptor: int, buffers: list[memoryview], position: int) -> int:
         if position >= offset:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return real(descriptor, size, position)
+        return real(descriptor, buffers, position)
 
-    monkeypatch.setattr(reader_module.os, "pread", pread)
+    monkeypatch.setattr(reader_module.os, "preadv", preadv)
 
 
 @pytest.mark.parametrize("before", [1 << 20, 20 << 20], ids=["small before", "large before"])

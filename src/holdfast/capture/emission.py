@@ -28,7 +28,7 @@ from holdfast.model.stream import Outgoing
 
 LOOK_AHEAD = 2
 BATCH_ITEMS = 256
-BATCH_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 2 * 1024 * 1024
 ROWS_AT_ONCE = 1_000
 # From this mean size on a batch is worth a thread. Below, the interpreter lock makes threads slower than none: 100,000 files of
 # 3 kB take 5.8 s of CPU in line, 8.9 s on two threads (2 cores, Python 3.11).

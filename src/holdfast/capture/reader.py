@@ -27,14 +27,15 @@ from holdfast.model.entry import ChunkRef, Entry, Hole, display_path
 from holdfast.model.jobs import Finding, Severity
 
 WHOLE_BYTES = 8 * 1024 * 1024
-WINDOW_BYTES = 8 * 1024 * 1024
+WINDOW_BYTES = 4 * 1024 * 1024
 TRIES = 3
 # git's racy rule: a change this close before the read could be followed by another one that leaves the same ctime.
 RACY_NS = 20_000_000
 
 _ELSEWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
 
-_ZEROS = bytes(WINDOW_BYTES)
+# As much of a hole as is passed over at once: a chunk of it ends where the next begins.
+_ZEROS = bytes(8 * 1024 * 1024)
 
 
 class Job(msgspec.Struct, frozen=True, gc=False):
@@ -160,32 +161,27 @@ class Stream:
         self.entry = read_entry(job.path, names, status=self._before, descriptor=descriptor)
         self._left = self._before.st_size
         self._position = 0
-        self._tail: bytes | memoryview = b""
+        # What was read and is not cut yet, at the front of a buffer that serves all windows: the cutter looks a longest chunk ahead.
+        self._buffer = memoryview(bytearray(min(self._left, self._cutter.most + WINDOW_BYTES)))
+        self._filled = 0
         self._refs: list[ChunkRef] = []
         sparse = self._before.st_blocks * 512 < self._before.st_size
         self._holes = list(read_holes(descriptor, self._before.st_size)) if sparse else []
 
     def window(self) -> list[Chunk]:
-        """The next chunks, mostly 8 MiB of them; empty at the end of the file."""
+        """The next chunks, mostly 4 MiB of them; empty at the end of the file."""
         while self._left:
-            want = min(WINDOW_BYTES, self._left)
-            if want == WINDOW_BYTES and not self._tail and self._in_hole(want) and (known := _zero_chunks(self._cutter)):
-                self._position += want
-                self._left -= want
+            hole = len(_ZEROS)
+            if self._left >= hole and not self._filled and self._in_hole(hole) and (known := _zero_chunks(self._cutter)):
+                self._position += hole
+                self._left -= hole
                 return self._note(known)
-            data = self._read(want)
-            self._position += len(data)
+            read = self._read(min(WINDOW_BYTES, self._left))
             # A file that became shorter ends here; `finish` sees that it changed.
-            self._left = self._left - len(data) if data else 0
-            joined = b"".join((self._tail, data)) if self._tail else data
-            ends = self._cutter.cut(joined, final=self._left == 0)
-            self._tail = joined[ends[-1] :] if ends else joined
-            if ends:
-                return self._note(_cut_up(joined, ends))
-        if self._tail:
-            rest, self._tail = bytes(self._tail), b""
-            return self._note(_cut_up(rest, self._cutter.cut(rest, final=True)))
-        return []
+            self._left = self._left - read if read else 0
+            if chunks := self._cut(final=self._left == 0):
+                return self._note(chunks)
+        return self._note(self._cut(final=True))
 
     def finish(self) -> Captured:
         """The entry, when all windows were taken."""
@@ -210,21 +206,33 @@ class Stream:
             del self._holes[0]
         return bool(self._holes) and _covers(self._holes[0], self._position, size)
 
-    def _read(self, want: int) -> bytes:
-        if self._in_hole(want):
-            return _ZEROS[:want]
-        pieces: list[bytes] = []
-        position, end = self._position, self._position + want
-        while position < end:
-            zeros, size = self._span(position, end)
-            piece = _ZEROS[:size] if zeros else os.pread(self._descriptor, size, position)
-            if not zeros:
-                self._on_read(len(piece))
-            if not piece:
+    def _cut(self, *, final: bool) -> list[Chunk]:
+        filled = self._buffer[: self._filled]
+        ends = self._cutter.cut(filled, final=final)
+        if not ends:
+            return []
+        chunks = _cut_up(filled, ends)
+        left = self._filled - ends[-1]
+        self._buffer[:left] = filled[ends[-1] :]
+        self._filled = left
+        return chunks
+
+    def _read(self, want: int) -> int:
+        """Bytes put behind what is in the buffer."""
+        start, end = self._position, self._position + want
+        while self._position < end:
+            zeros, size = self._span(self._position, end)
+            space = self._buffer[self._filled : self._filled + size]
+            if zeros:
+                space[:] = _ZEROS[:size]
+            else:
+                size = os.preadv(self._descriptor, [space], self._position)
+                self._on_read(size)
+            if not size:
                 break
-            pieces.append(piece)
-            position += len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            self._filled += size
+            self._position += size
+        return self._position - start
 
     def _span(self, position: int, end: int) -> tuple[bool, int]:
         """Whether a hole begins here or data, and for how long within `end`."""
@@ -272,9 +280,10 @@ def _chunks_in(data: bytes, cutter: Cutter) -> tuple[Chunk, ...]:
 
 
 def _cut_up(data: bytes | memoryview, ends: list[int]) -> list[Chunk]:
+    """Chunks of their own: a part of a window would keep the whole of it in memory for as long as one of them is on its way."""
     view, start, chunks = memoryview(data), 0, []
     for end in ends:
-        piece = view[start:end]
+        piece = bytes(view[start:end])
         chunks.append(Chunk(sha256(piece).digest(), end - start, piece))
         start = end
     return chunks
@@ -289,7 +298,7 @@ def _zero_digests(cutter: Cutter) -> tuple[tuple[bytes, int], ...]:
 
 
 def _zero_chunks(cutter: Cutter) -> list[Chunk]:
-    """A window of zeros, hashed once per process: a huge hole costs neither reading nor hashing."""
+    """Zeros, hashed once per process: a huge hole costs neither reading nor hashing."""
     view = memoryview(_ZEROS)
     return [Chunk(digest, size, view[:size]) for digest, size in _zero_digests(cutter)]
 

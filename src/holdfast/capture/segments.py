@@ -11,7 +11,7 @@ from holdfast.model.change import Change, Part, Put, Remove, RemoveReason, Segme
 from holdfast.model.entry import ChunkRef, Entry
 from holdfast.model.stream import Outgoing
 
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 MAX_CHANGES = 2_000
 # A message holds at least 9 MiB; chunk lists and extended attributes can be long.
 MAX_RECORD_BYTES = 4 * 1024 * 1024

@@ -20,7 +20,7 @@ from holdfast.node.worker_link import WorkerLink
 
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-_HEAP_BUFFER_BYTES, _KEPT_BYTES = 20 * 1024 * 1024, 12 * 1024 * 1024
+_HEAP_BUFFER_BYTES, _KEPT_BYTES = 20 * 1024 * 1024, 4 * 1024 * 1024
 _NEW_OBJECTS = 50_000
 
 logger = logging.getLogger(__name__)
@@ -37,13 +37,13 @@ def die_with_parent() -> None:
 def bound_heap() -> None:
     """Tell the C library how to hold memory (mallopt(3)); other C libraries than glibc have no such call.
 
-    By default each thread gets an arena of its own, which doubled what a first backup held. Buffers of a segment or a pack are made and
-    dropped all the time: returned to the kernel each time, their pages are zeroed and mapped in again, an eighth of the CPU time of a
-    receiver. So buffers up to that size come from the heap, and some of what is free there is kept.
+    By default each thread gets an arena of its own, which doubled what a first backup held; they share one. Buffers of a segment or a pack
+    are made and dropped all the time: returned to the kernel each time, their pages are zeroed and mapped in again, an eighth of the CPU
+    time of a receiver. So buffers up to that size come from the heap, and some of what is free there is kept.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
-        for option, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, _HEAP_BUFFER_BYTES), (_M_TRIM_THRESHOLD, _KEPT_BYTES)):
+        for option, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, _HEAP_BUFFER_BYTES), (_M_TRIM_THRESHOLD, _KEPT_BYTES)):
             libc.mallopt(option, value)
 
 

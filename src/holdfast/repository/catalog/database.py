@@ -182,7 +182,7 @@ def discard_catalog(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = open_database(path, synchronous="NORMAL", cache_size=-32_000, temp_store="MEMORY")
+    connection = open_database(path, synchronous="NORMAL", cache_size=-16_000, temp_store="MEMORY")
     try:
         # They live as long as the connection, so each one has its own.
         connection.executescript(SCRATCH)

@@ -23,8 +23,8 @@ _BLOBS_IN_PACK = 10_000
 _PACKS_IN_FLIGHT = 1
 # A killed first backup goes on from its last index, so one is written at least this often.
 _INDEX_EVERY_S = 600.0
-# An index may name more, but what waits for it and the index itself are in memory: a tenth of a gigabyte at twice as many.
-_INDEX_BLOBS = 20_000
+# An index may name more, but what waits for it and the index itself are in memory: twenty megabytes more at twice as many.
+_INDEX_BLOBS = 10_000
 
 
 class _OpenPack:
