@@ -20,6 +20,8 @@ from holdfast.testing.faulty_disk import Fault, FaultyDisk, Gone, Step, full_fro
 from holdfast.testing.small_disk import small_disk
 from tests.capture.conftest import Machine
 
+# Hundreds of small runs, on a machine that may have much else to do.
+pytestmark = pytest.mark.timeout(300)
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -17,6 +17,8 @@ from tests.dataflow.machines import Machine, World, deliver, repository, store
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, office
 from tests.dataflow.trees import differences
 
+# Hundreds of small runs, on a machine that may have much else to do.
+pytestmark = pytest.mark.timeout(300)
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 # Whose disk it is, and which folders of the world are on it.
 DISKS = {"files1": ("files1",), "vault": ("vault", "stores"), "dr": ("dr", "copies")}

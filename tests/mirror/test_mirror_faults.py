@@ -18,6 +18,10 @@ from holdfast.testing.small_disk import small_disk
 from tests.mirror.bench import AFTER, BEFORE, SCRATCH, Bench, state_of
 
 
+# Hundreds of small runs, on a machine that may have much else to do.
+pytestmark = pytest.mark.timeout(300)
+
+
 @contextmanager
 def mirrored(keep_s: float | None) -> Iterator[Bench]:
     """One that stands at BEFORE; nobody has it open."""

@@ -32,6 +32,8 @@ from holdfast.wire.authority import Authority
 from holdfast.wire.identity import Credentials, certificate_of, load_credentials, load_key, make_csr, new_key, save_credentials
 from tests.node.test_repository_keys import Owner
 
+# Hundreds of small runs, on a machine that may have much else to do.
+pytestmark = pytest.mark.timeout(300)
 START = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 AUTHORITY = Authority.create(clock=VirtualClock(START))
