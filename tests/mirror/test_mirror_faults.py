@@ -17,7 +17,6 @@ from holdfast.testing.faulty_disk import Fault, FaultyDisk, Gone, Step, bursts, 
 from holdfast.testing.small_disk import small_disk
 from tests.mirror.bench import AFTER, BEFORE, SCRATCH, Bench, state_of
 
-
 # Hundreds of small runs, on a machine that may have much else to do.
 pytestmark = pytest.mark.timeout(300)
 
