@@ -16,7 +16,7 @@ from holdfast.repository.answers.searching import find_versions
 from holdfast.repository.catalog.past_tree import PastTree, listed_at
 from holdfast.repository.catalog.search_pattern import search_pattern
 from holdfast.repository.catalog.version_lookup import State, Version
-from holdfast.repository.damage_met import DamageMet, read_of
+from holdfast.repository.damage_met import read_of
 from holdfast.repository.facts import moment_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.trees import OnLost, Trees
@@ -46,7 +46,7 @@ def listing_of(entry: Entry | State, point: Point | None = None) -> Listing:
 def list_point(interior: Interior, tree: bytes, point: Point, ask: AskListing) -> Listings:
     """Raises `UnknownName` when the path is not in the point, `RepositoryDamaged` when its own listing is lost. A folder below it whose
     listing is lost is named, and the others are listed."""
-    met = DamageMet(interior.storage, interior.blobs, interior.quarantine, read_of(point))
+    met = interior.damage_met(read_of(point))
     trees = Trees(interior.storage, interior.blobs, met)
     lost: list[LostFolder] = []
 
