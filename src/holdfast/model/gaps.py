@@ -1,4 +1,4 @@
-"""Spans in which protection was not what the rules promise: recorded where they happened, carried with the commit that heals them, shown."""
+"""Spans in which protection was not what the rules promise: recorded where they happened, carried with the commit that heals them."""
 
 from __future__ import annotations
 
