@@ -3,7 +3,8 @@
 `hf:v=1 hf:point=ID hf:rev=N hf:dataset=ID hf:label=files1/documents hf:op=backup hf:kind=backup hf:seq=N hf:epoch=E hf:zone=Z
 hf:node=ID hf:files=N hf:bytes=N hf:warnings=N hf:added=N hf:commit=N [hf:lock=UTC]
 [hf:expire=UTC]`. A head (a commit without points) has `hf:op=-`
-and no point.
+and no point. A log (what changed with each of many commits) has `hf:op=-` and `hf:kind=log`; `hf:commit` and `hf:seq` are then those of its
+last commit, `hf:from=N` counts its first. A lineage (older versions of single files) has `hf:op=-` and `hf:kind=lineage`.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from holdfast.repository._format.snapshot import Snapshot
 PREFIX = "hf:"
 VERSION = "1"
 HEAD = "-"
+LOG, LINEAGE = "log", "lineage"
 # Of a snapshot that Holdfast did not make: the dataset whose earlier history it is, and the node that is its source.
 AS_SET, AS_LABEL, AS_NODE = "hf:as=", "hf:as-label=", "hf:as-node="
 LARGEST = 1 << 62
 _KEYS = frozenset(
     ("v", "point", "rev", "dataset", "label", "op", "kind", "seq", "epoch", "zone", "node", "files", "bytes", "warnings", "added", "commit")
-) | {"lock", "expire"}
+) | {"lock", "expire", "from"}
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -34,7 +36,8 @@ _START = datetime(1970, 1, 1, tzinfo=UTC)
 class Facts:
     """What Holdfast knows of one snapshot. `sender` is the node that delivered it; `revision` rises when tags change.
 
-    `ordinal` counts the dataset's commits in this repository: their order, whatever clocks did.
+    `ordinal` counts the dataset's commits in this repository: their order, whatever clocks did. Of a log it is the last one's, and
+    `first_ordinal` the first one's.
     """
 
     dataset: DatasetId
@@ -54,10 +57,20 @@ class Facts:
     added_bytes: int = 0
     locked_until: datetime | None = None
     expires_at: datetime | None = None
+    first_ordinal: int = 0
 
     @property
     def is_head(self) -> bool:
+        """No point: a head, a log or a lineage."""
         return self.operation == HEAD
+
+    @property
+    def is_log(self) -> bool:
+        return self.operation == HEAD and self.kind == LOG
+
+    @property
+    def is_lineage(self) -> bool:
+        return self.operation == HEAD and self.kind == LINEAGE
 
 
 def ns_of(moment: datetime) -> int:
@@ -100,6 +113,7 @@ def tags_of(facts: Facts, others: Iterable[str] = ()) -> tuple[str, ...]:
         "commit": facts.ordinal,
         "lock": format_utc(facts.locked_until) if facts.locked_until else "",
         "expire": format_utc(facts.expires_at) if facts.expires_at else "",
+        "from": facts.first_ordinal or "",
     }
     return (*(f"{PREFIX}{key}={_clean(str(value))}" for key, value in values.items() if value != ""), *others)
 
@@ -155,6 +169,7 @@ def _facts(values: Mapping[str, str]) -> Facts:
         added_bytes=_number(values, "added"),
         locked_until=_moment(values, "lock"),
         expires_at=_moment(values, "expire"),
+        first_ordinal=_number(values, "from"),
     )
 
 

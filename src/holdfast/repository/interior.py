@@ -41,6 +41,7 @@ class Interior:
         self.blobs = self.refresher.blobs
         self.commits = self.refresher.commits
         self.versions = self.refresher.versions
+        self.moments = self.refresher.moments
         self.lookup = self.refresher.lookup
         self.names = self.refresher.names
         self.trees = self.refresher.trees

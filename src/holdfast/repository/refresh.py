@@ -10,22 +10,22 @@ from itertools import islice
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing
-from holdfast.core.ids import Epoch, PointId
-from holdfast.model.change import Cursor
-from holdfast.model.jobs import Finding, Severity
+from holdfast.core.ids import PointId
+from holdfast.model.jobs import Finding
 from holdfast.model.points import Point
-from holdfast.repository._format.index import decode_index, hash_from
+from holdfast.repository._format.index import decode_index
 from holdfast.repository._format.snapshot import decode_snapshot
 from holdfast.repository.catalog.blob_table import BlobTable
-from holdfast.repository.catalog.commit_table import CommitRow, CommitTable, ListedRow
+from holdfast.repository.catalog.commit_table import CommitTable
 from holdfast.repository.catalog.database import Catalog
+from holdfast.repository.catalog.moment_table import MomentTable
 from holdfast.repository.catalog.name_index import NameIndex
 from holdfast.repository.catalog.version_lookup import VersionLookup
-from holdfast.repository.catalog.version_table import Ended, NewState, VersionTable, column_of_time, mode_of
+from holdfast.repository.catalog.version_table import VersionTable
 from holdfast.repository.facts import bound_node, facts_of
 from holdfast.repository.packs.storage import Storage
 from holdfast.repository.packs.trees import Trees
-from holdfast.repository.tree_changes import TreeChange, tree_changes
+from holdfast.repository.recataloguing import Recataloguing, Tables, problem_of
 
 _BATCH = 2_000
 
@@ -46,6 +46,8 @@ class Refresher:
         self.blobs = BlobTable(catalog)
         self.commits = CommitTable(catalog)
         self.versions = VersionTable(catalog)
+        self.moments = MomentTable(catalog)
+        self.tables = Tables(catalog, storage, self.blobs, self.commits, self.versions, self.moments)
         self.lookup = VersionLookup(catalog)
         self.names = NameIndex(catalog)
         self.trees = Trees(storage, self.blobs)
@@ -55,6 +57,8 @@ class Refresher:
         self.ours: set[bytes] = set()
         """Snapshots that we have begun to remove: should that fail half way, nobody else is to be blamed."""
         self.tell: Tell = _silent
+        self.started_anew: set[int] = set()
+        """Datasets of which all commits were made anew; for whoever knows of more of them to take."""
         self._entries = 0
 
     def undo_unsealed(self) -> None:
@@ -79,7 +83,7 @@ class Refresher:
             known = self.commits.snapshot_ids()
             lost = self._points_of(known - snapshot_names - self.ours)
             self.ours &= snapshot_names
-            self.commits.remove_snapshots(known - snapshot_names)
+            self._remove_vanished(known - snapshot_names)
             self._add_snapshots(sorted(snapshot_names - known), problems)
             self.lost += self._still_missing(lost)
             for number in self.commits.datasets_to_order():
@@ -87,6 +91,16 @@ class Refresher:
                     self._recatalogue(number, problems)
             self.drop_unreached(busy)
         self.problems = tuple(problems)
+
+    def _recatalogue(self, dataset: int, problems: list[Finding]) -> None:
+        recataloguing = Recataloguing(self.tables, dataset, problems, self._taken_in)
+        recataloguing.run()
+        if recataloguing.started_anew:
+            self.started_anew.add(dataset)
+
+    def _taken_in(self, entries: int) -> None:
+        self._entries += entries
+        self.tell("versions", self._entries, 0)
 
     def _points_of(self, snapshots: set[bytes]) -> dict[PointId, Point]:
         """Points of ours that these snapshots make."""
@@ -101,6 +115,17 @@ class Refresher:
             return []
         here = {row.brief.point.id for row in self.commits.listed() if row.brief.point is not None}
         return [point for id_, point in lost.items() if id_ not in here]
+
+    def _remove_vanished(self, snapshots: set[bytes]) -> None:
+        if not snapshots:
+            return
+        spans = self.moments.spans_of(sorted(snapshots))
+        datasets = {row.dataset for row in self.commits.listed_among(sorted(snapshots)) if row.dataset is not None}
+        self.commits.remove_snapshots(snapshots)
+        for dataset, first, last in spans:
+            self.moments.uncover(dataset, first, last)
+        for dataset in datasets & set(self.moments.logged()):
+            self.moments.break_off(dataset)
 
     def drop_unreached(self, busy: frozenset[int] = frozenset()) -> None:
         """Take back commits that no snapshot reaches any more, with the versions only they had."""
@@ -134,7 +159,7 @@ class Refresher:
             except RepositoryMissing:
                 continue
             except RepositoryDamaged as error:
-                problems.append(_problem("index-damaged", error, f"index/{index_id.hex()}"))
+                problems.append(problem_of("index-damaged", error, f"index/{index_id.hex()}"))
         # Last: who holds a chunk is forgotten with the last pack that has it, and stock `restic prune` writes all index files anew.
         if known - names:
             self.blobs.drop_indexes(known - names)
@@ -147,7 +172,7 @@ class Refresher:
             except RepositoryMissing:
                 continue
             except RepositoryDamaged as error:
-                problems.append(_problem("snapshot-damaged", error, f"snapshots/{snapshot_id.hex()}"))
+                problems.append(problem_of("snapshot-damaged", error, f"snapshots/{snapshot_id.hex()}"))
                 continue
             facts = facts_of(snapshot)
             self.commits.add_snapshot(snapshot_id, snapshot, self._catalog.number_of("datasets", facts.dataset) if facts else None, None)
@@ -166,84 +191,5 @@ class Refresher:
                     nodes = [(d.path[: d.path.rfind(b"/")], d.new) for d in batch if d.new is not None]
                     self.blobs.claim({ref.id for entry in self.trees.entries_of(nodes) if entry for ref in entry.chunks}, number)
             except RepositoryDamaged as error:
-                problems.append(_problem("tree-damaged", error, f"snapshots/{snapshot_id.hex()}"))
+                problems.append(problem_of("tree-damaged", error, f"snapshots/{snapshot_id.hex()}"))
             before = tree
-
-    def _recatalogue(self, dataset: int, problems: list[Finding]) -> None:
-        """Give every snapshot of the dataset its commit. Newer ones are added; one in between means building the dataset again."""
-        commits = self.commits.sealed(dataset)
-        by_state = {(row.epoch, row.seq, row.tree): row for row in commits}
-        newest = commits[-1] if commits else None
-        missing = [row for row in self.commits.listed_without_commit(dataset) if not self._attach_known(row, by_state)]
-        if newest is not None and any(_order(row) <= (newest.ordinal, newest.captured_ns, newest.seq) for row in missing):
-            self.commits.delete_all(dataset)
-            self.versions.clear(dataset)
-            missing, newest = self.commits.listed(dataset), None
-        for row in sorted(missing, key=_order):
-            newest = self._append(dataset, row, newest, problems)
-
-    def _attach_known(self, row: ListedRow, by_state: dict[tuple[Epoch, int, bytes], CommitRow]) -> bool:
-        commit = by_state.get((row.brief.epoch, row.brief.seq, row.tree))
-        if commit is not None:
-            self.commits.attach(row.id, commit.no)
-        return commit is not None
-
-    def _append(self, dataset: int, row: ListedRow, newest: CommitRow | None, problems: list[Finding]) -> CommitRow:
-        brief = row.brief
-        if newest is not None and (newest.epoch, newest.seq, newest.tree) == (brief.epoch, brief.seq, row.tree):
-            self.commits.attach(row.id, newest.no)
-            return newest
-        number = self.commits.open(dataset, brief.ordinal, Cursor(epoch=brief.epoch, seq=brief.seq))
-        commit = CommitRow(number, dataset, brief.ordinal, brief.epoch, brief.seq, row.time_ns, row.tree)
-        self.commits.seal(number, commit.captured_ns, row.tree)
-        self.commits.attach(row.id, number)
-        sender = self._catalog.number_of("nodes", brief.sender) if brief.sender else None
-        try:
-            self._record_changes(commit, sender, tree_changes(self.trees, newest.tree if newest else None, row.tree))
-        except RepositoryDamaged as error:
-            problems.append(_problem("tree-damaged", error, f"snapshots/{row.id.hex()}"))
-        return commit
-
-    def _record_changes(self, commit: CommitRow, sender: int | None, parts: Iterable[list[TreeChange]]) -> None:
-        """The versions a commit made; its chunks are claimed by the node that sent it."""
-        batch: list[TreeChange] = []
-        try:
-            for part in parts:
-                batch += part
-                if len(batch) >= _BATCH:
-                    self._record_batch(commit, sender, batch)
-                    batch = []
-        finally:
-            # Where a tree is damaged, what could be read counts.
-            self._record_batch(commit, sender, batch)
-
-    def _record_batch(self, commit: CommitRow, sender: int | None, batch: list[TreeChange]) -> None:
-        self._entries += len(batch)
-        self.tell("versions", self._entries, 0)
-        ended = [Ended(change.path) for change in batch if change.had and change.facts is None]
-        below = [Ended(change.path, below_only=True) for change in batch if change.had_below and not (change.had and change.facts is None)]
-        new = [
-            NewState(
-                path,
-                had,
-                mode_of(facts.kind, facts.mode),
-                facts.owner,
-                facts.size_bytes,
-                column_of_time(facts.mtime_ns),
-                facts.link_target or None,
-            )
-            for path, facts, had, _ in batch
-            if facts is not None and facts.kind is not None
-        ]
-        self.versions.record_states(commit.dataset, commit.no, [*ended, *below], new)
-        if sender is not None:
-            content = {chunk for change in batch if change.facts is not None for chunk in change.facts.content}
-            self.blobs.claim(map(hash_from, content), sender)
-
-
-def _order(row: ListedRow) -> tuple[int, int, int]:
-    return row.brief.ordinal, row.time_ns, row.brief.seq
-
-
-def _problem(code: str, error: RepositoryDamaged, path: str) -> Finding:
-    return Finding(code=code, severity=Severity.ERROR, message=error.message, path=path, hint=error.hint)

@@ -22,7 +22,6 @@ from holdfast.repository._format.tree import DecodedNode, RawNode, decode_node, 
 from holdfast.repository.catalog.blob_table import BlobTable, Place
 from holdfast.repository.catalog.database import Catalog
 from holdfast.repository.packs.chunks import opened, runs_of
-from holdfast.repository.packs.damage_watch import DamageWatch
 from holdfast.repository.packs.storage import Storage
 from holdfast.repository.packs.trees import Trees
 
@@ -56,11 +55,11 @@ class _Folder:
 class PointWalk:
     """For one thread. A folder whose tree cannot be had is named as lost, and the others go on."""
 
-    def __init__(self, storage: Storage, blobs: BlobTable, catalog: Catalog, watch: DamageWatch | None = None) -> None:
+    def __init__(self, storage: Storage, blobs: BlobTable, catalog: Catalog, trees: Trees | None = None) -> None:
         self._storage = storage
         self._blobs = blobs
         self._catalog = catalog
-        self._trees = Trees(storage, blobs, watch)
+        self._trees = trees or Trees(storage, blobs)
         self._lost: list[LostFolder] = []
 
     def of(self, raw: RawNode, path: bytes) -> Iterator[Listed]:

@@ -41,7 +41,7 @@ class TreeReader:
 
     def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
         interior = self._interior
-        walk = PointWalk(interior.storage, interior.blobs, interior.catalog, self._met)
+        walk = PointWalk(interior.storage, interior.blobs, interior.catalog, self._trees)
         if not paths or b"/" in paths:
             yield from walk.below(self._tree, b"")
             return

@@ -15,12 +15,16 @@ from holdfast.repository._format.snapshot import Snapshot, decode_snapshot, enco
 from holdfast.repository.catalog.database import Catalog, Row
 from holdfast.repository.facts import facts_of, point_of
 
-_COLUMNS = "no, dataset, ordinal, epoch, seq, captured_ns, tree"
+COLUMNS = "no, dataset, ordinal, epoch, seq, captured_ns, tree, moment, files, size"
+_COLUMNS = COLUMNS
+_POINT, _HEAD, LOG_ROLE, LINEAGE_ROLE = range(4)
 _LISTED = "id, dataset, commit_no, time_ns, tree, head, brief"
 
 
 class CommitRow(NamedTuple):
-    """A sealed commit. `no` orders the commits of a dataset, `ordinal` counts them; `dataset` is the catalog's number of it."""
+    """A commit that counts. `no` orders the commits of a dataset, `ordinal` counts them; `dataset` is the catalog's number of it. `moment`:
+    0 = snapshots alone keep it, 1 = a log says what changed with it, 2 = the journal does; of these its tree may be in no pack. `files`
+    and `size_bytes` are known of moments."""
 
     no: int
     dataset: int
@@ -29,6 +33,9 @@ class CommitRow(NamedTuple):
     seq: int
     captured_ns: int
     tree: bytes
+    moment: int = 0
+    files: int = 0
+    size_bytes: int = 0
 
     @property
     def cursor(self) -> Cursor:
@@ -49,7 +56,8 @@ class Brief(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ListedRow(NamedTuple):
-    """A restic snapshot as it is listed, without its JSON. `commit_no` is None for a foreign one."""
+    """A restic snapshot as it is listed, without its JSON. `commit_no` is None for a foreign one. `is_head`: no point; `is_log`,
+    `is_lineage`: nor a whole state of the dataset."""
 
     id: bytes
     dataset: int | None
@@ -58,6 +66,8 @@ class ListedRow(NamedTuple):
     tree: bytes
     is_head: bool
     brief: Brief
+    is_log: bool = False
+    is_lineage: bool = False
 
 
 class SnapshotRow(NamedTuple):
@@ -70,6 +80,8 @@ class SnapshotRow(NamedTuple):
     tree: bytes
     is_head: bool
     brief: Brief
+    is_log: bool
+    is_lineage: bool
     snapshot: Snapshot
 
 
@@ -78,7 +90,7 @@ _decode = msgspec.msgpack.Decoder(Brief).decode
 
 
 def _listed(row: Row) -> ListedRow:
-    return ListedRow(row[0], row[1], row[2], row[3], row[4], bool(row[5]), _decode(row[6]))
+    return ListedRow(row[0], row[1], row[2], row[3], row[4], bool(row[5]), _decode(row[6]), row[5] == LOG_ROLE, row[5] == LINEAGE_ROLE)
 
 
 class CommitTable:
@@ -92,6 +104,11 @@ class CommitTable:
     def numbered(self, number: int) -> CommitRow | None:
         row = self._catalog.row(f"SELECT {_COLUMNS} FROM commits WHERE no = ? AND sealed = 1", (number,))
         return CommitRow(*row) if row else None
+
+    def number_at(self, dataset: int, ordinal: int) -> int:
+        """Of the sealed commit that was counted so; 0 = there is none."""
+        row = self._catalog.row("SELECT max(no) FROM commits WHERE dataset = ? AND ordinal = ? AND sealed = 1", (dataset, ordinal))
+        return int(row[0] or 0) if row else 0
 
     def neighbours(self, row: CommitRow) -> tuple[int, int]:
         """The numbers of the sealed commits before and behind; 0 = there is none."""
@@ -115,6 +132,7 @@ class CommitTable:
         )
 
     def seal(self, number: int, captured_ns: int, tree: bytes) -> None:
+        """From now on it counts."""
         self._catalog.execute("UPDATE commits SET captured_ns = ?, tree = ?, sealed = 1 WHERE no = ?", (captured_ns, tree, number))
 
     def unsealed(self) -> list[tuple[int, int]]:
@@ -130,10 +148,11 @@ class CommitTable:
             self._catalog.execute("UPDATE snapshots SET commit_no = NULL WHERE dataset = ?", (dataset,))
 
     def unreached(self) -> list[CommitRow]:
-        """Sealed commits that no snapshot reaches any more, oldest first: of those that lost one since `settle_unreached`."""
+        """Commits that no snapshot reaches any more, and whose changes stand nowhere, oldest first: of those that lost something since
+        `settle_unreached`."""
         rows = self._catalog.rows(
-            f"SELECT {_COLUMNS} FROM commits WHERE sealed = 1 AND no IN (SELECT commit_no FROM loosened) AND NOT EXISTS"
-            " (SELECT 1 FROM snapshots s WHERE s.dataset = commits.dataset AND s.commit_no = commits.no) ORDER BY no"
+            f"SELECT {_COLUMNS} FROM commits WHERE sealed = 1 AND moment = 0 AND no IN (SELECT commit_no FROM loosened) AND NOT EXISTS"
+            " (SELECT 1 FROM snapshots s WHERE s.dataset = commits.dataset AND s.commit_no = commits.no AND s.head < 2) ORDER BY no"
         )
         return [CommitRow(*row) for row in rows]
 
@@ -159,12 +178,16 @@ class CommitTable:
             label=facts.label if facts else "",
             point=point,
         )
+        role = _POINT if facts is None or not is_head else LOG_ROLE if facts.is_log else LINEAGE_ROLE if facts.is_lineage else _HEAD
         name = "" if is_head else point.id if point is not None else snapshot_id.hex()[:32]
         time_ns = _within_64_bits(snapshot.time_ns)
-        row = (snapshot_id, dataset, commit_no, time_ns, snapshot.tree_id, _storable(name), int(is_head), _encode(brief))
+        row = (snapshot_id, dataset, commit_no, time_ns, snapshot.tree_id, _storable(name), role, _encode(brief))
         with self._catalog.transaction():
             self._catalog.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
             self._catalog.execute("INSERT OR REPLACE INTO snapshot_bodies VALUES (?, ?)", (snapshot_id, encode_snapshot(snapshot)))
+            if facts is not None and facts.is_log:
+                log = (snapshot_id, dataset, facts.first_ordinal, facts.ordinal)
+                self._catalog.execute("INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?)", log)
 
     def is_point_of_another(self, point: PointId, dataset: int) -> bool:
         """Whether a snapshot of any other dataset, or a foreign one, is this point."""
@@ -198,8 +221,8 @@ class CommitTable:
         return self._listed(where, values)
 
     def listed_of_commit(self, row: CommitRow) -> list[ListedRow]:
-        """The snapshots that reach this commit, oldest first."""
-        return self._listed("WHERE dataset = ? AND commit_no = ?", (row.dataset, row.no))
+        """The snapshots of this commit's whole tree, oldest first."""
+        return self._listed("WHERE dataset = ? AND commit_no = ? AND head < 2", (row.dataset, row.no))
 
     def listed_without_commit(self, dataset: int) -> list[ListedRow]:
         return self._listed("WHERE dataset = ? AND commit_no IS NULL", (dataset,))
@@ -226,6 +249,9 @@ class CommitTable:
         """The snapshots of points that have more than one."""
         doubled = "SELECT point FROM snapshots WHERE head = 0 GROUP BY point HAVING count(*) > 1"
         return self._listed(f"WHERE head = 0 AND point IN ({doubled})", ())
+
+    def listed_among(self, snapshot_ids: Sequence[bytes]) -> list[ListedRow]:
+        return [_listed(row) for row in self._catalog.rows_among(f"SELECT {_LISTED} FROM snapshots WHERE id IN ({{ids}})", snapshot_ids)]
 
     def listed_snapshot(self, snapshot_id: bytes) -> ListedRow | None:
         return next(iter(self._listed("WHERE id = ?", (snapshot_id,))), None)

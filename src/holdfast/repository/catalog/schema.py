@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -24,14 +24,20 @@ CREATE TABLE claims (id BLOB NOT NULL, node INTEGER NOT NULL, PRIMARY KEY (id, n
 CREATE TABLE datasets (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
 -- sealed 0: being received; its rows are undone if it never gets there. Numbers rise in the order of a dataset's commits;
 -- ordinal is the same order without gaps at the time of writing, and stands in the snapshot's tags too.
+-- moment: what changed with it stands in (1) a log, (2) the journal; 0 = nowhere, so that only snapshots keep it. files, size: of the whole
+-- dataset, known of moments.
 CREATE TABLE commits (
   no INTEGER PRIMARY KEY AUTOINCREMENT, dataset INTEGER NOT NULL, ordinal INTEGER NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL,
-  captured_ns INTEGER NOT NULL, tree BLOB NOT NULL, sealed INTEGER NOT NULL
+  captured_ns INTEGER NOT NULL, tree BLOB NOT NULL, sealed INTEGER NOT NULL, moment INTEGER NOT NULL DEFAULT 0,
+  files INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX commits_of_dataset ON commits (dataset, no);
 CREATE INDEX commits_unsealed ON commits (no) WHERE sealed = 0;
+CREATE INDEX commits_at ON commits (dataset, captured_ns);
+CREATE INDEX commits_as_counted ON commits (dataset, ordinal);
 
--- commit_no is NULL for snapshots that Holdfast did not make, and until a new one has been given its commit. point is empty for heads;
+-- commit_no is NULL for snapshots that Holdfast did not make, and until a new one has been given its commit; 0 for a log that can be
+-- given none. head: 0 = a point, 1 = a head, 2 = a log, 3 = a lineage. point is empty for all but points;
 -- brief is what the snapshot is as a point (`commit_table.Brief`), so that nobody has to decode JSON to list them.
 CREATE TABLE snapshots (
   id BLOB PRIMARY KEY, dataset INTEGER, commit_no INTEGER, time_ns INTEGER NOT NULL, tree BLOB NOT NULL, point TEXT NOT NULL,
@@ -47,7 +53,18 @@ CREATE TABLE loosened (commit_no INTEGER PRIMARY KEY);
 CREATE TRIGGER snapshot_gone AFTER DELETE ON snapshots BEGIN
   INSERT OR IGNORE INTO loosened SELECT old.commit_no WHERE old.commit_no IS NOT NULL;
   DELETE FROM snapshot_bodies WHERE id = old.id;
+  DELETE FROM logs WHERE id = old.id;
 END;
+
+-- The commits of which a log snapshot says what changed, by their ordinals.
+CREATE TABLE logs (id BLOB PRIMARY KEY, dataset INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX logs_of_dataset ON logs (dataset, last);
+-- Datasets that are followed: what is said of them (`moment_record.Followed`), and whether their changes go into logs.
+CREATE TABLE followed (dataset INTEGER PRIMARY KEY, logged INTEGER NOT NULL, facts BLOB NOT NULL);
+CREATE TABLE gaps (
+  dataset INTEGER NOT NULL, until_ns INTEGER NOT NULL, since_ns INTEGER NOT NULL, path BLOB NOT NULL, reason TEXT NOT NULL,
+  PRIMARY KEY (dataset, until_ns, since_ns, path, reason)
+) WITHOUT ROWID;
 
 -- key: walk_key of the folder's path, empty for the root of all.
 CREATE TABLE folders (no INTEGER PRIMARY KEY AUTOINCREMENT, dataset INTEGER NOT NULL, key BLOB NOT NULL, UNIQUE (dataset, key));

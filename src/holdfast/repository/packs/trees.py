@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing, StoreError, UnknownName
@@ -27,18 +27,27 @@ class Difference(NamedTuple):
 
 class Trees:
     """Trees of one repository. A path's folder b"" is the root of all. Of a tree that is damaged in one pack the copy in another is
-    taken, where the watch knows of one."""
+    taken, where the watch knows of one. `beside`: the plain bytes of trees that are in no pack."""
 
-    def __init__(self, storage: Storage, blobs: BlobTable, watch: DamageWatch | None = None) -> None:
+    def __init__(
+        self, storage: Storage, blobs: BlobTable, watch: DamageWatch | None = None, beside: Mapping[bytes, bytes] | None = None
+    ) -> None:
         self._storage = storage
         self._blobs = blobs
         self._watch = watch or Unwatched()
+        self._beside = beside if beside is not None else {}
+
+    def with_beside(self, beside: Mapping[bytes, bytes]) -> Trees:
+        """The same, and these."""
+        return Trees(self._storage, self._blobs, self._watch, beside)
 
     def load(self, tree_id: bytes) -> list[RawNode]:
         """The nodes of one tree; raises `RepositoryDamaged` when it is not there or not whole."""
         return split_tree(self._plain(tree_id))
 
     def _plain(self, tree_id: bytes) -> bytes:
+        if (plain := self._beside.get(tree_id)) is not None:
+            return plain
         place = self._blobs.place(tree_id, BlobType.TREE)
         if place is None:
             raise self._in_no_index(tree_id)
@@ -60,7 +69,10 @@ class Trees:
         """The plain bytes of each tree, or why it cannot be had, in pack order."""
         places = self._blobs.places(tree_ids, BlobType.TREE)
         for tree_id in tree_ids:
-            if tree_id not in places:
+            if (plain := self._beside.get(tree_id)) is not None:
+                places.pop(tree_id, None)
+                yield tree_id, plain
+            elif tree_id not in places:
                 yield tree_id, self._in_no_index(tree_id)
         for place in sorted(places.values(), key=lambda place: (place.pack, place.blob.offset)):
             try:

@@ -27,7 +27,7 @@ from holdfast.repository.facts import Facts, facts_of, point_of, strange_tags, t
 from holdfast.repository.interior import Interior
 from holdfast.repository.points.holding import hold_locked
 from holdfast.repository.points.point_lookup import choose_point
-from holdfast.repository.points.sealing import forget, points_of
+from holdfast.repository.points.sealing import forget, forget_points, points_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +112,9 @@ def _carry_out(interior: Interior, chosen: Chosen, changes: Sequence[ChangedPoin
             continue
         done.append(changed)
     if chosen.dataset:
-        going += [row.id for row in _heads(interior, chosen.dataset)]
-    forget(interior, going)
+        forget(interior, [*going, *(row.id for row in _heads(interior, chosen.dataset))])
+    else:
+        forget_points(interior, going)
     return tuple(done)
 
 

@@ -14,7 +14,7 @@ from holdfast.repository.catalog.blob_table import BlobTable
 from holdfast.repository.catalog.version_table import VersionTable
 from holdfast.repository.packs.lending import Borrowed
 from holdfast.repository.packs.packer import Packer
-from holdfast.repository.points.tree_builder import TreeBuilder
+from holdfast.repository.tree_builder import TreeBuilder
 
 _FINDINGS = 100
 # They are remembered to the end of the commit; a sender that withdraws all it offers would fill the memory.

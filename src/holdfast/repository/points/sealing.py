@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,12 +18,13 @@ from holdfast.model.points import Point
 from holdfast.model.retention import kept, zone_of
 from holdfast.model.rules import StoredOperation
 from holdfast.repository._format.pack import BlobType
-from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, Summary, encode_snapshot
+from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, Summary, decode_snapshot, encode_snapshot, retag
 from holdfast.repository._format.text import time_text, zoned_time_text
 from holdfast.repository.catalog.commit_table import ListedRow, SnapshotRow
-from holdfast.repository.facts import HEAD, Facts, ns_of, tags_of
+from holdfast.repository.facts import HEAD, Facts, facts_of, ns_of, tags_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.packer import Packer
+from holdfast.repository.points.bases import bases_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,18 +118,48 @@ def points_of(rows: Sequence[ListedRow] | Sequence[SnapshotRow], repository: str
 
 
 def drop_heads(interior: Interior, dataset: int, newest_commit: int, *, marked: bool) -> None:
-    """Remove heads that a newer commit, or a point of the same one, has made needless."""
-    forget(interior, interior.commits.needless_heads(dataset, newest_commit, marked=marked))
+    """Remove heads that a newer commit, or a point of the same one, has made needless, and that no moment is made from."""
+    needless = interior.commits.needless_heads(dataset, newest_commit, marked=marked)
+    bases = bases_of(interior, dataset).keep if needless else frozenset()
+    forget(interior, [snapshot_id for snapshot_id in needless if snapshot_id not in bases])
 
 
 def forget(interior: Interior, snapshot_ids: Sequence[bytes]) -> None:
     """Delete snapshots, then what the catalog knew through them alone. To be called inside a transaction of the catalog."""
+    if not snapshot_ids:
+        return
     interior.refresher.ours.update(snapshot_ids)
     for snapshot_id in snapshot_ids:
         interior.storage.backend.remove(FileType.SNAPSHOT, snapshot_id.hex())
-    if snapshot_ids:
-        interior.commits.remove_snapshots(snapshot_ids)
-        interior.refresher.drop_unreached()
+    spans = interior.moments.spans_of(snapshot_ids)
+    interior.commits.remove_snapshots(snapshot_ids)
+    for span in spans:
+        interior.moments.uncover(*span)
+    interior.refresher.drop_unreached()
+
+
+def forget_points(interior: Interior, snapshot_ids: Sequence[bytes]) -> None:
+    """`forget`, but the trees that moments are made from stay, as heads. To be called inside a transaction of the catalog."""
+    going = frozenset(snapshot_ids)
+    for row in interior.commits.listed_among(list(going)):
+        commit = interior.commits.numbered(row.commit_no) if row.commit_no else None
+        if commit is None or row.is_head or not interior.moments.builds_on(commit):
+            continue
+        if any(other.id not in going for other in interior.commits.listed_of_commit(commit)):
+            continue
+        _keep_as_head(interior, row)
+    forget(interior, snapshot_ids)
+
+
+def _keep_as_head(interior: Interior, row: ListedRow) -> None:
+    json = interior.storage.load_document(FileType.SNAPSHOT, row.id.hex())
+    facts = facts_of(decode_snapshot(json))
+    if facts is None:
+        return
+    fresh = dataclasses.replace(facts, operation=HEAD, kind="head", point=PointId(""), revision=1, locked_until=None, expires_at=None)
+    json = retag(json, tags_of(fresh), row.id.hex())
+    snapshot_id = interior.storage.save_document(FileType.SNAPSHOT, json)
+    interior.commits.add_snapshot(snapshot_id, decode_snapshot(json), row.dataset, row.commit_no)
 
 
 def apply_keep_rules(interior: Interior, dataset: int, operations: Sequence[StoredOperation]) -> tuple[Finding, ...]:
@@ -137,6 +169,8 @@ def apply_keep_rules(interior: Interior, dataset: int, operations: Sequence[Stor
     if operations and (why := interior.time.suspended()):
         hint = "set the clock, or let the node reach its Master"
         return (Finding(code="expiry-suspended", severity=Severity.WARNING, message=f"keep rules were not applied: {why}", hint=hint),)
+    if not operations:
+        return ()
     try:
         with interior.catalog.transaction():
             rows = interior.commits.listed(dataset)
@@ -148,7 +182,7 @@ def apply_keep_rules(interior: Interior, dataset: int, operations: Sequence[Stor
                 own = sorted((p for p in points if p.operation == operation.name), key=lambda p: (p.time, p.seq))
                 removed = kept(own, operation.keep, interior.time.now()).remove
                 going |= {point.id for point in removed if point.id != own[-1].id and point.id not in spared}
-            forget(interior, [row.id for row in rows if _point_id(row) in going])
+            forget_points(interior, [row.id for row in rows if _point_id(row) in going])
     except HoldfastError as error:
         return (
             Finding(

@@ -22,7 +22,7 @@ from holdfast.repository.points.admission import check_commit
 from holdfast.repository.points.holding import hold_locked
 from holdfast.repository.points.receiving import Receiving
 from holdfast.repository.points.sealing import Sealing, apply_keep_rules, drop_heads, points_of, summary_of, write_snapshot
-from holdfast.repository.points.tree_builder import TreeBuilder
+from holdfast.repository.tree_builder import TreeBuilder
 
 OnPoints = Callable[[Commit, tuple[str, ...]], None]
 

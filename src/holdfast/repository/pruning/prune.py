@@ -90,7 +90,7 @@ class Prune:
         interior = self._interior
         roots = {row.tree for row in interior.commits.listed()} | interior.blobs.in_use.trees()
         for number, _ in interior.commits.datasets():
-            roots.update(row.tree for row in interior.commits.sealed(number))
+            roots.update(row.tree for row in interior.commits.sealed(number) if not row.moment)
         return roots - self._roots
 
     def _note(self, roots: set[bytes]) -> set[bytes]:

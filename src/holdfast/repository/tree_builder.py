@@ -37,7 +37,8 @@ class _Folder:
 class TreeBuilder:
     """`full`: what is not put does not exist; the tree before then only serves to find what stayed equal, and for `keep`.
 
-    `ended` and `new` gather what changed for the catalog; the caller takes them away. Raises `ProtocolError` when the changes break the
+    `ended` and `new` gather what changed for the catalog, `replaced` the trees of folders that have others now; the caller takes them
+    away. Raises `ProtocolError` when the changes break the
     contract of the stream, `RepositoryDamaged` when the tree before cannot be read (a full commit goes on without it).
     """
 
@@ -49,8 +50,10 @@ class TreeBuilder:
         self._last_key: bytes | None = None
         self.ended: list[Ended] = []
         self.new: list[NewVersion] = []
+        self.replaced: list[bytes] = []
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: Entry, *, anew: bool = False) -> None:
+        """`anew`: what was at the path and below it before is gone."""
         path = entry.path
         if not self._in_order(path):
             return
@@ -63,6 +66,10 @@ class TreeBuilder:
             parent = self._stack[-1]
         # A new folder has nothing to compare with.
         old = self._advance(parent, name) if parent.tree is not None or not parent.loaded else None
+        if anew and old is not None:
+            parent.changed = True
+            self.ended.append(Ended(path))
+            old = None
         if entry.kind is Kind.DIRECTORY:
             self._put_folder(entry, old)
             return
@@ -194,6 +201,8 @@ class TreeBuilder:
             return folder.tree
         plain = encode_tree(folder.out)
         tree = sha256(plain).digest()
+        if folder.tree is not None:
+            self.replaced.append(folder.tree)
         self._add_tree(tree, plain)
         return tree
 

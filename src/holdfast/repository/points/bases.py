@@ -1,0 +1,58 @@
+"""Which heads stay when newer ones come: those that moments of a followed dataset are made from.
+
+A base about each hour, so that no moment needs more than about an hour of changes; of wide windows fewer, so that they do not become many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from holdfast.repository.catalog.moment_table import BaseRow
+from holdfast.repository.interior import Interior
+from holdfast.repository.moment_record import Followed, decode_followed
+
+_HOUR_S = 3_600.0
+_MOST_BASES = 168
+
+
+@dataclass(frozen=True)
+class Bases:
+    """`keep`: snapshots of heads. Moments before the commit `first_ordinal` are needed no more; 0 = all are."""
+
+    keep: frozenset[bytes]
+    first_ordinal: int
+
+
+def plan_bases(heads: Sequence[BaseRow], window_s: float, now_ns: int) -> Bases:
+    """`heads` oldest first, all of one dataset."""
+    apart_ns = int(max(_HOUR_S, window_s / _MOST_BASES) * 1e9)
+    begin_ns = now_ns - int(window_s * 1e9)
+    kept: list[BaseRow] = []
+    last_ns: int | None = None
+    for head in heads:
+        if last_ns is None or head.captured_ns - last_ns >= apart_ns:
+            last_ns = head.captured_ns
+            kept.append(head)
+        elif head.is_needed:
+            kept.append(head)
+    first = next((head for head in reversed(kept) if head.captured_ns <= begin_ns), None)
+    first_ordinal = first.ordinal if first is not None else 0
+    return Bases(frozenset(head.id for head in kept if head.ordinal >= first_ordinal), first_ordinal)
+
+
+def followed_of(interior: Interior, dataset: int) -> Followed | None:
+    """None where the dataset is not followed."""
+    facts = interior.moments.facts(dataset)
+    return decode_followed(facts) if facts is not None else None
+
+
+def bases_of(interior: Interior, dataset: int) -> Bases:
+    """As things are now. Nothing is let go while nobody knows what time it is."""
+    followed = followed_of(interior, dataset)
+    if followed is None or not followed.is_logged:
+        return Bases(frozenset(), 0)
+    heads = interior.moments.heads(dataset)
+    if interior.time.suspended():
+        return Bases(frozenset(head.id for head in heads), 0)
+    return plan_bases(heads, followed.window_s, interior.time.now_ns())
