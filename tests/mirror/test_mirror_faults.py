@@ -33,9 +33,9 @@ def mirrored(keep_s: float | None) -> Iterator[Bench]:
         bench.close()
 
 
-def steps_of_a_commit(keep_s: float | None) -> list[Step]:
+def steps_of_a_commit(keep_s: float | None, *, full: bool = False) -> list[Step]:
     with mirrored(keep_s) as bench, FaultyDisk(bench.place) as disk:
-        bench.send(state_of(AFTER), full=False)
+        bench.send(state_of(AFTER), full=full)
         bench.close()
     return disk.steps
 
@@ -70,7 +70,8 @@ def survive(keep_s: float | None, number: int, fault: Fault, *, full: bool = Fal
 @pytest.mark.parametrize("keep_s", [None, 60.0])
 def test_a_fault_at_any_step_of_a_commit(keep_s: float | None) -> None:
     steps = steps_of_a_commit(keep_s)
-    assert {"create", "write", "grow", "sync", "sync-all", "rename", "link", "mkdir", "make", "remove", "dress"} <= {s.verb for s in steps}
+    verbs = {step.verb for step in steps}
+    assert {"create", "write", "grow", "sync", "sync-folder", "rename", "link", "mkdir", "make", "remove", "dress"} <= verbs
     for number, fault in trials(steps, every=False):
         survive(keep_s, number, fault)
 
@@ -80,7 +81,7 @@ def test_a_fault_at_any_step_of_a_commit(keep_s: float | None) -> None:
 @pytest.mark.parametrize("keep_s", [None, 60.0])
 @pytest.mark.parametrize("full", [False, True])
 def test_every_fault_at_every_step_of_a_commit(keep_s: float | None, full: bool) -> None:
-    for number, fault in trials(steps_of_a_commit(keep_s), every=True):
+    for number, fault in trials(steps_of_a_commit(keep_s, full=full), every=True):
         survive(keep_s, number, fault, full=full)
 
 
@@ -101,7 +102,7 @@ def test_the_power_goes_after_the_acknowledgement() -> None:
 def test_a_fault_while_an_earlier_one_is_mended() -> None:
     """The first lets the process die in the midst of placing, the second strikes when the mirror is opened again."""
     steps = steps_of_a_commit(None)
-    placing = next(step.number for step in steps if step.verb == "sync-all") + 20
+    placing = next(step.number for step in steps if step.verb == "sync-folder") + 20
     with mirrored(None) as bench:
         die_at(bench, placing)
         with FaultyDisk(bench.place) as disk:

@@ -20,7 +20,8 @@ from holdfast.core.errors import Conflict, HoldfastError, RepositoryLocked, Stor
 from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.host.tree_writer import TreeWriter, store_error
-from holdfast.mirror.records import RECORDS, Records, records_errors
+from holdfast.mirror.records import RECORDS, Records
+from holdfast.mirror.soundness import records_errors
 from holdfast.mirror.target import REMOVED, TEMP, Target, side_of
 from holdfast.mirror.tree import MirrorTree
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment

@@ -9,6 +9,7 @@ from __future__ import annotations
 import stat
 
 from holdfast.core.errors import StoreError
+from holdfast.host.tree_writer import sync_paths
 from holdfast.mirror.records import Content, Fingerprint, Staged
 from holdfast.mirror.removals import Removals
 from holdfast.mirror.target import TEMP, Contents, Target, has_kind, matches_special, temp_path
@@ -63,6 +64,7 @@ class Placing:
         self._removals = removals
         self._full = full
         self._touched: set[bytes] = set()
+        self._dressed: set[bytes] = set()
         self._sound: set[bytes] = set()
         self.findings: list[Finding] = []
 
@@ -83,6 +85,14 @@ class Placing:
             self._target.side.remove(temp_path(n))
         self._dress_folders()
         self._take_fingerprints()
+
+    def make_durable(self) -> None:
+        """Returns when all that was done is on disk."""
+        if self._full:
+            self._target.writer.sync()
+            return
+        sync_paths(self._target.side, {TEMP, *self._removals.folders})
+        sync_paths(self._target.writer, self._touched | self._dressed)
 
     # Each change
 
@@ -122,7 +132,7 @@ class Placing:
         content = self._target.records.file(staged.file)
         assert content is not None
         if is_in_place(self._target, staged, content):
-            self._target.writer.set_attributes(relative, entry)
+            self._dress(relative, entry)
             return
         temp = temp_path(content.n)
         held = self._target.side.stat(temp)
@@ -137,7 +147,11 @@ class Placing:
             else:
                 self._target.side.move(temp, relative, into=self._target.writer)
         if content.placed:
-            self._target.writer.set_attributes(relative, entry)
+            self._dress(relative, entry)
+
+    def _dress(self, relative: bytes, entry: Entry) -> None:
+        self._target.writer.set_attributes(relative, entry)
+        self._dressed.add(relative)
 
     def _clear(self, relative: bytes, key: bytes, kind: Kind) -> None:
         """Makes way. What is of the same sort and ours stays, to be replaced in one step."""

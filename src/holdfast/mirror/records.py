@@ -9,16 +9,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
 from holdfast.core.ids import DatasetId
-from holdfast.core.local_database import DatabaseErrors, fits, open_database, written_through
+from holdfast.core.local_database import open_database, written_through
 from holdfast.model.change import Cursor
-from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
+from holdfast.model.entry import ChunkRef, Entry, Kind
 
 What = Literal["put", "remove", "keep"]
 RECORDS = b"mirror.db"
@@ -33,6 +32,7 @@ CREATE TABLE IF NOT EXISTS files(
     n INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, placed INTEGER NOT NULL,
     size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS files_key ON files(key);
+CREATE INDEX IF NOT EXISTS files_staged ON files(n) WHERE placed=0;
 CREATE TABLE IF NOT EXISTS chunks(
     id BLOB NOT NULL, file INTEGER NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL,
     PRIMARY KEY(id, file, offset)) WITHOUT ROWID;
@@ -43,7 +43,7 @@ CREATE INDEX IF NOT EXISTS staged_hardlink ON staged(hardlink) WHERE hardlink IS
 """
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Entry).decode
+decode_entry = msgspec.msgpack.Decoder(Entry).decode
 
 
 @dataclass(frozen=True)
@@ -95,42 +95,6 @@ class Place:
     file: int
     offset: int
     size: int
-
-
-def records_errors(side: bytes) -> DatabaseErrors:
-    """For whatever uses the records in this side folder: raises `NoSpace` or `StoreError` where SQLite raises its own, or rows make
-    no sense."""
-    hint = "move the file away, and take the folder over with --adopt: what is equal stays, and nothing of it travels"
-    path = os.path.join(side, RECORDS)
-    return DatabaseErrors(path, "the records of the mirror", damaged=hint, is_sound=lambda: _is_sound(path))
-
-
-_TYPES = {
-    "facts": {"name": "text"},
-    "entries": {"key": "blob", "entry": "blob", "file": "integer|null", "hardlink": "blob|null"},
-    "files": {"key": "blob", **dict.fromkeys(("n", "placed", "size", "mtime_ns", "ctime_ns", "inode"), "integer")},
-    "chunks": {"id": "blob", **dict.fromkeys(("file", "offset", "size"), "integer")},
-    "staged": {"key": "blob", "what": "text", "entry": "blob|null", "file": "integer|null", "hardlink": "blob|null"},
-}
-
-
-def _is_sound(path: bytes) -> bool:
-    """Whether every row is of its columns' types, and names what is there; reads the whole. May raise where not."""
-    with closing(sqlite3.connect(os.fsdecode(path))) as database:
-        if not fits(database, _TYPES):
-            return False
-        for table in ("entries", "staged"):
-            dangling = f"SELECT 1 FROM {table} WHERE file NOT NULL AND file NOT IN (SELECT n FROM files) LIMIT 1"
-            if database.execute(dangling).fetchone() is not None:
-                return False
-            for key, entry in database.execute(f"SELECT key, entry FROM {table} WHERE entry NOT NULL"):
-                if walk_key(_decode(entry).path) != key:
-                    return False
-        facts = dict(database.execute("SELECT name, value FROM facts"))
-    for name, kind in (("cursor", Cursor), ("intention", Intention)):
-        if name in facts:
-            msgspec.json.decode(str(facts[name]), type=kind)
-    return True
 
 
 class Intention(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,7 +161,7 @@ class Records:
 
     def entry(self, key: bytes) -> Recorded | None:
         row = self._db.execute("SELECT entry, file FROM entries WHERE key=?", (key,)).fetchone()
-        return None if row is None else Recorded(_decode(row[0]), row[1])
+        return None if row is None else Recorded(decode_entry(row[0]), row[1])
 
     def has_entries(self) -> bool:
         return self._db.execute("SELECT 1 FROM entries LIMIT 1").fetchone() is not None
@@ -208,7 +172,7 @@ class Records:
             "SELECT key, entry, file FROM entries WHERE key=? OR (key>=? AND key<?) ORDER BY key DESC", (key, key + b"\x00", key + b"\x01")
         )
         for found, entry, file in rows:
-            yield found, Recorded(_decode(entry), file)
+            yield found, Recorded(decode_entry(entry), file)
 
     # Contents and their chunks
 
@@ -304,19 +268,24 @@ class Records:
     def staged(self) -> Iterator[Staged]:
         """All changes, in walk order."""
         for key, what, entry, file in self._db.execute("SELECT key, what, entry, file FROM staged ORDER BY key"):
-            yield Staged(key, what, None if entry is None else _decode(entry), file)
+            yield Staged(key, what, None if entry is None else decode_entry(entry), file)
 
     def staged_in_mirror(self) -> list[Staged]:
         """Puts whose content the mirror has already, in place or under another name."""
         rows = self._db.execute(
-            "SELECT s.key, s.what, s.entry, s.file FROM staged s JOIN files f ON f.n=s.file"
+            "SELECT s.key, s.what, s.entry, s.file FROM staged s CROSS JOIN files f ON f.n=s.file"
             " WHERE s.what='put' AND f.placed=1 ORDER BY s.key"
         )
-        return [Staged(key, what, _decode(entry), file) for key, what, entry, file in rows]
+        return [Staged(key, what, decode_entry(entry), file) for key, what, entry, file in rows]
+
+    def staged_in_side(self) -> list[int]:
+        """Contents of puts that are not in the mirror yet."""
+        rows = self._db.execute("SELECT DISTINCT s.file FROM staged s CROSS JOIN files f ON f.n=s.file WHERE s.what='put' AND f.placed=0")
+        return [row[0] for row in rows]
 
     def staged_at(self, key: bytes) -> Staged | None:
         row = self._db.execute("SELECT what, entry, file FROM staged WHERE key=?", (key,)).fetchone()
-        return None if row is None else Staged(key, row[0], None if row[1] is None else _decode(row[1]), row[2])
+        return None if row is None else Staged(key, row[0], None if row[1] is None else decode_entry(row[1]), row[2])
 
     def has_changes(self) -> bool:
         return self._db.execute("SELECT 1 FROM staged WHERE what<>'keep' LIMIT 1").fetchone() is not None
@@ -334,23 +303,35 @@ class Records:
     def unstage(self) -> None:
         self._change("DELETE FROM staged")
 
-    def merge_staged(self) -> None:
-        """What was staged is what the mirror holds now; contents nobody has any more are forgotten, spares too."""
-        rows = self._db.execute("SELECT s.key, s.entry, e.entry FROM staged s JOIN entries e ON e.key=s.key WHERE s.what='put'").fetchall()
+    def merge_staged(self, *, full: bool) -> None:
+        """What was staged is what the mirror holds now; contents nobody has any more are forgotten, spares too. Costs by what was staged;
+        `full`: by all there is, and what was surveyed and not used goes, too."""
+        self._change("CREATE TEMP TABLE IF NOT EXISTS affected(n INTEGER PRIMARY KEY)")
+        self._change("DELETE FROM affected")
+        self._change("INSERT OR IGNORE INTO affected SELECT file FROM staged WHERE file NOT NULL")
+        self._change("INSERT OR IGNORE INTO affected SELECT n FROM files" + ("" if full else " WHERE placed=0"))
+        self._change("INSERT OR IGNORE INTO affected SELECT e.file FROM staged s CROSS JOIN entries e ON e.key=s.key WHERE e.file NOT NULL")
+        rows = self._db.execute(
+            "SELECT s.key, s.entry, e.entry FROM staged s CROSS JOIN entries e ON e.key=s.key WHERE s.what='put'"
+        ).fetchall()
         for key, new, old in rows:
-            if _decode(old).kind is Kind.DIRECTORY and _decode(new).kind is not Kind.DIRECTORY:
-                self._change("DELETE FROM entries WHERE key>=? AND key<?", (key + b"\x00", key + b"\x01"))
+            if decode_entry(old).kind is Kind.DIRECTORY and decode_entry(new).kind is not Kind.DIRECTORY:
+                below = (key + b"\x00", key + b"\x01")
+                self._change("INSERT OR IGNORE INTO affected SELECT file FROM entries WHERE key>=? AND key<? AND file NOT NULL", below)
+                self._change("DELETE FROM entries WHERE key>=? AND key<?", below)
         self._change("DELETE FROM entries WHERE key IN (SELECT key FROM staged WHERE what='remove')")
         self._change("INSERT OR REPLACE INTO entries SELECT key, entry, file, hardlink FROM staged WHERE what='put'")
         self.unstage()
-        self._change("CREATE TEMP TABLE IF NOT EXISTS gone(n INTEGER PRIMARY KEY)")
-        self._change("DELETE FROM gone")
-        self._change("INSERT INTO gone SELECT n FROM files WHERE NOT EXISTS(SELECT 1 FROM entries WHERE file=files.n)")
-        self._change("DELETE FROM chunks WHERE file IN (SELECT n FROM gone)")
-        self._change("DELETE FROM files WHERE n IN (SELECT n FROM gone)")
+        self._forget_contents()
+
+    def _forget_contents(self) -> None:
+        """Of those affected: what no entry has goes, what lost the name it was known by gets another of its names."""
+        gone = "SELECT n FROM affected WHERE NOT EXISTS(SELECT 1 FROM entries WHERE file=n)"
+        self._change(f"DELETE FROM chunks WHERE file IN ({gone})")
+        self._change(f"DELETE FROM files WHERE n IN ({gone})")
         self._change(
-            "UPDATE files SET key=(SELECT key FROM entries WHERE file=files.n LIMIT 1)"
-            " WHERE NOT EXISTS(SELECT 1 FROM entries WHERE key=files.key AND file=files.n)"
+            "UPDATE files SET key=(SELECT key FROM entries WHERE file=files.n LIMIT 1) WHERE n IN (SELECT n FROM affected)"
+            " AND NOT EXISTS(SELECT 1 FROM entries WHERE key=files.key AND file=files.n)"
         )
 
 

@@ -33,6 +33,8 @@ class Removals:
         self._stamp = stamp
         self.findings: list[Finding] = []
         self.removed = 0
+        self.folders: set[bytes] = set()
+        """In the side folder, whose names this changed."""
 
     def take_out(self, relative: bytes, key: bytes) -> None:
         """What the source no longer has."""
@@ -99,7 +101,9 @@ class Removals:
     def _make_folders(self, folder: bytes) -> None:
         parts = folder.split(b"/")
         for count in range(1, len(parts) + 1):
-            self._target.side.ensure_folder(b"/".join(parts[:count]))
+            if self._target.side.ensure_folder(b"/".join(parts[:count])):
+                self.folders.add(b"/".join(parts[: count - 1]))
+        self.folders.add(folder)
 
 
 def purge(target: Target, keep_s: float | None, moment: datetime) -> int:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import HoldfastError, ProtocolError
 from holdfast.delivery.ports import VerifiedChunk
+from holdfast.host.tree_writer import sync_paths
 from holdfast.mirror.placing import Placing, changed_underneath, clean_temp, pin
-from holdfast.mirror.records import Intention, records_errors
+from holdfast.mirror.records import Intention
 from holdfast.mirror.removals import Removals, purge, stamp_of
+from holdfast.mirror.soundness import records_errors
 from holdfast.mirror.staging import Staging
-from holdfast.mirror.target import Contents, Target
+from holdfast.mirror.target import TEMP, Contents, Target, temp_path
 from holdfast.model.change import Begin, Commit, Cursor, Segment
 from holdfast.model.jobs import Finding
 
 _logger = logging.getLogger(__name__)
+_PURGE_EVERY_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class MirrorTree:
         self._keep_s = keep_s
         self._clock = clock
         self._findings = findings
+        self._purged = datetime.min.replace(tzinfo=UTC)
         self._begin: Begin | None = None
         self._staging: Staging | None = None
 
@@ -114,11 +119,18 @@ class MirrorTree:
         else:
             self._intend(intention)
             self._carry_out(intention)
-        purge(self.target, self._keep_s, now(self._clock))
+        self._purge()
         self._begin = self._staging = None
         findings = tuple(self._findings)
         self._findings.clear()
         return Outcome(findings, staging.stored_bytes)
+
+    def _purge(self) -> None:
+        """Not at each of many small commits: it looks at every commit of which something is kept."""
+        moment = now(self._clock)
+        if abs((moment - self._purged).total_seconds()) >= _PURGE_EVERY_S:
+            self._purged = moment
+            purge(self.target, self._keep_s, moment)
 
     def _intend(self, intention: Intention) -> None:
         try:
@@ -127,7 +139,10 @@ class MirrorTree:
             self._records.save()
             raise
         self._records.save()
-        self.target.writer.sync()
+        if intention.full:
+            self.target.writer.sync()
+        else:
+            sync_paths(self.target.side, [*(temp_path(n) for n in self._records.staged_in_side()), TEMP])
         self._records.set_fact("intention", msgspec.json.encode(intention).decode())
         self._records.save(durable=True)
 
@@ -137,11 +152,11 @@ class MirrorTree:
         placing = Placing(self.target, self._contents, removals, full=intention.full)
         placing.run()
         self._findings.extend(removals.findings + placing.findings)
-        self.target.writer.sync()
+        placing.make_durable()
         self._end(intention, incomplete=bool(placing.findings))
 
     def _end(self, intention: Intention, *, incomplete: bool = False) -> None:
-        self._records.merge_staged()
+        self._records.merge_staged(full=intention.full)
         self._records.set_fact("dataset", intention.dataset)
         self._records.set_fact("cursor", None if incomplete else msgspec.json.encode(intention.cursor).decode())
         self._records.set_fact("intention", None)

@@ -69,7 +69,7 @@ class TreeWriter:
     def open_file(self, path: bytes) -> int:
         """A descriptor for reading, the caller's to close. Raises `OSError`."""
         parent, name = split_path(path)
-        return os.open(name, _READ, dir_fd=self._folders.open(parent).fd)
+        return os.open(name or b".", _READ, dir_fd=self._folders.open(parent).fd)
 
     def read_link(self, path: bytes) -> bytes:
         parent, name = split_path(path)
@@ -325,7 +325,7 @@ class TreeWriter:
         return True
 
     def sync(self) -> None:
-        """Returns when everything written on the root's file system is on disk (syncfs)."""
+        """Returns when everything written on the root's file system is on disk (syncfs), what other programs wrote there among it."""
         with Typed(self._root):
             if libc().syncfs(self._folders.root.fd):
                 raise OSError(errno.EIO, "syncfs failed")

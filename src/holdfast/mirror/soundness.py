@@ -1,0 +1,50 @@
+"""Whether the records of a mirror can be believed: what is raised because a disk or a database failed, as an error of our tree."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+
+import msgspec
+
+from holdfast.core.local_database import DatabaseErrors, fits
+from holdfast.mirror.records import RECORDS, Intention, decode_entry
+from holdfast.model.change import Cursor
+from holdfast.model.entry import walk_key
+
+
+def records_errors(side: bytes) -> DatabaseErrors:
+    """For whatever uses the records in this side folder: raises `NoSpace` or `StoreError` where SQLite raises its own, or rows make
+    no sense."""
+    hint = "move the file away, and take the folder over with --adopt: what is equal stays, and nothing of it travels"
+    path = os.path.join(side, RECORDS)
+    return DatabaseErrors(path, "the records of the mirror", damaged=hint, is_sound=lambda: _is_sound(path))
+
+
+_TYPES = {
+    "facts": {"name": "text"},
+    "entries": {"key": "blob", "entry": "blob", "file": "integer|null", "hardlink": "blob|null"},
+    "files": {"key": "blob", **dict.fromkeys(("n", "placed", "size", "mtime_ns", "ctime_ns", "inode"), "integer")},
+    "chunks": {"id": "blob", **dict.fromkeys(("file", "offset", "size"), "integer")},
+    "staged": {"key": "blob", "what": "text", "entry": "blob|null", "file": "integer|null", "hardlink": "blob|null"},
+}
+
+
+def _is_sound(path: bytes) -> bool:
+    """Whether every row is of its columns' types, and names what is there; reads the whole. May raise where not."""
+    with closing(sqlite3.connect(os.fsdecode(path))) as database:
+        if not fits(database, _TYPES):
+            return False
+        for table in ("entries", "staged"):
+            dangling = f"SELECT 1 FROM {table} WHERE file NOT NULL AND file NOT IN (SELECT n FROM files) LIMIT 1"
+            if database.execute(dangling).fetchone() is not None:
+                return False
+            for key, entry in database.execute(f"SELECT key, entry FROM {table} WHERE entry NOT NULL"):
+                if walk_key(decode_entry(entry).path) != key:
+                    return False
+        facts = dict(database.execute("SELECT name, value FROM facts"))
+    for name, kind in (("cursor", Cursor), ("intention", Intention)):
+        if name in facts:
+            msgspec.json.decode(str(facts[name]), type=kind)
+    return True
