@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from holdfast.host.watch import Batch, Dirty, Gap, Scope
-from holdfast.host.watch.ground import real_path
+from holdfast.host.watch.ground import is_real
 from holdfast.host.watch.territory import Territory, folders_of, joined
 
 
@@ -113,7 +113,7 @@ class WatchedTree:
 
     def _look_at_other_names(self, inode: int) -> None:
         for other in self.known.files_named(inode):
-            seen = _seen(other) if real_path(other) == other else None
+            seen = _seen(other) if is_real(other) else None
             # One that is gone, or is another kind of thing by now, is told by itself or with a folder above it.
             if seen is not None and stat.S_ISREG(seen.mode):
                 self.known[other] = seen
@@ -123,7 +123,7 @@ class WatchedTree:
             return
         self.looks += 1
         # A folder on the way may be a link by now, and lead to what is not at this path.
-        seen = _seen(path) if real_path(path) == path else None
+        seen = _seen(path) if is_real(path) else None
         before = self.known.get(path)
         if seen is None or scope is Scope.TREE or not stat.S_ISDIR(seen.mode):
             self.known.forget(path)

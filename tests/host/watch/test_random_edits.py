@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 from random import Random
+from threading import Thread
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -41,3 +42,25 @@ def test_the_follower_knows_the_truth(means: Means, random: Random, rounds: int)
                     if random.random() < 0.1:
                         scene.tree.apply(watch.take(0))
                 scene.check()
+
+
+@pytest.mark.parametrize("means", Means)
+def test_edits_while_somebody_looks_all_the_time(means: Means, tmp_path: Path) -> None:
+    """What is read of the kernel and looked at on the disk belongs to different moments then."""
+    (tmp_path / "in/b").mkdir(parents=True)
+    (tmp_path / "out").mkdir()
+    request = WatchRequest(roots=(os.fsencode(tmp_path / "in"),), cuts=(os.fsencode(tmp_path / "in/b/c"),), only=means, lull_s=0.0)
+    try:
+        watch = open_watch(request)
+    except WatchUnavailable as error:
+        pytest.skip(f"{means.value} does not work here: {error.message}")
+    with watch:
+        scene = WatchScene(watch)
+        for seed in range(4):
+            edits = RandomEdits(Random(seed), tmp_path / "in", tmp_path / "out", hard_links=means is Means.FANOTIFY)
+            editor = Thread(target=lambda edits=edits: [edits.once() for _ in range(300)])
+            editor.start()
+            while editor.is_alive():
+                scene.tree.apply(watch.take(0.01))
+            editor.join()
+            scene.check()

@@ -70,7 +70,7 @@ def survey(territory: Territory, one_file_system: bool) -> Survey:
 
     for root in territory.roots:
         # Events name real paths. Where a folder on the way has become a link, the root is not there any more.
-        mount = mount_of(root, mounts) if real_path(root) == root else None
+        mount = mount_of(root, mounts) if is_real(root) else None
         standing = None if mount is None else standing_of(root, mount.id)
         if mount is not None and standing is not None:
             standings[root] = standing
@@ -88,9 +88,17 @@ def survey(territory: Territory, one_file_system: bool) -> Survey:
 
 
 def real_path(root: bytes) -> bytes:
-    """Without links on the way; the last name is taken as it is."""
+    """Without links on the way; the last name is taken as it is. Raises `OSError` when a link vanishes meanwhile."""
     folder, _, name = root.rpartition(b"/")
     return joined(os.path.realpath(folder or b"/"), name) if name else root
+
+
+def is_real(path: bytes) -> bool:
+    """Whether no folder on the way is a link. One that vanishes while it is looked at is no proof of that."""
+    try:
+        return real_path(path) == path
+    except OSError:
+        return False
 
 
 def standing_of(root: bytes, mount: int) -> Standing | None:

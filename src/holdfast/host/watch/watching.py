@@ -29,13 +29,10 @@ def open_watch(request: WatchRequest, clock: Clock | None = None) -> Watch:
     """Begins to watch. Roots may be missing. Raises `UsageError` for roots that make no sense or lie behind a symbolic link,
     `WatchLimited`, `WatchUnavailable`.
     """
-    for root in request.roots:
-        if real_path(root) != root:
-            raise UsageError(
-                f"{display_path(root)} lies behind a symbolic link", hint=f"name its real path, {display_path(real_path(root))}"
-            )
     watch = Watch(request, clock or SystemClock())
     try:
+        for root in watch.territory.roots:
+            _refuse_links(root)
         watch.start()
     except BaseException:
         watch.close()
@@ -199,9 +196,9 @@ class Watch:
         """At the roots and the mounts: watch what is there now, and say what may have been missed."""
         for attempt in range(_MOST_TRIES):
             self._unsettled = False
-            found = survey(self.territory, self._request.one_file_system)
-            changes = changes_between(self._survey, found)
             try:
+                found = survey(self.territory, self._request.one_file_system)
+                changes = changes_between(self._survey, found)
                 self._follow(found, {path for path, _ in changes.missed})
             except OSError:
                 if attempt == _MOST_TRIES - 1:
@@ -239,6 +236,14 @@ class Watch:
             if listener.ground != ground or any(is_below(path, scope) for path in missed for scope in ground.scopes):
                 listener.follow(ground)
             self._again.update(listener.look())
+
+
+def _refuse_links(root: bytes) -> None:
+    # A link that vanishes meanwhile is none; the root is missing then, as it may be.
+    with suppress(OSError):
+        real = real_path(root)
+        if real != root:
+            raise UsageError(f"{display_path(root)} lies behind a symbolic link", hint=f"name its real path, {display_path(real)}")
 
 
 def _coverage(listener: Listener, why: frozenset[Shortfall]) -> Coverage:
