@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,17 @@ class WatchMountsSuite(WatchSuite):
                 assert [path for path, _ in gaps_of(scene.check())] == [os.fsencode(disk)]
                 (disk / name).write_bytes(b"x")
                 assert covers(scene.check(), disk / name)
+
+    def test_a_root_that_is_made_again(self, root: Path) -> None:
+        """ext4 gives the new folder the inode of the old one, and then it looks as if nothing had happened."""
+        for name in ("one", "two", "three"):
+            with self.watching(self.request(root)) as scene:
+                shutil.rmtree(root)
+                root.mkdir()
+                scene.check()
+                (root / "sub").mkdir()
+                (root / "sub" / name).write_bytes(b"x")
+                assert covers(scene.check(), root / "sub" / name)
 
     def test_roots_on_several_file_systems(self, root: Path, tmp_path: Path) -> None:
         with small_disk(tmp_path / "disk", _SIZE_BYTES), self.watching(self.request(root, tmp_path / "disk")) as scene:

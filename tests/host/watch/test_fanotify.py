@@ -92,6 +92,19 @@ class TestFanotify(WatchMountsSuite):
             finally:
                 subprocess.run(["umount", str(tmp_path / "disk/shown")], check=True)
 
+    def test_the_mark_ends_with_its_file_system_and_is_set_anew(self, tmp_path: Path) -> None:
+        with small_disk(tmp_path / "disk", 1 << 20) as disk:
+            territory = Territory([os.fsencode(disk.place)])
+            with closing(FanotifyListener(territory, ground_of(territory), SystemClock())) as listener:
+                assert listener.look() == ()
+                subprocess.run(["umount", str(disk.place)], check=True)
+                subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk.place)], check=True)
+                (disk.place / "unseen").touch()
+                assert listener.read()[0] == 0
+                assert listener.look() == (os.fsencode(disk.place),)
+                (disk.place / "seen").touch()
+                assert [fact.path for fact in listener.read()[1].facts] == [os.fsencode(disk.place / "seen")]
+
     def test_a_bounded_queue_says_that_it_overflowed(self, tmp_path: Path) -> None:
         bound = int(Path("/proc/sys/fs/fanotify/max_queued_events").read_text())
         if bound > 100_000:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from holdfast.host.watch import Reason, WatchRequest, open_watch
 from holdfast.host.watch.ground import Changes, Standing, Survey, changes_between, real_path, survey
 from holdfast.host.watch.mounts import Mount, mount_of, mounts_in, mounts_now
 from holdfast.host.watch.territory import Territory
+from holdfast.testing.small_disk import small_disk
 
 FOLDER = Standing(mount=1, device=7, inode=9, is_folder=True)
 
@@ -48,6 +50,21 @@ def test_one_ground_for_each_file_system(tmp_path: Path) -> None:
     assert {ground.scopes for ground in found.grounds.values()} >= {(roots[0],)}
     assert roots[1] in found.standings
     assert roots[2] not in found.standings
+
+
+def test_what_another_mount_lies_over_does_not_count(tmp_path: Path) -> None:
+    root = os.fsencode(tmp_path)
+    with small_disk(tmp_path / "disk", 1 << 20):
+        lower = survey(Territory([root]), one_file_system=False)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path / "disk")], check=True)
+        try:
+            upper = survey(Territory([root]), one_file_system=False)
+        finally:
+            subprocess.run(["umount", str(tmp_path / "disk")], check=True)
+    place = root + b"/disk"
+    assert set(lower.mounted) == set(upper.mounted) == {place}
+    assert len(upper.grounds) == 2
+    assert lower.mounted[place] != upper.mounted[place]
 
 
 def test_what_has_become_of_roots() -> None:
