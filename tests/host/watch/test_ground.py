@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.core.errors import UsageError
 from holdfast.host.watch import Reason, WatchRequest, open_watch
-from holdfast.host.watch.ground import Changes, Standing, Survey, changes_between, real_path, survey
+from holdfast.host.watch.ground import Changes, Ground, Standing, Survey, changes_between, real_path, survey
 from holdfast.host.watch.mounts import Mount, mount_of, mounts_in, mounts_now
 from holdfast.host.watch.territory import Territory
 from holdfast.testing.small_disk import small_disk
@@ -65,6 +65,11 @@ def test_what_another_mount_lies_over_does_not_count(tmp_path: Path) -> None:
     assert set(lower.mounted) == set(upper.mounted) == {place}
     assert len(upper.grounds) == 2
     assert lower.mounted[place] != upper.mounted[place]
+
+
+@pytest.mark.parametrize(("kind", "is_remote"), [("ext4", False), ("nfs4", True), ("fuse.sshfs", True), ("cifs", True), ("9p", True)])
+def test_file_systems_that_others_may_change(kind: str, is_remote: bool) -> None:
+    assert Ground("0:1", kind, (Mount(1, "0:1", b"/", b"/mnt", kind),), (b"/mnt",)).is_remote is is_remote
 
 
 def test_what_has_become_of_roots() -> None:
