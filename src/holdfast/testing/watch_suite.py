@@ -13,6 +13,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,14 @@ class WatchScene:
         self.tree = WatchedTree(watch.territory)
 
     def settle(self) -> Batch:
-        """All facts of what has changed up to now."""
+        """All facts of what has changed up to now; those from elsewhere on the file system, where others work meanwhile, are left out."""
         assert self.watch.sync(PATIENCE_S)
         batch = self.watch.take(0)
         self.tree.apply(batch)
-        return batch
+        territory = self.watch.territory
+        near = [os.path.dirname(root) for root in territory.roots]
+        names = tuple(fact for fact in batch.names if territory.holds(fact.path) or any(is_below(fact.path, place) for place in near))
+        return replace(batch, names=names)
 
     def check(self) -> Batch:
         """What the follower believes is the truth now."""
