@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Request, expect
+from playwright.sync_api import Request, Route, expect
 
 from holdfast.cli.demo.machines import answers
 from tests.console.person import Person
@@ -168,3 +168,17 @@ def test_a_wrong_password_is_told_and_a_right_one_lets_in(office: World, enter: 
     person.press("Enter")
     expect(person.page.get_by_role("navigation", name="Screens")).to_be_visible()
     assert person.page.url == person.base + path
+
+
+def test_what_is_typed_stays_when_a_page_asks_late_who_is_there(office: World, enter: Callable[..., Person]) -> None:
+    person = enter(office, signed_in=False)
+    held: list[Route] = []
+    person.page.route("**/api/v1/status*", lambda route: held.append(route))
+    person.page.goto(person.base + "/")
+    password = person.page.get_by_role("textbox", name="Password")
+    password.fill("half of i")
+    with person.page.expect_response("**/api/v1/session"):
+        for route in held:
+            route.continue_()
+    expect(password).to_have_value("half of i")
+    expect(password).to_be_focused()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,17 +152,22 @@ def test_what_is_mounted_inside_a_source_stays_outside(scene: Office, tmp_path: 
 def test_a_file_that_is_truncated_while_it_is_read(scene: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, size in (("small", 100_000), ("large", 30 << 20)):
         (scene.source / name).write_bytes(os.urandom(size))
-    real, cut = os.pread, set[str]()
+    cut = set[str]()
 
-    def pread(descriptor: int, size: int, offset: int) -> bytes:
-        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
-        if path.parent == scene.source and path.name in ("small", "large") and path.name not in cut:
-            cut.add(path.name)
-            os.truncate(path, os.stat(path).st_size // 3)
-        return real(descriptor, size, offset)
+    def before(read: Callable[..., Any]) -> Callable[..., Any]:
+        def cutting(descriptor: int, *arguments: Any) -> Any:
+            path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+            if path.parent == scene.source and path.name in ("small", "large") and path.name not in cut:
+                cut.add(path.name)
+                os.truncate(path, os.stat(path).st_size // 3)
+            return read(descriptor, *arguments)
+
+        return cutting
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "pread", pread)
+        # Small files are read in one piece, large ones into a buffer.
+        patched.setattr(os, "pread", before(os.pread))
+        patched.setattr(os, "preadv", before(os.preadv))
         job = scene.run()
     assert_good(job, State.WARNINGS)
     assert {finding.code for finding in job.findings} >= {"changed-while-read"}

@@ -39,7 +39,7 @@ async def test_unchanged_rules_are_not_pushed_again(running: Running) -> None:
     again = await running.post("/flows/office/activate")
     assert _states(again) == dict.fromkeys(NODES, "unchanged")
     assert all(len(node.taken) == 1 for node in running.nodes.values())
-    await running.apply(ONE_TO_TWO.replace("path: /srv/mirror", "path: /srv/mirror2"))
+    await running.apply(ONE_TO_TWO.replace("location: /srv/offsite", "location: /srv/offsite2"))
     changed = await running.post("/flows/office/activate")
     assert _states(changed)["vault"] == "unchanged"
     assert _states(changed)["dr"] == "confirmed"

@@ -26,9 +26,14 @@ export const keys = {
   revisions: ["revisions"] as const,
 };
 
+/** Who is signed in; null is nobody, which is an answer and no failure: asked anew, a form half filled in stays as it is. */
 const session = queryOptions({
   queryKey: keys.session,
-  queryFn: ({ signal }) => take(client.GET("/api/v1/session", { signal })),
+  queryFn: ({ signal }) =>
+    take(client.GET("/api/v1/session", { signal })).catch((error: unknown) => {
+      if (error instanceof ApiError && error.status === 401) return null;
+      throw error;
+    }),
   staleTime: Infinity,
   retry: false,
 });

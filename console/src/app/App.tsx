@@ -43,8 +43,7 @@ export function App() {
     void queryClient.invalidateQueries();
   };
   if (session.isPending) return <Waiting />;
-  const isOut = session.error instanceof Error && (session.error as { status?: number }).status === 401;
-  if (isOut) return <SignIn ended={hasEnded} onDone={again} />;
+  if (session.data === null) return <SignIn ended={hasEnded} onDone={again} />;
   if (session.error)
     return (
       <Center mih="100%" p="xl">

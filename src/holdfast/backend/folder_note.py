@@ -5,12 +5,11 @@ It lies in the folder and not beside it, because it must go where the folder goe
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import suppress
 from itertools import count
 
-from holdfast.core.errors import NoSpace, RepositoryMissing, StoreError
+from holdfast.core.errors import NoSpace, RepositoryMissing, StoreError, is_no_space
 from holdfast.core.private_files import sync_folder
 
 NOTE = "holdfast-owner"
@@ -71,5 +70,5 @@ class FolderNotes:
             raise self._error(error) from error
 
     def _error(self, error: OSError) -> StoreError:
-        kind = NoSpace if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
+        kind = NoSpace if is_no_space(error) else StoreError
         return kind(f"the owner's note in {self._folder}: {error.strerror}", hint="check permissions and the disk", location=self._folder)

@@ -15,14 +15,13 @@ from holdfast.backend.backend import FileType
 from holdfast.backend.folder_note import NOTE, FolderNotes
 from holdfast.backend.lease import Lease
 from holdfast.backend.owner import Owner
-from holdfast.core.errors import Conflict, NoSpace, NotReachable, RepositoryMissing, StoreError
+from holdfast.core.errors import Conflict, NoSpace, NotReachable, RepositoryMissing, StoreError, is_no_space
 from holdfast.core.private_files import sync_folder
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _STRAY = ".hf-tmp-"
 # Without one of these nothing that is written counts.
 _GUARDED = frozenset({FileType.LOCK, FileType.INDEX, FileType.SNAPSHOT})
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _AWAY = (errno.ESTALE, errno.ENODEV, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT)
 
 
@@ -263,7 +262,7 @@ class LocalBackend:
                 os.unlink(path)
 
     def _translated(self, error: OSError) -> StoreError | NotReachable:
-        if error.errno in _FULL:
+        if is_no_space(error):
             return NoSpace(
                 f"no space left at {self._root}", hint="make room there, or shorten the keep rules and prune", location=self._root
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,7 @@ import msgspec
 from holdfast.capture.rows import COLUMNS, NONSENSE, SCHEMA, SCHEMA_VERSION, TYPES, decode_entry
 from holdfast.core import local_database
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import NoSpace, SourceError
+from holdfast.core.errors import NoSpace, SourceError, is_no_space
 from holdfast.core.ids import new_id
 from holdfast.core.local_database import DatabaseErrors, fits
 from holdfast.core.private_files import sync_folder
@@ -30,7 +29,7 @@ def state_errors(path: Path) -> DatabaseErrors:
 
 def disk_error(path: Path, error: OSError) -> NoSpace | SourceError:
     """`NoSpace` when the disk is full, `SourceError` otherwise."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_no_space(error):
         return NoSpace(f"the disk of {path} is full", hint="make room there; the next run goes on by itself")
     return SourceError(f"{path} cannot be written: {error.strerror}", hint="see whether its disk is there, sound and writable")
 

@@ -9,14 +9,36 @@ from typing import Protocol
 
 from holdfast.core.errors import SourceVanished
 from holdfast.core.ids import DatasetId, Epoch
+from holdfast.model.change import Move
 from holdfast.model.jobs import Counters, Finding
 from holdfast.model.rules import DatasetRule
 from holdfast.model.stream import Outgoing
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to look: at `path` (absolute, clean, no link on the way), and with `below` at all that lies below it, too."""
+
+    path: bytes
+    below: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What is at `path` was at `moved_from` before, as inode `inode`, as the kernel told. Who finds that inode recorded there need not read
+    again what did not change otherwise."""
+
+    moved_from: bytes
+    path: bytes
+    inode: int
+
+
 @dataclass(frozen=True)
 class CaptureRequest:
     """Capture these datasets in one walk. `bases`: per dataset the lowest seq some receiver stands at (None = a receiver needs all).
+
+    `places`: look only there, everything else is as it was (None = look everywhere); costs by what is looked at, not by what is known.
+    `moves`, in the order they happened, only together with `places`, which name both ends of each with `below`.
 
     `accept` lifts the vanished-source guard for this run. `scan=False` reads nothing new and only emits what receivers lack from
     the state (catch-up). `strange`: datasets of which some receiver holds what this state knows nothing of (the state was lost, or made
@@ -28,6 +50,8 @@ class CaptureRequest:
     accept: bool = False
     scan: bool = True
     strange: frozenset[DatasetId] = frozenset()
+    places: tuple[Place, ...] | None = None
+    moves: tuple[Moved, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +96,11 @@ class CaptureRun(Protocol):
 
     @property
     def refused(self) -> Mapping[DatasetId, SourceVanished]: ...
+
+    @property
+    def moves(self) -> Mapping[DatasetId, tuple[Move, ...]]:
+        """Those of the request that the state confirms and whose ends both belong to the dataset. Known before the iteration."""
+        ...
 
     def expected_bytes(self, dataset: DatasetId, base: int | None) -> int | None:
         """File content that a receiver of the dataset at `base` (None = it holds nothing) will be offered: what has changed and what it

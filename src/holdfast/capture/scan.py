@@ -43,6 +43,7 @@ from holdfast.core.errors import SourceVanished, UsageError
 from holdfast.core.ids import DatasetId, Epoch
 from holdfast.host.disk import check_free
 from holdfast.host.metadata import Names
+from holdfast.model.change import Move
 from holdfast.model.jobs import Counters
 from holdfast.model.stream import Outgoing
 
@@ -109,6 +110,10 @@ class ScanRun:
     def refused(self) -> Mapping[DatasetId, SourceVanished]:
         """Datasets the guard left out, and why. Final when the first item was given, of a first run at its end."""
         return self._refused
+
+    @property
+    def moves(self) -> Mapping[DatasetId, tuple[Move, ...]]:
+        return {}
 
     def expected_bytes(self, dataset: DatasetId, base: int | None) -> int | None:
         """See `CaptureRun`. Costs a look at all rows where the receiver is behind."""

@@ -32,6 +32,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -184,6 +185,11 @@ class StoreDenied(StoreError):
 class NoSpace(StoreError):
     code = "no-space"
     retryable = True
+
+
+def is_no_space(error: OSError) -> bool:
+    """Whether a disk is full, or a quota used up."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class ProtocolError(HoldfastError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,9 +9,9 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from holdfast.core.errors import HoldfastError, NoSpace, StoreError
+from holdfast.core.errors import HoldfastError, NoSpace, StoreError, is_no_space
 from holdfast.core.private_files import touch_private
 
 _BUSY_S = 30.0
@@ -112,7 +111,7 @@ def _is_full(error: sqlite3.Error, path: str) -> bool:
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
         return True
     if isinstance(error.__cause__, OSError):
-        return error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
+        return is_no_space(error.__cause__)
     try:
         return os.statvfs(os.path.dirname(path)).f_bavail == 0
     except OSError:
@@ -152,6 +151,27 @@ def fits(database: sqlite3.Connection, tables: Mapping[str, Mapping[str, str]]) 
         if database.execute(f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1").fetchone() is not None:
             return False
     return True
+
+
+class Replaced(NamedTuple):
+    """A damaged database that is now called `aside`; and why."""
+
+    aside: Path
+    error: str
+
+
+def open_or_replace(
+    path: Path, *, synchronous: Literal["NORMAL", "FULL"], schema: str, afresh: str = ""
+) -> tuple[sqlite3.Connection, Replaced | None]:
+    """As `open_database`, for what its owner can do without: a damaged file is moved aside and a new one made, with `afresh` as its first
+    statements behind the schema."""
+    try:
+        return open_database(path, synchronous=synchronous, schema=schema), None
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error, lambda: False):
+            raise
+        aside = move_aside(path)
+        return open_database(path, synchronous=synchronous, schema=schema + afresh), Replaced(aside, str(error))
 
 
 def move_aside(path: Path) -> Path:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from holdfast.core.errors import NotGranted, NotReachable, ProtocolError, error_from
+from holdfast.core.errors import NotGranted, ProtocolError
 from holdfast.core.ids import NodeId
+from holdfast.delivery.asking import next_answer, open_session, out_of_place
 from holdfast.wire.channel import Channel
-from holdfast.wire.data_messages import AskBlobs, BlobPiece, BlobsEnd, DataMessage, OpenCopy, OpenedRead, Stopped
+from holdfast.wire.data_messages import AskBlobs, BlobPiece, BlobsEnd, OpenCopy, OpenedRead, Stopped
 
 _ASK_IDS = 500
 _PIECE_BYTES = 1 << 20
@@ -32,10 +33,7 @@ class RemoteCopy:
     def __init__(self, channel: Channel, opening: OpenCopy) -> None:
         self._channel = channel
         self._number = 0
-        channel.send(opening)
-        answer = self._receive()
-        if not isinstance(answer, OpenedRead):
-            raise self._unexpected(answer)
+        open_session(channel, opening)
 
     def blobs(self, ids: Sequence[bytes], *, trees: bool) -> Iterator[tuple[bytes, bytes]]:
         """Id and bytes of what the other side has; nobody has compared them yet. Raises `ProtocolError` for what was not asked for."""
@@ -48,9 +46,9 @@ class RemoteCopy:
     def _given(self, left: set[bytes]) -> Iterator[tuple[bytes, bytes]]:
         pieces: list[bytes] = []
         current, size = b"", 0
-        while not isinstance(answer := self._receive(), BlobsEnd):
+        while not isinstance(answer := next_answer(self._channel), BlobsEnd):
             if not isinstance(answer, BlobPiece) or answer.number != self._number:
-                raise self._unexpected(answer)
+                raise out_of_place(self._channel, answer)
             # The pieces of one blob are not mixed with those of another.
             if answer.id not in left or (pieces and answer.id != current):
                 raise ProtocolError(f"{self._channel.peer} gives blob {answer.id.hex()}, which was not asked for")
@@ -66,18 +64,7 @@ class RemoteCopy:
                 yield answer.id, b"".join(pieces)
                 pieces, size = [], 0
         if pieces or answer.number != self._number:
-            raise self._unexpected(answer)
-
-    def _receive(self) -> DataMessage:
-        message = self._channel.receive()
-        if message is None:
-            raise NotReachable(f"{self._channel.peer} ended the session", hint="see its log")
-        if isinstance(message, Stopped):
-            raise error_from(message.error)
-        return message
-
-    def _unexpected(self, message: DataMessage) -> ProtocolError:
-        return ProtocolError(f"{self._channel.peer}: {type(message).__name__} has no place here")
+            raise out_of_place(self._channel, answer)
 
 
 def give_blobs(channel: Channel, give: GiveBlobs, idle_s: float) -> None:

@@ -13,8 +13,9 @@ from itertools import islice
 
 import msgspec
 
-from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, RepositoryDamaged, error_from, facts_of
+from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, RepositoryDamaged, facts_of
 from holdfast.core.ids import NodeId
+from holdfast.delivery.asking import next_answer, open_session, out_of_place
 from holdfast.delivery.copies import GiveBlobs, give_blobs, refuse_copy
 from holdfast.delivery.receiver import IDLE_S, OPENING_S
 from holdfast.model.change import Cursor, Payload
@@ -70,11 +71,7 @@ class RemoteReader:
         self._channel = channel
         self._waiting: deque[_Question] = deque()
         self._number = 0
-        channel.send(opening)
-        answer = self._receive()
-        if not isinstance(answer, OpenedRead):
-            raise self._unexpected(answer)
-        self.cursor: Cursor | None = answer.cursor
+        self.cursor: Cursor | None = open_session(channel, opening).cursor
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
         for listed in self.listing(paths):
@@ -93,7 +90,7 @@ class RemoteReader:
             while True:
                 answer = self._answer(question)
                 if not isinstance(answer, Entries):
-                    raise self._unexpected(answer)
+                    raise out_of_place(self._channel, answer)
                 if not answer.entries and not answer.lost and not answer.last:
                     raise ProtocolError(f"{self._channel.peer} gives entries without end that are none")
                 for path in (*(entry.path for entry in answer.entries), *(folder.path for folder in answer.lost)):
@@ -138,7 +135,7 @@ class RemoteReader:
         while True:
             answer = self._answer(question)
             if not isinstance(answer, Carried) or answer.number != question.number:
-                raise self._unexpected(answer)
+                raise out_of_place(self._channel, answer)
             if not answer.payloads and not answer.withdrawn and not answer.last:
                 raise ProtocolError(f"{self._channel.peer} gives an answer without end that brings nothing")
             for payload in answer.payloads:
@@ -169,29 +166,15 @@ class RemoteReader:
     def _answer(self, question: _Question) -> Entries | Carried:
         """The next answer to this question; those to others are kept for them."""
         while not question.answers:
-            message = self._receive()
+            message = next_answer(self._channel)
             if not self._waiting or not isinstance(message, Entries | Carried):
-                raise self._unexpected(message)
+                raise out_of_place(self._channel, message)
             head = self._waiting[0]
             if not head.given_up:
                 head.answers.append(message)
             if isinstance(message, Entries) or message.last:
                 self._waiting.popleft()
         return question.answers.popleft()
-
-    def _receive(self) -> DataMessage:
-        message = self._channel.receive()
-        if message is None:
-            raise NotReachable(f"{self._channel.peer} ended the session", hint="see its log")
-        if isinstance(message, Stopped):
-            raise error_from(message.error)
-        return message
-
-    def _unexpected(self, message: DataMessage) -> ProtocolError:
-        return ProtocolError(
-            f"{self._channel.peer}: {type(message).__name__} has no place here",
-            hint="both machines must run versions that understand each other",
-        )
 
 
 class _Within:

@@ -19,6 +19,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, Epoch, PointId
 from holdfast.model.entry import ChunkRef, Entry
+from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding
 
 
@@ -74,8 +75,17 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     point: PointId
 
 
+class Move(msgspec.Struct, frozen=True, array_like=True):
+    """A hint: what is put at and below `path` lay at and below `moved_from` in the commit before. The changes say all of it without the
+    hint, too; who heeds it may rename what it has. Absolute paths, neither within the other."""
+
+    moved_from: bytes
+    path: bytes
+
+
 class Begin(msgspec.Struct, frozen=True, kw_only=True):
-    """Opens a commit. `base` is the cursor the changes build on; None = full. `roots` are the classification's paths."""
+    """Opens a commit. `base` is the cursor the changes build on; None = full. `roots` are the classification's paths. `moves` are in the
+    order they happened, and only there where the commit before is the base."""
 
     dataset: DatasetId
     label: str
@@ -84,6 +94,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
     base: Cursor | None
     roots: tuple[bytes, ...]
     hostname: str
+    moves: tuple[Move, ...] = ()
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +102,9 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 
     `files` and `size_bytes` describe the whole dataset after the commit, `warnings` counts paths that could not be captured.
     `zone` is the source's IANA zone, by which keep rules cut days.
+
+    `continuous`: one of a stream of small commits as changes happen; a receiver may acknowledge it as `held`. `gaps`: spans before
+    `captured_at` in which changes of the dataset may have gone unseen; the commit holds what is there now, not what was between.
     """
 
     dataset: DatasetId
@@ -102,6 +116,8 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int = 0
     warnings: int = 0
     zone: str = "UTC"
+    continuous: bool = False
+    gaps: tuple[Gap, ...] = ()
 
 
 class Payload(msgspec.Struct, frozen=True, array_like=True):

@@ -44,12 +44,18 @@ class DatasetRule(_Rule, frozen=True, kw_only=True):
 
 
 class StoredOperation(_Rule, frozen=True, kw_only=True):
-    """An operation whose marks become points in a repository, and how long those points are kept there."""
+    """An operation whose marks become points in a repository, and how long those points are kept there.
+
+    Of `cdp`: every moment of the last `within_s` can be restored. Of `version`: of each file the newest `last` versions, and none older
+    than `within_s`; None = no such limit.
+    """
 
     name: str
     kind: str
     keep: KeepRules = KeepRules()
     lock_s: float | None = None
+    within_s: float | None = None
+    last: int | None = None
 
 
 class StoreAction(_Rule, frozen=True, kw_only=True, tag="store"):

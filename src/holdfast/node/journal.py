@@ -17,7 +17,7 @@ import msgspec
 from holdfast.core.clock import Clock
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
-from holdfast.core.local_database import is_damage, move_aside, open_database
+from holdfast.core.local_database import open_or_replace
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.jobs import ENDED, Event, Job
 from holdfast.node.worker_messages import RunCascade, RunDatasets, RunMaintenance, RunRestore
@@ -88,16 +88,11 @@ class Journal:
             f"INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', {clock.now_ns() // 1_000_000} "
             "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'outbox');"
         )
-        try:
-            self._db = open_database(path, synchronous="FULL", schema=_SCHEMA + first)
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error, lambda: False):
-                raise
+        self._db, replaced = open_or_replace(path, synchronous="FULL", schema=_SCHEMA + first)
+        if replaced is not None:
             # A node without a past goes on protecting; one that cannot start does not.
-            aside = move_aside(path)
-            facts = {"facts": {"path": str(path), "aside": aside.name, "error": str(error)}}
-            _logger.exception("the journal was damaged and a fresh one was made: reports that waited are lost", extra=facts)
-            self._db = open_database(path, synchronous="FULL", schema=_SCHEMA + first)
+            facts = {"facts": {"path": str(path), "aside": replaced.aside.name, "error": replaced.error}}
+            _logger.error("the journal was damaged and a fresh one was made: reports that waited are lost", extra=facts)
 
     def close(self) -> None:
         self._db.close()

@@ -6,7 +6,6 @@ Used orders are remembered durably until they expire, so that a restart does not
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import msgspec
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import NotGranted
 from holdfast.core.ids import NodeId
-from holdfast.core.local_database import is_damage, move_aside, open_database
+from holdfast.core.local_database import open_or_replace
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, SignedOrder, signed_bytes_of_order
 from holdfast.wire.authority import verify_signature
@@ -41,17 +40,12 @@ class OrderBook:
         self._clock = clock
         self._lock = threading.Lock()
         schema = "CREATE TABLE IF NOT EXISTS used (id TEXT PRIMARY KEY, expires_ns INTEGER NOT NULL) WITHOUT ROWID"
-        try:
-            self._db = open_database(path, synchronous="FULL", schema=schema)
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error, lambda: False):
-                raise
-            aside = move_aside(path)
-            # Which orders were used is not known any more: none that was signed before now is honoured.
-            horizon = f";INSERT INTO used VALUES ('', {clock.now_ns() + int(ORDER_LIFETIME.total_seconds()) * 1_000_000_000})"
-            self._db = open_database(path, synchronous="FULL", schema=schema + horizon)
-            facts = {"facts": {"path": str(path), "aside": aside.name, "error": str(error)}}
-            _logger.exception("the record of used restore orders was damaged: those signed before now are refused", extra=facts)
+        # Where it is damaged, which orders were used is not known any more: none that was signed before now is honoured.
+        horizon = f";INSERT INTO used VALUES ('', {clock.now_ns() + int(ORDER_LIFETIME.total_seconds()) * 1_000_000_000})"
+        self._db, replaced = open_or_replace(path, synchronous="FULL", schema=schema, afresh=horizon)
+        if replaced is not None:
+            facts = {"facts": {"path": str(path), "aside": replaced.aside.name, "error": replaced.error}}
+            _logger.error("the record of used restore orders was damaged: those signed before now are refused", extra=facts)
 
     def accept(self, signed: SignedOrder, *, signing_key: bytes, reader: NodeId, owner: NodeId) -> RestoreOrder:
         """The order, from now on used. Raises `NotGranted` and says which condition fails."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from holdfast.core.errors import RepositoryLocked, StoreError
 from holdfast.repository.catalog.database import Catalog
+from holdfast.repository.damage_met import DamageMet, Read
 from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.packs.chunks import Chunks
 from holdfast.repository.packs.lending import Packers
@@ -70,6 +71,10 @@ class Interior:
         except BaseException:
             self.lock.leave()
             raise
+
+    def damage_met(self, read: Read) -> DamageMet:
+        """The watch over one read."""
+        return DamageMet(self.storage, self.blobs, self.quarantine, read)
 
     def leave(self) -> None:
         self.lock.leave()

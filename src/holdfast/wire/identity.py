@@ -7,6 +7,8 @@ so that a certificate can be renewed without becoming somebody else, and a key c
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -68,16 +70,24 @@ def make_csr(key_pem: bytes, name: str = "holdfast node") -> bytes:
     )
 
 
-def certificate_of(cert_pem: bytes) -> x509.Certificate:
+@contextmanager
+def _unreadable(what: str) -> Iterator[None]:
+    """The library looks at most of it only when it is asked for, and tells of each fault in its own way."""
     try:
+        yield
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise NotAuthenticated(f"this is no {what}: {error}", hint="join the node again") from None
+
+
+def certificate_of(cert_pem: bytes) -> x509.Certificate:
+    with _unreadable("certificate"):
         return x509.load_pem_x509_certificate(cert_pem)
-    except ValueError as error:
-        raise NotAuthenticated(f"this is no certificate: {error}", hint="join the node again") from None
 
 
 def node_id_of(cert_pem: bytes) -> NodeId:
     """The node id a certificate was issued to: its common name."""
-    names = certificate_of(cert_pem).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    with _unreadable("certificate"):
+        names = certificate_of(cert_pem).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     if len(names) != 1 or not isinstance(names[0].value, str):
         raise NotAuthenticated("the certificate names nobody", hint="join the node again")
     return NodeId(names[0].value)
@@ -85,19 +95,19 @@ def node_id_of(cert_pem: bytes) -> NodeId:
 
 def key_id_of(cert_pem: bytes) -> str:
     """SHA-256 of the public key (SubjectPublicKeyInfo, DER) in hex; the same for every certificate of one key."""
-    return _key_id(certificate_of(cert_pem).public_key())
+    with _unreadable("certificate"):
+        return _key_id(certificate_of(cert_pem).public_key())
 
 
 def key_id_of_csr(csr_pem: bytes) -> str:
-    try:
+    with _unreadable("signing request"):
         return _key_id(x509.load_pem_x509_csr(csr_pem).public_key())
-    except ValueError as error:
-        raise NotAuthenticated(f"this is no signing request: {error}", hint="join the node again") from None
 
 
 def expires_at(cert_pem: bytes) -> datetime:
     """End of validity, UTC."""
-    return certificate_of(cert_pem).not_valid_after_utc
+    with _unreadable("certificate"):
+        return certificate_of(cert_pem).not_valid_after_utc
 
 
 def fingerprint_of(cert_pem: bytes) -> str:

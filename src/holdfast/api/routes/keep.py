@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter, Response
 
@@ -15,6 +15,7 @@ from holdfast.api.schemas import KeepWanted
 from holdfast.compiler.parse_part import parse_keep_part
 from holdfast.core.errors import UsageError
 from holdfast.model.keep_preview import preview_keep
+from holdfast.model.retention import zone_of
 
 router = APIRouter(tags=["policies"])
 
@@ -25,7 +26,9 @@ async def preview_kept_points(body: KeepWanted, master: MasterOf) -> Response:
     """Which points there would be now, had these rules and this schedule been in force for `span_days`. Changes nothing."""
     # To the minute, as people read a calendar.
     until = master.base.now().replace(second=0, microsecond=0)
-    return reply(await asyncio.to_thread(_preview, body, until, until - timedelta(days=body.span_days)))
+    # Days of the calendar there, so that a change of the clocks neither adds a point nor leaves one out.
+    since = (until.astimezone(zone_of(body.zone)) - timedelta(days=body.span_days)).astimezone(UTC)
+    return reply(await asyncio.to_thread(_preview, body, until, since))
 
 
 def _preview(body: KeepWanted, until: datetime, since: datetime) -> KeepPreviewView:

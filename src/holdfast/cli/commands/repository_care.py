@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -21,9 +21,6 @@ from holdfast.core.errors import NotReachable, ProtocolError, UsageError
 from holdfast.core.units import format_size
 
 _ADOPT_TIMEOUT_S = 600.0
-
-if TYPE_CHECKING:
-    pass
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]

@@ -173,7 +173,14 @@ class _Way:
         repository = repository_id(self.roster.environment, leg.sink.repository.name)
         action = store_id(self.dataset, repository)
         stored = self.merged.stores.setdefault((node, action), Stored(repository, leg.sink.repository.trust))
-        fresh = StoredOperation(name=operation.name, kind=operation.kind, keep=keep_of(leg), lock_s=operation.lock_s)
+        fresh = StoredOperation(
+            name=operation.name,
+            kind=operation.kind,
+            keep=keep_of(leg),
+            lock_s=operation.lock_s,
+            within_s=operation.within_s,
+            last=operation.last,
+        )
         if stored.operations.setdefault(operation.name, fresh) != fresh:
             message = f"movers into `{leg.sink.vertex.name}` keep `{leg.carried.label}` differently; the first counts"
             self.report.add("options-merged", leg.movers[-1].where("keep"), message, "write the same `keep` on both")

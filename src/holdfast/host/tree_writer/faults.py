@@ -5,17 +5,16 @@ from __future__ import annotations
 import errno
 from types import TracebackType
 
-from holdfast.core.errors import Conflict, NoSpace, StoreError
+from holdfast.core.errors import Conflict, NoSpace, StoreError, is_no_space
 from holdfast.model.entry import display_path
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NOT_A_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})
 
 
 def store_error(error: OSError, path: bytes) -> NoSpace | Conflict | StoreError:
     """The typed error for a failed write at `path`."""
     shown = display_path(path)
-    if error.errno in _FULL:
+    if is_no_space(error):
         return NoSpace(f"no space left to write {shown}", hint="free some space there, then run it again", path=shown)
     if error.errno in _NOT_A_FOLDER:
         return Conflict(

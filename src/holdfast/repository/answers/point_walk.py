@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -20,8 +22,9 @@ from holdfast.repository._format.tree import DecodedNode, RawNode, decode_node, 
 from holdfast.repository.catalog.blob_table import BlobTable, Place
 from holdfast.repository.catalog.database import Catalog
 from holdfast.repository.packs.chunks import opened, runs_of
-from holdfast.repository.packs.damage_watch import DamageWatch, Unwatched
+from holdfast.repository.packs.damage_watch import DamageWatch
 from holdfast.repository.packs.storage import Storage
+from holdfast.repository.packs.trees import Trees
 
 _LISTED_ENTRIES = 2_000
 _LISTED_CHUNKS = 100_000
@@ -57,8 +60,7 @@ class PointWalk:
         self._storage = storage
         self._blobs = blobs
         self._catalog = catalog
-        self._watch = watch or Unwatched()
-        self._reasons: dict[bytes, str] = {}
+        self._trees = Trees(storage, blobs, watch)
         self._lost: list[LostFolder] = []
 
     def of(self, raw: RawNode, path: bytes) -> Iterator[Listed]:
@@ -112,47 +114,31 @@ class PointWalk:
             count += 1
         if left is not None:
             left.extendleft(reversed(wanted[count:]))
-        plains = self._load([trees[tree] for tree in {tree for tree, _ in wanted[:count]} if tree in trees])
-        decoded = [(path, self._decoded(tree, path, plains)) for tree, path in wanted[:count]]
+        loaded = self._load({tree for tree, _ in wanted[:count]}, trees)
+        decoded = [(path, self._decoded(loaded[tree], path)) for tree, path in wanted[:count]]
         sizes, places = self._chunks([node for _, nodes in decoded for node in nodes])
         return [_folder(path, nodes, sizes, places) for path, nodes in decoded]
 
-    def _decoded(self, tree: bytes, path: bytes, plains: dict[bytes, bytes]) -> Sequence[DecodedNode]:
+    def _decoded(self, loaded: bytes | RepositoryDamaged, path: bytes) -> Sequence[DecodedNode]:
         """The nodes of a tree; none where it is lost, which is noted."""
-        plain = plains.get(tree)
-        if plain is None:
-            reason = self._reasons.get(tree, "")
-            if not reason:
-                reason = f"tree {tree.hex()} is in no index"
-                self._watch.missing(BlobType.TREE, tree, reason)
-        else:
-            try:
-                return decode_tree(plain)
-            except RepositoryDamaged as error:
-                reason = error.message
+        try:
+            if isinstance(loaded, bytes):
+                return decode_tree(loaded)
+            reason = loaded.message
+        except RepositoryDamaged as error:
+            reason = error.message
         self._lost.append(LostFolder(path or b"/", reason))
         return ()
 
-    def _load(self, trees: Sequence[Place]) -> dict[bytes, bytes]:
-        """Of these trees, those that can be had."""
-        plains: dict[bytes, bytes] = {}
-        for run in runs_of(trees):
-            try:
-                plains.update(self._read(run))
-            except RepositoryDamaged:
-                for place in run:
-                    plains.update(self._read_any_copy(place))
-        return plains
-
-    def _read_any_copy(self, place: Place) -> dict[bytes, bytes]:
-        at: Place | None = place
-        while at is not None:
-            try:
-                return self._read([at])
-            except RepositoryDamaged as error:
-                self._reasons[place.blob.id] = error.message
-                at = self._watch.damaged(at, error.message)
-        return {}
+    def _load(self, wanted: AbstractSet[bytes], places: Mapping[bytes, Place]) -> dict[bytes, bytes | RepositoryDamaged]:
+        """The plain bytes of each tree, or why it cannot be had: neighbours in one read, where none of them is damaged."""
+        loaded: dict[bytes, bytes | RepositoryDamaged] = {}
+        for run in runs_of(places[tree] for tree in wanted if tree in places):
+            with suppress(RepositoryDamaged):
+                loaded.update(self._read(run))
+        if len(loaded) < len(wanted):
+            loaded.update(self._trees.load_many([tree for tree in wanted if tree not in loaded]))
+        return loaded
 
     def _read(self, run: Sequence[Place]) -> dict[bytes, bytes]:
         plains = {}

@@ -16,7 +16,7 @@ from holdfast.repository.answers.searching import find_versions
 from holdfast.repository.catalog.past_tree import PastTree, listed_at
 from holdfast.repository.catalog.search_pattern import search_pattern
 from holdfast.repository.catalog.version_lookup import State, Version
-from holdfast.repository.damage_met import DamageMet, read_of
+from holdfast.repository.damage_met import read_of
 from holdfast.repository.facts import moment_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.trees import OnLost, Trees
@@ -24,7 +24,7 @@ from holdfast.repository.packs.trees import OnLost, Trees
 _MOST_LOST = 100
 
 
-def listing_of(entry: Entry, point: Point) -> Listing:
+def listing_of(entry: Entry | State, point: Point | None = None) -> Listing:
     return Listing(
         path=display_path(entry.path),
         kind=entry.kind.value,
@@ -37,16 +37,16 @@ def listing_of(entry: Entry, point: Point) -> Listing:
         gid=entry.gid,
         link_target=display_path(entry.link_target),
         path_raw=raw_of(entry.path),
-        dataset=point.dataset,
-        repository=point.repository,
-        point=point.id,
+        dataset=point.dataset if point else "",
+        repository=point.repository if point else "",
+        point=point.id if point else "",
     )
 
 
 def list_point(interior: Interior, tree: bytes, point: Point, ask: AskListing) -> Listings:
     """Raises `UnknownName` when the path is not in the point, `RepositoryDamaged` when its own listing is lost. A folder below it whose
     listing is lost is named, and the others are listed."""
-    met = DamageMet(interior.storage, interior.blobs, interior.quarantine, read_of(point))
+    met = interior.damage_met(read_of(point))
     trees = Trees(interior.storage, interior.blobs, met)
     lost: list[LostFolder] = []
 
@@ -116,7 +116,7 @@ def _of_versions(interior: Interior, versions: Sequence[Version]) -> tuple[Listi
     labels = {dataset: interior.commits.label(dataset) for dataset in {version.dataset for version in versions}}
     return tuple(
         replace(
-            listing_of_state(version.state),
+            listing_of(version.state),
             dataset=labels[version.dataset],
             repository=interior.name,
             point=version.point or "",
@@ -128,27 +128,8 @@ def _of_versions(interior: Interior, versions: Sequence[Version]) -> tuple[Listi
     )
 
 
-def listing_of_state(state: State) -> Listing:
-    return Listing(
-        path=display_path(state.path),
-        kind=state.kind.value,
-        mode=state.mode,
-        size_bytes=state.size_bytes,
-        mtime_ns=state.mtime_ns,
-        user=state.user,
-        group=state.group,
-        uid=state.uid,
-        gid=state.gid,
-        link_target=display_path(state.link_target),
-        path_raw=raw_of(state.path),
-    )
-
-
 def list_at(interior: Interior, dataset: int, commit_no: int, point: Point, ask: AskListing) -> Listings:
     """`list_point` from the catalog alone: the same rows, without a look into the store."""
     states = listed_at(PastTree(interior.lookup, dataset, commit_no), point.paths, ask)
-    rows = [
-        replace(listing_of_state(state), dataset=point.dataset, repository=point.repository, point=point.id)
-        for state in islice(states, ask.limit + 1)
-    ]
+    rows = [listing_of(state, point) for state in islice(states, ask.limit + 1)]
     return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit, point=point)

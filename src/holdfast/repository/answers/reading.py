@@ -12,7 +12,7 @@ from holdfast.model.entry import ChunkRef, Entry, Kind, display_path, walk_key
 from holdfast.model.reading import Answer, Listed, LostFolder
 from holdfast.model.stream import Compression, Outgoing, Withdrawn, offered_by
 from holdfast.repository.answers.point_walk import PointWalk
-from holdfast.repository.damage_met import DamageMet, Read
+from holdfast.repository.damage_met import Read
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.chunks import Chunks
 from holdfast.repository.packs.trees import Difference, Trees
@@ -29,7 +29,7 @@ class TreeReader:
     def __init__(self, interior: Interior, tree: bytes, read: Read) -> None:
         self._interior = interior
         self._tree = tree
-        self._met = DamageMet(interior.storage, interior.blobs, interior.quarantine, read)
+        self._met = interior.damage_met(read)
         self._trees = Trees(interior.storage, interior.blobs, self._met)
         self._chunks = Chunks(interior.storage, interior.blobs, self._met)
         interior.enter(at_once=True)
@@ -110,7 +110,7 @@ def outgoing_between(interior: Interior, step: Step, read: Read) -> Iterator[Out
     """Its segments, under the session lock until the iterator ends or is closed. Raises `RepositoryDamaged`, which is recorded: a point
     that is not whole is not handed on."""
     interior.enter()
-    met = DamageMet(interior.storage, interior.blobs, interior.quarantine, read)
+    met = interior.damage_met(read)
     base, tree, run = step.base, step.tree, step.run
     try:
         source = StoredChunks(Chunks(interior.storage, interior.blobs, met))

@@ -12,7 +12,7 @@ from holdfast.model import rules
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
 from holdfast.model.jobs import Finding, Severity
 from holdfast.repository.catalog.commit_table import CommitRow
-from holdfast.repository.damage_met import DamageMet, Read
+from holdfast.repository.damage_met import Read
 from holdfast.repository.facts import ns_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.lending import Borrowed
@@ -44,7 +44,7 @@ class StoreAction:
         self._packer: Packer | None = None
         self._borrowed: Borrowed | None = None
         self._builder: TreeBuilder | None = None
-        self._met = DamageMet(interior.storage, interior.blobs, interior.quarantine, Read(receive.dataset, receive.label))
+        self._met = interior.damage_met(Read(receive.dataset, receive.label))
 
     @property
     def id(self) -> ActionId:

@@ -1,0 +1,30 @@
+"""Spans in which protection was not what the rules promise: recorded where they happened, carried with the commit that heals them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import msgspec
+
+
+class GapReason(str, Enum):
+    """`overflow`: more changed than could be told. `mount`: a file system came or went. `root-replaced`: a root is another folder now.
+    `restart`: nobody watched. `not-watched`: this machine cannot watch there, changes are found by scans. `thinned`: changes were seen
+    and sent, but states between them were dropped because a receiver was away and the spool full."""
+
+    OVERFLOW = "overflow"
+    MOUNT = "mount"
+    REPLACED = "root-replaced"
+    RESTART = "restart"
+    NOT_WATCHED = "not-watched"
+    THINNED = "thinned"
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Between the two moments, at and below `path`, versions may be missing. What is there after `until` is whole again."""
+
+    path: bytes
+    since: datetime
+    until: datetime
+    reason: GapReason
