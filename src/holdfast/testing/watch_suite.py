@@ -34,10 +34,14 @@ class WatchScene:
         self.tree = WatchedTree(watch.territory)
 
     def settle(self) -> Batch:
-        """All facts of what has changed up to now; those from elsewhere on the file system, where others work meanwhile, are left out."""
+        """All facts of what has changed up to now."""
         assert self.watch.sync(PATIENCE_S)
         batch = self.watch.take(0)
         self.tree.apply(batch)
+        return self.near(batch)
+
+    def near(self, batch: Batch) -> Batch:
+        """Without what is told of files with several names elsewhere on the file system, where others work meanwhile."""
         territory = self.watch.territory
         near = [os.path.dirname(root) for root in territory.roots]
         names = tuple(fact for fact in batch.names if territory.holds(fact.path) or any(is_below(fact.path, place) for place in near))

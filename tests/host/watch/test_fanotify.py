@@ -14,7 +14,7 @@ import pytest
 
 from holdfast.core.clock import SystemClock
 from holdfast.core.errors import WatchUnavailable
-from holdfast.host.watch import Dirty, Means, Shortfall, WatchRequest, open_watch
+from holdfast.host.watch import Dirty, Means, Shortfall, WatchRequest, open_watch, syscalls
 from holdfast.host.watch.fanotify import FanotifyListener
 from holdfast.host.watch.ground import Ground, survey
 from holdfast.host.watch.territory import Territory
@@ -42,8 +42,18 @@ def ground_of(territory: Territory) -> Ground:
     return ground
 
 
+def has_bounded_queue() -> bool:
+    """Root of a user namespace may watch, but not without a limit."""
+    try:
+        os.close(syscalls.fanotify_init(syscalls.FAN_UNLIMITED_QUEUE | syscalls.FAN_CLOEXEC))
+    except OSError:
+        return True
+    return False
+
+
 class TestFanotify(WatchMountsSuite):
     means = Means.FANOTIFY
+    bounded_queue = has_bounded_queue()
 
     def test_who_did_it(self, scene: WatchScene, root: Path) -> None:
         (root / "mine").write_bytes(b"x")
