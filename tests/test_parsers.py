@@ -222,7 +222,7 @@ def use_state(folder: Path) -> None:
     with closing(CaptureState.open(folder / "state.db", entropy=ENTROPY)) as state, state.errors():
         state.rebuild(source_rules().datasets[0], [Entry(path=b"/srv/data", kind=Kind.DIRECTORY, mode=0o755)])
         state.next_run()
-        list(state.rows_after(None, (0, 1 << 40), 1, 10))
+        list(state.lacking.rows({1: -1}, 1 << 40))
 
 
 def use_mirror(folder: Path) -> None:

@@ -186,7 +186,7 @@ def test_a_real_disk_that_is_full(tmp_path: Path) -> None:
     """From too full to open anything to just enough: told as such, and all is captured when there is room."""
     told = 0
     with small_disk(tmp_path / "disk", 1 << 20) as disk:
-        for free_bytes in range(0, 200_000, 12_288):
+        for free_bytes in range(0, 400_000, 24_576):
             with scene() as made:
                 made.machine.state.close()
                 shutil.copytree(made.machine.home, disk.place / "home")

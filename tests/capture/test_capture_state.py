@@ -89,7 +89,7 @@ def test_damage_found_in_a_run_makes_room_for_a_fresh_state(machine):
     machine.state.close()
     path = machine.home / "state.db"
     content = bytearray(path.read_bytes())
-    content[40 * 8192 : -8192] = os.urandom(len(content) - 41 * 8192)
+    content[90 * 8192 : -8192] = os.urandom(len(content) - 91 * 8192)
     path.write_bytes(content)
     machine.open()
     with pytest.raises(SourceError, match="damaged"):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.capture.rows import COLUMNS, NONSENSE, SCHEMA, SCHEMA_VERSION, TYPES, decode_entry
+from holdfast.capture.accounts import Accounts
+from holdfast.capture.rows import ACCOUNTS_SCHEMA, COLUMNS, NONSENSE, SCHEMA, SCHEMA_VERSION, TYPES, decode_entry
 from holdfast.core import local_database
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import NoSpace, SourceError, is_no_space
@@ -44,6 +45,10 @@ def open_database(path: Path, entropy: Entropy) -> sqlite3.Connection:
             database.executemany("INSERT INTO meta VALUES (?, ?)", [("epoch", new_id(entropy)), ("run", 0), ("synced", 0)])
             database.execute("COMMIT")
         _check(database, path)
+        database.executescript(ACCOUNTS_SCHEMA)
+        Accounts(database).ensure()
+        if database.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         if fresh:
             path.chmod(0o600)
             sync_folder(path.parent)
@@ -58,7 +63,7 @@ def _check(database: sqlite3.Connection, path: Path) -> None:
     if version > SCHEMA_VERSION:
         raise SourceError(f"{path} was made by a newer Holdfast (version {version})", hint="install that version, or move the file away")
     facts = dict(database.execute("SELECT name, typeof(value) FROM meta"))
-    if version != SCHEMA_VERSION or facts != {"epoch": "text", "run": "integer", "synced": "integer"}:
+    if version < 1 or facts != {"epoch": "text", "run": "integer", "synced": "integer"}:
         raise sqlite3.DatabaseError("facts are missing")
     # Also reads them: text that is none is found here.
     known = dict(database.execute("SELECT name, value FROM meta"))

@@ -360,16 +360,6 @@ class Emission:
         self._linked[item.linked] = Captured(msgspec.structs.replace(result.entry, links=left), (), result.flags)
 
 
-def behind_rows(state: CaptureState, lowest: int, before: int, bits: int) -> Iterator[Row]:
-    """Rows changed after run `lowest` and before run `before`, page by page: the table may change behind the page."""
-    if lowest >= before - 1:
-        return
-    last: bytes | None = None
-    while page := state.rows_after(last, (lowest, before), bits, 500):
-        yield from page
-        last = page[-1].key
-
-
 def _windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:
     """The windows of a large file, one read ahead. The one ahead is waited for when the consumer leaves, so that closing is safe."""
     future = pool.submit(stream.window)

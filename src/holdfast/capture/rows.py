@@ -8,7 +8,7 @@ import msgspec
 
 from holdfast.model.entry import Entry, Kind, walk_key
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # `rows` is one B-tree in walk order, because the scan reads it beside the walk. `record` comes last: long chunk lists spill into
 # overflow pages that the scan never touches.
@@ -21,6 +21,18 @@ CREATE TABLE rows (key BLOB PRIMARY KEY, members INTEGER NOT NULL, departed INTE
     run INTEGER NOT NULL, flags INTEGER NOT NULL, kind INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,
     ctime INTEGER NOT NULL, inode INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
 """
+
+# Since version 2, see `accounts`. `listed` is the number of the run's keys in `changed`, -1 where they are not listed. The indexes hold
+# only the few rows they are about, so that a first run pays nothing for them.
+ACCOUNTS_SCHEMA = """
+CREATE TABLE IF NOT EXISTS totals (members INTEGER PRIMARY KEY, entries INTEGER NOT NULL, files INTEGER NOT NULL, size INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, bits INTEGER NOT NULL, listed INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS changed (run INTEGER NOT NULL, key BLOB NOT NULL, PRIMARY KEY (run, key)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tombstones ON rows (run) WHERE departed != 0;
+CREATE INDEX IF NOT EXISTS flagged ON rows (flags) WHERE flags != 0;
+"""
+# Made when somebody first asks for the names of an inode: a machine that nobody follows does without.
+INODE_INDEX = "CREATE INDEX IF NOT EXISTS rows_by_inode ON rows (inode)"
 
 COLUMNS = "key, members, departed, strayed, run, flags, kind, size, mtime, ctime, inode, record"
 
@@ -68,6 +80,9 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
 TYPES = {
     "datasets": {"slot": "integer", "id": "text", "horizon": "integer", "finished": "blob|null"},
     "roots": {"slot": "integer", "path": "blob", "device": "integer", "inode": "integer", "kind": "integer"},
+    "totals": dict.fromkeys(("members", "entries", "files", "size"), "integer"),
+    "runs": dict.fromkeys(("run", "bits", "listed"), "integer"),
+    "changed": {"run": "integer", "key": "blob"},
     "rows": {
         **dict.fromkeys(("key", "record"), "blob"),
         **dict.fromkeys(("members", "departed", "strayed", "run", "flags", "kind", "size", "mtime", "ctime", "inode"), "integer"),
@@ -79,6 +94,8 @@ _MASKS = " OR ".join(f"{mask} NOT BETWEEN 0 AND {(1 << MAX_DATASETS) - 1}" for m
 NONSENSE = {
     "datasets": f"slot NOT BETWEEN 0 AND {MAX_DATASETS - 1} OR horizon < 0",
     "roots": f"slot NOT BETWEEN 0 AND {MAX_DATASETS - 1}",
+    "totals": f"members NOT BETWEEN 1 AND {(1 << MAX_DATASETS) - 1} OR entries < 0 OR files < 0 OR size < 0",
+    "runs": f"bits NOT BETWEEN 0 AND {(1 << MAX_DATASETS) - 1}",
     "rows": f"{_MASKS} OR run < 0 OR size < 0 OR flags NOT BETWEEN 0 AND {SUSPECT | WITHDRAWN} OR kind NOT IN ({_KINDS})",
 }
 

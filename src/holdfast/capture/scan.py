@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from holdfast.capture.chunking import Granularity, require_compiled
 from holdfast.capture.classify import Classifier
-from holdfast.capture.emission import Emission, Passed, Tools, behind_rows
+from holdfast.capture.emission import Emission, Passed, Tools
 from holdfast.capture.findings import Notes, OnProgress, Pulse
 from holdfast.capture.guard import (
     LEAST_REMOVED,
@@ -121,7 +121,7 @@ class ScanRun:
             return None
         bit = 1 << self._slots[dataset]
         lowest, before = -1 if base is None else base, self._run if self._request.scan else self._run + 1
-        behind = self._state.bytes_between((lowest, before), bit) if lowest < before - 1 else 0
+        behind = self._state.lacking.size_bytes((lowest, before), bit) if lowest < before - 1 else 0
         return behind + sum(size for bits, size in self._tally.to_read.items() if bits & bit)
 
     def __iter__(self) -> Iterator[Mapping[DatasetId, Outgoing]]:
@@ -227,7 +227,7 @@ class ScanRun:
         bits = sum(target.bit for target in targets)
         bases = {target.bit: (target.rule.id, self._request.bases.get(target.rule.id)) for target in targets}
         segments = Segments(bases)
-        lowest = min(-1 if base is None else base for _, base in bases.values())
+        lowest = {bit: -1 if base is None else base for bit, (_, base) in bases.items()}
         tools = Tools(
             state=self._state,
             run=self._run,
@@ -242,7 +242,7 @@ class ScanRun:
         )
         emission = Emission(tools, lambda: sum(self._tally.to_read.values()) if self._walk_is_over else None)
         self._passed = emission.passed
-        yield from emission.emit(verdicts, behind_rows(self._state, lowest, before, bits))
+        yield from emission.emit(verdicts, self._state.lacking.rows(lowest, before))
         self._offered_bytes = segments.offered_bytes
 
     def _before_write(self) -> None:

@@ -1,8 +1,9 @@
 """The capture state of a node: `state.db`, what was captured of every path and which receivers still have to hear of it.
 
-Durability. The run number is durable before a run touches anything, the rows are durable before the run's iteration ends, and so before any
-receiver commits them; between the two the database runs with `synchronous=NORMAL`. A power cut in a run thus loses rows of that run only,
-and the next run, which has a higher number, finds and sends those changes again.
+Durability. All is written to one log, in order: the run number before anything that bears it, the rows, and the commits in `finish`, which
+writes the log through; only then may a receiver hear of the commit. (A run of everything has written its rows through before its iteration
+ends.) A power cut in a run thus loses rows of that run only, and perhaps its number, which nobody has committed then; the next run finds
+and sends those changes again.
 
 Epoch. A random id made with the database, and never taken from a receiver: another one may stand further in that epoch, and runs made
 anew under its numbers would pass for those it has seen. Cursors of another epoch say nothing here.
@@ -22,14 +23,16 @@ from pathlib import Path
 
 import msgspec
 
+from holdfast.capture.accounts import Accounts
 from holdfast.capture.database import disk_error, is_sound, moved_aside, open_database, open_reader, state_errors
-from holdfast.capture.rows import COLUMNS, FILE_CODE, MAX_DATASETS, SUSPECT, WITHDRAWN, Row, row_of, signed
+from holdfast.capture.lacking import Lacking
+from holdfast.capture.rows import COLUMNS, INODE_INDEX, MAX_DATASETS, SUSPECT, WITHDRAWN, Row, row_of, signed
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, SourceError
 from holdfast.core.ids import DatasetId, Epoch, new_id
 from holdfast.core.local_database import insert_many, is_damage, move_aside, written_through
 from holdfast.model.change import Commit, Cursor
-from holdfast.model.entry import Entry, walk_key
+from holdfast.model.entry import Entry, path_of, walk_key
 from holdfast.model.jobs import Finding
 from holdfast.model.rules import DatasetRule
 
@@ -43,8 +46,10 @@ class CaptureState:
         self.path = path
         self.findings = findings
         self._database = database
+        self._accounts = Accounts(database)
         self._entropy = entropy
         self._lock = threading.RLock()
+        self.lacking = Lacking(database, self._lock, self._accounts)
         self._running = False
         self._epoch = Epoch(str(self._meta("epoch")))
         self._run = int(self._meta("run"))
@@ -130,6 +135,7 @@ class CaptureState:
                 return
             bit = 1 << slot
             with self._writing():
+                self._accounts.forget(bit)
                 self._database.execute(
                     "UPDATE rows SET members = members & ~?1, departed = departed & ~?1, strayed = strayed & ~?1"
                     " WHERE (members | departed) & ?1",
@@ -145,14 +151,18 @@ class CaptureState:
             slot = self.slot(dataset)
             if slot is None:
                 return True
-            found = self._database.execute("SELECT 1 FROM rows WHERE (members | departed) & ? LIMIT 1", (1 << slot,)).fetchone()
-            return found is None and self.newest_commit(dataset) is None
+            if self._accounts.count_members(1 << slot) or self.newest_commit(dataset) is not None:
+                return False
+            query = "SELECT 1 FROM rows INDEXED BY tombstones WHERE departed != 0 AND departed & ? LIMIT 1"
+            return self._database.execute(query, (1 << slot,)).fetchone() is None
 
-    def finish(self, commit: Commit) -> None:
-        """Remember the newest commit of its dataset, durably. Call when the receivers have been served."""
+    def finish(self, *commits: Commit) -> None:
+        """Remember the newest commit of each dataset, durably, and with it all that was written before. Call when the receivers have been
+        served, and before any of them hears of the commit; once for all datasets of a run: it is one wait for the disk."""
         with self._lock:
-            slot = self.ensure_slot(commit.dataset)
-            self._database.execute("UPDATE datasets SET finished = ? WHERE slot = ?", (msgspec.msgpack.encode(commit), slot))
+            for commit in commits:
+                slot = self.ensure_slot(commit.dataset)
+                self._database.execute("UPDATE datasets SET finished = ? WHERE slot = ?", (msgspec.msgpack.encode(commit), slot))
             self.make_durable()
 
     def newest_commit(self, dataset: DatasetId) -> Commit | None:
@@ -165,8 +175,7 @@ class CaptureState:
         of another dataset that shares paths."""
         with self._lock:
             slot = self.slot(commit.dataset)
-            query = "SELECT 1 FROM rows WHERE run > ? AND (members | departed) & ? LIMIT 1"
-            return slot is not None and self._database.execute(query, (commit.seq, 1 << slot)).fetchone() is not None
+            return slot is not None and self._accounts.has_changed(1 << slot, commit.seq)
 
     def base_for(self, dataset: DatasetId, cursor: Cursor | None) -> int | None:
         """The seq a receiver's commit may build on, None when it needs a full one: it has nothing, is of another epoch, is below the
@@ -197,13 +206,15 @@ class CaptureState:
             if slot is None:
                 return
             bit = 1 << slot
+            values = (bit, passed_seq)
             with self._writing():
                 self._database.execute("UPDATE datasets SET horizon = max(horizon, ?) WHERE slot = ?", (passed_seq, slot))
+                passed = "departed != 0 AND run <= ?2 AND departed & ?1"
+                self._database.execute(f"DELETE FROM rows INDEXED BY tombstones WHERE {passed} AND departed = ?1 AND members = 0", values)
                 self._database.execute(
-                    "UPDATE rows SET departed = departed & ~?1, strayed = strayed & ~?1 WHERE departed & ?1 AND run <= ?2",
-                    (bit, passed_seq),
+                    f"UPDATE rows INDEXED BY tombstones SET departed = departed & ~?1, strayed = strayed & ~?1 WHERE {passed}", values
                 )
-                self._database.execute("DELETE FROM rows WHERE members = 0 AND departed = 0")
+                self._accounts.drop_runs(bit, passed_seq)
 
     def rebuild(self, rule: DatasetRule, entries: Iterable[Entry]) -> None:
         """Fill the rows of a dataset from a receiver's listing (walk order or not, parents of the roots included or not).
@@ -240,17 +251,16 @@ class CaptureState:
             if entry.path in roots and entry.inode and entry.device:
                 self.set_root(slot, entry.path, (entry.device, entry.inode, row.kind))
             if len(batch) >= _REBUILD_BATCH:
-                self._insert(batch)
+                self._put(batch, seq)
                 batch.clear()
-        self._insert(batch)
+        self._put(batch, seq)
 
     # Runs, for `scan`
 
     def next_run(self) -> int:
-        """The next run's number, durable: it is never given again."""
+        """The next run's number. It is never given again once anything that bears it is known to anybody: see `finish`."""
         with self._lock:
             self._set_meta("run", self._run + 1)
-            self.make_durable()
             self._run += 1
             return self._run
 
@@ -290,50 +300,53 @@ class CaptureState:
             found = self._database.execute(f"SELECT {COLUMNS} FROM rows WHERE key = ?", (key,)).fetchone()
         return None if found is None else Row(*found)
 
-    def rows_after(self, key: bytes | None, runs: tuple[int, int], mask: int, limit: int) -> list[Row]:
-        """A page of rows behind `key` in walk order that concern `mask` and were changed after runs[0] and before runs[1]."""
-        where = "run > ? AND run < ? AND (members | departed) & ?"
-        values: list[object] = [*runs, mask]
-        if key is not None:
-            where, values = f"key > ? AND {where}", [key, *values]
-        with self._lock:
-            found = self._database.execute(f"SELECT {COLUMNS} FROM rows WHERE {where} ORDER BY key LIMIT ?", (*values, limit)).fetchall()
-        return [Row(*values) for values in found]
-
-    def bytes_between(self, runs: tuple[int, int], mask: int) -> int:
-        """Size of the files of `mask` that were changed after runs[0] and before runs[1]."""
-        with self._lock:
-            where = "kind = ? AND run > ? AND run < ? AND members & ?"
-            return int(self._database.execute(f"SELECT total(size) FROM rows WHERE {where}", (FILE_CODE, *runs, mask)).fetchone()[0])
-
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Put rows and drop those that no dataset needs any more; one transaction."""
         with self._lock, self._writing():
-            self._insert([row for row in rows if row.members or row.departed])
-            self._database.executemany("DELETE FROM rows WHERE key = ?", [(row.key,) for row in rows if not (row.members or row.departed)])
+            self._put(rows)
 
     def mark_withdrawn(self, path: bytes) -> None:
         """A receiver could not be given this version: the next run reads and sends the path again."""
         with self._lock:
             self._database.execute("UPDATE rows SET flags = flags | ? WHERE key = ?", (WITHDRAWN, walk_key(path)))
 
+    def flagged(self, limit: int) -> tuple[bytes, ...]:
+        """Paths that have to be looked at again, not more than `limit`: suspect ones, and those whose content a receiver did not get."""
+        with self._lock:
+            found = self._database.execute("SELECT key FROM rows INDEXED BY flagged WHERE flags != 0 LIMIT ?", (limit,)).fetchall()
+        return tuple(path_of(key) for (key,) in found)
+
+    def paths_of_inode(self, inode: int) -> tuple[bytes, ...]:
+        """All recorded names of this inode number, of whatever file system. The first call on a database makes an index, which takes about
+        a second per million rows; the next ones cost nothing."""
+        with self._lock:
+            self._database.execute(INODE_INDEX)
+            query = "SELECT key FROM rows INDEXED BY rows_by_inode WHERE inode = ? AND members ORDER BY key"
+            found = self._database.execute(query, (signed(inode),)).fetchall()
+        return tuple(path_of(key) for (key,) in found)
+
     def totals(self, mask: int) -> dict[int, tuple[int, int]]:
         """By combination of `mask`'s slots: how many files, and their bytes."""
         with self._lock:
-            found = self._database.execute(
-                "SELECT members & ?1, count(*), total(size) FROM rows WHERE kind = ?2 AND members & ?1 GROUP BY members & ?1",
-                (mask, FILE_CODE),
-            ).fetchall()
-        return {int(members): (int(files), int(size)) for members, files, size in found}
+            return self._accounts.totals(mask)
 
     def count_members(self, bit: int) -> int:
+        """How many paths belong to the dataset."""
         with self._lock:
-            return int(self._database.execute("SELECT count(*) FROM rows WHERE members & ?", (bit,)).fetchone()[0])
+            return self._accounts.count_members(bit)
 
     def make_durable(self) -> None:
         """All written so far survives a power cut."""
         with self._lock, written_through(self._database):
             self._database.execute("UPDATE meta SET value = value + 1 WHERE name = 'synced'")
+
+    def _put(self, rows: Sequence[Row], run: int | None = None) -> None:
+        """Within a transaction."""
+        rows = list({row.key: row for row in rows}.values())
+        self._accounts.before_write(rows, self._run if run is None else run)
+        self._insert([row for row in rows if row.members or row.departed])
+        self._database.executemany("DELETE FROM rows WHERE key = ?", [(row.key,) for row in rows if not (row.members or row.departed)])
+        self._accounts.after_write()
 
     def _insert(self, rows: Sequence[Row]) -> None:
         insert_many(self._database, "rows", [msgspec.structs.astuple(row) for row in rows])
