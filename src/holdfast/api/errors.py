@@ -28,6 +28,8 @@ STATUS = {
     "not-reachable": 503,
     "source": 409,
     "source-vanished": 409,
+    "watch-unavailable": 409,
+    "watch-limited": 409,
     "hook-failed": 409,
     "store": 500,
     "repository-missing": 500,

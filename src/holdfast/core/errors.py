@@ -16,6 +16,8 @@
     ├── NotReachable          the other side does not answer
     ├── SourceError           the data to be protected
     │   ├── SourceVanished      root missing, replaced, or emptied beyond `max_removed`
+    │   ├── WatchUnavailable    changes cannot be followed there, or not any more; a scan finds them
+    │   │   └── WatchLimited      the kernel lets no more folders or queues be watched
     │   └── HookFailed          a script of the machine's administrator failed or took too long
     ├── StoreError            the repository or mirror
     │   ├── RepositoryMissing, RepositoryLocked (RepositoryPaused, RepositoryMoved), WrongPassword, RepositoryOutdated,
@@ -129,6 +131,14 @@ class SourceVanished(SourceError):
 
 class HookFailed(SourceError):
     code = "hook-failed"
+
+
+class WatchUnavailable(SourceError):
+    code = "watch-unavailable"
+
+
+class WatchLimited(WatchUnavailable):
+    code = "watch-limited"
 
 
 class StoreError(HoldfastError):

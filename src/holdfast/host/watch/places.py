@@ -1,0 +1,141 @@
+"""Where the folders of fanotify events lie. An event names a folder by its handle; a path is wanted.
+
+Each folder has a link: its name, and the handle of the folder it lies in, asked of the kernel when first needed. A path is found by
+climbing links up to the top of a mount, so that the move of a folder with a million below it changes one link.
+
+Why it is right although events are late: a link is what the kernel says now. It holds until an event of the folder's own move is read,
+which drops it. Any move after the question makes such an event, or is merged into one that has not been read. What was told meanwhile
+under an old path lies below the move, whose scope is `TREE`.
+
+No descriptor is kept: one would hinder unmounting.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from holdfast.host.watch.fanotify_events import NameAt
+from holdfast.host.watch.mounts import Mount
+from holdfast.host.watch.syscalls import Handle, handle_of, open_by_handle
+from holdfast.host.watch.territory import Stance, Territory, joined
+
+MOST_LINKS = 200_000
+# More folders than a path of 4,096 bytes can name.
+_MOST_DEEP = 2_048
+_AT_FDCWD = -100
+
+
+class Spot(NamedTuple):
+    path: bytes
+    stance: Stance
+
+
+class Places:
+    """Of one file system. A folder has a spot for each mount that shows it, none when it is gone or no mount shows it."""
+
+    def __init__(self, territory: Territory, mounts: Iterable[Mount]) -> None:
+        self._territory = territory
+        self._links: dict[Handle, NameAt] = {}
+        self._spots: dict[Handle, tuple[Spot, ...]] = {}
+        self.follow(mounts)
+
+    def follow(self, mounts: Iterable[Mount]) -> None:
+        """Other mounts show it now. Raises `OSError` where one is not there, or has no handles."""
+        self._mounts: list[tuple[bytes, int, Handle]] = []
+        self._tops: dict[Handle, list[bytes]] = {}
+        for mount in mounts:
+            handle = handle_of(_AT_FDCWD, mount.point)
+            self._mounts.append((mount.point, os.lstat(mount.point).st_dev, handle))
+            self._tops.setdefault(handle, []).append(mount.point)
+        self.clear()
+
+    def folder(self, handle: Handle) -> tuple[Spot, ...]:
+        found = self._spots.get(handle)
+        return self._climb(handle) if found is None else found
+
+    def forget(self, handle: Handle) -> None:
+        """The folder was moved or removed."""
+        self._links.pop(handle, None)
+        self._spots.clear()
+
+    def clear(self) -> None:
+        self._links.clear()
+        self._spots.clear()
+
+    def status_of(self, handle: Handle) -> os.stat_result | None:
+        """Of an inode that is still there."""
+        for place in self._mounts:
+            descriptor = self._open(place, handle)
+            if descriptor is not None:
+                try:
+                    return os.fstat(descriptor)
+                finally:
+                    os.close(descriptor)
+        return None
+
+    def _climb(self, handle: Handle) -> tuple[Spot, ...]:
+        chain: list[tuple[Handle, NameAt | None]] = []
+        above: tuple[Spot, ...] | None = None
+        at = handle
+        while above is None:
+            link = self._link(at)
+            chain.append((at, link))
+            if link is None:
+                above = ()
+            elif len(chain) > _MOST_DEEP:
+                # Links of different moments made a ring; the events that tell of the moves between are still to come.
+                self.clear()
+                return ()
+            else:
+                at = link.folder
+                above = self._spots.get(at)
+        for folder, link in reversed(chain):
+            paths = list(self._tops.get(folder, ()))
+            if link is not None:
+                paths += [joined(spot.path, link.name) for spot in above]
+            above = tuple(Spot(path, self._territory.stance(path)) for path in paths)
+            self._spots[folder] = above
+        return above
+
+    def _link(self, handle: Handle) -> NameAt | None:
+        link = self._links.get(handle)
+        if link is None:
+            link = next((found for place in self._mounts if (found := self._look_up(place, handle)) is not None), None)
+            if link is not None:
+                if len(self._links) >= MOST_LINKS:
+                    self.clear()
+                self._links[handle] = link
+        return link
+
+    def _look_up(self, place: tuple[bytes, int, Handle], handle: Handle) -> NameAt | None:
+        if handle == place[2]:
+            return None
+        descriptor = self._open(place, handle)
+        if descriptor is None:
+            return None
+        try:
+            above = handle_of(descriptor, b"..")
+            path = os.readlink(b"/proc/self/fd/%d" % descriptor)
+            if path.endswith(b" (deleted)") and os.fstat(descriptor).st_nlink == 0:
+                return None
+        except OSError:
+            # Not below the folder that this mount shows.
+            return None
+        finally:
+            os.close(descriptor)
+        return None if above == handle else NameAt(above, path[path.rfind(b"/") + 1 :])
+
+    def _open(self, place: tuple[bytes, int, Handle], handle: Handle) -> int | None:
+        point, device, _ = place
+        try:
+            mount = os.open(point, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            return open_by_handle(mount, handle) if os.fstat(mount).st_dev == device else None
+        except OSError:
+            return None
+        finally:
+            os.close(mount)

@@ -1,0 +1,73 @@
+"""Files whose changes no kernel tells: found by who holds them."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from holdfast.core.clock import SystemClock
+from holdfast.host.watch import OpenFiles
+from holdfast.host.watch.territory import Territory
+from holdfast.testing.virtual_clock import VirtualClock
+
+
+def finder(root: Path, cut: Path | None = None) -> OpenFiles:
+    return OpenFiles(Territory([os.fsencode(root)], [] if cut is None else [os.fsencode(cut)]), SystemClock(), budget_s=60)
+
+
+def test_open_for_writing_and_mapped_writable(tmp_path: Path) -> None:
+    names = {name: tmp_path / name for name in ("written", "appended", "read", "mapped", "private", "closed", "removed", "cut")}
+    for path in names.values():
+        path.write_bytes(b"x")
+    odd = os.fsencode(tmp_path) + b"/odd\n\xff"
+    with (
+        names["written"].open("r+b"),
+        names["appended"].open("ab"),
+        names["read"].open("rb") as read,
+        names["removed"].open("r+b"),
+        names["cut"].open("r+b"),
+        open(odd, "w+b") as odd_file,
+    ):
+        names["removed"].unlink()
+        odd_file.write(b"x")
+        odd_file.flush()
+        with names["mapped"].open("r+b") as file:
+            shared = mmap.mmap(file.fileno(), 1)
+        with names["private"].open("r+b") as file:
+            private = mmap.mmap(file.fileno(), 1, flags=mmap.MAP_PRIVATE)
+        readable = mmap.mmap(read.fileno(), 1, prot=mmap.PROT_READ)
+        with shared, private, readable, mmap.mmap(odd_file.fileno(), 1):
+            found = finder(tmp_path, names["cut"]).suspects()
+    assert found.complete
+    # A mapping keeps a descriptor of its own in Python, so a mapped file is an open one too, except where it was mapped read-only.
+    held = {os.fsencode(names[name]) for name in ("written", "appended")} | {odd}
+    assert found.open_files >= held
+    assert found.mapped_files == {os.fsencode(names["mapped"]), odd}
+    for name in ("read", "closed", "removed", "cut"):
+        assert os.fsencode(names[name]) not in found.open_files
+    assert finder(tmp_path).suspects().open_files == frozenset()
+
+
+class _Hurried(VirtualClock):
+    """A second passes with each look at it."""
+
+    def monotonic_s(self) -> float:
+        self.advance(1)
+        return super().monotonic_s()
+
+
+def test_a_small_budget_goes_round_in_steps(tmp_path: Path) -> None:
+    open_files = OpenFiles(Territory([os.fsencode(tmp_path)]), _Hurried(datetime(2026, 1, 1, tzinfo=UTC)), budget_s=0.5)
+    with (tmp_path / "file").open("wb"):
+        seen: set[bytes] = set()
+        rounds = 0
+        complete = False
+        while not complete:
+            found = open_files.suspects()
+            seen |= found.open_files
+            complete = found.complete
+            rounds += 1
+        assert seen == {os.fsencode(tmp_path / "file")}
+        assert rounds > 1
