@@ -19,7 +19,7 @@ from holdfast.capture.chunks import Chunk, chunks_of
 from holdfast.capture.findings import Notes, Pulse
 from holdfast.capture.ledger import Act, Verdict
 from holdfast.capture.reader import WHOLE_BYTES, Captured, Job, Lost, Reader, Stream, TooLarge, lost, vanished
-from holdfast.capture.rows import CODES, DIRECTORY_CODE, FILE_CODE, WITHDRAWN, Row, row_of
+from holdfast.capture.rows import CODES, DIRECTORY_CODE, FILE_CODE, SUSPECT, WITHDRAWN, Row, row_of
 from holdfast.capture.segments import MAX_BYTES, Segments, grouped
 from holdfast.capture.state import CaptureState
 from holdfast.core.ids import DatasetId
@@ -30,6 +30,7 @@ LOOK_AHEAD = 2
 BATCH_ITEMS = 256
 BATCH_BYTES = 2 * 1024 * 1024
 ROWS_AT_ONCE = 1_000
+MOST_SUSPECTS = 10_000
 # From this mean size on a batch is worth a thread. Below, the interpreter lock makes threads slower than none: 100,000 files of
 # 3 kB take 5.8 s of CPU in line, 8.9 s on two threads (2 cores, Python 3.11).
 POOL_BYTES = 64 * 1024
@@ -56,12 +57,13 @@ class _Batch:
 
 @dataclass
 class Passed:
-    """What the second pass counted."""
+    """What the second pass counted. `suspects`: paths that have to be looked at again."""
 
     changed: int = 0
     removed: int = 0
     files: int = 0
-    bytes: int = 0
+    size_bytes: int = 0
+    suspects: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ class Emission:
                 yield from self._stream(item, item.job, verdict)
             else:
                 yield from self._settle(item, item.job, verdict, result)
-        self._beat(self.passed.bytes)
+        self._beat(self.passed.size_bytes)
 
     def _beat(self, done_bytes: int) -> None:
         """As long as the walk goes on, nobody knows how much there is to read."""
@@ -234,7 +236,7 @@ class Emission:
         same, ahead, offset = 0, not recorded, 0
         try:
             for chunks in _windows(stream, self._tools.pool):
-                self._beat(self.passed.bytes + offset)
+                self._beat(self.passed.size_bytes + offset)
                 for group in grouped(chunks):
                     if not ahead and [c.id for c in group] == [ref.id for ref in recorded[same : same + len(group)]]:
                         same += len(group)
@@ -261,7 +263,9 @@ class Emission:
         for finding in result.findings:
             self._tools.notes.add(finding, verdict.members & bits)
         self.passed.files += 1
-        self.passed.bytes += entry.size_bytes
+        self.passed.size_bytes += entry.size_bytes
+        if result.flags & SUSPECT and len(self.passed.suspects) < MOST_SUSPECTS:
+            self.passed.suspects.append(entry.path)
         if old is None:
             self.passed.changed += 1
             row = row_of(entry, members=verdict.members & bits, run=run, flags=result.flags)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from holdfast.capture.frame import Tally
 from holdfast.capture.roots import Target
 from holdfast.capture.rows import DIRECTORY_CODE, signed
-from holdfast.capture.walk import Tally
 from holdfast.core.errors import SourceVanished
 from holdfast.model.entry import display_path
 

@@ -11,6 +11,7 @@ has to say at the end of the walk (a root was unmounted meanwhile) ends the whol
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,6 +21,7 @@ from holdfast.capture.chunking import Granularity, require_compiled
 from holdfast.capture.classify import Classifier
 from holdfast.capture.emission import Emission, Passed, Tools
 from holdfast.capture.findings import Notes, OnProgress, Pulse
+from holdfast.capture.frame import Tally
 from holdfast.capture.guard import (
     LEAST_REMOVED,
     Identity,
@@ -32,12 +34,14 @@ from holdfast.capture.guard import (
     strangely_empty,
 )
 from holdfast.capture.ledger import Ledger, Verdict
+from holdfast.capture.places import check_places, plan_places
 from holdfast.capture.ports import CaptureRequest, CaptureResult, DatasetTotals
 from holdfast.capture.reader import Reader
 from holdfast.capture.roots import Target, WalkPlan, normal_roots, plan_walk, ways_to
 from holdfast.capture.segments import Segments
 from holdfast.capture.state import CaptureState
-from holdfast.capture.walk import Tally, Walk
+from holdfast.capture.visit import Visit
+from holdfast.capture.walk import Walk
 from holdfast.core.clock import Clock, utc
 from holdfast.core.errors import SourceVanished, UsageError
 from holdfast.core.ids import DatasetId, Epoch
@@ -70,6 +74,12 @@ class Capture:
         """
         if not request.datasets:
             raise UsageError("a capture of no datasets", hint="name at least one dataset")
+        if request.places is None and request.moves:
+            raise UsageError("a capture with moves and no places", hint="name the ends of each move as places")
+        if request.places is not None:
+            if not request.scan:
+                raise UsageError("a capture of places that reads nothing", hint="leave `scan` as it is")
+            check_places(request.places)
         check_free(self._state.path.parent, self._home_reserve_bytes)
         return ScanRun(
             self._state, request, self._clock, Pulse(self._clock, on_progress, cancelled), (self._names, self._home_reserve_bytes)
@@ -134,7 +144,9 @@ class ScanRun:
             ThreadPoolExecutor(READ_THREADS, thread_name_prefix="capture") as pool,
         ):
             yield from self._scan(pool) if self._request.scan else self._catch_up(pool)
-            self._state.make_durable()
+            if self._request.places is None:
+                # Of places `finish` does it: a small run waits for the disk once.
+                self._state.make_durable()
             self._complete = True
 
     def result(self) -> CaptureResult:
@@ -159,7 +171,16 @@ class ScanRun:
             for id, bit in captured.items()
         }
         notes = self._notes
-        return CaptureResult(self._run, self._captured_at, totals, counters, notes.findings, notes.total, dict(self._refused))
+        return CaptureResult(
+            run=self._run,
+            captured_at=self._captured_at,
+            totals=totals,
+            counters=counters,
+            findings=notes.findings,
+            findings_total=notes.total,
+            refused=dict(self._refused),
+            suspects=tuple(self._passed.suspects),
+        )
 
     def _moment(self) -> datetime:
         """Now, later than the newest commit of each dataset; of a catch-up, the time of the newest commit."""
@@ -190,10 +211,9 @@ class ScanRun:
     def _scan(self, pool: ThreadPoolExecutor) -> Iterator[Mapping[DatasetId, Outgoing]]:
         check_free(self._state.path.parent, self._reserve_bytes)
         looked = self._targets()
-        targets = tuple(target for target, _ in looked)
         with closing(Ledger(self._state.path.with_name(self._state.path.name + "-verdicts"))) as ledger:
             with closing(self._state.reader()) as reader:
-                walk = Walk(self._plan(targets), targets, reader, self._notes)
+                walk = self._walk(looked, reader)
                 self._tally = walk.tally
                 alongside = walk.starts_from_nothing and not self._request.strange
                 if not alongside:
@@ -201,9 +221,23 @@ class ScanRun:
                     self._judge_all(looked)
             kept = tuple(target for target, _ in looked if target.rule.id not in self._refused)
             yield from self._emit(pool, kept, self._walked(walk, looked) if alongside else ledger, self._run)
-            for target in kept:
+            for target in kept if self._request.places is None else ():
                 for path in set(target.recorded) - set(target.roots):
                     self._state.drop_root(self._slots[target.rule.id], path)
+
+    def _walk(self, looked: _Looked, reader: sqlite3.Connection) -> Walk:
+        """Of everything, or of the places; then also of all that is below roots that are new here, or to be judged for being empty."""
+        targets = tuple(target for target, _ in looked)
+        plan = self._plan(targets)
+        if self._request.places is None:
+            return Walk(plan, targets, reader, self._notes)
+        whole = {
+            path
+            for target, found in looked
+            for path, identity in found.items()
+            if path not in target.recorded or isinstance(identity, OSError) or target.rule.id in self._request.strange
+        }
+        return Visit(plan, plan_places(self._request.places, plan.tops, whole), targets, reader, self._notes)
 
     def _walked(self, walk: Walk, looked: _Looked) -> Iterator[Verdict]:
         """The verdicts of a first run, while the walk goes on. Raises what the guard has to say at its end."""
@@ -277,7 +311,7 @@ class ScanRun:
 
     def _judge(self, target: Target, found: Mapping[bytes, Identity | OSError], tally: Tally) -> None:
         problem = changed_meanwhile(target, found)
-        if problem is None:
+        if problem is None and self._request.places is None:
             unreached = [path for path, now in found.items() if not isinstance(now, OSError) and (target.bit, path) not in tally.reached]
             problem = not_reached(target, unreached[0]) if unreached else None
         if problem is None and not self._request.accept:
@@ -297,7 +331,7 @@ class ScanRun:
                 if isinstance(identity, OSError):
                     # Accepted as gone: whatever comes in its place is welcome.
                     self._state.drop_root(slot, path)
-                else:
+                elif target.recorded.get(path) != identity:
                     self._state.set_root(slot, path, identity)
 
     def _require_some(self) -> None:
