@@ -18,8 +18,9 @@ from holdfast.capture.chunking import Granularity
 from holdfast.capture.chunks import Chunk, chunks_of
 from holdfast.capture.findings import Notes, Pulse
 from holdfast.capture.ledger import Act, Verdict
+from holdfast.capture.moves import Moves
 from holdfast.capture.reader import WHOLE_BYTES, Captured, Job, Lost, Reader, Stream, TooLarge, lost, vanished
-from holdfast.capture.rows import CODES, DIRECTORY_CODE, FILE_CODE, SUSPECT, WITHDRAWN, Row, row_of
+from holdfast.capture.rows import CODES, DIRECTORY_CODE, FILE_CODE, SUSPECT, WITHDRAWN, Row, is_same_file, is_same_version, row_of
 from holdfast.capture.segments import MAX_BYTES, Segments, grouped
 from holdfast.capture.state import CaptureState
 from holdfast.core.ids import DatasetId
@@ -40,12 +41,14 @@ Emitted = dict[DatasetId, Outgoing]
 
 @dataclass(slots=True)
 class _Item:
-    """One path on its way. No verdict: unchanged, and some receiver lacks it. `linked`: another link of it was read before."""
+    """One path on its way. No verdict: unchanged, and some receiver lacks it. `linked`: another link of it was read before.
+    `moved`: it may be this version, that lay elsewhere."""
 
     row: Row | None
     verdict: Verdict | None = None
     job: Job | None = None
     linked: tuple[int, int] | None = None
+    moved: Entry | None = None
 
 
 @dataclass(slots=True)
@@ -79,6 +82,7 @@ class Tools:
     pulse: Pulse
     pool: ThreadPoolExecutor
     granularity: Callable[[int], Granularity]
+    moves: Moves
     before_write: Callable[[], None]
 
 
@@ -133,15 +137,14 @@ class Emission:
         follows = linked in self._leaders
         if linked is not None:
             self._leaders.add(linked)
+        path, is_file = path_of(verdict.key), verdict.kind == FILE_CODE
+        moved = self._tools.moves.recorded(path) if is_file else None
+        known = moved or (row.entry() if row is not None else None)
+        content = moved is None and not follows
         job = Job(
-            path_of(verdict.key),
-            self._tools.granularity(members),
-            row.entry() if row is not None else None,
-            parent=verdict.act == Act.PARENT,
-            content=not follows,
-            file=verdict.kind == FILE_CODE and not follows,
+            path, self._tools.granularity(members), known, parent=verdict.act == Act.PARENT, content=content, file=is_file and content
         )
-        return _Item(row, verdict, job, linked)
+        return _Item(row, verdict, job, linked, moved)
 
     def _batches(self, items: Iterator[_Item]) -> Iterator[_Batch]:
         batch = _Batch()
@@ -187,8 +190,8 @@ class Emission:
 
     def _settle(self, item: _Item, job: Job, verdict: Verdict, result: Captured | TooLarge | Lost) -> Iterator[Emitted]:
         if isinstance(result, Captured) and not job.content:
-            known = self._linked.get(item.linked) if item.linked is not None else None
-            if known is None or not _same_file(known.entry, result.entry):
+            known = self._known(item, result.entry)
+            if known is None:
                 job = msgspec.structs.replace(job, content=True)
                 result = self._reader.capture(job)
             else:
@@ -204,6 +207,13 @@ class Emission:
             return
         self._remember(item, result)
         yield from self._hand_on(self._accept(item.row, verdict, result, False), result.entry, result.chunks if job.content else None)
+
+    def _known(self, item: _Item, found: Entry) -> Captured | None:
+        """The content of what was found, where it need not be read: of another link, or of before it was moved here."""
+        linked = self._linked.get(item.linked) if item.linked is not None else None
+        if linked is not None and is_same_file(linked.entry, found):
+            return linked
+        return Captured(item.moved) if item.moved is not None and self._tools.moves.is_same(item.moved, found) else None
 
     def _stay(self, item: _Item, verdict: Verdict, result: Lost) -> Iterator[Emitted]:
         """Nothing could be captured: the state keeps what it had, and receivers that lack that get it. Of a folder that is new and away for
@@ -223,7 +233,7 @@ class Emission:
         """
         if item.linked is not None and (known := self._linked.get(item.linked)) is not None:
             looked = self._reader.capture(msgspec.structs.replace(job, content=False))
-            if isinstance(looked, Captured) and _same_file(known.entry, looked.entry):
+            if isinstance(looked, Captured) and is_same_file(known.entry, looked.entry):
                 yield from self._settle(item, msgspec.structs.replace(job, content=False), verdict, looked)
                 return
         try:
@@ -272,7 +282,7 @@ class Emission:
             self._write(row)
             return row
         members = (old.members & ~bits) | (verdict.members & bits)
-        if not sent and not old.flags & WITHDRAWN and members == old.members and _equal(entry, old.entry()):
+        if not sent and not old.flags & WITHDRAWN and members == old.members and is_same_version(entry, old.entry()):
             row = msgspec.structs.replace(old, flags=result.flags)
             self._write(row)
             return row
@@ -377,18 +387,3 @@ def _windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:
 
 def _is_stream(item: _Item) -> bool:
     return item.job is not None and item.verdict is not None and item.job.content and item.verdict.size > WHOLE_BYTES
-
-
-def _same_file(known: Entry, found: Entry) -> bool:
-    return (known.device, known.inode, known.mtime_ns, known.ctime_ns, known.size_bytes) == (
-        found.device,
-        found.inode,
-        found.mtime_ns,
-        found.ctime_ns,
-        found.size_bytes,
-    )
-
-
-def _equal(entry: Entry, old: Entry) -> bool:
-    """Access times do not count: reading moves them."""
-    return msgspec.structs.replace(entry, atime_ns=old.atime_ns) == old

@@ -46,6 +46,7 @@ def plan_places(places: Iterable[Place], tops: Iterable[Top], whole: Iterable[by
             below[path] = below.get(path, False) or (place.below and path not in parents)
         if place.below and path not in roots:
             below.update((root, True) for root in roots if is_below(root, path))
+            below.update((parent, False) for parent in parents if is_below(parent, path))
     names: dict[bytes, set[bytes]] = {}
     for path in below:
         child = path

@@ -26,6 +26,7 @@ from holdfast.capture.guard import (
     LEAST_REMOVED,
     Identity,
     changed_meanwhile,
+    count_moved,
     judge_empty,
     judge_losses,
     judge_roots,
@@ -34,6 +35,7 @@ from holdfast.capture.guard import (
     strangely_empty,
 )
 from holdfast.capture.ledger import Ledger, Verdict
+from holdfast.capture.moves import Moves
 from holdfast.capture.places import check_places, plan_places
 from holdfast.capture.ports import CaptureRequest, CaptureResult, DatasetTotals
 from holdfast.capture.reader import Reader
@@ -100,6 +102,8 @@ class ScanRun:
         self._passed = Passed()
         self._tally = Tally()
         self._offered_bytes = 0
+        self._looked: _Looked | None = None
+        self._moves: Mapping[DatasetId, tuple[Move, ...]] | None = None
         self._started = self._complete = False
         self._walk_is_over = not request.scan
         self.reader = Reader(clock, names, self._notes.add_read)
@@ -123,7 +127,21 @@ class ScanRun:
 
     @property
     def moves(self) -> Mapping[DatasetId, tuple[Move, ...]]:
-        return {}
+        """See `CaptureRun`."""
+        if self._moves is None:
+            self._moves = self._confirm() if self._request.moves else {}
+        return self._moves
+
+    def _confirm(self) -> Mapping[DatasetId, tuple[Move, ...]]:
+        try:
+            looked = self._look()
+        except SourceVanished:
+            # The iteration says so.
+            return {}
+        with closing(self._state.reader()) as reader, closing(self._state.reader()) as snapshot:
+            walk = self._walk(looked, reader)
+            found = Moves(self._request.moves, snapshot).confirmed(walk.covers) if isinstance(walk, Visit) else {}
+        return {target.rule.id: found[target.bit] for target, _ in looked if target.bit in found}
 
     def expected_bytes(self, dataset: DatasetId, base: int | None) -> int | None:
         """See `CaptureRun`. Costs a look at all rows where the receiver is behind."""
@@ -190,6 +208,12 @@ class ScanRun:
             return moment
         return max(moment, max(newest) + timedelta(microseconds=1)) if self._request.scan else max(newest)
 
+    def _look(self) -> _Looked:
+        """The roots are looked at once, before anything else."""
+        if self._looked is None:
+            self._looked = self._targets()
+        return self._looked
+
     def _targets(self) -> _Looked:
         """The datasets whose roots are as they should be, with what was found there."""
         accepted = []
@@ -210,7 +234,7 @@ class ScanRun:
 
     def _scan(self, pool: ThreadPoolExecutor) -> Iterator[Mapping[DatasetId, Outgoing]]:
         check_free(self._state.path.parent, self._reserve_bytes)
-        looked = self._targets()
+        looked = self._look()
         with closing(Ledger(self._state.path.with_name(self._state.path.name + "-verdicts"))) as ledger:
             with closing(self._state.reader()) as reader:
                 walk = self._walk(looked, reader)
@@ -218,7 +242,7 @@ class ScanRun:
                 alongside = walk.starts_from_nothing and not self._request.strange
                 if not alongside:
                     walk.run(ledger, self._pulse, self._before_write)
-                    self._judge_all(looked)
+                    self._judge_all(looked, ledger)
             kept = tuple(target for target, _ in looked if target.rule.id not in self._refused)
             yield from self._emit(pool, kept, self._walked(walk, looked) if alongside else ledger, self._run)
             for target in kept if self._request.places is None else ():
@@ -243,7 +267,7 @@ class ScanRun:
         """The verdicts of a first run, while the walk goes on. Raises what the guard has to say at its end."""
         refused = len(self._refused)
         yield from walk.verdicts()
-        self._judge_all(looked)
+        self._judge_all(looked, ())
         if len(self._refused) > refused:
             raise next(reversed(self._refused.values()))
 
@@ -262,21 +286,23 @@ class ScanRun:
         bases = {target.bit: (target.rule.id, self._request.bases.get(target.rule.id)) for target in targets}
         segments = Segments(bases)
         lowest = {bit: -1 if base is None else base for bit, (_, base) in bases.items()}
-        tools = Tools(
-            state=self._state,
-            run=self._run,
-            bits=bits,
-            segments=segments,
-            reader=self.reader,
-            notes=self._notes,
-            pulse=self._pulse,
-            pool=pool,
-            granularity=_granularity(targets),
-            before_write=self._before_write,
-        )
-        emission = Emission(tools, lambda: sum(self._tally.to_read.values()) if self._walk_is_over else None)
-        self._passed = emission.passed
-        yield from emission.emit(verdicts, self._state.lacking.rows(lowest, before))
+        with closing(self._state.reader()) as snapshot:
+            tools = Tools(
+                state=self._state,
+                run=self._run,
+                bits=bits,
+                segments=segments,
+                reader=self.reader,
+                notes=self._notes,
+                pulse=self._pulse,
+                pool=pool,
+                granularity=_granularity(targets),
+                moves=Moves(self._request.moves, snapshot),
+                before_write=self._before_write,
+            )
+            emission = Emission(tools, lambda: sum(self._tally.to_read.values()) if self._walk_is_over else None)
+            self._passed = emission.passed
+            yield from emission.emit(verdicts, self._state.lacking.rows(lowest, before))
         self._offered_bytes = segments.offered_bytes
 
     def _before_write(self) -> None:
@@ -302,21 +328,23 @@ class ScanRun:
         plan = plan_walk(targets, cuts)
         return WalkPlan(plan.tops, plan.specials, plan.intervals, inodes)
 
-    def _judge_all(self, looked: _Looked) -> None:
+    def _judge_all(self, looked: _Looked, verdicts: Iterable[Verdict]) -> None:
         self._walk_is_over = True
         for target, found in looked:
-            self._judge(target, found, self._tally)
+            self._judge(target, found, verdicts)
         self._require_some()
         self._record_roots(looked)
 
-    def _judge(self, target: Target, found: Mapping[bytes, Identity | OSError], tally: Tally) -> None:
+    def _judge(self, target: Target, found: Mapping[bytes, Identity | OSError], verdicts: Iterable[Verdict]) -> None:
+        tally = self._tally
         problem = changed_meanwhile(target, found)
         if problem is None and self._request.places is None:
             unreached = [path for path, now in found.items() if not isinstance(now, OSError) and (target.bit, path) not in tally.reached]
             problem = not_reached(target, unreached[0]) if unreached else None
         if problem is None and not self._request.accept:
             many = tally.removed_from(target.bit) >= LEAST_REMOVED
-            problem = judge_losses(target, tally, self._state.count_members(target.bit) if many else 0)
+            moved = count_moved(verdicts, self.moves.get(target.rule.id, ()), target.bit) if many else 0
+            problem = judge_losses(target, tally, self._state.count_members(target.bit) if many else 0, moved)
             if problem is None and target.rule.id in self._request.strange:
                 problem = judge_empty(target, tally)
         if problem is not None:

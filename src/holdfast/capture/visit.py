@@ -21,7 +21,7 @@ from holdfast.capture.findings import Notes, unreadable
 from holdfast.capture.frame import END, GONE, ROWS_BETWEEN, SOCKET_CODE, Frame, RowHead
 from holdfast.capture.ledger import Act, Handover, Ledger
 from holdfast.capture.places import Places
-from holdfast.capture.roots import Target, Top, WalkPlan
+from holdfast.capture.roots import Target, Top, WalkPlan, is_below
 from holdfast.capture.rows import DIRECTORY_CODE, signed
 from holdfast.capture.walk import Walk
 from holdfast.model.entry import walk_key
@@ -76,20 +76,50 @@ class Visit(Walk):
         if self._is_whole(frame, names):
             return self._enter(frame)
         self._beat()
-        frame.prefix = path if path == b"/" else path + b"/"
+        self._pass(frame)
         frame.names = iter(names)
         frame.asked = path in self._places.below
-        frame.specials = self._plan.specials.get(path, frame.specials)
-        if frame.mask & self._caches:
-            self._leave_out_cache(frame, path)
-        frame.rules = tuple(rule for rule in frame.rules if rule[0].bit & frame.mask)
-        frame.plain = not frame.rules and not frame.specials
         stays = frame.row[1] & frame.lead if frame.row is not None else 0
         frame.members, frame.lead = frame.members | stays, frame.lead & ~stays
         if frame.asked and not frame.lead:
             self._judge(frame.row, frame.key, frame.members, frame.status, Act.CAPTURE)
         self._stack.append(frame)
         return True
+
+    def _pass(self, frame: Frame) -> None:
+        """Go through a folder without listing it."""
+        path = frame.prefix
+        frame.prefix = path if path == b"/" else path + b"/"
+        self._open(frame, path, True)
+
+    def covers(self, path: bytes, status: os.stat_result) -> int:
+        """The datasets to which something with this status belongs at this path, or would if it leads to anything; 0 where no folders lead
+        there. Rows are not asked."""
+        top = next((top for top in self._plan.tops if top.root and (top.path == path or is_below(path, top.path))), None)
+        if top is None:
+            return 0
+        if top.path == path:
+            return top.root | top.parent
+        try:
+            return self._covers(top, path, status)
+        except OSError:
+            return 0
+
+    def _covers(self, top: Top, path: bytes, status: os.stat_result) -> int:
+        rules = self._rules_below(top.root, top.path, ())
+        frame = Frame(b"", None, os.lstat(top.path), top.path, iter(()), top.root, top.root | top.parent, 0, rules, {}, True, top.root)
+        *folders, name = path[len(top.path) :].lstrip(b"/").split(b"/")
+        for folder in folders:
+            self._pass(frame)
+            below = os.lstat(frame.prefix + folder)
+            frame, parent = self._child(frame, folder, b"", below)
+            if below.st_mode >> 12 != DIRECTORY_CODE or not (frame.mask or parent):
+                return 0
+        self._pass(frame)
+        if status.st_mode >> 12 != DIRECTORY_CODE:
+            return self._choose(frame, name, status)
+        child, _ = self._child(frame, name, b"", status)
+        return child.members | child.lead
 
     def _is_whole(self, frame: Frame, names: tuple[bytes, ...]) -> bool:
         """Whether all that is in the folder has to be looked at."""

@@ -145,6 +145,17 @@ class Walk:
 
     def _folder(self, frame: Frame, name: bytes, key: bytes, status: os.stat_result) -> bool:
         """Enter a folder, or pass it by. True when it was entered."""
+        below, parent = self._child(frame, name, key, status)
+        below.row = self._take(key)
+        if below.mask or parent:
+            return self._begin(below)
+        self._judge(below.row, key, below.members, status, Act.CAPTURE)
+        frame.kept |= below.members
+        self._flush(key + b"\x01", 0)
+        return False
+
+    def _child(self, frame: Frame, name: bytes, key: bytes, status: os.stat_result) -> tuple[Frame, int]:
+        """A folder as the folder above sees it, and the datasets with a root below it."""
         path = frame.prefix + name
         mask, lead, rules = frame.mask, frame.mask & self._selective, frame.rules
         member, root, parent = mask & ~lead, 0, 0
@@ -163,13 +174,7 @@ class Walk:
             # A mount point: the folder belongs, what is mounted on it does not, unless it is a root of its own.
             mask &= ~self._one_file_system
         mask, members = mask | root, member | root | parent
-        row = self._take(key)
-        if not mask and not parent:
-            self._judge(row, key, members, status, Act.CAPTURE)
-            frame.kept |= members
-            self._flush(key + b"\x01", 0)
-            return False
-        return self._begin(Frame(key, row, status, path, iter(()), mask, members, lead & ~members, rules, {}, True, root))
+        return Frame(key, None, status, path, iter(()), mask, members, lead & ~members, rules, {}, True, root), parent
 
     def _begin(self, frame: Frame) -> bool:
         """Go on with a folder that was met. False when nothing below it can be looked at."""
@@ -193,17 +198,21 @@ class Walk:
                 self._keep(frame.key + b"\x01")
             return False
         frame.entries = iter(entries)
-        frame.specials = self._plan.specials.get(path, frame.specials)
-        if frame.mask & self._caches and any(entry.name == CACHE_TAG for entry in entries):
-            self._leave_out_cache(frame, path)
-        frame.rules = tuple(rule for rule in frame.rules if rule[0].bit & frame.mask)
-        frame.plain = not frame.rules and not frame.specials
+        self._open(frame, path, any(entry.name == CACHE_TAG for entry in entries))
         if frame.root:
             frame.removed_before = dict(self.tally.removed)
         if not frame.lead:
             self._judge(frame.row, frame.key, frame.members, frame.status, Act.CAPTURE)
         self._stack.append(frame)
         return True
+
+    def _open(self, frame: Frame, path: bytes, may_be_cache: bool) -> None:
+        """What holds in the folder."""
+        frame.specials = self._plan.specials.get(path, frame.specials)
+        if may_be_cache and frame.mask & self._caches:
+            self._leave_out_cache(frame, path)
+        frame.rules = tuple(rule for rule in frame.rules if rule[0].bit & frame.mask)
+        frame.plain = not frame.rules and not frame.specials
 
     def _leave(self, frame: Frame) -> None:
         self._flush(frame.key + b"\x01", frame.mask)
