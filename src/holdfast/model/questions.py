@@ -11,6 +11,7 @@ from holdfast.core.ids import ActionId, DatasetId, JobId, PointId
 from holdfast.model.adoption import Adopted, AskAdopt
 from holdfast.model.document import Classification
 from holdfast.model.explanations import Explanation
+from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding, Job, Progress, State
 from holdfast.model.keys import KeyAnswer, KeyQuestion
 from holdfast.model.maintenance import Task
@@ -200,12 +201,14 @@ class Explanations(_Message, frozen=True, kw_only=True):
 
 class Listings(_Message, frozen=True, kw_only=True):
     """`more` = the limit cut the answer; of a listing, go on with `after` set to the last path. `point`: what was listed. `lost`: folders
-    on the way whose own listing is damaged, so that nothing below them is among the rows; of very many the first."""
+    on the way whose own listing is damaged, so that nothing below them is among the rows; of very many the first. `gaps`: of a listing at
+    a time, spans that hold it in which protection was not what the rules promise."""
 
     rows: tuple[Listing, ...]
     more: bool = False
     point: Point | None = None
     lost: tuple[LostListing, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 def listed_age(answer: Listings) -> tuple[datetime, int, str]:
