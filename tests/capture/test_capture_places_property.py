@@ -21,8 +21,9 @@ from holdfast.capture.state import CaptureState
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import SourceVanished
 from holdfast.model.change import Put
-from holdfast.model.entry import path_of, walk_key
+from holdfast.model.entry import path_of
 from holdfast.testing.capture_model import ModelReceiver
+from tests.capture.accounts_check import check_accounts
 from tests.capture.conftest import Machine
 
 NAMES = ("a", "a-b", "b", "x1", "\udcff", "CACHEDIR.TAG")
@@ -240,22 +241,3 @@ def follow(machine: Machine, receivers: list[ModelReceiver], steps: list[Any], s
             before, moves = after, []
         finally:
             twin.close()
-
-
-def check_accounts(path: Path) -> None:
-    """The totals are those of a count, and every row is found by the run that changed it."""
-    with closing(sqlite3.connect(path)) as database:
-        counted = database.execute(
-            "SELECT members, count(*), sum(kind = 8), sum(CASE WHEN kind = 8 THEN size ELSE 0 END) FROM rows WHERE members GROUP BY members"
-        ).fetchall()
-        kept = database.execute("SELECT * FROM totals WHERE entries ORDER BY members").fetchall()
-        assert sorted(counted) == sorted(kept)
-        for run, key, bits in database.execute("SELECT run, key, members | departed FROM rows"):
-            known = database.execute("SELECT bits, listed FROM runs WHERE run = ?", (run,)).fetchone()
-            assert known is not None
-            assert not bits & ~known[0]
-            assert known[1] < 0 or database.execute("SELECT 1 FROM changed WHERE run = ? AND key = ?", (run, key)).fetchone()
-
-
-def test_a_key_above_the_source_is_no_place_of_it() -> None:
-    assert walk_key(b"/") == b""
