@@ -1693,7 +1693,8 @@ export interface components {
         };
         /**
          * TriggerFlow
-         * @description Empty = all of the flow. `accept` lets a source that lost much or was replaced run once.
+         * @description Empty = all of the flow. `accept` lets a source that lost much or was replaced run once; `adopt` lets its mirrors take over folders
+         *     that are not empty.
          */
         TriggerFlow: {
             /**
@@ -1711,6 +1712,11 @@ export interface components {
              * @default false
              */
             accept: boolean;
+            /**
+             * Adopt
+             * @default false
+             */
+            adopt: boolean;
         };
         /**
          * WantedPause

@@ -71,13 +71,15 @@ class AskHistory(_Message, frozen=True, kw_only=True):
 
 
 class AskTrigger(_Message, frozen=True, kw_only=True):
-    """Run these now. `operations` empty = all. `accept` lifts `source-vanished` once. `trigger` groups the jobs."""
+    """Run these now. `operations` empty = all. `accept` lifts `source-vanished` once, `adopt` lets mirrors take over folders
+    that are not empty. `trigger` groups the jobs."""
 
     trigger: str
     datasets: tuple[DatasetId, ...] = ()
     cascades: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     accept: bool = False
+    adopt: bool = False
     cause: str = "trigger"
 
 

@@ -185,6 +185,7 @@ class StoreWorker:
             cascade=cascade,
             generation=rules.generation,
             kinds={operation.name: operation.kind for action in stored for operation in action.operations},
+            adopt=message.adopt,
         )
         tools = CascadeTools(
             clock=self._clock,
