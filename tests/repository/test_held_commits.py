@@ -69,7 +69,7 @@ def test_every_moment_is_there_after_the_catalog_was_lost(scene: RepositoryScene
         for path in scene.home.glob("catalog*"):
             path.unlink()
         repository = scene.open()
-        assert repository.problems == ()
+        assert repository.problems == repository.held_problems == ()
     before = repository.point_at(DATASET, states[0][0] - timedelta(seconds=1))
     assert before.operation == "backup"
     repository.close()

@@ -26,6 +26,7 @@ from holdfast.model.explanations import Explanation
 from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding
 from holdfast.model.maintenance import Report
+from holdfast.model.moments import Moment, is_address, parse_address
 from holdfast.model.pausing import Pause
 from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Point
@@ -47,7 +48,6 @@ from holdfast.repository.catalog.database import open_catalog
 from holdfast.repository.continuous import moments
 from holdfast.repository.continuous.continuous import Continuous
 from holdfast.repository.continuous.following import FollowingAction
-from holdfast.repository.continuous.moments import Moment
 from holdfast.repository.damage_met import Read, read_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
@@ -138,8 +138,13 @@ class Repository:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """What could not be read when the catalog was last brought up to date, what of the journal was lost, and why sealing fails."""
-        return (*self._interior.refresher.problems, *self._continuous.problems)
+        """What could not be read when the catalog was last brought up to date."""
+        return self._interior.refresher.problems
+
+    @property
+    def held_problems(self) -> tuple[Finding, ...]:
+        """What of the journal was lost, and why sealing fails now."""
+        return self._continuous.problems
 
     def store_action(self, action: rules.StoreAction, receive: rules.Receive, on_points: OnPoints) -> Action:
         """The action of one session. Takes no lock yet; its first call may raise `RepositoryLocked`."""
@@ -154,7 +159,7 @@ class Repository:
         """By the beginning of its id or of its restic snapshot's; raises `UnknownName` when there is none or several. With an address of a
         moment (`continuous.moments`) the newest state at or before it."""
         self._interior.refresh()
-        if moments.is_address(prefix):
+        if is_address(prefix):
             return moments.moment_at(self._interior, prefix).point
         return point_lookup.point(self._interior, prefix)
 
@@ -174,11 +179,11 @@ class Repository:
     def listing(self, ask: AskListing) -> Listings:
         """A point's, from its tree; or a dataset's at a time, from the catalog, and the gaps that time lies in. Raises `UnknownName`."""
         interior = self._interior
-        if ask.point and not moments.is_address(ask.point):
+        if ask.point and not is_address(ask.point):
             point = self.point(ask.point)
             return list_point(interior, self._tree_of(point), point, ask)
         interior.refresh()
-        dataset, at = moments.parse_address(ask.point) if ask.point else (ask.dataset, ask.at)
+        dataset, at = parse_address(ask.point) if ask.point else (ask.dataset, ask.at)
         point, tree, number, commit_no = moments.newest_at(interior, dataset, at)
         if number is None or commit_no is None:
             return list_point(interior, tree, point, ask)
@@ -338,7 +343,7 @@ class Repository:
         return Prune(self._interior, order, watch).run(dry_run=dry_run)
 
     def tick(self) -> None:
-        """To be called each second or so: what was held for long enough is sealed. Never raises; what fails is in `problems`."""
+        """To be called each second or so: what was held for long enough is sealed. Never raises; what fails is in `held_problems`."""
         self._continuous.tick()
 
     def seal(self) -> None:

@@ -1,18 +1,18 @@
 """Moments: any state of a followed dataset that can still be had, point or not, by its time.
 
-A moment has an address, DATASET@TIME: the newest state captured at or before the time. It outlives sealing and joining of logs. Everywhere
-a point may be named a moment may be, too; it is a `Point` whose id is its address and which no snapshot is.
+Its address (`model.moments`) outlives sealing and joining of logs. To the layers above a moment is a `Point` whose id is its address and
+which no snapshot is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.gaps import Gap
+from holdfast.model.moments import Moment, address_of, parse_address
 from holdfast.model.points import Point
 from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.facts import moment_of, ns_of
@@ -23,38 +23,7 @@ from holdfast.repository.points.bases import followed_of
 from holdfast.repository.points.point_lookup import PlacedPoint
 from holdfast.repository.points.sealing import points_of
 
-_AT = "@"
 MOST_GAPS = 1_000
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One commit of a followed dataset. `points`: ids of the points that it is."""
-
-    address: PointId
-    time: datetime
-    seq: int
-    files: int
-    size_bytes: int
-    points: tuple[PointId, ...] = ()
-
-
-def address_of(dataset: DatasetId, time: datetime) -> PointId:
-    return PointId(f"{dataset}{_AT}{time.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S.%fZ')}")
-
-
-def is_address(text: str) -> bool:
-    return _AT in text
-
-
-def parse_address(text: str) -> tuple[str, datetime]:
-    """Dataset (label or id) and time. Raises `UnknownName`."""
-    dataset, _, when = text.rpartition(_AT)
-    try:
-        time = datetime.fromisoformat(when)
-    except ValueError:
-        raise UnknownName(f"{when!r} is no time", hint="write DATASET@2026-01-31T12:00:00Z") from None
-    return dataset, time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def newest_at(interior: Interior, dataset: str, at: datetime | None) -> PlacedPoint:
@@ -117,7 +86,14 @@ def state_of(interior: Interior, placed: PlacedPoint) -> PastState:
 
 def _moment(dataset: DatasetId, row: CommitRow, points: Sequence[PointId]) -> Moment:
     time = moment_of(row.captured_ns)
-    return Moment(address_of(dataset, time), time, row.seq, row.files, row.size_bytes, tuple(dict.fromkeys(points)))
+    return Moment(
+        address=address_of(dataset, time),
+        time=time,
+        seq=row.seq,
+        files=row.files,
+        size_bytes=row.size_bytes,
+        points=tuple(dict.fromkeys(points)),
+    )
 
 
 def _point(interior: Interior, row: CommitRow) -> Point:
