@@ -27,7 +27,7 @@ SPECS: dict[str, OperationSpec] = {
     spec.kind: spec
     for spec in (
         OperationSpec(kind="backup", receiver="repository", options=("keep",), makes_points=True),
-        OperationSpec(kind="live", receiver="repository", options=("keep",), continuous=True, available=False, makes_points=True),
+        OperationSpec(kind="live", receiver="repository", options=("keep",), continuous=True, makes_points=True),
         OperationSpec(kind="cdp", receiver="repository", options=("within",), continuous=True, available=False),
         OperationSpec(kind="version", receiver="repository", options=("last", "within"), continuous=True, available=False),
         OperationSpec(kind="replicate", receiver="mirror", options=("removed",)),

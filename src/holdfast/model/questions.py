@@ -11,6 +11,7 @@ from holdfast.core.ids import ActionId, DatasetId, JobId, PointId
 from holdfast.model.adoption import Adopted, AskAdopt
 from holdfast.model.document import Classification
 from holdfast.model.explanations import Explanation
+from holdfast.model.following import Following
 from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding, Job, Progress, State
 from holdfast.model.keys import KeyAnswer, KeyQuestion
@@ -301,6 +302,7 @@ class NodeStatus(_Message, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     running: tuple[JobId, ...] = ()
     reports_waiting: int = 0
+    following: tuple[Following, ...] = ()
 
 
 class RepositoryEnv(_Message, frozen=True, kw_only=True):

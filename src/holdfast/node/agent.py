@@ -24,6 +24,7 @@ from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import Rules, SignedRules, decode_rules
 from holdfast.node.config import load_config, pid_path
 from holdfast.node.enrol import renew, renewal_due
+from holdfast.node.followed_here import FollowedHere
 from holdfast.node.hub_client import HubClient
 from holdfast.node.job_book import JobBook, Role
 from holdfast.node.journal import Journal
@@ -37,6 +38,7 @@ from holdfast.node.worker_messages import (
     Acknowledged,
     Configure,
     EventNews,
+    FollowNews,
     FromWorker,
     JobNews,
     MasterTime,
@@ -106,7 +108,8 @@ class Agent:
         }
         self._book = JobBook(self._journal, self._config.node, clock=self._clock, entropy=self._entropy)
         self._scheduler = Scheduler(self._book, self._journal, self._send, lambda: surroundings.free_bytes(home), clock=self._clock)
-        machine = Machine(self._config.name, lambda: self._rules.current, self._limits, self._findings)
+        self._followed = FollowedHere(self._event)
+        machine = Machine(self._config.name, lambda: self._rules.current, self._limits, self._findings, lambda: self._followed.now)
         self._router = Router(
             scheduler=self._scheduler,
             book=self._book,
@@ -256,12 +259,16 @@ class Agent:
                 self._scheduler.points_made(news)
             case Acknowledged():
                 self._scheduler.acknowledged(news)
+            case FollowNews(following=following):
+                self._followed.heard(following)
             case WorkerAnswer():
                 return
         self._poke()
 
     def _on_end(self, role: Role, error: ErrorFacts) -> None:
         self._scheduler.worker_died(role, error)
+        if role == "source":
+            self._followed.lost()
         self._event("worker-died", Severity.ERROR, error.message, worker=role)
         self._poke()
 
@@ -289,6 +296,7 @@ class Agent:
         if self._rules.fallback is not None:
             found.append(_finding("rules-damaged", self._rules.fallback))
         found += [_finding("rules-refused", problem) for problem in self._refused]
+        found += self._followed.findings
         found += [_finding("worker-problem", problem) for problems in self._worker_problems.values() for problem in problems]
         return tuple(found)
 

@@ -20,10 +20,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, UsageError
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.object_location import is_object_location, parse_object_location
-from holdfast.model.rules import MirrorAction, Rules, StoreAction
+from holdfast.model.rules import DatasetRule, MirrorAction, Rules, StoreAction
 from holdfast.node.known_places import known_places
 
 LIMITS_FILE = "limits.toml"
@@ -60,6 +62,11 @@ class Limits:
                 hint=f"as root, write {LIMITS_FILE} into the node's home with the keys read, write and hooks",
             ),
         )
+
+    def without_ours(self, rule: DatasetRule) -> DatasetRule:
+        """The compiler knows the repositories in the roots, but no machine's HOME: its keys must not get into any repository."""
+        ours = tuple(os.fsdecode(place) for place in self.protected)
+        return msgspec.structs.replace(rule, exclude_paths=(*rule.exclude_paths, *ours))
 
     def check_read(self, path: str | bytes | Path) -> None:
         """Raises `OutsideLimits` unless `path` may be captured."""

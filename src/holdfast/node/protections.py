@@ -77,19 +77,27 @@ def row_due_at(rule: OperationRule, row: ProtectionRow, now: datetime) -> dateti
 def due_operations(
     rules: Rules, rows: Mapping[tuple[str, str, str], ProtectionRow], now: datetime
 ) -> dict[tuple[DatasetId, str], datetime]:
-    """The start of the next run of each scheduled (dataset, operation) that some delivery carries."""
+    """The start of the next run of each (dataset, operation) that some delivery carries: of a scheduled one by its schedule, of one that
+    follows changes the scan it begins with."""
     found: dict[tuple[DatasetId, str], datetime] = {}
     known = operation_rules(rules)
     for promise in promises_of(rules):
         row, dataset = rows.get(promise.key), promise.delivery.dataset
         rule = None if promise.cascade else known.get((dataset, promise.operation))
-        if row is None or rule is None or not has_schedule(rule):
+        if row is None or rule is None:
             continue
-        due = row_due_at(rule, row, now)
+        due = row_due_at(rule, row, now) if has_schedule(rule) else _first_due(promise, rule, row)
         name = (dataset, promise.operation)
         if due is not None and (name not in found or due < found[name]):
             found[name] = due
     return found
+
+
+def _first_due(promise: Promise, rule: OperationRule, row: ProtectionRow) -> datetime | None:
+    """What is followed begins with a scan of everything, once."""
+    if promise.delivery.mode != "continuous" or rule.after or row.attempted_ns is not None:
+        return None
+    return utc(row.since_ns) + timedelta(seconds=SETTLE_S)
 
 
 def complete(rules: Rules, dataset: DatasetId, asked: Iterable[str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from holdfast.core.ids import JobId
 from holdfast.host.folders import clean_folder, roots_as_folders
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.entry import display_path
+from holdfast.model.following import Following
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.keys import KeyQuestion, kit_findings
 from holdfast.model.maintenance import kind_of
@@ -246,6 +247,7 @@ class Router:
             ),
             running=tuple(live.job.id for live in self._book.sent),
             reports_waiting=self._book.reports_waiting(),
+            following=self._machine.following(),
         )
 
     async def _repositories(self, rules: Rules) -> tuple[tuple[RepositoryStatus, ...], tuple[Finding, ...]]:
@@ -264,9 +266,15 @@ class Machine:
     """What holds on this machine at the moment: rules in force, its limits, its standing problems."""
 
     def __init__(
-        self, name: str, rules: Callable[[], Rules | None], limits: Callable[[], Limits], findings: Callable[[], tuple[Finding, ...]]
+        self,
+        name: str,
+        rules: Callable[[], Rules | None],
+        limits: Callable[[], Limits],
+        findings: Callable[[], tuple[Finding, ...]],
+        following: Callable[[], tuple[Following, ...]],
     ) -> None:
         self.name = name
+        self.following = following
         self._rules = rules
         self.limits = limits
         """Raises what `load_limits` raises."""

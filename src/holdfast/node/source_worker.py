@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from collections.abc import Callable
-from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
+from holdfast.capture.ports import CaptureResult
 from holdfast.capture.sample import SampleBounds, take_sample
-from holdfast.capture.scan import Capture
-from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
 from holdfast.core.ids import DatasetId
 from holdfast.host.folders import clean_folder, list_folders
 from holdfast.host.hooks import hook_environment, run_hook
-from holdfast.host.zone import zone_name
 from holdfast.model.jobs import Job
 from holdfast.model.questions import Answer, AskFolders, AskSample, Failed, Folders, Question, Sample
 from holdfast.model.rules import DatasetRule
 from holdfast.node.limits import Limits, load_limits
-from holdfast.node.worker_dial import Dialler
+from holdfast.node.source_following import SourceFollowing, Surroundings, limits_of
+from holdfast.node.state_holder import StateHolder
 from holdfast.node.worker_jobs import JobLanes, LinkNews
 from holdfast.node.worker_messages import (
     AskWorker,
     CancelJob,
     Configure,
+    FollowNews,
     FromWorker,
     MasterTime,
     Ready,
@@ -43,7 +39,8 @@ from holdfast.node.worker_messages import (
     WorkerAnswer,
 )
 from holdfast.node.worker_restore import RestoreTask, restore_with_order
-from holdfast.operations.run import RunOrder, RunTools, run_datasets
+from holdfast.operations.run import run_datasets
+from holdfast.operations.run_order import RunOrder
 from holdfast.operations.running import Cancellation
 
 logger = logging.getLogger(__name__)
@@ -60,6 +57,17 @@ class SourceWorker:
         self._news = LinkNews(send)
         self._jobs = JobLanes(self._news, clock)
         self._configured: Configure | None = None
+        self._holder = StateHolder(home / "state.db", entropy)
+        self._following = SourceFollowing(
+            Surroundings(
+                home=home,
+                holder=self._holder,
+                news=self._news,
+                tell=lambda found: send(FollowNews(following=found)),
+                clock=clock,
+                entropy=entropy,
+            )
+        )
 
     def serve(self, receive: Callable[[], ToWorker | None]) -> None:
         """Until the agent says stop or is gone."""
@@ -74,6 +82,7 @@ class SourceWorker:
         match message:
             case Configure():
                 self._configured = message
+                self._following.configure(message.rules)
                 self._send(Ready())
             case RunDatasets():
                 self._jobs.start("run", message.job, lambda job, cancellation: self._run(message, job, cancellation))
@@ -92,6 +101,8 @@ class SourceWorker:
 
     def stop(self) -> None:
         self._jobs.stop()
+        self._following.close()
+        self._holder.close()
 
     def _answer(self, question: Question) -> Answer:
         """Never raises."""
@@ -124,15 +135,13 @@ class SourceWorker:
         return load_limits(self._home, [repository.location for repository in rules.repositories] if rules else ())
 
     def _run(self, message: RunDatasets, job: Job, cancellation: Cancellation) -> Job:
-        configured = self._must_be_configured()
-        rules = configured.rules
+        rules = self._must_be_configured().rules
         known = {rule.id: rule for rule in rules.datasets}
-        limits = load_limits(self._home, [repository.location for repository in rules.repositories])
-        datasets = tuple(_without_ours(_known(known, dataset), limits) for dataset in message.datasets)
+        limits = limits_of(self._home, rules)
+        datasets = tuple(limits.without_ours(_known(known, dataset)) for dataset in message.datasets)
         for rule in datasets:
             for path in rule.classification.paths:
                 limits.check_read(path)
-        dialler = Dialler(self._home, rules)
         order = RunOrder(
             job=job,
             datasets=datasets,
@@ -143,21 +152,25 @@ class SourceWorker:
             adopt=message.adopt,
             catch_up=message.catch_up,
         )
-        # Opened for each run: a database that turned out damaged, or was taken away, is made anew by the next.
-        with closing(CaptureState.open(self._home / "state.db", entropy=self._entropy)) as state:
-            tools = RunTools(
-                clock=self._clock,
-                entropy=self._entropy,
-                state=state,
-                capture=Capture(state, clock=self._clock),
-                dial=dialler.deliver,
-                dial_read=dialler.read,
-                hook=lambda rule, phase: self._hook(limits, rules.node_name, rule, phase),
-                news=self._news,
-                zone=zone_name(),
-                hostname=socket.gethostname(),
-            )
-            return run_datasets(order, tools, cancellation)
+        watched = frozenset() if message.catch_up else self._following.scan_begins(message.datasets)
+        captured = list[CaptureResult]()
+        with self._holder.lock:
+            small, work = order, None
+            if not (message.catch_up or message.accept) and watched.issuperset(message.datasets):
+                work = self._following.point_without_scan(datasets, message.operations)
+            if work is not None:
+                small = replace(order, small=self._following.small_of(datasets, work))
+            try:
+                with self._holder.lease() as state:
+                    tools = self._following.tools(rules, state, self._news, captured.append)
+                    tools = replace(tools, hook=lambda rule, phase: self._hook(limits, rules.node_name, rule, phase))
+                    ended = run_datasets(small, tools, cancellation)
+            finally:
+                if work is not None:
+                    self._following.point_ended(datasets, work, captured[0] if captured else None)
+        if work is None and captured:
+            self._following.scan_ended(watched, set(message.datasets) - set(captured[0].refused))
+        return ended
 
     def _restore(self, message: RunRestore, job: Job, cancellation: Cancellation) -> Job:
         configured = self._must_be_configured()
@@ -173,12 +186,6 @@ class SourceWorker:
         if self._configured is None:
             raise UsageError("this node has no rules yet", hint="activate a flow that names it")
         return self._configured
-
-
-def _without_ours(rule: DatasetRule, limits: Limits) -> DatasetRule:
-    """The compiler knows the repositories in the roots, but no machine's HOME: its keys must not get into any repository."""
-    ours = tuple(os.fsdecode(place) for place in limits.protected)
-    return msgspec.structs.replace(rule, exclude_paths=(*rule.exclude_paths, *ours))
 
 
 def _known(rules: dict[DatasetId, DatasetRule], dataset: DatasetId) -> DatasetRule:

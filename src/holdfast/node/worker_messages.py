@@ -11,6 +11,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
+from holdfast.model.following import Following
 from holdfast.model.jobs import Event, Job, Progress
 from holdfast.model.maintenance import Task
 from holdfast.model.questions import Answer, AskRestore, Question
@@ -134,10 +135,16 @@ class Acknowledged(_Message, frozen=True, kw_only=True):
     error: ErrorFacts | None = None
 
 
+class FollowNews(_Message, frozen=True, kw_only=True):
+    """How each dataset is followed now; those that are not named are not."""
+
+    following: tuple[Following, ...]
+
+
 class WorkerAnswer(_Message, frozen=True, kw_only=True):
     number: int
     answer: Answer
 
 
 ToWorker = Configure | RunDatasets | RunCascade | RunRestore | RunMaintenance | CancelJob | AskWorker | MasterTime | StopWorker
-FromWorker = Ready | TimeDoubted | JobNews | ProgressNews | EventNews | PointsMade | Acknowledged | WorkerAnswer
+FromWorker = Ready | TimeDoubted | JobNews | ProgressNews | EventNews | PointsMade | Acknowledged | FollowNews | WorkerAnswer

@@ -7,67 +7,31 @@ order could leave a receiver ahead of a source that never finished the run and w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 import msgspec
 
 from holdfast.capture.ports import CaptureRequest, CaptureResult, CaptureRun
-from holdfast.capture.scan import Capture
-from holdfast.capture.state import CaptureState
-from holdfast.core.clock import Clock, now
-from holdfast.core.entropy import Entropy
+from holdfast.core.clock import now
 from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, SourceVanished, facts_of
 from holdfast.core.ids import ActionId, DatasetId, Epoch
 from holdfast.delivery.fanout import DeliveryResult, FanOut, FanOutSession
-from holdfast.model.change import Commit
+from holdfast.model.change import Commit, Mark, Move
 from holdfast.model.jobs import Finding, Job, Severity, State, Task
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery
-from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, Dial, Lane, connect_all, first_error
+from holdfast.model.stream import Outgoing
+from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, Lane, connect_all, first_error
+from holdfast.operations.run_order import RunOrder, RunTools
 from holdfast.operations.run_plan import concerned, lowest_base, marks_for, ns_of, state_of
 from holdfast.operations.run_progress import LanesProgress, RunProgress
 from holdfast.operations.run_rebuild import rebuild_lost_state
-from holdfast.operations.running import Cancellation, Delivered, Meter, News
+from holdfast.operations.running import Cancellation, Delivered, Meter
 
 MAX_FINDINGS = 1_000
-
-HookRunner = Callable[[DatasetRule, str], None]
-"""Runs the dataset's hook of a phase (`before`, `after`); raises `HookFailed` or `OutsideLimits`. Not called where no hook is named."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOrder:
-    """What to run. `operations` per dataset are the due ones; a delivery that carries none of them is left alone.
-
-    `catch_up`: no scan; receivers that are behind get the newest finished run.
-    """
-
-    job: Job
-    datasets: tuple[DatasetRule, ...]
-    deliveries: tuple[Delivery, ...]
-    operations: Mapping[DatasetId, tuple[str, ...]]
-    generation: int
-    accept: bool = False
-    adopt: bool = False
-    catch_up: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunTools:
-    """What a run works with. `dial` opens a Deliver channel to a receiver, `dial_read` a Read channel. `zone` is this machine's (IANA)."""
-
-    clock: Clock
-    entropy: Entropy
-    state: CaptureState
-    capture: Capture
-    dial: Dial
-    dial_read: Dial
-    hook: HookRunner
-    news: News
-    zone: str
-    hostname: str
 
 
 def run_datasets(order: RunOrder, tools: RunTools, cancellation: Cancellation) -> Job:
@@ -119,12 +83,14 @@ class _Run:
 
     def close(self) -> None:
         for lane in self._lanes():
-            lane.close()
+            if not (self._order.small is not None and self._tools.pool is not None and lane.keep(self._tools.pool)):
+                lane.close()
 
     def _attempt(self) -> None:
         """Connect, capture, deliver. What one dataset or one receiver does wrong stays with it."""
         lanes = [lane for dataset in self._datasets if dataset.error is None for lane in dataset.lanes]
-        connector = Connector(self._tools.dial, self._order.generation, self._tools.clock, adopt=self._order.adopt)
+        pool = self._tools.pool if self._order.small is not None else None
+        connector = Connector(self._tools.dial, self._order.generation, self._tools.clock, pool, adopt=self._order.adopt)
         connect_all(lanes, connector, self._cancellation)
         self._settle_state()
         self._plan_catch_up()
@@ -140,22 +106,32 @@ class _Run:
 
     def _send(self, capture: CaptureRun, wanted: Sequence[_DatasetRun], lanes: Sequence[Lane]) -> None:
         started_s = self._tools.clock.monotonic_s()
+        steps = iter(capture)
+        if self._may_be_empty(wanted):
+            try:
+                first = next(steps, None)
+            except SourceVanished as vanished:
+                self._note_vanished(vanished, capture, wanted)
+                return
+            if first is None:
+                # Whatever was told changed nothing of what is captured: no receiver need hear of it.
+                self._keep_captured(capture, started_s)
+                return
+            steps = chain((first,), steps)
         fan = self._fan(lanes, capture)
         self._progress.follow(LanesProgress(lanes, fan, capture.expected_bytes, self._tools.clock))
         results: Mapping[str, DeliveryResult] = {}
         try:
-            self._produce(capture, fan)
+            self._produce(steps, fan)
             self._progress.capture_is_over()
             if fan.is_live:
-                self._captured = capture.result()
-                self._capture_s = self._tools.clock.monotonic_s() - started_s
+                captured = self._keep_captured(capture, started_s)
                 for dataset in wanted:
-                    self._finish(dataset, capture.epoch, self._captured)
+                    self._finish(dataset, capture.epoch, captured)
                 self._cancellation.check()
                 results = fan.finish({dataset.rule.id: dataset.commit for dataset in wanted if dataset.commit is not None})
         except SourceVanished as vanished:
-            for dataset in wanted:
-                dataset.error = capture.refused.get(dataset.rule.id, vanished).facts()
+            self._note_vanished(vanished, capture, wanted)
         finally:
             # Whatever did not come to its end is forgotten by its receiver. Nobody left to send to: the run stays unfinished, and what
             # it read is kept for the next one.
@@ -169,8 +145,26 @@ class _Run:
         if self._captured is None:
             self._error = first_error(lanes)
 
-    def _produce(self, capture: CaptureRun, fan: FanOut) -> None:
-        for outgoing in capture:
+    def _note_vanished(self, vanished: SourceVanished, capture: CaptureRun, wanted: Sequence[_DatasetRun]) -> None:
+        for dataset in wanted:
+            dataset.error = capture.refused.get(dataset.rule.id, vanished).facts()
+
+    def _may_be_empty(self, wanted: Sequence[_DatasetRun]) -> bool:
+        """Whether this run makes no commit when it finds nothing."""
+        small = self._order.small
+        return small is not None and not small.gaps and not any(self._marks_for(dataset) for dataset in wanted)
+
+    def _keep_captured(self, capture: CaptureRun, started_s: float) -> CaptureResult:
+        self._captured = captured = capture.result()
+        self._capture_s = self._tools.clock.monotonic_s() - started_s
+        self._tools.captured(captured)
+        return captured
+
+    def _marks_for(self, dataset: _DatasetRun) -> tuple[Mark, ...]:
+        return marks_for(dataset.rule, dataset.due, [lane.delivery for lane in dataset.lanes], self._tools.entropy)
+
+    def _produce(self, steps: Iterator[Mapping[DatasetId, Outgoing]], fan: FanOut) -> None:
+        for outgoing in steps:
             self._cancellation.check()
             if not fan.is_live:
                 return
@@ -185,6 +179,8 @@ class _Run:
             return False
         if self._order.catch_up:
             return any(lane.behind_actions for lane in dataset.lanes)
+        if self._order.small is not None:
+            return any(lane.live_actions for lane in dataset.lanes)
         return any(lane.live_actions for lane in dataset.lanes) or not self._tools.state.is_new(dataset.rule.id)
 
     def _settle_state(self) -> None:
@@ -227,12 +223,15 @@ class _Run:
             # Nobody listens: what changes now is found and kept, nothing old is looked up.
             bases.setdefault(dataset.rule.id, self._tools.state.run)
         epoch = self._tools.state.epoch
+        small = self._order.small
         strange = {lane.dataset for lane in lanes for cursor in lane.cursors if cursor is not None and cursor.epoch != epoch}
         return CaptureRequest(
             datasets=tuple(dataset.rule for dataset in wanted),
             bases=bases,
             accept=self._order.accept,
             scan=not self._order.catch_up,
+            places=None if small is None else small.places,
+            moves=() if small is None else small.moves,
             strange=frozenset(strange - self._known_anew),
         )
 
@@ -250,11 +249,13 @@ class _Run:
             epoch=epoch,
             seq=captured.run,
             captured_at=captured.captured_at,
-            marks=marks_for(dataset.rule, dataset.due, [lane.delivery for lane in dataset.lanes], self._tools.entropy),
+            marks=self._marks_for(dataset),
             files=totals.files,
             size_bytes=totals.size_bytes,
             warnings=totals.warnings,
             zone=self._tools.zone,
+            continuous=self._order.small is not None,
+            gaps=() if self._order.small is None else self._order.small.gaps.get(dataset.rule.id, ()),
         )
         self._tools.state.finish(dataset.commit)
 
@@ -264,12 +265,18 @@ class _Run:
             commit = self._commit_of(lane) if self._order.catch_up else None
             seq = capture.run if commit is None else commit.seq
             try:
-                sessions[lane.delivery.id] = FanOutSession(lane.dataset, lane.begin(capture.epoch, seq, self._tools.hostname))
+                session = lane.begin(capture.epoch, seq, self._tools.hostname, self._moves_for(lane, capture))
+                sessions[lane.delivery.id] = FanOutSession(lane.dataset, session)
             except HoldfastError as error:
                 lane.error = error.facts()
         fan = FanOut(sessions, clock=self._tools.clock, on_wait=self._progress.tick)
         self._cancellation.on_cancel(lambda: _abort(fan))
         return fan
+
+    def _moves_for(self, lane: Lane, capture: CaptureRun) -> tuple[Move, ...]:
+        """Only for who stands at the commit before: others saw nothing where it moved from."""
+        newest = self._tools.state.newest_commit(lane.dataset)
+        return capture.moves.get(lane.dataset, ()) if newest is not None and lane.base_seq == newest.seq else ()
 
     def _commit_of(self, lane: Lane) -> Commit | None:
         return next(dataset.commit for dataset in self._datasets if dataset.rule.id == lane.dataset)
@@ -278,15 +285,20 @@ class _Run:
         due = self._order.operations.get(rule.id, ())
         dataset = _DatasetRun(rule, due)
         for delivery in self._order.deliveries:
-            if delivery.dataset == rule.id and (self._order.catch_up or any(name in due for name in delivery.operations)):
+            if delivery.dataset == rule.id and self._concerns(delivery, due):
                 dataset.lanes.append(Lane(rule, delivery))
         return dataset
+
+    def _concerns(self, delivery: Delivery, due: Sequence[str]) -> bool:
+        if self._order.small is not None:
+            return delivery.mode == "continuous"
+        return self._order.catch_up or any(name in due for name in delivery.operations)
 
     def _lanes(self) -> list[Lane]:
         return [lane for dataset in self._datasets for lane in dataset.lanes]
 
     def _before(self, dataset: _DatasetRun) -> None:
-        if not dataset.rule.hooks.before or self._order.catch_up:
+        if not dataset.rule.hooks.before or not self._order.is_scan:
             return
         self._cancellation.check()
         try:
@@ -296,7 +308,7 @@ class _Run:
 
     def _after(self, dataset: _DatasetRun) -> None:
         """Runs whatever became of the run, so that what `before` stopped is started again."""
-        if not dataset.rule.hooks.after or self._order.catch_up:
+        if not dataset.rule.hooks.after or not self._order.is_scan:
             return
         try:
             self._tools.hook(dataset.rule, "after")

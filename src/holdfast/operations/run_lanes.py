@@ -16,9 +16,10 @@ from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId
 from holdfast.delivery.fanout import DeliveryResult
 from holdfast.delivery.limit import Limit
 from holdfast.delivery.session import DeliverySession
-from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor
+from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Move
 from holdfast.model.jobs import Counters, Severity, State, Task
 from holdfast.model.rules import DatasetRule, Delivery, title_of
+from holdfast.operations.following.session_pool import Kept, SessionPool
 from holdfast.operations.run_plan import lowest_base
 from holdfast.operations.running import Cancellation
 from holdfast.wire.channel import Channel
@@ -49,6 +50,7 @@ class Lane:
     counters: Counters = field(default_factory=Counters)
     duration_s: float = 0.0
     error: ErrorFacts | None = None
+    opened_s: float = 0.0
 
     @property
     def dataset(self) -> DatasetId:
@@ -107,7 +109,7 @@ class Lane:
         """Whether all of its actions stand at this run's commit or above."""
         return all(self.result_of(action) is None for action in self.delivery.actions)
 
-    def begin(self, epoch: Epoch, seq: int, hostname: str) -> DeliverySession:
+    def begin(self, epoch: Epoch, seq: int, hostname: str, moves: tuple[Move, ...] = ()) -> DeliverySession:
         """Start the commit on the open session."""
         if self.session is None:
             raise NotReachable("the receiver is not connected")
@@ -119,6 +121,7 @@ class Lane:
             base=None if self.base_seq is None else Cursor(epoch, self.base_seq),
             roots=tuple(os.fsencode(path) for path in self.rule.classification.paths),
             hostname=hostname,
+            moves=moves,
         )
         self.target = Cursor(epoch, seq)
         self.session.begin(begin, self.behind_actions)
@@ -149,6 +152,13 @@ class Lane:
                 )
             )
         return tuple(tasks)
+
+    def keep(self, pool: SessionPool) -> bool:
+        """Leave the open session to the pool; False when it is of no further use."""
+        if self.session is None or self.error is not None or not self.acknowledgements:
+            return False
+        pool.keep(self.delivery.id, Kept(self.session, self.states, self.opened_s, self.opened_s), self.acknowledgements)
+        return True
 
     def close(self) -> None:
         if self.session is not None:
@@ -191,14 +201,21 @@ def connect_all(lanes: Sequence[Lane], connector: Connector, cancellation: Cance
 
 @dataclass(frozen=True)
 class Connector:
-    """How sessions come about. `generation` is that of the rules in force here; `adopt`: see `Open`."""
+    """How sessions come about. `generation` is that of the rules in force here; `pool` may have one open; `adopt`: see `Open`."""
 
     dial: Dial
     generation: int
     clock: Clock
+    pool: SessionPool | None = None
     adopt: bool = False
 
     def connect(self, lane: Lane, cancellation: Cancellation) -> None:
+        kept = self.pool.take(lane.delivery.id) if self.pool is not None else None
+        if kept is not None:
+            cancellation.on_cancel(kept.session.close)
+            lane.session, lane.states, lane.opened_s = kept.session, kept.states, kept.opened_s
+            return
+        lane.opened_s = self.clock.monotonic_s()
         lane.session = open_session(self.dial, lane.delivery, self.clock, cancellation)
         opening = Open(dataset=lane.dataset, actions=lane.delivery.actions, generation=self.generation, adopt=self.adopt)
         lane.states = {state.action: state for state in lane.session.open(opening)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from holdfast.compiler.drawing import Drawing, Leg, operation_where, policy_where
 from holdfast.compiler.report import Report
 from holdfast.model.document import OperationUse, Policy, ScheduleEntry
+from holdfast.model.operations import SPECS
 
 
 def check_schedules(drawing: Drawing, legs: tuple[Leg, ...], report: Report) -> None:
@@ -15,10 +16,16 @@ def check_schedules(drawing: Drawing, legs: tuple[Leg, ...], report: Report) -> 
             _check_idle(policy, operation, schedules, report)
         captured = {leg.carried.operation.name for leg in legs if leg.origin is None and leg.policy.name == policy.name}
         timed = [each for each in policy.operations if each.name in captured and _is_timed(each, schedules)]
-        if captured and not timed:
+        if captured and not timed and not any(_is_followed(leg) for leg in legs if leg.policy.name == policy.name):
             hint = "give one of its operations `every:` or `at:`"
             message = f"nothing of `{policy.name}` is scheduled: it runs only when triggered"
             report.add("nothing-scheduled", policy_where(policy), message, hint)
+
+
+def _is_followed(leg: Leg) -> bool:
+    """Whether what it carries goes as it changes, and not only when points are due."""
+    spec = SPECS[leg.carried.operation.kind]
+    return leg.origin is None and not spec.makes_points and (spec.continuous or leg.movers[0].mover.mode == "continuous")
 
 
 def _is_timed(operation: OperationUse, schedules: dict[str, ScheduleEntry]) -> bool:

@@ -1,0 +1,40 @@
+"""How a dataset is followed: what a node tells of it, and what people are shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import msgspec
+
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import DatasetId
+from holdfast.model.gaps import Gap
+
+
+class FollowState(str, Enum):
+    """`starting`: the first scan is not done. `following`: changes are delivered as they happen. `reconciling`: after a gap a tree is looked
+    at whole. `waiting`: changes are known and cannot be delivered now. `not-watched`: changes are found by looking now and then."""
+
+    STARTING = "starting"
+    FOLLOWING = "following"
+    RECONCILING = "reconciling"
+    WAITING = "waiting"
+    NOT_WATCHED = "not-watched"
+
+
+class Following(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`pending`: names and trees that changed and were not delivered yet, the oldest known since `pending_since`: so long is the lag.
+    `means`: by what it is watched; `shortfalls`: what that does not see. `gaps`: the newest ones, the newest first; one that is not healed
+    yet has no end. `error`: why it waits, or is not watched."""
+
+    dataset: str
+    dataset_id: DatasetId
+    state: FollowState
+    pending: int = 0
+    pending_since: datetime | None = None
+    means: tuple[str, ...] = ()
+    shortfalls: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    open_gap_since: datetime | None = None
+    error: ErrorFacts | None = None

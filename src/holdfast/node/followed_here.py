@@ -1,0 +1,64 @@
+"""What the source worker says of the datasets it follows, as the agent shows it: standing findings, and an event for each gap."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from holdfast.core.ids import DatasetId
+from holdfast.core.units import format_utc
+from holdfast.model.entry import display_path
+from holdfast.model.following import Following, FollowState
+from holdfast.model.gaps import Gap
+from holdfast.model.jobs import Finding, Severity
+
+
+class RecordEvent(Protocol):
+    def __call__(self, code: str, severity: Severity, message: str, **facts: str) -> None: ...
+
+
+class FollowedHere:
+    """`record` is given each gap once it is healed, with its beginning and end."""
+
+    def __init__(self, record: RecordEvent) -> None:
+        self._record = record
+        self._known: dict[DatasetId, Following] = {}
+
+    @property
+    def now(self) -> tuple[Following, ...]:
+        """In the order of the rules."""
+        return tuple(self._known.values())
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [finding for each in self._known.values() if (finding := _finding(each)) is not None]
+
+    def heard(self, following: tuple[Following, ...]) -> None:
+        for each in following:
+            before = self._known.get(each.dataset_id)
+            known = set() if before is None else set(before.gaps)
+            for gap in reversed(each.gaps):
+                if gap not in known:
+                    self._tell(each, gap)
+        self._known = {each.dataset_id: each for each in following}
+
+    def lost(self) -> None:
+        """The worker died: until it is back nothing is known, and what it will say of gaps is new."""
+        self._known = {}
+
+    def _tell(self, each: Following, gap: Gap) -> None:
+        span = f"{format_utc(gap.since)} to {format_utc(gap.until)}"
+        message = f"{each.dataset}: from {span} changes below {display_path(gap.path)} may have gone unseen ({gap.reason.value}); what is there now is known again"
+        self._record("gap", Severity.WARNING, message, dataset=each.dataset, path=display_path(gap.path), reason=gap.reason.value)
+
+
+def _finding(each: Following) -> Finding | None:
+    if each.state is FollowState.NOT_WATCHED:
+        why = f": {each.error.message}" if each.error is not None else ""
+        message = f"{each.dataset} cannot be watched here{why}; changes are found by looking at all of it now and then"
+        return Finding(
+            code="not-watched", severity=Severity.WARNING, message=message, hint=each.error.hint if each.error is not None else ""
+        )
+    if each.open_gap_since is not None:
+        message = f"{each.dataset}: since {format_utc(each.open_gap_since)} changes may have gone unseen"
+        return Finding(code="gap", severity=Severity.WARNING, message=message, hint="all of it is being looked at; nothing is to be done")
+    return None

@@ -1,0 +1,227 @@
+"""The source worker's follower: what it follows by the rules in force, and how its small runs are made."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast.capture.ports import CaptureResult
+from holdfast.capture.scan import Capture
+from holdfast.capture.state import CaptureState
+from holdfast.core.clock import Clock, now
+from holdfast.core.entropy import Entropy
+from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, facts_of
+from holdfast.core.ids import DatasetId, JobId, NodeId
+from holdfast.host.zone import zone_name
+from holdfast.model.following import Following
+from holdfast.model.jobs import Job, Progress, State
+from holdfast.model.rules import DatasetRule, Rules
+from holdfast.node.limits import Limits, load_limits
+from holdfast.node.state_holder import StateHolder
+from holdfast.node.worker_dial import Dialler
+from holdfast.operations.following.backlog import Work
+from holdfast.operations.following.follower import Follower, FollowTools, SmallResult, small_of
+from holdfast.operations.following.plan import Followed, followed_by, needs_scan
+from holdfast.operations.following.record import Record
+from holdfast.operations.following.session_pool import SessionPool
+from holdfast.operations.run import run_datasets
+from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
+from holdfast.operations.running import Cancellation, Delivered, News
+
+logger = logging.getLogger(__name__)
+
+TELL_S = 1.0
+
+
+class SmallNews:
+    """What small runs tell the agent: of each action the newest acknowledgement once a second, a failure when it is another than before."""
+
+    def __init__(self, news: News, clock: Clock) -> None:
+        self._news = news
+        self._clock = clock
+        self._told: dict[tuple[str, str], tuple[float, str]] = {}
+        self._waiting: dict[tuple[str, str], Delivered] = {}
+        self.failed: dict[DatasetId, ErrorFacts] = {}
+
+    def job(self, job: Job) -> None:
+        """A small run is no job."""
+
+    def progress(self, progress: Progress) -> None:
+        """Nor has it any."""
+
+    def delivered(self, delivered: Delivered) -> None:
+        if delivered.error is not None:
+            self.failed[delivered.dataset] = delivered.error
+        key = (delivered.delivery, delivered.action)
+        told_s, code = self._told.get(key, (-TELL_S, ""))
+        now_code = "" if delivered.error is None else delivered.error.code
+        if now_code != code or (delivered.error is None and self._clock.monotonic_s() - told_s >= TELL_S):
+            self._tell(key, delivered)
+        elif delivered.error is None:
+            self._waiting[key] = delivered
+
+    def flush(self) -> None:
+        """What has waited long enough."""
+        now_s = self._clock.monotonic_s()
+        for key, delivered in list(self._waiting.items()):
+            if now_s - self._told[key][0] >= TELL_S:
+                self._tell(key, delivered)
+
+    def _tell(self, key: tuple[str, str], delivered: Delivered) -> None:
+        self._waiting.pop(key, None)
+        self._told[key] = (self._clock.monotonic_s(), "" if delivered.error is None else delivered.error.code)
+        self._news.delivered(delivered)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Of the source worker."""
+
+    home: Path
+    holder: StateHolder
+    news: News
+    tell: Callable[[tuple[Following, ...]], None]
+    clock: Clock
+    entropy: Entropy
+
+
+class SourceFollowing:
+    """Implements `follower.Source`. The follower's threads begin with the first rules that ask for one."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._all = surroundings
+        self._rules: Rules | None = None
+        self._follower: Follower | None = None
+        self._small_news = SmallNews(surroundings.news, surroundings.clock)
+        self.pool = SessionPool(surroundings.clock)
+
+    def configure(self, rules: Rules) -> None:
+        self._rules = rules
+        limits = limits_of(self._all.home, rules)
+        plan = tuple(_guarded(each, limits) for each in followed_by(rules) if _may_read(each, limits))
+        self._all.holder.keeps_open = bool(plan)
+        if self._follower is None and plan:
+            record = Record(self._all.home / "followed.json")
+            tools = FollowTools(
+                clock=self._all.clock, source=self, run_lock=self._all.holder.lock, pool=self.pool, record=record, tell=self._all.tell
+            )
+            self._follower = Follower(tools)
+        if self._follower is not None:
+            self._follower.configure(plan)
+
+    def close(self) -> None:
+        if self._follower is not None:
+            self._follower.close()
+
+    # For the jobs of the worker.
+
+    def scan_begins(self, datasets: Iterable[DatasetId]) -> frozenset[DatasetId]:
+        return frozenset() if self._follower is None else self._follower.scan_begins(datasets)
+
+    def scan_ended(self, watched: Iterable[DatasetId], scanned: Iterable[DatasetId]) -> None:
+        if self._follower is not None:
+            self._follower.scan_ended(watched, scanned)
+
+    def point_without_scan(self, datasets: Sequence[DatasetRule], operations: Mapping[DatasetId, tuple[str, ...]]) -> Work | None:
+        """The work that makes a point of what was followed; None = scan. Under the holder's lock."""
+        if self._follower is None or any(needs_scan(rule, operations.get(rule.id, ())) for rule in datasets):
+            return None
+        return self._follower.take_for_point([rule.id for rule in datasets])
+
+    def small_of(self, datasets: Sequence[DatasetRule], work: Work) -> SmallRun:
+        known = {each.rule.id: each for each in followed_by(self._rules)} if self._rules is not None else {}
+        return small_of([known[rule.id] for rule in datasets if rule.id in known], work, self.paths_of(work.inodes))
+
+    def point_ended(self, datasets: Sequence[DatasetRule], work: Work, captured: CaptureResult | None) -> None:
+        """What of it was not captured is done again by the follower; receivers that did not get it are tried again by it, too."""
+        if self._follower is None:
+            return
+        if captured is None:
+            self._follower.put_back([rule.id for rule in datasets], work)
+        else:
+            self._follower.captured(captured)
+
+    # What the follower needs: `follower.Source`.
+
+    def is_ready(self, dataset: DatasetId) -> bool:
+        with self._all.holder.lease() as state:
+            return not state.is_new(dataset) and state.newest_commit(dataset) is not None
+
+    def paths_of(self, inodes: Iterable[int]) -> tuple[bytes, ...]:
+        wanted = tuple(inodes)
+        if not wanted:
+            return ()
+        with self._all.holder.lease() as state:
+            return tuple(path for inode in wanted for path in state.paths_of_inode(inode))
+
+    def idle(self) -> None:
+        self._small_news.flush()
+
+    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation) -> SmallResult:
+        rules, captured = self._rules, list[CaptureResult]()
+        if rules is None:
+            return SmallResult(None, {})
+        self._small_news.failed = {}
+        order = RunOrder(
+            job=_no_job(rules.node, self._all.clock),
+            datasets=tuple(each.rule for each in datasets),
+            deliveries=rules.deliveries,
+            operations={each.rule.id: each.operations for each in datasets},
+            generation=rules.generation,
+            small=small,
+        )
+        try:
+            with self._all.holder.lease() as state:
+                job = run_datasets(order, self.tools(rules, state, self._small_news, captured.append), cancellation)
+        except (HoldfastError, OSError) as error:
+            return SmallResult(captured[0] if captured else None, self._small_news.failed, facts_of(error))
+        return SmallResult(captured[0] if captured else None, dict(self._small_news.failed), job.error)
+
+    def tools(self, rules: Rules, state: CaptureState, news: News, captured: Callable[[CaptureResult], None]) -> RunTools:
+        dialler = Dialler(self._all.home, rules)
+        return RunTools(
+            clock=self._all.clock,
+            entropy=self._all.entropy,
+            state=state,
+            capture=Capture(state, clock=self._all.clock),
+            dial=dialler.deliver,
+            dial_read=dialler.read,
+            hook=_no_hook,
+            news=news,
+            zone=zone_name(),
+            hostname=socket.gethostname(),
+            pool=self.pool,
+            captured=captured,
+        )
+
+
+def limits_of(home: Path, rules: Rules) -> Limits:
+    """Read anew each time: root may have edited them."""
+    return load_limits(home, [repository.location for repository in rules.repositories])
+
+
+def _may_read(each: Followed, limits: Limits) -> bool:
+    """What the machine's limits do not allow is not followed; the runs of the dataset say why."""
+    try:
+        for path in each.rule.classification.paths:
+            limits.check_read(path)
+    except OutsideLimits as error:
+        logger.warning("a dataset is not followed", extra={"facts": {"dataset": each.rule.label, "error": error.message}})
+        return False
+    return True
+
+
+def _guarded(each: Followed, limits: Limits) -> Followed:
+    return Followed(limits.without_ours(each.rule), each.roots, each.operations)
+
+
+def _no_hook(rule: DatasetRule, phase: str) -> None:
+    """Small runs have none: they come several times a second."""
+
+
+def _no_job(node: NodeId, clock: Clock) -> Job:
+    """A small run is in nobody's list; it has only what a run fills in."""
+    return Job(id=JobId(""), node=node, kind="run", rule="", state=State.RUNNING, created_at=now(clock), cause="change")

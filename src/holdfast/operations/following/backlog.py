@@ -1,0 +1,207 @@
+"""What is known to have changed and was not looked at yet. Pure; time is given, monotonic seconds.
+
+A name is due when it was quiet for `SETTLE_S`, and `MOST_S` after its first fact at the latest. One that is written and not closed is due every
+`OPEN_S`: nobody says when its writer is done. Moves and gaps are due at once, with all that is due by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from holdfast.capture.ports import Moved, Place
+from holdfast.host.watch import Aspect, Batch, Dirty, Scope, Settling
+from holdfast.model.entry import walk_key
+from holdfast.model.gaps import Gap, GapReason
+
+SETTLE_S, MOST_S, OPEN_S = 0.1, 2.0, 5.0
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+# Names known one by one; beyond, trees take their place: they are looked at whole, and nothing is lost.
+MOST_NAMES = 200_000
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one small run has to do. `inodes`: files that have other names, whose places only the state knows. `since_s`: when the oldest of
+    it became known. `closed`: names that a writer has closed."""
+
+    places: tuple[Place, ...] = ()
+    moves: tuple[Moved, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    inodes: frozenset[int] = frozenset()
+    since_s: float = 0.0
+    closed: frozenset[bytes] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.places or self.moves or self.gaps or self.inodes)
+
+
+@dataclass
+class _Ready:
+    """Due, and not taken yet."""
+
+    places: dict[bytes, bool] = field(default_factory=dict)
+    moves: list[Moved] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    inodes: set[int] = field(default_factory=set)
+    closed: set[bytes] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.places or self.moves or self.gaps or self.inodes)
+
+
+class Backlog:
+    """Feed it batches with `add`, take what is due with `take`; what could not be done is `put_back`."""
+
+    def __init__(self, roots: Iterable[bytes], most_names: int = MOST_NAMES) -> None:
+        self._roots = tuple(roots)
+        self._most_names = most_names
+        self._quiet = Settling(SETTLE_S, MOST_S)
+        self._open = Settling(OPEN_S, OPEN_S)
+        self._later: dict[bytes, float] = {}
+        self._ready = _Ready()
+        self._oldest_s: float | None = None
+
+    def __len__(self) -> int:
+        """How many names, trees, moves and gaps are known."""
+        ready = self._ready
+        return len(self._quiet) + len(self._open) + len(self._later) + len(ready.places) + len(ready.moves) + len(ready.gaps)
+
+    @property
+    def oldest_s(self) -> float | None:
+        """When the oldest of what is known here became known; None = nothing is."""
+        return self._oldest_s if len(self) else None
+
+    def add(self, batch: Batch, now_s: float) -> None:
+        if self._oldest_s is None or not len(self):
+            self._oldest_s = now_s
+        for seen in batch.gaps:
+            self._gap(Gap(path=seen.path, since=_moment(seen.since_ns), until=_moment(seen.until_ns), reason=GapReason(seen.reason.value)))
+        for move in batch.moves:
+            self._move(move)
+        self._quiet.add((fact for fact in batch.names if not _is_still_written(fact)), now_s)
+        self._open.add((fact for fact in batch.names if _is_still_written(fact)), now_s)
+        if len(self) > self._most_names:
+            self._fold()
+
+    def add_gap(self, gap: Gap, now_s: float) -> None:
+        """One that no watch has told. All of it is looked at, at once."""
+        if not len(self):
+            self._oldest_s = now_s
+        self._gap(gap)
+
+    def look(self, places: Iterable[Place], now_s: float) -> None:
+        """Places that somebody else has named: they are due at once."""
+        for place in places:
+            if not len(self):
+                self._oldest_s = now_s
+            self._look(place.path, below=place.below)
+
+    def look_later(self, path: bytes, at_s: float) -> None:
+        """A name whose time has been put off."""
+        if not len(self):
+            self._oldest_s = at_s
+        self._later[path] = max(at_s, self._later.get(path, at_s))
+
+    def take(self, now_s: float, *, everything: bool = False) -> Work:
+        """What is due, `everything` = all there is; falsy when nothing is."""
+        for settling in (self._quiet, self._open):
+            for fact in settling.all() if everything else settling.due(now_s):
+                self._settled(fact)
+        for path in [path for path, at_s in self._later.items() if everything or at_s <= now_s]:
+            del self._later[path]
+            self._look(path, below=False)
+        ready, self._ready = self._ready, _Ready()
+        since_s = now_s if self._oldest_s is None else self._oldest_s
+        # What stays is younger than what is due, by how much is not known; at most by what a name may wait.
+        self._oldest_s = max(since_s, now_s - OPEN_S) if len(self) else None
+        return Work(
+            places=tuple(_places(ready.places)),
+            moves=tuple(ready.moves),
+            gaps=tuple(ready.gaps),
+            inodes=frozenset(ready.inodes),
+            since_s=since_s,
+            closed=frozenset(ready.closed),
+        )
+
+    def put_back(self, work: Work) -> None:
+        """It could not be done: it is due again at once, before all that came meanwhile."""
+        if not work:
+            return
+        known_s = self._oldest_s if len(self) and self._oldest_s is not None else work.since_s
+        self._oldest_s = min(known_s, work.since_s)
+        ready = self._ready
+        ready.gaps[:0] = work.gaps
+        ready.moves[:0] = work.moves
+        ready.inodes |= work.inodes
+        ready.closed |= work.closed
+        for place in work.places:
+            self._look(place.path, below=place.below)
+
+    def next_s(self) -> float | None:
+        """When something is due; None = nothing is known."""
+        if self._ready:
+            return 0.0
+        times = [
+            time_s for time_s in (self._quiet.next_s(), self._open.next_s(), min(self._later.values(), default=None)) if time_s is not None
+        ]
+        return min(times, default=None)
+
+    def _gap(self, gap: Gap) -> None:
+        self._ready.gaps.append(gap)
+        self._look(gap.path, below=True)
+
+    def _settled(self, fact: Dirty) -> None:
+        if fact.inode is not None:
+            self._ready.inodes.add(fact.inode)
+        if Aspect.CLOSED in fact.what:
+            self._ready.closed.add(fact.path)
+        self._look(fact.path, below=fact.scope is Scope.TREE)
+        if fact.what & (Aspect.ENTRY | Aspect.MOVED) or fact.scope is Scope.TREE:
+            self._look(_folder_of(fact.path), below=False)
+
+    def _move(self, fact: Dirty) -> None:
+        if fact.moved_from is not None and fact.inode is not None:
+            self._ready.moves.append(Moved(fact.moved_from, fact.path, fact.inode))
+        for path in (fact.moved_from, fact.path):
+            if path is not None:
+                self._look(path, below=True)
+                self._look(_folder_of(path), below=False)
+
+    def _look(self, path: bytes, *, below: bool) -> None:
+        self._ready.places[path] = below or self._ready.places.get(path, False)
+
+    def _fold(self) -> None:
+        """Too many names: the roots that hold them are looked at whole. Nothing is lost by it but states in between."""
+        for settling in (self._quiet, self._open):
+            settling.all()
+        self._later.clear()
+        self._ready.places.clear()
+        self._ready.moves.clear()
+        for root in self._roots:
+            self._look(root, below=True)
+
+
+def _places(found: dict[bytes, bool]) -> Iterator[Place]:
+    """In walk order, without those that lie in a tree that is looked at anyway."""
+    tree: bytes | None = None
+    for path in sorted(found, key=walk_key):
+        if tree is not None and (tree == b"/" or path.startswith(tree + b"/")):
+            continue
+        yield Place(path, found[path])
+        if found[path]:
+            tree = path
+
+
+def _is_still_written(fact: Dirty) -> bool:
+    """Only content, and nobody closed it."""
+    return fact.what == Aspect.CONTENT and fact.scope is Scope.NAME
+
+
+def _folder_of(path: bytes) -> bytes:
+    return path[: path.rfind(b"/")] or b"/"
+
+
+def _moment(ns: int) -> datetime:
+    return _START + timedelta(microseconds=ns // 1000)

@@ -1,0 +1,175 @@
+"""One dataset on its course: what is pending, whether it is ready, what went wrong, which gaps there were."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from holdfast.capture.ports import Place
+from holdfast.capture.roots import is_below
+from holdfast.core.clock import Clock, utc
+from holdfast.core.errors import ErrorFacts
+from holdfast.host.watch import Batch, Coverage
+from holdfast.model.following import Following, FollowState
+from holdfast.model.gaps import Gap, GapReason
+from holdfast.operations.following.backlog import Backlog, Work
+from holdfast.operations.following.plan import Followed, gaps_by_dataset, touches
+
+BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+# Where nothing can be watched all is looked at this often; a look that takes long is made less often.
+BLIND_S, _BLIND_FACTOR = 60.0, 20.0
+_GAPS_SHOWN = 20
+_SUSPECT_S = 0.05
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Course:
+    """Used under the follower's lock. `is_ready`: it was scanned whole. `is_behind`: some receiver lacks what the state has."""
+
+    def __init__(self, followed: Followed, clock: Clock) -> None:
+        self.followed = followed
+        self.backlog = Backlog(followed.roots)
+        self.is_ready = False
+        self.is_behind = False
+        self._clock = clock
+        self._error: ErrorFacts | None = None
+        self._blind: ErrorFacts | None = None
+        self._is_blind = False
+        self._attempts = 0
+        self._not_before_s = 0.0
+        self._blind_at_s = 0.0
+        self._looked_ns = clock.now_ns()
+        self._open_gaps: list[Gap] = []
+        self._gaps: deque[Gap] = deque(maxlen=_GAPS_SHOWN)
+        self._began_s = 0.0
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether all that changed is known: it is watched, and no gap is open."""
+        return self.is_ready and not self._is_blind and not self._open_gaps and self._error is None
+
+    def begin(self, followed: Followed, blind: ErrorFacts | None) -> None:
+        """The watch has begun, or could not. With other roots than before nothing of the backlog is lost: places outside are dropped by the
+        capture."""
+        self.followed = followed
+        self._blind, self._is_blind = blind, blind is not None
+
+    def look_at_all(self, seen_until_ns: int | None, now_ns: int, now_s: float) -> None:
+        """Nobody watched since: of a dataset that was followed that is a gap, of another it is where following begins."""
+        for root in self.followed.roots:
+            if seen_until_ns is None or seen_until_ns >= now_ns:
+                self.backlog.look((Place(root, True),), now_s)
+            else:
+                self._add_gap(Gap(path=root, since=_moment(seen_until_ns), until=_moment(now_ns), reason=GapReason.RESTART), now_s)
+
+    def hear(self, batch: Batch, now_s: float) -> None:
+        roots = self.followed.roots
+        mine = Batch(
+            gaps=tuple(gap for gap in batch.gaps if any(touches(Place(gap.path, True), root) for root in roots)),
+            moves=tuple(move for move in batch.moves if self._concerns(move.path) or self._concerns(move.moved_from)),
+            # A path outside may be another name of a file inside.
+            names=tuple(fact for fact in batch.names if fact.inode is not None or self._concerns(fact.path)),
+        )
+        if mine:
+            self.backlog.add(mine, now_s)
+
+    def look_again(self, paths: Iterable[bytes], now_s: float) -> None:
+        """Names that may change, or have changed, without anybody telling."""
+        for path in paths:
+            if self._concerns(path):
+                self.backlog.look_later(path, now_s + _SUSPECT_S)
+
+    def look_later(self, path: bytes, at_s: float) -> None:
+        if self._concerns(path):
+            self.backlog.look_later(path, at_s)
+
+    def next_s(self) -> float | None:
+        """When there is something to do; None = only when something happens."""
+        times = [time_s for time_s in (self.backlog.next_s(), self._blind_at_s if self._is_blind else None) if time_s is not None]
+        if self.is_behind:
+            times.append(0.0)
+        return max(min(times), self._not_before_s) if times else None
+
+    def is_due(self, now_s: float) -> bool:
+        next_s = self.next_s()
+        return next_s is not None and next_s <= now_s
+
+    def take(self, now_s: float) -> Work:
+        """The work that is due. Where nobody watches all of it is, now and then."""
+        if self._is_blind and now_s >= self._blind_at_s:
+            now_ns = self._clock.now_ns()
+            for root in self.followed.roots:
+                since = _moment(self._looked_ns)
+                self.backlog.add_gap(Gap(path=root, since=since, until=_moment(now_ns), reason=GapReason.NOT_WATCHED), now_s)
+            self._looked_ns = now_ns
+            self._blind_at_s = now_s + BLIND_S
+        self._began_s = now_s
+        work = self.backlog.take(now_s)
+        self._open_gaps += [gap for gap in work.gaps if gap not in self._open_gaps]
+        return work
+
+    def done(self, now_s: float) -> None:
+        """The work that was taken was delivered everywhere."""
+        self._gaps.extendleft(gaps_by_dataset((self.followed,), self._open_gaps).get(self.followed.rule.id, ()))
+        self._open_gaps.clear()
+        self._error, self._attempts, self._not_before_s, self.is_behind = None, 0, 0.0, False
+        if self._is_blind:
+            self._blind_at_s = max(self._blind_at_s, now_s + _BLIND_FACTOR * (now_s - self._began_s))
+
+    def undone(self, work: Work, error: ErrorFacts | None, now_s: float) -> None:
+        """It is to be done again."""
+        self.backlog.put_back(work)
+        self._wait(error, now_s)
+
+    def behind(self, error: ErrorFacts, now_s: float) -> None:
+        """It was captured, and some receiver did not get it."""
+        self._gaps.extendleft(gaps_by_dataset((self.followed,), self._open_gaps).get(self.followed.rule.id, ()))
+        self._open_gaps.clear()
+        self.is_behind = True
+        self._wait(error, now_s)
+
+    def lag_s(self, now_s: float) -> float:
+        """Age of the oldest change that was not delivered; 0 = everything was."""
+        oldest_s = self.backlog.oldest_s
+        return 0.0 if oldest_s is None else max(0.0, now_s - oldest_s)
+
+    def told(self, coverage: Sequence[Coverage], now_ns: int, now_s: float) -> Following:
+        lag_s, rule = self.lag_s(now_s), self.followed.rule
+        mine = [each for each in coverage if any(touches(Place(path, True), root) for path in each.paths for root in self.followed.roots)]
+        return Following(
+            dataset=rule.label,
+            dataset_id=rule.id,
+            state=self._state(),
+            pending=len(self.backlog),
+            pending_since=utc(now_ns - int(lag_s * 1e9)).replace(microsecond=0) if lag_s > 1.0 else None,
+            means=tuple(sorted({each.means.value for each in mine if each.means is not None})),
+            shortfalls=tuple(sorted({shortfall.value for each in mine for shortfall in each.shortfalls})),
+            gaps=tuple(self._gaps),
+            open_gap_since=min((gap.since for gap in self._open_gaps), default=None),
+            error=self._error or self._blind,
+        )
+
+    def _state(self) -> FollowState:
+        if not self.is_ready:
+            return FollowState.STARTING
+        if self._is_blind:
+            return FollowState.NOT_WATCHED
+        if self._error is not None:
+            return FollowState.WAITING
+        return FollowState.RECONCILING if self._open_gaps else FollowState.FOLLOWING
+
+    def _wait(self, error: ErrorFacts | None, now_s: float) -> None:
+        self._error = error
+        self._not_before_s = now_s + BACK_OFF_S[min(self._attempts, len(BACK_OFF_S) - 1)]
+        self._attempts += 1
+
+    def _add_gap(self, gap: Gap, now_s: float) -> None:
+        self.backlog.add_gap(gap, now_s)
+
+    def _concerns(self, path: bytes | None) -> bool:
+        return path is not None and any(path == root or is_below(path, root) or is_below(root, path) for root in self.followed.roots)
+
+
+def _moment(ns: int) -> datetime:
+    return _START + timedelta(microseconds=ns // 1000)

@@ -1,0 +1,378 @@
+"""The follower: takes what the watch tells, lets it settle, and makes small runs of it.
+
+A dataset is *ready* once it has been scanned whole after its watch began; until then what happens is only gathered. Work that could not be done
+is due again, later each time; nothing that was told is dropped. One lock (`FollowTools.run_lock`) is held by whoever makes a run on this node's
+state, and taken before work is taken out of a backlog, so that work is never in nobody's hands.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from holdfast.capture.ports import CaptureResult, Place
+from holdfast.core.clock import Clock
+from holdfast.core.errors import ErrorFacts, HoldfastError
+from holdfast.core.ids import DatasetId
+from holdfast.host.watch import Batch, WatchRequest
+from holdfast.model.following import Following
+from holdfast.operations.following.backlog import Work
+from holdfast.operations.following.course import Course
+from holdfast.operations.following.large_files import LargeFiles
+from holdfast.operations.following.lookout import Lookout
+from holdfast.operations.following.plan import Followed, common_cuts, concerns, gaps_by_dataset, part_for, real_roots, without_large
+from holdfast.operations.following.record import Record
+from holdfast.operations.following.session_pool import SessionPool
+from holdfast.operations.run_order import SmallRun
+from holdfast.operations.running import Cancellation
+
+logger = logging.getLogger(__name__)
+
+OPEN_FILES_S = 5.0
+REOPEN_S = 60.0
+REPORT_S = 1.0
+_REMEMBER_S = 5.0
+_CATCH_UP_S = 5.0
+_LONGEST_NAP_S = 1.0
+_BEHIND_A_LINK = ErrorFacts("watch-unavailable", "a path lies behind a symbolic link", "name its real path in the classification")
+
+
+@dataclass(frozen=True)
+class SmallResult:
+    """What became of a small run. `captured` None: nothing was captured, all of the work is still to be done. `failed`: datasets some
+    receiver of which did not get it, and why; it gets it from the state, without another look."""
+
+    captured: CaptureResult | None
+    failed: Mapping[DatasetId, ErrorFacts]
+    error: ErrorFacts | None = None
+
+
+class Source(Protocol):
+    """The node's state, as far as the follower needs it. All under `run_lock`."""
+
+    def is_ready(self, dataset: DatasetId) -> bool:
+        """Whether the dataset was scanned whole, at some time."""
+        ...
+
+    def paths_of(self, inodes: Iterable[int]) -> tuple[bytes, ...]:
+        """All recorded names of files that have several."""
+        ...
+
+    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation) -> SmallResult:
+        """Never raises."""
+        ...
+
+    def idle(self) -> None:
+        """Called every second or sooner, without the lock."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowTools:
+    """`tell` hears how each dataset is followed when that changes, at most once a second. `record` lasts over restarts."""
+
+    clock: Clock
+    source: Source
+    run_lock: AbstractContextManager[object]
+    pool: SessionPool
+    record: Record
+    tell: Callable[[tuple[Following, ...]], None]
+
+
+class Follower:
+    """`configure` at any time; `close` ends it. Its own threads do the work."""
+
+    def __init__(self, tools: FollowTools) -> None:
+        self._tools = tools
+        self._clock = tools.clock
+        self._changed = threading.Condition(threading.RLock())
+        self._courses: dict[DatasetId, Course] = {}
+        self._plan: tuple[Followed, ...] | None = None
+        self._lookout: Lookout | None = None
+        self._large = LargeFiles(tools.clock)
+        self._cancellation = Cancellation()
+        self._closing = False
+        self._reopen_at_s = self._report_at_s = self._remember_at_s = self._suspects_at_s = 0.0
+        self._told: tuple[Following, ...] = ()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._thread.start()
+
+    def configure(self, plan: tuple[Followed, ...]) -> None:
+        with self._changed:
+            self._plan = plan
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closing = True
+            self._cancellation.cancel()
+            self._changed.notify_all()
+        self._thread.join()
+        self._end_watch()
+        self._tools.pool.close()
+
+    # For runs of the scheduler.
+
+    def scan_begins(self, datasets: Iterable[DatasetId], timeout_s: float = 30.0) -> frozenset[DatasetId]:
+        """Those of them that are watched from before the scan on; waits for a watch that is being opened. Not under `run_lock`."""
+        wanted = set(datasets)
+        with self._changed:
+            self._changed.wait_for(lambda: self._plan is None or self._closing, timeout_s)
+            return frozenset(id_ for id_ in wanted if id_ in self._courses and self._lookout is not None)
+
+    def scan_ended(self, watched: Iterable[DatasetId], scanned: Iterable[DatasetId]) -> None:
+        """A whole scan came to its end. One that began before the watch is worth nothing to it."""
+        known = set(watched)
+        with self._changed:
+            for id_ in scanned:
+                course = self._courses.get(id_)
+                if course is not None and id_ not in known and not course.is_ready:
+                    course.backlog.look([Place(root, True) for root in course.followed.roots], self._clock.monotonic_s())
+            self._changed.notify_all()
+
+    def take_for_point(self, datasets: Sequence[DatasetId]) -> Work | None:
+        """All that has changed in them until now, to make a point of without a scan. None when that cannot be known: scan. Under `run_lock`,
+        until the run that takes it has ended."""
+        lookout = self._lookout
+        if lookout is None or not lookout.catch_up(_CATCH_UP_S):
+            return None
+        with self._changed:
+            courses = [self._courses.get(id_) for id_ in datasets]
+            if not all(course is not None and self._ready(course) and course.is_sound for course in courses):
+                return None
+            now_s = self._clock.monotonic_s()
+            return joined([course.backlog.take(now_s, everything=True) for course in courses if course is not None])
+
+    def put_back(self, datasets: Iterable[DatasetId], work: Work) -> None:
+        """What `take_for_point` gave could not be delivered."""
+        with self._changed:
+            for course in [self._courses[id_] for id_ in datasets if id_ in self._courses]:
+                course.backlog.put_back(part_for(course.followed.roots, work))
+            self._changed.notify_all()
+
+    def captured(self, result: CaptureResult) -> None:
+        """Of any small run: files whose time stamps do not yet prove that they were read whole are looked at again."""
+        with self._changed:
+            now_s = self._clock.monotonic_s()
+            for course in self._courses.values():
+                course.look_again(result.suspects, now_s)
+
+    # The follower's own thread.
+
+    def _run(self) -> None:
+        while not self._closing:
+            try:
+                self._turn()
+            except Exception:
+                # Whatever it is, following goes on: what was told is in the backlogs.
+                logger.exception("following failed for a moment")
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closing, 5.0)
+
+    def _turn(self) -> None:
+        self._tend_watch()
+        self._look_at_open_files()
+        self._work()
+        self._tools.pool.close_idle()
+        self._tools.source.idle()
+        self._remember()
+        self._report()
+        with self._changed:
+            nap_s = self._nap_s()
+            if nap_s > 0:
+                self._changed.wait(nap_s)
+
+    def _nap_s(self) -> float:
+        now_s = self._clock.monotonic_s()
+        times = [time_s for course in self._courses.values() if (time_s := course.next_s()) is not None]
+        if self._plan is not None or self._closing:
+            return 0.0
+        return min(max(0.0, min(times, default=now_s + _LONGEST_NAP_S) - now_s), _LONGEST_NAP_S)
+
+    def _tend_watch(self) -> None:
+        """Open what the plan asks for, and again what has ended."""
+        now_s = self._clock.monotonic_s()
+        with self._changed:
+            plan = self._plan
+            over = self._lookout is not None and self._lookout.error is not None
+            missing = self._lookout is None and bool(self._courses) and now_s >= self._reopen_at_s
+            if plan is None and not over and not missing:
+                return
+            followed = plan if plan is not None else tuple(course.followed for course in self._courses.values())
+            before = self._courses
+            self._courses = {each.rule.id: before.get(each.rule.id) or Course(each, self._clock) for each in followed}
+        lost = over or self._lookout is None
+        self._begin(followed, frozenset() if lost else frozenset(before))
+        with self._changed:
+            if self._plan is plan:
+                self._plan = None
+            self._changed.notify_all()
+
+    def _begin(self, followed: tuple[Followed, ...], watched: frozenset[DatasetId]) -> None:
+        """A watch over the roots of these, and a look at all that may have changed unseen: of what was not `watched` until now."""
+        roots, behind_links = real_roots(followed)
+        before, request = self._lookout, _request(roots, followed)
+        lookout, error = before, None
+        if before is None or before.error is not None or before.request != request:
+            # The new one begins before the old one ends, so that nothing happens between them.
+            lookout, error = self._open(request)
+        now_ns, now_s = self._clock.now_ns(), self._clock.monotonic_s()
+        with self._tools.run_lock, self._changed:
+            self._lookout = lookout
+            for each in followed:
+                course = self._courses[each.rule.id]
+                course.begin(each, blind=(error or _BEHIND_A_LINK) if lookout is None or each in behind_links else None)
+                if each.rule.id not in watched and self._ready(course):
+                    course.look_at_all(self._tools.record.seen_until_ns(each.rule.id), now_ns, now_s)
+        self._reopen_at_s = now_s + REOPEN_S
+        if before is not None and before is not lookout:
+            before.close()
+
+    def _open(self, request: WatchRequest | None) -> tuple[Lookout | None, ErrorFacts | None]:
+        if request is None:
+            return None, None
+        try:
+            return Lookout(request, self._heard, self._clock), None
+        except HoldfastError as error:
+            logger.warning("changes cannot be followed", extra={"facts": {"code": error.code, "error": error.message}})
+            return None, error.facts()
+
+    def _end_watch(self) -> None:
+        lookout, self._lookout = self._lookout, None
+        if lookout is not None:
+            lookout.close()
+
+    def _heard(self, batch: Batch) -> None:
+        """By the lookout's thread."""
+        with self._changed:
+            self._spread(batch)
+            self._changed.notify_all()
+
+    def _spread(self, batch: Batch) -> None:
+        now_s = self._clock.monotonic_s()
+        for course in self._courses.values():
+            course.hear(batch, now_s)
+
+    def _look_at_open_files(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if self._lookout is None or now_s < self._suspects_at_s:
+            return
+        self._suspects_at_s = now_s + OPEN_FILES_S
+        found = self._lookout.suspects()
+        with self._changed:
+            for course in self._courses.values():
+                course.look_again(found.open_files | found.mapped_files, now_s)
+
+    def _work(self) -> None:
+        """A small run for all that is due, if anything is."""
+        now_s = self._clock.monotonic_s()
+        with self._changed:
+            if not any(course.is_due(now_s) for course in self._courses.values()):
+                return
+        with self._tools.run_lock:
+            now_s = self._clock.monotonic_s()
+            with self._changed:
+                if self._closing:
+                    return
+                due = [course for course in self._courses.values() if course.is_due(now_s) and self._ready(course)]
+                works = {course.followed.rule.id: course.take(now_s) for course in due}
+            if due:
+                self._deliver(due, works, now_s)
+
+    def _ready(self, course: Course) -> bool:
+        if not course.is_ready:
+            course.is_ready = self._tools.source.is_ready(course.followed.rule.id)
+        return course.is_ready
+
+    def _deliver(self, due: Sequence[Course], works: Mapping[DatasetId, Work], now_s: float) -> None:
+        work = joined(list(works.values()))
+        put_off = self._large.put_off(work, now_s)
+        with self._changed:
+            for path, at_s in put_off.items():
+                for course in due:
+                    course.look_later(path, at_s)
+        small = small_of([course.followed for course in due], without_large(work, put_off), self._tools.source.paths_of(work.inodes))
+        chosen = [course.followed for course in due if course.is_behind or concerns(course.followed, small.places)]
+        if chosen:
+            self._small_run(due, chosen, works, small)
+
+    def _small_run(self, due: Sequence[Course], chosen: Sequence[Followed], works: Mapping[DatasetId, Work], small: SmallRun) -> None:
+        result = SmallResult(None, {}, None)
+        try:
+            result = self._tools.source.small_run(chosen, small, self._cancellation)
+        finally:
+            # Whatever happened, the work is somebody's again.
+            with self._changed:
+                self._learn(due, {each.rule.id for each in chosen}, works, result)
+
+    def _learn(self, due: Sequence[Course], took_part: set[DatasetId], works: Mapping[DatasetId, Work], result: SmallResult) -> None:
+        now_s = self._clock.monotonic_s()
+        for course in due:
+            id_ = course.followed.rule.id
+            refused = None if result.captured is None else result.captured.refused.get(id_)
+            if id_ not in took_part:
+                course.done(now_s)
+            elif result.captured is None or refused is not None:
+                course.undone(works[id_], refused.facts() if refused is not None else result.error, now_s)
+            elif id_ in result.failed:
+                course.behind(result.failed[id_], now_s)
+            else:
+                course.done(now_s)
+        if result.captured is not None:
+            self.captured(result.captured)
+
+    def _remember(self) -> None:
+        """Up to when everything was seen, for the next life."""
+        now_s = self._clock.monotonic_s()
+        if now_s < self._remember_at_s or self._lookout is None:
+            return
+        self._remember_at_s = now_s + _REMEMBER_S
+        now_ns = self._clock.now_ns()
+        with self._changed:
+            seen = {id_: now_ns - int(course.lag_s(now_s) * 1e9) for id_, course in self._courses.items() if course.is_ready}
+        self._tools.record.write(seen)
+
+    def _report(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s < self._report_at_s:
+            return
+        self._report_at_s = now_s + REPORT_S
+        with self._changed:
+            coverage = self._lookout.coverage if self._lookout is not None else ()
+            found = tuple(course.told(coverage, self._clock.now_ns(), now_s) for course in self._courses.values())
+        if found != self._told:
+            self._told = found
+            self._tools.tell(found)
+
+
+def _request(roots: tuple[bytes, ...], followed: tuple[Followed, ...]) -> WatchRequest | None:
+    if not roots:
+        return None
+    one_system = all(each.rule.classification.one_file_system for each in followed)
+    return WatchRequest(roots=roots, cuts=common_cuts(followed), one_file_system=one_system)
+
+
+def small_of(datasets: Sequence[Followed], work: Work, links: Iterable[bytes]) -> SmallRun:
+    """The run of this work. `links`: further names of its files."""
+    places = joined([work, Work(places=tuple(Place(path) for path in links))]).places
+    return SmallRun(places=places, moves=work.moves, gaps=gaps_by_dataset(datasets, work.gaps))
+
+
+def joined(works: Sequence[Work]) -> Work:
+    """All of it as one; places that several name are named once."""
+    places: dict[bytes, bool] = {}
+    for work in works:
+        for place in work.places:
+            places[place.path] = place.below or places.get(place.path, False)
+    return Work(
+        places=tuple(Place(path, below) for path, below in sorted(places.items())),
+        moves=tuple(dict.fromkeys(move for work in works for move in work.moves)),
+        gaps=tuple(dict.fromkeys(gap for work in works for gap in work.gaps)),
+        inodes=frozenset().union(*(work.inodes for work in works)),
+        since_s=min((work.since_s for work in works), default=0.0),
+        closed=frozenset().union(*(work.closed for work in works)),
+    )

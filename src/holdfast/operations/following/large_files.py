@@ -1,0 +1,51 @@
+"""Large files are not read again and again while somebody writes to them: a look costs the time to read all of the file."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from holdfast.core.clock import Clock
+from holdfast.operations.following.backlog import OPEN_S, Work
+
+LARGE_BYTES = 64 * 1024 * 1024
+# What reading, cutting and hashing take together on one core.
+_READ_BYTES_S = 400_000_000
+_OPEN_FACTOR, _CLOSED_FACTOR = 20.0, 4.0
+_MOST_KNOWN = 10_000
+
+
+class LargeFiles:
+    """When each was looked at last. One that is still written is looked at every max(5 s, 20 x the time to read it); one that was closed
+    sooner, since it may be its last state. Whatever was put off is looked at when its time has come."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._looked: dict[bytes, float] = {}
+
+    def put_off(self, work: Work, now_s: float) -> dict[bytes, float]:
+        """Names of the work that are too early, and when they may be looked at; the others are taken as looked at now."""
+        found = {}
+        for place in work.places:
+            if place.below:
+                continue
+            try:
+                status = os.lstat(place.path)
+            except OSError:
+                continue
+            if not stat.S_ISREG(status.st_mode) or status.st_size < LARGE_BYTES:
+                continue
+            read_s = status.st_size / _READ_BYTES_S
+            wait_s = _CLOSED_FACTOR * read_s if place.path in work.closed else max(OPEN_S, _OPEN_FACTOR * read_s)
+            last_s = self._looked.get(place.path)
+            if last_s is not None and now_s < last_s + wait_s:
+                found[place.path] = last_s + wait_s
+            else:
+                self._note(place.path, now_s)
+        return found
+
+    def _note(self, path: bytes, now_s: float) -> None:
+        if len(self._looked) >= _MOST_KNOWN:
+            for old in sorted(self._looked, key=self._looked.__getitem__)[: _MOST_KNOWN // 2]:
+                del self._looked[old]
+        self._looked[path] = now_s

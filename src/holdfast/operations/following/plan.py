@@ -1,0 +1,125 @@
+"""What a node follows by its rules, and what of a piece of work concerns whom. Pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from holdfast.capture.ports import Place
+from holdfast.capture.roots import is_below, normal_roots
+from holdfast.core.ids import DatasetId
+from holdfast.model.gaps import Gap
+from holdfast.model.operations import SPECS
+from holdfast.model.rules import DatasetRule, Delivery, Rules
+from holdfast.model.schedule import has_schedule
+from holdfast.operations.following.backlog import Work
+
+
+@dataclass(frozen=True)
+class Followed:
+    """One dataset that is followed. `operations`: those without a time of their own, which every small run serves."""
+
+    rule: DatasetRule
+    roots: tuple[bytes, ...]
+    operations: tuple[str, ...]
+
+
+def followed_by(rules: Rules) -> tuple[Followed, ...]:
+    """Datasets of this node with a continuous delivery, in the order of the rules."""
+    deliveries: dict[DatasetId, list[Delivery]] = {}
+    for delivery in rules.deliveries:
+        if delivery.mode == "continuous":
+            deliveries.setdefault(delivery.dataset, []).append(delivery)
+    return tuple(
+        Followed(rule, normal_roots(rule.classification.paths), ride_along(rule, deliveries[rule.id]))
+        for rule in rules.datasets
+        if rule.id in deliveries
+    )
+
+
+def ride_along(rule: DatasetRule, deliveries: Sequence[Delivery]) -> tuple[str, ...]:
+    """Operations that a small run serves: carried by a continuous delivery, without a schedule and without points."""
+    carried = {name for delivery in deliveries if delivery.mode == "continuous" for name in delivery.operations}
+    return tuple(
+        operation.name
+        for operation in rule.operations
+        if operation.name in carried and not has_schedule(operation) and not operation.after and not SPECS[operation.kind].makes_points
+    )
+
+
+def needs_scan(rule: DatasetRule, due: Iterable[str]) -> bool:
+    """Whether a run for these operations has to look at everything, though the dataset is followed: the operations of a batch are the
+    proof that nothing was missed."""
+    asked = set(due)
+    return any(
+        operation.name in asked and not SPECS[operation.kind].continuous and has_schedule(operation) for operation in rule.operations
+    )
+
+
+def common_cuts(followed: Iterable[Followed]) -> tuple[bytes, ...]:
+    """Paths that every one of them leaves out: what happens there need not even be told."""
+    found = [set(normal_roots(each.rule.exclude_paths)) for each in followed]
+    return tuple(sorted(set.intersection(*found))) if found else ()
+
+
+def concerns(each: Followed, places: Iterable[Place]) -> bool:
+    """Whether one of the places lies in the dataset, or holds a root of it."""
+    return any(touches(place, root) for place in places for root in each.roots)
+
+
+def part_for(roots: Iterable[bytes], work: Work) -> Work:
+    """The work that lies in, or above, these roots."""
+    roots = tuple(roots)
+    return Work(
+        places=tuple(place for place in work.places if any(touches(place, root) for root in roots)),
+        moves=tuple(move for move in work.moves if any(_within(path, root) for path in (move.path, move.moved_from) for root in roots)),
+        gaps=tuple(gap for gap in work.gaps if any(touches(Place(gap.path, True), root) for root in roots)),
+        since_s=work.since_s,
+        closed=work.closed,
+    )
+
+
+def gaps_by_dataset(followed: Iterable[Followed], gaps: Iterable[Gap]) -> Mapping[DatasetId, tuple[Gap, ...]]:
+    """As commits carry them. A gap above a root is one of the root."""
+    found: dict[DatasetId, list[Gap]] = {}
+    for each in followed:
+        for gap in gaps:
+            for root in each.roots:
+                if touches(Place(gap.path, True), root):
+                    path = gap.path if _within(gap.path, root) else root
+                    found.setdefault(each.rule.id, []).append(msgspec.structs.replace(gap, path=path))
+    return {dataset: tuple(told) for dataset, told in found.items()}
+
+
+def without_large(work: Work, put_off: Iterable[bytes]) -> Work:
+    """The work without these names."""
+    left = set(put_off)
+    return replace(work, places=tuple(place for place in work.places if place.below or place.path not in left))
+
+
+def real_roots(followed: Iterable[Followed]) -> tuple[tuple[bytes, ...], tuple[Followed, ...]]:
+    """The roots that can be watched, and the datasets with one that cannot, because it lies behind a symbolic link."""
+    roots: set[bytes] = set()
+    behind = []
+    for each in followed:
+        if any(_folder(root) != os.path.realpath(_folder(root)) for root in each.roots):
+            behind.append(each)
+        else:
+            roots.update(each.roots)
+    return tuple(sorted(roots)), tuple(behind)
+
+
+def touches(place: Place, root: bytes) -> bool:
+    """Whether looking there sees something of the root's tree."""
+    return _within(place.path, root) or (place.below and is_below(root, place.path))
+
+
+def _within(path: bytes, root: bytes) -> bool:
+    return path == root or is_below(path, root)
+
+
+def _folder(path: bytes) -> bytes:
+    return path[: path.rfind(b"/")] or b"/"

@@ -1,0 +1,42 @@
+"""Up to when each dataset was seen, kept over restarts of the worker: what was not seen is a gap."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from holdfast.core.ids import DatasetId
+from holdfast.core.private_files import write_private
+from holdfast.model.decoding import UNREADABLE
+
+logger = logging.getLogger(__name__)
+
+
+class Record:
+    """A small file beside the state. One that cannot be read counts as none: then there is a look at everything, and no gap is claimed to
+    have had a beginning."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = self._read()
+
+    def seen_until_ns(self, dataset: DatasetId) -> int | None:
+        """Nanoseconds since 1970; None when it was not followed before."""
+        return self._seen.get(dataset)
+
+    def write(self, seen: Mapping[DatasetId, int]) -> None:
+        """From now on these are followed, seen up to these moments. A disk that takes nothing only makes the next gap longer."""
+        self._seen = dict(seen)
+        try:
+            write_private(self._path, msgspec.json.encode(self._seen))
+        except OSError as error:
+            logger.warning("what was seen cannot be written down", extra={"facts": {"path": str(self._path), "error": str(error)}})
+
+    def _read(self) -> dict[DatasetId, int]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[DatasetId, int])
+        except (OSError, *UNREADABLE):
+            return {}

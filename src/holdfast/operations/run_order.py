@@ -1,0 +1,74 @@
+"""What a run is asked to do, and what it works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from holdfast.capture.ports import CaptureResult, Moved, Place
+from holdfast.capture.scan import Capture
+from holdfast.capture.state import CaptureState
+from holdfast.core.clock import Clock
+from holdfast.core.entropy import Entropy
+from holdfast.core.ids import DatasetId
+from holdfast.model.gaps import Gap
+from holdfast.model.jobs import Job
+from holdfast.model.rules import DatasetRule, Delivery
+from holdfast.operations.following.session_pool import SessionPool
+from holdfast.operations.run_lanes import Dial
+from holdfast.operations.running import News
+
+HookRunner = Callable[[DatasetRule, str], None]
+"""Runs the dataset's hook of a phase (`before`, `after`); raises `HookFailed` or `OutsideLimits`. Not called where no hook is named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallRun:
+    """Of a run that looks only at some places: those, the moves among them, and the gaps it heals, by dataset."""
+
+    places: tuple[Place, ...]
+    moves: tuple[Moved, ...] = ()
+    gaps: Mapping[DatasetId, tuple[Gap, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOrder:
+    """What to run. `operations` per dataset are the due ones; a delivery that carries none of them is left alone.
+
+    `catch_up`: no scan; receivers that are behind get the newest finished run. `small`: no scan but of its places, for all continuous
+    deliveries of the datasets; the commit is one of their continuous stream. No hook is run by either.
+    """
+
+    job: Job
+    datasets: tuple[DatasetRule, ...]
+    deliveries: tuple[Delivery, ...]
+    operations: Mapping[DatasetId, tuple[str, ...]]
+    generation: int
+    accept: bool = False
+    adopt: bool = False
+    catch_up: bool = False
+    small: SmallRun | None = None
+
+    @property
+    def is_scan(self) -> bool:
+        """Whether the whole of the datasets is looked at."""
+        return not self.catch_up and self.small is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunTools:
+    """What a run works with. `dial` opens a Deliver channel to a receiver, `dial_read` a Read channel. `zone` is this machine's (IANA).
+    `pool` keeps sessions of small runs; `captured` hears what a run has captured."""
+
+    clock: Clock
+    entropy: Entropy
+    state: CaptureState
+    capture: Capture
+    dial: Dial
+    dial_read: Dial
+    hook: HookRunner
+    news: News
+    zone: str
+    hostname: str
+    pool: SessionPool | None = None
+    captured: Callable[[CaptureResult], None] = lambda _: None
