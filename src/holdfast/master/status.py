@@ -14,6 +14,7 @@ from holdfast.master.looks import Looks, Told
 from holdfast.master.queries import Unreachable
 from holdfast.master.roll_call import NodeView, node_views
 from holdfast.master.verdict import Standing, standings, verdict
+from holdfast.model.following import Following
 from holdfast.model.jobs import Finding, Severity, State
 from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
 from holdfast.model.rules import Rules, title_of
@@ -29,9 +30,15 @@ class NodeFinding(msgspec.Struct, frozen=True, kw_only=True):
     finding: Finding
 
 
+class NodeFollowing(msgspec.Struct, frozen=True, kw_only=True):
+    node: str
+    following: Following
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """`datasets` are counted, each once by its worst, in `protected`, `failed`, `overdue`, `unknown` and `fresh` (`verdict.Standing`).
-    `ok` = none failed, overdue or unknown, no repository has an error, no finding is one."""
+    `following`: the datasets that are followed as they change. `ok` = none failed, overdue or unknown, no repository has an error, no
+    finding is one, no gap is open."""
 
     ok: bool
     verdict: str
@@ -46,6 +53,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     unknown: int
     fresh: int
+    following: tuple[NodeFollowing, ...] = ()
 
 
 class StatusBoard:
@@ -71,15 +79,19 @@ class StatusBoard:
         repositories: list[RepositoryView] = []
         silent: list[Unreachable] = []
         findings: list[NodeFinding] = []
+        following: list[NodeFollowing] = []
         for node in asked:
             answer, rules = answers[node.id], rolled_out.rules[node.id]
             protections.extend(protections_of(rules, answer, self._looks.last_known(node.id)))
             findings.extend(findings_of(node.name, answer))
             if isinstance(answer, NodeStatus):
+                following.extend(NodeFollowing(node=node.name, following=each) for each in answer.following)
                 repositories.extend(RepositoryView(node=node.name, status=r) for r in answer.repositories)
             else:
                 silent.extend(Unreachable(repository=r.name, node=node.name, error=answer) for r in rules.repositories)
-        return _judge(await self.nodes(), protections, repositories, silent, findings)
+        judged = _judge(await self.nodes(), protections, repositories, silent, findings)
+        in_gap = any(each.following.open_gap_since is not None for each in following)
+        return msgspec.structs.replace(judged, following=tuple(following), ok=judged.ok and not in_gap)
 
 
 def protections_of(rules: Rules, told: Told, known: NodeStatus | None) -> tuple[Protection, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -20,7 +21,7 @@ from holdfast.cli.output import age, local_time, note, one_line, print_json, pri
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import NotReachable, UnknownName, UsageError
-from holdfast.core.units import format_utc, parse_time
+from holdfast.core.units import format_duration, format_utc, parse_time
 from holdfast.host.zone import zone_name
 
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Only this dataset, like files1/documents.")]
@@ -38,7 +39,7 @@ def status(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """How everything does. Exit 3 when something is overdue, failed or not known."""
+    """How everything does. Exit 3 when something is overdue, failed, in a gap or not known."""
     client = ApiClient(load_session(resolve_home(home)))
     if days is not None:
         strip = client.get("/status/days", days=days, zone=zone_name())
@@ -57,8 +58,23 @@ def status(
     if rows:
         say()
         print_table(("DATASET", "OPERATION", "WHERE", "STATE", "LAST GOOD", "NEXT DUE"), rows)
+    if answer["following"]:
+        say()
+        print_table(
+            ("DATASET", "FOLLOWED", "BY", "PENDING", "LAG", "NEWEST GAP"), [_following(each, moment) for each in answer["following"]]
+        )
     _print_remarks(answer)
     raise typer.Exit(exit_codes.OK if answer["ok"] else exit_codes.WARNINGS)
+
+
+def _following(each: dict[str, Any], moment: datetime) -> tuple[str, ...]:
+    since = each.get("pending_since")
+    lag = "-" if since is None else format_duration((moment - datetime.fromisoformat(since)).total_seconds() // 1)
+    gap = each["gaps"][0] if each["gaps"] else None
+    told = "-" if gap is None else f"{local_time(gap['since'])} to {local_time(gap['until'])} ({gap['reason']})"
+    if each.get("open_gap_since"):
+        told = f"since {local_time(each['open_gap_since'])}"
+    return each["dataset"], each["state"], ", ".join(each["means"]) or "-", str(each["pending"]), lag, told
 
 
 def _print_remarks(answer: dict[str, Any]) -> None:
