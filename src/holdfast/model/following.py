@@ -13,8 +13,8 @@ from holdfast.model.gaps import Gap
 
 
 class FollowState(str, Enum):
-    """`starting`: the first scan is not done. `following`: changes are delivered as they happen. `reconciling`: after a gap a tree is looked
-    at whole. `waiting`: changes are known and cannot be delivered now. `not-watched`: changes are found by looking now and then."""
+    """`starting`: the first scan is not done. `following`: changes are delivered as they happen. `reconciling`: after a gap a tree is
+    looked at whole. `waiting`: changes are known and cannot be delivered now. `not-watched`: all is looked at now and then."""
 
     STARTING = "starting"
     FOLLOWING = "following"

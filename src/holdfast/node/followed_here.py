@@ -47,8 +47,9 @@ class FollowedHere:
 
     def _tell(self, each: Following, gap: Gap) -> None:
         span = f"{format_utc(gap.since)} to {format_utc(gap.until)}"
-        message = f"{each.dataset}: from {span} changes below {display_path(gap.path)} may have gone unseen ({gap.reason.value}); what is there now is known again"
-        self._record("gap", Severity.WARNING, message, dataset=each.dataset, path=display_path(gap.path), reason=gap.reason.value)
+        where, why = display_path(gap.path), gap.reason.value
+        message = f"{each.dataset}: from {span} changes below {where} may have gone unseen ({why}); what is there now is known again"
+        self._record("gap", Severity.WARNING, message, dataset=each.dataset, path=where, reason=why)
 
 
 def _finding(each: Following) -> Finding | None:

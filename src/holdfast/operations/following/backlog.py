@@ -1,7 +1,7 @@
 """What is known to have changed and was not looked at yet. Pure; time is given, monotonic seconds.
 
-A name is due when it was quiet for `SETTLE_S`, and `MOST_S` after its first fact at the latest. One that is written and not closed is due every
-`OPEN_S`: nobody says when its writer is done. Moves and gaps are due at once, with all that is due by then.
+A name is due when it was quiet for `SETTLE_S`, and `MOST_S` after its first fact at the latest. One that is written and not closed is due
+every `OPEN_S`: nobody says when its writer is done. Moves and gaps are due at once, with all that is due by then.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from holdfast.capture.ports import Moved, Place
+from holdfast.capture.roots import is_below
 from holdfast.host.watch import Aspect, Batch, Dirty, Scope, Settling
 from holdfast.model.entry import walk_key
 from holdfast.model.gaps import Gap, GapReason
@@ -72,6 +73,11 @@ class Backlog:
     def oldest_s(self) -> float | None:
         """When the oldest of what is known here became known; None = nothing is."""
         return self._oldest_s if len(self) else None
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Those that wait to be healed."""
+        return tuple(self._ready.gaps)
 
     def add(self, batch: Batch, now_s: float) -> None:
         if self._oldest_s is None or not len(self):
@@ -155,6 +161,9 @@ class Backlog:
     def _settled(self, fact: Dirty) -> None:
         if fact.inode is not None:
             self._ready.inodes.add(fact.inode)
+        if not any(fact.path == root or is_below(fact.path, root) or is_below(root, fact.path) for root in self._roots):
+            # Somebody else's file, told because it may be one of ours by another name.
+            return
         if Aspect.CLOSED in fact.what:
             self._ready.closed.add(fact.path)
         self._look(fact.path, below=fact.scope is Scope.TREE)

@@ -43,6 +43,8 @@ class Course:
         self._open_gaps: list[Gap] = []
         self._gaps: deque[Gap] = deque(maxlen=_GAPS_SHOWN)
         self._began_s = 0.0
+        # Since when the work that was taken is known, until it is told what became of it.
+        self._in_hand_s: float | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -107,32 +109,37 @@ class Course:
         self._began_s = now_s
         work = self.backlog.take(now_s)
         self._open_gaps += [gap for gap in work.gaps if gap not in self._open_gaps]
+        self._in_hand_s = work.since_s if work else None
         return work
 
     def done(self, now_s: float) -> None:
         """The work that was taken was delivered everywhere."""
-        self._gaps.extendleft(gaps_by_dataset((self.followed,), self._open_gaps).get(self.followed.rule.id, ()))
-        self._open_gaps.clear()
+        self._heal()
         self._error, self._attempts, self._not_before_s, self.is_behind = None, 0, 0.0, False
         if self._is_blind:
             self._blind_at_s = max(self._blind_at_s, now_s + _BLIND_FACTOR * (now_s - self._began_s))
 
     def undone(self, work: Work, error: ErrorFacts | None, now_s: float) -> None:
         """It is to be done again."""
+        self._in_hand_s = None
         self.backlog.put_back(work)
         self._wait(error, now_s)
 
     def behind(self, error: ErrorFacts, now_s: float) -> None:
         """It was captured, and some receiver did not get it."""
-        self._gaps.extendleft(gaps_by_dataset((self.followed,), self._open_gaps).get(self.followed.rule.id, ()))
-        self._open_gaps.clear()
+        self._heal()
         self.is_behind = True
         self._wait(error, now_s)
 
     def lag_s(self, now_s: float) -> float:
         """Age of the oldest change that was not delivered; 0 = everything was."""
-        oldest_s = self.backlog.oldest_s
-        return 0.0 if oldest_s is None else max(0.0, now_s - oldest_s)
+        since_s = [each for each in (self.backlog.oldest_s, self._in_hand_s) if each is not None]
+        return max(0.0, now_s - min(since_s)) if since_s else 0.0
+
+    def seen_until_ns(self, now_ns: int, now_s: float) -> int:
+        """Up to when everything that happened was delivered, ns since 1970: if this ends now, what is later is a gap."""
+        gaps = [(gap.since - _START) // timedelta(microseconds=1) * 1_000 for gap in (*self._open_gaps, *self.backlog.gaps)]
+        return min([now_ns - int(self.lag_s(now_s) * 1e9), *gaps])
 
     def told(self, coverage: Sequence[Coverage], now_ns: int, now_s: float) -> Following:
         lag_s, rule = self.lag_s(now_s), self.followed.rule
@@ -158,6 +165,12 @@ class Course:
         if self._error is not None:
             return FollowState.WAITING
         return FollowState.RECONCILING if self._open_gaps else FollowState.FOLLOWING
+
+    def _heal(self) -> None:
+        """What there is now is known: gaps have an end, and versions from before it may be missing for ever."""
+        self._in_hand_s = None
+        self._gaps.extendleft(gaps_by_dataset((self.followed,), self._open_gaps).get(self.followed.rule.id, ()))
+        self._open_gaps.clear()
 
     def _wait(self, error: ErrorFacts | None, now_s: float) -> None:
         self._error = error

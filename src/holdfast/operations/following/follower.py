@@ -1,8 +1,8 @@
 """The follower: takes what the watch tells, lets it settle, and makes small runs of it.
 
-A dataset is *ready* once it has been scanned whole after its watch began; until then what happens is only gathered. Work that could not be done
-is due again, later each time; nothing that was told is dropped. One lock (`FollowTools.run_lock`) is held by whoever makes a run on this node's
-state, and taken before work is taken out of a backlog, so that work is never in nobody's hands.
+A dataset is *ready* once it has been scanned whole after its watch began; until then what happens is only gathered. Work that could not be
+done is due again, later each time; nothing that was told is dropped. One lock (`FollowTools.run_lock`) is held by whoever makes a run on
+this node's state, and taken before work is taken out of a backlog, so that work is never in nobody's hands.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Follower:
         self._courses: dict[DatasetId, Course] = {}
         self._plan: tuple[Followed, ...] | None = None
         self._lookout: Lookout | None = None
-        self._large = LargeFiles(tools.clock)
+        self._large = LargeFiles()
         self._cancellation = Cancellation()
         self._closing = False
         self._reopen_at_s = self._report_at_s = self._remember_at_s = self._suspects_at_s = 0.0
@@ -112,6 +112,8 @@ class Follower:
             self._cancellation.cancel()
             self._changed.notify_all()
         self._thread.join()
+        self._remember_at_s = 0.0
+        self._remember()
         self._end_watch()
         self._tools.pool.close()
 
@@ -135,8 +137,8 @@ class Follower:
             self._changed.notify_all()
 
     def take_for_point(self, datasets: Sequence[DatasetId]) -> Work | None:
-        """All that has changed in them until now, to make a point of without a scan. None when that cannot be known: scan. Under `run_lock`,
-        until the run that takes it has ended."""
+        """All that has changed in them until now, to make a point of without a scan. None when that cannot be known: scan. Under
+        `run_lock`, until the run that takes it has ended."""
         lookout = self._lookout
         if lookout is None or not lookout.catch_up(_CATCH_UP_S):
             return None
@@ -327,13 +329,12 @@ class Follower:
 
     def _remember(self) -> None:
         """Up to when everything was seen, for the next life."""
-        now_s = self._clock.monotonic_s()
-        if now_s < self._remember_at_s or self._lookout is None:
+        now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
+        with self._changed:
+            seen = {id_: course.seen_until_ns(now_ns, now_s) for id_, course in self._courses.items() if course.is_ready}
+        if self._lookout is None or (now_s < self._remember_at_s and self._tools.record.knows(seen)):
             return
         self._remember_at_s = now_s + _REMEMBER_S
-        now_ns = self._clock.now_ns()
-        with self._changed:
-            seen = {id_: now_ns - int(course.lag_s(now_s) * 1e9) for id_, course in self._courses.items() if course.is_ready}
         self._tools.record.write(seen)
 
     def _report(self) -> None:

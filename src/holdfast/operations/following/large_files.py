@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 
-from holdfast.core.clock import Clock
 from holdfast.operations.following.backlog import OPEN_S, Work
 
 LARGE_BYTES = 64 * 1024 * 1024
@@ -19,8 +18,7 @@ class LargeFiles:
     """When each was looked at last. One that is still written is looked at every max(5 s, 20 x the time to read it); one that was closed
     sooner, since it may be its last state. Whatever was put off is looked at when its time has come."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._looked: dict[bytes, float] = {}
 
     def put_off(self, work: Work, now_s: float) -> dict[bytes, float]:

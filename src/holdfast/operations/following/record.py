@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -26,6 +26,10 @@ class Record:
     def seen_until_ns(self, dataset: DatasetId) -> int | None:
         """Nanoseconds since 1970; None when it was not followed before."""
         return self._seen.get(dataset)
+
+    def knows(self, datasets: Iterable[DatasetId]) -> bool:
+        """Whether exactly these are followed by what it says."""
+        return set(datasets) == set(self._seen)
 
     def write(self, seen: Mapping[DatasetId, int]) -> None:
         """From now on these are followed, seen up to these moments. A disk that takes nothing only makes the next gap longer."""

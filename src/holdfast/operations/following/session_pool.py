@@ -1,7 +1,7 @@
 """Sessions to receivers that stay open from one small run to the next.
 
-A session costs a connection, a handshake and a question; at several small runs a second that would be most of the work. One is given up when
-nothing was sent for a while, so that a receiver is not kept from its own maintenance, and after some minutes in any case.
+A session costs a connection, a handshake and a question; at several small runs a second that would be most of the work. One is given up
+when nothing was sent for a while, so that a receiver is not kept from its own maintenance, and after some minutes in any case.
 """
 
 from __future__ import annotations

@@ -1,0 +1,123 @@
+"""Following with real machines: what changes is in the mirror and in the repository within moments, whatever is killed meanwhile."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.testing.random_edits import RandomEdits
+from tests.e2e.world import World, eventually, rsync_differences, worker_pid, world_in
+
+pytestmark = pytest.mark.e2e
+
+DOCUMENT = """\
+environment: test
+nodes: {{files1: {{}}, vault: {{}}}}
+repositories:
+  main: {{node: vault, location: {folder}/disk/main}}
+policies:
+  documents:
+    classification: {{paths: [{folder}/data]}}
+    operations:
+      live: {{every: {every}, keep: {{last: 50}}}}
+      replicate: {{removed: follow}}
+flows:
+  office:
+    vertices:
+      files: {{node: files1, policies: [documents]}}
+      store: {{repository: main}}
+      copy: {{mirror: vault, path: {folder}/mirror}}
+    movers:
+      - {{from: files, to: store, carries: [documents/live]}}
+      - {{from: files, to: copy, carries: [documents/replicate], mode: continuous}}
+"""
+
+
+def followed(world: World) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = world.client.get("/status")["following"]
+    return rows[0] if rows else {}
+
+
+def is_following(world: World) -> bool:
+    return followed(world).get("state") == "following"
+
+
+def edits_in(world: World, seed: int) -> RandomEdits:
+    outside = world.folder / "outside"
+    outside.mkdir()
+    return RandomEdits(random.Random(seed), world.folder / "data", outside)
+
+
+def is_equal(source: Path, mirror: Path) -> bool:
+    return rsync_differences(source, mirror) == ""
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[World]:
+    data = tmp_path / "data"
+    for number in range(60):
+        folder = data / f"folder {number % 7}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"file {number}").write_bytes(random.Random(number).randbytes(3_000))
+    with world_in(tmp_path, "files1", "vault") as world:
+        world.apply(DOCUMENT.format(folder=tmp_path, every="1h"), "office")
+        eventually(lambda: is_following(world), "the first scan is done and it is followed")
+        yield world
+
+
+def test_a_mirror_and_a_live_point_follow_without_another_scan(office: World) -> None:
+    data, mirror = office.folder / "data", office.folder / "mirror"
+    edits = edits_in(office, 11)
+    for _ in range(120):
+        edits.once()
+    eventually(lambda: is_equal(data, mirror), "the mirror equals the source", 5)
+    before = {job["id"] for job in office.json("jobs")}
+    office.run("trigger", "office", "--operation", "live", "--wait")
+    (job,) = [each for each in office.client.get("/jobs", limit=20)["jobs"] if each["id"] not in before]
+    capture = next(task for task in job["tasks"] if task["name"] == "capture")
+    assert capture["counters"]["read_bytes"] == 0
+    newest = max(office.points("main"), key=lambda point: str(point["time"]))
+    assert newest["operation"] == "live"
+    office.run("restore", newest["id"], "--to", str(office.folder / "back"), "--node", "files1")
+    assert rsync_differences(data, office.folder / "back" / str(data).lstrip("/")) == ""
+    office.restic("main", "vault", "check", "--no-lock", "--read-data")
+
+
+@pytest.mark.parametrize("victim", ["receiver", "source worker", "source node"])
+def test_whoever_is_killed_in_a_burst_the_mirror_is_equal_in_the_end(office: World, victim: str) -> None:
+    data, mirror = office.folder / "data", office.folder / "mirror"
+    edits = edits_in(office, len(victim))
+    for step in range(150):
+        edits.once()
+        if step == 60:
+            if victim == "receiver":
+                office.kill("vault")
+            elif victim == "source worker":
+                os.kill(worker_pid(office, "files1", "source"), 9)
+            else:
+                office.kill("files1")
+    if victim != "source worker":
+        office.restart("vault" if victim == "receiver" else "files1")
+    eventually(lambda: is_following(office), "it is followed again")
+    eventually(lambda: is_equal(data, mirror), "the mirror equals the source", 30)
+    if victim != "receiver":
+        gaps = followed(office)["gaps"]
+        assert [gap["reason"] for gap in gaps] == ["restart"]
+        assert "changes below" in office.run("logs").stdout
+    office.restic("main", "vault", "check", "--no-lock", "--read-data")
+
+
+def test_a_change_is_in_the_mirror_within_a_second(office: World) -> None:
+    mirror, waits_s = office.folder / "mirror", []
+    for number in range(20):
+        began_s = time.monotonic()
+        (office.folder / "data" / f"new {number}").write_bytes(b"x" * number)
+        eventually(lambda number=number: (mirror / f"new {number}").exists(), "it is there", 10)  # type: ignore[misc]
+        waits_s.append(time.monotonic() - began_s)
+    assert sorted(waits_s)[len(waits_s) // 2] < 1.0, waits_s

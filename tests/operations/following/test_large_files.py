@@ -1,0 +1,27 @@
+"""A large file is looked at seldom while it is written, and never forgotten."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from holdfast.capture.ports import Place
+from holdfast.operations.following.backlog import Work
+from holdfast.operations.following.large_files import LARGE_BYTES, LargeFiles
+
+
+def test_the_larger_the_later_and_a_closed_one_sooner(tmp_path: Path) -> None:
+    image, letter = tmp_path / "image", tmp_path / "letter"
+    image.touch()
+    os.truncate(image, 32 * LARGE_BYTES)
+    letter.write_bytes(b"x")
+    large = LargeFiles()
+    names = tuple(Place(os.fsencode(path)) for path in (image, letter, tmp_path / "gone"))
+    written, closed = Work(places=names), Work(places=names, closed=frozenset([os.fsencode(image)]))
+    assert large.put_off(written, 0.0) == {}
+    assert list(large.put_off(written, 1.0)) == [os.fsencode(image)]
+    put_off_s = large.put_off(written, 1.0)[os.fsencode(image)]
+    assert 60 < put_off_s < 200
+    assert large.put_off(closed, 1.0)[os.fsencode(image)] < put_off_s
+    assert large.put_off(written, put_off_s) == {}
+    assert large.put_off(Work(places=(Place(os.fsencode(image), True),)), put_off_s) == {}
