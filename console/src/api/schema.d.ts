@@ -3451,7 +3451,7 @@ export interface components {
         /**
          * StatusView
          * @description `verdict` is one sentence. `datasets` counts those of the rules in force, each of which is one of `protected`, `failed`, `overdue`,
-         *         `unknown` (its node does not answer) and `fresh` (it has not run yet).
+         *         `unknown` (its node does not answer) and `fresh` (it has not run yet). `following`: those that are followed as they change.
          */
         StatusView: {
             ok: boolean;
@@ -3467,6 +3467,7 @@ export interface components {
             failed: number;
             unknown: number;
             fresh: number;
+            following: components["schemas"]["FollowingRow"][];
         };
         /** FindingRow */
         FindingRow: {
@@ -3481,6 +3482,48 @@ export interface components {
             affected: string[];
             node: string;
         };
+        /**
+         * FollowingRow
+         * @description As `model.following.Following`, of one node.
+         */
+        FollowingRow: {
+            node: string;
+            dataset: string;
+            dataset_id: string;
+            state: components["schemas"]["FollowState"];
+            pending: number;
+            pending_since: string | null;
+            means: string[];
+            shortfalls: string[];
+            gaps: components["schemas"]["GapRow"][];
+            open_gap_since: string | null;
+            error: components["schemas"]["ErrorFacts"] | null;
+        };
+        /**
+         * FollowState
+         * @description `starting`: the first scan is not done. `following`: changes are delivered as they happen. `reconciling`: after a gap a tree is
+         *         looked at whole. `waiting`: changes are known and cannot be delivered now. `not-watched`: all is looked at now and then.
+         * @enum {unknown}
+         */
+        FollowState: "following" | "not-watched" | "reconciling" | "starting" | "waiting";
+        /**
+         * GapRow
+         * @description `path` as people read it.
+         */
+        GapRow: {
+            path: string;
+            since: string;
+            until: string;
+            reason: components["schemas"]["GapReason"];
+        };
+        /**
+         * GapReason
+         * @description `overflow`: more changed than could be told. `mount`: a file system came or went. `root-replaced`: a root is another folder now.
+         *         `restart`: nobody watched. `not-watched`: this machine cannot watch there, changes are found by scans. `thinned`: changes were seen
+         *         and sent, but states between them were dropped because a receiver was away and the spool full.
+         * @enum {unknown}
+         */
+        GapReason: "mount" | "not-watched" | "overflow" | "restart" | "root-replaced" | "thinned";
         /**
          * StatusDays
          * @description The datasets of the rules in force, by label. `zone` is where days begin and end.

@@ -24,7 +24,7 @@ from holdfast.model.jobs import Finding, Job, Severity, State, Task
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery
 from holdfast.model.stream import Outgoing
-from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, Lane, connect_all, first_error
+from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, Lane, connect_all, first_error, receiver_findings
 from holdfast.operations.run_order import RunOrder, RunTools
 from holdfast.operations.run_plan import concerned, lowest_base, marks_for, ns_of, state_of
 from holdfast.operations.run_progress import LanesProgress, RunProgress
@@ -363,7 +363,7 @@ class _Run:
         error = next((dataset.error for dataset in self._datasets if dataset.error is not None), self._error)
         tasks = self._tasks()
         captured = self._captured
-        findings = [*self._findings, *(captured.findings if captured else ()), *self._receiver_findings()]
+        findings = [*self._findings, *(captured.findings if captured else ()), *receiver_findings(self._lanes())]
         total = len(findings) + (captured.findings_total - len(captured.findings) if captured else 0)
         return msgspec.structs.replace(
             self._order.job,
@@ -388,15 +388,6 @@ class _Run:
             for lane in dataset.lanes:
                 tasks.extend(lane.tasks())
         return tuple(tasks)
-
-    def _receiver_findings(self) -> list[Finding]:
-        found = [
-            msgspec.structs.replace(finding, message=f"{lane.delivery.receiver_name}: {finding.message}")
-            for lane in self._lanes()
-            for acknowledgement in lane.acknowledgements.values()
-            for finding in acknowledgement.findings
-        ]
-        return list(dict.fromkeys(found))
 
 
 def _abort(fan: FanOut) -> None:

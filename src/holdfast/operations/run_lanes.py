@@ -17,7 +17,7 @@ from holdfast.delivery.fanout import DeliveryResult
 from holdfast.delivery.limit import Limit
 from holdfast.delivery.session import DeliverySession
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Move
-from holdfast.model.jobs import Counters, Severity, State, Task
+from holdfast.model.jobs import Counters, Finding, Severity, State, Task
 from holdfast.model.rules import DatasetRule, Delivery, title_of
 from holdfast.operations.following.session_pool import Kept, SessionPool
 from holdfast.operations.run_plan import lowest_base
@@ -239,3 +239,14 @@ def first_error(lanes: Sequence[Lane]) -> ErrorFacts | None:
     """Why nothing could be delivered: what can be tried again goes before what cannot."""
     found = [error for lane in lanes for action in lane.delivery.actions if (error := lane.result_of(action)) is not None]
     return next((error for error in found if error.retryable), found[0] if found else None)
+
+
+def receiver_findings(lanes: Sequence[Lane]) -> list[Finding]:
+    """What the receivers had to say of a commit, each thing once, with who says it."""
+    found = [
+        msgspec.structs.replace(finding, message=f"{lane.delivery.receiver_name}: {finding.message}")
+        for lane in lanes
+        for acknowledgement in lane.acknowledgements.values()
+        for finding in acknowledgement.findings
+    ]
+    return list(dict.fromkeys(found))

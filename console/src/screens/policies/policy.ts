@@ -30,6 +30,7 @@ export interface Use {
 /** The kinds this version has an engine for, and where they go (`model/operations.py`). */
 export const KINDS = [
   { kind: "backup", title: "Backup", goesTo: "a repository", makesPoints: true },
+  { kind: "live", title: "Live backup", goesTo: "a repository", makesPoints: true },
   { kind: "replicate", title: "Mirror", goesTo: "a mirror", makesPoints: false },
 ] as const;
 

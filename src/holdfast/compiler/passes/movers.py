@@ -63,6 +63,9 @@ def _receiver_fits(mover: DrawnMover, carried: Carried, report: Report) -> bool:
     if spec.continuous and mover.mover.mode == "batch":
         hint = "leave `mode` out: it becomes continuous by itself"
         report.add("mode-batch", mover.where("mode"), f"`{carried.label}` needs a continuous stream", hint)
+    if mover.mover.mode == "continuous" and mover.source.kind == "repository":
+        hint = "leave `mode` out: points are handed on when they are made"
+        report.add("option-not-here", mover.where("mode"), "a repository has no stream of changes of its own", hint)
     if spec.receiver == "none":
         report.add("wrong-receiver", where, f"`{spec.kind}` works on the source itself; no mover carries it", "take it off the mover")
         return False

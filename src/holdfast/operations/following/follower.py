@@ -301,6 +301,11 @@ class Follower:
         chosen = [course.followed for course in due if course.is_behind or concerns(course.followed, small.places)]
         if chosen:
             self._small_run(due, chosen, works, small)
+            return
+        with self._changed:
+            for course in due:
+                # It was of other names of files that are none of ours, or everything was put off.
+                course.done(now_s)
 
     def _small_run(self, due: Sequence[Course], chosen: Sequence[Followed], works: Mapping[DatasetId, Work], small: SmallRun) -> None:
         result = SmallResult(None, {}, None)
