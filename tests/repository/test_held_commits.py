@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from holdfast.core.clock import now
+from holdfast.core.errors import RepositoryPaused
+from holdfast.model import rules
 from holdfast.model.change import Durability
+from holdfast.model.entry import Entry
+from holdfast.model.gaps import Gap, GapReason
+from holdfast.model.point_changes import Forget, Tag
 from holdfast.model.questions import AskFind, AskHistory, AskListing
+from holdfast.repository.continuous.journal import scan
+from holdfast.repository.points.point_changes import Chosen
+from holdfast.repository.pruning.prune import PruneOrder
+from holdfast.repository.pruning.prune_plan import Thresholds
+from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
 from tests.repository.followed import FollowedSource, read_all
 
@@ -72,5 +87,294 @@ def test_every_moment_is_there_after_the_catalog_was_lost(scene: RepositoryScene
         assert repository.problems == repository.held_problems == ()
     before = repository.point_at(DATASET, states[0][0] - timedelta(seconds=1))
     assert before.operation == "backup"
+    repository.close()
+    scene.restic.check()
+
+
+def _catalog_lost(scene: RepositoryScene) -> None:
+    for path in scene.home.glob("catalog*"):
+        path.unlink()
+
+
+def _followed(scene: RepositoryScene, **more: Any) -> tuple[Repository, FollowedSource]:
+    repository, source = scene.open(), FollowedSource(scene, **more)
+    source.write(b"/data/one", b"first")
+    source.send(repository, "backup")
+    return repository, source
+
+
+def _some_states(source: FollowedSource, repository: Repository, count: int) -> dict[datetime, dict[bytes, Entry]]:
+    states = {}
+    for number in range(count):
+        source.scene.clock.advance(1)
+        source.write(b"/data/one", b"state %d of %d" % (number, source.feeder.seq))
+        source.write(b"/data/new%d" % number, b"new %d" % source.feeder.seq)
+        source.send(repository)
+        states[now(source.scene.clock)] = dict(source.tree)
+    return states
+
+
+def _assert_states(repository: Repository, states: Mapping[datetime, dict[bytes, Entry]]) -> None:
+    for at, tree in states.items():
+        assert read_all(repository.reader(repository.point_at(DATASET, at))) == tree
+
+
+@pytest.mark.parametrize("catalog", ["kept", "lost"])
+def test_what_a_killed_owner_held_is_there_after_the_start(scene: RepositoryScene, catalog: str) -> None:
+    repository, source = _followed(scene)
+    states = _some_states(source, repository, 4)
+    if catalog == "lost":
+        _catalog_lost(scene)
+    again = scene.open()
+    assert again.held_problems == ()
+    # Sealed at the start already.
+    assert list((scene.home / "journal").iterdir()) == []
+    _assert_states(again, states)
+    source.session = None
+    source.scene.action(again).close()
+    assert _some_states(source, again, 1)
+    source.leave()
+    again.close()
+    scene.restic.check()
+    del repository
+
+
+def test_a_damaged_commit_in_the_journal_is_named_and_the_rest_kept(scene: RepositoryScene) -> None:
+    repository, source = _followed(scene)
+    _some_states(source, repository, 5)
+    (path,) = (scene.home / "journal").iterdir()
+    whole = path.read_bytes()
+    places = [placed.end for placed in scan(whole).groups]
+    # The third commit of the six there are.
+    hurt = bytearray(whole)
+    hurt[places[1] + 100] ^= 1
+    path.write_bytes(hurt)
+    again = scene.open()
+    assert [finding.code for finding in again.held_problems] == ["journal-damaged"]
+    newest = {entry.path: entry for entry in read_all(again.reader(again.point_at(DATASET, None))).values()}
+    assert set(newest) == set(source.tree) - {b"/data/new1"}
+    assert {path: newest[path] for path in newest} == {path: entry for path, entry in source.tree.items() if path in newest}
+    # The source is asked for everything, and what was lost is there again.
+    session = scene.action(again)
+    assert session.cursor() is None
+    session.close()
+    source.session = None
+    scene.clock.advance(1)
+    source.send(again, full=True)
+    assert read_all(again.reader(again.point_at(DATASET, None))) == source.tree
+    source.leave()
+    again.close()
+    scene.restic.check()
+    del repository
+
+
+def test_a_session_lock_is_held_while_anything_is_unsealed(scene: RepositoryScene) -> None:
+    repository, source = _followed(scene)
+    _some_states(source, repository, 2)
+    source.leave()
+    assert len(list((scene.place / "locks").iterdir())) == 1
+    repository.tick()
+    assert len(list((scene.place / "locks").iterdir())) == 1
+    scene.clock.advance(60)
+    repository.tick()
+    assert list((scene.place / "locks").iterdir()) == []
+    repository.close()
+
+
+def test_what_is_needed_is_sealed_first(scene: RepositoryScene) -> None:
+    """Checks, prunes, repairs, rebuilds, pauses, changes of points: each finds the journal empty, or empties it."""
+    repository, source = _followed(scene)
+    states: dict[datetime, dict[bytes, Entry]] = {}
+    doings: list[Callable[[], object]] = [
+        lambda: repository.check(read_data=True),
+        lambda: repository.prune(PruneOrder(grace_s=0)),
+        lambda: repository.care.repair(),
+        lambda: repository.care.rebuild(),
+        lambda: repository.change_points(Chosen(points=(repository.points()[0].id,)), Tag(add=("kept",))),
+        lambda: repository.pause(),
+    ]
+    for do in doings:
+        states |= _some_states(source, repository, 3)
+        do()
+        assert list((scene.home / "journal").iterdir()) == []
+        _assert_states(repository, dict(list(states.items())[-4:]) if repository.paused is None else {})
+    with pytest.raises(RepositoryPaused):
+        source.send(repository)
+    source.leave()
+    assert list((scene.place / "locks").iterdir()) == []
+    repository.resume()
+    _assert_states(repository, states)
+    repository.close()
+    scene.restic.check()
+
+
+def test_a_prune_leaves_what_moments_need(scene: RepositoryScene) -> None:
+    repository, source = _followed(scene)
+    states: dict[datetime, dict[bytes, Entry]] = {}
+    for _ in range(3):
+        states |= _some_states(source, repository, 3)
+        repository.seal()
+    source.leave()
+    order = PruneOrder(grace_s=0, thresholds=Thresholds(max_unused=0))
+    repository.prune(order)
+    _assert_states(repository, states)
+    scene.restic.run("prune", "--max-unused", "0")
+    _catalog_lost(scene)
+    repository.close()
+    repository = scene.open()
+    _assert_states(repository, states)
+    repository.close()
+    scene.restic.check()
+
+
+def test_stock_restic_restores_the_newest_head(scene: RepositoryScene, tmp_path: Path) -> None:
+    repository, source = _followed(scene)
+    _some_states(source, repository, 3)
+    repository.seal()
+    scene.restic.restore("latest", tmp_path / "out")
+    assert (tmp_path / "out/data/one").read_bytes() == b"state 2 of 3"
+    (log,) = [each for each in scene.restic.json("snapshots") if each["paths"] == [f"/.holdfast/log/{DATASET}"]]
+    scene.restic.restore(log["id"], tmp_path / "log")
+    assert (tmp_path / "log/changes").stat().st_size > 0
+    contents = {path.read_bytes() for path in (tmp_path / "log/versions").rglob("*") if path.is_file()}
+    assert {b"state 0 of 1", b"state 1 of 2", b"state 2 of 3"} <= contents
+    source.leave()
+    repository.close()
+
+
+def test_a_point_that_moments_build_on_leaves_its_tree(scene: RepositoryScene) -> None:
+    """The first one: nothing says what changed with it."""
+    repository, source = _followed(scene)
+    states = _some_states(source, repository, 2)
+    (first,) = repository.points()
+    repository.change_points(Chosen(points=(first.id,)), Forget(newest=True))
+    assert repository.points() == ()
+    _assert_states(repository, states)
+    source.leave()
+    order = PruneOrder(grace_s=0, thresholds=Thresholds(max_unused=0))
+    repository.prune(order)
+    _assert_states(repository, states)
+    repository.change_points(Chosen(dataset=DATASET), Forget(newest=True))
+    assert repository.moments(DATASET) == ()
+    assert scene.restic.json("snapshots") == []
+    repository.close()
+
+
+def test_what_is_too_large_to_be_held_goes_the_usual_way(scene: RepositoryScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.repository.continuous.small_commit.LARGEST_BYTES", 2_000)
+    repository, source = _followed(scene)
+    states = _some_states(source, repository, 2)
+    scene.clock.advance(1)
+    for number in range(7):
+        source.write(b"/data/large%d" % number, b"%d" % number * 700)
+    assert source.send(repository).durability is Durability.SEALED
+    states[now(scene.clock)] = dict(source.tree)
+    states |= _some_states(source, repository, 2)
+    _assert_states(repository, states)
+    source.leave()
+    repository.close()
+    _catalog_lost(scene)
+    repository = scene.open()
+    _assert_states(repository, states)
+    repository.close()
+    scene.restic.check()
+
+
+def test_without_cdp_only_the_newest_state_stays(scene: RepositoryScene) -> None:
+    live = rules.StoredOperation(name="live", kind="live")
+    repository, source = _followed(scene, following=(live,))
+    states = _some_states(source, repository, 3)
+    # Known while held.
+    first = next(iter(states))
+    assert repository.listing(AskListing(dataset=DATASET, at=first, path=b"/data")).point is not None
+    repository.seal()
+    assert repository.moments(DATASET) == ()
+    assert len(scene.restic.json("snapshots")) == 2
+    assert repository.point_at(DATASET, first).operation == "backup"
+    assert source.send(repository, "live").points
+    newest = repository.point_at(DATASET, None)
+    assert newest.operation == "live"
+    assert read_all(repository.reader(newest)) == source.tree
+    source.leave()
+    repository.close()
+    scene.restic.check()
+
+
+def test_when_the_rules_keep_no_moments_any_more_logs_go(scene: RepositoryScene) -> None:
+    repository, source = _followed(scene)
+    _some_states(source, repository, 3)
+    repository.seal()
+    assert len(repository.moments(DATASET)) == 4
+    source.leave()
+    source.following = ()
+    _some_states(source, repository, 1)
+    repository.seal()
+    assert repository.moments(DATASET) == ()
+    assert len(scene.restic.json("snapshots")) == 2
+    source.leave()
+    repository.close()
+    scene.restic.check()
+
+
+def test_gaps_are_kept_and_said(scene: RepositoryScene) -> None:
+    repository, source = _followed(scene)
+    _some_states(source, repository, 2)
+    since = now(scene.clock)
+    scene.clock.advance(100)
+    gap = Gap(path=b"/data", since=since, until=now(scene.clock), reason=GapReason.OVERFLOW)
+    source.write(b"/data/missed", b"seen late")
+    assert source.send(repository, full=True, gaps=(gap,)).durability is Durability.SEALED
+    scene.clock.advance(1)
+    other = Gap(path=b"/data/one", since=now(scene.clock) - timedelta(seconds=1), until=now(scene.clock), reason=GapReason.MOUNT)
+    source.write(b"/data/one", b"later")
+    assert source.send(repository, gaps=(other,)).durability is Durability.HELD
+    source.leave()
+    for _ in range(2):
+        assert repository.gaps(DATASET) == (gap, other)
+        assert repository.gaps(DATASET, until=since + timedelta(seconds=1)) == (gap,)
+        assert repository.listing(AskListing(dataset=DATASET, at=since + timedelta(seconds=50))).gaps == (gap,)
+        assert repository.listing(AskListing(dataset=DATASET, at=since - timedelta(seconds=1))).gaps == ()
+        repository.close()
+        _catalog_lost(scene)
+        repository = scene.open()
+    repository.close()
+
+
+def test_a_lost_session_lock_is_found_before_anything_is_sealed(scene: RepositoryScene) -> None:
+    repository, source = _followed(scene)
+    states = _some_states(source, repository, 2)
+    source.leave()
+    for lock in (scene.place / "locks").iterdir():
+        lock.unlink()
+    scene.restic.run("prune", "--max-unused", "0")
+    repository.seal()
+    _assert_states(repository, states)
+    repository.close()
+    scene.restic.check()
+
+
+def test_what_another_program_took_is_sent_again(scene: RepositoryScene) -> None:
+    """It removed our lock, the points and the data that what is held builds on."""
+    repository, source = _followed(scene)
+    source.folder(b"/data/sub")
+    source.write(b"/data/sub/untouched", b"for ever")
+    source.send(repository, "backup")
+    _some_states(source, repository, 2)
+    source.leave()
+    for lock in (scene.place / "locks").iterdir():
+        lock.unlink()
+    scene.restic.run("forget", *[each["id"] for each in scene.restic.json("snapshots")])
+    scene.restic.run("prune", "--max-unused", "0")
+    scene.clock.advance(60)
+    repository.tick()
+    assert "held-lost" in {finding.code for finding in repository.held_problems}
+    session = scene.action(repository)
+    assert session.cursor() is None
+    session.close()
+    source.session = None
+    scene.clock.advance(1)
+    source.send(repository, full=True)
+    assert read_all(repository.reader(repository.point_at(DATASET, None))) == source.tree
+    source.leave()
     repository.close()
     scene.restic.check()

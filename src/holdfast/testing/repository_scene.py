@@ -73,7 +73,7 @@ class FollowingFeeder(Feeder):
 
     def commit(self) -> Commit:
         marks = tuple(
-            Mark(operation=name, kind=name, point=PointId(f"{name.encode().hex()}{self.seq:08x}".rjust(32, "0")[-32:]))
+            Mark(operation=name, kind=name, point=PointId(f"{name.encode().hex()}{self.seq:08x}".rjust(26, "0")[-26:] + self.dataset[-6:]))
             for name in self.marks
         )
         return Commit(

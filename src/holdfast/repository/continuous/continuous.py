@@ -83,8 +83,10 @@ class Continuous:
                 self._entering.follow(held, group.followed)
                 if sealed is None:
                     self._entering.enter(held, record)
-                elif record.is_told:
-                    interior.moments.mark(sealed.no, HELD, record.files, record.size_bytes)
+                else:
+                    interior.moments.add_gaps(held.number, record.gaps)
+                    if record.is_told:
+                        interior.moments.mark(sealed.no, HELD, record.files, record.size_bytes)
         except BaseException:
             appended.take_back()
             raise
