@@ -22,7 +22,8 @@ from pathlib import Path
 from holdfast.core.clock import SystemClock
 from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId
 from holdfast.mirror.mirror import Mirror, MirrorStore
-from holdfast.mirror.records import Fingerprint, Records
+from holdfast.mirror.records import Records
+from holdfast.mirror.rows import Fingerprint
 from holdfast.model.change import Begin, Change, Commit, Cursor, Move, Put, Remove
 from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
 from holdfast.model.rules import MirrorAction, Receive
@@ -101,7 +102,7 @@ class Scene:
         return travelled
 
     def rename(self, old: bytes, new: bytes, *, hint: bool) -> dict[str, object]:
-        changes: list[Change] = [Remove(_ROOT + old)] + [Remove(b"%b%b/%05d" % (_ROOT, old, number)) for number in self.many]
+        changes: list[Change] = [Remove(_ROOT + old), *(Remove(b"%b%b/%05d" % (_ROOT, old, number)) for number in self.many)]
         changes.append(Put(Entry(path=_ROOT + new, kind=Kind.DIRECTORY, mode=0o755)))
         changes += [self.put(b"%b/%05d" % (new, number), data) for number, data in self.many.items()]
         changes.sort(key=lambda change: walk_key(change.path if isinstance(change, Remove) else change.entry.path))

@@ -12,7 +12,8 @@ from hashlib import sha256
 
 from holdfast.core.errors import HoldfastError
 from holdfast.host.tree_writer import TreeWriter
-from holdfast.mirror.records import RECORDS, Place, Records
+from holdfast.mirror.records import RECORDS, Records
+from holdfast.mirror.rows import Place
 from holdfast.mirror.soundness import records_errors
 from holdfast.mirror.target import Target, side_of, temp_path
 from holdfast.model.entry import check_path

@@ -12,8 +12,8 @@ from holdfast.core.errors import StoreError
 from holdfast.host.tree_writer import sync_paths
 from holdfast.mirror.moves import Moves
 from holdfast.mirror.moving import Moving
-from holdfast.mirror.records import Content, Fingerprint, Staged
 from holdfast.mirror.removals import Removals
+from holdfast.mirror.rows import Content, Fingerprint, Staged
 from holdfast.mirror.target import TEMP, Contents, Target, has_kind, matches_special, temp_path
 from holdfast.model.entry import Entry, Kind, display_path, walk_key
 from holdfast.model.jobs import Finding, Severity

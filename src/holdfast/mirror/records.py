@@ -6,21 +6,15 @@ Several entries with one file are hard links. Nothing here is ever guessed from:
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 
-from holdfast.core.ids import DatasetId
 from holdfast.core.local_database import open_database, written_through
-from holdfast.mirror.moves import MovedTree
-from holdfast.model.change import Cursor
+from holdfast.mirror.rows import Content, Fingerprint, Place, Recorded, Staged, What, hardlink_of
 from holdfast.model.entry import ChunkRef, Entry, Kind
 
-What = Literal["put", "remove", "keep"]
 RECORDS = b"mirror.db"
 _MOST_CHUNK_BYTES = 8 << 20
 
@@ -43,84 +37,28 @@ CREATE INDEX IF NOT EXISTS staged_file ON staged(file) WHERE file IS NOT NULL;
 CREATE INDEX IF NOT EXISTS staged_hardlink ON staged(hardlink) WHERE hardlink IS NOT NULL;
 """
 
+# Of this connection only.
+_PASSING = """
+CREATE TEMP TABLE affected(n INTEGER PRIMARY KEY);
+CREATE TEMP TABLE surveyed(n INTEGER PRIMARY KEY);
+CREATE TEMP TABLE strays(relative BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, coarse BLOB, fine BLOB)
+    WITHOUT ROWID;
+CREATE INDEX temp.strays_time ON strays(size, mtime_ns);
+CREATE INDEX temp.strays_coarse ON strays(coarse) WHERE coarse IS NOT NULL;
+CREATE INDEX temp.strays_fine ON strays(fine) WHERE fine IS NOT NULL;
+"""
+# Files of one size and time that are tried in place of a missing one.
+_MOST_STRAYS = 4
+
 _encode = msgspec.msgpack.Encoder().encode
 decode_entry = msgspec.msgpack.Decoder(Entry).decode
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """Tells whether a file is still the one that was written."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> Fingerprint:
-        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-
-
-@dataclass(frozen=True)
-class Content:
-    """A row of `files`."""
-
-    n: int
-    key: bytes
-    placed: bool
-    fingerprint: Fingerprint
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """An entry the mirror holds. `file` is None for all kinds but files."""
-
-    entry: Entry
-    file: int | None
-
-
-@dataclass(frozen=True)
-class Staged:
-    """A change of the open commit. `keep`: what is there stays (nothing to do, or its new content did not come)."""
-
-    key: bytes
-    what: What
-    entry: Entry | None
-    file: int | None
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a chunk's bytes should be."""
-
-    file: int
-    offset: int
-    size: int
-
-
-class Intention(msgspec.Struct, frozen=True, kw_only=True):
-    """What must be finished once it is written down: kept in the records until it is."""
-
-    dataset: DatasetId
-    cursor: Cursor
-    full: bool
-    stamp: str
-    keep_s: float | None
-    moves: tuple[MovedTree, ...] = ()
-
-
-def hardlink_of(entry: Entry) -> bytes | None:
-    """The same for all names of one file of the source."""
-    if entry.kind is Kind.DIRECTORY or entry.links < 2:
-        return None
-    return b"%d:%d" % (entry.device, entry.inode)
 
 
 class Records:
     """One connection; used by one thread at a time. Changes are held in an open transaction until `save`."""
 
     def __init__(self, path: bytes) -> None:
-        self._db = open_database(path, synchronous="NORMAL", schema=_SCHEMA, cache_size=-16_000)
+        self._db = open_database(path, synchronous="NORMAL", schema=_SCHEMA + _PASSING, cache_size=-16_000)
 
     def save(self, *, durable: bool = False) -> None:
         """End of a transaction. `durable`: on disk when this returns; else only after a crash of the process."""
@@ -235,6 +173,27 @@ class Records:
     def temp_files(self) -> set[int]:
         return {row[0] for row in self._db.execute("SELECT n FROM files WHERE placed=0")}
 
+    # What stands in the mirror unknown
+
+    def note_surveyed(self, n: int) -> None:
+        """Forgotten at the next commit, unless an entry has it then."""
+        self._change("INSERT INTO surveyed VALUES(?)", (n,))
+
+    def clear_strays(self) -> None:
+        self._change("DELETE FROM strays")
+
+    def add_strays(self, rows: Iterable[tuple[bytes, int, int, bytes | None, bytes | None]]) -> None:
+        """Rows of (place relative to the writer, size, mtime, ids of the first chunk, coarse and fine, or None)."""
+        self._db.executemany("INSERT OR REPLACE INTO strays VALUES(?, ?, ?, ?, ?)", rows)
+
+    def strays(self, size_bytes: int, mtime_ns: int) -> list[bytes]:
+        sql = "SELECT relative FROM strays WHERE size=? AND mtime_ns=? ORDER BY relative LIMIT ?"
+        return [row[0] for row in self._db.execute(sql, (size_bytes, mtime_ns, _MOST_STRAYS))]
+
+    def stray_by_first_chunk(self, chunk_id: bytes) -> bytes | None:
+        row = self._db.execute("SELECT relative FROM strays WHERE coarse=? OR fine=? LIMIT 1", (chunk_id, chunk_id)).fetchone()
+        return None if row is None else row[0]
+
     # Hard links
 
     def linked(self, hardlink: bytes) -> list[int]:
@@ -335,8 +294,9 @@ class Records:
     def merge_staged(self, *, full: bool) -> None:
         """What was staged is what the mirror holds now; contents nobody has any more are forgotten, spares too. Costs by what was staged;
         `full`: by all there is, and what was surveyed and not used goes, too."""
-        self._change("CREATE TEMP TABLE IF NOT EXISTS affected(n INTEGER PRIMARY KEY)")
         self._change("DELETE FROM affected")
+        self._change("INSERT OR IGNORE INTO affected SELECT n FROM surveyed")
+        self._change("DELETE FROM surveyed")
         self._change("INSERT OR IGNORE INTO affected SELECT file FROM staged WHERE file NOT NULL")
         self._change("INSERT OR IGNORE INTO affected SELECT n FROM files" + ("" if full else " WHERE placed=0"))
         self._change("INSERT OR IGNORE INTO affected SELECT e.file FROM staged s CROSS JOIN entries e ON e.key=s.key WHERE e.file NOT NULL")

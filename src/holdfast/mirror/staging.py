@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +9,8 @@ from holdfast.core.errors import StoreError
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.host.tree_writer import Draft
 from holdfast.mirror.moves import Hints
-from holdfast.mirror.records import Content, Fingerprint, hardlink_of
+from holdfast.mirror.rows import Content, Fingerprint, hardlink_of
+from holdfast.mirror.surveying import Survey
 from holdfast.mirror.target import Contents, Target, temp_path
 from holdfast.model.change import Part, Put, Remove, Segment
 from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
@@ -44,8 +42,7 @@ class Staging:
         self._records = target.records
         self._contents = contents
         self._hints = hints
-        self._adopting = adopting
-        self._surveyed: set[bytes] = set()
+        self._survey = Survey(target, contents, adopting=adopting)
         self._asked: dict[int, set[bytes]] = {}
         self._withdrawn: set[bytes] = set()
         self._growing: dict[bytes, _Growing] = {}
@@ -58,10 +55,10 @@ class Staging:
     def wanted(self, segment: Segment) -> set[bytes]:
         mine = set[bytes]()
         for part in self._parts(segment):
-            self._survey(part.path, part.offset, part.chunks)
+            self._survey.part(part)
             mine.update(ref.id for ref in part.chunks)
         for entry in self._files(segment):
-            self._survey(entry.path, 0, entry.chunks)
+            self._survey.file(entry)
             mine.update(ref.id for ref in entry.chunks)
         under_way = set[bytes]().union(*self._asked.values())
         asked = {ref.id for ref in segment.offered if ref.id in mine and ref.id not in under_way and not self._has(ref.id)}
@@ -78,33 +75,6 @@ class Staging:
 
     def _has(self, chunk_id: bytes) -> bool:
         return any(self._contents.looks_same(place.file) for place in self._records.places(chunk_id))
-
-    def _survey(self, path: bytes, offset: int, refs: tuple[ChunkRef, ...]) -> None:
-        """When adopting: which of these chunks does a file that was here before have at the same place?"""
-        key = walk_key(path)
-        if not self._adopting or not refs or (path in self._surveyed and not offset) or self._records.entry(key) is not None:
-            return
-        self._surveyed.add(path)
-        try:
-            fd = self._target.writer.open_file(self._target.relative(path))
-        except OSError:
-            return
-        try:
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode):
-                return
-            rows = []
-            for ref in refs:
-                if offset + ref.size_bytes > found.st_size:
-                    break
-                if hashlib.sha256(os.pread(fd, ref.size_bytes, offset)).digest() == ref.id:
-                    rows.append((ref.id, offset, ref.size_bytes))
-                offset += ref.size_bytes
-        finally:
-            os.close(fd)
-        known = [content for content in self._records.files_at(key) if content.placed]
-        n = known[0].n if known else self._records.new_file(key, Fingerprint.of(found))
-        self._records.add_chunks(n, rows)
 
     # Taking what came
 
@@ -164,15 +134,16 @@ class Staging:
     def _in_place(self, key: bytes, entry: Entry) -> int | None:
         """The content that stands at this path, if it is the right one already."""
         recorded = self._records.entry(key)
-        if recorded is not None:
-            content = None if recorded.file is None else self._records.file(recorded.file)
-        else:
-            content = next((content for content in self._records.files_at(key) if content.placed), None)
-        if content is None or not content.placed or not self._has_chunks(content, entry):
-            return None
-        if self._records.is_shared_with_others(content.n, key, hardlink_of(entry)):
-            return None
-        return content.n if self._contents.is_exact(content, self._target.relative(entry.path)) else None
+        known = None if recorded is None or recorded.file is None else self._records.file(recorded.file)
+        # Newest first: what was surveyed, where it is not as the records had it.
+        for content in [*self._records.files_at(key), *([known] if known is not None and known.key != key else [])]:
+            if not content.placed or not self._has_chunks(content, entry):
+                continue
+            if self._records.is_shared_with_others(content.n, key, hardlink_of(entry)):
+                continue
+            if self._contents.is_exact(content, self._target.relative(entry.path)):
+                return content.n
+        return None
 
     def _moved(self, key: bytes, entry: Entry) -> int | None:
         """The content that stands where this was before, by the hints. Whether its old name is really gone is seen at the end."""
@@ -280,6 +251,9 @@ class Staging:
         return True
 
     def _content_at(self, key: bytes) -> int | None:
+        surveyed = self._survey.found(key)
+        if surveyed is not None:
+            return surveyed
         for known_as in (key, self._hints.origin(key)):
             recorded = None if known_as is None else self._records.entry(known_as)
             if recorded is not None and recorded.file is not None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from holdfast.core.errors import HoldfastError
 from holdfast.host.tree_writer import TreeWriter
-from holdfast.mirror.records import Content, Fingerprint, Place, Recorded, Records
+from holdfast.mirror.records import Records
+from holdfast.mirror.rows import Content, Fingerprint, Place, Recorded
 from holdfast.model.entry import Entry, Kind, is_below, path_of, walk_key
 
 TEMP = b"tmp"
@@ -101,8 +102,7 @@ class Contents:
         found = self._target.writer.stat(self._target.at(content.key))
         if found is None or not stat.S_ISREG(found.st_mode):
             return False
-        held = content.fingerprint
-        return (found.st_size, found.st_mtime_ns, found.st_ino) == (held.size, held.mtime_ns, held.inode)
+        return content.fingerprint.is_like(found)
 
     def is_exact(self, content: Content, relative: bytes) -> bool:
         """Certain: the file at `relative` has exactly the recorded bytes, by its whole fingerprint or else by reading it."""

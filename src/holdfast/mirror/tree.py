@@ -16,8 +16,8 @@ from holdfast.host.tree_writer import sync_paths
 from holdfast.mirror.moves import Hints, Moves
 from holdfast.mirror.moving import plan_moves
 from holdfast.mirror.placing import Placing, changed_underneath, clean_temp, pin
-from holdfast.mirror.records import Intention
 from holdfast.mirror.removals import Removals, purge, stamp_of
+from holdfast.mirror.rows import Intention
 from holdfast.mirror.soundness import records_errors
 from holdfast.mirror.staging import Staging
 from holdfast.mirror.target import TEMP, Contents, Target, temp_path
