@@ -207,6 +207,19 @@ def test_chains_and_swaps(machine):
     assert docs.content(machine.root + b"/b/1") == b"a/1"
 
 
+def test_a_large_file_that_was_moved_is_read_only_for_who_lacks_it(machine):
+    (machine.source / "large").write_bytes(os.urandom(20 << 20))
+    docs, late = machine.dataset(), machine.dataset()
+    machine.run(docs)
+    move, places = _move(machine.source / "large", machine.source / "moved")
+    machine.run(docs, places=places, moves=(move,))
+    assert machine.result.counters.read_bytes == 0
+    machine.run(docs, late, places=())
+    assert machine.result.counters.read_bytes == 20 << 20
+    machine.run(docs, late, places=(_place(machine.source),))
+    assert machine.below(docs) == machine.below(late) == machine.facts()
+
+
 def test_what_changed_in_a_moved_folder_is_read(machine):
     (machine.source / "old").mkdir()
     for name in ("same", "longer", "touched", "replaced", "gone"):

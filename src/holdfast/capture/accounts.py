@@ -67,7 +67,13 @@ class Accounts:
                     _count(deltas, members, (-entries, -files, -size))
         for row in rows:
             if row.members:
-                _count(deltas, row.members, (1, 1, row.size) if row.kind == FILE_CODE else (1, 0, 0))
+                counted = deltas.get(row.members)
+                if counted is None:
+                    counted = deltas[row.members] = [0, 0, 0]
+                counted[0] += 1
+                if row.kind == FILE_CODE:
+                    counted[1] += 1
+                    counted[2] += row.size
         changed = [(members, *delta) for members, delta in deltas.items() if any(delta)]
         self._database.executemany(_ADD, changed)
         self._note(rows, run)
@@ -119,25 +125,26 @@ class Accounts:
 
     def _note(self, rows: Iterable[Row], run: int) -> None:
         """Only what bears the newest number was changed; the others were looked at and found as they were."""
-        bits, keys = 0, []
+        bits = 0
         for row in rows:
-            if row.run == run and (row.members or row.departed):
+            if row.run == run:
                 bits |= row.members | row.departed
-                keys.append((run, row.key))
-        if not keys:
+        if not bits:
             return
         known = self._database.execute("SELECT bits, listed FROM runs WHERE run = ?", (run,)).fetchone()
         before, listed = (0, 0) if known is None else known
         if known is None and run % _TIDY_EVERY == 0:
             self._tidy()
         if listed >= 0:
+            keys = [(run, row.key) for row in rows if row.run == run and (row.members or row.departed)]
             listed += len(keys)
             if listed > MOST_LISTED:
                 self._database.execute("DELETE FROM changed WHERE run = ?", (run,))
                 listed = -1
             else:
                 insert_many(self._database, "changed", keys)
-        self._database.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", (run, before | bits, listed))
+        if (before | bits, listed) != known:
+            self._database.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", (run, before | bits, listed))
 
     def _tidy(self) -> None:
         """Join the oldest runs into one entry, so that a receiver that stays away costs no more than a look at all rows."""

@@ -14,6 +14,7 @@ import re
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pathspec import GitIgnoreSpec
 
@@ -146,7 +147,9 @@ def pattern_lines(patterns: tuple[str, ...], root: bytes) -> list[str]:
     return [_anchored(pattern, os.fsdecode(root)) for pattern in patterns]
 
 
+@lru_cache(maxsize=256)
 def _compile(patterns: tuple[str, ...], root: bytes) -> _Matches | None:
+    """Remembered, because small runs come many times a second."""
     if not patterns:
         return None
     spec = GitIgnoreSpec.from_lines(pattern_lines(patterns, root))

@@ -342,10 +342,12 @@ class CaptureState:
 
     def _put(self, rows: Sequence[Row], run: int | None = None) -> None:
         """Within a transaction."""
-        rows = list({row.key: row for row in rows}.values())
+        if len({row.key for row in rows}) < len(rows):
+            rows = list({row.key: row for row in rows}.values())
         self._accounts.before_write(rows, self._run if run is None else run)
         self._insert([row for row in rows if row.members or row.departed])
-        self._database.executemany("DELETE FROM rows WHERE key = ?", [(row.key,) for row in rows if not (row.members or row.departed)])
+        if gone := [(row.key,) for row in rows if not (row.members or row.departed)]:
+            self._database.executemany("DELETE FROM rows WHERE key = ?", gone)
         self._accounts.after_write()
 
     def _insert(self, rows: Sequence[Row]) -> None:
