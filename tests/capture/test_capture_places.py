@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -334,3 +335,52 @@ def test_a_dataset_nobody_captures_any_more_takes_its_numbers_along(machine):
     assert machine.state.totals(3) == {2: (1, 3)}
     assert machine.state.count_members(1) == 0
     assert machine.state.is_new(docs.dataset)
+
+
+def test_an_unreadable_place_keeps_what_was_below(machine, monkeypatch):
+    (machine.source / "dir/sub").mkdir(parents=True)
+    for name in ("dir/a", "dir/sub/b"):
+        (machine.source / name).write_bytes(b"1")
+    docs = machine.dataset()
+    machine.run(docs)
+    really_scan, really_look = os.scandir, os.lstat
+
+    def refuse(really, path):
+        if os.fsencode(path).endswith(b"/dir/sub"):
+            raise PermissionError(13, "Permission denied")
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", lambda path: refuse(really_scan, path))
+    result = machine.run(docs, places=(_place(machine.source / "dir/sub", below=True),))
+    assert [finding.code for finding in result.findings] == ["unreadable"]
+    monkeypatch.setattr(os, "lstat", lambda path: refuse(really_look, path))
+    result = machine.run(docs, places=(_place(machine.source / "dir/sub", below=True), _place(machine.source / "dir/sub/b")))
+    monkeypatch.undo()
+    assert [finding.code for finding in result.findings] == ["unreadable"]
+    assert not docs.removed
+    assert machine.below(docs) == machine.facts()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+def test_places_in_what_is_mounted_in_a_root(machine):
+    inner = machine.source / "inner"
+    inner.mkdir()
+    one, many = machine.dataset("one"), machine.dataset("many", one_file_system=False)
+    machine.run(one, many)
+    if subprocess.run(["mount", "-t", "tmpfs", "none", str(inner)], check=False, capture_output=True).returncode:
+        pytest.skip("no right to mount here")
+    try:
+        (inner / "deep").mkdir()
+        (inner / "deep/a").write_bytes(b"a")
+        machine.run(one, many, places=(_place(inner / "deep/a"),))
+        assert machine.root + b"/inner/deep/a" in many.tree
+        assert machine.root + b"/inner/deep" not in one.tree
+        assert machine.root + b"/inner" in one.tree
+        (inner / "deep/b").write_bytes(b"b")
+        machine.run(one, many, places=(_place(inner / "deep/b"),))
+        assert machine.root + b"/inner/deep/b" in many.tree
+        # Another folder has come to lie there: it was looked at by itself. The folder with the new name in it was not.
+        machine.run(one, many)
+        assert (machine.puts(one), machine.puts(many)) == (0, 1)
+    finally:
+        subprocess.run(["umount", str(inner)], check=True)
