@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -219,6 +220,22 @@ def test_a_large_file_that_was_moved_is_read_only_for_who_lacks_it(machine):
     assert machine.result.counters.read_bytes == 20 << 20
     machine.run(docs, late, places=(_place(machine.source),))
     assert machine.below(docs) == machine.below(late) == machine.facts()
+
+
+def test_of_a_large_file_that_is_written_in_place_little_travels(machine):
+    path, chance = machine.source / "image", random.Random(1)
+    path.write_bytes(chance.randbytes(48 << 20))
+    docs = machine.dataset(granularity="fine")
+    machine.run(docs)
+    for _ in range(2):
+        with path.open("r+b") as file:
+            for _ in range(12):
+                file.seek(chance.randrange(12 << 10) * 4096)
+                file.write(chance.randbytes(4096))
+        before = docs.received_bytes
+        machine.run(docs, places=(_place(path),))
+        assert 12 * 4096 <= docs.received_bytes - before <= 40 * 12 * 4096
+    assert machine.below(docs) == machine.facts()
 
 
 def test_what_changed_in_a_moved_folder_is_read(machine):
