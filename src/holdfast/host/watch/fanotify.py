@@ -147,16 +147,24 @@ class FanotifyListener:
 
     def _shared_inode(self, target: Handle, path: bytes) -> int | None:
         """Of a file that has, or may just have had, other names than the one at which it was changed."""
-        status = self._places.status_of(target)
-        if status is None or status.st_nlink == 0:
+        descriptor = self._places.open(target)
+        if descriptor is None:
             return None
-        if status.st_nlink == 1:
-            try:
-                if os.lstat(path).st_ino == status.st_ino:
-                    return None
-            except OSError:
-                pass
-        return status.st_ino
+        try:
+            status = os.fstat(descriptor)
+            if status.st_nlink == 0 or (status.st_nlink == 1 and (_is_called(path, status) or self._is_outside(descriptor, status))):
+                return None
+            return status.st_ino
+        finally:
+            os.close(descriptor)
+
+    def _is_outside(self, descriptor: int, status: os.stat_result) -> bool:
+        """Whether its only name is nobody's concern: without this, all that is saved by a rename anywhere on the disk would be told."""
+        try:
+            shown = os.readlink(b"/proc/self/fd/%d" % descriptor)
+        except OSError:
+            return False
+        return not self._territory.holds(shown) and _is_called(shown, status)
 
     def _carries_a_root(self, event: Event) -> bool:
         forks = self._territory.forks
@@ -173,6 +181,15 @@ class FanotifyListener:
                     known |= aspect
             self._aspects[mask] = known
         return known
+
+
+def _is_called(path: bytes, status: os.stat_result) -> bool:
+    """Whether it is there by this name, and this is its only one."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino, found.st_nlink) == (status.st_dev, status.st_ino, 1)
 
 
 def _queue(unlimited: bool) -> int:

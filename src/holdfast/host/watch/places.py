@@ -66,14 +66,17 @@ class Places:
 
     def status_of(self, handle: Handle) -> os.stat_result | None:
         """Of an inode that is still there."""
-        for place in self._mounts:
-            descriptor = self._open(place, handle)
-            if descriptor is not None:
-                try:
-                    return os.fstat(descriptor)
-                finally:
-                    os.close(descriptor)
-        return None
+        descriptor = self.open(handle)
+        if descriptor is None:
+            return None
+        try:
+            return os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def open(self, handle: Handle) -> int | None:
+        """A descriptor of such an inode, to be looked at only and closed soon."""
+        return next((found for place in self._mounts if (found := self._open(place, handle)) is not None), None)
 
     def _climb(self, handle: Handle) -> tuple[Spot, ...]:
         chain: list[tuple[Handle, NameAt | None]] = []
