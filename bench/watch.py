@@ -65,22 +65,25 @@ def round_of(follower: Follower, tree: Tree, pace: Pace) -> tuple[dict[str, obje
     follower.begin()
     ended_ns, taken_s = _elsewhere(edits, pace)
     told = follower.told(touched, [(edit.path, at_ns) for edit, at_ns in zip(edits, ended_ns, strict=True)])
-    return report(told, len(edits), len(touched), taken_s), plan.tree
+    told_s = (told.all_told_ns - ended_ns[0]) / 1e9
+    return report(told, (len(edits), len(touched)), (taken_s, told_s)), plan.tree
 
 
-def report(told: Told, edits: int, touched: int, taken_s: float) -> dict[str, object]:
+def report(told: Told, numbers: tuple[int, int], times_s: tuple[float, float]) -> dict[str, object]:
+    (edits, touched), (taken_s, told_s) = numbers, times_s
     hundredths = quantiles(told.after_ns, n=100) if len(told.after_ns) > 1 else [0.0] * 99
     return {
         "edits": edits,
         "done in, s": round(taken_s, 2),
+        "all told after, s": round(told_s, 2),
         "lost": len(told.lost),
         "paths compared": touched,
         "gaps": told.gaps,
         "told by name": round(told.by_name / edits, 3),
         "moves": told.moves,
         "CPU of the watch, s": round(told.watch_cpu_s, 2),
-        "share of a core": round(told.watch_cpu_s / taken_s, 3),
-        "with who takes and looks": round(told.follower_cpu_s / taken_s, 3),
+        "share of a core": round(told.watch_cpu_s / told_s, 3),
+        "with who takes and looks": round(told.follower_cpu_s / told_s, 3),
         "from edit to fact, ms": {f"p{part}": round(hundredths[part - 1] / 1e6, 1) for part in (50, 99)},
     }
 

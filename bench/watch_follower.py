@@ -77,7 +77,8 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Of one round. CPU of the watch's own thread, and of it with who takes and looks. `after_ns`: from the end of an edit to its fact."""
+    """Of one round. CPU of the watch's own thread, and of it with who takes and looks. `all_told_ns`: when nothing more was
+    to come (monotonic); `after_ns`: from the end of an edit to its fact."""
 
     lost: list[bytes]
     gaps: int
@@ -85,6 +86,7 @@ class Told:
     by_name: int
     watch_cpu_s: float
     follower_cpu_s: float
+    all_told_ns: int
     after_ns: list[int]
 
 
@@ -155,9 +157,9 @@ def _ended(watch: Watch, looks: Looks, before_s: tuple[float, float], order: tup
         raise TimeoutError("the watch did not come to an end")
     looks.apply(watch.take(0))
     watch_s, all_s = _cpu_s()
-    after_ns = []
+    told_ns, after_ns = time.monotonic_ns(), []
     for path, ended_ns in ended:
-        later = [told_ns for told_ns in looks.told_ns.get(path, ()) if told_ns >= ended_ns]
+        later = [at_ns for at_ns in looks.told_ns.get(path, ()) if at_ns >= ended_ns]
         after_ns += [min(later) - ended_ns] if later else []
     return Told(
         looks.lost(touched),
@@ -166,6 +168,7 @@ def _ended(watch: Watch, looks: Looks, before_s: tuple[float, float], order: tup
         sum(path in looks.told_ns for path, _ in ended),
         watch_s - before_s[0],
         all_s - before_s[1],
+        told_ns,
         after_ns,
     )
 

@@ -69,18 +69,24 @@ class FanotifyListener:
             return 0, heard
         self._actors.refresh()
         count = 0
-        for event in events_in(data):
-            count += 1
-            if event.mask & syscalls.FAN_Q_OVERFLOW:
-                # A move may be among what is missing.
-                self._places.clear()
-                heard.lost = True
-            elif event.mask & FAN_RENAME:
-                heard.facts += self._moved(event)
-                heard.unsettled |= bool(event.mask & FAN_ONDIR) and self._carries_a_root(event)
-            elif event.at is not None:
-                heard.facts += self._changed(event, event.at)
+        try:
+            for event in events_in(data):
+                count += 1
+                self._hear(event, heard)
+        finally:
+            self._places.rest()
         return count, heard
+
+    def _hear(self, event: Event, heard: Heard) -> None:
+        if event.mask & syscalls.FAN_Q_OVERFLOW:
+            # A move may be among what is missing.
+            self._places.clear()
+            heard.lost = True
+        elif event.mask & FAN_RENAME:
+            heard.facts += self._moved(event)
+            heard.unsettled |= bool(event.mask & FAN_ONDIR) and self._carries_a_root(event)
+        elif event.at is not None:
+            heard.facts += self._changed(event, event.at)
 
     def follow(self, ground: Ground) -> None:
         self._places.follow(ground.mounts)
@@ -110,13 +116,16 @@ class FanotifyListener:
             # What was told inside of it can no longer be placed, so this stands for it; and the name may have been given again.
             scope = Scope.TREE
             if target is not None:
-                self._places.forget(target)
+                self._places.removed(target)
         path = joined(spots[0].path, at.name) if spots else b""
         inode = None
         if target is not None and mask & _INODE_CHANGED and not mask & FAN_ONDIR:
             inode = self._shared_inode(target, path)
-        what, who = self._what(mask), self._actors.who(event.pid)
         inside = list(self._inside(spots, at.name))
+        if not inside and inode is None:
+            return
+        # Who it was is asked for no more than is told: a process that was not met before costs a look into /proc.
+        what, who = self._what(mask), self._actors.who(event.pid)
         for held in inside:
             yield Dirty(held, scope, what, None, inode, who)
         if inode is not None and not inside:
@@ -126,10 +135,12 @@ class FanotifyListener:
         if event.old is None or event.at is None:
             return
         if event.mask & FAN_ONDIR and event.target is not None:
-            self._places.forget(event.target)
+            self._places.moved(event.target)
         came_from = list(self._inside(self._places.folder(event.old.folder), event.old.name))
         went_to = list(self._inside(self._places.folder(event.at.folder), event.at.name))
         scope = Scope.TREE if event.mask & FAN_ONDIR else Scope.NAME
+        if not came_from and not went_to:
+            return
         what, who = Aspect.ENTRY | Aspect.MOVED, self._actors.who(event.pid)
         for path in (*came_from, *went_to):
             yield Dirty(path, scope, what, who=who)
