@@ -77,7 +77,8 @@ class Scene:
     def put(self, tail: bytes, data: bytes) -> Put:
         ref = ChunkRef(chunk_id(data), len(data))
         self.feeder.chunks[ref.id] = data
-        return Put(Entry(path=_ROOT + tail, kind=Kind.FILE, mode=0o644, size_bytes=len(data), mtime_ns=time.time_ns(), chunks=(ref,)))
+        mtime_ns = int.from_bytes(ref.id[:4], "big")
+        return Put(Entry(path=_ROOT + tail, kind=Kind.FILE, mode=0o644, size_bytes=len(data), mtime_ns=mtime_ns, chunks=(ref,)))
 
     def commit(self, mirror: Mirror, changes: Sequence[Change], *, full: bool = False, moves: tuple[Move, ...] = ()) -> int:
         """How many bytes travelled."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.capture.ports import CaptureRequest, CaptureResult
+from holdfast.capture.ports import CaptureRequest, CaptureResult, Moved, Place
 from holdfast.capture.scan import Capture, ScanRun
 from holdfast.capture.state import CaptureState
 from holdfast.core.entropy import SystemEntropy
@@ -68,7 +68,14 @@ class Machine:
         )
         return ModelReceiver(id)
 
-    def run(self, *receivers: ModelReceiver, accept: bool = False, scan: bool = True) -> CaptureResult:
+    def run(
+        self,
+        *receivers: ModelReceiver,
+        accept: bool = False,
+        scan: bool = True,
+        places: tuple[Place, ...] | None = None,
+        moves: tuple[Moved, ...] = (),
+    ) -> CaptureResult:
         """One run that serves these receivers and commits them."""
         bases: dict[DatasetId, int | None] = {}
         for receiver in receivers:
@@ -76,7 +83,7 @@ class Machine:
             known = bases.get(receiver.dataset, base)
             bases[receiver.dataset] = None if base is None or known is None else min(base, known)
         datasets = tuple(self.rules[id] for id in bases)
-        self.last = self.capture.run(CaptureRequest(datasets, bases, accept, scan))
+        self.last = self.capture.run(CaptureRequest(datasets, bases, accept, scan, places=places, moves=moves))
         for receiver in receivers:
             receiver.begin(receiver.seq)
         for round_ in self.last:

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from holdfast.capture import emission, ledger
+from holdfast.capture.ports import Place
 from holdfast.core.errors import HoldfastError, NoSpace, SourceError
 from holdfast.core.ids import Epoch
 from holdfast.model.change import Commit, Cursor
 from holdfast.testing.capture_model import ModelReceiver
 from holdfast.testing.faulty_disk import Fault, FaultyDisk, Gone, Step, full_from, trials
 from holdfast.testing.small_disk import small_disk
+from tests.capture.accounts_check import check_accounts
 from tests.capture.conftest import Machine
 
 # Hundreds of small runs, on a machine that may have much else to do.
@@ -40,6 +42,7 @@ class Scene:
         self.second = ModelReceiver(self.first.dataset)
         self.epochs: dict[ModelReceiver, Epoch] = {}
         self.accept = False
+        self.places: tuple[Place, ...] | None = None
         self.run(self.first)
         self.machine.state.close()
         (source / "a").write_bytes(b"changed")
@@ -56,10 +59,14 @@ class Scene:
                 assert not state.is_behind(cursor)
                 receiver.seq = state.base_for(receiver.dataset, cursor)
             with forgotten_on_error(receivers):
-                result = self.machine.run(*receivers, accept=self.accept)
+                result = self.machine.run(*receivers, accept=self.accept, places=self.places)
                 state.finish(Commit(dataset=receivers[0].dataset, epoch=state.epoch, seq=result.run, captured_at=START))
             self.epochs.update(dict.fromkeys(receivers, state.epoch))
             state.drop_tombstones(receivers[0].dataset, result.run)
+
+    def look_only_where_something_changed(self) -> None:
+        changed = (b"", b"/a", b"/b", b"/d", b"/new")
+        self.places = tuple(Place(self.machine.root + name) for name in changed)
 
     def second_run(self) -> None:
         self.machine.open()
@@ -105,9 +112,11 @@ def steps_of_a_run() -> list[Step]:
     return disk.steps
 
 
-def survive(number: int, fault: Fault) -> None:
+def survive(number: int, fault: Fault, *, places: bool = False) -> None:
     with scene() as made:
         machine = made.machine
+        if places:
+            made.look_only_where_something_changed()
         with FaultyDisk.with_fault(machine.home, number, fault, cut=Gone) as disk, suppress(HoldfastError):
             made.second_run()
         assert disk.fired
@@ -120,6 +129,7 @@ def survive(number: int, fault: Fault) -> None:
         for receiver in (made.first, made.second):
             assert made.machine.below(receiver) == machine.facts()
         assert machine.puts(made.first) <= 4
+        check_accounts(machine.state.path)
         made.run(made.first, made.second)
         assert machine.puts(made.first) == 0
 
@@ -136,6 +146,16 @@ def test_every_fault_at_every_step_of_a_run() -> None:
     assert {step.path for step in steps} >= {"state.db", "state.db-wal", "state.db-verdicts"}
     for number, fault in trials(steps, every=True):
         survive(number, fault)
+
+
+def test_every_fault_at_every_step_of_a_run_of_places() -> None:
+    with scene() as made, FaultyDisk(made.machine.home) as disk:
+        made.look_only_where_something_changed()
+        made.second_run()
+    # The number, the rows and the commit wait for the disk together.
+    assert [step.path for step in disk.steps].count("state.db-wal") > 5
+    for number, fault in trials(disk.steps, every=True):
+        survive(number, fault, places=True)
 
 
 def test_every_fault_at_every_step_of_a_first_run() -> None:

@@ -13,6 +13,7 @@ from holdfast.core.errors import OutsideLimits, UnknownName
 from holdfast.core.ids import DatasetId, JobId, PointId
 from holdfast.model.jobs import Job, Progress, State
 from holdfast.model.maintenance import Check
+from holdfast.model.moments import Moment, address_of
 from holdfast.model.orders import RestoreOrder, signed_bytes_of_order
 from holdfast.model.points import Listing, Point
 from holdfast.model.questions import (
@@ -23,6 +24,8 @@ from holdfast.model.questions import (
     AskJobs,
     AskListing,
     AskMaintenance,
+    AskMoment,
+    AskMoments,
     AskPoints,
     AskRestore,
     AskStatus,
@@ -31,6 +34,7 @@ from holdfast.model.questions import (
     Jobs,
     JobsStarted,
     Listings,
+    Moments,
     NodeStatus,
     Points,
     Protection,
@@ -65,6 +69,14 @@ class Machine:
                 return Jobs(jobs=tuple(self.jobs[job] for job in wanted if job in self.jobs))
             case AskPoints(dataset=dataset):
                 return Points(points=tuple(p for p in self.points if dataset in ("", p.dataset)))
+            case AskMoment(dataset=dataset, at=at):
+                mine = [p for p in self.points if p.dataset == dataset and (at is None or p.time <= at)]
+                if not mine:
+                    raise UnknownName(f"no point of {dataset!r} here")
+                return Points(points=(max(mine, key=lambda p: p.time),))
+            case AskMoments():
+                moment = Moment(address=address_of(DatasetId("d" * 32), MOMENT), time=MOMENT, seq=1, files=3, size_bytes=9)
+                return Moments(moments=(moment,) * self.number, gaps=(), more=False)
             case AskListing(point="", dataset=dataset, at=at):
                 mine = [p for p in self.points if p.dataset == dataset and (at is None or p.time <= at)]
                 if not mine:
@@ -273,6 +285,18 @@ async def test_a_dataset_at_a_time_is_the_newest_point_before_it(running: Runnin
     await running.post("/restores", {"to": "/back"}, status=400)
     await running.post("/restores", {**wish, "node": "nobody"}, status=404)
     assert len(_asked(machines["files1"], AskRestore)) == 2
+
+
+@with_master
+async def test_an_address_is_what_was_newest_then_and_moments_are_told_once(running: Running) -> None:
+    machines = await _with_points(running)
+    started = await running.post("/restores", {"point": "files1/documents@2026-01-01T02:00:00Z", "to": "/back"})
+    assert started["point"]["time"] == "2026-01-01T01:00:00Z"
+    await running.post("/restores", {"point": "files1/documents@noon", "to": "/back"}, status=404)
+    assert len(_asked(machines["files1"], AskRestore)) == 1
+    found = await running.get("/moments", dataset="files1/documents", since="2026-01-01", limit=5)
+    assert len(found["moments"]) == 1
+    assert found["moments"][0]["address"] == "d" * 32 + "@2026-01-02T03:04:05.000000Z"
 
 
 @with_master

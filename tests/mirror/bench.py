@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from holdfast.core.errors import StoreError
 from holdfast.core.ids import ActionId, DatasetId, NodeId
 from holdfast.mirror.mirror import Mirror, MirrorStore
+from holdfast.model.change import Acknowledgement, Move
 from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.model.rules import MirrorAction, Receive
 from holdfast.testing.feeding import Feeder, States, chunk_id
@@ -23,7 +25,8 @@ ONE, TWO = b"1" * 4096, b"2" * 4096
 CONTENTS = (b"", b"x", ONE + b"tail", ONE + TWO, TWO + ONE, bytes(4096) * 3, (ONE + TWO) * 2 + bytes(4096) + b"end", TWO * 5)
 CHUNKS = {chunk_id(data[at : at + 4096]): data[at : at + 4096] for data in CONTENTS for at in range(0, len(data), 4096)}
 
-Spec = tuple[str, int, int]  # kind, content, hard link group (0 = none)
+Moved = Sequence[tuple[bytes, bytes]]
+Spec = tuple[str, int, int]  # kind, content, hard link group (0 = none); of a folder its inode
 
 
 class StillClock:
@@ -56,7 +59,7 @@ def state_of(tree: dict[bytes, Spec]) -> States:
 def _entry(path: bytes, spec: Spec, contents: dict[int, int]) -> Entry:
     kind, content, group = spec
     if kind == "dir":
-        return Entry(path=path, kind=Kind.DIRECTORY, mode=0o700 + content, mtime_ns=content)
+        return Entry(path=path, kind=Kind.DIRECTORY, mode=0o700 + content, mtime_ns=content, inode=group)
     if kind == "link":
         return Entry(path=path, kind=Kind.SYMLINK, mode=0o777, link_target=b"to-%d" % content, mtime_ns=content)
     if kind == "fifo":
@@ -105,11 +108,17 @@ class Bench:
             self.action.close()
             self.action = None
 
-    def send(self, state: States, *, full: bool) -> None:
+    def send(self, state: States, *, full: bool, moves: Moved = ()) -> None:
+        """`moves`: (from, to) below the root, as the source tells them."""
+        assert self.tell(state, full=full, moves=moves).findings == ()
+
+    def tell(self, state: States, *, full: bool = False, moves: Moved = ()) -> Acknowledgement:
+        """As `send`, where there may be findings."""
         mirror = self.open()
-        answer = self.feeder.send(mirror, None if full or mirror.cursor() is None else self.last, state)
-        assert [finding for finding in answer.findings if finding.code != "x"] == []
+        hints = tuple(Move(ROOT + b"/" + old, ROOT + b"/" + new) for old, new in moves)
+        answer = self.feeder.send(mirror, None if full or mirror.cursor() is None else self.last, state, moves=hints)
         self.last = state
+        return answer
 
     def cut_off(self, state: States, *, after: int, full: bool, reopen: bool) -> None:
         """A session that ends in the middle; then the mirror is what it was."""

@@ -15,7 +15,7 @@ import pytest
 from holdfast.core.errors import HoldfastError, NoSpace, StoreError
 from holdfast.testing.faulty_disk import Fault, FaultyDisk, Gone, Step, bursts, cut_at, once, trials
 from holdfast.testing.small_disk import small_disk
-from tests.mirror.bench import AFTER, BEFORE, SCRATCH, Bench, state_of
+from tests.mirror.bench import AFTER, BEFORE, SCRATCH, Bench, Moved, Spec, state_of
 
 # Hundreds of small runs, on a machine that may have much else to do.
 pytestmark = pytest.mark.timeout(300)
@@ -33,34 +33,36 @@ def mirrored(keep_s: float | None) -> Iterator[Bench]:
         bench.close()
 
 
-def steps_of_a_commit(keep_s: float | None, *, full: bool = False) -> list[Step]:
+def steps_of_a_commit(keep_s: float | None, *, full: bool = False, moves: Moved = ()) -> list[Step]:
     with mirrored(keep_s) as bench, FaultyDisk(bench.place) as disk:
-        bench.send(state_of(AFTER), full=full)
+        bench.send(state_of(RENAMED if moves else AFTER), full=full, moves=moves)
         bench.close()
     return disk.steps
 
 
-def survive(keep_s: float | None, number: int, fault: Fault, *, full: bool = False) -> None:
-    before, after = state_of(BEFORE), state_of(AFTER)
+def survive(keep_s: float | None, number: int, fault: Fault, *, full: bool = False, moves: Moved = ()) -> None:
+    before, after = state_of(BEFORE), state_of(RENAMED if moves else AFTER)
     with mirrored(keep_s) as bench:
         acknowledged = False
         with FaultyDisk.with_fault(bench.place, number, fault, cut=Gone) as disk:
             with suppress(HoldfastError):
-                bench.send(after, full=full)
+                bench.send(after, full=full, moves=moves)
                 acknowledged = True
             if fault.ends_all or number % 2 or not disk.fired:
                 bench.close()
             elif bench.action is not None:
                 bench.action.abort()
         assert disk.fired
+        is_anew = bench.action is None
         cursor = bench.open().cursor()
         assert cursor is not None
         assert cursor.seq == 2 or not acknowledged
-        if cursor.seq == 2:
-            bench.check(after)
+        if is_anew or cursor.seq == 2:
+            # A session that goes on finishes with its next commit what it had begun.
+            bench.check(after if cursor.seq == 2 else before)
         bench.last = after if cursor.seq == 2 else before
         bench.feeder.seq = 1
-        bench.send(after, full=False)
+        bench.send(after, full=False, moves=moves if cursor.seq == 1 else ())
         bench.check(after)
         bench.close()
         bench.open()
@@ -85,18 +87,49 @@ def test_every_fault_at_every_step_of_a_commit(keep_s: float | None, full: bool)
         survive(keep_s, number, fault, full=full)
 
 
-def test_the_power_goes_after_the_acknowledgement() -> None:
+# Folders change places and go into a new one, files come out of them and over others, names of one file come apart.
+MOVES: Moved = [
+    (b"a/b", b"taken"), (b"a", b"t"), (b"d", b"a"), (b"t", b"d"), (b"d", b"new/d"), (b"c", b"new/d/c"), (b"b", b"a/b"), (b"g", b"a/e"),
+    (b"k", b"new/k"),
+]  # fmt: skip
+RENAMED: dict[bytes, Spec] = {
+    b"new": ("dir", 3, 0), b"new/d": ("dir", 1, 8), b"new/d/c": ("file", 2, 0), b"new/k": ("fifo", 1, 0), b"a": ("dir", 0, 9),
+    b"a/b": ("file", 3, 1), b"a/e": ("file", 7, 0), b"a/f": ("link", 1, 0), b"taken": ("file", 6, 0), b"d": ("file", 5, 0),
+    b"c": ("file", 4, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("keep_s", [None, 60.0])
+def test_a_fault_at_any_step_of_a_commit_with_renames(keep_s: float | None) -> None:
+    steps = steps_of_a_commit(keep_s, moves=MOVES)
+    assert sum(step.verb == "rename" and "/tmp/m" not in step.path for step in steps) > 6
+    assert any("/tmp/m" in step.path for step in steps)
+    for number, fault in trials(steps, every=False):
+        survive(keep_s, number, fault, moves=MOVES)
+
+
+@pytest.mark.big
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("keep_s", [None, 60.0])
+def test_every_fault_at_every_step_of_a_commit_with_renames(keep_s: float | None) -> None:
+    for number, fault in trials(steps_of_a_commit(keep_s, moves=MOVES), every=True):
+        survive(keep_s, number, fault, moves=MOVES)
+
+
+@pytest.mark.parametrize("moves", [(), MOVES])
+def test_the_power_goes_after_the_acknowledgement(moves: Moved) -> None:
+    after = state_of(RENAMED if moves else AFTER)
     for seed in (None, *range(8)):
         with mirrored(60.0) as bench:
             with FaultyDisk(bench.place, forgets=True) as disk:
-                bench.send(state_of(AFTER), full=False)
+                bench.send(after, full=False, moves=moves)
                 disk.plan = cut_at(0, Gone)
                 bench.close()
             disk.lose(seed)
             cursor = bench.open().cursor()
             assert cursor is not None
             assert cursor.seq == 2
-            bench.check(state_of(AFTER))
+            bench.check(after)
 
 
 def test_a_fault_while_an_earlier_one_is_mended() -> None:

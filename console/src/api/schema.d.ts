@@ -876,6 +876,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/moments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Moments
+         * @description The states of a followed dataset that can be restored, newest first, and its gaps.
+         */
+        get: operations["moments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ls": {
         parameters: {
             query?: never;
@@ -1693,7 +1713,8 @@ export interface components {
         };
         /**
          * TriggerFlow
-         * @description Empty = all of the flow. `accept` lets a source that lost much or was replaced run once.
+         * @description Empty = all of the flow. `accept` lets a source that lost much or was replaced run once; `adopt` lets its mirrors take over folders
+         *     that are not empty.
          */
         TriggerFlow: {
             /**
@@ -1711,6 +1732,11 @@ export interface components {
              * @default false
              */
             accept: boolean;
+            /**
+             * Adopt
+             * @default false
+             */
+            adopt: boolean;
         };
         /**
          * WantedPause
@@ -3166,8 +3192,53 @@ export interface components {
             unreachable: components["schemas"]["Unreachable"][];
         };
         /**
+         * FoundMoments
+         * @description Moments newest first, gaps oldest first. `more` = the limit cut the moments.
+         */
+        FoundMoments: {
+            moments: components["schemas"]["Moment"][];
+            /** @default [] */
+            gaps: components["schemas"]["Gap"][];
+            /** @default false */
+            more: boolean;
+            /** @default [] */
+            unreachable: components["schemas"]["Unreachable"][];
+        };
+        /**
+         * Moment
+         * @description One commit of a followed dataset. `files` and `size_bytes` are of the whole dataset. `points`: ids of the points that it is.
+         */
+        Moment: {
+            address: string;
+            time: string;
+            seq: number;
+            files: number;
+            size_bytes: number;
+            /** @default [] */
+            points: string[];
+        };
+        /**
+         * Gap
+         * @description Between the two moments, at and below `path`, versions may be missing. What is there after `until` is whole again.
+         */
+        Gap: {
+            path: string;
+            since: string;
+            until: string;
+            reason: components["schemas"]["GapReason"];
+        };
+        /**
+         * GapReason
+         * @description `overflow`: more changed than could be told. `mount`: a file system came or went. `root-replaced`: a root is another folder now.
+         *         `restart`: nobody watched. `not-watched`: this machine cannot watch there, changes are found by scans. `thinned`: changes were seen
+         *         and sent, but states between them were dropped because a receiver was away and the spool full.
+         * @enum {unknown}
+         */
+        GapReason: "mount" | "not-watched" | "overflow" | "restart" | "root-replaced" | "thinned";
+        /**
          * FoundRows
          * @description `more` = a limit cut the answer. `point`, of a listing: what was listed. `lost`: folders below it whose own listing is damaged.
+         *         `gaps`: of a listing at a time, spans around it in which protection was not what the rules promise.
          */
         FoundRows: {
             rows: components["schemas"]["Listing"][];
@@ -3179,6 +3250,8 @@ export interface components {
             lost: components["schemas"]["LostListing"][];
             /** @default [] */
             unreachable: components["schemas"]["Unreachable"][];
+            /** @default [] */
+            gaps: components["schemas"]["Gap"][];
         };
         /**
          * Listing
@@ -5183,6 +5256,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FoundPoints"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    moments: {
+        parameters: {
+            query: {
+                dataset: string;
+                repository?: string;
+                since?: string;
+                until?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundMoments"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -24,6 +24,7 @@ STATUS = {
     "throttled": 429,
     "stale-rules": 409,
     "conflict": 409,
+    "not-adopted": 409,
     "repository-outdated": 409,
     "not-reachable": 503,
     "source": 409,

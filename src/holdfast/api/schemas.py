@@ -115,11 +115,13 @@ class FolderWanted(Body):
 
 
 class TriggerFlow(Body):
-    """Empty = all of the flow. `accept` lets a source that lost much or was replaced run once."""
+    """Empty = all of the flow. `accept` lets a source that lost much or was replaced run once; `adopt` lets its mirrors take over folders
+    that are not empty."""
 
     policy: str = ""
     operation: str = ""
     accept: bool = False
+    adopt: bool = False
 
 
 class Protect(Body):

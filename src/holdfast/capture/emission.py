@@ -18,8 +18,9 @@ from holdfast.capture.chunking import Granularity
 from holdfast.capture.chunks import Chunk, chunks_of
 from holdfast.capture.findings import Notes, Pulse
 from holdfast.capture.ledger import Act, Verdict
+from holdfast.capture.moves import Moves
 from holdfast.capture.reader import WHOLE_BYTES, Captured, Job, Lost, Reader, Stream, TooLarge, lost, vanished
-from holdfast.capture.rows import CODES, DIRECTORY_CODE, FILE_CODE, WITHDRAWN, Row, row_of
+from holdfast.capture.rows import CODES, DIRECTORY_CODE, FILE_CODE, SUSPECT, WITHDRAWN, Row, is_same_file, is_same_version, row_of
 from holdfast.capture.segments import MAX_BYTES, Segments, grouped
 from holdfast.capture.state import CaptureState
 from holdfast.core.ids import DatasetId
@@ -30,6 +31,7 @@ LOOK_AHEAD = 2
 BATCH_ITEMS = 256
 BATCH_BYTES = 2 * 1024 * 1024
 ROWS_AT_ONCE = 1_000
+MOST_SUSPECTS = 10_000
 # From this mean size on a batch is worth a thread. Below, the interpreter lock makes threads slower than none: 100,000 files of
 # 3 kB take 5.8 s of CPU in line, 8.9 s on two threads (2 cores, Python 3.11).
 POOL_BYTES = 64 * 1024
@@ -39,12 +41,14 @@ Emitted = dict[DatasetId, Outgoing]
 
 @dataclass(slots=True)
 class _Item:
-    """One path on its way. No verdict: unchanged, and some receiver lacks it. `linked`: another link of it was read before."""
+    """One path on its way. No verdict: unchanged, and some receiver lacks it. `linked`: another link of it was read before.
+    `moved`: it may be this version, that lay elsewhere."""
 
     row: Row | None
     verdict: Verdict | None = None
     job: Job | None = None
     linked: tuple[int, int] | None = None
+    moved: Entry | None = None
 
 
 @dataclass(slots=True)
@@ -56,12 +60,13 @@ class _Batch:
 
 @dataclass
 class Passed:
-    """What the second pass counted."""
+    """What the second pass counted. `suspects`: paths that have to be looked at again."""
 
     changed: int = 0
     removed: int = 0
     files: int = 0
-    bytes: int = 0
+    size_bytes: int = 0
+    suspects: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ class Tools:
     pulse: Pulse
     pool: ThreadPoolExecutor
     granularity: Callable[[int], Granularity]
+    moves: Moves
     before_write: Callable[[], None]
 
 
@@ -131,15 +137,14 @@ class Emission:
         follows = linked in self._leaders
         if linked is not None:
             self._leaders.add(linked)
+        path, is_file = path_of(verdict.key), verdict.kind == FILE_CODE
+        moved = self._tools.moves.recorded(path) if is_file else None
+        known = moved or (row.entry() if row is not None else None)
+        content = moved is None and not follows
         job = Job(
-            path_of(verdict.key),
-            self._tools.granularity(members),
-            row.entry() if row is not None else None,
-            parent=verdict.act == Act.PARENT,
-            content=not follows,
-            file=verdict.kind == FILE_CODE and not follows,
+            path, self._tools.granularity(members), known, parent=verdict.act == Act.PARENT, content=content, file=is_file and content
         )
-        return _Item(row, verdict, job, linked)
+        return _Item(row, verdict, job, linked, moved)
 
     def _batches(self, items: Iterator[_Item]) -> Iterator[_Batch]:
         batch = _Batch()
@@ -176,7 +181,7 @@ class Emission:
                 yield from self._stream(item, item.job, verdict)
             else:
                 yield from self._settle(item, item.job, verdict, result)
-        self._beat(self.passed.bytes)
+        self._beat(self.passed.size_bytes)
 
     def _beat(self, done_bytes: int) -> None:
         """As long as the walk goes on, nobody knows how much there is to read."""
@@ -185,8 +190,8 @@ class Emission:
 
     def _settle(self, item: _Item, job: Job, verdict: Verdict, result: Captured | TooLarge | Lost) -> Iterator[Emitted]:
         if isinstance(result, Captured) and not job.content:
-            known = self._linked.get(item.linked) if item.linked is not None else None
-            if known is None or not _same_file(known.entry, result.entry):
+            known = self._known(item, result.entry)
+            if known is None:
                 job = msgspec.structs.replace(job, content=True)
                 result = self._reader.capture(job)
             else:
@@ -202,6 +207,13 @@ class Emission:
             return
         self._remember(item, result)
         yield from self._hand_on(self._accept(item.row, verdict, result, False), result.entry, result.chunks if job.content else None)
+
+    def _known(self, item: _Item, found: Entry) -> Captured | None:
+        """The content of what was found, where it need not be read: of another link, or of before it was moved here."""
+        linked = self._linked.get(item.linked) if item.linked is not None else None
+        if linked is not None and is_same_file(linked.entry, found):
+            return linked
+        return Captured(item.moved) if item.moved is not None and self._tools.moves.is_same(item.moved, found) else None
 
     def _stay(self, item: _Item, verdict: Verdict, result: Lost) -> Iterator[Emitted]:
         """Nothing could be captured: the state keeps what it had, and receivers that lack that get it. Of a folder that is new and away for
@@ -221,7 +233,7 @@ class Emission:
         """
         if item.linked is not None and (known := self._linked.get(item.linked)) is not None:
             looked = self._reader.capture(msgspec.structs.replace(job, content=False))
-            if isinstance(looked, Captured) and _same_file(known.entry, looked.entry):
+            if isinstance(looked, Captured) and is_same_file(known.entry, looked.entry):
                 yield from self._settle(item, msgspec.structs.replace(job, content=False), verdict, looked)
                 return
         try:
@@ -234,7 +246,7 @@ class Emission:
         same, ahead, offset = 0, not recorded, 0
         try:
             for chunks in _windows(stream, self._tools.pool):
-                self._beat(self.passed.bytes + offset)
+                self._beat(self.passed.size_bytes + offset)
                 for group in grouped(chunks):
                     if not ahead and [c.id for c in group] == [ref.id for ref in recorded[same : same + len(group)]]:
                         same += len(group)
@@ -261,14 +273,16 @@ class Emission:
         for finding in result.findings:
             self._tools.notes.add(finding, verdict.members & bits)
         self.passed.files += 1
-        self.passed.bytes += entry.size_bytes
+        self.passed.size_bytes += entry.size_bytes
+        if result.flags & SUSPECT and len(self.passed.suspects) < MOST_SUSPECTS:
+            self.passed.suspects.append(entry.path)
         if old is None:
             self.passed.changed += 1
             row = row_of(entry, members=verdict.members & bits, run=run, flags=result.flags)
             self._write(row)
             return row
         members = (old.members & ~bits) | (verdict.members & bits)
-        if not sent and not old.flags & WITHDRAWN and members == old.members and _equal(entry, old.entry()):
+        if not sent and not old.flags & WITHDRAWN and members == old.members and is_same_version(entry, old.entry()):
             row = msgspec.structs.replace(old, flags=result.flags)
             self._write(row)
             return row
@@ -373,18 +387,3 @@ def _windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:
 
 def _is_stream(item: _Item) -> bool:
     return item.job is not None and item.verdict is not None and item.job.content and item.verdict.size > WHOLE_BYTES
-
-
-def _same_file(known: Entry, found: Entry) -> bool:
-    return (known.device, known.inode, known.mtime_ns, known.ctime_ns, known.size_bytes) == (
-        found.device,
-        found.inode,
-        found.mtime_ns,
-        found.ctime_ns,
-        found.size_bytes,
-    )
-
-
-def _equal(entry: Entry, old: Entry) -> bool:
-    """Access times do not count: reading moves them."""
-    return msgspec.structs.replace(entry, atime_ns=old.atime_ns) == old

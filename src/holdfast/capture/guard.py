@@ -8,13 +8,15 @@ another inode: programs replace files when they save.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from holdfast.capture.roots import Target
+from holdfast.capture.frame import Tally
+from holdfast.capture.ledger import Verdict
+from holdfast.capture.roots import Target, parents_of
 from holdfast.capture.rows import DIRECTORY_CODE, signed
-from holdfast.capture.walk import Tally
 from holdfast.core.errors import SourceVanished
-from holdfast.model.entry import display_path
+from holdfast.model.change import Move
+from holdfast.model.entry import display_path, path_of
 
 LEAST_REMOVED = 1_000
 _ACCEPT = "if this is meant, run it once with `--accept`"
@@ -71,8 +73,17 @@ def changed_meanwhile(target: Target, before: Mapping[bytes, Identity | OSError]
     return None
 
 
-def judge_losses(target: Target, tally: Tally, members_before: int) -> SourceVanished | None:
-    """Whether too much is missing. `members_before` is asked for only when at least `LEAST_REMOVED` are; else 0 is given."""
+def count_moved(verdicts: Iterable[Verdict], moves: Iterable[Move], bit: int) -> int:
+    """How many entries of a dataset are not lost but lie where something was moved to."""
+    ends = frozenset(move.path for move in moves)
+    if not ends:
+        return 0
+    found = (path_of(verdict.key) for verdict in verdicts if verdict.members & bit)
+    return sum(path in ends or not ends.isdisjoint(parents_of(path)) for path in found)
+
+
+def judge_losses(target: Target, tally: Tally, members_before: int, moved: int) -> SourceVanished | None:
+    """Whether too much is missing. `members_before` and `moved` are asked for only when at least `LEAST_REMOVED` are; else 0 is given."""
     emptied = next((path for bit, path in tally.emptied if bit == target.bit), None)
     if emptied is not None:
         return SourceVanished(
@@ -80,7 +91,7 @@ def judge_losses(target: Target, tally: Tally, members_before: int) -> SourceVan
             hint=f"is a disk not mounted? If so mount it; {_ACCEPT}",
             path=display_path(emptied),
         )
-    removed = tally.removed_from(target.bit)
+    removed = tally.removed_from(target.bit) - moved
     ratio = target.rule.classification.max_removed_ratio
     if removed >= LEAST_REMOVED and removed > ratio * members_before:
         return SourceVanished(

@@ -67,7 +67,8 @@ class DatasetTotals:
 class CaptureResult:
     """`read_bytes` in `counters` counts every byte read from source files, re-reads included.
     Findings are cut at 1,000, `findings_total` is not. `refused`: datasets the vanished-source guard left out; nothing was emitted
-    for them and nothing of them must be committed.
+    for them and nothing of them must be committed. `suspects`: paths whose version may not be the newest, because they changed as they
+    were looked at; look again soon (cut at 10,000; `CaptureState.flagged` knows all, and those that a receiver was not given).
     """
 
     run: int
@@ -77,6 +78,7 @@ class CaptureResult:
     findings: tuple[Finding, ...]
     findings_total: int
     refused: Mapping[DatasetId, SourceVanished] = field(default_factory=dict)
+    suspects: tuple[bytes, ...] = ()
 
 
 class CaptureRun(Protocol):

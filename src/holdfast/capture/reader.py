@@ -19,8 +19,8 @@ import msgspec
 from holdfast.capture.chunking import Cutter, Granularity, choose
 from holdfast.capture.chunks import Chunk
 from holdfast.capture.findings import unreadable
+from holdfast.capture.frame import SOCKET_CODE
 from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, SUSPECT
-from holdfast.capture.walk import SOCKET_CODE
 from holdfast.core.clock import Clock
 from holdfast.host.metadata import Names, file_entry, holes_of, open_for_reading, read_entry, read_holes, read_xattrs
 from holdfast.model.entry import ChunkRef, Entry, Hole, display_path

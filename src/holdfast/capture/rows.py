@@ -126,3 +126,19 @@ def row_of(entry: Entry, *, members: int, run: int, flags: int = 0, record: byte
 _decoder = msgspec.msgpack.Decoder(Entry)
 encode_entry = msgspec.msgpack.Encoder().encode
 decode_entry = _decoder.decode
+
+
+def is_same_file(known: Entry, found: Entry) -> bool:
+    """Whether both are looks at one file that did not change between them."""
+    return (known.device, known.inode, known.mtime_ns, known.ctime_ns, known.size_bytes) == (
+        found.device,
+        found.inode,
+        found.mtime_ns,
+        found.ctime_ns,
+        found.size_bytes,
+    )
+
+
+def is_same_version(entry: Entry, old: Entry) -> bool:
+    """Access times do not count: reading moves them."""
+    return msgspec.structs.replace(entry, atime_ns=old.atime_ns) == old

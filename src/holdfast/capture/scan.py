@@ -11,6 +11,7 @@ has to say at the end of the walk (a root was unmounted meanwhile) ends the whol
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,10 +21,12 @@ from holdfast.capture.chunking import Granularity, require_compiled
 from holdfast.capture.classify import Classifier
 from holdfast.capture.emission import Emission, Passed, Tools
 from holdfast.capture.findings import Notes, OnProgress, Pulse
+from holdfast.capture.frame import Tally
 from holdfast.capture.guard import (
     LEAST_REMOVED,
     Identity,
     changed_meanwhile,
+    count_moved,
     judge_empty,
     judge_losses,
     judge_roots,
@@ -32,12 +35,15 @@ from holdfast.capture.guard import (
     strangely_empty,
 )
 from holdfast.capture.ledger import Ledger, Verdict
+from holdfast.capture.moves import Moves
+from holdfast.capture.places import check_places, plan_places
 from holdfast.capture.ports import CaptureRequest, CaptureResult, DatasetTotals
 from holdfast.capture.reader import Reader
 from holdfast.capture.roots import Target, WalkPlan, normal_roots, plan_walk, ways_to
 from holdfast.capture.segments import Segments
 from holdfast.capture.state import CaptureState
-from holdfast.capture.walk import Tally, Walk
+from holdfast.capture.visit import Visit
+from holdfast.capture.walk import Walk
 from holdfast.core.clock import Clock, utc
 from holdfast.core.errors import SourceVanished, UsageError
 from holdfast.core.ids import DatasetId, Epoch
@@ -70,6 +76,12 @@ class Capture:
         """
         if not request.datasets:
             raise UsageError("a capture of no datasets", hint="name at least one dataset")
+        if request.places is None and request.moves:
+            raise UsageError("a capture with moves and no places", hint="name the ends of each move as places")
+        if request.places is not None:
+            if not request.scan:
+                raise UsageError("a capture of places that reads nothing", hint="leave `scan` as it is")
+            check_places(request.places)
         check_free(self._state.path.parent, self._home_reserve_bytes)
         return ScanRun(
             self._state, request, self._clock, Pulse(self._clock, on_progress, cancelled), (self._names, self._home_reserve_bytes)
@@ -90,6 +102,8 @@ class ScanRun:
         self._passed = Passed()
         self._tally = Tally()
         self._offered_bytes = 0
+        self._looked: _Looked | None = None
+        self._moves: Mapping[DatasetId, tuple[Move, ...]] | None = None
         self._started = self._complete = False
         self._walk_is_over = not request.scan
         self.reader = Reader(clock, names, self._notes.add_read)
@@ -113,7 +127,21 @@ class ScanRun:
 
     @property
     def moves(self) -> Mapping[DatasetId, tuple[Move, ...]]:
-        return {}
+        """See `CaptureRun`."""
+        if self._moves is None:
+            self._moves = self._confirm() if self._request.moves else {}
+        return self._moves
+
+    def _confirm(self) -> Mapping[DatasetId, tuple[Move, ...]]:
+        try:
+            looked = self._look()
+        except SourceVanished:
+            # The iteration says so.
+            return {}
+        with closing(self._state.reader()) as reader, closing(self._state.reader()) as snapshot:
+            walk = self._walk(looked, reader)
+            found = Moves(self._request.moves, snapshot).confirmed(walk.covers) if isinstance(walk, Visit) else {}
+        return {target.rule.id: found[target.bit] for target, _ in looked if target.bit in found}
 
     def expected_bytes(self, dataset: DatasetId, base: int | None) -> int | None:
         """See `CaptureRun`. Costs a look at all rows where the receiver is behind."""
@@ -134,7 +162,9 @@ class ScanRun:
             ThreadPoolExecutor(READ_THREADS, thread_name_prefix="capture") as pool,
         ):
             yield from self._scan(pool) if self._request.scan else self._catch_up(pool)
-            self._state.make_durable()
+            if self._request.places is None:
+                # Of places `finish` does it: a small run waits for the disk once.
+                self._state.make_durable()
             self._complete = True
 
     def result(self) -> CaptureResult:
@@ -159,7 +189,16 @@ class ScanRun:
             for id, bit in captured.items()
         }
         notes = self._notes
-        return CaptureResult(self._run, self._captured_at, totals, counters, notes.findings, notes.total, dict(self._refused))
+        return CaptureResult(
+            run=self._run,
+            captured_at=self._captured_at,
+            totals=totals,
+            counters=counters,
+            findings=notes.findings,
+            findings_total=notes.total,
+            refused=dict(self._refused),
+            suspects=tuple(self._passed.suspects),
+        )
 
     def _moment(self) -> datetime:
         """Now, later than the newest commit of each dataset; of a catch-up, the time of the newest commit."""
@@ -168,6 +207,12 @@ class ScanRun:
         if not newest:
             return moment
         return max(moment, max(newest) + timedelta(microseconds=1)) if self._request.scan else max(newest)
+
+    def _look(self) -> _Looked:
+        """The roots are looked at once, before anything else."""
+        if self._looked is None:
+            self._looked = self._targets()
+        return self._looked
 
     def _targets(self) -> _Looked:
         """The datasets whose roots are as they should be, with what was found there."""
@@ -189,27 +234,40 @@ class ScanRun:
 
     def _scan(self, pool: ThreadPoolExecutor) -> Iterator[Mapping[DatasetId, Outgoing]]:
         check_free(self._state.path.parent, self._reserve_bytes)
-        looked = self._targets()
-        targets = tuple(target for target, _ in looked)
+        looked = self._look()
         with closing(Ledger(self._state.path.with_name(self._state.path.name + "-verdicts"))) as ledger:
             with closing(self._state.reader()) as reader:
-                walk = Walk(self._plan(targets), targets, reader, self._notes)
+                walk = self._walk(looked, reader)
                 self._tally = walk.tally
                 alongside = walk.starts_from_nothing and not self._request.strange
                 if not alongside:
                     walk.run(ledger, self._pulse, self._before_write)
-                    self._judge_all(looked)
+                    self._judge_all(looked, ledger)
             kept = tuple(target for target, _ in looked if target.rule.id not in self._refused)
             yield from self._emit(pool, kept, self._walked(walk, looked) if alongside else ledger, self._run)
-            for target in kept:
+            for target in kept if self._request.places is None else ():
                 for path in set(target.recorded) - set(target.roots):
                     self._state.drop_root(self._slots[target.rule.id], path)
+
+    def _walk(self, looked: _Looked, reader: sqlite3.Connection) -> Walk:
+        """Of everything, or of the places; then also of all that is below roots that are new here, or to be judged for being empty."""
+        targets = tuple(target for target, _ in looked)
+        plan = self._plan(targets)
+        if self._request.places is None:
+            return Walk(plan, targets, reader, self._notes)
+        whole = {
+            path
+            for target, found in looked
+            for path, identity in found.items()
+            if path not in target.recorded or isinstance(identity, OSError) or target.rule.id in self._request.strange
+        }
+        return Visit(plan, plan_places(self._request.places, plan.tops, whole), targets, reader, self._notes)
 
     def _walked(self, walk: Walk, looked: _Looked) -> Iterator[Verdict]:
         """The verdicts of a first run, while the walk goes on. Raises what the guard has to say at its end."""
         refused = len(self._refused)
         yield from walk.verdicts()
-        self._judge_all(looked)
+        self._judge_all(looked, ())
         if len(self._refused) > refused:
             raise next(reversed(self._refused.values()))
 
@@ -228,21 +286,23 @@ class ScanRun:
         bases = {target.bit: (target.rule.id, self._request.bases.get(target.rule.id)) for target in targets}
         segments = Segments(bases)
         lowest = {bit: -1 if base is None else base for bit, (_, base) in bases.items()}
-        tools = Tools(
-            state=self._state,
-            run=self._run,
-            bits=bits,
-            segments=segments,
-            reader=self.reader,
-            notes=self._notes,
-            pulse=self._pulse,
-            pool=pool,
-            granularity=_granularity(targets),
-            before_write=self._before_write,
-        )
-        emission = Emission(tools, lambda: sum(self._tally.to_read.values()) if self._walk_is_over else None)
-        self._passed = emission.passed
-        yield from emission.emit(verdicts, self._state.lacking.rows(lowest, before))
+        with closing(self._state.reader()) as snapshot:
+            tools = Tools(
+                state=self._state,
+                run=self._run,
+                bits=bits,
+                segments=segments,
+                reader=self.reader,
+                notes=self._notes,
+                pulse=self._pulse,
+                pool=pool,
+                granularity=_granularity(targets),
+                moves=Moves(self._request.moves, snapshot),
+                before_write=self._before_write,
+            )
+            emission = Emission(tools, lambda: sum(self._tally.to_read.values()) if self._walk_is_over else None)
+            self._passed = emission.passed
+            yield from emission.emit(verdicts, self._state.lacking.rows(lowest, before))
         self._offered_bytes = segments.offered_bytes
 
     def _before_write(self) -> None:
@@ -268,21 +328,23 @@ class ScanRun:
         plan = plan_walk(targets, cuts)
         return WalkPlan(plan.tops, plan.specials, plan.intervals, inodes)
 
-    def _judge_all(self, looked: _Looked) -> None:
+    def _judge_all(self, looked: _Looked, verdicts: Iterable[Verdict]) -> None:
         self._walk_is_over = True
         for target, found in looked:
-            self._judge(target, found, self._tally)
+            self._judge(target, found, verdicts)
         self._require_some()
         self._record_roots(looked)
 
-    def _judge(self, target: Target, found: Mapping[bytes, Identity | OSError], tally: Tally) -> None:
+    def _judge(self, target: Target, found: Mapping[bytes, Identity | OSError], verdicts: Iterable[Verdict]) -> None:
+        tally = self._tally
         problem = changed_meanwhile(target, found)
-        if problem is None:
+        if problem is None and self._request.places is None:
             unreached = [path for path, now in found.items() if not isinstance(now, OSError) and (target.bit, path) not in tally.reached]
             problem = not_reached(target, unreached[0]) if unreached else None
         if problem is None and not self._request.accept:
             many = tally.removed_from(target.bit) >= LEAST_REMOVED
-            problem = judge_losses(target, tally, self._state.count_members(target.bit) if many else 0)
+            moved = count_moved(verdicts, self.moves.get(target.rule.id, ()), target.bit) if many else 0
+            problem = judge_losses(target, tally, self._state.count_members(target.bit) if many else 0, moved)
             if problem is None and target.rule.id in self._request.strange:
                 problem = judge_empty(target, tally)
         if problem is not None:
@@ -297,7 +359,7 @@ class ScanRun:
                 if isinstance(identity, OSError):
                     # Accepted as gone: whatever comes in its place is welcome.
                     self._state.drop_root(slot, path)
-                else:
+                elif target.recorded.get(path) != identity:
                     self._state.set_root(slot, path, identity)
 
     def _require_some(self) -> None:

@@ -8,70 +8,20 @@ Where the state knows nothing, nothing can be removed, and the verdicts may be t
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
-import stat
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
 from operator import attrgetter
 
-from holdfast.capture.classify import CACHE_TAG, RootRules, is_cache_folder, text_of
+from holdfast.capture.classify import CACHE_TAG, is_cache_folder, text_of
 from holdfast.capture.findings import Notes, Pulse, socket_skipped, unreadable
+from holdfast.capture.frame import END, GONE, ROWS_BETWEEN, SOCKET_CODE, Frame, RowHead, Rules, Tally
 from holdfast.capture.ledger import Act, Handover, Ledger, Verdict
 from holdfast.capture.roots import Special, Target, Top, WalkPlan
 from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, signed
 from holdfast.model.entry import walk_key
 
-SOCKET_CODE = stat.S_IFSOCK >> 12
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _BY_NAME = attrgetter("name")
-
-# key, members, flags, kind, size, mtime, ctime, inode
-_RowHead = tuple[bytes, int, int, int, int, int, int, int]
-_QUERY = "SELECT key, members, flags, kind, size, mtime, ctime, inode FROM rows WHERE key >= ? AND key < ? ORDER BY key"
-# After every path: no key begins with a byte above NUL.
-_END: _RowHead = (b"\xff", 0, 0, 0, 0, 0, 0, 0)
-_Rules = tuple[tuple[Target, int, RootRules], ...]
-
-
-@dataclass(slots=True)
-class _Frame:
-    """A folder being walked. `mask`: datasets that cover what is in it. `lead`: datasets it belongs to only if something below does.
-    `kept`: datasets with anything below it. `plain`: no rule and no special name has to be asked in it.
-    """
-
-    key: bytes
-    row: _RowHead | None
-    status: os.stat_result
-    prefix: bytes
-    entries: Iterator[os.DirEntry[bytes]]
-    mask: int
-    members: int
-    lead: int
-    rules: _Rules
-    specials: dict[bytes, Special]
-    plain: bool
-    root: int = 0
-    kept: int = 0
-    removed_before: dict[int, int] = field(default_factory=dict)
-
-
-@dataclass
-class Tally:
-    """What the walk counted. `to_read` (bytes) and `removed`: by mask of datasets. `empty`: roots under which nothing is, `emptied`:
-    those of them under which something was."""
-
-    files: int = 0
-    to_read: dict[int, int] = field(default_factory=dict)
-    removed: dict[int, int] = field(default_factory=dict)
-    empty: list[tuple[int, bytes]] = field(default_factory=list)
-    emptied: list[tuple[int, bytes]] = field(default_factory=list)
-    reached: set[tuple[int, bytes]] = field(default_factory=set)
-
-    def removed_from(self, bit: int) -> int:
-        return sum(count for bits, count in self.removed.items() if bits & bit)
 
 
 class Walk:
@@ -87,20 +37,22 @@ class Walk:
         self._selective = sum(target.bit for target in targets if target.classifier.selective)
         self._notes = notes
         self._rows = self._stream(reader)
-        self._row = next(self._rows, _END)
-        self._stack: list[_Frame] = []
+        self._row = next(self._rows, END)
+        self._stack: list[Frame] = []
 
     @property
     def starts_from_nothing(self) -> bool:
         """The state has no row below any root, and no verdict will come late: all of them come in walk order."""
-        return self._row is _END and not self._selective
+        return self._row is END and not self._selective
 
     def run(self, ledger: Ledger, pulse: Pulse, before_write: Callable[[], None]) -> None:
         """`before_write` looks at the disk of the ledger. Raises `Cancelled`, `NoSpace`."""
         # Closed here, while its connection still is open, however the walk ends.
-        with closing(self._rows):
+        try:
             for _ in self._steps(ledger, lambda: pulse.beat("scan", self.tally.files, 0, 0), before_write):
                 pass
+        finally:
+            self._rows.close()
 
     def verdicts(self) -> Iterator[Verdict]:
         """Instead of `run`, of a walk that starts from nothing: its verdicts, each folder's as soon as it is done."""
@@ -138,13 +90,13 @@ class Walk:
                 self._judge(self._take(key), key, top.root | top.parent, status, Act.CAPTURE)
             self._flush(key + b"\x01", top.root)
             return
-        self._enter(_Frame(key, self._take(key), status, top.path, iter(()), top.root, top.root | top.parent, 0, rules, {}, True, top.root))
+        self._begin(Frame(key, self._take(key), status, top.path, iter(()), top.root, top.root | top.parent, 0, rules, {}, True, top.root))
         while self._stack:
             if not self._scan(self._stack[-1]):
                 self._leave(self._stack.pop())
             yield
 
-    def _scan(self, frame: _Frame) -> bool:
+    def _scan(self, frame: Frame) -> bool:
         """Go on in a folder up to the next folder to enter; False at its end. This is the hot loop: flat on purpose."""
         prefix, mask, plain, requested, tally = frame.key + b"\x00", frame.mask, frame.plain, self._requested, self.tally
         for entry in frame.entries:
@@ -168,7 +120,7 @@ class Walk:
                 if kind == SOCKET_CODE:
                     self._flush(key + b"\x00", mask)
                 else:
-                    self._row = next(self._rows, _END)
+                    self._row = next(self._rows, END)
                     if (
                         row[5] == status.st_mtime_ns
                         and row[6] == status.st_ctime_ns
@@ -191,8 +143,19 @@ class Walk:
             self._judge(row, key, bits, status, Act.CAPTURE)
         return False
 
-    def _folder(self, frame: _Frame, name: bytes, key: bytes, status: os.stat_result) -> bool:
+    def _folder(self, frame: Frame, name: bytes, key: bytes, status: os.stat_result) -> bool:
         """Enter a folder, or pass it by. True when it was entered."""
+        below, parent = self._child(frame, name, key, status)
+        below.row = self._take(key)
+        if below.mask or parent:
+            return self._begin(below)
+        self._judge(below.row, key, below.members, status, Act.CAPTURE)
+        frame.kept |= below.members
+        self._flush(key + b"\x01", 0)
+        return False
+
+    def _child(self, frame: Frame, name: bytes, key: bytes, status: os.stat_result) -> tuple[Frame, int]:
+        """A folder as the folder above sees it, and the datasets with a root below it."""
         path = frame.prefix + name
         mask, lead, rules = frame.mask, frame.mask & self._selective, frame.rules
         member, root, parent = mask & ~lead, 0, 0
@@ -211,15 +174,13 @@ class Walk:
             # A mount point: the folder belongs, what is mounted on it does not, unless it is a root of its own.
             mask &= ~self._one_file_system
         mask, members = mask | root, member | root | parent
-        row = self._take(key)
-        if not mask and not parent:
-            self._judge(row, key, members, status, Act.CAPTURE)
-            frame.kept |= members
-            self._flush(key + b"\x01", 0)
-            return False
-        return self._enter(_Frame(key, row, status, path, iter(()), mask, members, lead & ~members, rules, {}, True, root))
+        return Frame(key, None, status, path, iter(()), mask, members, lead & ~members, rules, {}, True, root), parent
 
-    def _enter(self, frame: _Frame) -> bool:
+    def _begin(self, frame: Frame) -> bool:
+        """Go on with a folder that was met. False when nothing below it can be looked at."""
+        return self._enter(frame)
+
+    def _enter(self, frame: Frame) -> bool:
         """List the folder and put it on the stack. What is below one that cannot be listed stays as it was."""
         path = frame.prefix
         self._beat()
@@ -232,16 +193,12 @@ class Walk:
             self._judge(frame.row, frame.key, members, frame.status, Act.CAPTURE)
             if self._stack:
                 self._stack[-1].kept |= members
-            if error.errno not in _GONE:
+            if error.errno not in GONE:
                 self._notes.add(unreadable(path, error), frame.mask)
                 self._keep(frame.key + b"\x01")
             return False
         frame.entries = iter(entries)
-        frame.specials = self._plan.specials.get(path, frame.specials)
-        if frame.mask & self._caches and any(entry.name == CACHE_TAG for entry in entries):
-            self._leave_out_cache(frame, path)
-        frame.rules = tuple(rule for rule in frame.rules if rule[0].bit & frame.mask)
-        frame.plain = not frame.rules and not frame.specials
+        self._open(frame, path, any(entry.name == CACHE_TAG for entry in entries))
         if frame.root:
             frame.removed_before = dict(self.tally.removed)
         if not frame.lead:
@@ -249,7 +206,15 @@ class Walk:
         self._stack.append(frame)
         return True
 
-    def _leave(self, frame: _Frame) -> None:
+    def _open(self, frame: Frame, path: bytes, may_be_cache: bool) -> None:
+        """What holds in the folder."""
+        frame.specials = self._plan.specials.get(path, frame.specials)
+        if may_be_cache and frame.mask & self._caches:
+            self._leave_out_cache(frame, path)
+        frame.rules = tuple(rule for rule in frame.rules if rule[0].bit & frame.mask)
+        frame.plain = not frame.rules and not frame.specials
+
+    def _leave(self, frame: Frame) -> None:
         self._flush(frame.key + b"\x01", frame.mask)
         members = frame.members | (frame.kept & frame.lead)
         if self._stack:
@@ -265,7 +230,7 @@ class Walk:
                     if self.tally.removed_from(bit) > before:
                         self.tally.emptied.append((bit, path))
 
-    def _leave_out_cache(self, frame: _Frame, path: bytes) -> None:
+    def _leave_out_cache(self, frame: Frame, path: bytes) -> None:
         """Of a cache folder only the tag is kept, as restic does."""
         tagged, read_bytes = is_cache_folder(path)
         self._notes.add_read(read_bytes)
@@ -275,7 +240,7 @@ class Walk:
             special = Special(add=out)
             frame.specials = {**frame.specials, CACHE_TAG: special}
 
-    def _choose(self, frame: _Frame, name: bytes, status: os.stat_result) -> int:
+    def _choose(self, frame: Frame, name: bytes, status: os.stat_result) -> int:
         """The datasets that a path belongs to, which is no folder."""
         mask = frame.mask
         path = frame.prefix + name
@@ -294,7 +259,7 @@ class Walk:
             mask = (mask | special.root | special.add) & ~special.cut
         return mask
 
-    def _choose_folder(self, frame: _Frame, name: bytes) -> tuple[int, int, int]:
+    def _choose_folder(self, frame: Frame, name: bytes) -> tuple[int, int, int]:
         """(datasets that cover what is below, those it belongs to at once, those it belongs to if it leads to something)."""
         mask, member = frame.mask, frame.mask & ~self._selective
         for target, skip, rules in frame.rules:
@@ -309,7 +274,7 @@ class Walk:
         member &= mask
         return mask, member, mask & ~member
 
-    def _judge(self, row: _RowHead | None, key: bytes, bits: int, status: os.stat_result, act: Act) -> None:
+    def _judge(self, row: RowHead | None, key: bytes, bits: int, status: os.stat_result, act: Act) -> None:
         """Write down what the second pass has to do with a path that is there."""
         kind = status.st_mode >> 12
         size = status.st_size if kind == FILE_CODE else 0
@@ -348,20 +313,20 @@ class Walk:
                 removed = gone & covered
                 if removed:
                     self.tally.removed[removed] = self.tally.removed.get(removed, 0) + 1
-            row = next(self._rows, _END)
+            row = next(self._rows, END)
         self._row = row
 
     def _keep(self, limit: bytes) -> None:
         """Rows before `limit` stay as they are."""
         while self._row[0] < limit:
-            self._row = next(self._rows, _END)
+            self._row = next(self._rows, END)
 
-    def _take(self, key: bytes) -> _RowHead | None:
+    def _take(self, key: bytes) -> RowHead | None:
         """The row of a path, if there is one."""
         row = self._row
         if row[0] != key:
             return None
-        self._row = next(self._rows, _END)
+        self._row = next(self._rows, END)
         return row
 
     def _add(self, verdict: Verdict) -> None:
@@ -369,8 +334,8 @@ class Walk:
             self._before_write()
             self._beat()
 
-    def _cannot_look(self, frame: _Frame, key: bytes, error: OSError) -> None:
-        if error.errno not in _GONE:
+    def _cannot_look(self, frame: Frame, key: bytes, error: OSError) -> None:
+        if error.errno not in GONE:
             frame.kept |= frame.mask
             self._notes.add(unreadable(frame.prefix + key[len(frame.key) + 1 :], error), frame.mask)
             self._keep(key + b"\x01")
@@ -378,7 +343,7 @@ class Walk:
     def _skip_socket(self, path: bytes, bits: int) -> None:
         self._notes.add(socket_skipped(path), bits)
 
-    def _rules_below(self, bits: int, path: bytes, others: _Rules) -> _Rules:
+    def _rules_below(self, bits: int, path: bytes, others: Rules) -> Rules:
         skip = len(path) if path == b"/" else len(path) + 1
         fresh = tuple(
             (target, skip, target.classifier.below(path))
@@ -387,9 +352,9 @@ class Walk:
         )
         return others + fresh
 
-    def _stream(self, reader: sqlite3.Connection) -> Generator[_RowHead, None, None]:
+    def _stream(self, reader: sqlite3.Connection) -> Generator[RowHead, None, None]:
         for low, high in self._plan.intervals:
-            yield from reader.execute(_QUERY, (low, high))
+            yield from reader.execute(ROWS_BETWEEN, (low, high))
 
 
 def _nothing() -> None:

@@ -27,6 +27,7 @@ _BY_CODE = {
     "stale-rules": REFUSED,
     "throttled": REFUSED,
     "conflict": REFUSED,
+    "not-adopted": REFUSED,
     "store-denied": REFUSED,
     "repository-missing": 10,
     "repository-locked": 11,

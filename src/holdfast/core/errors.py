@@ -115,6 +115,12 @@ class Conflict(Refused):
     code = "conflict"
 
 
+class NotAdopted(Conflict):
+    """A mirror is to be where something stands that its dataset did not put there."""
+
+    code = "not-adopted"
+
+
 class NotReachable(HoldfastError):
     code = "not-reachable"
     retryable = True

@@ -34,6 +34,7 @@ class Selection:
     policy: str = ""
     operation: str = ""
     accept: bool = False
+    adopt: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,5 +190,6 @@ def _asking(
         cascades=cascades,
         operations=(selection.operation,) if selection.operation else (),
         accept=selection.accept,
+        adopt=selection.adopt,
     )
     return Asking(node=node, ask=ask)

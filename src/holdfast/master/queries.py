@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -17,6 +18,8 @@ from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
 from holdfast.model.entry import display_path
 from holdfast.model.explanations import Explanation, MirrorCopy
+from holdfast.model.gaps import Gap
+from holdfast.model.moments import Moment, is_address
 from holdfast.model.point_changes import ChangedPoint, check_change, refuse_what_stays
 from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.questions import (
@@ -26,11 +29,14 @@ from holdfast.model.questions import (
     AskFolders,
     AskHistory,
     AskListing,
+    AskMoment,
+    AskMoments,
     AskPoints,
     AskSample,
     Explanations,
     Folders,
     Listings,
+    Moments,
     Points,
     PointsChanged,
     Question,
@@ -60,12 +66,23 @@ class FoundPoints(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundRows(msgspec.Struct, frozen=True, kw_only=True):
-    """`more` = a limit cut the answer. `point`, of a listing: what was listed. `lost`: folders below it whose own listing is damaged."""
+    """`more` = a limit cut the answer. `point`, of a listing: what was listed. `lost`: folders below it whose own listing is damaged.
+    `gaps`: of a listing at a time, spans around it in which protection was not what the rules promise."""
 
     rows: tuple[Listing, ...]
     more: bool = False
     point: Point | None = None
     lost: tuple[LostListing, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+class FoundMoments(msgspec.Struct, frozen=True, kw_only=True):
+    """Moments newest first, gaps oldest first. `more` = the limit cut the moments."""
+
+    moments: tuple[Moment, ...]
+    gaps: tuple[Gap, ...] = ()
+    more: bool = False
     unreachable: tuple[Unreachable, ...] = ()
 
 
@@ -103,6 +120,23 @@ class Queries:
         points = sorted((p for answer in answers for p in answer.points), key=lambda p: (p.time, p.repository))
         return FoundPoints(points=tuple(points), unreachable=unreachable)
 
+    async def moment(self, dataset: str, at: datetime | None, repository: str = "") -> FoundPoints:
+        """What a dataset was at a time: of each repository its newest point or moment."""
+        answers, gaps = await self._ask(await self._owners(repository), AskMoment(dataset=dataset, at=at, repository=repository), Points)
+        found = tuple(point for answer in answers for point in answer.points)
+        if not found:
+            _raise_refusal(gaps)
+        return FoundPoints(points=found, unreachable=_silent(gaps))
+
+    async def moments(self, ask: AskMoments) -> FoundMoments:
+        """Of all repositories together, each moment and gap once."""
+        answers, unreachable = await self._ask(await self._owners(ask.repository), ask, Moments)
+        moments = {moment.address: moment for answer in answers for moment in answer.moments}
+        newest = sorted(moments.values(), key=lambda moment: (moment.time, moment.seq), reverse=True)
+        gaps = sorted({gap for answer in answers for gap in answer.gaps}, key=lambda gap: (gap.until, gap.since))
+        more = len(newest) > ask.limit or any(answer.more for answer in answers)
+        return FoundMoments(moments=tuple(newest[: ask.limit]), gaps=tuple(gaps), more=more, unreachable=unreachable)
+
     async def listing(self, ask: AskListing) -> FoundRows:
         """The same point may lie in several repositories; the first that has all of it answers. Of a dataset at a time, the one with the
         newest point. Raises `UnknownName` when none has it, `UsageError` when neither or both are named."""
@@ -111,9 +145,10 @@ class Queries:
         owners = await self._owners(ask.repository)
         answers, unreachable = await self._ask(owners, ask, Listings)
         if answers:
-            found = min(answers, key=lambda answer: len(answer.lost)) if ask.point else max(answers, key=listed_age)
-            silent = () if ask.point else _silent(unreachable)
-            return FoundRows(rows=found.rows, more=found.more, point=found.point, lost=found.lost, unreachable=silent)
+            is_point = bool(ask.point) and not is_address(ask.point)
+            found = min(answers, key=lambda answer: len(answer.lost)) if is_point else max(answers, key=listed_age)
+            silent = () if is_point else _silent(unreachable)
+            return FoundRows(rows=found.rows, more=found.more, point=found.point, lost=found.lost, unreachable=silent, gaps=found.gaps)
         raise _nowhere(ask.point or ask.dataset, unreachable)
 
     async def find(self, ask: AskFind) -> FoundRows:

@@ -16,13 +16,15 @@ from holdfast.master.hub import Hub
 from holdfast.master.queries import FoundPoints, Queries
 from holdfast.master.records.inventory import Node
 from holdfast.master.triggers import Triggers
+from holdfast.model.moments import is_address, parse_address
 from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
 from holdfast.model.points import Point
 from holdfast.model.questions import AskRestore
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody wants back: a point by id or unique prefix, or the newest of `dataset` at or before `at` (None = newest of all).
+    """What somebody wants back: a point by id or unique prefix, a moment by its address, or the newest point or moment of `dataset` at or
+    before `at` (None = newest of all).
 
     `node` empty = the machine the data came from. `paths` empty = everything.
     """
@@ -53,7 +55,13 @@ class Restores:
         """Raises `UnknownName` (point, node), `UsageError`, `NotReachable` (reader or owner), or what the reader refuses."""
         if bool(wish.point) == bool(wish.dataset):
             raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
-        found = await self._queries.points(dataset=wish.dataset, repository=wish.repository)
+        if is_address(wish.point):
+            dataset, at = parse_address(wish.point)
+            wish = msgspec.structs.replace(wish, point="", dataset=dataset, at=at)
+        if wish.dataset:
+            found = await self._queries.moment(wish.dataset, wish.at, wish.repository)
+        else:
+            found = await self._queries.points(repository=wish.repository)
         candidates = matching(found, wish)
         rolled_out = await self._base.database.run(deployment)
         reader = _reader(rolled_out, wish, candidates[0])

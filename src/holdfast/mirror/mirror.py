@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from holdfast.core.clock import Clock
-from holdfast.core.errors import Conflict, HoldfastError, RepositoryLocked, StoreError
+from holdfast.core.errors import Conflict, HoldfastError, NotAdopted, RepositoryLocked, StoreError
 from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.host.tree_writer import TreeWriter, store_error
@@ -117,8 +117,8 @@ class MirrorStore:
     def open_mirror(
         self, action: MirrorAction, receive: Receive, *, clock: Clock, adopt: bool = False, check_write: CheckWrite | None = None
     ) -> Mirror:
-        """Finishes what a crash left. Raises `OutsideLimits` (by `check_write`), `Conflict` (not empty and not made by this dataset, a
-        mount point, HOME), `RepositoryLocked` (another session writes it), `StoreError`.
+        """Finishes what a crash left. Raises `OutsideLimits` (by `check_write`), `NotAdopted` (not empty and not made by this dataset),
+        `Conflict` (a mount point, HOME), `RepositoryLocked` (another session writes it), `StoreError`.
         """
         trees, locks = list[MirrorTree](), list[int]()
         try:
@@ -208,12 +208,16 @@ def _claim(tree: MirrorTree, receive: Receive, *, adopt: bool) -> None:
         return
     shown = display_path(os.path.join(tree.target.writer.root, tree.target.base))
     if owner is not None and not adopt:
-        raise Conflict(f"{shown} is the mirror of another dataset", hint="choose another folder, or take it over with --adopt", path=shown)
+        raise NotAdopted(
+            f"{shown} is the mirror of another dataset",
+            hint="choose another folder, or take it over with `holdfast trigger FLOW --adopt`",
+            path=shown,
+        )
     if owner is None and not _is_empty(tree):
         if not adopt:
-            raise Conflict(
+            raise NotAdopted(
                 f"{shown} is not empty and was not made by this dataset",
-                hint="choose an empty folder, or take it over with --adopt: equal files stay, all else is moved aside",
+                hint="choose an empty folder, or take it over with `holdfast trigger FLOW --adopt`: what is equal stays, the rest is kept",
                 path=shown,
             )
         records.set_fact("adopting", "yes")

@@ -10,6 +10,8 @@ import stat
 
 from holdfast.core.errors import StoreError
 from holdfast.host.tree_writer import sync_paths
+from holdfast.mirror.moves import Moves
+from holdfast.mirror.moving import Moving
 from holdfast.mirror.records import Content, Fingerprint, Staged
 from holdfast.mirror.removals import Removals
 from holdfast.mirror.target import TEMP, Contents, Target, has_kind, matches_special, temp_path
@@ -17,7 +19,7 @@ from holdfast.model.entry import Entry, Kind, display_path, walk_key
 from holdfast.model.jobs import Finding, Severity
 
 
-def pin(target: Target, contents: Contents) -> None:
+def pin(target: Target, contents: Contents, moves: Moves) -> None:
     """Before anything moves: what is to be used where it is must be exact; what is to get a further name is held in `tmp`.
 
     Raises `StoreError` when somebody changed the mirror in the meantime.
@@ -26,24 +28,35 @@ def pin(target: Target, contents: Contents) -> None:
         assert staged.file is not None
         content = target.records.file(staged.file)
         assert content is not None
-        relative = target.at(staged.key) if is_in_place(target, staged, content) else target.at(content.key)
+        origin = _origin_of_content(target, staged, content, moves)
+        stays = origin is not None and _has_inode(target, origin, content)
+        relative = target.at(origin if stays and origin is not None else content.key)
         if not contents.is_exact(content, relative):
             contents.distrust(content.n)
             raise changed_underneath(relative)
-        if not is_in_place(target, staged, content) and target.side.stat(temp_path(content.n)) is None:
+        if not stays and target.side.stat(temp_path(content.n)) is None:
             target.writer.link(relative, temp_path(content.n), into=target.side)
             found = target.side.stat(temp_path(content.n))
             assert found is not None
             target.records.set_placed(content.n, content.key, Fingerprint.of(found))
 
 
-def is_in_place(target: Target, staged: Staged, content: Content) -> bool:
-    if not content.placed:
-        return False
-    recorded = target.records.entry(staged.key)
-    if content.key != staged.key and (recorded is None or recorded.file != content.n):
-        return False
-    found = target.writer.stat(target.at(staged.key))
+def is_in_place(target: Target, staged: Staged, content: Content, moves: Moves) -> bool:
+    """Once all has moved."""
+    return _origin_of_content(target, staged, content, moves) is not None and _has_inode(target, staged.key, content)
+
+
+def _origin_of_content(target: Target, staged: Staged, content: Content, moves: Moves) -> bytes | None:
+    """Where what comes to stand at the put's place by moves alone stood before, if that is this content."""
+    origin = moves.before(staged.key) if content.placed else None
+    if origin is None or content.key == origin:
+        return origin
+    recorded = target.records.entry(origin)
+    return origin if recorded is not None and recorded.file == content.n else None
+
+
+def _has_inode(target: Target, key: bytes, content: Content) -> bool:
+    found = target.writer.stat(target.at(key))
     return found is not None and found.st_ino == content.fingerprint.inode
 
 
@@ -58,10 +71,12 @@ def changed_underneath(relative: bytes) -> StoreError:
 class Placing:
     """One commit being carried out. `full`: what nobody put is moved out too. Findings are in `removals` and `findings`."""
 
-    def __init__(self, target: Target, contents: Contents, removals: Removals, *, full: bool) -> None:
+    def __init__(self, target: Target, contents: Contents, removals: Removals, moves: Moves, *, full: bool) -> None:
         self._target = target
         self._contents = contents
         self._removals = removals
+        self._moves = moves
+        self._moving = Moving(target, removals, moves)
         self._full = full
         self._touched: set[bytes] = set()
         self._dressed: set[bytes] = set()
@@ -70,6 +85,7 @@ class Placing:
 
     def run(self) -> None:
         shared = {n for n, names, _ in self._target.records.staged_files() if names > 1}
+        self._moving.leave(self._touched)
         for staged in self._target.records.staged():
             if staged.what != "keep":
                 # Also where an earlier attempt has done the change itself already: its folder was not dressed then.
@@ -97,12 +113,26 @@ class Placing:
     # Each change
 
     def _remove(self, key: bytes) -> None:
-        relative = self._target.at(key)
-        if self._target.writer.stat(relative) is not None:
-            self._removals.take_out(relative, key)
+        relative, known_as = self._target.at(key), self._moves.before(key)
+        found = self._target.writer.stat(relative)
+        recorded = None if known_as is None else self._target.records.entry(known_as)
+        if known_as is None or found is None:
+            return
+        if (
+            recorded is not None
+            and self._target.records.is_handed_on(known_as, recorded)
+            and self._contents.is_ours(recorded, relative, found)
+        ):
+            # Renamed, though not as a whole tree: it is not lost, so nothing of it is kept.
+            self._target.writer.remove(relative)
+        else:
+            self._removals.take_out(relative, known_as)
 
     def _put(self, staged: Staged, entry: Entry, shared: set[int]) -> None:
         relative = self._target.relative(entry.path)
+        tree = self._moves.to(staged.key)
+        if tree is not None:
+            self._moving.come(tree, lambda _: self._make_way(relative, staged.key, entry.kind))
         if entry.kind is Kind.DIRECTORY:
             self._put_folder(relative, staged.key)
         elif entry.kind is Kind.FILE:
@@ -110,11 +140,15 @@ class Placing:
         else:
             self._put_special(relative, staged.key, entry)
 
+    def _make_way(self, relative: bytes, key: bytes, kind: Kind) -> None:
+        self._mend_way(relative)
+        self._clear(relative, self._moves.inherited(key), kind)
+
     def _put_folder(self, relative: bytes, key: bytes) -> None:
         self._mend_way(relative)
         found = self._target.writer.stat(relative)
         if found is None or not stat.S_ISDIR(found.st_mode):
-            self._clear(relative, key, Kind.DIRECTORY)
+            self._clear(relative, self._moves.before(key), Kind.DIRECTORY)
             self._target.writer.ensure_folder(relative)
         self._touched.add(relative)
 
@@ -124,15 +158,16 @@ class Placing:
         if found is not None and matches_special(self._target, relative, found, entry):
             self._target.writer.set_attributes(relative, entry)
             return
-        self._clear(relative, key, entry.kind)
+        self._clear(relative, self._moves.before(key), entry.kind)
         self._target.writer.put_special(relative, entry)
 
     def _put_file(self, relative: bytes, staged: Staged, entry: Entry, shared: set[int]) -> None:
         assert staged.file is not None
         content = self._target.records.file(staged.file)
         assert content is not None
-        if is_in_place(self._target, staged, content):
-            self._dress(relative, entry)
+        if is_in_place(self._target, staged, content, self._moves):
+            if not self._is_dressed(relative, staged.key, entry, content):
+                self._dress(relative, entry)
             return
         temp = temp_path(content.n)
         held = self._target.side.stat(temp)
@@ -141,7 +176,7 @@ class Placing:
         self._mend_way(relative)
         found = self._target.writer.stat(relative)
         if found is None or (found.st_dev, found.st_ino) != (held.st_dev, held.st_ino):
-            self._clear(relative, staged.key, Kind.FILE)
+            self._clear(relative, self._moves.before(staged.key), Kind.FILE)
             if content.placed or content.n in shared:
                 self._target.side.link(temp, relative, into=self._target.writer)
             else:
@@ -149,18 +184,32 @@ class Placing:
         if content.placed:
             self._dress(relative, entry)
 
+    def _is_dressed(self, relative: bytes, key: bytes, entry: Entry, content: Content) -> bool:
+        """Whether its metadata is what it should be already, as that of files is in a folder that was renamed."""
+        known_as = self._moves.before(key)
+        recorded = None if known_as is None else self._target.records.entry(known_as)
+        found = self._target.writer.stat(relative)
+        return (
+            recorded is not None
+            and found is not None
+            and Fingerprint.of(found) == content.fingerprint
+            and _dress_of(recorded.entry) == _dress_of(entry)
+        )
+
     def _dress(self, relative: bytes, entry: Entry) -> None:
         self._target.writer.set_attributes(relative, entry)
         self._dressed.add(relative)
 
-    def _clear(self, relative: bytes, key: bytes, kind: Kind) -> None:
-        """Makes way. What is of the same sort and ours stays, to be replaced in one step."""
+    def _clear(self, relative: bytes, key: bytes | None, kind: Kind) -> None:
+        """Makes way. `key`: under which the records know what should stand there, if anything. What is of the same sort and ours stays, to
+        be replaced in one step."""
         found = self._target.writer.stat(relative)
         if found is None:
             return
-        if stat.S_ISDIR(found.st_mode):
+        recorded = None if key is None else self._target.records.entry(key)
+        if key is not None and stat.S_ISDIR(found.st_mode):
             self._removals.take_out(relative, key)
-        elif not self._contents.is_ours(self._target.records.entry(key), relative, found):
+        elif key is None or not self._contents.is_ours(recorded, relative, found):
             self._removals.take_out_edited(relative)
         elif kind is Kind.DIRECTORY:
             self._removals.take_out(relative, key)
@@ -218,7 +267,8 @@ class Placing:
         for relative in sorted(self._touched, key=walk_key, reverse=True):
             key = self._target.key_of(relative)
             staged = self._target.records.staged_at(key)
-            recorded = self._target.records.entry(key)
+            known_as = self._moves.before(key)
+            recorded = None if known_as is None else self._target.records.entry(known_as)
             entry = staged.entry if staged is not None and staged.what == "put" else recorded.entry if recorded is not None else None
             found = self._target.writer.stat(relative)
             if entry is not None and entry.kind is Kind.DIRECTORY and found is not None and has_kind(found, Kind.DIRECTORY):
@@ -231,6 +281,10 @@ class Placing:
                 self._target.records.set_placed(n, key, Fingerprint.of(found))
                 continue
             self._report_incomplete(self._target.at(key), "vanished from the mirror while it was being written")
+
+
+def _dress_of(entry: Entry) -> tuple[object, ...]:
+    return entry.mode, entry.uid, entry.gid, entry.mtime_ns, entry.atime_ns, entry.xattrs
 
 
 def clean_temp(target: Target) -> None:

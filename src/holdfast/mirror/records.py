@@ -16,6 +16,7 @@ import msgspec
 
 from holdfast.core.ids import DatasetId
 from holdfast.core.local_database import open_database, written_through
+from holdfast.mirror.moves import MovedTree
 from holdfast.model.change import Cursor
 from holdfast.model.entry import ChunkRef, Entry, Kind
 
@@ -105,6 +106,7 @@ class Intention(msgspec.Struct, frozen=True, kw_only=True):
     full: bool
     stamp: str
     keep_s: float | None
+    moves: tuple[MovedTree, ...] = ()
 
 
 def hardlink_of(entry: Entry) -> bytes | None:
@@ -243,10 +245,7 @@ class Records:
 
     def is_shared_with_others(self, n: int, key: bytes, hardlink: bytes | None) -> bool:
         """True when, after this commit as far as it is known, names outside the group would have this content too."""
-        staged = self._db.execute(
-            "SELECT 1 FROM staged WHERE file=? AND key<>? AND (hardlink IS NULL OR hardlink IS NOT ?)", (n, key, hardlink)
-        )
-        if staged.fetchone() is not None:
+        if self.is_staged_with_others(n, key, hardlink):
             return True
         held = self._db.execute(
             "SELECT 1 FROM entries WHERE file=? AND key<>? AND (hardlink IS NULL OR hardlink IS NOT ?)"
@@ -254,6 +253,15 @@ class Records:
             (n, key, hardlink),
         )
         return held.fetchone() is not None
+
+    def is_staged_with_others(self, n: int, key: bytes, hardlink: bytes | None) -> bool:
+        """True when a name outside the group is to get this content."""
+        sql = "SELECT 1 FROM staged WHERE file=? AND key<>? AND (hardlink IS NULL OR hardlink IS NOT ?)"
+        return self._db.execute(sql, (n, key, hardlink)).fetchone() is not None
+
+    def is_handed_on(self, key: bytes, recorded: Recorded) -> bool:
+        """True when another name, no hard link to it, gets the content of this one."""
+        return recorded.file is not None and self.is_staged_with_others(recorded.file, key, hardlink_of(recorded.entry))
 
     def is_staged_file(self, n: int) -> bool:
         return self._db.execute("SELECT 1 FROM staged WHERE file=?", (n,)).fetchone() is not None
@@ -286,6 +294,27 @@ class Records:
     def staged_at(self, key: bytes) -> Staged | None:
         row = self._db.execute("SELECT what, entry, file FROM staged WHERE key=?", (key,)).fetchone()
         return None if row is None else Staged(key, row[0], None if row[1] is None else decode_entry(row[1]), row[2])
+
+    def with_staged(self, key: bytes) -> list[tuple[bytes, int | None, Staged | None]]:
+        """All that the mirror holds at and below, in walk order: (key, its content, what is to become of it)."""
+        rows = self._db.execute(
+            "SELECT e.key, e.file, s.what, s.entry, s.file FROM entries e LEFT JOIN staged s ON s.key=e.key"
+            " WHERE e.key>=? AND e.key<? ORDER BY e.key",
+            (key, key + b"\x01"),
+        )
+        return [
+            (k, held, None if what is None else Staged(k, what, None if entry is None else decode_entry(entry), file))
+            for k, held, what, entry, file in rows
+        ]
+
+    def still_shared(self) -> list[bytes]:
+        """Keys of puts whose content some other name, of no group with it, keeps after this commit."""
+        rows = self._db.execute(
+            "SELECT DISTINCT s.key FROM staged s CROSS JOIN entries e ON e.file=s.file WHERE s.what='put' AND e.key<>s.key"
+            " AND (s.hardlink IS NULL OR e.hardlink IS NOT s.hardlink)"
+            " AND NOT EXISTS(SELECT 1 FROM staged t WHERE t.key=e.key AND t.what<>'keep')"
+        )
+        return [row[0] for row in rows]
 
     def has_changes(self) -> bool:
         return self._db.execute("SELECT 1 FROM staged WHERE what<>'keep' LIMIT 1").fetchone() is not None

@@ -37,17 +37,17 @@ class Removals:
         """In the side folder, whose names this changed."""
 
     def take_out(self, relative: bytes, key: bytes) -> None:
-        """What the source no longer has."""
+        """What the source no longer has. `key`: under which the records know it; it may have moved since."""
         self.removed += 1
         if self._keep_s is None:
             self._delete(relative, key)
         else:
             self._report_if_edited(relative, key)
-            self._set_aside(relative)
+            self._set_aside(relative, self._target.at(key))
 
     def take_out_edited(self, relative: bytes) -> None:
         """What is not as this mirror left it."""
-        place = self._set_aside(relative)
+        place = self._set_aside(relative, relative)
         self.findings.append(
             Finding(
                 code="mirror-edited",
@@ -74,8 +74,9 @@ class Removals:
 
     def _delete(self, relative: bytes, key: bytes) -> None:
         """Everything this mirror put there, deepest first; the rest is moved aside."""
+        known_as = len(self._target.at(key))
         for inner_key, recorded in self._target.records.below(key):
-            inner = self._target.at(inner_key)
+            inner = relative + self._target.at(inner_key)[known_as:]
             found = self._target.writer.stat(inner)
             if found is None or not self._contents.is_ours(recorded, inner, found):
                 continue
@@ -86,9 +87,9 @@ class Removals:
         if self._target.writer.stat(relative) is not None:
             self.take_out_edited(relative)
 
-    def _set_aside(self, relative: bytes) -> bytes:
-        """Keeps its path below the commit's folder; its new place, relative to the side folder."""
-        inner = relative[len(self._target.base) :].lstrip(b"/") or self._target.base
+    def _set_aside(self, relative: bytes, path: bytes) -> bytes:
+        """Kept under this path below the commit's folder; its new place, relative to the side folder."""
+        inner = path[len(self._target.base) :].lstrip(b"/") or self._target.base
         folder, _, name = (REMOVED + b"/" + self._stamp.encode() + b"/" + inner).rpartition(b"/")
         self._make_folders(folder)
         place, number = folder + b"/" + name, 1

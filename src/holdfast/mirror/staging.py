@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from holdfast.core.errors import StoreError
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.host.tree_writer import Draft
+from holdfast.mirror.moves import Hints
 from holdfast.mirror.records import Content, Fingerprint, hardlink_of
 from holdfast.mirror.target import Contents, Target, temp_path
 from holdfast.model.change import Part, Put, Remove, Segment
@@ -38,10 +39,11 @@ class Staging:
     and be repeated, and the wrong promises are forgotten. `stored_bytes` counts chunk bytes that came from the sender.
     """
 
-    def __init__(self, target: Target, contents: Contents, *, adopting: bool) -> None:
+    def __init__(self, target: Target, contents: Contents, hints: Hints, *, adopting: bool) -> None:
         self._target = target
         self._records = target.records
         self._contents = contents
+        self._hints = hints
         self._adopting = adopting
         self._surveyed: set[bytes] = set()
         self._asked: dict[int, set[bytes]] = {}
@@ -141,7 +143,7 @@ class Staging:
             if n is not None and self._is_unchanged(key, entry, n):
                 self._records.stage(key, "keep")
                 return
-            n = n or self._spare(key, entry) or self._assembled(key, entry, chunks)
+            n = n or self._moved(key, entry) or self._spare(key, entry) or self._assembled(key, entry, chunks)
         if n is None:
             self._records.stage(key, "keep")
         else:
@@ -171,6 +173,25 @@ class Staging:
         if self._records.is_shared_with_others(content.n, key, hardlink_of(entry)):
             return None
         return content.n if self._contents.is_exact(content, self._target.relative(entry.path)) else None
+
+    def _moved(self, key: bytes, entry: Entry) -> int | None:
+        """The content that stands where this was before, by the hints. Whether its old name is really gone is seen at the end."""
+        origin = self._hints.origin(key)
+        recorded = None if origin is None else self._records.entry(origin)
+        content = None if recorded is None or recorded.file is None else self._records.file(recorded.file)
+        if origin is None or content is None or not content.placed or not self._has_chunks(content, entry):
+            return None
+        if self._records.is_staged_with_others(content.n, key, hardlink_of(entry)):
+            return None
+        return content.n if self._contents.is_exact(content, self._target.at(origin)) else None
+
+    def part_shared(self) -> None:
+        """Behind the last segment: what was taken for moved and still is where it was gets a content of its own, copied from there."""
+        for key in self._records.still_shared() if self._hints else ():
+            staged = self._records.staged_at(key)
+            if staged is not None and staged.entry is not None:
+                n = self._assembled(key, staged.entry, {})
+                self._records.stage(key, "keep" if n is None else "put", None if n is None else staged.entry, n)
 
     def _has_chunks(self, content: Content, entry: Entry) -> bool:
         if content.placed and content.fingerprint.size != entry.size_bytes:
@@ -259,9 +280,10 @@ class Staging:
         return True
 
     def _content_at(self, key: bytes) -> int | None:
-        recorded = self._records.entry(key)
-        if recorded is not None and recorded.file is not None:
-            return recorded.file
+        for known_as in (key, self._hints.origin(key)):
+            recorded = None if known_as is None else self._records.entry(known_as)
+            if recorded is not None and recorded.file is not None:
+                return recorded.file
         return next((content.n for content in self._records.files_at(key)), None)
 
     def _write_run(self, path: bytes, growing: _Growing, run: list[tuple[int, ChunkRef]], chunks: Mapping[bytes, VerifiedChunk]) -> None:

@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 import msgspec
 
 from holdfast.core.clock import Clock, now
-from holdfast.core.errors import HoldfastError, ProtocolError
+from holdfast.core.errors import HoldfastError, ProtocolError, StoreError
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.host.tree_writer import sync_paths
+from holdfast.mirror.moves import Hints, Moves
+from holdfast.mirror.moving import plan_moves
 from holdfast.mirror.placing import Placing, changed_underneath, clean_temp, pin
 from holdfast.mirror.records import Intention
 from holdfast.mirror.removals import Removals, purge, stamp_of
@@ -20,6 +22,7 @@ from holdfast.mirror.soundness import records_errors
 from holdfast.mirror.staging import Staging
 from holdfast.mirror.target import TEMP, Contents, Target, temp_path
 from holdfast.model.change import Begin, Commit, Cursor, Segment
+from holdfast.model.entry import display_path
 from holdfast.model.jobs import Finding
 
 _logger = logging.getLogger(__name__)
@@ -53,6 +56,7 @@ class MirrorTree:
         self._purged = datetime.min.replace(tzinfo=UTC)
         self._begin: Begin | None = None
         self._staging: Staging | None = None
+        self._hints = Hints((), target.root)
 
     def cursor(self) -> Cursor | None:
         """None also when the target is gone although it should be there."""
@@ -74,6 +78,7 @@ class MirrorTree:
     def begin(self, begin: Begin) -> None:
         """Raises `ProtocolError` when it does not build on what is here."""
         self.abort()
+        self._look_again()
         if self._records.fact("intention") is not None:
             # The disk failed in the midst of placing, and the same session goes on.
             self.recover()
@@ -85,7 +90,19 @@ class MirrorTree:
             return
         clean_temp(self.target)
         self._contents.reset()
-        self._staging = Staging(self.target, self._contents, adopting=self._records.fact("adopting") is not None)
+        self._hints = Hints(begin.moves if begin.base is not None else (), self.target.root)
+        adopting = self._records.fact("adopting") is not None
+        self._staging = Staging(self.target, self._contents, self._hints, adopting=adopting)
+
+    def _look_again(self) -> None:
+        """A session may be open for hours, and what it has open may have been renamed by somebody since. Raises `StoreError`."""
+        for writer in (self.target.writer, self.target.side):
+            if not writer.look_again():
+                raise StoreError(
+                    f"{display_path(writer.root)} was moved away or replaced while the mirror was open",
+                    hint="bring it back; the next run opens the mirror anew",
+                    path=display_path(writer.root),
+                )
 
     def wanted(self, segment: Segment) -> set[bytes]:
         return set() if self._staging is None else self._staging.wanted(segment)
@@ -102,6 +119,7 @@ class MirrorTree:
         if staging is None:
             return Outcome()
         staging.drop()
+        staging.part_shared()
         if staging.broken:
             self._records.save()
             raise changed_underneath(self.target.relative(staging.broken[0]))
@@ -113,6 +131,7 @@ class MirrorTree:
             full=begin.base is None,
             stamp=stamp_of(self._clock),
             keep_s=self._keep_s,
+            moves=plan_moves(self.target, self._contents, self._hints).trees,
         )
         if not self._records.has_changes() and not intention.full:
             self._end(intention)
@@ -134,7 +153,7 @@ class MirrorTree:
 
     def _intend(self, intention: Intention) -> None:
         try:
-            pin(self.target, self._contents)
+            pin(self.target, self._contents, Moves(intention.moves))
         except HoldfastError:
             self._records.save()
             raise
@@ -149,7 +168,7 @@ class MirrorTree:
     def _carry_out(self, intention: Intention) -> None:
         self._contents.reset()
         removals = Removals(self.target, self._contents, intention.keep_s, intention.stamp)
-        placing = Placing(self.target, self._contents, removals, full=intention.full)
+        placing = Placing(self.target, self._contents, removals, Moves(intention.moves), full=intention.full)
         placing.run()
         self._findings.extend(removals.findings + placing.findings)
         placing.make_durable()

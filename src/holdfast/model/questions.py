@@ -11,9 +11,11 @@ from holdfast.core.ids import ActionId, DatasetId, JobId, PointId
 from holdfast.model.adoption import Adopted, AskAdopt
 from holdfast.model.document import Classification
 from holdfast.model.explanations import Explanation
+from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding, Job, Progress, State
 from holdfast.model.keys import KeyAnswer, KeyQuestion
 from holdfast.model.maintenance import Task
+from holdfast.model.moments import Moment
 from holdfast.model.orders import RestoreRequest, SignedOrder
 from holdfast.model.pausing import AskPause, PauseTold
 from holdfast.model.point_changes import ChangedPoint, PointChange
@@ -31,6 +33,24 @@ class AskPoints(_Message, frozen=True, kw_only=True):
 
     repository: str = ""
     dataset: str = ""
+
+
+class AskMoment(_Message, frozen=True, kw_only=True):
+    """What a dataset (label or id) was at a time, None = now: of each repository the newest point or moment captured at or before it."""
+
+    dataset: str
+    at: datetime | None = None
+    repository: str = ""
+
+
+class AskMoments(_Message, frozen=True, kw_only=True):
+    """The states of a followed dataset that can be restored, newest first, and the gaps between; of a span, both ends with it."""
+
+    dataset: str
+    repository: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 1_000
 
 
 class AskListing(_Message, frozen=True, kw_only=True):
@@ -70,13 +90,15 @@ class AskHistory(_Message, frozen=True, kw_only=True):
 
 
 class AskTrigger(_Message, frozen=True, kw_only=True):
-    """Run these now. `operations` empty = all. `accept` lifts `source-vanished` once. `trigger` groups the jobs."""
+    """Run these now. `operations` empty = all. `accept` lifts `source-vanished` once, `adopt` lets mirrors take over folders
+    that are not empty. `trigger` groups the jobs."""
 
     trigger: str
     datasets: tuple[DatasetId, ...] = ()
     cascades: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     accept: bool = False
+    adopt: bool = False
     cause: str = "trigger"
 
 
@@ -163,6 +185,8 @@ class AskLimits(_Message, frozen=True, kw_only=True):
 Question = (
     AskAdopt
     | AskPoints
+    | AskMoment
+    | AskMoments
     | AskListing
     | AskFind
     | AskHistory
@@ -187,6 +211,14 @@ class Points(_Message, frozen=True, kw_only=True):
     points: tuple[Point, ...]
 
 
+class Moments(_Message, frozen=True, kw_only=True):
+    """`more` = the limit cut the moments."""
+
+    moments: tuple[Moment, ...]
+    gaps: tuple[Gap, ...] = ()
+    more: bool = False
+
+
 class PointsChanged(_Message, frozen=True, kw_only=True):
     """What became of each, or would become."""
 
@@ -200,12 +232,14 @@ class Explanations(_Message, frozen=True, kw_only=True):
 
 class Listings(_Message, frozen=True, kw_only=True):
     """`more` = the limit cut the answer; of a listing, go on with `after` set to the last path. `point`: what was listed. `lost`: folders
-    on the way whose own listing is damaged, so that nothing below them is among the rows; of very many the first."""
+    on the way whose own listing is damaged, so that nothing below them is among the rows; of very many the first. `gaps`: of a listing at
+    a time, spans that hold it in which protection was not what the rules promise."""
 
     rows: tuple[Listing, ...]
     more: bool = False
     point: Point | None = None
     lost: tuple[LostListing, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 def listed_age(answer: Listings) -> tuple[datetime, int, str]:
@@ -349,6 +383,7 @@ Answer = (
     | PointsChanged
     | Explanations
     | Points
+    | Moments
     | Listings
     | JobsStarted
     | Jobs

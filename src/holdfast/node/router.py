@@ -29,6 +29,8 @@ from holdfast.model.questions import (
     AskLimits,
     AskListing,
     AskMaintenance,
+    AskMoment,
+    AskMoments,
     AskPoints,
     AskRepositoryEnv,
     AskRestore,
@@ -41,6 +43,7 @@ from holdfast.model.questions import (
     Jobs,
     JobsStarted,
     LimitsTold,
+    Moments,
     NodeStatus,
     Points,
     Question,
@@ -58,6 +61,8 @@ logger = logging.getLogger(__name__)
 
 _STORE_TIMEOUT_S = {
     AskPoints: 60.0,
+    AskMoment: 60.0,
+    AskMoments: 60.0,
     AskListing: 120.0,
     AskFind: 300.0,
     AskHistory: 120.0,
@@ -127,7 +132,9 @@ class Router:
                 return Points(points=())
             case AskRepositoryEnv() if not local:
                 raise NotGranted("a repository's password never leaves its machine", hint="run `holdfast repository env` on that machine")
-            case AskPoints() | AskListing() | AskFind() | AskHistory() | AskRepositoryEnv():
+            case AskMoments() if self._machine.rules is None:
+                return Moments(moments=())
+            case AskPoints() | AskMoment() | AskMoments() | AskListing() | AskFind() | AskHistory() | AskRepositoryEnv():
                 return await self._store.ask(question, _STORE_TIMEOUT_S[type(question)])
             case AskPause():
                 return await self._pause(question, local=local)

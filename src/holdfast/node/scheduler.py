@@ -144,8 +144,8 @@ class Scheduler:
             raise UnknownName("nothing to trigger here", hint="see that the flow is active and its rules have reached this node")
         jobs = []
         if chosen:
-            jobs.append(self._queue_run(chosen, cause=ask.cause, trigger=ask.trigger, accept=ask.accept).job.id)
-        jobs += [self._queue_cascade(cascade.id, cause=ask.cause, trigger=ask.trigger).job.id for cascade in cascades]
+            jobs.append(self._queue_run(chosen, cause=ask.cause, trigger=ask.trigger, accept=ask.accept, adopt=ask.adopt).job.id)
+        jobs += [self._queue_cascade(cascade.id, cause=ask.cause, trigger=ask.trigger, adopt=ask.adopt).job.id for cascade in cascades]
         return tuple(jobs)
 
     def queue(self, request: Request) -> JobId:
@@ -251,28 +251,30 @@ class Scheduler:
                 failure = Signature().union(*(retry.failure for retry in found))
                 self._add_run(chosen, self._run_job(chosen, "retry", "", kind), catch_up=kind == "catch-up", failure=failure)
 
-    def _queue_run(self, chosen: dict[DatasetId, tuple[str, ...]], *, cause: str, trigger: str = "", accept: bool = False) -> LiveJob:
+    def _queue_run(
+        self, chosen: dict[DatasetId, tuple[str, ...]], *, cause: str, trigger: str = "", accept: bool = False, adopt: bool = False
+    ) -> LiveJob:
         for dataset, operations in chosen.items():
             self._note_attempt(dataset, operations)
         for live in self._book.queued:
             request = live.request
-            if isinstance(request, RunDatasets) and not request.catch_up and request.operations == chosen and request.accept == accept:
+            if not isinstance(request, RunDatasets) or request.catch_up:
+                continue
+            if (request.operations, request.accept, request.adopt) == (chosen, accept, adopt):
                 self._book.publish(live)
                 return live
-        return self._add_run(chosen, self._run_job(chosen, cause, trigger, "run"), accept=accept)
+        job = self._run_job(chosen, cause, trigger, "run")
+        return self._book.add(RunDatasets(job=job, datasets=tuple(chosen), operations=chosen, accept=accept, adopt=adopt))
 
     def _add_run(
         self,
         chosen: dict[DatasetId, tuple[str, ...]],
         job: Job,
         *,
-        accept: bool = False,
         catch_up: bool = False,
         failure: Signature | None = None,
     ) -> LiveJob:
-        return self._book.add(
-            RunDatasets(job=job, datasets=tuple(chosen), operations=chosen, accept=accept, catch_up=catch_up), quiet_failure=failure
-        )
+        return self._book.add(RunDatasets(job=job, datasets=tuple(chosen), operations=chosen, catch_up=catch_up), quiet_failure=failure)
 
     def _run_job(self, chosen: dict[DatasetId, tuple[str, ...]], cause: str, trigger: str, kind: str) -> Job:
         labels = {dataset.id: dataset.label for dataset in self._rules.datasets} if self._rules is not None else {}
@@ -284,16 +286,16 @@ class Scheduler:
         operations = tuple(sorted({name for operations in chosen.values() for name in operations}))
         return self._book.new_job("catch-up" if kind == "catch-up" else "run", rule, cause, operations, trigger, tuple(names))
 
-    def _queue_cascade(self, cascade_id: str, *, cause: str, trigger: str = "", retry: Retry | None = None) -> LiveJob:
+    def _queue_cascade(self, cascade_id: str, *, cause: str, trigger: str = "", retry: Retry | None = None, adopt: bool = False) -> LiveJob:
         for live in self._book.queued:
-            if isinstance(live.request, RunCascade) and live.request.cascade == cascade_id:
+            if isinstance(live.request, RunCascade) and live.request.cascade == cascade_id and live.request.adopt >= adopt:
                 if retry is None:
                     self._book.publish(live)
                 return live
         delivery = next(cascade.delivery for cascade in (self._rules.cascades if self._rules else ()) if cascade.id == cascade_id)
         rule = f"{delivery.label} -> {delivery.receiver_name}"
         job = self._book.new_job("cascade", rule, cause, delivery.operations, trigger, (delivery.label,))
-        return self._book.add(RunCascade(job=job, cascade=cascade_id), quiet_failure=None if retry is None else retry.failure)
+        return self._book.add(RunCascade(job=job, cascade=cascade_id, adopt=adopt), quiet_failure=None if retry is None else retry.failure)
 
     def _start_queued(self, rules: Rules) -> None:
         busy = {subject for live in self._book.sent for subject in subjects_of(live.request)}

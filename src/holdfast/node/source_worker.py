@@ -140,6 +140,7 @@ class SourceWorker:
             operations=message.operations,
             generation=rules.generation,
             accept=message.accept,
+            adopt=message.adopt,
             catch_up=message.catch_up,
         )
         # Opened for each run: a database that turned out damaged, or was taken away, is made anew by the next.

@@ -23,6 +23,7 @@ from holdfast.node.listening import Listening
 from holdfast.node.maintenance import do_task, ended_job, event_of, event_of_met
 from holdfast.node.orders import OrderBook
 from holdfast.node.repository_keys import sentence_about
+from holdfast.node.sealing_watch import SealingWatch
 from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.store_worker_sessions import Sessions
@@ -74,6 +75,7 @@ class StoreWorker:
         self._sessions = Sessions(home, self._repositories, self._orders, send, clock=clock)
         self._configured: Configure | None = None
         self._time = TimeWatch(self._repositories, send, lambda: self._configured.rules.node if self._configured else None, clock=clock)
+        self._sealing = SealingWatch(self._repositories)
         self._listening = Listening(self._data_server, lambda: self._say_ready(asked=False))
         self._local: LocalServer | None = None
         self._start_problems: tuple[ErrorFacts, ...] = ()
@@ -99,6 +101,7 @@ class StoreWorker:
             self._start_problems = (error.facts(),)
         self._listening.start()
         self._time.start()
+        self._sealing.start()
         self._say_ready()
 
     def handle(self, message: ToWorker) -> None:
@@ -135,6 +138,7 @@ class StoreWorker:
             last_first.callback(self._listening.stop, _STOP_S)
             last_first.callback(self._jobs.stop, _STOP_S)
             last_first.callback(self._time.stop)
+            last_first.callback(self._sealing.stop, _STOP_S)
 
     def _configure(self, message: Configure) -> None:
         self._configured = message
@@ -185,6 +189,7 @@ class StoreWorker:
             cascade=cascade,
             generation=rules.generation,
             kinds={operation.name: operation.kind for action in stored for operation in action.operations},
+            adopt=message.adopt,
         )
         tools = CascadeTools(
             clock=self._clock,

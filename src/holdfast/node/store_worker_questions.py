@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
 from holdfast.model.adoption import AskAdopt
+from holdfast.model.gaps import Gap
 from holdfast.model.keys import KeyQuestion
+from holdfast.model.moments import Moment, is_address, parse_address
 from holdfast.model.pausing import AskPause, PauseTold
 from holdfast.model.points import Point
 from holdfast.model.questions import (
@@ -14,11 +16,14 @@ from holdfast.model.questions import (
     AskFind,
     AskHistory,
     AskListing,
+    AskMoment,
+    AskMoments,
     AskPoints,
     AskRepositoryEnv,
     AskStatus,
     Failed,
     Listings,
+    Moments,
     NodeStatus,
     Points,
     Question,
@@ -26,6 +31,7 @@ from holdfast.model.questions import (
 )
 from holdfast.model.rules import Rules
 from holdfast.node.adoption import adopt
+from holdfast.node.sealing_watch import held_findings
 from holdfast.node.store_worker_points import change, explain
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.time_watch import alarm_findings, time_findings
@@ -41,7 +47,12 @@ def answer(question: Question, repositories: Repositories, rules: Rules | None) 
 
 
 def find_point(repositories: Repositories, prefix: str) -> tuple[Repository, Point]:
-    """The repository here that holds the point, and the point. Copies of one point are equal, so the first will do."""
+    """The repository here that holds the point, and the point. Copies of one point are equal, so the first will do; of a moment the
+    newest."""
+    if is_address(prefix):
+        dataset, at = parse_address(prefix)
+        found = _at(AskMoment(dataset=dataset, at=at), repositories)
+        return max(found, key=lambda pair: (pair[1].time, pair[1].seq))
     missing: UnknownName | None = None
     for repository in repositories.opened():
         try:
@@ -59,7 +70,11 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
             return adopt(question, repositories, rules)
         case AskPoints():
             return _points(question, repositories)
-        case AskListing(point=""):
+        case AskMoment():
+            return Points(points=tuple(point for _, point in _at(question, repositories)))
+        case AskMoments():
+            return _moments(question, repositories)
+        case AskListing() if not question.point or is_address(question.point):
             return _listing_at(question, repositories)
         case AskListing():
             return find_point(repositories, question.point)[0].listing(question)
@@ -72,7 +87,7 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
                 node=rules.node_name if rules else "",
                 generation=rules.generation if rules else 0,
                 repositories=repositories.statuses(),
-                findings=(*time_findings(repositories), *alarm_findings(repositories)),
+                findings=(*time_findings(repositories), *alarm_findings(repositories), *held_findings(repositories)),
             )
         case AskChangePoints():
             return change(question, _chosen(repositories, question.repository))
@@ -98,6 +113,35 @@ def _chosen(repositories: Repositories, name: str) -> tuple[Repository, ...]:
 def _points(question: AskPoints, repositories: Repositories) -> Points:
     found = [point for repository in _chosen(repositories, question.repository) for point in repository.points(question.dataset)]
     return Points(points=tuple(sorted(found, key=lambda point: (point.time, point.repository, point.operation))))
+
+
+def _at(question: AskMoment, repositories: Repositories) -> list[tuple[Repository, Point]]:
+    """Raises `UnknownName` when none has any."""
+    found: list[tuple[Repository, Point]] = []
+    missing: UnknownName | None = None
+    for repository in _chosen(repositories, question.repository):
+        try:
+            found.append((repository, repository.point_at(question.dataset, question.at)))
+        except UnknownName as error:
+            missing = missing or error
+    if not found:
+        raise missing or UnknownName(f"no point of {question.dataset!r} here", hint="this machine has no repository that can be read now")
+    return found
+
+
+def _moments(question: AskMoments, repositories: Repositories) -> Moments:
+    """Of several repositories, each moment once."""
+    moments: dict[str, Moment] = {}
+    gaps: dict[Gap, None] = {}
+    more = False
+    for repository in _chosen(repositories, question.repository):
+        found = repository.moments(question.dataset, question.since, question.until, question.limit + 1)
+        more |= len(found) > question.limit
+        moments |= {moment.address: moment for moment in found}
+        gaps |= dict.fromkeys(repository.gaps(question.dataset, question.since, question.until))
+    newest = sorted(moments.values(), key=lambda moment: (moment.time, moment.seq), reverse=True)
+    told = tuple(sorted(gaps, key=lambda gap: (gap.until, gap.since)))
+    return Moments(moments=tuple(newest[: question.limit]), gaps=told, more=more or len(newest) > question.limit)
 
 
 def _listing_at(question: AskListing, repositories: Repositories) -> Listings:

@@ -82,12 +82,12 @@ class Sessions:
             if rule.id not in opening.actions:
                 continue
             try:
-                actions.append(self._build(rule, receive, configured.rules))
+                actions.append(self._build(rule, receive, configured.rules, adopt=opening.adopt))
             except (HoldfastError, OSError) as error:
                 unavailable.append(ActionState(action=rule.id, error=facts_of(error)))
         return Opening(actions=tuple(actions), unavailable=tuple(unavailable))
 
-    def _build(self, rule: model.Action, receive: model.Receive, rules: model.Rules) -> Action:
+    def _build(self, rule: model.Action, receive: model.Receive, rules: model.Rules, *, adopt: bool) -> Action:
         match rule:
             case model.StoreAction():
                 repository = rule.repository
@@ -96,15 +96,15 @@ class Sessions:
                 )
             case model.MirrorAction():
                 limits = load_limits(self._home, [repository.location for repository in rules.repositories])
-                return self._mirrors.open_mirror(rule, receive, clock=self._clock, check_write=limits.check_mirror)
+                return self._mirrors.open_mirror(rule, receive, clock=self._clock, adopt=adopt, check_write=limits.check_mirror)
             case model.ForwardAction():
-                return self._forward(rule, rules)
+                return self._forward(rule, rules, adopt=adopt)
 
-    def _forward(self, rule: model.ForwardAction, rules: model.Rules) -> Action:
+    def _forward(self, rule: model.ForwardAction, rules: model.Rules, *, adopt: bool) -> Action:
         delivery = next((delivery for delivery in rules.deliveries if delivery.id == rule.delivery), None)
         if delivery is None:
             raise NotGranted("the relay's rules name no onward delivery", hint="activate the flow again")
-        opening = Open(dataset=delivery.dataset, actions=delivery.actions, generation=rules.generation)
+        opening = Open(dataset=delivery.dataset, actions=delivery.actions, generation=rules.generation, adopt=adopt)
         limit = None if delivery.limit_bytes_s is None else Limit(delivery.limit_bytes_s, clock=self._clock, wait=threading.Event().wait)
         dialler = Dialler(self._home, rules)
         return ForwardAction(rule.id, opening, lambda: dialler.deliver(delivery.receiver), limit)

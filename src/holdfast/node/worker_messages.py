@@ -38,12 +38,14 @@ class RunDatasets(_Message, frozen=True, kw_only=True):
     datasets: tuple[DatasetId, ...]
     operations: dict[DatasetId, tuple[str, ...]]
     accept: bool = False
+    adopt: bool = False
     catch_up: bool = False
 
 
 class RunCascade(_Message, frozen=True, kw_only=True):
     job: Job
     cascade: str
+    adopt: bool = False
 
 
 class RunRestore(_Message, frozen=True, kw_only=True):

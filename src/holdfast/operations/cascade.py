@@ -88,12 +88,13 @@ def commit_of(hop: Hop, kinds: Mapping[str, str]) -> Commit:
 
 @dataclass(frozen=True, kw_only=True)
 class CascadeOrder:
-    """`kinds`: the kind of each operation, by name, as this node stores it."""
+    """`kinds`: the kind of each operation, by name, as this node stores it. `adopt`: see `Open`."""
 
     job: Job
     cascade: Cascade
     generation: int
     kinds: Mapping[str, str]
+    adopt: bool = False
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -138,7 +139,8 @@ class _CascadeRun:
         session = open_session(self._tools.dial, self._delivery, self._tools.clock, self._cancellation)
         self._meter.lanes = lambda: (self._lane.progress(self._tools.clock.monotonic_s(), self._figures(session), self._meter.total_bytes),)
         try:
-            opening = Open(dataset=self._delivery.dataset, actions=self._delivery.actions, generation=self._order.generation)
+            generation, adopt = self._order.generation, self._order.adopt
+            opening = Open(dataset=self._delivery.dataset, actions=self._delivery.actions, generation=generation, adopt=adopt)
             points = self._tools.repository.points(self._delivery.dataset)
             tasks = [self._serve(session, state, points) for state in session.open(opening)]
         finally:

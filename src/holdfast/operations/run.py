@@ -50,6 +50,7 @@ class RunOrder:
     operations: Mapping[DatasetId, tuple[str, ...]]
     generation: int
     accept: bool = False
+    adopt: bool = False
     catch_up: bool = False
 
 
@@ -123,7 +124,7 @@ class _Run:
     def _attempt(self) -> None:
         """Connect, capture, deliver. What one dataset or one receiver does wrong stays with it."""
         lanes = [lane for dataset in self._datasets if dataset.error is None for lane in dataset.lanes]
-        connector = Connector(self._tools.dial, self._order.generation, self._tools.clock)
+        connector = Connector(self._tools.dial, self._order.generation, self._tools.clock, adopt=self._order.adopt)
         connect_all(lanes, connector, self._cancellation)
         self._settle_state()
         self._plan_catch_up()

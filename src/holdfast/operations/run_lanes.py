@@ -191,15 +191,16 @@ def connect_all(lanes: Sequence[Lane], connector: Connector, cancellation: Cance
 
 @dataclass(frozen=True)
 class Connector:
-    """How sessions come about. `generation` is that of the rules in force here."""
+    """How sessions come about. `generation` is that of the rules in force here; `adopt`: see `Open`."""
 
     dial: Dial
     generation: int
     clock: Clock
+    adopt: bool = False
 
     def connect(self, lane: Lane, cancellation: Cancellation) -> None:
         lane.session = open_session(self.dial, lane.delivery, self.clock, cancellation)
-        opening = Open(dataset=lane.dataset, actions=lane.delivery.actions, generation=self.generation)
+        opening = Open(dataset=lane.dataset, actions=lane.delivery.actions, generation=self.generation, adopt=self.adopt)
         lane.states = {state.action: state for state in lane.session.open(opening)}
 
 

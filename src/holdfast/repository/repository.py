@@ -23,8 +23,10 @@ from holdfast.model import rules
 from holdfast.model.adoption import SnapshotGroup
 from holdfast.model.change import Cursor
 from holdfast.model.explanations import Explanation
+from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding
 from holdfast.model.maintenance import Report
+from holdfast.model.moments import Moment, is_address, parse_address
 from holdfast.model.pausing import Pause
 from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Point
@@ -43,6 +45,9 @@ from holdfast.repository.care.checking import Watch
 from holdfast.repository.care.copies import OwnCopy
 from holdfast.repository.care.healing import BlobCopy
 from holdfast.repository.catalog.database import open_catalog
+from holdfast.repository.continuous import moments
+from holdfast.repository.continuous.continuous import Continuous
+from holdfast.repository.continuous.following import FollowingAction
 from holdfast.repository.damage_met import Read, read_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
@@ -50,7 +55,7 @@ from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.packs.storage import Storage
 from holdfast.repository.points import point_lookup
 from holdfast.repository.points.point_changes import Chosen, change_points, settle_revisions
-from holdfast.repository.points.store_action import OnPoints, StoreAction
+from holdfast.repository.points.store_action import OnPoints
 from holdfast.repository.pruning.prune import Prune, PruneOrder
 from holdfast.repository.quarantine import Met, Quarantine
 from holdfast.repository.trusted_time import TrustedTime
@@ -119,7 +124,9 @@ class Repository:
     def __init__(self, interior: Interior, repository_id: RepositoryId, home: Path, config_id: str) -> None:
         self._interior = interior
         self._id = repository_id
-        self._care = Care(interior, home, config_id)
+        self._continuous = Continuous(interior, home)
+        self._continuous.recover()
+        self._care = Care(interior, home, config_id, self._continuous.seal_if_possible, self._continuous.enter_all_again)
 
     @property
     def id(self) -> RepositoryId:
@@ -134,9 +141,14 @@ class Repository:
         """What could not be read when the catalog was last brought up to date."""
         return self._interior.refresher.problems
 
+    @property
+    def held_problems(self) -> tuple[Finding, ...]:
+        """What of the journal was lost, and why sealing fails now."""
+        return self._continuous.problems
+
     def store_action(self, action: rules.StoreAction, receive: rules.Receive, on_points: OnPoints) -> Action:
         """The action of one session. Takes no lock yet; its first call may raise `RepositoryLocked`."""
-        return StoreAction(self._interior, action, receive, on_points)
+        return FollowingAction(self._interior, self._continuous, action, receive, on_points)
 
     def points(self, dataset: str = "") -> tuple[Point, ...]:
         """What restores can start from, newest last. `dataset` is a label or an id; foreign snapshots have a label of host and paths."""
@@ -144,21 +156,39 @@ class Repository:
         return point_lookup.points(self._interior, dataset)
 
     def point(self, prefix: str) -> Point:
-        """By the beginning of its id or of its restic snapshot's; raises `UnknownName` when there is none or several."""
+        """By the beginning of its id or of its restic snapshot's; raises `UnknownName` when there is none or several. With an address of a
+        moment (`continuous.moments`) the newest state at or before it."""
         self._interior.refresh()
+        if is_address(prefix):
+            return moments.moment_at(self._interior, prefix).point
         return point_lookup.point(self._interior, prefix)
 
+    def point_at(self, dataset: str, at: datetime | None) -> Point:
+        """The newest point or moment of a dataset (label or id) captured at or before a time, None = of all. Raises `UnknownName`."""
+        self._interior.refresh()
+        return moments.newest_at(self._interior, dataset, at).point
+
+    def moments(self, dataset: str, since: datetime | None = None, until: datetime | None = None, limit: int = 1_000) -> tuple[Moment, ...]:
+        """Every state of a followed dataset (label or id) that can be restored, newest first."""
+        return moments.moments(self._interior, dataset, since, until, limit)
+
+    def gaps(self, dataset: str, since: datetime | None = None, until: datetime | None = None) -> tuple[Gap, ...]:
+        """When protection of a dataset (label or id) was not what the rules promise, oldest first."""
+        return moments.gaps(self._interior, dataset, since, until)
+
     def listing(self, ask: AskListing) -> Listings:
-        """A point's, from its tree; or a dataset's at a time, from the catalog. Raises `UnknownName`."""
+        """A point's, from its tree; or a dataset's at a time, from the catalog, and the gaps that time lies in. Raises `UnknownName`."""
         interior = self._interior
-        if ask.point:
+        if ask.point and not is_address(ask.point):
             point = self.point(ask.point)
             return list_point(interior, self._tree_of(point), point, ask)
         interior.refresh()
-        point, tree, dataset, commit_no = point_lookup.newest_at(interior, ask.dataset, ask.at)
-        if dataset is None or commit_no is None:
+        dataset, at = parse_address(ask.point) if ask.point else (ask.dataset, ask.at)
+        point, tree, number, commit_no = moments.newest_at(interior, dataset, at)
+        if number is None or commit_no is None:
             return list_point(interior, tree, point, ask)
-        return list_at(interior, dataset, commit_no, point, ask)
+        within = moments.gaps(interior, dataset, at, at) if at is not None else ()
+        return replace(list_at(interior, number, commit_no, point, ask), gaps=within)
 
     def find(self, ask: AskFind) -> Listings:
         """Foreign snapshots are not searched."""
@@ -172,10 +202,16 @@ class Repository:
 
     def reader(self, point: Point) -> PointReader:
         """Holds the session lock until it is closed. Raises `RepositoryLocked`, `UnknownName` when the point is gone."""
-        return TreeReader(self._interior, self._tree_of(point), read_of(point))
+        if point.snapshot:
+            return TreeReader(self._interior, self._tree_of(point), read_of(point))
+        self._continuous.seal(point.dataset_id)
+        placed = moments.moment_at(self._interior, point.id)
+        state = moments.state_of(self._interior, placed)
+        return TreeReader(self._interior, state.tree, read_of(placed.point), state)
 
     def newest(self, dataset: DatasetId) -> tuple[Cursor, PointReader] | None:
         """The newest commit of a dataset, point or not; None when nothing of it is here. Close the reader."""
+        self._continuous.seal(dataset)
         self._interior.refresh()
         number = self._interior.catalog.number_of("datasets", dataset)
         row = self._interior.commits.newest(number)
@@ -256,7 +292,9 @@ class Repository:
 
     def pause(self, for_s: float | None = None, by: str = "") -> bool:
         """From now on no session begins; those at work go on to their end. False when that was so already. Raises `OSError`."""
-        return self._interior.pausing.begin(for_s, by)
+        changed = self._interior.pausing.begin(for_s, by)
+        self._continuous.seal_if_possible()
+        return changed
 
     def resume(self) -> bool:
         """False when it was not paused. Raises `OSError`."""
@@ -274,10 +312,12 @@ class Repository:
 
     def bind(self, binding: Binding) -> int:
         """Make foreign snapshots the earlier history of a dataset; gives how many were not yet. Raises `RepositoryLocked`."""
+        self._continuous.seal()
         return bind(self._interior, binding)
 
     def check(self, read_data: bool, watch: Watch = silent) -> tuple[Finding, ...]:
         """Structure of everything, with `read_data` every byte too."""
+        self._continuous.seal_if_possible()
         return self._care.check(read_data=read_data, watch=watch)
 
     @property
@@ -287,6 +327,8 @@ class Repository:
 
     def change_points(self, chosen: Chosen, change: PointChange, *, dry_run: bool = False) -> tuple[ChangedPoint, ...]:
         """Raises what `point_changes.change_points` raises."""
+        if not dry_run:
+            self._continuous.seal()
         return change_points(self._interior, chosen, change, dry_run=dry_run)
 
     def explain(
@@ -297,9 +339,19 @@ class Repository:
 
     def prune(self, order: PruneOrder, watch: Watch = silent, *, dry_run: bool = False) -> Report:
         """Remove what nothing needs. Raises what `Prune` raises."""
+        self._continuous.seal()
         return Prune(self._interior, order, watch).run(dry_run=dry_run)
 
+    def tick(self) -> None:
+        """To be called each second or so: what was held for long enough is sealed. Never raises; what fails is in `held_problems`."""
+        self._continuous.tick()
+
+    def seal(self) -> None:
+        """All that is held is in the repository when this returns. Raises what the store raises."""
+        self._continuous.seal()
+
     def close(self) -> None:
+        self._continuous.close()
         self._interior.close()
 
     def _tree_of(self, point: Point) -> bytes:

@@ -194,6 +194,12 @@ class SessionLock:
                 old, self._exclusive = self._exclusive, self._create(exclusive=True)
                 self._remove(old)
 
+    def keep_fresh(self) -> None:
+        """`refresh` where it is time. Never raises: a failure is tried again in time."""
+        if self.held and self._storage.clock.monotonic_s() - self._refreshed_at_s >= REFRESH_S:
+            with suppress(StoreError, NotReachable):
+                self.refresh()
+
     def remove_dead(self) -> None:
         """At the start of the owner: remove what an earlier life left, and locks of processes of this host that are gone."""
         for name in self._record.names():

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from holdfast.core.ids import DatasetId, Epoch
 from holdfast.delivery.ports import Action
-from holdfast.model.change import Acknowledgement, Begin, Change, Commit, Cursor, Part, Put, Remove, Segment
+from holdfast.model.change import Acknowledgement, Begin, Change, Commit, Cursor, Move, Part, Put, Remove, Segment
 from holdfast.model.entry import Entry, walk_key
 from holdfast.model.stream import offered_by
 
@@ -45,11 +45,15 @@ class Feeder:
     seq: int = 0
     on_segment: Callable[[int], None] | None = None
 
-    def send(self, action: Action, old: States | None, new: States, *, window: int = 2) -> Acknowledgement:
+    def send(self, action: Action, old: States | None, new: States, *, window: int = 2, moves: tuple[Move, ...] = ()) -> Acknowledgement:
         """One commit from `old` (None = full) to `new`. `window` segments are asked for ahead of being applied."""
         self.seq += 1
         base = None if old is None else action.cursor()
-        action.begin(Begin(dataset=self.dataset, label="test", epoch=self.epoch, seq=self.seq, base=base, roots=self.roots, hostname="h"))
+        action.begin(
+            Begin(
+                dataset=self.dataset, label="test", epoch=self.epoch, seq=self.seq, base=base, roots=self.roots, hostname="h", moves=moves
+            )
+        )
         waiting: list[tuple[Segment, frozenset[bytes]]] = []
         for segment in self.segments(changes(old, new)):
             waiting.append((segment, action.wanted(segment)))

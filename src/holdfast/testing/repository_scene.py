@@ -21,6 +21,7 @@ from holdfast.model import rules
 from holdfast.model.change import Acknowledgement, Commit, Mark
 from holdfast.model.document import KeepRules
 from holdfast.model.entry import Entry
+from holdfast.model.gaps import Gap
 from holdfast.model.object_location import parse_object_location
 from holdfast.repository.repository import Repository, Scrypt, create_repository, open_repository
 from holdfast.testing.feeding import Feeder
@@ -62,12 +63,40 @@ class MarkingFeeder(Feeder):
 
 
 @dataclass
+class FollowingFeeder(Feeder):
+    """A feeder of a followed dataset: its commits are continuous and captured now, but for the full ones, and for those with `marks`."""
+
+    clock: VirtualClock = field(default_factory=lambda: VirtualClock(START))
+    marks: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    is_continuous: bool = True
+
+    def commit(self) -> Commit:
+        marks = tuple(
+            Mark(operation=name, kind=name, point=PointId(f"{name.encode().hex()}{self.seq:08x}".rjust(32, "0")[-32:]))
+            for name in self.marks
+        )
+        return Commit(
+            dataset=self.dataset,
+            epoch=self.epoch,
+            seq=self.seq,
+            captured_at=now(self.clock),
+            marks=marks,
+            files=3,
+            continuous=self.is_continuous,
+            gaps=self.gaps,
+        )
+
+
+@dataclass
 class RepositoryScene:
-    """`open` may be called again and again: each time is a new process's view of the same place."""
+    """`open` may be called again and again: each time is a new process's view of the same place. `following`: operations of its actions
+    that need more than points."""
 
     folder: Path
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(START))
     made: list[tuple[DatasetId, tuple[str, ...]]] = field(default_factory=list)
+    following: tuple[rules.StoredOperation, ...] = ()
     _opened: int = 0
 
     @property
@@ -121,6 +150,7 @@ class RepositoryScene:
         stored = tuple(
             rules.StoredOperation(name=name, kind=name, keep=keep or KeepRules(), lock_s=lock_s) for name in ("backup", "archive")
         )
+        stored += self.following
         action = rules.StoreAction(id=ActionId("b" * 32), repository=repository.id, operations=stored)
         receive = rules.Receive(
             dataset=dataset, label="files1/documents", sender=sender, actions=(action,), trust="repository" if trust else "node"

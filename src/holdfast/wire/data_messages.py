@@ -27,11 +27,13 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
 
 class Open(_Message, frozen=True, kw_only=True):
-    """First message of a delivery. `actions` are those the sender's rules name."""
+    """First message of a delivery. `actions` are those the sender's rules name. `adopt`: somebody asked that mirrors take over, this once,
+    what stands at their place and is not empty."""
 
     dataset: DatasetId
     actions: tuple[ActionId, ...]
     generation: int
+    adopt: bool = False
     protocol: int = PROTOCOL
 
 

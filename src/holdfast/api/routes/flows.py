@@ -54,7 +54,7 @@ async def deactivate(flow: str, master: MasterOf) -> Response:
 @router.post("/flows/{flow}/trigger")
 @answers(TriggerStarted)
 async def trigger(flow: str, body: TriggerFlow, master: MasterOf) -> Response:
-    selection = Selection(policy=body.policy, operation=body.operation, accept=body.accept)
+    selection = Selection(policy=body.policy, operation=body.operation, accept=body.accept, adopt=body.adopt)
     return reply(TriggerStarted(trigger=await master.triggers.trigger(flow, selection)))
 
 

@@ -15,12 +15,12 @@ from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import Check, Repair, Restore, Scrub, WantedPause
 from holdfast.core.units import parse_duration_s, parse_time
 from holdfast.master.history import PausedRepository
-from holdfast.master.queries import FoundPoints, FoundRows
+from holdfast.master.queries import FoundMoments, FoundPoints, FoundRows
 from holdfast.master.restores import StartedRestore, Wish
 from holdfast.model import maintenance
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.pausing import AskPause
-from holdfast.model.questions import AskFind, AskHistory, AskListing
+from holdfast.model.questions import AskFind, AskHistory, AskListing, AskMoments
 
 router = APIRouter(tags=["repositories"])
 Limit = Annotated[int, Query(ge=1, le=100_000)]
@@ -30,6 +30,21 @@ Limit = Annotated[int, Query(ge=1, le=100_000)]
 @answers(FoundPoints)
 async def points(master: MasterOf, dataset: str = "", repository: str = "") -> Response:
     return reply(await master.queries.points(dataset, repository))
+
+
+@router.get("/moments")
+@answers(FoundMoments)
+async def moments(master: MasterOf, dataset: str, repository: str = "", since: str = "", until: str = "", limit: Limit = 1_000) -> Response:
+    """The states of a followed dataset that can be restored, newest first, and its gaps."""
+    now = master.base.now()
+    ask = AskMoments(
+        dataset=dataset,
+        repository=repository,
+        since=parse_time(since, now) if since else None,
+        until=parse_time(until, now) if until else None,
+        limit=limit,
+    )
+    return reply(await master.queries.moments(ask))
 
 
 def _what_to_list(master: MasterOf, point: str = "", dataset: str = "", at: str = "", repository: str = "") -> AskListing:

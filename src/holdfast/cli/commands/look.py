@@ -161,7 +161,11 @@ def ls(
         rows += answer["rows"]
         lost |= {folder["path"]: folder["reason"] for folder in answer.get("lost") or ()}
     if dataset and first.get("point"):
-        note(f"as captured {local_time(first['point']['time'])}, point {first['point']['id'][:8]}")
+        named = "between points" if first["point"].get("snapshot", "") == "" else f"point {first['point']['id'][:8]}"
+        note(f"as captured {local_time(first['point']['time'])}, {named}")
+    for gap in first.get("gaps") or ():
+        span = f"{local_time(gap['since'])} to {local_time(gap['until'])}"
+        note(f"this time lies in a gap, {span} ({gap['reason']}): changes of then may be missing")
     _print_rows(rows, as_json, with_times=False)
     for folder_lost, reason in lost.items():
         note(one_line(f"{folder_lost}: what is in this folder cannot be listed: {reason} [folder-lost]"))

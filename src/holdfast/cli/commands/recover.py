@@ -18,7 +18,7 @@ from holdfast.cli.output import print_json, say
 from holdfast.cli.reach import ask_agent, through_master_or_agent
 from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
 from holdfast.core.clock import SystemClock, now
-from holdfast.core.errors import ProtocolError, UnknownName, UsageError
+from holdfast.core.errors import ProtocolError, UsageError
 from holdfast.core.units import format_utc, parse_rate_bytes_s, parse_time
 
 
@@ -96,14 +96,12 @@ def _by_agent(home: Path, order: dict[str, Any], paths: list[str]) -> list[dict[
 
 
 def _newest_point(home: Path, dataset: str, at: str) -> str:
-    from holdfast.model.questions import AskPoints, Points
+    from holdfast.model.questions import AskMoment, Points
 
-    answer = ask_agent(home, AskPoints(dataset=dataset))
-    moment = parse_time(at, now(SystemClock()))
-    fitting = [p for p in answer.points if p.time <= moment] if isinstance(answer, Points) else []
-    if not fitting:
-        raise UnknownName(f"no point of {dataset} at or before {at} on this machine", hint="see `holdfast points`")
-    return max(fitting, key=lambda p: p.time).id
+    answer = ask_agent(home, AskMoment(dataset=dataset, at=parse_time(at, now(SystemClock()))))
+    if not isinstance(answer, Points):
+        raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
+    return max(answer.points, key=lambda p: (p.time, p.seq)).id
 
 
 def _print_result(job: dict[str, Any], target: str, dry_run: bool) -> None:

@@ -25,12 +25,16 @@ def trigger(
     operation: Annotated[str, typer.Option("--operation", help="Only this operation.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait until every action is done and acknowledged.")] = False,
     accept: Annotated[bool, typer.Option("--accept", help="Accept a source that was emptied, replaced or unmounted, this once.")] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option("--adopt", help="Let its mirrors take over folders that are not empty: what is equal stays, the rest is kept aside."),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a flow now. With --wait: exit 0 when all is acknowledged, 3 with warnings, 1 when something failed."""
     client = ApiClient(load_session(resolve_home(home)))
-    started = client.post(path_of("flows", flow, "trigger"), {"policy": policy, "operation": operation, "accept": accept})
+    started = client.post(path_of("flows", flow, "trigger"), {"policy": policy, "operation": operation, "accept": accept, "adopt": adopt})
     if not wait:
         if as_json:
             print_json(started)

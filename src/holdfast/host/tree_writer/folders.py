@@ -87,10 +87,25 @@ class Folders:
         for path in [path for path in self._open if path == relative or path.startswith(below)]:
             os.close(self._open.pop(path).fd)
 
-    def close(self) -> None:
+    def forget_all(self) -> None:
+        """But the root."""
         for folder in self._open.values():
             os.close(folder.fd)
         self._open.clear()
+
+    def is_in_place(self, path: bytes) -> bool:
+        """Whether the root is what stands at this path, no link on the way to it. Raises `OSError`."""
+        try:
+            fd = _open_without_links(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        try:
+            return os.path.samestat(os.fstat(fd), os.fstat(self._root.fd))
+        finally:
+            os.close(fd)
+
+    def close(self) -> None:
+        self.forget_all()
         os.close(self._root.fd)
 
     @staticmethod

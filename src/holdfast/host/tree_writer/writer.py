@@ -39,7 +39,7 @@ class TreeWriter:
 
     def __init__(self, root: Path | bytes, *, temp: bytes = b"", report: Report | None = None) -> None:
         self._root = os.fsencode(root)
-        self._report = report or _silent
+        self._report = report or (lambda finding: None)
         with Typed(self._root):
             self._folders = Folders(self._root)
             self._temp = Folders(temp) if temp else None
@@ -50,6 +50,12 @@ class TreeWriter:
     @property
     def root(self) -> bytes:
         return self._root
+
+    def look_again(self) -> bool:
+        """For a writer that is open for long: folders, which others may have renamed, are found anew. False when the root itself moved."""
+        self._folders.forget_all()
+        with Typed(self._root):
+            return self._folders.is_in_place(self._root)
 
     # Looking
 
@@ -392,7 +398,3 @@ class TreeWriter:
                 return name
             except FileExistsError:
                 continue
-
-
-def _silent(finding: Finding) -> None:
-    del finding

@@ -16,6 +16,7 @@ from holdfast.repository.damage_met import Read
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.chunks import Chunks
 from holdfast.repository.packs.trees import Difference, Trees
+from holdfast.repository.past_state import PastState
 
 SEGMENT_BYTES = 8 << 20
 SEGMENT_CHANGES = 2_000
@@ -24,16 +25,17 @@ _BATCH = 500
 
 class TreeReader:
     """A `PointReader` on one tree. Holds the session lock until `close`, so that no prune takes what is being read. Damage that it meets
-    is recorded."""
+    is recorded. `state`: the tree is a moment's, of which not all is in packs."""
 
-    def __init__(self, interior: Interior, tree: bytes, read: Read) -> None:
+    def __init__(self, interior: Interior, tree: bytes, read: Read, state: PastState | None = None) -> None:
         self._interior = interior
         self._tree = tree
+        self._held_trees = state.reached_by if state is not None else (tree,)
         self._met = interior.damage_met(read)
-        self._trees = Trees(interior.storage, interior.blobs, self._met)
+        self._trees = Trees(interior.storage, interior.blobs, self._met, state.beside if state is not None else None)
         self._chunks = Chunks(interior.storage, interior.blobs, self._met)
         interior.enter(at_once=True)
-        interior.blobs.in_use.hold_trees((tree,))
+        interior.blobs.in_use.hold_trees(self._held_trees)
         self._closed = False
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
@@ -71,7 +73,7 @@ class TreeReader:
         if not self._closed:
             self._closed = True
             self._met.settle()
-            self._interior.blobs.in_use.let_go((self._tree,))
+            self._interior.blobs.in_use.let_go(self._held_trees)
             self._interior.leave()
 
 

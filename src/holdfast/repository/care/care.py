@@ -34,10 +34,20 @@ def silent(_phase: str, _done_files: int, _done_bytes: int, _total_bytes: int, /
 
 
 class Care:
-    """Of one open repository; `config_id` is the id in its config. For any thread."""
+    """Of one open repository; `config_id` is the id in its config. For any thread. `before` is called before all else, so that what is
+    not in the repository yet gets there; `made_anew` when the catalog is another one."""
 
-    def __init__(self, interior: Interior, home: Path, config_id: str) -> None:
+    def __init__(
+        self,
+        interior: Interior,
+        home: Path,
+        config_id: str,
+        before: Callable[[], object] = lambda: None,
+        made_anew: Callable[[], object] = lambda: None,
+    ) -> None:
         self._interior = interior
+        self._before = before
+        self._made_anew = made_anew
         self._home = home
         self._config_id = config_id
         self.last_check = load_last_check(home, config_id)
@@ -61,6 +71,7 @@ class Care:
     def check(self, *, read_data: bool, subset: Subset | None = None, watch: Watch = silent) -> tuple[Finding, ...]:
         """Structure of everything; with `read_data` every byte, with `subset` those of some packs. Under the session lock, so that no prune
         runs meanwhile. What came of it is remembered, unless `watch` broke it off."""
+        self._before()
         storage = self._interior.storage.uncached()
         choose = all_packs if read_data else no_packs if subset is None else chooser(subset, storage.draw_ivs(0))
         with self._interior.lock.session():
@@ -75,6 +86,7 @@ class Care:
         """Put in order what is damaged; lost blobs from `copies` first, and what stays lost out of the points with `forget_damaged`.
 
         Raises `RepositoryLocked` while another program is at work."""
+        self._before()
         repairer = Repairer(self._interior, watch, copies=copies, forget_damaged=forget_damaged)
         if dry_run:
             return repairer.plan()
@@ -134,6 +146,7 @@ class Care:
         again. Broken off or killed, the old one stays."""
         interior = self._interior
         path = interior.catalog.path.with_name(_NEW_CATALOG)
+        self._before()
         with interior.lock.session(), interior.quiet(lambda: watch("waiting", 0, 0, 0)):
             discard_catalog(path)
             catalog = open_catalog(path, self._config_id)
@@ -154,6 +167,7 @@ class Care:
                 catalog.close()
                 interior.catalog.go_on_with(path)
             interior.refresh()
+            self._made_anew()
 
     def _set_apart(self, diagnosis: Diagnosis, *, complete: bool) -> None:
         """What is damaged is not relied on from now on, and sources whose points it takes offer everything once more."""

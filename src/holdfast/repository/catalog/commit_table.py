@@ -110,6 +110,22 @@ class CommitTable:
         row = self._catalog.row("SELECT max(no) FROM commits WHERE dataset = ? AND ordinal = ? AND sealed = 1", (dataset, ordinal))
         return int(row[0] or 0) if row else 0
 
+    def at_ordinal(self, dataset: int, ordinal: int) -> CommitRow | None:
+        return self.numbered(self.number_at(dataset, ordinal))
+
+    def before_ordinal(self, dataset: int, ordinal: int) -> CommitRow | None:
+        """The newest sealed commit that was counted before this one."""
+        found = f"SELECT {COLUMNS} FROM commits WHERE dataset = ? AND ordinal < ? AND sealed = 1 ORDER BY ordinal DESC LIMIT 1"
+        row = self._catalog.row(found, (dataset, ordinal))
+        return CommitRow(*row) if row else None
+
+    def last_reached(self, dataset: int) -> int:
+        """The ordinal of the newest commit whose whole tree a snapshot reaches; 0 = there is none."""
+        row = self._catalog.row(
+            "SELECT max(c.ordinal) FROM snapshots s JOIN commits c ON c.no = s.commit_no WHERE s.dataset = ? AND s.head < 2", (dataset,)
+        )
+        return int(row[0] or 0) if row else 0
+
     def neighbours(self, row: CommitRow) -> tuple[int, int]:
         """The numbers of the sealed commits before and behind; 0 = there is none."""
         found = self._catalog.row(

@@ -39,6 +39,21 @@ class InUse:
             oldest = min(self._commits.values(), default=None)
             self._touched = {} if oldest is None else {pack: at for pack, at in self._touched.items() if at >= oldest}
 
+    def keep_for(self, dataset: int) -> None:
+        """What the open commit of this dataset relies on stays in use after its end, until `let_held_go`."""
+        with self._guard:
+            if (began := self._commits.get(dataset)) is not None:
+                self._commits.setdefault(-dataset, began)
+
+    def begin_held(self, dataset: int) -> None:
+        """As `keep_for`, for what an earlier life has left."""
+        with self._guard:
+            self._number += 1
+            self._commits.setdefault(-dataset, self._number)
+
+    def let_held_go(self, dataset: int) -> None:
+        self.end(-dataset)
+
     def touch(self, packs: Iterable[int]) -> None:
         """Something in these packs was promised to, or written by, an open commit."""
         with self._guard:
@@ -51,7 +66,7 @@ class InUse:
 
     def has_commits(self) -> bool:
         with self._guard:
-            return bool(self._commits)
+            return any(dataset > 0 for dataset in self._commits)
 
     @contextmanager
     def reading(self, trees: Iterable[bytes]) -> Iterator[None]:

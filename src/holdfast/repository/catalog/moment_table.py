@@ -54,6 +54,9 @@ class MomentTable:
         """The datasets of which moments are kept."""
         return [row[0] for row in self._catalog.rows("SELECT dataset FROM followed WHERE logged = 1 ORDER BY dataset")]
 
+    def has_logged(self, dataset: int) -> bool:
+        return self._catalog.row("SELECT 1 FROM commits WHERE dataset = ? AND moment = 1 LIMIT 1", (dataset,)) is not None
+
     # Commits
 
     def newest_at(self, dataset: int, until_ns: int) -> CommitRow | None:

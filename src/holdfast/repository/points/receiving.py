@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from holdfast.core.errors import ProtocolError
 from holdfast.delivery.ports import VerifiedChunk
@@ -12,14 +13,37 @@ from holdfast.model.entry import ChunkRef, Entry, Kind, display_path
 from holdfast.model.jobs import Finding, Severity
 from holdfast.repository.catalog.blob_table import BlobTable
 from holdfast.repository.catalog.version_table import VersionTable
-from holdfast.repository.packs.lending import Borrowed
-from holdfast.repository.packs.packer import Packer
+from holdfast.repository.moment_record import Op, ops_of
 from holdfast.repository.tree_builder import TreeBuilder
 
 _FINDINGS = 100
+_MOST_OPS = 5_000
 # They are remembered to the end of the commit; a sender that withdraws all it offers would fill the memory.
 _MOST_WITHDRAWN = 4_000_000
 LARGEST_CHUNK_BYTES = 8 << 20
+
+
+class ChunkSink(Protocol):
+    """Where the chunks of a commit go. `pending`: plain lengths of those that are there and not in the catalog yet."""
+
+    @property
+    def pending(self) -> Mapping[bytes, int]: ...
+
+    def add_chunk(self, chunk: bytes, payload: bytes, size_bytes: int, *, compressed: bool) -> None: ...
+
+
+class Borrowing(Protocol):
+    """Chunks that another commit stores, as `packs.lending.Borrowed`."""
+
+    @property
+    def sizes(self) -> Mapping[bytes, int]: ...
+
+    @property
+    def additions(self) -> int: ...
+
+    def may_have(self, additions: int) -> bool: ...
+
+    def take(self, chunk: bytes, size_bytes: int, additions: int) -> bool: ...
 
 
 @dataclass
@@ -37,7 +61,7 @@ class Receiving:
     Never tells a sender that a chunk is here, nor lets it name one in a file, unless it has sent that chunk itself.
     """
 
-    def __init__(self, begin: Begin, commit_no: int, dataset: int, *, sender: int, reader: int | None, borrowed: Borrowed) -> None:
+    def __init__(self, begin: Begin, commit_no: int, dataset: int, *, sender: int, reader: int | None, borrowed: Borrowing) -> None:
         self.begin = begin
         self._borrowed = borrowed
         self.commit_no = commit_no
@@ -49,8 +73,10 @@ class Receiving:
         self._withdrawn: set[bytes] = set()
         self.findings: list[Finding] = []
         self.put_count = 0
+        # What has changed, as far as it is little enough to be written down; None = it is not.
+        self.ops: list[Op] | None = []
 
-    def wanted(self, segment: Segment, table: BlobTable, packer: Packer) -> frozenset[bytes]:
+    def wanted(self, segment: Segment, table: BlobTable, packer: ChunkSink) -> frozenset[bytes]:
         sizes = {ref.id: _checked(ref) for ref in segment.offered}
         additions, pending, in_flight, borrowed = self._borrowed.additions, packer.pending, self._in_flight, self._borrowed.sizes
         unsure = [chunk for chunk in sizes if chunk not in pending and chunk not in in_flight and chunk not in borrowed]
@@ -70,7 +96,7 @@ class Receiving:
         return frozenset(asked.unknown) | frozenset(asked.unproven)
 
     def take_chunks(
-        self, segment: Segment, chunks: Mapping[bytes, VerifiedChunk], withdrawn: frozenset[bytes], table: BlobTable, packer: Packer
+        self, segment: Segment, chunks: Mapping[bytes, VerifiedChunk], withdrawn: frozenset[bytes], table: BlobTable, packer: ChunkSink
     ) -> None:
         """Store what was asked for; remember what was withdrawn."""
         asked = self._asked.pop(segment.number, None)
@@ -107,7 +133,7 @@ class Receiving:
         if len(self._withdrawn) > _MOST_WITHDRAWN:
             raise ProtocolError("more chunks are withdrawn than any file has", hint="see what writes to the source while it is captured")
 
-    def take_changes(self, segment: Segment, builder: TreeBuilder, table: BlobTable, packer: Packer) -> None:
+    def take_changes(self, segment: Segment, builder: TreeBuilder, table: BlobTable, packer: ChunkSink) -> None:
         usable = self._usable(segment, table, packer)
         for change in segment.changes:
             if not isinstance(change, Put):
@@ -123,9 +149,13 @@ class Receiving:
     def record_versions(self, builder: TreeBuilder, versions: VersionTable) -> None:
         ended, new = builder.ended, builder.new
         builder.ended, builder.new = [], []
+        if self.ops is not None:
+            self.ops += ops_of(ended, new)
+            if len(self.ops) > _MOST_OPS:
+                self.ops = None
         versions.record(self.dataset, self.commit_no, ended, new)
 
-    def _usable(self, segment: Segment, table: BlobTable, packer: Packer) -> dict[bytes, int]:
+    def _usable(self, segment: Segment, table: BlobTable, packer: ChunkSink) -> dict[bytes, int]:
         """Plain lengths of all chunks that the segment's files may name."""
         usable = {ref.id: ref.size_bytes for ref in segment.offered if ref.id not in self._withdrawn}
         elsewhere = _ids_of(segment.changes) - usable.keys() - self._withdrawn

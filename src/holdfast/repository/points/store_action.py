@@ -15,6 +15,7 @@ from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.damage_met import Read
 from holdfast.repository.facts import ns_of
 from holdfast.repository.interior import Interior
+from holdfast.repository.moment_record import Op
 from holdfast.repository.packs.lending import Borrowed
 from holdfast.repository.packs.packer import Packer
 from holdfast.repository.packs.trees import Trees
@@ -44,6 +45,8 @@ class StoreAction:
         self._packer: Packer | None = None
         self._borrowed: Borrowed | None = None
         self._builder: TreeBuilder | None = None
+        self.told: tuple[Op, ...] | None = None
+        """What changed with the commit that was sealed last; None = too much to be written down."""
         self._met = interior.damage_met(Read(receive.dataset, receive.label))
 
     @property
@@ -64,6 +67,15 @@ class StoreAction:
 
     def begin(self, begin: Begin) -> None:
         """Raises `Conflict` when the commit does not follow what is here, `RepositoryLocked` when another session delivers the dataset."""
+        self.take(begin)
+        try:
+            self.go_on(begin)
+        except BaseException:
+            self._interior.release_dataset(self._dataset)
+            raise
+
+    def take(self, begin: Begin) -> None:
+        """The first half of `begin`: the dataset is this session's. Raises what `begin` raises."""
         if begin.dataset != self._receive.dataset:
             raise NotGranted("the commit is of another dataset than the grant", hint="compile and activate the flow again")
         if self._receiving is not None or self._repeated is not None:
@@ -71,24 +83,27 @@ class StoreAction:
         self._join()
         self._interior.lock.settle()
         self._interior.take_dataset(self._dataset)
-        try:
-            self._begin(begin)
-        except BaseException:
-            self._interior.release_dataset(self._dataset)
-            raise
 
-    def _begin(self, begin: Begin) -> None:
-        interior = self._interior
-        self._base = newest = interior.commits.newest(self._dataset)
+    def base_of(self, begin: Begin) -> CommitRow | None:
+        """The newest commit here. Raises `Conflict` when this one does not follow it."""
+        newest = self._interior.commits.newest(self._dataset)
         here = newest.cursor if newest is not None else None
         if here == Cursor(epoch=begin.epoch, seq=begin.seq):
-            self._repeated = begin
-            return
+            return newest
         if here is not None and here.epoch == begin.epoch and here.seq > begin.seq:
             raise Conflict(f"commit {begin.seq} is older than what is here ({here.seq})", hint="the source asks for the cursor again")
         # Changes since an earlier commit than ours are fine: a delivery's stream starts where the furthest behind of its actions stands.
         if begin.base is not None and (here is None or here.epoch != begin.base.epoch or here.seq < begin.base.seq):
             raise Conflict("the commit builds on another state than what is here", hint="the source asks for the cursor again")
+        return newest
+
+    def go_on(self, begin: Begin) -> None:
+        """The second half, after `take`."""
+        interior = self._interior
+        self._base = newest = self.base_of(begin)
+        if newest is not None and newest.cursor == Cursor(epoch=begin.epoch, seq=begin.seq):
+            self._repeated = begin
+            return
         number = interior.commits.open(self._dataset, newest.ordinal + 1 if newest else 1, Cursor(epoch=begin.epoch, seq=begin.seq))
         reader = None if self._receive.trust == "repository" else self._sender
         self._packer = Packer(interior.storage, interior.blobs, interior.pool, self._sender)
@@ -120,15 +135,14 @@ class StoreAction:
 
     def commit(self, commit: Commit) -> Acknowledgement:
         begin = self._repeated or self._open()[0].begin
-        if (commit.dataset, commit.epoch, commit.seq) != (begin.dataset, begin.epoch, begin.seq):
-            raise ProtocolError("a commit is closed with another identity than it was begun with")
+        self.check_identity(begin, commit)
         check_commit(commit, self._interior.commits, self._dataset)
         if self._repeated is not None:
             findings, stored = self._seal_again(begin, commit), 0
         else:
             findings, stored = self._seal(commit)
         self._end()
-        marked = self._own_marks(commit)
+        marked = self.own_marks(commit)
         findings += apply_keep_rules(self._interior, self._dataset, [op for op in self._action.operations if op.name in marked])
         if any(operation.lock_s for operation in marked.values()):
             findings += self._hold_locked(commit)
@@ -143,12 +157,19 @@ class StoreAction:
             findings=findings,
         )
 
+    @staticmethod
+    def check_identity(begin: Begin, commit: Commit) -> None:
+        """Raises `ProtocolError`."""
+        if (commit.dataset, commit.epoch, commit.seq) != (begin.dataset, begin.epoch, begin.seq):
+            raise ProtocolError("a commit is closed with another identity than it was begun with")
+
     def _hold_locked(self, commit: Commit) -> tuple[Finding, ...]:
         made = {mark.point for mark in commit.marks}
         points = points_of(self._interior.commits.listed(self._dataset), self._interior.name)
         return hold_locked(self._interior, [point for point in points if point.id in made])
 
-    def _own_marks(self, commit: Commit) -> dict[str, rules.StoredOperation]:
+    def own_marks(self, commit: Commit) -> dict[str, rules.StoredOperation]:
+        """The operations whose points it makes here."""
         stored = {operation.name: operation for operation in self._action.operations}
         return {mark.operation: stored[mark.operation] for mark in commit.marks if mark.operation in stored}
 
@@ -176,6 +197,7 @@ class StoreAction:
             marked = self._write_marks(sealing, receiving.commit_no, self._here_already(commit))
             interior.commits.seal(receiving.commit_no, ns_of(commit.captured_at), tree)
         self._drop_heads(receiving.commit_no, marked=marked)
+        self.told = None if receiving.ops is None else tuple(receiving.ops)
         return (*receiving.findings, *self._settle_debt(receiving.begin)), packer.stored_bytes
 
     def _settle_debt(self, begin: Begin) -> tuple[Finding, ...]:
@@ -197,7 +219,7 @@ class StoreAction:
         assert base is not None
         self._interior.lock.assert_held()
         have = frozenset(point.id for point in points_of(self._interior.commits.listed_of_commit(base), self._interior.name))
-        marked = self._own_marks(commit)
+        marked = self.own_marks(commit)
         if any(mark.point not in have for mark in commit.marks if mark.operation in marked):
             sealing = Sealing(
                 begin=begin,
@@ -221,7 +243,7 @@ class StoreAction:
 
     def _write_marks(self, sealing: Sealing, commit_no: int, have: frozenset[str]) -> bool:
         """True when the commit has a point now, and no head."""
-        marked = self._own_marks(sealing.commit)
+        marked = self.own_marks(sealing.commit)
         new = [mark for mark in sealing.commit.marks if mark.operation in marked and mark.point not in have]
         for mark in new:
             write_snapshot(self._interior, sealing, commit_no, mark, marked[mark.operation])
@@ -257,6 +279,11 @@ class StoreAction:
             if self._joined:
                 self._joined = False
                 self._interior.leave()
+
+    def join(self) -> tuple[int, int]:
+        """Take part in the session lock; gives the catalog's numbers of dataset and sender."""
+        self._join()
+        return self._dataset, self._sender
 
     def _join(self) -> None:
         if not self._joined:

@@ -38,35 +38,53 @@ interface WhyProps {
   error: Schemas["ErrorFacts"];
 }
 
-/** Why it failed and what to do. A source that lost much waits for somebody to say that this is meant. */
+/** What waits for somebody to say that it is meant: by the code of the error. */
+const MEANT = {
+  "source-vanished": {
+    button: "This is meant: run it once",
+    title: "Take the source as it is now?",
+    action: "Run it once",
+    part: { accept: true },
+    what: (policy: string) =>
+      `The next run of policy ${policy} in this flow takes each source as it finds it, this once: what is gone counts as removed, and mirrors follow it by their own rule. Restore points that exist stay as they are.`,
+  },
+  "not-adopted": {
+    button: "Take the folder over",
+    title: "Take over what stands there?",
+    action: "Take it over",
+    part: { adopt: true },
+    what: (policy: string) =>
+      `The next run of policy ${policy} in this flow makes each of its mirrors equal to its source, also where a folder is not empty: what is equal stays and is not sent again, all else is kept beside the mirror for a while.`,
+  },
+};
+
+/** Why it failed and what to do. A source that lost much, or a folder that is not a mirror's yet, waits for somebody to say that this is meant. */
 export function Why({ flow, dataset, error }: WhyProps) {
   const [isAsking, setAsking] = useState(false);
   const trigger = useTrigger(flow);
   const [, policy = ""] = dataset.split("/");
+  const meant = dataset ? MEANT[error.code as keyof typeof MEANT] : undefined;
   return (
     <Alert color="red" variant="light" icon={<IconAlertTriangle aria-hidden />} title={sentence(visible(error.message))}>
       {error.hint && <Text size="sm">{sentence(visible(error.hint))}</Text>}
-      {error.code === "source-vanished" && dataset && (
+      {meant && (
         <Button size="xs" mt="xs" variant="outline" color="red" onClick={() => setAsking(true)}>
-          This is meant: run it once
+          {meant.button}
         </Button>
       )}
-      {isAsking && (
+      {meant && isAsking && (
         <ConfirmByName
-          title="Take the source as it is now?"
+          title={meant.title}
           name={dataset}
-          action="Run it once"
+          action={meant.action}
           busy={trigger.isPending}
-          onConfirm={() => trigger.mutate({ policy, accept: true }, { onSettled: () => setAsking(false) })}
+          onConfirm={() => trigger.mutate({ policy, ...meant.part }, { onSettled: () => setAsking(false) })}
           onClose={() => setAsking(false)}
         >
           <Text size="sm" mb={6}>
             {sentence(visible(error.message))}
           </Text>
-          <Text size="sm">
-            The next run of policy {visible(policy)} in this flow takes each source as it finds it, this once: what is gone counts as removed, and
-            mirrors follow it by their own rule. Restore points that exist stay as they are.
-          </Text>
+          <Text size="sm">{meant.what(visible(policy))}</Text>
         </ConfirmByName>
       )}
     </Alert>

@@ -8,12 +8,14 @@ export interface Part {
   operation?: string;
   /** Lets a source that lost much or was replaced run once. */
   accept?: boolean;
+  /** Lets mirrors take over folders that are not empty. */
+  adopt?: boolean;
 }
 
 export const useTrigger = (flow: string) =>
   useMutation({
-    mutationFn: async ({ policy = "", operation = "", accept = false }: Part) => {
-      const body = { policy, operation, accept };
+    mutationFn: async ({ policy = "", operation = "", accept = false, adopt = false }: Part) => {
+      const body = { policy, operation, accept, adopt };
       return (await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow } }, body }))).trigger;
     },
     onSuccess: () => sayDone("It runs", "Its jobs tell how far it is."),

@@ -1,0 +1,61 @@
+"""Which names a walk of places has to look at, folder by folder. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from holdfast.capture.ports import Place
+from holdfast.capture.roots import Top, is_below, parents_of
+from holdfast.core.errors import ProtocolError, UsageError
+from holdfast.model.entry import check_path, display_path
+
+
+@dataclass(frozen=True)
+class Places:
+    """`names`: by folder, the names in it that are places or lead to some, in order. `below`: the places themselves, and whether all that
+    lies below each is looked at, too."""
+
+    names: Mapping[bytes, tuple[bytes, ...]]
+    below: Mapping[bytes, bool]
+
+    def concern(self, path: bytes) -> bool:
+        """Whether it is a place or one lies below it."""
+        return path in self.names or path in self.below
+
+
+def check_places(places: Iterable[Place]) -> None:
+    """Raises `UsageError` for a path that is not absolute and clean."""
+    for place in places:
+        try:
+            check_path(place.path)
+        except ProtocolError as error:
+            raise UsageError(f"{display_path(place.path)} is no place to look at", hint="name absolute, clean paths") from error
+
+
+def plan_places(places: Iterable[Place], tops: Iterable[Top], whole: Iterable[bytes]) -> Places:
+    """`tops` of the walk's plan. `whole`: roots to be walked in any case. A place outside all tops is dropped; one above roots stands for
+    these when all below it is meant."""
+    tops = tuple(tops)
+    roots = frozenset(top.path for top in tops if top.root)
+    parents = frozenset(top.path for top in tops if not top.root)
+    below: dict[bytes, bool] = dict.fromkeys(whole, True)
+    for place in places:
+        path = place.path
+        if path in roots or path in parents or any(parent in roots for parent in parents_of(path)):
+            below[path] = below.get(path, False) or (place.below and path not in parents)
+        if place.below and path not in roots:
+            below.update((root, True) for root in roots if is_below(root, path))
+            below.update((parent, False) for parent in parents if is_below(parent, path))
+    names: dict[bytes, set[bytes]] = {}
+    for path in below:
+        child = path
+        while child != b"/":
+            folder, _, name = child.rpartition(b"/")
+            folder = folder or b"/"
+            known = names.setdefault(folder, set())
+            if name in known:
+                break
+            known.add(name)
+            child = folder
+    return Places({folder: tuple(sorted(known)) for folder, known in names.items()}, below)

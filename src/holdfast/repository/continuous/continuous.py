@@ -1,0 +1,318 @@
+"""The datasets of one repository that are followed: who holds, who seals and when, and what an earlier life left in the journal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from holdfast.core.errors import HoldfastError, RepositoryDamaged, RepositoryLocked, StoreError
+from holdfast.core.ids import DatasetId
+from holdfast.model.jobs import Finding, Severity
+from holdfast.repository.catalog.commit_table import CommitRow
+from holdfast.repository.catalog.moment_table import HELD
+from holdfast.repository.continuous.entering import Entering
+from holdfast.repository.continuous.held import Held
+from holdfast.repository.continuous.journal import FOLDER, SUFFIX, Group, JournalFile
+from holdfast.repository.continuous.log_keeping import keep_logs
+from holdfast.repository.continuous.sealing_held import HeldLost, seal_held
+from holdfast.repository.continuous.small_commit import SmallCommit
+from holdfast.repository.interior import Interior
+from holdfast.repository.moment_record import Followed, Record
+from holdfast.repository.points.bases import followed_of
+from holdfast.repository.points.sealing import forget
+
+SEAL_AFTER_S = 60.0
+SEAL_AT_BYTES = 64 << 20
+# After a sealing that failed; each commit that has to be sealed first tries at once all the same.
+_AGAIN_S = 10.0
+
+
+class Continuous:
+    """Of one open repository; for any thread."""
+
+    def __init__(self, interior: Interior, home: Path) -> None:
+        self._interior = interior
+        self._entering = Entering(interior)
+        self._folder = home / FOLDER
+        self._guard = threading.Lock()
+        self._held: dict[int, Held] = {}
+        self.problems: tuple[Finding, ...] = ()
+        """What could not be kept of what was held, and why sealing fails now."""
+        self._lost: list[Finding] = []
+
+    # Holding
+
+    def of(self, dataset: DatasetId) -> Held:
+        number = self._interior.catalog.number_of("datasets", dataset)
+        with self._guard:
+            if number not in self._held:
+                self._held[number] = Held(number, dataset, self._folder)
+            return self._held[number]
+
+    def hold(self, held: Held, small: SmallCommit, record: Record, followed: Followed) -> None:
+        """The commit counts, and outlives everything but this disk, when this returns. Raises `NoSpace`, `StoreError`; then nothing of it
+        is there."""
+        with held.guard:
+            self._begin_holding(held)
+            group = Group(followed, record, False, small.frames)
+            try:
+                self._append(held, group, small.payloads)
+            except BaseException:
+                self._end_holding(held)
+                raise
+            held.trees.take(small.trees, small.replaced)
+
+    def tell(self, held: Held, row: CommitRow, record: Record, followed: Followed) -> None:
+        """What changed with a commit that is sealed, for the next log. Raises as `hold`."""
+        with held.guard:
+            self._begin_holding(held)
+            try:
+                self._append(held, Group(followed, record, True), (), row)
+            except BaseException:
+                self._end_holding(held)
+                raise
+
+    def _append(self, held: Held, group: Group, payloads: Sequence[bytes], sealed: CommitRow | None = None) -> None:
+        """`sealed`: the commit counts already."""
+        interior, record = self._interior, group.record
+        appended = held.append(group, payloads)
+        try:
+            with interior.catalog.transaction():
+                self._entering.follow(held, group.followed)
+                if sealed is None:
+                    self._entering.enter(held, record)
+                elif record.is_told:
+                    interior.moments.mark(sealed.no, HELD, record.files, record.size_bytes)
+        except BaseException:
+            appended.take_back()
+            raise
+        held.take(group, appended.file, appended.chunks_at)
+
+    def _begin_holding(self, held: Held) -> None:
+        """While anything is held no other program prunes, nor do we take away what it needs."""
+        if not held.has_lock:
+            self._interior.lock.enter()
+            held.has_lock = True
+        self._interior.blobs.in_use.keep_for(held.number)
+        if held.is_empty:
+            held.since_s = self._interior.storage.clock.monotonic_s()
+
+    def _end_holding(self, held: Held) -> None:
+        if held.has_lock and held.is_empty:
+            held.has_lock = False
+            self._interior.blobs.in_use.let_held_go(held.number)
+            self._interior.lock.leave()
+
+    # Sealing
+
+    def tick(self) -> None:
+        """Seal what is due. Called often; never raises: what fails is in `problems` and tried again."""
+        self._interior.lock.keep_fresh()
+        now_s = self._interior.storage.clock.monotonic_s()
+        self._seal_quietly([held for held in self._all() if _is_due(held, now_s)])
+
+    def seal(self, dataset: DatasetId | None = None) -> None:
+        """All that is held (of one dataset) is in the repository when this returns. Raises what the store raises."""
+        chosen = [held for held in self._all() if dataset in (None, held.dataset)]
+        self._seal([held for held in chosen if not held.is_empty])
+
+    def seal_if_possible(self) -> None:
+        """Before work that would rather find everything sealed, and does its own when that fails."""
+        self._seal_quietly([held for held in self._all() if not held.is_empty])
+
+    def close(self) -> None:
+        """Seal what can be, once; the rest is in the journal for the next life."""
+        self.seal_if_possible()
+        for held in self._all():
+            with held.guard:
+                held.close()
+
+    def _seal_quietly(self, some: Sequence[Held]) -> None:
+        if not some:
+            return
+        try:
+            self._seal(some)
+        except (HoldfastError, OSError) as error:
+            message = error.message if isinstance(error, HoldfastError) else str(error)
+            failing = Finding(
+                code="sealing-fails",
+                severity=Severity.WARNING,
+                message=f"what is held for {self._interior.name} could not be sealed: {message}",
+                hint="it is in the journal and tried again by itself",
+            )
+            self.problems = (*self._lost, failing)
+        else:
+            self.problems = tuple(self._lost)
+
+    def _seal(self, some: Sequence[Held]) -> None:
+        with ExitStack() as guards:
+            for held in some:
+                guards.enter_context(held.guard)
+                held.tried_at_s = self._interior.storage.clock.monotonic_s()
+            some = [held for held in some if not held.is_empty]
+            if not some:
+                return
+            self._seal_guarded(some)
+
+    def _seal_guarded(self, some: Sequence[Held]) -> None:
+        interior = self._interior
+        for held in some:
+            if not held.has_lock:
+                interior.enter(at_once=True)
+                held.has_lock = True
+        try:
+            interior.lock.assert_held()
+        except RepositoryLocked:
+            self._regain_lock(some)
+        try:
+            seal_held(interior, some)
+        except HeldLost as error:
+            self._give_up_what_is_lost(some, error)
+            raise
+        for held in some:
+            self._drop_logs_of_old(held)
+            with suppress(StoreError):
+                held.clear()
+            held.tried_at_s = None
+            # What is old is let go the next time where that fails now.
+            with suppress(HoldfastError):
+                keep_logs(interior, held.number)
+            self._end_holding(held)
+
+    def _drop_logs_of_old(self, held: Held) -> None:
+        """The rules keep nothing between points any more."""
+        followed = followed_of(self._interior, held.number)
+        if followed is None or followed.is_logged or not self._interior.moments.has_logged(held.number):
+            return
+        with suppress(HoldfastError), self._interior.catalog.transaction():
+            forget(self._interior, [log.id for log in self._interior.moments.logs(held.number)])
+
+    def _regain_lock(self, some: Sequence[Held]) -> None:
+        """Another program took it away: what it may have pruned is looked for before anything is sealed."""
+        for held in some:
+            held.has_lock = False
+            self._interior.lock.leave()
+        self._interior.enter()
+        for _ in some[1:]:
+            self._interior.lock.enter()
+        for held in some:
+            held.has_lock = True
+        self._interior.lock.assert_held()
+
+    def _give_up_what_is_lost(self, some: Sequence[Held], error: HeldLost) -> None:
+        """One after the other, so that the others are sealed."""
+        if len(some) > 1:
+            for held in some:
+                with suppress(HoldfastError):
+                    self._seal_guarded([held])
+            return
+        held = some[0]
+        self._give_up(held, error)
+
+    def _give_up(self, held: Held, error: RepositoryDamaged) -> None:
+        """The state before is the newest again, and the source offers everything once more."""
+        interior = self._interior
+        records = held.unsealed()
+        with interior.catalog.transaction():
+            for record in reversed(records):
+                number = interior.commits.number_at(held.number, record.ordinal)
+                if number:
+                    interior.refresher.undo(number, held.number)
+            interior.moments.held_to(held.number, 0)
+        interior.quarantine.add((), [held.dataset])
+        with suppress(OSError):
+            held.set_apart()
+        self._end_holding(held)
+        self._lost.append(
+            Finding(
+                code="held-lost",
+                severity=Severity.ERROR,
+                message=f"{len(records)} held commits of {held.dataset} could not be kept: {error.message}",
+                hint="their file is kept in HOME/repositories/NAME/journal; the source sends again what it still has",
+            )
+        )
+        self.problems = tuple(self._lost)
+
+    def _all(self) -> list[Held]:
+        with self._guard:
+            return [self._held[number] for number in sorted(self._held)]
+
+    # After a start, and after the catalog was made anew
+
+    def recover(self) -> None:
+        """What an earlier life left is held again, and sealed if that can be. For the start, when nothing is being received."""
+        if not self._folder.is_dir():
+            return
+        files: dict[DatasetId, list[tuple[JournalFile, int]]] = {}
+        found: dict[JournalFile, list[tuple[Group, int]]] = {}
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+            file = JournalFile(path)
+            scan = file.recover()
+            self._note_damage(path, scan.damaged, [placed.group for placed in scan.groups])
+            if not scan.groups:
+                file.remove()
+                continue
+            dataset = scan.groups[0].group.followed.dataset
+            files.setdefault(dataset, []).append((file, _generation(path)))
+            found[file] = [(placed.group, placed.chunks_at) for placed in scan.groups]
+        for dataset, own in files.items():
+            held = self.of(dataset)
+            with held.guard:
+                for file, generation in own:
+                    held.adopt(file, generation)
+                groups = [(group, at, file) for file, _ in own for group, at in found[file]]
+                if self._entering.take_up(held, groups):
+                    self._enter_again(held)
+        self.seal_if_possible()
+
+    def settle(self) -> None:
+        """After a refresh that built datasets again from the repository alone: what is held is entered once more."""
+        anew = self._interior.refresher.started_anew
+        while anew:
+            number = anew.pop()
+            with self._guard:
+                held = self._held.get(number)
+            if held is not None:
+                with held.guard:
+                    self._enter_again(held)
+
+    def enter_all_again(self) -> None:
+        """The catalog was made anew from the repository alone."""
+        for held in self._all():
+            with held.guard:
+                if not held.is_empty:
+                    self._enter_again(held)
+
+    def _enter_again(self, held: Held) -> None:
+        try:
+            self._entering.enter_again(held)
+        except RepositoryDamaged as error:
+            self._give_up(held, error)
+
+    def _note_damage(self, path: Path, damaged: Iterable[int], groups: Sequence[Group]) -> None:
+        for offset in damaged:
+            self._lost.append(
+                Finding(
+                    code="journal-damaged",
+                    severity=Severity.ERROR,
+                    message=f"a commit in the journal cannot be read (at byte {offset})",
+                    path=path.name,
+                    hint="the others are kept; the source offers everything once more",
+                )
+            )
+            if groups:
+                self._interior.quarantine.add((), [groups[0].followed.dataset])
+        self.problems = tuple(self._lost)
+
+
+def _is_due(held: Held, now_s: float) -> bool:
+    if held.is_empty or (held.tried_at_s is not None and now_s - held.tried_at_s < _AGAIN_S):
+        return False
+    return now_s - held.since_s >= SEAL_AFTER_S or held.journal_bytes >= SEAL_AT_BYTES
+
+
+def _generation(path: Path) -> int:
+    number = path.name.removesuffix(SUFFIX).rpartition(".")[2]
+    return int(number) if number.isdigit() else 0

@@ -1,0 +1,219 @@
+"""The store action of a dataset that may be followed: a small commit of a continuous stream is held, everything else is stored as ever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from holdfast.core.errors import HoldfastError, ProtocolError
+from holdfast.core.ids import ActionId
+from holdfast.delivery.ports import VerifiedChunk
+from holdfast.model import rules
+from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
+from holdfast.repository.catalog.commit_table import CommitRow
+from holdfast.repository.continuous.continuous import Continuous
+from holdfast.repository.continuous.held import Held
+from holdfast.repository.continuous.small_commit import Applied, SmallCommit
+from holdfast.repository.damage_met import Read
+from holdfast.repository.facts import ns_of
+from holdfast.repository.interior import Interior
+from holdfast.repository.log_files import LARGEST_RECORD_BYTES
+from holdfast.repository.moment_record import KEEPING_KINDS, Followed, Op, Record, encode
+from holdfast.repository.points.admission import check_commit
+from holdfast.repository.points.store_action import OnPoints, StoreAction
+
+_CONTINUOUS_KINDS = (*KEEPING_KINDS, "live")
+
+
+class FollowingAction:
+    """One session. While a commit is open it is either `_small`, in memory, or the inner action's."""
+
+    def __init__(
+        self, interior: Interior, continuous: Continuous, action: rules.StoreAction, receive: rules.Receive, on_points: OnPoints
+    ) -> None:
+        self._interior = interior
+        self._continuous = continuous
+        self._action = action
+        self._receive = receive
+        self._inner = StoreAction(interior, action, receive, on_points)
+        self._met = interior.damage_met(Read(receive.dataset, receive.label))
+        self._held: Held | None = None
+        self._small: SmallCommit | None = None
+        self._begin: Begin | None = None
+        self._base: CommitRow | None = None
+
+    @property
+    def id(self) -> ActionId:
+        return self._action.id
+
+    @property
+    def reads_plain(self) -> bool:
+        return self._inner.reads_plain
+
+    def cursor(self) -> Cursor | None:
+        self._join()
+        return self._inner.cursor()
+
+    def begin(self, begin: Begin) -> None:
+        """Raises what `StoreAction.begin` raises, and where something held has to be sealed first, what that raises."""
+        held = self._join()
+        if self._small is not None:
+            raise ProtocolError("a commit begins before the one before it has ended")
+        if self._may_be_held(held):
+            # Such a session has no end of its own, so a pause ends it here.
+            self._interior.pausing.check(self._interior.name)
+        self._inner.take(begin)
+        try:
+            base = self._inner.base_of(begin)
+            _, sender = self._inner.join()
+            self._base, self._begin = base, begin
+            is_repeated = base is not None and base.cursor == Cursor(epoch=begin.epoch, seq=begin.seq)
+            is_others = not held.is_empty and held.sender != sender
+            if begin.base is None or base is None or is_repeated or is_others or not self._may_be_held(held):
+                self._continuous.seal(held.dataset)
+                self._inner.go_on(begin)
+                return
+            with held.guard:
+                held.sender, held.is_open = sender, True
+                reader = None if self._receive.trust == "repository" else sender
+                self._small = SmallCommit(self._interior, held, begin, base, reader, self._met)
+        except BaseException:
+            self._close_small()
+            self._interior.release_dataset(held.number)
+            raise
+
+    def wanted(self, segment: Segment) -> frozenset[bytes]:
+        return self._small.wanted(segment) if self._small is not None else self._inner.wanted(segment)
+
+    def apply(self, segment: Segment, chunks: Mapping[bytes, VerifiedChunk], withdrawn: frozenset[bytes]) -> None:
+        small = self._small
+        if small is None:
+            self._inner.apply(segment, chunks, withdrawn)
+            return
+        small.apply(Applied(segment, chunks, withdrawn))
+        if not small.is_small:
+            self._go_the_usual_way(small)
+
+    def commit(self, commit: Commit) -> Acknowledgement:
+        small, base = self._small, self._base
+        if commit.continuous and self._held is not None:
+            self._held.was_continuous = True
+        if small is not None and commit.continuous and not self._inner.own_marks(commit) and (held := self._hold(small, commit)):
+            return held
+        if self._small is not None:
+            self._go_the_usual_way(self._small)
+        told = self._inner.commit(commit)
+        self._tell(commit, base)
+        return told
+
+    def abort(self) -> None:
+        was_small = self._small is not None
+        self._close_small()
+        self._inner.abort()
+        if was_small and self._held is not None:
+            self._interior.release_dataset(self._held.number)
+
+    def close(self) -> None:
+        try:
+            self.abort()
+        finally:
+            self._inner.close()
+
+    def _join(self) -> Held:
+        self._inner.join()
+        self._continuous.settle()
+        if self._held is None:
+            self._held = self._continuous.of(self._receive.dataset)
+        return self._held
+
+    def _may_be_held(self, held: Held) -> bool:
+        """Only the end of a commit says what it is. Where none was ever continuous, nothing is gathered in vain."""
+        return held.was_continuous or any(operation.kind in _CONTINUOUS_KINDS for operation in self._action.operations)
+
+    def _hold(self, small: SmallCommit, commit: Commit) -> Acknowledgement | None:
+        """None where it is too large to be written down as one record."""
+        held, interior = self._held, self._interior
+        assert held is not None
+        self._inner.check_identity(small.begin, commit)
+        check_commit(commit, interior.commits, held.number)
+        tree, ops = small.finish()
+        record = _record(small.base.ordinal + 1, commit, small.base.tree, tree, ops)
+        if len(encode(record)) > LARGEST_RECORD_BYTES:
+            return None
+        interior.lock.assert_held()
+        self._continuous.hold(held, small, record, self._followed(small.begin, commit))
+        self._close_small()
+        interior.release_dataset(held.number)
+        return Acknowledgement(
+            action=self.id,
+            durability=Durability.HELD,
+            cursor=Cursor(epoch=commit.epoch, seq=commit.seq),
+            stored_bytes=sum(chunk.stored_bytes for chunk in small.frames),
+            findings=tuple(small.receiving.findings),
+        )
+
+    def _go_the_usual_way(self, small: SmallCommit) -> None:
+        """What is held is sealed; then the inner action hears all that was heard so far."""
+        assert self._held is not None
+        self._continuous.seal(self._held.dataset)
+        self._inner.go_on(small.begin)
+        self._close_small()
+        for segment in small.asked:
+            self._inner.wanted(segment)
+        for applied in small.applied:
+            self._inner.apply(applied.segment, applied.chunks, applied.withdrawn)
+
+    def _close_small(self) -> None:
+        if self._held is not None:
+            self._held.is_open = False
+        self._small = None
+        self._met.settle()
+
+    def _tell(self, commit: Commit, base: CommitRow | None) -> None:
+        """What changed with a commit that is sealed goes into the next log. Where that fails its tree is kept instead."""
+        held, begin = self._held, self._begin
+        assert held is not None
+        assert begin is not None
+        followed = self._followed(begin, commit)
+        if not followed.is_logged and not commit.gaps:
+            return
+        with suppress(HoldfastError):
+            row = self._interior.commits.newest(held.number)
+            if row is None or row.cursor != Cursor(epoch=commit.epoch, seq=commit.seq) or row.moment:
+                return
+            ops = self._inner.told
+            record = _record(row.ordinal, commit, base.tree if base is not None else b"", row.tree, ops or ())
+            if base is None or ops is None or not followed.is_logged or len(encode(record)) > LARGEST_RECORD_BYTES:
+                record = _record(row.ordinal, commit, base.tree if base is not None else b"", row.tree, None)
+            if held.is_empty:
+                held.sender = self._inner.join()[1]
+            self._continuous.tell(held, row, record, followed)
+
+    def _followed(self, begin: Begin, commit: Commit) -> Followed:
+        return Followed(
+            dataset=self._receive.dataset,
+            label=self._receive.label,
+            sender=self._receive.sender,
+            hostname=begin.hostname,
+            roots=begin.roots,
+            zone=commit.zone,
+            operations=tuple(operation for operation in self._action.operations if operation.kind in KEEPING_KINDS),
+        )
+
+
+def _record(ordinal: int, commit: Commit, before: bytes, tree: bytes, ops: tuple[Op, ...] | None) -> Record:
+    return Record(
+        ordinal=ordinal,
+        epoch=commit.epoch,
+        seq=commit.seq,
+        captured_ns=ns_of(commit.captured_at),
+        before=before,
+        tree=tree,
+        ops=ops or (),
+        files=commit.files,
+        size_bytes=commit.size_bytes,
+        warnings=commit.warnings,
+        zone=commit.zone,
+        gaps=commit.gaps,
+        is_told=ops is not None,
+    )

@@ -1,0 +1,120 @@
+"""Moments: any state of a followed dataset that can still be had, point or not, by its time.
+
+Its address (`model.moments`) outlives sealing and joining of logs. To the layers above a moment is a `Point` whose id is its address and
+which no snapshot is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from holdfast.core.errors import UnknownName
+from holdfast.core.ids import DatasetId, PointId
+from holdfast.model.gaps import Gap
+from holdfast.model.moments import Moment, address_of, parse_address
+from holdfast.model.points import Point
+from holdfast.repository.catalog.commit_table import CommitRow
+from holdfast.repository.facts import moment_of, ns_of
+from holdfast.repository.interior import Interior
+from holdfast.repository.past_state import PastState, PastStates
+from holdfast.repository.points import point_lookup
+from holdfast.repository.points.bases import followed_of
+from holdfast.repository.points.point_lookup import PlacedPoint
+from holdfast.repository.points.sealing import points_of
+
+MOST_GAPS = 1_000
+
+
+def newest_at(interior: Interior, dataset: str, at: datetime | None) -> PlacedPoint:
+    """The newest point or moment of a dataset (label or id) captured at or before a time, None = of all. A point where both are the
+    same. Raises `UnknownName`."""
+    until_ns = ns_of(at) + 999 if at is not None else 1 << 63
+    rows = [row for number in interior.commits.known_as(dataset) if (row := interior.moments.newest_at(number, until_ns))]
+    newest = max(rows, key=lambda row: (row.captured_ns, row.no), default=None)
+    if newest is None:
+        return point_lookup.newest_at(interior, dataset, at)
+    points = points_of(interior.commits.listed_of_commit(newest), interior.name)
+    try:
+        other = point_lookup.newest_at(interior, dataset, at)
+    except UnknownName:
+        other = None
+    if other is not None and (points or other.point.time > moment_of(newest.captured_ns)):
+        return other
+    return PlacedPoint(_point(interior, newest), newest.tree, newest.dataset, newest.no)
+
+
+def moment_at(interior: Interior, address: str) -> PlacedPoint:
+    """What an address means now; a point where it is one. Raises `UnknownName`."""
+    dataset, time = parse_address(address)
+    return newest_at(interior, dataset, time)
+
+
+def moments(interior: Interior, dataset: str, since: datetime | None, until: datetime | None, limit: int) -> tuple[Moment, ...]:
+    """Newest first. Empty where no moments are kept, or no such dataset is."""
+    found: list[Moment] = []
+    logged = set(interior.moments.logged())
+    for number in interior.commits.known_as(dataset):
+        if number not in logged:
+            continue
+        identity = _identity(interior, number)
+        points: dict[int, list[PointId]] = {}
+        for row in interior.commits.listed(number):
+            if row.commit_no and not row.is_head and row.brief.point is not None:
+                points.setdefault(row.commit_no, []).append(row.brief.point.id)
+        rows = interior.moments.listed(
+            number, ns_of(since) if since is not None else 0, ns_of(until) + 999 if until is not None else 1 << 63, limit
+        )
+        found += [_moment(identity, row, points.get(row.no, ())) for row in rows]
+    return tuple(sorted(found, key=lambda each: (each.time, each.seq), reverse=True)[:limit])
+
+
+def gaps(interior: Interior, dataset: str, since: datetime | None, until: datetime | None) -> tuple[Gap, ...]:
+    """Those of a dataset (label or id) that have a part of the span, oldest first."""
+    since_ns, until_ns = ns_of(since) if since is not None else 0, ns_of(until) if until is not None else 1 << 63
+    found = [gap for number in interior.commits.known_as(dataset) for gap in interior.moments.gaps(number, since_ns, until_ns, MOST_GAPS)]
+    return tuple(sorted(found, key=lambda gap: (gap.until, gap.since, gap.path)))
+
+
+def state_of(interior: Interior, placed: PlacedPoint) -> PastState:
+    """The whole tree of a moment or point; the caller has sealed what was held. Raises `RepositoryDamaged`, `UnknownName`."""
+    row = interior.commits.numbered(placed.commit_no) if placed.commit_no else None
+    if row is None:
+        return PastState(placed.tree, {}, (placed.tree,))
+    return PastStates(interior.storage, interior.blobs, interior.moments).of(row)
+
+
+def _moment(dataset: DatasetId, row: CommitRow, points: Sequence[PointId]) -> Moment:
+    time = moment_of(row.captured_ns)
+    return Moment(
+        address=address_of(dataset, time),
+        time=time,
+        seq=row.seq,
+        files=row.files,
+        size_bytes=row.size_bytes,
+        points=tuple(dict.fromkeys(points)),
+    )
+
+
+def _point(interior: Interior, row: CommitRow) -> Point:
+    followed = followed_of(interior, row.dataset)
+    identity = _identity(interior, row.dataset)
+    time = moment_of(row.captured_ns)
+    return Point(
+        id=address_of(identity, time),
+        dataset=followed.label if followed is not None else identity,
+        dataset_id=identity,
+        operation=followed.moment_operation if followed is not None else "moment",
+        repository=interior.name,
+        time=time,
+        files=row.files,
+        bytes=row.size_bytes,
+        seq=row.seq,
+        epoch=row.epoch,
+        paths=tuple(root.decode("utf-8", "backslashreplace") for root in followed.roots) if followed is not None else (),
+        zone=followed.zone if followed is not None else "UTC",
+    )
+
+
+def _identity(interior: Interior, number: int) -> DatasetId:
+    return DatasetId(next((identity for each, identity in interior.commits.datasets() if each == number), ""))

@@ -1,0 +1,230 @@
+"""From the journal into the repository: packs, index, then for each dataset its log and its head, then the catalog.
+
+Broken off anywhere the journal still has all of it, and the next time begins anew: what is in packs already is not written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from holdfast.backend.backend import FileType
+from holdfast.core.errors import RepositoryDamaged
+from holdfast.core.ids import PointId
+from holdfast.model.change import Begin, Commit
+from holdfast.model.retention import zone_of
+from holdfast.repository._format.frames import compress
+from holdfast.repository._format.pack import Blob, BlobType
+from holdfast.repository._format.references import references_of
+from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, encode_snapshot
+from holdfast.repository._format.text import zoned_time_text
+from holdfast.repository.catalog.moment_table import LOGGED
+from holdfast.repository.continuous.held import Held
+from holdfast.repository.facts import HEAD, LOG, Facts, moment_of, tags_of
+from holdfast.repository.interior import Interior
+from holdfast.repository.log_files import write_content, write_tree
+from holdfast.repository.moment_record import Followed, Record, Written, merge
+from holdfast.repository.packs.blob_writer import PackWriter
+from holdfast.repository.points.sealing import Sealing, drop_heads, write_snapshot
+
+LOG_FOLDER = "/.holdfast/log/"
+# A log must not be the newest that stock restic finds.
+_BEFORE_HEAD_NS = 1_000
+
+
+class HeldLost(RepositoryDamaged):
+    """Something that held commits need is neither in the journal nor in the repository."""
+
+
+class _Writer:
+    """Blobs that are not there yet, each once."""
+
+    def __init__(self, interior: Interior) -> None:
+        self._interior = interior
+        self._writer = PackWriter(interior.storage, interior.blobs)
+        self._taken: set[tuple[BlobType, bytes]] = set()
+        self.stored_bytes = 0
+
+    def add(self, kind: BlobType, blob_id: bytes, plain: bytes) -> None:
+        if not self._is_new(kind, blob_id):
+            return
+        frame = compress(plain)
+        smaller = len(frame) < len(plain)
+        self._add(Blob(blob_id, kind, frame if smaller else plain, len(plain) if smaller else 0))
+
+    def add_stored(self, chunk_id: bytes, payload: bytes, plain_bytes: int, *, is_frame: bool) -> None:
+        if self._is_new(BlobType.DATA, chunk_id):
+            self._add(Blob(chunk_id, BlobType.DATA, payload, plain_bytes if is_frame else 0))
+
+    def flush(self) -> None:
+        self._writer.flush()
+
+    def _add(self, blob: Blob) -> None:
+        self.stored_bytes += len(blob.payload)
+        self._writer.add(blob)
+
+    def _is_new(self, kind: BlobType, blob_id: bytes) -> bool:
+        if (kind, blob_id) in self._taken:
+            return False
+        self._taken.add((kind, blob_id))
+        blobs = self._interior.blobs
+        return not (blobs.has_trees((blob_id,)) if kind is BlobType.TREE else blobs.known_chunks((blob_id,), None))
+
+
+class _Planned(NamedTuple):
+    """Of one dataset: the tree of its log, where it has one, and what stands in it."""
+
+    held: Held
+    log: bytes | None
+    records: tuple[Record, ...]
+
+
+def seal_held(interior: Interior, some: Sequence[Held]) -> None:
+    """Seal all that these hold; the caller has their guards. Raises what the store raises, `HeldLost`, and `RepositoryLocked` when the
+    session lock was lost."""
+    interior.lock.assert_held()
+    writer = _Writer(interior)
+    planned = [_plan(interior, held, writer) for held in some]
+    writer.flush()
+    for held in some:
+        interior.blobs.claim(interior.blobs.trusted(sorted(held.chunks)), held.sender)
+    for plan in planned:
+        _write_snapshots(interior, plan)
+
+
+def _plan(interior: Interior, held: Held, writer: _Writer) -> _Planned:
+    followed = held.followed
+    assert followed is not None
+    unsealed = held.unsealed()
+    if followed.is_logged:
+        chunks = dict.fromkeys(chunk for record in unsealed for chunk in record.chunks)
+    else:
+        # Nothing between is kept.
+        last = merge(unsealed).ops
+        chunks = dict.fromkeys(ref.id for op in last if isinstance(op, Written) for ref in op.entry.chunks)
+    if held.is_open:
+        chunks |= dict.fromkeys(held.chunks)
+    _store_chunks(interior, held, list(chunks), writer)
+    if unsealed:
+        _store_trees(interior, held, unsealed[-1].tree, writer)
+    records = _for_log(followed, held.records)
+    if not records:
+        return _Planned(held, None, ())
+    content = write_content(followed, records, writer.add)
+    return _Planned(held, write_tree(content, records[-1].captured_ns, writer.add), records)
+
+
+def _for_log(followed: Followed, records: Sequence[Record]) -> tuple[Record, ...]:
+    """Where nothing between points is kept, gaps are all the same."""
+    if followed.is_logged:
+        return tuple(records)
+    return tuple(Record(r.ordinal, r.epoch, r.seq, r.captured_ns, r.before, r.tree, gaps=r.gaps, is_told=False) for r in records if r.gaps)
+
+
+def _store_chunks(interior: Interior, held: Held, chunks: list[bytes], writer: _Writer) -> None:
+    elsewhere = interior.blobs.trusted([chunk for chunk in chunks if chunk not in held.chunks])
+    for chunk in chunks:
+        stored = held.chunks.get(chunk)
+        if stored is not None:
+            writer.add_stored(chunk, stored.load(), stored.chunk.size_bytes, is_frame=stored.chunk.is_frame)
+        elif chunk not in elsewhere:
+            raise HeldLost(f"chunk {chunk.hex()}, which a held commit needs, is not in {interior.name} any more")
+
+
+def _store_trees(interior: Interior, held: Held, root: bytes, writer: _Writer) -> None:
+    """All trees of the newest state that no pack has."""
+    waiting, seen = [root], set[bytes]()
+    while waiting:
+        tree = waiting.pop()
+        if tree in seen:
+            continue
+        seen.add(tree)
+        plain = held.trees.get(tree)
+        if plain is not None:
+            writer.add(BlobType.TREE, tree, plain)
+            waiting += references_of(plain).trees
+        elif not interior.blobs.has_trees((tree,)):
+            raise HeldLost(f"tree {tree.hex()}, which a held commit needs, is not in {interior.name} any more")
+
+
+def _write_snapshots(interior: Interior, plan: _Planned) -> None:
+    held, followed = plan.held, plan.held.followed
+    assert followed is not None
+    unsealed = held.unsealed()
+    with interior.catalog.transaction():
+        if plan.log is not None:
+            _write_log(interior, plan, followed, plan.log)
+        if unsealed:
+            number = interior.commits.number_at(held.number, unsealed[-1].ordinal)
+            write_snapshot(interior, _sealing(interior, held, followed, unsealed[-1]), number, None, None)
+        interior.moments.held_to(held.number, LOGGED if followed.is_logged else 0)
+    if unsealed:
+        # A head too many does no harm and goes with the next one.
+        with suppress(Exception), interior.catalog.transaction():
+            drop_heads(interior, held.number, number, marked=False)
+
+
+def _sealing(interior: Interior, held: Held, followed: Followed, record: Record) -> Sealing:
+    rows = interior.commits.listed(held.number)
+    states = [row for row in rows if not row.is_log and not row.is_lineage]
+    return Sealing(
+        begin=Begin(
+            dataset=held.dataset,
+            label=followed.label,
+            epoch=record.epoch,
+            seq=record.seq,
+            base=None,
+            roots=followed.roots,
+            hostname=followed.hostname,
+        ),
+        label=followed.label,
+        commit=Commit(
+            dataset=held.dataset,
+            epoch=record.epoch,
+            seq=record.seq,
+            captured_at=moment_of(record.captured_ns),
+            files=record.files,
+            size_bytes=record.size_bytes,
+            warnings=record.warnings,
+            zone=record.zone,
+        ),
+        dataset=held.number,
+        sender=followed.sender,
+        ordinal=record.ordinal,
+        tree=record.tree,
+        parent=states[-1].id.hex() if states else None,
+    )
+
+
+def _write_log(interior: Interior, plan: _Planned, followed: Followed, tree: bytes) -> None:
+    first, last = plan.records[0], plan.records[-1]
+    number = plan.held.number
+    snapshot = log_snapshot(followed, first.ordinal, last, tree)
+    snapshot_id = interior.storage.save_document(FileType.SNAPSHOT, encode_snapshot(snapshot))
+    interior.commits.add_snapshot(snapshot_id, snapshot, number, interior.commits.number_at(number, last.ordinal))
+
+
+def log_snapshot(followed: Followed, first_ordinal: int, last: Record, tree: bytes) -> Snapshot:
+    facts = Facts(
+        dataset=followed.dataset,
+        label=followed.label,
+        operation=HEAD,
+        kind=LOG,
+        point=PointId(""),
+        epoch=last.epoch,
+        seq=last.seq,
+        sender=followed.sender,
+        ordinal=last.ordinal,
+        first_ordinal=first_ordinal,
+        zone=last.zone,
+    )
+    return Snapshot(
+        time=zoned_time_text(last.captured_ns - _BEFORE_HEAD_NS, zone_of(last.zone)),
+        tree=tree.hex(),
+        paths=(LOG_FOLDER + followed.dataset,),
+        hostname=followed.hostname,
+        username="holdfast",
+        tags=tags_of(facts),
+        program_version=PROGRAM_VERSION,
+    )
