@@ -8,5 +8,6 @@ stage       one piece of work, the same for every contender: first, unchanged, c
 suite       a corpus with the stages that make sense on it (`suites`)
 round       all contenders of a suite once, one after the other, each on a fresh copy of the corpus (`rounds`)
 figure      wall seconds, CPU seconds of all processes, peak memory of one stage (`figures`)
+watch       what a watch of a tree costs, loses and tells how soon (`watch`, `watch_follower`, `watched_edits`, `open_files`)
 fan-out     one classification to two repositories and two mirrors, against one repository (`fan_out`)
 """

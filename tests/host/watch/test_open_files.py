@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mmap
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,6 +50,38 @@ def test_open_for_writing_and_mapped_writable(tmp_path: Path) -> None:
     for name in ("read", "closed", "removed", "cut"):
         assert os.fsencode(names[name]) not in found.open_files
     assert finder(tmp_path).suspects().open_files == frozenset()
+
+
+_MAPPER = """
+import mmap, sys
+sys.stdin.readline()
+with open(sys.argv[1], "r+b") as file:
+    mapping = mmap.mmap(file.fileno(), 1)
+mapping[0:1] = b"y"
+print("mapped", flush=True)
+sys.stdin.readline()
+mapping.close()
+print("given up", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_process_that_slept_when_it_was_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    open_files = finder(tmp_path)
+    command = [sys.executable, "-c", _MAPPER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        held: list[frozenset[bytes]] = [open_files.suspects().mapped_files]
+        for said in ("mapped", "given up"):
+            print(file=child.stdin, flush=True)
+            assert child.stdout.readline().strip() == said
+            held.append(open_files.suspects().mapped_files)
+        assert held == [frozenset(), {os.fsencode(path)}, frozenset()]
+        child.communicate("\n")
+    assert not open_files.suspects().open_files
 
 
 class _Hurried(VirtualClock):

@@ -69,18 +69,24 @@ class FanotifyListener:
             return 0, heard
         self._actors.refresh()
         count = 0
-        for event in events_in(data):
-            count += 1
-            if event.mask & syscalls.FAN_Q_OVERFLOW:
-                # A move may be among what is missing.
-                self._places.clear()
-                heard.lost = True
-            elif event.mask & FAN_RENAME:
-                heard.facts += self._moved(event)
-                heard.unsettled |= bool(event.mask & FAN_ONDIR) and self._carries_a_root(event)
-            elif event.at is not None:
-                heard.facts += self._changed(event, event.at)
+        try:
+            for event in events_in(data):
+                count += 1
+                self._hear(event, heard)
+        finally:
+            self._places.rest()
         return count, heard
+
+    def _hear(self, event: Event, heard: Heard) -> None:
+        if event.mask & syscalls.FAN_Q_OVERFLOW:
+            # A move may be among what is missing.
+            self._places.clear()
+            heard.lost = True
+        elif event.mask & FAN_RENAME:
+            heard.facts += self._moved(event)
+            heard.unsettled |= bool(event.mask & FAN_ONDIR) and self._carries_a_root(event)
+        elif event.at is not None:
+            heard.facts += self._changed(event, event.at)
 
     def follow(self, ground: Ground) -> None:
         self._places.follow(ground.mounts)
@@ -110,13 +116,16 @@ class FanotifyListener:
             # What was told inside of it can no longer be placed, so this stands for it; and the name may have been given again.
             scope = Scope.TREE
             if target is not None:
-                self._places.forget(target)
+                self._places.removed(target)
         path = joined(spots[0].path, at.name) if spots else b""
         inode = None
         if target is not None and mask & _INODE_CHANGED and not mask & FAN_ONDIR:
             inode = self._shared_inode(target, path)
-        what, who = self._what(mask), self._actors.who(event.pid)
         inside = list(self._inside(spots, at.name))
+        if not inside and inode is None:
+            return
+        # Who it was is asked for no more than is told: a process that was not met before costs a look into /proc.
+        what, who = self._what(mask), self._actors.who(event.pid)
         for held in inside:
             yield Dirty(held, scope, what, None, inode, who)
         if inode is not None and not inside:
@@ -126,10 +135,12 @@ class FanotifyListener:
         if event.old is None or event.at is None:
             return
         if event.mask & FAN_ONDIR and event.target is not None:
-            self._places.forget(event.target)
+            self._places.moved(event.target)
         came_from = list(self._inside(self._places.folder(event.old.folder), event.old.name))
         went_to = list(self._inside(self._places.folder(event.at.folder), event.at.name))
         scope = Scope.TREE if event.mask & FAN_ONDIR else Scope.NAME
+        if not came_from and not went_to:
+            return
         what, who = Aspect.ENTRY | Aspect.MOVED, self._actors.who(event.pid)
         for path in (*came_from, *went_to):
             yield Dirty(path, scope, what, who=who)
@@ -147,16 +158,24 @@ class FanotifyListener:
 
     def _shared_inode(self, target: Handle, path: bytes) -> int | None:
         """Of a file that has, or may just have had, other names than the one at which it was changed."""
-        status = self._places.status_of(target)
-        if status is None or status.st_nlink == 0:
+        descriptor = self._places.open(target)
+        if descriptor is None:
             return None
-        if status.st_nlink == 1:
-            try:
-                if os.lstat(path).st_ino == status.st_ino:
-                    return None
-            except OSError:
-                pass
-        return status.st_ino
+        try:
+            status = os.fstat(descriptor)
+            if status.st_nlink == 0 or (status.st_nlink == 1 and (_is_called(path, status) or self._is_outside(descriptor, status))):
+                return None
+            return status.st_ino
+        finally:
+            os.close(descriptor)
+
+    def _is_outside(self, descriptor: int, status: os.stat_result) -> bool:
+        """Whether its only name is nobody's concern: without this, all that is saved by a rename anywhere on the disk would be told."""
+        try:
+            shown = os.readlink(b"/proc/self/fd/%d" % descriptor)
+        except OSError:
+            return False
+        return not self._territory.holds(shown) and _is_called(shown, status)
 
     def _carries_a_root(self, event: Event) -> bool:
         forks = self._territory.forks
@@ -173,6 +192,15 @@ class FanotifyListener:
                     known |= aspect
             self._aspects[mask] = known
         return known
+
+
+def _is_called(path: bytes, status: os.stat_result) -> bool:
+    """Whether it is there by this name, and this is its only one."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino, found.st_nlink) == (status.st_dev, status.st_ino, 1)
 
 
 def _queue(unlimited: bool) -> int:

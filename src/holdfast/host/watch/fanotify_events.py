@@ -11,10 +11,10 @@ from holdfast.host.watch.syscalls import Handle
 
 # event_len, vers, reserved, metadata_len, mask, fd, pid
 _EVENT = struct.Struct("=IBBHQii")
-# info_type, pad, len; then the id of the file system (8 bytes); then handle_bytes, handle_type
-_INFO = struct.Struct("=BBH")
-_HANDLE = struct.Struct("=Ii")
-_HANDLE_AT = _INFO.size + 8
+# info_type, pad, len; then, in the kinds read here, the id of the file system (8 bytes), handle_bytes, handle_type
+_INFO = struct.Struct("=BxH")
+_HANDLE = struct.Struct("=BxH8xIi")
+_HANDLE_AT = 12
 _VERSION = 3
 _FID, _DFID_NAME, _DFID, _OLD_DFID_NAME, _NEW_DFID_NAME = 1, 2, 3, 10, 12
 
@@ -53,13 +53,12 @@ def events_in(data: bytes) -> Iterator[Event]:
 def _event(data: bytes, at: int, end: int, known: tuple[int, int]) -> Event:
     old = new = target = None
     while at < end:
-        kind, _, length = _INFO.unpack_from(data, at)
+        kind, length = _INFO.unpack_from(data, at)
         if length < _INFO.size or at + length > end:
             raise ProtocolError("a record of a fanotify event is longer than the event", hint="report this with the version of the kernel")
         if kind in (_FID, _DFID_NAME, _DFID, _OLD_DFID_NAME, _NEW_DFID_NAME):
-            handle_at = at + _HANDLE_AT
-            name_at = handle_at + _HANDLE.size + _HANDLE.unpack_from(data, handle_at)[0]
-            handle = data[handle_at:name_at]
+            name_at = at + _HANDLE.size + _HANDLE.unpack_from(data, at)[2]
+            handle = data[at + _HANDLE_AT : name_at]
             if kind == _FID:
                 target = handle
             else:

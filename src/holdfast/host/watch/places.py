@@ -7,7 +7,7 @@ Why it is right although events are late: a link is what the kernel says now. It
 which drops it. Any move after the question makes such an event, or is merged into one that has not been read. What was told meanwhile
 under an old path lies below the move, whose scope is `TREE`.
 
-No descriptor is kept: one would hinder unmounting.
+No descriptor is kept beyond a handful of events: one would hinder unmounting.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Places:
         self._territory = territory
         self._links: dict[Handle, NameAt] = {}
         self._spots: dict[Handle, tuple[Spot, ...]] = {}
+        self._opened: dict[bytes, int | None] = {}
         self.follow(mounts)
 
     def follow(self, mounts: Iterable[Mount]) -> None:
@@ -55,10 +56,15 @@ class Places:
         found = self._spots.get(handle)
         return self._climb(handle) if found is None else found
 
-    def forget(self, handle: Handle) -> None:
-        """The folder was moved or removed."""
+    def moved(self, handle: Handle) -> None:
+        """The folder lies elsewhere, with all that is below it."""
         self._links.pop(handle, None)
         self._spots.clear()
+
+    def removed(self, handle: Handle) -> None:
+        """The folder was empty, so nothing is below it."""
+        self._links.pop(handle, None)
+        self._spots.pop(handle, None)
 
     def clear(self) -> None:
         self._links.clear()
@@ -66,14 +72,17 @@ class Places:
 
     def status_of(self, handle: Handle) -> os.stat_result | None:
         """Of an inode that is still there."""
-        for place in self._mounts:
-            descriptor = self._open(place, handle)
-            if descriptor is not None:
-                try:
-                    return os.fstat(descriptor)
-                finally:
-                    os.close(descriptor)
-        return None
+        descriptor = self.open(handle)
+        if descriptor is None:
+            return None
+        try:
+            return os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def open(self, handle: Handle) -> int | None:
+        """A descriptor of such an inode, to be looked at only and closed soon."""
+        return next((found for place in self._mounts if (found := self._open(place, handle)) is not None), None)
 
     def _climb(self, handle: Handle) -> tuple[Spot, ...]:
         chain: list[tuple[Handle, NameAt | None]] = []
@@ -127,15 +136,28 @@ class Places:
             os.close(descriptor)
         return None if above == handle else NameAt(above, path[path.rfind(b"/") + 1 :])
 
+    def rest(self) -> None:
+        """For now nothing more is asked: lets the mounts go."""
+        for mount in self._opened.values():
+            if mount is not None:
+                os.close(mount)
+        self._opened.clear()
+
     def _open(self, place: tuple[bytes, int, Handle], handle: Handle) -> int | None:
         point, device, _ = place
+        mount = self._opened[point] if point in self._opened else self._open_mount(point, device)
         try:
-            mount = os.open(point, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            return None if mount is None else open_by_handle(mount, handle)
         except OSError:
             return None
+
+    def _open_mount(self, point: bytes, device: int) -> int | None:
         try:
-            return open_by_handle(mount, handle) if os.fstat(mount).st_dev == device else None
+            mount: int | None = os.open(point, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
-            return None
-        finally:
+            mount = None
+        if mount is not None and os.fstat(mount).st_dev != device:
             os.close(mount)
+            mount = None
+        self._opened[point] = mount
+        return mount
