@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import JobId
+from holdfast.core.ids import DatasetId, JobId
+from holdfast.model.following import Following, FollowState
+from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Finding, LaneProgress, Progress, Severity, State
 from holdfast.model.keys import KitState, kit_findings
 from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
@@ -104,6 +106,23 @@ async def test_a_mover_tells_its_lag_backlog_and_what_runs(running: Running) -> 
     assert (copy["lag_s"], copy["backlog_runs"], copy["backlog_bytes"], copy["rate_bytes_s"]) == (10_800, 3, 60, 7)
     assert movers["files->store"]["state"] == "ok"
     assert (vertices["copy"]["state"], vertices["files"]["state"], vertices["store"]["state"]) == ("running", "running", "ok")
+
+
+@with_master
+async def test_what_is_followed_for_a_continuous_mover_is_told_with_the_flow(running: Running) -> None:
+    machines = await office(
+        running, ONE_TO_TWO.replace("carries: [documents/replicate]", "carries: [documents/replicate], mode: continuous")
+    )
+    (dataset,) = machines["files1"].node.taken[-1].datasets
+    gap = Gap(path=b"/srv/\xff", since=AT, until=AT + timedelta(seconds=9), reason=GapReason.OVERFLOW)
+    told = Following(dataset=dataset.label, dataset_id=dataset.id, state=FollowState.FOLLOWING, pending=3, gaps=(gap,))
+    other = msgspec.structs.replace(told, dataset="files1/else", dataset_id=DatasetId("e" * 32))
+    machines["files1"].status = msgspec.structs.replace(machines["files1"].status, following=(other, told))
+    found, _, _ = await look(running)
+    (row,) = found["following"]
+    assert found["following_total"] == 1
+    assert (row["node"], row["dataset"], row["state"], row["pending"]) == ("files1", "files1/documents", "following", 3)
+    assert row["gaps"] == [{"path": "/srv/\\xff", "since": "2026-01-02T03:00:00Z", "until": "2026-01-02T03:00:09Z", "reason": "overflow"}]
 
 
 @with_master

@@ -42,10 +42,14 @@ export const useSession = () => useQuery(session);
 export const useHealth = () =>
   useQuery({ queryKey: ["health"], queryFn: () => take(client.GET("/api/v1/health")), staleTime: Infinity });
 
+const FOLLOWED_MS = 5_000;
+const fewAreFollowed = (count: number) => count > 0 && count <= 200;
+
 const status = queryOptions({
   queryKey: keys.status,
   queryFn: ({ signal }) => take(client.GET("/api/v1/status", { signal })),
-  refetchInterval: 30_000,
+  // No event tells that a change was delivered; where very many are followed, asking often would cost more than it shows.
+  refetchInterval: (query) => (fewAreFollowed(query.state.data?.following.length ?? 0) ? FOLLOWED_MS : 30_000),
 });
 export const useStatus = () => useQuery(status);
 

@@ -2371,6 +2371,7 @@ export interface components {
         /**
          * FlowMonitor
          * @description Vertices and movers are those in force, in the order of the document that was activated; none of a flow that is not active.
+         *         `following`: the datasets that are followed for its movers, the worst first, at most `MOST_NAMES`.
          */
         FlowMonitor: {
             flow: string;
@@ -2381,6 +2382,10 @@ export interface components {
             movers: components["schemas"]["MoverMonitor"][];
             unreachable: components["schemas"]["SilentNode"][];
             unreachable_total: number;
+            /** @default [] */
+            following: components["schemas"]["FollowingRow"][];
+            /** @default 0 */
+            following_total: number;
         };
         /**
          * VertexMonitor
@@ -2520,6 +2525,48 @@ export interface components {
             node: string;
             error: components["schemas"]["ErrorFacts"];
         };
+        /**
+         * FollowingRow
+         * @description As `model.following.Following`, of one node.
+         */
+        FollowingRow: {
+            node: string;
+            dataset: string;
+            dataset_id: string;
+            state: components["schemas"]["FollowState"];
+            pending: number;
+            pending_since: string | null;
+            means: string[];
+            shortfalls: string[];
+            gaps: components["schemas"]["GapRow"][];
+            open_gap_since: string | null;
+            error: components["schemas"]["ErrorFacts"] | null;
+        };
+        /**
+         * FollowState
+         * @description `starting`: the first scan is not done. `following`: changes are delivered as they happen. `reconciling`: after a gap a tree is
+         *         looked at whole. `waiting`: changes are known and cannot be delivered now. `not-watched`: all is looked at now and then.
+         * @enum {unknown}
+         */
+        FollowState: "following" | "not-watched" | "reconciling" | "starting" | "waiting";
+        /**
+         * GapRow
+         * @description `path` as people read it.
+         */
+        GapRow: {
+            path: string;
+            since: string;
+            until: string;
+            reason: components["schemas"]["GapReason"];
+        };
+        /**
+         * GapReason
+         * @description `overflow`: more changed than could be told. `mount`: a file system came or went. `root-replaced`: a root is another folder now.
+         *         `restart`: nobody watched. `not-watched`: this machine cannot watch there, changes are found by scans. `thinned`: changes were seen
+         *         and sent, but states between them were dropped because a receiver was away and the spool full.
+         * @enum {unknown}
+         */
+        GapReason: "mount" | "not-watched" | "overflow" | "restart" | "root-replaced" | "thinned";
         /**
          * CompileReport
          * @description `valid` = could be activated. `revision`: the newest, also when another text was compiled. `changes`: how the rules of each node
@@ -3228,14 +3275,6 @@ export interface components {
             reason: components["schemas"]["GapReason"];
         };
         /**
-         * GapReason
-         * @description `overflow`: more changed than could be told. `mount`: a file system came or went. `root-replaced`: a root is another folder now.
-         *         `restart`: nobody watched. `not-watched`: this machine cannot watch there, changes are found by scans. `thinned`: changes were seen
-         *         and sent, but states between them were dropped because a receiver was away and the spool full.
-         * @enum {unknown}
-         */
-        GapReason: "mount" | "not-watched" | "overflow" | "restart" | "root-replaced" | "thinned";
-        /**
          * FoundRows
          * @description `more` = a limit cut the answer. `point`, of a listing: what was listed. `lost`: folders below it whose own listing is damaged.
          *         `gaps`: of a listing at a time, spans around it in which protection was not what the rules promise.
@@ -3482,48 +3521,6 @@ export interface components {
             affected: string[];
             node: string;
         };
-        /**
-         * FollowingRow
-         * @description As `model.following.Following`, of one node.
-         */
-        FollowingRow: {
-            node: string;
-            dataset: string;
-            dataset_id: string;
-            state: components["schemas"]["FollowState"];
-            pending: number;
-            pending_since: string | null;
-            means: string[];
-            shortfalls: string[];
-            gaps: components["schemas"]["GapRow"][];
-            open_gap_since: string | null;
-            error: components["schemas"]["ErrorFacts"] | null;
-        };
-        /**
-         * FollowState
-         * @description `starting`: the first scan is not done. `following`: changes are delivered as they happen. `reconciling`: after a gap a tree is
-         *         looked at whole. `waiting`: changes are known and cannot be delivered now. `not-watched`: all is looked at now and then.
-         * @enum {unknown}
-         */
-        FollowState: "following" | "not-watched" | "reconciling" | "starting" | "waiting";
-        /**
-         * GapRow
-         * @description `path` as people read it.
-         */
-        GapRow: {
-            path: string;
-            since: string;
-            until: string;
-            reason: components["schemas"]["GapReason"];
-        };
-        /**
-         * GapReason
-         * @description `overflow`: more changed than could be told. `mount`: a file system came or went. `root-replaced`: a root is another folder now.
-         *         `restart`: nobody watched. `not-watched`: this machine cannot watch there, changes are found by scans. `thinned`: changes were seen
-         *         and sent, but states between them were dropped because a receiver was away and the spool full.
-         * @enum {unknown}
-         */
-        GapReason: "mount" | "not-watched" | "overflow" | "restart" | "root-replaced" | "thinned";
         /**
          * StatusDays
          * @description The datasets of the rules in force, by label. `zone` is where days begin and end.

@@ -13,17 +13,16 @@ import msgspec
 
 from holdfast.compiler.diff import DocumentChange
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import DatasetId, NodeId
+from holdfast.core.ids import NodeId
 from holdfast.master.activation import FlowView
 from holdfast.master.deltas import NamedEvent, NamedJob
 from holdfast.master.environment import EnvironmentView
+from holdfast.master.following_rows import FollowingRow
 from holdfast.master.join_tokens import OpenToken
 from holdfast.master.queries import Unreachable
 from holdfast.master.roll_call import NodeView
 from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document
-from holdfast.model.following import FollowState
-from holdfast.model.gaps import GapReason
 from holdfast.model.jobs import Finding, Progress
 from holdfast.model.keep_preview import KeptPoint
 from holdfast.model.questions import Protection, RepositoryStatus, SampleRow
@@ -233,31 +232,6 @@ class RepositoryList(_Answer, frozen=True, kw_only=True):
 
 class FindingRow(Finding, frozen=True, kw_only=True):
     node: str
-
-
-class GapRow(_Answer, frozen=True, kw_only=True):
-    """`path` as people read it."""
-
-    path: str
-    since: datetime
-    until: datetime
-    reason: GapReason
-
-
-class FollowingRow(_Answer, frozen=True, kw_only=True):
-    """As `model.following.Following`, of one node."""
-
-    node: str
-    dataset: str
-    dataset_id: DatasetId
-    state: FollowState
-    pending: int
-    pending_since: datetime | None
-    means: tuple[str, ...]
-    shortfalls: tuple[str, ...]
-    gaps: tuple[GapRow, ...]
-    open_gap_since: datetime | None
-    error: ErrorFacts | None
 
 
 class StatusView(_Answer, frozen=True, kw_only=True):

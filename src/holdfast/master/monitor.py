@@ -15,10 +15,11 @@ from holdfast.core.ids import NodeId
 from holdfast.master.activation import FlowView, flow_views
 from holdfast.master.compiling import Situation, current_situation
 from holdfast.master.deployment import Deployment
+from holdfast.master.following_rows import following_row
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks, Told
-from holdfast.master.monitor_judging import Facts, lanes_of, mover_monitor, node_of, vertex_monitor
+from holdfast.master.monitor_judging import Facts, followed_along, lanes_of, mover_monitor, node_of, vertex_monitor
 from holdfast.master.monitor_values import MOST_NAMES, FlowMonitor, SilentNode
 from holdfast.master.records import documents, inventory
 from holdfast.master.status import findings_of, protections_of
@@ -96,6 +97,7 @@ class Monitor:
             facts.findings[name] = findings_of(name, answer)
             if isinstance(answer, NodeStatus):
                 facts.repositories.update((repository.name, repository) for repository in answer.repositories)
+                facts.following.extend(following_row(name, each) for each in answer.following)
             else:
                 facts.silent[name] = answer
         return facts
@@ -110,13 +112,17 @@ def _answer(view: FlowView, ways: Ways, facts: Facts) -> FlowMonitor:
     """Of a draft nothing is in force, so that it has neither vertices nor movers here."""
     movers = [mover for mover in ways.movers if mover.flow == view.name]
     vertices = [vertex for vertex in ways.vertices if vertex.flow == view.name]
+    monitors = tuple(mover_monitor(mover, facts) for mover in movers)
+    following = followed_along(monitors, facts)
     silent = tuple(SilentNode(node=name, error=error) for name, error in facts.silent.items())
     return FlowMonitor(
         flow=view.name,
         state=view.state,
         active_revision=view.active_revision,
         vertices=tuple(vertex_monitor(vertex, movers, facts) for vertex in vertices),
-        movers=tuple(mover_monitor(mover, facts) for mover in movers),
+        movers=monitors,
         unreachable=silent[:MOST_NAMES],
         unreachable_total=len(silent),
+        following=tuple(following[:MOST_NAMES]),
+        following_total=len(following),
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 from holdfast.compiler.drawing import DrawnMover, DrawnVertex
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId
+from holdfast.master.following_rows import FollowingRow, worst_first
 from holdfast.master.monitor_values import (
     MOST_NAMES,
     MOST_PROTECTIONS,
@@ -39,6 +40,7 @@ class Facts:
     findings: dict[str, tuple[NodeFinding, ...]] = field(default_factory=dict)
     silent: dict[str, ErrorFacts] = field(default_factory=dict)
     repositories: dict[str, RepositoryStatus] = field(default_factory=dict)
+    following: list[FollowingRow] = field(default_factory=list)
 
 
 def lanes_of(progress: Mapping[JobId, Progress]) -> dict[tuple[JobId, str], LaneProgress]:
@@ -100,6 +102,12 @@ def mover_monitor(mover: DrawnMover, facts: Facts) -> MoverMonitor:
         protections=tuple(protections[:MOST_PROTECTIONS]),
         protections_total=len(protections),
     )
+
+
+def followed_along(movers: Iterable[MoverMonitor], facts: Facts) -> list[FollowingRow]:
+    """Datasets that are followed for one of these movers, the worst first."""
+    datasets = {p.dataset_id for mover in movers if mover.mode == "continuous" for p in facts.protections.get(mover.index, ())}
+    return worst_first(row for row in facts.following if row.dataset_id in datasets)
 
 
 def vertex_monitor(vertex: DrawnVertex, movers: Sequence[DrawnMover], facts: Facts) -> VertexMonitor:

@@ -10,6 +10,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId
 from holdfast.master.activation import FlowState
+from holdfast.master.following_rows import FollowingRow
 from holdfast.master.status import NodeFinding
 from holdfast.model.questions import Protection
 
@@ -83,7 +84,8 @@ class MoverMonitor(_Part, frozen=True, kw_only=True):
 
 
 class FlowMonitor(_Part, frozen=True, kw_only=True):
-    """Vertices and movers are those in force, in the order of the document that was activated; none of a flow that is not active."""
+    """Vertices and movers are those in force, in the order of the document that was activated; none of a flow that is not active.
+    `following`: the datasets that are followed for its movers, the worst first, at most `MOST_NAMES`."""
 
     flow: str
     state: FlowState
@@ -92,3 +94,5 @@ class FlowMonitor(_Part, frozen=True, kw_only=True):
     movers: tuple[MoverMonitor, ...]
     unreachable: tuple[SilentNode, ...]
     unreachable_total: int
+    following: tuple[FollowingRow, ...] = ()
+    following_total: int = 0

@@ -120,7 +120,7 @@ const nameCell = (row: DatasetRow) => (
 );
 
 const nextCell = (row: DatasetRow) =>
-  row.running ? <State state="running" label="now" quiet /> : <Moment time={row.dueAt} ago never="not scheduled" />;
+  row.running ? <State state="running" label="now" quiet /> : <Moment time={row.dueAt} ago never={row.followed ? "as it changes" : "not scheduled"} />;
 
 const LINES = 3;
 

@@ -18,6 +18,7 @@ import { Verdict } from "./Verdict";
 
 // Not of the first load (scripts/console-size).
 const ProtectDialog = lazy(later(() => import("./ProtectDialog").then((module) => ({ default: module.ProtectDialog }))));
+const FollowedCard = lazy(later(() => import("./FollowedCard").then((module) => ({ default: module.FollowedCard }))));
 const DAYS = 30;
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
@@ -49,7 +50,7 @@ export default function Home() {
 
 function Overview({ status, onProtect }: { status: Status; onProtect: () => void }) {
   const busy = useLive((live) => [...live.jobs.values()].filter((job) => !isOver(job)).flatMap((job) => job.datasets));
-  const rows = useMemo(() => datasetRows(status.protections, new Set(busy)), [status.protections, busy]);
+  const rows = useMemo(() => datasetRows(status.protections, new Set(busy), status.following), [status.protections, busy, status.following]);
   const days = useDays(rows.length > 0);
   const byLabel = useMemo(() => new Map<string, readonly Day[]>(days.data?.datasets.map((each) => [each.dataset, each.days])), [days.data]);
   return (
@@ -63,6 +64,11 @@ function Overview({ status, onProtect }: { status: Status; onProtect: () => void
           days={byLabel}
           problem={days.error && <Problem error={days.error} onRetry={() => void days.refetch()} />}
         />
+      )}
+      {status.following.length > 0 && (
+        <Suspense fallback={null}>
+          <FollowedCard rows={status.following} />
+        </Suspense>
       )}
       <Findings findings={status.findings} />
       <RepositoryLines rows={status.repositories} />

@@ -36,6 +36,8 @@ export interface DatasetRow {
   /** When the next run is due, the soonest; null = nothing is scheduled. */
   dueAt: string | null;
   running: boolean;
+  /** Every change is delivered as it happens. */
+  followed: boolean;
 }
 
 /** A run that is on its way does not hide what failed before it. The same rule as the Master's `verdict`. */
@@ -47,14 +49,19 @@ export function standingOf(protection: Protection): Standing {
 }
 
 /** One row for each dataset, those in trouble first, else by label. `busy`: labels of datasets that jobs run or wait for now. */
-export function datasetRows(protections: readonly Protection[], busy: ReadonlySet<string> = new Set()): DatasetRow[] {
+export function datasetRows(
+  protections: readonly Protection[],
+  busy: ReadonlySet<string> = new Set(),
+  following: readonly Pick<Schemas["FollowingRow"], "dataset_id">[] = [],
+): DatasetRow[] {
+  const followed = new Set(following.map((each) => each.dataset_id));
   const groups = groupedBy(protections, (each) => each.dataset_id);
-  return [...groups.values()].map((each) => rowOf(each, busy)).sort((a, b) => rank(a) - rank(b) || a.label.localeCompare(b.label));
+  return [...groups.values()].map((each) => rowOf(each, busy, followed)).sort((a, b) => rank(a) - rank(b) || a.label.localeCompare(b.label));
 }
 
 const rank = (row: DatasetRow): number => STANDINGS.indexOf(row.standing);
 
-function rowOf(protections: readonly Protection[], busy: ReadonlySet<string>): DatasetRow {
+function rowOf(protections: readonly Protection[], busy: ReadonlySet<string>, followed: ReadonlySet<string>): DatasetRow {
   const label = protections[0]?.dataset ?? "";
   const found = protections.map(standingOf);
   return {
@@ -65,6 +72,7 @@ function rowOf(protections: readonly Protection[], busy: ReadonlySet<string>): D
     newestAt: extreme(protections.map((each) => each.last_at), -1),
     dueAt: extreme(protections.map((each) => each.due_at), 1),
     running: busy.has(label) || protections.some((each) => each.state === "running" || each.state === "queued"),
+    followed: followed.has(protections[0]?.dataset_id ?? ""),
   };
 }
 

@@ -4,6 +4,7 @@ import { Link } from "wouter";
 import { to } from "../../app/places";
 import { type Job, type Node, useLive } from "../../live/store";
 import { Card } from "../../parts/Card";
+import { FollowedList } from "../../parts/FollowedList";
 import { counted, formatBytes, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
 import { State, stateOf } from "../../parts/State";
@@ -16,6 +17,7 @@ const JOBS = 6;
 
 export function NodeDoes({ node, status }: { node: Node; status: Status }) {
   const loss = lossOf(node.name, status);
+  const followed = status.following.filter((each) => each.node === node.name);
   const rows = datasetRows(status.protections.filter((each) => loss.own.includes(each.dataset)));
   return (
     <>
@@ -42,6 +44,11 @@ export function NodeDoes({ node, status }: { node: Node; status: Status }) {
         </ul>
         {rows.length > SHOWN && <Text size="sm">And {counted(rows.length - SHOWN, "more dataset")}.</Text>}
       </Card>
+      {followed.length > 0 && (
+        <Card title="Followed as they change">
+          <FollowedList rows={followed} />
+        </Card>
+      )}
       <Card title="Its repositories">
         {loss.repositories.length === 0 && (
           <Text size="sm" c="dimmed">

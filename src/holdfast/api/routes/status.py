@@ -6,14 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from holdfast.api.answers import FindingRow, FollowingRow, GapRow, RepositoryRow, StatusView
+from holdfast.api.answers import FindingRow, RepositoryRow, StatusView
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
 from holdfast.master.days import StatusDays
+from holdfast.master.following_rows import following_row
 from holdfast.master.growth import RepositoryGrowth
-from holdfast.master.status import NodeFollowing
-from holdfast.model.entry import display_path
 
 router = APIRouter(tags=["status"])
 
@@ -24,13 +23,8 @@ async def status(master: MasterOf) -> Response:
     found = await master.board.status()
     rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found.repositories)
     told = tuple(FindingRow(node=view.node, **raw_fields(view.finding)) for view in found.findings)
-    followed = tuple(_following_row(view) for view in found.following)
+    followed = tuple(following_row(view.node, view.following) for view in found.following)
     return reply(StatusView(**{**raw_fields(found), "repositories": rows, "findings": told, "following": followed}))
-
-
-def _following_row(view: NodeFollowing) -> FollowingRow:
-    gaps = tuple(GapRow(path=display_path(gap.path), since=gap.since, until=gap.until, reason=gap.reason) for gap in view.following.gaps)
-    return FollowingRow(node=view.node, **{**raw_fields(view.following), "gaps": gaps})
 
 
 @router.get("/status/days")

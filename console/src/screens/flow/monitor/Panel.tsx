@@ -5,11 +5,13 @@ import { Link } from "wouter";
 import { to } from "../../../app/places";
 import { useLive } from "../../../live/store";
 import { counted, formatBytes, formatCount, formatRate, sentence, visible } from "../../../parts/format";
+import { FollowedList } from "../../../parts/FollowedList";
+import type { Followed } from "../../../parts/following";
 import { Moment } from "../../../parts/Moment";
 import { State, stateOf } from "../../../parts/State";
 import { Jobs } from "./Jobs";
 import classes from "./monitor.module.css";
-import { lagWords, moverIds, movingOf } from "./overlay";
+import { followedOn, lagWords, moverIds, movingOf } from "./overlay";
 import { Protections } from "./Protections";
 import { MoverWhy, RunButton } from "./Run";
 import type { FlowMonitor, MoverMonitor, VertexMonitor } from "./useMonitor";
@@ -29,7 +31,7 @@ export function Panel({ monitor, policies, selected, onSelect }: PanelProps) {
   return (
     <div className={classes.panel}>
       {vertex && <VertexFacts monitor={monitor} vertex={vertex} policies={policies.get(vertex.name) ?? []} />}
-      {mover && <MoverFacts flow={monitor.flow} mover={mover} />}
+      {mover && <MoverFacts monitor={monitor} mover={mover} />}
       {!vertex && !mover && <Whole monitor={monitor} ids={ids} onSelect={onSelect} />}
     </div>
   );
@@ -71,13 +73,30 @@ function Whole({ monitor, ids, onSelect }: { monitor: FlowMonitor; ids: readonly
         <Title order={3}>Vertices</Title>
         <ul className={classes.list}>{monitor.vertices.map((vertex) => thing(`vertex:${vertex.name}`, visible(vertex.name), vertex.state))}</ul>
       </section>
+      <FollowedHere rows={monitor.following} total={monitor.following_total} />
       <Jobs running={running} datasets={datasets} />
     </>
   );
 }
 
+function FollowedHere({ rows, total }: { rows: readonly Followed[]; total: number }) {
+  if (rows.length === 0) return null;
+  return (
+    <section className={classes.section} aria-label="Followed as they change">
+      <Title order={3}>Followed as they change</Title>
+      <FollowedList rows={rows} />
+      {total > rows.length && (
+        <Text size="sm" c="dimmed">
+          Of {formatCount(total)} the worst are shown.
+        </Text>
+      )}
+    </section>
+  );
+}
+
 function VertexFacts({ monitor, vertex, policies }: { monitor: FlowMonitor; vertex: VertexMonitor; policies: readonly string[] }) {
   const { flow } = monitor;
+  const followed = monitor.following.filter((row) => vertex.datasets.includes(row.dataset));
   const failed = monitor.movers.filter((mover) => mover.error && (mover.source === vertex.name || mover.target === vertex.name));
   // A run that fails at its source fails for all its movers, for one reason.
   const reasons = failed.filter((mover, index) => failed.findIndex((each) => each.error!.message === mover.error!.message) === index);
@@ -119,6 +138,7 @@ function VertexFacts({ monitor, vertex, policies }: { monitor: FlowMonitor; vert
           ))}
         </Group>
       )}
+      <FollowedHere rows={followed} total={followed.length} />
       <Jobs running={vertex.running_jobs} datasets={vertex.datasets} />
       {vertex.findings.length > 0 && (
         <section className={classes.section} aria-label="Findings">
@@ -142,7 +162,9 @@ function VertexFacts({ monitor, vertex, policies }: { monitor: FlowMonitor; vert
   );
 }
 
-function MoverFacts({ flow, mover }: { flow: string; mover: MoverMonitor }) {
+function MoverFacts({ monitor, mover }: { monitor: FlowMonitor; mover: MoverMonitor }) {
+  const { flow } = monitor;
+  const followed = followedOn(mover, monitor.following);
   const progress = useLive((live) => live.progress);
   const moving = movingOf(mover, progress);
   const datasets = [...new Set(mover.protections.map((row) => row.dataset))];
@@ -157,7 +179,7 @@ function MoverFacts({ flow, mover }: { flow: string; mover: MoverMonitor }) {
       <MoverWhy flow={flow} mover={mover} />
       <dl className={classes.facts}>
         <dt>Moves</dt>
-        <dd>{mover.mode === "continuous" ? "all the time" : "in runs"}</dd>
+        <dd>{mover.mode === "continuous" ? "as it changes" : "in runs"}</dd>
         <dt>Rate</dt>
         <dd>{moving.rateBytesS > 0 ? formatRate(moving.rateBytesS) : "nothing moves now"}</dd>
         <dt>Behind</dt>
@@ -179,6 +201,7 @@ function MoverFacts({ flow, mover }: { flow: string; mover: MoverMonitor }) {
           return <RunButton key={carried} flow={flow} part={{ policy, operation }} label={`Run ${carried} now`} />;
         })}
       </Group>
+      <FollowedHere rows={followed} total={followed.length} />
       <Jobs running={mover.running_jobs} datasets={datasets} />
       <Protections flow={flow} mover={mover} />
     </>

@@ -71,7 +71,7 @@ const progress = (delivery: string, lane: object): ReadonlyMap<string, Progress>
   ]);
 
 const labelOf = (one: MoverMonitor, heard: ReadonlyMap<string, Progress> = new Map()) =>
-  overlayOf({ vertices: [], movers: [one] }, heard, NOW).movers.get("files->store")!;
+  overlayOf({ vertices: [], movers: [one], following: [] }, heard, NOW).movers.get("files->store")!;
 
 test("at rest a mover says that all is there and when it goes on", () => {
   expect(labelOf(mover())).toEqual({ state: "ok", moving: false, label: "next in 55 min", backlog: null });
@@ -115,14 +115,35 @@ test("never, behind by runs, and up to date are told apart", () => {
 
 test("two movers with the same ends are told apart as on the canvas", () => {
   const both = [mover(), mover({ index: 1, state: "failed" })];
-  expect([...overlayOf({ vertices: [], movers: both }, new Map(), NOW).movers.keys()]).toEqual(["files->store", "files->store#2"]);
+  expect([...overlayOf({ vertices: [], movers: both, following: [] }, new Map(), NOW).movers.keys()]).toEqual(["files->store", "files->store#2"]);
 });
 
 test("a vertex says who is away, how old what it has is, and when it goes on", () => {
-  const lines = (more: Partial<VertexMonitor>) => overlayOf({ vertices: [vertex(more)], movers: [] }, new Map(), NOW).vertices.get("files")!.lines;
+  const lines = (more: Partial<VertexMonitor>) => overlayOf({ vertices: [vertex(more)], movers: [], following: [] }, new Map(), NOW).vertices.get("files")!.lines;
   expect(lines({})).toEqual(["as of 5 min ago", "next in 55 min"]);
   expect(lines({ nodes: [{ name: "files1", state: "offline" }], last_at: null, next_at: null })).toEqual(["files1 is offline", "nothing stored yet"]);
   const many = Array.from({ length: 50 }, (_, index) => ({ name: `w${index}`, state: "online" as const }));
   expect(lines({ kind: "group", nodes: many, nodes_total: 2_000, findings_total: 3 })[0]).toBe("2,000 machines");
   expect(lines({ kind: "group", nodes: [...many.slice(1), { name: "x", state: "offline" }], nodes_total: 50 })[0]).toBe("49 of 50 online");
+});
+
+test("a mover that follows says what is on its way, and not when it goes on", () => {
+  const row = {
+    node: "files1",
+    dataset: "files1/docs",
+    dataset_id: "d1",
+    state: "following" as const,
+    pending: 3,
+    pending_since: "2026-11-25T11:59:50Z",
+    means: ["fanotify"],
+    shortfalls: [],
+    gaps: [],
+    open_gap_since: null,
+    error: null,
+  };
+  const label = (more: Partial<MoverMonitor>) =>
+    overlayOf({ vertices: [], movers: [mover(more)], following: [row, { ...row, dataset_id: "other", pending: 9 }] }, new Map(), NOW).movers.get("files->store")!.label;
+  expect(label({ mode: "continuous" })).toBe("3 changes, 10 s behind");
+  expect(label({ mode: "batch" })).toBe("next in 55 min");
+  expect(label({ mode: "continuous", lag_s: 90 })).toBe("1 min 30 s behind");
 });

@@ -1,6 +1,7 @@
 /** The monitor's answer, and what has been heard since, as words and figures over the drawing. Pure. */
 import type { Progress } from "../../../live/store";
 import { counted, formatAgo, formatBytes, formatCount, formatDuration, formatRate } from "../../../parts/format";
+import { type Followed, linkWords } from "../../../parts/following";
 import type { Backlog, MoverOverlay, Overlay, VertexOverlay } from "../overlay";
 import type { FlowMonitor, MoverMonitor, VertexMonitor } from "./useMonitor";
 
@@ -68,7 +69,14 @@ export function lagWords(mover: MoverMonitor): string {
   return mover.running_jobs.length > 0 ? "a run is on its way" : "up to date";
 }
 
-function moverOverlay(mover: MoverMonitor, progress: LiveProgress, nowMs: number): MoverOverlay {
+/** The followed datasets whose changes go along a mover. */
+export function followedOn(mover: MoverMonitor, following: readonly Followed[]): Followed[] {
+  if (mover.mode !== "continuous") return [];
+  const datasets = new Set(mover.protections.map((protection) => protection.dataset_id));
+  return following.filter((row) => datasets.has(row.dataset_id));
+}
+
+function moverOverlay(mover: MoverMonitor, progress: LiveProgress, nowMs: number, following: readonly Followed[]): MoverOverlay {
   const moving = movingOf(mover, progress);
   const isMoving = moving.rateBytesS > 0;
   const words = [isMoving ? formatRate(moving.rateBytesS) : "", moving.waiting && !isMoving ? "waits for its receiver" : ""];
@@ -77,8 +85,9 @@ function moverOverlay(mover: MoverMonitor, progress: LiveProgress, nowMs: number
   const isWell = mover.state === "ok" || mover.state === "running";
   const isUpToDate = mover.lag_s === 0 && mover.backlog_runs === 0;
   // A line has room for one of them: where all has arrived, the next run is what is left to say.
+  const followed = isUpToDate ? linkWords(followedOn(mover, following), nowMs) : "";
   const next = mover.state === "ok" && isUpToDate && mover.next_at ? `next ${formatAgo(mover.next_at, nowMs)}` : "";
-  if (!isMoving) words.push(isWell ? "" : mover.state, next || (isWell || !isUpToDate ? lagWords(mover) : ""));
+  if (!isMoving) words.push(isWell ? "" : mover.state, followed || next || (isWell || !isUpToDate ? lagWords(mover) : ""));
   return { state: mover.state, moving: isMoving, label: words.filter(Boolean).join(", "), backlog: backlogOf(mover, moving) };
 }
 
@@ -100,10 +109,10 @@ function nodesWords({ nodes, nodes_total: total }: VertexMonitor, away: number):
   return away > 0 ? `${formatCount(total - away)} of ${formatCount(total)} online` : `${formatCount(total)} online`;
 }
 
-export function overlayOf(monitor: Pick<FlowMonitor, "vertices" | "movers">, progress: LiveProgress, nowMs: number): Overlay {
+export function overlayOf(monitor: Pick<FlowMonitor, "vertices" | "movers" | "following">, progress: LiveProgress, nowMs: number): Overlay {
   const ids = moverIds(monitor.movers);
   return {
     vertices: new Map(monitor.vertices.map((vertex) => [vertex.name, vertexOverlay(vertex, nowMs)])),
-    movers: new Map(monitor.movers.map((mover, index) => [ids[index]!, moverOverlay(mover, progress, nowMs)])),
+    movers: new Map(monitor.movers.map((mover, index) => [ids[index]!, moverOverlay(mover, progress, nowMs, monitor.following)])),
   };
 }

@@ -12,5 +12,6 @@ export const useMonitor = (flow: string) =>
   useQuery({
     queryKey: [...keys.monitor, flow],
     queryFn: ({ signal }) => take(client.GET("/api/v1/flows/{flow}/monitor", { params: { path: { flow } }, signal })),
-    refetchInterval: 30_000,
+    // No event tells that a change was delivered.
+    refetchInterval: (query) => (query.state.data?.following.length ? 3_000 : 30_000),
   });
