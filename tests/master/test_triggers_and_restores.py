@@ -13,7 +13,7 @@ from holdfast.core.errors import OutsideLimits, UnknownName
 from holdfast.core.ids import DatasetId, JobId, PointId
 from holdfast.model.jobs import Job, Progress, State
 from holdfast.model.maintenance import Check
-from holdfast.model.moments import Moment, address_of
+from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, address_of
 from holdfast.model.orders import RestoreOrder, signed_bytes_of_order
 from holdfast.model.points import Listing, Point
 from holdfast.model.questions import (
@@ -24,8 +24,6 @@ from holdfast.model.questions import (
     AskJobs,
     AskListing,
     AskMaintenance,
-    AskMoment,
-    AskMoments,
     AskPoints,
     AskRestore,
     AskStatus,
@@ -34,7 +32,6 @@ from holdfast.model.questions import (
     Jobs,
     JobsStarted,
     Listings,
-    Moments,
     NodeStatus,
     Points,
     Protection,

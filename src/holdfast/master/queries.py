@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -19,7 +18,7 @@ from holdfast.master.records.inventory import Node
 from holdfast.model.entry import display_path
 from holdfast.model.explanations import Explanation, MirrorCopy
 from holdfast.model.gaps import Gap
-from holdfast.model.moments import Moment, is_address
+from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, is_address
 from holdfast.model.point_changes import ChangedPoint, check_change, refuse_what_stays
 from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.questions import (
@@ -29,14 +28,11 @@ from holdfast.model.questions import (
     AskFolders,
     AskHistory,
     AskListing,
-    AskMoment,
-    AskMoments,
     AskPoints,
     AskSample,
     Explanations,
     Folders,
     Listings,
-    Moments,
     Points,
     PointsChanged,
     Question,
@@ -120,9 +116,9 @@ class Queries:
         points = sorted((p for answer in answers for p in answer.points), key=lambda p: (p.time, p.repository))
         return FoundPoints(points=tuple(points), unreachable=unreachable)
 
-    async def moment(self, dataset: str, at: datetime | None, repository: str = "") -> FoundPoints:
-        """What a dataset was at a time: of each repository its newest point or moment."""
-        answers, gaps = await self._ask(await self._owners(repository), AskMoment(dataset=dataset, at=at, repository=repository), Points)
+    async def moment(self, ask: AskMoment) -> FoundPoints:
+        """What a dataset was at a time: of each repository its newest point or moment, or its older versions of single files."""
+        answers, gaps = await self._ask(await self._owners(ask.repository), ask, Points)
         found = tuple(point for answer in answers for point in answer.points)
         if not found:
             _raise_refusal(gaps)

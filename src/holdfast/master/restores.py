@@ -16,7 +16,7 @@ from holdfast.master.hub import Hub
 from holdfast.master.queries import FoundPoints, Queries
 from holdfast.master.records.inventory import Node
 from holdfast.master.triggers import Triggers
-from holdfast.model.moments import is_address, parse_address
+from holdfast.model.moments import AskMoment, dataset_of_versions, is_address, parse_address
 from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
 from holdfast.model.points import Point
 from holdfast.model.questions import AskRestore
@@ -55,13 +55,7 @@ class Restores:
         """Raises `UnknownName` (point, node), `UsageError`, `NotReachable` (reader or owner), or what the reader refuses."""
         if bool(wish.point) == bool(wish.dataset):
             raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
-        if is_address(wish.point):
-            dataset, at = parse_address(wish.point)
-            wish = msgspec.structs.replace(wish, point="", dataset=dataset, at=at)
-        if wish.dataset:
-            found = await self._queries.moment(wish.dataset, wish.at, wish.repository)
-        else:
-            found = await self._queries.points(repository=wish.repository)
+        found, wish = await self._found(wish)
         candidates = matching(found, wish)
         rolled_out = await self._base.database.run(deployment)
         reader = _reader(rolled_out, wish, candidates[0])
@@ -73,6 +67,19 @@ class Restores:
         if not jobs:
             raise NotReachable("the node took the order but started no job", node=reader.name)
         return StartedRestore(trigger=trigger, job=jobs[0], point=point)
+
+    async def _found(self, wish: Wish) -> tuple[FoundPoints, Wish]:
+        """Points among which the wish means one; the wish in other words, where it names an address."""
+        ask, dataset = self._queries, dataset_of_versions(wish.point)
+        if dataset:
+            found = await ask.moment(AskMoment(dataset=dataset, repository=wish.repository, versions=True))
+            return found, msgspec.structs.replace(wish, point=found.points[0].id if found.points else wish.point)
+        if is_address(wish.point):
+            dataset, at = parse_address(wish.point)
+            wish = msgspec.structs.replace(wish, point="", dataset=dataset, at=at)
+        if wish.dataset:
+            return await ask.moment(AskMoment(dataset=wish.dataset, at=wish.at, repository=wish.repository)), wish
+        return await ask.points(repository=wish.repository), wish
 
     def _source(self, rolled_out: Deployment, reader: Node, candidates: list[Point]) -> tuple[Point, Node]:
         """A copy on the reader's own machine is best: nothing travels."""

@@ -1,6 +1,7 @@
 """Moments: states of a followed dataset that can be restored, point or not, and how they are named.
 
 A moment's address is DATASET@TIME: the newest state captured at or before the time. Wherever a point may be named, an address may be, too.
+DATASET@versions are the older versions of single files, each as NAME@TIME in its folder.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import msgspec
 
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import DatasetId, PointId
+from holdfast.model.gaps import Gap
 
 _AT = "@"
+_VERSIONS = "versions"
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -26,8 +29,24 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     points: tuple[PointId, ...] = ()
 
 
+def time_text(time: datetime) -> str:
+    """In UTC, always of one length."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def address_of(dataset: DatasetId, time: datetime) -> PointId:
-    return PointId(f"{dataset}{_AT}{time.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S.%fZ')}")
+    return PointId(f"{dataset}{_AT}{time_text(time)}")
+
+
+def versions_of(dataset: DatasetId) -> PointId:
+    """What the older versions of a dataset's single files are called: listed and restored as if they were a point."""
+    return PointId(f"{dataset}{_AT}{_VERSIONS}")
+
+
+def dataset_of_versions(text: str) -> str:
+    """Of `DATASET@versions` the dataset (label or id); empty for everything else."""
+    dataset, _, what = text.rpartition(_AT)
+    return dataset if what == _VERSIONS else ""
 
 
 def is_address(text: str) -> bool:
@@ -42,3 +61,31 @@ def parse_address(text: str) -> tuple[str, datetime]:
         return dataset, (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise UnknownName(f"{when[:40]!r} is no time", hint="write DATASET@2026-01-31T12:00:00Z") from None
+
+
+class AskMoment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """What a dataset (label or id) was at a time, None = now: of each repository the newest point or moment captured at or before it. With
+    `versions` the older versions of its single files, which are listed and read as a point is."""
+
+    dataset: str
+    at: datetime | None = None
+    repository: str = ""
+    versions: bool = False
+
+
+class AskMoments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """The states of a followed dataset that can be restored, newest first, and the gaps between; of a span, both ends with it."""
+
+    dataset: str
+    repository: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 1_000
+
+
+class Moments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """`more` = the limit cut the moments."""
+
+    moments: tuple[Moment, ...]
+    gaps: tuple[Gap, ...] = ()
+    more: bool = False

@@ -16,7 +16,7 @@ from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding, Job, Progress, State
 from holdfast.model.keys import KeyAnswer, KeyQuestion
 from holdfast.model.maintenance import Task
-from holdfast.model.moments import Moment
+from holdfast.model.moments import AskMoment, AskMoments, Moments
 from holdfast.model.orders import RestoreRequest, SignedOrder
 from holdfast.model.pausing import AskPause, PauseTold
 from holdfast.model.point_changes import ChangedPoint, PointChange
@@ -34,24 +34,6 @@ class AskPoints(_Message, frozen=True, kw_only=True):
 
     repository: str = ""
     dataset: str = ""
-
-
-class AskMoment(_Message, frozen=True, kw_only=True):
-    """What a dataset (label or id) was at a time, None = now: of each repository the newest point or moment captured at or before it."""
-
-    dataset: str
-    at: datetime | None = None
-    repository: str = ""
-
-
-class AskMoments(_Message, frozen=True, kw_only=True):
-    """The states of a followed dataset that can be restored, newest first, and the gaps between; of a span, both ends with it."""
-
-    dataset: str
-    repository: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-    limit: int = 1_000
 
 
 class AskListing(_Message, frozen=True, kw_only=True):
@@ -210,14 +192,6 @@ Question = (
 
 class Points(_Message, frozen=True, kw_only=True):
     points: tuple[Point, ...]
-
-
-class Moments(_Message, frozen=True, kw_only=True):
-    """`more` = the limit cut the moments."""
-
-    moments: tuple[Moment, ...]
-    gaps: tuple[Gap, ...] = ()
-    more: bool = False
 
 
 class PointsChanged(_Message, frozen=True, kw_only=True):

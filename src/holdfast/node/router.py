@@ -17,6 +17,7 @@ from holdfast.model.following import Following
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.keys import KeyQuestion, kit_findings
 from holdfast.model.maintenance import kind_of
+from holdfast.model.moments import AskMoment, AskMoments, Moments
 from holdfast.model.pausing import AskPause, pause_findings
 from holdfast.model.questions import (
     Answer,
@@ -30,8 +31,6 @@ from holdfast.model.questions import (
     AskLimits,
     AskListing,
     AskMaintenance,
-    AskMoment,
-    AskMoments,
     AskPoints,
     AskRepositoryEnv,
     AskRestore,
@@ -44,7 +43,6 @@ from holdfast.model.questions import (
     Jobs,
     JobsStarted,
     LimitsTold,
-    Moments,
     NodeStatus,
     Points,
     Question,

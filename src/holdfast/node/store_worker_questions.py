@@ -6,7 +6,7 @@ from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_o
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.gaps import Gap
 from holdfast.model.keys import KeyQuestion
-from holdfast.model.moments import Moment, is_address, parse_address
+from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, dataset_of_versions, is_address, parse_address
 from holdfast.model.pausing import AskPause, PauseTold
 from holdfast.model.points import Point
 from holdfast.model.questions import (
@@ -16,14 +16,11 @@ from holdfast.model.questions import (
     AskFind,
     AskHistory,
     AskListing,
-    AskMoment,
-    AskMoments,
     AskPoints,
     AskRepositoryEnv,
     AskStatus,
     Failed,
     Listings,
-    Moments,
     NodeStatus,
     Points,
     Question,
@@ -49,7 +46,7 @@ def answer(question: Question, repositories: Repositories, rules: Rules | None) 
 def find_point(repositories: Repositories, prefix: str) -> tuple[Repository, Point]:
     """The repository here that holds the point, and the point. Copies of one point are equal, so the first will do; of a moment the
     newest."""
-    if is_address(prefix):
+    if is_address(prefix) and not dataset_of_versions(prefix):
         dataset, at = parse_address(prefix)
         found = _at(AskMoment(dataset=dataset, at=at), repositories)
         return max(found, key=lambda pair: (pair[1].time, pair[1].seq))
@@ -74,7 +71,7 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
             return Points(points=tuple(point for _, point in _at(question, repositories)))
         case AskMoments():
             return _moments(question, repositories)
-        case AskListing() if not question.point or is_address(question.point):
+        case AskListing() if not question.point or (is_address(question.point) and not dataset_of_versions(question.point)):
             return _listing_at(question, repositories)
         case AskListing():
             return find_point(repositories, question.point)[0].listing(question)
@@ -121,7 +118,10 @@ def _at(question: AskMoment, repositories: Repositories) -> list[tuple[Repositor
     missing: UnknownName | None = None
     for repository in _chosen(repositories, question.repository):
         try:
-            found.append((repository, repository.point_at(question.dataset, question.at)))
+            if question.versions:
+                found.append((repository, repository.versions(question.dataset)))
+            else:
+                found.append((repository, repository.point_at(question.dataset, question.at)))
         except UnknownName as error:
             missing = missing or error
     if not found:

@@ -9,17 +9,18 @@ docs/continuous-format.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.repository._format.pack import BlobType
-from holdfast.repository._format.tree import DecodedNode, decode_node, encode_node, encode_tree, split_tree
+from holdfast.repository._format.tree import DecodedNode, decode_node, encode_node, split_tree
 from holdfast.repository.catalog.blob_table import BlobTable
 from holdfast.repository.moment_record import FORM, Followed, LogPart, Record, Written, decode_part, encode
 from holdfast.repository.packs.storage import Storage
+from holdfast.repository.tree_blob import AddBlob, add_tree
 
 CHANGES, VERSIONS = b"changes", b"versions"
 # A part is one blob; restic keeps those of files below 8 MiB.
@@ -29,9 +30,6 @@ LARGEST_RECORD_BYTES = 4 << 20
 _FEW_CHUNKS = 64
 _CHUNKS_AT_ONCE = 5_000
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o400
-
-AddBlob = Callable[[BlobType, bytes, bytes], None]
-"""Takes a blob's type, id and plain bytes; may be given one twice."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +49,18 @@ def write_content(followed: Followed, records: Sequence[Record], add: AddBlob) -
         add(BlobType.DATA, blob_id, plain)
         changes.append(ChunkRef(blob_id, len(plain)))
     name = b"%012d" % records[0].ordinal
-    tree = _add_tree(_version_nodes(records), add)
+    tree = add_tree(_version_nodes(records), add)
     node = encode_node(Entry(path=b"/" + name, kind=Kind.DIRECTORY, mode=_FOLDER_MODE, mtime_ns=records[-1].captured_ns), tree)
     return LogContent(tuple(changes), {name: node})
 
 
 def write_tree(content: LogContent, time_ns: int, add: AddBlob) -> bytes:
     """The id of the log's root tree."""
-    versions = _add_tree([content.versions[name] for name in sorted(content.versions)], add)
+    versions = add_tree([content.versions[name] for name in sorted(content.versions)], add)
     size = sum(ref.size_bytes for ref in content.changes)
     changes = Entry(path=b"/" + CHANGES, kind=Kind.FILE, mode=_FILE_MODE, mtime_ns=time_ns, size_bytes=size, chunks=content.changes)
     folder = Entry(path=b"/" + VERSIONS, kind=Kind.DIRECTORY, mode=_FOLDER_MODE, mtime_ns=time_ns)
-    return _add_tree([encode_node(changes), encode_node(folder, versions)], add)
+    return add_tree([encode_node(changes), encode_node(folder, versions)], add)
 
 
 def joined(contents: Iterable[LogContent]) -> LogContent:
@@ -113,13 +111,6 @@ def _version_nodes(records: Sequence[Record]) -> list[bytes]:
 def _file_node(name: bytes, mtime_ns: int, chunks: tuple[ChunkRef, ...]) -> bytes:
     size = sum(ref.size_bytes for ref in chunks)
     return encode_node(Entry(path=b"/" + name, kind=Kind.FILE, mode=_FILE_MODE, mtime_ns=mtime_ns, size_bytes=size, chunks=chunks))
-
-
-def _add_tree(nodes: Sequence[bytes], add: AddBlob) -> bytes:
-    plain = encode_tree(nodes)
-    tree = sha256(plain).digest()
-    add(BlobType.TREE, tree, plain)
-    return tree
 
 
 class LogReader:

@@ -22,7 +22,7 @@ from holdfast.repository.catalog.version_table import Ended, NewVersion
 
 T = TypeVar("T")
 FORM = 1
-DAY_S = 86_400.0
+HOUR_S, DAY_S = 3_600.0, 86_400.0
 KEEPING_KINDS = ("cdp", "version")
 
 
@@ -44,8 +44,14 @@ class Followed(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def window_s(self) -> float:
-        """For so long every moment can be restored."""
-        return max((operation.within_s or DAY_S for operation in self.operations if operation.kind == "cdp"), default=0.0)
+        """For so long every moment can be restored. Versions of single files are named after moments, so a few of those stay with them."""
+        windows = (operation.within_s or DAY_S for operation in self.operations if operation.kind == "cdp")
+        return max(windows, default=HOUR_S if self.operations else 0.0)
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether older versions of single files are kept by themselves."""
+        return any(operation.kind == "version" for operation in self.operations)
 
     @property
     def moment_operation(self) -> str:

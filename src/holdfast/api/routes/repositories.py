@@ -18,9 +18,10 @@ from holdfast.master.history import PausedRepository
 from holdfast.master.queries import FoundMoments, FoundPoints, FoundRows
 from holdfast.master.restores import StartedRestore, Wish
 from holdfast.model import maintenance
+from holdfast.model.moments import AskMoments
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.pausing import AskPause
-from holdfast.model.questions import AskFind, AskHistory, AskListing, AskMoments
+from holdfast.model.questions import AskFind, AskHistory, AskListing
 
 router = APIRouter(tags=["repositories"])
 Limit = Annotated[int, Query(ge=1, le=100_000)]

@@ -96,7 +96,8 @@ def _by_agent(home: Path, order: dict[str, Any], paths: list[str]) -> list[dict[
 
 
 def _newest_point(home: Path, dataset: str, at: str) -> str:
-    from holdfast.model.questions import AskMoment, Points
+    from holdfast.model.moments import AskMoment
+    from holdfast.model.questions import Points
 
     answer = ask_agent(home, AskMoment(dataset=dataset, at=parse_time(at, now(SystemClock()))))
     if not isinstance(answer, Points):

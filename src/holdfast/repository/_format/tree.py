@@ -307,6 +307,14 @@ def decode_tree(data: bytes) -> list[DecodedNode]:
     return found
 
 
+def access_time_ns(node: bytes) -> int:
+    """Of a node's JSON. Raises `RepositoryDamaged`."""
+    try:
+        return time_ns(_node.decode(node).atime)
+    except UNREADABLE as error:
+        raise RepositoryDamaged(f"a node cannot be read: {error}") from error
+
+
 def _content_of(node: _Node, kind: Kind) -> tuple[bytes, ...]:
     return tuple([hash_from(text) for text in node.content or ()]) if kind is Kind.FILE else ()
 

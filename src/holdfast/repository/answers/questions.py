@@ -8,7 +8,9 @@ from itertools import islice
 from msgspec.structs import replace
 
 from holdfast.core.errors import RepositoryDamaged
+from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.entry import Entry, display_path, raw_of, walk_key
+from holdfast.model.moments import versions_of
 from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings
 from holdfast.model.reading import LostFolder
@@ -16,6 +18,7 @@ from holdfast.repository.answers.searching import find_versions
 from holdfast.repository.catalog.past_tree import PastTree, listed_at
 from holdfast.repository.catalog.search_pattern import search_pattern
 from holdfast.repository.catalog.version_lookup import State, Version
+from holdfast.repository.continuous.lineage import older_versions
 from holdfast.repository.damage_met import read_of
 from holdfast.repository.facts import moment_of
 from holdfast.repository.interior import Interior
@@ -104,12 +107,31 @@ def find(interior: Interior, ask: AskFind) -> Listings:
 def history(interior: Interior, ask: AskHistory) -> Listings:
     """The versions of one path, by dataset, newest first. Raises `UnknownName` when there is no dataset of that name."""
     path = ask.path.rstrip(b"/")
-    rows: list[Version] = []
-    for dataset in interior.commits.known_as(ask.dataset) if ask.dataset else [number for number, _ in interior.commits.datasets()]:
-        rows += interior.lookup.history(dataset, path, ask.limit + 1 - len(rows))
+    rows: list[Listing] = []
+    identities = dict(interior.commits.datasets())
+    for dataset in interior.commits.known_as(ask.dataset) if ask.dataset else list(identities):
+        versions = interior.lookup.history(dataset, path, ask.limit + 1 - len(rows))
+        rows += _of_versions(interior, versions)
+        rows += _of_lineage(interior, dataset, path, versions, versions_of(DatasetId(identities[dataset])))
         if len(rows) > ask.limit:
             break
-    return Listings(rows=_of_versions(interior, rows[: ask.limit]), more=len(rows) > ask.limit)
+    return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit)
+
+
+def _of_lineage(interior: Interior, dataset: int, path: bytes, known: Sequence[Version], point: PointId) -> Iterator[Listing]:
+    """Older versions that no state of the whole dataset has any more; those of the others are named there."""
+    have = {(version.state.mtime_ns, version.state.size_bytes, version.state.mode) for version in known}
+    label = interior.commits.label(dataset)
+    for version in older_versions(interior, dataset, path, point):
+        if (version.entry.mtime_ns, version.entry.size_bytes, version.entry.mode) not in have:
+            yield replace(
+                listing_of(version.entry),
+                dataset=label,
+                repository=interior.name,
+                point=version.point,
+                valid_from=moment_of(version.from_ns),
+                valid_to=moment_of(version.to_ns),
+            )
 
 
 def _of_versions(interior: Interior, versions: Sequence[Version]) -> tuple[Listing, ...]:

@@ -257,6 +257,13 @@ class CommitTable:
             found |= {row[0] for row in self._catalog.rows(of_snapshots, (first, last))}
         return [row for point in sorted(found) for row in self._listed("WHERE point = ? AND head = 0", (point,))]
 
+    def lineage(self, dataset: int) -> ListedRow | None:
+        """The newest, should there be several."""
+        return next(reversed(self._listed("WHERE dataset = ? AND head = 3", (dataset,))), None)
+
+    def lineages(self, dataset: int) -> list[ListedRow]:
+        return self._listed("WHERE dataset = ? AND head = 3", (dataset,))
+
     def listed_foreign(self) -> list[ListedRow]:
         """The snapshots that Holdfast did not make."""
         return self._listed("WHERE dataset IS NULL", ())

@@ -184,12 +184,18 @@ class Continuous:
             self._end_holding(held)
 
     def _drop_logs_of_old(self, held: Held) -> None:
-        """The rules keep nothing between points any more."""
-        followed = followed_of(self._interior, held.number)
-        if followed is None or followed.is_logged or not self._interior.moments.has_logged(held.number):
+        """The rules keep nothing between points any more, or no versions of single files."""
+        interior, followed = self._interior, followed_of(self._interior, held.number)
+        if followed is None:
             return
-        with suppress(HoldfastError), self._interior.catalog.transaction():
-            forget(self._interior, [log.id for log in self._interior.moments.logs(held.number)])
+        going: list[bytes] = []
+        if not followed.is_logged and interior.moments.has_logged(held.number):
+            going += [log.id for log in interior.moments.logs(held.number)]
+        if not followed.keeps_versions:
+            going += [row.id for row in interior.commits.lineages(held.number)]
+        if going:
+            with suppress(HoldfastError), interior.catalog.transaction():
+                forget(interior, going)
 
     def _regain_lock(self, some: Sequence[Held]) -> None:
         """Another program took it away: what it may have pruned is looked for before anything is sealed."""

@@ -12,10 +12,10 @@ from datetime import datetime
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.gaps import Gap
-from holdfast.model.moments import Moment, address_of, parse_address
+from holdfast.model.moments import Moment, address_of, dataset_of_versions, parse_address, versions_of
 from holdfast.model.points import Point
 from holdfast.repository.catalog.commit_table import CommitRow
-from holdfast.repository.facts import moment_of, ns_of
+from holdfast.repository.facts import LINEAGE, moment_of, ns_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.past_state import PastState, PastStates
 from holdfast.repository.points import point_lookup
@@ -46,8 +46,33 @@ def newest_at(interior: Interior, dataset: str, at: datetime | None) -> PlacedPo
 
 def moment_at(interior: Interior, address: str) -> PlacedPoint:
     """What an address means now; a point where it is one. Raises `UnknownName`."""
+    if of_versions := dataset_of_versions(address):
+        return versions(interior, of_versions)
     dataset, time = parse_address(address)
     return newest_at(interior, dataset, time)
+
+
+def versions(interior: Interior, dataset: str) -> PlacedPoint:
+    """The lineage of a dataset (label or id) as a point. Raises `UnknownName` when it has none."""
+    for number in interior.commits.known_as(dataset):
+        row, followed = interior.commits.lineage(number), followed_of(interior, number)
+        if row is not None:
+            identity = _identity(interior, number)
+            point = Point(
+                id=versions_of(identity),
+                dataset=row.brief.label,
+                dataset_id=identity,
+                operation=LINEAGE,
+                repository=interior.name,
+                time=moment_of(row.time_ns),
+                files=0,
+                bytes=0,
+                seq=row.brief.seq,
+                epoch=row.brief.epoch,
+                paths=tuple(root.decode("utf-8", "backslashreplace") for root in followed.roots) if followed is not None else (),
+            )
+            return PlacedPoint(point, row.tree, None, None)
+    raise UnknownName(f"no older versions of files of {dataset!r} are kept in {interior.name}", hint="the operation `version` keeps them")
 
 
 def moments(interior: Interior, dataset: str, since: datetime | None, until: datetime | None, limit: int) -> tuple[Moment, ...]:

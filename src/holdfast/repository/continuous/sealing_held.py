@@ -21,14 +21,17 @@ from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, enco
 from holdfast.repository._format.text import zoned_time_text
 from holdfast.repository.catalog.moment_table import LOGGED
 from holdfast.repository.continuous.held import Held
-from holdfast.repository.facts import HEAD, LOG, Facts, moment_of, tags_of
+from holdfast.repository.continuous.lineage import Replacements, grown, keeping_of
+from holdfast.repository.facts import HEAD, LINEAGE, LOG, Facts, moment_of, tags_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.log_files import write_content, write_tree
 from holdfast.repository.moment_record import Followed, Record, Written, merge
 from holdfast.repository.packs.blob_writer import PackWriter
-from holdfast.repository.points.sealing import Sealing, drop_heads, write_snapshot
+from holdfast.repository.packs.trees import Trees
+from holdfast.repository.points.sealing import Sealing, drop_heads, forget, write_snapshot
 
-LOG_FOLDER = "/.holdfast/log/"
+LOG_FOLDER, VERSIONS_FOLDER = "/.holdfast/log/", "/.holdfast/versions/"
+_DAY_NS = 86_400 * 1_000_000_000
 # A log must not be the newest that stock restic finds.
 _BEFORE_HEAD_NS = 1_000
 
@@ -73,11 +76,12 @@ class _Writer:
 
 
 class _Planned(NamedTuple):
-    """Of one dataset: the tree of its log, where it has one, and what stands in it."""
+    """Of one dataset: the tree of its log, where it has one, and what stands in it; the tree of its lineage, where that is another now."""
 
     held: Held
     log: bytes | None
     records: tuple[Record, ...]
+    lineage: bytes | None
 
 
 def seal_held(interior: Interior, some: Sequence[Held]) -> None:
@@ -108,11 +112,31 @@ def _plan(interior: Interior, held: Held, writer: _Writer) -> _Planned:
     _store_chunks(interior, held, list(chunks), writer)
     if unsealed:
         _store_trees(interior, held, unsealed[-1].tree, writer)
+    lineage = _lineage(interior, held, followed, writer)
     records = _for_log(followed, held.records)
     if not records:
-        return _Planned(held, None, ())
+        return _Planned(held, None, (), lineage)
     content = write_content(followed, records, writer.add)
-    return _Planned(held, write_tree(content, records[-1].captured_ns, writer.add), records)
+    return _Planned(held, write_tree(content, records[-1].captured_ns, writer.add), records, lineage)
+
+
+def _lineage(interior: Interior, held: Held, followed: Followed, writer: _Writer) -> bytes | None:
+    """What was replaced joins the older versions. Once a day all of them are looked at, whether they are still kept."""
+    now_ns = interior.time.now_ns()
+    keeping = keeping_of(followed, now_ns)
+    if keeping is None or interior.time.suspended():
+        return None
+    row = interior.commits.lineage(held.number)
+    trees = Trees(interior.storage, interior.blobs, None, held.trees)
+    try:
+        new = list(Replacements(interior, held.number, trees).of(held.records))
+        sweep = row is not None and row.time_ns // _DAY_NS != held.records[-1].captured_ns // _DAY_NS
+        if not new and not sweep:
+            return None
+        return grown(trees, row.tree if row is not None else None, new, keeping, writer.add, sweep=sweep)
+    except RepositoryDamaged:
+        # Of trees that cannot be read no version can be had, either; what is held goes on.
+        return None
 
 
 def _for_log(followed: Followed, records: Sequence[Record]) -> tuple[Record, ...]:
@@ -158,6 +182,8 @@ def _write_snapshots(interior: Interior, plan: _Planned) -> None:
         if unsealed:
             number = interior.commits.number_at(held.number, unsealed[-1].ordinal)
             write_snapshot(interior, _sealing(interior, held, followed, unsealed[-1]), number, None, None)
+        if plan.lineage is not None:
+            _write_lineage(interior, plan, followed, plan.lineage)
         interior.moments.held_to(held.number, LOGGED if followed.is_logged else 0)
     if unsealed:
         # A head too many does no harm and goes with the next one.
@@ -205,12 +231,26 @@ def _write_log(interior: Interior, plan: _Planned, followed: Followed, tree: byt
     interior.commits.add_snapshot(snapshot_id, snapshot, number, interior.commits.number_at(number, last.ordinal))
 
 
+def _write_lineage(interior: Interior, plan: _Planned, followed: Followed, tree: bytes) -> None:
+    """The new one is durable before the old one goes."""
+    number, last = plan.held.number, plan.held.records[-1]
+    old = [row.id for row in interior.commits.lineages(number)]
+    snapshot = _beside_head(followed, last, tree, LINEAGE, VERSIONS_FOLDER)
+    snapshot_id = interior.storage.save_document(FileType.SNAPSHOT, encode_snapshot(snapshot))
+    interior.commits.add_snapshot(snapshot_id, snapshot, number, interior.commits.number_at(number, last.ordinal))
+    forget(interior, [each for each in old if each != snapshot_id])
+
+
 def log_snapshot(followed: Followed, first_ordinal: int, last: Record, tree: bytes) -> Snapshot:
+    return _beside_head(followed, last, tree, LOG, LOG_FOLDER, first_ordinal)
+
+
+def _beside_head(followed: Followed, last: Record, tree: bytes, kind: str, folder: str, first_ordinal: int = 0) -> Snapshot:
     facts = Facts(
         dataset=followed.dataset,
         label=followed.label,
         operation=HEAD,
-        kind=LOG,
+        kind=kind,
         point=PointId(""),
         epoch=last.epoch,
         seq=last.seq,
@@ -222,7 +262,7 @@ def log_snapshot(followed: Followed, first_ordinal: int, last: Record, tree: byt
     return Snapshot(
         time=zoned_time_text(last.captured_ns - _BEFORE_HEAD_NS, zone_of(last.zone)),
         tree=tree.hex(),
-        paths=(LOG_FOLDER + followed.dataset,),
+        paths=(folder + followed.dataset,),
         hostname=followed.hostname,
         username="holdfast",
         tags=tags_of(facts),
