@@ -20,6 +20,8 @@ from holdfast.model.document import Classification
 from holdfast.model.rules import DatasetRule
 from holdfast.testing.capture_model import ModelReceiver
 
+SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
 
 class AheadClock:
     """Real time plus `ahead_ns`: a second ahead, nothing written just now is suspect; 0, everything is."""

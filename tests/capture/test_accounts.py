@@ -21,6 +21,7 @@ from holdfast.model.document import Classification
 from holdfast.model.entry import Entry, Kind, walk_key
 from holdfast.model.rules import DatasetRule
 from tests.capture.accounts_check import check_accounts
+from tests.capture.conftest import SCRATCH
 
 DATASETS = tuple(DatasetId(f"{number:032x}") for number in range(3))
 NUMBERS = st.integers(0, 11)
@@ -117,11 +118,11 @@ def _check(state: CaptureState) -> None:
             assert state.lacking.size_bytes((base, state.run + 1), bit) == size
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(acts=st.lists(ACTS, max_size=30))
 def test_they_are_true_after_anything(acts: list[tuple[str, object]]) -> None:
     small = mock.patch.multiple(accounts, MOST_LISTED=4, MOST_LOOKED_UP=8, MOST_RUNS=3, MOST_KEYS=9, _TIDY_EVERY=2, _KEYS_PER_STATEMENT=2)
-    with tempfile.TemporaryDirectory() as folder, small:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder, small:
         state = CaptureState.open(Path(folder) / "state.db", entropy=SystemEntropy())
         try:
             for dataset in DATASETS:
