@@ -80,6 +80,7 @@ def test_every_moment_is_there_after_the_catalog_was_lost(scene: RepositoryScene
         for at, tree in states:
             assert read_all(repository.reader(repository.point_at(DATASET, at))) == tree, (round_, at)
         assert len(repository.moments(DATASET)) == 201
+        assert repository.oldest_moment(DATASET) == states[0][0]
         repository.close()
         for path in scene.home.glob("catalog*"):
             path.unlink()
@@ -305,11 +306,13 @@ def test_when_the_rules_keep_no_moments_any_more_logs_go(scene: RepositoryScene)
     _some_states(source, repository, 3)
     repository.seal()
     assert len(repository.moments(DATASET)) == 4
+    assert repository.oldest_moment(DATASET) is not None
     source.leave()
     source.following = ()
     _some_states(source, repository, 1)
     repository.seal()
     assert repository.moments(DATASET) == ()
+    assert repository.oldest_moment(DATASET) is None
     assert len(scene.restic.json("snapshots")) == 2
     source.leave()
     repository.close()

@@ -3240,7 +3240,8 @@ export interface components {
         };
         /**
          * FoundMoments
-         * @description Moments newest first, gaps oldest first. `more` = the limit cut the moments.
+         * @description Moments newest first, gaps oldest first. `more` = the limit cut the moments. `oldest_at`: since when every state can be restored but
+         *         for what the gaps hide, whatever span was asked for; null = no moments are kept.
          */
         FoundMoments: {
             moments: components["schemas"]["Moment"][];
@@ -3248,6 +3249,8 @@ export interface components {
             gaps: components["schemas"]["Gap"][];
             /** @default false */
             more: boolean;
+            /** @default null */
+            oldest_at: string | null;
             /** @default [] */
             unreachable: components["schemas"]["Unreachable"][];
         };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -74,11 +75,13 @@ class FoundRows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundMoments(msgspec.Struct, frozen=True, kw_only=True):
-    """Moments newest first, gaps oldest first. `more` = the limit cut the moments."""
+    """Moments newest first, gaps oldest first. `more` = the limit cut the moments. `oldest_at`: since when every state can be restored but
+    for what the gaps hide, whatever span was asked for; null = no moments are kept."""
 
     moments: tuple[Moment, ...]
     gaps: tuple[Gap, ...] = ()
     more: bool = False
+    oldest_at: datetime | None = None
     unreachable: tuple[Unreachable, ...] = ()
 
 
@@ -131,7 +134,9 @@ class Queries:
         newest = sorted(moments.values(), key=lambda moment: (moment.time, moment.seq), reverse=True)
         gaps = sorted({gap for answer in answers for gap in answer.gaps}, key=lambda gap: (gap.until, gap.since))
         more = len(newest) > ask.limit or any(answer.more for answer in answers)
-        return FoundMoments(moments=tuple(newest[: ask.limit]), gaps=tuple(gaps), more=more, unreachable=unreachable)
+        oldest = min((answer.oldest_at for answer in answers if answer.oldest_at is not None), default=None)
+        cut = tuple(newest[: ask.limit])
+        return FoundMoments(moments=cut, gaps=tuple(gaps), more=more, oldest_at=oldest, unreachable=unreachable)
 
     async def listing(self, ask: AskListing) -> FoundRows:
         """The same point may lie in several repositories; the first that has all of it answers. Of a dataset at a time, the one with the

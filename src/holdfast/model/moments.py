@@ -84,8 +84,10 @@ class AskMoments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class Moments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
-    """`more` = the limit cut the moments."""
+    """`more` = the limit cut the moments. `oldest_at`: of all there are, whatever was asked for; since then every state can be restored but
+    for what the gaps hide."""
 
     moments: tuple[Moment, ...]
     gaps: tuple[Gap, ...] = ()
     more: bool = False
+    oldest_at: datetime | None = None

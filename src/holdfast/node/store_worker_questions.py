@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.gaps import Gap
@@ -134,14 +136,17 @@ def _moments(question: AskMoments, repositories: Repositories) -> Moments:
     moments: dict[str, Moment] = {}
     gaps: dict[Gap, None] = {}
     more = False
+    oldest: list[datetime] = []
     for repository in _chosen(repositories, question.repository):
+        oldest += [at] if (at := repository.oldest_moment(question.dataset)) is not None else []
         found = repository.moments(question.dataset, question.since, question.until, question.limit + 1)
         more |= len(found) > question.limit
         moments |= {moment.address: moment for moment in found}
         gaps |= dict.fromkeys(repository.gaps(question.dataset, question.since, question.until))
     newest = sorted(moments.values(), key=lambda moment: (moment.time, moment.seq), reverse=True)
     told = tuple(sorted(gaps, key=lambda gap: (gap.until, gap.since)))
-    return Moments(moments=tuple(newest[: question.limit]), gaps=told, more=more or len(newest) > question.limit)
+    cut = more or len(newest) > question.limit
+    return Moments(moments=tuple(newest[: question.limit]), gaps=told, more=cut, oldest_at=min(oldest, default=None))
 
 
 def _listing_at(question: AskListing, repositories: Repositories) -> Listings:

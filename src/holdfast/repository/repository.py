@@ -177,6 +177,10 @@ class Repository:
         """Every state of a followed dataset (label or id) that can be restored, newest first."""
         return moments.moments(self._interior, dataset, since, until, limit)
 
+    def oldest_moment(self, dataset: str) -> datetime | None:
+        """Since when every state of a dataset (label or id) can be restored; None where no moments of it are kept."""
+        return moments.oldest(self._interior, dataset)
+
     def gaps(self, dataset: str, since: datetime | None = None, until: datetime | None = None) -> tuple[Gap, ...]:
         """When protection of a dataset (label or id) was not what the rules promise, oldest first."""
         return moments.gaps(self._interior, dataset, since, until)

@@ -77,6 +77,13 @@ class MomentTable:
         )
         return [CommitRow(*row) for row in rows]
 
+    def oldest(self, dataset: int) -> int | None:
+        """When the oldest moment was captured that stands in a log or is held, ns since 1970."""
+        row = self._catalog.row(
+            "SELECT captured_ns FROM commits WHERE dataset = ? AND sealed = 1 AND moment > 0 ORDER BY captured_ns LIMIT 1", (dataset,)
+        )
+        return int(row[0]) if row else None
+
     def base_of(self, row: CommitRow) -> CommitRow | None:
         """The newest commit at or before this one whose tree a snapshot reaches."""
         found = self._catalog.row(

@@ -94,6 +94,13 @@ def moments(interior: Interior, dataset: str, since: datetime | None, until: dat
     return tuple(sorted(found, key=lambda each: (each.time, each.seq), reverse=True)[:limit])
 
 
+def oldest(interior: Interior, dataset: str) -> datetime | None:
+    """Since when every state of a dataset (label or id) can be restored but for what the gaps hide; None where no moments are kept."""
+    logged = set(interior.moments.logged())
+    numbers = [number for number in interior.commits.known_as(dataset) if number in logged]
+    return moment_of(min(found)) if (found := [ns for number in numbers if (ns := interior.moments.oldest(number)) is not None]) else None
+
+
 def gaps(interior: Interior, dataset: str, since: datetime | None, until: datetime | None) -> tuple[Gap, ...]:
     """Those of a dataset (label or id) that have a part of the span, oldest first."""
     since_ns, until_ns = ns_of(since) if since is not None else 0, ns_of(until) if until is not None else 1 << 63
