@@ -20,6 +20,7 @@ class Lacking:
 
     def rows(self, bases: Mapping[int, int], before: int) -> Iterator[Row]:
         """Rows that receivers lack, in walk order: by dataset bit, changed after that run (-1 = all rows) and before run `before`.
+        A run given is one that `CaptureState.base_for` allows: what changed before a dataset's horizon is not known any more.
 
         May give rows that one of several datasets is not behind in. Page by page: the table may change behind the page. Costs by what was
         changed since, or one look at all rows where that was long ago or much.

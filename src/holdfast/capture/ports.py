@@ -38,6 +38,7 @@ class CaptureRequest:
     """Capture these datasets in one walk. `bases`: per dataset the lowest seq some receiver stands at (None = a receiver needs all).
 
     `places`: look only there, everything else is as it was (None = look everywhere); costs by what is looked at, not by what is known.
+    Roots that are new to the state are looked at as a whole all the same. An empty tuple touches nothing but the roots themselves.
     `moves`, in the order they happened, only together with `places`, which name both ends of each with `below`.
 
     `accept` lifts the vanished-source guard for this run. `scan=False` reads nothing new and only emits what receivers lack from
