@@ -74,6 +74,7 @@ class Scene:
         fill(records, entries)
         records.close()
         self.mirror = self._open()
+        self.feeder.continuous = True
 
     def put(self, tail: bytes, data: bytes) -> Put:
         ref = ChunkRef(chunk_id(data), len(data))

@@ -95,6 +95,8 @@ class Bench:
         self.feeder = Feeder(DATASET, (ROOT,), CHUNKS, part_bytes=9000)
         self.action: Mirror | None = None
         self.last: States | None = None
+        self.looks = True
+        """Whether commits are those of full runs, at which the mirror looks at all it has."""
 
     def open(self, *, adopt: bool = False) -> Mirror:
         if self.action is None:
@@ -115,6 +117,7 @@ class Bench:
     def tell(self, state: States, *, full: bool = False, moves: Moved = ()) -> Acknowledgement:
         """As `send`, where there may be findings."""
         mirror = self.open()
+        self.feeder.continuous = bool(moves) or not self.looks
         hints = tuple(Move(ROOT + b"/" + old, ROOT + b"/" + new) for old, new in moves)
         answer = self.feeder.send(mirror, None if full or mirror.cursor() is None else self.last, state, moves=hints)
         self.last = state

@@ -29,6 +29,8 @@ def mirrored(keep_s: float | None) -> Iterator[Bench]:
         bench = Bench(Path(place) / "disk", keep_s)
         bench.send(state_of(BEFORE), full=True)
         bench.close()
+        # The disk that forgets keeps what was removed by a further link, and a file with one more or less has another fingerprint.
+        bench.looks = False
         yield bench
         bench.close()
 

@@ -7,12 +7,12 @@ Several entries with one file are hard links. Nothing here is ever guessed from:
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import msgspec
 
 from holdfast.core.local_database import open_database, written_through
-from holdfast.mirror.rows import Content, Fingerprint, Place, Recorded, Staged, What, hardlink_of
+from holdfast.mirror.rows import Content, Fingerprint, Place, Recorded, Seen, Staged, What, hardlink_of
 from holdfast.model.entry import ChunkRef, Entry, Kind
 
 RECORDS = b"mirror.db"
@@ -52,6 +52,7 @@ _MOST_STRAYS = 4
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_entry = msgspec.msgpack.Decoder(Entry).decode
+_decode_seen = msgspec.msgpack.Decoder(Seen).decode
 
 
 class Records:
@@ -102,6 +103,14 @@ class Records:
     def entry(self, key: bytes) -> Recorded | None:
         row = self._db.execute("SELECT entry, file FROM entries WHERE key=?", (key,)).fetchone()
         return None if row is None else Recorded(decode_entry(row[0]), row[1])
+
+    def held(self) -> Generator[tuple[bytes, Seen, Fingerprint | None], None, None]:
+        """All that the mirror holds, in walk order. To be closed."""
+        rows = self._db.execute(
+            "SELECT e.key, e.entry, f.size, f.mtime_ns, f.ctime_ns, f.inode FROM entries e LEFT JOIN files f ON f.n=e.file ORDER BY e.key"
+        )
+        for row in rows:
+            yield row[0], _decode_seen(row[1]), None if row[2] is None else Fingerprint(*row[2:])
 
     def has_entries(self) -> bool:
         return self._db.execute("SELECT 1 FROM entries LIMIT 1").fetchone() is not None

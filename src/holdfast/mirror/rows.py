@@ -44,6 +44,14 @@ class Content:
     fingerprint: Fingerprint
 
 
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """Of an entry what a look at its name can tell."""
+
+    kind: Kind
+    mode: int
+    mtime_ns: int = 0
+
+
 @dataclass(frozen=True)
 class Recorded:
     """An entry the mirror holds. `file` is None for all kinds but files."""

@@ -13,6 +13,7 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.errors import HoldfastError, ProtocolError, StoreError
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.host.tree_writer import sync_paths
+from holdfast.mirror.inspecting import Inspection, Looks
 from holdfast.mirror.moves import Hints, Moves
 from holdfast.mirror.moving import plan_moves
 from holdfast.mirror.placing import Placing, changed_underneath, clean_temp, pin
@@ -139,6 +140,8 @@ class MirrorTree:
             self._intend(intention)
             self._carry_out(intention)
         self._purge()
+        if not commit.continuous:
+            self._inspect(intention)
         self._begin = self._staging = None
         findings = tuple(self._findings)
         self._findings.clear()
@@ -150,6 +153,21 @@ class MirrorTree:
         if abs((moment - self._purged).total_seconds()) >= _PURGE_EVERY_S:
             self._purged = moment
             purge(self.target, self._keep_s, moment)
+
+    def _inspect(self, intention: Intention) -> None:
+        """A run of the source that looked at everything: then so does the mirror. A full commit has just done it."""
+        looks, started_s = Looks(self.target, self._clock), self._clock.monotonic_s()
+        if self._records.fact("cursor") is None or not looks.is_due():
+            return
+        if not intention.full:
+            removals = Removals(self.target, self._contents, self._keep_s, intention.stamp)
+            inspection = Inspection(self.target, self._contents, removals)
+            inspection.run()
+            self._findings.extend(removals.findings + inspection.findings)
+            if inspection.incomplete:
+                self._records.set_fact("cursor", None)
+        looks.note(started_s)
+        self._records.save(durable=True)
 
     def _intend(self, intention: Intention) -> None:
         try:

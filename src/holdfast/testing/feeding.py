@@ -44,6 +44,7 @@ class Feeder:
     given: int = 0
     seq: int = 0
     on_segment: Callable[[int], None] | None = None
+    continuous: bool = False
 
     def send(self, action: Action, old: States | None, new: States, *, window: int = 2, moves: tuple[Move, ...] = ()) -> Acknowledgement:
         """One commit from `old` (None = full) to `new`. `window` segments are asked for ahead of being applied."""
@@ -64,7 +65,8 @@ class Feeder:
         return action.commit(self.commit())
 
     def commit(self) -> Commit:
-        return Commit(dataset=self.dataset, epoch=self.epoch, seq=self.seq, captured_at=datetime(2026, 1, 1, tzinfo=UTC))
+        moment = datetime(2026, 1, 1, tzinfo=UTC)
+        return Commit(dataset=self.dataset, epoch=self.epoch, seq=self.seq, captured_at=moment, continuous=self.continuous)
 
     def _apply(self, action: Action, segment: Segment, wanted: frozenset[bytes]) -> None:
         assert wanted <= {ref.id for ref in segment.offered}
