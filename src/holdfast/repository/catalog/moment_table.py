@@ -26,14 +26,15 @@ class LogRow(NamedTuple):
 
 
 class BaseRow(NamedTuple):
-    """A head: the commit it is of, and when that was captured. `is_needed`: the commit's changes stand nowhere else, and those of the next
-    one build on it."""
+    """A head: the commit it is of, and when that was captured. `is_told`: what changed with the commit stands somewhere; `is_built_on`: what
+    changed with the next one does."""
 
     id: bytes
     commit_no: int
     ordinal: int
     captured_ns: int
-    is_needed: bool
+    is_told: bool
+    is_built_on: bool
 
 
 class MomentTable:
@@ -161,17 +162,15 @@ class MomentTable:
     def heads(self, dataset: int) -> list[BaseRow]:
         """Oldest first."""
         rows = self._catalog.rows(
-            "SELECT s.id, c.no, c.ordinal, c.captured_ns, c.moment = 0 AND coalesce((SELECT n.moment FROM commits n"
+            "SELECT s.id, c.no, c.ordinal, c.captured_ns, c.moment > 0, coalesce((SELECT n.moment FROM commits n"
             " WHERE n.dataset = c.dataset AND n.no > c.no AND n.sealed = 1 ORDER BY n.no LIMIT 1), 0) > 0"
             " FROM snapshots s JOIN commits c ON c.no = s.commit_no WHERE s.dataset = ? AND s.head = 1 ORDER BY c.no, s.id",
             (dataset,),
         )
-        return [BaseRow(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+        return [BaseRow(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5])) for row in rows]
 
-    def builds_on(self, row: CommitRow) -> bool:
-        """Whether the commit's changes stand nowhere, and those of the next one build on its tree."""
-        if row.moment:
-            return False
+    def is_built_on(self, row: CommitRow) -> bool:
+        """Whether what changed with the next commit stands somewhere, and needs this one's tree."""
         behind = self._catalog.row(
             "SELECT moment FROM commits WHERE dataset = ? AND no > ? AND sealed = 1 ORDER BY no LIMIT 1", (row.dataset, row.no)
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.catalog.moment_table import BaseRow
 from holdfast.repository.interior import Interior
 from holdfast.repository.moment_record import Followed, decode_followed
@@ -34,7 +35,7 @@ def plan_bases(heads: Sequence[BaseRow], window_s: float, now_ns: int) -> Bases:
         if last_ns is None or head.captured_ns - last_ns >= apart_ns:
             last_ns = head.captured_ns
             kept.append(head)
-        elif head.is_needed:
+        elif not head.is_told and (head.is_built_on or head.captured_ns >= begin_ns):
             kept.append(head)
     first = next((head for head in reversed(kept) if head.captured_ns <= begin_ns), None)
     first_ordinal = first.ordinal if first is not None else 0
@@ -45,6 +46,14 @@ def followed_of(interior: Interior, dataset: int) -> Followed | None:
     """None where the dataset is not followed."""
     facts = interior.moments.facts(dataset)
     return decode_followed(facts) if facts is not None else None
+
+
+def stays_as_head(interior: Interior, row: CommitRow) -> bool:
+    """Whether the whole tree of this commit is needed for a moment, itself or a later one, although no point is left of it."""
+    followed = followed_of(interior, row.dataset)
+    if followed is None or not followed.is_logged or row.moment:
+        return False
+    return interior.moments.is_built_on(row) or row.captured_ns >= interior.time.now_ns() - int(followed.window_s * 1e9)
 
 
 def bases_of(interior: Interior, dataset: int) -> Bases:

@@ -24,7 +24,7 @@ from holdfast.repository.catalog.commit_table import ListedRow, SnapshotRow
 from holdfast.repository.facts import HEAD, Facts, facts_of, ns_of, tags_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.packer import Packer
-from holdfast.repository.points.bases import bases_of
+from holdfast.repository.points.bases import bases_of, stays_as_head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,7 @@ def forget_points(interior: Interior, snapshot_ids: Sequence[bytes]) -> None:
     going = frozenset(snapshot_ids)
     for row in interior.commits.listed_among(list(going)):
         commit = interior.commits.numbered(row.commit_no) if row.commit_no else None
-        if commit is None or row.is_head or not interior.moments.builds_on(commit):
+        if commit is None or row.is_head or not stays_as_head(interior, commit):
             continue
         if any(other.id not in going for other in interior.commits.listed_of_commit(commit)):
             continue
