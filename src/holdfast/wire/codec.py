@@ -50,6 +50,7 @@ _MAX_SIZE = 2**63 - 1
 _MAX_TEXT = 4_096
 _PLACE_BYTES = 8
 _TOKEN = re.compile(r"[0-9A-Za-z_.:-]{0,128}")
+_TIME = re.compile(r"[0-9T:.+Z-]{10,40}")
 _CONTEXT_KEY = re.compile(r"(?!(?:self|message|hint)\Z)[A-Za-z_][A-Za-z0-9_]{0,63}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -153,7 +154,8 @@ def _check_control(message: DataMessage) -> None:
         _check_token("Open", message.dataset, *message.actions)
         _check_count("Open.generation", message.generation)
     elif isinstance(message, OpenRead):
-        _check_token("OpenRead", message.repository, message.dataset, message.point)
+        _check_token("OpenRead", message.repository, message.dataset)
+        _check_point("OpenRead", message.point)
     elif isinstance(message, OpenCopy):
         _check_token("OpenCopy", message.repository, message.mirror, message.dataset)
     elif isinstance(message, Opened):
@@ -314,6 +316,14 @@ def _check_token(where: str, *texts: str) -> None:
     for text in texts:
         if _TOKEN.fullmatch(text) is None:
             raise ProtocolError(f"{where}: {text[:80]!r} is no id or name")
+
+
+def _check_point(where: str, point: str) -> None:
+    """A point's id, or a moment's address (`model.moments`)."""
+    dataset, at, time = point.partition("@")
+    _check_token(where, dataset)
+    if at and _TIME.fullmatch(time) is None:
+        raise ProtocolError(f"{where}: {time[:80]!r} is no time of a moment")
 
 
 def _check_texts(where: str, *texts: str) -> None:
