@@ -51,6 +51,11 @@ class Course:
         """Whether all that changed is known: it is watched, and no gap is open."""
         return self.is_ready and not self._is_blind and not self._open_gaps and self._error is None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of what is known is left to do."""
+        return self.is_sound and not self.is_behind and not len(self.backlog) and self._in_hand_s is None
+
     def begin(self, followed: Followed, blind: ErrorFacts | None) -> None:
         """The watch has begun, or could not. With other roots than before nothing of the backlog is lost: places outside are dropped by the
         capture."""

@@ -149,6 +149,14 @@ class Follower:
             now_s = self._clock.monotonic_s()
             return joined([course.backlog.take(now_s, everything=True) for course in courses if course is not None])
 
+    def is_idle(self, timeout_s: float = _CATCH_UP_S) -> bool:
+        """Whether all that changed until now was delivered."""
+        lookout = self._lookout
+        if lookout is None or not lookout.catch_up(timeout_s):
+            return False
+        with self._changed:
+            return all(course.is_done for course in self._courses.values())
+
     def put_back(self, datasets: Iterable[DatasetId], work: Work) -> None:
         """What `take_for_point` gave could not be delivered."""
         with self._changed:

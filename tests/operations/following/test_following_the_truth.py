@@ -1,0 +1,110 @@
+"""What the follower has captured is what a scan of everything would: real watch, real state, edits by chance."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from holdfast.capture.ports import CaptureRequest, CaptureResult
+from holdfast.capture.scan import Capture
+from holdfast.capture.state import CaptureState
+from holdfast.core.clock import SystemClock
+from holdfast.core.entropy import SystemEntropy
+from holdfast.core.ids import DatasetId
+from holdfast.model.change import Commit
+from holdfast.model.document import Classification
+from holdfast.model.entry import walk_key
+from holdfast.model.rules import DatasetRule
+from holdfast.operations.following.follower import Follower, FollowTools, SmallResult
+from holdfast.operations.following.plan import Followed
+from holdfast.operations.following.record import Record
+from holdfast.operations.following.session_pool import SessionPool
+from holdfast.operations.run_order import SmallRun
+from holdfast.operations.running import Cancellation
+from holdfast.testing.random_edits import RandomEdits
+from holdfast.testing.waiting import wait_for
+
+ONE = DatasetId("one")
+
+
+class Real:
+    """A node's state without receivers: small runs capture, and nobody is told."""
+
+    def __init__(self, state: CaptureState, lock: threading.RLock, rule: DatasetRule) -> None:
+        self.state, self.lock, self.rule = state, lock, rule
+        self.capture = Capture(state, clock=SystemClock(), home_reserve_bytes=0)
+
+    def is_ready(self, dataset: DatasetId) -> bool:
+        return self.state.newest_commit(dataset) is not None
+
+    def paths_of(self, inodes: Iterable[int]) -> tuple[bytes, ...]:
+        return tuple(path for inode in inodes for path in self.state.paths_of_inode(inode))
+
+    def idle(self) -> None:
+        return
+
+    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation) -> SmallResult:
+        return SmallResult(self.run(CaptureRequest((self.rule,), {ONE: None}, places=small.places, moves=small.moves)), {})
+
+    def run(self, request: CaptureRequest) -> CaptureResult:
+        with self.lock:
+            run = self.capture.run(request)
+            for _ in run:
+                pass
+            result = run.result()
+            self.state.finish(Commit(dataset=ONE, epoch=run.epoch, seq=run.run, captured_at=run.captured_at))
+            return result
+
+    def scan(self) -> CaptureResult:
+        return self.run(CaptureRequest((self.rule,), {ONE: self.state.run}))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_scan_after_any_edits_finds_nothing_left(tmp_path: Path, seed: int) -> None:
+    data, outside = tmp_path / "data", tmp_path / "outside"
+    data.mkdir()
+    outside.mkdir()
+    for number in range(20):
+        (data / f"f{number}").write_bytes(bytes([number]) * 500)
+    rule = DatasetRule(id=ONE, label="files1/one", policy="one", classification=Classification(paths=(str(data),)), operations=())
+    lock = threading.RLock()
+    with closing(CaptureState.open(tmp_path / "state.db", entropy=SystemEntropy())) as state:
+        real = Real(state, lock, rule)
+        real.scan()
+        tools = FollowTools(
+            clock=SystemClock(),
+            source=real,
+            run_lock=lock,
+            pool=SessionPool(SystemClock()),
+            record=Record(tmp_path / "followed.json"),
+            tell=lambda _: None,
+        )
+        follower = Follower(tools)
+        try:
+            follower.configure((Followed(rule, (bytes(data),), ()),))
+            assert follower.scan_begins([ONE]) == {ONE}
+            edits = RandomEdits(Random(seed), data, outside)
+            for _ in range(6):
+                done = [edits.once() for _ in range(25)]
+                wait_for(lambda: follower.is_idle())
+                with lock:
+                    before = {bytes(row) for row in rows_of(state, data)}
+                    left = real.scan()
+                    changed = {bytes(row) for row in rows_of(state, data)} ^ before
+                assert not changed, (done, changed, left.counters)
+        finally:
+            follower.close()
+
+
+def rows_of(state: CaptureState, data: Path) -> Iterable[bytes]:
+    """What was captured at and below `data`; the folders above are no part of what is watched."""
+    key = walk_key(bytes(data))
+    with closing(state.reader()) as reader:
+        query = "SELECT key, members, kind, size, mtime, ctime, inode FROM rows WHERE members AND key >= ? AND key < ? ORDER BY key"
+        for row in reader.execute(query, (key, key + b"\x01")):
+            yield repr(row).encode()
