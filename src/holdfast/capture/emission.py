@@ -60,13 +60,20 @@ class _Batch:
 
 @dataclass
 class Passed:
-    """What the second pass counted. `suspects`: paths that have to be looked at again."""
+    """What the second pass counted. `suspects`: paths that have to be looked at again. `linked`: files that got or lost a name."""
 
     changed: int = 0
     removed: int = 0
     files: int = 0
     size_bytes: int = 0
     suspects: list[bytes] = field(default_factory=list)
+    linked: set[int] = field(default_factory=set)
+
+    def note_links(self, before: Entry | None, after: Entry | None) -> None:
+        """Other names of these files have another count of links now, and other times."""
+        for entry, other in ((before, after), (after, before)):
+            if entry is not None and entry.links > 1 and (other is None or (other.inode, other.links) != (entry.inode, entry.links)):
+                self.linked.add(entry.inode)
 
 
 @dataclass(frozen=True)
@@ -276,13 +283,15 @@ class Emission:
         self.passed.size_bytes += entry.size_bytes
         if result.flags & SUSPECT and len(self.passed.suspects) < MOST_SUSPECTS:
             self.passed.suspects.append(entry.path)
-        if old is None:
+        before = old.entry() if old is not None else None
+        self.passed.note_links(before, entry)
+        if old is None or before is None:
             self.passed.changed += 1
             row = row_of(entry, members=verdict.members & bits, run=run, flags=result.flags)
             self._write(row)
             return row
         members = (old.members & ~bits) | (verdict.members & bits)
-        if not sent and not old.flags & WITHDRAWN and members == old.members and is_same_version(entry, old.entry()):
+        if not sent and not old.flags & WITHDRAWN and members == old.members and is_same_version(entry, before):
             row = msgspec.structs.replace(old, flags=result.flags)
             self._write(row)
             return row
@@ -297,6 +306,7 @@ class Emission:
         members = (row.members & ~bits) | (verdict.members & bits)
         if verdict.act == Act.GONE and gone & ~verdict.strayed:
             self.passed.removed += 1
+            self.passed.note_links(row.entry(), None)
         if members == row.members and row.run != self._tools.run:
             # Only datasets that were refused would change.
             return row

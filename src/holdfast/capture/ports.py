@@ -70,6 +70,7 @@ class CaptureResult:
     Findings are cut at 1,000, `findings_total` is not. `refused`: datasets the vanished-source guard left out; nothing was emitted
     for them and nothing of them must be committed. `suspects`: paths whose version may not be the newest, because they changed as they
     were looked at; look again soon (cut at 10,000; `CaptureState.flagged` knows all, and those that a receiver was not given).
+    `linked`: inodes of files that got or lost a name; what is recorded of their other names is not as it is any more.
     """
 
     run: int
@@ -80,6 +81,7 @@ class CaptureResult:
     findings_total: int
     refused: Mapping[DatasetId, SourceVanished] = field(default_factory=dict)
     suspects: tuple[bytes, ...] = ()
+    linked: frozenset[int] = frozenset()
 
 
 class CaptureRun(Protocol):

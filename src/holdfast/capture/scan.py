@@ -198,6 +198,7 @@ class ScanRun:
             findings_total=notes.total,
             refused=dict(self._refused),
             suspects=tuple(self._passed.suspects),
+            linked=frozenset(self._passed.linked),
         )
 
     def _moment(self) -> datetime:

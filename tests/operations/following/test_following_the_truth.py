@@ -105,6 +105,7 @@ def rows_of(state: CaptureState, data: Path) -> Iterable[bytes]:
     """What was captured at and below `data`; the folders above are no part of what is watched."""
     key = walk_key(bytes(data))
     with closing(state.reader()) as reader:
-        query = "SELECT key, members, kind, size, mtime, ctime, inode FROM rows WHERE members AND key >= ? AND key < ? ORDER BY key"
+        # Not the time of change: a file that gets or loses a name outside has another one, and nothing else of it differs.
+        query = "SELECT key, members, kind, size, mtime, inode FROM rows WHERE members AND key >= ? AND key < ? ORDER BY key"
         for row in reader.execute(query, (key, key + b"\x01")):
             yield repr(row).encode()

@@ -87,6 +87,10 @@ class Course:
             if self._concerns(path):
                 self.backlog.look_later(path, now_s + _SUSPECT_S)
 
+    def look(self, places: Sequence[Place], now_s: float) -> None:
+        """Places to be looked at at once."""
+        self.backlog.look(places, now_s)
+
     def look_later(self, path: bytes, at_s: float) -> None:
         if self._concerns(path):
             self.backlog.look_later(path, at_s)

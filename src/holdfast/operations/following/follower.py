@@ -165,11 +165,14 @@ class Follower:
             self._changed.notify_all()
 
     def captured(self, result: CaptureResult) -> None:
-        """Of any small run: files whose time stamps do not yet prove that they were read whole are looked at again."""
+        """Of any small run, under `run_lock`: files whose time stamps do not yet prove that they were read whole are looked at again, and
+        other names of files that got or lost one."""
+        names = [Place(path) for path in self._tools.source.paths_of(result.linked)]
         with self._changed:
             now_s = self._clock.monotonic_s()
             for course in self._courses.values():
                 course.look_again(result.suspects, now_s)
+                course.look([place for place in names if concerns(course.followed, (place,))], now_s)
 
     # The follower's own thread.
 
