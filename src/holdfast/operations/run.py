@@ -67,6 +67,7 @@ class _Run:
         self._capture_s = 0.0
         self._error: ErrorFacts | None = None
         self._known_anew: set[DatasetId] = set()
+        self._is_empty = False
         self._datasets = [self._dataset_run(rule) for rule in order.datasets]
 
     def execute(self) -> Job:
@@ -77,7 +78,7 @@ class _Run:
         finally:
             for dataset in self._datasets:
                 self._after(dataset)
-        for dataset in self._datasets:
+        for dataset in self._datasets if not self._is_empty else ():
             self._record(dataset)
         return self._ended()
 
@@ -116,6 +117,7 @@ class _Run:
             if first is None:
                 # Whatever was told changed nothing of what is captured: no receiver need hear of it.
                 self._keep_captured(capture, started_s)
+                self._is_empty = True
                 return
             steps = chain((first,), steps)
         fan = self._fan(lanes, capture)

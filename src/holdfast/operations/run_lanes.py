@@ -155,7 +155,7 @@ class Lane:
 
     def keep(self, pool: SessionPool) -> bool:
         """Leave the open session to the pool; False when it is of no further use."""
-        if self.session is None or self.error is not None or not self.acknowledgements:
+        if self.session is None or self.error is not None or (self.target is not None and not self.acknowledgements):
             return False
         pool.keep(self.delivery.id, Kept(self.session, self.states, self.opened_s, self.opened_s), self.acknowledgements)
         return True

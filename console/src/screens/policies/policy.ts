@@ -31,6 +31,7 @@ export interface Use {
 export const KINDS = [
   { kind: "backup", title: "Backup", goesTo: "a repository", makesPoints: true },
   { kind: "live", title: "Live backup", goesTo: "a repository", makesPoints: true },
+  { kind: "cdp", title: "Every moment (CDP)", goesTo: "a repository", makesPoints: false },
   { kind: "replicate", title: "Mirror", goesTo: "a mirror", makesPoints: false },
 ] as const;
 

@@ -61,6 +61,9 @@ class Backlog:
         self._quiet = Settling(SETTLE_S, MOST_S)
         self._open = Settling(OPEN_S, OPEN_S)
         self._later: dict[bytes, float] = {}
+        # Of files changed by names outside the roots: perhaps ours by another one. They are no backlog until somebody has looked.
+        self._strangers: set[int] = set()
+        self._strangers_at_s = 0.0
         self._ready = _Ready()
         self._oldest_s: float | None = None
 
@@ -75,6 +78,11 @@ class Backlog:
         return self._oldest_s if len(self) else None
 
     @property
+    def has_strangers(self) -> bool:
+        """Whether names outside the roots wait for a look at whose files they are."""
+        return bool(self._strangers or self._ready.inodes)
+
+    @property
     def gaps(self) -> tuple[Gap, ...]:
         """Those that wait to be healed."""
         return tuple(self._ready.gaps)
@@ -86,8 +94,13 @@ class Backlog:
             self._gap(Gap(path=seen.path, since=_moment(seen.since_ns), until=_moment(seen.until_ns), reason=GapReason(seen.reason.value)))
         for move in batch.moves:
             self._move(move)
-        self._quiet.add((fact for fact in batch.names if not _is_still_written(fact)), now_s)
-        self._open.add((fact for fact in batch.names if _is_still_written(fact)), now_s)
+        ours = [fact for fact in batch.names if self._concerns(fact.path)]
+        self._quiet.add((fact for fact in ours if not _is_still_written(fact)), now_s)
+        self._open.add((fact for fact in ours if _is_still_written(fact)), now_s)
+        if len(ours) < len(batch.names):
+            if not self._strangers:
+                self._strangers_at_s = now_s + SETTLE_S
+            self._strangers.update(fact.inode for fact in batch.names if fact.inode is not None and not self._concerns(fact.path))
         if len(self) > self._most_names:
             self._fold()
 
@@ -118,6 +131,9 @@ class Backlog:
         for path in [path for path, at_s in self._later.items() if everything or at_s <= now_s]:
             del self._later[path]
             self._look(path, below=False)
+        if everything or now_s >= self._strangers_at_s:
+            self._ready.inodes |= self._strangers
+            self._strangers.clear()
         ready, self._ready = self._ready, _Ready()
         since_s = now_s if self._oldest_s is None else self._oldest_s
         # What stays is younger than what is due, by how much is not known; at most by what a name may wait.
@@ -149,10 +165,9 @@ class Backlog:
         """When something is due; None = nothing is known."""
         if self._ready:
             return 0.0
-        times = [
-            time_s for time_s in (self._quiet.next_s(), self._open.next_s(), min(self._later.values(), default=None)) if time_s is not None
-        ]
-        return min(times, default=None)
+        strangers_at_s = self._strangers_at_s if self._strangers else None
+        found = (self._quiet.next_s(), self._open.next_s(), min(self._later.values(), default=None), strangers_at_s)
+        return min((time_s for time_s in found if time_s is not None), default=None)
 
     def _gap(self, gap: Gap) -> None:
         self._ready.gaps.append(gap)
@@ -161,14 +176,14 @@ class Backlog:
     def _settled(self, fact: Dirty) -> None:
         if fact.inode is not None:
             self._ready.inodes.add(fact.inode)
-        if not any(fact.path == root or is_below(fact.path, root) or is_below(root, fact.path) for root in self._roots):
-            # Somebody else's file, told because it may be one of ours by another name.
-            return
         if Aspect.CLOSED in fact.what:
             self._ready.closed.add(fact.path)
         self._look(fact.path, below=fact.scope is Scope.TREE)
         if fact.what & (Aspect.ENTRY | Aspect.MOVED) or fact.scope is Scope.TREE:
             self._look(_folder_of(fact.path), below=False)
+
+    def _concerns(self, path: bytes) -> bool:
+        return any(path == root or is_below(path, root) or is_below(root, path) for root in self._roots)
 
     def _move(self, fact: Dirty) -> None:
         if fact.moved_from is not None and fact.inode is not None:

@@ -54,7 +54,8 @@ class Course:
     @property
     def is_done(self) -> bool:
         """Whether nothing of what is known is left to do."""
-        return self.is_sound and not self.is_behind and not len(self.backlog) and self._in_hand_s is None
+        waits = len(self.backlog) or self.backlog.has_strangers
+        return self.is_sound and not self.is_behind and not waits and self._in_hand_s is None
 
     def begin(self, followed: Followed, blind: ErrorFacts | None) -> None:
         """The watch has begun, or could not. With other roots than before nothing of the backlog is lost: places outside are dropped by the
