@@ -1,7 +1,7 @@
 """Followed datasets against dictionaries: whatever happens in whatever order, every moment of the window is what it was.
 
-Sources send held commits, points, full and large ones; time passes, owners are killed or lose their catalogs, people forget points, prunes and
-rebuilds run, stock restic prunes. Each example ends in both checks of every byte, before and after a prune of all that is needless.
+Sources send held commits, points, full and large ones; time passes, owners are killed or lose their catalogs, people forget points, prunes
+and rebuilds run, stock restic prunes. Each example ends in both checks of every byte, before and after a prune of all that is needless.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ class FollowedMachine(RuleBasedStateMachine):
         for each in self.sets:
             if not each.states:
                 continue
-            newest = {path: tree for path, tree in each.states}
+            newest = dict(each.states)
             within = [at for at in newest if at >= begin] or [max(newest)]
             at = within[self.turn * 7 % len(within)]
             self._listed(each, at, newest[at])

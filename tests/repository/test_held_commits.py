@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from holdfast.backend.backend import Backend
 from holdfast.core.clock import now
-from holdfast.core.errors import RepositoryPaused
+from holdfast.core.errors import RepositoryLocked, RepositoryPaused, StoreError
 from holdfast.model import rules
 from holdfast.model.change import Durability
 from holdfast.model.entry import Entry
@@ -22,6 +23,7 @@ from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.repository.repository import Repository
+from holdfast.testing.faulty_backend import FaultyBackend
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
 from tests.repository.followed import FollowedSource, read_all
 
@@ -378,6 +380,59 @@ def test_what_another_program_took_is_sent_again(scene: RepositoryScene) -> None
     scene.clock.advance(1)
     source.send(repository, full=True)
     assert read_all(repository.reader(repository.point_at(DATASET, None))) == source.tree
+    source.leave()
+    repository.close()
+    scene.restic.check()
+
+
+def test_sources_go_on_after_the_lock_was_taken_away(scene: RepositoryScene) -> None:
+    """While anything is held the lost lock stays the one that counts; so it is sealed at the next look, and another one taken."""
+    repository, source = _followed(scene)
+    _some_states(source, repository, 2)
+    for lock in (scene.place / "locks").iterdir():
+        lock.unlink()
+    scene.clock.advance(1)
+    source.write(b"/data/one", b"refused")
+    with pytest.raises(RepositoryLocked, match="lost"):
+        source.send(repository)
+    assert source.session is not None
+    source.session.abort()
+    source.leave()
+    source.feeder.seq -= 1
+    repository.tick()
+    assert repository.held_problems == ()
+    states = _some_states(source, repository, 2)
+    _assert_states(repository, states)
+    source.leave()
+    repository.close()
+    scene.restic.check()
+
+
+def test_a_store_that_fails_is_said_until_it_works_again(scene: RepositoryScene) -> None:
+    made: list[FaultyBackend] = []
+
+    def wrap(backend: Backend) -> Backend:
+        made.append(FaultyBackend(backend, lambda _step, _verb, _kind: None))
+        return made[0]
+
+    repository, source = scene.open(wrap), FollowedSource(scene)
+    source.write(b"/data/one", b"first")
+    source.send(repository, "backup")
+    states = _some_states(source, repository, 2)
+    made[0].plan = lambda _step, verb, _kind: StoreError("i/o error") if verb != "remove" else None
+    scene.clock.advance(60)
+    repository.tick()
+    (finding,) = repository.held_problems
+    assert finding.code == "sealing-fails"
+    # Holding needs no store.
+    states |= _some_states(source, repository, 2)
+    made[0].plan = lambda _step, _verb, _kind: None
+    repository.tick()
+    assert repository.held_problems == (finding,)
+    scene.clock.advance(10)
+    repository.tick()
+    assert repository.held_problems == ()
+    _assert_states(repository, states)
     source.leave()
     repository.close()
     scene.restic.check()

@@ -148,6 +148,8 @@ class Care:
         path = interior.catalog.path.with_name(_NEW_CATALOG)
         self._before()
         with interior.lock.session(), interior.quiet(lambda: watch("waiting", 0, 0, 0)):
+            # What was held since; from here on nothing is, until this has ended.
+            self._before()
             discard_catalog(path)
             catalog = open_catalog(path, self._config_id)
             try:

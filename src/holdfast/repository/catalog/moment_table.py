@@ -26,8 +26,8 @@ class LogRow(NamedTuple):
 
 
 class BaseRow(NamedTuple):
-    """A head: the commit it is of, and when that was captured. `is_told`: what changed with the commit stands somewhere; `is_built_on`: what
-    changed with the next one does."""
+    """A head: the commit it is of, and when that was captured. `is_told`: what changed with the commit stands somewhere; `is_built_on`:
+    what changed with the next one does."""
 
     id: bytes
     commit_no: int

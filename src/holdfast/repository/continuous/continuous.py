@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ SEAL_AFTER_S = 60.0
 SEAL_AT_BYTES = 64 << 20
 # After a sealing that failed; each commit that has to be sealed first tries at once all the same.
 _AGAIN_S = 10.0
+_MOST_TOLD = 20
 
 
 class Continuous:
@@ -40,7 +42,8 @@ class Continuous:
         self._held: dict[int, Held] = {}
         self.problems: tuple[Finding, ...] = ()
         """What could not be kept of what was held, and why sealing fails now."""
-        self._lost: list[Finding] = []
+        self._lost: deque[Finding] = deque(maxlen=_MOST_TOLD)
+        self._is_lock_doubted = False
 
     # Holding
 
@@ -113,12 +116,19 @@ class Continuous:
         """Seal what is due. Called often; never raises: what fails is in `problems` and tried again."""
         self._interior.lock.keep_fresh()
         now_s = self._interior.storage.clock.monotonic_s()
-        self._seal_quietly([held for held in self._all() if _is_due(held, now_s)])
+        waiting = [held for held in self._all() if not held.is_empty]
+        if not waiting:
+            self.problems, self._is_lock_doubted = tuple(self._lost), False
+        self._seal_quietly([held for held in waiting if _is_due(held, now_s, at_once=self._is_lock_doubted)])
 
     def seal(self, dataset: DatasetId | None = None) -> None:
         """All that is held (of one dataset) is in the repository when this returns. Raises what the store raises."""
         chosen = [held for held in self._all() if dataset in (None, held.dataset)]
         self._seal([held for held in chosen if not held.is_empty])
+
+    def doubt_lock(self) -> None:
+        """Somebody found the session lock lost. While anything is held nobody gets another one, so it is sealed as soon as can be."""
+        self._is_lock_doubted = True
 
     def seal_if_possible(self) -> None:
         """Before work that would rather find everything sealed, and does its own when that fails."""
@@ -315,10 +325,10 @@ class Continuous:
         self.problems = tuple(self._lost)
 
 
-def _is_due(held: Held, now_s: float) -> bool:
-    if held.is_empty or (held.tried_at_s is not None and now_s - held.tried_at_s < _AGAIN_S):
+def _is_due(held: Held, now_s: float, *, at_once: bool) -> bool:
+    if held.tried_at_s is not None and now_s - held.tried_at_s < _AGAIN_S:
         return False
-    return now_s - held.since_s >= SEAL_AFTER_S or held.journal_bytes >= SEAL_AT_BYTES
+    return at_once or now_s - held.since_s >= SEAL_AFTER_S or held.journal_bytes >= SEAL_AT_BYTES
 
 
 def _generation(path: Path) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
-from holdfast.core.errors import HoldfastError, ProtocolError
+from holdfast.core.errors import HoldfastError, ProtocolError, RepositoryLocked
 from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model import rules
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
 from holdfast.repository.catalog.commit_table import CommitRow
-from holdfast.repository.continuous.continuous import Continuous
+from holdfast.repository.continuous.continuous import SEAL_AT_BYTES, Continuous
 from holdfast.repository.continuous.held import Held
 from holdfast.repository.continuous.small_commit import Applied, SmallCommit
 from holdfast.repository.damage_met import Read
@@ -95,6 +95,13 @@ class FollowingAction:
             self._go_the_usual_way(small)
 
     def commit(self, commit: Commit) -> Acknowledgement:
+        try:
+            return self._commit(commit)
+        except RepositoryLocked:
+            self._continuous.doubt_lock()
+            raise
+
+    def _commit(self, commit: Commit) -> Acknowledgement:
         small, base = self._small, self._base
         if commit.continuous and self._held is not None:
             self._held.was_continuous = True
@@ -131,11 +138,13 @@ class FollowingAction:
         return held.was_continuous or any(operation.kind in _CONTINUOUS_KINDS for operation in self._action.operations)
 
     def _hold(self, small: SmallCommit, commit: Commit) -> Acknowledgement | None:
-        """None where it is too large to be written down as one record."""
+        """None where it is too large to be written down as one record, or the journal has enough."""
         held, interior = self._held, self._interior
         assert held is not None
         self._inner.check_identity(small.begin, commit)
         check_commit(commit, interior.commits, held.number)
+        if held.journal_bytes >= SEAL_AT_BYTES:
+            return None
         tree, ops = small.finish()
         record = _record(small.base.ordinal + 1, commit, small.base.tree, tree, ops)
         if len(encode(record)) > LARGEST_RECORD_BYTES:

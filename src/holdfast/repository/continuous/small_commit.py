@@ -20,6 +20,8 @@ from holdfast.repository.tree_builder import TreeBuilder
 
 LARGEST_BYTES = 16 << 20
 MOST_CHANGES = 5_000
+# A segment that brings nothing is remembered, too.
+_MOST_SEGMENTS = 1_000
 
 
 class Applied(NamedTuple):
@@ -80,7 +82,8 @@ class SmallCommit:
 
     @property
     def is_small(self) -> bool:
-        return self._gathered.size_bytes <= LARGEST_BYTES and self._changes <= MOST_CHANGES
+        few = self._changes <= MOST_CHANGES and len(self.asked) <= _MOST_SEGMENTS
+        return few and self._gathered.size_bytes <= LARGEST_BYTES
 
     def wanted(self, segment: Segment) -> frozenset[bytes]:
         self.asked.append(segment)
