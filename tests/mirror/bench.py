@@ -80,11 +80,12 @@ def facts(entry: Entry) -> tuple[object, ...]:
 
 
 def groups_of(entries: dict[bytes, Entry]) -> set[frozenset[bytes]]:
+    """Names of one file. A further one may be outside, where removals are kept."""
     found: dict[tuple[int, int], set[bytes]] = {}
     for path, entry in entries.items():
         if entry.kind is Kind.FILE and entry.links > 1:
             found.setdefault((entry.device, entry.inode), set()).add(path)
-    return {frozenset(group) for group in found.values()}
+    return {frozenset(group) for group in found.values() if len(group) > 1}
 
 
 class Bench:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from holdfast.capture.chunking import COARSE, FINE, Cutter
 from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.testing.feeding import States, chunk_id
+from holdfast.testing.small_disk import cloning_disk
 from tests.mirror.test_mirror import Bench as PlainBench
 from tests.mirror.test_mirror import rsync_sees
 
@@ -114,6 +115,62 @@ def test_a_folder_that_is_taken_over_is_read_once_and_only_differences_travel(be
     assert bench.feeder.given - before == 30_000 + ends[1] + ends[-1] - ends[-2]
     assert (bench.target / "4.txt").stat().st_ino == kept
     assert sent_by(bench, full=True) == 0
+
+
+def test_where_files_can_be_cloned_only_the_change_is_written(tmp_path: Path) -> None:
+    with cloning_disk(tmp_path / "disk"):
+        bench = Bench(tmp_path / "disk")
+        bench.source.mkdir()
+        bench.feeder.part_bytes, bench.keep_s = 4 * MIB, None
+        path = bench.source / "disk.img"
+        path.write_bytes(noise(60 * MIB))
+        sent_by(bench, full=True)
+        with path.open("r+b") as file:
+            file.seek(9 * MIB)
+            file.write(os.urandom(4096))
+        state = bench.read()
+        written = written_bytes()
+        assert bench.mirror is not None
+        bench.feeder.send(bench.mirror, bench.last, state)
+        assert written_bytes() - written < 12 * MIB, "of it most are the records of 900 chunks"
+        assert bench.differences() == []
+        bench.close()
+
+
+def written_bytes() -> int:
+    """By this process so far, into files of whatever kind."""
+    return int(Path("/proc/self/io").read_text().split("wchar: ")[1].split()[0])
+
+
+@pytest.mark.parametrize("part_bytes", [100_000, 100 * MIB])
+def test_clones_of_files_that_grow_shrink_and_have_holes(tmp_path: Path, part_bytes: int) -> None:
+    with cloning_disk(tmp_path / "disk"):
+        bench = Bench(tmp_path / "disk")
+        bench.source.mkdir()
+        bench.feeder.part_bytes, bench.feeder.continuous = part_bytes, True
+        path, chance = bench.source / "file", random.Random(3)
+        path.write_bytes(noise(900_000))
+        sent_by(bench, full=True)
+        for number in range(40):
+            with path.open("r+b") as file:
+                file.seek(chance.randrange(900_000))
+                match number % 4:
+                    case 0:
+                        file.write(chance.randbytes(chance.choice((1, 5_000, 300_000))))
+                    case 1:
+                        file.write(bytes(400_000))
+                    case 2:
+                        file.truncate(chance.randrange(150_000, 1_200_000))
+                    case _:
+                        data = file.read()
+                        file.seek(chance.randrange(900_000))
+                        file.write(data)
+            if number == 20:
+                (bench.target / "file").write_bytes(noise(900_000))
+                bench.run()
+                continue
+            sent_by(bench)
+        bench.close()
 
 
 @pytest.mark.big

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,13 +16,17 @@ from holdfast.mirror.target import Contents, Target, temp_path
 from holdfast.model.change import Part, Put, Remove, Segment
 from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
 
+# Smaller files are copied as fast.
+_CLONED_BYTES = 128 << 10
+
 
 @dataclass(frozen=True)
 class _Growing:
-    """A file whose chunks travel ahead of its put."""
+    """A file whose chunks travel ahead of its put. `base`: see `_cloned`."""
 
     n: int
     draft: Draft
+    base: int | None
 
 
 @dataclass(frozen=True)
@@ -198,17 +203,43 @@ class Staging:
     def _assembled(self, key: bytes, entry: Entry, chunks: Mapping[bytes, VerifiedChunk]) -> int | None:
         n = self._records.new_file(key)
         draft = self._target.side.create(temp_path(n))
+        base = self._cloned(key, draft)
         rows, offset = [], 0
         for ref in entry.chunks:
-            data = self._data(entry.path, ref, chunks)
-            if data is not None:
-                draft.write_around(offset, data, entry.holes)
+            if base is not None and self._records.has_chunk_at(base, ref.id, offset):
+                rows.append((ref.id, offset, ref.size_bytes))
+            elif (data := self._data(entry.path, ref, chunks)) is not None:
+                draft.write_around(offset, data, entry.holes if base is None else ())
                 rows.append((ref.id, offset, ref.size_bytes))
             offset += ref.size_bytes
+        if base is not None:
+            draft.punch(entry.holes)
         self._dress(draft, entry)
         self._records.add_chunks(n, rows)
         # What came of a file that is not whole stays as a spare: later puts were promised those chunks.
         return n if len(rows) == len(entry.chunks) else None
+
+    def _cloned(self, key: bytes, draft: Draft) -> int | None:
+        """Begins a new version of a large file as a clone of what stands at its place, where the file system can: then only what differs
+        is read, hashed and written. The content cloned, which certainly had what the records say."""
+        n = self._content_at(key)
+        content = None if n is None else self._records.file(n)
+        if content is None or not content.placed or content.fingerprint.size < _CLONED_BYTES:
+            return None
+        try:
+            fd = self._target.writer.open_file(self._target.at(content.key))
+        except OSError:
+            return None
+        try:
+            if Fingerprint.of(os.fstat(fd)) != content.fingerprint or not draft.clone(fd):
+                return None
+            if Fingerprint.of(os.fstat(fd)) == content.fingerprint:
+                return content.n
+        finally:
+            os.close(fd)
+        # Somebody wrote it in this instant.
+        draft.set_size(0)
+        return None
 
     def _grow(self, part: Part, chunks: Mapping[bytes, VerifiedChunk]) -> None:
         growing = self._growing.get(part.path)
@@ -223,7 +254,8 @@ class Staging:
             if self._matches(part):
                 return
             n = self._records.new_file(walk_key(part.path))
-            growing = self._growing[part.path] = _Growing(n, self._target.side.create(temp_path(n)))
+            draft = self._target.side.create(temp_path(n))
+            growing = self._growing[part.path] = _Growing(n, draft, self._cloned(walk_key(part.path), draft))
             before = self._matching.pop(part.path, None)
             if before is not None:
                 held = [(offset, ref) for offset, ref in self._records.chunks_with_offsets(before.n) if offset < before.end]
@@ -263,10 +295,16 @@ class Staging:
     def _write_run(self, path: bytes, growing: _Growing, run: list[tuple[int, ChunkRef]], chunks: Mapping[bytes, VerifiedChunk]) -> None:
         rows = []
         for offset, ref in run:
+            if growing.base is not None and self._records.has_chunk_at(growing.base, ref.id, offset):
+                rows.append((ref.id, offset, ref.size_bytes))
+                continue
             data = self._data(path, ref, chunks)
             if data is not None:
-                # Which zeros are holes is known only when the put comes, so none are written.
-                growing.draft.write_sparse(offset, data)
+                if growing.base is not None:
+                    growing.draft.write(offset, data)
+                else:
+                    # Which zeros are holes is known only when the put comes, so none are written.
+                    growing.draft.write_sparse(offset, data)
                 rows.append((ref.id, offset, ref.size_bytes))
         self._records.add_chunks(growing.n, rows)
 

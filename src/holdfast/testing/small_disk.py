@@ -1,4 +1,5 @@
-"""A real file system of its own that is soon full: a small tmpfs. Needs root; a test that has to do without is skipped and says so."""
+"""Real file systems of a test's own: a small tmpfs that is soon full, and one that can clone files (XFS). Both need root; a test that has
+to do without is skipped and says so."""
 
 from __future__ import annotations
 
@@ -42,3 +43,26 @@ def small_disk(place: Path, size_bytes: int) -> Iterator[SmallDisk]:
         yield SmallDisk(place)
     finally:
         subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@contextmanager
+def cloning_disk(place: Path) -> Iterator[None]:
+    """An XFS of 400 MB, in a sparse file beside `place`, mounted at `place`, which is made; taken down at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a disk needs root")
+    place.mkdir()
+    image = place.with_name(place.name + ".image")
+    with image.open("wb") as file:
+        file.truncate(400 << 20)
+    for command in (["mkfs.xfs", "-q", "-m", "reflink=1", str(image)], ["mount", "-o", "loop", str(image), str(place)]):
+        try:
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
+        except FileNotFoundError:
+            pytest.skip(f"this machine has no {command[0]}")
+        if done.returncode != 0:
+            pytest.skip(f"no XFS can be mounted here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+        image.unlink()
