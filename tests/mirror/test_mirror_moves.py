@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.model.change import Move
 from holdfast.testing.faulty_disk import FaultyDisk
 from tests.mirror.bench import CONTENTS, SCRATCH, Bench, Moved, Spec, state_of
+from tests.mirror.test_mirror import Bench as RealBench
+from tests.mirror.test_mirror import rsync_sees
 
 Tree = dict[bytes, Spec]
 FOLDER: Spec = ("dir", 1, 0)
@@ -266,6 +271,56 @@ def test_any_stream_of_small_commits_ends_equal_to_one_full(
         found = bench.tell(state_of(tree), full=True)
         assert found.findings == ()
         bench.check(state_of(tree))
+
+
+def use(source: Path, chance: random.Random) -> list[tuple[Path, Path]]:
+    """A few steps of somebody at work in a folder; the renames, as they happened."""
+    told: list[tuple[Path, Path]] = []
+    for _ in range(chance.randint(1, 8)):
+        paths = sorted(source.rglob("*"))
+        folders = [source, *(path for path in paths if path.is_dir())]
+        path, place = chance.choice(paths), chance.choice(folders) / f"n{chance.randrange(12)}"
+        match chance.randrange(6):
+            case 0 | 1 | 2 if path.exists() and path not in place.parents and path != place and (not place.exists() or path.is_file()):
+                if not place.is_dir():
+                    path.rename(place)
+                    told.append((path, place))
+            case 3 if path.is_file():
+                with path.open("r+b") as file:
+                    file.seek(chance.randrange(20_000))
+                    file.write(chance.randbytes(chance.randrange(1, 9_000)))
+            case 4:
+                if not place.exists():
+                    place.mkdir()
+                    (place / "inside").write_bytes(chance.randbytes(chance.randrange(9_000)))
+            case _ if len(paths) > 30:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return told
+
+
+def test_a_folder_in_use_is_followed_and_rsync_agrees(tmp_path: Path) -> None:
+    bench, chance = RealBench(tmp_path), random.Random(9)
+    (bench.source / "folder").mkdir(parents=True)
+    for number in range(30):
+        (bench.source / "folder" / f"n{number}").write_bytes(chance.randbytes(12_000))
+    bench.run(full=True)
+    bench.feeder.continuous = True
+    renames = 0
+    for _ in range(60):
+        told = use(bench.source, chance)
+        renames += len(told)
+        hints = tuple(Move(os.fsencode(old), os.fsencode(new)) for old, new in told)
+        assert bench.mirror is not None
+        new = bench.read()
+        answer = bench.feeder.send(bench.mirror, bench.last, new, moves=hints)
+        assert (answer.findings, answer.cursor) == ((), bench.mirror.cursor())
+        bench.last = new
+        assert bench.differences() == []
+    assert rsync_sees(bench.source, bench.target) == ""
+    assert renames > 50
+    bench.feeder.continuous = False
+    assert bench.run() == []
+    bench.close()
 
 
 def clean(tree: Tree) -> Tree:
