@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from holdfast.core.errors import ErrorFacts, NotGranted, ProtocolError
 from holdfast.core.ids import ActionId, DatasetId, Epoch, PointId, RepositoryId
-from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark, Part, Payload, Put, Remove, Segment
+from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark, Move, Part, Payload, Put, Remove, Segment
 from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr
+from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.reading import LostFolder
 from holdfast.wire.codec import MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES, decode_data, decode_hub, encode
 from holdfast.wire.data_messages import (
@@ -58,6 +59,8 @@ COMMIT = Commit(
     dataset=DatasetId(ID), epoch=CURSOR.epoch, seq=8, captured_at=WHEN, marks=(Mark(operation="backup", kind="backup", point=PointId(ID)),)
 )
 FACTS = NotGranted("no", hint="yes", node="x").facts()
+GAP = Gap(path=b"/data", since=WHEN, until=WHEN, reason=GapReason.OVERFLOW)
+NO_ZONE = msgspec.structs.replace(GAP, until=WHEN.replace(tzinfo=None))
 MESSAGES: list[DataMessage] = [
     Open(dataset=DatasetId(ID), actions=(ActionId(ID),), generation=1),
     Opened(actions=(ActionState(action=ActionId(ID), cursor=CURSOR), ActionState(action=ActionId(ID), error=FACTS))),
@@ -76,6 +79,8 @@ MESSAGES: list[DataMessage] = [
     Closed(acknowledgements=(Acknowledgement(action=ID, cursor=CURSOR, points=(PointId(ID),)), Acknowledgement(action=ID, error=FACTS))),
     Stopped(error=FACTS),
     OpenRead(repository=RepositoryId(ID), dataset=DatasetId(ID)),
+    OpenRead(repository=RepositoryId(ID), dataset=DatasetId(ID), point=PointId(f"{ID}@2026-01-01T00:00:00.000000Z")),
+    OpenRead(repository=RepositoryId(ID), dataset=DatasetId(ID), point=PointId(f"{ID}@versions")),
     OpenedRead(cursor=CURSOR),
     AskEntries(paths=(b"/", b"/data")),
     AskMore(),
@@ -129,6 +134,14 @@ WRONG: dict[str, DataMessage] = {
     "a time beyond 64 bits": _segment(mtime_ns=2**63),
     "an owner's name without end": _segment(user="x" * 5_000),
     "a time without a zone": Closing(commit=msgspec.structs.replace(COMMIT, captured_at=WHEN.replace(tzinfo=None))),
+    "a gap outside": Closing(commit=msgspec.structs.replace(COMMIT, gaps=(msgspec.structs.replace(GAP, path=b"../etc"),))),
+    "a gap without a zone": Closing(
+        commit=msgspec.structs.replace(COMMIT, gaps=(msgspec.structs.replace(GAP, until=WHEN.replace(tzinfo=None)),))
+    ),
+    "gaps without end": Closing(commit=msgspec.structs.replace(COMMIT, gaps=(GAP,) * 1_001)),
+    "a move outside": Started(begin=msgspec.structs.replace(BEGIN, moves=(Move(b"/a", b"b"),)), actions=()),
+    "a moment at no time": OpenRead(repository=RepositoryId(ID), dataset=DatasetId(ID), point=PointId(f"{ID}@yesterday")),
+    "a moment of no dataset": OpenRead(repository=RepositoryId(ID), dataset=DatasetId(ID), point=PointId("../x@versions")),
     "an error that shadows ours": Stopped(error=ErrorFacts("usage", "x", context={"message": "y"})),
     "too many blobs asked": AskBlobs(number=1, ids=(CHUNK,) * 4_097),
     "a short id of a blob": AskBlobs(number=1, ids=(b"short",)),

@@ -13,8 +13,9 @@ LOOK_EVERY_S = 1.0
 class SealingWatch:
     """`start` has a thread of its own look; sealing takes as long as the store does."""
 
-    def __init__(self, repositories: Repositories) -> None:
+    def __init__(self, repositories: Repositories, every_s: float = LOOK_EVERY_S) -> None:
         self._repositories = repositories
+        self._every_s = every_s
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -28,7 +29,7 @@ class SealingWatch:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK_EVERY_S):
+        while not self._stop.wait(self._every_s):
             for repository in self._repositories.opened():
                 repository.tick()
 

@@ -16,6 +16,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts, ProtocolError
 from holdfast.model.change import Begin, Commit, Cursor, Payload, Put, Segment
 from holdfast.model.entry import ChunkRef, Entry, check_path
+from holdfast.model.moments import dataset_of_versions
 from holdfast.wire import hub_messages
 from holdfast.wire.data_messages import (
     AskBlobs,
@@ -45,6 +46,7 @@ MAX_ASKED_CHUNKS = 4_096
 # Roots of a classification, actions of a delivery, points of a commit: a document has a few; each one costs the receiver work.
 _MAX_ROOTS = 10_000
 _MAX_ACTIONS = 1_000
+_MAX_GAPS, _MAX_MOVES = 1_000, 10_000
 _MAX_MARKS = 100
 _MAX_SIZE = 2**63 - 1
 _MAX_TEXT = 4_096
@@ -248,6 +250,8 @@ def _check_begin(begin: Begin) -> None:
     _check_cursor(begin.base)
     _check_length("Begin.roots", begin.roots, _MAX_ROOTS)
     _check_paths(begin.roots)
+    _check_length("Begin.moves", begin.moves, _MAX_MOVES)
+    _check_paths(path for move in begin.moves for path in (move.moved_from, move.path))
 
 
 def _check_commit(commit: Commit) -> None:
@@ -260,6 +264,11 @@ def _check_commit(commit: Commit) -> None:
         _check_count("Commit", value)
     if commit.captured_at.tzinfo is None:
         raise ProtocolError("Commit.captured_at: a time without a zone")
+    _check_length("Commit.gaps", commit.gaps, _MAX_GAPS)
+    for gap in commit.gaps:
+        check_path(gap.path)
+        if gap.since.tzinfo is None or gap.until.tzinfo is None:
+            raise ProtocolError("Gap: a time without a zone")
 
 
 def _check_cursor(cursor: Cursor | None) -> None:
@@ -319,10 +328,10 @@ def _check_token(where: str, *texts: str) -> None:
 
 
 def _check_point(where: str, point: str) -> None:
-    """A point's id, or a moment's address (`model.moments`)."""
+    """A point's id, or what stands for one (`model.moments`): a moment's address, or the versions of a dataset's files."""
     dataset, at, time = point.partition("@")
     _check_token(where, dataset)
-    if at and _TIME.fullmatch(time) is None:
+    if at and not dataset_of_versions(point) and _TIME.fullmatch(time) is None:
         raise ProtocolError(f"{where}: {time[:80]!r} is no time of a moment")
 
 

@@ -22,6 +22,8 @@ def check_commit(commit: Commit, commits: CommitTable, dataset: int) -> None:
     """Raises `ProtocolError` or `Conflict`. `dataset` is the catalog's number of the commit's."""
     if not _EARLIEST <= commit.captured_at < _LATEST:
         raise ProtocolError(f"the commit was captured at an impossible time, {commit.captured_at}", hint="set the source's clock")
+    if not all(_EARLIEST <= moment < _LATEST for gap in commit.gaps for moment in (gap.since, gap.until)):
+        raise ProtocolError("the commit names a gap at an impossible time", hint="set the source's clock")
     if max(commit.seq, commit.files, commit.size_bytes, commit.warnings) >= LARGEST:
         raise ProtocolError("the commit counts more than can be")
     if len({mark.point for mark in commit.marks}) < len(commit.marks):

@@ -1,0 +1,109 @@
+"""What a store worker says of moments: the newest of all its repositories, and what it held is sealed in time."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from holdfast.core.clock import now
+from holdfast.core.ids import ActionId, DatasetId, NodeId, RepositoryId
+from holdfast.delivery.ports import Action
+from holdfast.model import rules
+from holdfast.model.change import Durability
+from holdfast.model.entry import ChunkRef, Entry, Kind
+from holdfast.model.moments import AskMoment, AskMoments, Moments, address_of
+from holdfast.model.questions import AskListing, Failed, Listings, Points
+from holdfast.node import sealing_watch
+from holdfast.node.sealing_watch import SealingWatch, held_findings
+from holdfast.node.store_worker_questions import answer, find_point
+from holdfast.node.store_worker_repositories import Repositories
+from holdfast.testing.feeding import chunk_id
+from holdfast.testing.repository_scene import FollowingFeeder
+from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DATASET = DatasetId("d" * 32)
+STORED = (rules.StoredOperation(name="cdp", kind="cdp", within_s=86_400.0), rules.StoredOperation(name="backup", kind="backup"))
+
+
+def _session(repositories: Repositories, rule: rules.RepositoryRule) -> Action:
+    action = rules.StoreAction(id=ActionId("b" * 32), repository=rule.id, operations=STORED)
+    receive = rules.Receive(dataset=DATASET, label="files1/documents", sender=NodeId("a" * 32), actions=(action,))
+    session = repositories.get(rule.id).store_action(action, receive, lambda _commit, _names: None)
+    session.cursor()
+    return session
+
+
+def _tree(content: bytes) -> dict[bytes, Entry]:
+    refs = (ChunkRef(chunk_id(content), len(content)),)
+    file = Entry(path=b"/data/one", kind=Kind.FILE, mode=0o644, size_bytes=len(content), mtime_ns=len(content), chunks=refs)
+    return {b"/data": Entry(path=b"/data", kind=Kind.DIRECTORY, mode=0o755), b"/data/one": file}
+
+
+def test_a_moment_is_found_in_the_repository_that_has_the_newest(tmp_path: Path) -> None:
+    clock = VirtualClock(START)
+    repositories = Repositories(tmp_path / "home", clock=clock, entropy=SeededEntropy("moments"))
+    named = [
+        rules.RepositoryRule(id=RepositoryId(f"{n}" * 32), name=f"r{n}", location=str(tmp_path / f"{n}"), scrub_ratio=0) for n in (1, 2)
+    ]
+    assert repositories.configure(tuple(named)) == ()
+    contents = {chunk_id(content): content for content in (b"first", b"second..", b"third......")}
+    trees = [_tree(content) for content in contents.values()]
+    sessions = [_session(repositories, rule) for rule in named]
+    feeders = [FollowingFeeder(dataset=DATASET, roots=(b"/data",), chunks=contents, clock=clock) for _ in named]
+    for session, feeder in zip(sessions, feeders, strict=True):
+        feeder.marks = ("backup",)
+        feeder.send(session, None, trees[0])
+        feeder.marks = ()
+    clock.advance(10)
+    assert feeders[0].send(sessions[0], trees[0], trees[1]).durability is Durability.HELD
+    clock.advance(10)
+    assert feeders[1].send(sessions[1], trees[0], trees[2]).durability is Durability.HELD
+    for at, place, tree in ((10, 0, trees[1]), (19, 0, trees[1]), (20, 1, trees[2])):
+        moment = START + timedelta(seconds=at)
+        repository, point = find_point(repositories, f"files1/documents@{moment.isoformat()}")
+        assert (repository.name, point.id) == (f"r{place + 1}", address_of(DATASET, START + timedelta(seconds=at // 10 * 10)))
+        told = answer(AskMoment(dataset="files1/documents", at=moment), repositories, None)
+        assert isinstance(told, Points)
+        assert max(told.points, key=lambda each: each.time) == point
+        listed = answer(AskListing(point=point.id, path=b"/data"), repositories, None)
+        assert isinstance(listed, Listings)
+        assert [row.size_bytes for row in listed.rows] == [tree[b"/data/one"].size_bytes]
+    told = answer(AskMoments(dataset=DATASET, limit=2), repositories, None)
+    assert isinstance(told, Moments)
+    assert [(moment.time, len(moment.points)) for moment in told.moments] == [(START + timedelta(seconds=each), 0) for each in (20, 10)]
+    assert told.more
+    assert isinstance(answer(AskMoment(dataset="nobody's"), repositories, None), Failed)
+    for session in sessions:
+        session.close()
+    repositories.close()
+
+
+def test_the_watch_has_what_was_held_sealed(tmp_path: Path) -> None:
+    clock = VirtualClock(START)
+    repositories = Repositories(tmp_path / "home", clock=clock, entropy=SeededEntropy("moments"))
+    rule = rules.RepositoryRule(id=RepositoryId("c" * 32), name="main", location=str(tmp_path / "store"))
+    assert repositories.configure((rule,)) == ()
+    contents = {chunk_id(content): content for content in (b"first", b"second..")}
+    session, feeder = _session(repositories, rule), FollowingFeeder(dataset=DATASET, roots=(b"/data",), chunks=contents, clock=clock)
+    feeder.send(session, None, _tree(b"first"))
+    clock.advance(1)
+    feeder.send(session, _tree(b"first"), _tree(b"second.."))
+    session.close()
+    journal = tmp_path / "home/repositories/main/journal"
+    assert list(journal.iterdir())
+    assert held_findings(repositories) == ()
+    clock.advance(60)
+    watch = SealingWatch(repositories, every_s=0.01)
+    watch.start()
+    waiting = threading.Event()
+    for _ in range(1_000):
+        if not list(journal.iterdir()):
+            break
+        waiting.wait(0.01)
+    watch.stop(5)
+    assert list(journal.iterdir()) == []
+    assert repositories.get(rule.id).point_at(DATASET, now(clock)).time == START + timedelta(seconds=1)
+    repositories.close()
+    assert sealing_watch.LOOK_EVERY_S >= 1
