@@ -78,6 +78,8 @@ def test_failback_and_return(tmp_path: Path) -> None:
         assert run(world, "office") >= 15_000_000
         assert rsync_differences(data, mirror) == ""
 
+        assert "loop-by-location" in world.run("activate", "failback", expect=2).stderr
+
         # The source is away; people work in the mirror, and what the source had last was changed once more.
         world.run("deactivate", "office")
         new_bytes = use(mirror, 1)
