@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.model.change import Move
+from holdfast.testing.child import run_in_child
 from holdfast.testing.faulty_disk import FaultyDisk
 from tests.mirror.bench import CONTENTS, SCRATCH, Bench, Moved, Spec, state_of
 from tests.mirror.test_mirror import Bench as RealBench
@@ -321,6 +322,39 @@ def test_a_folder_in_use_is_followed_and_rsync_agrees(tmp_path: Path) -> None:
     bench.feeder.continuous = False
     assert bench.run() == []
     bench.close()
+
+
+def _follow_without_root(place: Path) -> None:
+    os.setgid(65534)
+    os.setuid(65534)
+    bench = RealBench(place)
+    for folder in ("closed/inner", "other"):
+        (bench.source / folder).mkdir(parents=True)
+    (bench.source / "closed" / "inner" / "file").write_text("content")
+    (bench.source / "closed" / "inner").chmod(0o555)
+    (bench.source / "closed").chmod(0o555)
+    bench.run(full=True)
+    (bench.source / "closed").chmod(0o755)
+    (bench.source / "closed").rename(bench.source / "other" / "closed")
+    (bench.source / "other" / "closed").chmod(0o555)
+    assert bench.mirror is not None
+    new, bench.feeder.continuous = bench.read(), True
+    old, at = os.fsencode(bench.source / "closed"), os.fsencode(bench.source / "other" / "closed")
+    answer = bench.feeder.send(bench.mirror, bench.last, new, moves=(Move(old, at),))
+    assert (answer.findings, answer.cursor) == ((), bench.mirror.cursor())
+    assert bench.differences() == []
+    bench.close()
+
+
+def test_folders_that_may_not_be_written_are_renamed_by_their_owner_too(tmp_path: Path) -> None:
+    """Not root: a folder is written to when it goes to another one."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give up")
+    tmp_path.chmod(0o777)
+    for folder in tmp_path.parents:
+        if not os.stat(folder).st_mode & 0o001:
+            folder.chmod(folder.stat().st_mode | 0o011)
+    assert run_in_child(_follow_without_root, tmp_path) == 0
 
 
 def clean(tree: Tree) -> Tree:

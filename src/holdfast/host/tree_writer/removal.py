@@ -69,3 +69,10 @@ def make_accessible(folder_fd: int, name: bytes) -> None:
         os.chmod(b"/proc/self/fd/%d" % fd, _OWNER_ALL)
     finally:
         os.close(fd)
+
+
+def make_movable(folder_fd: int, name: bytes) -> None:
+    """A folder that goes to another one is written to itself, because its `..` changes: its owner (who is not root) needs the right."""
+    found = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
+    if stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o200:
+        make_accessible(folder_fd, name)

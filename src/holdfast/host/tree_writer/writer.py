@@ -7,6 +7,7 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from holdfast.core.errors import Conflict
@@ -16,7 +17,7 @@ from holdfast.host.tree_writer.faults import Typed, store_error
 from holdfast.host.tree_writer.folders import Folder, Folders, check_name
 from holdfast.host.tree_writer.leftovers import claim, leftovers, temp_name
 from holdfast.host.tree_writer.names import make_special, split_path
-from holdfast.host.tree_writer.removal import make_accessible, remove_tree
+from holdfast.host.tree_writer.removal import make_accessible, make_movable, remove_tree
 from holdfast.model.entry import Entry, Kind, display_path
 from holdfast.model.jobs import Finding, Severity
 
@@ -300,7 +301,10 @@ class TreeWriter:
         target._folders.trim()
         (parent, name), (new_parent, new_name) = split_path(path), split_path(new_path)
         with Typed(path):
-            target._rename(self._open_to_write(parent).fd, name, target._open_to_write(new_parent), new_name, new_path)
+            source = self._open_to_write(parent)
+            if self._needs_rights:
+                make_movable(source.fd, name)
+            target._rename(source.fd, name, target._open_to_write(new_parent), new_name, new_path)
         self._folders.forget(path)
 
     def remove(self, path: bytes) -> None:
@@ -308,12 +312,8 @@ class TreeWriter:
         self._folders.trim()
         self._folders.forget(path)
         parent, name = split_path(path)
-        with Typed(path):
-            try:
-                folder = self._open_to_write(parent)
-            except (FileNotFoundError, NotADirectoryError):
-                return
-            remove_tree(folder.fd, name)
+        with Typed(path), suppress(FileNotFoundError, NotADirectoryError):
+            remove_tree(self._open_to_write(parent).fd, name)
 
     def remove_folder(self, path: bytes) -> bool:
         """Removes a folder only if it is empty; whether it is gone."""
@@ -352,11 +352,9 @@ class TreeWriter:
     def _open_for_attributes(self, path: bytes, kind: Kind) -> int:
         parent, name = split_path(path)
         folder = self._folders.open(parent)
-        if not name:
-            return os.dup(folder.fd)
         flags = _READ | os.O_DIRECTORY if kind is Kind.DIRECTORY else _READ
         try:
-            return os.open(name, flags, dir_fd=folder.fd)
+            return os.open(name or b".", flags, dir_fd=folder.fd)
         except PermissionError:
             if kind is not Kind.DIRECTORY:
                 raise
