@@ -13,10 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.core.ids import ActionId, NodeId
+from holdfast.mirror.mirror import MirrorStore
 from holdfast.model.change import Move
+from holdfast.model.entry import Entry
+from holdfast.model.rules import MirrorAction, Receive
 from holdfast.testing.child import run_in_child
 from holdfast.testing.faulty_disk import FaultyDisk
-from tests.mirror.bench import CONTENTS, SCRATCH, Bench, Moved, Spec, state_of
+from holdfast.testing.feeding import Feeder
+from holdfast.testing.tree_source import TreeSource
+from tests.mirror.bench import CONTENTS, DATASET, SCRATCH, Bench, Moved, Spec, StillClock, state_of
 from tests.mirror.test_mirror import Bench as RealBench
 from tests.mirror.test_mirror import rsync_sees
 
@@ -322,6 +328,35 @@ def test_a_folder_in_use_is_followed_and_rsync_agrees(tmp_path: Path) -> None:
     bench.feeder.continuous = False
     assert bench.run() == []
     bench.close()
+
+
+def test_from_one_target_to_another(tmp_path: Path) -> None:
+    """A rename between two roots of a classification is none within either mirror: it is a removal and a put."""
+    roots = [tmp_path / "one", tmp_path / "two"]
+    for root in roots:
+        (root / "folder").mkdir(parents=True)
+        (root / "folder" / root.name).write_bytes(root.name.encode() * 3_000)
+    rule = MirrorAction(id=ActionId("a" * 32), targets=tuple((str(root), str(tmp_path / "out" / root.name)) for root in roots))
+    receive = Receive(dataset=DATASET, label="x", sender=NodeId("n"), actions=(rule,))
+    mirror = MirrorStore(tmp_path / "home").open_mirror(rule, receive, clock=StillClock())
+    feeder = Feeder(DATASET, tuple(map(os.fsencode, roots)), {}, continuous=True)
+
+    def read() -> dict[bytes, Entry]:
+        sources = [TreeSource(root) for root in roots]
+        feeder.chunks.update(sources[0].chunks | sources[1].chunks)
+        return sources[0].all | sources[1].all
+
+    before = read()
+    feeder.send(mirror, None, before)
+    for old, new in (("one/folder", "two/came"), ("two/folder", "one/folder"), ("one/folder/two", "two/came/two")):
+        (tmp_path / old).rename(tmp_path / new)
+        after = read()
+        move = Move(os.fsencode(tmp_path / old), os.fsencode(tmp_path / new))
+        assert feeder.send(mirror, before, after, moves=(move,)).findings == ()
+        before = after
+        for root in roots:
+            assert rsync_sees(root, tmp_path / "out" / root.name) == ""
+    mirror.close()
 
 
 def _follow_without_root(place: Path) -> None:
