@@ -23,6 +23,7 @@ from holdfast.model import rules
 from holdfast.model.entry import Entry, display_path
 from holdfast.model.point_changes import Forget
 from holdfast.model.questions import AskListing
+from holdfast.repository import log_files, splices, tree_builder
 from holdfast.repository.continuous import small_commit
 from holdfast.repository.points import receiving
 from holdfast.repository.points.point_changes import Chosen
@@ -37,7 +38,7 @@ FOLLOWING = (
     rules.StoredOperation(name="version", kind="version", last=3),
 )
 PLACES = [b"/data/a", b"/data/b", b"/data/sub", b"/data/sub/a", b"/data/sub/b", b"/data/sub/deep", b"/data/sub/deep/a", b"/data/b/c"]
-KINDS = ("write", "write", "write", "large", "folder", "remove")
+KINDS = ("write", "write", "image", "image", "large", "folder", "remove")
 edits = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, len(PLACES) - 1), st.integers(0, 5)), min_size=0, max_size=5)
 numbers = st.integers(0, 1)
 picks = st.integers(0, 1 << 20)
@@ -231,9 +232,11 @@ class FollowedMachine(RuleBasedStateMachine):
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, examples: int, steps: int) -> int:
-    """With small limits, so that some commits are too large to be held, and some for a record."""
+    """With small limits, so that some commits are too large to be held, and some for a record; and small files count as large."""
     monkeypatch.setattr(small_commit, "LARGEST_BYTES", 3_000)
     monkeypatch.setattr(receiving, "_MOST_OPS", 4)
+    for module in (splices, tree_builder, log_files):
+        monkeypatch.setattr(module, "FEWEST_CHUNKS", 4)
     before = FollowedMachine.steps
     run_state_machine_as_test(
         FollowedMachine,

@@ -361,8 +361,7 @@ def test_a_lost_session_lock_is_found_before_anything_is_sealed(scene: Repositor
 def test_what_another_program_took_is_sent_again(scene: RepositoryScene) -> None:
     """It removed our lock, the points and the data that what is held builds on."""
     repository, source = _followed(scene)
-    source.folder(b"/data/sub")
-    source.write(b"/data/sub/untouched", b"for ever")
+    source.write(b"/data/untouched", b"for ever")
     source.send(repository, "backup")
     _some_states(source, repository, 2)
     source.leave()
@@ -436,3 +435,33 @@ def test_a_store_that_fails_is_said_until_it_works_again(scene: RepositoryScene)
     source.leave()
     repository.close()
     scene.restic.check()
+
+
+def test_of_a_large_file_only_what_changes_is_written_down(scene: RepositoryScene) -> None:
+    repository, source = scene.open(), FollowedSource(scene)
+    parts = [b"part %d" % number for number in range(3_000)]
+    source.write(b"/data/image", *parts)
+    source.feeder.part_bytes = 1 << 20
+    source.send(repository, "backup")
+    repository.seal()
+    states = {}
+    for number in range(10):
+        scene.clock.advance(1)
+        parts[number * 250 : number * 250 + 1] = [b"other %d" % number, b"more %d" % number]
+        source.write(b"/data/image", *parts)
+        source.send(repository)
+        states[now(scene.clock)] = dict(source.tree)
+    (path,) = (scene.home / "journal").iterdir()
+    assert path.stat().st_size < 10 * 2_000
+    again = scene.open()
+    _assert_states(again, states)
+    source.session = None
+    again.close()
+    _catalog_lost(scene)
+    again = scene.open()
+    _assert_states(again, states)
+    again.prune(PruneOrder(grace_s=0, thresholds=Thresholds(max_unused=0)))
+    _assert_states(again, states)
+    again.close()
+    scene.restic.check()
+    del repository

@@ -18,16 +18,15 @@ from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.repository._format.pack import BlobType
 from holdfast.repository._format.tree import DecodedNode, decode_node, encode_node, split_tree
 from holdfast.repository.catalog.blob_table import BlobTable
-from holdfast.repository.moment_record import FORM, Followed, LogPart, Record, Written, decode_part, encode
+from holdfast.repository.moment_record import FORM, Followed, LogPart, Record, Spliced, Written, decode_part, encode, refs_of
 from holdfast.repository.packs.storage import Storage
+from holdfast.repository.splices import FEWEST_CHUNKS
 from holdfast.repository.tree_blob import AddBlob, add_tree
 
 CHANGES, VERSIONS = b"changes", b"versions"
 # A part is one blob; restic keeps those of files below 8 MiB.
 _PART_BYTES = 1 << 20
 LARGEST_RECORD_BYTES = 4 << 20
-# Of a file of more chunks only those are named that no other version named: a disk image has thousands, and few change at a time.
-_FEW_CHUNKS = 64
 _CHUNKS_AT_ONCE = 5_000
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o400
 
@@ -92,12 +91,12 @@ def _version_nodes(records: Sequence[Record]) -> list[bytes]:
     many: dict[bytes, ChunkRef] = {}
     for record in records:
         for place, op in enumerate(record.ops):
+            if isinstance(op, Spliced) or (isinstance(op, Written) and len(op.entry.chunks) >= FEWEST_CHUNKS):
+                many.update((ref.id, ref) for ref in refs_of(op))
+                continue
             if not isinstance(op, Written) or not op.entry.chunks:
                 continue
             entry = op.entry
-            if len(entry.chunks) > _FEW_CHUNKS:
-                many.update((ref.id, ref) for ref in entry.chunks)
-                continue
             named.update(ref.id for ref in entry.chunks)
             name = b"%012d.%05d.%s" % (record.ordinal, place, entry.path[entry.path.rfind(b"/") + 1 :][-200:])
             nodes.append((name, _file_node(name, entry.mtime_ns, entry.chunks)))

@@ -10,15 +10,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import DatasetId, Epoch
 from holdfast.model.change import Cursor
 from holdfast.model.decoding import UNREADABLE
-from holdfast.model.entry import Entry, walk_key
+from holdfast.model.entry import ChunkRef, Entry, walk_key
 from holdfast.model.gaps import Gap
 from holdfast.model.rules import StoredOperation
 from holdfast.repository.catalog.version_table import Ended, NewVersion
+from holdfast.repository.splices import Piece, added_by, composed, splice, spliced
 
 T = TypeVar("T")
 FORM = 1
@@ -71,13 +73,24 @@ class Written(msgspec.Struct, frozen=True, array_like=True, tag="w"):
         return self.entry.path
 
 
+class Spliced(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+    """A large file has a new state, most of which it had before: `entry` without chunks, and `pieces` in place of them."""
+
+    entry: Entry
+    pieces: tuple[Piece, ...]
+
+    @property
+    def path(self) -> bytes:
+        return self.entry.path
+
+
 class Gone(msgspec.Struct, frozen=True, array_like=True, tag="g"):
     """A path is no more, nor what was below it."""
 
     path: bytes
 
 
-Op = Written | Gone
+Op = Written | Spliced | Gone
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -104,8 +117,15 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def chunks(self) -> Iterator[bytes]:
-        """Ids of all chunks that its new states name, some of them often."""
-        return (ref.id for op in self.ops if isinstance(op, Written) for ref in op.entry.chunks)
+        """Ids of all chunks that its new states name, some of them often; of a large file those it did not have before."""
+        return (ref.id for op in self.ops for ref in refs_of(op))
+
+
+def refs_of(op: Op) -> Iterable[ChunkRef]:
+    """The chunks that an op names itself."""
+    if isinstance(op, Spliced):
+        return added_by(op.pieces)
+    return op.entry.chunks if isinstance(op, Written) else ()
 
 
 class LogPart(msgspec.Struct, frozen=True, array_like=True):
@@ -152,9 +172,17 @@ def _decoded(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
 def ops_of(ended: Sequence[Ended], new: Sequence[NewVersion]) -> tuple[Op, ...]:
     """What a tree builder found, in walk order."""
     ends_below = {path for path, below_only in ended if below_only}
-    ops: list[Op] = [Written(entry, replaces, entry.path in ends_below) for entry, replaces in new]
+    ops: list[Op] = [_op_of(version, ends_below) for version in new]
     ops += [Gone(path) for path, below_only in ended if not below_only]
     return tuple(sorted(ops, key=_key))
+
+
+def _op_of(version: NewVersion, ends_below: set[bytes]) -> Op:
+    entry = version.entry
+    pieces = splice(version.chunks_before, entry.chunks) if version.chunks_before else None
+    if pieces is not None:
+        return Spliced(replace(entry, chunks=()), pieces)
+    return Written(entry, version.replaces, entry.path in ends_below)
 
 
 def _key(op: Op) -> bytes:
@@ -168,6 +196,9 @@ def versions_of(ops: Iterable[Op]) -> tuple[list[Ended], list[NewVersion]]:
     for op in ops:
         if isinstance(op, Gone):
             ended.append(Ended(op.path))
+            continue
+        if isinstance(op, Spliced):
+            new.append(NewVersion(op.entry, True))
             continue
         if op.ends_below:
             ended.append(Ended(op.path, below_only=True))
@@ -183,18 +214,18 @@ class Merged(msgspec.Struct, frozen=True):
 
 
 def merge(records: Iterable[Record]) -> Merged:
-    """The last change of each path, in walk order."""
+    """The last change of each path, in walk order. Raises `ProtocolError` when chunks are kept that were not there."""
     last: dict[bytes, Op] = {}
     anew: set[bytes] = set()
     folders: dict[bytes, set[bytes]] = {}
     for record in records:
         for op in record.ops:
             path = op.path
-            if isinstance(op, Gone) or op.ends_below:
+            if isinstance(op, Gone) or (isinstance(op, Written) and op.ends_below):
                 _drop_below(path, last, anew, folders)
             if isinstance(last.get(path), Gone) or (isinstance(op, Written) and op.ends_below):
                 anew.add(path)
-            last[path] = op
+            last[path] = _onto(last.get(path), op)
             parent = path
             while parent and (end := parent.rfind(b"/")) >= 0:
                 child, parent = parent, parent[:end]
@@ -202,6 +233,15 @@ def merge(records: Iterable[Record]) -> Merged:
                     break
                 folders[parent].add(child)
     return Merged(tuple(last[path] for path in sorted(last, key=walk_key)), frozenset(anew & last.keys()))
+
+
+def _onto(before: Op | None, op: Op) -> Op:
+    """Both as one: the later op, in terms of what was there before the earlier one."""
+    if isinstance(op, Spliced) and isinstance(before, Spliced):
+        return Spliced(op.entry, composed(before.pieces, op.pieces))
+    if isinstance(op, Spliced) and isinstance(before, Written):
+        return Written(replace(op.entry, chunks=spliced(before.entry.chunks, op.pieces)), before.replaces, before.ends_below)
+    return op
 
 
 def _drop_below(path: bytes, last: dict[bytes, Op], anew: set[bytes], folders: dict[bytes, set[bytes]]) -> None:

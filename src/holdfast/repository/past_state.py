@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from holdfast.core.errors import ProtocolError, RepositoryDamaged
@@ -10,7 +11,7 @@ from holdfast.repository.catalog.blob_table import BlobTable
 from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.catalog.moment_table import MomentTable
 from holdfast.repository.log_files import LogReader
-from holdfast.repository.moment_record import Gone, Merged, Record, merge
+from holdfast.repository.moment_record import Gone, Merged, Op, Record, Spliced, merge
 from holdfast.repository.packs.storage import Storage
 from holdfast.repository.packs.trees import Trees
 from holdfast.repository.tree_builder import TreeBuilder
@@ -74,12 +75,23 @@ def rebuild(trees: Trees, beside: dict[bytes, bytes], before: bytes, records: Se
     if not records:
         return
     # All at once is many times faster; should it ever come out wrong, each by itself is what happened then.
-    if _built(trees, beside, before, merge(records)) == records[-1].tree:
-        return
+    with suppress(ProtocolError):
+        if _built(trees, beside, before, merge(records)) == records[-1].tree:
+            return
     for record in records:
         if _built(trees.with_beside(beside), beside, before, Merged(record.ops, _NOTHING_ANEW)) != record.tree:
             raise RepositoryDamaged("what changed does not lead to the tree that was", hint="choose another moment")
         before = record.tree
+
+
+def apply_op(builder: TreeBuilder, op: Op, *, anew: bool = False) -> None:
+    """Raises `ProtocolError` when it does not fit what is there."""
+    if isinstance(op, Gone):
+        builder.remove(op.path)
+    elif isinstance(op, Spliced):
+        builder.put(op.entry, pieces=op.pieces)
+    else:
+        builder.put(op.entry, anew=anew)
 
 
 def _built(trees: Trees, beside: dict[bytes, bytes], before: bytes, merged: Merged) -> bytes | None:
@@ -87,10 +99,7 @@ def _built(trees: Trees, beside: dict[bytes, bytes], before: bytes, merged: Merg
     builder = TreeBuilder(trees, beside.__setitem__, before, full=False)
     try:
         for op in merged.ops:
-            if isinstance(op, Gone):
-                builder.remove(op.path)
-            else:
-                builder.put(op.entry, anew=op.path in merged.anew)
+            apply_op(builder, op, anew=op.path in merged.anew)
         return builder.finish()
     except ProtocolError:
         return None

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 
+from msgspec.structs import replace
+
 from holdfast.core.errors import ProtocolError, RepositoryDamaged
-from holdfast.model.entry import Entry, Kind, check_path, walk_key
-from holdfast.repository._format.tree import RawNode, encode_node, encode_tree, with_subtree, without_subtree
+from holdfast.model.entry import ChunkRef, Entry, Kind, check_path, walk_key
+from holdfast.repository._format.tree import RawNode, decode_node, encode_node, encode_tree, with_subtree, without_subtree
 from holdfast.repository.catalog.version_table import Ended, NewVersion
 from holdfast.repository.packs.trees import Trees, is_folder
+from holdfast.repository.splices import FEWEST_CHUNKS, Piece, spliced
 
 _NO_TREE = bytes(32)
 
@@ -52,8 +55,8 @@ class TreeBuilder:
         self.new: list[NewVersion] = []
         self.replaced: list[bytes] = []
 
-    def put(self, entry: Entry, *, anew: bool = False) -> None:
-        """`anew`: what was at the path and below it before is gone."""
+    def put(self, entry: Entry, *, anew: bool = False, pieces: tuple[Piece, ...] | None = None) -> None:
+        """`anew`: what was at the path and below it before is gone. `pieces`: the entry's chunks, by those the file had before."""
         path = entry.path
         if not self._in_order(path):
             return
@@ -73,10 +76,12 @@ class TreeBuilder:
         if entry.kind is Kind.DIRECTORY:
             self._put_folder(entry, old)
             return
+        if pieces is not None:
+            entry = replace(entry, chunks=spliced([ChunkRef(chunk, 0) for chunk in _chunks_of(old)], pieces))
         node = encode_node(entry)
         if old is None or old.raw != node:
             parent.changed = True
-            self.new.append(NewVersion(entry, old is not None))
+            self.new.append(NewVersion(entry, old is not None, _chunks_of(old) if len(entry.chunks) >= FEWEST_CHUNKS else ()))
             if is_folder(old):
                 self.ended.append(Ended(entry.path, below_only=True))
         parent.out.append(node)
@@ -205,6 +210,11 @@ class TreeBuilder:
             self.replaced.append(folder.tree)
         self._add_tree(tree, plain)
         return tree
+
+
+def _chunks_of(node: RawNode | None) -> tuple[bytes, ...]:
+    decoded = decode_node(node) if node is not None else None
+    return decoded.content if decoded is not None else ()
 
 
 def _name_of(path: bytes) -> bytes:

@@ -26,10 +26,11 @@ Owner = tuple[int, int, str, str]
 
 
 class NewVersion(NamedTuple):
-    """A path's new state; `replaces` = it had one before, which ends."""
+    """A path's new state; `replaces` = it had one before, which ends. Of a large file the ids of the chunks it had before."""
 
     entry: Entry
     replaces: bool
+    chunks_before: tuple[bytes, ...] = ()
 
 
 class Ended(NamedTuple):
@@ -93,7 +94,7 @@ class VersionTable:
 
     def record(self, dataset: int, commit_no: int, ended: Sequence[Ended], new: Sequence[NewVersion]) -> None:
         """Take the changes of one commit, or of a part of it. All of `ended` counts before all of `new`."""
-        self.record_states(dataset, commit_no, ended, [_state_of(entry, replaces) for entry, replaces in new])
+        self.record_states(dataset, commit_no, ended, [_state_of(version.entry, version.replaces) for version in new])
 
     def record_states(self, dataset: int, commit_no: int, ended: Sequence[Ended], new: Sequence[NewState]) -> None:
         """As `record`. No path may be among `new` twice in one commit."""

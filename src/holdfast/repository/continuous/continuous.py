@@ -178,6 +178,7 @@ class Continuous:
             interior.lock.assert_held()
         except RepositoryLocked:
             self._regain_lock(some)
+            self._refuse_lost(some)
         try:
             seal_held(interior, some)
         except HeldLost as error:
@@ -218,6 +219,18 @@ class Continuous:
         for held in some:
             held.has_lock = True
         self._interior.lock.assert_held()
+
+    def _refuse_lost(self, some: Sequence[Held]) -> None:
+        """What a snapshot reaches no prune has taken, and all that is held builds on one, or brings the rest along."""
+        lost = [held for held in some if (unsealed := held.unsealed()) and not self._is_based(held, unsealed)]
+        for held in lost:
+            self._give_up(held, HeldLost("another program removed the state that they build on"))
+        if lost:
+            raise HeldLost(f"another program removed what {len(lost)} followed datasets build on")
+
+    def _is_based(self, held: Held, unsealed: Sequence[Record]) -> bool:
+        base = self._entering.base_of(held, unsealed)
+        return base is not None and base.tree == unsealed[0].before
 
     def _give_up_what_is_lost(self, some: Sequence[Held], error: HeldLost) -> None:
         """One after the other, so that the others are sealed."""
@@ -273,6 +286,7 @@ class Continuous:
                 file.remove()
                 continue
             dataset = scan.groups[0].group.followed.dataset
+            self.of(dataset).is_mended |= bool(scan.damaged)
             files.setdefault(dataset, []).append((file, _generation(path)))
             found[file] = [(placed.group, placed.chunks_at) for placed in scan.groups]
         for dataset, own in files.items():

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from holdfast.core.errors import RepositoryDamaged
+from holdfast.core.errors import ProtocolError, RepositoryDamaged
+from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.catalog.moment_table import HELD
 from holdfast.repository.continuous.held import Held
 from holdfast.repository.continuous.journal import Group, JournalFile
 from holdfast.repository.interior import Interior
-from holdfast.repository.moment_record import Followed, Gone, Record, encode, versions_of
+from holdfast.repository.moment_record import Followed, Record, encode, versions_of
 from holdfast.repository.packs.trees import Trees
+from holdfast.repository.past_state import apply_op
 from holdfast.repository.tree_builder import TreeBuilder
 
 
@@ -82,8 +84,8 @@ class Entering:
 
     def _enter_unsealed(self, held: Held, records: Sequence[Record]) -> None:
         interior = self._interior
-        before = interior.commits.before_ordinal(held.number, records[0].ordinal)
-        if before is None:
+        before = self.base_of(held, records)
+        if before is None or (before.tree != records[0].before and not held.is_mended):
             raise RepositoryDamaged("the state that held commits build on is gone")
         tree, last = before.tree, before.ordinal
         for place, record in enumerate(records, len(held.records) - len(records)):
@@ -101,16 +103,21 @@ class Entering:
             self.enter(held, record)
         held.unsealed_from = before.ordinal + 1
 
+    def base_of(self, held: Held, unsealed: Sequence[Record]) -> CommitRow | None:
+        """The commit before the first that is not sealed, if a snapshot still reaches it."""
+        row = self._interior.commits.before_ordinal(held.number, unsealed[0].ordinal)
+        return row if row is not None and self._interior.commits.listed_of_commit(row) else None
+
     def _build(self, held: Held, before: bytes, record: Record) -> bytes:
         interior = self._interior
         added: list[tuple[bytes, bytes]] = []
         trees = Trees(interior.storage, interior.blobs, None, held.trees)
         builder = TreeBuilder(trees, lambda tree, plain: added.append((tree, plain)), before, full=False)
-        for op in record.ops:
-            if isinstance(op, Gone):
-                builder.remove(op.path)
-            else:
-                builder.put(op.entry)
-        tree = builder.finish()
+        try:
+            for op in record.ops:
+                apply_op(builder, op)
+            tree = builder.finish()
+        except ProtocolError as error:
+            raise RepositoryDamaged(f"what a held commit builds on is gone: {error.message}") from error
         held.trees.take(added, builder.replaced)
         return tree

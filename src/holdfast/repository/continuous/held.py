@@ -84,6 +84,8 @@ class Held:
         # A commit that may be held is under way, and was told of what the journal has.
         self.is_open = False
         self.was_continuous = False
+        # The journal was damaged: later commits are as true as ever, but do not build on what is there.
+        self.is_mended = False
         self._folder = folder
         self._file: JournalFile | None = None
         self._old: list[JournalFile] = []
@@ -136,7 +138,7 @@ class Held:
         files = self._files()
         self._file, self._old = None, []
         self.trees.clear()
-        self.records, self.unsealed_from = [], 0
+        self.records, self.unsealed_from, self.is_mended = [], 0, False
         self.chunks, self.sizes = {}, {}
         for file in files:
             file.remove()

@@ -7,21 +7,24 @@ a node is when the version was replaced. Described in docs/continuous-format.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from holdfast.core.errors import ProtocolError
 from holdfast.core.ids import PointId
 from holdfast.model.entry import Entry, Kind
 from holdfast.model.moments import time_text
 from holdfast.repository._format.tree import access_time_ns, encode_node
 from holdfast.repository.facts import moment_of, ns_of
 from holdfast.repository.interior import Interior
-from holdfast.repository.moment_record import Followed, Gone, Record
+from holdfast.repository.moment_record import Followed, Gone, Record, Spliced, Written
 from holdfast.repository.packs.trees import Trees
+from holdfast.repository.splices import spliced
 from holdfast.repository.tree_blob import AddBlob, add_tree
 
 _LONGEST_NAME = 255
@@ -73,12 +76,24 @@ class Replacements:
                 before, since, gone = record.tree, {}, set()
                 continue
             for op in record.ops:
-                if isinstance(op, Gone) or op.ends_below:
+                entry = self._whole(before, op, since) if not isinstance(op, Gone) else None
+                if isinstance(op, Gone) or (isinstance(op, Written) and op.ends_below):
                     yield from self._below(before, op.path, record, since, gone)
                 else:
-                    yield from self._one(before, op.path, record, since, gone, had=op.replaces)
-                if not isinstance(op, Gone):
-                    since[op.path] = (op.entry, record.captured_ns)
+                    had = isinstance(op, Spliced) or op.replaces
+                    yield from self._one(before, op.path, record, since, gone, had=had)
+                if entry is not None:
+                    since[op.path] = (entry, record.captured_ns)
+
+    def _whole(self, before: bytes, op: Written | Spliced, since: Mapping[bytes, tuple[Entry, int]]) -> Entry | None:
+        """The entry with all its chunks; None where those before cannot be had."""
+        if isinstance(op, Written):
+            return op.entry
+        was = since[op.path][0] if op.path in since else self._entry(before, op.path)
+        try:
+            return replace(op.entry, chunks=spliced(was.chunks, op.pieces)) if was is not None else None
+        except ProtocolError:
+            return None
 
     def _one(
         self, before: bytes, path: bytes, record: Record, since: dict[bytes, tuple[Entry, int]], gone: set[bytes], *, had: bool
@@ -125,6 +140,17 @@ class Replacements:
         """When the version was captured first, as the catalog knows it; else when it was written."""
         rows = self._interior.lookup.history(self._dataset, entry.path, _MOST_ROWS)
         return next((row.from_ns for row in rows if row.to_ns == until_ns), entry.mtime_ns)
+
+
+def newest_of(replaced: Iterable[Replaced], keeping: Keeping) -> list[Replaced]:
+    """Of each file as many as are kept: of one that changes each second the others need not be held in memory."""
+    if keeping.last is None:
+        return list(replaced)
+    kept: dict[bytes, deque[Replaced]] = {}
+    for each in replaced:
+        if keeping.last > 1:
+            kept.setdefault(each.entry.path, deque(maxlen=keeping.last - 1)).append(each)
+    return [each for some in kept.values() for each in some]
 
 
 def _is_under(path: bytes, gone: set[bytes]) -> bool:

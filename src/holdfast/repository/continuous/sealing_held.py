@@ -21,11 +21,11 @@ from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, enco
 from holdfast.repository._format.text import zoned_time_text
 from holdfast.repository.catalog.moment_table import LOGGED
 from holdfast.repository.continuous.held import Held
-from holdfast.repository.continuous.lineage import Replacements, grown, keeping_of
+from holdfast.repository.continuous.lineage import Replacements, grown, keeping_of, newest_of
 from holdfast.repository.facts import HEAD, LINEAGE, LOG, Facts, moment_of, tags_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.log_files import write_content, write_tree
-from holdfast.repository.moment_record import Followed, Record, Written, merge
+from holdfast.repository.moment_record import Followed, Record, merge, refs_of
 from holdfast.repository.packs.blob_writer import PackWriter
 from holdfast.repository.packs.trees import Trees
 from holdfast.repository.points.sealing import Sealing, drop_heads, forget, write_snapshot
@@ -105,8 +105,7 @@ def _plan(interior: Interior, held: Held, writer: _Writer) -> _Planned:
         chunks = dict.fromkeys(chunk for record in unsealed for chunk in record.chunks)
     else:
         # Nothing between is kept.
-        last = merge(unsealed).ops
-        chunks = dict.fromkeys(ref.id for op in last if isinstance(op, Written) for ref in op.entry.chunks)
+        chunks = dict.fromkeys(ref.id for op in merge(unsealed).ops for ref in refs_of(op))
     if held.is_open:
         chunks |= dict.fromkeys(held.chunks)
     _store_chunks(interior, held, list(chunks), writer)
@@ -129,7 +128,7 @@ def _lineage(interior: Interior, held: Held, followed: Followed, writer: _Writer
     row = interior.commits.lineage(held.number)
     trees = Trees(interior.storage, interior.blobs, None, held.trees)
     try:
-        new = list(Replacements(interior, held.number, trees).of(held.records))
+        new = newest_of(Replacements(interior, held.number, trees).of(held.records), keeping)
         sweep = row is not None and row.time_ns // _DAY_NS != held.records[-1].captured_ns // _DAY_NS
         if not new and not sweep:
             return None
