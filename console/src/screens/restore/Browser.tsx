@@ -1,6 +1,6 @@
 /** The folders of one moment. What is ticked is restored; nothing ticked means the folder that is shown. */
 import { ActionIcon, Button, Checkbox, Text, UnstyledButton } from "@mantine/core";
-import { IconChevronRight, IconFile, IconFolder, IconInfoCircle, IconLink, IconQuestionMark } from "@tabler/icons-react";
+import { IconChevronRight, IconFile, IconFolder, IconInfoCircle, IconLink, IconQuestionMark, IconVersions } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { client, take } from "../../api/client";
@@ -15,24 +15,29 @@ import type { Moment } from "./moments";
 import { crumbs, decodedPath, encodedPath, encodeText, nameOf, type Row } from "./paths";
 import type { Wish } from "./RestoreDialog";
 import classes from "./Restore.module.css";
+import { VersionsPanel } from "./VersionsPanel";
 
 interface BrowserProps {
   moment: Moment;
+  /** The time that was asked for, where it was not a point. */
+  atMs: number | null;
   path: string;
   onPath: (path: string) => void;
   onRestore: (wish: Wish) => void;
+  onShow: (point: string, path: string) => void;
 }
 
 const PAGE_ROWS = 2_000;
 const ICONS: Record<string, typeof IconFile> = { dir: IconFolder, folder: IconFolder, file: IconFile, symlink: IconLink };
 const isFolder = (row: Row): boolean => row.kind === "dir" || row.kind === "folder";
 
-export function Browser({ moment, path: asked, onPath, onRestore }: BrowserProps) {
+export function Browser({ moment, atMs, path: asked, onPath, onRestore, onShow }: BrowserProps) {
   const [only, ...more] = moment.point.paths;
   // One root alone is shown at once; it would be the only thing to click.
   const path = asked || (only !== undefined && more.length === 0 ? encodeText(only) : "");
   const [ticked, setTicked] = useState<ReadonlyMap<string, Row>>(new Map());
   const [explained, setExplained] = useState("");
+  const [versions, setVersions] = useState("");
   useEffect(() => setTicked(new Map()), [moment.id]);
   const listing = useListing(moment.id, path);
   const rows = listing.data?.pages.flatMap((page) => page.rows) ?? [];
@@ -49,7 +54,7 @@ export function Browser({ moment, path: asked, onPath, onRestore }: BrowserProps
   };
 
   return (
-    <Card title={`Folders as of ${formatTime(moment.point.time)}`} flush>
+    <Card title={`Folders as of ${formatTime(atMs === null ? moment.point.time : new Date(atMs).toISOString())}`} flush>
       <Crumbs roots={moment.point.paths} path={path} onPath={onPath} />
       {listing.error ? (
         <div className={classes.bar}>
@@ -59,7 +64,7 @@ export function Browser({ moment, path: asked, onPath, onRestore }: BrowserProps
         <VirtualTable
           label="Files and folders"
           rows={rows}
-          columns={columns(ticked, tick, onPath, setExplained)}
+          columns={columns(ticked, { tick, onPath, onExplain: setExplained, onVersions: setVersions })}
           rowKey={encodedPath}
           rowHeight={36}
           maxHeight="min(52vh, 520px)"
@@ -76,6 +81,9 @@ export function Browser({ moment, path: asked, onPath, onRestore }: BrowserProps
           {ticked.size > 0 ? `Restore ${counted(ticked.size, "thing")} …` : path ? "Restore this folder …" : "Restore everything …"}
         </Button>
       </div>
+      {versions && (
+        <VersionsPanel path={versions} point={moment.point} onClose={() => setVersions("")} onRestore={onRestore} onShow={onShow} />
+      )}
       {explained && (
         <ExplainPanel question={{ path: explained, dataset: moment.point.dataset, at: moment.point.time }} onClose={() => setExplained("")} />
       )}
@@ -119,12 +127,29 @@ function Crumbs({ roots, path, onPath }: { roots: readonly string[]; path: strin
   );
 }
 
-function columns(
-  ticked: ReadonlyMap<string, Row>,
-  tick: (row: Row) => void,
-  onPath: (path: string) => void,
-  onExplain: (path: string) => void,
-): Column<Row>[] {
+const act = (label: string, title: string, Icon: typeof IconFile, onClick: () => void) => (
+  <ActionIcon
+    variant="subtle"
+    color="gray"
+    aria-label={label}
+    title={title}
+    onClick={(event) => {
+      event.stopPropagation();
+      onClick();
+    }}
+  >
+    <Icon size={17} stroke={1.6} aria-hidden />
+  </ActionIcon>
+);
+
+interface Acts {
+  tick: (row: Row) => void;
+  onPath: (path: string) => void;
+  onExplain: (path: string) => void;
+  onVersions: (path: string) => void;
+}
+
+function columns(ticked: ReadonlyMap<string, Row>, { tick, onPath, onExplain, onVersions }: Acts): Column<Row>[] {
   return [
     {
       key: "tick",
@@ -173,23 +198,16 @@ function columns(
       cell: (row) => visible(row.user || String(row.uid)),
     },
     {
-      key: "explain",
+      key: "more",
       title: "",
-      width: "30px",
+      width: "60px",
       cell: (row) => (
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          aria-label={`Why ${nameOf(row.path)} is kept`}
-          title="Why it is kept, and where its copies are"
-          onClick={(event) => {
-            event.stopPropagation();
-            onExplain(encodedPath(row));
-          }}
-        >
-          <IconInfoCircle size={17} stroke={1.6} aria-hidden />
-        </ActionIcon>
+        <>
+          {!isFolder(row) && act(`Versions of ${nameOf(row.path)}`, "All its versions", IconVersions, () => onVersions(encodedPath(row)))}
+          {act(`Why ${nameOf(row.path)} is kept`, "Why it is kept, and where its copies are", IconInfoCircle, () => onExplain(encodedPath(row)))}
+        </>
       ),
+      align: "right",
     },
   ];
 }

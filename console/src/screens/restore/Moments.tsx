@@ -1,30 +1,34 @@
-/** The points of a dataset, newest first, with quick picks. */
-import { Group, TextInput } from "@mantine/core";
+/** All that the timeline shows as a list, newest first: points, moments between them, gaps. And "as it was at ...". */
+import { Group, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { counted, formatBytes, formatTime } from "../../parts/format";
+import { reasonOf } from "../../parts/following";
+import { counted, formatBytes, formatDuration, formatTime, visible } from "../../parts/format";
 import { Moment as Time } from "../../parts/Moment";
+import { State } from "../../parts/State";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
-import { type Moment, momentAt } from "./moments";
+import type { Line } from "./moments";
 import classes from "./Restore.module.css";
 
 interface MomentsProps {
-  moments: readonly Moment[];
+  lines: readonly Line[];
   selected: string | undefined;
-  onSelect: (id: string) => void;
+  /** Said below the list, where it does not hold all. */
+  note: string;
+  onSelect: (line: Line) => void;
+  /** What was at a time; false when nothing is as old as that. */
+  onTime: (atMs: number) => boolean;
 }
 
-const COLUMNS: Column<Moment>[] = [
+const COLUMNS: Column<Line>[] = [
   {
     key: "time",
     title: "When",
     width: "minmax(0, 1fr)",
-    sortBy: (moment) => moment.point.time,
-    cell: ({ point, repositories }) => (
+    sortBy: (line) => line.time,
+    cell: (line) => (
       <span className={classes.moment}>
-        <strong>{formatTime(point.time)}</strong>
-        <span className={classes.sub}>
-          <Time time={point.time} ago /> · {point.operation} · {repositories.join(", ")}
-        </span>
+        <strong>{formatTime(line.time)}</strong>
+        <About line={line} />
       </span>
     ),
   },
@@ -33,51 +37,74 @@ const COLUMNS: Column<Moment>[] = [
     title: "Files",
     width: "72px",
     align: "right",
-    sortBy: (moment) => moment.point.files,
-    cell: ({ point }) => (
-      <span className={classes.moment} title={`${counted(point.files, "file")}, ${formatBytes(point.bytes)}`}>
-        {point.files.toLocaleString("en")}
-        <span className={classes.sub}>{formatBytes(point.bytes)}</span>
-      </span>
-    ),
+    sortBy: (line) => (line.kind === "gap" ? -1 : line.files),
+    cell: (line) =>
+      line.kind !== "gap" && (
+        <span className={classes.moment} title={`${counted(line.files, "file")}, ${formatBytes(line.bytes)}`}>
+          {line.files.toLocaleString("en")}
+          <span className={classes.sub}>{formatBytes(line.bytes)}</span>
+        </span>
+      ),
   },
 ];
 
-export function Moments({ moments, selected, onSelect }: MomentsProps) {
+function About({ line }: { line: Line }) {
+  if (line.kind === "gap") {
+    const words = `gap of ${formatDuration(Math.max(1, (Date.parse(line.gap.until) - Date.parse(line.gap.since)) / 1000))}, below ${visible(line.gap.path)}: ${reasonOf(line.gap.reason)}`;
+    return (
+      <span className={classes.sub} title={words}>
+        <State state="warning" label={words} quiet />
+      </span>
+    );
+  }
+  return (
+    <span className={classes.sub}>
+      <Time time={line.time} ago /> · {line.kind === "point" ? `${line.operation} · ${line.repositories.join(", ")}` : "between points"}
+    </span>
+  );
+}
+
+export function Moments({ lines, selected, note, onSelect, onTime }: MomentsProps) {
   return (
     <>
-      <AtTime moments={moments} onSelect={onSelect} />
+      <AtTime onTime={onTime} />
       <VirtualTable
         label="Moments that can be restored"
-        rows={moments}
+        rows={lines}
         columns={COLUMNS}
-        rowKey={(moment) => moment.id}
+        rowKey={(line) => line.id}
         rowHeight={52}
         maxHeight="min(56vh, 560px)"
         selected={selected}
-        onOpen={(moment) => onSelect(moment.id)}
+        onOpen={onSelect}
       />
+      {note && (
+        <Text size="xs" c="dimmed" px={18} py={8}>
+          {note}
+        </Text>
+      )}
     </>
   );
 }
 
-/** "As it was at ...": the newest point at or before. */
-function AtTime({ moments, onSelect }: Omit<MomentsProps, "selected">) {
+/** "As it was at ...": the very moment where any can be had, else the newest point before. */
+function AtTime({ onTime }: Pick<MomentsProps, "onTime">) {
   const [time, setTime] = useState("");
-  const found = time ? momentAt(moments, new Date(time).toISOString()) : null;
+  const [isFound, setFound] = useState(true);
   return (
     <Group px={18} pb={10}>
       <TextInput
         type="datetime-local"
+        step={1}
         label="As it was at"
         value={time}
         onChange={(event) => {
-          const value = event.currentTarget.value;
+          const { value } = event.currentTarget;
           setTime(value);
-          const hit = value ? momentAt(moments, new Date(value).toISOString()) : null;
-          if (hit) onSelect(hit.id);
+          const atMs = new Date(value).getTime();
+          setFound(Number.isNaN(atMs) || onTime(atMs));
         }}
-        error={time && !found ? "All points are later than that." : undefined}
+        error={time && !isFound ? "All that can be restored is later than that." : undefined}
         w="100%"
       />
     </Group>

@@ -1,9 +1,9 @@
 /** Getting data back: choose a moment, look into its folders or search over all time, say where to, and see it done. */
-import { Alert, Button, Group, Select, TextInput } from "@mantine/core";
+import { Button, Group, Select, TextInput } from "@mantine/core";
 import { IconHistory, IconSearch } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import { Link } from "wouter";
-import { usePoints } from "../../api/queries";
+import { usePoints, useStatus } from "../../api/queries";
 import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
 import { shellWord } from "../../parts/format";
@@ -11,9 +11,8 @@ import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { Unreachable } from "../../parts/Unreachable";
 import { useAddress } from "./address";
-import { Browser } from "./Browser";
-import { datasetsOf, type Moment, momentsOf } from "./moments";
-import { Moments } from "./Moments";
+import { datasetsOf, momentsOf } from "./moments";
+import { OverTime } from "./OverTime";
 import { RestoreDialog, type Wish } from "./RestoreDialog";
 import classes from "./Restore.module.css";
 import { SearchResults } from "./SearchResults";
@@ -22,17 +21,17 @@ export default function Restore() {
   const [address, change] = useAddress();
   const [wish, setWish] = useState<Wish | null>(null);
   const points = usePoints();
-  const datasets = datasetsOf(points.data?.points ?? []);
+  const following = useStatus().data?.following ?? [];
+  const datasets = datasetsOf(points.data?.points ?? [], following);
   const dataset = address.dataset || datasets[0] || "";
   const moments = momentsOf((points.data?.points ?? []).filter((point) => point.dataset === dataset));
-  const moment = moments.find((each) => each.id === address.point) ?? (address.point ? null : moments[0]) ?? null;
   const isSearch = address.q !== "";
 
   return (
     <Page
       title="Restore"
       lead="Choose a moment and look into its folders, or search for a name over all time. Nothing is overwritten before you have seen what would be."
-      cli={cliFor(address.q, dataset, moment)}
+      cli={cliFor(address.q, dataset, address.point || (moments[0]?.id ?? ""))}
       api="POST /api/v1/restores"
     >
       {points.error && <Problem error={points.error} onRetry={() => void points.refetch()} />}
@@ -42,7 +41,7 @@ export default function Restore() {
           label="Dataset"
           data={[...new Set([...datasets, ...(dataset ? [dataset] : [])])]}
           value={dataset || null}
-          onChange={(value) => change({ dataset: value ?? "", point: "", path: "" })}
+          onChange={(value) => change({ dataset: value ?? "", point: "", path: "", span: "", until: "" })}
           placeholder={points.isPending ? "Loading …" : "No points yet"}
           searchable
           allowDeselect={false}
@@ -52,27 +51,16 @@ export default function Restore() {
       </Group>
       {points.data && datasets.length === 0 && <NothingYet hasSilent={points.data.unreachable.length > 0} />}
       {isSearch && <SearchResults q={address.q} onRestore={setWish} onShow={(place) => change({ ...place, q: "" })} />}
-      {!isSearch && address.point && !moment && points.data && (
-        <Alert color="red" variant="light" role="alert" title="This point is not there any more, or its repository does not answer.">
-          <Button size="xs" variant="outline" color="red" onClick={() => change({ point: "", path: "" })}>
-            Show the newest
-          </Button>
-        </Alert>
-      )}
-      {!isSearch && dataset && moments.length > 0 && (
-        <div className={classes.columns}>
-          <Card title="Moments" flush>
-            <Moments moments={moments} selected={moment?.id} onSelect={(id) => change({ point: id, dataset })} />
-          </Card>
-          {moment && (
-            <Browser
-              moment={moment}
-              path={address.path}
-              onPath={(path) => change({ path, point: moment.id, dataset })}
-              onRestore={setWish}
-            />
-          )}
-        </div>
+      {!isSearch && dataset && points.data && (
+        <OverTime
+          key={dataset}
+          dataset={dataset}
+          points={moments}
+          followed={following.find((row) => row.dataset === dataset) ?? null}
+          address={address}
+          change={change}
+          onRestore={setWish}
+        />
       )}
       {wish && <RestoreDialog wish={wish} onClose={() => setWish(null)} />}
     </Page>
@@ -129,9 +117,8 @@ function NothingYet({ hasSilent }: { hasSilent: boolean }) {
   );
 }
 
-function cliFor(q: string, dataset: string, moment: Moment | null): string {
+function cliFor(q: string, dataset: string, id: string): string {
   if (q) return `holdfast find ${shellWord(q)}`;
-  if (moment) return `holdfast restore ${moment.id.slice(0, 8)} --to /tmp/back`;
+  if (id) return `holdfast restore ${id.includes("@") ? shellWord(id) : id.slice(0, 8)} --to /tmp/back`;
   return dataset ? `holdfast points --dataset ${shellWord(dataset)}` : "holdfast points";
 }
-

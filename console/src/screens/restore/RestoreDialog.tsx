@@ -5,14 +5,14 @@ import { client, take } from "../../api/client";
 import { useLive } from "../../live/store";
 import { counted, formatTime, visible } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
-import type { Point } from "./moments";
+import type { Stand } from "./moments";
 import { landing } from "./paths";
 import classes from "./Restore.module.css";
 import { RestoreJob } from "./RestoreJob";
 
 /** What somebody wants back. `paths` are percent-encoded, none = everything; `shown` are the same for people. */
 export interface Wish {
-  point: Point;
+  point: Stand;
   paths: readonly string[];
   shown: readonly string[];
   roots: readonly string[];
@@ -174,7 +174,7 @@ function whatOf(wish: Wish): string {
   return wish.shown.length === 1 && only ? visible(only.slice(only.lastIndexOf("/") + 1) || only) : counted(wish.shown.length, "thing");
 }
 
-function suggestion(point: Point): string {
+function suggestion(point: Stand): string {
   const day = point.time.slice(0, 16).replace(/[T:]/g, "-");
   return `/tmp/restored-${day}`;
 }

@@ -10,10 +10,11 @@ import { Problem } from "../../parts/Problem";
 import { Unreachable } from "../../parts/Unreachable";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import type { Address } from "./address";
-import type { Point } from "./moments";
+import type { Stand } from "./moments";
 import { decodedPath, encodedPath, type Row } from "./paths";
 import type { Wish } from "./RestoreDialog";
 import classes from "./Restore.module.css";
+import { distinctVersions, standOf } from "./versions";
 
 interface SearchResultsProps {
   q: string;
@@ -35,11 +36,14 @@ export function SearchResults({ q, onRestore, onShow }: SearchResultsProps) {
     queryKey: [...keys.points, "find", pattern],
     queryFn: ({ signal }) => take(client.GET("/api/v1/find", { params: { query: { pattern, limit: MOST } }, signal })),
   });
-  const pointOf = (row: Row) =>
-    points.data?.points.find((point) => point.id === row.point && point.repository === row.repository) ??
-    points.data?.points.find((point) => point.id === row.point);
+  const all = points.data?.points ?? [];
+  // One that no point holds stands between points.
+  const pointOf = (row: Row): Stand | undefined =>
+    row.point
+      ? (all.find((point) => point.id === row.point && point.repository === row.repository) ?? all.find((point) => point.id === row.point))
+      : standOf(row, all.find((point) => point.dataset === row.dataset)?.paths ?? []);
   if (found.error) return <Problem error={found.error} onRetry={() => void found.refetch()} />;
-  const rows = distinct(found.data?.rows ?? []);
+  const rows = distinctVersions(found.data?.rows ?? []);
   const title = found.isPending
     ? `Searching for ${visible(q)} …`
     : `${counted(rows.length, "version")} found for ${visible(pattern)}`;
@@ -67,19 +71,9 @@ export function SearchResults({ q, onRestore, onShow }: SearchResultsProps) {
 
 const keyOf = (row: Row): string => `${row.dataset}|${encodedPath(row)}|${row.valid_from}|${row.point}`;
 
-/** A version that lies in several repositories is one version. */
-function distinct(rows: readonly Row[]): Row[] {
-  const seen = new Map<string, Row>();
-  for (const row of rows) {
-    const key = `${row.dataset}|${encodedPath(row)}|${row.valid_from}|${row.mtime_ns}|${row.size_bytes}`;
-    if (!seen.has(key)) seen.set(key, row);
-  }
-  return [...seen.values()];
-}
-
 type Columns = Column<Row>[];
 
-function columns(pointOf: (row: Row) => Point | undefined, onRestore: (wish: Wish) => void, onShow: (place: Partial<Address>) => void): Columns {
+function columns(pointOf: (row: Row) => Stand | undefined, onRestore: (wish: Wish) => void, onShow: (place: Partial<Address>) => void): Columns {
   return [
     {
       key: "path",
@@ -111,7 +105,7 @@ function columns(pointOf: (row: Row) => Point | undefined, onRestore: (wish: Wis
                 until <Time time={row.valid_to} />
               </>
             ) : (
-              "until the newest point"
+              "until the newest state"
             )}
           </span>
         </span>
@@ -136,7 +130,7 @@ function columns(pointOf: (row: Row) => Point | undefined, onRestore: (wish: Wis
 
 interface ActsProps {
   row: Row;
-  point: Point | undefined;
+  point: Stand | undefined;
   onRestore: (wish: Wish) => void;
   onShow: (place: Partial<Address>) => void;
 }
@@ -155,7 +149,7 @@ function Acts({ row, point, onRestore, onShow }: ActsProps) {
       <Button size="compact-sm" variant="light" onClick={() => onRestore({ point, paths: [path], shown: [decodedPath(path)], roots: point.paths })}>
         Restore …
       </Button>
-      <Button size="compact-sm" variant="default" onClick={() => onShow({ dataset: row.dataset, point: row.point, path: folder })}>
+      <Button size="compact-sm" variant="default" onClick={() => onShow({ dataset: row.dataset, point: point.id, path: folder })}>
         Show folder
       </Button>
     </Group>

@@ -22,6 +22,9 @@ export function decodedPath(encoded: string): string {
   return new TextDecoder().decode(new Uint8Array(bytes));
 }
 
+/** Bytes in base64, as the API gives paths that are no rows. */
+export const textOfBytes = (bytes: string): string => new TextDecoder().decode(Uint8Array.from(atob(bytes), (sign) => sign.charCodeAt(0)));
+
 const hex = (value: number): string => value.toString(16).toUpperCase().padStart(2, "0");
 
 export function nameOf(path: string): string {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { momentAt, momentsOf, type Point } from "./moments";
+import { datasetsOf, linesOf, momentsOf, type Point } from "./moments";
 import { crumbs, decodedPath, encodedPath, encodeText, landing } from "./paths";
 
 test("a path that is not Unicode is sent byte for byte", () => {
@@ -53,6 +53,21 @@ test("copies are one moment, newest first", () => {
     ["2", ["main"]],
     ["1", ["far", "main"]],
   ]);
-  expect(momentAt(moments, "2026-01-01T12:00:00Z")?.id).toBe("1");
-  expect(momentAt(moments, "2025-01-01T12:00:00Z")).toBeNull();
+});
+
+test("the list holds points, moments between them and gaps, newest first and each once", () => {
+  const points = momentsOf([point("p1", "main", "2026-01-01T10:00:00Z")]);
+  const state = (time: string, ...of: string[]) => ({ address: `d@${time}`, time, seq: 1, files: 2, size_bytes: 3, points: of });
+  const gap = { path: "/a", since: "2026-01-01T10:10:00Z", until: "2026-01-01T10:20:00Z", reason: "restart" } as const;
+  const lines = linesOf(points, [state("2026-01-01T10:00:00Z", "p1"), state("2026-01-01T10:15:00.5Z"), state("2026-01-01T10:30:00Z")], [gap]);
+  expect(lines.map((line) => [line.kind, line.time])).toEqual([
+    ["moment", "2026-01-01T10:30:00Z"],
+    ["gap", "2026-01-01T10:20:00Z"],
+    ["moment", "2026-01-01T10:15:00.5Z"],
+    ["point", "2026-01-01T10:00:00Z"],
+  ]);
+});
+
+test("what is followed can be chosen before it has a point", () => {
+  expect(datasetsOf([point("1", "main", "")], [{ dataset: "z/y" }, { dataset: "a/b" }])).toEqual(["a/b", "z/y"]);
 });
