@@ -9,11 +9,14 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from holdfast.core.ids import DatasetId, JobId, NodeId, PointId, RepositoryId
+from holdfast.model.differences import AskDiff, Change, Difference, Differences, Fact, Totals
 from holdfast.model.explanations import Explanation, Keeper
+from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Event, Job, Severity, State
+from holdfast.model.moments import AskMoments, Moment, Moments
 from holdfast.model.pausing import AskPause, Pause, PauseTold
 from holdfast.model.point_changes import ChangedPoint
-from holdfast.model.points import Listing, Point
+from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.questions import (
     Answer,
     AskCancel,
@@ -87,6 +90,15 @@ def an_owner(question: Question) -> Answer:
                 keepers=(keeper,),
             )
             return Explanations(rows=(told,))
+        case AskMoments():
+            moment = Moment(address=PointId("d" * 32 + "@2026-01-02T00:00:00.000000Z"), time=AT, seq=1, files=1, size_bytes=2)
+            gap = Gap(path=b"/srv", since=AT, until=AT, reason=GapReason.RESTART)
+            return Moments(moments=(moment,), gaps=(gap,), oldest_at=AT)
+        case AskDiff():
+            difference = Difference(
+                path="/srv/a", path_raw=b"\xff", change=Change.MOVED, facts=(Fact.MODE,), before=row, inside=Totals(added=1)
+            )
+            return Differences(rows=(difference,), a=point, b=point, totals=Totals(), lost=(LostListing(path="/srv", reason="damaged"),))
         case AskListing() | AskFind() | AskHistory():
             return Listings(rows=(row,), point=point if isinstance(question, AskListing) else None)
         case AskStatus():
@@ -121,6 +133,8 @@ async def _read_everything(running: Running, trigger: str) -> None:
     await running.get("/ls", dataset="files1/documents", at="2h ago")
     await running.get("/find", pattern="*", ignore_case="true")
     await running.get("/history", path="/srv/documents/a")
+    await running.get("/moments", dataset="files1/documents")
+    await running.get("/diff", a="a" * 8, b="a" * 8)
     await running.get("/explain", path="/srv/a")
     await running.get("/repositories/main/growth")
 

@@ -11,6 +11,7 @@ import msgspec
 
 from holdfast.core.errors import OutsideLimits, UnknownName
 from holdfast.core.ids import DatasetId, JobId, PointId
+from holdfast.model.differences import AskDiff, Change, Difference, Differences
 from holdfast.model.jobs import Job, Progress, State
 from holdfast.model.maintenance import Check
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, address_of
@@ -79,6 +80,11 @@ class Machine:
                 if not mine:
                     raise UnknownName(f"no point of {dataset!r} here")
                 return Listings(rows=(), point=max(mine, key=lambda p: p.time))
+            case AskDiff(a=a, b=b):
+                sides = [[p for p in self.points if p.id.startswith(wanted) or "@" in wanted] for wanted in (a, b)]
+                if not all(sides):
+                    raise UnknownName(f"no point {a!r} here")
+                return Differences(rows=(Difference(path=f"/{self.number}", change=Change.ADDED),), a=sides[0][-1], b=sides[1][-1])
             case AskHistory(path=path):
                 return Listings(rows=(Listing(path=path.decode(), kind="file", mode=0, size_bytes=0, mtime_ns=0, points=self.number),))
             case AskListing(point=prefix, path=path):
@@ -399,6 +405,23 @@ async def test_a_dataset_at_a_time_is_listed_where_its_newest_point_is(running: 
     await running.until_offline(machines["dr"].node.identity.node)
     silent = await running.get("/ls", dataset=newest.dataset)
     assert [gap["repository"] for gap in silent["unreachable"]] == ["offsite"]
+
+
+@with_master
+async def test_points_are_compared_where_both_are(running: Running) -> None:
+    machines = await _with_points(running)
+    both = {"a": _point(1, "main", 1, "").id, "b": _point(2, "main", 3, "").id}
+    found = await running.get("/diff", **both, path="/srv/%FF", recursive="true")
+    assert [row["path"] for row in found["rows"]] == [f"/{machines['vault'].number}"]
+    assert (found["a"]["id"], found["b"]["id"], found["unreachable"]) == (both["a"], both["b"], [])
+    moments = dict.fromkeys(both, "files1/documents@2026-01-01T04:00:00Z")
+    assert (await running.get("/diff", **moments))["b"]["id"] == both["b"]
+    await running.get("/diff", **{**both, "b": "f" * 8}, status=404)
+    await running.get("/diff", **both, limit=100_000, status=400)
+    await machines["dr"].node.disconnect()
+    await running.until_offline(machines["dr"].node.identity.node)
+    assert (await running.get("/diff", **both))["unreachable"] == []
+    assert [gap["repository"] for gap in (await running.get("/diff", **moments))["unreachable"]] == ["offsite"]
 
 
 @with_master

@@ -916,6 +916,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diff
+         * @description From `a` to `b`: what differs in a folder, or with `recursive` below it. `path` and `after` are percent-encoded bytes (once more than
+         *     the query itself).
+         */
+        get: operations["diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/find": {
         parameters: {
             query?: never;
@@ -3339,6 +3360,73 @@ export interface components {
             path: string;
             reason: string;
         };
+        /**
+         * FoundDifferences
+         * @description As `Differences`, but for what owners did not answer: of moments they might have newer ones.
+         */
+        FoundDifferences: {
+            rows: components["schemas"]["Difference"][];
+            a: components["schemas"]["Point"];
+            b: components["schemas"]["Point"];
+            /** @default false */
+            more: boolean;
+            /** @default null */
+            totals: components["schemas"]["Totals"] | null;
+            /** @default [] */
+            lost: components["schemas"]["LostListing"][];
+            /** @default [] */
+            unreachable: components["schemas"]["Unreachable"][];
+        };
+        /**
+         * Difference
+         * @description One path that differs. `path` is that of `b`, of what was removed that of `a` (inside of a folder that moved: where it would be now);
+         *         `path_raw` (base64 in JSON) is set when it does not spell it. `before.path` of what moved is where it was. `inside`, of a folder: what
+         *         differs below it; null = nothing, or not counted.
+         */
+        Difference: {
+            path: string;
+            change: components["schemas"]["Change"];
+            /** @default  */
+            path_raw: string;
+            /** @default [] */
+            facts: components["schemas"]["Fact"][];
+            /** @default null */
+            before: components["schemas"]["Listing"] | null;
+            /** @default null */
+            after: components["schemas"]["Listing"] | null;
+            /** @default null */
+            inside: components["schemas"]["Totals"] | null;
+        };
+        /**
+         * Change
+         * @description `inside`: of the folder itself nothing changed, but of what is below it. `moved`: it was at another path; it may have changed too.
+         * @enum {unknown}
+         */
+        Change: "added" | "changed" | "inside" | "moved" | "removed";
+        /**
+         * Fact
+         * @description What of a path is another. `content`: the bytes of a file; `target` that of a symbolic link, `device` the number of a device.
+         * @enum {unknown}
+         */
+        Fact: "content" | "device" | "mode" | "mtime" | "owner" | "target" | "type" | "xattrs";
+        /**
+         * Totals
+         * @description How many entries differ, folders counted, and the bytes of the files among them before and after.
+         */
+        Totals: {
+            /** @default 0 */
+            added: number;
+            /** @default 0 */
+            removed: number;
+            /** @default 0 */
+            changed: number;
+            /** @default 0 */
+            moved: number;
+            /** @default 0 */
+            before_bytes: number;
+            /** @default 0 */
+            after_bytes: number;
+        };
         /** StartedRestore */
         StartedRestore: {
             trigger: string;
@@ -5372,6 +5460,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FoundRows"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    diff: {
+        parameters: {
+            query: {
+                path?: string;
+                limit?: number;
+                after?: string;
+                a: string;
+                b: string;
+                recursive?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundDifferences"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -13,6 +13,7 @@ import typer
 from holdfast.cli import exit_codes
 from holdfast.cli.commands import (
     cluster,
+    compare,
     console,
     environment,
     explain,
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for module in (cluster, console, environment, keep, run, look, explain, monitor, recover):
+for module in (cluster, console, environment, keep, run, look, compare, explain, monitor, recover):
     module.register(app)
 app.add_typer(cluster.master_app, name="master")
 app.add_typer(cluster.node_app, name="node")

@@ -16,6 +16,7 @@ from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
+from holdfast.model.differences import AskDiff, Difference, Differences, Totals
 from holdfast.model.entry import display_path
 from holdfast.model.explanations import Explanation, MirrorCopy
 from holdfast.model.gaps import Gap
@@ -85,6 +86,18 @@ class FoundMoments(msgspec.Struct, frozen=True, kw_only=True):
     unreachable: tuple[Unreachable, ...] = ()
 
 
+class FoundDifferences(msgspec.Struct, frozen=True, kw_only=True):
+    """As `Differences`, but for what owners did not answer: of moments they might have newer ones."""
+
+    rows: tuple[Difference, ...]
+    a: Point
+    b: Point
+    more: bool = False
+    totals: Totals | None = None
+    lost: tuple[LostListing, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
+
+
 class ChangedPoints(msgspec.Struct, frozen=True, kw_only=True):
     """What became of each point, or with `dry_run` would become. In repositories that are `unreachable` nothing did."""
 
@@ -151,6 +164,17 @@ class Queries:
             silent = () if is_point else _silent(unreachable)
             return FoundRows(rows=found.rows, more=found.more, point=found.point, lost=found.lost, unreachable=silent, gaps=found.gaps)
         raise _nowhere(ask.point or ask.dataset, unreachable)
+
+    async def differences(self, ask: AskDiff) -> FoundDifferences:
+        """By an owner that has both: of points the one that can read most, of moments the one with the newest. Raises `UnknownName`."""
+        answers, unreachable = await self._ask(await self._owners(""), ask, Differences)
+        if not answers:
+            raise _nowhere(f"{ask.a} and {ask.b}", unreachable)
+        found = max(answers, key=lambda each: (each.a.time, each.a.seq, each.b.time, each.b.seq, -len(each.lost)))
+        silent = _silent(unreachable) if is_address(ask.a) or is_address(ask.b) else ()
+        return FoundDifferences(
+            rows=found.rows, a=found.a, b=found.b, more=found.more, totals=found.totals, lost=found.lost, unreachable=silent
+        )
 
     async def find(self, ask: AskFind) -> FoundRows:
         answers, unreachable = await self._ask(await self._owners(ask.repository), ask, Listings)

@@ -9,6 +9,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId, JobId, PointId
 from holdfast.model.adoption import Adopted, AskAdopt
+from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.document import Classification
 from holdfast.model.explanations import Explanation
 from holdfast.model.following import Following
@@ -171,6 +172,7 @@ Question = (
     | AskMoment
     | AskMoments
     | AskListing
+    | AskDiff
     | AskFind
     | AskHistory
     | AskTrigger
@@ -361,6 +363,7 @@ Answer = (
     | Points
     | Moments
     | Listings
+    | Differences
     | JobsStarted
     | Jobs
     | NodeStatus

@@ -12,6 +12,7 @@ from holdfast.core.errors import ErrorFacts, HoldfastError, NotGranted, OutsideL
 from holdfast.core.ids import JobId
 from holdfast.host.folders import clean_folder, roots_as_folders
 from holdfast.model.adoption import AskAdopt
+from holdfast.model.differences import AskDiff
 from holdfast.model.entry import display_path
 from holdfast.model.following import Following
 from holdfast.model.jobs import Finding, Severity
@@ -63,6 +64,7 @@ _STORE_TIMEOUT_S = {
     AskMoment: 60.0,
     AskMoments: 60.0,
     AskListing: 120.0,
+    AskDiff: 120.0,
     AskFind: 300.0,
     AskHistory: 120.0,
     AskChangePoints: 300.0,
@@ -133,7 +135,7 @@ class Router:
                 raise NotGranted("a repository's password never leaves its machine", hint="run `holdfast repository env` on that machine")
             case AskMoments() if self._machine.rules is None:
                 return Moments(moments=())
-            case AskPoints() | AskMoment() | AskMoments() | AskListing() | AskFind() | AskHistory() | AskRepositoryEnv():
+            case AskPoints() | AskMoment() | AskMoments() | AskListing() | AskDiff() | AskFind() | AskHistory() | AskRepositoryEnv():
                 return await self._store.ask(question, _STORE_TIMEOUT_S[type(question)])
             case AskPause():
                 return await self._pause(question, local=local)

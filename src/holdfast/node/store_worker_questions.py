@@ -6,6 +6,7 @@ from datetime import datetime
 
 from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
 from holdfast.model.adoption import AskAdopt
+from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.gaps import Gap
 from holdfast.model.keys import KeyQuestion
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, dataset_of_versions, is_address, parse_address
@@ -77,6 +78,8 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
             return _listing_at(question, repositories)
         case AskListing():
             return find_point(repositories, question.point)[0].listing(question)
+        case AskDiff():
+            return _differences(question, repositories)
         case AskFind():
             return _merged([repository.find(question) for repository in _chosen(repositories, question.repository)], question.limit)
         case AskHistory():
@@ -98,6 +101,11 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
             return _pause(question, repositories.named(question.repository))
         case _:
             raise UsageError(f"a store worker has no answer to {type(question).__name__}", hint="ask the node's agent")
+
+
+def _differences(question: AskDiff, repositories: Repositories) -> Differences:
+    (before, a), (after, b) = find_point(repositories, question.a), find_point(repositories, question.b)
+    return before.differences(a, after, b, question)
 
 
 def _pause(question: AskPause, repository: Repository) -> PauseTold:

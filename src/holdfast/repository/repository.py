@@ -22,6 +22,7 @@ from holdfast.delivery.ports import Action
 from holdfast.model import rules
 from holdfast.model.adoption import SnapshotGroup
 from holdfast.model.change import Cursor
+from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.explanations import Explanation
 from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding
@@ -37,6 +38,7 @@ from holdfast.repository._format.config import Config, encode_config, new_config
 from holdfast.repository._format.keys import Scrypt as Scrypt
 from holdfast.repository._format.seal import MasterKey, new_master_key
 from holdfast.repository.adopting import Binding, bind, groups_of, settle_bindings
+from holdfast.repository.answers.diffing import Diffs, DiffSide
 from holdfast.repository.answers.explaining import explain
 from holdfast.repository.answers.questions import find, history, list_at, list_point, roots_in
 from holdfast.repository.answers.reading import Step, TreeReader, outgoing_between, parents_of
@@ -53,6 +55,7 @@ from holdfast.repository.interior import Interior
 from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
 from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.packs.storage import Storage
+from holdfast.repository.past_state import PastState
 from holdfast.repository.points import point_lookup
 from holdfast.repository.points.point_changes import Chosen, change_points, settle_revisions
 from holdfast.repository.points.store_action import OnPoints
@@ -124,6 +127,7 @@ class Repository:
     def __init__(self, interior: Interior, repository_id: RepositoryId, home: Path, config_id: str) -> None:
         self._interior = interior
         self._id = repository_id
+        self._diffs = Diffs()
         self._continuous = Continuous(interior, home)
         self._continuous.recover()
         self._care = Care(interior, home, config_id, self._continuous.seal_if_possible, self._continuous.enter_all_again)
@@ -201,6 +205,10 @@ class Repository:
             return list_point(interior, tree, point, ask)
         within = moments.gaps(interior, dataset, at, at) if at is not None else ()
         return replace(list_at(interior, number, commit_no, point, ask), gaps=within)
+
+    def differences(self, a: Point, other: Repository, b: Point, ask: AskDiff) -> Differences:
+        """What differs between a point or moment here and one in another repository of this process, or in this. Raises `UnknownName`."""
+        return self._diffs.between(self._side(a), other._side(b), ask)
 
     def find(self, ask: AskFind) -> Listings:
         """Foreign snapshots are not searched."""
@@ -365,6 +373,19 @@ class Repository:
     def close(self) -> None:
         self._continuous.close()
         self._interior.close()
+
+    def _side(self, point: Point) -> DiffSide:
+        if point.snapshot:
+            tree = self._tree_of(point)
+            return DiffSide(self._interior, point, tree, lambda: PastState(tree, {}, (tree,)))
+        self._interior.refresh()
+        placed = moments.moment_at(self._interior, point.id)
+
+        def state() -> PastState:
+            self._continuous.seal(point.dataset_id)
+            return moments.state_of(self._interior, placed)
+
+        return DiffSide(self._interior, placed.point, placed.tree, state)
 
     def _tree_of(self, point: Point) -> bytes:
         return point_lookup.placed(self._interior, point).tree

@@ -15,9 +15,10 @@ from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import Check, Repair, Restore, Scrub, WantedPause
 from holdfast.core.units import parse_duration_s, parse_time
 from holdfast.master.history import PausedRepository
-from holdfast.master.queries import FoundMoments, FoundPoints, FoundRows
+from holdfast.master.queries import FoundDifferences, FoundMoments, FoundPoints, FoundRows
 from holdfast.master.restores import StartedRestore, Wish
 from holdfast.model import maintenance
+from holdfast.model.differences import AskDiff
 from holdfast.model.moments import AskMoments
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.pausing import AskPause
@@ -25,6 +26,7 @@ from holdfast.model.questions import AskFind, AskHistory, AskListing
 
 router = APIRouter(tags=["repositories"])
 Limit = Annotated[int, Query(ge=1, le=100_000)]
+Page = Annotated[int, Query(ge=1, le=2_000)]
 
 
 @router.get("/points")
@@ -66,6 +68,21 @@ async def ls(
     """`path` and `after` are percent-encoded bytes (once more than the query itself): a name need not be UTF-8."""
     ask = replace(what, path=unquote_to_bytes(path), recursive=recursive, limit=limit, after=unquote_to_bytes(after))
     return reply(await master.queries.listing(ask))
+
+
+def _what_to_compare(a: str, b: str, recursive: bool = False) -> AskDiff:
+    return AskDiff(a=a, b=b, recursive=recursive)
+
+
+@router.get("/diff")
+@answers(FoundDifferences)
+async def diff(
+    master: MasterOf, sides: Annotated[AskDiff, Depends(_what_to_compare)], path: str = "", limit: Page = 1_000, after: str = ""
+) -> Response:
+    """From `a` to `b`: what differs in a folder, or with `recursive` below it. `path` and `after` are percent-encoded bytes (once more than
+    the query itself)."""
+    ask = replace(sides, path=unquote_to_bytes(path), limit=limit, after=unquote_to_bytes(after))
+    return reply(await master.queries.differences(ask))
 
 
 @router.get("/find")

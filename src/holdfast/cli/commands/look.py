@@ -173,7 +173,7 @@ def ls(
     while answer.get("more"):
         # What came since must not come in between.
         what = {"point": answer["point"]["id"]} if answer.get("point") else what
-        answer = _ls_page(place, what, folder, recursive, _raw_path(rows[-1]))
+        answer = _ls_page(place, what, folder, recursive, raw_path(rows[-1]))
         rows += answer["rows"]
         lost |= {folder["path"]: folder["reason"] for folder in answer.get("lost") or ()}
     if dataset and first.get("point"):
@@ -301,7 +301,8 @@ def _percent(path: bytes) -> str:
     return quote(path, safe="/")
 
 
-def _raw_path(row: dict[str, Any]) -> bytes:
+def raw_path(row: dict[str, Any]) -> bytes:
+    """The path of a row, whatever bytes it is of."""
     import base64
 
     return base64.b64decode(row["path_raw"]) if row.get("path_raw") else row["path"].encode()
