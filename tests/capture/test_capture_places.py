@@ -37,6 +37,18 @@ def _moves_of(machine, *receivers, places=(), moves=()):
     return told
 
 
+def test_moves_are_told_also_once_the_run_has_begun(machine):
+    (machine.source / "old").mkdir()
+    docs = machine.dataset()
+    machine.run(docs)
+    move, places = _move(machine.source / "old", machine.source / "new")
+    rules, bases = (machine.rules[docs.dataset],), {docs.dataset: docs.seq}
+    run = machine.capture.run(CaptureRequest(rules, bases, places=(_place(machine.source), *places), moves=(move,)))
+    for _ in run:
+        assert run.moves == {docs.dataset: (Move(move.moved_from, move.path),)}
+    assert run.result().counters.changed
+
+
 def test_only_places_are_looked_at(machine):
     for name in ("a", "b", "folder/c", "folder/d"):
         (machine.source / name).parent.mkdir(exist_ok=True)

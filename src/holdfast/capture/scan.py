@@ -156,6 +156,8 @@ class ScanRun:
         if self._started:
             raise UsageError("a capture run is iterated once", hint="begin another run")
         self._started = True
+        # Who asks only when there is something to send still hears how it was before the walk.
+        self._moves = self.moves
         with (
             self._state.errors(),
             self._state.running(self._run),
