@@ -274,9 +274,11 @@ class Site:
 
 
 @contextmanager
-def session(site: Site, source: Source, stored: Stored, *, sender: NodeId | None = None) -> Iterator[Action]:
+def session(site: Site, source: Source, stored: Stored, *, sender: NodeId | None = None, is_followed: bool = False) -> Iterator[Action]:
     """The action of one session, closed at its end; not when the process dies in it."""
     operations = tuple(rules.StoredOperation(name=name, kind=name, keep=stored.keep, lock_s=stored.lock_s) for name in OPERATIONS)
+    if is_followed:
+        operations += (rules.StoredOperation(name="live", kind="live"),)
     order = rules.StoreAction(id=ActionId("b" * 32), repository=site.repository.id, operations=operations)
     receive = rules.Receive(dataset=source.dataset, label=source.label, sender=sender or source.sender, actions=(order,))
     action = site.repository.store_action(order, receive, lambda _commit, _names: None)

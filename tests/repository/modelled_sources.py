@@ -224,11 +224,14 @@ class Source:
 
 @dataclass
 class ModelFeeder(Feeder):
-    """Its commit bears these marks, and was captured then."""
+    """Its commit bears these marks, and was captured then. `continuous`: one of a stream, which may be held."""
 
     marks: tuple[tuple[str, PointId], ...] = ()
     at: datetime = datetime.min
+    continuous: bool = False
 
     def commit(self) -> Commit:
         marks = tuple(Mark(operation=name, kind=name, point=point) for name, point in self.marks)
-        return Commit(dataset=self.dataset, epoch=self.epoch, seq=self.seq, captured_at=self.at, marks=marks, files=3)
+        return Commit(
+            dataset=self.dataset, epoch=self.epoch, seq=self.seq, captured_at=self.at, marks=marks, files=3, continuous=self.continuous
+        )

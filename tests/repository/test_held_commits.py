@@ -24,10 +24,11 @@ from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.repository.repository import Repository
 from holdfast.testing.faulty_backend import FaultyBackend
-from holdfast.testing.repository_scene import DATASET, RepositoryScene
+from holdfast.testing.repository_scene import DATASET, RepositoryScene, everywhere
 from tests.repository.followed import FollowedSource, read_all
 
 
+@everywhere
 def test_a_held_commit_is_known_at_once_and_sealed_after_a_minute(scene: RepositoryScene) -> None:
     repository = scene.open()
     source = FollowedSource(scene)
@@ -465,3 +466,27 @@ def test_of_a_large_file_only_what_changes_is_written_down(scene: RepositoryScen
     again.close()
     scene.restic.check()
     del repository
+
+
+def test_the_window_goes_on_although_nothing_comes_any_more(scene: RepositoryScene) -> None:
+    repository, source = _followed(scene)
+    _some_states(source, repository, 3)
+    for _ in range(5):
+        scene.clock.advance(1_700)
+        repository.tick()
+        _some_states(source, repository, 1)
+    newest = dict(source.tree)
+    source.leave()
+    repository.seal()
+    assert len(repository.moments(DATASET)) == 9
+    for _ in range(30):
+        scene.clock.advance(3_600)
+        repository.tick()
+    # The newest state is no moment that grows old: it is what the source has, as far as anybody knows.
+    assert len(repository.moments(DATASET)) <= 4
+    assert read_all(repository.reader(repository.point_at(DATASET, None))) == newest
+    assert len(scene.restic.json("snapshots")) < 5
+    assert len(repository.points()) == 1
+    assert list((scene.place / "locks").iterdir()) == []
+    repository.close()
+    scene.restic.check()

@@ -138,6 +138,9 @@ def _try(number: int, fault: Fault, *, stock: bool) -> None:
                 story.source.session.abort()
                 story.source.leave()
             repository.close()
+        else:
+            repository._interior.lock._stop.set()
+            repository._interior.stop()
         story.verify(stock=stock)
 
 
@@ -150,6 +153,7 @@ def test_each_kind_of_moment_once() -> None:
 
 
 @pytest.mark.big
+@pytest.mark.timeout(1800)
 def test_every_fault_at_every_step() -> None:
     disk = _steps()
     for number, fault in trials(disk.steps, every=True):

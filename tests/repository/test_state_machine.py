@@ -73,11 +73,13 @@ prunes = st.builds(
 
 
 class Sending(NamedTuple):
-    """How a commit is sent, and how its points are kept. `on_segment` is called before each segment is applied."""
+    """How a commit is sent, and how its points are kept. `on_segment` is called before each segment is applied. `held`: it is one of a
+    continuous stream, and sealed afterwards."""
 
     kept: Stored = Stored()
     full: bool = False
     on_segment: Callable[[int], None] | None = None
+    held: bool = False
 
 
 class RepositoryMachine(RuleBasedStateMachine):
@@ -126,6 +128,13 @@ class RepositoryMachine(RuleBasedStateMachine):
         source = self.sources[number]
         source.edit(edits, self.clock.now_ns())
         self._deliver(source, source.next_commit(marks, self.now), Sending(kept, full=full), fault)
+
+    @rule(number=sets, edits=edit_lists, fault=maybe)
+    def follow(self, number: int, edits: list[Edit], fault: Fault | None) -> None:
+        """A small commit of a continuous stream: held at once, then sealed. The owner may die in between; its journal is its home's."""
+        source = self.sources[number]
+        source.edit(edits, self.clock.now_ns())
+        self._deliver(source, source.next_commit((), self.now), Sending(held=True), fault)
 
     @rule(number=sets, edits=edit_lists, meanwhile=st.sampled_from(MEANWHILE), pick=places)
     def backup_beside(self, number: int, edits: list[Edit], meanwhile: str, pick: int) -> None:
@@ -184,14 +193,16 @@ class RepositoryMachine(RuleBasedStateMachine):
         newest = site.model.of(source.dataset).newest
         builds_on = newest is not None and newest.cursor.epoch == source.epoch and not how.full
         feeder = source.feeder(pending)
-        feeder.on_segment = how.on_segment
+        feeder.on_segment, feeder.continuous = how.on_segment, how.held
         source.pending = pending
 
         def send() -> None:
-            with session(site, source, how.kept) as action:
+            with session(site, source, how.kept, is_followed=how.held) as action:
                 assert action.cursor() == (newest.cursor if newest is not None else None)
                 told = feeder.send(action, newest.tree if newest is not None and builds_on else None, pending.tree)
                 assert told.error is None
+            if how.held:
+                self._seal(site)
 
         def change(model: Model) -> None:
             commit = ModelCommit(Cursor(source.epoch, pending.seq), 0, pending.at, pending.tree)
@@ -200,6 +211,15 @@ class RepositoryMachine(RuleBasedStateMachine):
         if self._attempt(site, send, change, fault):
             source.pending = None
         self._pass(HOUR_S)
+
+    @staticmethod
+    def _seal(site: Site) -> None:
+        """Where the store fails it is tried again."""
+        try:
+            site.repository.seal()
+        except StoreError:
+            site.backend.disarm()
+            site.repository.seal()
 
     # What people and the owner do.
 

@@ -22,12 +22,13 @@ from holdfast.repository.continuous.small_commit import SmallCommit
 from holdfast.repository.interior import Interior
 from holdfast.repository.moment_record import Followed, Record
 from holdfast.repository.points.bases import followed_of
-from holdfast.repository.points.sealing import forget
+from holdfast.repository.points.sealing import drop_heads, forget
 
 SEAL_AFTER_S = 60.0
 SEAL_AT_BYTES = 64 << 20
 # After a sealing that failed; each commit that has to be sealed first tries at once all the same.
 _AGAIN_S = 10.0
+KEEP_EVERY_S = 3_600.0
 _MOST_TOLD = 20
 
 
@@ -44,6 +45,7 @@ class Continuous:
         """What could not be kept of what was held, and why sealing fails now."""
         self._lost: deque[Finding] = deque(maxlen=_MOST_TOLD)
         self._is_lock_doubted = False
+        self._kept_at_s = interior.storage.clock.monotonic_s()
 
     # Holding
 
@@ -120,11 +122,30 @@ class Continuous:
         if not waiting:
             self.problems, self._is_lock_doubted = tuple(self._lost), False
         self._seal_quietly([held for held in waiting if _is_due(held, now_s, at_once=self._is_lock_doubted)])
+        if now_s - self._kept_at_s >= KEEP_EVERY_S:
+            self._kept_at_s = now_s
+            with suppress(HoldfastError, OSError):
+                self._keep_rules()
 
     def seal(self, dataset: DatasetId | None = None) -> None:
         """All that is held (of one dataset) is in the repository when this returns. Raises what the store raises."""
         chosen = [held for held in self._all() if dataset in (None, held.dataset)]
         self._seal([held for held in chosen if not held.is_empty])
+
+    def _keep_rules(self) -> None:
+        """What the rules keep no more goes, also of datasets of which nothing comes any longer."""
+        interior = self._interior
+        numbers = interior.moments.logged()
+        if not numbers:
+            return
+        with interior.lock.session():
+            interior.refresh()
+            for number in numbers:
+                newest = interior.commits.newest(number)
+                if newest is not None:
+                    with interior.catalog.transaction():
+                        drop_heads(interior, number, newest.no, marked=False)
+                    keep_logs(interior, number)
 
     def doubt_lock(self) -> None:
         """Somebody found the session lock lost. While anything is held nobody gets another one, so it is sealed as soon as can be."""

@@ -5,7 +5,7 @@ Broken off anywhere the journal still has all of it, and the next time begins an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, enco
 from holdfast.repository._format.text import zoned_time_text
 from holdfast.repository.catalog.moment_table import LOGGED
 from holdfast.repository.continuous.held import Held
-from holdfast.repository.continuous.lineage import Replacements, grown, keeping_of, newest_of
+from holdfast.repository.continuous.lineage import Replaced, Replacements, grown, keeping_of, newest_of
 from holdfast.repository.facts import HEAD, LINEAGE, LOG, Facts, moment_of, tags_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.log_files import write_content, write_tree
@@ -128,7 +128,7 @@ def _lineage(interior: Interior, held: Held, followed: Followed, writer: _Writer
     row = interior.commits.lineage(held.number)
     trees = Trees(interior.storage, interior.blobs, None, held.trees)
     try:
-        new = newest_of(Replacements(interior, held.number, trees).of(held.records), keeping)
+        new = newest_of(_dated(now_ns, Replacements(interior, held.number, trees).of(held.records)), keeping)
         sweep = row is not None and row.time_ns // _DAY_NS != held.records[-1].captured_ns // _DAY_NS
         if not new and not sweep:
             return None
@@ -169,6 +169,13 @@ def _store_trees(interior: Interior, held: Held, root: bytes, writer: _Writer) -
             waiting += references_of(plain).trees
         elif not interior.blobs.has_trees((tree,)):
             raise HeldLost(f"tree {tree.hex()}, which a held commit needs, is not in {interior.name} any more")
+
+
+def _dated(now_ns: int, replaced: Iterable[Replaced]) -> Iterator[Replaced]:
+    """When something was replaced is the source's word; were it believed without end, a source could have its versions let go."""
+    for each in replaced:
+        is_likely = now_ns - _DAY_NS <= each.to_ns <= now_ns
+        yield each if is_likely else each._replace(to_ns=now_ns)
 
 
 def _write_snapshots(interior: Interior, plan: _Planned) -> None:

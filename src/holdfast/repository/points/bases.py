@@ -26,19 +26,22 @@ class Bases:
 
 
 def plan_bases(heads: Sequence[BaseRow], window_s: float, now_ns: int) -> Bases:
-    """`heads` oldest first, all of one dataset."""
+    """`heads` oldest first, all of one dataset. When they were captured is the source's word: none counts as later than now, nor as
+    earlier than one before it, so that no source can have its moments let go."""
     apart_ns = int(max(_HOUR_S, window_s / _MOST_BASES) * 1e9)
     begin_ns = now_ns - int(window_s * 1e9)
     kept: list[BaseRow] = []
     last_ns: int | None = None
+    first_ordinal, at_ns = 0, -(1 << 63)
     for head in heads:
-        if last_ns is None or head.captured_ns - last_ns >= apart_ns:
-            last_ns = head.captured_ns
-            kept.append(head)
-        elif not head.is_told and (head.is_built_on or head.captured_ns >= begin_ns):
-            kept.append(head)
-    first = next((head for head in reversed(kept) if head.captured_ns <= begin_ns), None)
-    first_ordinal = first.ordinal if first is not None else 0
+        at_ns = max(at_ns, min(head.captured_ns, now_ns))
+        if last_ns is None or at_ns - last_ns >= apart_ns:
+            last_ns = at_ns
+        elif head.is_told or not (head.is_built_on or at_ns >= begin_ns):
+            continue
+        kept.append(head)
+        if at_ns <= begin_ns:
+            first_ordinal = head.ordinal
     return Bases(frozenset(head.id for head in kept if head.ordinal >= first_ordinal), first_ordinal)
 
 
