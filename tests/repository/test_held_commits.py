@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ import pytest
 
 from holdfast.backend.backend import Backend
 from holdfast.core.clock import now
-from holdfast.core.errors import RepositoryLocked, RepositoryPaused, StoreError
+from holdfast.core.errors import ProtocolError, RepositoryLocked, RepositoryPaused, StoreError
+from holdfast.core.ids import DatasetId, NodeId
 from holdfast.model import rules
-from holdfast.model.change import Durability
-from holdfast.model.entry import Entry
+from holdfast.model.change import Begin, Commit, Durability, Put, Segment
+from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.point_changes import Forget, Tag
 from holdfast.model.questions import AskFind, AskHistory, AskListing
@@ -24,8 +25,9 @@ from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.repository.repository import Repository
 from holdfast.testing.faulty_backend import FaultyBackend
+from holdfast.testing.feeding import chunk_id
 from holdfast.testing.repository_scene import DATASET, RepositoryScene, everywhere
-from tests.repository.followed import FollowedSource, read_all
+from tests.repository.followed import CDP, FollowedSource, read_all
 
 
 @everywhere
@@ -491,3 +493,57 @@ def test_the_window_goes_on_although_nothing_comes_any_more(scene: RepositorySce
     assert list((scene.place / "locks").iterdir()) == []
     repository.close()
     scene.restic.check()
+
+
+def test_a_small_commit_is_held_against_the_contract_as_any_other(scene: RepositoryScene) -> None:
+    """What others have stored is not told, what was not offered cannot be named, impossible times are refused; nothing of it stays."""
+    repository, source = _followed(scene)
+    scene.following = ()
+    other = FollowedSource(scene, (), DatasetId("e" * 32))
+    other.write(b"/data/secret", b"somebody else's")
+    session = scene.action(repository, sender=NodeId("f" * 32), dataset=other.dataset)
+    other.session = session
+    other.send(repository, "backup", full=True)
+    session.close()
+    scene.following = (CDP,)
+    secret = ChunkRef(chunk_id(b"somebody else's"), 15)
+    stolen = Entry(path=b"/data/stolen", kind=Kind.FILE, mode=0o600, size_bytes=15, chunks=(secret,))
+    assert source.session is not None
+    action = source.session
+    begin = Begin(dataset=DATASET, label="x", epoch=source.feeder.epoch, seq=9, base=source.cursor, roots=(b"/data",), hostname="h")
+    action.begin(begin)
+    unknown = ChunkRef(chunk_id(b"nobody's"), 15)
+    assert action.wanted(Segment(number=0, offered=(secret, unknown))) == {secret.id, unknown.id}
+    action.abort()
+    action.begin(begin)
+    segment = Segment(number=0, changes=(Put(stolen),))
+    assert action.wanted(segment) == frozenset()
+    with pytest.raises(ProtocolError, match="not offered"):
+        action.apply(segment, {}, frozenset())
+    action.abort()
+    late = Gap(path=b"/data", since=datetime(9000, 1, 1, tzinfo=UTC), until=datetime(9001, 1, 1, tzinfo=UTC), reason=GapReason.MOUNT)
+    with pytest.raises(ProtocolError, match="impossible time"):
+        source.send(repository, gaps=(late,))
+    action.abort()
+    source.feeder.seq -= 1
+    assert repository.gaps(DATASET) == ()
+    _assert_states(repository, _some_states(source, repository, 2))
+    source.leave()
+    repository.close()
+    scene.restic.check()
+
+
+def test_segments_without_end_do_not_gather_in_memory(scene: RepositoryScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.repository.continuous.small_commit._MOST_SEGMENTS", 5)
+    repository, source = _followed(scene)
+    assert source.session is not None
+    action = source.session
+    action.begin(Begin(dataset=DATASET, label="x", epoch=source.feeder.epoch, seq=9, base=source.cursor, roots=(b"/data",), hostname="h"))
+    for number in range(20):
+        segment = Segment(number=number)
+        action.wanted(segment)
+        action.apply(segment, {}, frozenset())
+    told = action.commit(Commit(dataset=DATASET, epoch=source.feeder.epoch, seq=9, captured_at=now(scene.clock), continuous=True))
+    assert told.durability is Durability.SEALED
+    source.leave()
+    repository.close()
