@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check console format speed bench bench-full clean
+.PHONY: help demo test check console format speed bench bench-full bench-live clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,10 @@ bench: $(VENV)/.installed-test ## Measure beside restic, borg and rsync on the s
 bench-full: $(VENV)/.installed-test ## The same with every stage on every corpus, three rounds; takes hours
 	@scripts/install-test-tools --peers
 	@$(BIN)/python -m bench --full $(ARGS)
+
+bench-live: $(VENV)/.installed-test ## Measure live replication beside lsyncd and Syncthing; as root, ten minutes (ARGS="--seconds 10")
+	@scripts/install-test-tools --peers
+	@$(BIN)/python -m bench.live $(ARGS)
 
 clean: ## Remove the environment and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build console/node_modules src/holdfast/api/static

@@ -95,7 +95,7 @@ class Holdfast:
     def worker(self, role: str) -> int:
         """The source's worker process of this role."""
         node = next(child.pid for child in self._machines.children if child.name == "source")
-        return next(pid for pid in with_descendants([node]) if _is_worker(pid, role))
+        return next(pid for pid in with_descendants([node]) if is_worker(pid, role))
 
     def _holdfast(self, *arguments: str) -> str:
         command = [str(Path(sys.executable).with_name("holdfast")), *arguments, "--home", str(self._machines.home("master"))]
@@ -107,7 +107,7 @@ class Holdfast:
     def _workers(self) -> set[int]:
         nodes = {child.name: child.pid for child in self._machines.children}
         roles = {"source": nodes["source"], "store": nodes.get("vault", nodes["source"])}
-        return {pid for role, node in roles.items() for pid in with_descendants([node]) if _is_worker(pid, role)}
+        return {pid for role, node in roles.items() for pid in with_descendants([node]) if is_worker(pid, role)}
 
     def first_of(self, flow: str) -> None:
         """Activation makes the first run due at once; it is that run which is measured."""
@@ -139,7 +139,7 @@ class Holdfast:
         return list(json.loads(self._holdfast("points", "--repository", repository, "--json")))
 
 
-def _is_worker(pid: int, role: str) -> bool:
+def is_worker(pid: int, role: str) -> bool:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:

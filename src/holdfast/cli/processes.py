@@ -16,16 +16,17 @@ from holdfast.core.private_files import make_private_folder, open_to_append
 
 
 class Child:
-    """One process of ours, its output in a log file, in a session of its own so that signals meant for us do not reach it."""
+    """One process of ours, its output in a log file, in a session of its own so that signals meant for us do not reach it. `inside`: a
+    command that becomes it, such as one that enters a network namespace."""
 
-    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
+    def __init__(self, name: str, arguments: Sequence[str], log: Path, inside: Sequence[str] = ()) -> None:
         self.name, self.log = name, log
-        self._arguments = list(arguments)
+        self._arguments, self._inside = list(arguments), tuple(inside)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         make_private_folder(self.log.parent)
-        command = [sys.executable, "-m", "holdfast.cli.main", *self._arguments]
+        command = [*self._inside, sys.executable, "-m", "holdfast.cli.main", *self._arguments]
         environment = {key: value for key, value in os.environ.items() if key != "HOLDFAST_HOME"}
         with open(open_to_append(self.log), "ab") as output:
             self._process = subprocess.Popen(

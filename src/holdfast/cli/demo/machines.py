@@ -15,12 +15,14 @@ from holdfast.core.errors import NotReachable
 
 @dataclass
 class Machines:
-    """Started one by one, stopped all together. `client` is logged in as the administrator, whose password is `admin_password`."""
+    """Started one by one, stopped all together. `client` is logged in as the administrator, whose password is `admin_password`.
+    `host`: where the Master listens."""
 
     scratch: Path
     children: list[Child] = field(default_factory=list)
     client: ApiClient | None = None
     admin_password: str = ""
+    host: str = "127.0.0.1"
 
     def home(self, name: str) -> Path:
         return self.scratch / name / "home"
@@ -28,25 +30,26 @@ class Machines:
     def start_master(self, environment: str) -> ApiClient:
         home = self.home("master")
         api_port, hub_port = free_ports(2)
-        self.admin_password = set_up_master(home, environment, "127.0.0.1", api_port, hub_port).admin_password
+        self.admin_password = set_up_master(home, environment, self.host, api_port, hub_port).admin_password
         self._start(Child("master", ["master", "run", "--home", str(home)], home / "log" / "master.log"))
         client = ApiClient(load_session(home))
         wait_until(lambda: answers(client), "the Master answers", self.children)
         self.client = client
         return client
 
-    def start_node(self, name: str, *, is_bounded: bool = False) -> Path:
-        """Join with a one-time token and start; returns the node's home. `is_bounded`: the Master may read and write in `scratch` only."""
+    def start_node(self, name: str, *, is_bounded: bool = False, host: str = "", inside: tuple[str, ...] = ()) -> Path:
+        """Join with a one-time token and start; returns the node's home. `is_bounded`: the Master may read and write in `scratch` only.
+        `host`: where it listens, by default where the Master does; `inside`: as for `Child`."""
         assert self.client is not None
         home = self.home(name)
         (data_port,) = free_ports(1)
         token = self.client.post("/nodes/tokens", {"name": name, "ttl_s": 600, "replace": False})["token"]
         within = (str(self.scratch),) if is_bounded else ()
-        listen = f"127.0.0.1:{data_port}"
+        listen = f"{host or self.host}:{data_port}"
         join_node(NodeSetup(url=self.client.url, token=token, name=name, home=home, listen=listen, read=within, write=within))
         master = load_session(self.home("master"))
         save_session(home, Session(url=master.url, ca_pem=master.ca_pem, token=master.token))
-        self._start(Child(name, ["node", "run", "--home", str(home)], home / "log" / "node.log"))
+        self._start(Child(name, ["node", "run", "--home", str(home)], home / "log" / "node.log", inside))
         return home
 
     def wait_for_nodes(self, names: set[str]) -> None:
