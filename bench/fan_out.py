@@ -37,14 +37,14 @@ def _measured(flow: str) -> dict[str, float]:
         corpora()["kernel"].build(scratch / "data")
         with closing(Holdfast(scratch, scratch / "data", over_wire=True)) as holdfast:
             pid = holdfast.worker("source")
-            read_bytes, cpu_s = _read_bytes(pid), living_cpu_s([pid])
+            before, cpu_s = read_bytes(pid), living_cpu_s([pid])
             holdfast.first_of(flow)
-            return {"read_bytes": _read_bytes(pid) - read_bytes, "cpu_s": living_cpu_s([pid]) - cpu_s}
+            return {"read_bytes": read_bytes(pid) - before, "cpu_s": living_cpu_s([pid]) - cpu_s}
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _read_bytes(pid: int) -> float:
+def read_bytes(pid: int) -> float:
     """What the process has read from files."""
     lines = Path(f"/proc/{pid}/io").read_text().splitlines()
     return float(next(line.split()[1] for line in lines if line.startswith("rchar")))

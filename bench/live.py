@@ -1,7 +1,8 @@
-"""`python -m bench.live [--contenders ...] [--folders 2000] [--seconds 60] [--burst 20000] [--place FOLDER] [--json FILE]`.
+"""`python -m bench.live [--only PART ...] [--contenders ...] [--seconds 60] [--burst 20000] [--place FOLDER] [--json FILE]`.
 
 Live replication beside lsyncd (with rsync) and Syncthing: one tool at a time, the same tree and the same edits, first paced (200 a second),
-then as fast as they go. Source and mirror are two machines: a network namespace each, so that bytes on the wire can be counted. Needs root.
+then as fast as they go. Source and mirror are two machines: a network namespace each, so that bytes on the wire can be counted. Then
+the gates of continuous protection (`live_gates`). Needs root, and a folder on a disk: a journal that lies in memory proves nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.live_contenders import LiveContender, Lsyncd, Syncthing
+from bench.live_gates import GATES
 from bench.live_holdfast import LiveHoldfast
 from bench.live_network import Wire
 from bench.live_rounds import PATIENCE_S, LiveFigure, differences, one_round, scratch_in
@@ -26,6 +28,7 @@ from bench.watched_edits import Pace, make_tree, planned
 
 FILES_IN_FOLDER = 10
 RATE_PER_S = 200.0
+_MIRRORS = "mirrors"
 _MAKERS: dict[str, Callable[[Path, Path, Wire | None], LiveContender]] = {
     "over-grpc": lambda scratch, source, wire: LiveHoldfast(scratch, source, wire),
     "one-machine": lambda scratch, source, _: LiveHoldfast(scratch, source, None),
@@ -38,11 +41,16 @@ def main() -> None:
     options = _options()
     results: dict[str, Any] = {"machine": machine()}
     print(results["machine"], flush=True)
-    results["mirrors"] = {}
-    for name in options.contenders:
-        results["mirrors"][name] = measure_contender(name, options)
+    if _MIRRORS in options.only:
+        results[_MIRRORS] = {}
+        for name in options.contenders:
+            results[_MIRRORS][name] = measure_contender(name, options)
+            _write(results, options.json)
+        _print_ratios(results[_MIRRORS])
+    for name in [each for each in GATES if each in options.only]:
+        print(name, flush=True)
+        results[name] = GATES[name](options.place)
         _write(results, options.json)
-    _print_ratios(results["mirrors"])
 
 
 def measure_contender(name: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -75,6 +83,8 @@ def machine() -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.live", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = (_MIRRORS, *GATES)
+    parser.add_argument("--only", nargs="+", default=list(parts), choices=parts)
     parser.add_argument("--contenders", nargs="+", default=list(_MAKERS), choices=_MAKERS)
     parser.add_argument("--folders", type=int, default=2_000, help=f"with {FILES_IN_FOLDER} files each")
     parser.add_argument("--seconds", type=int, default=60, help=f"of edits at {RATE_PER_S:.0f} a second")

@@ -57,7 +57,7 @@ class LiveHoldfast:
 
     def __init__(self, scratch: Path, source: Path, wire: Wire | None, *, flow: str = "mirror", granularity: str = "auto") -> None:
         self.name = "one machine" if wire is None else "over gRPC"
-        self.source, self._folder, self._flow = source, scratch, flow
+        self.source, self.folder, self._flow = source, scratch, flow
         self.mirror, self.far_mirror, self.store = scratch / "mirror", scratch / "far-mirror", scratch / "store"
         self._machines = Machines(scratch / "machines", host="127.0.0.1" if wire is None else wire.here)
         client = self._machines.start_master("bench")
@@ -85,8 +85,14 @@ class LiveHoldfast:
     def wait_until_followed(self) -> None:
         wait_until(self.is_followed, "the dataset is followed", self._machines.children, timeout_s=_PATIENCE_S)
 
-    def wait_until_delivered(self) -> None:
-        wait_until(lambda: self.is_followed() and not self.following["pending"], "all is delivered", timeout_s=_PATIENCE_S)
+    def wait_until_restarted(self) -> None:
+        """Followed again, the gap of the restart healed."""
+        wait_until(lambda: self.is_followed() and bool(self.following["gaps"]), "it is followed again", timeout_s=_PATIENCE_S)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        client = self._machines.client
+        assert client is not None
+        return list(client.get("/jobs", limit=100)["jobs"])
 
     @property
     def following(self) -> dict[str, Any]:
