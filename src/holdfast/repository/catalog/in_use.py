@@ -11,6 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+# Above the numbers of all datasets.
+_WRITING = 1 << 60
+
 
 class InUse:
     """Packs by their catalog numbers, trees by their ids. Thread-safe; whoever looks a pack up and touches it does both under the catalog's
@@ -38,6 +41,18 @@ class InUse:
             self._commits.pop(dataset, None)
             oldest = min(self._commits.values(), default=None)
             self._touched = {} if oldest is None else {pack: at for pack, at in self._touched.items() if at >= oldest}
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Packs are written that no index names yet, as by an open commit."""
+        with self._guard:
+            self._number += 1
+            key = _WRITING + self._number
+            self._commits[key] = self._number
+        try:
+            yield
+        finally:
+            self.end(key)
 
     def keep_for(self, dataset: int) -> None:
         """What the open commit of this dataset relies on stays in use after its end, until `let_held_go`."""

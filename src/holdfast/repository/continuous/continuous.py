@@ -201,7 +201,8 @@ class Continuous:
             self._regain_lock(some)
             self._refuse_lost(some)
         try:
-            seal_held(interior, some)
+            with interior.blobs.in_use.writing():
+                seal_held(interior, some)
         except HeldLost as error:
             self._give_up_what_is_lost(some, error)
             raise

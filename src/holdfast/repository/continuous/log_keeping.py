@@ -61,7 +61,8 @@ def keep_logs(interior: Interior, dataset: int) -> None:
     first_ordinal = bases_of(interior, dataset).first_ordinal
     plan = plan_logs(logs, first_ordinal, followed.window_s, now_ns)
     if plan.joined:
-        _join(interior, dataset, plan.joined)
+        with interior.blobs.in_use.writing():
+            _join(interior, dataset, plan.joined)
     with interior.catalog.transaction():
         if first_ordinal:
             interior.moments.release(dataset, first_ordinal)

@@ -104,9 +104,11 @@ class Prune:
         return found
 
     def _refuse_missing_packs(self, plan: PrunePlan) -> None:
+        # Known ones first: a session may add some meanwhile, and those are there before they are known.
+        known = self._interior.blobs.packs()
         present = set(self._interior.storage.backend.names(FileType.DATA))
         needless = {pack.number for pack in plan.remove}
-        for number, pack in self._interior.blobs.packs().items():
+        for number, pack in known.items():
             if number not in needless and pack.hex() not in present:
                 raise RepositoryDamaged(f"pack {pack.hex()} is needed and is not there", hint="run `holdfast repository check NAME`")
 
