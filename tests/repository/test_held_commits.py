@@ -547,3 +547,37 @@ def test_segments_without_end_do_not_gather_in_memory(scene: RepositoryScene, mo
     assert told.durability is Durability.SEALED
     source.leave()
     repository.close()
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_when_stock_restic_forgets_a_log_its_moments_and_those_behind_it_are_none_any_more(scene: RepositoryScene, which: int) -> None:
+    """Until the next state that some snapshot reaches as a whole. All that is still told can be had, also after the catalog was lost."""
+    repository, source = _followed(scene)
+    states = {now(scene.clock): dict(source.tree)}
+    for number in range(3):
+        states |= _some_states(source, repository, 3)
+        if number == 1:
+            source.send(repository, "backup")
+            states[now(scene.clock)] = dict(source.tree)
+        repository.seal()
+    source.leave()
+    logs = [each for each in scene.restic.json("snapshots") if each["paths"] == [f"/.holdfast/log/{DATASET}"]]
+    logs.sort(key=lambda each: str(each["time"]))
+    scene.restic.run("forget", logs[which]["id"])
+    for _ in range(2):
+        repository.points()
+        told = repository.moments(DATASET)
+        assert 3 <= len(told) <= 11
+        for moment in told:
+            assert read_all(repository.reader(repository.point(moment.address))) == states[moment.time]
+        newest = repository.listing(AskListing(dataset=DATASET, path=b"/data"))
+        assert {row.path.encode() for row in newest.rows} == source.tree.keys() - {b"/data"}
+        repository.close()
+        _catalog_lost(scene)
+        repository = scene.open()
+    source.scene.clock.advance(1)
+    states |= _some_states(source, repository, 2)
+    _assert_states(repository, dict(list(states.items())[-2:]))
+    source.leave()
+    repository.close()
+    scene.restic.check()
