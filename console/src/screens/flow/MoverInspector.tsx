@@ -6,10 +6,11 @@ import { useDraft } from "../../draft/draft";
 import { visible } from "../../parts/format";
 import { State } from "../../parts/State";
 import { ChoiceField, TextField } from "../policies/fields";
+import { textOf } from "../policies/policy";
 import { moverPath, setMover, toggle } from "./changes";
 import { available, fitting, whyNot } from "./connecting";
 import classes from "./draw.module.css";
-import type { Drawing, DrawnMover } from "./drawing";
+import { type Drawing, type DrawnMover, needsStream } from "./drawing";
 import type { Drawer } from "./useDrawing";
 import { moverThing } from "./things";
 
@@ -38,11 +39,12 @@ export function MoverInspector(props: MoverInspectorProps) {
           {visible(mover.from)} → {visible(mover.to)}
         </Title>
         <span className={classes.kindLine}>
-          <IconArrowsExchange size={15} aria-hidden /> mover, {mover.mode === "continuous" ? "moves all the time" : "moves with every run"}
+          <IconArrowsExchange size={15} aria-hidden /> mover, {mover.mode === "continuous" ? "moves what changes as it happens" : "moves with every run"}
         </span>
       </div>
       <Ends {...props} />
       <Carries {...props} />
+      {!isCascade && <Mode {...props} />}
       <TextField label="Limit" path={[...path, "limit"]} placeholder="none, or 50MB/s" />
       <ChoiceField label="Compression on the way" path={[...path, "compression"]} choices={COMPRESSION} />
       {isCascade && <After {...props} />}
@@ -131,6 +133,39 @@ function Carries({ drawing, mover, drawer }: MoverInspectorProps) {
   );
 }
 
+const MODES = [
+  ["", "With every run"],
+  ["continuous", "As it changes (continuous)"],
+] as const;
+
+/** Free only where nothing that is carried decides it. */
+function Mode({ drawing, mover, drawer }: MoverInspectorProps) {
+  const { values } = useDraft();
+  const because = useMemo(() => needsStream(values, mover.carries), [values, mover]);
+  const written = textOf(mover.fields.mode);
+  if (because.length > 0 && written !== "batch")
+    return (
+      <div role="group" aria-label="Moves">
+        <Text size="sm" fw={500}>
+          Moves as it changes
+        </Text>
+        <Text size="xs" c="dimmed">
+          {because.map(visible).join(", ")} {because.length === 1 ? "needs" : "need"} every change as it happens; so all that this mover carries comes that way.
+        </Text>
+      </div>
+    );
+  return (
+    <Select
+      label="Moves"
+      description={written === "continuous" ? "Each change is there a moment later. The source is watched; a full run is made now and then." : "What changed since the last run."}
+      data={[...MODES.map(([value, label]) => ({ value, label })), ...(written === "batch" ? [{ value: "batch", label: "With every run (batch)" }] : [])]}
+      value={written}
+      allowDeselect={false}
+      onChange={(mode) => mode !== null && mode !== written && drawer.apply(setMover(drawing.flow, mover, "mode", mode || null))}
+    />
+  );
+}
+
 function After({ drawing, mover }: MoverInspectorProps) {
   const { values } = useDraft();
   const arrived = useMemo(() => available(values, drawing, mover.from), [values, drawing, mover.from]);
@@ -140,7 +175,7 @@ function After({ drawing, mover }: MoverInspectorProps) {
 
 /** What the text says and this version cannot do yet: seen, and taken out if wanted. */
 function Later({ drawing, mover, drawer }: MoverInspectorProps) {
-  const written = (["mode", "window", "dial", "only"] as const).filter((key) => key in mover.fields);
+  const written = (["window", "dial", "only"] as const).filter((key) => key in mover.fields);
   if (written.length === 0) return null;
   return (
     <Stack gap={4} role="group" aria-label="Also written">

@@ -103,10 +103,13 @@ function bears(node: Value, tags: readonly string[]): boolean {
 function moverOf(values: Values, index: number, value: Value): DrawnMover {
   const fields = isMapping(value) ? value : {};
   const carries = texts(fields.carries);
-  const isContinuous = fields.mode === "continuous" || carries.some((carried) => CONTINUOUS_KINDS.has(kindOf(values, carried)));
+  const isContinuous = fields.mode === "continuous" || needsStream(values, carries).length > 0;
   const ends = { from: text(fields.from), to: text(fields.to) };
   return { id: moverKey(ends), index, ...ends, carries, mode: isContinuous ? "continuous" : "batch", fields };
 }
+
+/** What a mover carries that needs a continuous stream: with it the mover is continuous, whatever it says. */
+export const needsStream = (values: Values, carries: readonly string[]): string[] => carries.filter((carried) => CONTINUOUS_KINDS.has(kindOf(values, carried)));
 
 /** The kind of an operation written `POLICY/OPERATION`: its name, unless it says otherwise. */
 export function kindOf(values: Values, carried: string): string {

@@ -12,13 +12,14 @@ import { Moment } from "../../parts/Moment";
 import { newOperation, removeOperation, renameOperation } from "./changes";
 import { change } from "./fields";
 import { Keep } from "./Keep";
+import { Lasting } from "./Lasting";
 import classes from "./policies.module.css";
 import { KINDS, kindTitle, makesPoints, type Operation, type Policy } from "./policy";
 import { Removed } from "./Removed";
 import { RenameDialog } from "./RenameDialog";
 import { Rhythm } from "./Rhythm";
 import { useInForce } from "./UsedIn";
-import { keepWords, removedWords, scheduleWords } from "./words";
+import { keepWords, lastingWords, removedWords, rhythmOf, scheduleWords } from "./words";
 
 export function Operations({ policy }: { policy: Policy }) {
   return (
@@ -61,7 +62,8 @@ function Add({ policy }: { policy: Policy }) {
 function OperationPart({ policy, operation }: { policy: Policy; operation: Operation }) {
   const { name, kind, fields } = operation;
   const hasPoints = makesPoints(kind);
-  const stays = hasPoints ? `keeps ${keepWords(fields.keep)}` : kind === "replicate" ? removedWords(fields.removed) : "";
+  const lasting = lastingWords(kind, fields);
+  const stays = lasting ?? (hasPoints ? `keeps ${keepWords(fields.keep)}` : kind === "replicate" ? removedWords(fields.removed) : "");
   return (
     <section className={classes.operation} aria-label={`Operation ${name}`}>
       <Group justify="space-between" align="flex-start" wrap="nowrap" mb="sm">
@@ -73,15 +75,16 @@ function OperationPart({ policy, operation }: { policy: Policy; operation: Opera
             </Badge>
           </Group>
           <Text size="sm" c="dimmed">
-            Runs {visible(scheduleWords(fields))}
+            {lasting === null ? `Runs ${visible(scheduleWords(fields))}` : "Follows every change as it happens"}
             {stays && `; ${visible(stays)}`}. <Next policy={policy} operation={name} />
           </Text>
         </div>
         <OperationMenu policy={policy} operation={name} />
       </Group>
       <Stack gap="md">
+        {lasting !== null && <Lasting policy={policy.name} operation={operation} />}
         <SimpleGrid cols={{ base: 1, md: hasPoints ? 1 : 2 }} spacing="lg">
-          <Rhythm policy={policy} operation={operation} wide={hasPoints} />
+          {(lasting === null || rhythmOf(fields) !== "rides") && <Rhythm policy={policy} operation={operation} wide={hasPoints} />}
           {kind === "replicate" && <Removed policy={policy.name} operation={operation} />}
         </SimpleGrid>
         {hasPoints && <Keep policy={policy} operation={operation} />}

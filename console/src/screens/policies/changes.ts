@@ -7,6 +7,15 @@ export type Template = "backup" | "backup-and-mirror" | "mirror";
 const BACKUP: Fields = { every: "1h", keep: { hourly: 24, daily: 30, monthly: 12 } };
 const MIRROR: Fields = { removed: "keep 30d" };
 
+/** What an operation of each kind begins with. */
+const BEGINNINGS: Record<string, Fields> = {
+  backup: BACKUP,
+  live: { every: "15m", keep: { hourly: 24, daily: 30 } },
+  cdp: { within: "24h" },
+  version: { last: 20, within: "90d" },
+  replicate: { every: "1h", ...MIRROR },
+};
+
 export function newPolicy(name: string, path: string, template: Template): Edit[] {
   const operations: Record<Template, Fields> = {
     backup: { backup: BACKUP },
@@ -17,7 +26,7 @@ export function newPolicy(name: string, path: string, template: Template): Edit[
 }
 
 export function newOperation(policy: string, name: string, kind: string): Edit[] {
-  const fields = kind === "backup" ? BACKUP : { every: "1h", ...MIRROR };
+  const fields = BEGINNINGS[kind] ?? {};
   return [set(["policies", policy, "operations", name], name === kind ? fields : { operation: kind, ...fields })];
 }
 

@@ -4,7 +4,7 @@ import { applyEdits, mappingAt, type Values, valueAt } from "../../draft/edits";
 import { newOperation, newPolicy, removeOperation, removePolicy, renameOperation, renamePolicy } from "./changes";
 import { nodesOf, policiesOf, policyNames, policyOf, usesOf } from "./policy";
 import { timesOf } from "./rhythm";
-import { keepWords, removedWords, scheduleWords } from "./words";
+import { keepWords, lastingWords, removedWords, scheduleWords } from "./words";
 
 const OFFICE: Values = {
   nodes: { web1: { tags: ["web"] }, web2: { tags: ["web"] }, files1: {} },
@@ -94,6 +94,22 @@ test("renaming and removing hold for any drawing", () => {
       expect(left).not.toContain('"carries":[]');
     }),
   );
+});
+
+test("an operation begins with what its kind may have", () => {
+  const fields = (kind: string) => policyOf(applyEdits(OFFICE, newOperation("docs", "new", kind)), "docs")?.operations.find((each) => each.name === "new")?.fields;
+  expect(Object.keys(fields("live") ?? {})).toEqual(["operation", "every", "keep"]);
+  expect(fields("cdp")).toEqual({ operation: "cdp", within: "24h" });
+  expect(fields("version")).toEqual({ operation: "version", last: 20, within: "90d" });
+  expect(fields("replicate")).toMatchObject({ every: "1h", removed: "keep 30d" });
+});
+
+test("what follows every change says what it keeps", () => {
+  expect(lastingWords("cdp", { within: "24h" })).toBe("keeps any moment of the last 24 hours");
+  expect(lastingWords("cdp", {})).toBe("keeps any moment, for ever");
+  expect(lastingWords("version", { last: 20, within: "90d" })).toBe("keeps the newest 20 versions of each file, none longer than 90 days after it was replaced");
+  expect(lastingWords("version", {})).toBe("keeps every version of each file");
+  expect(lastingWords("live", { within: "1d" })).toBeNull();
 });
 
 test("new policies and operations are written as the document has them", () => {

@@ -70,6 +70,16 @@ export function keepWords(keep: Value | undefined): string {
   return words.length > 0 ? listed(words) : "every point, for ever";
 }
 
+/** What a kind that follows every change keeps, without a full stop; null for the other kinds. */
+export function lastingWords(kind: string, fields: Fields): string | null {
+  const within = textOf(fields.within);
+  if (kind === "cdp") return within ? `keeps any moment of the last ${durationWords(within)}` : "keeps any moment, for ever";
+  if (kind !== "version") return null;
+  const last = textOf(fields.last);
+  const count = last === "1" ? "the newest version" : last ? `the newest ${last} versions` : "every version";
+  return `keeps ${count} of each file${within ? `, none longer than ${durationWords(within)} after it was replaced` : ""}`;
+}
+
 /** What becomes of files at a mirror that the source has removed. */
 export function removedWords(removed: Value | undefined): string {
   const text = isMapping(removed) ? `keep ${textOf(removed.keep)}` : textOf(removed) || "keep 7d";

@@ -7,7 +7,7 @@ import { useDraft } from "../../../draft/draft";
 import { visible } from "../../../parts/format";
 import { moverName, moverPath, setMover } from "../changes";
 import { available, fitting, whyNot } from "../connecting";
-import type { Drawing, DrawnMover } from "../drawing";
+import { type Drawing, type DrawnMover, needsStream } from "../drawing";
 import type { Marks } from "../elements";
 import { moverThing } from "../things";
 import type { Drawer } from "../useDrawing";
@@ -17,9 +17,10 @@ import { keepText, keepValue, listEdits } from "./cells";
 import classes from "./list.module.css";
 import { RemoveRow, RowProblems } from "./RowEnd";
 
-const COLUMNS = ["From", "To", "Carries", "Limit", "Compression", "Runs after", "Keeps there", ""];
+const COLUMNS = ["From", "To", "Carries", "Moves", "Limit", "Compression", "Runs after", "Keeps there", ""];
 const COMPRESSION = [["", "as it is best"], ["off", "off"], ["max", "as small as can be"]] as const;
-const LATER = ["mode", "window", "dial", "only"] as const;
+const MODES = [["", "with every run"], ["continuous", "as it changes"]] as const;
+const LATER = ["window", "dial", "only"] as const;
 
 interface MoverTableProps {
   drawing: Drawing;
@@ -89,6 +90,9 @@ function Row({ mover, drawing, isSelected, drawer }: { mover: DrawnMover; drawin
         <Later mover={mover} onDrop={(key) => put(key, null)} />
       </td>
       <td>
+        <Mode mover={mover} isCascade={kindOf(mover.from) === "repository"} called={called} onChoose={(value) => put("mode", value || null)} />
+      </td>
+      <td>
         <TextCell label={`Limit of ${called}`} written={textOf(mover.fields.limit)} placeholder="none" width={80} onCommit={(text) => put("limit", text || null)} />
       </td>
       <td>
@@ -114,6 +118,16 @@ function Row({ mover, drawing, isSelected, drawer }: { mover: DrawnMover; drawin
       </td>
     </tr>
   );
+}
+
+/** Free only where nothing that is carried decides it. */
+function Mode({ mover, isCascade, called, onChoose }: { mover: DrawnMover; isCascade: boolean; called: string; onChoose: (value: string) => void }) {
+  const { values } = useDraft();
+  const written = textOf(mover.fields.mode);
+  const isBound = needsStream(values, mover.carries).length > 0 && written !== "batch";
+  if (isBound || (isCascade && written === "")) return <span>{isBound ? "as it changes" : "with every run"}</span>;
+  const choices = written === "batch" ? [...MODES, ["batch", "with every run (batch)"] as const] : MODES;
+  return <ChoiceCell label={`How ${called} moves`} value={written} choices={choices} onChoose={onChoose} />;
 }
 
 /** What the text says beside that and this version cannot do yet: seen, and taken out if wanted. */
