@@ -565,7 +565,6 @@ def test_when_stock_restic_forgets_a_log_its_moments_and_those_behind_it_are_non
     logs.sort(key=lambda each: str(each["time"]))
     scene.restic.run("forget", logs[which]["id"])
     for _ in range(2):
-        repository.points()
         told = repository.moments(DATASET)
         assert 3 <= len(told) <= 11
         for moment in told:

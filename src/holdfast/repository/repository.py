@@ -179,6 +179,7 @@ class Repository:
 
     def moments(self, dataset: str, since: datetime | None = None, until: datetime | None = None, limit: int = 1_000) -> tuple[Moment, ...]:
         """Every state of a followed dataset (label or id) that can be restored, newest first."""
+        self._interior.refresh()
         return moments.moments(self._interior, dataset, since, until, limit)
 
     def oldest_moment(self, dataset: str) -> datetime | None:
@@ -187,6 +188,7 @@ class Repository:
 
     def gaps(self, dataset: str, since: datetime | None = None, until: datetime | None = None) -> tuple[Gap, ...]:
         """When protection of a dataset (label or id) was not what the rules promise, oldest first."""
+        self._interior.refresh()
         return moments.gaps(self._interior, dataset, since, until)
 
     def listing(self, ask: AskListing) -> Listings:
