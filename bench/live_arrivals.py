@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,27 +23,25 @@ class MirrorArrivals:
     def __init__(self, load: Load, source: Path, mirror: Path) -> None:
         self._load = load
         self._prefix, self._mirror = os.fsencode(source), os.fsencode(mirror)
-        self._waiting = visible(load.edits)
-        self.expected = len(self._waiting)
+        self._coming, self._waiting = deque(visible(load.edits)), deque[int]()
+        self.expected = len(self._coming)
         self.after_ns: dict[int, int] = {}
 
     def look(self) -> bool:
         """Once; whether something is still to come."""
-        stop_s, late, looked = time.monotonic() + _LOOK_S, list[int](), 0
-        while looked < len(self._waiting) and time.monotonic() < stop_s:
-            number = self._waiting[looked]
-            ended_ns = self._load.ended_ns[number]
-            if not ended_ns:
+        while self._coming and self._load.ended_ns[self._coming[0]]:
+            self._waiting.append(self._coming.popleft())
+        stop_s = time.monotonic() + _LOOK_S
+        for _ in range(len(self._waiting)):
+            # Those that there is no time for are the first next time.
+            if time.monotonic() > stop_s:
                 break
+            number = self._waiting.popleft()
             if self._has_arrived(number):
-                self.after_ns[number] = time.monotonic_ns() - ended_ns
+                self.after_ns[number] = time.monotonic_ns() - self._load.ended_ns[number]
             else:
-                late.append(number)
-            looked += 1
-        rest = self._waiting[looked:]
-        # Those that there was no time for are the first next time; those that have not happened yet are the last.
-        self._waiting = rest + late if rest and self._load.ended_ns[rest[0]] else late + rest
-        return bool(self._waiting)
+                self._waiting.append(number)
+        return bool(self._waiting or self._coming)
 
     def _has_arrived(self, number: int) -> bool:
         try:
