@@ -26,6 +26,7 @@ from holdfast.operations.following.large_files import LargeFiles
 from holdfast.operations.following.lookout import Lookout
 from holdfast.operations.following.plan import Followed, common_cuts, concerns, gaps_by_dataset, part_for, real_roots, without_large
 from holdfast.operations.following.record import Record
+from holdfast.operations.following.rest import Rest
 from holdfast.operations.following.session_pool import SessionPool
 from holdfast.operations.run_order import SmallRun
 from holdfast.operations.running import Cancellation
@@ -93,7 +94,7 @@ class Follower:
         self._courses: dict[DatasetId, Course] = {}
         self._plan: tuple[Followed, ...] | None = None
         self._lookout: Lookout | None = None
-        self._large = LargeFiles()
+        self._large, self._rest = LargeFiles(), Rest()
         self._cancellation = Cancellation()
         self._closing = False
         self._reopen_at_s = self._report_at_s = self._remember_at_s = self._suspects_at_s = 0.0
@@ -204,7 +205,7 @@ class Follower:
         times = [time_s for course in self._courses.values() if (time_s := course.next_s()) is not None]
         if self._plan is not None or self._closing:
             return 0.0
-        return min(max(0.0, min(times, default=now_s + _LONGEST_NAP_S) - now_s), _LONGEST_NAP_S)
+        return min(max(0.0, max(min(times, default=now_s + _LONGEST_NAP_S), self._rest.until_s) - now_s), _LONGEST_NAP_S)
 
     def _tend_watch(self) -> None:
         """Open what the plan asks for, and again what has ended."""
@@ -284,7 +285,7 @@ class Follower:
         """A small run for all that is due, if anything is."""
         now_s = self._clock.monotonic_s()
         with self._changed:
-            if not any(course.is_due(now_s) for course in self._courses.values()):
+            if now_s < self._rest.until_s or not any(course.is_due(now_s) for course in self._courses.values()):
                 return
         with self._tools.run_lock:
             now_s = self._clock.monotonic_s()
@@ -295,6 +296,7 @@ class Follower:
                 works = {course.followed.rule.id: course.take(now_s) for course in due}
             if due:
                 self._deliver(due, works, now_s)
+                self._rest.ran(now_s, self._clock.monotonic_s())
 
     def _ready(self, course: Course) -> bool:
         if not course.is_ready:
