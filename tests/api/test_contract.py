@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from holdfast.core.ids import DatasetId, JobId, NodeId, PointId, RepositoryId
 from holdfast.model.differences import AskDiff, Change, Difference, Differences, Fact, Totals
 from holdfast.model.explanations import Explanation, Keeper
+from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Event, Job, Severity, State
 from holdfast.model.moments import AskMoments, Moment, Moments
@@ -45,6 +46,7 @@ from holdfast.model.questions import (
     RepositoryStatus,
     Sample,
 )
+from holdfast.model.tail import AskTail, Doer, Tailed, TailEvent, TailKind
 from holdfast.wire.identity import make_csr, new_key
 from tests.master.masters import ONE_TO_TWO, Running, with_master
 
@@ -108,6 +110,12 @@ def an_owner(question: Question) -> Answer:
             return PauseTold(repository="main", pause=Pause(since=AT, by="root") if question.paused else None, changed=True)
         case AskFolders():
             return Folders(path="/srv", folders=(Folder(name="a", path="/srv/a", path_raw=b"\xff", mode=0o755),))
+        case AskTail():
+            event = TailEvent(
+                number=1, time=AT, dataset="files1/documents", dataset_id=DatasetId("d" * 32), kind=TailKind.MOVED, who=Doer(pid=1)
+            )
+            following = Following(dataset="files1/documents", dataset_id=DatasetId("d" * 32), state=FollowState.FOLLOWING)
+            return Tailed(events=(event,), life="a", last=1, following=(following,))
         case AskLimits():
             return LimitsTold(read=("/srv",))
         case AskSample():
@@ -126,7 +134,7 @@ async def _read_everything(running: Running, trigger: str) -> None:
         await running.get(path)
     for path in ("/environment", "/environment/revisions", "/environment/revisions/1", "/environment/document", "/status", "/repositories"):
         await running.get(path)
-    for path in ("/flows/office/monitor", "/status/days"):
+    for path in ("/flows/office/monitor", "/flows/office/tail", "/status/days"):
         await running.get(path)
     await running.get(f"/triggers/{trigger}")
     await running.get("/ls", point="a" * 32)
@@ -155,7 +163,8 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/nodes/new/authorise")
     await running.post("/environment/plan", {"text": ONE_TO_TWO})
     await running.post("/environment/merge", {"base_revision": 1, "text": "environment: bureau"})
-    revision = (await running.apply(ONE_TO_TWO))["revision"]
+    followed = ONE_TO_TWO.replace("carries: [documents/replicate]", "carries: [documents/replicate], mode: continuous")
+    revision = (await running.apply(followed))["revision"]
     await running.post("/environment/edit", {"base_revision": revision, "operations": [{"op": "set", "path": ["nodes", "x"], "value": {}}]})
     for verb in ("compile", "activate"):
         await running.post(f"/flows/office/{verb}")

@@ -359,6 +359,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/flows/{flow}/tail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tail
+         * @description What is changing now in a continuous flow: the newest changes, or those that came since `after` of an answer before. At most `limit`
+         *     of each node.
+         */
+        get: operations["tail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/flows/{flow}/compile": {
         parameters: {
             query?: never;
@@ -2589,6 +2610,92 @@ export interface components {
          */
         GapReason: "mount" | "not-watched" | "overflow" | "restart" | "root-replaced" | "thinned";
         /**
+         * FlowTail
+         * @description Oldest first. Ask again with `after` for what comes next. `skipped`: nodes some of whose events since `after` are not kept any more.
+         *         `more`: there are others already. `following`: how the datasets are followed now, the worst first.
+         */
+        FlowTail: {
+            flow: string;
+            events: components["schemas"]["TailEvent"][];
+            after: string;
+            /** @default false */
+            more: boolean;
+            /** @default [] */
+            skipped: string[];
+            /** @default [] */
+            following: components["schemas"]["FollowingRow"][];
+            /** @default [] */
+            unreachable: components["schemas"]["SilentSource"][];
+        };
+        /**
+         * TailEvent
+         * @description One thing that happened. `time`: when it was delivered, or became known. `path_raw`, `was_raw` (base64 in JSON) are set when `path`,
+         *         `was` do not spell it. `was`: where what moved was before; `below`: so many entries moved with it. `file_kind` as in listings. `to`: the
+         *         actions that have it. `since`, `until`, `reason` are those of a gap; of one that began what is known yet.
+         */
+        TailEvent: {
+            number: number;
+            time: string;
+            dataset: string;
+            dataset_id: string;
+            kind: components["schemas"]["TailKind"];
+            /** @default  */
+            path: string;
+            /** @default  */
+            path_raw: string;
+            /** @default  */
+            was: string;
+            /** @default  */
+            was_raw: string;
+            /** @default  */
+            file_kind: string;
+            /** @default 0 */
+            size_bytes: number;
+            /** @default 0 */
+            below: number;
+            /** @default [] */
+            to: string[];
+            /** @default null */
+            who: components["schemas"]["Doer"] | null;
+            /** @default null */
+            since: string | null;
+            /** @default null */
+            until: string | null;
+            /** @default null */
+            reason: components["schemas"]["GapReason"] | null;
+            /** @default null */
+            error: components["schemas"]["ErrorFacts"] | null;
+        };
+        /**
+         * TailKind
+         * @description `put`: is there anew or was changed. `gap-began`, `gap-ended`: protection was not, and is again, what the rules promise. `behind`,
+         *         `caught-up`: a receiver did not get what others got, and has it now. `waiting`: changes are known and cannot be delivered; `following`:
+         *         all goes on as it should.
+         * @enum {unknown}
+         */
+        TailKind: "behind" | "caught-up" | "following" | "gap-began" | "gap-ended" | "moved" | "put" | "removed" | "waiting";
+        /**
+         * Doer
+         * @description The process that made the last change told. `program` is empty, and `uid` null, where it had ended before anybody could look.
+         */
+        Doer: {
+            pid: number;
+            /** @default  */
+            program: string;
+            /** @default null */
+            uid: number | null;
+            /** @default  */
+            user: string;
+        };
+        /**
+         * SilentSource
+         * @description A node that gave no answer: what happens there is missing.
+         */
+        SilentSource: {
+            node: string;
+            error: components["schemas"]["ErrorFacts"];
+        };
+        /**
          * CompileReport
          * @description `valid` = could be activated. `revision`: the newest, also when another text was compiled. `changes`: how the rules of each node
          *         would differ from those in force.
@@ -4475,6 +4582,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FlowMonitor"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    tail: {
+        parameters: {
+            query?: {
+                dataset?: string;
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                flow: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowTail"];
                 };
             };
             /** @description What is wrong, and what to do. */

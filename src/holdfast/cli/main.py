@@ -29,6 +29,7 @@ from holdfast.cli.commands import (
     repository,
     repository_care,
     run,
+    tail,
 )
 from holdfast.cli.output import print_error, print_json
 from holdfast.core.errors import ErrorFacts, HoldfastError
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for module in (cluster, console, environment, keep, run, look, compare, explain, monitor, recover):
+for module in (cluster, console, environment, keep, run, look, compare, tail, explain, monitor, recover):
     module.register(app)
 app.add_typer(cluster.master_app, name="master")
 app.add_typer(cluster.node_app, name="node")

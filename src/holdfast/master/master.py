@@ -26,6 +26,7 @@ from holdfast.master.restores import Restores
 from holdfast.master.rules_in_force import RulesBook
 from holdfast.master.sign_in_links import SignInLinks
 from holdfast.master.status import StatusBoard
+from holdfast.master.tailing import Tailing
 from holdfast.master.triggers import Triggers
 
 
@@ -44,6 +45,7 @@ class Master:
     enrolment: Enrolment
     join_tokens: JoinTokens
     triggers: Triggers
+    tailing: Tailing
     queries: Queries
     restores: Restores
     rules: RulesBook
@@ -114,6 +116,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         enrolment=Enrolment(base, hub),
         join_tokens=JoinTokens(base),
         triggers=triggers,
+        tailing=Tailing(base, hub),
         queries=queries,
         restores=Restores(base, hub, queries, triggers),
         rules=RulesBook(base, hub),

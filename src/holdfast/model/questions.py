@@ -24,6 +24,7 @@ from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.repository_status import RepositoryLock as RepositoryLock
 from holdfast.model.repository_status import RepositoryStatus as RepositoryStatus
+from holdfast.model.tail import AskTail, Tailed
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -187,6 +188,7 @@ Question = (
     | AskExplain
     | AskSample
     | AskFolders
+    | AskTail
     | AskLimits
     | KeyQuestion
 )
@@ -370,6 +372,7 @@ Answer = (
     | RepositoryEnv
     | Sample
     | Folders
+    | Tailed
     | LimitsTold
     | KeyAnswer
     | Done

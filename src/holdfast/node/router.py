@@ -50,6 +50,7 @@ from holdfast.model.questions import (
     RepositoryStatus,
 )
 from holdfast.model.rules import Rules
+from holdfast.model.tail import AskTail, Tailed
 from holdfast.node.job_book import JobBook
 from holdfast.node.limits import Limits
 from holdfast.node.point_events import record_change, record_pause
@@ -76,6 +77,7 @@ _STATUS_TIMEOUT_S = 5.0
 _KEYS_TIMEOUT_S = 120.0
 _SAMPLE_TIMEOUT_S = 15.0
 _FOLDERS_TIMEOUT_S = 10.0
+_TAIL_TIMEOUT_S = 5.0
 
 
 class Router:
@@ -149,6 +151,8 @@ class Router:
                 return await self._sample(question)
             case AskFolders():
                 return await self._folders(question)
+            case AskTail():
+                return await self._tail(question)
             case AskLimits():
                 return self._limits()
             case AskTrigger():
@@ -195,6 +199,10 @@ class Router:
             return roots_as_folders(limits.read)
         limits.check_read(path)
         return await self._source.ask(AskFolders(path=path), _FOLDERS_TIMEOUT_S, needs_rules=False)
+
+    async def _tail(self, question: AskTail) -> Answer:
+        answer = await self._source.ask(question, _TAIL_TIMEOUT_S)
+        return replace(answer, following=self._machine.following()) if isinstance(answer, Tailed) else answer
 
     def _limits(self) -> LimitsTold:
         limits = self._machine.limits()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holdfast.capture.ports import CaptureResult
@@ -19,14 +19,17 @@ from holdfast.host.zone import zone_name
 from holdfast.model.following import Following
 from holdfast.model.jobs import Job, Progress, State
 from holdfast.model.rules import DatasetRule, Rules
+from holdfast.model.tail import AskTail, Tailed
 from holdfast.node.limits import Limits, load_limits
 from holdfast.node.state_holder import StateHolder
 from holdfast.node.worker_dial import Dialler
 from holdfast.operations.following.backlog import Work
 from holdfast.operations.following.follower import Follower, FollowTools, SmallResult, small_of
-from holdfast.operations.following.plan import Followed, followed_by, needs_scan
+from holdfast.operations.following.plan import Followed, followed_by, needs_scan, tailed
 from holdfast.operations.following.record import Record
+from holdfast.operations.following.run_notes import RunNotes
 from holdfast.operations.following.session_pool import SessionPool
+from holdfast.operations.following.tail import MOST_KEPT, Tail
 from holdfast.operations.run import run_datasets
 from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
 from holdfast.operations.running import Cancellation, Delivered, News
@@ -96,6 +99,7 @@ class SourceFollowing:
         self._rules: Rules | None = None
         self._follower: Follower | None = None
         self._small_news = SmallNews(surroundings.news, surroundings.clock)
+        self._tail = Tail(surroundings.clock, surroundings.entropy)
         self.pool = SessionPool(surroundings.clock)
 
     def configure(self, rules: Rules) -> None:
@@ -106,7 +110,13 @@ class SourceFollowing:
         if self._follower is None and plan:
             record = Record(self._all.home / "followed.json")
             tools = FollowTools(
-                clock=self._all.clock, source=self, run_lock=self._all.holder.lock, pool=self.pool, record=record, tell=self._all.tell
+                clock=self._all.clock,
+                source=self,
+                run_lock=self._all.holder.lock,
+                pool=self.pool,
+                record=record,
+                tell=self._tell,
+                heard=self._tail.heard,
             )
             self._follower = Follower(tools)
         if self._follower is not None:
@@ -116,7 +126,22 @@ class SourceFollowing:
         if self._follower is not None:
             self._follower.close()
 
+    def tail(self, ask: AskTail) -> Tailed:
+        """Raises what `tailed` raises."""
+        return self._tail.since(tailed(self._rules, ask.flow, ask.dataset), ask.after, ask.life, max(1, min(ask.limit, MOST_KEPT)))
+
+    def _tell(self, following: tuple[Following, ...]) -> None:
+        self._tail.followed(following)
+        self._all.tell(following)
+
     # For the jobs of the worker.
+
+    def notes(self, news: News, rules: Rules) -> RunNotes:
+        """To be given to a small run as its news; `noted` when it has ended."""
+        return RunNotes(news, rules.deliveries, self._tail.is_told)
+
+    def noted(self, notes: RunNotes) -> None:
+        self._tail.ended(notes)
 
     def scan_begins(self, datasets: Iterable[DatasetId]) -> frozenset[DatasetId]:
         return frozenset() if self._follower is None else self._follower.scan_begins(datasets)
@@ -173,9 +198,12 @@ class SourceFollowing:
             generation=rules.generation,
             small=small,
         )
+        notes = self.notes(self._small_news, rules)
         try:
             with self._all.holder.lease() as state:
-                job = run_datasets(order, self.tools(rules, state, self._small_news, captured.append), cancellation)
+                tools = replace(self.tools(rules, state, notes, captured.append), noted=notes.steps)
+                job = run_datasets(order, tools, cancellation)
+            self.noted(notes)
         except (HoldfastError, OSError) as error:
             return SmallResult(captured[0] if captured else None, self._small_news.failed, facts_of(error))
         return SmallResult(captured[0] if captured else None, dict(self._small_news.failed), job.error)

@@ -18,6 +18,7 @@ from holdfast.host.hooks import hook_environment, run_hook
 from holdfast.model.jobs import Job
 from holdfast.model.questions import Answer, AskFolders, AskSample, Failed, Folders, Question, Sample
 from holdfast.model.rules import DatasetRule
+from holdfast.model.tail import AskTail
 from holdfast.node.limits import Limits, load_limits
 from holdfast.node.source_following import SourceFollowing, Surroundings, limits_of
 from holdfast.node.state_holder import StateHolder
@@ -109,6 +110,8 @@ class SourceWorker:
         try:
             if isinstance(question, AskSample):
                 return self._sample(question)
+            if isinstance(question, AskTail):
+                return self._following.tail(question)
             if isinstance(question, AskFolders):
                 return self._folders(question)
             raise UsageError("a source worker has no answer to this", hint="ask the node's agent")
@@ -153,7 +156,7 @@ class SourceWorker:
             catch_up=message.catch_up,
         )
         watched = frozenset() if message.catch_up else self._following.scan_begins(message.datasets)
-        captured = list[CaptureResult]()
+        captured, notes = list[CaptureResult](), self._following.notes(self._news, rules)
         with self._holder.lock:
             small, work = order, None
             if not (message.catch_up or message.accept) and watched.issuperset(message.datasets):
@@ -164,7 +167,10 @@ class SourceWorker:
                 with self._holder.lease() as state:
                     tools = self._following.tools(rules, state, self._news, captured.append)
                     tools = replace(tools, hook=lambda rule, phase: self._hook(limits, rules.node_name, rule, phase))
+                    if work is not None:
+                        tools = replace(tools, news=notes, noted=notes.steps)
                     ended = run_datasets(small, tools, cancellation)
+                self._following.noted(notes)
             finally:
                 if work is not None:
                     self._following.point_ended(datasets, work, captured[0] if captured else None)

@@ -107,7 +107,7 @@ class _Run:
 
     def _send(self, capture: CaptureRun, wanted: Sequence[_DatasetRun], lanes: Sequence[Lane]) -> None:
         started_s = self._tools.clock.monotonic_s()
-        steps = iter(capture)
+        steps = self._tools.noted(capture, iter(capture))
         if self._may_be_empty(wanted):
             try:
                 first = next(steps, None)

@@ -14,6 +14,7 @@ from holdfast.core.ids import DatasetId
 from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Job
 from holdfast.model.rules import DatasetRule, Delivery
+from holdfast.operations.following.run_notes import Capturing, Steps
 from holdfast.operations.following.session_pool import SessionPool
 from holdfast.operations.run_lanes import Dial
 from holdfast.operations.running import News
@@ -58,7 +59,7 @@ class RunOrder:
 @dataclass(frozen=True, kw_only=True)
 class RunTools:
     """What a run works with. `dial` opens a Deliver channel to a receiver, `dial_read` a Read channel. `zone` is this machine's (IANA).
-    `pool` keeps sessions of small runs; `captured` hears what a run has captured."""
+    `pool` keeps sessions of small runs; `captured` hears what a run has captured, `noted` sees on the way what it sends."""
 
     clock: Clock
     entropy: Entropy
@@ -72,3 +73,4 @@ class RunTools:
     hostname: str
     pool: SessionPool | None = None
     captured: Callable[[CaptureResult], None] = lambda _: None
+    noted: Callable[[Capturing, Steps], Steps] = lambda _, steps: steps

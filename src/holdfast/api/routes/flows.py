@@ -14,6 +14,7 @@ from holdfast.api.schemas import CompileFlow, TriggerFlow
 from holdfast.master.activation import ActivationReport, CompileReport
 from holdfast.master.deployment import Selection
 from holdfast.master.monitor_values import FlowMonitor
+from holdfast.master.tailing import FlowTail
 from holdfast.master.triggers import TriggerView
 
 router = APIRouter(tags=["flows"])
@@ -30,6 +31,16 @@ async def flows(master: MasterOf) -> Response:
 async def monitor(flow: str, master: MasterOf) -> Response:
     """How the active flow does, told by its drawing."""
     return reply(await master.monitor.flow(flow))
+
+
+@router.get("/flows/{flow}/tail")
+@answers(FlowTail)
+async def tail(
+    flow: str, master: MasterOf, dataset: str = "", after: str = "", limit: Annotated[int, Query(ge=1, le=500)] = 200
+) -> Response:
+    """What is changing now in a continuous flow: the newest changes, or those that came since `after` of an answer before. At most `limit`
+    of each node."""
+    return reply(await master.tailing.tail(flow, dataset, after, limit))
 
 
 @router.post("/flows/{flow}/compile")

@@ -74,7 +74,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class FollowTools:
-    """`tell` hears how each dataset is followed when that changes, at most once a second. `record` lasts over restarts."""
+    """`tell` hears how datasets are followed, at most once a second, `heard` all that the watch tells. `record` lasts over restarts."""
 
     clock: Clock
     source: Source
@@ -82,6 +82,7 @@ class FollowTools:
     pool: SessionPool
     record: Record
     tell: Callable[[tuple[Following, ...]], None]
+    heard: Callable[[Batch], None] = lambda _: None
 
 
 class Follower:
@@ -262,6 +263,7 @@ class Follower:
 
     def _heard(self, batch: Batch) -> None:
         """By the lookout's thread."""
+        self._tools.heard(batch)
         with self._changed:
             self._spread(batch)
             self._changed.notify_all()

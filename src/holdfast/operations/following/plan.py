@@ -10,11 +10,13 @@ import msgspec
 
 from holdfast.capture.ports import Place
 from holdfast.capture.roots import is_below, normal_roots
+from holdfast.core.errors import UnknownName, UsageError
 from holdfast.core.ids import DatasetId
 from holdfast.model.gaps import Gap
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery, Rules
 from holdfast.model.schedule import has_schedule
+from holdfast.model.tail import NOT_CONTINUOUS
 from holdfast.operations.following.backlog import Work
 
 
@@ -48,6 +50,20 @@ def ride_along(rule: DatasetRule, deliveries: Sequence[Delivery]) -> tuple[str, 
         for operation in rule.operations
         if operation.name in carried and not has_schedule(operation) and not operation.after and not SPECS[operation.kind].makes_points
     )
+
+
+def tailed(rules: Rules | None, flow: str, dataset: str) -> frozenset[DatasetId]:
+    """The followed datasets of a flow here, or that one (label or id). Raises `UnknownName`, and `UsageError` where none is followed."""
+    part = next((each for each in rules.flows if each.name == flow), None) if rules is not None else None
+    if rules is None or part is None:
+        raise UnknownName(f"no flow {flow!r} is active here", hint="`holdfast status` shows what there is")
+    chosen = [rule for rule in rules.datasets if rule.id in part.datasets and dataset in ("", rule.id, rule.label)]
+    if not chosen and dataset:
+        raise UnknownName(f"flow {flow!r} captures no dataset {dataset!r} here", hint="`holdfast status` lists them")
+    followed = frozenset(each.rule.id for each in followed_by(rules)).intersection(rule.id for rule in chosen)
+    if not followed:
+        raise UsageError(f"nothing of {flow!r} is continuous here", hint=NOT_CONTINUOUS)
+    return followed
 
 
 def needs_scan(rule: DatasetRule, due: Iterable[str]) -> bool:
