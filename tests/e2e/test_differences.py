@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.world import eventually, world_in
+from tests.e2e.world import World, eventually, world_in
 
 pytestmark = pytest.mark.e2e
 
@@ -30,6 +30,22 @@ flows:
     movers:
       - {{from: files, to: store, carries: [documents/backup, documents/cdp]}}
 """
+
+
+def _versions_come_back(world: World, file: Path) -> list[bytes]:
+    """Each version of a followed file that was there for a moment is listed with what it can be restored from."""
+    contents = [file.read_bytes()]
+    for number in range(3):
+        contents.append(b"version %d" % number * (number + 1))
+        file.write_bytes(contents[-1])
+        eventually(lambda: len(world.json("history", str(file))) == len(contents), "the version is listed", 10)
+    assert [row.get("points", 0) for row in world.json("history", str(file))[:3]] == [0, 0, 0]
+    lines = world.run("history", str(file)).stdout.splitlines()
+    for number, (line, content) in enumerate(zip(lines, reversed(contents), strict=True)):
+        target = world.folder / "back" / str(number)
+        world.run("restore", line.rpartition("  restore ")[2], str(file), "--to", str(target), "--node", "files1")
+        assert (target / str(file).lstrip("/")).read_bytes() == content
+    return contents
 
 
 def test_what_changed_is_said_by_the_master_and_by_the_owner_alone(tmp_path: Path) -> None:
@@ -67,6 +83,8 @@ def test_what_changed_is_said_by_the_master_and_by_the_owner_alone(tmp_path: Pat
         assert told(first["id"], second["id"]) == expected
         assert told(first["id"][:10], second["id"][:10], at + "/renamed") == expected
         assert told("now", "now", "--dataset", "files1/documents") == {}
+        contents = _versions_come_back(world, data / "renamed" / "file 0")
+        assert len(contents) == 4
         world.stop("master")
         assert told(first["id"], second["id"], home="vault") == expected
         shown = world.run("diff", first["id"], second["id"], home="vault")

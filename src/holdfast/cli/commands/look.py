@@ -229,7 +229,7 @@ def history(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Every version of one path, newest first, and the points that hold it. Exit 3 when a repository could not be asked."""
+    """Every version of one path, newest first, and what to restore it from. Exit 3 when a repository could not be asked."""
     from holdfast.model.questions import AskHistory
 
     if not path.startswith("/"):
@@ -242,9 +242,11 @@ def history(
     )
     if dataset and not answer["rows"]:
         refuse_unknown_dataset(resolve_home(home), dataset)
-    _print_rows(answer["rows"], as_json, with_times=True)
+    _print_rows(answer["rows"], as_json, with_times=True, tell_how=True)
     if not answer["rows"] and not as_json:
         note("nothing found")
+    elif not as_json:
+        note("to get one back: holdfast restore WHAT PATH --to DIR, with WHAT and PATH as listed")
     if answer.get("more"):
         note(f"more than {limit} found; --limit shows more")
     exit_for_unreachable(answer)
@@ -308,7 +310,7 @@ def raw_path(row: dict[str, Any]) -> bytes:
     return base64.b64decode(row["path_raw"]) if row.get("path_raw") else row["path"].encode()
 
 
-def _print_rows(rows: list[dict[str, Any]], as_json: bool, with_times: bool) -> None:
+def _print_rows(rows: list[dict[str, Any]], as_json: bool, with_times: bool, tell_how: bool = False) -> None:
     if as_json:
         print_json(rows)
         return
@@ -321,7 +323,18 @@ def _print_rows(rows: list[dict[str, Any]], as_json: bool, with_times: bool) -> 
         if with_times:
             until = local_time(row["valid_to"]) if row.get("valid_to") else "now"
             line += f"  [{row.get('dataset', '')} in {row.get('repository', '')}, {local_time(row.get('valid_from'))} to {until}{held}]"
+        if tell_how:
+            line += f"  restore {_restorable(row)}"
         say(one_line(line))
+
+
+def _restorable(row: dict[str, Any]) -> str:
+    """What to name to `restore`: a point that holds the version, or the moment at which it began. What is in no state of the whole dataset
+    any more has a name of its own."""
+    from holdfast.model.moments import is_address
+
+    point = str(row.get("point") or "")
+    return point if is_address(point) else point[:12] or f"{row.get('dataset', '')}@{row.get('valid_from', '')}"
 
 
 def _iso_of_ns(ns: int) -> str:
