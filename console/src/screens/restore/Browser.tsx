@@ -1,6 +1,6 @@
 /** The folders of one moment. What is ticked is restored; nothing ticked means the folder that is shown. */
 import { ActionIcon, Button, Checkbox, Text, UnstyledButton } from "@mantine/core";
-import { IconChevronRight, IconFile, IconFolder, IconInfoCircle, IconLink, IconQuestionMark, IconVersions } from "@tabler/icons-react";
+import { IconArrowsDiff, IconFile, IconFolder, IconInfoCircle, IconLink, IconQuestionMark, IconVersions } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { client, take } from "../../api/client";
@@ -10,9 +10,10 @@ import { counted, formatBytes, formatTime, visible } from "../../parts/format";
 import { Moment as Time } from "../../parts/Moment";
 import { Problem } from "../../parts/Problem";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
+import { Crumbs } from "./Crumbs";
 import { ExplainPanel } from "./ExplainPanel";
 import type { Moment } from "./moments";
-import { crumbs, decodedPath, encodedPath, encodeText, nameOf, type Row } from "./paths";
+import { decodedPath, encodedPath, encodeText, nameOf, type Row } from "./paths";
 import type { Wish } from "./RestoreDialog";
 import classes from "./Restore.module.css";
 import { VersionsPanel } from "./VersionsPanel";
@@ -25,13 +26,15 @@ interface BrowserProps {
   onPath: (path: string) => void;
   onRestore: (wish: Wish) => void;
   onShow: (point: string, path: string) => void;
+  /** null = it is the newest. */
+  onCompare: (() => void) | null;
 }
 
 const PAGE_ROWS = 2_000;
 const ICONS: Record<string, typeof IconFile> = { dir: IconFolder, folder: IconFolder, file: IconFile, symlink: IconLink };
 const isFolder = (row: Row): boolean => row.kind === "dir" || row.kind === "folder";
 
-export function Browser({ moment, atMs, path: asked, onPath, onRestore, onShow }: BrowserProps) {
+export function Browser({ moment, atMs, path: asked, onPath, onRestore, onShow, onCompare }: BrowserProps) {
   const [only, ...more] = moment.point.paths;
   // One root alone is shown at once; it would be the only thing to click.
   const path = asked || (only !== undefined && more.length === 0 ? encodeText(only) : "");
@@ -53,8 +56,14 @@ export function Browser({ moment, atMs, path: asked, onPath, onRestore, onShow }
     onRestore({ point: moment.point, paths, shown: paths.map(decodedPath), roots: moment.point.paths });
   };
 
+  const compare = onCompare && (
+    <Button size="xs" variant="default" leftSection={<IconArrowsDiff size={15} aria-hidden />} onClick={onCompare}>
+      What changed since
+    </Button>
+  );
+
   return (
-    <Card title={`Folders as of ${formatTime(atMs === null ? moment.point.time : new Date(atMs).toISOString())}`} flush>
+    <Card title={`Folders as of ${formatTime(atMs === null ? moment.point.time : new Date(atMs).toISOString())}`} actions={compare} flush>
       <Crumbs roots={moment.point.paths} path={path} onPath={onPath} />
       {listing.error ? (
         <div className={classes.bar}>
@@ -104,27 +113,6 @@ function useListing(point: string, path: string) {
     // What a point holds never changes.
     staleTime: Infinity,
   });
-}
-
-function Crumbs({ roots, path, onPath }: { roots: readonly string[]; path: string; onPath: (path: string) => void }) {
-  const way = crumbs(roots, path);
-  return (
-    <nav className={classes.crumbs} aria-label="Folder">
-      {way.map((crumb, number) => (
-        <span key={crumb.path} className={classes.name}>
-          {number > 0 && <IconChevronRight size={14} aria-hidden />}
-          <UnstyledButton
-            className={classes.crumb}
-            aria-current={number === way.length - 1 ? "page" : undefined}
-            title={crumb.title}
-            onClick={() => onPath(crumb.path)}
-          >
-            {crumb.title}
-          </UnstyledButton>
-        </span>
-      ))}
-    </nav>
-  );
 }
 
 const act = (label: string, title: string, Icon: typeof IconFile, onClick: () => void) => (

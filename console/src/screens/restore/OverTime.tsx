@@ -9,6 +9,7 @@ import { formatCount } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
 import type { Address } from "./address";
 import { Browser } from "./Browser";
+import { Compare } from "./Compare";
 import { type Line, linesOf, type Moment } from "./moments";
 import { Moments } from "./Moments";
 import type { Wish } from "./RestoreDialog";
@@ -46,6 +47,8 @@ export function OverTime({ dataset, points, followed, address, change, onRestore
     if (found) pick(found);
     return found !== undefined;
   };
+  const last = stops.at(-1);
+  const compare = last && last.id !== id ? () => change({ other: last.id, point: id, dataset }) : null;
   const open = (line: Line) => {
     if (line.kind !== "gap") pick(line.id);
     else pickTime(Date.parse(line.time));
@@ -88,7 +91,18 @@ export function OverTime({ dataset, points, followed, address, change, onRestore
         </Card>
         <div className={classes.shown}>
           <InGaps gaps={shown.gaps} />
-          {shown.moment && (
+          {shown.moment && address.other && (
+            <Compare
+              moment={shown.moment}
+              other={address.other}
+              lines={lines}
+              path={address.path}
+              onOther={(other) => change({ other, point: id, dataset })}
+              onPath={(path) => change({ path, point: id, dataset })}
+              onRestore={onRestore}
+            />
+          )}
+          {shown.moment && !address.other && (
             <Browser
               moment={shown.moment}
               atMs={timeOfAddress(id)}
@@ -96,6 +110,7 @@ export function OverTime({ dataset, points, followed, address, change, onRestore
               onPath={(path) => change({ path, point: id, dataset })}
               onRestore={onRestore}
               onShow={(point, path) => change({ point, path, dataset })}
+              onCompare={compare}
             />
           )}
           {shown.isPending && <Loader aria-label="Asking what was there then" />}

@@ -41,7 +41,7 @@ export default function Restore() {
           label="Dataset"
           data={[...new Set([...datasets, ...(dataset ? [dataset] : [])])]}
           value={dataset || null}
-          onChange={(value) => change({ dataset: value ?? "", point: "", path: "", span: "", until: "" })}
+          onChange={(value) => change({ dataset: value ?? "", point: "", path: "", other: "", span: "", until: "" })}
           placeholder={points.isPending ? "Loading …" : "No points yet"}
           searchable
           allowDeselect={false}
@@ -50,7 +50,7 @@ export default function Restore() {
         <SearchField q={address.q} onSearch={(q) => change({ q })} />
       </Group>
       {points.data && datasets.length === 0 && <NothingYet hasSilent={points.data.unreachable.length > 0} />}
-      {isSearch && <SearchResults q={address.q} onRestore={setWish} onShow={(place) => change({ ...place, q: "" })} />}
+      {isSearch && <SearchResults q={address.q} onRestore={setWish} onShow={(place) => change({ ...place, other: "", q: "" })} />}
       {!isSearch && dataset && points.data && (
         <OverTime
           key={dataset}

@@ -10,12 +10,14 @@ export interface Address {
   path: string;
   /** The words of a search; empty = browse. */
   q: string;
+  /** What the chosen moment is compared with; empty = its folders are shown. */
+  other: string;
   /** How much of the time is shown, and up to when; empty = as is usual, and now. */
   span: string;
   until: string;
 }
 
-const NAMES = ["dataset", "point", "path", "q", "span", "until"] as const;
+const NAMES = ["dataset", "point", "path", "q", "other", "span", "until"] as const;
 
 export function useAddress(): [Address, (change: Partial<Address>, replace?: boolean) => void] {
   // As it stands: the router's own hook decodes it once more, and a name may have a % in it.
