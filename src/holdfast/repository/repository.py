@@ -59,6 +59,7 @@ from holdfast.repository.past_state import PastState
 from holdfast.repository.points import point_lookup
 from holdfast.repository.points.point_changes import Chosen, change_points, settle_revisions
 from holdfast.repository.points.store_action import OnPoints
+from holdfast.repository.pruning.index_joining import IndexJoining
 from holdfast.repository.pruning.prune import Prune, PruneOrder
 from holdfast.repository.quarantine import Met, Quarantine
 from holdfast.repository.trusted_time import TrustedTime
@@ -130,6 +131,7 @@ class Repository:
         self._diffs = Diffs()
         self._continuous = Continuous(interior, home)
         self._continuous.recover()
+        self._joining = IndexJoining(interior)
         self._care = Care(interior, home, config_id, self._continuous.seal_if_possible, self._continuous.enter_all_again)
 
     @property
@@ -367,6 +369,7 @@ class Repository:
     def tick(self) -> None:
         """To be called each second or so: what was held for long enough is sealed. Never raises; what fails is in `held_problems`."""
         self._continuous.tick()
+        self._joining.tick()
 
     def seal(self) -> None:
         """All that is held is in the repository when this returns. Raises what the store raises."""

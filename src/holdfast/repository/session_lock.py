@@ -40,6 +40,8 @@ class SessionLock:
         self._wait = wait
         self._record = record
         self._guard = threading.RLock()
+        # Held by whoever of this owner works alone: there is one exclusive lock at a time.
+        self._one_alone = threading.Lock()
         self._sessions = 0
         self._name = ""
         # When others have had time to see the lock, and we to see theirs; None once that is over. Why the lock was lost then.
@@ -119,17 +121,18 @@ class SessionLock:
     def alone(self) -> Iterator[None]:
         """Within a session: no other program at work here meanwhile, and none begins; sessions of this owner go on. Raises
         `RepositoryLocked` while another one is at work. To be held for a short time."""
-        with self._guard:
-            self._refuse_others()
-            self._exclusive = self._create(exclusive=True)
-        try:
-            self._wait(SETTLE_S)
-            self._refuse_others()
-            yield
-        finally:
+        with self._one_alone:
             with self._guard:
-                name, self._exclusive = self._exclusive, ""
-                self._remove(name)
+                self._refuse_others()
+                self._exclusive = self._create(exclusive=True)
+            try:
+                self._wait(SETTLE_S)
+                self._refuse_others()
+                yield
+            finally:
+                with self._guard:
+                    name, self._exclusive = self._exclusive, ""
+                    self._remove(name)
 
     def _refuse_others(self) -> None:
         for name, lock in self._others():

@@ -14,18 +14,19 @@ from holdfast.backend.backend import FileType
 from holdfast.core.errors import Refused, RepositoryDamaged
 from holdfast.model.jobs import Finding
 from holdfast.model.maintenance import Report, Step
-from holdfast.repository._format.index import MOST_BLOBS, IndexedPack, MarkedPack, decode_index, decode_marks, encode_index
+from holdfast.repository._format.index import MarkedPack, decode_index, decode_marks
 from holdfast.repository.care.checking import Watch
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.reachable import Reachable
 from holdfast.repository.points.holding import hold_locked
+from holdfast.repository.pruning.index_joining import SMALL_INDEX_PACKS
+from holdfast.repository.pruning.index_writer import IndexWriter
 from holdfast.repository.pruning.marks import MarkWriter, Swept, read_marks, sweep
 from holdfast.repository.pruning.prune_plan import PrunePlan, Thresholds, plan_prune
 from holdfast.repository.pruning.repacking import Repacker
 
 GRACE_S = 23 * 3600.0
-# Index files that name no more packs than this are joined when so many have gathered: every backup leaves one.
-_SMALL_INDEX_PACKS = 20
+# Small index files are joined when so many have gathered: every backup leaves one.
 _MANY_INDEXES = 16
 
 
@@ -159,7 +160,7 @@ class Prune:
         """New index files before old ones are removed; marks before both."""
         interior = self._interior
         old = self._indexes_to_rewrite(numbers)
-        marks, writer = MarkWriter(interior), _IndexWriter(interior)
+        marks, writer = MarkWriter(interior), IndexWriter(interior)
         for done, index_id in enumerate(old):
             self._watch("index", done, 0, 0)
             json = interior.storage.load_document(FileType.INDEX, index_id.hex())
@@ -182,7 +183,7 @@ class Prune:
 
     def _indexes_to_rewrite(self, numbers: frozenset[int]) -> list[bytes]:
         indexes = [(index_id, packs) for index_id, packs in self._interior.blobs.indexes() if packs]
-        small = [index_id for index_id, packs in indexes if len(packs) < _SMALL_INDEX_PACKS]
+        small = [index_id for index_id, packs in indexes if len(packs) < SMALL_INDEX_PACKS]
         joined = set(small) if len(small) >= _MANY_INDEXES else set()
         return [index_id for index_id, packs in indexes if index_id in joined or packs & numbers]
 
@@ -193,31 +194,6 @@ class Prune:
         named.update(mark.id for marks in read_marks(interior).values() for mark in marks)
         present = {bytes.fromhex(name) for name in interior.storage.backend.names(FileType.DATA)}
         return sorted(present - named)
-
-
-class _IndexWriter:
-    """Packs into index files, each pack once. To be used inside a transaction of the catalog."""
-
-    def __init__(self, interior: Interior) -> None:
-        self._interior = interior
-        self._waiting: list[IndexedPack] = []
-        self._blobs = 0
-        self._seen: set[bytes] = set()
-
-    def add(self, pack: IndexedPack) -> None:
-        if pack.id in self._seen:
-            return
-        if self._blobs + len(pack.blobs) > MOST_BLOBS:
-            self.flush()
-        self._seen.add(pack.id)
-        self._waiting.append(pack)
-        self._blobs += len(pack.blobs)
-
-    def flush(self) -> None:
-        if self._waiting:
-            index_id = self._interior.storage.save_document(FileType.INDEX, encode_index(self._waiting))
-            self._interior.blobs.add_index(index_id, self._waiting)
-            self._waiting, self._blobs = [], 0
 
 
 def _add(swept: Swept, more: Swept) -> None:
