@@ -116,6 +116,18 @@ def test_what_happens_is_run_and_told(scene: Scene, following: Follower) -> None
     assert not scene.told[-1].gaps
 
 
+def test_the_first_scan_makes_it_followed_though_nothing_changes(scene: Scene) -> None:
+    scene.book.ready = False
+    follower = scene.follower()
+    try:
+        scene.book.ready = True
+        follower.scan_ended([ONE], [ONE])
+        wait_for(lambda: scene.state is FollowState.FOLLOWING)
+        assert not scene.book.runs
+    finally:
+        follower.close()
+
+
 def test_it_begins_with_a_look_at_everything(scene: Scene, following: Follower) -> None:
     wait_for(lambda: any(place.path == bytes(scene.data) and place.below for run in scene.book.runs for place in run.places))
     assert all(not run.gaps for run in scene.book.runs)

@@ -131,11 +131,12 @@ class Follower:
     def scan_ended(self, watched: Iterable[DatasetId], scanned: Iterable[DatasetId]) -> None:
         """A whole scan came to its end. One that began before the watch is worth nothing to it."""
         known = set(watched)
-        with self._changed:
-            for id_ in scanned:
-                course = self._courses.get(id_)
-                if course is not None and id_ not in known and not course.is_ready:
+        with self._tools.run_lock, self._changed:
+            for course in [self._courses[id_] for id_ in scanned if id_ in self._courses]:
+                if course.followed.rule.id not in known and not course.is_ready:
                     course.backlog.look([Place(root, True) for root in course.followed.roots], self._clock.monotonic_s())
+                # It is followed from now on, and said to be, also when nothing changes for long.
+                self._ready(course)
             self._changed.notify_all()
 
     def take_for_point(self, datasets: Sequence[DatasetId]) -> Work | None:
