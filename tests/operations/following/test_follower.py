@@ -148,6 +148,20 @@ def test_until_the_first_scan_is_done_it_only_gathers(tmp_path: Path) -> None:
         follower.close()
 
 
+def test_a_scan_makes_it_ready_though_nothing_happens(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    scene = Scene(tmp_path / "data", Book(ready=False))
+    follower = scene.follower()
+    try:
+        wait_for(lambda: scene.state is FollowState.STARTING)
+        scene.book.ready = True
+        follower.scan_ended([ONE], [ONE])
+        wait_for(lambda: scene.state is FollowState.FOLLOWING)
+        assert not scene.book.runs
+    finally:
+        follower.close()
+
+
 @pytest.mark.parametrize("ending", [SmallResult(None, {}, AWAY), SmallResult(result({ONE: SourceVanished("it is gone")}), {})])
 def test_what_could_not_be_captured_is_tried_again_whole(scene: Scene, following: Follower, ending: SmallResult) -> None:
     wait_for(lambda: scene.state is FollowState.FOLLOWING)
