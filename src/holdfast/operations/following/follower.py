@@ -18,7 +18,7 @@ from holdfast.capture.ports import CaptureResult, Place
 from holdfast.core.clock import Clock
 from holdfast.core.errors import ErrorFacts, HoldfastError
 from holdfast.core.ids import DatasetId
-from holdfast.host.watch import Batch, WatchRequest
+from holdfast.host.watch import Batch, Means, WatchRequest
 from holdfast.model.following import Following
 from holdfast.operations.following.backlog import Work
 from holdfast.operations.following.course import Course
@@ -74,7 +74,8 @@ class Source(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class FollowTools:
-    """`tell` hears how datasets are followed, at most once a second, `heard` all that the watch tells. `record` lasts over restarts."""
+    """`tell` hears how datasets are followed, at most once a second, `heard` all that the watch tells. `record` lasts over restarts.
+    `only`: watch by this means, or not at all."""
 
     clock: Clock
     source: Source
@@ -83,6 +84,7 @@ class FollowTools:
     record: Record
     tell: Callable[[tuple[Following, ...]], None]
     heard: Callable[[Batch], None] = lambda _: None
+    only: Means | None = None
 
 
 class Follower:
@@ -231,7 +233,7 @@ class Follower:
     def _begin(self, followed: tuple[Followed, ...], watched: frozenset[DatasetId]) -> None:
         """A watch over the roots of these, and a look at all that may have changed unseen: of what was not `watched` until now."""
         roots, behind_links = real_roots(followed)
-        before, request = self._lookout, _request(roots, followed)
+        before, request = self._lookout, _request(roots, followed, self._tools.only)
         lookout, error = before, None
         if before is None or before.error is not None or before.request != request:
             # The new one begins before the old one ends, so that nothing happens between them.
@@ -371,11 +373,11 @@ class Follower:
             self._tools.tell(found)
 
 
-def _request(roots: tuple[bytes, ...], followed: tuple[Followed, ...]) -> WatchRequest | None:
+def _request(roots: tuple[bytes, ...], followed: tuple[Followed, ...], only: Means | None) -> WatchRequest | None:
     if not roots:
         return None
     one_system = all(each.rule.classification.one_file_system for each in followed)
-    return WatchRequest(roots=roots, cuts=common_cuts(followed), one_file_system=one_system)
+    return WatchRequest(roots=roots, cuts=common_cuts(followed), one_file_system=one_system, only=only)
 
 
 def small_of(datasets: Sequence[Followed], work: Work, links: Iterable[bytes]) -> SmallRun:
