@@ -79,6 +79,8 @@ def restore_all(office: World, moments: int) -> None:
     for number in range(moments):
         for _ in range(15):
             edits.once()
+        # A source that was emptied is taken for one that vanished, and refused.
+        (data / f"new {number}").write_bytes(b"x" * number)
         eventually(lambda: is_delivered(office), "what was changed is delivered", 20)
         wait_briefly()
         true = office.folder / f"true {number}"

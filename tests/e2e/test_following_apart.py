@@ -1,0 +1,102 @@
+"""Following over a line that is dead for a while: nobody is told that it is, packets just do not arrive."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from holdfast.testing.random_edits import RandomEdits
+from tests.e2e.test_any_moment import differences, following
+from tests.e2e.world import World, eventually, wait_briefly, world_in
+
+pytestmark = pytest.mark.e2e
+
+DOCUMENT = """\
+environment: test
+nodes: {{files1: {{}}, vault: {{}}}}
+repositories:
+  main: {{node: vault, location: {folder}/disk/main}}
+policies:
+  documents:
+    classification: {{paths: [{folder}/data]}}
+    operations:
+      cdp: {{within: 24h}}
+      replicate: {{removed: follow}}
+flows:
+  office:
+    vertices:
+      files: {{node: files1, policies: [documents]}}
+      store: {{repository: main}}
+      copy: {{mirror: vault, path: {folder}/mirror}}
+    movers:
+      - {{from: files, to: store, carries: [documents/cdp]}}
+      - {{from: files, to: copy, carries: [documents/replicate], mode: continuous}}
+"""
+
+
+_RULES = """\
+table inet holdfast_test_{port} {{
+  chain input {{
+    type filter hook input priority 0; policy accept;
+    tcp dport {port} drop
+    tcp sport {port} drop
+  }}
+}}
+"""
+
+
+@contextmanager
+def silence(port: str) -> Iterator[None]:
+    """No packet reaches this port, or comes back from it."""
+    if shutil.which("nft") is None:
+        pytest.skip("no nft here: packets cannot be dropped")
+    made = nft(_RULES.format(port=port))
+    if made.returncode != 0:
+        pytest.skip(f"packets cannot be dropped here: {made.stderr.strip()}")
+    try:
+        yield
+    finally:
+        nft(f"delete table inet holdfast_test_{port}")
+
+
+def nft(text: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["nft", "-f", "-"], input=text, capture_output=True, text=True, check=False)
+
+
+def part(folder: Path, for_s: float) -> None:
+    data = folder / "data"
+    data.mkdir()
+    (folder / "outside").mkdir()
+    for number in range(30):
+        (data / f"file {number}").write_bytes(random.Random(number).randbytes(2_000))
+    with world_in(folder, "files1", "vault") as world:
+        world.apply(DOCUMENT.format(folder=folder), "office")
+        eventually(lambda: following(world).get("state") == "following", "it is followed")
+        edits = RandomEdits(random.Random(5), data, folder / "outside")
+        with silence(port_of(world, "vault")):
+            for _ in range(int(for_s * 10)):
+                edits.once()
+                wait_briefly()
+        eventually(lambda: not differences(data, folder / "mirror"), "the mirror equals the source", 10)
+        eventually(lambda: following(world).get("state") == "following", "it is followed again")
+        world.restic("main", "vault", "check", "--no-lock", "--read-data")
+
+
+def port_of(world: World, node: str) -> str:
+    (address,) = [each["address"] for each in world.client.get("/nodes")["nodes"] if each["name"] == node]
+    return str(address).rpartition(":")[2]
+
+
+def test_a_dead_line_is_noticed_and_the_mirror_is_equal_soon_after(tmp_path: Path) -> None:
+    part(tmp_path, 12)
+
+
+@pytest.mark.big
+def test_a_line_that_is_dead_for_a_minute(tmp_path: Path) -> None:
+    part(tmp_path, 60)
