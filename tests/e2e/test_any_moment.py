@@ -69,7 +69,11 @@ def differences(one: Path, other: Path) -> list[str]:
 
 def is_delivered(world: World) -> bool:
     """Whether a mirror, which gets the same commits, is equal: then the moment is in the repository, too."""
-    return not differences(world.folder / "data", world.folder / "mirror")
+    try:
+        return not differences(world.folder / "data", world.folder / "mirror")
+    except subprocess.CalledProcessError:
+        # What it looked at was renamed meanwhile.
+        return False
 
 
 def restore_all(office: World, moments: int) -> None:

@@ -29,7 +29,7 @@ SPECS: dict[str, OperationSpec] = {
         OperationSpec(kind="backup", receiver="repository", options=("keep",), makes_points=True),
         OperationSpec(kind="live", receiver="repository", options=("keep",), continuous=True, makes_points=True),
         OperationSpec(kind="cdp", receiver="repository", options=("within",), continuous=True),
-        OperationSpec(kind="version", receiver="repository", options=("last", "within"), continuous=True, available=False),
+        OperationSpec(kind="version", receiver="repository", options=("last", "within"), continuous=True),
         OperationSpec(kind="replicate", receiver="mirror", options=("removed",)),
         OperationSpec(kind="archive", receiver="repository", options=("when", "keep", "leave"), available=False),
         OperationSpec(kind="snapshot", receiver="none", options=("keep",), available=False),

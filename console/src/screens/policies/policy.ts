@@ -32,6 +32,7 @@ export const KINDS = [
   { kind: "backup", title: "Backup", goesTo: "a repository", makesPoints: true },
   { kind: "live", title: "Live backup", goesTo: "a repository", makesPoints: true },
   { kind: "cdp", title: "Every moment (CDP)", goesTo: "a repository", makesPoints: false },
+  { kind: "version", title: "Versions of files", goesTo: "a repository", makesPoints: false },
   { kind: "replicate", title: "Mirror", goesTo: "a mirror", makesPoints: false },
 ] as const;
 

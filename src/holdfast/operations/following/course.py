@@ -16,7 +16,9 @@ from holdfast.model.gaps import Gap, GapReason
 from holdfast.operations.following.backlog import Backlog, Work
 from holdfast.operations.following.plan import Followed, gaps_by_dataset, touches
 
-BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+BACK_OFF_S = (0.5, 1.0, 2.0)
+# Who is away for minutes is asked less often.
+LONG_AWAY_ATTEMPTS, LONG_AWAY_S = 150, 15.0
 # Where nothing can be watched all is looked at this often; a look that takes long is made less often.
 BLIND_S, _BLIND_FACTOR = 60.0, 20.0
 _GAPS_SHOWN = 20
@@ -184,7 +186,8 @@ class Course:
 
     def _wait(self, error: ErrorFacts | None, now_s: float) -> None:
         self._error = error
-        self._not_before_s = now_s + BACK_OFF_S[min(self._attempts, len(BACK_OFF_S) - 1)]
+        wait_s = BACK_OFF_S[min(self._attempts, len(BACK_OFF_S) - 1)]
+        self._not_before_s = now_s + (LONG_AWAY_S if self._attempts >= LONG_AWAY_ATTEMPTS else wait_s)
         self._attempts += 1
 
     def _add_gap(self, gap: Gap, now_s: float) -> None:
