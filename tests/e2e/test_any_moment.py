@@ -105,5 +105,6 @@ def test_every_moment_that_was_copied_aside_can_be_restored(office: World) -> No
 
 
 @pytest.mark.big
+@pytest.mark.timeout(900)
 def test_a_hundred_moments_can_be_restored(office: World) -> None:
     restore_all(office, 100)

@@ -24,8 +24,8 @@ from holdfast.node.limits import Limits, load_limits
 from holdfast.node.state_holder import StateHolder
 from holdfast.node.worker_dial import Dialler
 from holdfast.operations.following.backlog import Work
-from holdfast.operations.following.follower import Follower, FollowTools, SmallResult, small_of
-from holdfast.operations.following.plan import Followed, followed_by, needs_scan, tailed
+from holdfast.operations.following.follower import Follower, FollowTools, SmallResult
+from holdfast.operations.following.plan import Followed, followed_by, needs_scan, small_of, tailed
 from holdfast.operations.following.record import Record
 from holdfast.operations.following.run_notes import RunNotes
 from holdfast.operations.following.session_pool import SessionPool

@@ -24,7 +24,7 @@ from holdfast.operations.following.backlog import Work
 from holdfast.operations.following.course import Course
 from holdfast.operations.following.large_files import LargeFiles
 from holdfast.operations.following.lookout import Lookout
-from holdfast.operations.following.plan import Followed, common_cuts, concerns, gaps_by_dataset, part_for, real_roots, without_large
+from holdfast.operations.following.plan import Followed, common_cuts, concerns, joined, part_for, real_roots, small_of, without_large
 from holdfast.operations.following.record import Record
 from holdfast.operations.following.rest import Rest
 from holdfast.operations.following.session_pool import SessionPool
@@ -378,25 +378,3 @@ def _request(roots: tuple[bytes, ...], followed: tuple[Followed, ...], only: Mea
         return None
     one_system = all(each.rule.classification.one_file_system for each in followed)
     return WatchRequest(roots=roots, cuts=common_cuts(followed), one_file_system=one_system, only=only)
-
-
-def small_of(datasets: Sequence[Followed], work: Work, links: Iterable[bytes]) -> SmallRun:
-    """The run of this work. `links`: further names of its files."""
-    places = joined([work, Work(places=tuple(Place(path) for path in links))]).places
-    return SmallRun(places=places, moves=work.moves, gaps=gaps_by_dataset(datasets, work.gaps))
-
-
-def joined(works: Sequence[Work]) -> Work:
-    """All of it as one; places that several name are named once."""
-    places: dict[bytes, bool] = {}
-    for work in works:
-        for place in work.places:
-            places[place.path] = place.below or places.get(place.path, False)
-    return Work(
-        places=tuple(Place(path, below) for path, below in sorted(places.items())),
-        moves=tuple(dict.fromkeys(move for work in works for move in work.moves)),
-        gaps=tuple(dict.fromkeys(gap for work in works for gap in work.gaps)),
-        inodes=frozenset().union(*(work.inodes for work in works)),
-        since_s=min((work.since_s for work in works), default=0.0),
-        closed=frozenset().union(*(work.closed for work in works)),
-    )

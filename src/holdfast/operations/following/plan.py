@@ -18,6 +18,7 @@ from holdfast.model.rules import DatasetRule, Delivery, Rules
 from holdfast.model.schedule import has_schedule
 from holdfast.model.tail import NOT_CONTINUOUS
 from holdfast.operations.following.backlog import Work
+from holdfast.operations.run_order import SmallRun
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,28 @@ def without_large(work: Work, put_off: Iterable[bytes]) -> Work:
     """The work without these names."""
     left = set(put_off)
     return replace(work, places=tuple(place for place in work.places if place.below or place.path not in left))
+
+
+def small_of(datasets: Sequence[Followed], work: Work, links: Iterable[bytes]) -> SmallRun:
+    """The run of this work. `links`: further names of its files."""
+    places = joined([work, Work(places=tuple(Place(path) for path in links))]).places
+    return SmallRun(places=places, moves=work.moves, gaps=gaps_by_dataset(datasets, work.gaps))
+
+
+def joined(works: Sequence[Work]) -> Work:
+    """All of it as one; places that several name are named once."""
+    places: dict[bytes, bool] = {}
+    for work in works:
+        for place in work.places:
+            places[place.path] = place.below or places.get(place.path, False)
+    return Work(
+        places=tuple(Place(path, below) for path, below in sorted(places.items())),
+        moves=tuple(dict.fromkeys(move for work in works for move in work.moves)),
+        gaps=tuple(dict.fromkeys(gap for work in works for gap in work.gaps)),
+        inodes=frozenset().union(*(work.inodes for work in works)),
+        since_s=min((work.since_s for work in works), default=0.0),
+        closed=frozenset().union(*(work.closed for work in works)),
+    )
 
 
 def real_roots(followed: Iterable[Followed]) -> tuple[tuple[bytes, ...], tuple[Followed, ...]]:
