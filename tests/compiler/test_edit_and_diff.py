@@ -66,6 +66,14 @@ def test_protect_adds_what_is_missing_and_touches_nothing_else() -> None:
     assert flow_protecting(document, "files1", "/srv/documents/", "/backup") == "protect-documents"
 
 
+def test_protect_can_ask_for_every_moment() -> None:
+    document = parsed(protected(TEXT, cdp="24h"))
+    assert [(each.name, each.within_s) for each in document.policies[0].operations] == [("backup", None), ("cdp", 86_400)]
+    assert document.flows[-1].movers[0].carries == ("documents/backup", "documents/cdp")
+    with pytest.raises(UsageError):
+        protected(TEXT, cdp="for ever")
+
+
 def test_protect_twice_changes_nothing() -> None:
     after = protected(TEXT)
     assert protected(after) == after

@@ -1563,7 +1563,7 @@ export interface components {
         };
         /**
          * Protect
-         * @description `node` empty = the only node there is.
+         * @description `node` empty = the only node there is. `cdp`: for how long every moment can be restored, empty = not at all.
          */
         Protect: {
             /** Path */
@@ -1575,6 +1575,11 @@ export interface components {
              * @default 1h
              */
             every: string;
+            /**
+             * Cdp
+             * @default
+             */
+            cdp: string;
             /**
              * Node
              * @default

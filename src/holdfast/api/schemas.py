@@ -125,11 +125,12 @@ class TriggerFlow(Body):
 
 
 class Protect(Body):
-    """`node` empty = the only node there is."""
+    """`node` empty = the only node there is. `cdp`: for how long every moment can be restored, empty = not at all."""
 
     path: str
     location: str
     every: str = "1h"
+    cdp: str = ""
     node: str = ""
 
 

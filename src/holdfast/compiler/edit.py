@@ -21,15 +21,17 @@ from holdfast.model.document import Document, RepositoryEntry
 KEEP = "{hourly: 24, daily: 30, monthly: 12}"
 
 
-def protect(text: str, *, node: str, path: str, repository_name: str, location: str, every: str) -> str:
-    """The text with a policy for `path`, a repository at `location` and a flow between them, all on `node`.
+def protect(text: str, *, node: str, path: str, repository_name: str, location: str, every: str, cdp: str = "") -> str:
+    """The text with a policy for `path`, a repository at `location` and a flow between them, all on `node`. `cdp`: for how long every moment
+    can be restored; empty = only points can.
 
     What is there already is used: the node, a repository in the same place, and, when `path` goes to that repository already, everything
     (the text comes back as it was). Names are made unique. Raises `InvalidDocument` when the text, or what would come of it, is none,
     `UsageError` for a path or duration that is none.
     """
     document = _parsed(text)
-    parse_duration_s(every)
+    for duration in (every, cdp) if cdp else (every,):
+        parse_duration_s(duration)
     if problem := path_problem(path):
         raise UsageError(problem[1], hint=problem[2])
     path, location = clean_path(path), location if "://" in location else clean_path(location)
@@ -43,15 +45,12 @@ def protect(text: str, *, node: str, path: str, repository_name: str, location: 
         text = add_entry(text, "nodes", node, "{}")
     if repository is None:
         text = add_entry(text, "repositories", store, f"{{node: {scalar_text(node)}, location: {scalar_text(location)}}}")
-    text = add_entry(
-        text,
-        "policies",
-        policy,
-        f"classification: {{paths: [{scalar_text(path)}]}}\noperations:\n  backup: {{every: {every}, keep: {KEEP}}}",
-    )
+    operations = f"operations:\n  backup: {{every: {every}, keep: {KEEP}}}" + (f"\n  cdp: {{within: {cdp}}}" if cdp else "")
+    text = add_entry(text, "policies", policy, f"classification: {{paths: [{scalar_text(path)}]}}\n{operations}")
     source = f"{{node: {scalar_text(node)}, policies: [{scalar_text(policy)}]}}"
+    carries = f"{policy}/backup, {policy}/cdp" if cdp else f"{policy}/backup"
     vertices = f"vertices:\n  source: {source}\n  store: {{repository: {scalar_text(store)}}}"
-    text = add_entry(text, "flows", flow, f"{vertices}\nmovers:\n  - {{from: source, to: store, carries: [{policy}/backup]}}")
+    text = add_entry(text, "flows", flow, f"{vertices}\nmovers:\n  - {{from: source, to: store, carries: [{carries}]}}")
     _parsed(text)
     return text
 

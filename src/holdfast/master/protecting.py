@@ -21,12 +21,13 @@ from holdfast.model.document import Document, RepositoryEntry
 
 
 class ProtectRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`node` empty = the only node there is."""
+    """`node` empty = the only node there is. `cdp`: for how long every moment can be restored, empty = not at all."""
 
     path: str
     location: str
     author: str
     every: str = "1h"
+    cdp: str = ""
     node: str = ""
 
 
@@ -59,6 +60,7 @@ class Protecting:
             repository_name=_repository_name(await asyncio.to_thread(_parsed, newest.text), used, node, request.location),
             location=request.location,
             every=request.every,
+            cdp=request.cdp,
         )
         wanted = ApplyRequest(text=text, author=request.author, base_revision=newest.number, comment=f"protect {request.path} on {node}")
         await self._environment.apply(wanted)

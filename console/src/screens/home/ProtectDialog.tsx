@@ -9,7 +9,7 @@ import { useLive } from "../../live/store";
 import { FolderPicker } from "../../parts/FolderPicker";
 import { Problem } from "../../parts/Problem";
 import { FirstRunProgress, type Started } from "./FirstRunProgress";
-import { complaints, HOW_OFTEN, type Wish } from "./protecting";
+import { complaints, EVERY_MOMENT, HOW_OFTEN, type Wish } from "./protecting";
 
 interface ProtectDialogProps {
   /** The node to begin with; empty = the first that is online. */
@@ -42,7 +42,7 @@ interface WishFormProps {
 
 function WishForm({ first, onStarted, onClose }: WishFormProps) {
   const online = useLive((live) => live.nodes.filter((node) => node.state === "online").map((node) => node.name));
-  const [wish, setWish] = useState<Wish>({ node: first || online[0] || "", path: "", location: "", every: "1h" });
+  const [wish, setWish] = useState<Wish>({ node: first || online[0] || "", path: "", location: "", every: "1h", cdp: "" });
   const [picking, setPicking] = useState<"path" | "location" | null>(null);
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -118,6 +118,14 @@ function WishForm({ first, onStarted, onClose }: WishFormProps) {
           data={HOW_OFTEN}
           value={wish.every}
           onChange={(value) => put({ every: value ?? "1h" })}
+          allowDeselect={false}
+        />
+        <Select
+          label="What can be restored"
+          description="Changes are followed as they happen when it is every moment"
+          data={EVERY_MOMENT}
+          value={wish.cdp}
+          onChange={(value) => put({ cdp: value ?? "" })}
           allowDeselect={false}
         />
         <Text size="sm" c="dimmed">

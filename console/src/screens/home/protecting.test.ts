@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { complaints } from "./protecting";
 
-const wish = { node: "files1", path: "/home/ann", location: "/mnt/disk/holdfast", every: "1h" };
+const wish = { node: "files1", path: "/home/ann", location: "/mnt/disk/holdfast", every: "1h", cdp: "" };
 
 it("takes whole paths and a node", () => {
   expect(complaints(wish)).toEqual({});

@@ -5,6 +5,8 @@ export interface Wish {
   path: string;
   location: string;
   every: string;
+  /** For how long every moment can be restored; empty = only points can. */
+  cdp: string;
 }
 
 export const HOW_OFTEN = [
@@ -12,6 +14,12 @@ export const HOW_OFTEN = [
   { value: "1h", label: "Every hour" },
   { value: "6h", label: "Every 6 hours" },
   { value: "1d", label: "Every day" },
+] as const;
+
+export const EVERY_MOMENT = [
+  { value: "", label: "Only at its points" },
+  { value: "24h", label: "Every moment of the last day" },
+  { value: "7d", label: "Every moment of the last week" },
 ] as const;
 
 /** What is wrong with each field; empty when it can be tried. The Master has the last word. */

@@ -103,7 +103,7 @@ async def apply(body: ApplyDocument, user: User, master: MasterOf) -> Response:
 @answers(Protected)
 async def protect(body: Protect, user: User, master: MasterOf) -> Response:
     """Write repository, policy and flow for one folder into the document, and activate the flow."""
-    request = ProtectRequest(path=body.path, location=body.location, every=body.every, node=body.node, author=user)
+    request = ProtectRequest(path=body.path, location=body.location, every=body.every, cdp=body.cdp, node=body.node, author=user)
     return reply(await master.protecting.protect(request))
 
 

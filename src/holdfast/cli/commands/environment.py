@@ -151,6 +151,7 @@ def protect(
     path: Annotated[Path, typer.Argument(help="Folder or file to protect.")],
     to: Annotated[str, typer.Option("--to", help="Where the repository lies: a folder of this machine.")],
     every: Annotated[str, typer.Option("--every", help="How often a point is due.")] = "1h",
+    cdp: Annotated[str, typer.Option("--cdp", help="Follow it as it changes: every moment of this span can be restored, like 24h.")] = "",
     node: Annotated[str, typer.Option("--node", help="Machine that holds the path (default: this one).")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -158,7 +159,7 @@ def protect(
     """Protect a path with one command: writes policy, repository and flow into the document and activates them."""
     location = to if "://" in to else _absolute(Path(to))
     here = node_name(resolve_home(home))
-    body = {"path": _absolute(path), "location": location, "every": every, "node": node or here}
+    body = {"path": _absolute(path), "location": location, "every": every, "cdp": cdp, "node": node or here}
     client = _client(home)
     if here and body["node"] == here and not os.path.lexists(body["path"]):
         raise UsageError(f"{body['path']} does not exist on this machine", hint="correct the path, or name another machine with --node")
@@ -170,6 +171,8 @@ def protect(
     code = _activation_exit(answer["activation"])
     if code == exit_codes.OK:
         say(f"\n{body['path']} is protected as {answer['dataset']}: a point every {every} in repository {answer['repository']}, {location}")
+        if cdp:
+            say(f"  followed:     every moment of the last {cdp} can be restored; holdfast status says how far it is behind")
         say(f"  now:          holdfast trigger {answer['flow']} --wait")
         say(f"  what is kept: holdfast points --dataset {answer['dataset']}")
         say(f"  get it back:  holdfast restore --dataset {answer['dataset']} --to FOLDER")
