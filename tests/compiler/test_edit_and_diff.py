@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from holdfast.compiler.compile import compile_flows
 from holdfast.compiler.diff import DocumentChange, diff_documents, diff_rules
-from holdfast.compiler.edit import flow_protecting, protect
+from holdfast.compiler.edit import Wish, flow_protecting, protect
 from holdfast.compiler.freeze import ActiveFlows
 from holdfast.compiler.identities import derived_id
 from holdfast.compiler.inventory import Inventory
@@ -45,8 +45,8 @@ def parsed(text: str) -> Document:
 
 
 def protected(text: str, **changes: str) -> str:
-    asked = {"node": "files1", "path": "/srv/documents", "repository_name": "main", "location": "/backup", "every": "1h", **changes}
-    return protect(text, **asked)
+    repository_name = changes.pop("repository_name", "main")
+    return protect(text, Wish(**{"node": "files1", "path": "/srv/documents", "location": "/backup", **changes}), repository_name)
 
 
 def is_subsequence(lines: list[str], of: list[str]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from dataclasses import dataclass
 
 from holdfast.compiler.edit_text import scalar_text
 from holdfast.compiler.fields import NAME
@@ -21,20 +22,32 @@ from holdfast.model.document import Document, RepositoryEntry
 KEEP = "{hourly: 24, daily: 30, monthly: 12}"
 
 
-def protect(text: str, *, node: str, path: str, repository_name: str, location: str, every: str, cdp: str = "") -> str:
-    """The text with a policy for `path`, a repository at `location` and a flow between them, all on `node`. `cdp`: for how long every moment
-    can be restored; empty = only points can.
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """A folder of a node to be protected in a repository at a place of that node. `every`: how often a point is due; `cdp`: for how long
+    every moment can be restored, empty = only points can."""
 
-    What is there already is used: the node, a repository in the same place, and, when `path` goes to that repository already, everything
+    node: str
+    path: str
+    location: str
+    every: str = "1h"
+    cdp: str = ""
+
+
+def protect(text: str, wish: Wish, repository_name: str) -> str:
+    """The text with a policy, a repository and a flow between them, as wished.
+
+    What is there already is used: the node, a repository in the same place, and, when the path goes to that repository already, everything
     (the text comes back as it was). Names are made unique. Raises `InvalidDocument` when the text, or what would come of it, is none,
     `UsageError` for a path or duration that is none.
     """
     document = _parsed(text)
+    node, every, cdp = wish.node, wish.every, wish.cdp
     for duration in (every, cdp) if cdp else (every,):
         parse_duration_s(duration)
-    if problem := path_problem(path):
+    if problem := path_problem(wish.path):
         raise UsageError(problem[1], hint=problem[2])
-    path, location = clean_path(path), location if "://" in location else clean_path(location)
+    path, location = clean_path(wish.path), wish.location if "://" in wish.location else clean_path(wish.location)
     repository = _repository_there(document, node, location)
     if repository is not None and _is_protected(document, node, path, repository.name):
         return text

@@ -7,7 +7,7 @@ from itertools import chain, count
 
 import msgspec
 
-from holdfast.compiler.edit import flow_protecting
+from holdfast.compiler.edit import Wish, flow_protecting
 from holdfast.compiler.edit import protect as protect_in_text
 from holdfast.compiler.parse import parse_document
 from holdfast.compiler.parse_places import clean_path
@@ -52,16 +52,9 @@ class Protecting:
         node = await self._node(request.node)
         newest = await self._environment.newest()
         used = await self._base.database.run(used_repositories)
-        text = await asyncio.to_thread(
-            protect_in_text,
-            newest.text,
-            node=node,
-            path=request.path,
-            repository_name=_repository_name(await asyncio.to_thread(_parsed, newest.text), used, node, request.location),
-            location=request.location,
-            every=request.every,
-            cdp=request.cdp,
-        )
+        name = _repository_name(await asyncio.to_thread(_parsed, newest.text), used, node, request.location)
+        wish = Wish(node=node, path=request.path, location=request.location, every=request.every, cdp=request.cdp)
+        text = await asyncio.to_thread(protect_in_text, newest.text, wish, name)
         wanted = ApplyRequest(text=text, author=request.author, base_revision=newest.number, comment=f"protect {request.path} on {node}")
         await self._environment.apply(wanted)
         document = await asyncio.to_thread(_parsed, text)
