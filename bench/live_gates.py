@@ -19,6 +19,7 @@ from bench.live_arrivals import JournalArrivals, MirrorArrivals, wait_for
 from bench.live_holdfast import LiveHoldfast
 from bench.live_load import start_load
 from bench.live_network import Wire
+from bench.live_reads import Reads
 from bench.live_rounds import differences, percentiles_ms, scratch_in
 from bench.watched_edits import Pace, Tree, make_tree, planned
 
@@ -92,17 +93,19 @@ def all_at_once(place: Path) -> Results:
         with _scene(place, flow, _FOLDERS) as scene:
             holdfast, pid = scene.holdfast, scene.holdfast.worker("source")
             plan = planned(scene.tree, _SHORT.edits, 0)
-            before, cpu_s = read_bytes(pid), living_cpu_s([pid])
-            load = start_load(plan.edits, _SHORT)
-            arrivals = JournalArrivals(load, holdfast.journal)
-            wait_for(arrivals.look, load, _PATIENCE_S)
-            arrivals.stop()
-            load.join()
+            cpu_s = living_cpu_s([pid])
+            with Reads(holdfast.source) as reads:
+                load = start_load(plan.edits, _SHORT)
+                arrivals = JournalArrivals(load, holdfast.journal)
+                wait_for(arrivals.look, load, _PATIENCE_S)
+                arrivals.stop()
+                load.join()
             if flow == "all":
                 mirrored = MirrorArrivals(load, holdfast.source, holdfast.far_mirror)
                 wait_for(mirrored.look, load, _PATIENCE_S)
             found[flow] = {
-                "read_bytes": read_bytes(pid) - before,
+                "read_bytes": reads.bytes,
+                "reads": reads.count,
                 "cpu_s": round(living_cpu_s([pid]) - cpu_s, 2),
                 "commits": arrivals.commits,
             }
@@ -110,7 +113,8 @@ def all_at_once(place: Path) -> Results:
             if flow == "all":
                 for mirror in (holdfast.mirror, holdfast.far_mirror):
                     _gate(found, f"differences of {mirror.name}", _differences_soon(holdfast.source, mirror), 0, "")
-    _gate(found, "source bytes read", round(found["all"]["read_bytes"] / found["cdp"]["read_bytes"], 3), 1.02, "x")
+    # Files opened, not bytes: how often one file is written between two runs is chance, and makes more than the gate.
+    _gate(found, "files read at the source", round(found["all"]["reads"] / found["cdp"]["reads"], 3), 1.02, "x")
     _gate(found, "source CPU", round(found["all"]["cpu_s"] / found["cdp"]["cpu_s"], 2), 1.3, "x")
     return found
 
