@@ -13,14 +13,15 @@ from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, facts_of
+from holdfast.core.errors import HoldfastError, OutsideLimits, facts_of
 from holdfast.core.ids import DatasetId, JobId, NodeId
 from holdfast.host.zone import zone_name
 from holdfast.model.following import Following
-from holdfast.model.jobs import Job, Progress, State
+from holdfast.model.jobs import Event, Finding, Job, State
 from holdfast.model.rules import DatasetRule, Rules
 from holdfast.model.tail import AskTail, Tailed
 from holdfast.node.limits import Limits, load_limits
+from holdfast.node.small_news import SmallNews
 from holdfast.node.state_holder import StateHolder
 from holdfast.node.worker_dial import Dialler
 from holdfast.operations.following.backlog import Work
@@ -32,51 +33,9 @@ from holdfast.operations.following.session_pool import SessionPool
 from holdfast.operations.following.tail import MOST_KEPT, Tail
 from holdfast.operations.run import run_datasets
 from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
-from holdfast.operations.running import Cancellation, Delivered, News
+from holdfast.operations.running import Cancellation, News
 
 logger = logging.getLogger(__name__)
-
-TELL_S = 1.0
-
-
-class SmallNews:
-    """What small runs tell the agent: of each action the newest acknowledgement once a second, a failure when it is another than before."""
-
-    def __init__(self, news: News, clock: Clock) -> None:
-        self._news = news
-        self._clock = clock
-        self._told: dict[tuple[str, str], tuple[float, str]] = {}
-        self._waiting: dict[tuple[str, str], Delivered] = {}
-        self.failed: dict[DatasetId, ErrorFacts] = {}
-
-    def job(self, job: Job) -> None:
-        """A small run is no job."""
-
-    def progress(self, progress: Progress) -> None:
-        """Nor has it any."""
-
-    def delivered(self, delivered: Delivered) -> None:
-        if delivered.error is not None:
-            self.failed[delivered.dataset] = delivered.error
-        key = (delivered.delivery, delivered.action)
-        told_s, code = self._told.get(key, (-TELL_S, ""))
-        now_code = "" if delivered.error is None else delivered.error.code
-        if now_code != code or (delivered.error is None and self._clock.monotonic_s() - told_s >= TELL_S):
-            self._tell(key, delivered)
-        elif delivered.error is None:
-            self._waiting[key] = delivered
-
-    def flush(self) -> None:
-        """What has waited long enough."""
-        now_s = self._clock.monotonic_s()
-        for key, delivered in list(self._waiting.items()):
-            if now_s - self._told[key][0] >= TELL_S:
-                self._tell(key, delivered)
-
-    def _tell(self, key: tuple[str, str], delivered: Delivered) -> None:
-        self._waiting.pop(key, None)
-        self._told[key] = (self._clock.monotonic_s(), "" if delivered.error is None else delivered.error.code)
-        self._news.delivered(delivered)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +46,7 @@ class Surroundings:
     holder: StateHolder
     news: News
     tell: Callable[[tuple[Following, ...]], None]
+    record: Callable[[Event], None]
     clock: Clock
     entropy: Entropy
 
@@ -98,7 +58,7 @@ class SourceFollowing:
         self._all = surroundings
         self._rules: Rules | None = None
         self._follower: Follower | None = None
-        self._small_news = SmallNews(surroundings.news, surroundings.clock)
+        self._small_news = SmallNews(surroundings.news, self._found, surroundings.clock)
         self._tail = Tail(surroundings.clock, surroundings.entropy)
         self.pool = SessionPool(surroundings.clock)
 
@@ -182,6 +142,13 @@ class SourceFollowing:
         with self._all.holder.lease() as state:
             return tuple(path for inode in wanted for path in state.paths_of_inode(inode))
 
+    def _found(self, finding: Finding) -> None:
+        """A small run is in no list of jobs: what it found is told in the log."""
+        if self._rules is not None:
+            message = f"{finding.path}: {finding.message}" if finding.path else finding.message
+            node, moment = self._rules.node, now(self._all.clock)
+            self._all.record(Event(code=finding.code, severity=finding.severity, message=message, node=node, time=moment))
+
     def idle(self) -> None:
         self._small_news.flush()
 
@@ -206,6 +173,7 @@ class SourceFollowing:
             self.noted(notes)
         except (HoldfastError, OSError) as error:
             return SmallResult(captured[0] if captured else None, self._small_news.failed, facts_of(error))
+        self._small_news.found(job.findings)
         return SmallResult(captured[0] if captured else None, dict(self._small_news.failed), job.error)
 
     def tools(self, rules: Rules, state: CaptureState, news: News, captured: Callable[[CaptureResult], None]) -> RunTools:

@@ -27,6 +27,7 @@ from holdfast.node.worker_messages import (
     AskWorker,
     CancelJob,
     Configure,
+    EventNews,
     FollowNews,
     FromWorker,
     MasterTime,
@@ -65,6 +66,7 @@ class SourceWorker:
                 holder=self._holder,
                 news=self._news,
                 tell=lambda found: send(FollowNews(following=found)),
+                record=lambda event: send(EventNews(event=event)),
                 clock=clock,
                 entropy=entropy,
             )

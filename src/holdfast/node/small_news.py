@@ -1,0 +1,70 @@
+"""What small runs tell the agent: enough for people to see how it goes, and not several times a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from holdfast.core.clock import Clock
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import DatasetId
+from holdfast.model.jobs import Finding, Job, Progress
+from holdfast.operations.running import Delivered, News
+
+TELL_S = 1.0
+
+
+FINDING_AGAIN_S = 3600.0
+_MOST_FINDINGS = 1_000
+
+
+class SmallNews:
+    """Of each action the newest acknowledgement once a second, and a failure when it is another than before. What was found (`record`) once
+    an hour: a file that cannot be read is found by every small run that looks at it."""
+
+    def __init__(self, news: News, record: Callable[[Finding], None], clock: Clock) -> None:
+        self._news = news
+        self._record = record
+        self._found: dict[tuple[str, str, str], float] = {}
+        self._clock = clock
+        self._told: dict[tuple[str, str], tuple[float, str]] = {}
+        self._waiting: dict[tuple[str, str], Delivered] = {}
+        self.failed: dict[DatasetId, ErrorFacts] = {}
+
+    def job(self, job: Job) -> None:
+        """A small run is no job."""
+
+    def progress(self, progress: Progress) -> None:
+        """Nor has it any."""
+
+    def delivered(self, delivered: Delivered) -> None:
+        if delivered.error is not None:
+            self.failed[delivered.dataset] = delivered.error
+        key = (delivered.delivery, delivered.action)
+        told_s, code = self._told.get(key, (-TELL_S, ""))
+        now_code = "" if delivered.error is None else delivered.error.code
+        if now_code != code or (delivered.error is None and self._clock.monotonic_s() - told_s >= TELL_S):
+            self._tell(key, delivered)
+        elif delivered.error is None:
+            self._waiting[key] = delivered
+
+    def found(self, findings: Iterable[Finding]) -> None:
+        now_s = self._clock.monotonic_s()
+        for finding in findings:
+            key = (finding.code, finding.path, finding.message)
+            if now_s - self._found.get(key, -FINDING_AGAIN_S) >= FINDING_AGAIN_S:
+                if len(self._found) >= _MOST_FINDINGS:
+                    self._found.clear()
+                self._found[key] = now_s
+                self._record(finding)
+
+    def flush(self) -> None:
+        """What has waited long enough."""
+        now_s = self._clock.monotonic_s()
+        for key, delivered in list(self._waiting.items()):
+            if now_s - self._told[key][0] >= TELL_S:
+                self._tell(key, delivered)
+
+    def _tell(self, key: tuple[str, str], delivered: Delivered) -> None:
+        self._waiting.pop(key, None)
+        self._told[key] = (self._clock.monotonic_s(), "" if delivered.error is None else delivered.error.code)
+        self._news.delivered(delivered)
