@@ -170,7 +170,8 @@ def test_a_source_that_dies_between_its_record_and_the_commit_is_not_ahead_or_be
     assert_good(scene.files1.run(scene.documents, more))
     (scene.source / "late").write_bytes(b"late")
     # Of two datasets the first is on record with the id of its point when the second asks for one; neither was committed anywhere.
-    entropy = DyingEntropy(1)
+    # Before that the worker has given its life an id.
+    entropy = DyingEntropy(2)
     with scene.files1.with_entropy(entropy):
         assert scene.files1.run(scene.documents, more).state is State.FAILED
     assert entropy.left < 0
