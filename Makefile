@@ -55,7 +55,7 @@ bench-full: $(VENV)/.installed-test ## The same with every stage on every corpus
 	@scripts/install-test-tools --peers
 	@$(BIN)/python -m bench --full $(ARGS)
 
-bench-live: $(VENV)/.installed-test ## Measure live replication beside lsyncd and Syncthing; as root, ten minutes (ARGS="--seconds 10")
+bench-live: $(VENV)/.installed-test ## Measure live replication beside lsyncd and Syncthing; the gates of following, too; as root, half an hour
 	@scripts/install-test-tools --peers
 	@$(BIN)/python -m bench.live $(ARGS)
 
