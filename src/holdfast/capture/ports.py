@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -112,6 +112,6 @@ class CaptureRun(Protocol):
         lacks of earlier runs. A little more than comes of it when files end up unchanged. None while the walk has not ended."""
         ...
 
-    def __iter__(self) -> Iterator[Mapping[DatasetId, Outgoing]]: ...
+    def __iter__(self) -> Generator[Mapping[DatasetId, Outgoing], None, None]: ...
 
     def result(self) -> CaptureResult: ...

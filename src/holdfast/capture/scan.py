@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -152,7 +152,7 @@ class ScanRun:
         behind = self._state.lacking.size_bytes((lowest, before), bit) if lowest < before - 1 else 0
         return behind + sum(size for bits, size in self._tally.to_read.items() if bits & bit)
 
-    def __iter__(self) -> Iterator[Mapping[DatasetId, Outgoing]]:
+    def __iter__(self) -> Generator[Mapping[DatasetId, Outgoing], None, None]:
         if self._started:
             raise UsageError("a capture run is iterated once", hint="begin another run")
         self._started = True

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import msgspec
+
+from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId
 from holdfast.core.units import format_utc
 from holdfast.model.entry import display_path
@@ -42,8 +45,9 @@ class FollowedHere:
         self._known = {each.dataset_id: each for each in following}
 
     def lost(self) -> None:
-        """The worker died: until it is back nothing is known, and what it will say of gaps is new."""
-        self._known = {}
+        """The worker died: until it is back nothing is followed."""
+        error = ErrorFacts("worker-died", "the node's worker died and is started again", "what it missed is looked at then", True)
+        self._known = {id_: msgspec.structs.replace(each, state=FollowState.WAITING, error=error) for id_, each in self._known.items()}
 
     def _tell(self, each: Following, gap: Gap) -> None:
         span = f"{format_utc(gap.since)} to {format_utc(gap.until)}"

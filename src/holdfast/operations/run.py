@@ -7,7 +7,8 @@ order could leave a receiver ahead of a source that never finished the run and w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -19,14 +20,14 @@ from holdfast.core.clock import now
 from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, SourceVanished, facts_of
 from holdfast.core.ids import ActionId, DatasetId, Epoch
 from holdfast.delivery.fanout import DeliveryResult, FanOut, FanOutSession
-from holdfast.model.change import Commit, Mark, Move
+from holdfast.model.change import Commit, Move
 from holdfast.model.jobs import Finding, Job, Severity, State, Task
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery
-from holdfast.model.stream import Outgoing
+from holdfast.operations.following.run_notes import Steps
 from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, Lane, connect_all, first_error, receiver_findings
 from holdfast.operations.run_order import RunOrder, RunTools
-from holdfast.operations.run_plan import concerned, lowest_base, marks_for, ns_of, state_of
+from holdfast.operations.run_plan import concerned, lowest_base, marked_by, marks_for, ns_of, state_of
 from holdfast.operations.run_progress import LanesProgress, RunProgress
 from holdfast.operations.run_rebuild import rebuild_lost_state
 from holdfast.operations.running import Cancellation, Delivered, Meter
@@ -106,8 +107,12 @@ class _Run:
         self._send(capture, wanted, lanes)
 
     def _send(self, capture: CaptureRun, wanted: Sequence[_DatasetRun], lanes: Sequence[Lane]) -> None:
+        # Closed whatever happens: an iteration that nobody ends holds the state against the next run.
+        with closing(iter(capture)) as steps:
+            self._send_steps(capture, self._tools.noted(capture, steps), wanted, lanes)
+
+    def _send_steps(self, capture: CaptureRun, steps: Steps, wanted: Sequence[_DatasetRun], lanes: Sequence[Lane]) -> None:
         started_s = self._tools.clock.monotonic_s()
-        steps = self._tools.noted(capture, iter(capture))
         if self._may_be_empty(wanted):
             try:
                 first = next(steps, None)
@@ -154,7 +159,8 @@ class _Run:
     def _may_be_empty(self, wanted: Sequence[_DatasetRun]) -> bool:
         """Whether this run makes no commit when it finds nothing."""
         small = self._order.small
-        return small is not None and not small.gaps and not any(self._marks_for(dataset) for dataset in wanted)
+        marked = any(marked_by(each.rule, each.due, [lane.delivery for lane in each.lanes]) for each in wanted)
+        return small is not None and not small.gaps and not marked
 
     def _keep_captured(self, capture: CaptureRun, started_s: float) -> CaptureResult:
         self._captured = captured = capture.result()
@@ -162,10 +168,7 @@ class _Run:
         self._tools.captured(captured)
         return captured
 
-    def _marks_for(self, dataset: _DatasetRun) -> tuple[Mark, ...]:
-        return marks_for(dataset.rule, dataset.due, [lane.delivery for lane in dataset.lanes], self._tools.entropy)
-
-    def _produce(self, steps: Iterator[Mapping[DatasetId, Outgoing]], fan: FanOut) -> None:
+    def _produce(self, steps: Steps, fan: FanOut) -> None:
         for outgoing in steps:
             self._cancellation.check()
             if not fan.is_live:
@@ -251,7 +254,7 @@ class _Run:
             epoch=epoch,
             seq=captured.run,
             captured_at=captured.captured_at,
-            marks=self._marks_for(dataset),
+            marks=marks_for(dataset.rule, dataset.due, [lane.delivery for lane in dataset.lanes], self._tools.entropy),
             files=totals.files,
             size_bytes=totals.size_bytes,
             warnings=totals.warnings,

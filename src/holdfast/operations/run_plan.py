@@ -10,7 +10,7 @@ from holdfast.core.ids import ActionId, PointId, new_id
 from holdfast.model.change import Mark
 from holdfast.model.jobs import Finding, Severity, State, Task
 from holdfast.model.operations import SPECS
-from holdfast.model.rules import DatasetRule, Delivery
+from holdfast.model.rules import DatasetRule, Delivery, OperationRule
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,13 +22,21 @@ def lowest_base(bases: Iterable[int | None]) -> int | None:
     return min(known) if known and len(known) == len(found) else None
 
 
-def marks_for(rule: DatasetRule, due: Sequence[str], deliveries: Sequence[Delivery], entropy: Entropy) -> tuple[Mark, ...]:
-    """A mark for each due operation that makes points and that some delivery carries, with a fresh point id."""
+def marked_by(rule: DatasetRule, due: Sequence[str], deliveries: Sequence[Delivery]) -> tuple[OperationRule, ...]:
+    """The due operations that make points and that some delivery carries."""
     carried = {name for delivery in deliveries for name in delivery.operations}
     return tuple(
-        Mark(operation=operation.name, kind=operation.kind, point=PointId(new_id(entropy)))
+        operation
         for operation in rule.operations
         if operation.name in due and operation.name in carried and SPECS[operation.kind].makes_points
+    )
+
+
+def marks_for(rule: DatasetRule, due: Sequence[str], deliveries: Sequence[Delivery], entropy: Entropy) -> tuple[Mark, ...]:
+    """A mark for each of `marked_by`, with a fresh point id."""
+    return tuple(
+        Mark(operation=operation.name, kind=operation.kind, point=PointId(new_id(entropy)))
+        for operation in marked_by(rule, due, deliveries)
     )
 
 

@@ -327,6 +327,10 @@ class Follower:
 
     def _small_run(self, due: Sequence[Course], chosen: Sequence[Followed], works: Mapping[DatasetId, Work], small: SmallRun) -> None:
         result = SmallResult(None, {}, None)
+        with self._changed:
+            if not self._closing:
+                # One for each run: it keeps all that wants to hear of the end.
+                self._cancellation = Cancellation()
         try:
             result = self._tools.source.small_run(chosen, small, self._cancellation)
         finally:
@@ -345,6 +349,9 @@ class Follower:
                 course.undone(works[id_], refused.facts() if refused is not None else result.error, now_s)
             elif id_ in result.failed:
                 course.behind(result.failed[id_], now_s)
+            elif result.error is not None:
+                # It was captured, and then something went wrong before everybody had it.
+                course.behind(result.error, now_s)
             else:
                 course.done(now_s)
         if result.captured is not None:
