@@ -32,7 +32,7 @@ from holdfast.compiler.merge import merge_texts
 from holdfast.compiler.parse import parse_document
 from holdfast.core import units
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotGranted
-from holdfast.core.ids import ActionId, DatasetId, JobId, NodeId, PointId, RepositoryId
+from holdfast.core.ids import ActionId, DatasetId, Epoch, JobId, NodeId, PointId, RepositoryId
 from holdfast.delivery.frame import check_frame
 from holdfast.delivery.unpack import content_of
 from holdfast.delivery.verify import verify_payload
@@ -44,9 +44,11 @@ from holdfast.model.adoption import parse_bind
 from holdfast.model.change import Payload
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.edit import Edit
-from holdfast.model.entry import Entry, Kind, check_path
+from holdfast.model.entry import ChunkRef, Entry, Kind, check_path
+from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Job, State
 from holdfast.model.maintenance import parse_subset
+from holdfast.model.moments import parse_address
 from holdfast.model.object_location import parse_object_location
 from holdfast.model.orders import RestoreOrder, SignedOrder, signed_bytes_of_order
 from holdfast.model.rules import MirrorAction, Receive
@@ -57,10 +59,12 @@ from holdfast.node.journal import Journal
 from holdfast.node.limits import load_limits
 from holdfast.node.orders import OrderBook, open_order
 from holdfast.node.rule_store import RuleStore, load_signing_key, save_signing_key
+from holdfast.repository import moment_record
 from holdfast.repository._format import config, frames, index, keys, lock, pack, seal, snapshot, text, tree, unpacked
 from holdfast.repository.care.last_check import LastCheck, load_last_check
 from holdfast.repository.care.scrubbing import ScrubRecord, load_scrub
 from holdfast.repository.catalog.search_pattern import search_pattern
+from holdfast.repository.continuous.lineage import parse_name
 from holdfast.repository.facts import facts_of
 from holdfast.testing.deliveries import DATASET, begin_of, commit_of, opening_of, puts_of
 from holdfast.testing.memory_action import payload_of
@@ -103,6 +107,28 @@ LOCKED_KEY = ec.generate_private_key(ec.SECP256R1()).private_bytes(
 NODE = tree.encode_node(Entry(path=b"/srv/d\xff", kind=Kind.SYMLINK, mode=0o777, link_target=b"x\xfe"))
 JOB = Job(id=JobId("1" * 32), node=NodeId("2" * 32), kind="run", rule="r", state=State.QUEUED, created_at=MOMENT)
 HEADER = b"\0" + (100).to_bytes(4, "little") + b"\3" * 32 + b"\2" + (50).to_bytes(4, "little") + (90).to_bytes(4, "little") + b"\4" * 32
+
+
+FOLLOWED = moment_record.Followed(dataset=DatasetId("d" * 32), label="files1/d", sender="n" * 32, hostname="files1", roots=(b"/srv/d",))
+RECORD = moment_record.Record(
+    1,
+    Epoch("e" * 32),
+    7,
+    1_700_000_000_000_000_000,
+    b"\1" * 32,
+    b"",
+    (
+        moment_record.Gone(b"/srv/d/gone"),
+        moment_record.Written(Entry(path=b"/srv/d/\xff", kind=Kind.FILE, mode=0o644, size_bytes=3, chunks=(ChunkRef(b"\2" * 32, 3),))),
+    ),
+    gaps=(Gap(path=b"/srv/d", since=MOMENT, until=MOMENT, reason=GapReason.RESTART),),
+)
+LOG = moment_record.LogPart(moment_record.FORM, FOLLOWED, (RECORD,))
+
+
+def decode_and_merge(data: bytes) -> object:
+    """A record that can be read is then applied."""
+    return moment_record.merge([moment_record.decode_record(data)])
 
 
 @dataclass(frozen=True)
@@ -309,6 +335,11 @@ PARSERS = (
     of_bytes("repository._format.frames.decompress", lambda data: frames.decompress(data, 1 << 16), FRAME),
     of_text("repository._format.text.unquote", text.unquote, r"a\xff\u00e4\"\n"),
     of_text("repository._format.text.time_ns", text.time_ns, "2026-01-01T00:00:00.123456789+01:00", "0000-01-01T00:00:00Z"),
+    of_text("model.moments.parse_address", parse_address, "files1/documents@2026-01-31T12:00:00.5Z", "d@2026-01-31T12:00:00+01:00"),
+    of_bytes("repository.continuous.lineage.parse_name", parse_name, b"letter\xff@2026-01-31T12:00:00.5Z"),
+    of_bytes("repository.moment_record.decode_followed", moment_record.decode_followed, moment_record.encode(FOLLOWED)),
+    of_bytes("repository.moment_record.decode_record", decode_and_merge, moment_record.encode(RECORD)),
+    of_bytes("repository.moment_record.decode_part", moment_record.decode_part, moment_record.encode(LOG)),
     of_text("repository.catalog.search_pattern.search_pattern", search_pattern, "/srv/**/[a-z]*.txt"),
     of_file(
         "repository.care.last_check.load_last_check",
