@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -143,7 +143,9 @@ def test_a_server_that_stops_ends_its_sessions(authority: Authority) -> None:
             stream = await dial_hub(address, credentials_for(authority, NODE))
             receiving = asyncio.ensure_future(stream.receive())
             await asyncio.sleep(0)
-        assert await asyncio.wait_for(receiving, 5) is None
+        # The end, or that the server cut it: which of the two arrives first is the network's.
+        with suppress(NotReachable):
+            assert await asyncio.wait_for(receiving, 5) is None
         await stream.close()
 
     asyncio.run(scenario())

@@ -13,6 +13,7 @@
     │   ├── Throttled           too many failed logins; later it may be tried again
     │   ├── StaleRules          a generation not above the one in force, or a wrong signature
     │   └── Conflict            somebody else changed it first; a path that is not ours to take
+    │       └── NotAdopted        something stands there that nobody said to take over
     ├── NotReachable          the other side does not answer
     ├── SourceError           the data to be protected
     │   ├── SourceVanished      root missing, replaced, or emptied beyond `max_removed`
