@@ -25,6 +25,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from holdfast.backend.backend import FileType
+from holdfast.core.clock import ns_of
 from holdfast.core.ids import DatasetId, Epoch, PointId
 from holdfast.delivery.ports import Action
 from holdfast.model.change import Begin, Commit, Cursor, Mark, Put, Segment
@@ -34,7 +35,7 @@ from holdfast.model.stream import offered_by
 from holdfast.repository._format.snapshot import Snapshot, encode_snapshot
 from holdfast.repository._format.text import time_text
 from holdfast.repository.catalog.version_table import Ended, NewVersion
-from holdfast.repository.facts import Facts, ns_of, tags_of
+from holdfast.repository.facts import Facts, tags_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.points.sealing import forget
 from holdfast.repository.repository import Repository

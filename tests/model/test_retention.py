@@ -14,13 +14,13 @@ from msgspec.structs import replace
 
 from holdfast.backend.backend import FileType
 from holdfast.backend.local import LocalBackend
+from holdfast.core.clock import ns_of
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.document import KeepRules
 from holdfast.model.points import Point
 from holdfast.model.retention import kept, zone_of
 from holdfast.repository._format.snapshot import Snapshot, encode_snapshot
 from holdfast.repository._format.text import zoned_time_text
-from holdfast.repository.facts import ns_of
 from holdfast.repository.packs.storage import Storage
 from holdfast.repository.repository import unlock
 from holdfast.testing.repository_scene import PASSWORD, RepositoryScene

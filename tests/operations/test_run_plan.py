@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from holdfast.core.clock import ns_of
 from holdfast.core.ids import ActionId, DatasetId, NodeId
 from holdfast.model.document import Classification
 from holdfast.model.jobs import Finding, Severity, State, Task
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule
-from holdfast.operations.run_plan import concerned, lowest_base, marks_for, ns_of, state_of
+from holdfast.operations.run_plan import concerned, lowest_base, marks_for, state_of
 
 
 class Counting:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Protocol, runtime_checkable
+
+_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -65,6 +67,11 @@ def _boot_id() -> str:
 def utc(ns: int) -> datetime:
     """Aware UTC datetime, cut to microseconds."""
     return datetime.fromtimestamp(ns // 1_000_000_000, UTC).replace(microsecond=ns % 1_000_000_000 // 1000)
+
+
+def ns_of(moment: datetime) -> int:
+    """Nanoseconds since 1970 of an aware datetime, exact to the microsecond that it holds."""
+    return (moment - _START) // timedelta(microseconds=1) * 1_000
 
 
 def now(clock: Clock) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from holdfast.core.clock import Clock, utc
+from holdfast.core.clock import Clock, ns_of, utc
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.model.jobs import Job, State
 from holdfast.model.maintenance import Prune, Scrub, Task, kind_of
@@ -13,7 +13,6 @@ from holdfast.model.schedule import next_open
 from holdfast.node.job_book import JobBook
 from holdfast.node.journal import Journal, Request
 from holdfast.node.worker_messages import RunMaintenance
-from holdfast.operations.run_plan import ns_of
 
 _HOUR_NS = 3_600 * 1_000_000_000
 EVERY_NS: dict[type[Task], int] = {Prune: 7 * 24 * _HOUR_NS, Scrub: 24 * _HOUR_NS}

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from holdfast.core.clock import Clock, now
+from holdfast.core.clock import Clock, now, ns_of
 from holdfast.core.errors import HoldfastError, NotGranted, NotReachable, Refused, facts_of
 from holdfast.core.ids import DatasetId, NodeId, RepositoryId
 from holdfast.delivery.copies import GiveBlobs
@@ -28,7 +28,6 @@ from holdfast.node.orders import OrderBook
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.worker_dial import Dialler
 from holdfast.node.worker_messages import Configure, EventNews, FromWorker, PointsMade
-from holdfast.operations.run_plan import ns_of
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import ActionState, Open, OpenCopy, OpenRead
 

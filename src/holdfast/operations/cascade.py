@@ -13,7 +13,7 @@ from itertools import groupby
 
 import msgspec
 
-from holdfast.core.clock import Clock, now
+from holdfast.core.clock import Clock, now, ns_of
 from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError
 from holdfast.core.ids import ActionId
 from holdfast.delivery.fanout import LaneFigures
@@ -23,7 +23,7 @@ from holdfast.model.jobs import Counters, Finding, Job, State, Task
 from holdfast.model.points import Point
 from holdfast.model.rules import Cascade, title_of
 from holdfast.operations.run_lanes import Dial, open_session, shortfall
-from holdfast.operations.run_plan import ns_of, state_of
+from holdfast.operations.run_plan import state_of
 from holdfast.operations.run_progress import LaneMeter
 from holdfast.operations.running import Cancellation, Delivered, Meter, News
 from holdfast.repository.repository import Repository

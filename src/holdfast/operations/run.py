@@ -16,7 +16,7 @@ from itertools import chain
 import msgspec
 
 from holdfast.capture.ports import CaptureRequest, CaptureResult, CaptureRun
-from holdfast.core.clock import now
+from holdfast.core.clock import now, ns_of
 from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, SourceVanished, facts_of
 from holdfast.core.ids import ActionId, DatasetId, Epoch
 from holdfast.delivery.fanout import DeliveryResult, FanOut, FanOutSession
@@ -27,7 +27,7 @@ from holdfast.model.rules import DatasetRule, Delivery
 from holdfast.operations.following.run_notes import Steps
 from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, Lane, connect_all, first_error, receiver_findings
 from holdfast.operations.run_order import RunOrder, RunTools
-from holdfast.operations.run_plan import concerned, lowest_base, marked_by, marks_for, ns_of, state_of
+from holdfast.operations.run_plan import concerned, lowest_base, marked_by, marks_for, state_of
 from holdfast.operations.run_progress import LanesProgress, RunProgress
 from holdfast.operations.run_rebuild import rebuild_lost_state
 from holdfast.operations.running import Cancellation, Delivered, Meter

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 
 from holdfast.core.entropy import Entropy
 from holdfast.core.ids import ActionId, PointId, new_id
@@ -11,8 +10,6 @@ from holdfast.model.change import Mark
 from holdfast.model.jobs import Finding, Severity, State, Task
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def lowest_base(bases: Iterable[int | None]) -> int | None:
@@ -54,8 +51,3 @@ def state_of(tasks: Sequence[Task], findings: Sequence[Finding]) -> State:
         return State.CANCELLED
     doubtful = any(finding.severity is not Severity.INFO for finding in findings)
     return State.WARNINGS if doubtful or any(task.state is State.WARNINGS for task in tasks) else State.SUCCEEDED
-
-
-def ns_of(moment: datetime) -> int:
-    """Nanoseconds since 1970, exact to the microsecond that a datetime holds."""
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000

@@ -73,12 +73,6 @@ class Facts:
         return self.operation == HEAD and self.kind == LINEAGE
 
 
-def ns_of(moment: datetime) -> int:
-    """Nanoseconds since 1970 of an aware datetime, exactly."""
-    passed = moment - _START
-    return (passed.days * 86_400 + passed.seconds) * 1_000_000_000 + passed.microseconds * 1000
-
-
 def moment_of(ns: int) -> datetime:
     """Aware UTC datetime, cut to microseconds; also for times before 1970."""
     return _START + timedelta(microseconds=ns // 1000)

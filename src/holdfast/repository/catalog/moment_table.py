@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from holdfast.core.clock import ns_of
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.repository.catalog.commit_table import COLUMNS, CommitRow
 from holdfast.repository.catalog.database import Catalog
-from holdfast.repository.facts import moment_of, ns_of
+from holdfast.repository.facts import moment_of
 
 LOGGED, HELD = 1, 2
 _LAST_NS = (1 << 63) - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
+from holdfast.core.clock import ns_of
 from holdfast.core.errors import HoldfastError, ProtocolError, RepositoryLocked
 from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
@@ -15,7 +16,6 @@ from holdfast.repository.continuous.continuous import SEAL_AT_BYTES, Continuous
 from holdfast.repository.continuous.held import Held
 from holdfast.repository.continuous.small_commit import Applied, SmallCommit
 from holdfast.repository.damage_met import Read
-from holdfast.repository.facts import ns_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.log_files import LARGEST_RECORD_BYTES
 from holdfast.repository.moment_record import KEEPING_KINDS, Followed, Op, Record, encode

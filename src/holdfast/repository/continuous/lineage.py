@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from holdfast.core.clock import ns_of
 from holdfast.core.errors import ProtocolError
 from holdfast.core.ids import PointId
 from holdfast.model.entry import Entry, Kind
 from holdfast.model.moments import time_text
 from holdfast.repository._format.tree import access_time_ns, encode_node
-from holdfast.repository.facts import moment_of, ns_of
+from holdfast.repository.facts import moment_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.moment_record import Followed, Gone, Record, Spliced, Written
 from holdfast.repository.packs.trees import Trees

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from holdfast.core.clock import ns_of
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.gaps import Gap
 from holdfast.model.moments import Moment, address_of, dataset_of_versions, parse_address, versions_of
 from holdfast.model.points import Point
 from holdfast.repository.catalog.commit_table import CommitRow
-from holdfast.repository.facts import LINEAGE, moment_of, ns_of
+from holdfast.repository.facts import LINEAGE, moment_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.past_state import PastState, PastStates
 from holdfast.repository.points import point_lookup

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from holdfast.core.clock import ns_of
 from holdfast.core.errors import UnknownName
 from holdfast.core.units import format_utc
 from holdfast.model.points import Point
 from holdfast.repository._format.index import hash_from
 from holdfast.repository.catalog.commit_table import ListedRow
-from holdfast.repository.facts import ns_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.points.sealing import points_of
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from holdfast.backend.backend import FileType
+from holdfast.core.clock import ns_of
 from holdfast.core.errors import HoldfastError, RepositoryDamaged
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.change import Begin, Commit, Mark
@@ -21,7 +22,7 @@ from holdfast.repository._format.pack import BlobType
 from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, Summary, decode_snapshot, encode_snapshot, retag
 from holdfast.repository._format.text import time_text, zoned_time_text
 from holdfast.repository.catalog.commit_table import ListedRow, SnapshotRow
-from holdfast.repository.facts import HEAD, Facts, facts_of, ns_of, tags_of
+from holdfast.repository.facts import HEAD, Facts, facts_of, tags_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.packer import Packer
 from holdfast.repository.points.bases import bases_of, stays_as_head

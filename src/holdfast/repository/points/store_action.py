@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from holdfast.core.clock import ns_of
 from holdfast.core.errors import Conflict, NotGranted, ProtocolError
 from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
@@ -13,7 +14,6 @@ from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durabi
 from holdfast.model.jobs import Finding, Severity
 from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.damage_met import Read
-from holdfast.repository.facts import ns_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.moment_record import Op
 from holdfast.repository.packs.lending import Borrowed
