@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 from holdfast.capture.ports import Moved, Place
-from holdfast.capture.roots import is_below
+from holdfast.core.clock import utc
 from holdfast.host.watch import Aspect, Batch, Dirty, Scope, Settling
 from holdfast.model.entry import walk_key
 from holdfast.model.gaps import Gap, GapReason
 
 SETTLE_S, MOST_S, OPEN_S = 0.1, 2.0, 5.0
-_START = datetime(1970, 1, 1, tzinfo=UTC)
 # Names known one by one; beyond, trees take their place: they are looked at whole, and nothing is lost.
 MOST_NAMES = 200_000
 
@@ -91,18 +89,19 @@ class Backlog:
         if self._oldest_s is None or not len(self):
             self._oldest_s = now_s
         for seen in batch.gaps:
-            self._gap(Gap(path=seen.path, since=_moment(seen.since_ns), until=_moment(seen.until_ns), reason=GapReason(seen.reason.value)))
+            self._gap(Gap(path=seen.path, since=utc(seen.since_ns), until=utc(seen.until_ns), reason=GapReason(seen.reason.value)))
         for move in batch.moves:
             self._move(move)
-        ours = [fact for fact in batch.names if self._concerns(fact.path)]
-        self._quiet.add((fact for fact in ours if not _is_still_written(fact)), now_s)
-        self._open.add((fact for fact in ours if _is_still_written(fact)), now_s)
-        if len(ours) < len(batch.names):
-            if not self._strangers:
-                self._strangers_at_s = now_s + SETTLE_S
-            self._strangers.update(fact.inode for fact in batch.names if fact.inode is not None and not self._concerns(fact.path))
+        self._quiet.add((fact for fact in batch.names if not _is_still_written(fact)), now_s)
+        self._open.add((fact for fact in batch.names if _is_still_written(fact)), now_s)
         if len(self) > self._most_names:
             self._fold()
+
+    def add_strangers(self, inodes: Iterable[int], now_s: float) -> None:
+        """Files that were changed by names outside the roots."""
+        if not self._strangers:
+            self._strangers_at_s = now_s + SETTLE_S
+        self._strangers.update(inodes)
 
     def add_gap(self, gap: Gap, now_s: float) -> None:
         """One that no watch has told. All of it is looked at, at once."""
@@ -182,9 +181,6 @@ class Backlog:
         if fact.what & (Aspect.ENTRY | Aspect.MOVED) or fact.scope is Scope.TREE:
             self._look(_folder_of(fact.path), below=False)
 
-    def _concerns(self, path: bytes) -> bool:
-        return any(path == root or is_below(path, root) or is_below(root, path) for root in self._roots)
-
     def _move(self, fact: Dirty) -> None:
         if fact.moved_from is not None and fact.inode is not None:
             self._ready.moves.append(Moved(fact.moved_from, fact.path, fact.inode))
@@ -225,7 +221,3 @@ def _is_still_written(fact: Dirty) -> bool:
 
 def _folder_of(path: bytes) -> bytes:
     return path[: path.rfind(b"/")] or b"/"
-
-
-def _moment(ns: int) -> datetime:
-    return _START + timedelta(microseconds=ns // 1000)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 
 from holdfast.capture.ports import Place
-from holdfast.capture.roots import is_below
-from holdfast.core.clock import Clock, utc
+from holdfast.core.clock import Clock, ns_of, utc
 from holdfast.core.errors import ErrorFacts
 from holdfast.host.watch import Batch, Coverage
 from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.operations.following.backlog import Backlog, Work
-from holdfast.operations.following.plan import Followed, gaps_by_dataset, touches
+from holdfast.operations.following.plan import Followed, concerns, gaps_by_dataset
 
 BACK_OFF_S = (0.5, 1.0, 2.0)
 # Who is away for minutes is asked less often.
@@ -23,7 +21,6 @@ LONG_AWAY_ATTEMPTS, LONG_AWAY_S = 150, 15.0
 BLIND_S, _BLIND_FACTOR = 60.0, 20.0
 _GAPS_SHOWN = 20
 _SUSPECT_S = 0.05
-_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Course:
@@ -37,7 +34,6 @@ class Course:
         self._clock = clock
         self._error: ErrorFacts | None = None
         self._blind: ErrorFacts | None = None
-        self._is_blind = False
         self._attempts = 0
         self._not_before_s = 0.0
         self._blind_at_s = 0.0
@@ -51,7 +47,7 @@ class Course:
     @property
     def is_sound(self) -> bool:
         """Whether all that changed is known: it is watched, and no gap is open."""
-        return self.is_ready and not self._is_blind and not self._open_gaps and self._error is None
+        return self.is_ready and self._blind is None and not self._open_gaps and self._error is None
 
     @property
     def is_done(self) -> bool:
@@ -63,7 +59,7 @@ class Course:
         """The watch has begun, or could not. With other roots than before nothing of the backlog is lost: places outside are dropped by the
         capture."""
         self.followed = followed
-        self._blind, self._is_blind = blind, blind is not None
+        self._blind = blind
 
     def look_at_all(self, seen_until_ns: int | None, now_ns: int, now_s: float) -> None:
         """Nobody watched since: of a dataset that was followed that is a gap, of another it is where following begins."""
@@ -71,18 +67,20 @@ class Course:
             if seen_until_ns is None or seen_until_ns >= now_ns:
                 self.backlog.look((Place(root, True),), now_s)
             else:
-                self._add_gap(Gap(path=root, since=_moment(seen_until_ns), until=_moment(now_ns), reason=GapReason.RESTART), now_s)
+                self.backlog.add_gap(Gap(path=root, since=utc(seen_until_ns), until=utc(now_ns), reason=GapReason.RESTART), now_s)
 
     def hear(self, batch: Batch, now_s: float) -> None:
-        roots = self.followed.roots
         mine = Batch(
-            gaps=tuple(gap for gap in batch.gaps if any(touches(Place(gap.path, True), root) for root in roots)),
+            gaps=tuple(gap for gap in batch.gaps if self._concerns(gap.path)),
             moves=tuple(move for move in batch.moves if self._concerns(move.path) or self._concerns(move.moved_from)),
-            # A path outside may be another name of a file inside.
-            names=tuple(fact for fact in batch.names if fact.inode is not None or self._concerns(fact.path)),
+            names=tuple(fact for fact in batch.names if self._concerns(fact.path)),
         )
         if mine:
             self.backlog.add(mine, now_s)
+        if len(mine.names) < len(batch.names):
+            # A path outside may be another name of a file inside.
+            strangers = (fact.inode for fact in batch.names if fact.inode is not None and not self._concerns(fact.path))
+            self.backlog.add_strangers(strangers, now_s)
 
     def look_again(self, paths: Iterable[bytes], now_s: float) -> None:
         """Names that may change, or have changed, without anybody telling."""
@@ -100,7 +98,7 @@ class Course:
 
     def next_s(self) -> float | None:
         """When there is something to do; None = only when something happens."""
-        times = [time_s for time_s in (self.backlog.next_s(), self._blind_at_s if self._is_blind else None) if time_s is not None]
+        times = [time_s for time_s in (self.backlog.next_s(), None if self._blind is None else self._blind_at_s) if time_s is not None]
         if self.is_behind:
             times.append(0.0)
         return max(min(times), self._not_before_s) if times else None
@@ -111,11 +109,11 @@ class Course:
 
     def take(self, now_s: float) -> Work:
         """The work that is due. Where nobody watches all of it is, now and then."""
-        if self._is_blind and now_s >= self._blind_at_s:
+        if self._blind is not None and now_s >= self._blind_at_s:
             now_ns = self._clock.now_ns()
             for root in self.followed.roots:
-                since = _moment(self._looked_ns)
-                self.backlog.add_gap(Gap(path=root, since=since, until=_moment(now_ns), reason=GapReason.NOT_WATCHED), now_s)
+                since = utc(self._looked_ns)
+                self.backlog.add_gap(Gap(path=root, since=since, until=utc(now_ns), reason=GapReason.NOT_WATCHED), now_s)
             self._looked_ns = now_ns
             self._blind_at_s = now_s + BLIND_S
         self._began_s = now_s
@@ -128,7 +126,7 @@ class Course:
         """The work that was taken was delivered everywhere."""
         self._heal()
         self._error, self._attempts, self._not_before_s, self.is_behind = None, 0, 0.0, False
-        if self._is_blind:
+        if self._blind is not None:
             self._blind_at_s = max(self._blind_at_s, now_s + _BLIND_FACTOR * (now_s - self._began_s))
 
     def undone(self, work: Work, error: ErrorFacts | None, now_s: float) -> None:
@@ -150,12 +148,12 @@ class Course:
 
     def seen_until_ns(self, now_ns: int, now_s: float) -> int:
         """Up to when everything that happened was delivered, ns since 1970: if this ends now, what is later is a gap."""
-        gaps = [(gap.since - _START) // timedelta(microseconds=1) * 1_000 for gap in (*self._open_gaps, *self.backlog.gaps)]
+        gaps = [ns_of(gap.since) for gap in (*self._open_gaps, *self.backlog.gaps)]
         return min([now_ns - int(self.lag_s(now_s) * 1e9), *gaps])
 
     def told(self, coverage: Sequence[Coverage], now_ns: int, now_s: float) -> Following:
         lag_s, rule = self.lag_s(now_s), self.followed.rule
-        mine = [each for each in coverage if any(touches(Place(path, True), root) for path in each.paths for root in self.followed.roots)]
+        mine = [each for each in coverage if any(map(self._concerns, each.paths))]
         return Following(
             dataset=rule.label,
             dataset_id=rule.id,
@@ -172,7 +170,7 @@ class Course:
     def _state(self) -> FollowState:
         if not self.is_ready:
             return FollowState.STARTING
-        if self._is_blind:
+        if self._blind is not None:
             return FollowState.NOT_WATCHED
         if self._error is not None:
             return FollowState.WAITING
@@ -190,12 +188,5 @@ class Course:
         self._not_before_s = now_s + (LONG_AWAY_S if self._attempts >= LONG_AWAY_ATTEMPTS else wait_s)
         self._attempts += 1
 
-    def _add_gap(self, gap: Gap, now_s: float) -> None:
-        self.backlog.add_gap(gap, now_s)
-
     def _concerns(self, path: bytes | None) -> bool:
-        return path is not None and any(path == root or is_below(path, root) or is_below(root, path) for root in self.followed.roots)
-
-
-def _moment(ns: int) -> datetime:
-    return _START + timedelta(microseconds=ns // 1000)
+        return path is not None and concerns(self.followed, (Place(path, True),))

@@ -136,7 +136,7 @@ class Follower:
         with self._tools.run_lock, self._changed:
             for course in [self._courses[id_] for id_ in scanned if id_ in self._courses]:
                 if course.followed.rule.id not in known and not course.is_ready:
-                    course.backlog.look([Place(root, True) for root in course.followed.roots], self._clock.monotonic_s())
+                    course.look([Place(root, True) for root in course.followed.roots], self._clock.monotonic_s())
                 # It is followed from now on, and said to be, also when nothing changes for long.
                 self._ready(course)
             self._changed.notify_all()
@@ -268,13 +268,10 @@ class Follower:
         """By the lookout's thread."""
         self._tools.heard(batch)
         with self._changed:
-            self._spread(batch)
+            now_s = self._clock.monotonic_s()
+            for course in self._courses.values():
+                course.hear(batch, now_s)
             self._changed.notify_all()
-
-    def _spread(self, batch: Batch) -> None:
-        now_s = self._clock.monotonic_s()
-        for course in self._courses.values():
-            course.hear(batch, now_s)
 
     def _look_at_open_files(self) -> None:
         now_s = self._clock.monotonic_s()
