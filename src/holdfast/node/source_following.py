@@ -124,10 +124,11 @@ class SourceFollowing:
         """What of it was not captured is done again by the follower; receivers that did not get it are tried again by it, too."""
         if self._follower is None:
             return
+        ids = [rule.id for rule in datasets]
         if captured is None:
-            self._follower.put_back([rule.id for rule in datasets], work)
+            self._follower.put_back(ids, work)
         else:
-            self._follower.captured(captured)
+            self._follower.point_made(ids, captured)
 
     # What the follower needs: `follower.Source`.
 

@@ -47,7 +47,7 @@ class Course:
     @property
     def is_sound(self) -> bool:
         """Whether all that changed is known: it is watched, and no gap is open."""
-        return self.is_ready and self._blind is None and not self._open_gaps and self._error is None
+        return self.is_ready and self._blind is None and not self._open_gaps and not self.backlog.gaps and self._error is None
 
     @property
     def is_done(self) -> bool:
@@ -107,8 +107,9 @@ class Course:
         next_s = self.next_s()
         return next_s is not None and next_s <= now_s
 
-    def take(self, now_s: float) -> Work:
-        """The work that is due. Where nobody watches all of it is, now and then."""
+    def take(self, now_s: float, *, everything: bool = False) -> Work:
+        """The work that is due, `everything` = all there is. Where nobody watches all of it is, now and then. Until it is told what became
+        of it, it is not delivered: `done`, `undone`, `behind` or `captured`."""
         if self._blind is not None and now_s >= self._blind_at_s:
             now_ns = self._clock.now_ns()
             for root in self.followed.roots:
@@ -117,7 +118,7 @@ class Course:
             self._looked_ns = now_ns
             self._blind_at_s = now_s + BLIND_S
         self._began_s = now_s
-        work = self.backlog.take(now_s)
+        work = self.backlog.take(now_s, everything=everything)
         self._open_gaps += [gap for gap in work.gaps if gap not in self._open_gaps]
         self._in_hand_s = work.since_s if work else None
         return work
@@ -128,6 +129,10 @@ class Course:
         self._error, self._attempts, self._not_before_s, self.is_behind = None, 0, 0.0, False
         if self._blind is not None:
             self._blind_at_s = max(self._blind_at_s, now_s + _BLIND_FACTOR * (now_s - self._began_s))
+
+    def captured(self) -> None:
+        """The work that was taken is in the state, and another than the follower sees to it that everybody gets it."""
+        self._heal()
 
     def undone(self, work: Work, error: ErrorFacts | None, now_s: float) -> None:
         """It is to be done again."""

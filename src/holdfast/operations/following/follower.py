@@ -152,7 +152,7 @@ class Follower:
             if not all(course is not None and self._ready(course) and course.is_sound for course in courses):
                 return None
             now_s = self._clock.monotonic_s()
-            return joined([course.backlog.take(now_s, everything=True) for course in courses if course is not None])
+            return joined([course.take(now_s, everything=True) for course in courses if course is not None])
 
     def is_idle(self, timeout_s: float = _CATCH_UP_S) -> bool:
         """Whether all that changed until now was delivered."""
@@ -165,9 +165,17 @@ class Follower:
     def put_back(self, datasets: Iterable[DatasetId], work: Work) -> None:
         """What `take_for_point` gave could not be delivered."""
         with self._changed:
+            now_s = self._clock.monotonic_s()
             for course in [self._courses[id_] for id_ in datasets if id_ in self._courses]:
-                course.backlog.put_back(part_for(course.followed.roots, work))
+                course.undone(part_for(course.followed.roots, work), None, now_s)
             self._changed.notify_all()
+
+    def point_made(self, datasets: Iterable[DatasetId], result: CaptureResult) -> None:
+        """What `take_for_point` gave was captured. Under `run_lock`."""
+        with self._changed:
+            for course in [self._courses[id_] for id_ in datasets if id_ in self._courses]:
+                course.captured()
+        self.captured(result)
 
     def captured(self, result: CaptureResult) -> None:
         """Of any small run, under `run_lock`: files whose time stamps do not yet prove that they were read whole are looked at again, and

@@ -1,0 +1,56 @@
+"""What was taken counts as delivered only when it was; a gap that waits is one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.core.clock import ns_of
+from holdfast.core.ids import DatasetId
+from holdfast.host.watch import Aspect, Batch, Dirty, Gap, Reason
+from holdfast.model.document import Classification
+from holdfast.model.rules import DatasetRule
+from holdfast.operations.following.course import Course
+from holdfast.operations.following.plan import Followed
+from holdfast.testing.virtual_clock import VirtualClock
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW_NS = ns_of(START) + 60 * 10**9
+LETTER = Batch(names=(Dirty(b"/data/letter", what=Aspect.CONTENT | Aspect.CLOSED),))
+
+
+@pytest.fixture
+def course() -> Course:
+    rule = DatasetRule(
+        id=DatasetId("one"), label="files1/one", policy="one", classification=Classification(paths=("/data",)), operations=()
+    )
+    found = Course(Followed(rule, (b"/data",), ()), VirtualClock(START))
+    found.is_ready = True
+    return found
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_until_it_is_captured_it_was_not_seen(course: Course, everything: bool) -> None:
+    course.hear(LETTER, 10.0)
+    assert course.take(40.0, everything=everything)
+    assert course.seen_until_ns(NOW_NS, 60.0) == NOW_NS - 50 * 10**9
+    course.captured()
+    assert course.seen_until_ns(NOW_NS, 60.0) == NOW_NS
+
+
+def test_what_comes_back_keeps_its_age(course: Course) -> None:
+    course.hear(LETTER, 10.0)
+    course.undone(course.take(40.0, everything=True), None, 41.0)
+    assert course.lag_s(60.0) == 50.0
+
+
+def test_a_gap_that_waits_leaves_nothing_sound(course: Course) -> None:
+    assert course.is_sound
+    course.hear(Batch(gaps=(Gap(path=b"/data/deep", since_ns=ns_of(START), until_ns=NOW_NS, reason=Reason.OVERFLOW),)), 10.0)
+    assert not course.is_sound
+    course.take(11.0)
+    assert not course.is_sound
+    assert course.seen_until_ns(NOW_NS, 60.0) == ns_of(START)
+    course.done(12.0)
+    assert course.is_sound
