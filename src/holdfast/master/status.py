@@ -8,13 +8,13 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.master.deployment import deployment
+from holdfast.master.following_rows import FollowingRow, following_row
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks, Told
 from holdfast.master.queries import Unreachable
 from holdfast.master.roll_call import NodeView, node_views
 from holdfast.master.verdict import Standing, standings, verdict
-from holdfast.model.following import Following
 from holdfast.model.jobs import Finding, Severity, State
 from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
 from holdfast.model.rules import Rules, title_of
@@ -28,11 +28,6 @@ class RepositoryView(msgspec.Struct, frozen=True, kw_only=True):
 class NodeFinding(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     finding: Finding
-
-
-class NodeFollowing(msgspec.Struct, frozen=True, kw_only=True):
-    node: str
-    following: Following
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +48,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     unknown: int
     fresh: int
-    following: tuple[NodeFollowing, ...] = ()
+    following: tuple[FollowingRow, ...]
 
 
 class StatusBoard:
@@ -79,19 +74,17 @@ class StatusBoard:
         repositories: list[RepositoryView] = []
         silent: list[Unreachable] = []
         findings: list[NodeFinding] = []
-        following: list[NodeFollowing] = []
+        following: list[FollowingRow] = []
         for node in asked:
             answer, rules = answers[node.id], rolled_out.rules[node.id]
             protections.extend(protections_of(rules, answer, self._looks.last_known(node.id)))
             findings.extend(findings_of(node.name, answer))
             if isinstance(answer, NodeStatus):
-                following.extend(NodeFollowing(node=node.name, following=each) for each in answer.following)
+                following.extend(following_row(node.name, each) for each in answer.following)
                 repositories.extend(RepositoryView(node=node.name, status=r) for r in answer.repositories)
             else:
                 silent.extend(Unreachable(repository=r.name, node=node.name, error=answer) for r in rules.repositories)
-        judged = _judge(await self.nodes(), protections, repositories, silent, findings)
-        in_gap = any(each.following.open_gap_since is not None for each in following)
-        return msgspec.structs.replace(judged, following=tuple(following), ok=judged.ok and not in_gap)
+        return _judge(await self.nodes(), protections, repositories, silent, findings, following)
 
 
 def protections_of(rules: Rules, told: Told, known: NodeStatus | None) -> tuple[Protection, ...]:
@@ -140,14 +133,16 @@ def _judge(
     repositories: list[RepositoryView],
     silent: list[Unreachable],
     findings: list[NodeFinding],
+    following: list[FollowingRow],
 ) -> Status:
     datasets = standings(protections)
     count = Counter(dataset.standing for dataset in datasets)
     broken = [f"repository {view.status.name}" for view in repositories if view.status.error is not None]
     errors = [f"node {found.node}" for found in findings if found.finding.severity is Severity.ERROR]
     troubles = tuple(dict.fromkeys((*broken, *errors)))
+    in_gap = any(each.open_gap_since is not None for each in following)
     return Status(
-        ok=not troubles and not any(count[bad] for bad in (Standing.FAILED, Standing.OVERDUE, Standing.UNKNOWN)),
+        ok=not troubles and not in_gap and not any(count[bad] for bad in (Standing.FAILED, Standing.OVERDUE, Standing.UNKNOWN)),
         verdict=verdict(datasets, troubles),
         datasets=len(datasets),
         protected=count[Standing.PROTECTED],
@@ -160,4 +155,5 @@ def _judge(
         failed=count[Standing.FAILED],
         unknown=count[Standing.UNKNOWN],
         fresh=count[Standing.FRESH],
+        following=tuple(following),
     )

@@ -11,7 +11,6 @@ from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
 from holdfast.master.days import StatusDays
-from holdfast.master.following_rows import following_row
 from holdfast.master.growth import RepositoryGrowth
 
 router = APIRouter(tags=["status"])
@@ -23,8 +22,7 @@ async def status(master: MasterOf) -> Response:
     found = await master.board.status()
     rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found.repositories)
     told = tuple(FindingRow(node=view.node, **raw_fields(view.finding)) for view in found.findings)
-    followed = tuple(following_row(view.node, view.following) for view in found.following)
-    return reply(StatusView(**{**raw_fields(found), "repositories": rows, "findings": told, "following": followed}))
+    return reply(StatusView(**{**raw_fields(found), "repositories": rows, "findings": told}))
 
 
 @router.get("/status/days")
