@@ -8,6 +8,7 @@ import classes from "./FollowedList.module.css";
 import { type Followed, followState, gapSentence, meansWords, shortfallSentences, waitingWords, worstFirst } from "./following";
 import { counted, sentence, visible } from "./format";
 import { Moment } from "./Moment";
+import lines from "./Rows.module.css";
 import { State } from "./State";
 
 interface FollowedListProps {
@@ -20,7 +21,7 @@ export function FollowedList({ rows, most = 8 }: FollowedListProps) {
   const shown = worstFirst(rows).slice(0, most);
   return (
     <>
-      <ul className={classes.list} aria-label="Followed datasets">
+      <ul className={lines.list} aria-label="Followed datasets">
         {shown.map((row) => (
           <FollowedRow key={row.dataset_id} row={row} />
         ))}
@@ -43,8 +44,8 @@ function FollowedRow({ row }: { row: Followed }) {
   return (
     <li>
       <State state={state} label={word} />
-      <div className={classes.what}>
-        <Link href={to.restore({ dataset: row.dataset })} className={classes.name}>
+      <div className={lines.grow}>
+        <Link href={to.restore({ dataset: row.dataset })} className={lines.name}>
           {visible(row.dataset)}
         </Link>
         {waits && <span>: {waits}</span>}

@@ -11,6 +11,7 @@ import { visible } from "../../parts/format";
 import { ProtectDialog } from "../home/ProtectDialog";
 import type { Made } from "./AddNode";
 import { countdown, joinSteps, type JoinStep, newcomer } from "./joining";
+import lines from "../../parts/Rows.module.css";
 import classes from "./Nodes.module.css";
 import { cancelToken, useOpenTokens, useSecond } from "./OpenTokens";
 import { Key, LetIn } from "./WaitingNodes";
@@ -48,7 +49,7 @@ export function Joining({ made, onAgain }: { made: Made; onAgain: () => void }) 
         )}
       </Card>
       <Card title="How far it is">
-        <ol className={classes.list} aria-live="polite">
+        <ol className={lines.list} aria-live="polite">
           {joinSteps(node, token.hold).map((step) => (
             <StepRow key={step.key} step={step} />
           ))}
@@ -138,7 +139,7 @@ function StepRow({ step }: { step: JoinStep }) {
   return (
     <li data-step={step.key} data-state={step.state} aria-current={step.state === "now" ? "step" : undefined}>
       <Icon size={22} aria-hidden className={classes.step} data-state={step.state} />
-      <div className={classes.grow}>
+      <div className={lines.grow}>
         <Text fw={600} size="sm">
           {step.title}{" "}
           <Text span size="xs" c="dimmed" fw={400}>

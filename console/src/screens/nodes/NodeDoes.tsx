@@ -10,7 +10,7 @@ import { Moment } from "../../parts/Moment";
 import { State, stateOf } from "../../parts/State";
 import { datasetRows, STANDING_STATES, STANDING_WORDS, type Status } from "../home/overview";
 import { lossOf } from "./nodes";
-import classes from "./Nodes.module.css";
+import lines from "../../parts/Rows.module.css";
 
 const SHOWN = 8;
 const JOBS = 6;
@@ -27,12 +27,12 @@ export function NodeDoes({ node, status }: { node: Node; status: Status }) {
             Nothing of it is protected.
           </Text>
         )}
-        <ul className={classes.list}>
+        <ul className={lines.list}>
           {rows.slice(0, SHOWN).map((row) => (
             <li key={row.label}>
               <State state={STANDING_STATES[row.standing]} label={STANDING_WORDS[row.standing]} />
-              <div className={classes.grow}>
-                <Link href={to.restore({ dataset: row.label })} className={classes.name}>
+              <div className={lines.grow}>
+                <Link href={to.restore({ dataset: row.label })} className={lines.name}>
                   {visible(row.label)}
                 </Link>
               </div>
@@ -55,12 +55,12 @@ export function NodeDoes({ node, status }: { node: Node; status: Status }) {
             {loss.received.length > 0 ? `None. It gets ${counted(loss.received.length, "dataset")} of others.` : "It stores nothing for others."}
           </Text>
         )}
-        <ul className={classes.list}>
+        <ul className={lines.list}>
           {loss.repositories.slice(0, SHOWN).map((row) => (
             <li key={row.id}>
               <State state={row.error ? "failed" : "ok"} label={row.error ? "in trouble" : "ok"} />
-              <div className={classes.grow}>
-                <Link href={to.repository(row.name)} className={classes.name}>
+              <div className={lines.grow}>
+                <Link href={to.repository(row.name)} className={lines.name}>
                   {visible(row.name)}
                 </Link>
               </div>
@@ -89,12 +89,12 @@ export function NewestJobs({ node }: { node: Node }) {
           None lately.
         </Text>
       )}
-      <ul className={classes.list}>
+      <ul className={lines.list}>
         {jobs.map((job: Job) => (
           <li key={job.id}>
             <State state={stateOf(job.state)} label={job.state} />
-            <div className={classes.grow}>
-              <Link href={to.job(job.id)} className={classes.name}>
+            <div className={lines.grow}>
+              <Link href={to.job(job.id)} className={lines.name}>
                 {visible(job.rule)}
               </Link>
             </div>

@@ -9,6 +9,7 @@ import { sentence, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
 import { State, stateOf } from "../../parts/State";
 import { clockWord, tagsOf } from "./nodes";
+import lines from "../../parts/Rows.module.css";
 import classes from "./Nodes.module.css";
 
 interface NodeFactsProps {
@@ -66,11 +67,11 @@ export function NodeFindings({ node }: { node: Node }) {
   if (node.findings.length === 0) return null;
   return (
     <Card title="Worth a look">
-      <ul className={classes.list}>
+      <ul className={lines.list}>
         {node.findings.map((finding, index) => (
           <li key={index}>
             <State state={stateOf(finding.severity)} label={finding.severity} />
-            <div className={classes.grow}>
+            <div className={lines.grow}>
               <Text size="sm">{sentence(visible(finding.message))}</Text>
               {finding.hint && (
                 <Text size="sm" c="dimmed">

@@ -15,6 +15,7 @@ import { State, stateOf } from "../../parts/State";
 import { useFilters } from "../../parts/useFilters";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import { clockWord, fits, NODE_STATES, rulesWord, tagsOf } from "./nodes";
+import lines from "../../parts/Rows.module.css";
 import classes from "./Nodes.module.css";
 import { WaitingNodes } from "./WaitingNodes";
 
@@ -106,7 +107,7 @@ function NodeTable({ nodes, tags }: { nodes: readonly Node[]; tags: ReadonlyMap<
 
 function columnsWith(tags: ReadonlyMap<string, readonly string[]>, known: readonly string[]): Column<Node>[] {
   return [
-    { key: "name", title: "Name", width: "minmax(120px, 1.2fr)", sortBy: (node) => node.name, cell: (node) => <Link href={to.node(node.name)} className={classes.name}>{visible(node.name)}</Link> },
+    { key: "name", title: "Name", width: "minmax(120px, 1.2fr)", sortBy: (node) => node.name, cell: (node) => <Link href={to.node(node.name)} className={lines.name}>{visible(node.name)}</Link> },
     { key: "state", title: "State", width: "104px", sortBy: (node) => node.state, cell: (node) => <State state={stateOf(node.state)} label={node.state} /> },
     { key: "rules", title: "Rules", width: "124px", sortBy: (node) => rulesWord(node).word, cell: (node) => <Rules node={node} /> },
     { key: "address", title: "Address", width: "minmax(130px, 1fr)", sortBy: (node) => node.address, cell: (node) => visible(node.address) || "not known" },

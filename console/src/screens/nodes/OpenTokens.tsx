@@ -10,7 +10,7 @@ import { visible } from "../../parts/format";
 import { sayDone, sayFailed } from "../../parts/notices";
 import { Problem } from "../../parts/Problem";
 import { countdown } from "./joining";
-import classes from "./Nodes.module.css";
+import lines from "../../parts/Rows.module.css";
 
 export const TOKENS_KEY = ["join-tokens"] as const;
 
@@ -56,10 +56,10 @@ export function OpenTokens({ except }: { except: string }) {
   if (rows.length === 0) return null;
   return (
     <Card title="Other open tokens">
-      <ul className={classes.list}>
+      <ul className={lines.list}>
         {rows.map((token) => (
           <li key={token.id}>
-            <div className={classes.grow}>
+            <div className={lines.grow}>
               <Text size="sm">{token.name ? `For ${visible(token.name)}` : "For any machine"}</Text>
               <Text size="sm" c="dimmed">
                 {token.replace ? "may take the place of the node of this name" : token.hold ? "waits to be authorised" : "is let in at once"}, {countdown(token.expires_at, now)} left

@@ -7,6 +7,7 @@ import { Card } from "../../parts/Card";
 import { counted, visible } from "../../parts/format";
 import { sayDone, sayFailed } from "../../parts/notices";
 import { State } from "../../parts/State";
+import lines from "../../parts/Rows.module.css";
 import classes from "./Nodes.module.css";
 
 export function WaitingNodes({ nodes }: { nodes: readonly Node[] }) {
@@ -15,11 +16,11 @@ export function WaitingNodes({ nodes }: { nodes: readonly Node[] }) {
       <Text size="sm" c="dimmed">
         Compare each key with the one that the join command printed on that machine. If they differ, it is another machine.
       </Text>
-      <ul className={classes.list}>
+      <ul className={lines.list}>
         {nodes.map((node) => (
           <li key={node.id}>
             <State state="warning" label="waiting" />
-            <div className={classes.grow}>
+            <div className={lines.grow}>
               <Text fw={600}>{visible(node.name)}</Text>
               <Text size="sm" c="dimmed">
                 {visible(node.address) || "Address not known yet"}

@@ -5,7 +5,6 @@ import { client, take } from "../../api/client";
 import { keys, usePoints } from "../../api/queries";
 import { Card } from "../../parts/Card";
 import { counted, formatBytes, visible } from "../../parts/format";
-import { Moment as Time } from "../../parts/Moment";
 import { Problem } from "../../parts/Problem";
 import { Unreachable } from "../../parts/Unreachable";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
@@ -15,6 +14,7 @@ import { decodedPath, encodedPath, type Row } from "./paths";
 import type { Wish } from "./RestoreDialog";
 import classes from "./Restore.module.css";
 import { distinctVersions, standOf } from "./versions";
+import { WasSo } from "./WasSo";
 
 interface SearchResultsProps {
   q: string;
@@ -94,22 +94,7 @@ function columns(pointOf: (row: Row) => Stand | undefined, onRestore: (wish: Wis
       title: "It was so",
       width: "minmax(110px, 1.4fr)",
       sortBy: (row) => row.valid_from ?? "",
-      cell: (row) => (
-        <span className={classes.moment}>
-          <span>
-            from <Time time={row.valid_from} />
-          </span>
-          <span className={classes.sub}>
-            {row.valid_to ? (
-              <>
-                until <Time time={row.valid_to} />
-              </>
-            ) : (
-              "until the newest state"
-            )}
-          </span>
-        </span>
-      ),
+      cell: (row) => <WasSo row={row} still="until the newest state" />,
     },
     {
       key: "size",

@@ -5,7 +5,6 @@ import { client, take } from "../../api/client";
 import { keys } from "../../api/queries";
 import { Copyable } from "../../parts/Equivalent";
 import { counted, formatBytes, shellWord, visible } from "../../parts/format";
-import { Moment as Time } from "../../parts/Moment";
 import { Problem } from "../../parts/Problem";
 import { Unreachable } from "../../parts/Unreachable";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
@@ -14,6 +13,7 @@ import { decodedPath, encodedPath, nameOf, type Row } from "./paths";
 import type { Wish } from "./RestoreDialog";
 import classes from "./Restore.module.css";
 import { distinctVersions, newestFirst, standOf } from "./versions";
+import { WasSo } from "./WasSo";
 
 const MOST = 1_000;
 /** As dialogs have it. */
@@ -83,22 +83,7 @@ function columns(onRestore: (row: Row) => void, onShow: (row: Row) => void): Col
       title: "It was so",
       width: "minmax(120px, 1fr)",
       sortBy: (row) => row.valid_from ?? "",
-      cell: (row) => (
-        <span className={classes.moment}>
-          <span>
-            from <Time time={row.valid_from} />
-          </span>
-          <span className={classes.sub}>
-            {row.valid_to ? (
-              <>
-                until <Time time={row.valid_to} />
-              </>
-            ) : (
-              "until now"
-            )}
-          </span>
-        </span>
-      ),
+      cell: (row) => <WasSo row={row} still="until now" />,
     },
     { key: "size", title: "Size", width: "76px", align: "right", sortBy: (row) => row.size_bytes, cell: (row) => formatBytes(row.size_bytes) },
     {
