@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.console.conftest import make_files
 from tests.console.person import Person, grave_findings
+from tests.e2e.followed import following
 from tests.e2e.world import World, eventually, worker_pid, world_in
 
 FOLLOWED = """\
@@ -35,11 +35,6 @@ flows:
       - {{from: files, to: store, carries: [documents/live]}}
       - {{from: files, to: copy, carries: [documents/replicate], mode: continuous}}
 """
-
-
-def following(world: World) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = world.client.get("/status")["following"]
-    return rows[0] if rows else {}
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.followed import is_following
 from tests.e2e.world import World, eventually, world_in
 
 pytestmark = pytest.mark.e2e
@@ -55,7 +56,7 @@ def test_what_changed_is_said_by_the_master_and_by_the_owner_alone(tmp_path: Pat
         (data / "folder" / f"file {number}").write_bytes(b"content %d" % number)
     with world_in(tmp_path, "files1", "vault") as world:
         world.apply(DOCUMENT.format(folder=tmp_path), "office")
-        eventually(lambda: any(each["state"] == "following" for each in world.client.get("/status")["following"]), "it is followed")
+        eventually(lambda: is_following(world), "it is followed")
         world.run("trigger", "office", "--wait")
         first = world.points("main")[-1]
         os.rename(data / "folder", data / "renamed")

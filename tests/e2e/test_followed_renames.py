@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_following import DOCUMENT, is_equal, is_following
+from tests.e2e.followed import document, is_following
+from tests.e2e.test_following import LIVE, is_equal
 from tests.e2e.world import eventually, world_in
 
 pytestmark = pytest.mark.e2e
@@ -20,7 +21,7 @@ def test_a_folder_is_renamed_and_not_made_anew(tmp_path: Path) -> None:
         (data / "old" / f"d{number % 6}" / f"{number}").write_bytes(os.urandom(3_000))
     (data / "place").mkdir()
     with world_in(tmp_path, "files1", "vault") as world:
-        world.apply(DOCUMENT.format(folder=tmp_path, every="1h"), "office")
+        world.apply(document(tmp_path, LIVE), "office")
         eventually(lambda: is_following(world), "it is followed")
         eventually(lambda: (mirror / "old" / "d5" / "599").exists(), "all has arrived")
         inodes = {path.name: path.stat().st_ino for path in (mirror / "old").rglob("*")}

@@ -7,51 +7,15 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from holdfast.testing.random_edits import RandomEdits
+from tests.e2e.followed import document, edits_in, following, is_following
 from tests.e2e.world import World, eventually, rsync_differences, worker_pid, world_in
 
 pytestmark = pytest.mark.e2e
 
-DOCUMENT = """\
-environment: test
-nodes: {{files1: {{}}, vault: {{}}}}
-repositories:
-  main: {{node: vault, location: {folder}/disk/main}}
-policies:
-  documents:
-    classification: {{paths: [{folder}/data]}}
-    operations:
-      live: {{every: {every}, keep: {{last: 50}}}}
-      replicate: {{removed: follow}}
-flows:
-  office:
-    vertices:
-      files: {{node: files1, policies: [documents]}}
-      store: {{repository: main}}
-      copy: {{mirror: vault, path: {folder}/mirror}}
-    movers:
-      - {{from: files, to: store, carries: [documents/live]}}
-      - {{from: files, to: copy, carries: [documents/replicate], mode: continuous}}
-"""
-
-
-def followed(world: World) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = world.client.get("/status")["following"]
-    return rows[0] if rows else {}
-
-
-def is_following(world: World) -> bool:
-    return followed(world).get("state") == "following"
-
-
-def edits_in(world: World, seed: int) -> RandomEdits:
-    outside = world.folder / "outside"
-    outside.mkdir()
-    return RandomEdits(random.Random(seed), world.folder / "data", outside)
+LIVE = {"live": "{every: 1h, keep: {last: 50}}"}
 
 
 def is_equal(source: Path, mirror: Path) -> bool:
@@ -66,7 +30,7 @@ def office(tmp_path: Path) -> Iterator[World]:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"file {number}").write_bytes(random.Random(number).randbytes(3_000))
     with world_in(tmp_path, "files1", "vault") as world:
-        world.apply(DOCUMENT.format(folder=tmp_path, every="1h"), "office")
+        world.apply(document(tmp_path, LIVE), "office")
         eventually(lambda: is_following(world), "the first scan is done and it is followed")
         yield world
 
@@ -107,7 +71,7 @@ def test_whoever_is_killed_in_a_burst_the_mirror_is_equal_in_the_end(office: Wor
     eventually(lambda: is_following(office), "it is followed again")
     eventually(lambda: is_equal(data, mirror), "the mirror equals the source", 30)
     if victim != "receiver":
-        gaps = followed(office)["gaps"]
+        gaps = following(office)["gaps"]
         assert [gap["reason"] for gap in gaps] == ["restart"]
         assert "changes below" in office.run("logs").stdout
     office.restic("main", "vault", "check", "--no-lock", "--read-data")

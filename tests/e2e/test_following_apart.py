@@ -11,34 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.testing.random_edits import RandomEdits
-from tests.e2e.test_any_moment import differences, following
+from tests.e2e.followed import differences, document, edits_in, is_following
 from tests.e2e.world import World, eventually, wait_briefly, world_in
 
 pytestmark = pytest.mark.e2e
-
-DOCUMENT = """\
-environment: test
-nodes: {{files1: {{}}, vault: {{}}}}
-repositories:
-  main: {{node: vault, location: {folder}/disk/main}}
-policies:
-  documents:
-    classification: {{paths: [{folder}/data]}}
-    operations:
-      cdp: {{within: 24h}}
-      replicate: {{removed: follow}}
-flows:
-  office:
-    vertices:
-      files: {{node: files1, policies: [documents]}}
-      store: {{repository: main}}
-      copy: {{mirror: vault, path: {folder}/mirror}}
-    movers:
-      - {{from: files, to: store, carries: [documents/cdp]}}
-      - {{from: files, to: copy, carries: [documents/replicate], mode: continuous}}
-"""
-
 
 _RULES = """\
 table inet holdfast_test_{port} {{
@@ -72,19 +48,18 @@ def nft(text: str) -> subprocess.CompletedProcess[str]:
 def part(folder: Path, for_s: float) -> None:
     data = folder / "data"
     data.mkdir()
-    (folder / "outside").mkdir()
     for number in range(30):
         (data / f"file {number}").write_bytes(random.Random(number).randbytes(2_000))
     with world_in(folder, "files1", "vault") as world:
-        world.apply(DOCUMENT.format(folder=folder), "office")
-        eventually(lambda: following(world).get("state") == "following", "it is followed")
-        edits = RandomEdits(random.Random(5), data, folder / "outside")
+        world.apply(document(folder, {"cdp": "{within: 24h}"}), "office")
+        eventually(lambda: is_following(world), "it is followed")
+        edits = edits_in(world, 5)
         with silence(port_of(world, "vault")):
             for _ in range(int(for_s * 10)):
                 edits.once()
                 wait_briefly()
         eventually(lambda: not differences(data, folder / "mirror"), "the mirror equals the source", 10)
-        eventually(lambda: following(world).get("state") == "following", "it is followed again")
+        eventually(lambda: is_following(world), "it is followed again")
         world.restic("main", "vault", "check", "--no-lock", "--read-data")
 
 

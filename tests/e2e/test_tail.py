@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.followed import is_following
 from tests.e2e.world import World, eventually, worker_pid, world_in
 
 pytestmark = pytest.mark.e2e
@@ -78,7 +79,7 @@ def test_changes_are_told_as_they_are_delivered(tmp_path: Path) -> None:
         (data / "folder" / f"file {number}").write_bytes(b"content %d" % number)
     with world_in(tmp_path, "files1", "vault") as world:
         world.apply(DOCUMENT.format(folder=tmp_path), "office", "slow")
-        eventually(lambda: any(each["state"] == "following" for each in world.client.get("/status")["following"]), "it is followed")
+        eventually(lambda: is_following(world), "it is followed")
         tailing = Tailing(world, tmp_path / "told")
         try:
             (data / "new").write_bytes(b"twelve bytes")

@@ -13,9 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from holdfast.core.clock import now
 from holdfast.core.ids import DatasetId, Epoch
@@ -31,6 +30,7 @@ from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.testing.repository_scene import RepositoryScene
 from tests.repository.followed import FollowedSource, read_all
+from tests.repository.machine_runs import run_steps
 
 WINDOW_S = 6 * 3_600.0
 FOLLOWING = (
@@ -238,17 +238,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, examples: int, steps: int) -> int:
     for module in (splices, tree_builder, log_files):
         monkeypatch.setattr(module, "FEWEST_CHUNKS", 4)
     before = FollowedMachine.steps
-    run_state_machine_as_test(
-        FollowedMachine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_steps(FollowedMachine, examples, steps)
     return FollowedMachine.steps - before
 
 

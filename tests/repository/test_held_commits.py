@@ -125,6 +125,20 @@ def _assert_states(repository: Repository, states: Mapping[datetime, dict[bytes,
         assert read_all(repository.reader(repository.point_at(DATASET, at))) == tree
 
 
+def _assert_all_is_sent_again(scene: RepositoryScene, repository: Repository, source: FollowedSource) -> None:
+    """The source is asked for everything, and what was lost is there again. Closes the repository."""
+    session = scene.action(repository)
+    assert session.cursor() is None
+    session.close()
+    source.session = None
+    scene.clock.advance(1)
+    source.send(repository, full=True)
+    assert read_all(repository.reader(repository.point_at(DATASET, None))) == source.tree
+    source.leave()
+    repository.close()
+    scene.restic.check()
+
+
 @pytest.mark.parametrize("catalog", ["kept", "lost"])
 def test_what_a_killed_owner_held_is_there_after_the_start(scene: RepositoryScene, catalog: str) -> None:
     repository, source = _followed(scene)
@@ -160,17 +174,7 @@ def test_a_damaged_commit_in_the_journal_is_named_and_the_rest_kept(scene: Repos
     newest = {entry.path: entry for entry in read_all(again.reader(again.point_at(DATASET, None))).values()}
     assert set(newest) == set(source.tree) - {b"/data/new1"}
     assert {path: newest[path] for path in newest} == {path: entry for path, entry in source.tree.items() if path in newest}
-    # The source is asked for everything, and what was lost is there again.
-    session = scene.action(again)
-    assert session.cursor() is None
-    session.close()
-    source.session = None
-    scene.clock.advance(1)
-    source.send(again, full=True)
-    assert read_all(again.reader(again.point_at(DATASET, None))) == source.tree
-    source.leave()
-    again.close()
-    scene.restic.check()
+    _assert_all_is_sent_again(scene, again, source)
     del repository
 
 
@@ -375,16 +379,7 @@ def test_what_another_program_took_is_sent_again(scene: RepositoryScene) -> None
     scene.clock.advance(60)
     repository.tick()
     assert "held-lost" in {finding.code for finding in repository.held_problems}
-    session = scene.action(repository)
-    assert session.cursor() is None
-    session.close()
-    source.session = None
-    scene.clock.advance(1)
-    source.send(repository, full=True)
-    assert read_all(repository.reader(repository.point_at(DATASET, None))) == source.tree
-    source.leave()
-    repository.close()
-    scene.restic.check()
+    _assert_all_is_sent_again(scene, repository, source)
 
 
 def test_sources_go_on_after_the_lock_was_taken_away(scene: RepositoryScene) -> None:

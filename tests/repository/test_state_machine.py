@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from holdfast.core.clock import now
 from holdfast.core.errors import Refused, StoreError
@@ -37,6 +36,7 @@ from holdfast.repository.pruning.prune import GRACE_S, PruneOrder
 from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.testing.repository_scene import START
 from holdfast.testing.virtual_clock import VirtualClock
+from tests.repository.machine_runs import run_steps
 from tests.repository.model_repository import Model, ModelCommit, ModelPoint, Stored
 from tests.repository.modelled_cascade import cascade
 from tests.repository.modelled_site import OPERATIONS, Fault, Site, session, verify_foreign, verify_tree
@@ -502,17 +502,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, examples: int, steps: int) -> int:
     for module in (packer, blob_writer):
         monkeypatch.setattr(module, "TARGET_BYTES", PACK_BYTES)
     before = RepositoryMachine.steps
-    run_state_machine_as_test(
-        RepositoryMachine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_steps(RepositoryMachine, examples, steps)
     return RepositoryMachine.steps - before
 
 
