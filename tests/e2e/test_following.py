@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,3 +86,18 @@ def test_a_change_is_in_the_mirror_within_a_second(office: World) -> None:
         eventually(lambda number=number: (mirror / f"new {number}").exists(), "it is there", 10)  # type: ignore[misc]
         waits_s.append(time.monotonic() - began_s)
     assert sorted(waits_s)[len(waits_s) // 2] < 1.0, waits_s
+
+
+def test_an_emptied_source_is_not_followed_into_nothing_and_is_said(office: World) -> None:
+    mirror = office.folder / "mirror"
+    shutil.rmtree(office.folder / "data")
+    (office.folder / "data").mkdir()
+    eventually(lambda: "source-vanished" in office.run("status", expect=None).stderr, "status says why nothing is delivered")
+    said = office.run("status", expect=3)
+    assert "what changes is not delivered" in said.stderr
+    assert "Also in trouble" in said.stdout
+    assert len(list(mirror.rglob("file *"))) == 60
+    office.run("trigger", "office", "--accept", "--wait")
+    eventually(lambda: is_following(office), "it is followed again")
+    eventually(lambda: not list(mirror.rglob("file *")), "the mirror is empty, too")
+    office.run("status")

@@ -108,7 +108,7 @@ class Agent:
         }
         self._book = JobBook(self._journal, self._config.node, clock=self._clock, entropy=self._entropy)
         self._scheduler = Scheduler(self._book, self._journal, self._send, lambda: surroundings.free_bytes(home), clock=self._clock)
-        self._followed = FollowedHere(self._event)
+        self._followed = FollowedHere(self._event, self._clock)
         machine = Machine(self._config.name, lambda: self._rules.current, self._limits, self._findings, lambda: self._followed.now)
         self._router = Router(
             scheduler=self._scheduler,

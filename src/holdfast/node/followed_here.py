@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
 
+from holdfast.core.clock import Clock, now
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId
 from holdfast.core.units import format_utc
@@ -13,6 +15,9 @@ from holdfast.model.entry import display_path
 from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding, Severity
+
+PATIENCE = timedelta(seconds=60)
+"""Who is away for so long, or for a reason that does not pass by itself, is trouble."""
 
 
 class RecordEvent(Protocol):
@@ -22,8 +27,9 @@ class RecordEvent(Protocol):
 class FollowedHere:
     """`record` is given each gap once it is healed, with its beginning and end."""
 
-    def __init__(self, record: RecordEvent) -> None:
+    def __init__(self, record: RecordEvent, clock: Clock) -> None:
         self._record = record
+        self._clock = clock
         self._known: dict[DatasetId, Following] = {}
 
     @property
@@ -33,7 +39,7 @@ class FollowedHere:
 
     @property
     def findings(self) -> list[Finding]:
-        return [finding for each in self._known.values() if (finding := _finding(each)) is not None]
+        return [finding for each in self._known.values() if (finding := _finding(each, now(self._clock))) is not None]
 
     def heard(self, following: tuple[Following, ...]) -> None:
         for each in following:
@@ -56,7 +62,12 @@ class FollowedHere:
         self._record("gap", Severity.WARNING, message, dataset=each.dataset, path=where, reason=why)
 
 
-def _finding(each: Following) -> Finding | None:
+def _finding(each: Following, moment: datetime) -> Finding | None:
+    if each.state is FollowState.WAITING and each.error is not None:
+        is_long = each.pending_since is not None and moment - each.pending_since > PATIENCE
+        severity = Severity.ERROR if is_long or not each.error.retryable else Severity.WARNING
+        message = f"{each.dataset}: what changes is not delivered: {each.error.message}"
+        return Finding(code=each.error.code, severity=severity, message=message, hint=each.error.hint)
     if each.state is FollowState.NOT_WATCHED:
         why = f": {each.error.message}" if each.error is not None else ""
         message = f"{each.dataset} cannot be watched here{why}; changes are found by looking at all of it now and then"

@@ -1,0 +1,67 @@
+"""What is said of followed datasets: gaps once, and troubles that do not pass."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import DatasetId
+from holdfast.model.following import Following, FollowState
+from holdfast.model.gaps import Gap, GapReason
+from holdfast.model.jobs import Severity
+from holdfast.node.followed_here import FollowedHere
+from holdfast.testing.virtual_clock import VirtualClock
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+AWAY = ErrorFacts("not-reachable", "nobody is there", "wait", True)
+GONE = ErrorFacts("source-vanished", "it is empty", "mount it", False)
+GAP = Gap(path=b"/data", since=START, until=START, reason=GapReason.RESTART)
+
+
+def told(state: FollowState, **more: Any) -> Following:
+    return Following(dataset="files1/one", dataset_id=DatasetId("one"), state=state, **more)
+
+
+def made() -> tuple[FollowedHere, list[str], VirtualClock]:
+    events: list[str] = []
+    clock = VirtualClock(START)
+    return FollowedHere(lambda code, severity, message, **facts: events.append(f"{code} {facts['path']}"), clock), events, clock
+
+
+def test_each_gap_is_told_once() -> None:
+    here, events, _ = made()
+    for _ in range(2):
+        here.heard((told(FollowState.FOLLOWING, gaps=(GAP,)),))
+    assert events == ["gap /data"]
+    assert here.findings == []
+
+
+@pytest.mark.parametrize(("error", "severities"), [(AWAY, (Severity.WARNING, Severity.ERROR)), (GONE, (Severity.ERROR, Severity.ERROR))])
+def test_what_waits_is_a_warning_and_trouble_when_it_lasts(error: ErrorFacts, severities: tuple[Severity, Severity]) -> None:
+    here, _, clock = made()
+    here.heard((told(FollowState.WAITING, error=error, pending=3, pending_since=START),))
+    (first,) = here.findings
+    clock.advance(61.0)
+    (later,) = here.findings
+    assert (first.severity, later.severity) == severities
+    assert (first.code, first.hint) == (error.code, error.hint)
+    assert error.message in first.message
+
+
+def test_what_cannot_be_watched_and_an_open_gap_are_said() -> None:
+    here, _, _ = made()
+    here.heard((told(FollowState.NOT_WATCHED, error=AWAY),))
+    assert [finding.code for finding in here.findings] == ["not-watched"]
+    here.heard((told(FollowState.RECONCILING, open_gap_since=START - timedelta(minutes=1)),))
+    assert [finding.code for finding in here.findings] == ["gap"]
+
+
+def test_a_dead_worker_leaves_nothing_followed() -> None:
+    here, _, _ = made()
+    here.heard((told(FollowState.FOLLOWING),))
+    here.lost()
+    assert [each.state for each in here.now] == [FollowState.WAITING]
+    assert [finding.code for finding in here.findings] == ["worker-died"]
