@@ -8,14 +8,12 @@ from itertools import groupby
 from typing import NamedTuple
 
 from holdfast.backend.backend import FileType
-from holdfast.repository._format.frames import compress
-from holdfast.repository._format.pack import Blob, BlobType
 from holdfast.repository._format.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from holdfast.repository.catalog.moment_table import LogRow
 from holdfast.repository.facts import facts_of, tags_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.log_files import LogReader, joined, write_tree
-from holdfast.repository.packs.blob_writer import PackWriter
+from holdfast.repository.packs.blob_writer import NewBlobs
 from holdfast.repository.points.bases import bases_of, followed_of
 from holdfast.repository.points.sealing import forget
 
@@ -71,18 +69,8 @@ def keep_logs(interior: Interior, dataset: int) -> None:
 
 
 def _join(interior: Interior, dataset: int, groups: Sequence[Sequence[LogRow]]) -> None:
-    reader, writer = LogReader(interior.storage, interior.blobs), PackWriter(interior.storage, interior.blobs)
-    known: set[bytes] = set()
-
-    def add(kind: BlobType, blob_id: bytes, plain: bytes) -> None:
-        if blob_id in known or interior.blobs.has_trees((blob_id,)):
-            return
-        known.add(blob_id)
-        frame = compress(plain)
-        smaller = len(frame) < len(plain)
-        writer.add(Blob(blob_id, kind, frame if smaller else plain, len(plain) if smaller else 0))
-
-    trees = [write_tree(joined(reader.content(log.tree) for log in group), group[-1].time_ns, add) for group in groups]
+    reader, writer = LogReader(interior.storage, interior.blobs), NewBlobs(interior.storage, interior.blobs)
+    trees = [write_tree(joined(reader.content(log.tree) for log in group), group[-1].time_ns, writer.add_plain) for group in groups]
     writer.flush()
     with interior.catalog.transaction():
         for group, tree in zip(groups, trees, strict=True):

@@ -14,8 +14,7 @@ from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import PointId
 from holdfast.model.change import Begin, Commit
 from holdfast.model.retention import zone_of
-from holdfast.repository._format.frames import compress
-from holdfast.repository._format.pack import Blob, BlobType
+from holdfast.repository._format.pack import BlobType
 from holdfast.repository._format.references import references_of
 from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, encode_snapshot
 from holdfast.repository._format.text import zoned_time_text
@@ -26,7 +25,7 @@ from holdfast.repository.facts import HEAD, LINEAGE, LOG, Facts, moment_of, tags
 from holdfast.repository.interior import Interior
 from holdfast.repository.log_files import write_content, write_tree
 from holdfast.repository.moment_record import Followed, Record, merge, refs_of
-from holdfast.repository.packs.blob_writer import PackWriter
+from holdfast.repository.packs.blob_writer import NewBlobs
 from holdfast.repository.packs.trees import Trees
 from holdfast.repository.points.sealing import Sealing, drop_heads, forget, write_snapshot
 
@@ -38,41 +37,6 @@ _BEFORE_HEAD_NS = 1_000
 
 class HeldLost(RepositoryDamaged):
     """Something that held commits need is neither in the journal nor in the repository."""
-
-
-class _Writer:
-    """Blobs that are not there yet, each once."""
-
-    def __init__(self, interior: Interior) -> None:
-        self._interior = interior
-        self._writer = PackWriter(interior.storage, interior.blobs)
-        self._taken: set[tuple[BlobType, bytes]] = set()
-        self.stored_bytes = 0
-
-    def add(self, kind: BlobType, blob_id: bytes, plain: bytes) -> None:
-        if not self._is_new(kind, blob_id):
-            return
-        frame = compress(plain)
-        smaller = len(frame) < len(plain)
-        self._add(Blob(blob_id, kind, frame if smaller else plain, len(plain) if smaller else 0))
-
-    def add_stored(self, chunk_id: bytes, payload: bytes, plain_bytes: int, *, is_frame: bool) -> None:
-        if self._is_new(BlobType.DATA, chunk_id):
-            self._add(Blob(chunk_id, BlobType.DATA, payload, plain_bytes if is_frame else 0))
-
-    def flush(self) -> None:
-        self._writer.flush()
-
-    def _add(self, blob: Blob) -> None:
-        self.stored_bytes += len(blob.payload)
-        self._writer.add(blob)
-
-    def _is_new(self, kind: BlobType, blob_id: bytes) -> bool:
-        if (kind, blob_id) in self._taken:
-            return False
-        self._taken.add((kind, blob_id))
-        blobs = self._interior.blobs
-        return not (blobs.has_trees((blob_id,)) if kind is BlobType.TREE else blobs.known_chunks((blob_id,), None))
 
 
 class _Planned(NamedTuple):
@@ -88,7 +52,7 @@ def seal_held(interior: Interior, some: Sequence[Held]) -> None:
     """Seal all that these hold; the caller has their guards. Raises what the store raises, `HeldLost`, and `RepositoryLocked` when the
     session lock was lost."""
     interior.lock.assert_held()
-    writer = _Writer(interior)
+    writer = NewBlobs(interior.storage, interior.blobs)
     planned = [_plan(interior, held, writer) for held in some]
     writer.flush()
     for held in some:
@@ -97,7 +61,7 @@ def seal_held(interior: Interior, some: Sequence[Held]) -> None:
         _write_snapshots(interior, plan)
 
 
-def _plan(interior: Interior, held: Held, writer: _Writer) -> _Planned:
+def _plan(interior: Interior, held: Held, writer: NewBlobs) -> _Planned:
     followed = held.followed
     assert followed is not None
     unsealed = held.unsealed()
@@ -115,11 +79,11 @@ def _plan(interior: Interior, held: Held, writer: _Writer) -> _Planned:
     records = _for_log(followed, held.records)
     if not records:
         return _Planned(held, None, (), lineage)
-    content = write_content(followed, records, writer.add)
-    return _Planned(held, write_tree(content, records[-1].captured_ns, writer.add), records, lineage)
+    content = write_content(followed, records, writer.add_plain)
+    return _Planned(held, write_tree(content, records[-1].captured_ns, writer.add_plain), records, lineage)
 
 
-def _lineage(interior: Interior, held: Held, followed: Followed, writer: _Writer) -> bytes | None:
+def _lineage(interior: Interior, held: Held, followed: Followed, writer: NewBlobs) -> bytes | None:
     """What was replaced joins the older versions. Once a day all of them are looked at, whether they are still kept."""
     now_ns = interior.time.now_ns()
     keeping = keeping_of(followed, now_ns)
@@ -132,7 +96,7 @@ def _lineage(interior: Interior, held: Held, followed: Followed, writer: _Writer
         sweep = row is not None and row.time_ns // _DAY_NS != held.records[-1].captured_ns // _DAY_NS
         if not new and not sweep:
             return None
-        return grown(trees, row.tree if row is not None else None, new, keeping, writer.add, sweep=sweep)
+        return grown(trees, row.tree if row is not None else None, new, keeping, writer.add_plain, sweep=sweep)
     except RepositoryDamaged:
         # Of trees that cannot be read no version can be had, either; what is held goes on.
         return None
@@ -145,7 +109,7 @@ def _for_log(followed: Followed, records: Sequence[Record]) -> tuple[Record, ...
     return tuple(Record(r.ordinal, r.epoch, r.seq, r.captured_ns, r.before, r.tree, gaps=r.gaps, is_told=False) for r in records if r.gaps)
 
 
-def _store_chunks(interior: Interior, held: Held, chunks: list[bytes], writer: _Writer) -> None:
+def _store_chunks(interior: Interior, held: Held, chunks: list[bytes], writer: NewBlobs) -> None:
     elsewhere = interior.blobs.trusted([chunk for chunk in chunks if chunk not in held.chunks])
     for chunk in chunks:
         stored = held.chunks.get(chunk)
@@ -155,7 +119,7 @@ def _store_chunks(interior: Interior, held: Held, chunks: list[bytes], writer: _
             raise HeldLost(f"chunk {chunk.hex()}, which a held commit needs, is not in {interior.name} any more")
 
 
-def _store_trees(interior: Interior, held: Held, root: bytes, writer: _Writer) -> None:
+def _store_trees(interior: Interior, held: Held, root: bytes, writer: NewBlobs) -> None:
     """All trees of the newest state that no pack has."""
     waiting, seen = [root], set[bytes]()
     while waiting:
@@ -165,7 +129,7 @@ def _store_trees(interior: Interior, held: Held, root: bytes, writer: _Writer) -
         seen.add(tree)
         plain = held.trees.get(tree)
         if plain is not None:
-            writer.add(BlobType.TREE, tree, plain)
+            writer.add_plain(BlobType.TREE, tree, plain)
             waiting += references_of(plain).trees
         elif not interior.blobs.has_trees((tree,)):
             raise HeldLost(f"tree {tree.hex()}, which a held commit needs, is not in {interior.name} any more")

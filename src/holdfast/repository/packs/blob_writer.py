@@ -1,4 +1,4 @@
-"""Writing blobs beside the commits: what a prune copies and what a repair has saved."""
+"""Writing blobs beside the commits: what a prune copies, what a repair has saved, and what is sealed after it was held."""
 
 from __future__ import annotations
 
@@ -69,9 +69,38 @@ class BlobWriter(PackWriter):
 
     def add_plain(self, kind: BlobType, blob_id: bytes, plain: bytes) -> None:
         """Compressed where that makes it smaller."""
-        frame = compress(plain)
-        smaller = len(frame) < len(plain)
-        self.add(Blob(blob_id, kind, frame if smaller else plain, len(plain) if smaller else 0))
+        self.add(blob_of(kind, blob_id, plain))
+
+
+class NewBlobs(PackWriter):
+    """Takes each blob once, and none that the index names already."""
+
+    def __init__(self, storage: Storage, table: BlobTable) -> None:
+        super().__init__(storage, table)
+        self._taken: set[tuple[BlobType, bytes]] = set()
+
+    def add_plain(self, kind: BlobType, blob_id: bytes, plain: bytes) -> None:
+        """Compressed where that makes it smaller."""
+        if self._is_new(kind, blob_id):
+            self.add(blob_of(kind, blob_id, plain))
+
+    def add_stored(self, chunk_id: bytes, payload: bytes, plain_bytes: int, *, is_frame: bool) -> None:
+        """A chunk as it came."""
+        if self._is_new(BlobType.DATA, chunk_id):
+            self.add(Blob(chunk_id, BlobType.DATA, payload, plain_bytes if is_frame else 0))
+
+    def _is_new(self, kind: BlobType, blob_id: bytes) -> bool:
+        if (kind, blob_id) in self._taken:
+            return False
+        self._taken.add((kind, blob_id))
+        return not (self._table.has_trees((blob_id,)) if kind is BlobType.TREE else self._table.known_chunks((blob_id,), None))
+
+
+def blob_of(kind: BlobType, blob_id: bytes, plain: bytes) -> Blob:
+    """Compressed where that makes it smaller."""
+    frame = compress(plain)
+    smaller = len(frame) < len(plain)
+    return Blob(blob_id, kind, frame if smaller else plain, len(plain) if smaller else 0)
 
 
 def add_index(storage: Storage, table: BlobTable, packs: list[IndexedPack]) -> None:

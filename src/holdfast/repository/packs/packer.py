@@ -12,10 +12,10 @@ from concurrent.futures import Executor, Future
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import HoldfastError, NoSpace
-from holdfast.repository._format.frames import compress
 from holdfast.repository._format.index import MOST_BLOBS, IndexedPack, encode_index
 from holdfast.repository._format.pack import TARGET_BYTES, Blob, BlobType, BuiltPack, pack_size
 from holdfast.repository.catalog.blob_table import BlobTable
+from holdfast.repository.packs.blob_writer import blob_of
 from holdfast.repository.packs.storage import Storage
 
 _BLOBS_IN_PACK = 10_000
@@ -77,11 +77,10 @@ class Packer:
         """Take a tree unless it is there already."""
         if tree in self._trees or self._table.has_trees((tree,)):
             return
-        frame = compress(plain)
-        smaller = len(frame) < len(plain)
+        blob = blob_of(BlobType.TREE, tree, plain)
         with self._guard:
             self._trees.add(tree)
-            self._add(Blob(tree, BlobType.TREE, frame if smaller else plain, len(plain) if smaller else 0), len(plain))
+            self._add(blob, len(plain))
 
     def checkpoint(self) -> None:
         """Between segments: write an index when enough has gathered. What it names survives an abort and is not sent again."""
