@@ -100,7 +100,9 @@ def test_unsaved_edits_stay_and_can_be_saved_when_the_master_is_back(office: Wor
 def test_a_screen_whose_code_did_not_arrive_comes_by_itself(office: World, enter: Callable[..., Person]) -> None:
     person = enter(office).go("/jobs")
     person.page.route(re.compile(r"/assets/Restore-.*\.js"), lambda route: route.abort())
-    person.page.get_by_role("link", name="Restore").click()
+    # It asks once by itself, as a reload of the page, and after that when the person says so.
+    with person.page.expect_event("load"):
+        person.page.get_by_role("link", name="Restore").click()
     expect(person.page.get_by_role("heading", name="Not here yet")).to_be_visible()
     person.page.unroute_all()
     person.button("Try again").click()
