@@ -123,7 +123,8 @@ def test_check_finds_what_is_wrong_and_where(scene: RepositoryScene, tree: Path)
     large.unlink()
     assert {finding.code for finding in repository.check(read_data=True)} == {"pack-missing"}
     (index,) = scene.place.glob("index/*")
-    index.write_bytes(index.read_bytes()[:-1] + b"x")
+    whole = index.read_bytes()
+    index.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     codes = {finding.code for finding in repository.check(read_data=True)}
     assert codes == {"index-damaged", "tree-missing", "pack-unused"}
     repository.close()
