@@ -12,7 +12,7 @@ from holdfast.testing.ceph import PACKAGES, missing_programs, use_ceph
 from holdfast.testing.object_store import ObjectStore
 
 # Examples have no time limit of their own: pytest's holds for the whole test, and a machine at work is no failure.
-# The same tree is tried with the same examples, so that what failed for one is there for the other, too; `--hypothesis-profile=explore` looks for new ones.
+# The same tree is tried with the same examples, so that everybody sees the same failure; `--hypothesis-profile=explore` looks for new ones.
 settings.register_profile("tests", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("tests")
