@@ -31,9 +31,13 @@ from holdfast.compiler.edits import apply_edits
 from holdfast.compiler.merge import merge_texts
 from holdfast.compiler.parse import parse_document
 from holdfast.core import units
+from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotGranted
 from holdfast.core.ids import ActionId, DatasetId, Epoch, JobId, NodeId, PointId, RepositoryId
 from holdfast.delivery.frame import check_frame
+from holdfast.delivery.spool.cipher import load_key as load_spool_key
+from holdfast.delivery.spool.run_file import RunFile
+from holdfast.delivery.spool.stand import Stand, load_stand
 from holdfast.delivery.unpack import content_of
 from holdfast.delivery.verify import verify_payload
 from holdfast.master.access import secret_hash
@@ -41,7 +45,7 @@ from holdfast.master.config import load_config as load_master_config
 from holdfast.mirror.mirror import MirrorStore
 from holdfast.model import kit, rules, spans, windows
 from holdfast.model.adoption import parse_bind
-from holdfast.model.change import Payload
+from holdfast.model.change import Cursor, Payload
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.edit import Edit
 from holdfast.model.entry import ChunkRef, Entry, Kind, check_path
@@ -353,6 +357,14 @@ PARSERS = (
         lambda folder: load_scrub(folder, ID),
         msgspec.json.encode(ScrubRecord(repository=ID, at=MOMENT)),
     ),
+    of_file(
+        "delivery.spool.stand.load_stand",
+        "stand",
+        load_stand,
+        msgspec.msgpack.encode(Stand(Cursor(Epoch("e" * 32), 7), MOMENT)),
+    ),
+    of_file("delivery.spool.cipher.load_key", ".spool", lambda folder: load_spool_key(folder, SystemEntropy()), b"ab" * 32 + b"\n"),
+    of_file("delivery.spool.RunFile", "7.run", lambda folder: RunFile(folder / "7.run", bytes(32), "d"), b"\xf5HS1" + bytes(60)),
     of_file(
         "backend.capabilities.load_capabilities",
         "capabilities.json",

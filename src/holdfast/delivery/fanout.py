@@ -6,11 +6,12 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
 
 from holdfast.core.clock import Clock
 from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, NotReachable, facts_of
-from holdfast.core.ids import DatasetId
-from holdfast.delivery.session import DeliverySession
+from holdfast.core.ids import DatasetId, NodeId
 from holdfast.model.change import Acknowledgement, Commit
 from holdfast.model.jobs import Counters
 from holdfast.model.stream import Outgoing
@@ -30,12 +31,45 @@ def _nothing() -> None:
     return
 
 
+class Sending(Protocol):
+    """What takes a commit that has begun: a `session.DeliverySession`, or the spool in its place. See there."""
+
+    @property
+    def peer(self) -> NodeId: ...
+
+    @property
+    def progress(self) -> int: ...
+
+    @property
+    def is_limited(self) -> bool: ...
+
+    @property
+    def pending_bytes(self) -> int: ...
+
+    @property
+    def counters(self) -> Counters: ...
+
+    def tell_arrivals(self, on_arrival: Callable[[], None]) -> None: ...
+
+    def answer(self) -> None: ...
+
+    def send(self, outgoing: Outgoing) -> None: ...
+
+    def commit(self, commit: Commit) -> tuple[Acknowledgement, ...]: ...
+
+    def abort(self, error: HoldfastError | None = None) -> None: ...
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class FanOutSession:
-    """A session that is open and has begun its commit, and the dataset it delivers."""
+    """A session that is open and has begun its commit, and the dataset it delivers. `patience_s`: how long it may be silent at the end,
+    where that is less than usual because the run is kept elsewhere, too."""
 
     dataset: DatasetId
-    session: DeliverySession
+    session: Sending
+    patience_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +109,7 @@ class _Lane:
 
     def __init__(self, work: FanOutSession, queue_bytes: int, clock: Clock) -> None:
         self.dataset = work.dataset
+        self.patience_s = work.patience_s
         self.session = work.session
         self.queue: Pipe[tuple[Outgoing, int] | _Poke] = Pipe(queue_bytes)
         self.given_bytes = self._taken_bytes = 0
@@ -84,7 +119,7 @@ class _Lane:
         self._seen = (-1, False, self._started_s)
         self.result: DeliveryResult | None = None
         self.done = threading.Event()
-        self.session.link.on_arrival = self._poke
+        self.session.tell_arrivals(self._poke)
         self._thread = threading.Thread(target=self._run, name=f"delivery-{work.session.peer[:8]}", daemon=True)
         self._thread.start()
 
@@ -211,16 +246,17 @@ class FanOut:
             if item is not None and lane.is_live:
                 self._put(lane, item)
 
-    def finish(self, commits: Mapping[DatasetId, Commit]) -> dict[str, DeliveryResult]:
-        """Close every delivery with its dataset's commit (without one it is aborted), and tell how each ended."""
-        for lane in self._lanes.values():
-            lane.commit = commits.get(lane.dataset)
+    def finish(self, commits: Mapping[DatasetId, Commit], own: Mapping[str, Commit] = MappingProxyType({})) -> dict[str, DeliveryResult]:
+        """Close every delivery with its dataset's commit, or with one of its `own` (without any it is aborted), and tell how each ended."""
+        for delivery, lane in self._lanes.items():
+            lane.commit = own.get(delivery, commits.get(lane.dataset))
             lane.queue.end()
             lane.watch()
         for lane in self._lanes.values():
-            while not lane.done.wait(min(_STEP_S, self._finish_patience_s)):
+            patience_s = self._finish_patience_s if lane.patience_s is None else lane.patience_s
+            while not lane.done.wait(min(_STEP_S, patience_s)):
                 self._on_wait()
-                if lane.silent_s() >= self._finish_patience_s:
+                if lane.silent_s() >= patience_s:
                     lane.detach()
         return {delivery: lane.result or DeliveryResult() for delivery, lane in self._lanes.items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from holdfast.core.errors import Cancelled, HoldfastError, ProtocolError
@@ -74,10 +74,9 @@ class DeliverySession:
         """Since the last `begin`; may be read from any thread."""
         return Counters(files=self._files, changed=self._changed, removed=self._removed, offered_bytes=self._offered, sent_bytes=self._sent)
 
-    @property
-    def link(self) -> DeliveryLink:
+    def tell_arrivals(self, on_arrival: Callable[[], None]) -> None:
         """For whoever drives the session and wants to know when the receiver answers."""
-        return self._link
+        self._link.on_arrival = on_arrival
 
     def open(self, opening: Open) -> tuple[ActionState, ...]:
         """Where each action stands. Raises `NotGranted` when the receiver's rules know nothing of this delivery."""

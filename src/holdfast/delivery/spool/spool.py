@@ -1,0 +1,341 @@
+"""The spool of one delivery. Its runs build on one another: the first on where the receiver stands, each other one on the run before it.
+
+What is on disk is all there is to know: after a crash every run counts as unsent until the receiver has said where it stands (`align`).
+Files go from the oldest on, so what is there is always without a hole.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from holdfast.core.entropy import Entropy
+from holdfast.core.errors import HoldfastError, NoSpace, StoreError
+from holdfast.delivery.spool.cipher import HINT, SpoolLost
+from holdfast.delivery.spool.replay import replayed
+from holdfast.delivery.spool.run_file import PART, SUFFIX, RunFile, RunWriter
+from holdfast.delivery.spool.stand import Stand, load_stand, save_stand
+from holdfast.delivery.spool.thinning import Size, chunks_of, joined_begin, joined_changes, joined_commit, thinned, to_join
+from holdfast.model.change import Begin, Commit, Cursor, Payload
+from holdfast.model.gaps import Gap
+from holdfast.model.stream import Compression, Outgoing, Withdrawn
+
+
+class Filled(NamedTuple):
+    """What is unsent: how many runs and bytes, and when the oldest was captured; None = nothing is."""
+
+    runs: int
+    size_bytes: int
+    since: datetime | None
+
+
+class Spool:
+    """Any thread; one run is written and one is sent at a time. `share_bytes` is asked how much it may hold.
+
+    Raises `NoSpace`, `StoreError` where its disk fails; then what was there is there still.
+    """
+
+    def __init__(self, folder: Path, seal: tuple[bytes, str], entropy: Entropy, share_bytes: Callable[[], int]) -> None:
+        """`seal`: the node's spool key, and the delivery's id."""
+        self._folder, self._seal, self._entropy, self._share_bytes = folder, seal, entropy, share_bytes
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self._stand = load_stand(folder)
+        self._runs: list[RunFile] = []
+        self._sent_seq = -1
+        self._sending: RunFile | None = None
+        self._writing: RunWriter | None = None
+        self._borrowed: set[bytes] = set()
+        self._holders: dict[bytes, RunFile] | None = None
+        self._total_bytes = 0
+        self.is_closed = False
+        """A run could not be kept: no other is taken until the receiver has got what is here."""
+        self._load()
+
+    # What is there
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Where a receiver stands that has all of it; None = not known."""
+        with self.lock:
+            if not self._runs:
+                return self._stand.cursor
+            return self._runs[-1].cursor
+
+    @property
+    def size_bytes(self) -> int:
+        with self.lock:
+            return self._total_bytes
+
+    @property
+    def is_empty(self) -> bool:
+        with self.lock:
+            return not self._runs
+
+    def unsent(self) -> Filled:
+        with self.lock:
+            left = [run for run in self._runs if run.seq > self._sent_seq]
+            return Filled(len(left), sum(run.size_bytes for run in left), left[0].facts.commit.captured_at if left else None)
+
+    @property
+    def has_unsent(self) -> bool:
+        with self.lock:
+            return bool(self._runs) and self._runs[-1].seq > self._sent_seq
+
+    # Writing: see `writing.SpoolSession`
+
+    def begin(self, begin: Begin) -> RunWriter:
+        """The next run. Raises `StoreError` when it does not build on what is here."""
+        with self.lock:
+            if begin.base is None or begin.base != self.cursor or begin.epoch != begin.base.epoch or self.is_closed:
+                raise StoreError("the spool holds nothing that this run builds on", hint=HINT)
+            self._writing = RunWriter(self._folder, begin.seq, self._seal, self._entropy)
+            self._borrowed = set()
+            return self._writing
+
+    def lends(self, chunk: bytes) -> bool:
+        """Whether an earlier run has brought the chunk; it is kept for the one that is being written."""
+        with self.lock:
+            if chunk not in self._holding():
+                return False
+            self._borrowed.add(chunk)
+            return True
+
+    def make_room(self, size_bytes: int) -> None:
+        """For so much more in the run that is being written: what the receiver holds goes first, then the oldest runs become one. Raises
+        `NoSpace` when that is not enough."""
+        with self.lock:
+            own_bytes = 0 if self._writing is None else self._writing.size_bytes
+            share_bytes = self._share_bytes()
+            while self._total_bytes + own_bytes + size_bytes > share_bytes:
+                if self._runs and self._runs[0].seq <= self._sent_seq:
+                    self._drop(1)
+                elif not self._thin():
+                    raise NoSpace(
+                        "the spool of this machine is full",
+                        hint="give it more by `spool` in limits.toml; receivers that are away are caught up from the state",
+                    )
+
+    def add(self, begin: Begin, commit: Commit, withdrawn: set[bytes]) -> None:
+        """The run that is being written is whole; it is kept when this returns."""
+        with self.changed:
+            writer = self._writing
+            if writer is None:
+                raise StoreError("no run is being written", hint="this is a fault in Holdfast; the log has the details")
+            self.make_room(writer.waiting_bytes)
+            self._writing = None
+            writer.finish(begin, commit, self._borrowed, withdrawn)
+            self._set_runs([*self._runs, RunFile(writer.path, *self._seal)])
+            self.healed()
+            self.changed.notify_all()
+
+    def discard(self) -> None:
+        """The run that is being written is not to be. Never raises."""
+        with self.lock:
+            writer, self._writing = self._writing, None
+            if writer is not None:
+                writer.discard()
+
+    # Sending
+
+    def next_unsent(self) -> RunFile | None:
+        """The oldest, which stays as it is until `sent_or_not`."""
+        with self.lock:
+            self._sending = next((run for run in self._runs if run.seq > self._sent_seq), None)
+            return self._sending
+
+    def sent_or_not(self) -> None:
+        """Nothing is being sent now."""
+        with self.lock:
+            self._sending = None
+
+    def outgoing(self, run: RunFile) -> Iterator[Outgoing]:
+        return replayed(run.changes(), run.seq, _Chunks(self, run))
+
+    def payload(self, run: RunFile, chunk: bytes) -> Payload | None:
+        """None = the source could not give it. Raises `SpoolLost` when it should be here and is not."""
+        with self.lock:
+            if chunk in run.facts.withdrawn:
+                return None
+            holder = self._holding().get(chunk)
+            if holder is None:
+                raise SpoolLost("the spool lacks a chunk that the receiver asks for", hint=HINT)
+            return holder.payload(holder.chunks[chunk])
+
+    # What the receiver says
+
+    def align(self, cursor: Cursor | None, sealed: Cursor | None) -> None:
+        """The receiver stands there, and what it has until `sealed` outlives the loss of its disk. What is of no use for it goes."""
+        with self.changed:
+            if not self._runs:
+                self._stand = msgspec.structs.replace(self._stand, cursor=cursor)
+                self.is_closed = False
+                return
+            first, last = self._runs[0], self._runs[-1]
+            if cursor is None or cursor.epoch != last.facts.commit.epoch or cursor.seq < first.base_seq:
+                self.give_up(cursor)
+                return
+            self._sent_seq = cursor.seq
+            if cursor.seq > last.seq:
+                self._leave(msgspec.structs.replace(self._stand, cursor=cursor))
+                return
+            if sealed is not None and sealed.epoch == cursor.epoch:
+                self._drop(sum(1 for run in self._runs if run.seq <= min(sealed.seq, cursor.seq)))
+            if not self.has_unsent:
+                self.is_closed = False
+            self.changed.notify_all()
+
+    def give_up(self, cursor: Cursor | None) -> None:
+        """What is here cannot be delivered any more: the receiver gets the newest state, and is told what it misses."""
+        with self.lock:
+            if self._runs:
+                lost = next((run for run in self._runs if run.seq > self._sent_seq), self._runs[0])
+                self.missed(lost.facts.commit.captured_at)
+            self._leave(msgspec.structs.replace(self._stand, cursor=cursor))
+
+    # Runs that nobody kept
+
+    def missed(self, captured_at: datetime) -> None:
+        """The receiver did not get the run of this time, nor is it kept."""
+        with self.lock:
+            if self._stand.missed_since is None:
+                self._stand = msgspec.structs.replace(self._stand, missed_since=captured_at)
+                with suppress(HoldfastError):
+                    save_stand(self._folder, self._stand)
+
+    def gaps(self, begin: Begin, captured_at: datetime) -> tuple[Gap, ...]:
+        """What the next commit for the receiver has to say of runs that were missed."""
+        with self.lock:
+            since = self._stand.missed_since
+            return () if since is None else thinned(begin.roots, since, captured_at)
+
+    def healed(self) -> None:
+        """A commit with these gaps is kept, or the receiver has it."""
+        with self.lock:
+            if self._stand.missed_since is not None:
+                self._stand = msgspec.structs.replace(self._stand, missed_since=None)
+                with suppress(HoldfastError):
+                    save_stand(self._folder, self._stand)
+
+    # Files
+
+    def _load(self) -> None:
+        """A run that cannot be read ends the row: what comes after it builds on it."""
+        with suppress(OSError):
+            for part in self._folder.glob(f"*{PART}"):
+                part.unlink()
+        found: list[RunFile] = []
+        paths = sorted(self._folder.glob(f"*{SUFFIX}")) if self._folder.is_dir() else []
+        for place, path in enumerate(paths):
+            try:
+                run = RunFile(path, *self._seal)
+            except SpoolLost:
+                self._remove(paths[place:])
+                if found:
+                    self.missed(found[-1].facts.commit.captured_at)
+                break
+            found.append(run)
+        # Runs were joined, and the crash came before the old ones were gone: the newer one counts.
+        kept: list[RunFile] = []
+        for run in reversed(found):
+            if not kept or run.cursor == kept[-1].facts.begin.base:
+                kept.append(run)
+            elif run.seq < kept[-1].base_seq:
+                self.missed(run.facts.commit.captured_at)
+        self._set_runs(kept[::-1])
+        self._remove([run.path for run in found if run not in kept])
+
+    def _set_runs(self, runs: list[RunFile]) -> None:
+        self._runs = runs
+        self._holders = None
+        self._total_bytes = sum(run.size_bytes for run in runs)
+
+    def _holding(self) -> dict[bytes, RunFile]:
+        """Which run brought each chunk."""
+        if self._holders is None:
+            self._holders = {chunk: run for run in reversed(self._runs) for chunk in run.chunks}
+        return self._holders
+
+    def _drop(self, count: int) -> None:
+        """The receiver has the oldest of them for good."""
+        if count and count == len(self._runs):
+            self._leave(msgspec.structs.replace(self._stand, cursor=self.cursor))
+            return
+        going = self._runs[:count]
+        self._set_runs(self._runs[count:])
+        self._remove([run.path for run in going])
+
+    def _leave(self, stand: Stand) -> None:
+        going, self._stand = self._runs, stand
+        self._set_runs([])
+        self.is_closed = False
+        with suppress(HoldfastError):
+            save_stand(self._folder, stand)
+        self._remove([run.path for run in going])
+        self.changed.notify_all()
+
+    def _remove(self, paths: list[Path]) -> None:
+        """From the oldest on. One that stays is found again at the next start, where it is known to be of no use."""
+        with suppress(OSError):
+            for path in paths:
+                path.unlink(missing_ok=True)
+
+    def _thin(self) -> bool:
+        """Whether there are fewer runs now."""
+        is_free = [run.seq > self._sent_seq and run is not self._sending for run in self._runs]
+        begin = is_free.index(True) if any(is_free) else len(is_free)
+        free = self._runs[begin:]
+        first, last = to_join([Size(run.size_bytes, bool(run.facts.commit.marks)) for run in free], self.size_bytes)
+        if first == last:
+            return False
+        self._join(begin + first, begin + last)
+        return True
+
+    def _join(self, first: int, last: int) -> None:
+        """These runs become one, under the name of the last: what a crash leaves of the others is newer than what it builds on."""
+        going, later = self._runs[first : last + 1], self._runs[last + 1 :]
+        needed = set(self._borrowed).union(*(run.facts.borrowed for run in later))
+        needed |= chunks_of(joined_changes([run.changes() for run in going]))
+        writer = RunWriter(self._folder, going[-1].seq, self._seal, self._entropy)
+        try:
+            for change in joined_changes([run.changes() for run in going]):
+                writer.change(change)
+            for run in going:
+                for chunk in run.facts.chunks:
+                    if chunk.ref.id in needed and chunk.ref.id not in writer.chunks:
+                        writer.chunk(chunk.ref, run.payload(chunk).data, is_frame=chunk.is_frame)
+        except BaseException:
+            writer.discard()
+            raise
+        begin = joined_begin(going[0].facts.begin, going[-1].facts.begin)
+        commit = joined_commit([run.facts.commit for run in going], begin.roots)
+        borrowed = {chunk for run in going for chunk in run.facts.borrowed} & needed - set(writer.chunks)
+        withdrawn = {chunk for run in going for chunk in run.facts.withdrawn} - set(writer.chunks)
+        try:
+            writer.finish(begin, commit, borrowed, withdrawn)
+        finally:
+            # It may have got its name although its folder could not be made durable; then it is the one that can be read.
+            joined = RunFile(writer.path, *self._seal)
+            if joined.base_seq == going[0].base_seq:
+                self._set_runs([*self._runs[:first], joined, *later])
+        self._remove([run.path for run in going[:-1]])
+
+
+class _Chunks:
+    """The `ChunkSource` of a run that is sent again."""
+
+    def __init__(self, spool: Spool, run: RunFile) -> None:
+        self._spool = spool
+        self._run = run
+
+    def payloads(self, ids: Sequence[bytes], compression: Compression) -> Iterator[Payload | Withdrawn]:
+        """As they were kept, whatever is asked for."""
+        del compression
+        for chunk in ids:
+            yield self._spool.payload(self._run, chunk) or Withdrawn(chunk)
