@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from typing import Protocol
 
 import msgspec
 import zstandard
@@ -27,15 +28,39 @@ _GROUP_BYTES = 512 * 1024
 _of_thread = threading.local()
 
 
-class Origin(msgspec.Struct, frozen=True, eq=False):
-    """A file version in the source, to be read from again."""
+class Origin(Protocol):
+    """Where content can be read again. `on_read` hears of every byte read."""
+
+    @property
+    def path(self) -> bytes: ...
+
+    @property
+    def on_read(self) -> Callable[[int], None]: ...
+
+    def open(self) -> int | None:
+        """A descriptor, the caller's to close; None when it is not what was captured any more."""
+        ...
+
+    def withdraw(self) -> None:
+        """It was promised and is not there."""
+        ...
+
+
+class FileOrigin(msgspec.Struct, frozen=True, eq=False):
+    """`Origin`: a file version in the source."""
 
     entry: Entry
     on_read: Callable[[int], None]
     on_withdrawn: Callable[[bytes], None]
 
+    @property
+    def path(self) -> bytes:
+        return self.entry.path
+
+    def withdraw(self) -> None:
+        self.on_withdrawn(self.entry.path)
+
     def open(self) -> int | None:
-        """A descriptor, or None when the file is not what was captured any more."""
         entry = self.entry
         try:
             descriptor = open_for_reading(entry.path)
@@ -115,7 +140,7 @@ class OpenFiles:
             origin.on_read(len(data))
         if len(data) == chunk.size_bytes and sha256(data).digest() == chunk.id:
             return data
-        origin.on_withdrawn(origin.entry.path)
+        origin.withdraw()
         return None
 
     def close(self) -> None:
@@ -166,9 +191,8 @@ class SegmentChunks:
             yield group
 
 
-def chunks_of(entry: Entry, on_read: Callable[[int], None], on_withdrawn: Callable[[bytes], None]) -> Iterator[Chunk]:
+def chunks_of(entry: Entry, origin: Origin) -> Iterator[Chunk]:
     """The chunks of a captured file, to be read again on demand."""
-    origin = Origin(entry, on_read, on_withdrawn)
     offset = 0
     for ref in entry.chunks:
         yield Chunk(ref.id, ref.size_bytes, None, origin, offset)

@@ -47,6 +47,7 @@ class Classifier:
         self._classification = classification
         self.one_file_system = classification.one_file_system
         self.exclude_caches = classification.exclude_caches
+        self.databases = classification.application == "sqlite"
         self.findings: tuple[Finding, ...] = ()
         self._larger_than = classification.larger_than_bytes
         self._smaller_than = classification.smaller_than_bytes

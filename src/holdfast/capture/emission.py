@@ -9,27 +9,35 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import closing
 
 import msgspec
 
-from holdfast.capture.chunking import Granularity
-from holdfast.capture.chunks import Chunk, chunks_of
-from holdfast.capture.findings import Notes, Pulse
+from holdfast.capture.chunks import Chunk, FileOrigin, Origin, chunks_of
+from holdfast.capture.databases import not_copied, stamp_as_it_is
 from holdfast.capture.ledger import Act, Verdict
-from holdfast.capture.moves import Moves
-from holdfast.capture.reader import WHOLE_BYTES, Captured, Job, Lost, Reader, Stream, TooLarge, lost, vanished
-from holdfast.capture.rows import CODES, DIRECTORY_CODE, FILE_CODE, SUSPECT, WITHDRAWN, Row, is_same_file, is_same_version, row_of
-from holdfast.capture.segments import MAX_BYTES, Segments, grouped
-from holdfast.capture.state import CaptureState
+from holdfast.capture.passing import Batch, Item, Passed, Result, Tools, batched, is_stream, windows
+from holdfast.capture.reader import WHOLE_BYTES, Captured, Database, Job, Lost, Stream, TooLarge, lost, vanished
+from holdfast.capture.rows import (
+    CODES,
+    DIRECTORY_CODE,
+    FILE_CODE,
+    SUSPECT,
+    WITHDRAWN,
+    Row,
+    is_copied,
+    is_same_file,
+    is_same_version,
+    row_of,
+)
+from holdfast.capture.segments import MAX_BYTES, grouped
 from holdfast.core.ids import DatasetId
-from holdfast.model.entry import Entry, path_of
+from holdfast.host.database_copy import DatabaseNotCopied
+from holdfast.host.database_files import main_of, read_header
+from holdfast.model.entry import Entry, path_of, walk_key
 from holdfast.model.stream import Outgoing
 
 LOOK_AHEAD = 2
-BATCH_ITEMS = 256
-BATCH_BYTES = 2 * 1024 * 1024
 ROWS_AT_ONCE = 1_000
 MOST_SUSPECTS = 10_000
 # From this mean size on a batch is worth a thread. Below, the interpreter lock makes threads slower than none: 100,000 files of
@@ -37,60 +45,6 @@ MOST_SUSPECTS = 10_000
 POOL_BYTES = 64 * 1024
 
 Emitted = dict[DatasetId, Outgoing]
-
-
-@dataclass(slots=True)
-class _Item:
-    """One path on its way. No verdict: unchanged, and some receiver lacks it. `linked`: another link of it was read before.
-    `moved`: it may be this version, that lay elsewhere."""
-
-    row: Row | None
-    verdict: Verdict | None = None
-    job: Job | None = None
-    linked: tuple[int, int] | None = None
-    moved: Entry | None = None
-
-
-@dataclass(slots=True)
-class _Batch:
-    items: list[_Item] = field(default_factory=list)
-    size_bytes: int = 0
-    future: Future[list[Captured | TooLarge | Lost]] | None = None
-
-
-@dataclass
-class Passed:
-    """What the second pass counted. `suspects`: paths that have to be looked at again. `linked`: files that got or lost a name."""
-
-    changed: int = 0
-    removed: int = 0
-    files: int = 0
-    size_bytes: int = 0
-    suspects: list[bytes] = field(default_factory=list)
-    linked: set[int] = field(default_factory=set)
-
-    def note_links(self, before: Entry | None, after: Entry | None) -> None:
-        """Other names of these files have another count of links now, and other times."""
-        for entry, other in ((before, after), (after, before)):
-            if entry is not None and entry.links > 1 and (other is None or (other.inode, other.links) != (entry.inode, entry.links)):
-                self.linked.add(entry.inode)
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What the second pass works with. `bits`: the datasets captured. `before_write` looks at the disk."""
-
-    state: CaptureState
-    run: int
-    bits: int
-    segments: Segments
-    reader: Reader
-    notes: Notes
-    pulse: Pulse
-    pool: ThreadPoolExecutor
-    granularity: Callable[[int], Granularity]
-    moves: Moves
-    before_write: Callable[[], None]
 
 
 class Emission:
@@ -106,11 +60,13 @@ class Emission:
         self._leaders: set[tuple[int, int]] = set()
         # What every key below a folder begins with that could not be captured and was none before.
         self._astray: bytes | None = None
+        # Keys of databases that were read from consistent copies.
+        self._copied: set[bytes] = set()
 
     def emit(self, verdicts: Iterable[Verdict], behind: Iterator[Row]) -> Iterator[Emitted]:
         """`behind`: rows that receivers lack, in walk order. What both name, the verdict decides."""
-        ahead: deque[_Batch] = deque()
-        for batch in self._batches(self._items(verdicts, behind)):
+        ahead: deque[Batch] = deque()
+        for batch in batched(self._items(verdicts, behind)):
             jobs = [item.job for item in batch.items if item.job is not None]
             if jobs and batch.size_bytes >= POOL_BYTES * len(jobs):
                 batch.future = self._tools.pool.submit(self._reader.capture_all, jobs)
@@ -122,24 +78,24 @@ class Emission:
         if taken := self._take():
             yield taken
 
-    def _items(self, verdicts: Iterable[Verdict], behind: Iterator[Row]) -> Iterator[_Item]:
+    def _items(self, verdicts: Iterable[Verdict], behind: Iterator[Row]) -> Iterator[Item]:
         row = next(behind, None)
         for verdict in verdicts:
             while row is not None and row.key < verdict.key:
-                yield _Item(row)
+                yield Item(row)
                 row = next(behind, None)
             if row is not None and row.key == verdict.key:
                 row = next(behind, None)
             yield self._item(verdict)
         while row is not None:
-            yield _Item(row)
+            yield Item(row)
             row = next(behind, None)
 
-    def _item(self, verdict: Verdict) -> _Item:
+    def _item(self, verdict: Verdict) -> Item:
         row = self._state.row(verdict.key) if verdict.known else None
         members = verdict.members & self._tools.bits
         if verdict.act not in (Act.CAPTURE, Act.PARENT) or not members:
-            return _Item(row, verdict)
+            return Item(row, verdict)
         linked = (verdict.device, verdict.inode) if verdict.inode else None
         follows = linked in self._leaders
         if linked is not None:
@@ -149,53 +105,57 @@ class Emission:
         known = moved or (row.entry() if row is not None else None)
         content = moved is None and not follows
         job = Job(
-            path, self._tools.granularity(members), known, parent=verdict.act == Act.PARENT, content=content, file=is_file and content
+            path,
+            self._tools.granularity(members),
+            known,
+            parent=verdict.act == Act.PARENT,
+            content=content,
+            file=is_file and content,
+            database=is_file and members & self._tools.databases != 0,
         )
-        return _Item(row, verdict, job, linked, moved)
+        return Item(row, verdict, job, linked, moved)
 
-    def _batches(self, items: Iterator[_Item]) -> Iterator[_Batch]:
-        batch = _Batch()
-        for item in items:
-            if _is_stream(item):
-                if batch.items:
-                    yield batch
-                yield _Batch([item])
-                batch = _Batch()
-                continue
-            batch.items.append(item)
-            if item.job is not None and item.verdict is not None and item.job.content:
-                batch.size_bytes += item.verdict.size
-            if len(batch.items) >= BATCH_ITEMS or batch.size_bytes >= BATCH_BYTES:
-                yield batch
-                batch = _Batch()
-        if batch.items:
-            yield batch
-
-    def _settle_batch(self, batch: _Batch) -> Iterator[Emitted]:
-        jobs = [item.job for item in batch.items if item.job is not None and not _is_stream(item)]
+    def _settle_batch(self, batch: Batch) -> Iterator[Emitted]:
+        jobs = [item.job for item in batch.items if item.job is not None and not is_stream(item)]
         results = iter(self._reader.capture_all(jobs) if batch.future is None else batch.future.result())
         batch.future = None
         for item in batch.items:
             verdict = item.verdict
+            if verdict is not None and verdict.act == Act.BESIDE:
+                yield from self._settle_beside(item, verdict)
+                continue
             if item.job is None or verdict is None:
                 if item.row is not None:
                     yield from self._hand_on(item.row if verdict is None else self._regroup(item.row, verdict), None, None)
                 continue
-            result = None if _is_stream(item) else next(results)
-            if self._astray is not None and verdict.key.startswith(self._astray):
-                yield from self._stay(item, verdict, Lost(None))
-            elif result is None:
-                yield from self._stream(item, item.job, verdict)
-            else:
-                yield from self._settle(item, item.job, verdict, result)
+            yield from self._settle_item(item, item.job, verdict, None if is_stream(item) else next(results))
         self._beat(self.passed.size_bytes)
+
+    def _settle_item(self, item: Item, job: Job, verdict: Verdict, result: Result | None) -> Iterator[Emitted]:
+        if self._astray is not None and verdict.key.startswith(self._astray):
+            yield from self._stay(item, verdict, Lost(None))
+        elif result is None:
+            yield from self._stream(item, job, verdict)
+        else:
+            yield from self._settle(item, job, verdict, result)
+
+    def _settle_beside(self, item: Item, verdict: Verdict) -> Iterator[Emitted]:
+        """The log of a database that has changed: no part of what a consistent copy was made of, kept where none could be made."""
+        main = main_of(path_of(verdict.key))
+        if main is None or walk_key(main) not in self._copied:
+            taken = self._item(msgspec.structs.replace(verdict, act=Act.CAPTURE, gone=verdict.gone & ~verdict.members, strayed=0))
+            if taken.job is not None:
+                yield from self._settle_item(taken, taken.job, verdict, None if is_stream(taken) else self._reader.capture(taken.job))
+        elif item.row is not None:
+            left = msgspec.structs.replace(verdict, act=Act.MEMBERS, members=0, strayed=verdict.gone)
+            yield from self._hand_on(self._regroup(item.row, left), None, None)
 
     def _beat(self, done_bytes: int) -> None:
         """As long as the walk goes on, nobody knows how much there is to read."""
         total = self._read_total()
         self._tools.pulse.beat("scan" if total is None else "read", self.passed.files, done_bytes, total or 0)
 
-    def _settle(self, item: _Item, job: Job, verdict: Verdict, result: Captured | TooLarge | Lost) -> Iterator[Emitted]:
+    def _settle(self, item: Item, job: Job, verdict: Verdict, result: Result) -> Iterator[Emitted]:
         if isinstance(result, Captured) and not job.content:
             known = self._known(item, result.entry)
             if known is None:
@@ -203,7 +163,10 @@ class Emission:
                 result = self._reader.capture(job)
             else:
                 entry = msgspec.structs.replace(result.entry, chunks=known.entry.chunks, unstable=known.entry.unstable)
-                result = Captured(entry, (), known.flags | result.flags, result.findings)
+                result = Captured(entry, (), known.flags | result.flags, result.findings, known.stamp)
+        if isinstance(result, Database):
+            yield from self._database(item, job, verdict)
+            return
         if isinstance(result, TooLarge):
             yield from self._stream(item, job, verdict)
             return
@@ -215,14 +178,14 @@ class Emission:
         self._remember(item, result)
         yield from self._hand_on(self._accept(item.row, verdict, result, False), result.entry, result.chunks if job.content else None)
 
-    def _known(self, item: _Item, found: Entry) -> Captured | None:
+    def _known(self, item: Item, found: Entry) -> Captured | None:
         """The content of what was found, where it need not be read: of another link, or of before it was moved here."""
         linked = self._linked.get(item.linked) if item.linked is not None else None
         if linked is not None and is_same_file(linked.entry, found):
             return linked
         return Captured(item.moved) if item.moved is not None and self._tools.moves.is_same(item.moved, found) else None
 
-    def _stay(self, item: _Item, verdict: Verdict, result: Lost) -> Iterator[Emitted]:
+    def _stay(self, item: Item, verdict: Verdict, result: Lost) -> Iterator[Emitted]:
         """Nothing could be captured: the state keeps what it had, and receivers that lack that get it. Of a folder that is new and away for
         the moment, nothing is taken of what is below either: it would lie in a folder that no receiver knows.
         """
@@ -234,25 +197,52 @@ class Emission:
         if item.row is not None:
             yield from self._hand_on(item.row, None, None)
 
-    def _stream(self, item: _Item, job: Job, verdict: Verdict) -> Iterator[Emitted]:
-        """A large file: its parts go ahead. As long as they equal what was recorded nothing is sent, so that a file that only had to
-        be looked at again (suspect, touched) travels not at all.
-        """
+    def _database(self, item: Item, job: Job, verdict: Verdict) -> Iterator[Emitted]:
+        """A database of SQLite, from a consistent copy; where none can be made its files are kept as they are, and that is said."""
+        try:
+            copied = self._tools.copies.open(job)
+        except OSError as error:
+            yield from self._stay(item, verdict, lost(job.path, error))
+            return
+        except DatabaseNotCopied as problem:
+            self._tools.notes.add(not_copied(job.path, problem), verdict.members & self._tools.bits)
+            plain = msgspec.structs.replace(job, database=False, stamp=stamp_as_it_is(job.path, problem))
+            yield from self._settle(item, plain, verdict, self._reader.capture(plain))
+            return
+        self._copied.add(verdict.key)
+        if copied.entry.size_bytes <= WHOLE_BYTES:
+            with closing(copied):
+                result = copied.whole()
+            yield from self._settle(item, job, verdict, result)
+        else:
+            yield from self._send(item, job, verdict, copied)
+
+    def _stream(self, item: Item, job: Job, verdict: Verdict) -> Iterator[Emitted]:
+        """A large file."""
         if item.linked is not None and (known := self._linked.get(item.linked)) is not None:
             looked = self._reader.capture(msgspec.structs.replace(job, content=False))
             if isinstance(looked, Captured) and is_same_file(known.entry, looked.entry):
                 yield from self._settle(item, msgspec.structs.replace(job, content=False), verdict, looked)
                 return
+        if job.database and read_header(job.path) is not None:
+            yield from self._database(item, job, verdict)
+            return
         try:
             stream = self._reader.open(job)
         except OSError as error:
             yield from self._stay(item, verdict, lost(job.path, error))
             return
+        yield from self._send(item, job, verdict, stream)
+
+    def _send(self, item: Item, job: Job, verdict: Verdict, stream: Stream) -> Iterator[Emitted]:
+        """Its parts go ahead. As long as they equal what was recorded nothing is sent, so that a file that only had to be looked at
+        again (suspect, touched) travels not at all.
+        """
         recorded = job.recorded.chunks if job.recorded is not None and item.row is not None and not item.row.flags & WITHDRAWN else ()
         bits = verdict.members & self._segments.wanting(self._tools.run) & self._tools.bits
         same, ahead, offset = 0, not recorded, 0
         try:
-            for chunks in _windows(stream, self._tools.pool):
+            for chunks in windows(stream, self._tools.pool):
                 self._beat(self.passed.size_bytes + offset)
                 for group in grouped(chunks):
                     if not ahead and [c.id for c in group] == [ref.id for ref in recorded[same : same + len(group)]]:
@@ -260,7 +250,7 @@ class Emission:
                     else:
                         if not ahead and same:
                             known_part = msgspec.structs.replace(stream.entry, chunks=recorded[:same])
-                            yield from self._parts(known_part, self._tools.run, bits)
+                            yield from self._parts(known_part, self._tools.run, bits, stream.origin(self._state.mark_withdrawn))
                         ahead = True
                         yield from self._part(job.path, offset, self._tools.run, bits, group)
                     offset += sum(chunk.size_bytes for chunk in group)
@@ -281,22 +271,22 @@ class Emission:
             self._tools.notes.add(finding, verdict.members & bits)
         self.passed.files += 1
         self.passed.size_bytes += entry.size_bytes
-        if result.flags & SUSPECT and len(self.passed.suspects) < MOST_SUSPECTS:
+        if result.flags & SUSPECT and result.stamp is None and len(self.passed.suspects) < MOST_SUSPECTS:
             self.passed.suspects.append(entry.path)
         before = old.entry() if old is not None else None
         self.passed.note_links(before, entry)
         if old is None or before is None:
             self.passed.changed += 1
-            row = row_of(entry, members=verdict.members & bits, run=run, flags=result.flags)
+            row = row_of(entry, members=verdict.members & bits, run=run, flags=result.flags, stamp=result.stamp)
             self._write(row)
             return row
         members = (old.members & ~bits) | (verdict.members & bits)
         if not sent and not old.flags & WITHDRAWN and members == old.members and is_same_version(entry, before):
-            row = msgspec.structs.replace(old, flags=result.flags)
+            row = msgspec.structs.replace(old, flags=result.flags, ctime_ns=entry.ctime_ns if result.stamp is None else result.stamp)
             self._write(row)
             return row
         self.passed.changed += 1
-        row = row_of(entry, members=old.members, run=run, flags=result.flags)
+        row = row_of(entry, members=old.members, run=run, flags=result.flags, stamp=result.stamp)
         return self._regroup(msgspec.structs.replace(row, departed=old.departed, strayed=old.strayed), verdict)
 
     def _regroup(self, row: Row, verdict: Verdict) -> Row:
@@ -323,11 +313,12 @@ class Emission:
         if puts:
             entry = row.entry() if entry is None else entry
             if chunks is None:
+                origin = self._origin(row, entry)
                 if entry.size_bytes > MAX_BYTES:
-                    yield from self._parts(entry, row.run, puts)
+                    yield from self._parts(entry, row.run, puts, origin)
                     chunks = ()
                 else:
-                    chunks = tuple(self._lazy(entry))
+                    chunks = tuple(chunks_of(entry, origin))
             size = chunks[0].size_bytes if len(chunks) == 1 else sum([chunk.size_bytes for chunk in chunks])
             if not self._segments.has_room(size, len(row.record)) and (taken := self._take()):
                 yield taken
@@ -337,10 +328,10 @@ class Emission:
                 yield taken
             self._segments.remove(path_of(row.key), row.run, removes, row.strayed)
 
-    def _parts(self, entry: Entry, run: int, bits: int) -> Iterator[Emitted]:
+    def _parts(self, entry: Entry, run: int, bits: int, origin: Origin) -> Iterator[Emitted]:
         """A large file that was captured before, in parts that are read on demand."""
         offset = 0
-        for group in grouped(self._lazy(entry)):
+        for group in grouped(chunks_of(entry, origin)):
             yield from self._part(entry.path, offset, run, bits, group)
             offset += sum(chunk.size_bytes for chunk in group)
 
@@ -367,10 +358,11 @@ class Emission:
             self._state.write_rows(self._rows)
             self._rows.clear()
 
-    def _lazy(self, entry: Entry) -> Iterator[Chunk]:
-        return chunks_of(entry, self._tools.notes.add_read, self._state.mark_withdrawn)
+    def _origin(self, row: Row, entry: Entry) -> Origin:
+        origin = FileOrigin(entry, self._tools.notes.add_read, self._state.mark_withdrawn)
+        return self._tools.copies.again(origin, row.ctime_ns) if is_copied(row, entry) else origin
 
-    def _remember(self, item: _Item, result: Captured) -> None:
+    def _remember(self, item: Item, result: Captured) -> None:
         """The content of a file with several links, for the links to come; forgotten with the last one that can come."""
         if item.linked is None or result.entry.links < 2:
             return
@@ -382,18 +374,3 @@ class Emission:
             return
         # `links` of the remembered entry counts the links still to come.
         self._linked[item.linked] = Captured(msgspec.structs.replace(result.entry, links=left), (), result.flags)
-
-
-def _windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:
-    """The windows of a large file, one read ahead. The one ahead is waited for when the consumer leaves, so that closing is safe."""
-    future = pool.submit(stream.window)
-    try:
-        while chunks := future.result():
-            future = pool.submit(stream.window)
-            yield chunks
-    finally:
-        future.exception()
-
-
-def _is_stream(item: _Item) -> bool:
-    return item.job is not None and item.verdict is not None and item.job.content and item.verdict.size > WHOLE_BYTES

@@ -30,12 +30,13 @@ _BATCH = 4_000
 
 class Act(IntEnum):
     """CAPTURE: look and read. PARENT: look at a folder above a root, through symlinks. MEMBERS: only memberships change.
-    GONE: not there."""
+    GONE: not there. BESIDE: the log of a database that has changed; what becomes of it goes by what became of that."""
 
     CAPTURE = 1
     PARENT = 2
     MEMBERS = 3
     GONE = 4
+    BESIDE = 5
 
 
 class Verdict(msgspec.Struct, frozen=True, array_like=True, gc=False):

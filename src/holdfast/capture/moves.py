@@ -42,11 +42,12 @@ class Moves:
         before, _ = self._origin(path, len(self._moves))
         if before == path:
             return None
-        found = self._reader.execute("SELECT kind, flags, record FROM rows WHERE key = ?", (walk_key(before),)).fetchone()
+        found = self._reader.execute("SELECT kind, flags, record, ctime FROM rows WHERE key = ?", (walk_key(before),)).fetchone()
         if found is None or found[0] != FILE_CODE or found[1]:
             return None
         entry = decode_entry(found[2])
-        return None if entry.unstable else entry
+        # What a database holds is not known by its own stamps alone.
+        return None if entry.unstable or entry.ctime_ns != found[3] else entry
 
     def is_same(self, recorded: Entry, found: Entry) -> bool:
         """Whether what was found is that version: then its content is known."""

@@ -1,13 +1,14 @@
-"""Which names a walk of places has to look at, folder by folder. Pure."""
+"""Which names a walk of places has to look at, folder by folder."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from holdfast.capture.ports import Place
 from holdfast.capture.roots import Top, is_below, parents_of
 from holdfast.core.errors import ProtocolError, UsageError
+from holdfast.host.database_files import BESIDE, main_of, read_header
 from holdfast.model.entry import check_path, display_path
 
 
@@ -31,6 +32,16 @@ def check_places(places: Iterable[Place]) -> None:
             check_path(place.path)
         except ProtocolError as error:
             raise UsageError(f"{display_path(place.path)} is no place to look at", hint="name absolute, clean paths") from error
+
+
+def with_databases(places: Iterable[Place]) -> Iterator[Place]:
+    """The places, and all of a database where one of them is a part of it. Looks at the first bytes of files."""
+    for place in places:
+        yield place
+        for main in () if place.below else {main for main in (main_of(place.path), place.path) if main is not None}:
+            if read_header(main) is not None:
+                yield Place(main)
+                yield from (Place(main + ending) for ending in BESIDE)
 
 
 def plan_places(places: Iterable[Place], tops: Iterable[Top], whole: Iterable[bytes]) -> Places:

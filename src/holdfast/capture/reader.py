@@ -17,12 +17,23 @@ from hashlib import sha256
 import msgspec
 
 from holdfast.capture.chunking import Cutter, Granularity, choose
-from holdfast.capture.chunks import Chunk
+from holdfast.capture.chunks import Chunk, FileOrigin, Origin
 from holdfast.capture.findings import unreadable
 from holdfast.capture.frame import SOCKET_CODE
 from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, SUSPECT
 from holdfast.core.clock import Clock
-from holdfast.host.metadata import Names, file_entry, holes_of, open_for_reading, read_entry, read_holes, read_xattrs
+from holdfast.host.database_files import header_at
+from holdfast.host.metadata import (
+    Names,
+    OnProblem,
+    file_entry,
+    holes_of,
+    ignore_problem,
+    open_for_reading,
+    read_entry,
+    read_holes,
+    read_xattrs,
+)
 from holdfast.model.entry import ChunkRef, Entry, Hole, display_path
 from holdfast.model.jobs import Finding, Severity
 
@@ -41,6 +52,7 @@ _ZEROS = bytes(8 * 1024 * 1024)
 class Job(msgspec.Struct, frozen=True, gc=False):
     """One path to look at. `recorded` is what the state has of it. `parent`: a folder above a root, symlinks in its path followed.
     `content` False: metadata only (the content of another hard link is known). `file`: the walk saw a regular file, so open it at once.
+    `database`: one of SQLite is to be consistent, so its content is not that of the file. `stamp`: of one whose file is read all the same.
     """
 
     path: bytes
@@ -49,19 +61,26 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     parent: bool = False
     content: bool = True
     file: bool = False
+    database: bool = False
+    stamp: int | None = None
 
 
 class Captured(msgspec.Struct, frozen=True):
-    """`chunks` hold the bytes just read. `flags` go into the row. `findings`: what is worth saying about it."""
+    """`chunks` hold the bytes just read. `flags` go into the row, and of a database its `stamp`. `findings`: what is worth saying."""
 
     entry: Entry
     chunks: tuple[Chunk, ...] = ()
     flags: int = 0
     findings: tuple[Finding, ...] = ()
+    stamp: int | None = None
 
 
 class TooLarge(msgspec.Struct, frozen=True):
     """The file must be streamed."""
+
+
+class Database(msgspec.Struct, frozen=True):
+    """It is a database, to be read from a consistent copy."""
 
 
 class Lost(msgspec.Struct, frozen=True):
@@ -79,11 +98,11 @@ class Reader:
         self._on_read = on_read
         self.opened = 0
 
-    def capture_all(self, jobs: list[Job]) -> list[Captured | TooLarge | Lost]:
+    def capture_all(self, jobs: list[Job]) -> list[Captured | TooLarge | Database | Lost]:
         """A batch, for a thread of the pool."""
         return [self.capture(job) for job in jobs]
 
-    def capture(self, job: Job) -> Captured | TooLarge | Lost:
+    def capture(self, job: Job) -> Captured | TooLarge | Database | Lost:
         try:
             if job.file:
                 return self._whole(job)
@@ -114,7 +133,7 @@ class Reader:
         entry = read_entry(job.path, self._names, status=status, on_problem=findings.append)
         return Captured(entry, (), _racy(status, now_ns), tuple(findings))
 
-    def _whole(self, job: Job) -> Captured | TooLarge | Lost:
+    def _whole(self, job: Job) -> Captured | TooLarge | Database | Lost:
         path = job.path
         findings: list[Finding] = []
         descriptor = self.descriptor(path)
@@ -128,6 +147,8 @@ class Reader:
                     return vanished(path)
                 if size > WHOLE_BYTES:
                     return TooLarge()
+                if job.database and header_at(descriptor) is not None:
+                    return Database()
                 data = os.pread(descriptor, size, 0) if size else b""
                 self._on_read(len(data))
                 xattrs = read_xattrs(descriptor, path, findings.append)
@@ -144,7 +165,7 @@ class Reader:
         if not stable:
             findings.append(_changed_while_read(path))
             flags = SUSPECT
-        return Captured(entry, chunks, flags, tuple(findings))
+        return Captured(entry, chunks, flags, tuple(findings), job.stamp)
 
 
 class Stream:
@@ -158,7 +179,7 @@ class Stream:
         self._on_read = on_read
         self._cutter = choose(job.granularity, job.recorded.chunks if job.recorded else ())
         self._before = os.fstat(descriptor)
-        self.entry = read_entry(job.path, names, status=self._before, descriptor=descriptor)
+        self.entry = self._look()
         self._left = self._before.st_size
         self._position = 0
         # What was read and is not cut yet, at the front of a buffer that serves all windows: the cutter looks a longest chunk ahead.
@@ -188,14 +209,24 @@ class Stream:
         findings: list[Finding] = []
         size = sum(ref.size_bytes for ref in self._refs)
         stable = size == self._before.st_size and not _differs(self._before, os.fstat(self._descriptor))
-        entry = read_entry(self._job.path, self._names, status=self._before, descriptor=self._descriptor, on_problem=findings.append)
+        entry = self._look(findings.append)
         if not stable:
             findings.append(_changed_while_read(self._job.path))
         entry = msgspec.structs.replace(entry, chunks=tuple(self._refs), size_bytes=size, unstable=not stable)
-        return Captured(entry, (), SUSPECT if not stable else _racy(self._before, self._started_ns), tuple(findings))
+        return self._captured(entry, tuple(findings))
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+    def origin(self, on_withdrawn: Callable[[bytes], None]) -> Origin:
+        """Where what was taken can be read again."""
+        return FileOrigin(self.entry, self._on_read, on_withdrawn)
+
+    def _look(self, on_problem: OnProblem = ignore_problem) -> Entry:
+        return read_entry(self._job.path, self._names, status=self._before, descriptor=self._descriptor, on_problem=on_problem)
+
+    def _captured(self, entry: Entry, findings: tuple[Finding, ...]) -> Captured:
+        return Captured(entry, (), SUSPECT if entry.unstable else _racy(self._before, self._started_ns), findings, self._job.stamp)
 
     def _note(self, chunks: list[Chunk]) -> list[Chunk]:
         self._refs.extend(ChunkRef(chunk.id, chunk.size_bytes) for chunk in chunks)

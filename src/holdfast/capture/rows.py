@@ -57,6 +57,7 @@ CODES = {
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One path. `members`, `departed` and `strayed` are masks of dataset slots: belongs to; a tombstone for; of the departed,
     those where the path did not vanish but left the classification. `run` is the run that last changed the row. `kind` is `st_mode >> 12`.
+    `ctime_ns` of a database is its stamp, see `databases`.
     """
 
     key: bytes
@@ -105,7 +106,7 @@ def signed(number: int) -> int:
     return number if number < 1 << 63 else number - (1 << 64)
 
 
-def row_of(entry: Entry, *, members: int, run: int, flags: int = 0, record: bytes | None = None) -> Row:
+def row_of(entry: Entry, *, members: int, run: int, flags: int = 0, record: bytes | None = None, stamp: int | None = None) -> Row:
     """A row without tombstones."""
     return Row(
         walk_key(entry.path),
@@ -117,7 +118,7 @@ def row_of(entry: Entry, *, members: int, run: int, flags: int = 0, record: byte
         CODES[entry.kind],
         entry.size_bytes,
         entry.mtime_ns,
-        entry.ctime_ns,
+        entry.ctime_ns if stamp is None else stamp,
         signed(entry.inode),
         encode_entry(entry) if record is None else record,
     )
@@ -137,6 +138,11 @@ def is_same_file(known: Entry, found: Entry) -> bool:
         found.ctime_ns,
         found.size_bytes,
     )
+
+
+def is_copied(row: Row, entry: Entry) -> bool:
+    """Whether the content of this row is that of a consistent copy of a database: see `databases`, `stamp_of`."""
+    return row.ctime_ns != entry.ctime_ns and not row.ctime_ns & 1
 
 
 def is_same_version(entry: Entry, old: Entry) -> bool:

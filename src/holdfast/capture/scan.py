@@ -19,7 +19,8 @@ from datetime import datetime, timedelta
 
 from holdfast.capture.chunking import Granularity, require_compiled
 from holdfast.capture.classify import Classifier
-from holdfast.capture.emission import Emission, Passed, Tools
+from holdfast.capture.databases import Databases
+from holdfast.capture.emission import Emission
 from holdfast.capture.findings import Notes, OnProgress, Pulse
 from holdfast.capture.frame import Tally
 from holdfast.capture.guard import (
@@ -36,8 +37,9 @@ from holdfast.capture.guard import (
 )
 from holdfast.capture.ledger import Ledger, Verdict
 from holdfast.capture.moves import Moves
-from holdfast.capture.places import check_places, plan_places
-from holdfast.capture.ports import CaptureRequest, CaptureResult, DatasetTotals
+from holdfast.capture.passing import Passed, Tools
+from holdfast.capture.places import check_places, plan_places, with_databases
+from holdfast.capture.ports import CaptureRequest, CaptureResult, DatasetTotals, Place
 from holdfast.capture.reader import Reader
 from holdfast.capture.roots import Target, WalkPlan, normal_roots, plan_walk, ways_to
 from holdfast.capture.segments import Segments
@@ -47,6 +49,7 @@ from holdfast.capture.walk import Walk
 from holdfast.core.clock import Clock, utc
 from holdfast.core.errors import SourceVanished, UsageError
 from holdfast.core.ids import DatasetId, Epoch
+from holdfast.host.database_copy import DatabaseCopier
 from holdfast.host.disk import check_free
 from holdfast.host.metadata import Names
 from holdfast.model.change import Move
@@ -93,7 +96,7 @@ class ScanRun:
 
     def __init__(self, state: CaptureState, request: CaptureRequest, clock: Clock, pulse: Pulse, surroundings: tuple[Names, int]) -> None:
         self._state, self._request, self._clock, self._pulse = state, request, clock, pulse
-        names, self._reserve_bytes = surroundings
+        self._names, self._reserve_bytes = surroundings
         self._slots = {rule.id: state.ensure_slot(rule.id) for rule in request.datasets}
         self._run = state.next_run() if request.scan else state.run
         self._captured_at = self._moment()
@@ -106,7 +109,9 @@ class ScanRun:
         self._moves: Mapping[DatasetId, tuple[Move, ...]] | None = None
         self._started = self._complete = False
         self._walk_is_over = not request.scan
-        self.reader = Reader(clock, names, self._notes.add_read)
+        self.reader = Reader(clock, self._names, self._notes.add_read)
+        self._copier = DatabaseCopier(state.path.with_name(state.path.name + "-databases"), clock, self._reserve_bytes)
+        self._copier.sweep()
 
     @property
     def run(self) -> int:
@@ -264,7 +269,10 @@ class ScanRun:
             for path, identity in found.items()
             if path not in target.recorded or isinstance(identity, OSError) or target.rule.id in self._request.strange
         }
-        return Visit(plan, plan_places(self._request.places, plan.tops, whole), targets, reader, self._notes)
+        places: Iterable[Place] = self._request.places
+        if any(target.classifier.databases for target in targets):
+            places = with_databases(places)
+        return Visit(plan, plan_places(places, plan.tops, whole), targets, reader, self._notes)
 
     def _walked(self, walk: Walk, looked: _Looked) -> Iterator[Verdict]:
         """The verdicts of a first run, while the walk goes on. Raises what the guard has to say at its end."""
@@ -294,8 +302,10 @@ class ScanRun:
                 state=self._state,
                 run=self._run,
                 bits=bits,
+                databases=sum(target.bit for target in targets if target.classifier.databases),
                 segments=segments,
                 reader=self.reader,
+                copies=Databases(self._copier, self._names, self._notes.add_read),
                 notes=self._notes,
                 pulse=self._pulse,
                 pool=pool,
@@ -325,7 +335,7 @@ class ScanRun:
                 inodes[inode] = inodes.get(inode, 0) | target.bit
         everybody = sum(target.bit for target in targets)
         state = os.fsencode(self._state.path.absolute())
-        for suffix in (b"", b"-wal", b"-shm", b"-verdicts"):
+        for suffix in (b"", b"-wal", b"-shm", b"-verdicts", b"-databases"):
             # The state changes with every run; capturing it would never come to rest.
             cuts[state + suffix] = everybody
         plan = plan_walk(targets, cuts)

@@ -24,6 +24,7 @@ from holdfast.capture.places import Places
 from holdfast.capture.roots import Target, Top, WalkPlan, is_below
 from holdfast.capture.rows import DIRECTORY_CODE, signed
 from holdfast.capture.walk import Walk
+from holdfast.host.database_files import BESIDE
 from holdfast.model.entry import walk_key
 
 _MEMBERS_BELOW = "SELECT key FROM rows WHERE key >= ? AND key < ? AND members & ? ORDER BY key"
@@ -37,7 +38,6 @@ class Visit(Walk):
     def __init__(self, plan: WalkPlan, places: Places, targets: tuple[Target, ...], reader: sqlite3.Connection, notes: Notes) -> None:
         super().__init__(WalkPlan(plan.tops, plan.specials, (), plan.cut_inodes), targets, reader, notes)
         self._places = places
-        self._reader = reader
 
     @property
     def starts_from_nothing(self) -> bool:
@@ -154,7 +154,9 @@ class Visit(Walk):
                     return True
             else:
                 bits = mask if frame.plain else self._choose(frame, name, status)
-                if kind != SOCKET_CODE:
+                if mask & self._databases and name.endswith(BESIDE) and self._is_beside(frame, key, bits, status):
+                    frame.kept |= bits
+                elif kind != SOCKET_CODE:
                     frame.kept |= bits
                     self._judge(self._take(key), key, bits, status, Act.CAPTURE)
                 elif bits:

@@ -13,13 +13,16 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterator
 from operator import attrgetter
 
+from holdfast.capture.beside import Beside, is_same_database
 from holdfast.capture.classify import CACHE_TAG, is_cache_folder, text_of
+from holdfast.capture.databases import foreign
 from holdfast.capture.findings import Notes, Pulse, socket_skipped, unreadable
 from holdfast.capture.frame import END, GONE, ROWS_BETWEEN, SOCKET_CODE, Frame, RowHead, Rules, Tally
 from holdfast.capture.ledger import Act, Handover, Ledger, Verdict
 from holdfast.capture.roots import Special, Target, Top, WalkPlan
 from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, signed
-from holdfast.model.entry import walk_key
+from holdfast.host.database_files import BESIDE
+from holdfast.model.entry import path_of, walk_key
 
 _BY_NAME = attrgetter("name")
 
@@ -35,7 +38,10 @@ class Walk:
         self._caches = sum(target.bit for target in targets if target.classifier.exclude_caches)
         self._one_file_system = sum(target.bit for target in targets if target.classifier.one_file_system)
         self._selective = sum(target.bit for target in targets if target.classifier.selective)
+        self._databases = sum(target.bit for target in targets if target.classifier.databases)
         self._notes = notes
+        self._reader = reader
+        self._knows_rows = True
         self._rows = self._stream(reader)
         self._row = next(self._rows, END)
         self._stack: list[Frame] = []
@@ -57,6 +63,7 @@ class Walk:
     def verdicts(self) -> Iterator[Verdict]:
         """Instead of `run`, of a walk that starts from nothing: its verdicts, each folder's as soon as it is done."""
         handover = Handover()
+        self._knows_rows = False
         for _ in self._steps(handover, _nothing, _nothing):
             yield from handover.take()
         yield from handover.take()
@@ -99,6 +106,7 @@ class Walk:
     def _scan(self, frame: Frame) -> bool:
         """Go on in a folder up to the next folder to enter; False at its end. This is the hot loop: flat on purpose."""
         prefix, mask, plain, requested, tally = frame.key + b"\x00", frame.mask, frame.plain, self._requested, self.tally
+        databases = mask & self._databases
         for entry in frame.entries:
             name = entry.name
             key = prefix + name
@@ -115,6 +123,8 @@ class Walk:
                     return True
                 continue
             bits = mask if plain else self._choose(frame, name, status)
+            if databases and name.endswith(BESIDE) and self._is_beside(frame, key, bits, status):
+                continue
             row = self._row
             if row[0] == key:
                 if kind == SOCKET_CODE:
@@ -291,7 +301,7 @@ class Walk:
                 or row[5] != status.st_mtime_ns
                 or row[6] != status.st_ctime_ns
                 or row[7] != signed(status.st_ino)
-            )
+            ) and not (bits & self._databases and is_same_database(row, path_of(key), status))
             if not changed and not gone and not bits & ~row[1]:
                 return
         if not bits and not gone:
@@ -302,6 +312,35 @@ class Walk:
         linked = kind == FILE_CODE and status.st_nlink > 1
         device, inode = (signed(status.st_dev), signed(status.st_ino)) if linked else (0, 0)
         self._add(Verdict(key, act if read else Act.MEMBERS, bits, gone, gone, kind, size, device, inode, int(row is not None)))
+
+    def _is_beside(self, frame: Frame, key: bytes, bits: int, status: os.stat_result) -> bool:
+        """Whether the path lies beside a database that is captured, as its log or index; then all is said of it."""
+        found = Beside.find(path_of(key), self._notes.add_read)
+        if found is None:
+            return False
+        name = found.main[found.main.rfind(b"/") + 1 :]
+        wanted = bits & self._databases & (frame.mask if frame.plain else self._choose(frame, name, found.status))
+        if not wanted:
+            return False
+        if not found.is_database:
+            if found.is_index and found.has_log:
+                self._notes.add(foreign(found.main), wanted)
+            return False
+        row = self._take(key)
+        known = found.row(self._reader) if self._knows_rows else None
+        if found.is_index:
+            self._judge(row, key, bits & ~wanted, status, Act.CAPTURE)
+        elif found.is_unchanged(known):
+            if row is not None:
+                self._judge(row, key, bits, status, Act.CAPTURE)
+        else:
+            if known is not None and found.was_a_file(known):
+                # It passed for unchanged by its own stamps, and was not captured as a database before.
+                self._add(Verdict(walk_key(found.main), Act.CAPTURE, wanted, 0, 0, FILE_CODE, found.status.st_size, 0, 0, 1))
+            gone = row[1] & self._requested if row is not None else 0
+            kind = status.st_mode >> 12
+            self._add(Verdict(key, Act.BESIDE, bits, gone, gone, kind, status.st_size, 0, 0, int(row is not None)))
+        return True
 
     def _flush(self, limit: bytes, covered: int) -> None:
         """Rows before `limit` were not met. For datasets in `covered` their path was removed, for others it left the classification."""

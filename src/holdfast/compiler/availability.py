@@ -27,9 +27,6 @@ def unavailable(document: Document) -> list[Diagnostic]:
 
 def _classification(policy: Policy) -> Iterator[Diagnostic]:
     path = f"policies.{policy.name}.classification"
-    if policy.classification.application:
-        where = Where(path=f"{path}.application", kind="policy", name=policy.name)
-        yield diagnose(_CODE, where, "`application` is not in this version", "leave it out, and dump the data in a `before` hook")
     if policy.classification.consistent != "none":
         where = Where(path=f"{path}.consistent", kind="policy", name=policy.name)
         yield diagnose(_CODE, where, "`consistent: snapshot` is not in this version", "leave it out, or snapshot in a `before` hook")

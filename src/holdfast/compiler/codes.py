@@ -73,6 +73,7 @@ CODES: dict[str, Code] = {
     "source-inside-store": Code(_E, "A captured path lies in a repository, or is its own mirror"),
     "loop-by-location": Code(_E, "Datasets that are captured from each other's mirrors"),
     "granularity-overlap": Code(_E, "Two policies on one node capture the same files with different granularity"),
+    "application-overlap": Code(_E, "Two policies on one node capture the same files, and only one asks for consistent databases"),
     "too-many-datasets": Code(_E, "More than 62 policies on one node"),
     # worth a look
     "node-not-joined": Code(_W, "A node that has not joined yet; its part is left out until it does"),

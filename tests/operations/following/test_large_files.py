@@ -25,3 +25,15 @@ def test_the_larger_the_later_and_a_closed_one_sooner(tmp_path: Path) -> None:
     assert large.put_off(closed, 1.0)[os.fsencode(image)] < put_off_s
     assert large.put_off(written, put_off_s) == {}
     assert large.put_off(Work(places=(Place(os.fsencode(image), True),)), put_off_s) == {}
+
+
+def test_a_change_in_the_log_of_a_large_database_waits_as_the_database_does(tmp_path: Path) -> None:
+    database, log = tmp_path / "app.db", tmp_path / "app.db-wal"
+    with database.open("wb") as file:
+        file.truncate(2 << 30)
+    log.write_bytes(b"some pages")
+    written = Work(places=(Place(os.fsencode(database)), Place(os.fsencode(log))))
+    large = LargeFiles()
+    assert large.put_off(written, 0.0, databases=True) == {}
+    assert set(large.put_off(written, 1.0, databases=True)) == {os.fsencode(database), os.fsencode(log)}
+    assert set(large.put_off(written, 1.0)) == {os.fsencode(database)}

@@ -14,7 +14,7 @@ import type { Policy } from "./policy";
 
 const MORE = [
   "larger_than", "smaller_than", "older_than", "newer_than", "types", "owners", "groups",
-  "exclude_caches", "one_file_system", "granularity", "max_removed",
+  "exclude_caches", "one_file_system", "granularity", "max_removed", "application",
 ];
 
 export function Classification({ policy, node }: { policy: Policy; node: string }) {
@@ -113,6 +113,17 @@ function More({ at }: { at: (key: string) => Step[] }) {
           path={at("max_removed")}
           placeholder="50%"
           description="The share of entries that may vanish between two runs. 100% turns this guard off."
+        />
+      </SimpleGrid>
+      <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
+        <ChoiceField
+          label="Databases among the files"
+          path={at("application")}
+          description="Those of SQLite are taken as of one moment, while their programs write to them."
+          choices={[
+            ["", "As files like others"],
+            ["sqlite", "SQLite, consistent"],
+          ]}
         />
       </SimpleGrid>
       <Text size="xs" c="dimmed">

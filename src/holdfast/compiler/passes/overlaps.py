@@ -39,3 +39,11 @@ def _check(node: str, policies: tuple[Policy, ...], report: Report) -> None:
             )
             hint = "give both policies the same `granularity`: what is captured once is cut once"
             report.add("granularity-overlap", policy_where(inner, "classification.granularity"), message, hint)
+        if outer.classification.application != inner.classification.application:
+            plain, asking = sorted((outer, inner), key=lambda each: each.classification.application)
+            message = (
+                f"on node `{node}` databases below {inner_root} would be captured consistent for policy `{asking.name}` "
+                f"and as plain files for policy `{plain.name}`"
+            )
+            hint = "give both policies the same `application`: what is captured once is read in one way"
+            report.add("application-overlap", policy_where(inner, "classification.application"), message, hint)

@@ -315,7 +315,8 @@ class Follower:
 
     def _deliver(self, due: Sequence[Course], works: Mapping[DatasetId, Work], now_s: float) -> None:
         work = joined(list(works.values()))
-        put_off = self._large.put_off(work, now_s)
+        databases = any(course.followed.rule.classification.application for course in due)
+        put_off = self._large.put_off(work, now_s, databases=databases)
         with self._changed:
             for path, at_s in put_off.items():
                 for course in due:

@@ -1,10 +1,12 @@
-"""Large files are not read again and again while somebody writes to them: a look costs the time to read all of the file."""
+"""Large files are not read again and again while somebody writes to them: a look costs the time to read all of the file. A database is
+copied before it is read, which costs about as much again and is not counted here."""
 
 from __future__ import annotations
 
 import os
 import stat
 
+from holdfast.host.database_files import main_of
 from holdfast.operations.following.backlog import OPEN_S, Work
 
 LARGE_BYTES = 64 * 1024 * 1024
@@ -21,25 +23,24 @@ class LargeFiles:
     def __init__(self) -> None:
         self._looked: dict[bytes, float] = {}
 
-    def put_off(self, work: Work, now_s: float) -> dict[bytes, float]:
-        """Names of the work that are too early, and when they may be looked at; the others are taken as looked at now."""
+    def put_off(self, work: Work, now_s: float, *, databases: bool = False) -> dict[bytes, float]:
+        """Names of the work that are too early, and when they may be looked at; the others are taken as looked at now. `databases`: a
+        change in the log of one means to read all of the database."""
         found = {}
+        read: set[bytes] = set()
         for place in work.places:
-            if place.below:
+            path = (main_of(place.path) if databases else None) or place.path
+            size_bytes = 0 if place.below else _size_of(path)
+            if size_bytes < LARGE_BYTES:
                 continue
-            try:
-                status = os.lstat(place.path)
-            except OSError:
-                continue
-            if not stat.S_ISREG(status.st_mode) or status.st_size < LARGE_BYTES:
-                continue
-            read_s = status.st_size / _READ_BYTES_S
-            wait_s = _CLOSED_FACTOR * read_s if place.path in work.closed else max(OPEN_S, _OPEN_FACTOR * read_s)
-            last_s = self._looked.get(place.path)
-            if last_s is not None and now_s < last_s + wait_s:
+            read_s = size_bytes / _READ_BYTES_S
+            wait_s = _CLOSED_FACTOR * read_s if path in work.closed else max(OPEN_S, _OPEN_FACTOR * read_s)
+            last_s = self._looked.get(path)
+            if last_s is not None and now_s < last_s + wait_s and path not in read:
                 found[place.path] = last_s + wait_s
             else:
-                self._note(place.path, now_s)
+                read.add(path)
+                self._note(path, now_s)
         return found
 
     def _note(self, path: bytes, now_s: float) -> None:
@@ -47,3 +48,12 @@ class LargeFiles:
             for old in sorted(self._looked, key=self._looked.__getitem__)[: _MOST_KNOWN // 2]:
                 del self._looked[old]
         self._looked[path] = now_s
+
+
+def _size_of(path: bytes) -> int:
+    """0 of what is no file."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0

@@ -1,0 +1,116 @@
+"""What passes through the second pass: one path on its way, batches of them, what is counted, and what it works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from holdfast.capture.chunking import Granularity
+from holdfast.capture.chunks import Chunk
+from holdfast.capture.databases import Databases
+from holdfast.capture.findings import Notes, Pulse
+from holdfast.capture.ledger import Verdict
+from holdfast.capture.moves import Moves
+from holdfast.capture.reader import WHOLE_BYTES, Captured, Database, Job, Lost, Reader, Stream, TooLarge
+from holdfast.capture.rows import Row
+from holdfast.capture.segments import Segments
+from holdfast.capture.state import CaptureState
+from holdfast.model.entry import Entry
+
+BATCH_ITEMS = 256
+BATCH_BYTES = 2 * 1024 * 1024
+
+Result = Captured | TooLarge | Database | Lost
+
+
+@dataclass(slots=True)
+class Item:
+    """One path on its way. No verdict: unchanged, and some receiver lacks it. `linked`: another link of it was read before.
+    `moved`: it may be this version, that lay elsewhere."""
+
+    row: Row | None
+    verdict: Verdict | None = None
+    job: Job | None = None
+    linked: tuple[int, int] | None = None
+    moved: Entry | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    items: list[Item] = field(default_factory=list)
+    size_bytes: int = 0
+    future: Future[list[Result]] | None = None
+
+
+@dataclass
+class Passed:
+    """What the second pass counted. `suspects`: paths that have to be looked at again. `linked`: files that got or lost a name."""
+
+    changed: int = 0
+    removed: int = 0
+    files: int = 0
+    size_bytes: int = 0
+    suspects: list[bytes] = field(default_factory=list)
+    linked: set[int] = field(default_factory=set)
+
+    def note_links(self, before: Entry | None, after: Entry | None) -> None:
+        """Other names of these files have another count of links now, and other times."""
+        for entry, other in ((before, after), (after, before)):
+            if entry is not None and entry.links > 1 and (other is None or (other.inode, other.links) != (entry.inode, entry.links)):
+                self.linked.add(entry.inode)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the second pass works with. `bits`: the datasets captured; those of `databases` want SQLite's consistent, by `copies`.
+    `before_write` looks at the disk."""
+
+    state: CaptureState
+    run: int
+    bits: int
+    databases: int
+    segments: Segments
+    reader: Reader
+    copies: Databases
+    notes: Notes
+    pulse: Pulse
+    pool: ThreadPoolExecutor
+    granularity: Callable[[int], Granularity]
+    moves: Moves
+    before_write: Callable[[], None]
+
+
+def windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:
+    """The windows of a large file, one read ahead. The one ahead is waited for when the consumer leaves, so that closing is safe."""
+    future = pool.submit(stream.window)
+    try:
+        while chunks := future.result():
+            future = pool.submit(stream.window)
+            yield chunks
+    finally:
+        future.exception()
+
+
+def is_stream(item: Item) -> bool:
+    return item.job is not None and item.verdict is not None and item.job.content and item.verdict.size > WHOLE_BYTES
+
+
+def batched(items: Iterator[Item]) -> Iterator[Batch]:
+    """Items read together; one that streams is alone."""
+    batch = Batch()
+    for item in items:
+        if is_stream(item):
+            if batch.items:
+                yield batch
+            yield Batch([item])
+            batch = Batch()
+            continue
+        batch.items.append(item)
+        if item.job is not None and item.verdict is not None and item.job.content:
+            batch.size_bytes += item.verdict.size
+        if len(batch.items) >= BATCH_ITEMS or batch.size_bytes >= BATCH_BYTES:
+            yield batch
+            batch = Batch()
+    if batch.items:
+        yield batch
