@@ -49,6 +49,7 @@ from holdfast.model.change import Cursor, Payload
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.edit import Edit
 from holdfast.model.entry import ChunkRef, Entry, Kind, check_path
+from holdfast.model.drills import parse_sample
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Job, State
 from holdfast.model.maintenance import parse_subset
@@ -409,6 +410,7 @@ PARSERS = (
     of_text("model.spans.parse_time_of_day", spans.parse_time_of_day, "03:30"),
     of_text("model.spans.parse_zone", spans.parse_zone, "Europe/Berlin", "../../etc/passwd"),
     of_text("model.maintenance.parse_subset", parse_subset, "1/7", "5%", "2G"),
+    of_text("model.drills.parse_sample", parse_sample, "100 files", "1%", "all"),
     of_text("model.adoption.parse_bind", parse_bind, "files1/documents=old:/srv/documents"),
     of_text("model.object_location.parse_object_location", parse_object_location, "s3://bucket/prefix?endpoint=https://s3.example.net"),
     of_text("core.units.parse_duration_s", units.parse_duration_s, "1h30m", "365d"),

@@ -178,6 +178,8 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/repositories/main/prune", {"dry_run": True})
     await running.post("/repositories/main/repair", {"dry_run": True})
     await running.post("/repositories/main/scrub", {"ratio": 0.1})
+    await running.post("/repositories/main/drill", {"dataset": "files1/documents", "sample": "1%"})
+    await running.get("/drills")
     await running.post("/repositories/main/rebuild")
     await running.post("/repositories/main/pause", {"duration": "2h"})
     await running.post("/repositories/main/resume")

@@ -14,16 +14,21 @@ from holdfast.core.ids import NodeId, RepositoryId
 from holdfast.model.document import PruneTimes
 from holdfast.model.jobs import State
 from holdfast.model.maintenance import Prune, Scrub
-from holdfast.model.rules import RepositoryRule
+from holdfast.model.rules import RepositoryRule, Rules
 from holdfast.node.housekeeping import AGAIN_NS, EVERY_NS, Housekeeping
 from holdfast.node.job_book import JobBook
 from holdfast.node.journal import Journal
 from holdfast.node.worker_messages import RunMaintenance
+from holdfast.testing.node_rules import store_rules
 from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
 
 WEEK_S = EVERY_NS[Prune] / 1e9
 MAIN = RepositoryRule(id=RepositoryId("c" * 32), name="main", location="/srv/main", scrub_ratio=0)
 SCRUBBED = RepositoryRule(id=RepositoryId("c" * 32), name="main", location="/srv/main", scrub_ratio=0.1)
+
+
+def rules_with(*repositories: RepositoryRule) -> Rules:
+    return msgspec.structs.replace(store_rules(), repositories=repositories)
 
 
 class Desk:
@@ -36,7 +41,7 @@ class Desk:
         self.journal = Journal(self.folder / "node.db", clock=self.clock)
         self.book = JobBook(self.journal, NodeId("a" * 32), clock=self.clock, entropy=SeededEntropy("desk"))
         self.keeping = Housekeeping(self.book, self.journal, clock=self.clock)
-        self.keeping.set_repositories((MAIN,))
+        self.keeping.set_rules(rules_with(MAIN))
 
     def planned(self) -> list[RunMaintenance]:
         self.keeping.plan()
@@ -86,7 +91,7 @@ def test_one_that_failed_comes_again_soon(desk: Desk) -> None:
 
 
 def test_a_scrub_a_day_of_the_part_that_the_rules_say(desk: Desk) -> None:
-    desk.keeping.set_repositories((SCRUBBED,))
+    desk.keeping.set_rules(rules_with(SCRUBBED))
     assert desk.planned() == []
     for _ in range(3):
         desk.clock.advance(86_400)
@@ -97,7 +102,7 @@ def test_a_scrub_a_day_of_the_part_that_the_rules_say(desk: Desk) -> None:
 
 
 def test_a_scrub_that_found_damage_has_done_its_work(desk: Desk) -> None:
-    desk.keeping.set_repositories((SCRUBBED,))
+    desk.keeping.set_rules(rules_with(SCRUBBED))
     desk.clock.advance(86_400)
     desk.planned()
     (live,) = desk.book.live
@@ -111,7 +116,7 @@ def test_a_scrub_that_found_damage_has_done_its_work(desk: Desk) -> None:
 
 
 def test_no_prune_where_the_rules_say_off(desk: Desk) -> None:
-    desk.keeping.set_repositories((msgspec.structs.replace(MAIN, prune=PruneTimes(off=True)),))
+    desk.keeping.set_rules(rules_with(msgspec.structs.replace(MAIN, prune=PruneTimes(off=True))))
     desk.clock.advance(10 * WEEK_S)
     assert desk.planned() == []
     assert desk.keeping.next_wake() is None
@@ -120,7 +125,7 @@ def test_no_prune_where_the_rules_say_off(desk: Desk) -> None:
 def test_a_prune_begins_in_its_window_each_week(desk: Desk) -> None:
     """The first of January 2026 is a Thursday; in Berlin it is an hour later than in UTC."""
     times = PruneTimes(windows=("sun 02:00-06:00",), zone="Europe/Berlin")
-    desk.keeping.set_repositories((msgspec.structs.replace(MAIN, prune=times),))
+    desk.keeping.set_rules(rules_with(msgspec.structs.replace(MAIN, prune=times)))
     begun = []
     for _ in range(3):
         wake = desk.keeping.next_wake()
@@ -137,7 +142,7 @@ def test_a_prune_begins_in_its_window_each_week(desk: Desk) -> None:
 
 
 def test_one_that_failed_comes_again_soon_if_its_window_is_open_then(desk: Desk) -> None:
-    desk.keeping.set_repositories((msgspec.structs.replace(MAIN, prune=PruneTimes(windows=("sun 02:00-06:00",))),))
+    desk.keeping.set_rules(rules_with(msgspec.structs.replace(MAIN, prune=PruneTimes(windows=("sun 02:00-06:00",)))))
     desk.clock.set_wall(datetime(2026, 1, 11, 2, 30, tzinfo=UTC))
     assert len(desk.planned()) == 1
     desk.end(State.FAILED)
@@ -150,7 +155,7 @@ def test_one_that_failed_comes_again_soon_if_its_window_is_open_then(desk: Desk)
 
 
 def test_a_node_that_was_off_in_the_window_waits_for_the_next_one(desk: Desk) -> None:
-    desk.keeping.set_repositories((msgspec.structs.replace(MAIN, prune=PruneTimes(windows=("sun 02:00-06:00",))),))
+    desk.keeping.set_rules(rules_with(msgspec.structs.replace(MAIN, prune=PruneTimes(windows=("sun 02:00-06:00",)))))
     desk.clock.set_wall(datetime(2026, 1, 11, 7, 0, tzinfo=UTC))
     assert desk.planned() == []
     assert desk.keeping.next_wake() == datetime(2026, 1, 18, 2, 0, tzinfo=UTC)

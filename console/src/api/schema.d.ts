@@ -164,6 +164,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/drills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Drills
+         * @description Of each dataset in each repository that is drilled by the rules, or ever was.
+         */
+        get: operations["drills"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{repository}/drill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drill
+         * @description Restore a part of a dataset on trial now; `sample` as in the document, empty = as the rules say. `point` empty = the newest.
+         */
+        post: operations["drill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/environment": {
         parameters: {
             query?: never;
@@ -1324,6 +1364,24 @@ export interface components {
             text?: string | null;
         };
         /**
+         * Drill
+         * @description `dataset` by label or id. `sample` as in the document, empty = as the rules say. `point` empty = the newest.
+         */
+        Drill: {
+            /** Dataset */
+            dataset: string;
+            /**
+             * Sample
+             * @default
+             */
+            sample: string;
+            /**
+             * Point
+             * @default
+             */
+            point: string;
+        };
+        /**
          * EditDocument
          * @description `base_revision`: the revision that was edited. Operations are done in turn, all or none. `dry_run`: show the text, store nothing.
          *     `text`, with `dry_run` only: a working copy; the operations are done on it in place of the revision's text, none = only read it.
@@ -1889,6 +1947,80 @@ export interface components {
         Deleted: {
             deleted: string;
         };
+        /** DrillList */
+        DrillList: {
+            drills: components["schemas"]["DrillRow"][];
+            unreachable: components["schemas"]["Unreachable"][];
+        };
+        /** DrillRow */
+        DrillRow: {
+            dataset: string;
+            dataset_id: string;
+            /** @default null */
+            plan: components["schemas"]["DrillPlan"] | null;
+            /** @default null */
+            last: components["schemas"]["DrillRecord"] | null;
+            /** @default null */
+            proven_at: string | null;
+            /** @default null */
+            due_at: string | null;
+            /** @default false */
+            overdue: boolean;
+            node: string;
+            repository: string;
+        };
+        /**
+         * DrillPlan
+         * @description How often a part of what is stored is restored on trial, and how much (`model.drills.parse_sample`). `check`: the name of a script in
+         *         the hooks directory of the machine that owns the repository.
+         */
+        DrillPlan: {
+            /** @default 604800 */
+            every_s: number;
+            /** @default 100 files */
+            sample: string;
+            /** @default  */
+            check: string;
+            /** @default 600 */
+            timeout_s: number;
+        };
+        /**
+         * DrillRecord
+         * @description The newest drill of one dataset in one repository. `problem`: why nothing was proven, empty where it was. `note`: what else is worth
+         *         saying, that fewer files were restored than wished for example. `proven_at`: the newest drill that proved something.
+         */
+        DrillRecord: {
+            dataset: string;
+            label: string;
+            at: string;
+            /** @default  */
+            problem: string;
+            /** @default  */
+            note: string;
+            /** @default  */
+            point: string;
+            /** @default null */
+            point_at: string | null;
+            /** @default 0 */
+            files: number;
+            /** @default 0 */
+            size_bytes: number;
+            /** @default null */
+            proven_at: string | null;
+        };
+        /**
+         * Unreachable
+         * @description A repository whose owner gave no answer: what it holds is missing from the result.
+         */
+        Unreachable: {
+            repository: string;
+            node: string;
+            error: components["schemas"]["ErrorFacts"];
+        };
+        /** TriggerStarted */
+        TriggerStarted: {
+            trigger: string;
+        };
         /**
          * EnvironmentText
          * @description One revision, its text byte for byte as it was applied.
@@ -2018,13 +2150,18 @@ export interface components {
             /** @default UTC */
             zone: string;
         };
-        /** Policy */
+        /**
+         * Policy
+         * @description `drill` None = what is stored of it is not restored on trial by itself.
+         */
         Policy: {
             name: string;
             classification: components["schemas"]["Classification"];
             operations: components["schemas"]["OperationUse"][];
             /** @default {} */
             hooks: components["schemas"]["Hooks"];
+            /** @default null */
+            drill: components["schemas"]["DrillPlan"] | null;
             /** @default  */
             was: string;
         };
@@ -2472,7 +2609,8 @@ export interface components {
          * Finding
          * @description One thing worth saying about a run: an unreadable file, a skipped socket, a catch-up. `path` is for display.
          *
-         *         `affected`: of damage in a repository, the points and files it takes away, a line each, the first of them if there are many.
+         *         `affected`: of damage in a repository, the points and files it takes away, a line each, the first of them if there are many; of a check
+         *         script that failed, the last lines of what it wrote.
          */
         Finding: {
             code: string;
@@ -2756,10 +2894,6 @@ export interface components {
             stops: string[];
             /** @default [] */
             changes: string[];
-        };
-        /** TriggerStarted */
-        TriggerStarted: {
-            trigger: string;
         };
         /**
          * TriggerView
@@ -3259,7 +3393,7 @@ export interface components {
          *
          *         `dataset` is the label (`files1/documents`), `dataset_id` the identity. `snapshot` is the restic snapshot's id at the
          *         moment; it changes when tags do. `foreign` marks a restic snapshot that Holdfast did not make. `added_bytes` is what storing it cost.
-         *         Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it.
+         *         Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it. `proof`: what drills know of it.
          */
         Point: {
             id: string;
@@ -3292,15 +3426,21 @@ export interface components {
             foreign: boolean;
             /** @default null */
             expires_at: string | null;
+            /** @default null */
+            proof: components["schemas"]["Proof"] | null;
         };
         /**
-         * Unreachable
-         * @description A repository whose owner gave no answer: what it holds is missing from the result.
+         * Proof
+         * @description What is known of a point by drills. `proven_at`: when some of its files (`proven_files`) were last restored and were what they should
+         *         be, and the check script, where there is one, was content. `doubted_at`: when they last were not. The later of the two counts.
          */
-        Unreachable: {
-            repository: string;
-            node: string;
-            error: components["schemas"]["ErrorFacts"];
+        Proof: {
+            /** @default null */
+            proven_at: string | null;
+            /** @default 0 */
+            proven_files: number;
+            /** @default null */
+            doubted_at: string | null;
         };
         /**
          * Explained
@@ -3587,6 +3727,8 @@ export interface components {
             pause: components["schemas"]["Pause"] | null;
             /** @default null */
             store: components["schemas"]["StoreAbilities"] | null;
+            /** @default [] */
+            drills: components["schemas"]["DrillStatus"][];
             /** @default null */
             error: components["schemas"]["ErrorFacts"] | null;
             node: string;
@@ -3652,6 +3794,26 @@ export interface components {
             versions: boolean;
             /** @default false */
             one_owner: boolean;
+        };
+        /**
+         * DrillStatus
+         * @description How the drills of one dataset in one repository stand. `plan`: as the rules say, null = none by itself. `last`: the newest, null =
+         *         there was none. `proven_at`: when something of it was last proven restorable, null = never. `due_at`: when the next is due by the
+         *         rules; it is `overdue` when that passed a while ago.
+         */
+        DrillStatus: {
+            dataset: string;
+            dataset_id: string;
+            /** @default null */
+            plan: components["schemas"]["DrillPlan"] | null;
+            /** @default null */
+            last: components["schemas"]["DrillRecord"] | null;
+            /** @default null */
+            proven_at: string | null;
+            /** @default null */
+            due_at: string | null;
+            /** @default false */
+            overdue: boolean;
         };
         /**
          * PausedRepository
@@ -4239,6 +4401,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    drills: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrillList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    drill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repository: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Drill"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerStarted"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -4,7 +4,9 @@ import { type Delta, isOver } from "./store";
 
 const MONITOR_MS = 1_000;
 /** Kinds of jobs after which a repository has other figures. */
-const OF_REPOSITORIES = new Set(["check", "prune", "repair", "rebuild", "scrub"]);
+const OF_REPOSITORIES = new Set(["check", "prune", "repair", "rebuild", "scrub", "drill"]);
+/** And its points say something else. */
+const OF_POINTS = new Set(["repair", "rebuild", "drill"]);
 const soon = new Set<string>();
 
 /** While jobs run, events come many times a second: such a read is asked anew once a second, and never while it is being answered. */
@@ -48,7 +50,7 @@ export function refreshAfter(delta: Delta): void {
         stale(keys.days);
         stale(keys.jobs);
         if (OF_REPOSITORIES.has(delta.job.kind)) stale(keys.repositories);
-        if (delta.job.kind === "repair" || delta.job.kind === "rebuild") stale(keys.points);
+        if (OF_POINTS.has(delta.job.kind)) stale(keys.points);
       }
       break;
     case "flows":

@@ -23,6 +23,7 @@ from holdfast.master.queries import Unreachable
 from holdfast.master.roll_call import NodeView
 from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document
+from holdfast.model.drills import DrillStatus
 from holdfast.model.jobs import Finding, Progress
 from holdfast.model.keep_preview import KeptPoint
 from holdfast.model.questions import Protection, RepositoryStatus, SampleRow
@@ -227,6 +228,16 @@ class RepositoryRow(RepositoryStatus, frozen=True, kw_only=True):
 
 class RepositoryList(_Answer, frozen=True, kw_only=True):
     repositories: tuple[RepositoryRow, ...]
+    unreachable: tuple[Unreachable, ...]
+
+
+class DrillRow(DrillStatus, frozen=True, kw_only=True):
+    node: str
+    repository: str
+
+
+class DrillList(_Answer, frozen=True, kw_only=True):
+    drills: tuple[DrillRow, ...]
     unreachable: tuple[Unreachable, ...]
 
 

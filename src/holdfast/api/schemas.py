@@ -206,6 +206,14 @@ class Scrub(Body):
     ratio: float = Field(default=0.05, gt=0, le=1)
 
 
+class Drill(Body):
+    """`dataset` by label or id. `sample` as in the document, empty = as the rules say. `point` empty = the newest."""
+
+    dataset: str
+    sample: str = Field(default="", max_length=40)
+    point: str = ""
+
+
 class WantedPause(Body):
     """`duration`, like `2h`: it ends by itself then. Empty = it lasts until it is resumed; one that is there already stays as it is."""
 

@@ -15,6 +15,7 @@ from holdfast.cli.commands import (
     cluster,
     compare,
     console,
+    drills,
     environment,
     explain,
     keep,
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for module in (cluster, console, environment, keep, run, look, compare, tail, explain, monitor, recover):
+for module in (cluster, console, environment, keep, run, look, compare, tail, explain, monitor, recover, drills):
     module.register(app)
 app.add_typer(cluster.master_app, name="master")
 app.add_typer(cluster.node_app, name="node")

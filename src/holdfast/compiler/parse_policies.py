@@ -10,8 +10,10 @@ from holdfast.compiler.fields import Fields
 from holdfast.compiler.notes import At, Notes
 from holdfast.compiler.parse_operations import parse_operation
 from holdfast.compiler.parse_places import Problem, clean_path, path_problem
-from holdfast.compiler.yaml_tree import Tree
-from holdfast.model.document import Classification, Hooks, Policy
+from holdfast.compiler.yaml_tree import Scalar, Tree
+from holdfast.core.errors import UsageError
+from holdfast.model.document import Classification, DrillPlan, Hooks, Policy
+from holdfast.model.drills import parse_sample
 
 _CLASSIFICATION = (
     "paths", "include", "exclude", "exclude_caches", "one_file_system", "larger_than", "smaller_than", "older_than", "newer_than",
@@ -26,7 +28,7 @@ def parse_policies(root: Fields) -> tuple[Policy, ...]:
 
 
 def _policy(notes: Notes, name: str, at: At, tree: Tree) -> Policy:
-    fields = Fields(notes, at, tree, ("classification", "operations", "hooks", "was"))
+    fields = Fields(notes, at, tree, ("classification", "operations", "hooks", "drill", "was"))
     fields.require("classification", "operations")
     operations = [parse_operation(notes, operation, place, value) for operation, place, value in fields.named("operations", "operation")]
     return Policy(
@@ -34,6 +36,7 @@ def _policy(notes: Notes, name: str, at: At, tree: Tree) -> Policy:
         classification=_classification(fields.child("classification", _CLASSIFICATION)),
         operations=tuple(operation for operation in operations if operation is not None),
         hooks=_hooks(fields.child("hooks", ("before", "after", "timeout"))),
+        drill=_drill(fields),
         was=fields.name("was"),
     )
 
@@ -92,6 +95,27 @@ def _ratio(fields: Fields) -> float:
 def _hooks(fields: Fields) -> Hooks:
     timeout_s = fields.duration_s("timeout")
     return Hooks(before=_script(fields, "before"), after=_script(fields, "after"), timeout_s=300.0 if timeout_s is None else timeout_s)
+
+
+def _drill(fields: Fields) -> DrillPlan | None:
+    """`off`, or `{every, sample, check, timeout}`."""
+    tree = fields.get("drill")
+    # YAML 1.1 takes a plain `off` for a boolean, people do not.
+    if tree is None or (isinstance(tree, Scalar) and tree.text in ("off", "false")):
+        return None
+    drill, usual = fields.child("drill", ("every", "sample", "check", "timeout")), DrillPlan()
+    sample = drill.text("sample", usual.sample)
+    try:
+        parse_sample(sample)
+    except UsageError as error:
+        drill.bad("bad-value", "sample", error.message, error.hint)
+        sample = usual.sample
+    return DrillPlan(
+        every_s=drill.duration_s("every") or usual.every_s,
+        sample=sample,
+        check=_script(drill, "check"),
+        timeout_s=drill.duration_s("timeout") or usual.timeout_s,
+    )
 
 
 def _script(fields: Fields, key: str) -> str:

@@ -91,11 +91,24 @@ class Hooks(_Part, frozen=True, kw_only=True):
     timeout_s: float = 300
 
 
+class DrillPlan(_Part, frozen=True, kw_only=True):
+    """How often a part of what is stored is restored on trial, and how much (`model.drills.parse_sample`). `check`: the name of a script in
+    the hooks directory of the machine that owns the repository."""
+
+    every_s: float = 604_800.0
+    sample: str = "100 files"
+    check: str = ""
+    timeout_s: float = 600.0
+
+
 class Policy(_Part, frozen=True, kw_only=True):
+    """`drill` None = what is stored of it is not restored on trial by itself."""
+
     name: str
     classification: Classification
     operations: tuple[OperationUse, ...]
     hooks: Hooks = Hooks()
+    drill: DrillPlan | None = None
     was: str = ""
 
 

@@ -35,7 +35,8 @@ class Severity(str, Enum):
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing worth saying about a run: an unreadable file, a skipped socket, a catch-up. `path` is for display.
 
-    `affected`: of damage in a repository, the points and files it takes away, a line each, the first of them if there are many.
+    `affected`: of damage in a repository, the points and files it takes away, a line each, the first of them if there are many; of a check
+    script that failed, the last lines of what it wrote.
     """
 
     code: str

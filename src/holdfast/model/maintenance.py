@@ -47,7 +47,17 @@ class Scrub(_Task, frozen=True, kw_only=True):
     ratio: float = 0.05
 
 
-Task = Check | Prune | Repair | Rebuild | Scrub
+class Drill(_Task, frozen=True, kw_only=True):
+    """Restore a part of a dataset (label or id) on trial, compare it, and have the check script of the rules look at it. `sample` empty =
+    as the rules say. `point` empty = the newest, or with `any_point` now and then another one."""
+
+    dataset: str
+    sample: str = ""
+    point: str = ""
+    any_point: bool = False
+
+
+Task = Check | Prune | Repair | Rebuild | Scrub | Drill
 
 
 def kind_of(task: Task) -> str:

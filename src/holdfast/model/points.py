@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from holdfast.core.ids import DatasetId, Epoch, PointId
+from holdfast.model.drills import Proof
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -14,7 +15,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `dataset` is the label (`files1/documents`), `dataset_id` the identity. `snapshot` is the restic snapshot's id at the
     moment; it changes when tags do. `foreign` marks a restic snapshot that Holdfast did not make. `added_bytes` is what storing it cost.
-    Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it.
+    Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it. `proof`: what drills know of it.
     """
 
     id: PointId
@@ -36,6 +37,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     zone: str = "UTC"
     foreign: bool = False
     expires_at: datetime | None = None
+    proof: Proof | None = None
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from holdfast.core.ids import ActionId, DatasetId, EnvironmentId, NodeId, RepositoryId
-from holdfast.model.document import Classification, Hooks, KeepRules, PruneTimes
+from holdfast.model.document import Classification, DrillPlan, Hooks, KeepRules, PruneTimes
 
 
 class _Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,9 +59,12 @@ class StoredOperation(_Rule, frozen=True, kw_only=True):
 
 
 class StoreAction(_Rule, frozen=True, kw_only=True, tag="store"):
+    """`drill`: how often the owner restores a part of it on trial; None = not by itself."""
+
     id: ActionId
     repository: RepositoryId
     operations: tuple[StoredOperation, ...]
+    drill: DrillPlan | None = None
 
 
 class MirrorAction(_Rule, frozen=True, kw_only=True, tag="mirror"):

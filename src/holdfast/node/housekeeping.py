@@ -1,4 +1,4 @@
-"""What a repository gets by itself, as the rules say: a prune a week, a scrub a day. When it was last done is in the journal."""
+"""What a repository gets by itself, as the rules say: a prune a week, a scrub a day, drills. When it was last done is in the journal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from holdfast.core.clock import Clock, ns_of, utc
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.model.jobs import Job, State
 from holdfast.model.maintenance import Prune, Scrub, Task, kind_of
-from holdfast.model.rules import RepositoryRule
+from holdfast.model.rules import RepositoryRule, Rules
 from holdfast.model.schedule import next_open
+from holdfast.node.drill_schedule import DrillSchedule
 from holdfast.node.job_book import JobBook
 from holdfast.node.journal import Journal, Request
 from holdfast.node.worker_messages import RunMaintenance
@@ -29,9 +30,11 @@ class Housekeeping:
         self._clock = clock
         self._repositories: tuple[RepositoryRule, ...] = ()
         self._done_ns = journal.care()
+        self._drills = DrillSchedule(book, journal, clock=clock)
 
-    def set_repositories(self, repositories: tuple[RepositoryRule, ...]) -> None:
-        self._repositories = repositories
+    def set_rules(self, rules: Rules) -> None:
+        self._drills.set_rules(rules)
+        self._repositories = repositories = rules.repositories
         for repository in repositories:
             for kind in EVERY_NS:
                 if (repository.id, kind.__name__) not in self._done_ns:
@@ -39,13 +42,14 @@ class Housekeeping:
 
     def plan(self) -> None:
         """Queue what is due, unless one of its kind waits or runs."""
+        self._drills.plan()
         now_ns = self._clock.now_ns()
         for repository in self._repositories:
             for kind in EVERY_NS:
                 due_ns = self._due_ns(repository, kind)
                 if due_ns is not None and due_ns <= now_ns and not self._is_live(repository, kind):
                     self._note(repository.id, kind, now_ns)
-                    task = Scrub(ratio=repository.scrub_ratio) if kind is Scrub else kind()
+                    task = Scrub(ratio=repository.scrub_ratio) if kind is Scrub else Prune()
                     job = self._book.new_job(kind_of(task), repository.name, "schedule")
                     self._book.add(RunMaintenance(job=job, repository=repository.id, task=task))
 
@@ -56,10 +60,12 @@ class Housekeeping:
             for kind in EVERY_NS
             if not self._is_live(repository, kind) and (due_ns := self._due_ns(repository, kind)) is not None
         ]
-        return utc(min(moments)) if moments else None
+        drill = self._drills.next_wake()
+        return min((*map(utc, moments), *(() if drill is None else (drill,))), default=None)
 
     def ended(self, job: Job, request: Request) -> None:
         """One that failed is tried again soon; one that a person had done counts too."""
+        self._drills.ended(job, request)
         if not isinstance(request, RunMaintenance) or request.dry_run or type(request.task) not in EVERY_NS:
             return
         kind = type(request.task)

@@ -30,7 +30,9 @@ class Outcome:
     error: HoldfastError | None = None
 
 
-def do_task(task: Task, repository: Repository, watch: Watch, *, copies: Sequence[BlobCopy] = (), dry_run: bool) -> Outcome:
+def do_task(
+    task: Check | Prune | Repair | Rebuild | Scrub, repository: Repository, watch: Watch, *, copies: Sequence[BlobCopy] = (), dry_run: bool
+) -> Outcome:
     """Raises what the task raises; `watch` may break it off. `copies` are where lost blobs may be had from."""
     match task:
         case Check():

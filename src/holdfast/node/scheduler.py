@@ -87,7 +87,7 @@ class Scheduler:
     def set_rules(self, rules: Rules) -> None:
         known = set() if self._rules is None else {cascade.id for cascade in self._rules.cascades}
         self._rules = rules
-        self._housekeeping.set_repositories(rules.repositories)
+        self._housekeeping.set_rules(rules)
         self._rows, removed = reconcile(rules, self._rows, self._clock.now_ns())
         self._journal.put_protections(self._rows.values(), removed)
         self._retries.keep_only({promise.cascade or promise.delivery.dataset for promise in promises_of(rules)})

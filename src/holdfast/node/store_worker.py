@@ -15,10 +15,13 @@ from holdfast.core.ids import NodeId, RepositoryId
 from holdfast.core.private_files import make_private_folder
 from holdfast.model.jobs import Event, Job, Severity
 from holdfast.model.keys import KeyAnswer, KeyQuestion
+from holdfast.model.maintenance import Drill
 from holdfast.model.questions import AskRestore
 from holdfast.model.rules import StoreAction
 from holdfast.node.config import load_config
 from holdfast.node.copies import copies_for
+from holdfast.node.drill_book import DrillBook
+from holdfast.node.drilling import DrillJob, DrillTools
 from holdfast.node.listening import Listening
 from holdfast.node.maintenance import do_task, ended_job, event_of, event_of_met
 from holdfast.node.orders import OrderBook
@@ -71,6 +74,9 @@ class StoreWorker:
         self._news = LinkNews(send)
         self._jobs = JobLanes(self._news, clock)
         self._repositories = Repositories(home, clock=clock, entropy=entropy, credentials=credentials, on_damage=self._tell_damage)
+        self._drills = DrillTools(
+            home=home, clock=clock, entropy=entropy, book=DrillBook(home), event=lambda event: send(EventNews(event=event))
+        )
         self._orders = OrderBook(home / "orders.db", clock=clock)
         self._sessions = Sessions(home, self._repositories, self._orders, send, clock=clock)
         self._configured: Configure | None = None
@@ -93,6 +99,7 @@ class StoreWorker:
     def start(self) -> None:
         """Listen. Until rules come, every delivery is refused."""
         config = load_config(self._home)
+        self._drills.sweep()
         make_private_folder(data_socket(self._home).parent)
         try:
             self._local = LocalServer(data_socket(self._home), self._sessions.deliver, self._sessions.read, config.node)
@@ -167,7 +174,7 @@ class StoreWorker:
 
     def _answer(self, message: AskWorker) -> None:
         rules = self._configured.rules if self._configured else None
-        told = answer(message.question, self._repositories, rules)
+        told = answer(message.question, self._repositories, rules, self._drills.book)
         self._send(WorkerAnswer(number=message.number, answer=told))
         if isinstance(message.question, KeyQuestion) and isinstance(told, KeyAnswer) and rules is not None:
             if words := sentence_about(message.question, told):
@@ -216,6 +223,12 @@ class StoreWorker:
 
         repository = self._repositories.named(message.repository)
         copies = self._copies_of(repository.id, cancellation)
+        if isinstance(message.task, Drill):
+            rules = self._must_be_configured().rules
+            drill = DrillJob(
+                task=message.task, job=job, rules=rules, repository=repository, copies=copies, meter=meter, cancellation=cancellation
+            )
+            return drill.run(self._drills)
         outcome = do_task(message.task, repository, watch, copies=copies, dry_run=message.dry_run)
         event = event_of(message.task, outcome, job, now(self._clock))
         if event is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
+
 from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.differences import AskDiff, Differences
@@ -31,6 +33,7 @@ from holdfast.model.questions import (
 )
 from holdfast.model.rules import Rules
 from holdfast.node.adoption import adopt
+from holdfast.node.drill_book import DrillBook, drill_findings
 from holdfast.node.sealing_watch import held_findings
 from holdfast.node.store_worker_points import change, explain
 from holdfast.node.store_worker_repositories import Repositories
@@ -38,9 +41,11 @@ from holdfast.node.time_watch import alarm_findings, time_findings
 from holdfast.repository.repository import Repository
 
 
-def answer(question: Question, repositories: Repositories, rules: Rules | None) -> Answer:
+def answer(question: Question, repositories: Repositories, rules: Rules | None, drills: DrillBook) -> Answer:
     """Never raises a `HoldfastError`; a failure is an answer too."""
     try:
+        if isinstance(question, AskStatus):
+            return _status(repositories, rules, drills)
         return _answer(question, repositories, rules)
     except (HoldfastError, OSError) as error:
         return Failed(error=facts_of(error))
@@ -84,13 +89,6 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
             return _merged([repository.find(question) for repository in _chosen(repositories, question.repository)], question.limit)
         case AskHistory():
             return _merged([repository.history(question) for repository in _chosen(repositories, question.repository)], question.limit)
-        case AskStatus():
-            return NodeStatus(
-                node=rules.node_name if rules else "",
-                generation=rules.generation if rules else 0,
-                repositories=repositories.statuses(),
-                findings=(*time_findings(repositories), *alarm_findings(repositories), *held_findings(repositories)),
-            )
         case AskChangePoints():
             return change(question, _chosen(repositories, question.repository))
         case AskExplain():
@@ -101,6 +99,22 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
             return _pause(question, repositories.named(question.repository))
         case _:
             raise UsageError(f"a store worker has no answer to {type(question).__name__}", hint="ask the node's agent")
+
+
+def _status(repositories: Repositories, rules: Rules | None, drills: DrillBook) -> NodeStatus:
+    opened = {repository.id: repository for repository in repositories.opened()}
+    statuses = []
+    for status in repositories.statuses():
+        repository = opened.get(status.id)
+        # One that cannot be read has said so already.
+        told = drills.statuses(repository, rules) if repository is not None and status.error is None else ()
+        statuses.append(msgspec.structs.replace(status, drills=told) if told else status)
+    return NodeStatus(
+        node=rules.node_name if rules else "",
+        generation=rules.generation if rules else 0,
+        repositories=tuple(statuses),
+        findings=(*time_findings(repositories), *alarm_findings(repositories), *held_findings(repositories), *drill_findings(statuses)),
+    )
 
 
 def _differences(question: AskDiff, repositories: Repositories) -> Differences:

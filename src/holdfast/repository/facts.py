@@ -2,7 +2,7 @@
 
 `hf:v=1 hf:point=ID hf:rev=N hf:dataset=ID hf:label=files1/documents hf:op=backup hf:kind=backup hf:seq=N hf:epoch=E hf:zone=Z
 hf:node=ID hf:files=N hf:bytes=N hf:warnings=N hf:added=N hf:commit=N [hf:lock=UTC]
-[hf:expire=UTC]`. A head (a commit without points) has `hf:op=-`
+[hf:expire=UTC] [hf:proven=UTC] [hf:proven-files=N] [hf:doubted=UTC]`. A head (a commit without points) has `hf:op=-`
 and no point. A log (what changed with each of many commits) has `hf:op=-` and `hf:kind=log`; `hf:commit` and `hf:seq` are then those of its
 last commit, `hf:from=N` counts its first. A lineage (older versions of single files) has `hf:op=-` and `hf:kind=lineage`.
 """
@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import DatasetId, Epoch, PointId
 from holdfast.core.units import format_utc
+from holdfast.model.drills import Proof
 from holdfast.model.points import Point
 from holdfast.repository._format.snapshot import Snapshot
 
@@ -28,7 +29,7 @@ AS_SET, AS_LABEL, AS_NODE = "hf:as=", "hf:as-label=", "hf:as-node="
 LARGEST = 1 << 62
 _KEYS = frozenset(
     ("v", "point", "rev", "dataset", "label", "op", "kind", "seq", "epoch", "zone", "node", "files", "bytes", "warnings", "added", "commit")
-) | {"lock", "expire", "from"}
+) | {"lock", "expire", "from", "proven", "proven-files", "doubted"}
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -58,6 +59,7 @@ class Facts:
     locked_until: datetime | None = None
     expires_at: datetime | None = None
     first_ordinal: int = 0
+    proof: Proof | None = None
 
     @property
     def is_head(self) -> bool:
@@ -108,8 +110,19 @@ def tags_of(facts: Facts, others: Iterable[str] = ()) -> tuple[str, ...]:
         "lock": format_utc(facts.locked_until) if facts.locked_until else "",
         "expire": format_utc(facts.expires_at) if facts.expires_at else "",
         "from": facts.first_ordinal or "",
+        **_proof_values(facts.proof),
     }
     return (*(f"{PREFIX}{key}={_clean(str(value))}" for key, value in values.items() if value != ""), *others)
+
+
+def _proof_values(proof: Proof | None) -> dict[str, object]:
+    if proof is None:
+        return {}
+    return {
+        "proven": format_utc(proof.proven_at) if proof.proven_at else "",
+        "proven-files": proof.proven_files or "",
+        "doubted": format_utc(proof.doubted_at) if proof.doubted_at else "",
+    }
 
 
 def strange_tags(snapshot: Snapshot) -> tuple[str, ...]:
@@ -144,6 +157,11 @@ def _moment(values: Mapping[str, str], key: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _proof(values: Mapping[str, str]) -> Proof | None:
+    proof = Proof(proven_at=_moment(values, "proven"), proven_files=_number(values, "proven-files"), doubted_at=_moment(values, "doubted"))
+    return proof if proof.holds is not None else None
+
+
 def _facts(values: Mapping[str, str]) -> Facts:
     return Facts(
         dataset=DatasetId(values["dataset"]),
@@ -164,6 +182,7 @@ def _facts(values: Mapping[str, str]) -> Facts:
         locked_until=_moment(values, "lock"),
         expires_at=_moment(values, "expire"),
         first_ordinal=_number(values, "from"),
+        proof=_proof(values),
     )
 
 
@@ -224,4 +243,5 @@ def point_of(snapshot_id: bytes, snapshot: Snapshot, repository: str) -> Point:
         added_bytes=facts.added_bytes,
         zone=facts.zone,
         expires_at=facts.expires_at,
+        proof=facts.proof,
     )

@@ -98,6 +98,11 @@ class Quarantine:
         with self._guard:
             return key.id.hex() in self._copies.get(pack.hex(), ())
 
+    def packs(self) -> frozenset[bytes]:
+        """The ids of those that hold damaged copies."""
+        with self._guard:
+            return frozenset(bytes.fromhex(pack) for pack in self._copies if pack)
+
     def put(self, packs: Iterable[BadPack], owed: Iterable[DatasetId], missing: Iterable[bytes] = ()) -> None:
         """What was found now is all there is; `missing` are blobs in no index. Raises `OSError` when it cannot be kept."""
         with self._guard:

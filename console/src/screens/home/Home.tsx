@@ -19,6 +19,7 @@ import { Verdict } from "./Verdict";
 // Not of the first load (scripts/console-size).
 const ProtectDialog = lazy(later(() => import("./ProtectDialog").then((module) => ({ default: module.ProtectDialog }))));
 const FollowedCard = lazy(later(() => import("./FollowedCard").then((module) => ({ default: module.FollowedCard }))));
+const DrillsCard = lazy(later(() => import("./DrillsCard").then((module) => ({ default: module.DrillsCard }))));
 const DAYS = 30;
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
@@ -51,6 +52,7 @@ export default function Home() {
 function Overview({ status, onProtect }: { status: Status; onProtect: () => void }) {
   const busy = useLive((live) => [...live.jobs.values()].filter((job) => !isOver(job)).flatMap((job) => job.datasets));
   const rows = useMemo(() => datasetRows(status.protections, new Set(busy), status.following), [status.protections, busy, status.following]);
+  const drills = useMemo(() => status.repositories.flatMap((row) => row.drills.map((drill) => ({ ...drill, repository: row.name }))), [status.repositories]);
   const days = useDays(rows.length > 0);
   const byLabel = useMemo(() => new Map<string, readonly Day[]>(days.data?.datasets.map((each) => [each.dataset, each.days])), [days.data]);
   return (
@@ -68,6 +70,11 @@ function Overview({ status, onProtect }: { status: Status; onProtect: () => void
       {status.following.length > 0 && (
         <Suspense fallback={null}>
           <FollowedCard rows={status.following} />
+        </Suspense>
+      )}
+      {drills.length > 0 && (
+        <Suspense fallback={null}>
+          <DrillsCard drills={drills} />
         </Suspense>
       )}
       <Findings findings={status.findings} />

@@ -80,10 +80,11 @@ const KINDS: Record<string, string> = {
   repair: "Repair",
   rebuild: "Rebuild of the catalog",
   scrub: "Scrub",
+  drill: "Drill",
 };
 export const kindWord = (kind: string): string => KINDS[kind] ?? kind;
 
-const MAINTENANCE = new Set(["check", "prune", "repair", "rebuild", "scrub"]);
+const MAINTENANCE = new Set(["check", "prune", "repair", "rebuild", "scrub", "drill"]);
 
 /** A task of a repository; its rule is the repository's name. */
 export const isMaintenance = (kind: string): boolean => MAINTENANCE.has(kind);
@@ -93,6 +94,7 @@ export const CANCELLED: Record<string, string> = {
   restore: "What it has written stays; the rest is not restored.",
   check: "The check ends without a result.",
   scrub: "The scrub ends here, and the next one begins where this one did.",
+  drill: "What it has restored on trial is removed, and nothing is recorded.",
   prune: "Nothing that is needed is lost. What was copied together already stays so; the rest is for the next prune.",
   repair: "Nothing is lost. What was put in order already stays so; the rest is for the next repair.",
   rebuild: "The catalog that is there stays.",

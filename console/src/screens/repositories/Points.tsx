@@ -6,6 +6,7 @@ import { Link, useLocation } from "wouter";
 import { to } from "../../app/places";
 import { Card } from "../../parts/Card";
 import { useNow } from "../../parts/clock";
+import { proofHolds } from "../../parts/drills";
 import { counted, formatBytes, formatCount, formatTime, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
 import { State } from "../../parts/State";
@@ -144,9 +145,13 @@ function marksColumn(nowMs: number): Column<Point> {
 }
 
 function Marks({ point, nowMs }: { point: Point; nowMs: number }) {
+  const proof = proofHolds(point.proof);
   return (
     <span className={classes.marks} title={point.tags.map(visible).join(", ") || undefined}>
       {point.foreign && <span className={classes.mark}>not Holdfast&apos;s, read-only</span>}
+      {proof !== null && (
+        <State state={proof ? "ok" : "failed"} label={proof ? "proven" : "not proven"} quiet />
+      )}
       {isLocked(point, nowMs) && (
         <span className={classes.mark}>
           <IconLock size={13} aria-hidden /> locked until <Day time={point.locked_until!} />

@@ -14,6 +14,7 @@ import { Problem } from "../../parts/Problem";
 import { State } from "../../parts/State";
 import { Unreachable } from "../../parts/Unreachable";
 import { CheckNow } from "./CheckNow";
+import { Drills } from "./Drills";
 import { kitOf, type Repository, savings } from "./figures";
 import { Growth } from "./Growth";
 import { InUse } from "./InUse";
@@ -41,7 +42,10 @@ export default function RepositoryScreen({ name }: { name: string }) {
         <>
           <div className={classes.columns}>
             <CheckNow row={row} />
-            {points.data && <Growth name={name} points={points.data.points} />}
+            <div className={classes.stack}>
+              <Drills row={row} points={points.data?.points ?? []} />
+              {points.data && <Growth name={name} points={points.data.points} />}
+            </div>
           </div>
           <Points repository={name} points={points.data?.points ?? (points.error ? [] : null)} />
           <div className={classes.columns}>

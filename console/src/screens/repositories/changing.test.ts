@@ -27,6 +27,7 @@ const point = (id: string, change: Partial<Point> = {}): Point => ({
   zone: "UTC",
   foreign: false,
   expires_at: null,
+  proof: null,
   ...change,
 });
 

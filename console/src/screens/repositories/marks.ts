@@ -1,9 +1,12 @@
 /** What is worth knowing of a point at a glance, and filtering points by it. Pure. */
+import { proofHolds } from "../../parts/drills";
 import type { Point } from "./figures";
 
-export type Mark = "locked" | "expiring" | "tagged" | "warnings" | "foreign";
+export type Mark = "proven" | "doubted" | "locked" | "expiring" | "tagged" | "warnings" | "foreign";
 
 export const MARKS: readonly { value: Mark; label: string }[] = [
+  { value: "proven", label: "proven restorable" },
+  { value: "doubted", label: "not proven" },
   { value: "locked", label: "locked" },
   { value: "expiring", label: "told to expire" },
   { value: "tagged", label: "tagged" },
@@ -17,6 +20,8 @@ export function isLocked(point: Pick<Point, "locked_until">, nowMs: number): boo
 
 export function marksOf(point: Point, nowMs: number): Set<Mark> {
   const marks = new Set<Mark>();
+  const proof = proofHolds(point.proof);
+  if (proof !== null) marks.add(proof ? "proven" : "doubted");
   if (isLocked(point, nowMs)) marks.add("locked");
   if (point.expires_at) marks.add("expiring");
   if (point.tags.length > 0) marks.add("tagged");

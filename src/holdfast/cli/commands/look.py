@@ -63,6 +63,12 @@ def status(
         print_table(
             ("DATASET", "FOLLOWED", "BY", "PENDING", "LAG", "NEWEST GAP"), [_following(each, moment) for each in answer["following"]]
         )
+    if drilled := [{"repository": each["name"], **drill} for each in answer["repositories"] for drill in each.get("drills") or ()]:
+        # Here and not above: that module builds on this one.
+        from holdfast.cli.commands.drills import print_drills
+
+        say()
+        print_drills(drilled)
     _print_remarks(answer)
     raise typer.Exit(exit_codes.OK if answer["ok"] else exit_codes.WARNINGS)
 

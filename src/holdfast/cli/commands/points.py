@@ -263,5 +263,10 @@ def _marks(point: dict[str, Any]) -> str:
         parts.append(f"locked until {local_time(point['locked_until'])}")
     if point.get("expires_at"):
         parts.append(f"expires {local_time(point['expires_at'])}")
+    proof = point.get("proof") or {}
+    if proof.get("doubted_at") and (proof.get("proven_at") or "") <= proof["doubted_at"]:
+        parts.append(f"not proven, tried {local_time(proof['doubted_at'])}")
+    elif proof.get("proven_at"):
+        parts.append(f"proven {local_time(proof['proven_at'])}")
     parts += [f"#{tag}" for tag in point.get("tags") or ()]
     return ", ".join(parts)

@@ -50,7 +50,7 @@ def repair(
     where = resolve_home(home)
     if not dry_run and not yes:
         planned = do_task(where, name, task, body, dry_run=True)
-        _print_reports(planned)
+        print_reports(planned)
         if all(not (job.get("report") or {}).get("steps") for job in planned):
             raise typer.Exit(max(map(exit_codes.exit_code_of_job, planned), default=exit_codes.FAILED))
         if not sys.stdin.isatty() or not typer.confirm("Do this?"):
@@ -143,11 +143,12 @@ def _end(jobs: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print_json(jobs)
     else:
-        _print_reports(jobs)
+        print_reports(jobs)
     raise typer.Exit(max(map(exit_codes.exit_code_of_job, jobs), default=exit_codes.FAILED))
 
 
-def _print_reports(jobs: list[dict[str, Any]]) -> None:
+def print_reports(jobs: list[dict[str, Any]]) -> None:
+    """What jobs that leave a report did, for people."""
     for job in jobs:
         report = job.get("report") or {}
         steps = report.get("steps") or ()

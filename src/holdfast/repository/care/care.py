@@ -13,6 +13,7 @@ from holdfast.core.errors import StoreError
 from holdfast.core.ids import PointId
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.maintenance import Step, Subset
+from holdfast.model.points import Point
 from holdfast.repository._format.pack import BlobType
 from holdfast.repository.care.checking import Checker, Scope, Watch, all_packs, no_packs
 from holdfast.repository.care.healing import BlobCopy, WantedAt, ask_copies, healed_steps
@@ -24,6 +25,7 @@ from holdfast.repository.diagnosis import BlobKey, Diagnosis, findings_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.blob_writer import BlobWriter
 from holdfast.repository.packs.inventory import Inventory
+from holdfast.repository.points.proving import record_proof
 from holdfast.repository.refresh import Refresher
 
 _NEW_CATALOG = "catalog-new.db"
@@ -140,6 +142,21 @@ class Care:
         kinds = self._interior.blobs.kinds(sorted(lost))
         # Of one that no index names nobody knows what it was.
         return [BlobKey(kind, blob) for blob in sorted(lost) for kind in kinds.get(blob, tuple(BlobType))]
+
+    def examine_lost(self, watch: Watch = silent) -> tuple[Finding, ...]:
+        """What the packs in which readers met damage hold, and which points and files that takes away."""
+        suspects = self._interior.quarantine.packs()
+        with self._interior.lock.session():
+            scope = Scope(choose=lambda inventory: set(inventory.pack_ids) & suspects, gentle=True)
+            diagnosis = Checker(self._interior.storage, watch, scope).run()
+        self._set_apart(diagnosis, complete=False)
+        return tuple(finding for finding in findings_of(diagnosis) if finding.severity is Severity.ERROR)
+
+    def prove(self, point: Point, *, holds: bool, files: int) -> Point:
+        """What a drill found becomes a fact of the point; gives the point as it is now. Raises `RepositoryLocked`, `UnknownName` when it is
+        gone."""
+        self._before()
+        return record_proof(self._interior, point, holds=holds, files=files)
 
     def rebuild(self, watch: Watch = silent) -> None:
         """The catalog made anew from the repository alone. Reading goes on with the old one meanwhile; deliveries are sent away, and try

@@ -157,7 +157,9 @@ def _keep_as_head(interior: Interior, row: ListedRow) -> None:
     facts = facts_of(decode_snapshot(json))
     if facts is None:
         return
-    fresh = dataclasses.replace(facts, operation=HEAD, kind="head", point=PointId(""), revision=1, locked_until=None, expires_at=None)
+    fresh = dataclasses.replace(
+        facts, operation=HEAD, kind="head", point=PointId(""), revision=1, locked_until=None, expires_at=None, proof=None
+    )
     json = retag(json, tags_of(fresh), row.id.hex())
     snapshot_id = interior.storage.save_document(FileType.SNAPSHOT, json)
     interior.commits.add_snapshot(snapshot_id, decode_snapshot(json), row.dataset, row.commit_no)

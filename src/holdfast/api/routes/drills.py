@@ -1,0 +1,36 @@
+"""Drills: parts of what is stored, restored on trial. How they stand, and one now."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from holdfast.api.answers import DrillList, DrillRow, TriggerStarted
+from holdfast.api.callers import MasterOf
+from holdfast.api.contract import answers
+from holdfast.api.replies import raw_fields, reply
+from holdfast.api.schemas import Drill
+from holdfast.model import maintenance
+from holdfast.model.drills import parse_sample
+
+router = APIRouter(tags=["drills"])
+
+
+@router.get("/drills")
+@answers(DrillList)
+async def drills(master: MasterOf) -> Response:
+    """Of each dataset in each repository that is drilled by the rules, or ever was."""
+    found, unreachable = await master.board.repositories()
+    rows = tuple(
+        DrillRow(node=view.node, repository=view.status.name, **raw_fields(drill)) for view in found for drill in view.status.drills
+    )
+    return reply(DrillList(drills=rows, unreachable=unreachable))
+
+
+@router.post("/repositories/{repository}/drill")
+@answers(TriggerStarted)
+async def drill(repository: str, body: Drill, master: MasterOf) -> Response:
+    """Restore a part of a dataset on trial now; `sample` as in the document, empty = as the rules say. `point` empty = the newest."""
+    if body.sample:
+        parse_sample(body.sample)
+    task = maintenance.Drill(dataset=body.dataset, sample=body.sample, point=body.point)
+    return reply(TriggerStarted(trigger=await master.history.maintain(repository, task)))

@@ -1,0 +1,138 @@
+"""Drills: parts of what is stored, restored on trial. How they stand, and one now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from holdfast.cli import exit_codes
+from holdfast.cli.commands.look import RepositoryOption, exit_for_unreachable, refuse_unknown_dataset
+from holdfast.cli.commands.repository_care import print_reports
+from holdfast.cli.home import resolve_home
+from holdfast.cli.maintaining import do_task
+from holdfast.cli.options import HomeOption, JsonOption
+from holdfast.cli.output import age, local_time, note, one_line, print_json, print_table
+from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
+from holdfast.core.clock import SystemClock, now
+from holdfast.core.units import format_duration
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(drill)
+    app.command()(drills)
+
+
+def drill(
+    dataset: Annotated[str, typer.Argument(help="Like files1/documents.")],
+    repository: Annotated[str, typer.Option("--repository", help="Only in this repository; else in each that has it.")] = "",
+    sample: Annotated[str, typer.Option("--sample", help="Like `100 files`, 1% or all; else as the rules say.")] = "",
+    point: Annotated[str, typer.Option("--point", help="This point in place of the newest.")] = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Restore a part of a dataset on trial now, compare it, and have the policy's script look at it. Exit 3 when it proved nothing."""
+    from holdfast.model.drills import parse_sample
+    from holdfast.model.maintenance import Drill
+
+    if sample:
+        parse_sample(sample)
+    place = resolve_home(home)
+    task = Drill(dataset=dataset, sample=sample, point=point)
+    body = {"dataset": dataset, "sample": sample, "point": point}
+    jobs = [job for name in _repositories_with(place, dataset, repository) for job in do_task(place, name, task, body)]
+    if as_json:
+        print_json(jobs)
+    else:
+        print_reports(jobs)
+    raise typer.Exit(max(map(_exit_code, jobs), default=exit_codes.FAILED))
+
+
+def drills(repository: RepositoryOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """When each dataset was last proven restorable, and what the newest drill found. Exit 3 when one proved nothing or is overdue."""
+    answer: dict[str, Any] = through_master_or_agent(resolve_home(home), lambda client: client.get("/drills"), _drills_here)
+    rows = [row for row in answer["drills"] if repository in ("", row["repository"])]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_drills(rows)
+    else:
+        note("no drills: a policy with `drill: {every: 7d}` has its datasets tried each week")
+    exit_for_unreachable(answer)
+    if any(row.get("overdue") or (row.get("last") or {}).get("problem") for row in rows):
+        raise typer.Exit(exit_codes.WARNINGS)
+
+
+def print_drills(rows: list[dict[str, Any]]) -> None:
+    moment = now(SystemClock())
+    cells = [
+        (
+            row["dataset"],
+            row["repository"],
+            _state(row),
+            age(row.get("proven_at"), moment),
+            (row.get("last") or {}).get("files", 0),
+            format_duration(row["plan"]["every_s"]) if row.get("plan") and row["plan"].get("every_s") else _every(row),
+            local_time(row.get("due_at")),
+        )
+        for row in rows
+    ]
+    heads = ("DATASET", "REPOSITORY", "DRILL", "LAST PROVEN", "FILES", "EVERY", "NEXT DUE")
+    print_table(heads, cells, right=frozenset({4}))
+    for row in rows:
+        last = row.get("last") or {}
+        for text in (last.get("problem"), last.get("note")):
+            if text:
+                note(one_line(f"{row['dataset']} in {row['repository']}: {text}"))
+
+
+def _every(row: dict[str, Any]) -> str:
+    """What is not written is the usual."""
+    from holdfast.model.document import DrillPlan
+
+    return format_duration(DrillPlan().every_s) if row.get("plan") is not None else "-"
+
+
+def _state(row: dict[str, Any]) -> str:
+    if (row.get("last") or {}).get("problem"):
+        return "failed"
+    if row.get("overdue"):
+        return "overdue"
+    return "proven" if row.get("proven_at") else "not yet"
+
+
+def _exit_code(job: dict[str, Any]) -> int:
+    """That nothing was proven is what a drill is for to find out, and no failure of the command."""
+    error = job.get("error") or {}
+    return exit_codes.WARNINGS if error.get("code") == "repository-damaged" else exit_codes.exit_code_of_job(job)
+
+
+def _repositories_with(place: Path, dataset: str, repository: str) -> list[str]:
+    """The names of those that hold something of the dataset."""
+    from holdfast.model.moments import AskMoment
+
+    if repository:
+        return [repository]
+    answer: dict[str, Any] = through_master_or_agent(
+        place,
+        lambda client: client.get("/points", dataset=dataset),
+        lambda home: plain(ask_agent(home, AskMoment(dataset=dataset))),
+    )
+    names = sorted({point["repository"] for point in answer["points"]})
+    if not names:
+        refuse_unknown_dataset(place, dataset)
+    return names
+
+
+def _drills_here(place: Path) -> dict[str, Any]:
+    from holdfast.model.questions import AskStatus
+
+    status = plain(ask_agent(place, AskStatus()))
+    return {
+        "drills": [
+            {"node": status["node"], "repository": repository["name"], **drill}
+            for repository in status.get("repositories", ())
+            for drill in repository.get("drills", ())
+        ]
+    }

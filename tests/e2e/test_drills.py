@@ -1,0 +1,67 @@
+"""Drills as people meet them: by command, by the rules, in status, in the list of points, and with the Master gone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_healing import delivered, flip_every_blob
+from tests.e2e.world import ONE_TO_TWO, World, by_hand_only, eventually
+
+
+def with_drill(world: World, drill: str) -> None:
+    text = ONE_TO_TWO.format(folder=world.folder, when=by_hand_only())
+    assert "    operations:\n" in text
+    world.apply(text.replace("    operations:\n", f"    drill: {drill}\n    operations:\n", 1), "office")
+
+
+@pytest.mark.big
+def test_damage_is_found_named_and_healed_and_a_script_may_doubt(office: World, tmp_path: Path) -> None:
+    delivered(office)
+    (job,) = office.json("drill", "files1/documents", "--repository", "main", "--sample", "all")
+    assert job["state"] == "succeeded"
+    proven = next(point for point in office.points("main"))
+    assert proven["proof"]["proven_files"] >= 50
+    assert "proven" in office.run("points", "--repository", "main").stdout
+
+    flip_every_blob(tmp_path / "vault" / "main")
+    (job,) = office.json("drill", "files1/documents", "--repository", "main", "--sample", "all", expect=3)
+    assert any(line.startswith("point files1/documents of") for finding in job["findings"] for line in finding.get("affected", ()))
+    assert "blobs-healed" in {step["code"] for step in job["report"]["steps"]}
+    (job,) = office.json("drill", "files1/documents", "--repository", "main", "--sample", "all")
+    assert job["state"] == "succeeded"
+
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    script = hooks / "books"
+    script.write_text("#!/bin/sh\necho they do not balance\nexit 1\n")
+    script.chmod(0o755)
+    office.set_limits("vault", f'hooks = "{hooks}"\nwrite = ["{tmp_path}"]\nread = ["{tmp_path}"]\n')
+    with_drill(office, "{every: 7d, sample: 5 files, check: books}")
+    office.run("drill", "files1/documents", "--repository", "main", expect=3)
+    (row,) = office.json("drills", "--repository", "main", expect=3)
+    assert "they do not balance" in row["last"]["problem"]
+    assert "drill-failed" in {finding["code"] for finding in office.json("status", expect=3)["findings"]}
+    eventually(lambda: "drill-failed" in office.run("logs", "--json").stdout, "the doubt is in the log")
+    assert office.points("main")[-1]["proof"]["doubted_at"]
+
+    # The Master is gone: its owner tries it all the same.
+    script.write_text("#!/bin/sh\ntest -d $HOLDFAST_FOLDER\n")
+    office.stop("master")
+    (job,) = office.json("drill", "files1/documents", "--repository", "main", home="vault")
+    assert job["state"] == "succeeded"
+    (row,) = office.json("drills", home="vault")
+    assert not row["last"].get("problem")
+    assert not list((office.home("vault") / "scratch").iterdir())
+
+
+def test_what_a_kill_leaves_in_the_scratch_is_gone_after_the_next_start(office: World) -> None:
+    office.run("trigger", "office", "--wait")
+    left = office.home("vault") / "scratch" / "drill-0"
+    left.mkdir(parents=True)
+    (left / "secret").write_bytes(os.urandom(100))
+    office.kill("vault")
+    office.restart("vault")
+    eventually(lambda: not left.exists(), "the scratch is swept")
