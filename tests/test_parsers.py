@@ -47,9 +47,9 @@ from holdfast.model import kit, rules, spans, windows
 from holdfast.model.adoption import parse_bind
 from holdfast.model.change import Cursor, Payload
 from holdfast.model.decoding import UNREADABLE
+from holdfast.model.drills import parse_sample
 from holdfast.model.edit import Edit
 from holdfast.model.entry import ChunkRef, Entry, Kind, check_path
-from holdfast.model.drills import parse_sample
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Job, State
 from holdfast.model.maintenance import parse_subset
