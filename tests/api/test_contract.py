@@ -8,6 +8,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId, NodeId, PointId, RepositoryId
 from holdfast.model.differences import AskDiff, Change, Difference, Differences, Fact, Totals
 from holdfast.model.explanations import Explanation, Keeper
@@ -46,6 +47,7 @@ from holdfast.model.questions import (
     RepositoryStatus,
     Sample,
 )
+from holdfast.model.searching import AskSearch, FoundHere, FoundIn, Hit, Place, Placed
 from holdfast.model.tail import AskTail, Doer, Tailed, TailEvent, TailKind
 from holdfast.wire.identity import make_csr, new_key
 from tests.master.masters import ONE_TO_TWO, Running, with_master
@@ -103,6 +105,10 @@ def an_owner(question: Question) -> Answer:
             return Differences(rows=(difference,), a=point, b=point, totals=Totals(), lost=(LostListing(path="/srv", reason="damaged"),))
         case AskListing() | AskFind() | AskHistory():
             return Listings(rows=(row,), point=point if isinstance(question, AskListing) else None)
+        case AskSearch():
+            hit = Hit(path="/srv/a", path_raw=b"\xff", kind="file", mode=0o644, size_bytes=1, mtime_ns=2, versions=3, seen_at=AT)
+            part = FoundIn(id="e" * 32, repository="main", hits=(Placed(Place(b"a", 1), hit),), seen=Place(b"a", 1))
+            return FoundHere(parts=(part, FoundIn(id="f" * 32, repository="other", error=ErrorFacts("store-error", "the disk is gone"))))
         case AskStatus():
             repository = RepositoryStatus(id=RepositoryId("e" * 32), name="main", location="/srv/main")
             return NodeStatus(node="vault", generation=1, protections=(protection,), repositories=(repository,))
@@ -140,6 +146,8 @@ async def _read_everything(running: Running, trigger: str) -> None:
     await running.get("/ls", point="a" * 32)
     await running.get("/ls", dataset="files1/documents", at="2h ago")
     await running.get("/find", pattern="*", ignore_case="true")
+    page = await running.get("/search", name="a", match="regex", case="ignore", size=">0", state="deleted")
+    await running.get("/search", ending="pdf", cursor=page["cursor"])
     await running.get("/history", path="/srv/documents/a")
     await running.get("/moments", dataset="files1/documents")
     await running.get("/diff", a="a" * 8, b="a" * 8)

@@ -84,6 +84,8 @@ def _three_ports() -> int:
         ["export"],
         ["find", "*"],
         ["find", "nothing at all"],
+        ["find", "*", "--versions"],
+        ["find", "--size", ">1KB", "--existing", "--type", "file"],
         ["compile", "protect-data"],
         ["activate", "protect-data"],
         ["trigger", "protect-data", "--wait"],

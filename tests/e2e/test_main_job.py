@@ -40,9 +40,15 @@ def test_run_look_and_restore(office: World) -> None:
 
     rows = office.json("ls", second["id"][:10], str(data))
     assert {Path(row["path"]).name for row in rows} == {"sub", "new ✓.txt"}
-    found = office.json("find", "file 4*", "--repository", "main")
-    assert [Path(row["path"]).name for row in found] == ["file 4.bin"]
-    assert found[0]["valid_to"]
+    versions = office.json("find", "file 4*", "--repository", "main", "--versions")
+    assert [Path(row["path"]).name for row in versions] == ["file 4.bin"]
+    assert versions[0]["valid_to"]
+    found = office.json("find", "ILE 4", "--part", "-i", "--deleted", "--type", "file")
+    assert [(Path(row["path"]).name, row["repository"], row["versions"]) for row in found["rows"]] == [
+        ("file 4.bin", "main", 1),
+        ("file 4.bin", "offsite", 1),
+    ]
+    assert (found["missing"], found["more"]) == ([], False)
 
     office.run("restore", first["id"], "--to", str(folder / "r1"), "--node", "files1")
     office.run("restore", "--dataset", "files1/documents", "--at", second["time"], "--to", str(folder / "r2"))

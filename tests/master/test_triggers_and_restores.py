@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from holdfast.core.errors import OutsideLimits, UnknownName
+from holdfast.core.errors import ErrorFacts, OutsideLimits, UnknownName
 from holdfast.core.ids import DatasetId, JobId, PointId
 from holdfast.model.differences import AskDiff, Change, Difference, Differences
 from holdfast.model.jobs import Job, Progress, State
@@ -39,6 +39,7 @@ from holdfast.model.questions import (
     Question,
     RepositoryStatus,
 )
+from holdfast.model.searching import FIRST, AskSearch, FoundHere, FoundIn, Hit, Place, Placed
 from holdfast.testing.simulated_node import SimulatedNode
 from holdfast.wire.authority import verify_signature
 from tests.master.masters import ONE_TO_TWO, Running, running_master, with_master
@@ -95,12 +96,26 @@ class Machine:
                 )
             case AskFind(pattern=pattern):
                 return Listings(rows=(Listing(path=f"/{self.number}/{pattern}", kind="file", mode=0, size_bytes=0, mtime_ns=0),))
+            case AskSearch(places=places, search=search, limit=limit):
+                return self._search(places.get(f"{self.number:032x}", FIRST), search.name, limit)
             case AskStatus():
                 return self.status
             case AskCancel():
                 return Done()
             case _:
                 raise UnknownName("what?")
+
+    def _search(self, after: Place | None, name: str, limit: int) -> FoundHere:
+        """Three paths; of the third machine nothing but an error."""
+        identity, repository = f"{self.number:032x}", f"r{self.number}"
+        if self.number == 3:
+            return FoundHere(parts=(FoundIn(id=identity, repository=repository, error=ErrorFacts("store-error", "the disk is gone")),))
+        if after is None:
+            return FoundHere(parts=())
+        found = [Place(f"{name}{letter}".encode(), self.number) for letter in "abc"]
+        hits = [Placed(p, Hit(path=f"/{p.name.decode()}", kind="file", mode=0, size_bytes=0, mtime_ns=0)) for p in found if p > after]
+        seen = hits[limit - 1].place if len(hits) > limit else None
+        return FoundHere(parts=(FoundIn(id=identity, repository=repository, hits=tuple(hits[:limit]), seen=seen),))
 
     def _start(self, ask: AskTrigger | AskRestore | AskMaintenance) -> JobsStarted:
         identity = JobId(f"{self.number:016x}{len(self.jobs):016x}")
@@ -376,6 +391,27 @@ async def test_points_of_silent_owners_are_named(running: Running) -> None:
     assert (await running.get("/points", repository="main"))["unreachable"] == []
     await running.get("/points", repository="nothing", status=404)
     assert len((await running.get("/find", pattern="x"))["rows"]) == 1
+    searched = await running.get("/search", name="x", match="part")
+    assert [(u["repository"], u["node"]) for u in searched["unreachable"]] == [("offsite", "dr")]
+
+
+@with_master
+async def test_a_search_is_merged_page_by_page(running: Running) -> None:
+    await _with_points(running)
+    shown, cursor = [], ""
+    for _ in range(10):
+        page = await running.get("/search", name="x", limit=2, cursor=cursor)
+        shown += [hit["path"] for hit in page["hits"]]
+        assert [(each["repository"], each["error"]["code"]) for each in page["unreachable"]] == [("r3", "store-error")]
+        cursor = page["cursor"]
+        if not cursor:
+            break
+    assert shown == ["/xa", "/xb", "/xc"]
+    assert "place" not in page
+    refused = await running.get("/search", name="x(", match="regex", status=400)
+    assert (refused["error"]["context"]["place"], refused["error"]["context"]["position"]) == ("name", "2")
+    await running.get("/search", status=400)
+    await running.get("/search", name="x", cursor="?", status=400)
 
 
 @with_master

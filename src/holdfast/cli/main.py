@@ -18,6 +18,7 @@ from holdfast.cli.commands import (
     drills,
     environment,
     explain,
+    find,
     keep,
     keys,
     look,
@@ -43,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for module in (cluster, console, environment, keep, run, look, compare, tail, explain, monitor, recover, drills):
+for module in (cluster, console, environment, keep, run, look, find, compare, tail, explain, monitor, recover, drills):
     module.register(app)
 app.add_typer(cluster.master_app, name="master")
 app.add_typer(cluster.node_app, name="node")

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, UnknownName, UsageError, error_from
-from holdfast.core.ids import DatasetId, NodeId
+from holdfast.core.ids import DatasetId, NodeId, RepositoryId
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
@@ -42,6 +42,8 @@ from holdfast.model.questions import (
     listed_age,
 )
 from holdfast.model.rules import MirrorAction, RepositoryRule
+from holdfast.model.search import check_search
+from holdfast.model.searching import AskSearch, FoundHere, HitPage, decode_cursor, page_of
 
 ANSWER_TIMEOUT_S = 10.0
 SAMPLE_TIMEOUT_S = 20.0
@@ -73,6 +75,12 @@ class FoundRows(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[LostListing, ...] = ()
     unreachable: tuple[Unreachable, ...] = ()
     gaps: tuple[Gap, ...] = ()
+
+
+class FoundHits(HitPage, frozen=True, kw_only=True):
+    """Of all repositories together; each path once for each repository that has it."""
+
+    unreachable: tuple[Unreachable, ...] = ()
 
 
 class FoundMoments(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,6 +188,23 @@ class Queries:
         answers, unreachable = await self._ask(await self._owners(ask.repository), ask, Listings)
         rows = tuple(row for answer in answers for row in answer.rows)
         return FoundRows(rows=rows, more=any(answer.more for answer in answers), unreachable=unreachable)
+
+    async def search(self, ask: AskSearch, cursor: str) -> FoundHits:
+        """The next page behind a cursor of the one before (empty = the first). Raises `UsageError`, or `UnknownName` for a repository."""
+        check_search(ask.search)
+        before = decode_cursor(cursor)
+        ask = msgspec.structs.replace(ask, places=before)
+        owners = await self._owners(ask.repository)
+        answers, unreachable = await self._ask(owners, ask, FoundHere)
+        nodes = {rule.id: owner.node.name for owner in owners for rule in owner.repositories}
+        parts = [part for answer in answers for part in answer.parts]
+        failed = [
+            Unreachable(repository=part.repository, node=nodes.get(RepositoryId(part.id), ""), error=part.error)
+            for part in parts
+            if part.error is not None
+        ]
+        page = page_of(parts, before, ask.limit)
+        return FoundHits(hits=page.hits, cursor=page.cursor, unreachable=(*unreachable, *failed))
 
     async def history(self, ask: AskHistory) -> FoundRows:
         answers, unreachable = await self._ask(await self._owners(ask.repository), ask, Listings)

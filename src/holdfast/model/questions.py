@@ -24,6 +24,7 @@ from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.repository_status import RepositoryLock as RepositoryLock
 from holdfast.model.repository_status import RepositoryStatus as RepositoryStatus
+from holdfast.model.searching import AskSearch, FoundHere
 from holdfast.model.tail import AskTail, Tailed
 
 
@@ -176,6 +177,7 @@ Question = (
     | AskDiff
     | AskFind
     | AskHistory
+    | AskSearch
     | AskTrigger
     | AskJobs
     | AskCancel
@@ -365,6 +367,7 @@ Answer = (
     | Points
     | Moments
     | Listings
+    | FoundHere
     | Differences
     | JobsStarted
     | Jobs

@@ -50,6 +50,7 @@ from holdfast.model.questions import (
     RepositoryStatus,
 )
 from holdfast.model.rules import Rules
+from holdfast.model.searching import AskSearch, FoundHere
 from holdfast.model.tail import AskTail, Tailed
 from holdfast.node.job_book import JobBook
 from holdfast.node.limits import Limits
@@ -68,6 +69,7 @@ _STORE_TIMEOUT_S = {
     AskDiff: 120.0,
     AskFind: 300.0,
     AskHistory: 120.0,
+    AskSearch: 120.0,
     AskChangePoints: 300.0,
     AskExplain: 120.0,
     AskPause: 30.0,
@@ -139,6 +141,10 @@ class Router:
                 return Moments(moments=())
             case AskPoints() | AskMoment() | AskMoments() | AskListing() | AskDiff() | AskFind() | AskHistory() | AskRepositoryEnv():
                 return await self._store.ask(question, _STORE_TIMEOUT_S[type(question)])
+            case AskSearch() if self._machine.rules is None:
+                return FoundHere(parts=())
+            case AskSearch():
+                return await self._store.ask(question, _STORE_TIMEOUT_S[AskSearch])
             case AskPause():
                 return await self._pause(question, local=local)
             case AskChangePoints():

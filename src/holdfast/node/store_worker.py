@@ -18,6 +18,7 @@ from holdfast.model.keys import KeyAnswer, KeyQuestion
 from holdfast.model.maintenance import Drill
 from holdfast.model.questions import AskRestore
 from holdfast.model.rules import StoreAction
+from holdfast.model.searching import AskSearch
 from holdfast.node.config import load_config
 from holdfast.node.copies import copies_for
 from holdfast.node.drill_book import DrillBook
@@ -29,6 +30,7 @@ from holdfast.node.repository_keys import sentence_about
 from holdfast.node.sealing_watch import SealingWatch
 from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories
+from holdfast.node.store_worker_search import search_here
 from holdfast.node.store_worker_sessions import Sessions
 from holdfast.node.time_watch import TimeWatch
 from holdfast.node.worker_dial import Dialler, data_socket
@@ -127,7 +129,8 @@ class StoreWorker:
             case MasterTime():
                 self._time.hear(message)
             case AskWorker():
-                self._jobs.ask(lambda: self._answer(message))
+                began_s = self._clock.monotonic_s()
+                self._jobs.ask(lambda: self._answer(message, began_s), is_search=isinstance(message.question, AskSearch))
             case RunDatasets():
                 self._jobs.start("run", message.job, _refuse)
             case StopWorker():
@@ -172,9 +175,12 @@ class StoreWorker:
     def _is_revoked(self, key_id: str) -> bool:
         return self._configured is not None and key_id in self._configured.rules.revoked
 
-    def _answer(self, message: AskWorker) -> None:
+    def _answer(self, message: AskWorker, began_s: float) -> None:
         rules = self._configured.rules if self._configured else None
-        told = answer(message.question, self._repositories, rules, self._drills.book)
+        if isinstance(message.question, AskSearch):
+            told = search_here(message.question, self._repositories, lambda: self._clock.monotonic_s() - began_s)
+        else:
+            told = answer(message.question, self._repositories, rules, self._drills.book)
         self._send(WorkerAnswer(number=message.number, answer=told))
         if isinstance(message.question, KeyQuestion) and isinstance(told, KeyAnswer) and rules is not None:
             if words := sentence_about(message.question, told):

@@ -47,6 +47,8 @@ class LinkNews:
 
 
 _QUESTION_THREADS = 4
+# Searches have their own, so that many of them hold up no other question.
+_SEARCH_THREADS = 4
 
 Work = Callable[[Job, Cancellation], Job]
 
@@ -69,6 +71,7 @@ class JobLanes:
         self._running: dict[JobId, Cancellation] = {}
         self._threads: set[threading.Thread] = set()
         self._questions = ThreadPoolExecutor(_QUESTION_THREADS, thread_name_prefix="questions")
+        self._searches = ThreadPoolExecutor(_SEARCH_THREADS, thread_name_prefix="searches")
         self._closed = False
 
     def start(self, lane: str, job: Job, work: Work) -> None:
@@ -93,11 +96,11 @@ class JobLanes:
         if cancellation is not None:
             cancellation.cancel()
 
-    def ask(self, reply: Callable[[], None]) -> None:
+    def ask(self, reply: Callable[[], None], *, is_search: bool = False) -> None:
         """Answer a question beside the jobs; dropped when stopping."""
         with self._lock:
             if not self._closed:
-                self._questions.submit(reply)
+                (self._searches if is_search else self._questions).submit(reply)
 
     def stop(self, timeout_s: float = 2.5) -> None:
         """Cancels everything and waits for it to end."""
@@ -108,7 +111,8 @@ class JobLanes:
             cancellation.cancel()
         for thread in threads:
             thread.join(timeout_s)
-        self._questions.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._questions, self._searches):
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def _drain(self, lane: str) -> None:
         while True:

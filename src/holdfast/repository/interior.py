@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from holdfast.core.errors import RepositoryLocked, StoreError
+from holdfast.repository.catalog.catalog_view import CatalogViews
 from holdfast.repository.catalog.database import Catalog
 from holdfast.repository.damage_met import DamageMet, Read
 from holdfast.repository.lock_record import LockRecord
@@ -24,8 +25,10 @@ from holdfast.repository.vanished import Vanished
 # Sealing, hashing and writing release the GIL; more threads than this only wait for each other.
 _SEALERS = 2
 _LOOK_S = 1.0
-# Fewer new paths than this are made searchable by the first search, in a second or two; more are by themselves when the session is over.
-MANY_PATHS = 100_000
+# Fewer new paths than this a search goes through by itself.
+MANY_PATHS = 2_000
+# A search does not wait for the store; how old what it knows of other programs' snapshots may be.
+_FRESH_S = 5.0
 
 
 class Interior:
@@ -37,6 +40,7 @@ class Interior:
         self.name = name
         self.storage = storage
         self.catalog = catalog
+        self.views = CatalogViews(catalog)
         self.refresher = Refresher(catalog, storage)
         self.blobs = self.refresher.blobs
         self.commits = self.refresher.commits
@@ -53,6 +57,9 @@ class Interior:
         self.vanished = Vanished(catalog.path.parent)
         self.pool = ThreadPoolExecutor(_SEALERS, thread_name_prefix=f"seal-{name}")
         self.quarantine = quarantine
+        self._background = ThreadPoolExecutor(1, thread_name_prefix=f"look-{name}")
+        self._is_looking = threading.Lock()
+        self._refreshed_s = 0.0
         self._guard = threading.Condition()
         self._busy: set[int] = set()
         self._quiet = False
@@ -79,10 +86,38 @@ class Interior:
 
     def leave(self) -> None:
         self.lock.leave()
-        # A failure here would only be told to somebody who searches nothing; the next search meets it, too.
-        with suppress(StoreError, RuntimeError):
-            if self.names.behind() > MANY_PATHS:
-                self.pool.submit(self.names.catch_up, self._stopping.is_set)
+        # Not while others write: the last of them comes here, too.
+        self._in_background(self._make_searchable, give_way=True)
+
+    def look_soon(self) -> None:
+        """In the background what a search needs: names that nobody can look up yet, and what other programs did to the repository."""
+        self._in_background(self._look)
+
+    def _in_background(self, work: Callable[..., None], **options: bool) -> None:
+        """Unless it is at work already. A failure there is met by everybody who reads or writes, and told by them."""
+
+        def run() -> None:
+            try:
+                with suppress(StoreError):
+                    work(**options)
+            finally:
+                self._is_looking.release()
+
+        if self._is_looking.acquire(blocking=False):
+            try:
+                self._background.submit(run)
+            except RuntimeError:
+                # It is being closed.
+                self._is_looking.release()
+
+    def _look(self) -> None:
+        if self.storage.clock.monotonic_s() - self._refreshed_s > _FRESH_S:
+            self.refresh()
+        self._make_searchable()
+
+    def _make_searchable(self, *, give_way: bool = False) -> None:
+        if self.names.behind() > MANY_PATHS:
+            self.names.catch_up(lambda: self._stopping.is_set() or (give_way and bool(self._busy)))
 
     def refresh(self) -> None:
         with self._guard:
@@ -94,6 +129,7 @@ class Interior:
         if self.vanished.has_alarms:
             self.vanished.found(row.brief.point.id for row in self.commits.listed() if row.brief.point is not None)
         self.quarantine.apply(self.blobs)
+        self._refreshed_s = self.storage.clock.monotonic_s()
 
     def take_dataset(self, dataset: int) -> None:
         """Raises `RepositoryLocked` while another session has a commit of this dataset open."""
@@ -146,7 +182,9 @@ class Interior:
     def stop(self) -> None:
         """Everything but the backend is closed."""
         self._stopping.set()
+        self._background.shutdown(wait=True)
         self.pool.shutdown(wait=True)
+        self.views.close()
         self.catalog.close()
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import NotRequired, TypedDict, Unpack
 
 from msgspec.structs import replace
 
-from holdfast.backend.backend import Backend, FileType
+from holdfast.backend.backend import Backend
 from holdfast.backend.grouping import GroupedSaves
 from holdfast.backend.owner import Ownable
 from holdfast.core.clock import Clock
@@ -33,15 +33,15 @@ from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Point
 from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings, RepositoryStatus
 from holdfast.model.reading import PointReader
+from holdfast.model.searching import AskSearch, Place
 from holdfast.model.stream import Outgoing
-from holdfast.repository._format.config import Config, encode_config, new_config
 from holdfast.repository._format.keys import Scrypt as Scrypt
-from holdfast.repository._format.seal import MasterKey, new_master_key
 from holdfast.repository.adopting import Binding, bind, groups_of, settle_bindings
 from holdfast.repository.answers.diffing import Diffs, DiffSide
 from holdfast.repository.answers.explaining import explain
 from holdfast.repository.answers.questions import find, history, list_at, list_point, roots_in
 from holdfast.repository.answers.reading import Step, TreeReader, outgoing_between, parents_of
+from holdfast.repository.answers.search_paths import Found, search_paths
 from holdfast.repository.care.care import Care, silent
 from holdfast.repository.care.checking import Watch
 from holdfast.repository.care.copies import OwnCopy
@@ -50,9 +50,10 @@ from holdfast.repository.catalog.database import open_catalog
 from holdfast.repository.continuous import moments
 from holdfast.repository.continuous.continuous import Continuous
 from holdfast.repository.continuous.following import FollowingAction
+from holdfast.repository.creating import create_repository as create_repository
+from holdfast.repository.creating import unlock as unlock
 from holdfast.repository.damage_met import Read, read_of
 from holdfast.repository.interior import Interior
-from holdfast.repository.key_slots import new_slot, open_slot, save_slot, this_user
 from holdfast.repository.lock_record import LockRecord
 from holdfast.repository.packs.storage import Storage
 from holdfast.repository.past_state import PastState
@@ -77,14 +78,6 @@ class Setup(TypedDict):
     clock: Clock
     entropy: Entropy
     wait: NotRequired[Callable[[float], object]]
-
-
-def create_repository(backend: Backend, password: str, *, clock: Clock, entropy: Entropy, cost: Scrypt | None = None) -> None:
-    """A new, empty repository. Raises `Conflict` when something is at the place already. `cost` is for tests."""
-    backend.create()
-    key = new_master_key(entropy)
-    save_slot(backend, new_slot(key, password, this_user(), clock=clock, entropy=entropy, cost=cost))
-    backend.save(FileType.CONFIG, "", encode_config(new_config(entropy), key, entropy))
 
 
 def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Repository:
@@ -114,12 +107,6 @@ def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Rep
         else:
             break
     return Repository(interior, setup["repository_id"], home, config.id)
-
-
-def unlock(backend: Backend, password: str) -> tuple[MasterKey, Config]:
-    """Try the password on the key files; the config proves the key."""
-    opened = open_slot(backend, [password])
-    return opened.master, opened.config
 
 
 class Repository:
@@ -218,6 +205,11 @@ class Repository:
         """Foreign snapshots are not searched."""
         self._interior.refresh()
         return find(self._interior, ask)
+
+    def search(self, ask: AskSearch, after: Place | None, expired: Callable[[], bool]) -> Found:
+        """Paths behind a place. Waits for nobody who writes, nor for the store. Foreign snapshots are not searched."""
+        self._interior.look_soon()
+        return search_paths(self._interior, ask, after, expired)
 
     def history(self, ask: AskHistory) -> Listings:
         """Every version of one path. Foreign snapshots are not searched."""

@@ -1,4 +1,4 @@
-"""Looking: status, jobs, logs, ls, find, history."""
+"""Looking: status, jobs, logs, ls, history."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At
 
 
 def register(app: typer.Typer) -> None:
-    for command in (status, jobs, logs, ls, find, history):
+    for command in (status, jobs, logs, ls, history):
         app.command()(command)
 
 
@@ -188,43 +188,12 @@ def ls(
     for gap in first.get("gaps") or ():
         span = f"{local_time(gap['since'])} to {local_time(gap['until'])}"
         note(f"this time lies in a gap, {span} ({gap['reason']}): changes of then may be missing")
-    _print_rows(rows, as_json, with_times=False)
+    print_rows(rows, as_json, with_times=False)
     for folder_lost, reason in lost.items():
         note(one_line(f"{folder_lost}: what is in this folder cannot be listed: {reason} [folder-lost]"))
     exit_for_unreachable(first)
     if lost:
         raise typer.Exit(exit_codes.WARNINGS)
-
-
-def find(
-    pattern: Annotated[str, typer.Argument(help="A glob; with a / it is matched against the whole path.")],
-    dataset: DatasetOption = "",
-    repository: RepositoryOption = "",
-    ignore_case: Annotated[bool, typer.Option("--ignore-case", "-i", help="Capital and small letters are the same.")] = False,
-    limit: LimitOption = 1_000,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Find versions of files by name, over all time. Exit 3 when a repository could not be asked."""
-    from holdfast.model.questions import AskFind
-
-    if not pattern:
-        raise UsageError("find what?", hint="holdfast find '*.txt'; '*' finds everything")
-    ask = AskFind(pattern=pattern, dataset=dataset, repository=repository, ignore_case=ignore_case, limit=limit)
-    case = "true" if ignore_case else None
-    answer: dict[str, Any] = through_master_or_agent(
-        resolve_home(home),
-        lambda client: client.get("/find", pattern=pattern, dataset=dataset, repository=repository, ignore_case=case, limit=limit),
-        lambda place: plain(ask_agent(place, ask)),
-    )
-    if dataset and not answer["rows"]:
-        refuse_unknown_dataset(resolve_home(home), dataset)
-    _print_rows(answer["rows"], as_json, with_times=True)
-    if not answer["rows"] and not as_json:
-        note("nothing found")
-    if answer.get("more"):
-        note(f"more than {limit} found; narrow the pattern or raise --limit")
-    exit_for_unreachable(answer)
 
 
 def history(
@@ -248,7 +217,7 @@ def history(
     )
     if dataset and not answer["rows"]:
         refuse_unknown_dataset(resolve_home(home), dataset)
-    _print_rows(answer["rows"], as_json, with_times=True, tell_how=True)
+    print_rows(answer["rows"], as_json, with_times=True, tell_how=True)
     if not answer["rows"] and not as_json:
         note("nothing found")
     elif not as_json:
@@ -316,7 +285,7 @@ def raw_path(row: dict[str, Any]) -> bytes:
     return base64.b64decode(row["path_raw"]) if row.get("path_raw") else row["path"].encode()
 
 
-def _print_rows(rows: list[dict[str, Any]], as_json: bool, with_times: bool, tell_how: bool = False) -> None:
+def print_rows(rows: list[dict[str, Any]], as_json: bool, with_times: bool, tell_how: bool = False) -> None:
     if as_json:
         print_json(rows)
         return

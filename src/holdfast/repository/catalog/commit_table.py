@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import Epoch, PointId
 from holdfast.model.change import Cursor
-from holdfast.model.points import Point
 from holdfast.repository._format.snapshot import Snapshot, decode_snapshot, encode_snapshot
+from holdfast.repository.catalog.brief import Brief, decode_brief, encode_brief
 from holdfast.repository.catalog.database import Catalog, Row
+from holdfast.repository.catalog.dataset_names import DatasetNames
 from holdfast.repository.facts import facts_of, point_of
 
 COLUMNS = "no, dataset, ordinal, epoch, seq, captured_ns, tree, moment, files, size"
@@ -40,19 +39,6 @@ class CommitRow(NamedTuple):
     @property
     def cursor(self) -> Cursor:
         return Cursor(epoch=self.epoch, seq=self.seq)
-
-
-class Brief(msgspec.Struct, frozen=True, array_like=True):
-    """What a snapshot says of itself, kept so that it is read fast. `point` is None for heads and for impossible times, and names no
-    repository: that is the reader's to know. Foreign ones have neither epoch nor ordinal."""
-
-    revision: int
-    ordinal: int
-    epoch: Epoch
-    seq: int
-    sender: str
-    label: str
-    point: Point | None
 
 
 class ListedRow(NamedTuple):
@@ -85,17 +71,14 @@ class SnapshotRow(NamedTuple):
     snapshot: Snapshot
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Brief).decode
-
-
 def _listed(row: Row) -> ListedRow:
-    return ListedRow(row[0], row[1], row[2], row[3], row[4], bool(row[5]), _decode(row[6]), row[5] == LOG_ROLE, row[5] == LINEAGE_ROLE)
+    return ListedRow(row[0], row[1], row[2], row[3], row[4], bool(row[5]), decode_brief(row[6]), row[5] == LOG_ROLE, row[5] == LINEAGE_ROLE)
 
 
-class CommitTable:
+class CommitTable(DatasetNames):
     def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+        super().__init__(catalog)
+        self._catalog: Catalog = catalog
 
     def newest(self, dataset: int) -> CommitRow | None:
         row = self._catalog.row(f"SELECT {_COLUMNS} FROM commits WHERE dataset = ? AND sealed = 1 ORDER BY no DESC LIMIT 1", (dataset,))
@@ -197,7 +180,7 @@ class CommitTable:
         role = _POINT if facts is None or not is_head else LOG_ROLE if facts.is_log else LINEAGE_ROLE if facts.is_lineage else _HEAD
         name = "" if is_head else point.id if point is not None else snapshot_id.hex()[:32]
         time_ns = _within_64_bits(snapshot.time_ns)
-        row = (snapshot_id, dataset, commit_no, time_ns, snapshot.tree_id, _storable(name), role, _encode(brief))
+        row = (snapshot_id, dataset, commit_no, time_ns, snapshot.tree_id, _storable(name), role, encode_brief(brief))
         with self._catalog.transaction():
             self._catalog.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
             self._catalog.execute("INSERT OR REPLACE INTO snapshot_bodies VALUES (?, ?)", (snapshot_id, encode_snapshot(snapshot)))
@@ -213,7 +196,7 @@ class CommitTable:
     def cursors_of_point(self, point: PointId, dataset: int) -> frozenset[Cursor]:
         """Of which commits of its dataset this point is: none, where it is not here."""
         rows = self._catalog.rows("SELECT brief FROM snapshots WHERE point = ? AND head = 0 AND dataset = ?", (point, dataset))
-        briefs = [_decode(row[0]) for row in rows]
+        briefs = [decode_brief(row[0]) for row in rows]
         return frozenset(Cursor(epoch=brief.epoch, seq=brief.seq) for brief in briefs)
 
     def attach(self, snapshot_id: bytes, commit_no: int) -> None:
@@ -284,17 +267,6 @@ class CommitTable:
         newest = "(SELECT max(time_ns) FROM snapshots WHERE dataset = ?1 AND head = 0 AND time_ns <= ?2)"
         return self._listed(f"WHERE dataset = ?1 AND head = 0 AND time_ns = {newest}", (dataset, _within_64_bits(until_ns)))
 
-    def label(self, dataset: int) -> str:
-        """What people call the dataset now: as its newest snapshot says."""
-        row = self._catalog.row(
-            "SELECT brief FROM snapshots WHERE dataset = ? ORDER BY time_ns DESC, commit_no DESC, id DESC LIMIT 1", (dataset,)
-        )
-        return _decode(row[0]).label if row else ""
-
-    def known_as(self, dataset: str) -> list[int]:
-        """The numbers of the datasets with a commit that have this id, or are called so."""
-        return [number for number, identity in self.datasets() if dataset == identity or dataset == self.label(number)]
-
     def _listed(self, where: str, values: Sequence[object]) -> list[ListedRow]:
         rows = self._catalog.rows(f"SELECT {_LISTED} FROM snapshots {where} ORDER BY time_ns, commit_no, id", values)
         return [_listed(row) for row in rows]
@@ -312,11 +284,6 @@ class CommitTable:
                 "SELECT no FROM datasets WHERE EXISTS (SELECT 1 FROM snapshots s WHERE s.dataset = datasets.no AND s.commit_no IS NULL)"
             )
         ]
-
-    def datasets(self) -> list[tuple[int, str]]:
-        """(number, id) of every dataset that has a commit."""
-        has_commit = "EXISTS (SELECT 1 FROM commits c WHERE c.dataset = datasets.no AND c.sealed = 1)"
-        return [(row[0], row[1]) for row in self._catalog.rows(f"SELECT no, id FROM datasets WHERE {has_commit} ORDER BY no")]
 
 
 def _span(prefix: str) -> tuple[str, str]:

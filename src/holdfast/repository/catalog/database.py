@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from holdfast.core.errors import NoSpace, StoreError
 from holdfast.core.local_database import insert_many, open_database
@@ -20,6 +20,43 @@ from holdfast.repository.catalog.schema import SCRATCH, TABLES, VERSION
 
 _BATCH = 500
 Row = tuple[Any, ...]
+
+
+class Rows(Protocol):
+    """What is needed to read."""
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]: ...
+
+    def row(self, sql: str, values: Sequence[object] = ()) -> Row | None: ...
+
+    def rows_among(self, sql: str, ids: Sequence[bytes | int], values: Sequence[object] = ()) -> Iterator[Row]:
+        """Rows of `sql` for many ids: `{ids}` in it becomes placeholders, bound before `values`."""
+
+
+class CatalogRows:
+    """Reading through a connection of its own. `translated` makes an error of our tree of what SQLite raises."""
+
+    def __init__(self, connection: sqlite3.Connection, translated: Callable[[sqlite3.Error], StoreError]) -> None:
+        self._connection = connection
+        self._translated = translated
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
+        try:
+            found: Row | None = self._connection.execute(sql, values).fetchone()
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        return found
+
+    def rows_among(self, sql: str, ids: Sequence[bytes | int], values: Sequence[object] = ()) -> Iterator[Row]:
+        for start in range(0, len(ids), _BATCH):
+            part = ids[start : start + _BATCH]
+            yield from self.rows(sql.replace("{ids}", ",".join("?" * len(part))), (*part, *values))
 
 
 class Catalog:
@@ -32,6 +69,10 @@ class Catalog:
         # Rises when rows may have vanished under somebody who remembers their numbers: after a rollback, when folders are
         # removed, and when another catalog takes this one's place.
         self.generation = 0
+        self.file_number = 0
+        """Rises when another file takes this one's place."""
+        self.exchange = threading.Lock()
+        """Held while that happens."""
         self._guard = threading.RLock()
         self._depth = 0
 
@@ -54,7 +95,7 @@ class Catalog:
                     with suppress(sqlite3.Error):
                         self._connection.execute("ROLLBACK")
                 if isinstance(error, sqlite3.Error):
-                    raise self._translated(error) from error
+                    raise self.translated(error) from error
                 raise
             finally:
                 self._depth -= 1
@@ -67,16 +108,17 @@ class Catalog:
 
     def go_on_with(self, path: Path) -> None:
         """The closed catalog at `path` takes the place of this one, for everybody who holds it. Raises `StoreError`."""
-        with self._guard:
+        with self._guard, self.exchange:
             self._connection.close()
             discard_catalog(self._path)
             path.replace(self._path)
             try:
                 self._connection = _connect(self._path)
             except sqlite3.Error as error:
-                raise self._translated(error) from error
+                raise self.translated(error) from error
             self.damaged = False
             self.generation += 1
+            self.file_number += 1
 
     @property
     def path(self) -> Path:
@@ -105,14 +147,14 @@ class Catalog:
             try:
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.Error as error:
-                raise self._translated(error) from error
+                raise self.translated(error) from error
 
     def row(self, sql: str, values: Sequence[object] = ()) -> Row | None:
         with self._guard:
             try:
                 found: Row | None = self._connection.execute(sql, values).fetchone()
             except sqlite3.Error as error:
-                raise self._translated(error) from error
+                raise self.translated(error) from error
             return found
 
     def rows_among(self, sql: str, ids: Sequence[bytes | int], values: Sequence[object] = ()) -> Iterator[Row]:
@@ -141,7 +183,8 @@ class Catalog:
             if self.damaged:
                 discard_catalog(self._path)
 
-    def _translated(self, error: sqlite3.Error) -> StoreError:
+    def translated(self, error: sqlite3.Error) -> StoreError:
+        """What SQLite raised as an error of our tree; damage is noted."""
         name = getattr(error, "sqlite_errorname", "")
         self.damaged |= name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "no such" in str(error)
         return _translated(error)

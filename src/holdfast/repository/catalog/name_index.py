@@ -18,7 +18,8 @@ _PATHS = 2_000
 _FIRST_SCAN, _SCANNED = 1_000, 10_000
 # More of them do not make the answer smaller, only slower.
 _MOST_TRIGRAMS = 12
-_MARK = "searchable"
+MARK = "searchable"
+"""Of `meta`: the number of the last path that can be found here."""
 
 
 class NameIndex:
@@ -49,11 +50,11 @@ class NameIndex:
         return self._named([row[0]] if row else [])
 
     def _mark(self) -> int:
-        row = self._catalog.row("SELECT value FROM meta WHERE key = ?", (_MARK,))
+        row = self._catalog.row("SELECT value FROM meta WHERE key = ?", (MARK,))
         return int(row[0]) if row else 0
 
     def _set_mark(self, last_path: int) -> None:
-        self._catalog.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_MARK, str(last_path)))
+        self._catalog.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (MARK, str(last_path)))
 
     def _last(self, table: str) -> int:
         row = self._catalog.row("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
@@ -111,7 +112,7 @@ class NameIndex:
 
     def _scan(self, pattern: SearchPattern) -> Iterator[list[int]]:
         """All names, or all that begin so, in their order."""
-        at, behind = pattern.prefix, _behind(pattern.prefix)
+        at, behind = pattern.prefix, name_behind(pattern.prefix)
         size = _FIRST_SCAN
         while True:
             rows = self._catalog.rows(
@@ -143,7 +144,7 @@ def _text(name: bytes) -> str:
     return name.decode("utf-8", "replace").casefold()
 
 
-def _behind(prefix: bytes) -> bytes:
+def name_behind(prefix: bytes) -> bytes:
     """Sorts behind all that begins so; nothing where that is everything."""
     bare = prefix.rstrip(b"\xff")
     return bare[:-1] + bytes([bare[-1] + 1]) if bare else b""

@@ -7,13 +7,18 @@ begin at any folder. Regardless of case means: both sides with their case folded
 from __future__ import annotations
 
 import fnmatch
+import glob
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdfast.core.errors import UsageError
+from holdfast.model.regular_machine import Regular
+from holdfast.model.search import LONGEST_NAME, Match
 
 _TRIGRAM = 3
-_LONGEST = 4_096
+Fits = Callable[[str], object]
+"""Whether a text matches, by what is true of the result."""
 
 
 def text_of(raw: bytes) -> str:
@@ -29,8 +34,8 @@ class SearchPattern:
 
     whole: bool
     fold: bool
-    regex: re.Pattern[str]
-    name_regex: re.Pattern[str] | None
+    fits: Fits
+    name_fits: Fits | None
     exact: bytes | None = None
     prefix: bytes = b""
     parts: tuple[str, ...] = ()
@@ -39,10 +44,10 @@ class SearchPattern:
 
     def matches_name(self, name: bytes) -> bool:
         """False = no path with this name can match."""
-        return self.name_regex is None or self.name_regex.match(self._seen(name)) is not None
+        return self.name_fits is None or bool(self.name_fits(self._seen(name)))
 
     def matches(self, path: bytes) -> bool:
-        return self.regex.match(self._seen(path if self.whole else path[path.rfind(b"/") + 1 :])) is not None
+        return bool(self.fits(self._seen(path if self.whole else path[path.rfind(b"/") + 1 :])))
 
     @property
     def begins_only(self) -> bool:
@@ -64,31 +69,50 @@ class SearchPattern:
         return text.casefold() if self.fold else text
 
 
-def search_pattern(pattern: str, *, ignore_case: bool = False) -> SearchPattern:
-    """Raises `UsageError` for a pattern that is longer than any path: translating it takes time by the square of its length."""
-    if len(pattern) > _LONGEST:
-        raise UsageError(f"the pattern has {len(pattern)} characters", hint=f"at most {_LONGEST}, which is more than any path has")
+def pattern_of(name: str, match: Match, *, ignore_case: bool = False) -> SearchPattern:
+    """Raises `UsageError`. Not for several threads at once."""
+    if match is Match.REGEX:
+        return _of_regular(name, ignore_case=ignore_case)
+    if match is Match.PART:
+        return search_pattern(f"*{glob.escape(name)}*", ignore_case=ignore_case, anywhere=True)
+    return search_pattern(name, ignore_case=ignore_case)
+
+
+def _of_regular(text: str, *, ignore_case: bool) -> SearchPattern:
+    machine = Regular(text, fold=ignore_case)
+    whole = "/" in text
+    literals = () if whole else machine.literals
+    return SearchPattern(whole=whole, fold=ignore_case, fits=machine.is_in, name_fits=None if whole else machine.is_in, parts=literals)
+
+
+def search_pattern(pattern: str, *, ignore_case: bool = False, anywhere: bool = False) -> SearchPattern:
+    """`anywhere`: a path may begin before a pattern that is not absolute without a folder ending there.
+
+    Raises `UsageError` for a pattern that is longer than any path: translating it takes time by the square of its length.
+    """
+    if len(pattern) > 3 * LONGEST_NAME:
+        raise UsageError(f"the pattern has {len(pattern)} characters", hint=f"at most {LONGEST_NAME}, which is more than any path has")
     seen = pattern.casefold() if ignore_case else pattern
     if "/" not in pattern:
-        regex = re.compile(fnmatch.translate(seen))
+        fits = re.compile(fnmatch.translate(seen)).match
         literals = _literals(seen)
         single = len(literals) == 1
         return SearchPattern(
             whole=False,
             fold=ignore_case,
-            regex=regex,
-            name_regex=regex,
+            fits=fits,
+            name_fits=fits,
             exact=_raw(literals[0]) if single and not ignore_case else None,
             prefix=_raw(literals[0]) or b"" if not ignore_case else b"",
             parts=tuple(sorted(filter(None, literals), key=len, reverse=True)),
         )
     name, is_whole = _last_name(seen)
-    name_regex = re.compile(f"{'' if is_whole else '(?s:.*)'}{re.escape(name)}\\Z") if name or is_whole else None
+    name_fits = re.compile(f"{'' if is_whole else '(?s:.*)'}{re.escape(name)}\\Z").match if name or is_whole else None
     return SearchPattern(
         whole=True,
         fold=ignore_case,
-        regex=re.compile(fnmatch.translate(seen if seen.startswith("/") else f"*/{seen}")),
-        name_regex=name_regex,
+        fits=re.compile(fnmatch.translate(seen if anywhere or seen.startswith("/") else f"*/{seen}")).match,
+        name_fits=name_fits,
         exact=_raw(name) if is_whole and not ignore_case else None,
         parts=(name,) if name else (),
         folder=b"" if ignore_case else _folder_above(seen),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from holdfast.model.entry import Kind, path_of
-from holdfast.repository.catalog.database import Catalog
+from holdfast.repository.catalog.database import Rows
 from holdfast.repository.catalog.version_table import KIND_SHIFT, KINDS, folder_key
 
 _PAGE = 2_000
@@ -69,7 +69,7 @@ def _joined(key: bytes, name: bytes) -> bytes:
 
 
 class VersionLookup:
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Rows) -> None:
         self._catalog = catalog
 
     def at(self, dataset: int, commit_no: int, path: bytes) -> State | None:
@@ -107,6 +107,15 @@ class VersionLookup:
     def versions(self, found: FoundPath, limit: int) -> list[Version]:
         """The oldest versions of one path, oldest first."""
         return self._versions(found, f"{_LIFE}, 0", "ASC", limit)
+
+    def begun(self, found: FoundPath, from_no: int) -> Version | None:
+        """The version of a path that began with this commit."""
+        row = self._catalog.row(
+            f"SELECT {_STATE}, {_LIFE}, 0 FROM versions v JOIN owners o ON o.no = v.owner"
+            " WHERE v.path = ? AND v.from_no = ? AND from_ns IS NOT NULL",
+            (found.no, from_no),
+        )
+        return Version(found.dataset, _state(found.path, row[:8]), *row[8:]) if row else None
 
     def _versions(self, found: FoundPath, life: str, order: str, limit: int) -> list[Version]:
         rows = self._catalog.rows(
