@@ -1189,6 +1189,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search
+         * @description Paths that ever had a version that fits, in the order of their names, page by page: go on with `cursor` while there is one.
+         *
+         *     `within`: after about so many seconds owners answer with what they have found by then, which may be nothing yet.
+         */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/links": {
         parameters: {
             query?: never;
@@ -3826,6 +3848,59 @@ export interface components {
             changed: boolean;
         };
         /**
+         * FoundHits
+         * @description Of all repositories together; each path once for each repository that has it.
+         */
+        FoundHits: {
+            hits: components["schemas"]["Hit"][];
+            /** @default  */
+            cursor: string;
+            /** @default [] */
+            unreachable: components["schemas"]["Unreachable"][];
+        };
+        /**
+         * Hit
+         * @description A path that fits: its newest version that does. `versions`: how many the path has in all. `exists`: it is in the newest state of its
+         *         dataset; `seen_at`: when the newest state that has it was captured.
+         */
+        Hit: {
+            path: string;
+            kind: string;
+            mode: number;
+            size_bytes: number;
+            mtime_ns: number;
+            /** @default  */
+            user: string;
+            /** @default  */
+            group: string;
+            /** @default 0 */
+            uid: number;
+            /** @default 0 */
+            gid: number;
+            /** @default  */
+            link_target: string;
+            /** @default  */
+            path_raw: string;
+            /** @default  */
+            dataset: string;
+            /** @default  */
+            repository: string;
+            /** @default  */
+            point: string;
+            /** @default 0 */
+            points: number;
+            /** @default null */
+            valid_from: string | null;
+            /** @default null */
+            valid_to: string | null;
+            /** @default 0 */
+            versions: number;
+            /** @default false */
+            exists: boolean;
+            /** @default null */
+            seen_at: string | null;
+        };
+        /**
          * SignInLink
          * @description `url` signs a browser in once, before `expires_at`; `code` is what it bears.
          */
@@ -6202,6 +6277,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PausedRepository"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                within?: number;
+                dataset?: string;
+                repository?: string;
+                under?: string;
+                ending?: string;
+                state?: string;
+                name?: string;
+                match?: string;
+                case?: string;
+                size?: string;
+                modified?: string;
+                existed?: string;
+                owner?: string;
+                type?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundHits"];
                 };
             };
             /** @description What is wrong, and what to do. */
