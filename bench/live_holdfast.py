@@ -13,7 +13,7 @@ from bench.live_network import Wire
 from holdfast.cli.demo.machines import Machines
 from holdfast.cli.processes import wait_until
 
-_PATIENCE_S = 300.0
+_PATIENCE_S = 900.0
 _DOCUMENT = """\
 environment: bench
 nodes: {nodes}

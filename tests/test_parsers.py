@@ -79,7 +79,7 @@ from holdfast.testing.node_rules import ENVIRONMENT, FILES1, sign, source_rules
 from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
 from holdfast.wire import codec, identity
 from holdfast.wire.authority import Authority
-from holdfast.wire.data_messages import Carried, Closing, Segmented, Started
+from holdfast.wire.data_messages import Carried, Closing, KnownRun, Recall, Segmented, Started
 from holdfast.wire.hub_messages import Farewell
 
 SOURCES = Path(__file__).resolve().parent.parent / "src/holdfast"
@@ -293,6 +293,8 @@ MESSAGES = (
     codec.encode(opening_of("a")),
     codec.encode(Started(begin=begin_of(2, 1), actions=opening_of("a").actions)),
     codec.encode(Segmented(segment=SESSION)),
+    codec.encode(Segmented(segment=SESSION, known=((KnownRun(0, 1, 2),),))),
+    codec.encode(Recall(path=b"/data/a", digest=bytes(32))),
     codec.encode(Carried(number=0, payloads=(payload_of(PLAIN),), last=True)),
     codec.encode(Closing(commit=commit_of(1))),
 )

@@ -14,12 +14,13 @@ import msgspec
 import pytest
 
 from holdfast.core.ids import ActionId, DatasetId, Epoch, PointId
+from holdfast.delivery.abridging import digest_of
 from holdfast.model.change import Cursor, Mark, Part, Payload, Put, Remove
 from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr
 from holdfast.testing.deliveries import chunk_ref
 from holdfast.testing.memory_action import payload_of
 from holdfast.testing.waiting import wait_for
-from holdfast.wire.data_messages import Closed, Needed, Open, Opened, Segmented, Stopped
+from holdfast.wire.data_messages import PROTOCOL, Closed, KnownRun, Needed, Open, Opened, Recall, Segmented, Stopped
 from tests.dataflow.hostile import ROOT, Rogue, Sent, carried, changed, file_put, framed, segment
 from tests.dataflow.machines import MachineRules, World, dataset, deliver, ended, mirror, store
 from tests.dataflow.process_store import ProcessStore
@@ -186,7 +187,18 @@ LIES: dict[str, Messages] = {
     ),
     "a chunk offered twice": in_stream(segment(file_put(OWN, PLAIN), offered=(REF, REF))),
     "a chunk that was never offered": in_stream(segment(file_put(OWN, PLAIN))),
-    "a part that was never offered": in_stream(segment(parts=(Part(OWN, 0, (REF,)),))),
+    "a part of a version that was not asked for": in_stream(
+        Segmented(segment=segment(parts=(Part(OWN, 0, ()),)).segment, known=((KnownRun(0, 0, 1),),))
+    ),
+    "a part of a version that is not there": lambda rogue: [
+        rogue.begin(),
+        Recall(path=OWN, digest=digest_of(())),
+        Segmented(segment=segment(parts=(Part(OWN, 0, ()),)).segment, known=((KnownRun(0, 0, 1),),)),
+    ],
+    "a run without end": in_stream(Segmented(segment=segment(parts=(Part(OWN, 0, ()),)).segment, known=((KnownRun(0, 0, 1 << 62),),))),
+    "a file that its parts do not make up": in_stream(
+        segment(file_put(OWN, chunks=(), size_bytes=len(PLAIN) + 1), parts=(Part(OWN, 0, (REF,)),)), carried(payload_of(PLAIN))
+    ),
     "a path twice": in_stream(segment(file_put(OWN), file_put(OWN))),
     "out of order": in_stream(segment(file_put(ROOT + b"/z"), file_put(ROOT + b"/a"))),
     "a removal outside": in_stream(segment(Remove(b"/srv/own/../../x"))),
@@ -227,6 +239,8 @@ TURNS: dict[str, Messages] = {
     "an array of four thousand millions": lambda rogue: [b"\xdd\xff\xff\xff\xff"],
     "a map of four thousand millions": lambda rogue: [b"\xdf\xff\xff\xff\xff" + b"\xa1x\x01"],
     "bytes that are not there": lambda rogue: [b"\xc6\xff\xff\xff\xffabc"],
+    "a version asked for out of turn": lambda rogue: [Recall(path=OWN, digest=bytes(32))],
+    "a digest of one byte": lambda rogue: [rogue.begin(), Recall(path=OWN, digest=b"x")],
     "two messages in one": lambda rogue: [msgspec.msgpack.encode(rogue.begin()) * 2],
     "an unknown kind": lambda rogue: [msgspec.msgpack.encode({"type": "Destroy", "all": True})],
 }
@@ -314,7 +328,13 @@ def test_content_of_others_is_neither_told_nor_taken_by_its_id(attacked: Attacke
 
 def test_a_session_begins_with_an_open(attacked: Attacked) -> None:
     rogue = attacked.rogue
-    for first in (rogue.begin(), segment(), changed(rogue.opening, protocol=2), changed(rogue.opening, dataset="../x"), b"\0" * 1_000_000):
+    for first in (
+        rogue.begin(),
+        segment(),
+        changed(rogue.opening, protocol=PROTOCOL + 1),
+        changed(rogue.opening, dataset="../x"),
+        b"\0" * 1_000_000,
+    ):
         assert refused(rogue, [first], opens=False) == "protocol"
 
 

@@ -67,6 +67,8 @@ class RelayBench:
 
 
 class TestForwardAction(ActionSuite):
+    tells_recorded = False
+
     def make_bench(self, place: Path) -> RelayBench:
         return RelayBench()
 

@@ -17,6 +17,7 @@ from holdfast.delivery.session import DeliverySession
 from holdfast.delivery.verify import Verifier
 from holdfast.model.change import Cursor, Part, Payload, Put, Remove, Segment
 from holdfast.model.entry import Kind
+from holdfast.model.stream import Before, Outgoing
 from holdfast.testing.channel_suite import WAIT_S
 from holdfast.testing.deliveries import (
     DATASET,
@@ -36,15 +37,19 @@ from holdfast.testing.deliveries import (
 from holdfast.testing.memory_action import MemoryAction, MemoryChunks, payload_of
 from holdfast.testing.memory_channel import MemoryChannel, memory_pair
 from holdfast.wire.channel import Channel
+from holdfast.wire.codec import encode
 from holdfast.wire.data_messages import (
+    PROTOCOL,
     Carried,
     Closed,
     Closing,
     DataMessage,
+    KnownRun,
     Needed,
     Open,
     Opened,
     OpenRead,
+    Recall,
     Segmented,
     Started,
     Stopped,
@@ -122,6 +127,45 @@ def test_large_files_travel_ahead_and_payloads_are_split() -> None:
     session.close()
     assert served.wait() == []
     assert action.content(b"/data/big") == b"".join(pieces)
+
+
+class Counted(MemoryChannel):
+    """Counts the bytes of what goes out."""
+
+    sent_bytes = 0
+
+    def send(self, message: DataMessage) -> None:
+        self.sent_bytes += len(encode(message))
+        super().send(message)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_of_a_large_file_the_receiver_has_only_what_differs_is_said(*, is_there: bool) -> None:
+    """Of 300 chunks one is another. Where the receiver has lost the version that the source believes it has, all is said."""
+    first = [b"%04d" % n * 10 for n in range(300)]
+    pieces = [*first[:150], b"changed", *first[151:]]
+    before, after = file_of(b"/data/big", *first), file_of(b"/data/big", *pieces)
+    action = MemoryAction()
+    action.chunks = {chunk_ref(piece).id: piece for piece in first}
+    action.entries = {ROOT: folder_of(ROOT), before.path: before if is_there else file_of(before.path, *first[1:])}
+    action.position = Cursor(begin_of(1).epoch, 1)
+    plain, served = connect(action)
+    here = Counted(RECEIVER, outbox=plain.outbox, inbox=plain.inbox, trusted=False)
+    session = DeliverySession(here)
+    session.open(opening_of(action.id))
+    session.begin(begin_of(2, 1), [action.id])
+    source = MemoryChunks({chunk_ref(piece).id: piece for piece in pieces})
+    part = Part(after.path, 0, after.chunks)
+    outgoing = outgoing_of(0, [], source, parts=[part], run=2)
+    session.send(Outgoing(outgoing.segment, (), (2,), source, Before(before.path, before.chunks)))
+    session.send(Outgoing(Segment(number=1, changes=(Put(after),)), (2,), (), source))
+    assert session.commit(commit_of(2))[0].error is None
+    session.close()
+    assert served.wait() == []
+    assert action.content(after.path) == b"".join(pieces)
+    assert source.asked == [chunk_ref(b"changed").id]
+    # A chunk that is named takes 36 bytes.
+    assert (here.sent_bytes < 36 * 100) is is_there
 
 
 def test_a_withdrawn_chunk_leaves_its_file_as_it_was() -> None:
@@ -288,7 +332,19 @@ HOSTILE: dict[str, list[DataMessage]] = {
     "a path twice": _segments(Segment(number=0, changes=(Remove(b"/data/a"), Remove(b"/data/a")))),
     "outside the roots": _segments(Segment(number=0, changes=(Put(file_of(b"/etc/passwd")),))),
     "a chunk of somebody else": _segments(Segment(number=0, changes=(FILE,))),
-    "a part that is not offered": _segments(Segment(number=0, parts=(Part(b"/data/x", 0, (REF,)),))),
+    "a version asked for before start": [Recall(path=b"/data/x", digest=bytes(32))],
+    "a version asked for while a segment waits": [START, SEGMENT, Recall(path=b"/data/x", digest=bytes(32))],
+    "a part of a version not asked for": [
+        START,
+        Segmented(segment=Segment(number=0, parts=(Part(b"/data/x", 0, ()),)), known=((KnownRun(0, 0, 1),),)),
+    ],
+    "a file larger than its parts": _segments(
+        Segment(
+            number=0,
+            parts=(Part(b"/data/x", 0, (REF,)),),
+            changes=(Put(type(FILE.entry)(path=b"/data/x", kind=Kind.FILE, mode=0, size_bytes=len(PLAIN) + 1)),),
+        )
+    ),
     "a chunk offered twice": _segments(Segment(number=0, changes=(FILE,), offered=(REF, REF))),
     "another size than its chunks": _segments(
         Segment(number=0, changes=(Put(type(FILE.entry)(path=b"/data/x", kind=Kind.FILE, mode=0, size_bytes=1)),))
@@ -338,7 +394,7 @@ def _last(channel: MemoryChannel) -> DataMessage | None:
 
 
 def test_a_session_must_begin_with_an_open_of_our_protocol() -> None:
-    for first in (START, Open(dataset=DATASET, actions=(), generation=1, protocol=2)):
+    for first in (START, Open(dataset=DATASET, actions=(), generation=1, protocol=PROTOCOL + 1)):
         here, served = connect(MemoryAction())
         here.send(first)
         assert isinstance(here.receive(WAIT_S), Stopped)

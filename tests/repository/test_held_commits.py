@@ -465,6 +465,24 @@ def test_of_a_large_file_only_what_changes_is_written_down(scene: RepositoryScen
     del repository
 
 
+def test_what_a_held_file_consists_of_is_told_to_its_source(scene: RepositoryScene) -> None:
+    """Chunks that only the journal has, and chunks that a pack has, in a folder whose tree is in no pack."""
+    repository, source = _followed(scene)
+    source.folder(b"/data/sub")
+    source.write(b"/data/sub/large", b"one", b"two", b"three")
+    source.send(repository, "backup")
+    source.write(b"/data/sub/large", b"one", b"other", b"three")
+    source.send(repository)
+    action = source.session
+    assert action is not None
+    action.begin(source.feeder.beginning(action.cursor()))
+    assert action.recorded(b"/data/sub/large") == source.tree[b"/data/sub/large"].chunks
+    assert action.recorded(b"/data/sub") == ()
+    action.abort()
+    source.leave()
+    repository.close()
+
+
 def test_the_window_goes_on_although_nothing_comes_any_more(scene: RepositoryScene) -> None:
     repository, source = _followed(scene)
     _some_states(source, repository, 3)

@@ -240,6 +240,7 @@ class Emission:
         """
         recorded = job.recorded.chunks if job.recorded is not None and item.row is not None and not item.row.flags & WITHDRAWN else ()
         bits = verdict.members & self._segments.wanting(self._tools.run) & self._tools.bits
+        self._segments.build_on(job.path, recorded)
         same, ahead, offset = 0, not recorded, 0
         try:
             for chunks in windows(stream, self._tools.pool):

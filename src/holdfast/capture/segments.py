@@ -9,7 +9,7 @@ from holdfast.capture.chunks import Chunk, SegmentChunks
 from holdfast.core.ids import DatasetId
 from holdfast.model.change import Change, Part, Put, Remove, RemoveReason, Segment
 from holdfast.model.entry import ChunkRef, Entry
-from holdfast.model.stream import Outgoing
+from holdfast.model.stream import Before, Outgoing
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_CHANGES = 2_000
@@ -40,6 +40,7 @@ class Segments:
         self._record_bytes = 0
         self._most_changes = 0
         self._wanted: dict[int, int] = {}
+        self._before: Before | None = None
         self.offered_bytes = 0
 
     def wanting(self, run: int) -> int:
@@ -84,6 +85,10 @@ class Segments:
                 filling.changes.append(Remove(path, RemoveReason.LEFT if strayed & bit else RemoveReason.REMOVED))
                 filling.change_runs.append(run)
 
+    def build_on(self, path: bytes, chunks: tuple[ChunkRef, ...]) -> None:
+        """Parts of this file come next; before, it consisted of these chunks."""
+        self._before = Before(path, chunks) if chunks else None
+
     def part(self, path: bytes, offset: int, run: int, bits: int, chunks: Sequence[Chunk]) -> None:
         self._hold(chunks)
         offered = tuple([ChunkRef(chunk.id, chunk.size_bytes) for chunk in chunks])
@@ -105,7 +110,7 @@ class Segments:
                 continue
             offered = tuple(filling.offered.values())
             segment = Segment(number=filling.number, parts=tuple(filling.parts), changes=tuple(filling.changes), offered=offered)
-            taken[self._bases[bit][0]] = Outgoing(segment, tuple(filling.change_runs), tuple(filling.part_runs), source)
+            taken[self._bases[bit][0]] = Outgoing(segment, tuple(filling.change_runs), tuple(filling.part_runs), source, self._before)
             self._open[bit] = _Open(number=filling.number + 1)
         self._chunks = {}
         self._bytes = self._record_bytes = self._most_changes = 0

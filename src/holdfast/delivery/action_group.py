@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, ProtocolEr
 from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import Action, VerifiedChunk
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Segment
+from holdfast.model.entry import ChunkRef
 from holdfast.wire.data_messages import ActionState
 
 T = TypeVar("T")
@@ -66,6 +68,14 @@ class ActionGroup:
                 continue
             action = self._live[action_id] = self._actions[action_id]
             self._attempt(action, partial(_begin, action, begin, state.cursor))
+
+    def recorded(self, path: bytes) -> tuple[ChunkRef, ...]:
+        """What some action knows of the version before. One that fails here fails nothing: it is but asked for less to send."""
+        for action in self._live.values():
+            with suppress(HoldfastError):
+                if refs := action.recorded(path):
+                    return refs
+        return ()
 
     def wanted(self, segment: Segment) -> frozenset[bytes]:
         """What some action needs, of what is offered."""

@@ -14,6 +14,7 @@ from holdfast.delivery.limit import Limit
 from holdfast.delivery.link import DeliveryLink
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Payload, Segment
+from holdfast.model.entry import ChunkRef
 from holdfast.model.stream import Withdrawn
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import ActionState, Open
@@ -57,6 +58,11 @@ class ForwardAction:
         self._needed.clear()
         self._begun = True
         link.start(begin, [state.action for state in self._states if state.error is None])
+
+    def recorded(self, path: bytes) -> tuple[ChunkRef, ...]:
+        """A relay has nothing."""
+        del path
+        return ()
 
     def wanted(self, segment: Segment) -> frozenset[bytes]:
         link = self._connected()

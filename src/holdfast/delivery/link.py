@@ -8,8 +8,10 @@ from typing import TypeVar
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, ProtocolError, error_from, facts_of
 from holdfast.core.ids import ActionId
+from holdfast.delivery.abridging import Abridger, digest_of
 from holdfast.delivery.batches import Batch
 from holdfast.model.change import Acknowledgement, Begin, Commit, Segment
+from holdfast.model.entry import ChunkRef
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import (
     ActionState,
@@ -20,14 +22,15 @@ from holdfast.wire.data_messages import (
     Needed,
     Open,
     Opened,
-    Segmented,
+    Recall,
+    Recalled,
     Started,
     Stopped,
 )
 from holdfast.wire.pipe import Pipe
 
 _REASON_WAIT_S = 1.0
-M = TypeVar("M", Opened, Needed, Closed)
+M = TypeVar("M", Opened, Needed, Recalled, Closed)
 
 
 def _nothing() -> None:
@@ -47,6 +50,7 @@ class DeliveryLink:
         # Bounded by the window: at most one answer per segment in flight.
         self._arrived: Pipe[DataMessage] = Pipe(4_096)
         self._over = threading.Event()
+        self._abridger = Abridger()
         self.progress = 0
         threading.Thread(target=self._listen, name="delivery-listen", daemon=True).start()
 
@@ -58,10 +62,18 @@ class DeliveryLink:
         return opened.actions
 
     def start(self, begin: Begin, actions: Sequence[ActionId]) -> None:
+        self._abridger.begin()
         self.send(Started(begin=begin, actions=tuple(actions)))
 
+    def recall(self, path: bytes, refs: Sequence[ChunkRef]) -> None:
+        """Ask whether the receiver has this version of a file; if so, what is offered of the file next travels as the difference. To be
+        called while no answer is awaited."""
+        self.send(Recall(path=path, digest=digest_of(refs)))
+        if self._next(Recalled).is_known:
+            self._abridger.know(path, refs)
+
     def offer(self, segment: Segment) -> None:
-        self.send(Segmented(segment=segment))
+        self.send(self._abridger.abridge(segment))
 
     def needed(self, timeout_s: float | None = None) -> Needed:
         """The next answer to an offer. Raises `TimeoutError` when none came within `timeout_s`."""

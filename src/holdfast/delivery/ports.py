@@ -8,6 +8,7 @@ from typing import Protocol
 
 from holdfast.core.ids import ActionId
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Segment
+from holdfast.model.entry import ChunkRef
 from holdfast.model.jobs import Finding
 from holdfast.wire.data_messages import ActionState
 
@@ -53,6 +54,11 @@ class Action(Protocol):
         ...
 
     def begin(self, begin: Begin) -> None: ...
+
+    def recorded(self, path: bytes) -> tuple[ChunkRef, ...]:
+        """What the file at this path consists of in the state that the open commit builds on; nothing where that cannot be told. Only
+        what senders of this dataset brought: they may refer to it."""
+        ...
 
     def wanted(self, segment: Segment) -> frozenset[bytes]:
         """Of `segment.offered`, the ids it needs as payload. Must not name a chunk it can get elsewhere."""

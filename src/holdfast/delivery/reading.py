@@ -261,7 +261,9 @@ def serve_read(
         if opening is None:
             return
         if not isinstance(opening, OpenRead | OpenCopy) or opening.protocol != PROTOCOL:
-            raise ProtocolError("the session does not begin with an OpenRead of protocol 1", hint="bring both machines to the same version")
+            raise ProtocolError(
+                f"the session does not begin with an OpenRead of protocol {PROTOCOL}", hint="bring both machines to the same version"
+            )
         if isinstance(opening, OpenCopy):
             give_blobs(channel, open_copy(channel.peer, opening), idle_s)
             return

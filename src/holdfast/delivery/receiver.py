@@ -9,6 +9,7 @@ from concurrent.futures import Future
 
 from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, Refused, facts_of
 from holdfast.core.ids import NodeId
+from holdfast.delivery.abridging import Restorer, digest_of, is_worth_asking
 from holdfast.delivery.action_group import ActionGroup
 from holdfast.delivery.ports import Opening, VerifiedChunk
 from holdfast.delivery.stream_check import StreamCheck
@@ -16,7 +17,21 @@ from holdfast.delivery.verify import Chunk, Verifier
 from holdfast.model.change import Begin, Put, Segment
 from holdfast.model.jobs import Finding, Severity
 from holdfast.wire.channel import Channel
-from holdfast.wire.data_messages import PROTOCOL, Carried, Closed, Closing, DataMessage, Needed, Open, Opened, Segmented, Started, Stopped
+from holdfast.wire.data_messages import (
+    PROTOCOL,
+    Carried,
+    Closed,
+    Closing,
+    DataMessage,
+    Needed,
+    Open,
+    Opened,
+    Recall,
+    Recalled,
+    Segmented,
+    Started,
+    Stopped,
+)
 
 # A sender has at most a window of segments in flight; more is no sender of ours.
 _MAX_OPEN_SEGMENTS = 64
@@ -74,7 +89,9 @@ def _serve(
     if opening is None or isinstance(opening, Stopped):
         return
     if not isinstance(opening, Open) or opening.protocol != PROTOCOL:
-        raise ProtocolError("the session does not begin with an Open of protocol 1", hint="bring both machines to the same version")
+        raise ProtocolError(
+            f"the session does not begin with an Open of protocol {PROTOCOL}", hint="bring both machines to the same version"
+        )
     granted = open_actions(channel.peer, opening)
     group = ActionGroup(granted.actions, granted.unavailable, lambda error: on_finding(_finding_of(channel.peer, error)))
     try:
@@ -127,6 +144,7 @@ class _CommitReceiver:
         self._group = group
         self._verifier = verifier
         self._begin: Begin | None = None
+        self._restorer = Restorer()
         self._open: deque[_OpenSegment] = deque()
         self._open_bytes = 0
         self._open_facts = 0
@@ -135,7 +153,9 @@ class _CommitReceiver:
         if isinstance(message, Carried):
             self._carried(message)
         elif isinstance(message, Segmented):
-            self._segmented(message.segment)
+            self._segmented(message)
+        elif isinstance(message, Recall):
+            self._recall(message)
         elif isinstance(message, Started):
             self._started(message)
         elif isinstance(message, Closing):
@@ -150,11 +170,22 @@ class _CommitReceiver:
             raise ProtocolError("a commit starts for another dataset, or for no action")
         self._begin = message.begin
         self._check = StreamCheck(message.begin)
+        self._restorer.begin()
         self._group.begin(message.begin, message.actions)
 
-    def _segmented(self, segment: Segment) -> None:
+    def _recall(self, message: Recall) -> None:
+        if self._begin is None or self._open:
+            raise ProtocolError("a version is asked for where none can be")
+        refs = self._group.recorded(message.path)
+        is_known = is_worth_asking(refs) and digest_of(refs) == message.digest
+        if is_known:
+            self._restorer.know(message.path, refs)
+        self._channel.send(Recalled(is_known=is_known))
+
+    def _segmented(self, message: Segmented) -> None:
         if self._begin is None:
             raise ProtocolError("a segment outside a commit")
+        segment = self._restorer.restore(message)
         self._check.check(segment)
         # Before the answer is computed, so that a flood costs nothing.
         if len(self._open) >= _MAX_OPEN_SEGMENTS or self._open_bytes > _MAX_OPEN_BYTES or self._too_many_facts():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from holdfast.core.errors import Cancelled, HoldfastError, ProtocolError
 from holdfast.core.ids import ActionId
+from holdfast.delivery.abridging import is_worth_asking
 from holdfast.delivery.batches import BATCH_BYTES, batched
 from holdfast.delivery.limit import Limit
 from holdfast.delivery.link import DeliveryLink
@@ -56,6 +57,7 @@ class DeliverySession:
         self._flight_bytes = 0
         self._base_seq: int | None = None
         self._ahead: set[bytes] = set()
+        self._recalled: bytes | None = None
         self._files = self._changed = self._removed = self._offered = self._sent = 0
         self.is_limited = False
         self.peer = channel.peer
@@ -86,6 +88,7 @@ class DeliverySession:
         """Start a commit for these actions, all of which stand at `begin.base` or later."""
         self._base_seq = None if begin.base is None else begin.base.seq
         self._ahead.clear()
+        self._recalled = None
         self._files = self._changed = self._removed = self._offered = self._sent = 0
         self._link.start(begin, actions)
 
@@ -94,6 +97,7 @@ class DeliverySession:
         segment = narrow(outgoing, self._base_seq, self._ahead)
         if not segment.changes and not segment.parts:
             return
+        self._recall(segment, outgoing)
         size = sum(ref.size_bytes for ref in segment.offered)
         while self._flight and (self._flight_bytes + size > self._window_bytes or len(self._flight) >= WINDOW_SEGMENTS):
             self._answer(self._link.needed())
@@ -102,6 +106,17 @@ class DeliverySession:
         self._flight.append(_InFlight(segment.number, size, frozenset(ref.id for ref in segment.offered), outgoing.chunks))
         self._flight_bytes += size
         self.answer()
+
+    def _recall(self, segment: Segment, outgoing: Outgoing) -> None:
+        """Ask for the version that parts of this segment build on, once. What is in flight is answered before."""
+        before = outgoing.before
+        if before is None or before.path == self._recalled or all(part.path != before.path for part in segment.parts):
+            return
+        self._recalled = before.path
+        if is_worth_asking(before.chunks):
+            while self._flight:
+                self._answer(self._link.needed())
+            self._link.recall(before.path, before.chunks)
 
     def answer(self) -> None:
         """Send what the receiver has asked for by now, without waiting for more."""

@@ -25,7 +25,7 @@ from holdfast.mirror.soundness import records_errors
 from holdfast.mirror.target import REMOVED, TEMP, Target, side_of
 from holdfast.mirror.tree import MirrorTree
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
-from holdfast.model.entry import check_path, display_path, is_below
+from holdfast.model.entry import ChunkRef, check_path, display_path, is_below
 from holdfast.model.jobs import Finding
 from holdfast.model.rules import MirrorAction, Receive
 
@@ -66,6 +66,13 @@ class Mirror:
         for tree in self._trees:
             with tree.errors:
                 tree.begin(begin)
+
+    def recorded(self, path: bytes) -> tuple[ChunkRef, ...]:
+        for tree in self._trees:
+            with tree.errors:
+                if refs := tree.recorded(path):
+                    return refs
+        return ()
 
     def wanted(self, segment: Segment) -> frozenset[bytes]:
         wanted: set[bytes] = set()

@@ -23,7 +23,7 @@ from holdfast.mirror.soundness import records_errors
 from holdfast.mirror.staging import Staging
 from holdfast.mirror.target import TEMP, Contents, Target, temp_path
 from holdfast.model.change import Begin, Commit, Cursor, Segment
-from holdfast.model.entry import display_path
+from holdfast.model.entry import ChunkRef, display_path, walk_key
 from holdfast.model.jobs import Finding
 
 _logger = logging.getLogger(__name__)
@@ -104,6 +104,11 @@ class MirrorTree:
                     hint="bring it back; the next run opens the mirror anew",
                     path=display_path(writer.root),
                 )
+
+    def recorded(self, path: bytes) -> tuple[ChunkRef, ...]:
+        """By the records alone; whether it still stands there is seen when its chunks are used."""
+        known = self._records.entry(walk_key(path)) if self.target.covers(path) else None
+        return known.entry.chunks if known is not None else ()
 
     def wanted(self, segment: Segment) -> set[bytes]:
         return set() if self._staging is None else self._staging.wanted(segment)

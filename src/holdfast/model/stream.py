@@ -35,14 +35,24 @@ class ChunkSource(Protocol):
 
 
 @dataclass(frozen=True)
+class Before:
+    """What a file consisted of in the version before this one, as far as the source knows."""
+
+    path: bytes
+    chunks: tuple[ChunkRef, ...]
+
+
+@dataclass(frozen=True)
 class Outgoing:
     """A segment on its way out, holding at most about 8 MiB of chunk data. `change_runs` and `part_runs` run parallel to the
-    segment's changes and parts."""
+    segment's changes and parts. `before`: of a large file of which it may have parts; a receiver that has that version need not be told
+    what is the same."""
 
     segment: Segment
     change_runs: tuple[int, ...]
     part_runs: tuple[int, ...]
     chunks: ChunkSource
+    before: Before | None = None
 
 
 def offered_by(segment: Segment, carried_ahead: Set[bytes], given: Set[bytes] = frozenset()) -> tuple[ChunkRef, ...]:

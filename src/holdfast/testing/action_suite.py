@@ -52,7 +52,9 @@ def content_of(entries: Mapping[bytes, Entry], chunks: Mapping[bytes, bytes] = C
 
 
 class ActionSuite:
-    """Mandatory conformance tests; `place` is an empty folder of this test."""
+    """Mandatory conformance tests; `place` is an empty folder of this test. `tells_recorded`: it keeps what it was sent."""
+
+    tells_recorded = True
 
     def make_bench(self, place: Path) -> ActionBench:
         raise NotImplementedError
@@ -144,6 +146,17 @@ class ActionSuite:
         feeder.send(action, before, after)
         assert feeder.given == len(THREE)
         assert bench.held() == content_of(after)
+
+    def test_it_tells_what_a_file_consisted_of_before(self, open_action: Callable[[], Action], feeder: Feeder) -> None:
+        action = open_action()
+        before = tree(a=(ONE, TWO, ONE), folder=None)
+        feeder.send(action, None, before)
+        action.begin(feeder.beginning(action.cursor()))
+        known = before[ROOT + b"/a"].chunks if self.tells_recorded else ()
+        assert action.recorded(ROOT + b"/a") == known
+        for path in (ROOT, ROOT + b"/folder", ROOT + b"/none", b"/other"):
+            assert action.recorded(path) == ()
+        action.abort()
 
     def test_what_comes_twice_in_a_commit_travels_once(self, bench: ActionBench, open_action: Callable[[], Action], feeder: Feeder) -> None:
         feeder.segment_changes = 1

@@ -48,13 +48,7 @@ class Feeder:
 
     def send(self, action: Action, old: States | None, new: States, *, window: int = 2, moves: tuple[Move, ...] = ()) -> Acknowledgement:
         """One commit from `old` (None = full) to `new`. `window` segments are asked for ahead of being applied."""
-        self.seq += 1
-        base = None if old is None else action.cursor()
-        action.begin(
-            Begin(
-                dataset=self.dataset, label="test", epoch=self.epoch, seq=self.seq, base=base, roots=self.roots, hostname="h", moves=moves
-            )
-        )
+        action.begin(self.beginning(None if old is None else action.cursor(), moves))
         waiting: list[tuple[Segment, frozenset[bytes]]] = []
         for segment in self.segments(changes(old, new)):
             waiting.append((segment, action.wanted(segment)))
@@ -63,6 +57,13 @@ class Feeder:
         for segment, wanted in waiting:
             self._apply(action, segment, wanted)
         return action.commit(self.commit())
+
+    def beginning(self, base: Cursor | None, moves: tuple[Move, ...] = ()) -> Begin:
+        """Of the next commit."""
+        self.seq += 1
+        return Begin(
+            dataset=self.dataset, label="test", epoch=self.epoch, seq=self.seq, base=base, roots=self.roots, hostname="h", moves=moves
+        )
 
     def commit(self) -> Commit:
         moment = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from holdfast.core.errors import RepositoryDamaged, UnknownName
 from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Payload, Put, Segment
-from holdfast.model.entry import Entry, Kind, is_below, walk_key
+from holdfast.model.entry import ChunkRef, Entry, Kind, is_below, walk_key
 from holdfast.model.reading import PointReader
 from holdfast.model.stream import Compression, Withdrawn
 
@@ -51,6 +51,10 @@ class MemoryAction:
         self._maybe_fail("begin")
         self._draft = {} if begin.base is None else dict(self.entries)
         self._fresh, self._asked = {}, set()
+
+    def recorded(self, path: bytes) -> tuple[ChunkRef, ...]:
+        known = self.entries.get(path)
+        return () if known is None else known.chunks
 
     def wanted(self, segment: Segment) -> frozenset[bytes]:
         self._maybe_fail("wanted")

@@ -34,6 +34,7 @@ from holdfast.wire.data_messages import (
     OpenCopy,
     Opened,
     OpenRead,
+    Recall,
     Segmented,
     Started,
     Stopped,
@@ -49,6 +50,7 @@ _MAX_ACTIONS = 1_000
 _MAX_GAPS, _MAX_MOVES = 1_000, 10_000
 _MAX_MARKS = 100
 _MAX_SIZE = 2**63 - 1
+_MOST_CHUNKS = 2**32
 _MAX_TEXT = 4_096
 _PLACE_BYTES = 8
 _TOKEN = re.compile(r"[0-9A-Za-z_.:-]{0,128}")
@@ -120,6 +122,10 @@ def check_data(message: DataMessage) -> DataMessage:
     """The message itself, its values checked; raises `ProtocolError`."""
     if isinstance(message, Segmented):
         _check_segment(message.segment)
+        for runs in message.known:
+            for run in runs:
+                if not (0 <= run.at <= _MOST_CHUNKS and 0 <= run.first <= _MOST_CHUNKS and 1 <= run.count <= _MOST_CHUNKS):
+                    raise ProtocolError(f"Segmented.known: a run of {run.count} chunks from {run.first} at {run.at}")
     elif isinstance(message, Carried):
         _check_carried(message)
     elif isinstance(message, Needed):
@@ -165,6 +171,9 @@ def _check_control(message: DataMessage) -> None:
             _check_token("Opened.action", state.action)
             _check_cursor(state.cursor)
             _check_error(state.error)
+    elif isinstance(message, Recall):
+        check_path(message.path)
+        _check_ids("Recall.digest", (message.digest,))
     elif isinstance(message, Started):
         _check_length("Started.actions", message.actions, _MAX_ACTIONS)
         _check_token("Started", *message.actions)

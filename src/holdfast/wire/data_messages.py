@@ -1,7 +1,8 @@
-"""Messages between nodes. Protocol version 1; an unknown tag or a wrong field is a `ProtocolError` and ends the session.
+"""Messages between nodes. Protocol version 2; an unknown tag or a wrong field is a `ProtocolError` and ends the session.
 
 Deliver:   S: Open -> R: Opened, then any number of commits:
            S: Started -> { S: Segmented -> R: Needed -> S: Carried... } (a window of segments in flight) -> S: Closing -> R: Closed
+           Before the parts of a large file, with no segment in flight: S: Recall -> R: Recalled
            Either side may end with Stopped at any time.
 Read:      reader: OpenRead -> owner: OpenedRead, then AskEntries -> Entries, AskMore -> Entries (until last=True),
            AskChunks -> Carried... (last=True).
@@ -19,7 +20,7 @@ from holdfast.model.entry import Entry
 from holdfast.model.orders import SignedOrder
 from holdfast.model.reading import LostFolder
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -56,8 +57,32 @@ class Started(_Message, frozen=True, kw_only=True):
     actions: tuple[ActionId, ...]
 
 
+class Recall(_Message, frozen=True, kw_only=True):
+    """Does the receiver have this file in the version whose list of chunks has this digest (SHA-256 of their ids in a row)? If so, the
+    parts of it that come next may leave out what is the same."""
+
+    path: bytes
+    digest: bytes
+
+
+class Recalled(_Message, frozen=True, kw_only=True):
+    is_known: bool
+
+
+class KnownRun(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """`count` chunks of the version asked for with `Recall`, from its `first`-th on, stand in a part from its `at`-th on."""
+
+    at: int
+    first: int
+    count: int
+
+
 class Segmented(_Message, frozen=True, kw_only=True):
+    """A segment without what both sides know, see `delivery.abridging`: what parts name is offered, too; the put of a file that is not
+    empty and names no chunks is made of its parts. `known`: of each part the runs that it leaves out; empty = none does."""
+
     segment: Segment
+    known: tuple[tuple[KnownRun, ...], ...] = ()
 
 
 class Needed(_Message, frozen=True, kw_only=True):
@@ -174,6 +199,8 @@ DataMessage = (
     Open
     | Opened
     | Started
+    | Recall
+    | Recalled
     | Segmented
     | Needed
     | Carried

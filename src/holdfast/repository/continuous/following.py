@@ -11,6 +11,7 @@ from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model import rules
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
+from holdfast.model.entry import ChunkRef
 from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.continuous.continuous import SEAL_AT_BYTES, Continuous
 from holdfast.repository.continuous.held import Held
@@ -81,6 +82,9 @@ class FollowingAction:
             self._close_small()
             self._interior.release_dataset(held.number)
             raise
+
+    def recorded(self, path: bytes) -> tuple[ChunkRef, ...]:
+        return self._small.recorded(path) if self._small is not None else self._inner.recorded(path)
 
     def wanted(self, segment: Segment) -> frozenset[bytes]:
         return self._small.wanted(segment) if self._small is not None else self._inner.wanted(segment)

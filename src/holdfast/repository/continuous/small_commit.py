@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model.change import Begin, Segment
+from holdfast.model.entry import ChunkRef
 from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.continuous.held import Held
 from holdfast.repository.continuous.journal import ChunkFrame
@@ -76,14 +77,19 @@ class SmallCommit:
         self._gathered = _Gathered(held.sizes)
         self._receiving = Receiving(begin, 0, held.number, sender=held.sender, reader=reader, borrowed=_NothingBorrowed())
         self.trees: list[tuple[bytes, bytes]] = []
-        trees = Trees(interior.storage, interior.blobs, watch, held.trees)
-        self._builder = TreeBuilder(trees, lambda tree, plain: self.trees.append((tree, plain)), base.tree, full=False)
+        self._before = held.sizes
+        self._trees = Trees(interior.storage, interior.blobs, watch, held.trees)
+        self._builder = TreeBuilder(self._trees, lambda tree, plain: self.trees.append((tree, plain)), base.tree, full=False)
         self._changes = 0
 
     @property
     def is_small(self) -> bool:
         few = self._changes <= MOST_CHANGES and len(self.asked) <= _MOST_SEGMENTS
         return few and self._gathered.size_bytes <= LARGEST_BYTES
+
+    def recorded(self, path: bytes) -> tuple[ChunkRef, ...]:
+        """What the file at this path consists of before this commit."""
+        return self._trees.content_at(self.base.tree, path, self._before)
 
     def wanted(self, segment: Segment) -> frozenset[bytes]:
         self.asked.append(segment)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing, StoreError, UnknownName
-from holdfast.model.entry import Entry, Kind, display_path, walk_key
+from holdfast.model.entry import ChunkRef, Entry, Kind, display_path, walk_key
 from holdfast.repository._format.pack import BlobType
 from holdfast.repository._format.tree import DecodedNode, RawNode, decode_node, decode_tree, entry_of, split_tree, without_subtree
 from holdfast.repository.catalog.blob_table import BlobTable, Place
@@ -106,6 +106,18 @@ class Trees:
                 return None
             tree = node.subtree
         return node
+
+    def content_at(self, root: bytes, path: bytes, unsealed: Mapping[bytes, int]) -> tuple[ChunkRef, ...]:
+        """What the file at this path consists of; nothing where there is no file, or where it has chunks that are in no index. `unsealed`:
+        the sizes of chunks that are in none yet."""
+        node = self.node_at(root, path)
+        decoded = None if node is None else decode_node(node)
+        if decoded is None:
+            return ()
+        sizes = {**self._sizes([decoded]), **unsealed} if unsealed else self._sizes([decoded])
+        if not all(chunk in sizes for chunk in decoded.content):
+            return ()
+        return tuple([ChunkRef(chunk, sizes[chunk]) for chunk in decoded.content])
 
     def walk(self, root: bytes, paths: Sequence[bytes] = (), after: bytes = b"", on_lost: OnLost | None = None) -> Iterator[Entry]:
         """Entries at or below these paths (none = all), in walk order, each once, those up to `after` left out.

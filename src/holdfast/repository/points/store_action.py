@@ -11,6 +11,7 @@ from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model import rules
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
+from holdfast.model.entry import ChunkRef
 from holdfast.model.jobs import Finding, Severity
 from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.damage_met import Read
@@ -116,6 +117,10 @@ class StoreAction:
             newest.tree if newest is not None else None,
             full=begin.base is None,
         )
+
+    def recorded(self, path: bytes) -> tuple[ChunkRef, ...]:
+        base = self._base
+        return () if base is None else Trees(self._interior.storage, self._interior.blobs, self._met).content_at(base.tree, path, {})
 
     def wanted(self, segment: Segment) -> frozenset[bytes]:
         if self._repeated is not None:
