@@ -437,6 +437,7 @@ ELSEWHERE = {
     "backend.read_cache.load_tree": "gives bytes of a file, whose name is their hash",
     "compiler.parse_flows.parse_flows": "through parse_document",
     "compiler.parse_operations.parse_keep": "through parse_document",
+    "compiler.parse_window.parse_mover_window": "through parse_document",
     "compiler.parse_operations.parse_operation": "through parse_document",
     "compiler.parse_part.parse_classification": "through the API (api/test_hostile_callers.py), of values that JSON has made",
     "compiler.parse_part.parse_keep_part": "as parse_classification",

@@ -41,7 +41,6 @@ def _operation(policy: Policy, operation: OperationUse) -> Iterator[Diagnostic]:
 
 def _mover(flow: Flow, index: int, mover: Mover) -> Iterator[Diagnostic]:
     for key, used, hint in (
-        ("window", bool(mover.windows), "give the operation a schedule with windows"),
         ("dial", mover.dial == "to", "leave it out: `from` dials"),
         ("only", bool(mover.only), "leave it out: the mover carries all of the dataset"),
     ):

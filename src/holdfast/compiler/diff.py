@@ -11,6 +11,7 @@ import msgspec
 from holdfast.core.ids import NodeId
 from holdfast.core.units import format_duration, format_size
 from holdfast.model.document import Document
+from holdfast.model.rate_table import RateTable, in_words
 from holdfast.model.rules import Cascade, Delivery, ForwardAction, MirrorAction, Receive, Rules
 
 Kind = Literal["added", "removed", "changed"]
@@ -24,6 +25,7 @@ _WHATS = {
     "flows": "flow",
 }
 
+_WINDOW = re.compile(r"movers\.[0-9]+\.window")
 # A vertex may be named `x.place`; a place is two numbers.
 _PLACE = re.compile(r"vertices\..+\.place")
 
@@ -93,7 +95,9 @@ def _plain(part: msgspec.Struct) -> object:
 def _flat(path: str, value: object) -> Iterator[tuple[str, object]]:
     """Leaves by dotted path. Lists of named parts are keyed by name, lists of plain values are one leaf."""
     prefix = f"{path}." if path else ""
-    if isinstance(value, dict):
+    if _WINDOW.fullmatch(path):
+        yield path, None if value is None else in_words(msgspec.convert(value, RateTable))
+    elif isinstance(value, dict):
         for key, inner in value.items():
             yield from _flat(f"{prefix}{key}", inner)
     elif isinstance(value, (list, tuple)) and any(isinstance(item, dict) for item in value):

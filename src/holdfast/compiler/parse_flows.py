@@ -8,7 +8,8 @@ from typing import Literal
 from holdfast.compiler.fields import NAME, Fields, listed
 from holdfast.compiler.notes import At, Notes
 from holdfast.compiler.parse_operations import parse_keep
-from holdfast.compiler.parse_places import Problem, window_problem
+from holdfast.compiler.parse_places import Problem
+from holdfast.compiler.parse_window import parse_mover_window
 from holdfast.compiler.yaml_tree import Mapping, Scalar, Sequence, Tree
 from holdfast.model.document import Flow, Mover, Vertex
 
@@ -116,7 +117,7 @@ def _mover(notes: Notes, at: At, tree: Tree) -> Mover:
         carries=tuple(dict.fromkeys(fields.texts("carries", _carried_problem))),
         mode=_mode(fields) if "mode" in fields else None,
         limit_bytes_s=fields.rate_bytes_s("limit"),
-        windows=_windows(fields),
+        window=parse_mover_window(fields),
         compression=fields.choice("compression", ("auto", "off", "max"), "auto"),
         dial=fields.choice("dial", ("from", "to"), "from"),
         after=_after(fields),
@@ -147,14 +148,3 @@ def _after(fields: Fields) -> str:
         fields.bad(problem[0], "after", problem[1], problem[2])
         return ""
     return after
-
-
-def _windows(fields: Fields) -> tuple[str, ...]:
-    """One window as a text, or several as a list."""
-    if not isinstance(fields.get("window"), Scalar):
-        return fields.texts("window", window_problem)
-    window = fields.text("window")
-    if window and (problem := window_problem(window)) is not None:
-        fields.bad(problem[0], "window", problem[1], problem[2])
-        return ()
-    return (window,) if window else ()

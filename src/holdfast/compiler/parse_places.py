@@ -108,7 +108,9 @@ def _scrub_ratio(fields: Fields) -> float:
 def _prune_times(fields: Fields) -> PruneTimes:
     if isinstance(fields.get("prune"), Mapping):
         times = fields.child("prune", ("windows", "exclude", "zone"))
-        return PruneTimes(windows=times.texts("windows", window_problem), exclude=times.texts("exclude", window_problem), zone=_zone(times))
+        return PruneTimes(
+            windows=times.texts("windows", window_problem), exclude=times.texts("exclude", window_problem), zone=zone_of(times)
+        )
     text = fields.text("prune", "weekly")
     if text in ("off", "false"):
         return PruneTimes(off=True)
@@ -143,7 +145,7 @@ def parse_schedules(root: Fields) -> tuple[ScheduleEntry, ...]:
             windows=fields.texts("windows", window_problem),
             exclude=fields.texts("exclude", window_problem),
             at=fields.texts("at", time_problem),
-            zone=_zone(fields),
+            zone=zone_of(fields),
         )
         if not fields.keys():
             fields.notes.add("one-of", at, tree.span, "an empty schedule says nothing", f"give it {listed(['windows', 'exclude', 'at'])}")
@@ -151,7 +153,8 @@ def parse_schedules(root: Fields) -> tuple[ScheduleEntry, ...]:
     return tuple(found)
 
 
-def _zone(fields: Fields) -> str:
+def zone_of(fields: Fields) -> str:
+    """The value of `zone`, UTC by default."""
     zone = fields.text("zone", "UTC")
     try:
         ZoneInfo(zone)

@@ -8,7 +8,8 @@ from typing import Literal
 import msgspec
 
 from holdfast.core.ids import ActionId, NodeId
-from holdfast.model.rules import Action, ForwardAction, MirrorAction, Receive, Rules
+from holdfast.model.rate_table import times_in_words
+from holdfast.model.rules import Action, Delivery, ForwardAction, MirrorAction, Receive, Rules
 
 Verb = Literal["implements", "sends", "receives", "stores", "mirrors", "forwards"]
 
@@ -17,13 +18,15 @@ _ALIKE = 3
 
 
 class SummaryLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`peer`: to whom or from whom. `target`: a repository, a mirror's folders, or what is captured."""
+    """`peer`: to whom or from whom. `target`: a repository, a mirror's folders, or what is captured. `times`: when it is sent and how fast,
+    of movers with a limit or a window."""
 
     verb: Verb
     dataset: str
     operations: tuple[str, ...] = ()
     peer: str = ""
     target: str = ""
+    times: str = ""
 
 
 class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,17 +63,27 @@ def _lines(
         yield SummaryLine(verb="implements", dataset=dataset.label, operations=operations, target=target)
     for delivery in one.deliveries:
         if delivery.id not in forwarded:
-            yield SummaryLine(verb="sends", dataset=delivery.label, operations=delivery.operations, peer=delivery.receiver_name)
+            yield _sent(delivery)
     for cascade in one.cascades:
         delivery, origin = cascade.delivery, f"from repository {repositories.get(cascade.repository, '')}"
-        line = SummaryLine(verb="sends", dataset=delivery.label, operations=delivery.operations, peer=delivery.receiver_name, target=origin)
-        yield line
+        yield _sent(delivery, origin)
     for receive in one.receives:
         sender = rules[receive.sender].node_name if receive.sender in rules else receive.sender
         yield SummaryLine(verb="receives", dataset=receive.label, peer=sender)
         for action in receive.actions:
             targets = names if isinstance(action, ForwardAction) else repositories
             yield _action_line(receive, action, concerned.get(action.id, ()), targets)
+
+
+def _sent(delivery: Delivery, origin: str = "") -> SummaryLine:
+    return SummaryLine(
+        verb="sends",
+        dataset=delivery.label,
+        operations=delivery.operations,
+        peer=delivery.receiver_name,
+        target=origin,
+        times=times_in_words(delivery.windows, delivery.limit_bytes_s),
+    )
 
 
 def _action_line(receive: Receive, action: Action, operations: tuple[str, ...], names: Mapping[str, str]) -> SummaryLine:
@@ -104,7 +117,7 @@ def _shape(node: NodeSummary) -> tuple[object, ...]:
     own = f"{node.node}/"
     return tuple(
         (line.verb, line.dataset.removeprefix(own) if line.dataset.startswith(own) else ("", line.dataset), line.operations, line.peer,
-         line.target)
+         line.target, line.times)
         for line in node.lines
     )  # fmt: skip
 
@@ -116,7 +129,7 @@ def _rows(node: NodeSummary, name: str) -> Iterator[tuple[str, ...]]:
         if counts[line.verb] > _SHOWN:
             continue
         way = {"receives": f"from {line.peer}", "sends": f"to {line.peer}", "forwards": f"to {line.peer}"}.get(line.verb, "")
-        detail = " ".join(part for part in (way, line.target) if part)
+        detail = "; ".join(part for part in (" ".join(part for part in (way, line.target) if part), line.times) if part)
         yield name, line.verb, line.dataset, ", ".join(line.operations), detail
         name = ""
     for verb, count in counts.items():

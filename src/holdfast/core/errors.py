@@ -15,6 +15,7 @@
     │   └── Conflict            somebody else changed it first; a path that is not ours to take
     │       └── NotAdopted        something stands there that nobody said to take over
     ├── NotReachable          the other side does not answer
+    ├── WindowClosed          the mover's window is closed; it goes on by itself when it opens
     ├── SourceError           the data to be protected
     │   ├── SourceVanished      root missing, replaced, or emptied beyond `max_removed`
     │   ├── WatchUnavailable    changes cannot be followed there, or not any more; a scan finds them
@@ -126,6 +127,16 @@ class NotReachable(HoldfastError):
     code = "not-reachable"
     retryable = True
     usual_hint = "it is tried again; see whether the other machine is up"
+
+
+class WindowClosed(HoldfastError):
+    code = "window-closed"
+    retryable = True
+    usual_hint = "it goes on by itself then; `holdfast trigger` does not wait for it"
+
+    @classmethod
+    def says(cls, error: ErrorFacts | None) -> bool:
+        return error is not None and error.code == cls.code
 
 
 class SourceError(HoldfastError):

@@ -52,7 +52,8 @@ class DeliverySession:
         self._limit = limit
         self._window_bytes = window_bytes
         # A slow limit is kept smooth by smaller messages.
-        self._batch_bytes = BATCH_BYTES if limit is None else max(16 * 1024, min(BATCH_BYTES, limit.rate_bytes_s // 4))
+        slowest_bytes_s = None if limit is None else limit.slowest_bytes_s
+        self._batch_bytes = BATCH_BYTES if slowest_bytes_s is None else max(16 * 1024, min(BATCH_BYTES, slowest_bytes_s // 4))
         self._flight: deque[_InFlight] = deque()
         self._flight_bytes = 0
         self._base_seq: int | None = None

@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.model.rate_table import RateTable
+
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the document's parts: frozen, keyword only."""
@@ -179,14 +181,14 @@ class Vertex(_Part, frozen=True, kw_only=True):
 
 
 class Mover(_Part, frozen=True, kw_only=True):
-    """`carries` are `POLICY/OPERATION`. `mode` is None when not written. `limit_bytes_s` None = no limit."""
+    """`carries` are `POLICY/OPERATION`. `mode` is None when not written. `limit_bytes_s` None = no limit, `window` None = always open."""
 
     source: str
     target: str
     carries: tuple[str, ...]
     mode: Literal["batch", "continuous"] | None = None
     limit_bytes_s: int | None = None
-    windows: tuple[str, ...] = ()
+    window: RateTable | None = None
     compression: Literal["auto", "off", "max"] = "auto"
     dial: Literal["from", "to"] = "from"
     after: str = ""

@@ -14,7 +14,8 @@ from holdfast.model.gaps import Gap
 
 class FollowState(str, Enum):
     """`starting`: the first scan is not done. `following`: changes are delivered as they happen. `reconciling`: after a gap a tree is
-    looked at whole. `waiting`: changes are known and cannot be delivered now. `not-watched`: all is looked at now and then."""
+    looked at whole. `waiting`: changes are known and cannot be delivered now: something is wrong (`error`), or the windows of
+    all movers are closed. `not-watched`: all is looked at now and then."""
 
     STARTING = "starting"
     FOLLOWING = "following"
@@ -26,7 +27,7 @@ class FollowState(str, Enum):
 class Following(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`pending`: names and trees that changed and were not delivered yet, the oldest known since `pending_since`: so long is the lag.
     `means`: by what it is watched; `shortfalls`: what that does not see. `gaps`: the newest ones, the newest first; one that is not healed
-    yet has no end. `error`: why it waits, or is not watched."""
+    yet has no end. `error`: why it waits, or is not watched. `waits_until`: the windows of all its movers are closed until then."""
 
     dataset: str
     dataset_id: DatasetId
@@ -38,3 +39,4 @@ class Following(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gaps: tuple[Gap, ...] = ()
     open_gap_since: datetime | None = None
     error: ErrorFacts | None = None
+    waits_until: datetime | None = None

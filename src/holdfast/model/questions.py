@@ -250,7 +250,8 @@ class Protection(_Message, frozen=True, kw_only=True):
     `action` is what people call it, like `store main`; a receiver may have several for one operation. `action_id` and `delivery` are
     those of the rules. `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
     `newest_at`: the newest capture there is for it, `behind_runs`: finished runs that it has not acknowledged. `job`: the one that runs
-    or waits for it now.
+    or waits for it now. `closed_until`: the mover's window is closed until then; `waits`: something waits for it to open, which is no
+    fault.
     """
 
     dataset: str
@@ -270,6 +271,8 @@ class Protection(_Message, frozen=True, kw_only=True):
     newest_at: datetime | None = None
     behind_runs: int = 0
     job: JobId | None = None
+    closed_until: datetime | None = None
+    waits: bool = False
 
 
 class NodeStatus(_Message, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ import msgspec
 
 from holdfast.core.ids import ActionId, DatasetId, EnvironmentId, NodeId, RepositoryId
 from holdfast.model.document import Classification, DrillPlan, Hooks, KeepRules, PruneTimes
+from holdfast.model.rate_table import RateTable
 
 
 class _Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -103,6 +104,7 @@ class Delivery(_Rule, frozen=True, kw_only=True):
 
     `action_operations` pairs an action with the operations whose marks concern it, for (operation, receiver) status.
     `action_titles` pairs it with what people call it: `store main`, `mirror copy`, `forward to dr`.
+    `windows` say when it may be sent and how fast, the strictest of them and of `limit_bytes_s` at each moment.
     """
 
     id: str
@@ -115,7 +117,7 @@ class Delivery(_Rule, frozen=True, kw_only=True):
     action_operations: tuple[tuple[ActionId, tuple[str, ...]], ...] = ()
     action_titles: tuple[tuple[ActionId, str], ...] = ()
     limit_bytes_s: int | None = None
-    windows: tuple[str, ...] = ()
+    windows: tuple[RateTable, ...] = ()
     compression: Literal["auto", "off", "max"] = "auto"
     dial: Literal["from", "to"] = "from"
     mode: Literal["batch", "continuous"] = "batch"

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from holdfast.core.errors import ErrorFacts
+from holdfast.core.errors import ErrorFacts, WindowClosed
 from holdfast.model.jobs import Job, State
 from holdfast.model.rules import Rules
 from holdfast.node.job_book import Signature, failure_of
 from holdfast.node.journal import ProtectionRow, Request
 from holdfast.node.protections import promises_of
-from holdfast.node.retries import Retry, may_heal
+from holdfast.node.retries import Kind, Retry, may_heal, opening_ns
 from holdfast.node.worker_messages import Acknowledged, RunCascade, RunDatasets
 
 Rows = Mapping[tuple[str, str, str], ProtectionRow]
@@ -44,7 +44,8 @@ def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool) -> t
             continue
         marked = row.operation in news.operations
         if news.error is not None and (marked or not news.operations):
-            missed = row.missed if catching_up else row.missed + 1
+            # What waits for a window is not missed: it is drawn so.
+            missed = row.missed + (not catching_up and not WindowClosed.says(news.error))
             capture_failed = news.error.code == "capture-needed"
             told = msgspec.structs.replace(row, error=news.error, missed=missed, capture_failed=capture_failed)
             changed.append(with_capture(told, news.captured_at_ns))
@@ -80,7 +81,9 @@ def uncaptured_rows(job: Job, request: RunDatasets, rows: Rows) -> tuple[Protect
     if error is None:
         return ()
     return tuple(
-        msgspec.structs.replace(row, error=error, missed=row.missed + (job.cause != "retry"), capture_failed=True)
+        msgspec.structs.replace(
+            row, error=error, missed=row.missed + (job.cause != "retry" and not WindowClosed.says(error)), capture_failed=True
+        )
         for row in rows.values()
         if row.operation in request.operations.get(row.dataset, ())
     )
@@ -96,7 +99,13 @@ def after_run(job: Job, request: RunDatasets, rows: Rows) -> tuple[Retry, ...]:
         if not may_heal(capture_error):
             return ()
         return tuple(
-            Retry(subject=dataset, kind="capture", operations=request.operations.get(dataset, ()), failure=failure)
+            Retry(
+                subject=dataset,
+                kind="capture",
+                operations=request.operations.get(dataset, ()),
+                failure=failure,
+                not_before_ns=opening_ns((capture_error,)),
+            )
             for dataset in request.datasets
         )
     troubled = [row for row in rows.values() if row.dataset in request.datasets and may_heal(row.error)]
@@ -109,7 +118,9 @@ def after_run(job: Job, request: RunDatasets, rows: Rows) -> tuple[Retry, ...]:
 def _again(dataset: str, troubled: list[ProtectionRow], failure: Signature) -> Retry:
     """A catch-up, unless an earlier run left operations that were never captured."""
     operations = tuple(dict.fromkeys(row.operation for row in troubled if row.capture_failed))
-    return Retry(subject=dataset, kind="capture" if operations else "catch-up", operations=operations, failure=failure)
+    kind: Kind = "capture" if operations else "catch-up"
+    not_before_ns = opening_ns(row.error for row in troubled)
+    return Retry(subject=dataset, kind=kind, operations=operations, failure=failure, not_before_ns=not_before_ns)
 
 
 def after_cascade(job: Job, cascade: str, rules: Rules | None, rows: Rows) -> tuple[Retry, ...]:
@@ -119,7 +130,7 @@ def after_cascade(job: Job, cascade: str, rules: Rules | None, rows: Rows) -> tu
     errors = [job.error, *(task.error for task in job.tasks), *(rows[key].error for key in keys if key in rows)]
     if not any(may_heal(error) for error in errors):
         return ()
-    return (Retry(subject=cascade, kind="cascade", failure=failure_of(job)),)
+    return (Retry(subject=cascade, kind="cascade", failure=failure_of(job), not_before_ns=opening_ns(errors)),)
 
 
 def open_retries(rules: Rules, rows: Rows) -> tuple[Retry, ...]:
@@ -144,7 +155,7 @@ def open_retries(rules: Rules, rows: Rows) -> tuple[Retry, ...]:
 
 def _capture_error(job: Job, request: RunDatasets) -> ErrorFacts | None:
     """Why there was no capture; None = there was one, or none was asked for."""
-    if request.catch_up or job.state is not State.FAILED:
+    if request.catch_up or (job.state is not State.FAILED and not WindowClosed.says(job.error)):
         return None
     captures = [task for task in job.tasks if task.name == "capture"]
     if any(task.state in (State.SUCCEEDED, State.WARNINGS) for task in captures):

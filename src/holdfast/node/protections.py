@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from holdfast.core.clock import utc
+from holdfast.core.clock import ns_of, utc
+from holdfast.core.errors import WindowClosed
 from holdfast.core.ids import ActionId, DatasetId, JobId
 from holdfast.model.jobs import State
 from holdfast.model.questions import Protection
+from holdfast.model.rate_table import opens_at, rate_at
 from holdfast.model.rules import Delivery, OperationRule, Rules, title_of
 from holdfast.model.schedule import due_at, has_schedule
 from holdfast.node.journal import ProtectionRow
+from holdfast.node.retries import opening_ns
 
 SETTLE_S = 2.0
 """The first run by new rules waits this long: the rules of a flow reach its machines within moments of each other, not at once."""
@@ -78,7 +81,7 @@ def due_operations(
     rules: Rules, rows: Mapping[tuple[str, str, str], ProtectionRow], now: datetime
 ) -> dict[tuple[DatasetId, str], datetime]:
     """The start of the next run of each (dataset, operation) that some delivery carries: of a scheduled one by its schedule, of one that
-    follows changes the scan it begins with."""
+    follows changes the scan it begins with. While no mover of it is open it waits for the first that opens."""
     found: dict[tuple[DatasetId, str], datetime] = {}
     known = operation_rules(rules)
     for promise in promises_of(rules):
@@ -86,11 +89,17 @@ def due_operations(
         rule = None if promise.cascade else known.get((dataset, promise.operation))
         if row is None or rule is None:
             continue
-        due = row_due_at(rule, row, now) if has_schedule(rule) else _first_due(promise, rule, row)
+        wanted = row_due_at(rule, row, now) if has_schedule(rule) else _first_due(promise, rule, row)
+        due = _opened(promise.delivery, wanted, now)
         name = (dataset, promise.operation)
         if due is not None and (name not in found or due < found[name]):
             found[name] = due
     return found
+
+
+def _opened(delivery: Delivery, due: datetime | None, now: datetime) -> datetime | None:
+    """When what is due can start: not before the mover's window is open."""
+    return due if due is None or not delivery.windows else opens_at(delivery.windows, max(due, now))
 
 
 def _first_due(promise: Promise, rule: OperationRule, row: ProtectionRow) -> datetime | None:
@@ -151,8 +160,11 @@ def judge(
             continue
         rule = None if promise.cascade else known.get((promise.delivery.dataset, promise.operation))
         last_at = None if row.captured_ns is None else utc(row.captured_ns)
-        due = row_due_at(rule, row, now) if rule is not None else None
+        wanted = row_due_at(rule, row, now) if rule is not None else None
         subject = promise.cascade or promise.delivery.dataset
+        closed_until, waits = _closed(promise.delivery, row, now)
+        state = _state(row, busy.get(subject))
+        waits = waits or (closed_until is not None and (state is State.QUEUED or (wanted is not None and wanted <= now)))
         found.append(
             Protection(
                 dataset=promise.delivery.label,
@@ -160,18 +172,20 @@ def judge(
                 operation=promise.operation,
                 receiver=promise.delivery.receiver_name,
                 action=title_of(promise.delivery, ActionId(promise.action)),
-                state=_state(row, busy.get(subject)),
+                state=_state(row, None) if waits and state is State.QUEUED else state,
                 last_at=last_at,
-                due_at=due,
+                due_at=_opened(promise.delivery, wanted, now),
                 every_s=None if rule is None else rule.every_s,
-                overdue=rule is not None and _is_overdue(rule, row, now),
+                overdue=rule is not None and _is_overdue(rule, row, promise.delivery, now),
                 missed=row.missed,
-                error=row.error,
+                error=None if WindowClosed.says(row.error) else row.error,
                 action_id=ActionId(promise.action),
                 delivery=promise.delivery.id,
                 newest_at=None if row.newest_ns is None else utc(row.newest_ns),
                 behind_runs=row.behind,
                 job=jobs.get((subject, promise.operation)) or jobs.get((subject, "")),
+                closed_until=closed_until,
+                waits=waits,
             )
         )
     return tuple(found)
@@ -180,18 +194,27 @@ def judge(
 def _state(row: ProtectionRow, busy: State | None) -> State:
     if busy in (State.RUNNING, State.QUEUED):
         return busy
-    if row.error is not None:
+    if row.error is not None and not WindowClosed.says(row.error):
         return State.FAILED
     if row.captured_ns is None:
         return State.FAILED if busy is State.FAILED else State.UNKNOWN
     return State.SUCCEEDED if busy is None else busy
 
 
-def _is_overdue(rule: OperationRule, row: ProtectionRow, now: datetime) -> bool:
-    """Whether a start was due after the last acknowledged capture, and even with grace nothing came of it."""
+def _closed(delivery: Delivery, row: ProtectionRow, now: datetime) -> tuple[datetime | None, bool]:
+    """Until when the mover is closed, by its own window or that of a relay behind it; and whether something is known to wait for it."""
+    own = opens_at(delivery.windows, now) if rate_at(delivery.windows, now).is_closed else None
+    told_ns = opening_ns((row.error,))
+    until = own or (utc(told_ns) if told_ns > ns_of(now) and not delivery.windows else None)
+    return until, until is not None and (WindowClosed.says(row.error) or (row.behind > 0 and row.error is None))
+
+
+def _is_overdue(rule: OperationRule, row: ProtectionRow, delivery: Delivery, now: datetime) -> bool:
+    """Whether a start was due after the last acknowledged capture, and even with grace nothing came of it. While the mover's window is
+    closed nothing is due."""
     if not has_schedule(rule):
         return False
     grace_s = _LATE_S if rule.every_s is None else max(0.1 * rule.every_s, 60.0)
     base = utc(row.since_ns if row.captured_ns is None else row.captured_ns)
-    expected = due_at(rule, base, base, since=base)
+    expected = _opened(delivery, due_at(rule, base, base, since=base), base)
     return expected is not None and now > expected + timedelta(seconds=grace_s)

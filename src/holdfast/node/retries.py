@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
-from holdfast.core.errors import ErrorFacts
+from holdfast.core.clock import ns_of
+from holdfast.core.errors import ErrorFacts, WindowClosed
 from holdfast.node.job_book import Signature
 
 BACK_OFF_S = (2.0, 5.0, 15.0, 60.0, 300.0)
@@ -23,7 +26,8 @@ def may_heal(error: ErrorFacts | None) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """`subject` is a dataset or cascade id. `operations` of a capture that never came to be. `failure`: how it failed last."""
+    """`subject` is a dataset or cascade id. `operations` of a capture that never came to be. `failure`: how it failed last.
+    `not_before_ns`: when a window opens, if it waits for nothing else; 0 = it does not."""
 
     subject: str
     kind: Kind
@@ -31,6 +35,24 @@ class Retry:
     attempts: int = 0
     operations: tuple[str, ...] = ()
     failure: Signature = frozenset()
+    not_before_ns: int = 0
+
+
+def opening_ns(errors: Iterable[ErrorFacts | None]) -> int:
+    """When the first of the closed windows opens, where they are all that is in the way; 0 = they are not."""
+    troubles = [error for error in errors if may_heal(error)]
+    opens = [until for error in troubles if (until := _until_ns(error))]
+    return min(opens) if opens and len(opens) == len(troubles) else 0
+
+
+def _until_ns(error: ErrorFacts | None) -> int:
+    if error is None or not WindowClosed.says(error):
+        return 0
+    try:
+        return ns_of(datetime.fromisoformat(error.context.get("until", "")))
+    except ValueError:
+        # It does not open within a year, or another version told it.
+        return 0
 
 
 class Retries:
@@ -48,7 +70,17 @@ class Retries:
             attempts, next_ns = known.attempts + 1, _after(now_ns, known.attempts + 1)
         else:
             attempts, next_ns = known.attempts, known.next_ns
-        self._entries[retry.subject] = replace(retry, attempts=attempts, next_ns=next_ns)
+        self._entries[retry.subject] = replace(retry, attempts=attempts, next_ns=max(next_ns, retry.not_before_ns))
+
+    def postpone(self, subject: str, until_ns: int) -> None:
+        """A window is closed until then."""
+        self._entries[subject] = replace(self._entries[subject], next_ns=until_ns, not_before_ns=until_ns)
+
+    def forget_windows(self, now_ns: int) -> None:
+        """There are new rules: what waits for a window is looked at anew."""
+        for subject, retry in self._entries.items():
+            if retry.not_before_ns:
+                self._entries[subject] = replace(retry, next_ns=now_ns, not_before_ns=0)
 
     def clear(self, subject: str) -> None:
         self._entries.pop(subject, None)

@@ -13,6 +13,7 @@ from holdfast.core.errors import ErrorFacts, StaleRules, UsageError
 from holdfast.core.ids import EnvironmentId, NodeId
 from holdfast.core.private_files import make_private_folder, write_private
 from holdfast.model.decoding import UNREADABLE, UNREADABLE_FILE
+from holdfast.model.rate_table import validate_tables
 from holdfast.model.rules import Rules, SignedRules, decode_rules, signed_bytes_of_rules
 from holdfast.model.schedule import validate_schedule
 from holdfast.wire.authority import verify_signature
@@ -102,6 +103,8 @@ class RuleStore:
             for dataset in rules.datasets:
                 for operation in dataset.operations:
                     validate_schedule(operation)
+            for delivery in (*rules.deliveries, *(cascade.delivery for cascade in rules.cascades)):
+                validate_tables(delivery.windows)
         except (*UNREADABLE, UsageError) as error:
             raise StaleRules(f"the rules cannot be read: {error}", hint="bring Master and node to one version") from error
         if rules.environment != self._environment or rules.node != self._node:

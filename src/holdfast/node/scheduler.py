@@ -11,16 +11,16 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from holdfast.core.clock import Clock, now, utc
+from holdfast.core.clock import Clock, now, ns_of, utc
 from holdfast.core.errors import ErrorFacts, UnknownName
 from holdfast.core.ids import DatasetId, JobId
 from holdfast.model.jobs import ENDED, Event, Finding, Job, Severity, State
 from holdfast.model.questions import AskTrigger, Protection
 from holdfast.model.rules import Rules
-from holdfast.model.schedule import next_open
 from holdfast.node.housekeeping import Housekeeping
 from holdfast.node.job_book import JobBook, LiveJob, Role, Signature
 from holdfast.node.journal import Journal, ProtectionRow, Request
+from holdfast.node.openings import first_opening, opening_of
 from holdfast.node.outcomes import (
     acknowledged_rows,
     after_cascade,
@@ -90,6 +90,7 @@ class Scheduler:
         self._housekeeping.set_rules(rules)
         self._rows, removed = reconcile(rules, self._rows, self._clock.now_ns())
         self._journal.put_protections(self._rows.values(), removed)
+        self._retries.forget_windows(self._clock.now_ns())
         self._retries.keep_only({promise.cascade or promise.delivery.dataset for promise in promises_of(rules)})
         for live in self._book.queued:
             if not is_known(rules, live.request):
@@ -237,6 +238,10 @@ class Scheduler:
 
     def _plan_retries(self, rules: Rules) -> None:
         due = self._retries.due(self._clock.now_ns(), self._busy_subjects())
+        closed = {retry.subject: opens for retry in due if (opens := self._closed_until(rules, retry)) is not None}
+        for subject, opens in closed.items():
+            self._retries.postpone(subject, ns_of(opens))
+        due = tuple(retry for retry in due if retry.subject not in closed)
         for retry in due:
             if retry.kind == "cascade":
                 self._queue_cascade(retry.subject, cause="retry", retry=retry)
@@ -250,6 +255,15 @@ class Scheduler:
             if chosen:
                 failure = Signature().union(*(retry.failure for retry in found))
                 self._add_run(chosen, self._run_job(chosen, "retry", "", kind), catch_up=kind == "catch-up", failure=failure)
+
+    def _closed_until(self, rules: Rules, retry: Retry) -> datetime | None:
+        """When one of the movers that it would serve opens; None = one is open."""
+        deliveries = [cascade.delivery for cascade in rules.cascades if cascade.id == retry.subject]
+        for delivery in rules.deliveries if retry.kind != "cascade" else ():
+            rows = [row for row in self._rows.values() if row.dataset == delivery.dataset == retry.subject]
+            if any(row.error is not None and row.action in delivery.actions for row in rows):
+                deliveries.append(delivery)
+        return first_opening(deliveries, now(self._clock))
 
     def _queue_run(
         self, chosen: dict[DatasetId, tuple[str, ...]], *, cause: str, trigger: str = "", accept: bool = False, adopt: bool = False
@@ -321,11 +335,10 @@ class Scheduler:
         self._low_disk = low
 
     def _opens_at(self, rules: Rules, request: Request, moment: datetime) -> datetime | None:
-        """A cascade may start only in its mover's window, unless a person asked for it."""
-        if not isinstance(request, RunCascade) or request.job.cause == "trigger":
+        """A run or cascade starts only while one of its movers is open, unless a person asked for it. None = at once."""
+        if not isinstance(request, RunCascade | RunDatasets) or request.job.cause == "trigger":
             return None
-        windows = next((cascade.delivery.windows for cascade in rules.cascades if cascade.id == request.cascade), ())
-        return next_open(windows, (), "UTC", moment)
+        return opening_of(rules, request, moment)
 
     def _learn(self, job: Job, request: Request, *, was_attempt: bool) -> None:
         """What the end of a job means for status and retries. Who was behind before a run that was cancelled is so still."""

@@ -212,7 +212,7 @@ def _may_read(each: Followed, limits: Limits) -> bool:
 
 
 def _guarded(each: Followed, limits: Limits) -> Followed:
-    return Followed(limits.without_ours(each.rule), each.roots, each.operations)
+    return replace(each, rule=limits.without_ours(each.rule))
 
 
 def _no_hook(rule: DatasetRule, phase: str) -> None:

@@ -28,6 +28,7 @@ from holdfast.node.orders import OrderBook
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.worker_dial import Dialler
 from holdfast.node.worker_messages import Configure, EventNews, FromWorker, PointsMade
+from holdfast.operations.run_lanes import timetable_of
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import ActionState, Open, OpenCopy, OpenRead
 
@@ -104,9 +105,15 @@ class Sessions:
         if delivery is None:
             raise NotGranted("the relay's rules name no onward delivery", hint="activate the flow again")
         opening = Open(dataset=delivery.dataset, actions=delivery.actions, generation=rules.generation, adopt=adopt)
-        limit = None if delivery.limit_bytes_s is None else Limit(delivery.limit_bytes_s, clock=self._clock, wait=threading.Event().wait)
+        timetable = timetable_of(delivery, self._clock)
+        limit = Limit(timetable, clock=self._clock, wait=threading.Event().wait) if timetable.is_limiting else None
         dialler = Dialler(self._home, rules)
-        return ForwardAction(rule.id, opening, lambda: dialler.deliver(delivery.receiver), limit)
+
+        def dial() -> Channel:
+            timetable.check()
+            return dialler.deliver(delivery.receiver)
+
+        return ForwardAction(rule.id, opening, dial, limit)
 
     def _open_reader(self, peer: NodeId, opening: OpenRead) -> tuple[Cursor | None, PointReader | None]:
         configured = self._must_be_configured()

@@ -14,7 +14,7 @@ from itertools import groupby
 import msgspec
 
 from holdfast.core.clock import Clock, now, ns_of
-from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError
+from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, WindowClosed
 from holdfast.core.ids import ActionId
 from holdfast.delivery.fanout import LaneFigures
 from holdfast.delivery.session import DeliverySession
@@ -22,7 +22,7 @@ from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark
 from holdfast.model.jobs import Counters, Finding, Job, State, Task
 from holdfast.model.points import Point
 from holdfast.model.rules import Cascade, title_of
-from holdfast.operations.run_lanes import Dial, open_session, shortfall
+from holdfast.operations.run_lanes import Dial, open_session, shortfall, timetable_of
 from holdfast.operations.run_plan import state_of
 from holdfast.operations.run_progress import LaneMeter
 from holdfast.operations.running import Cancellation, Delivered, Meter, News
@@ -121,6 +121,8 @@ def run_cascade(order: CascadeOrder, tools: CascadeTools, cancellation: Cancella
     except HoldfastError as error:
         cancellation.check()
         run.tell_unreached(error.facts())
+        if isinstance(error, WindowClosed):
+            return run.paused(error.facts())
         raise
 
 
@@ -136,7 +138,9 @@ class _CascadeRun:
         self._findings: list[Finding] = []
 
     def execute(self) -> Job:
-        session = open_session(self._tools.dial, self._delivery, self._tools.clock, self._cancellation)
+        timetable = timetable_of(self._delivery, self._tools.clock, by_hand=self._order.job.cause == "trigger")
+        timetable.check()
+        session = open_session(self._tools.dial, self._delivery, timetable, self._tools.clock, self._cancellation)
         self._meter.lanes = lambda: (self._lane.progress(self._tools.clock.monotonic_s(), self._figures(session), self._meter.total_bytes),)
         try:
             generation, adopt = self._order.generation, self._order.adopt
@@ -153,6 +157,11 @@ class _CascadeRun:
             findings=tuple(self._findings),
             findings_total=len(self._findings),
         )
+
+    def paused(self, error: ErrorFacts) -> Job:
+        """Its window has closed: what was forwarded is there, the rest goes on when it opens."""
+        state, ended_at = state_of((), (), error), now(self._tools.clock)
+        return msgspec.structs.replace(self._order.job, state=state, ended_at=ended_at, error=error)
 
     def tell_unreached(self, error: ErrorFacts) -> None:
         """Once per run that was due, not once per attempt: each counts as a missed point."""

@@ -92,7 +92,8 @@ class _Run:
         """Connect, capture, deliver. What one dataset or one receiver does wrong stays with it."""
         lanes = [lane for dataset in self._datasets if dataset.error is None for lane in dataset.lanes]
         pool = self._tools.pool if self._order.small is not None else None
-        connector = Connector(self._tools.dial, self._order.generation, self._tools.clock, pool, adopt=self._order.adopt)
+        order = self._order
+        connector = Connector(self._tools.dial, order.generation, self._tools.clock, pool, adopt=order.adopt, by_hand=order.is_by_hand)
         connect_all(lanes, connector, self._cancellation)
         self._settle_state()
         self._plan_catch_up()
@@ -296,7 +297,7 @@ class _Run:
 
     def _concerns(self, delivery: Delivery, due: Sequence[str]) -> bool:
         if self._order.small is not None:
-            return delivery.mode == "continuous"
+            return delivery.mode == "continuous" and delivery.id not in self._order.small.closed
         return self._order.catch_up or any(name in due for name in delivery.operations)
 
     def _lanes(self) -> list[Lane]:
@@ -372,7 +373,7 @@ class _Run:
         total = len(findings) + (captured.findings_total - len(captured.findings) if captured else 0)
         return msgspec.structs.replace(
             self._order.job,
-            state=State.FAILED if error is not None else state_of(tasks, findings),
+            state=state_of(tasks, findings, error),
             ended_at=now(self._tools.clock),
             tasks=tasks,
             findings=tuple(findings[:MAX_FINDINGS]),

@@ -11,10 +11,10 @@ import msgspec
 
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock
-from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, facts_of
+from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, WindowClosed, facts_of
 from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId
 from holdfast.delivery.fanout import DeliveryResult
-from holdfast.delivery.limit import Limit
+from holdfast.delivery.limit import Limit, Timetable
 from holdfast.delivery.session import DeliverySession
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Move
 from holdfast.model.jobs import Counters, Finding, Severity, State, Task
@@ -140,7 +140,7 @@ class Lane:
             acknowledgement = self.acknowledgements.get(action)
             stored_bytes = acknowledgement.stored_bytes if acknowledgement else 0
             counters = msgspec.structs.replace(self.counters if place == 0 else Counters(), stored_bytes=stored_bytes)
-            state = State.SUCCEEDED if error is None else State.FAILED
+            state = State.SUCCEEDED if error is None else State.PAUSED if WindowClosed.says(error) else State.FAILED
             tasks.append(
                 Task(
                     name=title_of(self.delivery, action),
@@ -201,27 +201,36 @@ def connect_all(lanes: Sequence[Lane], connector: Connector, cancellation: Cance
 
 @dataclass(frozen=True)
 class Connector:
-    """How sessions come about. `generation` is that of the rules in force here; `pool` may have one open; `adopt`: see `Open`."""
+    """How sessions come about. `generation` is that of the rules in force here; `pool` may have one open; `adopt`: see `Open`. `by_hand`: a
+    person asked for it, so that closed windows do not count."""
 
     dial: Dial
     generation: int
     clock: Clock
     pool: SessionPool | None = None
     adopt: bool = False
+    by_hand: bool = False
 
     def connect(self, lane: Lane, cancellation: Cancellation) -> None:
+        """Raises `WindowClosed` where the mover may send nothing now, and what keeps the receiver from being reached."""
+        timetable = timetable_of(lane.delivery, self.clock, by_hand=self.by_hand)
+        timetable.check()
         kept = self.pool.take(lane.delivery.id) if self.pool is not None else None
         if kept is not None:
             cancellation.on_cancel(kept.session.close)
             lane.session, lane.states, lane.opened_s = kept.session, kept.states, kept.opened_s
             return
         lane.opened_s = self.clock.monotonic_s()
-        lane.session = open_session(self.dial, lane.delivery, self.clock, cancellation)
+        lane.session = open_session(self.dial, lane.delivery, timetable, self.clock, cancellation)
         opening = Open(dataset=lane.dataset, actions=lane.delivery.actions, generation=self.generation, adopt=self.adopt)
         lane.states = {state.action: state for state in lane.session.open(opening)}
 
 
-def open_session(dial: Dial, delivery: Delivery, clock: Clock, cancellation: Cancellation) -> DeliverySession:
+def timetable_of(delivery: Delivery, clock: Clock, *, by_hand: bool = False) -> Timetable:
+    return Timetable(delivery.windows, delivery.limit_bytes_s, clock, by_hand=by_hand)
+
+
+def open_session(dial: Dial, delivery: Delivery, timetable: Timetable, clock: Clock, cancellation: Cancellation) -> DeliverySession:
     """Dials and wraps; nothing is said yet. Cancelling closes the channel, which wakes whoever waits for it."""
     channel = dial(delivery.receiver)
     cancellation.on_cancel(channel.close)
@@ -231,14 +240,15 @@ def open_session(dial: Dial, delivery: Delivery, clock: Clock, cancellation: Can
         cancellation.wait(seconds)
         cancellation.check()
 
-    limit = None if delivery.limit_bytes_s is None else Limit(delivery.limit_bytes_s, clock=clock, wait=wait)
+    limit = Limit(timetable, clock=clock, wait=wait) if timetable.is_limiting else None
     return DeliverySession(channel, compression=delivery.compression, limit=limit)
 
 
 def first_error(lanes: Sequence[Lane]) -> ErrorFacts | None:
-    """Why nothing could be delivered: what can be tried again goes before what cannot."""
+    """Why nothing could be delivered: what can be tried again goes before what cannot, and what is wrong before a closed window."""
     found = [error for lane in lanes for action in lane.delivery.actions if (error := lane.result_of(action)) is not None]
-    return next((error for error in found if error.retryable), found[0] if found else None)
+    found.sort(key=lambda error: (WindowClosed.says(error), not error.retryable))
+    return found[0] if found else None
 
 
 def receiver_findings(lanes: Sequence[Lane]) -> list[Finding]:

@@ -25,11 +25,13 @@ HookRunner = Callable[[DatasetRule, str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class SmallRun:
-    """Of a run that looks only at some places: those, the moves among them, and the gaps it heals, by dataset."""
+    """Of a run that looks only at some places: those, the moves among them, and the gaps it heals, by dataset. `closed`: deliveries that
+    take no part, since their movers' windows are closed."""
 
     places: tuple[Place, ...]
     moves: tuple[Moved, ...] = ()
     gaps: Mapping[DatasetId, tuple[Gap, ...]] = field(default_factory=dict)
+    closed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,11 @@ class RunOrder:
     adopt: bool = False
     catch_up: bool = False
     small: SmallRun | None = None
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether a person asked for it: then closed windows do not count."""
+        return self.job.cause == "trigger"
 
     @property
     def is_scan(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from holdfast.core.entropy import Entropy
+from holdfast.core.errors import ErrorFacts, WindowClosed
 from holdfast.core.ids import ActionId, PointId, new_id
 from holdfast.model.change import Mark
 from holdfast.model.jobs import Finding, Severity, State, Task
@@ -43,8 +44,11 @@ def concerned(delivery: Delivery, action: ActionId, due: Sequence[str]) -> tuple
     return tuple(name for name in names if name in due)
 
 
-def state_of(tasks: Sequence[Task], findings: Sequence[Finding]) -> State:
-    """Failed when any task failed; warnings when something was left out; else succeeded."""
+def state_of(tasks: Sequence[Task], findings: Sequence[Finding], error: ErrorFacts | None = None) -> State:
+    """Failed when the job or any task failed; warnings when something was left out, or a window closed before anything was done; else
+    succeeded. A task that waits for its window is as it should be."""
+    if error is not None:
+        return State.WARNINGS if WindowClosed.says(error) else State.FAILED
     if any(task.state is State.FAILED for task in tasks):
         return State.FAILED
     if any(task.state is State.CANCELLED for task in tasks):

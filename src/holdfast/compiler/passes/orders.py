@@ -18,6 +18,7 @@ from holdfast.compiler.roster import Roster
 from holdfast.core.ids import ActionId, DatasetId, NodeId
 from holdfast.model.document import Document, OperationUse, Policy, RepositoryEntry
 from holdfast.model.operations import SPECS
+from holdfast.model.rate_table import RateTable
 from holdfast.model.rules import (
     Cascade,
     CopyGrant,
@@ -61,7 +62,7 @@ class _Options:
     """What the movers of one delivery say together: of each option the strictest."""
 
     limit_bytes_s: int | None
-    windows: tuple[str, ...]
+    windows: tuple[RateTable, ...]
     compression: str
     dial: str
     continuous: bool
@@ -247,14 +248,15 @@ def _strictest(movers: tuple[DrawnMover, ...], stream: Stream, report: Report) -
     limits = [mover.limit_bytes_s for mover in plain if mover.limit_bytes_s is not None]
     options = _Options(
         limit_bytes_s=min(limits, default=None),
-        windows=next((mover.windows for mover in plain if mover.windows), ()),
+        # All of them hold: what is closed to one of the movers is closed to the delivery.
+        windows=tuple(dict.fromkeys(mover.window for mover in plain if mover.window is not None)),
         compression=max((mover.compression for mover in plain), key=_COMPRESSION.index),
         dial="to" if any(mover.dial == "to" for mover in plain) else "from",
         continuous=any(mover.mode == "continuous" or any(SPECS[each.operation.kind].continuous for each in drawn.carries)
                        for mover, drawn in zip(plain, movers, strict=True)),
         only=plain[0].only,
     )  # fmt: skip
-    if any((mover.limit_bytes_s, mover.windows, mover.compression) != (plain[0].limit_bytes_s, plain[0].windows, plain[0].compression)
+    if any((mover.limit_bytes_s, mover.window, mover.compression) != (plain[0].limit_bytes_s, plain[0].window, plain[0].compression)
            for mover in plain):  # fmt: skip
         names = ", ".join(f"`{mover.source}->{mover.target}`" for mover in plain)
         message = f"{names} are one delivery to node `{stream.receiver.name}`, and their limit, window or compression differ"

@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from holdfast.capture.ports import Place
-from holdfast.core.clock import Clock, ns_of, utc
-from holdfast.core.errors import ErrorFacts
+from holdfast.core.clock import Clock, now, ns_of, utc
+from holdfast.core.errors import ErrorFacts, WindowClosed
 from holdfast.host.watch import Batch, Coverage
 from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.operations.following.backlog import Backlog, Work
+from holdfast.operations.following.openings import Openings
 from holdfast.operations.following.plan import Followed, concerns, gaps_by_dataset
 
 BACK_OFF_S = (0.5, 1.0, 2.0)
@@ -28,6 +29,7 @@ class Course:
 
     def __init__(self, followed: Followed, clock: Clock) -> None:
         self.followed = followed
+        self.openings = Openings(dict(followed.windows))
         self.backlog = Backlog(followed.roots)
         self.is_ready = False
         self.is_behind = False
@@ -58,6 +60,9 @@ class Course:
     def begin(self, followed: Followed, blind: ErrorFacts | None) -> None:
         """The watch has begun, or could not. With other roots than before nothing of the backlog is lost: places outside are dropped by the
         capture."""
+        if followed.windows != self.followed.windows:
+            self.openings = Openings(dict(followed.windows))
+            self.is_behind = True
         self.followed = followed
         self._blind = blind
 
@@ -96,8 +101,15 @@ class Course:
         if self._concerns(path):
             self.backlog.look_later(path, at_s)
 
+    def mind_windows(self) -> None:
+        """Before it is asked what is due. Who was closed and is open now gets what it missed."""
+        if self.openings.look(now(self._clock)):
+            self.is_behind, self._attempts, self._not_before_s = True, 0, 0.0
+
     def next_s(self) -> float | None:
-        """When there is something to do; None = only when something happens."""
+        """When there is something to do; None = only when something happens, or a window opens."""
+        if self.openings.are_all_closed:
+            return None
         times = [time_s for time_s in (self.backlog.next_s(), None if self._blind is None else self._blind_at_s) if time_s is not None]
         if self.is_behind:
             times.append(0.0)
@@ -170,6 +182,7 @@ class Course:
             gaps=tuple(self._gaps),
             open_gap_since=min((gap.since for gap in self._open_gaps), default=None),
             error=self._error or self._blind,
+            waits_until=self.openings.first_opening(utc(now_ns)),
         )
 
     def _state(self) -> FollowState:
@@ -177,7 +190,7 @@ class Course:
             return FollowState.STARTING
         if self._blind is not None:
             return FollowState.NOT_WATCHED
-        if self._error is not None:
+        if self._error is not None or (self.openings.are_all_closed and len(self.backlog)):
             return FollowState.WAITING
         return FollowState.RECONCILING if self._open_gaps else FollowState.FOLLOWING
 
@@ -188,7 +201,7 @@ class Course:
         self._open_gaps.clear()
 
     def _wait(self, error: ErrorFacts | None, now_s: float) -> None:
-        self._error = error
+        self._error = None if WindowClosed.says(error) else error
         wait_s = BACK_OFF_S[min(self._attempts, len(BACK_OFF_S) - 1)]
         self._not_before_s = now_s + (LONG_AWAY_S if self._attempts >= LONG_AWAY_ATTEMPTS else wait_s)
         self._attempts += 1

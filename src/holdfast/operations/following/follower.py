@@ -295,6 +295,8 @@ class Follower:
         """A small run for all that is due, if anything is."""
         now_s = self._clock.monotonic_s()
         with self._changed:
+            for course in self._courses.values():
+                course.mind_windows()
             if now_s < self._rest.until_s or not any(course.is_due(now_s) for course in self._courses.values()):
                 return
         with self._tools.run_lock:
@@ -321,7 +323,9 @@ class Follower:
             for path, at_s in put_off.items():
                 for course in due:
                     course.look_later(path, at_s)
-        small = small_of([course.followed for course in due], without_large(work, put_off), self._tools.source.paths_of(work.inodes))
+        links = self._tools.source.paths_of(work.inodes)
+        closed = frozenset().union(*(course.openings.closed for course in due))
+        small = small_of([course.followed for course in due], without_large(work, put_off), links, closed)
         chosen = [course.followed for course in due if course.is_behind or concerns(course.followed, small.places)]
         if chosen:
             self._small_run(due, chosen, works, small)

@@ -14,6 +14,7 @@ from holdfast.core.errors import UnknownName, UsageError
 from holdfast.core.ids import DatasetId
 from holdfast.model.gaps import Gap
 from holdfast.model.operations import SPECS
+from holdfast.model.rate_table import Tables
 from holdfast.model.rules import DatasetRule, Delivery, Rules
 from holdfast.model.schedule import has_schedule
 from holdfast.model.tail import NOT_CONTINUOUS
@@ -23,11 +24,13 @@ from holdfast.operations.run_order import SmallRun
 
 @dataclass(frozen=True)
 class Followed:
-    """One dataset that is followed. `operations`: those without a time of their own, which every small run serves."""
+    """One dataset that is followed. `operations`: those without a time of their own, which every small run serves. `windows`: when each of
+    its continuous deliveries is open, by id."""
 
     rule: DatasetRule
     roots: tuple[bytes, ...]
     operations: tuple[str, ...]
+    windows: tuple[tuple[str, Tables], ...] = ()
 
 
 def followed_by(rules: Rules) -> tuple[Followed, ...]:
@@ -37,7 +40,12 @@ def followed_by(rules: Rules) -> tuple[Followed, ...]:
         if delivery.mode == "continuous":
             deliveries.setdefault(delivery.dataset, []).append(delivery)
     return tuple(
-        Followed(rule, normal_roots(rule.classification.paths), ride_along(rule, deliveries[rule.id]))
+        Followed(
+            rule,
+            normal_roots(rule.classification.paths),
+            ride_along(rule, deliveries[rule.id]),
+            tuple((delivery.id, delivery.windows) for delivery in deliveries[rule.id]),
+        )
         for rule in rules.datasets
         if rule.id in deliveries
     )
@@ -117,10 +125,10 @@ def without_large(work: Work, put_off: Iterable[bytes]) -> Work:
     return replace(work, places=tuple(place for place in work.places if place.below or place.path not in left))
 
 
-def small_of(datasets: Sequence[Followed], work: Work, links: Iterable[bytes]) -> SmallRun:
-    """The run of this work. `links`: further names of its files."""
+def small_of(datasets: Sequence[Followed], work: Work, links: Iterable[bytes], closed: frozenset[str] = frozenset()) -> SmallRun:
+    """The run of this work. `links`: further names of its files. `closed`: deliveries that take no part."""
     places = joined([work, Work(places=tuple(Place(path) for path in links))]).places
-    return SmallRun(places=places, moves=work.moves, gaps=gaps_by_dataset(datasets, work.gaps))
+    return SmallRun(places=places, moves=work.moves, gaps=gaps_by_dataset(datasets, work.gaps), closed=closed)
 
 
 def joined(works: Sequence[Work]) -> Work:
