@@ -39,6 +39,8 @@ class FollowingRow(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[GapRow, ...]
     open_gap_since: datetime | None
     error: ErrorFacts | None
+    waits_until: datetime | None
+    pending_bytes: int
 
 
 def following_row(node: str, told: Following) -> FollowingRow:
@@ -55,6 +57,8 @@ def following_row(node: str, told: Following) -> FollowingRow:
         gaps=tuple(GapRow(path=display_path(gap.path), since=gap.since, until=gap.until, reason=gap.reason) for gap in told.gaps),
         open_gap_since=told.open_gap_since,
         error=told.error,
+        waits_until=told.waits_until,
+        pending_bytes=told.pending_bytes,
     )
 
 

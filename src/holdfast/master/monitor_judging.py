@@ -84,6 +84,7 @@ def mover_monitor(mover: DrawnMover, facts: Facts) -> MoverMonitor:
     plain = mover.mover
     continuous = plain.mode == "continuous" or any(carried.spec.continuous for carried in mover.carries)
     backlog_runs = sum(p.behind_runs for p in protections)
+    followed = _followed_on(protections, facts) if continuous else []
     return MoverMonitor(
         index=mover.index,
         source=plain.source,
@@ -94,7 +95,11 @@ def mover_monitor(mover: DrawnMover, facts: Facts) -> MoverMonitor:
         rate_bytes_s=sum(lane.rate_bytes_s for lane in lanes.values()),
         lag_s=max(lags, default=None),
         backlog_runs=backlog_runs,
-        backlog_bytes=_backlog_bytes([lanes.get(key) for key in running], idle=not keys and not backlog_runs),
+        backlog_bytes=_backlog_bytes([lanes.get(key) for key in running], followed, idle=not keys and not backlog_runs),
+        backlog_changes=sum(row.pending for row in followed),
+        backlog_since=_earliest([*(row.pending_since for row in followed), *(p.behind_since for p in protections)]),
+        closed_until=_closed_until(protections),
+        waits=any(p.waits for p in protections) or any(row.pending and row.waits_until for row in followed),
         last_at=_oldest(protections),
         next_at=_soonest(protections),
         running_jobs=_jobs(protections)[:MOST_NAMES],
@@ -106,8 +111,23 @@ def mover_monitor(mover: DrawnMover, facts: Facts) -> MoverMonitor:
 
 def followed_along(movers: Iterable[MoverMonitor], facts: Facts) -> list[FollowingRow]:
     """Datasets that are followed for one of these movers, the worst first."""
-    datasets = {p.dataset_id for mover in movers if mover.mode == "continuous" for p in facts.protections.get(mover.index, ())}
-    return worst_first(row for row in facts.following if row.dataset_id in datasets)
+    protections = [p for mover in movers if mover.mode == "continuous" for p in facts.protections.get(mover.index, ())]
+    return worst_first(_followed_on(protections, facts))
+
+
+def _followed_on(protections: Iterable[Protection], facts: Facts) -> list[FollowingRow]:
+    datasets = {p.dataset_id for p in protections}
+    return [row for row in facts.following if row.dataset_id in datasets]
+
+
+def _closed_until(protections: Sequence[Protection]) -> datetime | None:
+    """When the first of them opens, where all are closed."""
+    found = [p.closed_until for p in protections if p.closed_until is not None]
+    return min(found) if found and len(found) == len(protections) else None
+
+
+def _earliest(moments: Iterable[datetime | None]) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def vertex_monitor(vertex: DrawnVertex, movers: Sequence[DrawnMover], facts: Facts) -> VertexMonitor:
@@ -146,20 +166,22 @@ def _own_states(vertex: DrawnVertex, places: Sequence[str], findings: Sequence[N
             yield "failed" if found.finding.severity is Severity.ERROR else "warning"
 
 
-def _backlog_bytes(running: Sequence[LaneProgress | None], *, idle: bool) -> int | None:
+def _backlog_bytes(running: Sequence[LaneProgress | None], followed: Sequence[FollowingRow], *, idle: bool) -> int | None:
     """A part of it is not told for the whole. `running`: the lanes of running jobs, None for one that has told nothing."""
+    pending_bytes = sum(row.pending_bytes for row in followed)
     if not running:
-        return 0 if idle else None
+        return pending_bytes if idle else None
     known = [lane for lane in running if lane is not None and lane.total_bytes]
-    return sum(max(0, lane.total_bytes - lane.done_bytes) for lane in known) if len(known) == len(running) else None
+    left_bytes = sum(max(0, lane.total_bytes - lane.done_bytes) for lane in known)
+    return left_bytes + pending_bytes if len(known) == len(running) else None
 
 
 def _oldest(protections: Iterable[Protection]) -> datetime | None:
-    return min((p.last_at for p in protections if p.last_at is not None), default=None)
+    return _earliest(p.last_at for p in protections)
 
 
 def _soonest(protections: Iterable[Protection]) -> datetime | None:
-    return min((p.due_at for p in protections if p.due_at is not None), default=None)
+    return _earliest(p.due_at for p in protections)
 
 
 def _jobs(protections: Iterable[Protection]) -> tuple[JobId, ...]:

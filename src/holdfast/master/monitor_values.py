@@ -62,7 +62,9 @@ class MoverMonitor(_Part, frozen=True, kw_only=True):
 
     `lag_s`: how much older what the target has acknowledged is than the newest capture there is for it (0 = up to date, null = it never
     acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null =
-    not known of all of them. `protections` holds at most `MOST_PROTECTIONS`, the worst first.
+    not known of all of them. `backlog_changes`: changes known at a followed source and not delivered, `backlog_since` the oldest of them,
+    or of the runs. `closed_until`: its window is closed until then; `waits`: something waits for that. `protections` holds at most
+    `MOST_PROTECTIONS`, the worst first.
     """
 
     index: int
@@ -75,6 +77,10 @@ class MoverMonitor(_Part, frozen=True, kw_only=True):
     lag_s: float | None
     backlog_runs: int
     backlog_bytes: int | None
+    backlog_changes: int
+    backlog_since: datetime | None
+    closed_until: datetime | None
+    waits: bool
     last_at: datetime | None
     next_at: datetime | None
     running_jobs: tuple[JobId, ...]

@@ -26,6 +26,7 @@ class FollowState(str, Enum):
 
 class Following(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`pending`: names and trees that changed and were not delivered yet, the oldest known since `pending_since`: so long is the lag.
+    `pending_bytes`: the sizes of the files among them, of the first 2,000.
     `means`: by what it is watched; `shortfalls`: what that does not see. `gaps`: the newest ones, the newest first; one that is not healed
     yet has no end. `error`: why it waits, or is not watched. `waits_until`: the windows of all its movers are closed until then."""
 
@@ -40,3 +41,4 @@ class Following(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     open_gap_since: datetime | None = None
     error: ErrorFacts | None = None
     waits_until: datetime | None = None
+    pending_bytes: int = 0

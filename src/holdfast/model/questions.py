@@ -249,9 +249,9 @@ class Protection(_Message, frozen=True, kw_only=True):
 
     `action` is what people call it, like `store main`; a receiver may have several for one operation. `action_id` and `delivery` are
     those of the rules. `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
-    `newest_at`: the newest capture there is for it, `behind_runs`: finished runs that it has not acknowledged. `job`: the one that runs
-    or waits for it now. `closed_until`: the mover's window is closed until then; `waits`: something waits for it to open, which is no
-    fault.
+    `newest_at`: the newest capture there is for it. `behind_runs`: finished runs that it has not acknowledged, the oldest of them captured
+    at `behind_since`. `job`: the one that runs or waits for it now. `closed_until`: the mover's window is closed until then; `waits`:
+    something waits for it to open, which is no fault.
     """
 
     dataset: str
@@ -273,6 +273,7 @@ class Protection(_Message, frozen=True, kw_only=True):
     job: JobId | None = None
     closed_until: datetime | None = None
     waits: bool = False
+    behind_since: datetime | None = None
 
 
 class NodeStatus(_Message, frozen=True, kw_only=True):

@@ -48,7 +48,8 @@ class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     `attempted_ns`: start of the last run that was to mark it. `captured_ns`: capture time of the last acknowledged commit. `since_ns`:
     when it came into the rules. `missed`: runs since then that this action did not take. `capture_failed`: `error` is of a run that had
-    nothing to send. `newest_ns`: the newest capture that there is for it, `behind`: finished runs it has not acknowledged.
+    nothing to send. `newest_ns`: the newest capture that there is for it, `behind`: finished runs it has not acknowledged, the first of
+    them captured at `behind_since_ns`.
     """
 
     dataset: DatasetId
@@ -62,6 +63,7 @@ class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     capture_failed: bool = False
     newest_ns: int | None = None
     behind: int = 0
+    behind_since_ns: int | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -66,7 +66,8 @@ def with_capture(row: ProtectionRow, captured_at_ns: int) -> ProtectionRow:
     """The row once there is this capture for it, not acknowledged yet. One it knows of changes nothing."""
     if captured_at_ns <= (row.newest_ns or 0):
         return row
-    return msgspec.structs.replace(row, newest_ns=captured_at_ns, behind=row.behind + 1)
+    since_ns = row.behind_since_ns if row.behind else captured_at_ns
+    return msgspec.structs.replace(row, newest_ns=captured_at_ns, behind=row.behind + 1, behind_since_ns=since_ns)
 
 
 def _taken(row: ProtectionRow, captured_at_ns: int) -> ProtectionRow:

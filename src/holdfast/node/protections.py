@@ -186,6 +186,7 @@ def judge(
                 job=jobs.get((subject, promise.operation)) or jobs.get((subject, "")),
                 closed_until=closed_until,
                 waits=waits,
+                behind_since=utc(row.behind_since_ns) if row.behind and row.behind_since_ns is not None else None,
             )
         )
     return tuple(found)

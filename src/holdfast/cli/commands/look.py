@@ -21,7 +21,7 @@ from holdfast.cli.output import age, local_time, note, one_line, print_json, pri
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import NotReachable, UnknownName, UsageError
-from holdfast.core.units import format_duration, format_utc, parse_time
+from holdfast.core.units import format_duration, format_size, format_utc, parse_time
 from holdfast.host.zone import zone_name
 
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Only this dataset, like files1/documents.")]
@@ -80,7 +80,11 @@ def _following(each: dict[str, Any], moment: datetime) -> tuple[str, ...]:
     told = "-" if gap is None else f"{local_time(gap['since'])} to {local_time(gap['until'])} ({gap['reason']})"
     if each.get("open_gap_since"):
         told = f"since {local_time(each['open_gap_since'])}"
-    return each["dataset"], each["state"], ", ".join(each["means"]) or "-", str(each["pending"]), lag, told
+    state = each["state"]
+    if each.get("waits_until") and not each.get("error"):
+        state = f"{state}, window closed until {local_time(each['waits_until'])}"
+    pending = f"{each['pending']} ({format_size(each['pending_bytes'])})" if each.get("pending_bytes") else str(each["pending"])
+    return each["dataset"], state, ", ".join(each["means"]) or "-", pending, lag, told
 
 
 def _print_remarks(answer: dict[str, Any]) -> None:
@@ -326,6 +330,8 @@ def _where(protection: dict[str, Any]) -> str:
 def _protection_state(protection: dict[str, Any]) -> str:
     never_run = protection["state"] == "unknown" and not protection.get("last_at") and not protection.get("error")
     state = "not run yet" if never_run else str(protection["state"])
+    if protection.get("waits") and protection["state"] != "running":
+        return f"{state}, waits for its window until {local_time(protection['closed_until'])}"
     return f"{state}, overdue" if protection.get("overdue") else state
 
 

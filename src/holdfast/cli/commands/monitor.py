@@ -39,7 +39,7 @@ def monitor(
         return
     moment = now(SystemClock())
     rows = [
-        (f"{m['source']} -> {m['target']}", m["state"], age(m["last_at"], moment), _lag(m["lag_s"]), _backlog(m), _rate(m), _next(m))
+        (f"{m['source']} -> {m['target']}", _state(m), age(m["last_at"], moment), _lag(m["lag_s"]), _backlog(m), _rate(m), _next(m))
         for m in answer["movers"]
     ]
     print_table(("MOVER", "STATE", "LAST GOOD", "LAG", "BACKLOG", "RATE", "NEXT RUN"), rows)
@@ -64,12 +64,20 @@ def print_strip(answer: dict[str, Any]) -> None:
         say("Nothing is protected yet.")
 
 
+def _state(mover: dict[str, Any]) -> str:
+    if not mover["closed_until"]:
+        return str(mover["state"])
+    words = "waits for its window" if mover["waits"] else "closed"
+    return f"{mover['state']}, {words} until {local_time(mover['closed_until'])}"
+
+
 def _lag(lag_s: float | None) -> str:
     return "-" if lag_s is None else "none" if lag_s == 0 else format_duration(float(int(lag_s)))
 
 
 def _backlog(mover: dict[str, Any]) -> str:
-    parts = [f"{mover['backlog_runs']} runs"] if mover["backlog_runs"] else []
+    parts = [f"{mover['backlog_changes']} changes"] if mover["backlog_changes"] else []
+    parts += [f"{mover['backlog_runs']} runs"] if mover["backlog_runs"] else []
     parts += [format_size(mover["backlog_bytes"])] if mover["backlog_bytes"] else []
     return ", ".join(parts) or "-"
 

@@ -117,6 +117,8 @@ def _lags(page: dict[str, Any]) -> Iterator[str]:
         state = each["state"]
         if error := each.get("error"):
             yield f"{each['dataset']}: {state}: {error['message']} [{error['code']}]"
+        elif until := each.get("waits_until"):
+            yield f"{each['dataset']}: {each.get('pending', 0)} pending, waits for its window until {local_time(until)}"
         elif state != "following":
             yield f"{each['dataset']}: {state}"
         elif since := each.get("pending_since"):
@@ -133,6 +135,8 @@ def _line(event: dict[str, Any]) -> str:
     to = f"  to {', '.join(event['to'])}" if event.get("to") else ""
     if kind in ("behind", "caught-up", "waiting", "following"):
         why = f": {event['error']['message']} [{event['error']['code']}]" if event.get("error") else ""
+        if kind == "waiting" and event.get("until"):
+            why = f"for its window until {local_time(event['until'])}"
         return f"{head} {', '.join(event.get('to') or ())}{why}"
     if kind in ("gap-began", "gap-ended"):
         span = f"since {local_time(event.get('since'))}" + (f" until {local_time(event['until'])}" if event.get("until") else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from holdfast.host.watch.facts import Dirty
@@ -63,6 +63,10 @@ class Settling:
         self._held.clear()
         self._queue.clear()
         return found
+
+    def held(self) -> Iterator[Dirty]:
+        """Everything, due or not; it stays held."""
+        return (held.fact for held in self._held.values())
 
     def next_s(self) -> float | None:
         """When to ask again; None while nothing is held. It may be too early, never too late."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 from holdfast.capture.ports import Moved, Place
 from holdfast.core.clock import utc
@@ -69,6 +70,12 @@ class Backlog:
         """How many names, trees, moves and gaps are known."""
         ready = self._ready
         return len(self._quiet) + len(self._open) + len(self._later) + len(ready.places) + len(ready.moves) + len(ready.gaps)
+
+    def names(self, most: int) -> Iterator[bytes]:
+        """Some of the names that are known, at most so many."""
+        ready = (path for path, below in self._ready.places.items() if not below)
+        held = (fact.path for settling in (self._quiet, self._open) for fact in settling.held())
+        return islice(chain(ready, held, self._later), most)
 
     @property
     def oldest_s(self) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -21,6 +23,8 @@ LONG_AWAY_ATTEMPTS, LONG_AWAY_S = 150, 15.0
 # Where nothing can be watched all is looked at this often; a look that takes long is made less often.
 BLIND_S, _BLIND_FACTOR = 60.0, 20.0
 _GAPS_SHOWN = 20
+# A look at so many names takes some milliseconds, once a second.
+_MOST_MEASURED = 2_000
 _SUSPECT_S = 0.05
 
 
@@ -182,6 +186,7 @@ class Course:
             gaps=tuple(self._gaps),
             open_gap_since=min((gap.since for gap in self._open_gaps), default=None),
             error=self._error or self._blind,
+            pending_bytes=sum(map(_size_bytes, self.backlog.names(_MOST_MEASURED))),
             waits_until=self.openings.first_opening(utc(now_ns)),
         )
 
@@ -208,3 +213,12 @@ class Course:
 
     def _concerns(self, path: bytes | None) -> bool:
         return path is not None and concerns(self.followed, (Place(path, True),))
+
+
+def _size_bytes(path: bytes) -> int:
+    """Of a file as it is now; what is gone, or is no file, has none."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0

@@ -85,7 +85,8 @@ class Tail:
         """Delivering stopped, or goes on."""
         state, was = each.state, before.state if before is not None else None
         if state is not was and state is FollowState.WAITING:
-            self._put(msgspec.structs.replace(self._event(each.dataset, each.dataset_id, TailKind.WAITING), error=each.error))
+            event = self._event(each.dataset, each.dataset_id, TailKind.WAITING)
+            self._put(msgspec.structs.replace(event, error=each.error, until=each.waits_until if each.error is None else None))
         elif state is FollowState.FOLLOWING and was not in (None, state):
             self._put(self._event(each.dataset, each.dataset_id, TailKind.FOLLOWING))
 
