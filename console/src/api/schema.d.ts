@@ -2354,7 +2354,7 @@ export interface components {
         };
         /**
          * Mover
-         * @description `carries` are `POLICY/OPERATION`. `mode` is None when not written. `limit_bytes_s` None = no limit.
+         * @description `carries` are `POLICY/OPERATION`. `mode` is None when not written. `limit_bytes_s` None = no limit, `window` None = always open.
          */
         Mover: {
             source: string;
@@ -2364,8 +2364,8 @@ export interface components {
             mode: ("batch" | "continuous") | null;
             /** @default null */
             limit_bytes_s: number | null;
-            /** @default [] */
-            windows: string[];
+            /** @default null */
+            window: components["schemas"]["RateTable"] | null;
             /**
              * @default auto
              * @enum {unknown}
@@ -2382,6 +2382,27 @@ export interface components {
             keep: components["schemas"]["KeepRules"];
             /** @default [] */
             only: string[];
+        };
+        /**
+         * RateTable
+         * @description `zone` is an IANA name. `otherwise_bytes_s` as the rate of a line: closed, where nothing is said.
+         */
+        RateTable: {
+            /** @default [] */
+            lines: components["schemas"]["RateLine"][];
+            /** @default 0 */
+            otherwise_bytes_s: number | null;
+            /** @default UTC */
+            zone: string;
+        };
+        /**
+         * RateLine
+         * @description `rate_bytes_s`: None = as fast as it goes, 0 = closed.
+         */
+        RateLine: {
+            window: string;
+            /** @default null */
+            rate_bytes_s: number | null;
         };
         /**
          * Diagnostic
@@ -2657,7 +2678,9 @@ export interface components {
          *
          *         `lag_s`: how much older what the target has acknowledged is than the newest capture there is for it (0 = up to date, null = it never
          *         acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null =
-         *         not known of all of them. `protections` holds at most `MOST_PROTECTIONS`, the worst first.
+         *         not known of all of them. `backlog_changes`: changes known at a followed source and not delivered, `backlog_since` the oldest of them,
+         *         or of the runs. `closed_until`: its window is closed until then; `waits`: something waits for that. `protections` holds at most
+         *         `MOST_PROTECTIONS`, the worst first.
          */
         MoverMonitor: {
             index: number;
@@ -2672,6 +2695,10 @@ export interface components {
             lag_s: number | null;
             backlog_runs: number;
             backlog_bytes: number | null;
+            backlog_changes: number;
+            backlog_since: string | null;
+            closed_until: string | null;
+            waits: boolean;
             last_at: string | null;
             next_at: string | null;
             running_jobs: string[];
@@ -2685,8 +2712,9 @@ export interface components {
          *
          *         `action` is what people call it, like `store main`; a receiver may have several for one operation. `action_id` and `delivery` are
          *         those of the rules. `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
-         *         `newest_at`: the newest capture there is for it, `behind_runs`: finished runs that it has not acknowledged. `job`: the one that runs
-         *         or waits for it now.
+         *         `newest_at`: the newest capture there is for it. `behind_runs`: finished runs that it has not acknowledged, the oldest of them captured
+         *         at `behind_since`. `job`: the one that runs or waits for it now. `closed_until`: the mover's window is closed until then; `waits`:
+         *         something waits for it to open, which is no fault.
          */
         Protection: {
             dataset: string;
@@ -2718,6 +2746,12 @@ export interface components {
             behind_runs: number;
             /** @default null */
             job: string | null;
+            /** @default null */
+            closed_until: string | null;
+            /** @default false */
+            waits: boolean;
+            /** @default null */
+            behind_since: string | null;
         };
         /**
          * State
@@ -2748,11 +2782,14 @@ export interface components {
             gaps: components["schemas"]["GapRow"][];
             open_gap_since: string | null;
             error: components["schemas"]["ErrorFacts"] | null;
+            waits_until: string | null;
+            pending_bytes: number;
         };
         /**
          * FollowState
          * @description `starting`: the first scan is not done. `following`: changes are delivered as they happen. `reconciling`: after a gap a tree is
-         *         looked at whole. `waiting`: changes are known and cannot be delivered now. `not-watched`: all is looked at now and then.
+         *         looked at whole. `waiting`: changes are known and cannot be delivered now: something is wrong (`error`), or the windows of
+         *         all movers are closed. `not-watched`: all is looked at now and then.
          * @enum {unknown}
          */
         FollowState: "following" | "not-watched" | "reconciling" | "starting" | "waiting";
@@ -2890,7 +2927,8 @@ export interface components {
         };
         /**
          * SummaryLine
-         * @description `peer`: to whom or from whom. `target`: a repository, a mirror's folders, or what is captured.
+         * @description `peer`: to whom or from whom. `target`: a repository, a mirror's folders, or what is captured. `times`: when it is sent and how fast,
+         *         of movers with a limit or a window.
          */
         SummaryLine: {
             /** @enum {unknown} */
@@ -2902,6 +2940,8 @@ export interface components {
             peer: string;
             /** @default  */
             target: string;
+            /** @default  */
+            times: string;
         };
         /**
          * RulesChange
