@@ -15,6 +15,8 @@ const row = (more: Partial<Followed> = {}): Followed => ({
   gaps: [],
   open_gap_since: null,
   error: null,
+  waits_until: null,
+  pending_bytes: 0,
   ...more,
 });
 

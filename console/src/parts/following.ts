@@ -1,6 +1,6 @@
 /** How datasets are followed, in words: the state of each, how much waits, by what it is watched, its gaps. Pure. */
 import type { Schemas } from "../api/client";
-import { counted, formatDuration, formatTime, sentence, visible } from "./format";
+import { counted, formatBytes, formatDuration, formatTime, sentence, visible } from "./format";
 import type { StateName } from "./State";
 
 export type Followed = Schemas["FollowingRow"];
@@ -17,6 +17,8 @@ const STATES: Record<FollowState, readonly [StateName, string]> = {
 const WORST_FIRST = Object.keys(STATES);
 
 export const followState = (row: Followed): { state: StateName; word: string } => {
+  // A closed window is drawn so: nobody needs to look.
+  if (row.state === "waiting" && !row.error && row.waits_until) return { state: "off", word: "window closed" };
   const [state, word] = row.state === "following" && row.open_gap_since ? STATES.reconciling : STATES[row.state];
   return { state, word };
 };
@@ -33,7 +35,9 @@ export function waitingWords(row: Followed, nowMs: number): string {
   if (row.state === "starting") return "all of it is looked at once, then every change is delivered as it happens";
   const lag = lagSeconds(row, nowMs);
   if (row.pending === 0 && lag === 0) return row.state === "following" ? "everything is delivered" : "";
-  const what = row.pending > 0 ? `${counted(row.pending, "change")} on the way` : "changes on the way";
+  const size = row.pending_bytes > 0 ? ` (${formatBytes(row.pending_bytes)})` : "";
+  const where = row.waits_until ? `wait for the window, which opens ${formatTime(row.waits_until)}` : "on the way";
+  const what = row.pending > 0 ? `${counted(row.pending, "change")}${size} ${where}` : `changes ${where}`;
   return lag >= 1 ? `${what}, the oldest for ${formatDuration(lag)}` : what;
 }
 

@@ -11,6 +11,7 @@ import { moverPath, setMover, toggle } from "./changes";
 import { available, fitting, whyNot } from "./connecting";
 import classes from "./draw.module.css";
 import { type Drawing, type DrawnMover, needsStream } from "./drawing";
+import { MoverWindow } from "./MoverWindow";
 import type { Drawer } from "./useDrawing";
 import { moverThing } from "./things";
 
@@ -46,6 +47,7 @@ export function MoverInspector(props: MoverInspectorProps) {
       <Carries {...props} />
       {!isCascade && <Mode {...props} />}
       <TextField label="Limit" path={[...path, "limit"]} placeholder="none, or 50MB/s" />
+      <MoverWindow {...props} />
       <ChoiceField label="Compression on the way" path={[...path, "compression"]} choices={COMPRESSION} />
       {isCascade && <After {...props} />}
       {(isCascade || "keep" in mover.fields) && kindOfEnd(mover.to) !== "mirror" && (
@@ -175,7 +177,7 @@ function After({ drawing, mover }: MoverInspectorProps) {
 
 /** What the text says and this version cannot do yet: seen, and taken out if wanted. */
 function Later({ drawing, mover, drawer }: MoverInspectorProps) {
-  const written = (["window", "dial", "only"] as const).filter((key) => key in mover.fields);
+  const written = (["dial", "only"] as const).filter((key) => key in mover.fields);
   if (written.length === 0) return null;
   return (
     <Stack gap={4} role="group" aria-label="Also written">

@@ -19,6 +19,9 @@ const protection = (change: Partial<Protection> = {}): Protection => ({
   newest_at: null,
   behind_runs: 0,
   job: null,
+  closed_until: null,
+  waits: false,
+  behind_since: null,
   ...change,
 });
 const error = { code: "not-reachable", message: "vault does not answer", hint: "start it", retryable: true, context: {} };

@@ -46,7 +46,7 @@ describe("the list", () => {
   });
 
   it("says rules in sentences", () => {
-    const line = { verb: "stores" as const, dataset: "files1/documents", operations: ["backup"], peer: "", target: "main" };
+    const line = { verb: "stores" as const, dataset: "files1/documents", operations: ["backup"], peer: "", target: "main", times: "" };
     expect(ruleSentence(line)).toEqual({ verb: "Stores", rest: "files1/documents (backup) in repository main" });
     expect(ruleSentence({ ...line, verb: "sends", peer: "dr", target: "from repository main" }).rest).toBe(
       "files1/documents (backup) to dr, from repository main",

@@ -9,6 +9,7 @@ const line = (verb: Line["verb"], dataset: string, more: Partial<Line> = {}): Li
   operations: ["backup"],
   peer: "",
   target: "",
+  times: "",
   ...more,
 });
 const web = (name: string): Schemas["NodeSummary"] => ({

@@ -75,7 +75,7 @@ const ownless = (text: string, node: string): string =>
 
 function detailOf(line: Schemas["SummaryLine"]): string {
   const way = line.peer && `${line.verb === "receives" ? "from" : "to"} ${line.peer}`;
-  return [way, line.target].filter(Boolean).join(", ");
+  return [way, line.target, line.times].filter(Boolean).join(", ");
 }
 
 /** `captures 3 · sends 2`: how many of each. */

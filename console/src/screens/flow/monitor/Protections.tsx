@@ -56,6 +56,11 @@ function Row({ flow, row, told }: { flow: string; row: Protection; told: string 
             , due <Moment time={row.due_at} ago />
           </>
         )}
+        {row.waits && row.closed_until && (
+          <>
+            , waits for its window until <Moment time={row.closed_until} />
+          </>
+        )}
         {behind > 0 && `, ${formatCount(behind)} behind`}
         {(row.missed ?? 0) > 0 && `, ${formatCount(row.missed!)} missed`}
       </Text>

@@ -23,6 +23,9 @@ const protection = (more: Partial<Protection> = {}): Protection => ({
   newest_at: null,
   behind_runs: 0,
   job: null,
+  closed_until: null,
+  waits: false,
+  behind_since: null,
   ...more,
 });
 
@@ -37,6 +40,10 @@ const mover = (more: Partial<MoverMonitor> = {}): MoverMonitor => ({
   lag_s: 0,
   backlog_runs: 0,
   backlog_bytes: null,
+  backlog_changes: 0,
+  backlog_since: null,
+  closed_until: null,
+  waits: false,
   last_at: "2026-11-25T11:55:00Z",
   next_at: "2026-11-25T12:55:00Z",
   running_jobs: [],
@@ -140,10 +147,18 @@ test("a mover that follows says what is on its way, and not when it goes on", ()
     gaps: [],
     open_gap_since: null,
     error: null,
+    waits_until: null,
+    pending_bytes: 0,
   };
   const label = (more: Partial<MoverMonitor>) =>
     overlayOf({ vertices: [], movers: [mover(more)], following: [row, { ...row, dataset_id: "other", pending: 9 }] }, new Map(), NOW).movers.get("files->store")!.label;
   expect(label({ mode: "continuous" })).toBe("3 changes, 10 s behind");
   expect(label({ mode: "batch" })).toBe("next in 55 min");
   expect(label({ mode: "continuous", lag_s: 90 })).toBe("1 min 30 s behind");
+});
+
+test("a closed window is said, and is no trouble", () => {
+  const closed = mover({ closed_until: "2026-11-25T18:00:00Z", waits: true, backlog_runs: 1, lag_s: 60, protections: [] });
+  expect(labelOf(closed).label).toMatch(/^waits for its window until .*25/);
+  expect(labelOf({ ...closed, waits: false, state: "failed" }).label).toMatch(/^failed, closed until /);
 });

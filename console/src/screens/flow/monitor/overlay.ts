@@ -1,6 +1,6 @@
 /** The monitor's answer, and what has been heard since, as words and figures over the drawing. Pure. */
 import type { Progress } from "../../../live/store";
-import { counted, formatAgo, formatBytes, formatCount, formatDuration, formatRate } from "../../../parts/format";
+import { counted, formatAgo, formatBytes, formatCount, formatDuration, formatRate, formatTime } from "../../../parts/format";
 import { type Followed, linkWords } from "../../../parts/following";
 import type { Backlog, MoverOverlay, Overlay, VertexOverlay } from "../overlay";
 import type { FlowMonitor, MoverMonitor, VertexMonitor } from "./useMonitor";
@@ -69,6 +69,12 @@ export function lagWords(mover: MoverMonitor): string {
   return mover.running_jobs.length > 0 ? "a run is on its way" : "up to date";
 }
 
+/** Until when its window is closed, and whether something waits for that; empty while it is open. */
+export function windowClosed(mover: MoverMonitor): string {
+  if (!mover.closed_until) return "";
+  return `${mover.waits ? "waits for its window" : "closed"} until ${formatTime(mover.closed_until)}`;
+}
+
 /** The followed datasets whose changes go along a mover. */
 export function followedOn(mover: MoverMonitor, following: readonly Followed[]): Followed[] {
   if (mover.mode !== "continuous") return [];
@@ -87,7 +93,9 @@ function moverOverlay(mover: MoverMonitor, progress: LiveProgress, nowMs: number
   // A line has room for one of them: where all has arrived, the next run is what is left to say.
   const followed = isUpToDate ? linkWords(followedOn(mover, following), nowMs) : "";
   const next = mover.state === "ok" && isUpToDate && mover.next_at ? `next ${formatAgo(mover.next_at, nowMs)}` : "";
-  if (!isMoving) words.push(isWell ? "" : mover.state, followed || next || (isWell || !isUpToDate ? lagWords(mover) : ""));
+  const closed = windowClosed(mover);
+  if (!isMoving && closed) words.push(isWell ? "" : mover.state, closed);
+  else if (!isMoving) words.push(isWell ? "" : mover.state, followed || next || (isWell || !isUpToDate ? lagWords(mover) : ""));
   return { state: mover.state, moving: isMoving, label: words.filter(Boolean).join(", "), backlog: backlogOf(mover, moving) };
 }
 
