@@ -10,12 +10,39 @@ from hypothesis import settings
 
 from holdfast.testing.ceph import PACKAGES, missing_programs, use_ceph
 from holdfast.testing.object_store import ObjectStore
+from holdfast.testing.postgresql import PACKAGE, PostgreSql, is_installed, postgresql
+from tests.master import masters
 
 # Examples have no time limit of their own: pytest's holds for the whole test, and a machine at work is no failure.
 # The same tree is tried with the same examples, so that everybody sees the same failure; `--hypothesis-profile=explore` looks for new ones.
 settings.register_profile("tests", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("tests")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--records", choices=("sqlite", "postgresql"), default="sqlite", help="where Masters in one process keep their records"
+    )
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSql]:
+    """A real PostgreSQL of this test process, started by the first test that needs it."""
+    if not is_installed():
+        pytest.skip(f"needs PostgreSQL: as root, apt-get install {PACKAGE}")
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def records(request: pytest.FixtureRequest) -> Iterator[None]:
+    """`--records postgresql` lets every Master of `tests.master.masters` keep its records there: one suite, both databases."""
+    if request.config.getoption("--records") == "postgresql":
+        with masters.records_in(request.getfixturevalue("postgresql_server")):
+            yield
+    else:
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,12 +16,6 @@ from tests.master.masters import Running, with_master
 
 async def follow(running: Running, code: str, **more: str) -> httpx.Response:
     return await running.anonymous.post("/api/v1/session", json={"code": code, **more}, headers=PAGE)
-
-
-def home_of(running: Running) -> Path:
-    place = running.master.base.database._engine.url.database
-    assert place is not None
-    return Path(place).parent
 
 
 @with_master
@@ -79,7 +72,7 @@ async def test_a_link_ends_with_the_login_that_made_it(running: Running) -> None
     by_session = (await call(running, "POST", "/session/links", mine)).json()["code"]
     await running.call("DELETE", "/tokens/stolen")
     assert (await follow(running, by_token)).status_code == 401
-    set_password(load_config(home_of(running)), "admin", "correct horse battery")
+    set_password(load_config(running.home), "admin", "correct horse battery")
     assert (await follow(running, by_session)).status_code == 401
     assert (await running.call("GET", "/sessions"))["sessions"] == []
 
@@ -107,14 +100,15 @@ async def test_codes_stand_alone_and_are_kept_nowhere(running: Running) -> None:
     for _ in range(150):
         await running.post("/session/links")
     assert (await follow(running, made["code"])).status_code == 401, "the oldest of very many goes"
-    held = b"".join(path.read_bytes() for path in home_of(running).rglob("*") if path.is_file())
+    held = b"".join(path.read_bytes() for path in running.home.rglob("*") if path.is_file())
     assert made["code"].encode() not in held
+    assert made["code"].encode() not in running.records_as_stored()
 
 
 @with_master
 async def test_a_new_password_ends_the_sessions_of_the_old(running: Running) -> None:
     mine, bearer = cookie_of(await log_in(running)), {"Authorization": f"Bearer {running.made.api_token}"}
-    config = load_config(home_of(running))
+    config = load_config(running.home)
     for wrong in ("short", "x" * 1025, "with\nline end"):
         with pytest.raises(UsageError):
             set_password(config, "admin", wrong)

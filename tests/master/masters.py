@@ -5,24 +5,29 @@ from __future__ import annotations
 import asyncio
 import functools
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 from fastapi import FastAPI
+from sqlalchemy import select
 
 from holdfast.api.app import create_app
 from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.ids import NodeId
+from holdfast.master.config import MasterConfig, load_config, save_config
 from holdfast.master.enrolment import Joined, JoinRequest
 from holdfast.master.initialising import InitResult, init_master
 from holdfast.master.join_tokens import TokenWish
 from holdfast.master.master import Master, build_master
-from holdfast.master.server import MasterConfig, load_config, open_foundation
+from holdfast.master.records.tables import Table
+from holdfast.master.server import open_foundation
+from holdfast.testing.postgresql import PostgreSql
 from holdfast.testing.simulated_node import SimulatedIdentity, SimulatedNode
 from holdfast.wire.hub import HubServer
 from holdfast.wire.identity import Credentials, make_csr, new_key
@@ -48,6 +53,7 @@ class SettableClock(SystemClock):
 class Running:
     """`http` is logged in as the administrator; `anonymous` is not. `answers` holds what `call` gets against the OpenAPI document."""
 
+    home: Path
     master: Master
     clock: SettableClock
     http: httpx.AsyncClient
@@ -57,6 +63,12 @@ class Running:
     app: FastAPI
     answers: AnswerChecker
     nodes: dict[str, SimulatedNode] = field(default_factory=dict)
+
+    def records_as_stored(self) -> bytes:
+        """Every value in every row."""
+        tables = Table.metadata.sorted_tables
+        rows = self.master.base.database.run_now(lambda s: [tuple(row) for table in tables for row in s.execute(select(table))])
+        return b"\0".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)
 
     async def call(self, method: str, path: str, /, body: object = None, status: int = 200, **query: Any) -> Any:
         """One request as the administrator; the status must be the expected one."""
@@ -113,20 +125,40 @@ def identity_of(joined: Joined, key_pem: bytes) -> SimulatedIdentity:
     return SimulatedIdentity(joined.node_id, joined.environment_id, credentials, joined.signing_key)
 
 
+_server: list[PostgreSql] = []
+
+
+@contextmanager
+def records_in(server: PostgreSql) -> Iterator[None]:
+    """Meanwhile Masters keep their records there."""
+    before = _server[:]
+    _server[:] = [server]
+    yield
+    _server[:] = before
+
+
 @functools.cache
-def _made(folder: Path) -> tuple[Path, InitResult]:
-    """One Master made per test session; tests work on copies."""
-    config = MasterConfig(home=folder / "template")
-    return config.home, init_master(config, "office", clock=SystemClock(), entropy=SystemEntropy())
+def _made(folder: Path, server: PostgreSql | None) -> tuple[MasterConfig, InitResult]:
+    """One Master made per test session and kind of database; tests work on copies."""
+    url = server.new_database() if server else ""
+    config = MasterConfig(home=folder / ("template-postgresql" if server else "template"), database_url=url)
+    return config, init_master(config, "office", clock=SystemClock(), entropy=SystemEntropy())
+
+
+def _copy_of(template: MasterConfig, home: Path) -> None:
+    shutil.copytree(template.home, home)
+    if template.database_url:
+        of_its_own = _server[0].new_database(template.database_url.rpartition("/")[2])
+        save_config(msgspec.structs.replace(template, home=home, database_url=of_its_own))
 
 
 @asynccontextmanager
 async def running_master(tmp_path: Path, home: Path | None = None) -> AsyncIterator[Running]:
     """`home`: of a Master that was stopped, to go on with."""
-    template, made = _made(tmp_path.parent)
+    template, made = _made(tmp_path.parent, _server[0] if _server else None)
     here = home or tmp_path / "master"
     if not here.exists():
-        shutil.copytree(template, here)
+        _copy_of(template, here)
     clock = SettableClock()
     base = open_foundation(load_config(here), clock=clock, entropy=SystemEntropy())
     master: Master | None = None
@@ -147,7 +179,7 @@ async def running_master(tmp_path: Path, home: Path | None = None) -> AsyncItera
         httpx.AsyncClient(transport=transport, base_url="https://master.test:7440", headers=bearer, timeout=60) as http,
         httpx.AsyncClient(transport=transport, base_url="https://master.test:7440", timeout=60) as anonymous,
     ):
-        running = Running(master, clock, http, anonymous, f"127.0.0.1:{port}", made, app, AnswerChecker(app))
+        running = Running(here, master, clock, http, anonymous, f"127.0.0.1:{port}", made, app, AnswerChecker(app))
         try:
             yield running
         finally:

@@ -110,11 +110,11 @@ def stop(home: Path, patience_s: float = 25) -> bool:
 
 
 def _start_everything(embedded: Embedded, children: list[Child]) -> None:
-    from holdfast.cli.setup import NodeSetup, has_joined, has_master, join_node, set_up_master
+    from holdfast.cli.setup import MasterSetup, NodeSetup, has_joined, has_master, join_node, set_up_master
 
     home, port = embedded.home, _free_port(embedded)
     if not has_master(home):
-        set_up_master(home, embedded.name, embedded.listen, port, port + 1)
+        set_up_master(home, MasterSetup(name=embedded.name, host=embedded.listen, api_port=port, hub_port=port + 1))
     client = ApiClient(load_session(home))
     _start(Child("master", ["master", "run", "--home", str(home)], home / "log" / "master.out"), children)
     wait_until(lambda: _answers(client), "the Master answers", children)

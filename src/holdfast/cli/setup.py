@@ -60,20 +60,59 @@ def node_name(home: Path) -> str:
     return load_config(home).name
 
 
-def set_up_master(home: Path, name: str, host: str, api_port: int, hub_port: int, names: tuple[str, ...] = ()) -> InitResult:
+@dataclass(frozen=True, kw_only=True)
+class MasterSetup:
+    """What a Master is made of. `names`: by which nodes reach it; `database`: URL of its records, empty = SQLite in its home."""
+
+    name: str
+    host: str
+    api_port: int
+    hub_port: int
+    names: tuple[str, ...] = ()
+    database: str = ""
+
+
+def set_up_master(home: Path, setup: MasterSetup) -> InitResult:
     """Make the Master's authority, database and administrator in `home`, and log this home in. Starts nothing."""
     from holdfast.master.server import MasterConfig, init_master
 
     if has_master(home):
         raise Conflict(f"{home} holds a Master already", hint="start it with `holdfast master run`")
     make_private_folder(home)
-    reachable = names or (("127.0.0.1",) if host in ("127.0.0.1", "0.0.0.0") else (host,))
+    host = setup.host
+    reachable = setup.names or (("127.0.0.1",) if host in ("127.0.0.1", "0.0.0.0") else (host,))
     config = MasterConfig(
-        home=home / "master", api_host=host, api_port=api_port, hub_host=host, hub_port=hub_port, names=(*reachable, socket.gethostname())
+        home=home / "master",
+        api_host=host,
+        api_port=setup.api_port,
+        hub_host=host,
+        hub_port=setup.hub_port,
+        names=(*reachable, socket.gethostname()),
+        database_url=setup.database,
     )
-    made = init_master(config, name, clock=SystemClock(), entropy=SystemEntropy())
-    save_session(home, Session(url=f"https://{reachable[0]}:{api_port}", ca_pem=made.ca_pem, token=made.api_token))
+    made = init_master(config, setup.name, clock=SystemClock(), entropy=SystemEntropy())
+    save_session(home, Session(url=f"https://{reachable[0]}:{setup.api_port}", ca_pem=made.ca_pem, token=made.api_token))
     return made
+
+
+def database_url(url: str, file: Path | None) -> str:
+    """What `--database` and `--database-file` say. Raises `UsageError`: a password in an argument is seen by everybody on the machine."""
+    from holdfast.master.records.engines import parsed_url
+
+    if file is None:
+        if url and parsed_url(url).password is not None:
+            raise UsageError(
+                "a password in an argument is seen by everybody on this machine", hint="write the URL to a file: --database-file"
+            )
+        return url
+    if url:
+        raise UsageError("--database and --database-file contradict each other", hint="give one of them")
+    try:
+        found = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the URL in {file}: {error}", hint="name a readable text file") from None
+    parsed_url(found)
+    return found
 
 
 def run_master_here(home: Path) -> None:

@@ -18,7 +18,7 @@ from holdfast.compiler.identities import policy_ids_after
 from holdfast.compiler.nearest import nearest_hint
 from holdfast.compiler.parse import parse_document
 from holdfast.compiler.summary import Summary, format_summary
-from holdfast.core.errors import Conflict, HoldfastError, UnknownName
+from holdfast.core.errors import Conflict, HoldfastError, NotReachable, UnknownName
 from holdfast.master.compiling import Compiled, Situation, compile_with, current_situation
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.environment import newest_revision
@@ -27,9 +27,12 @@ from holdfast.master.hub import Hub
 from holdfast.master.news import Subject
 from holdfast.master.records import documents
 from holdfast.master.records.documents import ActiveFlow
-from holdfast.master.rollout import Issued, Outcome, issue_changed, issue_previous, push_all
+from holdfast.master.rollout import Issued, Outcome, issue_changed, push_all
+from holdfast.master.settling import note_activation, settle, take_back
 from holdfast.model.diagnostics import Diagnostic
 
+REFRESH_AGAIN_S = 5.0
+"""After the database was away."""
 _log = logging.getLogger(__name__)
 FlowState = Literal["draft", "active", "changed", "removed"]
 
@@ -106,6 +109,7 @@ class Activation:
 
     async def activate(self, flow: str) -> ActivationReport:
         async with self._one:
+            await self._settle()
             compiled = await compile_with(self._base, self._hub, lambda active: active.activate(flow))
             return await self._roll_out(flow, compiled)
 
@@ -119,6 +123,7 @@ class Activation:
             return active.deactivate(flow)
 
         async with self._one:
+            await self._settle()
             return await self._roll_out(flow, await compile_with(self._base, self._hub, without))
 
     async def refresh(self) -> None:
@@ -127,6 +132,7 @@ class Activation:
         Where the active flows do not compile any more, the rules stay as they are and get the revoked keys alone: those must not wait.
         """
         async with self._one:
+            await self._settle()
             try:
                 compiled = await compile_with(self._base, self._hub, lambda active: active)
                 rules = compiled.compilation.rules if compiled.situation.active else {}
@@ -146,6 +152,18 @@ class Activation:
                 await self.refresh()
             except HoldfastError as error:
                 _log.warning("rules were not refreshed", extra={"facts": {"reason": error.message}})
+                if isinstance(error, NotReachable):
+                    await asyncio.sleep(REFRESH_AGAIN_S)
+                    self._hub.moved.set()
+
+    async def settle(self) -> None:
+        """End an activation that was cut off. To be called before the first session."""
+        async with self._one:
+            await self._settle()
+
+    async def _settle(self) -> None:
+        back = await self._base.database.run(lambda s: settle(s, self._base))
+        await push_all(self._hub, back)
 
     async def _roll_out(self, flow: str, compiled: Compiled) -> ActivationReport:
         compilation = compiled.compilation
@@ -164,6 +182,8 @@ class Activation:
         rolled_back = any(outcome.state == "refused" for outcome in outcomes)
         if rolled_back:
             outcomes = await self._roll_back(compiled.situation, issued, outcomes)
+        else:
+            await self._base.database.run(documents.end_activation)
         self._base.news.tell(Subject("flows"), *(Subject("node", one.stored.node) for one in issued))
         return msgspec.structs.replace(report, nodes=outcomes, rolled_back=rolled_back)
 
@@ -188,16 +208,14 @@ class Activation:
         ids = policy_ids_after(self._base.environment.id, policies, dict(situation.inventory.policy_ids))
         documents.set_active(session, active)
         documents.keep_policy_ids(session, ids)
-        return issue_changed(session, self._base, compilation.rules)
+        issued = issue_changed(session, self._base, compilation.rules)
+        note_activation(session, situation.active, issued)
+        return issued
 
     async def _roll_back(self, situation: Situation, issued: tuple[Issued, ...], outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
         """Everybody gets the old rules again; the report keeps what each node said to the new ones."""
 
-        def restore(session: Session) -> tuple[Issued, ...]:
-            documents.set_active(session, situation.active)
-            return issue_previous(session, self._base, issued)
-
-        back = await self._base.database.run(restore)
+        back = await self._base.database.run(lambda s: take_back(s, self._base, situation.active, issued))
         taken = {outcome.node: outcome for outcome in await push_all(self._hub, back)}
         return tuple(
             outcome

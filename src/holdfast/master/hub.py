@@ -242,7 +242,10 @@ class Hub:
         if self._sessions.get(session.node) is session:
             del self._sessions[session.node]
             now = self._base.now()
-            await self._base.database.run(lambda s: inventory.record_seen(s, session.node, now))
+            try:
+                await self._base.database.run(lambda s: inventory.record_seen(s, session.node, now))
+            except HoldfastError as error:
+                _log.warning("when a node left is not in the records", extra={"facts": {"node": session.node, "reason": error.message}})
             self._base.news.tell(Subject("node", session.node))
 
     def _session(self, node: NodeId) -> Session:

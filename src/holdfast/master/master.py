@@ -73,6 +73,7 @@ class Master:
     async def start(self) -> None:
         """Take up what the records hold. To be called once, before the first session."""
         await self.hub.load()
+        await self.activation.settle()
         await self.triggers.resume()
         self.tasks.append(asyncio.create_task(self.newsroom.run()))
         self.tasks.append(asyncio.create_task(self.growth.run()))

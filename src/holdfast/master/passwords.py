@@ -28,7 +28,7 @@ def set_password(config: MasterConfig, user: str, password: str) -> int:
         access.set_password(session, user, hashed)
         return browser_sessions.drop_of(session, user)
 
-    database = Database(config.url)
+    database = Database(config.url, beside=True)
     try:
         database.migrate()
         return database.run_now(change)

@@ -78,14 +78,15 @@ class HubStream:
             return None
         if self._reading is None:
             self._reading = asyncio.ensure_future(self._pipe.read())
-        closed = asyncio.ensure_future(self._closed.wait())
+        # Kept here as well: whoever closes this end meanwhile takes it back.
+        reading, closed = self._reading, asyncio.ensure_future(self._closed.wait())
         try:
-            await asyncio.wait({self._reading, closed}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({reading, closed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             closed.cancel()
-        if not self._reading.done():
+        if self._reading is not reading or not reading.done():
             return None
-        reading, self._reading = self._reading, None
+        self._reading = None
         try:
             data = reading.result()
         except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:

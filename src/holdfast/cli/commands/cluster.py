@@ -122,11 +122,21 @@ def master_init(
     port: PortOption = 7440,
     listen: ListenOption = "0.0.0.0",
     host: Annotated[list[str] | None, typer.Option("--host", help="A name or address nodes reach this Master by; may be repeated.")] = None,
+    database: Annotated[str, typer.Option("--database", help="Where its records are: postgresql://USER@HOST/DATABASE.")] = "",
+    database_file: Annotated[Path | None, typer.Option("--database-file", help="A file with that URL, where it has a password.")] = None,
 ) -> None:
     """Set up a Master: authority, database, one admin account. Prints the password once."""
-    from holdfast.cli.setup import set_up_master
+    from holdfast.cli.setup import MasterSetup, database_url, set_up_master
 
-    made = set_up_master(resolve_home(home), name, listen, port, port + 1, tuple(host or ()))
+    setup = MasterSetup(
+        name=name,
+        host=listen,
+        api_port=port,
+        hub_port=port + 1,
+        names=tuple(host or ()),
+        database=database_url(database, database_file),
+    )
+    made = set_up_master(resolve_home(home), setup)
     say(f"environment:           {name}")
     say(f"authority fingerprint: {made.ca_fingerprint}")
     say(f"admin password:        {made.admin_password}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from holdfast.cli.client import ApiClient
 from holdfast.cli.home import Session, load_session, save_session
 from holdfast.cli.processes import Child, free_ports, stop_all, wait_until
-from holdfast.cli.setup import NodeSetup, join_node, set_up_master
+from holdfast.cli.setup import MasterSetup, NodeSetup, join_node, set_up_master
 from holdfast.core.errors import NotReachable
 
 
@@ -30,7 +30,8 @@ class Machines:
     def start_master(self, environment: str) -> ApiClient:
         home = self.home("master")
         api_port, hub_port = free_ports(2)
-        self.admin_password = set_up_master(home, environment, self.host, api_port, hub_port).admin_password
+        setup = MasterSetup(name=environment, host=self.host, api_port=api_port, hub_port=hub_port)
+        self.admin_password = set_up_master(home, setup).admin_password
         self._start(Child("master", ["master", "run", "--home", str(home)], home / "log" / "master.log"))
         client = ApiClient(load_session(home))
         wait_until(lambda: answers(client), "the Master answers", self.children)

@@ -6,12 +6,19 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
-from holdfast.core.ids import EnvironmentId
-from holdfast.master.records.tables import ActiveFlowRow, EnvironmentRow, PolicyIdRow, RevisionRow, UsedRepositoryRow
+from holdfast.core.ids import EnvironmentId, NodeId
+from holdfast.master.records.tables import (
+    ActiveFlowRow,
+    EnvironmentRow,
+    PolicyIdRow,
+    RevisionRow,
+    UnsettledActivationRow,
+    UsedRepositoryRow,
+)
 from holdfast.model.document import Document, RepositoryEntry, Revision
 
 
@@ -29,6 +36,14 @@ class ActiveFlow(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     frozen: Document
     activated_at: datetime
+
+
+class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
+    """An activation that is not over: the flows in force before it; for each node with new rules their generation, and the one before
+    (0 = it had none)."""
+
+    before: tuple[ActiveFlow, ...]
+    generations: dict[NodeId, tuple[int, int]]
 
 
 def environment(session: Session) -> Environment | None:
@@ -97,6 +112,19 @@ def set_active(session: Session, active: tuple[ActiveFlow, ...]) -> None:
             session.merge(UsedRepositoryRow(name=repository.name, entry_json=msgspec.json.encode(repository)))
             session.flush()
     session.flush()
+
+
+def begin_activation(session: Session, unsettled: Unsettled) -> None:
+    session.merge(UnsettledActivationRow(id=1, record=msgspec.json.encode(unsettled)))
+
+
+def unsettled_activation(session: Session) -> Unsettled | None:
+    row = session.get(UnsettledActivationRow, 1)
+    return None if row is None else msgspec.json.decode(row.record, type=Unsettled)
+
+
+def end_activation(session: Session) -> None:
+    session.execute(delete(UnsettledActivationRow))
 
 
 def used_repositories(session: Session) -> tuple[RepositoryEntry, ...]:

@@ -68,6 +68,16 @@ class ActiveFlowRow(Table):
     activated_at: Mapped[datetime]
 
 
+class UnsettledActivationRow(Table):
+    """At most one row, `id` 1: an activation whose rules are out and of which it is not written down how it ended. `record` is a
+    `master.records.documents.Unsettled`."""
+
+    __tablename__ = "unsettled_activation"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    record: Mapped[bytes]
+
+
 class PolicyIdRow(Table):
     """The id a policy keeps, whatever it is called later (docs/decisions/0002-derived-ids.md)."""
 
