@@ -23,6 +23,7 @@ from holdfast.cli.commands import (
     keys,
     look,
     monitor,
+    mount,
     nodes,
     pausing,
     points,
@@ -44,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for module in (cluster, console, environment, keep, run, look, find, compare, tail, explain, monitor, recover, drills):
+for module in (cluster, console, environment, keep, run, look, find, compare, tail, explain, monitor, recover, drills, mount):
     module.register(app)
 app.add_typer(cluster.master_app, name="master")
 app.add_typer(cluster.node_app, name="node")

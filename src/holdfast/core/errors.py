@@ -26,6 +26,7 @@
     │   │   RepositoryDamaged
     │   ├── StoreDenied         an object store refuses our keys, or there are none
     │   └── NoSpace             a disk is full, or would be; or a quota is used up
+    ├── MountUnavailable      this machine has no FUSE, or its kernel refuses the mount
     ├── ProtocolError         bytes from the wire that break the contract
     └── Cancelled             somebody asked us to stop
 
@@ -208,6 +209,10 @@ class NoSpace(StoreError):
 def is_no_space(error: OSError) -> bool:
     """Whether a disk is full, or a quota used up."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+class MountUnavailable(HoldfastError):
+    code = "mount-unavailable"
 
 
 class ProtocolError(HoldfastError):

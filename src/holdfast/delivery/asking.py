@@ -7,18 +7,18 @@ from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import DataMessage, OpenCopy, OpenedRead, OpenRead, Stopped
 
 
-def open_session(channel: Channel, opening: OpenRead | OpenCopy) -> OpenedRead:
-    """Raises what the owner answers: `NotGranted`, `UnknownName`, ..."""
+def open_session(channel: Channel, opening: OpenRead | OpenCopy, answer_s: float | None = None) -> OpenedRead:
+    """Raises what the owner answers: `NotGranted`, `UnknownName`, ...; see `next_answer`."""
     channel.send(opening)
-    answer = next_answer(channel)
+    answer = next_answer(channel, answer_s)
     if not isinstance(answer, OpenedRead):
         raise out_of_place(channel, answer)
     return answer
 
 
-def next_answer(channel: Channel) -> DataMessage:
-    """Raises the error with which the owner ends the session, `NotReachable` when it is gone."""
-    message = channel.receive()
+def next_answer(channel: Channel, answer_s: float | None = None) -> DataMessage:
+    """Raises the error with which the owner ends the session, `NotReachable` when it is gone, or says nothing for `answer_s`."""
+    message = channel.receive(answer_s)
     if message is None:
         raise NotReachable(f"{channel.peer} ended the session", hint="see its log")
     if isinstance(message, Stopped):

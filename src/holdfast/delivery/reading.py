@@ -19,13 +19,14 @@ from holdfast.delivery.asking import next_answer, open_session, out_of_place
 from holdfast.delivery.copies import GiveBlobs, give_blobs, refuse_copy
 from holdfast.delivery.receiver import IDLE_S, OPENING_S
 from holdfast.model.change import Cursor, Payload
-from holdfast.model.entry import Entry, display_path, walk_key
+from holdfast.model.entry import Entry, display_path, parent_of, walk_key
 from holdfast.model.reading import Answer, Listed, Lost, PointReader
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import (
     PROTOCOL,
     AskChunks,
     AskEntries,
+    AskFolders,
     AskMore,
     Carried,
     DataMessage,
@@ -60,18 +61,20 @@ class _Question:
 class RemoteReader:
     """A `model.reading.PointReader` over a Read session. For one thread; several of its iterators may be open at a time.
 
-    The constructor raises what the owner answers: `NotGranted`, `UnknownName`, ... `cursor` is the commit the entries belong to,
+    `answer_s`: where no answer comes for so long, `NotReachable` is raised (None = waits). The constructor raises what the owner answers:
+    `NotGranted`, `UnknownName`, ... `cursor` is the commit the entries belong to,
     None when the owner holds nothing.
 
     What an owner in wrong hands may send is held against what was asked: an entry outside the paths, a chunk nobody asked for or a message
     that brings nothing is a `ProtocolError`. Payloads are as they came; whoever takes them verifies them.
     """
 
-    def __init__(self, channel: Channel, opening: OpenRead) -> None:
+    def __init__(self, channel: Channel, opening: OpenRead, *, answer_s: float | None = None) -> None:
         self._channel = channel
+        self._answer_s = answer_s
         self._waiting: deque[_Question] = deque()
         self._number = 0
-        self.cursor: Cursor | None = open_session(channel, opening).cursor
+        self.cursor: Cursor | None = open_session(channel, opening, answer_s).cursor
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
         for listed in self.listing(paths):
@@ -84,8 +87,18 @@ class RemoteReader:
                 raise self._missing(f"{display_path(listed.lost[0].path)}: {listed.lost[0].reason}")
 
     def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
-        within = _Within(paths)
-        question = self._ask(AskEntries(paths=tuple(paths)), _Question())
+        return self._listed(AskEntries(paths=tuple(paths)), _Within(paths))
+
+    def children(self, folders: Sequence[bytes]) -> Iterator[Entry]:
+        asked = frozenset(folders)
+        for listed in self._listed(AskFolders(paths=tuple(folders)), _Within(folders)):
+            for entry in listed.entries:
+                if parent_of(entry.path) not in asked and entry.path not in asked:
+                    raise ProtocolError(f"{self._channel.peer} gives {display_path(entry.path)}, which was not asked for")
+                yield entry
+
+    def _listed(self, asked: AskEntries | AskFolders, within: _Within) -> Iterator[Listed]:
+        question = self._ask(asked, _Question())
         try:
             while True:
                 answer = self._answer(question)
@@ -166,7 +179,7 @@ class RemoteReader:
     def _answer(self, question: _Question) -> Entries | Carried:
         """The next answer to this question; those to others are kept for them."""
         while not question.answers:
-            message = next_answer(self._channel)
+            message = next_answer(self._channel, self._answer_s)
             if not self._waiting or not isinstance(message, Entries | Carried):
                 raise out_of_place(self._channel, message)
             head = self._waiting[0]
@@ -299,6 +312,10 @@ class _Owner:
             self._listing = iter(()) if self._reader is None else _messages(self._reader.listing(message.paths))
             self._next = next(self._listing, Entries(entries=()))
             self._send_entries()
+        elif isinstance(message, AskFolders):
+            self._listing = iter(()) if self._reader is None else _messages(_folders_of(self._reader, message.paths))
+            self._next = next(self._listing, Entries(entries=()))
+            self._send_entries()
         elif isinstance(message, AskMore):
             self._send_entries()
         elif isinstance(message, AskChunks):
@@ -320,6 +337,12 @@ class _Owner:
         for answer in self._reader.answers((message.ids,)):
             for carried in _carried(message.number, answer):
                 self._channel.send(carried)
+
+
+def _folders_of(reader: PointReader, paths: Sequence[bytes]) -> Iterator[Listed]:
+    children = reader.children(paths)
+    while some := list(islice(children, _ENTRIES_PER_MESSAGE)):
+        yield Listed(some)
 
 
 def _messages(listing: Iterator[Listed]) -> Iterator[Entries]:

@@ -103,6 +103,11 @@ def check_path(path: bytes) -> bytes:
     return path
 
 
+def parent_of(path: bytes) -> bytes:
+    """The folder a path is in; of the root of all, itself."""
+    return path[: path.rfind(b"/")] or b"/"
+
+
 def is_below(path: bytes, folder: bytes) -> bool:
     """True for the folder itself and everything below it."""
     return path == folder or folder == b"/" or path.startswith(folder + b"/")

@@ -11,7 +11,7 @@ import msgspec
 
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.model.change import Payload
-from holdfast.model.entry import Entry
+from holdfast.model.entry import Entry, Kind, parent_of
 
 _LISTED = 1_000
 
@@ -55,14 +55,15 @@ class PointReader(Protocol):
 
     `entries`: at or below these paths (empty = all), in walk order, parents of a named path not included; raises `UnknownName` when a named
     path is not there, and `RepositoryDamaged` where a folder's listing is lost. `listing` gives the same many at a time, and where their
-    chunks lie; what is lost it names, and goes on.
+    chunks lie; what is lost it names, and goes on. `children`: of each of these folders in turn (`/` = the root of all) those
+    directly in it, in order; of another kind of file, itself. Raises as `entries` does.
     `payloads`: exactly one for each id, in any order; ids must come from entries already given; whoever decompresses one verifies it
     (SHA-256). Raises `RepositoryDamaged` naming the chunk when it cannot be had; after that, as after any other error, only `close` is of
     use; it may be repeated.
     `answers` is for who goes on without what is lost: each question is a run of different ids, and what is given and lost of it comes
     in one or more answers before those of the next. Questions are taken ahead of the answers.
 
-    An implementation that inherits, and whose `payloads` may be asked again after `RepositoryDamaged`, has the other two for nothing.
+    An implementation that inherits, and whose `payloads` may be asked again after `RepositoryDamaged`, has the other three for nothing.
     """
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]: ...
@@ -71,6 +72,13 @@ class PointReader(Protocol):
         entries = self.entries(paths)
         while some := list(islice(entries, _LISTED)):
             yield Listed(some)
+
+    def children(self, folders: Sequence[bytes]) -> Iterator[Entry]:
+        for folder in folders:
+            for entry in self.entries((folder,) if folder != b"/" else ()):
+                is_child = parent_of(entry.path) == folder and entry.path != b"/"
+                if is_child or (entry.path == folder and entry.kind is not Kind.DIRECTORY):
+                    yield entry
 
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]: ...
 

@@ -104,7 +104,7 @@ class StoreWorker:
         self._drills.sweep()
         make_private_folder(data_socket(self._home).parent)
         try:
-            self._local = LocalServer(data_socket(self._home), self._sessions.deliver, self._sessions.read, config.node)
+            self._local = LocalServer(data_socket(self._home), self._sessions.deliver, self._sessions.read_here, config.node)
             self._local.start()
         except HoldfastError as error:
             self._start_problems = (error.facts(),)

@@ -63,6 +63,10 @@ class Sessions:
     def read(self, channel: Channel) -> None:
         serve_read(channel, open_reader=self._open_reader, open_copy=self._open_copy, on_refused=self._refused)
 
+    def read_here(self, channel: Channel) -> None:
+        """For this machine's own processes, which run as the user who holds the key: without an order they may read every point."""
+        serve_read(channel, open_reader=self._open_reader_here, open_copy=self._open_copy, on_refused=self._refused)
+
     def close(self) -> None:
         self._verifier.close()
 
@@ -129,6 +133,11 @@ class Sessions:
         # Sources are write-only: to make its lost state anew a source is shown names and chunk ids, never content.
         return newest if granted is not None else (newest[0], OnlyNames(newest[1]))
 
+    def _open_reader_here(self, peer: NodeId, opening: OpenRead) -> tuple[Cursor | None, PointReader | None]:
+        if opening.order is None and opening.repository and opening.point:
+            return self._read_point(opening.repository, opening.dataset, opening.point, ())
+        return self._open_reader(peer, opening)
+
     def _open_copy(self, peer: NodeId, opening: OpenCopy) -> GiveBlobs:
         return give_copy(peer, opening, self._must_be_configured().rules, self._repositories)
 
@@ -186,6 +195,13 @@ class OnlyPaths:
     def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
         return self._inner.listing(self._allowed(paths))
 
+    def children(self, folders: Sequence[bytes]) -> Iterator[Entry]:
+        """Of a folder above what the order names, the way there."""
+        named = self._paths
+        for entry in self._inner.children(folders):
+            if not named or any(is_below(entry.path, path) or is_below(path, entry.path) for path in named):
+                yield entry
+
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
         return self._inner.payloads(ids)
 
@@ -215,6 +231,9 @@ class OnlyNames:
 
     def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
         return self._inner.listing(paths)
+
+    def children(self, folders: Sequence[bytes]) -> Iterator[Entry]:
+        return self._inner.children(folders)
 
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
         raise NotGranted(f"{len(ids)} chunks were asked for; a source reads back no content", hint="restore through the Master")

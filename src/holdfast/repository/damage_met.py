@@ -17,6 +17,7 @@ from holdfast.repository.quarantine import Met, Quarantine
 
 # A pack that is gone takes thousands of blobs, and each writing is of all that is known.
 _KEPT_TOGETHER = 5_000
+_PAUSE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class DamageMet:
         self._quarantine = quarantine
         self._read = read
         self._kept = 0
+        self._settled_at_s: float | None = None
 
     def damaged(self, place: Place, reason: str) -> Place | None:
         key = BlobKey(place.blob.type, place.blob.id)
@@ -58,6 +60,13 @@ class DamageMet:
         if self._kept:
             self._kept = 0
             self._quarantine.settle(now(self._storage.clock))
+
+    def settle_now_and_then(self) -> None:
+        """For a read that may stay open for days: what it met is told within seconds, and damage without end is not written without end."""
+        moment_s = self._storage.clock.monotonic_s()
+        if self._kept and (self._settled_at_s is None or moment_s - self._settled_at_s >= _PAUSE_S):
+            self._settled_at_s = moment_s
+            self.settle()
 
     def _note(self, met: Met, *, lost: bool) -> None:
         owed = (self._read.dataset,) if lost and self._read.dataset is not None else ()

@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.core.errors import RepositoryDamaged, UnknownName
 from holdfast.delivery.verify import verify_payload
-from holdfast.model.entry import Entry, Kind, walk_key
+from holdfast.model.entry import Entry, Kind, parent_of, walk_key
 from holdfast.model.reading import PointReader
 from holdfast.testing.action_suite import CHUNKS, ONE, ROOT, THREE, TWO, tree
 from holdfast.testing.feeding import chunk_id
@@ -69,6 +69,32 @@ class ReaderSuite:
     def test_a_path_that_is_not_there_is_said(self, reader: PointReader, path: bytes) -> None:
         with pytest.raises(UnknownName):
             list(reader.entries((path,)))
+
+    @pytest.mark.parametrize("folder", [b"/data", b"/data/a", b"/data/a/d", b"/data/no"])
+    def test_a_folder_gives_what_is_directly_in_it(self, reader: PointReader, folder: bytes) -> None:
+        for _ in range(2):
+            assert [(e.path, e.chunks) for e in reader.children((folder,))] == [
+                (e.path, e.chunks) for e in in_order(STATE) if parent_of(e.path) == folder and e.path != folder
+            ]
+
+    def test_folders_come_in_the_order_in_which_they_are_asked_for(self, reader: PointReader) -> None:
+        assert [entry.path for entry in reader.children((b"/data/a/d", b"/data/no", b"/"))] == [b"/data/a/d/e", b"/data"]
+
+    def test_the_root_of_all_is_a_folder_too(self, reader: PointReader) -> None:
+        assert [entry.path for entry in reader.children((b"/",))] == [b"/data"]
+
+    def test_a_file_is_its_own_only_child(self, reader: PointReader) -> None:
+        assert [entry.path for entry in reader.children((b"/data/a/b",))] == [b"/data/a/b"]
+
+    @pytest.mark.parametrize("path", [b"/data/x", b"/data/a/b/c", b"/elsewhere"])
+    def test_a_folder_that_is_not_there_is_said(self, reader: PointReader, path: bytes) -> None:
+        with pytest.raises(UnknownName):
+            list(reader.children((path,)))
+
+    def test_content_may_be_asked_for_after_its_folder(self, reader: PointReader) -> None:
+        (entry,) = (entry for entry in reader.children((b"/data",)) if entry.path == b"/data/a-b")
+        (payload,) = reader.payloads([ref.id for ref in entry.chunks])
+        assert verify_payload(payload).plain == TWO
 
     def test_each_chunk_comes_once_however_often_it_is_asked_for(self, reader: PointReader) -> None:
         ids = [ref.id for entry in reader.entries() for ref in entry.chunks]

@@ -22,6 +22,7 @@ from holdfast.wire.data_messages import (
     AskBlobs,
     AskChunks,
     AskEntries,
+    AskFolders,
     BlobPiece,
     BlobsEnd,
     Carried,
@@ -144,7 +145,7 @@ def check_data(message: DataMessage) -> DataMessage:
         for folder in message.lost:
             check_path(folder.path)
             _check_texts("Entries.lost", folder.reason)
-    elif isinstance(message, AskEntries):
+    elif isinstance(message, AskEntries | AskFolders):
         _check_paths(message.paths)
     elif isinstance(message, AskBlobs | BlobPiece | BlobsEnd):
         _check_blobs(message)

@@ -4,7 +4,7 @@ Deliver:   S: Open -> R: Opened, then any number of commits:
            S: Started -> { S: Segmented -> R: Needed -> S: Carried... } (a window of segments in flight) -> S: Closing -> R: Closed
            Before the parts of a large file, with no segment in flight: S: Recall -> R: Recalled
            Either side may end with Stopped at any time.
-Read:      reader: OpenRead -> owner: OpenedRead, then AskEntries -> Entries, AskMore -> Entries (until last=True),
+Read:      reader: OpenRead -> owner: OpenedRead, then AskEntries or AskFolders -> Entries, AskMore -> Entries (until last=True),
            AskChunks -> Carried... (last=True).
            Or for a repository that has lost something: OpenCopy -> OpenedRead, then AskBlobs -> BlobPiece... BlobsEnd.
 """
@@ -121,7 +121,8 @@ class Stopped(_Message, frozen=True, kw_only=True):
 
 
 class OpenRead(_Message, frozen=True, kw_only=True):
-    """Either with an order (restore), or without one: a source reading the newest state of its own dataset, or a read grant."""
+    """Either with an order (restore), or without one: a source reading the newest state of its own dataset, a read grant, or a process of
+    the owner's own machine and user (a mount), which may read every point."""
 
     repository: RepositoryId
     dataset: DatasetId
@@ -142,8 +143,14 @@ class AskEntries(_Message, frozen=True, kw_only=True):
     paths: tuple[bytes, ...] = ()
 
 
+class AskFolders(_Message, frozen=True, kw_only=True):
+    """Of each of these folders (`/` = the root of all) what is directly in it, in order; of another kind of file, itself."""
+
+    paths: tuple[bytes, ...]
+
+
 class AskMore(_Message, frozen=True, kw_only=True):
-    """The next `Entries` of the last AskEntries: one message is given at a time, so that chunks can be asked for in between."""
+    """The next `Entries` of the last AskEntries or AskFolders: one message at a time, so that chunks can be asked for in between."""
 
 
 class Entries(_Message, frozen=True, kw_only=True):
@@ -210,6 +217,7 @@ DataMessage = (
     | OpenRead
     | OpenedRead
     | AskEntries
+    | AskFolders
     | AskMore
     | Entries
     | AskChunks

@@ -21,6 +21,7 @@ from holdfast.repository.past_state import PastState
 SEGMENT_BYTES = 8 << 20
 SEGMENT_CHANGES = 2_000
 _BATCH = 500
+_KNOWN_FOLDERS = 50_000
 
 
 class TreeReader:
@@ -37,6 +38,7 @@ class TreeReader:
         interior.enter(at_once=True)
         interior.blobs.in_use.hold_trees(self._held_trees)
         self._closed = False
+        self._folders = {b"/": tree}
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
         return self._trees.walk(self._tree, paths)
@@ -60,6 +62,35 @@ class TreeReader:
             if node is None:
                 raise UnknownName(f"{display_path(path)} is not in this point", hint="look with `holdfast ls POINT`")
             yield from walk.of(node, path)
+
+    def children(self, folders: Sequence[bytes]) -> Iterator[Entry]:
+        """As `PointReader.children`. Folders below one that was listed are found at once."""
+        self._met.settle_now_and_then()
+        for folder in folders:
+            yield from self._children(folder)
+
+    def _children(self, folder: bytes) -> Iterator[Entry]:
+        tree = self._folders.get(folder)
+        if tree is None:
+            yield from self._children_by_path(folder)
+            return
+        for entry, subtree in self._trees.folder(tree, b"" if folder == b"/" else folder):
+            if subtree is not None:
+                self._know(entry.path, subtree)
+            yield entry
+
+    def _children_by_path(self, folder: bytes) -> Iterator[Entry]:
+        node = self._trees.node_at(self._tree, folder)
+        if node is not None and node.subtree is not None:
+            self._know(folder, node.subtree)
+            yield from self._children(folder)
+        else:
+            yield from self._trees.children(self._tree, folder)
+
+    def _know(self, folder: bytes, tree: bytes) -> None:
+        if len(self._folders) >= _KNOWN_FOLDERS:
+            self._folders = {b"/": self._tree}
+        self._folders[folder] = tree
 
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
         self._interior.lock.settle()

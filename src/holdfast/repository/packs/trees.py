@@ -155,12 +155,12 @@ class Trees:
                 yield from (e for e in self.entries_of([(folder[: folder.rfind(b"/")], node)]) if e is not None and not after)
                 return
             tree = node.subtree
-        for entry, _ in self._folder(tree, folder):
+        for entry, _ in self.folder(tree, folder):
             if not after or walk_key(entry.path) > walk_key(after):
                 yield entry
 
-    def _folder(self, tree: bytes, folder: bytes, on_lost: OnLost | None = None) -> list[tuple[Entry, bytes | None]]:
-        """The entries of one folder with their subtrees; none where it is lost and somebody is told."""
+    def folder(self, tree: bytes, folder: bytes, on_lost: OnLost | None = None) -> list[tuple[Entry, bytes | None]]:
+        """The entries of one folder with their subtrees; none where it is lost and somebody is told, else `RepositoryDamaged` is raised."""
         try:
             nodes = decode_tree(self._plain(tree))
         except RepositoryDamaged as error:
@@ -172,7 +172,7 @@ class Trees:
         return [(entry_of(node, folder, sizes), node.subtree) for node in nodes]
 
     def _below(self, tree: bytes, folder: bytes, after_key: bytes, on_lost: OnLost | None = None) -> Iterator[Entry]:
-        stack = [iter(self._folder(tree, folder, on_lost))]
+        stack = [iter(self.folder(tree, folder, on_lost))]
         while stack:
             step = next(stack[-1], None)
             if step is None:
@@ -185,7 +185,7 @@ class Trees:
             elif after_key != key and not after_key.startswith(key + b"\x00"):
                 continue
             if subtree is not None:
-                stack.append(iter(self._folder(subtree, entry.path, on_lost)))
+                stack.append(iter(self.folder(subtree, entry.path, on_lost)))
 
     def differences(self, old: bytes | None, new: bytes | None, always: frozenset[bytes] = frozenset()) -> Iterator[Difference]:
         """Paths whose own facts differ between two trees (None = empty), in walk order; equal subtrees are not opened.
