@@ -2784,6 +2784,7 @@ export interface components {
             error: components["schemas"]["ErrorFacts"] | null;
             waits_until: string | null;
             pending_bytes: number;
+            spooled: components["schemas"]["Spooled"][];
         };
         /**
          * FollowState
@@ -2811,6 +2812,19 @@ export interface components {
          * @enum {unknown}
          */
         GapReason: "mount" | "not-watched" | "overflow" | "restart" | "root-replaced" | "thinned";
+        /**
+         * Spooled
+         * @description What waits in the spool of the source for one receiver: commits, each with its own time, the oldest captured `since`. `error`: why it
+         *         is not sent now; none = it is being sent.
+         */
+        Spooled: {
+            receiver: string;
+            runs: number;
+            size_bytes: number;
+            since: string;
+            /** @default null */
+            error: components["schemas"]["ErrorFacts"] | null;
+        };
         /**
          * FlowTail
          * @description Oldest first. Ask again with `after` for what comes next. `skipped`: nodes some of whose events since `after` are not kept any more.

@@ -5,7 +5,7 @@ import { to } from "../app/places";
 import { useNow } from "./clock";
 import { Coded } from "./Coded";
 import classes from "./FollowedList.module.css";
-import { type Followed, followState, gapSentence, meansWords, shortfallSentences, waitingWords, worstFirst } from "./following";
+import { type Followed, followState, gapSentence, meansWords, shortfallSentences, spooledSentences, waitingWords, worstFirst } from "./following";
 import { counted, sentence, visible } from "./format";
 import { Moment } from "./Moment";
 import lines from "./Rows.module.css";
@@ -54,6 +54,11 @@ function FollowedRow({ row }: { row: Followed }) {
             {sentence(visible(row.error.message))} {row.error.hint && <Coded text={sentence(visible(row.error.hint))} />}
           </p>
         )}
+        {spooledSentences(row, now).map((each) => (
+          <p key={each} className={classes.sub}>
+            {each}
+          </p>
+        ))}
         {row.open_gap_since && (
           <p className={classes.sub}>
             Since <Moment time={row.open_gap_since} /> changes may have gone unseen. All of it is being looked at; nothing is to be done.

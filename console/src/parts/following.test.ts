@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Followed, followState, gapSentence, lagSeconds, linkWords, meansWords, shortfallSentences, summaryWords, waitingWords, worstFirst } from "./following";
+import { type Followed, followState, gapSentence, lagSeconds, linkWords, meansWords, shortfallSentences, spooledSentences, summaryWords, waitingWords, worstFirst } from "./following";
 
 const NOW = Date.parse("2026-11-26T12:00:00Z");
 
@@ -17,6 +17,7 @@ const row = (more: Partial<Followed> = {}): Followed => ({
   error: null,
   waits_until: null,
   pending_bytes: 0,
+  spooled: [],
   ...more,
 });
 
@@ -26,6 +27,12 @@ test("what is well is said to be delivered, what waits with how many and how lon
   expect(lagSeconds(waits, NOW)).toBe(90);
   expect(waitingWords(waits, NOW)).toBe("1,200 changes on the way, the oldest for 1 min 30 s");
   expect(waitingWords(row({ state: "waiting" }), NOW)).toBe("");
+});
+
+test("what waits in a spool is said for each receiver", () => {
+  const spooled = [{ receiver: "vault", runs: 12, size_bytes: 3_145_728, since: "2026-11-26T11:58:30Z" }];
+  expect(spooledSentences(row({ spooled }), NOW)).toEqual(["12 commits (3.0 MiB, the oldest 1 min 30 s old) wait in the spool for vault."]);
+  expect(spooledSentences(row(), NOW)).toEqual([]);
 });
 
 test("a clock that is ahead makes no lag below zero", () => {

@@ -41,6 +41,14 @@ export function waitingWords(row: Followed, nowMs: number): string {
   return lag >= 1 ? `${what}, the oldest for ${formatDuration(lag)}` : what;
 }
 
+/** What waits in the spool of the source for receivers that are away, one sentence for each. */
+export const spooledSentences = (row: Followed, nowMs: number): string[] =>
+  row.spooled.map((each) => {
+    const age = Math.max(0, (nowMs - Date.parse(each.since)) / 1000);
+    const what = `${counted(each.runs, "commit")} (${formatBytes(each.size_bytes)}, the oldest ${formatDuration(age)} old)`;
+    return `${what} ${each.runs === 1 ? "waits" : "wait"} in the spool for ${visible(each.receiver)}.`;
+  });
+
 /** Several datasets in the few words that a line of a drawing has room for. */
 export function linkWords(rows: readonly Followed[], nowMs: number): string {
   const [worst] = worstFirst(rows);
@@ -88,6 +96,7 @@ export interface Span {
 export function gapSentence(gap: Span & { path: string }): string {
   const seconds = (Date.parse(gap.until) - Date.parse(gap.since)) / 1000;
   const span = `${formatTime(gap.since)}, for ${formatDuration(Math.max(1, seconds))}`;
+  if (gap.reason === "thinned") return `From ${span}, not every state below ${visible(gap.path)} was kept: ${reasonOf(gap.reason)}.`;
   return `From ${span}, changes below ${visible(gap.path)} may have gone unseen: ${reasonOf(gap.reason)}.`;
 }
 

@@ -12,7 +12,7 @@ import msgspec
 
 from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, ProtocolError, facts_of
 from holdfast.core.ids import ActionId
-from holdfast.delivery.ports import Action, VerifiedChunk
+from holdfast.delivery.ports import Action, Holds, VerifiedChunk
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Segment
 from holdfast.model.entry import ChunkRef
 from holdfast.wire.data_messages import ActionState
@@ -50,7 +50,7 @@ class ActionGroup:
         """Ask every action where it stands; one that cannot tell is unavailable for this session."""
         for action_id, action in self._actions.items():
             try:
-                self._states[action_id] = ActionState(action=action_id, cursor=action.cursor())
+                self._states[action_id] = _state_of(action)
             except Exception as error:  # noqa: BLE001 - reported to the sender, one action must not stop the others
                 self._states[action_id] = ActionState(action=action_id, error=_noted(action_id, error))
         missing = ErrorFacts("not-granted", "the receiver's rules do not name this action", "activate the flow again")
@@ -128,6 +128,12 @@ class ActionGroup:
 
     def _refusal(self, action_id: ActionId) -> Acknowledgement:
         return Acknowledgement(action=action_id, cursor=self._states[action_id].cursor, error=self._errors.get(action_id))
+
+
+def _state_of(action: Action) -> ActionState:
+    cursor = action.cursor()
+    sealed = action.sealed() if isinstance(action, Holds) else None
+    return ActionState(action=action.id, cursor=cursor, sealed=None if sealed == cursor else sealed)
 
 
 def _begin(action: Action, begin: Begin, cursor: Cursor | None) -> None:

@@ -53,6 +53,10 @@ class ForwardAction:
         self._connected()
         return _earliest(self._states)
 
+    def sealed(self) -> Cursor | None:
+        """What is sealed everywhere downstream."""
+        return _earliest([msgspec.structs.replace(state, cursor=state.sealed or state.cursor) for state in self._states])
+
     def begin(self, begin: Begin) -> None:
         link = self._connected()
         self._needed.clear()
@@ -145,6 +149,10 @@ def _earliest(states: Sequence[ActionState]) -> Cursor | None:
     return min(known, key=lambda cursor: cursor.seq)
 
 
+def _sealed_of(part: Acknowledgement) -> Cursor | None:
+    return part.cursor if part.durability is Durability.SEALED else part.sealed
+
+
 def _merged(action: ActionId, parts: Sequence[Acknowledgement], unavailable: Sequence[ErrorFacts]) -> Acknowledgement:
     """One answer for all actions downstream: the weakest promise, the first error."""
     errors = [part.error for part in parts if part.error is not None] + list(unavailable)
@@ -153,6 +161,7 @@ def _merged(action: ActionId, parts: Sequence[Acknowledgement], unavailable: Seq
         action=action,
         durability=Durability.HELD if any(part.durability is Durability.HELD for part in parts) else Durability.SEALED,
         cursor=_earliest(cursors),
+        sealed=_earliest([ActionState(action=action, cursor=_sealed_of(part)) for part in parts]),
         points=tuple(dict.fromkeys(point for part in parts for point in part.points)),
         stored_bytes=sum(part.stored_bytes for part in parts),
         findings=tuple(finding for part in parts for finding in part.findings),

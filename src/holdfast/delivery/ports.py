@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from holdfast.core.ids import ActionId
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Segment
@@ -77,6 +77,15 @@ class Action(Protocol):
 
     def close(self) -> None:
         """The session is over. Never raises."""
+        ...
+
+
+@runtime_checkable
+class Holds(Protocol):
+    """An action whose commits may be held for a while before they are sealed."""
+
+    def sealed(self) -> Cursor | None:
+        """The newest commit that is sealed, of those up to `cursor`."""
         ...
 
 

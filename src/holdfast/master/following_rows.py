@@ -10,7 +10,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId
 from holdfast.model.entry import display_path
-from holdfast.model.following import Following, FollowState
+from holdfast.model.following import Following, FollowState, Spooled
 from holdfast.model.gaps import GapReason
 
 _WORST_FIRST = (FollowState.WAITING, FollowState.NOT_WATCHED, FollowState.RECONCILING, FollowState.STARTING, FollowState.FOLLOWING)
@@ -41,6 +41,7 @@ class FollowingRow(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorFacts | None
     waits_until: datetime | None
     pending_bytes: int
+    spooled: tuple[Spooled, ...]
 
 
 def following_row(node: str, told: Following) -> FollowingRow:
@@ -59,6 +60,7 @@ def following_row(node: str, told: Following) -> FollowingRow:
         error=told.error,
         waits_until=told.waits_until,
         pending_bytes=told.pending_bytes,
+        spooled=told.spooled,
     )
 
 

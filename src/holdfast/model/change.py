@@ -137,11 +137,13 @@ class Durability(str, Enum):
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one action says at the end of a commit. With `error` set nothing was acknowledged and `cursor` is where it stood before."""
+    """What one action says at the end of a commit. With `error` set nothing was acknowledged and `cursor` is where it stood before.
+    `sealed`: of a commit that is held, the newest that is sealed; None = not said."""
 
     action: str
     durability: Durability = Durability.SEALED
     cursor: Cursor | None = None
+    sealed: Cursor | None = None
     points: tuple[PointId, ...] = ()
     stored_bytes: int = 0
     findings: tuple[Finding, ...] = ()

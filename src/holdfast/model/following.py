@@ -24,11 +24,23 @@ class FollowState(str, Enum):
     NOT_WATCHED = "not-watched"
 
 
+class Spooled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What waits in the spool of the source for one receiver: commits, each with its own time, the oldest captured `since`. `error`: why it
+    is not sent now; none = it is being sent."""
+
+    receiver: str
+    runs: int
+    size_bytes: int
+    since: datetime
+    error: ErrorFacts | None = None
+
+
 class Following(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`pending`: names and trees that changed and were not delivered yet, the oldest known since `pending_since`: so long is the lag.
     `pending_bytes`: the sizes of the files among them, of the first 2,000.
     `means`: by what it is watched; `shortfalls`: what that does not see. `gaps`: the newest ones, the newest first; one that is not healed
-    yet has no end. `error`: why it waits, or is not watched. `waits_until`: the windows of all its movers are closed until then."""
+    yet has no end. `error`: why it waits, or is not watched. `waits_until`: the windows of all its movers are closed until then.
+    `spooled`: by receiver that is away, what it will get when it is back."""
 
     dataset: str
     dataset_id: DatasetId
@@ -42,3 +54,4 @@ class Following(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: ErrorFacts | None = None
     waits_until: datetime | None = None
     pending_bytes: int = 0
+    spooled: tuple[Spooled, ...] = ()

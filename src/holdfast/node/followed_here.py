@@ -13,7 +13,7 @@ from holdfast.core.ids import DatasetId
 from holdfast.core.units import format_utc
 from holdfast.model.entry import display_path
 from holdfast.model.following import Following, FollowState
-from holdfast.model.gaps import Gap
+from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Finding, Severity
 
 PATIENCE = timedelta(seconds=60)
@@ -58,15 +58,19 @@ class FollowedHere:
     def _tell(self, each: Following, gap: Gap) -> None:
         span = f"{format_utc(gap.since)} to {format_utc(gap.until)}"
         where, why = display_path(gap.path), gap.reason.value
-        message = f"{each.dataset}: from {span} changes below {where} may have gone unseen ({why}); what is there now is known again"
+        what = f"{each.dataset}: from {span} changes below {where} may have gone unseen ({why}); what is there now is known again"
+        thinned = f"{each.dataset}: of {span} not every state below {where} could be kept for a receiver that was away ({why})"
+        message = thinned if gap.reason is GapReason.THINNED else what
         self._record("gap", Severity.WARNING, message, dataset=each.dataset, path=where, reason=why)
 
 
 def _finding(each: Following, moment: datetime) -> Finding | None:
     if each.state is FollowState.WAITING and each.error is not None:
-        is_long = each.pending_since is not None and moment - each.pending_since > PATIENCE
-        severity = Severity.ERROR if is_long or not each.error.retryable else Severity.WARNING
-        message = f"{each.dataset}: what changes is not delivered: {each.error.message}"
+        known = (each.pending_since, *(spooled.since for spooled in each.spooled))
+        oldest = min((since for since in known if since is not None), default=moment)
+        severity = Severity.ERROR if moment - oldest > PATIENCE or not each.error.retryable else Severity.WARNING
+        where = "waits in this machine's spool" if each.spooled else "is not delivered"
+        message = f"{each.dataset}: what changes {where}: {each.error.message}"
         return Finding(code=each.error.code, severity=severity, message=message, hint=each.error.hint)
     if each.state is FollowState.NOT_WATCHED:
         why = f": {each.error.message}" if each.error is not None else ""

@@ -3,11 +3,12 @@
     read  = ["/srv", "/etc"]        # what may be captured
     write = ["/srv/mirror"]         # where mirrors and restores may write
     hooks = "/etc/holdfast/hooks"   # where hook scripts are
+    spool = "4 GiB"                 # so much may wait here for receivers that are away
 
-A key left out allows nothing of its kind. No file = no limits (a standing finding), and no hooks. HOME and the locations of this node's
-repositories are never captured, nor written by mirrors and restores, with or without the file; nor is the hooks directory ever written,
-else a restore could bring the script that a hook then runs. Paths are compared after resolving symlinks; HOME and repositories are also
-known by device and inode, so that a bind mount of them is no way around.
+A key left out allows nothing of its kind; `spool` left out is 1 GiB, 0 is no spool. No file = no limits (a standing finding), no hooks.
+HOME and the locations of this node's repositories are never captured, nor written by mirrors and restores, with or without the file; nor is
+the hooks directory ever written, else a restore could bring the script that a hook then runs. Paths are compared after resolving symlinks;
+HOME and repositories are also known by device and inode, so that a bind mount of them is no way around.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, UsageError
+from holdfast.core.units import parse_size_bytes
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.object_location import is_object_location, parse_object_location
 from holdfast.model.rules import DatasetRule, MirrorAction, Rules, StoreAction
@@ -30,7 +32,8 @@ from holdfast.node.known_places import known_places
 
 LIMITS_FILE = "limits.toml"
 
-_KEYS = {"read", "write", "hooks"}
+_KEYS = {"read", "write", "hooks", "spool"}
+_SPOOL_BYTES = 1 << 30
 # A repository's name becomes a folder and a key file in HOME. The compiler knows the same rule; a Master in wrong hands need not.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _Inode = tuple[int, int]
@@ -49,6 +52,7 @@ class Limits:
     guarded: frozenset[_Inode] = frozenset()
     path: Path | None = None
     home: bytes = b""
+    spool_bytes: int = _SPOOL_BYTES
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -154,7 +158,7 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}", hint="repair or remove it; until then this node does nothing new") from error
     _check_owner(path, facts)
-    read, write, hooks = _parse(path, text)
+    read, write, hooks, spool_bytes = _parse(path, text)
     return Limits(
         read=tuple(_real(root) for root in read),
         write=tuple(_real(root) for root in write),
@@ -163,6 +167,7 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
         guarded=guarded,
         path=path,
         home=protected[0],
+        spool_bytes=spool_bytes,
     )
 
 
@@ -205,21 +210,25 @@ def check_rules(rules: Rules, limits: Limits) -> tuple[ErrorFacts, ...]:
     return tuple(problems)
 
 
-def _parse(path: Path, text: str) -> tuple[list[str], list[str], str]:
+def _parse(path: Path, text: str) -> tuple[list[str], list[str], str, int]:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}", hint='write it like read = ["/srv"]') from error
     unknown = sorted(set(table) - _KEYS)
     if unknown:
-        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="the keys are read, write and hooks")
+        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="the keys are read, write, hooks and spool")
     read, write, hooks = table.get("read", []), table.get("write", []), table.get("hooks", "")
     for roots in (read, write):
         if not isinstance(roots, list) or not all(isinstance(root, str) and root.startswith("/") for root in roots):
             raise UsageError(f"{path}: read and write are lists of absolute paths", hint='write it like read = ["/srv"]')
     if not isinstance(hooks, str) or (hooks and not hooks.startswith("/")):
         raise UsageError(f"{path}: hooks is one absolute path", hint='write it like hooks = "/etc/holdfast/hooks"')
-    return read, write, hooks
+    try:
+        spool_bytes = parse_size_bytes(str(table["spool"])) if "spool" in table else _SPOOL_BYTES
+    except UsageError as error:
+        raise UsageError(f"{path}: spool: {error.message}", hint='write it like spool = "4 GiB"') from error
+    return read, write, hooks, spool_bytes
 
 
 def _check_owner(path: Path, facts: os.stat_result) -> None:

@@ -37,7 +37,7 @@ class SmallNews:
         """Nor has it any."""
 
     def delivered(self, delivered: Delivered) -> None:
-        if delivered.error is not None:
+        if delivered.error is not None and not delivered.spooled:
             self.failed[delivered.dataset] = delivered.error
         key = (delivered.delivery, delivered.action)
         told_s, code = self._told.get(key, (-TELL_S, ""))

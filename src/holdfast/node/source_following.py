@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from holdfast.capture.ports import CaptureResult
 from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import HoldfastError, OutsideLimits, facts_of
+from holdfast.core.errors import HoldfastError, OutsideLimits, WindowClosed, facts_of
 from holdfast.core.ids import DatasetId, JobId, NodeId
 from holdfast.host.zone import zone_name
-from holdfast.model.following import Following
+from holdfast.model.following import Following, FollowState
 from holdfast.model.jobs import Event, Finding, Job, State
 from holdfast.model.rules import DatasetRule, Rules
 from holdfast.model.tail import AskTail, Tailed
@@ -34,6 +36,8 @@ from holdfast.operations.following.tail import MOST_KEPT, Tail
 from holdfast.operations.run import run_datasets
 from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
 from holdfast.operations.running import Cancellation, News
+from holdfast.operations.spooling.keepers import Keepers
+from holdfast.operations.spooling.sending import SendTools
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +65,14 @@ class SourceFollowing:
         self._small_news = SmallNews(surroundings.news, self._found, surroundings.clock)
         self._tail = Tail(surroundings.clock, surroundings.entropy)
         self.pool = SessionPool(surroundings.clock)
+        self.keepers = Keepers(surroundings.home, surroundings.clock, surroundings.entropy)
 
     def configure(self, rules: Rules) -> None:
         self._rules = rules
         limits = limits_of(self._all.home, rules)
         plan = tuple(_guarded(each, limits) for each in followed_by(rules) if _may_read(each, limits))
         self._all.holder.keeps_open = bool(plan)
+        self._configure_spools(rules, limits)
         if self._follower is None and plan:
             record = Record(self._all.home / "followed.json")
             tools = FollowTools(
@@ -77,14 +83,42 @@ class SourceFollowing:
                 record=record,
                 tell=self._tell,
                 heard=self._tail.heard,
+                spooled=self._with_spooled,
             )
             self._follower = Follower(tools)
         if self._follower is not None:
             self._follower.configure(plan)
 
     def close(self) -> None:
+        self.keepers.close()
         if self._follower is not None:
             self._follower.close()
+
+    def _configure_spools(self, rules: Rules, limits: Limits) -> None:
+        tools = SendTools(
+            clock=self._all.clock,
+            pool=self.pool,
+            dial=Dialler(self._all.home, rules).deliver,
+            generation=rules.generation,
+            told=self._all.news.delivered,
+            missed=lambda _: None,
+        )
+        self.keepers.configure(rules, limits.spool_bytes, tools)
+
+    def _with_spooled(self, following: Following) -> Following:
+        """What waits is known and safe, and not where it should be: the dataset waits, too."""
+        spooled, thinned = self.keepers.told(following.dataset_id), self.keepers.gaps(following.dataset_id)
+        if thinned:
+            gaps = tuple(sorted({*following.gaps, *thinned}, key=lambda gap: gap.until, reverse=True))
+            following = msgspec.structs.replace(following, gaps=gaps)
+        if not spooled:
+            return following
+        # What waits for its window is as it should be.
+        errors = (each.error for each in spooled if each.error is not None and not WindowClosed.says(each.error))
+        error = following.error or next(errors, None)
+        is_waiting = error is not None and following.state is FollowState.FOLLOWING
+        state = FollowState.WAITING if is_waiting else following.state
+        return msgspec.structs.replace(following, spooled=spooled, error=error, state=state)
 
     def tail(self, ask: AskTail) -> Tailed:
         """Raises what `tailed` raises."""
@@ -191,6 +225,7 @@ class SourceFollowing:
             zone=zone_name(),
             hostname=socket.gethostname(),
             pool=self.pool,
+            keepers=self.keepers,
             captured=captured,
         )
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import chain
 
 import msgspec
@@ -22,15 +22,15 @@ from holdfast.core.ids import ActionId, DatasetId, Epoch
 from holdfast.delivery.fanout import DeliveryResult, FanOut, FanOutSession
 from holdfast.model.change import Commit, Move
 from holdfast.model.jobs import Finding, Job, Severity, State, Task
-from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery
 from holdfast.operations.following.run_notes import Steps
-from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, Lane, connect_all, first_error, receiver_findings
+from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, DatasetRun, Lane, connect_all, first_error, receiver_findings
 from holdfast.operations.run_order import RunOrder, RunTools
-from holdfast.operations.run_plan import concerned, lowest_base, marked_by, marks_for, state_of
+from holdfast.operations.run_plan import answered, concerned, lowest_base, marked_by, marks_for, state_of
 from holdfast.operations.run_progress import LanesProgress, RunProgress
 from holdfast.operations.run_rebuild import rebuild_lost_state
 from holdfast.operations.running import Cancellation, Delivered, Meter
+from holdfast.operations.spooling.lanes import RunSpools
 
 MAX_FINDINGS = 1_000
 
@@ -46,17 +46,6 @@ def run_datasets(order: RunOrder, tools: RunTools, cancellation: Cancellation) -
         run.close()
 
 
-@dataclass
-class _DatasetRun:
-    """One dataset of the run; `error` = it takes no part any more."""
-
-    rule: DatasetRule
-    due: tuple[str, ...]
-    lanes: list[Lane] = field(default_factory=list)
-    commit: Commit | None = None
-    error: ErrorFacts | None = None
-
-
 class _Run:
     def __init__(self, order: RunOrder, tools: RunTools, cancellation: Cancellation) -> None:
         self._order = order
@@ -69,6 +58,7 @@ class _Run:
         self._error: ErrorFacts | None = None
         self._known_anew: set[DatasetId] = set()
         self._is_empty = False
+        self._spools = RunSpools(tools.keepers, tools.state, is_small=order.small is not None, is_catch_up=order.catch_up)
         self._datasets = [self._dataset_run(rule) for rule in order.datasets]
 
     def execute(self) -> Job:
@@ -84,6 +74,7 @@ class _Run:
         return self._ended()
 
     def close(self) -> None:
+        self._spools.close()
         for lane in self._lanes():
             if not (self._order.small is not None and self._tools.pool is not None and lane.keep(self._tools.pool)):
                 lane.close()
@@ -92,14 +83,16 @@ class _Run:
         """Connect, capture, deliver. What one dataset or one receiver does wrong stays with it."""
         lanes = [lane for dataset in self._datasets if dataset.error is None for lane in dataset.lanes]
         pool = self._tools.pool if self._order.small is not None else None
-        order = self._order
-        connector = Connector(self._tools.dial, order.generation, self._tools.clock, pool, adopt=order.adopt, by_hand=order.is_by_hand)
+        order, waiting = self._order, self._spools.waiting
+        connector = Connector(self._tools.dial, order.generation, self._tools.clock, pool, order.adopt, order.is_by_hand, waiting)
         connect_all(lanes, connector, self._cancellation)
         self._settle_state()
         self._plan_catch_up()
+        for lane in lanes:
+            self._spools.join(lane)
         wanted = [dataset for dataset in self._datasets if self._is_wanted(dataset)]
         lanes = [lane for dataset in wanted for lane in dataset.lanes if lane.behind_actions]
-        if not lanes:
+        if not lanes and not any(self._spools.takes(dataset.rule.id) for dataset in wanted):
             self._error = first_error(self._lanes())
             return
         capture = self._tools.capture.run(
@@ -107,12 +100,12 @@ class _Run:
         )
         self._send(capture, wanted, lanes)
 
-    def _send(self, capture: CaptureRun, wanted: Sequence[_DatasetRun], lanes: Sequence[Lane]) -> None:
+    def _send(self, capture: CaptureRun, wanted: Sequence[DatasetRun], lanes: Sequence[Lane]) -> None:
         # Closed whatever happens: an iteration that nobody ends holds the state against the next run.
         with closing(iter(capture)) as steps:
             self._send_steps(capture, self._tools.noted(capture, steps), wanted, lanes)
 
-    def _send_steps(self, capture: CaptureRun, steps: Steps, wanted: Sequence[_DatasetRun], lanes: Sequence[Lane]) -> None:
+    def _send_steps(self, capture: CaptureRun, steps: Steps, wanted: Sequence[DatasetRun], lanes: Sequence[Lane]) -> None:
         started_s = self._tools.clock.monotonic_s()
         if self._may_be_empty(wanted):
             try:
@@ -129,6 +122,7 @@ class _Run:
         fan = self._fan(lanes, capture)
         self._progress.follow(LanesProgress(lanes, fan, capture.expected_bytes, self._tools.clock))
         results: Mapping[str, DeliveryResult] = {}
+        commits: Mapping[DatasetId, Commit] = {}
         try:
             self._produce(steps, fan)
             self._progress.capture_is_over()
@@ -137,7 +131,8 @@ class _Run:
                 for dataset in wanted:
                     self._finish(dataset, capture.epoch, captured)
                 self._cancellation.check()
-                results = fan.finish({dataset.rule.id: dataset.commit for dataset in wanted if dataset.commit is not None})
+                commits = {dataset.rule.id: dataset.commit for dataset in wanted if dataset.commit is not None}
+                results = fan.finish(commits, self._spools.own_commits(self._lanes(), commits))
         except SourceVanished as vanished:
             self._note_vanished(vanished, capture, wanted)
         finally:
@@ -147,17 +142,18 @@ class _Run:
         for lane in lanes:
             if lane.delivery.id in results:
                 lane.ended(results[lane.delivery.id])
+        self._spools.ended(self._lanes(), results, commits)
         if any(lane.error is not None for lane in lanes):
             # Being cancelled closes the channels: no fault of the receivers, and nothing to try again.
             self._cancellation.check()
         if self._captured is None:
             self._error = first_error(lanes)
 
-    def _note_vanished(self, vanished: SourceVanished, capture: CaptureRun, wanted: Sequence[_DatasetRun]) -> None:
+    def _note_vanished(self, vanished: SourceVanished, capture: CaptureRun, wanted: Sequence[DatasetRun]) -> None:
         for dataset in wanted:
             dataset.error = capture.refused.get(dataset.rule.id, vanished).facts()
 
-    def _may_be_empty(self, wanted: Sequence[_DatasetRun]) -> bool:
+    def _may_be_empty(self, wanted: Sequence[DatasetRun]) -> bool:
         """Whether this run makes no commit when it finds nothing."""
         small = self._order.small
         marked = any(marked_by(each.rule, each.due, [lane.delivery for lane in each.lanes]) for each in wanted)
@@ -176,7 +172,7 @@ class _Run:
                 return
             fan.send(outgoing)
 
-    def _is_wanted(self, dataset: _DatasetRun) -> bool:
+    def _is_wanted(self, dataset: DatasetRun) -> bool:
         """A dataset whose receivers are all away is captured with the others, for them to catch up; a catch-up serves only who is there.
 
         One of which nothing is known waits for a receiver: what that holds is what guards against a source that was emptied meanwhile.
@@ -185,6 +181,8 @@ class _Run:
             return False
         if self._order.catch_up:
             return any(lane.behind_actions for lane in dataset.lanes)
+        if self._spools.takes(dataset.rule.id):
+            return True
         if self._order.small is not None:
             return any(lane.live_actions for lane in dataset.lanes)
         return any(lane.live_actions for lane in dataset.lanes) or not self._tools.state.is_new(dataset.rule.id)
@@ -219,12 +217,14 @@ class _Run:
                 for lane in dataset.lanes:
                     lane.refuse_behind(CAPTURE_NEEDED)
 
-    def _request(self, wanted: Sequence[_DatasetRun], lanes: Sequence[Lane]) -> CaptureRequest:
+    def _request(self, wanted: Sequence[DatasetRun], lanes: Sequence[Lane]) -> CaptureRequest:
         bases: dict[DatasetId, int | None] = {}
         for lane in lanes:
             base = lane.choose_base(self._tools.state)
             before = bases.get(lane.dataset, base)
             bases[lane.dataset] = lowest_base((base, before))
+        for id_, base in self._spools.bases():
+            bases[id_] = lowest_base((base, bases.get(id_, base)))
         for dataset in wanted:
             # Nobody listens: what changes now is found and kept, nothing old is looked up.
             bases.setdefault(dataset.rule.id, self._tools.state.run)
@@ -241,7 +241,7 @@ class _Run:
             strange=frozenset(strange - self._known_anew),
         )
 
-    def _finish(self, dataset: _DatasetRun, epoch: Epoch, captured: CaptureResult) -> None:
+    def _finish(self, dataset: DatasetRun, epoch: Epoch, captured: CaptureResult) -> None:
         """The dataset's commit, remembered durably; in a catch-up it is an old one and remembered already."""
         if dataset.rule.id in captured.refused:
             dataset.error = captured.refused[dataset.rule.id].facts()
@@ -266,30 +266,30 @@ class _Run:
         self._tools.state.finish(dataset.commit)
 
     def _fan(self, lanes: Sequence[Lane], capture: CaptureRun) -> FanOut:
-        sessions = {}
+        sessions = {**self._spools.begin(capture.epoch, capture.run, self._tools.hostname, partial(self._moves_for, capture))}
         for lane in lanes:
             commit = self._commit_of(lane) if self._order.catch_up else None
             seq = capture.run if commit is None else commit.seq
             try:
-                session = lane.begin(capture.epoch, seq, self._tools.hostname, self._moves_for(lane, capture))
-                sessions[lane.delivery.id] = FanOutSession(lane.dataset, session)
+                session = lane.begin(capture.epoch, seq, self._tools.hostname, self._moves_for(capture, lane.dataset, lane.base_seq))
+                sessions[lane.delivery.id] = FanOutSession(lane.dataset, session, self._spools.patience_s(lane.delivery.id))
             except HoldfastError as error:
                 lane.error = error.facts()
         fan = FanOut(sessions, clock=self._tools.clock, on_wait=self._progress.tick)
         self._cancellation.on_cancel(lambda: _abort(fan))
         return fan
 
-    def _moves_for(self, lane: Lane, capture: CaptureRun) -> tuple[Move, ...]:
+    def _moves_for(self, capture: CaptureRun, dataset: DatasetId, base_seq: int | None) -> tuple[Move, ...]:
         """Only for who stands at the commit before: others saw nothing where it moved from."""
-        newest = self._tools.state.newest_commit(lane.dataset)
-        return capture.moves.get(lane.dataset, ()) if newest is not None and lane.base_seq == newest.seq else ()
+        newest = self._tools.state.newest_commit(dataset)
+        return capture.moves.get(dataset, ()) if newest is not None and base_seq == newest.seq else ()
 
     def _commit_of(self, lane: Lane) -> Commit | None:
         return next(dataset.commit for dataset in self._datasets if dataset.rule.id == lane.dataset)
 
-    def _dataset_run(self, rule: DatasetRule) -> _DatasetRun:
+    def _dataset_run(self, rule: DatasetRule) -> DatasetRun:
         due = self._order.operations.get(rule.id, ())
-        dataset = _DatasetRun(rule, due)
+        dataset = DatasetRun(rule, due)
         for delivery in self._order.deliveries:
             if delivery.dataset == rule.id and self._concerns(delivery, due):
                 dataset.lanes.append(Lane(rule, delivery))
@@ -303,7 +303,7 @@ class _Run:
     def _lanes(self) -> list[Lane]:
         return [lane for dataset in self._datasets for lane in dataset.lanes]
 
-    def _before(self, dataset: _DatasetRun) -> None:
+    def _before(self, dataset: DatasetRun) -> None:
         if not dataset.rule.hooks.before or not self._order.is_scan:
             return
         self._cancellation.check()
@@ -312,7 +312,7 @@ class _Run:
         except HoldfastError as error:
             dataset.error = facts_of(error)
 
-    def _after(self, dataset: _DatasetRun) -> None:
+    def _after(self, dataset: DatasetRun) -> None:
         """Runs whatever became of the run, so that what `before` stopped is started again."""
         if not dataset.rule.hooks.after or not self._order.is_scan:
             return
@@ -323,7 +323,7 @@ class _Run:
                 Finding(code=error.code, severity=Severity.WARNING, message=f"{dataset.rule.label}: {error.message}", hint=error.hint)
             )
 
-    def _record(self, dataset: _DatasetRun) -> None:
+    def _record(self, dataset: DatasetRun) -> None:
         """Tells what each action made of the commit, and forgets the removals that all of them have passed."""
         commit = dataset.commit
         if commit is None:
@@ -336,7 +336,7 @@ class _Run:
         if everyone == {lane.delivery.id for lane in dataset.lanes if lane.has_passed()}:
             self._tools.state.drop_tombstones(dataset.rule.id, commit.seq)
 
-    def _record_missing(self, dataset: _DatasetRun) -> None:
+    def _record_missing(self, dataset: DatasetRun) -> None:
         """A dataset that was left out while others were not, or that has no commit to catch up to: its actions are told one by one."""
         if self._captured is None and not self._order.catch_up:
             return
@@ -346,12 +346,10 @@ class _Run:
                 if lane.result_of(action) is not None:
                     self._tell(lane, action, None, concerned(lane.delivery, action, dataset.due))
 
-    def _operations(self, dataset: _DatasetRun, lane: Lane, action: ActionId, commit: Commit) -> tuple[str, ...]:
+    def _operations(self, dataset: DatasetRun, lane: Lane, action: ActionId, commit: Commit) -> tuple[str, ...]:
         if not self._order.catch_up:
             return concerned(lane.delivery, action, dataset.due)
-        marked = {mark.operation for mark in commit.marks}
-        plain = {operation.name for operation in dataset.rule.operations if not SPECS[operation.kind].makes_points}
-        return concerned(lane.delivery, action, [*marked, *plain])
+        return answered(dataset.rule, lane.delivery, action, commit)
 
     def _tell(self, lane: Lane, action: ActionId, captured_at: datetime | None, operations: tuple[str, ...]) -> None:
         self._tools.news.delivered(
@@ -362,6 +360,7 @@ class _Run:
                 operations=operations,
                 captured_at_ns=0 if captured_at is None else ns_of(captured_at),
                 error=lane.result_of(action),
+                spooled=lane.is_spooled,
             )
         )
 
@@ -387,12 +386,7 @@ class _Run:
             counters = self._captured.counters
             tasks.append(Task(name="capture", state=State.SUCCEEDED, counters=counters, duration_s=self._capture_s))
         for dataset in self._datasets:
-            if dataset.error is not None:
-                name = "capture" if self._captured is None else f"capture {dataset.rule.label}"
-                tasks.append(Task(name=name, state=State.FAILED, error=dataset.error))
-                continue
-            for lane in dataset.lanes:
-                tasks.extend(lane.tasks())
+            tasks += dataset.tasks(is_captured=self._captured is not None)
         return tuple(tasks)
 
 

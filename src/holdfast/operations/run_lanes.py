@@ -11,7 +11,7 @@ import msgspec
 
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock
-from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, WindowClosed, facts_of
+from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, WindowClosed, error_from, facts_of
 from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId
 from holdfast.delivery.fanout import DeliveryResult
 from holdfast.delivery.limit import Limit, Timetable
@@ -51,6 +51,12 @@ class Lane:
     duration_s: float = 0.0
     error: ErrorFacts | None = None
     opened_s: float = 0.0
+    # The run is kept for the receiver, which gets it when it is back.
+    is_spooled: bool = False
+
+    @property
+    def roots(self) -> tuple[bytes, ...]:
+        return tuple(os.fsencode(path) for path in self.rule.classification.paths)
 
     @property
     def dataset(self) -> DatasetId:
@@ -113,19 +119,22 @@ class Lane:
         """Start the commit on the open session."""
         if self.session is None:
             raise NotReachable("the receiver is not connected")
-        begin = Begin(
+        self.target = Cursor(epoch, seq)
+        self.session.begin(self.begin_on(self.base_seq, epoch, seq, hostname, moves), self.behind_actions)
+        return self.session
+
+    def begin_on(self, base_seq: int | None, epoch: Epoch, seq: int, hostname: str, moves: tuple[Move, ...]) -> Begin:
+        """How the commit begins for who stands at `base_seq`."""
+        return Begin(
             dataset=self.dataset,
             label=self.delivery.label,
             epoch=epoch,
             seq=seq,
-            base=None if self.base_seq is None else Cursor(epoch, self.base_seq),
-            roots=tuple(os.fsencode(path) for path in self.rule.classification.paths),
+            base=None if base_seq is None else Cursor(epoch, base_seq),
+            roots=self.roots,
             hostname=hostname,
             moves=moves,
         )
-        self.target = Cursor(epoch, seq)
-        self.session.begin(begin, self.behind_actions)
-        return self.session
 
     def ended(self, result: DeliveryResult) -> None:
         self.acknowledgements = {ActionId(found.action): found for found in result.acknowledgements}
@@ -165,6 +174,23 @@ class Lane:
             self.session.close()
 
 
+@dataclass
+class DatasetRun:
+    """One dataset of a run; `error` = it takes no part any more."""
+
+    rule: DatasetRule
+    due: tuple[str, ...]
+    lanes: list[Lane] = field(default_factory=list)
+    commit: Commit | None = None
+    error: ErrorFacts | None = None
+
+    def tasks(self, *, is_captured: bool) -> list[Task]:
+        """What became of it. `is_captured`: others of the run were, whatever became of this one."""
+        if self.error is not None:
+            return [Task(name=f"capture {self.rule.label}" if is_captured else "capture", state=State.FAILED, error=self.error)]
+        return [task for lane in self.lanes for task in lane.tasks()]
+
+
 def shortfall(acknowledgement: Acknowledgement, target: Cursor | None) -> ErrorFacts | None:
     """Why an action does not stand at `target` after a commit; None = it does. An action that could not keep all it was given says so by
     its cursor (a mirror that was changed by others meanwhile): what it holds is then of no use as a base."""
@@ -202,7 +228,7 @@ def connect_all(lanes: Sequence[Lane], connector: Connector, cancellation: Cance
 @dataclass(frozen=True)
 class Connector:
     """How sessions come about. `generation` is that of the rules in force here; `pool` may have one open; `adopt`: see `Open`. `by_hand`: a
-    person asked for it, so that closed windows do not count."""
+    person asked for it, so that closed windows do not count. `waiting`: why a delivery is not to be connected now."""
 
     dial: Dial
     generation: int
@@ -210,11 +236,14 @@ class Connector:
     pool: SessionPool | None = None
     adopt: bool = False
     by_hand: bool = False
+    waiting: Callable[[str], ErrorFacts | None] = lambda _: None
 
     def connect(self, lane: Lane, cancellation: Cancellation) -> None:
         """Raises `WindowClosed` where the mover may send nothing now, and what keeps the receiver from being reached."""
         timetable = timetable_of(lane.delivery, self.clock, by_hand=self.by_hand)
         timetable.check()
+        if (error := self.waiting(lane.delivery.id)) is not None:
+            raise error_from(error)
         kept = self.pool.take(lane.delivery.id) if self.pool is not None else None
         if kept is not None:
             cancellation.on_cancel(kept.session.close)

@@ -18,6 +18,7 @@ from holdfast.operations.following.run_notes import Capturing, Steps
 from holdfast.operations.following.session_pool import SessionPool
 from holdfast.operations.run_lanes import Dial
 from holdfast.operations.running import News
+from holdfast.operations.spooling.keepers import Keepers
 
 HookRunner = Callable[[DatasetRule, str], None]
 """Runs the dataset's hook of a phase (`before`, `after`); raises `HookFailed` or `OutsideLimits`. Not called where no hook is named."""
@@ -66,7 +67,8 @@ class RunOrder:
 @dataclass(frozen=True, kw_only=True)
 class RunTools:
     """What a run works with. `dial` opens a Deliver channel to a receiver, `dial_read` a Read channel. `zone` is this machine's (IANA).
-    `pool` keeps sessions of small runs; `captured` hears what a run has captured, `noted` sees on the way what it sends."""
+    `pool` keeps sessions of small runs, `keepers` runs for who is away; `captured` hears what a run has captured, `noted` sees on the way
+    what it sends."""
 
     clock: Clock
     entropy: Entropy
@@ -79,5 +81,6 @@ class RunTools:
     zone: str
     hostname: str
     pool: SessionPool | None = None
+    keepers: Keepers | None = None
     captured: Callable[[CaptureResult], None] = lambda _: None
     noted: Callable[[Capturing, Steps], Steps] = lambda _, steps: steps

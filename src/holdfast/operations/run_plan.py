@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, WindowClosed
 from holdfast.core.ids import ActionId, PointId, new_id
-from holdfast.model.change import Mark
+from holdfast.model.change import Commit, Mark
 from holdfast.model.jobs import Finding, Severity, State, Task
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule
@@ -42,6 +42,13 @@ def concerned(delivery: Delivery, action: ActionId, due: Sequence[str]) -> tuple
     """The due operations this action answers for."""
     names = dict(delivery.action_operations).get(action, delivery.operations)
     return tuple(name for name in names if name in due)
+
+
+def answered(rule: DatasetRule, delivery: Delivery, action: ActionId, commit: Commit) -> tuple[str, ...]:
+    """The operations this action answers for by an earlier commit that it gets now: those of its marks, and those without points."""
+    marked = {mark.operation for mark in commit.marks}
+    plain = {operation.name for operation in rule.operations if not SPECS[operation.kind].makes_points}
+    return concerned(delivery, action, [*marked, *plain])
 
 
 def state_of(tasks: Sequence[Task], findings: Sequence[Finding], error: ErrorFacts | None = None) -> State:

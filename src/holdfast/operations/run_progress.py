@@ -61,14 +61,18 @@ class LanesProgress:
 
     def __call__(self) -> tuple[LaneProgress, ...]:
         now_s = self._clock.monotonic_s()
-        return tuple(self._meters[id_].progress(now_s, figures, self._total(id_, figures)) for id_, figures in self._fan.figures().items())
+        return tuple(self._meters[id_].progress(now_s, figures, self._total(id_, figures)) for id_, figures in self._figures().items())
 
     def sums(self) -> tuple[int, int]:
         """Done and total bytes of the deliveries that still run, and of those that ended as far as they came; total 0 = not known."""
-        figures = self._fan.figures()
+        figures = self._figures()
         totals = [self._total(id_, each) for id_, each in figures.items()]
         known = self.capture_is_over or all(totals)
         return sum(each.done_bytes for each in figures.values()), sum(totals) if known else 0
+
+    def _figures(self) -> dict[str, LaneFigures]:
+        """Of the receivers: a spool beside one is nobody's progress."""
+        return {id_: figures for id_, figures in self._fan.figures().items() if id_ in self._bases}
 
     def _total(self, id_: str, figures: LaneFigures) -> int:
         if self.capture_is_over:

@@ -54,7 +54,8 @@ class Cancellation:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivered:
-    """One action of one delivery acknowledged a commit, or failed to (`error`). `captured_at_ns` 0 = there was no commit."""
+    """One action of one delivery acknowledged a commit, or failed to (`error`). `captured_at_ns` 0 = there was no commit. `spooled`: it
+    gets this one later, out of the spool."""
 
     dataset: DatasetId
     delivery: str
@@ -62,6 +63,7 @@ class Delivered:
     operations: tuple[str, ...]
     captured_at_ns: int
     error: ErrorFacts | None = None
+    spooled: bool = False
 
 
 class News(Protocol):

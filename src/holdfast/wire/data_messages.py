@@ -39,10 +39,12 @@ class Open(_Message, frozen=True, kw_only=True):
 
 
 class ActionState(_Message, frozen=True, kw_only=True):
-    """Where one action stands. `error` set = it cannot take commits now; the others still can."""
+    """Where one action stands. `error` set = it cannot take commits now; the others still can. `sealed`: the newest commit that outlives
+    the loss of the receiver's disk, where that is an earlier one than `cursor`."""
 
     action: ActionId
     cursor: Cursor | None = None
+    sealed: Cursor | None = None
     error: ErrorFacts | None = None
 
 

@@ -93,7 +93,7 @@ class Spooling:
         try:
             for outgoing in self.source.segments(self.per_segment):
                 session.send(outgoing)
-            session.commit(msgspec.structs.replace(self.commit(), gaps=self.spool.gaps(begin, time_of(begin.seq))))
+            session.commit(msgspec.structs.replace(self.commit(), gaps=self.spool.gaps(begin.roots, time_of(begin.seq))))
         except HoldfastError:
             session.abort()
             self.spool.is_closed = True
@@ -120,7 +120,7 @@ class Spooling:
         if position is not None and position.seq == self.source.run:
             return
         begin = begin_of(self.source.run, position.seq if position is not None else None)
-        self._send(begin, msgspec.structs.replace(self.commit(), gaps=self.spool.gaps(begin, time_of(begin.seq))))
+        self._send(begin, msgspec.structs.replace(self.commit(), gaps=self.spool.gaps(begin.roots, time_of(begin.seq))))
         self.spool.healed()
         self.align()
 

@@ -134,7 +134,7 @@ def test_a_receiver_of_another_epoch_gets_the_state_and_hears_what_it_misses(sce
     assert scene.keep()
     scene.spool.align(None, None)
     assert scene.spool.is_empty
-    (gap,) = scene.spool.gaps(begin_of(3), time_of(9))
+    (gap,) = scene.spool.gaps(begin_of(3).roots, time_of(9))
     assert gap.since == time_of(2)
 
 

@@ -19,6 +19,7 @@ from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
+from holdfast.cli.spooled import spooled_lines
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import NotReachable, UnknownName, UsageError
 from holdfast.core.units import format_duration, format_size, format_utc, parse_time
@@ -101,6 +102,9 @@ def _print_remarks(answer: dict[str, Any]) -> None:
             names += [protection["operation"]] if protection["operation"] not in names else []
     for (dataset, text), operations in told.items():
         note(f"{dataset} ({', '.join(operations)}): {text}")
+    for each in answer["following"]:
+        for line in spooled_lines(each, now(SystemClock())):
+            note(line)
     for finding in answer["findings"]:
         place = f"{finding['node']}: " if finding.get("node") else ""
         note(f"{finding['severity']}: {place}{finding['message']} [{finding['code']}]")

@@ -16,6 +16,7 @@ from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import harmless, local_time, note, one_line, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
+from holdfast.cli.spooled import spooled_lines
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import NotReachable
 from holdfast.core.units import format_duration, format_size
@@ -114,6 +115,7 @@ def _ask_here(home: Path, flow: str, dataset: str, how: dict[str, Any]) -> dict[
 
 def _lags(page: dict[str, Any]) -> Iterator[str]:
     for each in page.get("following") or ():
+        yield from spooled_lines(each, now(SystemClock()))
         state = each["state"]
         if error := each.get("error"):
             yield f"{each['dataset']}: {state}: {error['message']} [{error['code']}]"

@@ -7,7 +7,7 @@ Files go from the oldest on, so what is there is always without a hole.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -82,6 +82,15 @@ class Spool:
         with self.lock:
             left = [run for run in self._runs if run.seq > self._sent_seq]
             return Filled(len(left), sum(run.size_bytes for run in left), left[0].facts.commit.captured_at if left else None)
+
+    @property
+    def reached(self) -> Cursor | None:
+        """Where the receiver stands by what it said last; None = not known, or it is only what the first run builds on."""
+        with self.lock:
+            sent = [run.cursor for run in self._runs if run.seq <= self._sent_seq]
+            if sent or not self._runs:
+                return sent[-1] if sent else self._stand.cursor
+            return self._runs[0].facts.begin.base
 
     @property
     def has_unsent(self) -> bool:
@@ -209,11 +218,11 @@ class Spool:
                 with suppress(HoldfastError):
                     save_stand(self._folder, self._stand)
 
-    def gaps(self, begin: Begin, captured_at: datetime) -> tuple[Gap, ...]:
+    def gaps(self, roots: Iterable[bytes], captured_at: datetime) -> tuple[Gap, ...]:
         """What the next commit for the receiver has to say of runs that were missed."""
         with self.lock:
             since = self._stand.missed_since
-            return () if since is None else thinned(begin.roots, since, captured_at)
+            return () if since is None else thinned(roots, since, captured_at)
 
     def healed(self) -> None:
         """A commit with these gaps is kept, or the receiver has it."""

@@ -75,7 +75,7 @@ class Source(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class FollowTools:
     """`tell` hears how datasets are followed, at most once a second, `heard` all that the watch tells. `record` lasts over restarts.
-    `only`: watch by this means, or not at all."""
+    `only`: watch by this means, or not at all. `spooled`: adds what waits for receivers to how a dataset is followed."""
 
     clock: Clock
     source: Source
@@ -85,6 +85,7 @@ class FollowTools:
     tell: Callable[[tuple[Following, ...]], None]
     heard: Callable[[Batch], None] = lambda _: None
     only: Means | None = None
+    spooled: Callable[[Following], Following] = lambda following: following
 
 
 class Follower:
@@ -384,7 +385,8 @@ class Follower:
         self._report_at_s = now_s + REPORT_S
         with self._changed:
             coverage = self._lookout.coverage if self._lookout is not None else ()
-            found = tuple(course.told(coverage, self._clock.now_ns(), now_s) for course in self._courses.values())
+            told = [course.told(coverage, self._clock.now_ns(), now_s) for course in self._courses.values()]
+        found = tuple(map(self._tools.spooled, told))
         if found != self._told:
             self._told = found
             self._tools.tell(found)

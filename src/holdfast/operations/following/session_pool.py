@@ -14,6 +14,7 @@ from holdfast.core.errors import HoldfastError
 from holdfast.core.ids import ActionId
 from holdfast.delivery.session import DeliverySession
 from holdfast.model.change import Acknowledgement
+from holdfast.operations.spooling.standing import after
 from holdfast.wire.data_messages import ActionState
 
 IDLE_S, LIFE_S = 5.0, 120.0
@@ -49,12 +50,15 @@ class SessionPool:
         """After a commit that every action has acknowledged; with any trouble the session is closed, and the next one asks anew."""
         states = dict(kept.states)
         for action, said in acknowledgements.items():
-            states[action] = ActionState(action=action, cursor=said.cursor, error=said.error)
+            states[action] = after(states[action], said)
         if any(state.error is not None or state.cursor is None for state in states.values()):
             _close(kept.session)
             return
         with self._lock:
+            before = self._kept.get(delivery)
             self._kept[delivery] = Kept(kept.session, states, kept.opened_s, self._clock.monotonic_s())
+        if before is not None:
+            _close(before.session)
 
     def close_idle(self) -> None:
         now_s = self._clock.monotonic_s()

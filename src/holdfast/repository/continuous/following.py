@@ -55,6 +55,18 @@ class FollowingAction:
         self._join()
         return self._inner.cursor()
 
+    def sealed(self) -> Cursor | None:
+        """The newest commit that a snapshot reaches."""
+        held = self._held
+        if held is None:
+            return None
+        with held.guard:
+            unsealed = held.unsealed()
+            if not unsealed:
+                return self._inner.cursor()
+            row = self._interior.commits.before_ordinal(held.number, unsealed[0].ordinal)
+            return None if row is None else row.cursor
+
     def begin(self, begin: Begin) -> None:
         """Raises what `StoreAction.begin` raises, and where something held has to be sealed first, what that raises."""
         held = self._join()
@@ -161,6 +173,7 @@ class FollowingAction:
             action=self.id,
             durability=Durability.HELD,
             cursor=Cursor(epoch=commit.epoch, seq=commit.seq),
+            sealed=self.sealed(),
             stored_bytes=sum(chunk.stored_bytes for chunk in small.frames),
             findings=tuple(small.receiving.findings),
         )

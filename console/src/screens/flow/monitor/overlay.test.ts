@@ -149,6 +149,7 @@ test("a mover that follows says what is on its way, and not when it goes on", ()
     error: null,
     waits_until: null,
     pending_bytes: 0,
+    spooled: [],
   };
   const label = (more: Partial<MoverMonitor>) =>
     overlayOf({ vertices: [], movers: [mover(more)], following: [row, { ...row, dataset_id: "other", pending: 9 }] }, new Map(), NOW).movers.get("files->store")!.label;

@@ -1,0 +1,140 @@
+"""All spools of a source, by the rules in force."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from holdfast.core.clock import Clock
+from holdfast.core.entropy import Entropy
+from holdfast.core.ids import DatasetId
+from holdfast.delivery.spool.cipher import load_key
+from holdfast.delivery.spool.spool import Spool
+from holdfast.host.disk import free_bytes
+from holdfast.model.following import Spooled
+from holdfast.model.gaps import Gap
+from holdfast.model.rules import DatasetRule, Delivery, Rules
+from holdfast.operations.spooling.keeper import Keeper
+from holdfast.operations.spooling.sending import Sender, SendTools
+from holdfast.operations.spooling.standing import keeping_actions
+
+logger = logging.getLogger(__name__)
+
+FOLDER, KEYS = "spool", "keys"
+DEFAULT_BYTES = 1 << 30
+_GAPS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class _Kept:
+    keeper: Keeper
+    sender: Sender
+
+
+class Keepers:
+    """Any thread. `limit_bytes` is for all together: each has an equal share, and never more than that of half of what is free."""
+
+    def __init__(self, home: Path, clock: Clock, entropy: Entropy) -> None:
+        self._home, self._clock, self._entropy = home, clock, entropy
+        self._lock = threading.Lock()
+        self._kept: dict[str, _Kept] = {}
+        self._gaps: dict[DatasetId, deque[Gap]] = {}
+        self._limit_bytes = DEFAULT_BYTES
+
+    def configure(self, rules: Rules, limit_bytes: int, tools: SendTools) -> None:
+        """What no delivery needs any more is removed, with what was in it."""
+        self._limit_bytes = limit_bytes
+        wanted = _wanted(rules)
+        with self._lock:
+            going = [kept for id_, kept in self._kept.items() if id_ not in wanted]
+            self._kept = {id_: kept for id_, kept in self._kept.items() if id_ in wanted}
+        for kept in going:
+            kept.sender.close()
+        self._remove_strangers(wanted)
+        key = self._key() if wanted else None
+        for id_, (rule, delivery) in wanted.items() if key is not None else ():
+            self._keep(id_, (rule, delivery), key or b"", delivery.receiver == rules.node, tools)
+
+    def of(self, delivery: str) -> Keeper | None:
+        with self._lock:
+            kept = self._kept.get(delivery)
+        return None if kept is None else kept.keeper
+
+    def told(self, dataset: DatasetId) -> tuple[Spooled, ...]:
+        """What waits for the receivers of the dataset."""
+        with self._lock:
+            keepers = [kept.keeper for kept in self._kept.values() if kept.keeper.delivery.dataset == dataset]
+        return tuple(told for keeper in keepers if (told := keeper.told()) is not None)
+
+    def missed(self, dataset: DatasetId, gaps: Sequence[Gap]) -> None:
+        """A receiver has been told that it will never have these states."""
+        with self._lock:
+            self._gaps.setdefault(dataset, deque(maxlen=_GAPS_SHOWN)).extendleft(gaps)
+
+    def gaps(self, dataset: DatasetId) -> tuple[Gap, ...]:
+        """The newest of them, the newest first."""
+        with self._lock:
+            return tuple(self._gaps.get(dataset, ()))
+
+    def close(self) -> None:
+        with self._lock:
+            kept, self._kept = list(self._kept.values()), {}
+        for each in kept:
+            each.sender.close()
+
+    def _keep(self, id_: str, what: tuple[DatasetRule, Delivery], key: bytes, is_local: bool, tools: SendTools) -> None:
+        rule, delivery = what
+        tools = replace(tools, missed=lambda gaps: self.missed(delivery.dataset, gaps))
+        known = self._kept.get(id_)
+        if known is not None:
+            known.keeper.rule, known.keeper.delivery, known.keeper.is_local = rule, delivery, is_local
+            known.keeper.keeping, known.sender.tools = keeping_actions(rule, delivery), tools
+            return
+        folder = self._home / FOLDER / _folder_name(id_)
+        spool = Spool(folder, (key, id_), self._entropy, lambda: self._share_bytes(spool))
+        keeper = Keeper(rule, delivery, keeping_actions(rule, delivery), is_local, spool, self._clock)
+        with self._lock:
+            self._kept[id_] = _Kept(keeper, Sender(keeper, tools))
+
+    def _share_bytes(self, spool: Spool) -> int:
+        count = max(1, len(self._kept))
+        try:
+            free = free_bytes(self._home)
+        except OSError:
+            return 0
+        return min(self._limit_bytes // count, spool.size_bytes + free // (2 * count))
+
+    def _key(self) -> bytes | None:
+        try:
+            return load_key(self._home / KEYS, self._entropy)
+        except OSError as error:
+            logger.warning("there is no spool: its key cannot be kept", extra={"facts": {"error": str(error)}})
+            return None
+
+    def _remove_strangers(self, wanted: Mapping[str, object]) -> None:
+        names = {_folder_name(id_) for id_ in wanted}
+        with suppress(OSError):
+            for path in (self._home / FOLDER).iterdir():
+                if path.name not in names:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _wanted(rules: Rules) -> dict[str, tuple[DatasetRule, Delivery]]:
+    datasets = {rule.id: rule for rule in rules.datasets}
+    return {
+        delivery.id: (datasets[delivery.dataset], delivery)
+        for delivery in rules.deliveries
+        if delivery.dataset in datasets and keeping_actions(datasets[delivery.dataset], delivery)
+    }
+
+
+def _folder_name(delivery: str) -> str:
+    """Ids come from rules; a name in the file system must not depend on what is in them."""
+    return sha256(delivery.encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -1,0 +1,180 @@
+"""What waits in a spool goes to its receiver as soon as that can be reached: each run as a commit of its own, in order."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from holdfast.core.clock import Clock, ns_of
+from holdfast.core.errors import HoldfastError, NotReachable, error_from, facts_of
+from holdfast.core.ids import ActionId
+from holdfast.delivery.limit import Timetable
+from holdfast.delivery.spool.cipher import SpoolLost
+from holdfast.delivery.spool.run_file import RunFile
+from holdfast.model.change import Acknowledgement, Begin, Commit
+from holdfast.model.gaps import Gap, GapReason
+from holdfast.operations.following.session_pool import Kept, SessionPool
+from holdfast.operations.run_lanes import Dial, open_session, shortfall, timetable_of
+from holdfast.operations.run_plan import answered
+from holdfast.operations.running import Cancellation, Delivered
+from holdfast.operations.spooling.keeper import Keeper
+from holdfast.operations.spooling.standing import after
+from holdfast.wire.data_messages import ActionState, Open
+
+logger = logging.getLogger(__name__)
+
+ASK_S = 70.0
+"""Of what a receiver holds it is asked so often whether it is sealed, when nothing else is said to it."""
+
+_BACK_OFF_S = (0.5, 1.0, 2.0)
+_LONG_AWAY_ATTEMPTS, _LONG_AWAY_S = 150, 15.0
+_NAP_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendTools:
+    """`told` hears how each action took a run, `missed` of states that a receiver will never have (`Keepers` puts its own there)."""
+
+    clock: Clock
+    pool: SessionPool
+    dial: Dial
+    generation: int
+    told: Callable[[Delivered], None]
+    missed: Callable[[Sequence[Gap]], None]
+
+
+class Sender:
+    """A thread of its own. `tools` may be exchanged at any time; `close` ends it."""
+
+    def __init__(self, keeper: Keeper, tools: SendTools) -> None:
+        self.keeper = keeper
+        self.tools = tools
+        self._cancellation = Cancellation()
+        self._closing = threading.Event()
+        self._attempts = 0
+        self._thread = threading.Thread(target=self._run, name="spool-sender", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._cancellation.cancel()
+        with self.keeper.spool.changed:
+            self.keeper.spool.changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        spool = self.keeper.spool
+        while not self._closing.is_set():
+            with spool.changed:
+                if not self._is_due():
+                    spool.changed.wait(_NAP_S)
+                    continue
+            try:
+                self._talk()
+            except SpoolLost as error:
+                logger.warning("a spool is damaged", extra={"facts": {"delivery": self.keeper.delivery.id, "error": error.message}})
+                spool.give_up(spool.reached)
+            except (HoldfastError, OSError) as error:
+                self._failed(error)
+            except Exception as error:
+                logger.exception("sending from a spool failed for a moment")
+                self._failed(error)
+
+    def _is_due(self) -> bool:
+        spool = self.keeper.spool
+        if spool.has_unsent:
+            return True
+        return not spool.is_empty and self.tools.clock.monotonic_s() - self.keeper.asked_s >= ASK_S
+
+    def _failed(self, error: Exception) -> None:
+        self.keeper.error = facts_of(error)
+        self.keeper.asked_s = self.tools.clock.monotonic_s()
+        wait_s = _BACK_OFF_S[min(self._attempts, len(_BACK_OFF_S) - 1)]
+        self._attempts += 1
+        self._closing.wait(_LONG_AWAY_S if self._attempts > _LONG_AWAY_ATTEMPTS else wait_s)
+
+    def _talk(self) -> None:
+        """Ask where the receiver stands, send what it lacks, and leave the session to the next small run."""
+        delivery, pool = self.keeper.delivery, self.tools.pool
+        # One for each talk: it keeps all that wants to hear of the end.
+        self._cancellation = Cancellation()
+        if self._closing.is_set():
+            return
+        timetable = timetable_of(delivery, self.tools.clock)
+        timetable.check()
+        kept = pool.take(delivery.id) or self._open(timetable)
+        self._cancellation.on_cancel(kept.session.close)
+        try:
+            states = self._send_all(kept)
+        except BaseException:
+            kept.session.abort()
+            raise
+        finally:
+            self.keeper.spool.sent_or_not()
+        self.keeper.error, self._attempts = None, 0
+        pool.keep(delivery.id, Kept(kept.session, states, kept.opened_s, kept.used_s), {})
+
+    def _open(self, timetable: Timetable) -> Kept:
+        delivery = self.keeper.delivery
+        opened_s = self.tools.clock.monotonic_s()
+        session = open_session(self.tools.dial, delivery, timetable, self.tools.clock, self._cancellation)
+        opening = Open(dataset=delivery.dataset, actions=delivery.actions, generation=self.tools.generation)
+        return Kept(session, {state.action: state for state in session.open(opening)}, opened_s, opened_s)
+
+    def _send_all(self, kept: Kept) -> dict[ActionId, ActionState]:
+        """Where the actions stand when nothing is left to send."""
+        states, spool = dict(kept.states), self.keeper.spool
+        self._must_take(states)
+        while not self._closing.is_set() and (run := spool.next_unsent()) is not None:
+            for said in self._send(kept, states, run):
+                states[ActionId(said.action)] = after(states[ActionId(said.action)], said)
+            self._must_take(states)
+            if spool.next_unsent() is run:
+                raise NotReachable("the receiver did not keep what it was sent", hint="it is sent again")
+            if gaps := [gap for gap in run.facts.commit.gaps if gap.reason is GapReason.THINNED]:
+                self.tools.missed(gaps)
+        self._cancellation.check()
+        return states
+
+    def _must_take(self, states: dict[ActionId, ActionState]) -> None:
+        found = self.keeper.heard(states)
+        if found.error is not None:
+            raise error_from(found.error)
+
+    def _send(self, kept: Kept, states: dict[ActionId, ActionState], run: RunFile) -> Sequence[Acknowledgement]:
+        begin, commit = run.facts.begin, run.facts.commit
+        chosen = [action for action in self.keeper.delivery.actions if _can_take(states[action], begin)]
+        exact = all(states[action].cursor == begin.base for action in chosen)
+        kept.session.begin(begin if exact else msgspec.structs.replace(begin, moves=()), chosen)
+        for outgoing in self.keeper.spool.outgoing(run):
+            self._cancellation.check()
+            kept.session.send(outgoing)
+        said = kept.session.commit(commit)
+        for each in said:
+            self._tell(each, run, commit)
+        return said
+
+    def _tell(self, said: Acknowledgement, run: RunFile, commit: Commit) -> None:
+        delivery = self.keeper.delivery
+        self.tools.told(
+            Delivered(
+                dataset=delivery.dataset,
+                delivery=delivery.id,
+                action=said.action,
+                operations=answered(self.keeper.rule, delivery, ActionId(said.action), commit),
+                captured_at_ns=ns_of(commit.captured_at),
+                error=shortfall(said, run.cursor),
+            )
+        )
+
+
+def _can_take(state: ActionState, begin: Begin) -> bool:
+    """Whether the action stands where the run builds on, and lacks it. One that is further behind is caught up by a run of the source."""
+    at, base = state.cursor, begin.base
+    if state.error is not None or at is None or base is None or at.epoch != begin.epoch:
+        return False
+    return base.seq <= at.seq < begin.seq
