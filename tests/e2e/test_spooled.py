@@ -80,6 +80,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 @pytest.mark.big
+@pytest.mark.timeout(300)
 def test_every_state_comes_though_the_receiver_and_then_the_source_are_killed(office: Office) -> None:
     world = office.world
     world.kill("vault")
@@ -99,6 +100,7 @@ def test_every_state_comes_though_the_receiver_and_then_the_source_are_killed(of
 
 
 @pytest.mark.big
+@pytest.mark.timeout(300)
 def test_a_spool_that_is_full_keeps_the_newest_and_says_what_is_missing(office: Office) -> None:
     world = office.world
     world.set_limits("files1", f'read = ["{world.folder}"]\nwrite = ["{world.folder}"]\nspool = "150kB"\n')
@@ -122,6 +124,7 @@ def test_a_spool_that_is_full_keeps_the_newest_and_says_what_is_missing(office: 
 
 
 @pytest.mark.big
+@pytest.mark.timeout(300)
 def test_what_an_owner_held_and_lost_with_its_disk_is_sent_again(office: Office) -> None:
     world = office.world
     world.kill("vault")
@@ -134,7 +137,7 @@ def test_what_an_owner_held_and_lost_with_its_disk_is_sent_again(office: Office)
     world.kill("vault")
     shutil.rmtree(world.home("vault") / "repositories" / "main")
     world.restart("vault")
-    eventually(lambda: bool(list(journal.glob("*.held"))), "what was lost is held again", 90)
     (office.data / "one more").write_bytes(b"x")
+    eventually(lambda: bool(list(journal.glob("*.held"))), "what was lost is held again", 60)
     office.wait_until_all_is_well()
     office.check()
