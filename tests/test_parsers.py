@@ -55,7 +55,7 @@ from holdfast.model.jobs import Job, State
 from holdfast.model.maintenance import parse_subset
 from holdfast.model.moments import parse_address
 from holdfast.model.object_location import parse_object_location
-from holdfast.model.orders import RestoreOrder, SignedOrder, signed_bytes_of_order
+from holdfast.model.orders import RestoreOrder, SignedOrder, parse_owner_change, signed_bytes_of_order
 from holdfast.model.regular_syntax import parse_regular
 from holdfast.model.rules import MirrorAction, Receive
 from holdfast.model.searching import Place, decode_cursor, encode_cursor
@@ -417,6 +417,7 @@ PARSERS = (
     of_text("model.drills.parse_sample", parse_sample, "100 files", "1%", "all"),
     of_text("model.regular_syntax.parse_regular", parse_regular, "a(b|c)*[d-f]{2,3}$", "^\\w+?\\.[^x]"),
     of_text("model.searching.decode_cursor", decode_cursor, encode_cursor({"a": Place(b"name", 3), "b": None})),
+    of_text("model.orders.parse_owner_change", parse_owner_change, "ann:1005", "1000:ben"),
     of_text("model.adoption.parse_bind", parse_bind, "files1/documents=old:/srv/documents"),
     of_text("model.object_location.parse_object_location", parse_object_location, "s3://bucket/prefix?endpoint=https://s3.example.net"),
     of_text("core.units.parse_duration_s", units.parse_duration_s, "1h30m", "365d"),

@@ -47,6 +47,7 @@ from holdfast.model.questions import (
     RepositoryStatus,
     Sample,
 )
+from holdfast.model.restoring import AskOrders, AskPauseJob, AskResumeJob, OrdersTold
 from holdfast.model.searching import AskSearch, FoundHere, FoundIn, Hit, Place, Placed
 from holdfast.model.tail import AskTail, Doer, Tailed, TailEvent, TailKind
 from holdfast.wire.identity import make_csr, new_key
@@ -126,8 +127,10 @@ def an_owner(question: Question) -> Answer:
             return LimitsTold(read=("/srv",))
         case AskSample():
             return Sample()
-        case AskCancel():
+        case AskCancel() | AskPauseJob() | AskResumeJob():
             return Done()
+        case AskOrders():
+            return OrdersTold()
     return JobsStarted(started=(a_job(State.QUEUED),))
 
 
@@ -181,7 +184,8 @@ async def _do_everything(running: Running, node: Any) -> str:
         1, (a_job(State.SUCCEEDED, trigger),), (Event(code="c", severity=Severity.INFO, message="m", node=NodeId(""), time=AT),)
     )
     await node.until(lambda: node.received == 1)
-    await running.post(f"/jobs/{JOB}/cancel")
+    for verb in ("cancel", "pause", "resume", "undo"):
+        await running.post(f"/jobs/{JOB}/{verb}")
     await running.post("/repositories/main/check", {})
     await running.post("/repositories/main/prune", {"dry_run": True})
     await running.post("/repositories/main/repair", {"dry_run": True})

@@ -591,6 +591,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{job}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Hold up a restore, so that it can go on: the job as it was when its node took the wish.
+         */
+        post: operations["pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Go on with a paused restore: the job as it was.
+         */
+        post: operations["resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo
+         * @description Take back a restore: what it replaced comes back, what it made goes, what was changed since stays. A job of the same machine; its
+         *     `report` says what was done, or with `dry_run` would be.
+         */
+        post: operations["undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/logs": {
         parameters: {
             query?: never;
@@ -1723,6 +1784,8 @@ export interface components {
          * @description A `point` (id or unique prefix), or a `dataset` and `at` (ISO 8601 or `2h ago`; empty = newest).
          *
          *     `paths` are percent-encoded bytes, for names that are not UTF-8; none = everything. `node` empty = where the data came from.
+         *     `before_deletion`, in place of `at`: a path, encoded so, as it was before it was deleted. `repository`: only from this copy. `undo_for`:
+         *     how long what is replaced is kept (`7d`; `0s` = not at all). `owner`: numeric, name or none; `map_owners` and `map_groups`: `FROM:TO`.
          */
         Restore: {
             /**
@@ -1770,6 +1833,32 @@ export interface components {
             conflict: "skip" | "overwrite" | "rename";
             /** Limit Bytes S */
             limit_bytes_s?: number | null;
+            /**
+             * Before Deletion
+             * @default
+             */
+            before_deletion: string;
+            /**
+             * Undo For
+             * @default 7d
+             */
+            undo_for: string;
+            /**
+             * Owner
+             * @default numeric
+             * @enum {string}
+             */
+            owner: "numeric" | "name" | "none";
+            /**
+             * Map Owners
+             * @default []
+             */
+            map_owners: string[];
+            /**
+             * Map Groups
+             * @default []
+             */
+            map_groups: string[];
         };
         /**
          * Scrub
@@ -1864,6 +1953,14 @@ export interface components {
              * @default false
              */
             adopt: boolean;
+        };
+        /** Undo */
+        Undo: {
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
         };
         /**
          * WantedPause
@@ -5274,6 +5371,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NamedJob"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamedJob"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamedJob"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Undo"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerStarted"];
                 };
             };
             /** @description What is wrong, and what to do. */

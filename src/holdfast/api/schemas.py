@@ -162,6 +162,8 @@ class Restore(Body):
     """A `point` (id or unique prefix), or a `dataset` and `at` (ISO 8601 or `2h ago`; empty = newest).
 
     `paths` are percent-encoded bytes, for names that are not UTF-8; none = everything. `node` empty = where the data came from.
+    `before_deletion`, in place of `at`: a path, encoded so, as it was before it was deleted. `repository`: only from this copy. `undo_for`:
+    how long what is replaced is kept (`7d`; `0s` = not at all). `owner`: numeric, name or none; `map_owners` and `map_groups`: `FROM:TO`.
     """
 
     point: str = ""
@@ -174,6 +176,15 @@ class Restore(Body):
     dry_run: bool = False
     conflict: Literal["skip", "overwrite", "rename"] = "overwrite"
     limit_bytes_s: int | None = Field(default=None, ge=1)
+    before_deletion: str = ""
+    undo_for: str = Field(default="7d", max_length=100)
+    owner: Literal["numeric", "name", "none"] = "numeric"
+    map_owners: list[str] = Field(default=[], max_length=1_000)
+    map_groups: list[str] = Field(default=[], max_length=1_000)
+
+
+class Undo(Body):
+    dry_run: bool = False
 
 
 class JobQuery(BaseModel):

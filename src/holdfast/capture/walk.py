@@ -23,6 +23,7 @@ from holdfast.capture.roots import Special, Target, Top, WalkPlan
 from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, signed
 from holdfast.host.database_files import BESIDE
 from holdfast.model.entry import path_of, walk_key
+from holdfast.model.orders import SIDE_FOLDER
 
 _BY_NAME = attrgetter("name")
 
@@ -177,6 +178,9 @@ class Walk:
                 if root:
                     rules = self._rules_below(root, path, tuple(rule for rule in rules if not rule[0].bit & root))
                     self.tally.reached.update((bit, path) for bit in self._targets if bit & root)
+        if name.startswith(SIDE_FOLDER):
+            # What a restore replaced, until it is forgotten: no data of anybody's.
+            mask = member = lead = 0
         if self._plan.cut_inodes:
             cut = self._plan.cut_inodes.get((status.st_dev, status.st_ino), 0)
             mask, member, lead, root, parent = mask & ~cut, member & ~cut, lead & ~cut, root & ~cut, parent & ~cut

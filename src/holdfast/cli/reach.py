@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from holdfast.cli.client import ApiClient
 from holdfast.cli.home import has_session, load_session
 from holdfast.cli.output import note
-from holdfast.core.errors import NotReachable, ProtocolError, error_from
+from holdfast.core.errors import NotReachable, ProtocolError, UnknownName, error_from
 
 if TYPE_CHECKING:
+    from holdfast.core.ids import JobId
     from holdfast.model.questions import Answer, Question
 
 T = TypeVar("T")
@@ -50,6 +51,18 @@ def ask_agent(home: Path, question: Question, timeout_s: float = 60) -> Answer:
     if isinstance(answer, Failed):
         raise error_from(answer.error)
     return answer
+
+
+def local_job(home: Path, prefix: str) -> JobId:
+    """The whole id of a job of this machine. Raises `UnknownName`."""
+    from holdfast.model.questions import AskJobs, Jobs
+
+    answer = ask_agent(home, AskJobs(limit=10_000))
+    known = [job.id for job in answer.jobs if job.id.startswith(prefix)] if isinstance(answer, Jobs) else []
+    if len(known) != 1:
+        what = "several jobs begin" if known else "no job here begins"
+        raise UnknownName(f"{what} with {prefix!r}", hint="write more of the id; `holdfast jobs` lists them")
+    return known[0]
 
 
 def plain(value: object) -> dict[str, Any]:

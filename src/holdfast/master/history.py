@@ -16,6 +16,7 @@ from holdfast.model.jobs import Event, Job, State
 from holdfast.model.maintenance import Task
 from holdfast.model.pausing import AskPause, Pause, PauseTold
 from holdfast.model.questions import AskCancel, AskMaintenance, Done
+from holdfast.model.restoring import AskPauseJob
 
 
 class JobsWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +78,12 @@ class History:
         """The job as it was when its node took the wish to end it. Raises `UnknownName`, `NotReachable`."""
         job = await self.job(prefix)
         await self._hub.ask_for(job.node, AskCancel(job=job.id), Done)
+        return job
+
+    async def pause_job(self, prefix: str) -> Job:
+        """The job as it was when its node took the wish to hold it up. Raises `UnknownName`, `UsageError`, `NotReachable`."""
+        job = await self.job(prefix)
+        await self._hub.ask_for(job.node, AskPauseJob(job=job.id), Done)
         return job
 
     async def events(self, limit: int) -> tuple[Event, ...]:

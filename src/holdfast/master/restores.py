@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
-from holdfast.core.errors import NotReachable, UnknownName, UsageError
+from holdfast.core.errors import NotGranted, NotReachable, UnknownName, UsageError
 from holdfast.core.ids import JobId, NodeId
 from holdfast.core.units import format_utc
 from holdfast.master.deployment import Deployment, deployment
@@ -16,23 +17,29 @@ from holdfast.master.hub import Hub
 from holdfast.master.queries import FoundPoints, Queries
 from holdfast.master.records.inventory import Node
 from holdfast.master.triggers import Triggers
+from holdfast.model.jobs import Job
 from holdfast.model.moments import AskMoment, dataset_of_versions, is_address, parse_address
 from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
 from holdfast.model.points import Point
-from holdfast.model.questions import AskRestore
+from holdfast.model.questions import AskRestore, Done
+from holdfast.model.restoring import AskOrders, AskResumeJob, AskUndo, OrdersTold
+from holdfast.model.rules import RepositoryRule
+from holdfast.wire.authority import verify_signature
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants back: a point by id or unique prefix, a moment by its address, or the newest point or moment of `dataset` at or
     before `at` (None = newest of all).
 
-    `node` empty = the machine the data came from. `paths` empty = everything.
+    `before_deletion` in place of `at`: as it was before this path was deleted. `node` empty = the machine the data came from. `paths` empty
+    = everything; with `before_deletion` that path.
     """
 
     request: RestoreRequest
     point: str = ""
     dataset: str = ""
     at: datetime | None = None
+    before_deletion: bytes = b""
     paths: tuple[bytes, ...] = ()
     node: str = ""
     repository: str = ""
@@ -42,6 +49,14 @@ class StartedRestore(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str
     job: JobId
     point: Point
+
+
+class Source(NamedTuple):
+    """One copy of a point."""
+
+    point: Point
+    owner: Node
+    repository: RepositoryRule
 
 
 class Restores:
@@ -55,18 +70,43 @@ class Restores:
         """Raises `UnknownName` (point, node), `UsageError`, `NotReachable` (reader or owner), or what the reader refuses."""
         if bool(wish.point) == bool(wish.dataset):
             raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
+        if wish.before_deletion and (wish.at is not None or wish.point):
+            raise UsageError("before a deletion is a time of its own", hint="name the dataset, and neither a point nor a time")
+        wish = msgspec.structs.replace(wish, paths=wish.paths or ((wish.before_deletion,) if wish.before_deletion else ()))
         found, wish = await self._found(wish)
         candidates = matching(found, wish)
         rolled_out = await self._base.database.run(deployment)
         reader = _reader(rolled_out, wish, candidates[0])
-        point, owner = self._source(rolled_out, reader, candidates)
-        order = self._order(rolled_out, reader, owner, point, wish.paths)
+        sources = self._sources(rolled_out, reader, candidates)
+        point = sources[0][0]
+        first, *spares = (self._sign(self._order(rolled_out, reader, source, wish.paths)) for source in sources)
         trigger, jobs = await self._triggers.start_one(
-            reader.id, AskRestore(request=wish.request, order=self._sign(order), point=point.id, paths=wish.paths)
+            reader.id, AskRestore(request=wish.request, order=first, spares=tuple(spares), point=point.id, paths=wish.paths)
         )
         if not jobs:
             raise NotReachable("the node took the order but started no job", node=reader.name)
         return StartedRestore(trigger=trigger, job=jobs[0], point=point)
+
+    async def resume(self, job: Job) -> None:
+        """Go on with a paused restore: the orders it read by are good once, so it gets new ones of the same. Raises `UnknownName`,
+        `UsageError`, `NotReachable`, or what the node refuses."""
+        used = await self._hub.ask_for(job.node, AskOrders(job=job.id), OrdersTold)
+        orders = tuple(self._sign(self._renewed(signed, job.node)) for signed in used.orders)
+        await self._hub.ask_for(job.node, AskResumeJob(job=job.id, orders=orders), Done)
+
+    def _renewed(self, signed: SignedOrder, reader: NodeId) -> RestoreOrder:
+        """The same for another hour, under another id; only of what this Master has signed for this very node."""
+        if not verify_signature(self._base.authority.signing_public, signed_bytes_of_order(signed.body), signed.signature):
+            raise NotGranted("the node shows an order that this Master has not signed", hint="start the restore again")
+        order = msgspec.json.decode(signed.body, type=RestoreOrder)
+        if order.reader != reader:
+            raise NotGranted("the node shows an order of another node", hint="start the restore again")
+        return msgspec.structs.replace(order, id=self._base.new_id(), expires_at=self._base.now() + ORDER_LIFETIME)
+
+    async def undo(self, job: Job, *, dry_run: bool) -> str:
+        """Have the node take back a restore; gives the trigger. Raises `NotReachable`, or what the node refuses."""
+        trigger, _ = await self._triggers.start_one(job.node, AskUndo(job=job.id, dry_run=dry_run))
+        return trigger
 
     async def _found(self, wish: Wish) -> tuple[FoundPoints, Wish]:
         """Points among which the wish means one; the wish in other words, where it names an address."""
@@ -78,16 +118,19 @@ class Restores:
             dataset, at = parse_address(wish.point)
             wish = msgspec.structs.replace(wish, point="", dataset=dataset, at=at)
         if wish.dataset:
-            return await ask.moment(AskMoment(dataset=wish.dataset, at=wish.at, repository=wish.repository)), wish
+            asked = AskMoment(dataset=wish.dataset, at=wish.at, repository=wish.repository, before_deletion=wish.before_deletion)
+            return await ask.moment(asked), wish
         return await ask.points(repository=wish.repository), wish
 
-    def _source(self, rolled_out: Deployment, reader: Node, candidates: list[Point]) -> tuple[Point, Node]:
-        """A copy on the reader's own machine is best: nothing travels."""
-        places = [(point, rolled_out.repository(point.repository)[0]) for point in candidates]
-        return next(((point, owner) for point, owner in places if owner.id == reader.id), places[0])
+    def _sources(self, rolled_out: Deployment, reader: Node, candidates: list[Point]) -> list[Source]:
+        """The copies and their owners, the best first: one on the reader's own machine, where nothing travels, then those that answer the
+        roll call. One that does not is asked last, not never: it may be the Master alone that cannot reach it."""
+        online = self._hub.online()
+        found = [Source(point, *rolled_out.repository(point.repository)) for point in candidates]
+        return sorted(found, key=lambda source: (source.owner.id != reader.id, source.owner.id not in online))
 
-    def _order(self, rolled_out: Deployment, reader: Node, owner: Node, point: Point, paths: tuple[bytes, ...]) -> RestoreOrder:
-        _, repository = rolled_out.repository(point.repository)
+    def _order(self, rolled_out: Deployment, reader: Node, source: Source, paths: tuple[bytes, ...]) -> RestoreOrder:
+        point, owner, repository = source
         return RestoreOrder(
             id=self._base.new_id(),
             reader=reader.id,
@@ -98,6 +141,7 @@ class Restores:
             point=point.id,
             paths=paths,
             expires_at=self._base.now() + ORDER_LIFETIME,
+            label=f"{repository.name} on {owner.name}",
         )
 
     def _sign(self, order: RestoreOrder) -> SignedOrder:

@@ -65,12 +65,14 @@ def parse_address(text: str) -> tuple[str, datetime]:
 
 class AskMoment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     """What a dataset (label or id) was at a time, None = now: of each repository the newest point or moment captured at or before it. With
-    `versions` the older versions of its single files, which are listed and read as a point is."""
+    `versions` the older versions of its single files, which are listed and read as a point is. `before_deletion`: the newest that has this
+    path and all that was below it, before it was deleted; in place of `at`."""
 
     dataset: str
     at: datetime | None = None
     repository: str = ""
     versions: bool = False
+    before_deletion: bytes = b""
 
 
 class AskMoments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):

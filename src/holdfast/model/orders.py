@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.core.errors import UsageError
 from holdfast.core.ids import DatasetId, NodeId, PointId, RepositoryId
 
 ORDER_LIFETIME = timedelta(hours=1)
@@ -14,7 +15,8 @@ ORDER_LIFETIME = timedelta(hours=1)
 
 
 class RestoreOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Lets `reader` read `paths` (empty = all) of one point from `owner`'s repository until `expires_at`, once. `id` is single use."""
+    """Lets `reader` read `paths` (empty = all) of one point from `owner`'s repository until `expires_at`, once. `id` is single use,
+    `label` says for people whose copy it is."""
 
     id: str
     reader: NodeId
@@ -25,6 +27,7 @@ class RestoreOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     point: PointId
     paths: tuple[bytes, ...] = ()
     expires_at: datetime
+    label: str = ""
 
 
 class SignedOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,12 +43,42 @@ def signed_bytes_of_order(body: bytes) -> bytes:
 
 
 Conflict = Literal["skip", "overwrite", "rename"]
+OwnerBy = Literal["numeric", "name", "none"]
+UNDO_KEPT = timedelta(days=7)
+"""For how long what a restore replaced can be brought back, where nobody says otherwise."""
+
+
+SIDE_FOLDER = b".holdfast-before-"
+"""How the names of the folders begin in which a restore keeps what it replaced. No capture looks into one."""
+
+
+class Owners(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom restored files shall belong to. `by` numeric: the ids as they were; name: who has that name here, the id where nobody has;
+    none: whoever restores. `users` and `groups`: who gets what belonged to whom, before `by`; names or ids on both sides.
+    """
+
+    by: OwnerBy = "numeric"
+    users: tuple[tuple[str, str], ...] = ()
+    groups: tuple[tuple[str, str], ...] = ()
+
+
+def parse_owner_change(text: str) -> tuple[str, str]:
+    """`FROM:TO`, each a name or a number. Raises `UsageError`."""
+    given, colon, wanted = text.partition(":")
+    if not (colon and given and wanted) or ":" in wanted:
+        raise UsageError(f"{text[:80]!r} maps no owner", hint="write FROM:TO, each a name or a number, like ann:1005")
+    return given, wanted
 
 
 class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a restore writes and how. `target` is the folder below which the full source paths are written (`/` = in place)."""
+    """Where a restore writes and how. `target` is the folder below which the full source paths are written (`/` = in place).
+
+    `undo_for_s`: so long what it replaces is kept, 0 = not at all.
+    """
 
     target: str
     conflict: Conflict = "overwrite"
     dry_run: bool = False
     limit_bytes_s: int | None = None
+    undo_for_s: float = UNDO_KEPT.total_seconds()
+    owners: Owners = Owners()

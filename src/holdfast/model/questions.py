@@ -24,6 +24,7 @@ from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.repository_status import RepositoryLock as RepositoryLock
 from holdfast.model.repository_status import RepositoryStatus as RepositoryStatus
+from holdfast.model.restoring import AskOrders, AskPauseJob, AskResumeJob, AskUndo, OrdersTold
 from holdfast.model.searching import AskSearch, FoundHere
 from holdfast.model.tail import AskTail, Tailed
 
@@ -100,10 +101,12 @@ class AskCancel(_Message, frozen=True, kw_only=True):
 
 
 class AskRestore(_Message, frozen=True, kw_only=True):
-    """Run a restore here. Without `order` the point is in a repository this node owns (local socket only)."""
+    """Run a restore here. Without `order` the point is in a repository this node owns (local socket only). `spares`: orders for other
+    copies of the same point, the best first."""
 
     request: RestoreRequest
     order: SignedOrder | None = None
+    spares: tuple[SignedOrder, ...] = ()
     point: PointId = PointId("")
     paths: tuple[bytes, ...] = ()
     trigger: str = ""
@@ -181,6 +184,10 @@ Question = (
     | AskTrigger
     | AskJobs
     | AskCancel
+    | AskPauseJob
+    | AskResumeJob
+    | AskOrders
+    | AskUndo
     | AskRestore
     | AskStatus
     | AskMaintenance
@@ -374,6 +381,7 @@ Answer = (
     | FoundHere
     | Differences
     | JobsStarted
+    | OrdersTold
     | Jobs
     | NodeStatus
     | RepositoryEnv

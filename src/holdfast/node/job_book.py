@@ -17,7 +17,7 @@ from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId, NodeId, new_id
 from holdfast.model.jobs import ENDED, Job, Progress, State
 from holdfast.node.journal import Journal, Request
-from holdfast.node.worker_messages import RunDatasets, RunRestore
+from holdfast.node.worker_messages import RunDatasets, RunRestore, RunUndo
 
 Role = Literal["source", "store"]
 
@@ -25,8 +25,9 @@ Signature = frozenset[tuple[str, str]]
 
 
 def role_of(request: Request) -> Role:
-    """Which worker runs it: a restore with an order reads over the wire, one without reads this node's own repository."""
-    if isinstance(request, RunDatasets) or (isinstance(request, RunRestore) and request.ask.order is not None):
+    """Which worker runs it: a restore with an order reads over the wire, one without reads this node's own repository. To take one back
+    nothing is read."""
+    if isinstance(request, RunDatasets | RunUndo) or (isinstance(request, RunRestore) and request.ask.order is not None):
         return "source"
     return "store"
 
@@ -79,7 +80,7 @@ class JobBook:
 
     @property
     def queued(self) -> tuple[LiveJob, ...]:
-        return tuple(live for live in self._live.values() if not live.sent)
+        return tuple(live for live in self._live.values() if not live.sent and live.job.state is not State.PAUSED)
 
     @property
     def sent(self) -> tuple[LiveJob, ...]:
@@ -110,8 +111,13 @@ class JobBook:
         return live
 
     def requeue(self, job: Job, request: Request) -> None:
-        """A job the journal holds as queued, after a restart."""
+        """A job the journal holds as queued or paused, after a restart."""
         self._live[job.id] = LiveJob(job=job, request=request)
+
+    def resume(self, live: LiveJob, request: Request) -> None:
+        """A paused job waits for its worker again, on disk."""
+        live.job, live.request = request.job, request
+        self._journal.record_job(request.job, request)
 
     def get(self, job_id: JobId) -> LiveJob | None:
         return self._live.get(job_id)
@@ -122,6 +128,8 @@ class JobBook:
         if live is None:
             return None
         live.job = job
+        if job.state is State.PAUSED:
+            live.sent, live.progress = False, None
         if job.state in ENDED:
             del self._live[job.id]
             if live.quiet_failure == failure_of(job) and not _moved(job):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from holdfast.core.errors import ErrorFacts, HoldfastError, NotGranted, OutsideLimits, UnknownName, facts_of
+from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, NotGranted, OutsideLimits, UnknownName, facts_of
 from holdfast.core.ids import JobId
 from holdfast.host.folders import clean_folder, roots_as_folders
 from holdfast.model.adoption import AskAdopt
@@ -49,6 +49,7 @@ from holdfast.model.questions import (
     Question,
     RepositoryStatus,
 )
+from holdfast.model.restoring import AskOrders, AskPauseJob, AskResumeJob, AskUndo, OrdersTold
 from holdfast.model.rules import Rules
 from holdfast.model.searching import AskSearch, FoundHere
 from holdfast.model.tail import AskTail, Tailed
@@ -57,7 +58,7 @@ from holdfast.node.limits import Limits
 from holdfast.node.point_events import record_change, record_pause
 from holdfast.node.scheduler import Scheduler
 from holdfast.node.supervisor import Worker
-from holdfast.node.worker_messages import RunMaintenance, RunRestore
+from holdfast.node.worker_messages import RunMaintenance, RunRestore, RunUndo
 
 logger = logging.getLogger(__name__)
 
@@ -173,6 +174,10 @@ class Router:
                 self._scheduler.cancel(question.job)
                 self._changed()
                 return Done()
+            case AskPauseJob() | AskResumeJob() | AskOrders():
+                return self._hold(question)
+            case AskUndo():
+                return self._started(self._undo(question, local=local))
             case AskStatus():
                 return await self._status()
 
@@ -226,6 +231,24 @@ class Router:
         what = f"{ask.point[:8]} -> {ask.request.target}" if ask.point else f"-> {ask.request.target}"
         job = self._book.new_job("restore", what, "local" if local else "trigger", trigger=ask.trigger)
         return self._scheduler.queue(RunRestore(job=job, ask=ask))
+
+    def _hold(self, question: AskPauseJob | AskResumeJob | AskOrders) -> Answer:
+        held = self._scheduler.held
+        if isinstance(question, AskOrders):
+            return OrdersTold(orders=held.orders_of(question.job))
+        if isinstance(question, AskPauseJob):
+            held.pause(question.job)
+        else:
+            held.resume(question)
+        self._changed()
+        return Done()
+
+    def _undo(self, ask: AskUndo, *, local: bool) -> JobId:
+        if self._book.get(ask.job) is not None:
+            raise Conflict("the restore has not ended", hint="wait for its end, or cancel it first: `holdfast jobs cancel`")
+        what = f"restore {ask.job[:8]}"
+        job = self._book.new_job("undo", what, "local" if local else "trigger", trigger=ask.trigger)
+        return self._scheduler.queue(RunUndo(job=job, ask=ask))
 
     def _maintain(self, ask: AskMaintenance) -> JobId:
         rules = self._machine.rules

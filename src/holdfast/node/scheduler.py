@@ -17,6 +17,7 @@ from holdfast.core.ids import DatasetId, JobId
 from holdfast.model.jobs import ENDED, Event, Finding, Job, Severity, State
 from holdfast.model.questions import AskTrigger, Protection
 from holdfast.model.rules import Rules
+from holdfast.node.held_restores import HeldRestores, after_break
 from holdfast.node.housekeeping import Housekeeping
 from holdfast.node.job_book import JobBook, LiveJob, Role, Signature
 from holdfast.node.journal import Journal, ProtectionRow, Request
@@ -54,6 +55,7 @@ class Scheduler:
         self._rules: Rules | None = None
         self._rows: dict[tuple[str, str, str], ProtectionRow] = {row.key: row for row in journal.protections()}
         self._retries = Retries()
+        self.held = HeldRestores(book, send)
         self._housekeeping = Housekeeping(book, journal, clock=clock)
         self._last_state: dict[str, State] = {}
         self._low_disk = False
@@ -73,12 +75,17 @@ class Scheduler:
         )
 
     def recover(self) -> None:
-        """Take up the journal's unfinished jobs: what waited waits again, what ran has failed and is tried again."""
+        """Take up the journal's unfinished jobs: what waited waits again, what ran has failed and is tried again, a restore goes on."""
         for unfinished in self._journal.unfinished():
-            if unfinished.request is not None and unfinished.job.state is State.QUEUED:
+            if unfinished.request is not None and unfinished.job.state in (State.QUEUED, State.PAUSED):
                 self._book.requeue(unfinished.job, unfinished.request)
                 continue
             error = ErrorFacts("worker-died", "the node stopped while this ran", "it is tried again by itself", True)
+            goes_on = after_break(unfinished.job, unfinished.request, error, node_restarted=True)
+            if goes_on is not None and unfinished.request is not None:
+                self._book.requeue(goes_on, unfinished.request)
+                self._book.update(goes_on)
+                continue
             ended = self._book.end(unfinished.job, State.FAILED, error)
             self._journal.record_job(ended)
             if isinstance(unfinished.request, RunDatasets | RunCascade):
@@ -180,7 +187,8 @@ class Scheduler:
         """Whatever it ran has failed."""
         for live in self._book.sent:
             if live.role == role:
-                self.job_news(self._book.end(live.job, State.FAILED, error))
+                goes_on = after_break(live.job, live.request, error, node_restarted=False)
+                self.job_news(goes_on or self._book.end(live.job, State.FAILED, error))
 
     def acknowledged(self, news: Acknowledged) -> None:
         if self._rules is None:

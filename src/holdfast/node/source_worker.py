@@ -31,16 +31,19 @@ from holdfast.node.worker_messages import (
     FollowNews,
     FromWorker,
     MasterTime,
+    PauseJob,
     Ready,
     RunCascade,
     RunDatasets,
     RunMaintenance,
     RunRestore,
+    RunUndo,
     StopWorker,
     ToWorker,
     WorkerAnswer,
 )
 from holdfast.node.worker_restore import RestoreTask, restore_with_order
+from holdfast.node.worker_undo import UndoExpiry, UndoTask
 from holdfast.operations.run import run_datasets
 from holdfast.operations.run_order import RunOrder
 from holdfast.operations.running import Cancellation
@@ -59,6 +62,7 @@ class SourceWorker:
         self._news = LinkNews(send)
         self._jobs = JobLanes(self._news, clock)
         self._configured: Configure | None = None
+        self._expiry = UndoExpiry(home, clock=clock)
         self._holder = StateHolder(home / "state.db", entropy)
         self._following = SourceFollowing(
             Surroundings(
@@ -75,6 +79,7 @@ class SourceWorker:
     def serve(self, receive: Callable[[], ToWorker | None]) -> None:
         """Until the agent says stop or is gone."""
         self._send(Ready())
+        self._expiry.start()
         try:
             while (message := receive()) is not None and not isinstance(message, StopWorker):
                 self.handle(message)
@@ -91,8 +96,12 @@ class SourceWorker:
                 self._jobs.start("run", message.job, lambda job, cancellation: self._run(message, job, cancellation))
             case RunRestore():
                 self._jobs.start("restore", message.job, lambda job, cancellation: self._restore(message, job, cancellation))
+            case RunUndo():
+                self._jobs.start("restore", message.job, lambda job, cancellation: self._undo(message, job, cancellation))
             case CancelJob():
                 self._jobs.cancel(message.job)
+            case PauseJob():
+                self._jobs.pause(message.job)
             case AskWorker():
                 self._jobs.ask(lambda: self._send(WorkerAnswer(number=message.number, answer=self._answer(message.question))))
             case RunCascade() | RunMaintenance():
@@ -103,6 +112,7 @@ class SourceWorker:
                 self.stop()
 
     def stop(self) -> None:
+        self._expiry.stop()
         self._jobs.stop()
         self._following.close()
         self._holder.close()
@@ -184,6 +194,11 @@ class SourceWorker:
         configured = self._must_be_configured()
         task = RestoreTask(home=self._home, rules=configured.rules, ask=message.ask, job=job, news=self._news, clock=self._clock)
         return restore_with_order(task, configured.signing_key, cancellation)
+
+    def _undo(self, message: RunUndo, job: Job, cancellation: Cancellation) -> Job:
+        rules = self._must_be_configured().rules
+        task = UndoTask(home=self._home, rules=rules, ask=message.ask, job=job, news=self._news, clock=self._clock)
+        return task.run(cancellation)
 
     def _hook(self, limits: Limits, node: str, rule: DatasetRule, phase: str) -> None:
         name = rule.hooks.before if phase == "before" else rule.hooks.after

@@ -42,11 +42,13 @@ from holdfast.node.worker_messages import (
     EventNews,
     FromWorker,
     MasterTime,
+    PauseJob,
     Ready,
     RunCascade,
     RunDatasets,
     RunMaintenance,
     RunRestore,
+    RunUndo,
     StopWorker,
     ToWorker,
     WorkerAnswer,
@@ -126,12 +128,14 @@ class StoreWorker:
                 self._jobs.start("restore", message.job, lambda job, stop: self._restore(message.ask, job, stop))
             case CancelJob():
                 self._jobs.cancel(message.job)
+            case PauseJob():
+                self._jobs.pause(message.job)
             case MasterTime():
                 self._time.hear(message)
             case AskWorker():
                 began_s = self._clock.monotonic_s()
                 self._jobs.ask(lambda: self._answer(message, began_s), is_search=isinstance(message.question, AskSearch))
-            case RunDatasets():
+            case RunDatasets() | RunUndo():
                 self._jobs.start("run", message.job, _refuse)
             case StopWorker():
                 self.stop()

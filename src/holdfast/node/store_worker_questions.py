@@ -145,7 +145,7 @@ def _at(question: AskMoment, repositories: Repositories) -> list[tuple[Repositor
             if question.versions:
                 found.append((repository, repository.versions(question.dataset)))
             else:
-                found.append((repository, repository.point_at(question.dataset, question.at)))
+                found.append((repository, repository.point_at(question.dataset, question.at, question.before_deletion)))
         except UnknownName as error:
             missing = missing or error
     if not found:

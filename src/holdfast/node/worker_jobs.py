@@ -96,6 +96,12 @@ class JobLanes:
         if cancellation is not None:
             cancellation.cancel()
 
+    def pause(self, job: JobId) -> None:
+        with self._lock:
+            cancellation = self._running.get(job)
+        if cancellation is not None:
+            cancellation.pause()
+
     def ask(self, reply: Callable[[], None], *, is_search: bool = False) -> None:
         """Answer a question beside the jobs; dropped when stopping."""
         with self._lock:
@@ -123,11 +129,13 @@ class JobLanes:
                     self._threads.discard(threading.current_thread())
                     return
                 queued = waiting.popleft()
-            self._run(queued)
+            ended = self._run(queued)
             with self._lock:
+                # Before its end is told: a paused job may come back at once.
                 self._running.pop(queued.job.id, None)
+            self._news.job(ended)
 
-    def _run(self, queued: _Queued) -> None:
+    def _run(self, queued: _Queued) -> Job:
         job = msgspec.structs.replace(queued.job, state=State.RUNNING, started_at=now(self._clock))
         self._news.job(job)
         try:
@@ -135,13 +143,17 @@ class JobLanes:
             ended = queued.work(job, queued.cancellation)
         except Exception as error:  # noqa: BLE001 - a job's end is always told, whatever ended it
             ended = self._failed(job, queued.cancellation, error)
+        if ended.state is State.PAUSED:
+            return ended
         if ended.state not in ENDED:
             ended = msgspec.structs.replace(ended, state=State.SUCCEEDED)
         if ended.ended_at is None:
             ended = msgspec.structs.replace(ended, ended_at=now(self._clock))
-        self._news.job(ended)
+        return ended
 
     def _failed(self, job: Job, cancellation: Cancellation, error: Exception) -> Job:
+        if cancellation.is_pause:
+            return msgspec.structs.replace(job, state=State.PAUSED)
         if cancellation.requested or isinstance(error, Cancelled):
             facts = error if isinstance(error, Cancelled) else Cancelled("the job was cancelled")
             return msgspec.structs.replace(job, state=State.CANCELLED, error=facts_of(facts))

@@ -15,6 +15,7 @@ from holdfast.model.following import Following
 from holdfast.model.jobs import Event, Job, Progress
 from holdfast.model.maintenance import Task
 from holdfast.model.questions import Answer, AskRestore, Question
+from holdfast.model.restoring import AskUndo
 from holdfast.model.rules import Rules
 
 
@@ -54,6 +55,11 @@ class RunRestore(_Message, frozen=True, kw_only=True):
     ask: AskRestore
 
 
+class RunUndo(_Message, frozen=True, kw_only=True):
+    job: Job
+    ask: AskUndo
+
+
 class RunMaintenance(_Message, frozen=True, kw_only=True):
     """`repository` is an id. `dry_run`: only report what would be done."""
 
@@ -64,6 +70,12 @@ class RunMaintenance(_Message, frozen=True, kw_only=True):
 
 
 class CancelJob(_Message, frozen=True, kw_only=True):
+    job: JobId
+
+
+class PauseJob(_Message, frozen=True, kw_only=True):
+    """Stop a restore so that it can go on; it is then told as `paused`."""
+
     job: JobId
 
 
@@ -146,5 +158,17 @@ class WorkerAnswer(_Message, frozen=True, kw_only=True):
     answer: Answer
 
 
-ToWorker = Configure | RunDatasets | RunCascade | RunRestore | RunMaintenance | CancelJob | AskWorker | MasterTime | StopWorker
+ToWorker = (
+    Configure
+    | RunDatasets
+    | RunCascade
+    | RunRestore
+    | RunUndo
+    | RunMaintenance
+    | CancelJob
+    | PauseJob
+    | AskWorker
+    | MasterTime
+    | StopWorker
+)
 FromWorker = Ready | TimeDoubted | JobNews | ProgressNews | EventNews | PointsMade | Acknowledged | FollowNews | WorkerAnswer

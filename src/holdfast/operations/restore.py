@@ -5,7 +5,8 @@ Every path is written with its full source path below `target`, as restic does; 
   skip        stays as it is, with all below it if it is not a folder
   rename      stays; what is restored lies beside it as NAME.restored-TIME
 Folders merge with folders under every rule; only `overwrite` sets the metadata of those that were there. Content is verified (SHA-256)
-before it is put in place; a file with a damaged chunk is not put in place and the others go on.
+before it is put in place; a file with a damaged chunk is not put in place and the others go on. What is replaced is kept, where the
+restore is given an `Attempt` (`restore_attempt`), and comes back by `restore_undo`.
 The end waits for the disk. After a power cut within, files in place may be torn: run it again with `overwrite`, which compares content.
 """
 
@@ -28,6 +29,7 @@ from holdfast.model.entry import check_path, display_path
 from holdfast.model.jobs import Counters, Finding, Severity
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.reading import Listed, LostFolder, PointReader
+from holdfast.operations.restore_attempt import Attempt
 from holdfast.operations.restore_plan import Planner, RestorePlan, Rules
 from holdfast.operations.restore_steps import StepBook
 from holdfast.operations.restore_writing import Execution, Watch, writers_for
@@ -44,7 +46,8 @@ class Surroundings(TypedDict, total=False):
 
     `check_write` raises `OutsideLimits` for a path that may not be written, `check_remove` (default: the same) for a folder that may not be
     replaced by a file, because of what is in it. `cancelled` is asked often. `wait` sleeps for `limit_bytes_s`. `writers` is the number of
-    processes that write (default: by what there is to write).
+    processes that write (default: by what there is to write). With an `attempt` it can be taken back, and goes on where an earlier
+    attempt was broken off; `may_go_on` is asked when this one is, whether there may be another.
     """
 
     clock: Required[Clock]
@@ -55,6 +58,8 @@ class Surroundings(TypedDict, total=False):
     wait: NotRequired[Callable[[float], object]]
     roots: NotRequired[Sequence[bytes]]
     writers: NotRequired[int]
+    attempt: NotRequired[Attempt | None]
+    may_go_on: NotRequired[Callable[[], bool]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +84,7 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
     written), `NoSpace` (before anything is written, and when the disk fills up), `StoreError` (target), `Cancelled` (what was put in place
     stays, each file complete).
     """
-    clock, cancelled = around["clock"], around.get("cancelled")
+    clock, cancelled, attempt = around["clock"], around.get("cancelled"), around.get("attempt")
 
     def check() -> None:
         if cancelled is not None and cancelled():
@@ -87,15 +92,8 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
 
     target = os.path.realpath(check_path(os.path.normpath(os.fsencode(request.target))))
     findings, lost, any_listed = Findings(), list[LostFolder](), False
-    with StepBook() as book:
-        rules = Rules(
-            conflict=request.conflict,
-            suffix=now(clock).strftime(".restored-%Y%m%dT%H%M%SZ").encode(),
-            check_write=around["check_write"],
-            check_remove=around.get("check_remove", around["check_write"]),
-            roots=tuple(around.get("roots", ())),
-        )
-        planner = Planner(target, rules, findings.add)
+    with StepBook(attempt.plan if attempt else None) as book:
+        planner = Planner(target, _rules(request, around), findings.add)
         try:
             for listed in reader.listing(tuple(paths)):
                 check()
@@ -109,12 +107,35 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
         if request.dry_run:
             return _result(plan, findings, files=plan.files, written=plan.bytes, failed=len(lost))
         require_space(plan)
+        if attempt is not None:
+            book.settle(attempt.steps)
         limit = Limit(request.limit_bytes_s, clock=clock, wait=around.get("wait", time.sleep)) if request.limit_bytes_s else None
         _make_target(target)
-        watch = Watch(check=check, limit=limit, on_progress=around.get("on_progress"), report=findings.add)
+        watch = Watch(
+            check=check,
+            check_write=around["check_write"],
+            limit=limit,
+            on_progress=around.get("on_progress"),
+            report=findings.add,
+            may_go_on=around.get("may_go_on", lambda: False),
+        )
         writers = around.get("writers", writers_for(book))
-        done = Execution(reader, target, watch, writers=writers).run(book)
+        done = Execution(reader, target, watch, writers=writers, attempt=attempt).run(book)
     return _result(plan, findings, files=done.files, written=done.bytes, failed=done.failed + len(lost))
+
+
+def _rules(request: RestoreRequest, around: Surroundings) -> Rules:
+    attempt = around.get("attempt")
+    return Rules(
+        conflict=request.conflict,
+        suffix=attempt.suffix if attempt else now(around["clock"]).strftime(".restored-%Y%m%dT%H%M%SZ").encode(),
+        check_write=around["check_write"],
+        check_remove=around.get("check_remove", around["check_write"]),
+        roots=tuple(around.get("roots", ())),
+        owners=request.owners,
+        is_again=attempt is not None and attempt.number > 1,
+        made=attempt.made() if attempt is not None else frozenset(),
+    )
 
 
 def _decide(planner: Planner, book: StepBook, listed: Listed) -> None:
@@ -126,6 +147,8 @@ def _decide(planner: Planner, book: StepBook, listed: Listed) -> None:
             chunk += len(entry.chunks)
         step = planner.decide(entry)
         if step is not None:
+            for way in planner.ways(step.at):
+                book.add(way)
             book.add(step, place)
 
 

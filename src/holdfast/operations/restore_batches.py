@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from holdfast.model.entry import ChunkRef
@@ -32,15 +32,15 @@ class Batch:
     ids: dict[bytes, None] = field(default_factory=dict)
 
 
-def batches(files: Iterable[Step], batch_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
-    """Batches of at most `batch_bytes`, or of one chunk that is larger."""
+def batches(files: Iterable[Step], batch_bytes: int = BATCH_BYTES, *, held: Callable[[Step], int] = lambda step: 0) -> Iterator[Batch]:
+    """Batches of at most `batch_bytes`, or of one chunk that is larger. `held`: how many of a large file's first chunks are there."""
     batch, size = Batch(), 0
     for step in files:
         refs = step.entry.chunks
         # Of a file with one chunk, nearly all there are, the chunk's size is the file's.
         total = refs[0].size_bytes if len(refs) == 1 else sum([ref.size_bytes for ref in refs])
         if total > batch_bytes and len(refs) > 1:
-            for piece in pieces_of(step, batch_bytes):
+            for piece in pieces_of(step, batch_bytes, held(step)):
                 yield Batch(piece=piece, ids=dict.fromkeys([ref.id for ref in piece.refs]))
             continue
         if batch.steps and (size + total > batch_bytes or len(batch.steps) >= BATCH_FILES):
@@ -55,12 +55,12 @@ def batches(files: Iterable[Step], batch_bytes: int = BATCH_BYTES) -> Iterator[B
         yield batch
 
 
-def pieces_of(step: Step, batch_bytes: int) -> list[Piece]:
-    """The whole of a large file, in order."""
+def pieces_of(step: Step, batch_bytes: int, held: int = 0) -> list[Piece]:
+    """All of a large file but its first `held` chunks, in order."""
     cuts: list[tuple[int, list[ChunkRef]]] = []
     run: list[ChunkRef] = []
-    start = offset = 0
-    for ref in step.entry.chunks:
+    start = offset = sum(ref.size_bytes for ref in step.entry.chunks[:held])
+    for ref in step.entry.chunks[held:]:
         if run and offset + ref.size_bytes - start > batch_bytes:
             cuts.append((start, run))
             start, run = offset, []

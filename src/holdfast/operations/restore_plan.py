@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from holdfast.core.errors import OutsideLimits
 from holdfast.host.tree_writer import TreeWriter
 from holdfast.model.entry import Entry, Kind, check_path, display_path, is_below
 from holdfast.model.jobs import Finding, Severity
-from holdfast.model.orders import Conflict
+from holdfast.model.orders import Conflict, Owners
+from holdfast.operations.restore_looking import equal_file, is_as_written, is_dressed, is_equal_special, metadata_of, metadata_of_folder
+from holdfast.operations.restore_owners import OwnerMap
 from holdfast.operations.restore_steps import Step
 
 
@@ -27,7 +28,8 @@ class SpaceNeed:
 @dataclass(frozen=True, kw_only=True)
 class RestorePlan:
     """`files` counts all but folders and `bytes` what they hold (holes and further names of a file are free); `replaced` and `renamed` are
-    among `files`; `kept` are equal already, `skipped` stay by the conflict rule, `refused` may not be written here.
+    among `files`; `kept` are equal already, `skipped` stay by the conflict rule, `refused` may not be written here. `..._bytes`: what the
+    point has for these, and of `replaced` what is there and goes.
     """
 
     target: bytes
@@ -39,18 +41,26 @@ class RestorePlan:
     kept: int
     skipped: int
     refused: int
+    replaced_bytes: int = 0
+    renamed_bytes: int = 0
+    kept_bytes: int = 0
+    skipped_bytes: int = 0
     space: tuple[SpaceNeed, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """`suffix` is what `rename` appends. `check_write` raises `OutsideLimits`, `check_remove` for a folder that must not go as a whole."""
+    """`suffix` is what `rename` appends. `check_write` raises `OutsideLimits`, `check_remove` for a folder that must not go as a whole.
+    `is_again`: this restore was begun before, and `made` are the folders it then made and may not have dressed."""
 
     conflict: Conflict
     suffix: bytes
     check_write: Callable[[bytes], None]
     check_remove: Callable[[bytes], None]
+    owners: Owners
     roots: tuple[bytes, ...] = ()
+    is_again: bool = False
+    made: frozenset[bytes] = frozenset()
 
 
 @dataclass
@@ -63,6 +73,10 @@ class _Count:
     kept: int = 0
     skipped: int = 0
     refused: int = 0
+    replaced_bytes: int = 0
+    renamed_bytes: int = 0
+    kept_bytes: int = 0
+    skipped_bytes: int = 0
     space: dict[int, int] = field(default_factory=dict)
 
 
@@ -72,6 +86,7 @@ class Planner:
     def __init__(self, target: bytes, rules: Rules, report: Callable[[Finding], None]) -> None:
         self._target = target
         self._rules = rules
+        self._owners = OwnerMap(rules.owners)
         self._report = report
         self._existing = target
         while not os.path.isdir(self._existing):
@@ -83,6 +98,7 @@ class Planner:
         self._new_below: bytes | None = None
         self._moved: tuple[bytes, bytes] | None = None
         self._approved: set[bytes] = set()
+        self._ways: set[bytes] = set()
         self._devices: dict[bytes, int] = {b"": os.stat(self._existing).st_dev}
         self._device_paths: dict[int, bytes] = {self._devices[b""]: self._existing}
         self._links: dict[tuple[int, int], bytes] = {}
@@ -106,6 +122,10 @@ class Planner:
             kept=count.kept,
             skipped=count.skipped,
             refused=count.refused,
+            replaced_bytes=count.replaced_bytes,
+            renamed_bytes=count.renamed_bytes,
+            kept_bytes=count.kept_bytes,
+            skipped_bytes=count.skipped_bytes,
             space=tuple(SpaceNeed(self._device_paths[device], needed) for device, needed in count.space.items()),
         )
 
@@ -117,16 +137,36 @@ class Planner:
         if self._skipped_below is not None:
             if source.startswith(self._skipped_below):
                 self._count.skipped += entry.kind is not Kind.DIRECTORY
+                self._count.skipped_bytes += entry.size_bytes
                 return None
             self._skipped_below = None
+        entry = self._owners.apply(entry)
         at = self._place(source)
         found = self._stat(at)
         if not self._may_write(at, entry, found):
             if entry.kind is Kind.DIRECTORY and found is not None and stat.S_ISDIR(found.st_mode):
-                return Step("pass", at, entry)
+                return Step("pass", at, entry, was=metadata_of(at, found))
             self._refuse(entry)
             return None
         return (self._folder if entry.kind is Kind.DIRECTORY else self._leaf)(source, at, entry, found)
+
+    def ways(self, at: bytes) -> Iterator[Step]:
+        """What else has to be known to take back a step at `at`: the folders on the way to it that are none of the entries."""
+        parent = at.rpartition(b"/")[0]
+        missing: list[bytes] = []
+        while parent not in self._approved and parent not in self._ways:
+            self._ways.add(parent)
+            found = self._stat(parent)
+            if found is not None:
+                if self._existing == self._target:
+                    yield Step("was", parent, _no_entry(parent), was=metadata_of(parent, found))
+                break
+            if not parent:
+                break
+            missing.append(parent)
+            parent = parent.rpartition(b"/")[0]
+        for folder in reversed(missing):
+            yield Step("way", folder, _no_entry(folder))
 
     # Where
 
@@ -183,13 +223,19 @@ class Planner:
             return Step("folder", at, entry)
         above_roots = any(is_below(root, entry.path) and root != entry.path for root in self._rules.roots)
         if stat.S_ISDIR(found.st_mode):
-            return Step("merge" if self._rules.conflict == "overwrite" and not above_roots else "pass", at, entry)
+            if at in self._rules.made:
+                return Step("merge", at, entry, was=metadata_of(at, found))
+            if self._rules.conflict == "overwrite" and not above_roots and self._looker is not None:
+                return Step("merge", at, entry, was=metadata_of_folder(self._looker, at, found))
+            return Step("pass", at, entry, was=metadata_of(at, found))
         if self._rules.conflict == "skip" or above_roots:
             self._skip_below(source, entry, above_roots)
             return None
         if self._rules.conflict == "rename":
-            new = self._free_name(at)
+            new, is_there = self._free_name(at, entry)
             self._moved = (source + b"/", new + b"/")
+            if is_there:
+                return Step("merge", new, entry, was=_no_entry(new))
             self._new_below = new + b"/"
             return Step("folder", new, entry)
         self._new_below = at + b"/"
@@ -213,18 +259,21 @@ class Planner:
         if found is not None:
             if self._rules.conflict == "skip":
                 self._count.skipped += 1
+                self._count.skipped_bytes += entry.size_bytes
                 return None
-            if entry.kind is Kind.FILE and self._is_equal(at, entry, found):
-                self._count.kept += 1
-                self._known_name(entry, at)
-                # Under `rename` what is there is not touched at all.
-                return Step("dress", at, entry) if self._rules.conflict == "overwrite" else None
+            if (kept := self._kept(at, entry, found)) is not None:
+                return kept[0]
             if self._rules.conflict == "rename":
-                at = self._free_name(at)
+                at, is_there = self._free_name(at, entry)
+                if is_there:
+                    self._count.kept += 1
+                    return None
                 self._count.renamed += 1
+                self._count.renamed_bytes += entry.size_bytes
             else:
                 replaces = True
                 self._count.replaced += 1
+                self._count.replaced_bytes += found.st_size if stat.S_ISREG(found.st_mode) else 0
         self._count.files += 1
         if entry.kind is not Kind.FILE:
             return Step("special", at, entry, replaces)
@@ -233,6 +282,25 @@ class Planner:
             return Step("link", at, entry, replaces, known)
         self._need(at, entry)
         return Step("file", at, entry, replaces)
+
+    def _kept(self, at: bytes, entry: Entry, found: os.stat_result) -> tuple[Step | None] | None:
+        """What is still to be done to what is there, where that is the entry already; None = it is not."""
+        was = None
+        if self._looker is None:
+            return None
+        if entry.kind is not Kind.FILE:
+            if not is_equal_special(self._looker, at, entry, found):
+                return None
+        elif (was := equal_file(self._looker, at, entry, found)) is None:
+            return None
+        self._count.kept += 1
+        self._count.kept_bytes += entry.size_bytes
+        if was is None:
+            return (None,)
+        self._known_name(entry, at)
+        # Under `rename` what is there is not touched at all.
+        is_done = self._rules.conflict != "overwrite" or is_dressed(entry, was)
+        return (None if is_done else Step("dress", at, entry, was=was),)
 
     def _known_name(self, entry: Entry, at: bytes) -> bytes | None:
         """The name the same file of the source has already got; else this becomes it."""
@@ -264,34 +332,28 @@ class Planner:
         self._devices[folder] = device
         return device
 
-    def _free_name(self, at: bytes) -> bytes:
+    def _free_name(self, at: bytes, entry: Entry) -> tuple[bytes, bool]:
+        """A name beside what is there; and whether an earlier attempt of this restore has put the entry there already."""
         folder, slash, name = at.rpartition(b"/")
         suffix, number = self._rules.suffix, 1
         while True:
             candidate = folder + slash + name[: 255 - len(suffix)] + suffix
-            if self._looker is None or self._looker.stat(candidate) is None:
-                return candidate
+            found = None if self._looker is None else self._looker.stat(candidate)
+            if found is None or self._looker is None:
+                return candidate, False
+            if self._rules.is_again and self._is_ours(candidate, entry, found):
+                return candidate, True
             number += 1
             suffix = self._rules.suffix + b"-%d" % number
 
-    def _is_equal(self, at: bytes, entry: Entry, found: os.stat_result) -> bool:
-        """Same size, mtime and content: reads the file, and only where size and time agree."""
-        if self._looker is None or not stat.S_ISREG(found.st_mode):
+    def _is_ours(self, at: bytes, entry: Entry, found: os.stat_result) -> bool:
+        if entry.kind is Kind.DIRECTORY:
+            return at in self._rules.made
+        if self._looker is None:
             return False
-        if (found.st_size, found.st_mtime_ns) != (entry.size_bytes, entry.mtime_ns):
-            return False
-        try:
-            fd = self._looker.open_file(at)
-        except OSError:
-            return False
-        try:
-            offset = 0
-            for ref in entry.chunks:
-                if hashlib.sha256(os.pread(fd, ref.size_bytes, offset)).digest() != ref.id:
-                    return False
-                offset += ref.size_bytes
-            return True
-        except OSError:
-            return False
-        finally:
-            os.close(fd)
+        return is_as_written(self._looker, at, entry, found)
+
+
+def _no_entry(at: bytes) -> Entry:
+    """For folders of which the point says nothing."""
+    return Entry(path=b"/" + at, kind=Kind.DIRECTORY, mode=0o755)

@@ -18,8 +18,11 @@ from holdfast.model.change import Payload
 from holdfast.model.entry import Entry, display_path
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.reading import Lost, PointReader
+from holdfast.operations.restore_aside import Aside
+from holdfast.operations.restore_attempt import Attempt
 from holdfast.operations.restore_batches import Batch, Piece, batches
 from holdfast.operations.restore_crew import Crew, HereCrew, ProcessCrew
+from holdfast.operations.restore_parts import Parts, remove_parts
 from holdfast.operations.restore_steps import Step, StepBook
 from holdfast.operations.restore_work import Done, Part, Work, make_way
 
@@ -31,12 +34,15 @@ _MOST_WRITERS = 4
 
 @dataclass(frozen=True)
 class Watch:
-    """`check` raises `Cancelled`. `on_progress` gets done files, done bytes, total bytes."""
+    """`check` raises `Cancelled`, `check_write` what it does for a path that may not be written. `on_progress` gets done files, done
+    bytes, total bytes. `may_go_on`: asked when it was broken off, whether another attempt may follow."""
 
     check: Callable[[], None]
+    check_write: Callable[[bytes], None]
     limit: Limit | None
     on_progress: Callable[[int, int, int], None] | None
     report: Callable[[Finding], None]
+    may_go_on: Callable[[], bool] = lambda: False
 
 
 @dataclass
@@ -64,14 +70,18 @@ def writers_for(book: StepBook) -> int:
 
 
 class Execution:
-    """One restore being written. `writers`: processes beside this one, 0 = none."""
+    """One restore being written. `writers`: processes beside this one, 0 = none. With an `attempt` what is replaced is kept, and large
+    files go on where an earlier one was broken off."""
 
-    def __init__(self, reader: PointReader, target: bytes, watch: Watch, *, writers: int) -> None:
+    def __init__(self, reader: PointReader, target: bytes, watch: Watch, *, writers: int, attempt: Attempt | None = None) -> None:
         self._reader = reader
         self._target = target
         self._watch = watch
         self._writers = writers
         self._writer = TreeWriter(target, report=watch.report)
+        self._attempt = attempt
+        self._aside = None if attempt is None else Aside(self._writer, attempt, watch.check_write)
+        self._parts = None if attempt is None else Parts(self._writer, attempt)
         self._tally = Tally()
         self._written_bytes = 0
         self._total_bytes = 0
@@ -98,9 +108,14 @@ class Execution:
             self._tell()
             return self._tally
         finally:
+            keeps_parts = self._parts is not None and self._watch.may_go_on()
             for large in self._large.values():
-                if large.draft is not None:
+                if large.draft is not None and keeps_parts:
+                    large.draft.close()
+                elif large.draft is not None:
                     self._writer.discard(large.draft)
+            if self._attempt is not None and not keeps_parts:
+                remove_parts(self._writer, self._attempt)
             self._writer.close()
 
     def _one_by_one(self, step: Step, do: Callable[[Step], None]) -> None:
@@ -136,7 +151,7 @@ class Execution:
             crew.close()
 
     def _questions(self, book: StepBook, asked: deque[Batch]) -> Iterator[Sequence[bytes]]:
-        for batch in batches(book.files()):
+        for batch in batches(book.files(), held=(lambda step: 0) if self._parts is None else self._parts.held):
             asked.append(batch)
             yield list(batch.ids)
 
@@ -148,6 +163,8 @@ class Execution:
 
     def _give(self, crew: Crew, batch: Batch, payloads: list[Payload], lost: list[Lost]) -> None:
         part: Part | None = None
+        if self._aside is not None and batch.steps:
+            batch.steps = [step for step in batch.steps if not step.replaces or self._is_kept(self._aside, step)]
         if batch.piece is not None:
             part = self._part_of(batch.piece)
             if part is None:
@@ -155,6 +172,18 @@ class Execution:
         number = next(self._numbers)
         self._given[number] = batch
         crew.submit(Work(number, tuple(batch.steps), part, tuple(payloads), tuple(lost)))
+
+    def _is_kept(self, aside: Aside, step: Step) -> bool:
+        """Whether what the file replaces can be had back; else it must not be replaced, which is a finding."""
+        try:
+            aside.keep(step.at)
+        except NoSpace:
+            raise
+        except (Conflict, StoreError) as error:
+            self._not_written.add(step.at)
+            self._fail(step.entry, error.facts())
+            return False
+        return True
 
     def _take(self, finished: Iterator[Done]) -> None:
         for done in finished:
@@ -204,7 +233,7 @@ class Execution:
                     hint="check the repository; another copy of this point may be whole",
                 )
             self._make_way(step)
-            large.draft = self._writer.begin_file(step.at)
+            large.draft = self._writer.begin_file(step.at) if self._parts is None else self._parts.begin(step.at)
             found = os.fstat(large.draft.fd)
             large.identity = (found.st_dev, found.st_ino)
         except NoSpace:
@@ -230,6 +259,8 @@ class Execution:
         if large.draft is None:
             return
         try:
+            if self._aside is not None and large.step.replaces:
+                self._aside.keep(large.step.at)
             self._writer.finish(large.draft, large.step.entry)
         except NoSpace:
             raise
@@ -250,7 +281,11 @@ class Execution:
         """Make a folder, or clear away what an earlier restore that was killed left in it."""
         if step.do == "folder":
             self._make_way(step)
-        if not self._writer.ensure_folder(step.at, replace=step.do == "folder" and step.replaces):
+        if self._aside is not None and step.replaces:
+            self._aside.keep(step.at)
+        if not self._writer.ensure_folder(
+            step.at, replace=step.do == "folder" and step.replaces, mode=0o755 if step.do == "way" else 0o700
+        ):
             self._writer.sweep(step.at)
 
     def _write_other(self, step: Step) -> None:
@@ -258,6 +293,8 @@ class Execution:
         if step.do == "dress":
             self._dress(step)
             return
+        if self._aside is not None and step.replaces and not (step.do == "link" and step.link_to in self._not_written):
+            self._aside.keep(step.at)
         if step.do == "link":
             if step.link_to in self._not_written:
                 raise StoreError(

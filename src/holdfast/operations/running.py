@@ -22,11 +22,24 @@ class Cancellation:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requested = threading.Event()
+        self._is_pause = False
         self._callbacks: list[Callable[[], None]] = []
 
     @property
     def requested(self) -> bool:
         return self._requested.is_set()
+
+    @property
+    def is_pause(self) -> bool:
+        """What was asked for is to stop for now, and to go on another time."""
+        return self._is_pause
+
+    def pause(self) -> None:
+        """As `cancel`, which comes before it."""
+        with self._lock:
+            self._is_pause = not self._requested.is_set()
+        if self._is_pause:
+            self.cancel()
 
     def cancel(self) -> None:
         with self._lock:

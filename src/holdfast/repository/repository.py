@@ -37,6 +37,7 @@ from holdfast.model.searching import AskSearch, Place
 from holdfast.model.stream import Outgoing
 from holdfast.repository._format.keys import Scrypt as Scrypt
 from holdfast.repository.adopting import Binding, bind, groups_of, settle_bindings
+from holdfast.repository.answers.deletion import before_deletion
 from holdfast.repository.answers.diffing import Diffs, DiffSide
 from holdfast.repository.answers.explaining import explain
 from holdfast.repository.answers.questions import find, history, list_at, list_point, roots_in
@@ -156,9 +157,11 @@ class Repository:
             return moments.moment_at(self._interior, prefix).point
         return point_lookup.point(self._interior, prefix)
 
-    def point_at(self, dataset: str, at: datetime | None) -> Point:
-        """The newest point or moment of a dataset (label or id) captured at or before a time, None = of all. Raises `UnknownName`."""
+    def point_at(self, dataset: str, at: datetime | None, gone: bytes = b"") -> Point:
+        """The newest point or moment of a dataset (label or id) captured at or before a time, None = of all; or the last before a path was
+        `gone`. Raises `UnknownName`."""
         self._interior.refresh()
+        at = before_deletion(self._interior, dataset, gone) if gone else at
         return moments.newest_at(self._interior, dataset, at).point
 
     def versions(self, dataset: str) -> Point:

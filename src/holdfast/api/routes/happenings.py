@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from holdfast.api.answers import JobList, JobView, LogLines
+from holdfast.api.answers import JobList, JobView, LogLines, TriggerStarted
 from holdfast.api.callers import CallerOf, MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
-from holdfast.api.schemas import JobQuery
+from holdfast.api.schemas import JobQuery, Undo
 from holdfast.api.streams import LiveEvents
 from holdfast.master.deltas import NamedEvent, NamedJob
 from holdfast.master.history import JobsWanted
@@ -56,6 +56,30 @@ async def job(job: str, master: MasterOf) -> Response:
 async def cancel(job: str, master: MasterOf) -> Response:
     """The job as it was when its node took the wish to end it."""
     return reply(await _named(await master.history.cancel(job), master))
+
+
+@router.post("/jobs/{job}/pause")
+@answers(NamedJob)
+async def pause(job: str, master: MasterOf) -> Response:
+    """Hold up a restore, so that it can go on: the job as it was when its node took the wish."""
+    return reply(await _named(await master.history.pause_job(job), master))
+
+
+@router.post("/jobs/{job}/resume")
+@answers(NamedJob)
+async def resume(job: str, master: MasterOf) -> Response:
+    """Go on with a paused restore: the job as it was."""
+    found = await master.history.job(job)
+    await master.restores.resume(found)
+    return reply(await _named(found, master))
+
+
+@router.post("/jobs/{job}/undo")
+@answers(TriggerStarted)
+async def undo(job: str, body: Undo, master: MasterOf) -> Response:
+    """Take back a restore: what it replaced comes back, what it made goes, what was changed since stays. A job of the same machine; its
+    `report` says what was done, or with `dry_run` would be."""
+    return reply(TriggerStarted(trigger=await master.restores.undo(await master.history.job(job), dry_run=body.dry_run)))
 
 
 @router.get("/logs")

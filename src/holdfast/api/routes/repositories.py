@@ -20,7 +20,7 @@ from holdfast.master.restores import StartedRestore, Wish
 from holdfast.model import maintenance
 from holdfast.model.differences import AskDiff
 from holdfast.model.moments import AskMoments
-from holdfast.model.orders import RestoreRequest
+from holdfast.model.orders import Owners, RestoreRequest, parse_owner_change
 from holdfast.model.pausing import AskPause
 from holdfast.model.questions import AskFind, AskHistory, AskListing
 
@@ -106,10 +106,20 @@ async def history(master: MasterOf, path: str, dataset: str = "", repository: st
 @answers(StartedRestore)
 async def restore(body: Restore, master: MasterOf) -> Response:
     wish = Wish(
-        request=RestoreRequest(target=body.to, conflict=body.conflict, dry_run=body.dry_run, limit_bytes_s=body.limit_bytes_s),
+        request=RestoreRequest(
+            target=body.to,
+            conflict=body.conflict,
+            dry_run=body.dry_run,
+            limit_bytes_s=body.limit_bytes_s,
+            undo_for_s=parse_duration_s(body.undo_for),
+            owners=Owners(
+                by=body.owner, users=tuple(map(parse_owner_change, body.map_owners)), groups=tuple(map(parse_owner_change, body.map_groups))
+            ),
+        ),
         point=body.point,
         dataset=body.dataset,
         at=parse_time(body.at, master.base.now()) if body.at else None,
+        before_deletion=unquote_to_bytes(body.before_deletion),
         paths=tuple(unquote_to_bytes(path) for path in body.paths),
         node=body.node,
         repository=body.repository,

@@ -13,6 +13,7 @@ import typer
 
 from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
+from holdfast.cli.commands.change_job import change_job
 from holdfast.cli.commands.monitor import print_strip
 from holdfast.cli.commands.run import print_job_problems, print_jobs_result
 from holdfast.cli.home import has_session, load_session, resolve_home
@@ -111,7 +112,9 @@ def _print_remarks(answer: dict[str, Any]) -> None:
 
 
 def jobs(
-    job: Annotated[str, typer.Argument(help="A job's id or the beginning of it.")] = "",
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[JOB | pause JOB | resume JOB | cancel JOB]", help="A job's id or the beginning of it.")
+    ] = None,
     limit: LimitOption = 30,
     node: Annotated[str, typer.Option("--node", help="Only of this machine.")] = "",
     flow: Annotated[str, typer.Option("--flow", help="Only of this active flow.")] = "",
@@ -122,10 +125,13 @@ def jobs(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The newest jobs, or one job in full."""
+    """The newest jobs, or one job in full. `pause` and `resume` are for restores, `cancel` for all."""
+    if words and len(words) > 1:
+        change_job(resolve_home(home), words, as_json=as_json)
+        return
     client = ApiClient(load_session(resolve_home(home)))
-    if job:
-        record = client.get(path_of("jobs", job))
+    if words:
+        record = client.get(path_of("jobs", words[0]))
         if as_json:
             print_json(record)
         else:

@@ -1,25 +1,30 @@
-"""Getting data back."""
+"""Getting data back, and taking that back."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient
+from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.run import print_job_problems
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
-from holdfast.cli.output import print_json, say
-from holdfast.cli.reach import ask_agent, through_master_or_agent
+from holdfast.cli.output import print_json, print_table, say
+from holdfast.cli.reach import ask_agent, local_job, through_master_or_agent
 from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import ProtocolError, UsageError
-from holdfast.core.units import format_utc, parse_rate_bytes_s, parse_time
+from holdfast.core.units import format_size, format_utc, parse_duration_s, parse_rate_bytes_s, parse_time
+
+if TYPE_CHECKING:
+    from holdfast.model.orders import RestoreRequest
+
+_CONFLICTS, _OWNERS = ("skip", "overwrite", "rename"), ("numeric", "name", "none")
 
 
 def register(app: typer.Typer) -> None:
@@ -27,88 +32,180 @@ def register(app: typer.Typer) -> None:
 
 
 def restore(
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[POINT] [PATH]...", help="A point, then paths in it.")] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[POINT] [PATH]... | undo JOB", help="A point, then paths in it; or take a restore back.")
+    ] = None,
     to: Annotated[str, typer.Option("--to", help="Folder below which the full source paths are written; / is in place.")] = "",
     dataset: Annotated[str, typer.Option("--dataset", help="Instead of a point: this dataset ...")] = "",
     at: Annotated[str, typer.Option("--at", help="... at this time: ISO 8601 or like '2h ago' (default: now).")] = "",
+    before: Annotated[str, typer.Option("--before-deletion", metavar="PATH", help="... as it was before PATH was deleted.")] = "",
+    source: Annotated[str, typer.Option("--from", metavar="REPOSITORY", help="Only from this copy (default: the nearest alive).")] = "",
     node: Annotated[str, typer.Option("--node", help="Machine to write on (default: where the data came from).")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     conflict: Annotated[str, typer.Option("--conflict", help="What to do with existing files: skip, overwrite or rename.")] = "overwrite",
     limit: Annotated[str, typer.Option("--limit", help="At most this rate, like 50MB/s.")] = "",
+    owner: Annotated[str, typer.Option("--owner", help="Owners by their ids (numeric), by name, or whoever restores (none).")] = "numeric",
+    map_owner: Annotated[list[str] | None, typer.Option("--map-owner", metavar="FROM:TO", help="Another owner: names or ids.")] = None,
+    map_group: Annotated[list[str] | None, typer.Option("--map-group", metavar="FROM:TO", help="Another group: names or ids.")] = None,
+    undo_for: Annotated[str, typer.Option("--undo-for", help="How long what is replaced is kept, 0s = not at all.")] = "7d",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Restore a point, or a dataset as it was at a time. Waits until it is done."""
+    """Restore a point, or a dataset as it was at a time. Waits until it is done. `restore undo JOB` takes one back."""
     given = list(arguments or [])
-    if bool(dataset) == bool(given and not given[0].startswith("/")):
-        raise UsageError("name either a point or --dataset", hint="holdfast restore POINT --to DIR, or --dataset D --at TIME --to DIR")
+    place = resolve_home(home)
+    if given and given[0] == "undo":
+        _undo(place, given[1:], dry_run=dry_run, as_json=as_json)
+    paths = _paths_of(given, dataset, before)
     if not to:
         raise UsageError("where to? --to is missing", hint="--to DIR writes the full paths below DIR, --to / restores in place")
-    if conflict not in ("skip", "overwrite", "rename"):
-        raise UsageError(f"--conflict {conflict} is not one of skip, overwrite, rename", hint="take one of these")
-    paths = given if dataset else given[1:]
-    if relative := next((path for path in paths if not path.startswith("/")), None):
-        raise UsageError(f"{relative} is not an absolute path", hint="paths are as on the source; `holdfast ls POINT` shows them")
+    _check_word("--conflict", conflict, _CONFLICTS)
+    _check_word("--owner", owner, _OWNERS)
     order: dict[str, Any] = {
-        "point": "" if dataset else given[0],
-        "dataset": dataset,
-        "at": format_utc(parse_time(at or "now", now(SystemClock()), zone=None)) if dataset else "",
+        **_what(given, dataset, at, before),
         "paths": [quote(os.fsencode(path), safe="/") for path in paths],
         "to": to if node else str(Path(to).expanduser().absolute()),
         "node": node,
+        "repository": source,
         "dry_run": dry_run,
         "conflict": conflict,
         "limit_bytes_s": parse_rate_bytes_s(limit) if limit else None,
+        "owner": owner,
+        "map_owners": map_owner or [],
+        "map_groups": map_group or [],
+        "undo_for": undo_for,
     }
-    place = resolve_home(home)
-    jobs = through_master_or_agent(place, lambda client: _by_master(client, order), lambda h: _by_agent(h, order, paths))
-    if as_json:
-        print_json(jobs[0] if len(jobs) == 1 else jobs)
-    else:
-        for job in jobs:
-            _print_result(job, order["to"], dry_run)
-    raise typer.Exit(max(exit_codes.exit_code_of_job(job) for job in jobs))
+    jobs = through_master_or_agent(place, lambda client: _by_master(client, order), lambda h: _by_agent(h, order, paths, before))
+    _tell(jobs, f"below {order['to']}", dry_run=dry_run, as_json=as_json)
+
+
+def _what(given: list[str], dataset: str, at: str, before: str) -> dict[str, str]:
+    """Of which point, or of which dataset when."""
+    if before and at:
+        raise UsageError("--before-deletion is a time of its own", hint="leave --at out")
+    return {
+        "point": "" if dataset else given[0],
+        "dataset": dataset,
+        "at": format_utc(parse_time(at or "now", now(SystemClock()), zone=None)) if dataset and not before else "",
+        "before_deletion": quote(os.fsencode(before), safe="/"),
+    }
+
+
+def _paths_of(given: list[str], dataset: str, before: str) -> list[str]:
+    """The paths among the arguments."""
+    if bool(dataset) == bool(given and not given[0].startswith("/")):
+        raise UsageError("name either a point or --dataset", hint="holdfast restore POINT --to DIR, or --dataset D --at TIME --to DIR")
+    if before and not dataset:
+        raise UsageError("--before-deletion goes with --dataset", hint="holdfast restore --dataset D --before-deletion PATH --to DIR")
+    paths = given if dataset else given[1:]
+    if relative := next((path for path in (*paths, before) if path and not path.startswith("/")), None):
+        raise UsageError(f"{relative} is not an absolute path", hint="paths are as on the source; `holdfast ls POINT` shows them")
+    return paths or ([before] if before else [])
+
+
+def _check_word(option: str, word: str, known: tuple[str, ...]) -> None:
+    if word not in known:
+        raise UsageError(f"{option} {word} is not one of {', '.join(known)}", hint="take one of these")
+
+
+def _undo(place: Path, jobs: list[str], *, dry_run: bool, as_json: bool) -> None:
+    if len(jobs) != 1:
+        raise UsageError("which restore?", hint="holdfast restore undo JOB; `holdfast jobs` lists them")
+
+    def by_master(client: ApiClient) -> list[dict[str, Any]]:
+        return _waited(client, client.post(path_of("jobs", jobs[0], "undo"), {"dry_run": dry_run}))
+
+    def by_agent(home: Path) -> list[dict[str, Any]]:
+        from holdfast.model.questions import JobsStarted
+        from holdfast.model.restoring import AskUndo
+
+        answer = ask_agent(home, AskUndo(job=local_job(home, jobs[0]), dry_run=dry_run))
+        if not isinstance(answer, JobsStarted):
+            raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
+        return wait_for_local_jobs(home, tuple(answer.jobs))
+
+    _tell(through_master_or_agent(place, by_master, by_agent), "restore taken back", dry_run=dry_run, as_json=as_json)
 
 
 def _by_master(client: ApiClient, order: dict[str, Any]) -> list[dict[str, Any]]:
-    started = client.post("/restores", {key: value for key, value in order.items() if value not in ("", None)})
+    return _waited(client, client.post("/restores", {key: value for key, value in order.items() if value not in ("", None)}))
+
+
+def _waited(client: ApiClient, started: dict[str, Any]) -> list[dict[str, Any]]:
     record = wait_for_trigger(client, started["trigger"])
     if not record["jobs"]:
         raise ProtocolError("the restore left no job behind", hint="see `holdfast logs`")
     return list(record["jobs"])
 
 
-def _by_agent(home: Path, order: dict[str, Any], paths: list[str]) -> list[dict[str, Any]]:
+def _by_agent(home: Path, order: dict[str, Any], paths: list[str], before: str) -> list[dict[str, Any]]:
     """Restore on the repository's own machine, without the Master."""
     from holdfast.core.ids import PointId
-    from holdfast.model.orders import RestoreRequest
     from holdfast.model.questions import AskRestore, JobsStarted
 
     if order["node"]:
         raise UsageError("without the Master only this machine can be restored to", hint="leave --node out")
-    mode: Literal["skip", "overwrite", "rename"] = order["conflict"]
-    request = RestoreRequest(target=order["to"], conflict=mode, dry_run=order["dry_run"], limit_bytes_s=order["limit_bytes_s"])
-    point = order["point"] or _newest_point(home, order["dataset"], order["at"])
-    answer = ask_agent(home, AskRestore(request=request, point=PointId(point), paths=tuple(os.fsencode(path) for path in paths)))
+    point = order["point"] or _newest_point(home, order, before)
+    answer = ask_agent(home, AskRestore(request=_request(order), point=PointId(point), paths=tuple(os.fsencode(path) for path in paths)))
     if not isinstance(answer, JobsStarted):
         raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
     return wait_for_local_jobs(home, tuple(answer.jobs))
 
 
-def _newest_point(home: Path, dataset: str, at: str) -> str:
+def _request(order: dict[str, Any]) -> RestoreRequest:
+    from holdfast.model.orders import Owners, RestoreRequest, parse_owner_change
+
+    return RestoreRequest(
+        target=order["to"],
+        conflict=order["conflict"],
+        dry_run=order["dry_run"],
+        limit_bytes_s=order["limit_bytes_s"],
+        undo_for_s=parse_duration_s(order["undo_for"]),
+        owners=Owners(
+            by=order["owner"],
+            users=tuple(map(parse_owner_change, order["map_owners"])),
+            groups=tuple(map(parse_owner_change, order["map_groups"])),
+        ),
+    )
+
+
+def _newest_point(home: Path, order: dict[str, Any], before: str) -> str:
     from holdfast.model.moments import AskMoment
     from holdfast.model.questions import Points
 
-    answer = ask_agent(home, AskMoment(dataset=dataset, at=parse_time(at, now(SystemClock()))))
+    at = parse_time(order["at"], now(SystemClock())) if order["at"] else None
+    ask = AskMoment(dataset=order["dataset"], at=at, repository=order["repository"], before_deletion=os.fsencode(before))
+    answer = ask_agent(home, ask)
     if not isinstance(answer, Points):
         raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
     return max(answer.points, key=lambda p: (p.time, p.seq)).id
 
 
-def _print_result(job: dict[str, Any], target: str, dry_run: bool) -> None:
+def _tell(jobs: list[dict[str, Any]], where: str, *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        print_json(jobs[0] if len(jobs) == 1 else jobs)
+    else:
+        for job in jobs:
+            _print_result(job, where, dry_run)
+    raise typer.Exit(max(exit_codes.exit_code_of_job(job) for job in jobs))
+
+
+def _print_result(job: dict[str, Any], where: str, dry_run: bool) -> None:
     print_job_problems(job)
     if job["state"] not in ("succeeded", "warnings"):
-        say(f"restore {job['state']}")
+        say(f"{job['kind']} {job['state']}")
         return
-    told = next((finding["message"] for finding in job.get("findings") or [] if finding["code"] in ("restored", "dry-run")), "done")
-    say(f"{'dry run: ' if dry_run else ''}below {target}: {told}")
+    told = {finding["code"]: finding["message"] for finding in job.get("findings") or []}
+    summary = next((told[code] for code in ("restored", "dry-run", "undone") if code in told), "done")
+    say(f"{'dry run: ' if dry_run else ''}{where}: {summary}")
+    rows = [(step["code"], step["count"], format_size(step.get("size_bytes", 0)), step["message"]) for step in _steps(job)]
+    if dry_run and rows:
+        print_table(("ACTION", "COUNT", "SIZE", ""), rows, right=frozenset({1, 2}))
+    if "copy-chosen" in told:
+        say(told["copy-chosen"])
+    if "undo-kept" in told:
+        say(f"{told['undo-kept']}: holdfast restore undo {job['id'][:8]}")
+
+
+def _steps(job: dict[str, Any]) -> list[dict[str, Any]]:
+    return list((job.get("report") or {}).get("steps") or [])
