@@ -65,7 +65,7 @@ class Walk:
         """Instead of `run`, of a walk that starts from nothing: its verdicts, each folder's as soon as it is done."""
         handover = Handover()
         self._knows_rows = False
-        for _ in self._steps(handover, _nothing, _nothing):
+        for _ in self._steps(handover, lambda: None, lambda: None):
             yield from handover.take()
         yield from handover.take()
 
@@ -178,8 +178,7 @@ class Walk:
                 if root:
                     rules = self._rules_below(root, path, tuple(rule for rule in rules if not rule[0].bit & root))
                     self.tally.reached.update((bit, path) for bit in self._targets if bit & root)
-        if name.startswith(SIDE_FOLDER):
-            # What a restore replaced, until it is forgotten: no data of anybody's.
+        if name.startswith(SIDE_FOLDER):  # What a restore replaced, until it is forgotten: no data of anybody's.
             mask = member = lead = 0
         if self._plan.cut_inodes:
             cut = self._plan.cut_inodes.get((status.st_dev, status.st_ino), 0)
@@ -398,7 +397,3 @@ class Walk:
     def _stream(self, reader: sqlite3.Connection) -> Generator[RowHead, None, None]:
         for low, high in self._plan.intervals:
             yield from reader.execute(ROWS_BETWEEN, (low, high))
-
-
-def _nothing() -> None:
-    return

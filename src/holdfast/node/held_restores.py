@@ -16,7 +16,7 @@ from holdfast.model.jobs import Job, State
 from holdfast.model.orders import SignedOrder
 from holdfast.model.restoring import AskResumeJob
 from holdfast.node.job_book import JobBook, LiveJob, Role
-from holdfast.node.journal import Request
+from holdfast.node.journal import Request, Unfinished
 from holdfast.node.worker_messages import PauseJob, RunRestore, RunUndo, ToWorker
 
 
@@ -51,6 +51,23 @@ class HeldRestores:
         ask = self._restore(job_id)[1].ask
         return () if ask.order is None else (ask.order, *ask.spares)
 
+    def take_up(self, unfinished: Unfinished, error: ErrorFacts) -> bool:
+        """Whether a job of before the node's start goes on: what waited or was held up does so still, what needs nobody else goes on by
+        itself, a restore that read by orders waits for new ones."""
+        job, request = unfinished.job, unfinished.request
+        if request is None:
+            return False
+        if job.state in (State.QUEUED, State.PAUSED):
+            self._book.requeue(job, request)
+            return True
+        if not _can_go_on(request) and not isinstance(request, RunUndo):
+            return False
+        needs_nobody = isinstance(request, RunUndo) or (isinstance(request, RunRestore) and request.ask.order is None)
+        stands = replace(job, state=State.QUEUED) if needs_nobody else _held_up(job, error)
+        self._book.requeue(stands, request)
+        self._book.update(stands)
+        return True
+
     def _restore(self, job_id: JobId) -> tuple[LiveJob, RunRestore]:
         live = self._book.get(job_id)
         if live is None:
@@ -62,16 +79,15 @@ class HeldRestores:
         return live, live.request
 
 
-def after_break(job: Job, request: Request | None, error: ErrorFacts, *, node_restarted: bool) -> Job | None:
-    """How a job stands that was broken off and can go on; None = it has failed.
+def after_break(live: LiveJob, error: ErrorFacts) -> Job | None:
+    """How a job stands whose worker died; None = it has failed. The worker may have died of it: somebody is to say whether it goes on."""
+    return _held_up(live.job, error) if _can_go_on(live.request) else None
 
-    What needs nobody else goes on by itself when the node does. A worker that died may have died of it: then somebody is to say.
-    """
-    if isinstance(request, RunUndo) and node_restarted:
-        return replace(job, state=State.QUEUED)
-    if not isinstance(request, RunRestore) or request.ask.request.dry_run:
-        return None
-    if node_restarted and request.ask.order is None:
-        return replace(job, state=State.QUEUED)
+
+def _can_go_on(request: Request | None) -> bool:
+    return isinstance(request, RunRestore) and not request.ask.request.dry_run
+
+
+def _held_up(job: Job, error: ErrorFacts) -> Job:
     told = ErrorFacts(error.code, error.message, "what is in place stays; `holdfast jobs resume` goes on with it")
     return replace(job, state=State.PAUSED, error=told)

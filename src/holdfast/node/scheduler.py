@@ -77,14 +77,8 @@ class Scheduler:
     def recover(self) -> None:
         """Take up the journal's unfinished jobs: what waited waits again, what ran has failed and is tried again, a restore goes on."""
         for unfinished in self._journal.unfinished():
-            if unfinished.request is not None and unfinished.job.state in (State.QUEUED, State.PAUSED):
-                self._book.requeue(unfinished.job, unfinished.request)
-                continue
             error = ErrorFacts("worker-died", "the node stopped while this ran", "it is tried again by itself", True)
-            goes_on = after_break(unfinished.job, unfinished.request, error, node_restarted=True)
-            if goes_on is not None and unfinished.request is not None:
-                self._book.requeue(goes_on, unfinished.request)
-                self._book.update(goes_on)
+            if self.held.take_up(unfinished, error):
                 continue
             ended = self._book.end(unfinished.job, State.FAILED, error)
             self._journal.record_job(ended)
@@ -187,8 +181,7 @@ class Scheduler:
         """Whatever it ran has failed."""
         for live in self._book.sent:
             if live.role == role:
-                goes_on = after_break(live.job, live.request, error, node_restarted=False)
-                self.job_news(goes_on or self._book.end(live.job, State.FAILED, error))
+                self.job_news(after_break(live, error) or self._book.end(live.job, State.FAILED, error))
 
     def acknowledged(self, news: Acknowledged) -> None:
         if self._rules is None:
