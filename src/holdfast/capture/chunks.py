@@ -18,6 +18,7 @@ import zstandard
 
 from holdfast.core.errors import ProtocolError
 from holdfast.host.metadata import open_for_reading
+from holdfast.host.sight import IN_PLACE, Sight
 from holdfast.model.change import Payload
 from holdfast.model.entry import Entry
 from holdfast.model.stream import Compression, Withdrawn
@@ -52,6 +53,7 @@ class FileOrigin(msgspec.Struct, frozen=True, eq=False):
     entry: Entry
     on_read: Callable[[int], None]
     on_withdrawn: Callable[[bytes], None]
+    sight: Sight = IN_PLACE
 
     @property
     def path(self) -> bytes:
@@ -63,7 +65,7 @@ class FileOrigin(msgspec.Struct, frozen=True, eq=False):
     def open(self) -> int | None:
         entry = self.entry
         try:
-            descriptor = open_for_reading(entry.path)
+            descriptor = open_for_reading(self.sight.real(entry.path))
         except OSError:
             return None
         status = os.fstat(descriptor)

@@ -15,7 +15,7 @@ from contextlib import suppress
 import msgspec
 
 from holdfast.capture.chunks import FileOrigin, Origin
-from holdfast.capture.reader import RACY_NS, Captured, Job, Stream
+from holdfast.capture.reader import RACY_NS, Captured, Job, Reading, Stream, on_device
 from holdfast.capture.rows import SUSPECT
 from holdfast.host.database_copy import DatabaseCopier, DatabaseCopy, DatabaseNotCopied
 from holdfast.host.database_files import Looks, look
@@ -37,38 +37,39 @@ def is_unchanged(stamp: int, looks: Looks) -> bool:
     return stamp | 1 == looks.digest | 1
 
 
-def stamp_as_it_is(path: bytes, problem: DatabaseNotCopied) -> int:
-    """Of one whose files are kept as they are. What may pass is tried again with the next look, also when nothing has changed."""
-    try:
-        return _TRY_AGAIN if problem.may_pass else stamp_of(look(path), copied=False)
-    except OSError:
-        return _TRY_AGAIN
-
-
 class Databases:
-    """Copies for one run. `on_read` gets every byte count read of them."""
+    """Copies for one run."""
 
-    def __init__(self, copier: DatabaseCopier, names: Names, on_read: Callable[[int], None]) -> None:
-        self._copier, self._names, self._on_read = copier, names, on_read
+    def __init__(self, copier: DatabaseCopier, names: Names, reading: Reading) -> None:
+        self._copier, self._names, self._reading = copier, names, reading
 
     def open(self, job: Job) -> CopyStream:
         """Raises `DatabaseNotCopied`, and `OSError` when the database cannot be read at all."""
-        status = os.lstat(job.path)
-        return CopyStream(job, self._copier.copy(job.path), status, self._names, self._on_read)
+        sight = self._reading.sight
+        path = sight.real(job.path)
+        status = os.lstat(path)
+        return CopyStream(job, self._copier.copy(path, is_frozen=sight.is_frozen(job.path)), status, self._names, self._reading)
 
     def again(self, file: FileOrigin, stamp: int) -> Origin:
         """The content that was captured under this stamp."""
         return AgainCopied(self._copier, file, stamp)
 
+    def stamp_as_it_is(self, path: bytes, problem: DatabaseNotCopied) -> int:
+        """Of one whose files are kept as they are. What may pass is tried again with the next look, also when nothing has changed."""
+        try:
+            return _TRY_AGAIN if problem.may_pass else stamp_of(look(self._reading.sight.real(path)), copied=False)
+        except OSError:
+            return _TRY_AGAIN
+
 
 class CopyStream(Stream):
     """The content of a consistent copy with the metadata of the database. Its mtime is that of the last write, which may be in the log."""
 
-    def __init__(self, job: Job, copy: DatabaseCopy, status: os.stat_result, names: Names, on_read: Callable[[int], None]) -> None:
+    def __init__(self, job: Job, copy: DatabaseCopy, status: os.stat_result, names: Names, reading: Reading) -> None:
         self._copy = copy
         self._status = status
         fine = msgspec.structs.replace(job, granularity="fine" if job.granularity == "auto" else job.granularity)
-        super().__init__(fine, os.dup(copy.descriptor), names, 0, on_read)
+        super().__init__(fine, os.dup(copy.descriptor), names, 0, reading)
 
     def whole(self) -> Captured:
         """All of it in memory: for small ones."""
@@ -81,7 +82,9 @@ class CopyStream(Stream):
         return CopyOrigin(self._copy, self._job.path, self._on_read)
 
     def _look(self, on_problem: OnProblem = ignore_problem) -> Entry:
-        entry = read_entry(self._job.path, self._names, status=self._status, on_problem=on_problem)
+        at = self._sight.real(self._job.path)
+        entry = read_entry(self._job.path, self._names, status=self._status, at=at, on_problem=on_problem)
+        entry = on_device(entry, self._sight)
         return msgspec.structs.replace(entry, size_bytes=self._copy.size_bytes, mtime_ns=self._copy.looks.mtime_ns, holes=())
 
     def _captured(self, entry: Entry, findings: tuple[Finding, ...]) -> Captured:
@@ -119,7 +122,8 @@ class AgainCopied:
             if not self._tried:
                 self._tried = True
                 with suppress(DatabaseNotCopied, OSError):
-                    self._copy = self._copier.copy(self.path)
+                    path, sight = self.path, self._file.sight
+                    self._copy = self._copier.copy(sight.real(path), is_frozen=sight.is_frozen(path))
             copy = self._copy
         if copy is None or stamp_of(copy.looks, copied=True) != self._stamp:
             return None

@@ -14,7 +14,7 @@ from contextlib import closing
 import msgspec
 
 from holdfast.capture.chunks import Chunk, FileOrigin, Origin, chunks_of
-from holdfast.capture.databases import not_copied, stamp_as_it_is
+from holdfast.capture.databases import not_copied
 from holdfast.capture.ledger import Act, Verdict
 from holdfast.capture.passing import Batch, Item, Passed, Result, Tools, batched, is_stream, windows
 from holdfast.capture.reader import WHOLE_BYTES, Captured, Database, Job, Lost, Stream, TooLarge, lost, vanished
@@ -206,7 +206,7 @@ class Emission:
             return
         except DatabaseNotCopied as problem:
             self._tools.notes.add(not_copied(job.path, problem), verdict.members & self._tools.bits)
-            plain = msgspec.structs.replace(job, database=False, stamp=stamp_as_it_is(job.path, problem))
+            plain = msgspec.structs.replace(job, database=False, stamp=self._tools.copies.stamp_as_it_is(job.path, problem))
             yield from self._settle(item, plain, verdict, self._reader.capture(plain))
             return
         self._copied.add(verdict.key)
@@ -224,7 +224,7 @@ class Emission:
             if isinstance(looked, Captured) and is_same_file(known.entry, looked.entry):
                 yield from self._settle(item, msgspec.structs.replace(job, content=False), verdict, looked)
                 return
-        if job.database and read_header(job.path) is not None:
+        if job.database and read_header(self._reader.sight.real(job.path)) is not None:
             yield from self._database(item, job, verdict)
             return
         try:
@@ -360,7 +360,7 @@ class Emission:
             self._rows.clear()
 
     def _origin(self, row: Row, entry: Entry) -> Origin:
-        origin = FileOrigin(entry, self._tools.notes.add_read, self._state.mark_withdrawn)
+        origin = FileOrigin(entry, self._tools.notes.add_read, self._state.mark_withdrawn, self._reader.sight)
         return self._tools.copies.again(origin, row.ctime_ns) if is_copied(row, entry) else origin
 
     def _remember(self, item: Item, result: Captured) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from holdfast.core.errors import SourceVanished
 from holdfast.core.ids import DatasetId, Epoch
+from holdfast.host.sight import IN_PLACE, Sight
 from holdfast.model.change import Move
 from holdfast.model.jobs import Counters, Finding
 from holdfast.model.rules import DatasetRule
@@ -43,7 +44,8 @@ class CaptureRequest:
 
     `accept` lifts the vanished-source guard for this run. `scan=False` reads nothing new and only emits what receivers lack from
     the state (catch-up). `strange`: datasets of which some receiver holds what this state knows nothing of (the state was lost, or made
-    anew while that receiver was away); if their source is empty it is taken for vanished.
+    anew while that receiver was away); if their source is empty it is taken for vanished. `sight`: where is looked at what the paths name;
+    never together with `places`.
     """
 
     datasets: tuple[DatasetRule, ...]
@@ -53,6 +55,7 @@ class CaptureRequest:
     strange: frozenset[DatasetId] = frozenset()
     places: tuple[Place, ...] | None = None
     moves: tuple[Moved, ...] = ()
+    sight: Sight = IN_PLACE
 
 
 @dataclass(frozen=True)

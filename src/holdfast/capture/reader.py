@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
 
@@ -34,6 +35,7 @@ from holdfast.host.metadata import (
     read_holes,
     read_xattrs,
 )
+from holdfast.host.sight import IN_PLACE, Sight
 from holdfast.model.entry import ChunkRef, Entry, Hole, display_path
 from holdfast.model.jobs import Finding, Severity
 
@@ -89,11 +91,19 @@ class Lost(msgspec.Struct, frozen=True):
     finding: Finding | None
 
 
+class Reading(NamedTuple):
+    """Who hears of the bytes read, and where is looked."""
+
+    on_read: Callable[[int], None]
+    sight: Sight
+
+
 class Reader:
     """Thread-safe. `on_read` gets every byte count read from source files; `opened` counts opened files."""
 
-    def __init__(self, clock: Clock, names: Names, on_read: Callable[[int], None]) -> None:
+    def __init__(self, clock: Clock, names: Names, on_read: Callable[[int], None], sight: Sight = IN_PLACE) -> None:
         self._clock = clock
+        self.sight = sight
         self._names = names
         self._on_read = on_read
         self.opened = 0
@@ -106,7 +116,8 @@ class Reader:
         try:
             if job.file:
                 return self._whole(job)
-            status = os.stat(job.path) if job.parent else os.lstat(job.path)
+            path = self.sight.real(job.path)
+            status = os.stat(path) if job.parent else os.lstat(path)
             kind = status.st_mode >> 12
             if kind == SOCKET_CODE or (job.parent and kind != DIRECTORY_CODE):
                 return Lost(None)
@@ -121,17 +132,21 @@ class Reader:
     def open(self, job: Job) -> Stream:
         """A large file, to be streamed. Raises `OSError`."""
         descriptor = self.descriptor(job.path)
-        return Stream(job, descriptor, self._names, self._clock.now_ns(), self._on_read)
+        return Stream(job, descriptor, self._names, self.started_ns(), Reading(self._on_read, self.sight))
 
     def descriptor(self, path: bytes) -> int:
         self.opened += 1
-        return open_for_reading(path)
+        return open_for_reading(self.sight.real(path))
+
+    def started_ns(self) -> int:
+        """When what is read is as it is: now, or when the snapshot was taken."""
+        return self._clock.now_ns() if self.sight.taken_ns is None else self.sight.taken_ns
 
     def _metadata(self, job: Job, status: os.stat_result) -> Captured:
         findings: list[Finding] = []
-        now_ns = self._clock.now_ns()
-        entry = read_entry(job.path, self._names, status=status, on_problem=findings.append)
-        return Captured(entry, (), _racy(status, now_ns), tuple(findings))
+        started_ns = self.started_ns()
+        entry = read_entry(job.path, self._names, status=status, at=self.sight.real(job.path), on_problem=findings.append)
+        return Captured(on_device(entry, self.sight), (), _racy(status, started_ns), tuple(findings))
 
     def _whole(self, job: Job) -> Captured | TooLarge | Database | Lost:
         path = job.path
@@ -140,7 +155,7 @@ class Reader:
         try:
             for _ in range(TRIES):
                 findings.clear()
-                started_ns = self._clock.now_ns()
+                started_ns = self.started_ns()
                 before = os.fstat(descriptor)
                 size = before.st_size
                 if before.st_mode >> 12 != FILE_CODE:
@@ -165,18 +180,18 @@ class Reader:
         if not stable:
             findings.append(_changed_while_read(path))
             flags = SUSPECT
-        return Captured(entry, chunks, flags, tuple(findings), job.stamp)
+        return Captured(on_device(entry, self.sight), chunks, flags, tuple(findings), job.stamp)
 
 
 class Stream:
     """A large file being read window by window. One caller at a time; `close` in any case. `entry` is what it was when opened."""
 
-    def __init__(self, job: Job, descriptor: int, names: Names, now_ns: int, on_read: Callable[[int], None]) -> None:
+    def __init__(self, job: Job, descriptor: int, names: Names, started_ns: int, reading: Reading) -> None:
         self._job = job
         self._descriptor = descriptor
         self._names = names
-        self._started_ns = now_ns
-        self._on_read = on_read
+        self._started_ns = started_ns
+        self._on_read, self._sight = reading
         self._cutter = choose(job.granularity, job.recorded.chunks if job.recorded else ())
         self._before = os.fstat(descriptor)
         self.entry = self._look()
@@ -220,10 +235,11 @@ class Stream:
 
     def origin(self, on_withdrawn: Callable[[bytes], None]) -> Origin:
         """Where what was taken can be read again."""
-        return FileOrigin(self.entry, self._on_read, on_withdrawn)
+        return FileOrigin(self.entry, self._on_read, on_withdrawn, self._sight)
 
     def _look(self, on_problem: OnProblem = ignore_problem) -> Entry:
-        return read_entry(self._job.path, self._names, status=self._before, descriptor=self._descriptor, on_problem=on_problem)
+        entry = read_entry(self._job.path, self._names, status=self._before, descriptor=self._descriptor, on_problem=on_problem)
+        return on_device(entry, self._sight)
 
     def _captured(self, entry: Entry, findings: tuple[Finding, ...]) -> Captured:
         return Captured(entry, (), SUSPECT if entry.unstable else _racy(self._before, self._started_ns), findings, self._job.stamp)
@@ -273,6 +289,11 @@ class Stream:
             if position < hole.offset + hole.size_bytes:
                 return True, min(end, hole.offset + hole.size_bytes) - position
         return False, end - position
+
+
+def on_device(entry: Entry, sight: Sight) -> Entry:
+    """As it is in its place: a snapshot has a device of its own."""
+    return msgspec.structs.replace(entry, device=sight.device(entry.device)) if sight else entry
 
 
 def lost(path: bytes, error: OSError) -> Lost:

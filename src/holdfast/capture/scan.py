@@ -40,7 +40,7 @@ from holdfast.capture.moves import Moves
 from holdfast.capture.passing import Passed, Tools
 from holdfast.capture.places import check_places, plan_places, with_databases
 from holdfast.capture.ports import CaptureRequest, CaptureResult, DatasetTotals, Place
-from holdfast.capture.reader import Reader
+from holdfast.capture.reader import Reader, Reading
 from holdfast.capture.roots import Target, WalkPlan, normal_roots, plan_walk, ways_to
 from holdfast.capture.segments import Segments
 from holdfast.capture.state import CaptureState
@@ -52,6 +52,7 @@ from holdfast.core.ids import DatasetId, Epoch
 from holdfast.host.database_copy import DatabaseCopier
 from holdfast.host.disk import check_free
 from holdfast.host.metadata import Names
+from holdfast.host.snapshots import own_folders
 from holdfast.model.change import Move
 from holdfast.model.jobs import Counters
 from holdfast.model.stream import Outgoing
@@ -109,7 +110,7 @@ class ScanRun:
         self._moves: Mapping[DatasetId, tuple[Move, ...]] | None = None
         self._started = self._complete = False
         self._walk_is_over = not request.scan
-        self.reader = Reader(clock, self._names, self._notes.add_read)
+        self.reader = Reader(clock, self._names, self._notes.add_read, request.sight)
         self._copier = DatabaseCopier(state.path.with_name(state.path.name + "-databases"), clock, self._reserve_bytes)
         self._copier.sweep()
 
@@ -211,7 +212,7 @@ class ScanRun:
     def _moment(self) -> datetime:
         """Now, later than the newest commit of each dataset; of a catch-up, the time of the newest commit."""
         newest = [commit.captured_at for id in self._slots if (commit := self._state.newest_commit(id)) is not None]
-        moment = utc(self._clock.now_ns())
+        moment = utc(self._clock.now_ns() if self._request.sight.taken_ns is None else self._request.sight.taken_ns)
         if not newest:
             return moment
         return max(moment, max(newest) + timedelta(microseconds=1)) if self._request.scan else max(newest)
@@ -262,7 +263,7 @@ class ScanRun:
         targets = tuple(target for target, _ in looked)
         plan = self._plan(targets)
         if self._request.places is None:
-            return Walk(plan, targets, reader, self._notes)
+            return Walk(plan, targets, reader, self._notes, self._request.sight)
         whole = {
             path
             for target, found in looked
@@ -305,7 +306,7 @@ class ScanRun:
                 databases=sum(target.bit for target in targets if target.classifier.databases),
                 segments=segments,
                 reader=self.reader,
-                copies=Databases(self._copier, self._names, self._notes.add_read),
+                copies=Databases(self._copier, self._names, Reading(self._notes.add_read, self._request.sight)),
                 notes=self._notes,
                 pulse=self._pulse,
                 pool=pool,
@@ -325,7 +326,7 @@ class ScanRun:
         cuts: dict[bytes, int] = {}
         inodes: dict[tuple[int, int], int] = {}
         for target in targets:
-            for path in normal_roots(target.rule.exclude_paths):
+            for path in (*normal_roots(target.rule.exclude_paths), *own_folders(target.roots)):
                 cuts[path] = cuts.get(path, 0) | target.bit
                 try:
                     status = os.stat(path)

@@ -22,6 +22,7 @@ from holdfast.capture.ledger import Act, Handover, Ledger, Verdict
 from holdfast.capture.roots import Special, Target, Top, WalkPlan
 from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, signed
 from holdfast.host.database_files import BESIDE
+from holdfast.host.sight import IN_PLACE, Sight
 from holdfast.model.entry import path_of, walk_key
 from holdfast.model.orders import SIDE_FOLDER
 
@@ -31,7 +32,9 @@ _BY_NAME = attrgetter("name")
 class Walk:
     """One first pass. `run` once, then read `tally` and the ledger; or take its `verdicts` while it goes on, see `starts_from_nothing`."""
 
-    def __init__(self, plan: WalkPlan, targets: tuple[Target, ...], reader: sqlite3.Connection, notes: Notes) -> None:
+    def __init__(
+        self, plan: WalkPlan, targets: tuple[Target, ...], reader: sqlite3.Connection, notes: Notes, sight: Sight = IN_PLACE
+    ) -> None:
         self.tally = Tally()
         self._plan = plan
         self._targets = {target.bit: target for target in targets}
@@ -40,7 +43,7 @@ class Walk:
         self._one_file_system = sum(target.bit for target in targets if target.classifier.one_file_system)
         self._selective = sum(target.bit for target in targets if target.classifier.selective)
         self._databases = sum(target.bit for target in targets if target.classifier.databases)
-        self._notes = notes
+        self._notes, self._sight = notes, sight
         self._reader = reader
         self._knows_rows = True
         self._rows = self._stream(reader)
@@ -75,7 +78,7 @@ class Walk:
             key = walk_key(top.path)
             self._flush(key, 0)
             try:
-                status = os.lstat(top.path) if top.root else os.stat(top.path)
+                status = os.lstat(self._sight.real(top.path)) if top.root else os.stat(self._sight.real(top.path))
             except OSError:
                 # Only with `accept`, or for a folder above such a root: what is in the state is removed.
                 self._flush(key + (b"\x01" if top.root else b"\x00"), top.root | top.parent)
@@ -107,7 +110,7 @@ class Walk:
     def _scan(self, frame: Frame) -> bool:
         """Go on in a folder up to the next folder to enter; False at its end. This is the hot loop: flat on purpose."""
         prefix, mask, plain, requested, tally = frame.key + b"\x00", frame.mask, frame.plain, self._requested, self.tally
-        databases = mask & self._databases
+        databases, frozen = mask & self._databases, bool(self._sight)
         for entry in frame.entries:
             name = entry.name
             key = prefix + name
@@ -120,6 +123,8 @@ class Walk:
                 continue
             kind = status.st_mode >> 12
             if kind == DIRECTORY_CODE:
+                if frozen:
+                    status = self._sight.folder(frame.prefix + name, status)
                 if self._folder(frame, name, key, status):
                     return True
                 continue
@@ -181,7 +186,7 @@ class Walk:
         if name.startswith(SIDE_FOLDER):  # What a restore replaced, until it is forgotten: no data of anybody's.
             mask = member = lead = 0
         if self._plan.cut_inodes:
-            cut = self._plan.cut_inodes.get((status.st_dev, status.st_ino), 0)
+            cut = self._plan.cut_inodes.get((self._sight.device(status.st_dev), status.st_ino), 0)
             mask, member, lead, root, parent = mask & ~cut, member & ~cut, lead & ~cut, root & ~cut, parent & ~cut
         if status.st_dev != frame.status.st_dev:
             # A mount point: the folder belongs, what is mounted on it does not, unless it is a root of its own.
@@ -199,7 +204,7 @@ class Walk:
         self._beat()
         frame.prefix = path if path == b"/" else path + b"/"
         try:
-            with os.scandir(path) as listing:
+            with os.scandir(self._sight.real(path)) as listing:
                 entries = sorted(listing, key=_BY_NAME)
         except OSError as error:
             members = frame.members | (frame.row[1] & frame.lead if frame.row else 0)
@@ -245,7 +250,7 @@ class Walk:
 
     def _leave_out_cache(self, frame: Frame, path: bytes) -> None:
         """Of a cache folder only the tag is kept, as restic does."""
-        tagged, read_bytes = is_cache_folder(path)
+        tagged, read_bytes = is_cache_folder(self._sight.real(path))
         self._notes.add_read(read_bytes)
         if tagged:
             out = frame.mask & self._caches
@@ -304,7 +309,7 @@ class Walk:
                 or row[5] != status.st_mtime_ns
                 or row[6] != status.st_ctime_ns
                 or row[7] != signed(status.st_ino)
-            ) and not (bits & self._databases and is_same_database(row, path_of(key), status))
+            ) and not (bits & self._databases and is_same_database(row, self._sight.real(path_of(key)), status))
             if not changed and not gone and not bits & ~row[1]:
                 return
         if not bits and not gone:
@@ -318,11 +323,10 @@ class Walk:
 
     def _is_beside(self, frame: Frame, key: bytes, bits: int, status: os.stat_result) -> bool:
         """Whether the path lies beside a database that is captured, as its log or index; then all is said of it."""
-        found = Beside.find(path_of(key), self._notes.add_read)
+        found = Beside.find(path_of(key), self._sight, self._notes.add_read)
         if found is None:
             return False
-        name = found.main[found.main.rfind(b"/") + 1 :]
-        wanted = bits & self._databases & (frame.mask if frame.plain else self._choose(frame, name, found.status))
+        wanted = bits & self._databases & (frame.mask if frame.plain else self._choose(frame, found.name, found.status))
         if not wanted:
             return False
         if not found.is_database:
@@ -337,12 +341,8 @@ class Walk:
             if row is not None:
                 self._judge(row, key, bits, status, Act.CAPTURE)
         else:
-            if known is not None and found.was_a_file(known):
-                # It passed for unchanged by its own stamps, and was not captured as a database before.
-                self._add(Verdict(walk_key(found.main), Act.CAPTURE, wanted, 0, 0, FILE_CODE, found.status.st_size, 0, 0, 1))
-            gone = row[1] & self._requested if row is not None else 0
-            kind = status.st_mode >> 12
-            self._add(Verdict(key, Act.BESIDE, bits, gone, gone, kind, status.st_size, 0, 0, int(row is not None)))
+            for verdict in found.verdicts(known, wanted, (key, bits, row[1] & self._requested if row is not None else None), status):
+                self._add(verdict)
         return True
 
     def _flush(self, limit: bytes, covered: int) -> None:

@@ -16,20 +16,12 @@ def unavailable(document: Document) -> list[Diagnostic]:
     """An error for each thing in the document that cannot be activated with this version."""
     found: list[Diagnostic] = []
     for policy in document.policies:
-        found.extend(_classification(policy))
         for operation in policy.operations:
             found.extend(_operation(policy, operation))
     for flow in document.flows:
         for index, mover in enumerate(flow.movers):
             found.extend(_mover(flow, index, mover))
     return found
-
-
-def _classification(policy: Policy) -> Iterator[Diagnostic]:
-    path = f"policies.{policy.name}.classification"
-    if policy.classification.consistent != "none":
-        where = Where(path=f"{path}.consistent", kind="policy", name=policy.name)
-        yield diagnose(_CODE, where, "`consistent: snapshot` is not in this version", "leave it out, or snapshot in a `before` hook")
 
 
 def _operation(policy: Policy, operation: OperationUse) -> Iterator[Diagnostic]:

@@ -75,22 +75,24 @@ def read_entry(
     *,
     status: os.stat_result | None = None,
     descriptor: int | None = None,
+    at: bytes | None = None,
     on_problem: OnProblem = ignore_problem,
 ) -> Entry:
     """The metadata of `path`, which is never followed. `status` is its lstat (or fstat) if the caller has it, `descriptor` an open
-    file of it.
+    file of it. `at`: look there instead, for what is at `path`.
 
     Raises `OSError` if the path cannot be looked at, `SourceError` for a socket. Attributes that cannot be read go to `on_problem`.
     """
-    seen = os.lstat(path) if status is None else status
+    real = path if at is None else at
+    seen = os.lstat(real) if status is None else status
     kind = KINDS.get(stat.S_IFMT(seen.st_mode))
     if kind is None:
         raise SourceError(
             f"{display_path(path)} is a socket", hint="sockets have no content and are made anew by their programs; nothing to do"
         )
-    xattrs = read_xattrs(path if descriptor is None else descriptor, path, on_problem)
+    xattrs = read_xattrs(real if descriptor is None else descriptor, path, on_problem)
     if kind is Kind.FILE:
-        return file_entry(path, names, seen, xattrs=xattrs, holes=holes_of(path, seen, descriptor))
+        return file_entry(path, names, seen, xattrs=xattrs, holes=holes_of(real, seen, descriptor))
     is_device = kind is Kind.CHARACTER_DEVICE or kind is Kind.BLOCK_DEVICE
     return Entry(
         path=path,
@@ -106,7 +108,7 @@ def read_entry(
         inode=seen.st_ino,
         device=seen.st_dev,
         links=1 if kind is Kind.DIRECTORY else seen.st_nlink,
-        link_target=os.readlink(path) if kind is Kind.SYMLINK else b"",
+        link_target=os.readlink(real) if kind is Kind.SYMLINK else b"",
         device_number=seen.st_rdev if is_device else 0,
         xattrs=xattrs,
     )

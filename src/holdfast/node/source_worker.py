@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_o
 from holdfast.core.ids import DatasetId
 from holdfast.host.folders import clean_folder, list_folders
 from holdfast.host.hooks import hook_environment, run_hook
+from holdfast.host.snapshots import Snapshots, sweep, take_snapshots
 from holdfast.model.jobs import Job
 from holdfast.model.questions import Answer, AskFolders, AskSample, Failed, Folders, Question, Sample
-from holdfast.model.rules import DatasetRule
+from holdfast.model.rules import DatasetRule, Rules
 from holdfast.model.tail import AskTail
 from holdfast.node.limits import Limits, load_limits
 from holdfast.node.source_following import SourceFollowing, Surroundings, limits_of
@@ -89,6 +91,8 @@ class SourceWorker:
     def handle(self, message: ToWorker) -> None:
         match message:
             case Configure():
+                if self._configured is None:
+                    _remove_stale(message.rules)
                 self._configured = message
                 self._following.configure(message.rules)
                 self._send(Ready())
@@ -178,7 +182,11 @@ class SourceWorker:
             try:
                 with self._holder.lease() as state:
                     tools = self._following.tools(rules, state, self._news, captured.append)
-                    tools = replace(tools, hook=lambda rule, phase: self._hook(limits, rules.node_name, rule, phase))
+                    tools = replace(
+                        tools,
+                        hook=lambda rule, phase: self._hook(limits, rules.node_name, rule, phase),
+                        snapshots=lambda roots: self._snapshots(limits, rules, roots),
+                    )
                     if work is not None:
                         tools = replace(tools, news=notes, noted=notes.steps)
                     ended = run_datasets(small, tools, cancellation)
@@ -205,10 +213,18 @@ class SourceWorker:
         environment = hook_environment(dataset=rule.label, policy=rule.policy, node=node, phase=phase)
         run_hook(limits.hook(name), environment, rule.hooks.timeout_s, clock=self._clock)
 
+    def _snapshots(self, limits: Limits, rules: Rules, roots: Sequence[bytes]) -> Snapshots:
+        return take_snapshots(roots, rules.node.encode(), clock=self._clock, may_write=limits.check_write)
+
     def _must_be_configured(self) -> Configure:
         if self._configured is None:
             raise UsageError("this node has no rules yet", hint="activate a flow that names it")
         return self._configured
+
+
+def _remove_stale(rules: Rules) -> None:
+    """Snapshots of a life that was ended in the midst of a run."""
+    sweep((os.fsencode(path) for rule in rules.datasets for path in rule.classification.paths), rules.node.encode())
 
 
 def _known(rules: dict[DatasetId, DatasetRule], dataset: DatasetId) -> DatasetRule:

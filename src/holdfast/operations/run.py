@@ -17,17 +17,18 @@ import msgspec
 
 from holdfast.capture.ports import CaptureRequest, CaptureResult, CaptureRun
 from holdfast.core.clock import now, ns_of
-from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, SourceVanished, facts_of
+from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, SourceVanished
 from holdfast.core.ids import ActionId, DatasetId, Epoch
 from holdfast.delivery.fanout import DeliveryResult, FanOut, FanOutSession
 from holdfast.model.change import Commit, Move
-from holdfast.model.jobs import Finding, Job, Severity, State, Task
+from holdfast.model.jobs import Finding, Job, State, Task
 from holdfast.model.rules import DatasetRule, Delivery
 from holdfast.operations.following.run_notes import Steps
 from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, DatasetRun, Lane, connect_all, first_error, receiver_findings
 from holdfast.operations.run_order import RunOrder, RunTools
 from holdfast.operations.run_plan import answered, concerned, lowest_base, marked_by, marks_for, state_of
 from holdfast.operations.run_progress import LanesProgress, RunProgress
+from holdfast.operations.run_quiet import Quiet
 from holdfast.operations.run_rebuild import rebuild_lost_state
 from holdfast.operations.running import Cancellation, Delivered, Meter
 from holdfast.operations.spooling.lanes import RunSpools
@@ -60,15 +61,17 @@ class _Run:
         self._is_empty = False
         self._spools = RunSpools(tools.keepers, tools.state, is_small=order.small is not None, is_catch_up=order.catch_up)
         self._datasets = [self._dataset_run(rule) for rule in order.datasets]
+        self._quiet = Quiet(order.datasets, tools.hook, tools.snapshots, is_scan=order.is_scan)
 
     def execute(self) -> Job:
         try:
+            errors = self._quiet.begin(self._cancellation.check)
             for dataset in self._datasets:
-                self._before(dataset)
+                dataset.error = errors.get(dataset.rule.id)
             self._attempt()
         finally:
-            for dataset in self._datasets:
-                self._after(dataset)
+            self._quiet.end()
+            self._findings += self._quiet.findings
         for dataset in self._datasets if not self._is_empty else ():
             self._record(dataset)
         return self._ended()
@@ -239,6 +242,7 @@ class _Run:
             places=None if small is None else small.places,
             moves=() if small is None else small.moves,
             strange=frozenset(strange - self._known_anew),
+            sight=self._quiet.sight,
         )
 
     def _finish(self, dataset: DatasetRun, epoch: Epoch, captured: CaptureResult) -> None:
@@ -302,26 +306,6 @@ class _Run:
 
     def _lanes(self) -> list[Lane]:
         return [lane for dataset in self._datasets for lane in dataset.lanes]
-
-    def _before(self, dataset: DatasetRun) -> None:
-        if not dataset.rule.hooks.before or not self._order.is_scan:
-            return
-        self._cancellation.check()
-        try:
-            self._tools.hook(dataset.rule, "before")
-        except HoldfastError as error:
-            dataset.error = facts_of(error)
-
-    def _after(self, dataset: DatasetRun) -> None:
-        """Runs whatever became of the run, so that what `before` stopped is started again."""
-        if not dataset.rule.hooks.after or not self._order.is_scan:
-            return
-        try:
-            self._tools.hook(dataset.rule, "after")
-        except HoldfastError as error:
-            self._findings.append(
-                Finding(code=error.code, severity=Severity.WARNING, message=f"{dataset.rule.label}: {error.message}", hint=error.hint)
-            )
 
     def _record(self, dataset: DatasetRun) -> None:
         """Tells what each action made of the commit, and forgets the removals that all of them have passed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from holdfast.capture.ports import CaptureResult, Moved, Place
@@ -11,6 +11,7 @@ from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.ids import DatasetId
+from holdfast.host.snapshots import NONE, Snapshots
 from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Job
 from holdfast.model.rules import DatasetRule, Delivery
@@ -22,6 +23,10 @@ from holdfast.operations.spooling.keepers import Keepers
 
 HookRunner = Callable[[DatasetRule, str], None]
 """Runs the dataset's hook of a phase (`before`, `after`); raises `HookFailed` or `OutsideLimits`. Not called where no hook is named."""
+
+
+SnapshotTaker = Callable[[Sequence[bytes]], Snapshots]
+"""Snapshots of what holds these roots, and findings where there can be none. Never raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,5 +87,6 @@ class RunTools:
     hostname: str
     pool: SessionPool | None = None
     keepers: Keepers | None = None
+    snapshots: SnapshotTaker = lambda _: NONE
     captured: Callable[[CaptureResult], None] = lambda _: None
     noted: Callable[[Capturing, Steps], Steps] = lambda _, steps: steps

@@ -1,5 +1,5 @@
-"""Real file systems of a test's own: a small tmpfs that is soon full, and one that can clone files (XFS). Both need root; a test that has
-to do without is skipped and says so."""
+"""Real file systems of a test's own: a small tmpfs that is soon full, one that can clone files (XFS), one with snapshots (btrfs). All
+need root; a test that has to do without is skipped and says so."""
 
 from __future__ import annotations
 
@@ -47,20 +47,34 @@ def small_disk(place: Path, size_bytes: int) -> Iterator[SmallDisk]:
 
 @contextmanager
 def cloning_disk(place: Path) -> Iterator[None]:
-    """An XFS of 400 MB, in a sparse file beside `place`, mounted at `place`, which is made; taken down at the end."""
+    """An XFS of 400 MB, mounted at `place`, which is made; taken down at the end."""
+    with _disk(place, "XFS", 400 << 20, ["mkfs.xfs", "-q", "-m", "reflink=1"]):
+        yield
+
+
+@contextmanager
+def snapshot_disk(place: Path) -> Iterator[None]:
+    """A btrfs of 300 MB, mounted at `place`, which is made; taken down at the end."""
+    with _disk(place, "btrfs", 300 << 20, ["mkfs.btrfs", "-q"]):
+        yield
+
+
+@contextmanager
+def _disk(place: Path, kind: str, size_bytes: int, make: list[str]) -> Iterator[None]:
+    """In a sparse file beside `place`."""
     if os.geteuid() != 0:
         pytest.skip("mounting a disk needs root")
     place.mkdir()
     image = place.with_name(place.name + ".image")
     with image.open("wb") as file:
-        file.truncate(400 << 20)
-    for command in (["mkfs.xfs", "-q", "-m", "reflink=1", str(image)], ["mount", "-o", "loop", str(image), str(place)]):
+        file.truncate(size_bytes)
+    for command in ([*make, str(image)], ["mount", "-o", "loop", str(image), str(place)]):
         try:
             done = subprocess.run(command, check=False, capture_output=True, text=True)
         except FileNotFoundError:
             pytest.skip(f"this machine has no {command[0]}")
         if done.returncode != 0:
-            pytest.skip(f"no XFS can be mounted here: {done.stderr.strip()}")
+            pytest.skip(f"no {kind} can be mounted here: {done.stderr.strip()}")
     try:
         yield
     finally:

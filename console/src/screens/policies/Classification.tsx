@@ -14,7 +14,7 @@ import type { Policy } from "./policy";
 
 const MORE = [
   "larger_than", "smaller_than", "older_than", "newer_than", "types", "owners", "groups",
-  "exclude_caches", "one_file_system", "granularity", "max_removed", "application",
+  "exclude_caches", "one_file_system", "granularity", "max_removed", "application", "consistent",
 ];
 
 export function Classification({ policy, node }: { policy: Policy; node: string }) {
@@ -123,6 +123,15 @@ function More({ at }: { at: (key: string) => Step[] }) {
           choices={[
             ["", "As files like others"],
             ["sqlite", "SQLite, consistent"],
+          ]}
+        />
+        <ChoiceField
+          label="All of one moment"
+          path={at("consistent")}
+          description="Backups read from a snapshot of btrfs, so files that belong together fit together."
+          choices={[
+            ["", "Read in place"],
+            ["snapshot", "By a snapshot"],
           ]}
         />
       </SimpleGrid>

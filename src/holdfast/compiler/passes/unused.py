@@ -15,6 +15,10 @@ def check_unused(drawing: Drawing, legs: tuple[Leg, ...], report: Report) -> Non
                 hint = f"add `{policy.name}/{operation.name}` to the `carries` of a mover, or take the operation out"
                 message = f"no mover carries `{policy.name}/{operation.name}`: nothing is done for it"
                 report.add("not-carried", operation_where(policy, operation), message, hint)
+        if policy.classification.consistent == "snapshot" and all(SPECS[each.kind].continuous for each in policy.operations):
+            message = f"policy `{policy.name}` asks for snapshots, and what is followed is never read from one"
+            hint = "add a `backup` once a night, or leave `consistent` out"
+            report.add("snapshot-unused", policy_where(policy, "classification.consistent"), message, hint)
     touched: set[Key] = set()
     for leg in legs:
         touched.update(end.key for mover in leg.movers for end in (mover.source, mover.target))
