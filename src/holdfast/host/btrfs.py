@@ -42,7 +42,8 @@ def subvolume_of(path: bytes) -> bytes | None:
 
 
 def create_snapshot(subvolume: bytes, folder: bytes, name: bytes) -> None:
-    """A read-only snapshot as `folder/name`, on the file system of the subvolume. What was written before the call is in it.
+    """A read-only snapshot as `folder/name`, on the file system of the subvolume. What was written before the call is in it; of what is
+    written during it without `fsync` some is, in any order: files are flushed one after the other.
 
     Raises `OSError`.
     """

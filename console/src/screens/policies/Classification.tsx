@@ -128,7 +128,7 @@ function More({ at }: { at: (key: string) => Step[] }) {
         <ChoiceField
           label="All of one moment"
           path={at("consistent")}
-          description="Backups read from a snapshot of btrfs, so files that belong together fit together."
+          description="Backups read from a snapshot of btrfs: as after a power cut, but at one moment."
           choices={[
             ["", "Read in place"],
             ["snapshot", "By a snapshot"],
