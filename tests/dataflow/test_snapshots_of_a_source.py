@@ -20,8 +20,8 @@ from holdfast.testing.small_disk import snapshot_disk
 from tests.dataflow.machines import World
 from tests.dataflow.scene import Office, office
 
-# Whoever sees the second file of a pair further than the first, or more than one step behind, has seen two moments. It syncs, as programs do
-# to which order matters: of what nobody synced btrfs puts some into a snapshot and some not, as a power cut would.
+# Whoever sees the second file of a pair further than the first, or more than one step behind, has seen two moments. It syncs, as programs
+# do to which order matters: of what nobody synced btrfs puts some into a snapshot and some not, as a power cut would.
 _WRITER = """
 import os, sys
 folder, number = sys.argv[1], 0
