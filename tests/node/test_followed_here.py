@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId
-from holdfast.model.following import Following, FollowState
+from holdfast.model.following import Following, FollowState, Spooled
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Severity
 from holdfast.node.followed_here import FollowedHere
@@ -65,3 +66,23 @@ def test_a_dead_worker_leaves_nothing_followed() -> None:
     here.lost()
     assert [each.state for each in here.now] == [FollowState.WAITING]
     assert [finding.code for finding in here.findings] == ["worker-died"]
+
+
+def test_what_waits_in_the_spool_is_trouble_when_the_oldest_of_it_is_old() -> None:
+    here, _, clock = made()
+    spooled = (Spooled(receiver="vault", runs=3, size_bytes=900, since=START, error=AWAY),)
+    here.heard((told(FollowState.WAITING, error=AWAY, spooled=spooled),))
+    (first,) = here.findings
+    clock.advance(61.0)
+    (later,) = here.findings
+    assert (first.severity, later.severity) == (Severity.WARNING, Severity.ERROR)
+    assert "spool" in first.message
+
+
+def test_a_gap_in_density_is_not_said_to_be_one_of_watching() -> None:
+    messages: list[str] = []
+    here = FollowedHere(lambda code, severity, message, **facts: messages.append(message), VirtualClock(START))
+    here.heard((told(FollowState.FOLLOWING, gaps=(msgspec.structs.replace(GAP, reason=GapReason.THINNED),)),))
+    (message,) = messages
+    assert "unseen" not in message
+    assert "not every state" in message

@@ -1,0 +1,89 @@
+"""A repository that keeps moments is away, and gets each run when it is back, without the source being asked again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from holdfast.model.jobs import State
+from holdfast.model.rules import DatasetRule, RepositoryRule, StoredOperation
+from holdfast.node.worker_messages import Acknowledged
+from holdfast.testing.waiting import wait_for
+from tests.dataflow.machines import Machine, MachineRules, World, dataset, deliver, repository, store
+from tests.dataflow.scene import assert_good, assert_restic_clean, restic
+
+
+@dataclass
+class Followed:
+    world: World
+    files1: Machine
+    vault: Machine
+    source: Path
+    main: RepositoryRule
+    documents: DatasetRule
+
+    def write(self, name: str, content: bytes) -> None:
+        (self.source / name).write_bytes(content)
+
+    @property
+    def spool(self) -> list[Path]:
+        return sorted((self.world.folder / "files1").rglob("spool/*/*.run"))
+
+
+@pytest.fixture
+def scene(world: World, tmp_path: Path) -> Followed:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "always").write_bytes(b"a" * 5_000)
+    files1, vault = world.machine("files1"), world.machine("vault")
+    plans = MachineRules(files1), MachineRules(vault)
+    (world.folder / "stores").mkdir(parents=True, exist_ok=True)
+    main = repository(world, "main", world.folder / "stores" / "main")
+    plans[1].repositories.append(main)
+    documents = dataset(world, "files1/documents", tree, operations={"live": "live"})
+    action = msgspec.structs.replace(store(world, main), operations=(StoredOperation(name="live", kind="live"),))
+    delivery = msgspec.structs.replace(deliver(documents, *plans, (action,)), mode="continuous")
+    plans[0].datasets.append(documents)
+    plans[0].deliveries.append(delivery)
+    world.activate(*plans)
+    return Followed(world, files1, vault, tree, main, documents)
+
+
+def test_every_point_of_an_outage_arrives_with_its_own_time_and_state(scene: Followed) -> None:
+    assert_good(scene.files1.run(scene.documents))
+    scene.vault.stop()
+    for number in range(3):
+        scene.write("changing", b"%d" % number * 4_000)
+        scene.write(f"new {number}", b"new")
+        job = scene.files1.run(scene.documents)
+        assert job.state is State.FAILED
+        assert [task.error.code for task in job.tasks if task.error is not None] == ["not-reachable"]
+    assert len(scene.spool) >= 3
+    scene.vault.start()
+    wait_for(lambda: len(scene.vault.points(scene.main)) == 4, 30)
+    points = sorted(scene.vault.points(scene.main), key=lambda point: point.time)
+    taken = [told.captured_at_ns // 1000 for told in scene.files1.source_heard.of(Acknowledged) if told.error is None and told.operations]
+    assert {int(point.time.timestamp() * 1_000_000 + 0.5) for point in points} <= set(taken)
+    for number, point in enumerate(points[1:]):
+        assert_good(scene.vault.restore_here(point, target := scene.world.folder / f"back {number}"))
+        back = target / str(scene.source).lstrip("/")
+        assert (back / "changing").read_bytes() == b"%d" % number * 4_000
+        assert len(list(back.glob("new *"))) == number + 1
+    assert_good(scene.files1.run(scene.documents))
+    assert_restic_clean(scene.vault, scene.main)
+
+
+def test_a_source_that_died_meanwhile_still_has_what_was_missed(scene: Followed) -> None:
+    assert_good(scene.files1.run(scene.documents))
+    scene.vault.stop()
+    for number in range(2):
+        scene.write("changing", b"%d" % number * 4_000)
+        scene.files1.run(scene.documents)
+    scene.files1.stop()
+    scene.vault.start()
+    scene.files1.start()
+    wait_for(lambda: len(scene.vault.points(scene.main)) == 3, 30)
+    assert "changing" in restic(scene.vault, scene.main, "ls", "latest")
