@@ -7,11 +7,12 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.followed import differences, document, edits_in, is_following
+from tests.e2e.followed import differences, document, edits_in, following, is_following
 from tests.e2e.world import World, eventually, wait_briefly, world_in
 
 pytestmark = pytest.mark.e2e
@@ -54,13 +55,39 @@ def part(folder: Path, for_s: float) -> None:
         world.apply(document(folder, {"cdp": "{within: 24h}"}), "office")
         eventually(lambda: is_following(world), "it is followed")
         edits = edits_in(world, 5)
+        taken: list[tuple[datetime, Path]] = []
         with silence(port_of(world, "vault")):
-            for _ in range(int(for_s * 10)):
+            for number in range(int(for_s * 10)):
                 edits.once()
                 wait_briefly()
+                if number % 100 == 99:
+                    taken.append(copied_aside(world, len(taken)))
         eventually(lambda: not differences(data, folder / "mirror"), "the mirror equals the source", 10)
         eventually(lambda: is_following(world), "it is followed again")
+        assert taken
+        for number, (moment, true) in enumerate(taken):
+            back = folder / f"back {number}"
+            at = ("--dataset", "files1/documents", "--at", moment.isoformat())
+            world.run("restore", *at, "--to", str(back), "--node", "files1")
+            assert not differences(true, back / str(data).lstrip("/")), (number, moment)
         world.restic("main", "vault", "check", "--no-lock", "--read-data")
+
+
+def copied_aside(world: World, number: int) -> tuple[datetime, Path]:
+    """The true tree, when all that changed in it is in the spool: nobody else has it now."""
+    before = spooled_runs(world)
+    (world.folder / "data" / f"moment {number}").write_bytes(b"x" * number)
+    eventually(lambda: spooled_runs(world) > before and not following(world).get("pending", 1), "it is in the spool", 30)
+    wait_briefly()
+    true = world.folder / f"true {number}"
+    subprocess.run(["cp", "-a", str(world.folder / "data"), str(true)], check=True)
+    moment = datetime.now(UTC)
+    wait_briefly()
+    return moment, true
+
+
+def spooled_runs(world: World) -> int:
+    return sum(each["runs"] for each in following(world).get("spooled", ()))
 
 
 def port_of(world: World, node: str) -> str:

@@ -54,6 +54,8 @@ class Spool:
         self._borrowed: set[bytes] = set()
         self._holders: dict[bytes, RunFile] | None = None
         self._total_bytes = 0
+        self.answers = 0
+        """How often the receiver has said where it stands."""
         self.is_closed = False
         """A run could not be kept: no other is taken until the receiver has got what is here."""
         self._load()
@@ -182,6 +184,7 @@ class Spool:
     def align(self, cursor: Cursor | None, sealed: Cursor | None) -> None:
         """The receiver stands there, and what it has until `sealed` outlives the loss of its disk. What is of no use for it goes."""
         with self.changed:
+            self.answers += 1
             if not self._runs:
                 self._stand = msgspec.structs.replace(self._stand, cursor=cursor)
                 self.is_closed = False

@@ -106,8 +106,9 @@ class RunNotes:
         return next((delivery.label for delivery in self._deliveries.values() if delivery.dataset == dataset), dataset)
 
     def receivers(self, dataset: DatasetId) -> tuple[str, ...]:
-        """The actions that have what this run sent."""
-        return tuple(self.titles(told)[1] for told in self.outcomes if told.dataset == dataset and told.error is None)
+        """The actions that have what this run sent, or get it out of the spool."""
+        mine = [told for told in self.outcomes if told.dataset == dataset and (told.error is None or told.spooled)]
+        return tuple(self.titles(told)[1] + (" (in the spool)" if told.spooled else "") for told in mine)
 
     def _note(self, capture: Capturing, dataset: DatasetId, outgoing: Outgoing) -> None:
         if dataset not in self.noted:

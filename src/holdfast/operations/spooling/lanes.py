@@ -121,7 +121,7 @@ class RunSpools:
                     self._keepers.missed(lane.dataset, keeper.spool.gaps(lane.roots, commit.captured_at))
                 keeper.spool.healed()
                 keeper.heard(_states_after(lane))
-            elif not lane.is_spooled and not self._is_catch_up:
+            elif not lane.is_spooled and not self._is_catch_up and keeper.spool.cursor is not None:
                 keeper.spool.missed(commit.captured_at)
 
     def close(self) -> None:

@@ -106,8 +106,13 @@ class Sender:
             return
         timetable = timetable_of(delivery, self.tools.clock)
         timetable.check()
+        answers = self.keeper.spool.answers
         kept = pool.take(delivery.id) or self._open(timetable)
         self._cancellation.on_cancel(kept.session.close)
+        if self.keeper.spool.answers != answers:
+            # A run has gone to the receiver meanwhile: what it answered us is older than what it answered that.
+            kept.session.close()
+            return
         try:
             states = self._send_all(kept)
         except BaseException:
