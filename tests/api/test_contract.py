@@ -10,7 +10,10 @@ from jsonschema import Draft202012Validator
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId, NodeId, PointId, RepositoryId
+from holdfast.model.anomalies import Anomaly, AnomalyJudged, AnomalyKind, AskJudgeAnomaly, Signal
 from holdfast.model.differences import AskDiff, Change, Difference, Differences, Fact, Totals
+from holdfast.model.document import DrillPlan
+from holdfast.model.drills import DrillRecord, DrillStatus
 from holdfast.model.explanations import Explanation, Keeper
 from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
@@ -54,6 +57,23 @@ from holdfast.wire.identity import make_csr, new_key
 from tests.master.masters import ONE_TO_TWO, Running, with_master
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
+DRILL = DrillStatus(
+    dataset="files1/documents",
+    dataset_id=DatasetId("d" * 32),
+    plan=DrillPlan(check="books"),
+    last=DrillRecord(dataset=DatasetId("d" * 32), label="files1/documents", at=AT, problem="the books do not balance"),
+    due_at=AT,
+)
+ANOMALY = Anomaly(
+    id="f" * 32,
+    dataset="files1/documents",
+    dataset_id=DatasetId("d" * 32),
+    repository="main",
+    found_at=AT,
+    clean_at=AT,
+    since=AT,
+    signals=(Signal(kind=AnomalyKind.ENCRYPTED, count=9, usual=3, windows=1),),
+)
 JOB = "c" * 32
 # Answered in tests of their own: a proof by a node's key, a stream, a cookie.
 ELSEWHERE = {("POST", "/renew"), ("GET", "/events"), ("POST", "/session"), ("DELETE", "/session")}
@@ -111,8 +131,12 @@ def an_owner(question: Question) -> Answer:
             part = FoundIn(id="e" * 32, repository="main", hits=(Placed(Place(b"a", 1), hit),), seen=Place(b"a", 1))
             return FoundHere(parts=(part, FoundIn(id="f" * 32, repository="other", error=ErrorFacts("store-error", "the disk is gone"))))
         case AskStatus():
-            repository = RepositoryStatus(id=RepositoryId("e" * 32), name="main", location="/srv/main")
+            repository = RepositoryStatus(
+                id=RepositoryId("e" * 32), name="main", location="/srv/main", drills=(DRILL,), anomalies=(ANOMALY,)
+            )
             return NodeStatus(node="vault", generation=1, protections=(protection,), repositories=(repository,))
+        case AskJudgeAnomaly():
+            return AnomalyJudged(anomalies=(ANOMALY,))
         case AskPause():
             return PauseTold(repository="main", pause=Pause(since=AT, by="root") if question.paused else None, changed=True)
         case AskFolders():
@@ -192,6 +216,8 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/repositories/main/scrub", {"ratio": 0.1})
     await running.post("/repositories/main/drill", {"dataset": "files1/documents", "sample": "1%"})
     await running.get("/drills")
+    await running.get("/anomalies")
+    await running.post("/anomalies/ffff/judge", {"confirmed": False})
     await running.post("/repositories/main/rebuild")
     await running.post("/repositories/main/pause", {"duration": "2h"})
     await running.post("/repositories/main/resume")

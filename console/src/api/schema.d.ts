@@ -164,6 +164,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/anomalies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Anomalies
+         * @description Newest first. `clean_at` is the last moment before; `POST /restores` takes `last-clean` for it as `at`.
+         */
+        get: operations["anomalies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/anomalies/{anomaly}/judge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Judge Anomaly
+         * @description `confirmed`: it was what it looked like, and states from now on are clean again. Else nothing is suspect or held for it any more.
+         */
+        post: operations["judge_anomaly"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/drills": {
         parameters: {
             query?: never;
@@ -1616,6 +1656,14 @@ export interface components {
             hold: boolean;
         };
         /**
+         * JudgeAnomaly
+         * @description `confirmed`: it was what it looked like; else it was a false alarm.
+         */
+        JudgeAnomaly: {
+            /** Confirmed */
+            confirmed: boolean;
+        };
+        /**
          * KeepWanted
          * @description `keep` as it stands in the document ({} = keep everything); `every` (`1h`), `at` (`02:30`, in `zone`), or both say when points are
          *     taken. `span_days`: how far back.
@@ -1781,7 +1829,7 @@ export interface components {
         };
         /**
          * Restore
-         * @description A `point` (id or unique prefix), or a `dataset` and `at` (ISO 8601 or `2h ago`; empty = newest).
+         * @description A `point` (id or unique prefix), or a `dataset` and `at` (ISO 8601, `2h ago`, or `last-clean`; empty = newest).
          *
          *     `paths` are percent-encoded bytes, for names that are not UTF-8; none = everything. `node` empty = where the data came from.
          *     `before_deletion`, in place of `at`: a path, encoded so, as it was before it was deleted. `repository`: only from this copy. `undo_for`:
@@ -2066,6 +2114,71 @@ export interface components {
         Deleted: {
             deleted: string;
         };
+        /** AnomalyList */
+        AnomalyList: {
+            anomalies: components["schemas"]["AnomalyRow"][];
+            unreachable: components["schemas"]["Unreachable"][];
+        };
+        /**
+         * AnomalyRow
+         * @description As its owner tells it.
+         */
+        AnomalyRow: {
+            id: string;
+            dataset: string;
+            dataset_id: string;
+            repository: string;
+            found_at: string;
+            clean_at: string;
+            since: string;
+            /** @default open */
+            state: components["schemas"]["AnomalyState"];
+            /** @default [] */
+            signals: components["schemas"]["Signal"][];
+            /** @default 0 */
+            files: number;
+            /** @default 0 */
+            changed: number;
+            /** @default [] */
+            paths: string[];
+            /** @default  */
+            clean_point: string;
+            /** @default null */
+            until: string | null;
+            /** @default null */
+            hold_until: string | null;
+            /** @default  */
+            by: string;
+        };
+        /**
+         * AnomalyState
+         * @enum {unknown}
+         */
+        AnomalyState: "confirmed" | "dismissed" | "open";
+        /**
+         * Signal
+         * @description `count` files in the last minutes, where `usual` is the most that would be none. `since`: the state before the first of them.
+         */
+        Signal: {
+            kind: components["schemas"]["AnomalyKind"];
+            count: number;
+            usual: number;
+            windows: number;
+        };
+        /**
+         * AnomalyKind
+         * @enum {unknown}
+         */
+        AnomalyKind: "encrypted" | "removed" | "renamed";
+        /**
+         * Unreachable
+         * @description A repository whose owner gave no answer: what it holds is missing from the result.
+         */
+        Unreachable: {
+            repository: string;
+            node: string;
+            error: components["schemas"]["ErrorFacts"];
+        };
         /** DrillList */
         DrillList: {
             drills: components["schemas"]["DrillRow"][];
@@ -2126,15 +2239,6 @@ export interface components {
             size_bytes: number;
             /** @default null */
             proven_at: string | null;
-        };
-        /**
-         * Unreachable
-         * @description A repository whose owner gave no answer: what it holds is missing from the result.
-         */
-        Unreachable: {
-            repository: string;
-            node: string;
-            error: components["schemas"]["ErrorFacts"];
         };
         /** TriggerStarted */
         TriggerStarted: {
@@ -2271,7 +2375,7 @@ export interface components {
         };
         /**
          * Policy
-         * @description `drill` None = what is stored of it is not restored on trial by itself.
+         * @description `drill` None = what is stored of it is not restored on trial by itself. `anomaly` None = nobody looks whether it is destroyed.
          */
         Policy: {
             name: string;
@@ -2281,6 +2385,8 @@ export interface components {
             hooks: components["schemas"]["Hooks"];
             /** @default null */
             drill: components["schemas"]["DrillPlan"] | null;
+            /** @default {} */
+            anomaly: components["schemas"]["AnomalyPlan"] | null;
             /** @default  */
             was: string;
         };
@@ -2411,6 +2517,15 @@ export interface components {
             after: string;
             /** @default 300 */
             timeout_s: number;
+        };
+        /**
+         * AnomalyPlan
+         * @description What happens when a dataset looks as if it were being destroyed: its points before that are kept for `hold_s` at least (0 = as
+         *         ever).
+         */
+        AnomalyPlan: {
+            /** @default 604800 */
+            hold_s: number;
         };
         /** Flow */
         Flow: {
@@ -3566,7 +3681,9 @@ export interface components {
          *
          *         `dataset` is the label (`files1/documents`), `dataset_id` the identity. `snapshot` is the restic snapshot's id at the
          *         moment; it changes when tags do. `foreign` marks a restic snapshot that Holdfast did not make. `added_bytes` is what storing it cost.
-         *         Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it. `proof`: what drills know of it.
+         *         Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it. `proof`: what drills know of it. `suspicion`: it is
+         *         the last point of its dataset before what looks like its destruction. `suspect`: the id of the anomaly in whose time it was made (empty
+         *         = none). `held_until`: an anomaly came after it, and until then no keep rule lets it go.
          */
         Point: {
             id: string;
@@ -3601,6 +3718,12 @@ export interface components {
             expires_at: string | null;
             /** @default null */
             proof: components["schemas"]["Proof"] | null;
+            /** @default null */
+            suspicion: components["schemas"]["Suspicion"] | null;
+            /** @default  */
+            suspect: string;
+            /** @default null */
+            held_until: string | null;
         };
         /**
          * Proof
@@ -3614,6 +3737,21 @@ export interface components {
             proven_files: number;
             /** @default null */
             doubted_at: string | null;
+        };
+        /**
+         * Suspicion
+         * @description The fact that the last clean point of a dataset bears: from `since` on (to `until`, null = to now) states are suspect. `hold_until`:
+         *         until then no keep rule lets that point go, nor those before it.
+         */
+        Suspicion: {
+            id: string;
+            since: string;
+            /** @default open */
+            state: components["schemas"]["AnomalyState"];
+            /** @default null */
+            until: string | null;
+            /** @default null */
+            hold_until: string | null;
         };
         /**
          * Explained
@@ -3902,6 +4040,8 @@ export interface components {
             store: components["schemas"]["StoreAbilities"] | null;
             /** @default [] */
             drills: components["schemas"]["DrillStatus"][];
+            /** @default [] */
+            anomalies: components["schemas"]["Anomaly"][];
             /** @default null */
             error: components["schemas"]["ErrorFacts"] | null;
             node: string;
@@ -3987,6 +4127,38 @@ export interface components {
             due_at: string | null;
             /** @default false */
             overdue: boolean;
+        };
+        /**
+         * Anomaly
+         * @description `clean_at`: capture time of the last state before it, `clean_point` the newest point that is no later (empty = there is none).
+         *         `counts`: by kind of signal, files, and what would have been usual. `paths`: some of the files. `by`: who judged it.
+         */
+        Anomaly: {
+            id: string;
+            dataset: string;
+            dataset_id: string;
+            repository: string;
+            found_at: string;
+            clean_at: string;
+            since: string;
+            /** @default open */
+            state: components["schemas"]["AnomalyState"];
+            /** @default [] */
+            signals: components["schemas"]["Signal"][];
+            /** @default 0 */
+            files: number;
+            /** @default 0 */
+            changed: number;
+            /** @default [] */
+            paths: string[];
+            /** @default  */
+            clean_point: string;
+            /** @default null */
+            until: string | null;
+            /** @default null */
+            hold_until: string | null;
+            /** @default  */
+            by: string;
         };
         /**
          * PausedRepository
@@ -4627,6 +4799,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    anomalies: {
+        parameters: {
+            query?: {
+                dataset?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnomalyList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    judge_anomaly: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                anomaly: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JudgeAnomaly"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnomalyList"];
                 };
             };
             /** @description What is wrong, and what to do. */

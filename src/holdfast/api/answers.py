@@ -21,6 +21,7 @@ from holdfast.master.following_rows import FollowingRow
 from holdfast.master.join_tokens import OpenToken
 from holdfast.master.queries import Unreachable
 from holdfast.master.roll_call import NodeView
+from holdfast.model.anomalies import Anomaly
 from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document
 from holdfast.model.drills import DrillStatus
@@ -228,6 +229,15 @@ class RepositoryRow(RepositoryStatus, frozen=True, kw_only=True):
 
 class RepositoryList(_Answer, frozen=True, kw_only=True):
     repositories: tuple[RepositoryRow, ...]
+    unreachable: tuple[Unreachable, ...]
+
+
+class AnomalyRow(Anomaly, frozen=True, kw_only=True):
+    """As its owner tells it."""
+
+
+class AnomalyList(_Answer, frozen=True, kw_only=True):
+    anomalies: tuple[AnomalyRow, ...]
     unreachable: tuple[Unreachable, ...]
 
 

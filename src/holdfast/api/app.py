@@ -16,7 +16,21 @@ from holdfast.api.errors import add_error_handlers
 from holdfast.api.headers import API_PREFIX, with_headers
 from holdfast.api.limits import BodyLimit
 from holdfast.api.replies import reply
-from holdfast.api.routes import access, drills, environment, flows, happenings, keep, nodes, points, repositories, search, sessions, status
+from holdfast.api.routes import (
+    access,
+    anomalies,
+    drills,
+    environment,
+    flows,
+    happenings,
+    keep,
+    nodes,
+    points,
+    repositories,
+    search,
+    sessions,
+    status,
+)
 from holdfast.api.streams import Frames
 from holdfast.core.errors import HoldfastError
 from holdfast.master.master import Master
@@ -25,7 +39,7 @@ PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
 _PRIVATE = tuple(
     module.router
-    for module in (access, drills, environment, flows, happenings, keep, nodes, points, repositories, search, sessions, status)
+    for module in (access, anomalies, drills, environment, flows, happenings, keep, nodes, points, repositories, search, sessions, status)
 )
 
 

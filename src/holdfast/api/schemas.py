@@ -159,7 +159,7 @@ class Renew(Body):
 
 
 class Restore(Body):
-    """A `point` (id or unique prefix), or a `dataset` and `at` (ISO 8601 or `2h ago`; empty = newest).
+    """A `point` (id or unique prefix), or a `dataset` and `at` (ISO 8601, `2h ago`, or `last-clean`; empty = newest).
 
     `paths` are percent-encoded bytes, for names that are not UTF-8; none = everything. `node` empty = where the data came from.
     `before_deletion`, in place of `at`: a path, encoded so, as it was before it was deleted. `repository`: only from this copy. `undo_for`:
@@ -223,6 +223,12 @@ class Drill(Body):
     dataset: str
     sample: str = Field(default="", max_length=40)
     point: str = ""
+
+
+class JudgeAnomaly(Body):
+    """`confirmed`: it was what it looked like; else it was a false alarm."""
+
+    confirmed: bool
 
 
 class WantedPause(Body):

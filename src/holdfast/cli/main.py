@@ -12,6 +12,7 @@ import typer
 
 from holdfast.cli import exit_codes
 from holdfast.cli.commands import (
+    anomalies,
     cluster,
     compare,
     console,
@@ -45,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for module in (cluster, console, environment, keep, run, look, find, compare, tail, explain, monitor, recover, drills, mount):
+for module in (cluster, console, environment, keep, run, look, find, compare, tail, explain, monitor, recover, drills, mount, anomalies):
     module.register(app)
 app.add_typer(cluster.master_app, name="master")
 app.add_typer(cluster.node_app, name="node")
@@ -56,6 +57,7 @@ pausing.register(repository.repository_app)
 repository.repository_app.add_typer(keys.key_app, name="key")
 app.add_typer(repository.repository_app, name="repository")
 app.add_typer(points.points_app, name="points")
+app.add_typer(anomalies.anomaly_app, name="anomaly")
 app.add_typer(points.dataset_app, name="dataset")
 
 

@@ -12,6 +12,7 @@ from holdfast.compiler.parse_operations import parse_operation
 from holdfast.compiler.parse_places import Problem, clean_path, path_problem
 from holdfast.compiler.yaml_tree import Scalar, Tree
 from holdfast.core.errors import UsageError
+from holdfast.model.anomalies import AnomalyPlan
 from holdfast.model.document import Classification, DrillPlan, Hooks, Policy
 from holdfast.model.drills import parse_sample
 
@@ -28,7 +29,7 @@ def parse_policies(root: Fields) -> tuple[Policy, ...]:
 
 
 def _policy(notes: Notes, name: str, at: At, tree: Tree) -> Policy:
-    fields = Fields(notes, at, tree, ("classification", "operations", "hooks", "drill", "was"))
+    fields = Fields(notes, at, tree, ("classification", "operations", "hooks", "drill", "anomaly", "was"))
     fields.require("classification", "operations")
     operations = [parse_operation(notes, operation, place, value) for operation, place, value in fields.named("operations", "operation")]
     return Policy(
@@ -37,6 +38,7 @@ def _policy(notes: Notes, name: str, at: At, tree: Tree) -> Policy:
         operations=tuple(operation for operation in operations if operation is not None),
         hooks=_hooks(fields.child("hooks", ("before", "after", "timeout"))),
         drill=_drill(fields),
+        anomaly=_anomaly(fields),
         was=fields.name("was"),
     )
 
@@ -97,11 +99,25 @@ def _hooks(fields: Fields) -> Hooks:
     return Hooks(before=_script(fields, "before"), after=_script(fields, "after"), timeout_s=300.0 if timeout_s is None else timeout_s)
 
 
+def _is_off(fields: Fields, key: str) -> bool:
+    """YAML 1.1 takes a plain `off` for a boolean, people do not."""
+    tree = fields.get(key)
+    return isinstance(tree, Scalar) and tree.text in ("off", "false")
+
+
+def _anomaly(fields: Fields) -> AnomalyPlan | None:
+    """`off`, or `{hold: DURATION or off}`."""
+    if _is_off(fields, "anomaly"):
+        return None
+    plan = fields.child("anomaly", ("hold",))
+    if _is_off(plan, "hold"):
+        return AnomalyPlan(hold_s=0.0)
+    return AnomalyPlan(hold_s=plan.duration_s("hold") or AnomalyPlan().hold_s)
+
+
 def _drill(fields: Fields) -> DrillPlan | None:
     """`off`, or `{every, sample, check, timeout}`."""
-    tree = fields.get("drill")
-    # YAML 1.1 takes a plain `off` for a boolean, people do not.
-    if tree is None or (isinstance(tree, Scalar) and tree.text in ("off", "false")):
+    if "drill" not in fields or _is_off(fields, "drill"):
         return None
     drill, usual = fields.child("drill", ("every", "sample", "check", "timeout")), DrillPlan()
     sample = drill.text("sample", usual.sample)

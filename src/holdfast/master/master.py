@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from holdfast.master.access import Access
 from holdfast.master.activation import Activation
+from holdfast.master.anomalies import AnomalyDesk
 from holdfast.master.browser_sessions import BrowserSessions
 from holdfast.master.days import Days
 from holdfast.master.enrolment import Enrolment
@@ -51,6 +52,7 @@ class Master:
     rules: RulesBook
     looks: Looks
     board: StatusBoard
+    anomalies: AnomalyDesk
     monitor: Monitor
     days: Days
     growth: Growth
@@ -123,6 +125,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         rules=RulesBook(base, hub),
         looks=looks,
         board=board,
+        anomalies=AnomalyDesk(base, hub, board),
         monitor=Monitor(base, hub, looks),
         days=Days(base, looks),
         growth=Growth(base, hub, looks),

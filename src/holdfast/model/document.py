@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.model.anomalies import AnomalyPlan
 from holdfast.model.rate_table import RateTable
 
 
@@ -104,13 +105,14 @@ class DrillPlan(_Part, frozen=True, kw_only=True):
 
 
 class Policy(_Part, frozen=True, kw_only=True):
-    """`drill` None = what is stored of it is not restored on trial by itself."""
+    """`drill` None = what is stored of it is not restored on trial by itself. `anomaly` None = nobody looks whether it is destroyed."""
 
     name: str
     classification: Classification
     operations: tuple[OperationUse, ...]
     hooks: Hooks = Hooks()
     drill: DrillPlan | None = None
+    anomaly: AnomalyPlan | None = AnomalyPlan()
     was: str = ""
 
 

@@ -122,7 +122,7 @@ def _special(course: _Course, keep: KeepRules, points: Sequence[Point]) -> set[d
     """The first runs after something ends by the clock: `within`, locks, times to expire."""
     within = timedelta(seconds=min(keep.within_s, 1e11))
     moments = {point.time + within for point in points} if keep.within_s else set[datetime]()
-    moments |= {each for point in points for each in (point.locked_until, point.expires_at) if each is not None}
+    moments |= {each for point in points for each in (point.locked_until, point.held_until, point.expires_at) if each is not None}
     rising = sorted(moments)
     stride = max(1, len(rising) // _MOST_MOMENTS)
     return {course.first_after(each) for each in (*rising[::-stride][::-1], *rising[-1:]) if each > course.begin}

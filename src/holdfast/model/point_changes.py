@@ -137,6 +137,8 @@ def locked_beyond(point: Point, moment: datetime) -> str:
     """Why it cannot go at that moment; empty = it can."""
     if point.locked_until is not None and point.locked_until > moment:
         return f"it is locked until {format_utc(point.locked_until)}"
+    if point.held_until is not None and point.held_until > moment:
+        return f"an anomaly holds it until {format_utc(point.held_until)}; `holdfast anomaly dismiss` releases it"
     return ""
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from holdfast.core.ids import DatasetId, Epoch, PointId
+from holdfast.model.anomalies import Suspicion
 from holdfast.model.drills import Proof
 
 
@@ -15,7 +16,9 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `dataset` is the label (`files1/documents`), `dataset_id` the identity. `snapshot` is the restic snapshot's id at the
     moment; it changes when tags do. `foreign` marks a restic snapshot that Holdfast did not make. `added_bytes` is what storing it cost.
-    Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it. `proof`: what drills know of it.
+    Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it. `proof`: what drills know of it. `suspicion`: it is
+    the last point of its dataset before what looks like its destruction. `suspect`: the id of the anomaly in whose time it was made (empty
+    = none). `held_until`: an anomaly came after it, and until then no keep rule lets it go.
     """
 
     id: PointId
@@ -38,6 +41,9 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     foreign: bool = False
     expires_at: datetime | None = None
     proof: Proof | None = None
+    suspicion: Suspicion | None = None
+    suspect: str = ""
+    held_until: datetime | None = None
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,6 +9,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId, JobId, PointId
 from holdfast.model.adoption import Adopted, AskAdopt
+from holdfast.model.anomalies import AnomalyJudged, AskJudgeAnomaly
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.document import Classification
 from holdfast.model.explanations import Explanation
@@ -192,6 +193,7 @@ Question = (
     | AskStatus
     | AskMaintenance
     | AskPause
+    | AskJudgeAnomaly
     | AskRepositoryEnv
     | AskChangePoints
     | AskExplain
@@ -373,6 +375,7 @@ class Failed(_Message, frozen=True, kw_only=True):
 Answer = (
     Adopted
     | PauseTold
+    | AnomalyJudged
     | PointsChanged
     | Explanations
     | Points

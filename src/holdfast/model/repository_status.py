@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import RepositoryId
+from holdfast.model.anomalies import Anomaly
 from holdfast.model.drills import DrillStatus
 from holdfast.model.keys import KitState
 from holdfast.model.pausing import Pause
@@ -50,7 +51,8 @@ class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     found since (null = never). `key_slots`: how many passwords open it; `kit`: whether there is a recovery kit, and somebody
     keeps it (null = the place cannot be read). `locks`: who is at work in it, as of a few seconds ago. `pause`: nobody begins
     work in it (null = as ever). `store`: what the object store it lies in can do (null = it lies in a folder, or was never reached).
-    `drills`: of each dataset that is restored on trial, how that stands.
+    `drills`: of each dataset that is restored on trial, how that stands. `anomalies`: changes that looked like the
+    destruction of a dataset, newest first.
     """
 
     id: RepositoryId
@@ -73,4 +75,5 @@ class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     pause: Pause | None = None
     store: StoreAbilities | None = None
     drills: tuple[DrillStatus, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
     error: ErrorFacts | None = None

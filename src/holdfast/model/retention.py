@@ -69,14 +69,14 @@ def zone_of(name: str) -> tzinfo:
 
 def kept(points: Sequence[Point], keep: KeepRules, now: datetime) -> Kept:
     """Divide the points of one operation of one dataset. Empty rules keep all; a locked point is kept and counted like any other. One whose
-    time to expire has come counts for no rule, and goes unless it is locked.
+    time to expire has come counts for no rule, and goes unless it is locked. One that an anomaly holds is kept as a locked one is.
 
     Days are cut in each point's own zone. `within` is measured from the newest point that is not in the future.
     """
     ordered = sorted(points, key=lambda point: point.time, reverse=True)
     expired = {id(point) for point in ordered if point.expires_at is not None and point.expires_at <= now}
     counted = _divide([point for point in ordered if id(point) not in expired], keep, now)
-    locked = [point for point in ordered if id(point) in expired and _is_locked(point, now)]
+    locked = [point for point in ordered if id(point) in expired and (_is_locked(point, now) or _is_held(point, now))]
     if not expired:
         return counted
     stay = sorted((*counted.keep, *((point, ("locked",)) for point in locked)), key=lambda row: row[0].time, reverse=True)
@@ -86,6 +86,10 @@ def kept(points: Sequence[Point], keep: KeepRules, now: datetime) -> Kept:
 
 def _is_locked(point: Point, now: datetime) -> bool:
     return point.locked_until is not None and point.locked_until > now
+
+
+def _is_held(point: Point, now: datetime) -> bool:
+    return point.held_until is not None and point.held_until > now
 
 
 def _divide(ordered: Sequence[Point], keep: KeepRules, now: datetime) -> Kept:
@@ -102,6 +106,8 @@ def _divide(ordered: Sequence[Point], keep: KeepRules, now: datetime) -> Kept:
         reasons += [reason for bucket in buckets if (reason := bucket.takes(local, number, oldest=oldest))]
         if _is_locked(point, now):
             reasons.append("locked")
+        if _is_held(point, now):
+            reasons.append("held")
         if reasons:
             stay.append((point, tuple(reasons)))
         else:

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from holdfast.core.ids import ActionId, DatasetId, EnvironmentId, NodeId, RepositoryId
+from holdfast.model.anomalies import AnomalyPlan
 from holdfast.model.document import Classification, DrillPlan, Hooks, KeepRules, PruneTimes
 from holdfast.model.rate_table import RateTable
 
@@ -60,12 +61,14 @@ class StoredOperation(_Rule, frozen=True, kw_only=True):
 
 
 class StoreAction(_Rule, frozen=True, kw_only=True, tag="store"):
-    """`drill`: how often the owner restores a part of it on trial; None = not by itself."""
+    """`drill`: how often the owner restores a part of it on trial; None = not by itself. `anomaly` None = the owner
+    does not look whether the dataset is being destroyed."""
 
     id: ActionId
     repository: RepositoryId
     operations: tuple[StoredOperation, ...]
     drill: DrillPlan | None = None
+    anomaly: AnomalyPlan | None = AnomalyPlan()
 
 
 class MirrorAction(_Rule, frozen=True, kw_only=True, tag="mirror"):

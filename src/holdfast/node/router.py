@@ -12,6 +12,7 @@ from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, NotGranted
 from holdfast.core.ids import JobId
 from holdfast.host.folders import clean_folder, roots_as_folders
 from holdfast.model.adoption import AskAdopt
+from holdfast.model.anomalies import AnomalyJudged, AskJudgeAnomaly
 from holdfast.model.differences import AskDiff
 from holdfast.model.entry import display_path
 from holdfast.model.following import Following
@@ -148,6 +149,8 @@ class Router:
                 return await self._store.ask(question, _STORE_TIMEOUT_S[AskSearch])
             case AskPause():
                 return await self._pause(question, local=local)
+            case AskJudgeAnomaly():
+                return await self._judge_anomaly(question, local=local)
             case AskChangePoints():
                 return await self._change_points(question, local=local)
             case AskExplain() if self._machine.rules is None:
@@ -193,6 +196,16 @@ class Router:
         who = "this machine's user" if local else f"{ask.by or 'somebody'} through the Master"
         answer = await self._store.ask(replace(ask, by=who), _STORE_TIMEOUT_S[AskPause])
         record_pause(self._scheduler.record_event, answer, who)
+        self._changed()
+        return answer
+
+    async def _judge_anomaly(self, ask: AskJudgeAnomaly, *, local: bool) -> Answer:
+        who = "this machine's user" if local else f"{ask.by or 'somebody'} through the Master"
+        answer = await self._store.ask(replace(ask, by=who), _STORE_TIMEOUT_S[AskPause])
+        for anomaly in answer.anomalies if isinstance(answer, AnomalyJudged) else ():
+            what = "was what it looked like" if ask.confirmed else "was a false alarm: nothing is held for it any more"
+            text = f"{who} said: the anomaly of {anomaly.dataset} in {anomaly.repository} {what}"
+            self._scheduler.record_event("anomaly-judged", Severity.INFO, text, anomaly=anomaly.id)
         self._changed()
         return answer
 

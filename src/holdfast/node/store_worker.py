@@ -17,8 +17,9 @@ from holdfast.model.jobs import Event, Job, Severity
 from holdfast.model.keys import KeyAnswer, KeyQuestion
 from holdfast.model.maintenance import Drill
 from holdfast.model.questions import AskRestore
-from holdfast.model.rules import StoreAction
+from holdfast.model.rules import Rules, StoreAction
 from holdfast.model.searching import AskSearch
+from holdfast.node.anomaly_watch import AnomalyWatch
 from holdfast.node.config import load_config
 from holdfast.node.copies import copies_for
 from holdfast.node.drill_book import DrillBook
@@ -86,6 +87,7 @@ class StoreWorker:
         self._configured: Configure | None = None
         self._time = TimeWatch(self._repositories, send, lambda: self._configured.rules.node if self._configured else None, clock=clock)
         self._sealing = SealingWatch(self._repositories)
+        self._anomalies = AnomalyWatch(self._repositories, self._rules_now, lambda event: send(EventNews(event=event)))
         self._listening = Listening(self._data_server, lambda: self._say_ready(asked=False))
         self._local: LocalServer | None = None
         self._start_problems: tuple[ErrorFacts, ...] = ()
@@ -113,6 +115,7 @@ class StoreWorker:
         self._listening.start()
         self._time.start()
         self._sealing.start()
+        self._anomalies.start()
         self._say_ready()
 
     def handle(self, message: ToWorker) -> None:
@@ -153,6 +156,7 @@ class StoreWorker:
             last_first.callback(self._jobs.stop, _STOP_S)
             last_first.callback(self._time.stop)
             last_first.callback(self._sealing.stop, _STOP_S)
+            last_first.callback(self._anomalies.stop, _STOP_S)
 
     def _configure(self, message: Configure) -> None:
         self._configured = message
@@ -259,6 +263,9 @@ class StoreWorker:
     def _tell_damage(self, repository: str, met: tuple[Met, ...]) -> None:
         if self._configured is not None:
             self._send(EventNews(event=event_of_met(repository, met, self._configured.rules.node, now(self._clock))))
+
+    def _rules_now(self) -> Rules | None:
+        return self._configured.rules if self._configured is not None else None
 
     def _must_be_configured(self) -> Configure:
         if self._configured is None:

@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
 from holdfast.model.adoption import AskAdopt
+from holdfast.model.anomalies import AskJudgeAnomaly
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.gaps import Gap
 from holdfast.model.keys import KeyQuestion
@@ -33,6 +34,7 @@ from holdfast.model.questions import (
 )
 from holdfast.model.rules import Rules
 from holdfast.node.adoption import adopt
+from holdfast.node.anomaly_watch import anomaly_findings, judge_anomaly
 from holdfast.node.drill_book import DrillBook, drill_findings
 from holdfast.node.sealing_watch import held_findings
 from holdfast.node.store_worker_points import change, explain
@@ -95,6 +97,8 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
             return explain(question, _chosen(repositories, question.repository), rules)
         case AskRepositoryEnv():
             return repositories.environment(question.repository)
+        case AskJudgeAnomaly():
+            return judge_anomaly(question, repositories.opened())
         case AskPause():
             return _pause(question, repositories.named(question.repository))
         case _:
@@ -107,13 +111,21 @@ def _status(repositories: Repositories, rules: Rules | None, drills: DrillBook) 
     for status in repositories.statuses():
         repository = opened.get(status.id)
         # One that cannot be read has said so already.
-        told = drills.statuses(repository, rules) if repository is not None and status.error is None else ()
-        statuses.append(msgspec.structs.replace(status, drills=told) if told else status)
+        if repository is not None and status.error is None:
+            told = drills.statuses(repository, rules)
+            status = msgspec.structs.replace(status, drills=told, anomalies=repository.care.anomalies.all())
+        statuses.append(status)
     return NodeStatus(
         node=rules.node_name if rules else "",
         generation=rules.generation if rules else 0,
         repositories=tuple(statuses),
-        findings=(*time_findings(repositories), *alarm_findings(repositories), *held_findings(repositories), *drill_findings(statuses)),
+        findings=(
+            *time_findings(repositories),
+            *alarm_findings(repositories),
+            *held_findings(repositories),
+            *drill_findings(statuses),
+            *anomaly_findings(statuses),
+        ),
     )
 
 

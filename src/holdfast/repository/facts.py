@@ -2,7 +2,8 @@
 
 `hf:v=1 hf:point=ID hf:rev=N hf:dataset=ID hf:label=files1/documents hf:op=backup hf:kind=backup hf:seq=N hf:epoch=E hf:zone=Z
 hf:node=ID hf:files=N hf:bytes=N hf:warnings=N hf:added=N hf:commit=N [hf:lock=UTC]
-[hf:expire=UTC] [hf:proven=UTC] [hf:proven-files=N] [hf:doubted=UTC]`. A head (a commit without points) has `hf:op=-`
+[hf:expire=UTC] [hf:proven=UTC] [hf:proven-files=N] [hf:doubted=UTC]
+[hf:anomaly=ID/STATE/SINCE/UNTIL/HOLD]`. A head (a commit without points) has `hf:op=-`
 and no point. A log (what changed with each of many commits) has `hf:op=-` and `hf:kind=log`; `hf:commit` and `hf:seq` are then those of its
 last commit, `hf:from=N` counts its first. A lineage (older versions of single files) has `hf:op=-` and `hf:kind=lineage`.
 """
@@ -16,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import DatasetId, Epoch, PointId
 from holdfast.core.units import format_utc
+from holdfast.model.anomalies import AnomalyState, Suspicion
 from holdfast.model.drills import Proof
 from holdfast.model.points import Point
 from holdfast.repository._format.snapshot import Snapshot
@@ -29,7 +31,7 @@ AS_SET, AS_LABEL, AS_NODE = "hf:as=", "hf:as-label=", "hf:as-node="
 LARGEST = 1 << 62
 _KEYS = frozenset(
     ("v", "point", "rev", "dataset", "label", "op", "kind", "seq", "epoch", "zone", "node", "files", "bytes", "warnings", "added", "commit")
-) | {"lock", "expire", "from", "proven", "proven-files", "doubted"}
+) | {"lock", "expire", "from", "proven", "proven-files", "doubted", "anomaly"}
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -60,6 +62,7 @@ class Facts:
     expires_at: datetime | None = None
     first_ordinal: int = 0
     proof: Proof | None = None
+    suspicion: Suspicion | None = None
 
     @property
     def is_head(self) -> bool:
@@ -111,6 +114,7 @@ def tags_of(facts: Facts, others: Iterable[str] = ()) -> tuple[str, ...]:
         "expire": format_utc(facts.expires_at) if facts.expires_at else "",
         "from": facts.first_ordinal or "",
         **_proof_values(facts.proof),
+        "anomaly": _suspicion_text(facts.suspicion) if facts.suspicion else "",
     }
     return (*(f"{PREFIX}{key}={_clean(str(value))}" for key, value in values.items() if value != ""), *others)
 
@@ -123,6 +127,11 @@ def _proof_values(proof: Proof | None) -> dict[str, object]:
         "proven-files": proof.proven_files or "",
         "doubted": format_utc(proof.doubted_at) if proof.doubted_at else "",
     }
+
+
+def _suspicion_text(suspicion: Suspicion) -> str:
+    times = (suspicion.since, suspicion.until, suspicion.hold_until)
+    return "/".join((suspicion.id, suspicion.state.value, *("" if each is None else format_utc(each) for each in times)))
 
 
 def strange_tags(snapshot: Snapshot) -> tuple[str, ...]:
@@ -162,6 +171,19 @@ def _proof(values: Mapping[str, str]) -> Proof | None:
     return proof if proof.holds is not None else None
 
 
+def _suspicion(values: Mapping[str, str]) -> Suspicion | None:
+    parts = values.get("anomaly", "").split("/")
+    if len(parts) != 5:
+        return None
+    named = dict(zip(("since", "until", "hold"), parts[2:], strict=True))
+    since = _moment(named, "since")
+    if not parts[0] or since is None:
+        return None
+    return Suspicion(
+        id=parts[0], state=AnomalyState(parts[1]), since=since, until=_moment(named, "until"), hold_until=_moment(named, "hold")
+    )
+
+
 def _facts(values: Mapping[str, str]) -> Facts:
     return Facts(
         dataset=DatasetId(values["dataset"]),
@@ -183,6 +205,7 @@ def _facts(values: Mapping[str, str]) -> Facts:
         expires_at=_moment(values, "expire"),
         first_ordinal=_number(values, "from"),
         proof=_proof(values),
+        suspicion=_suspicion(values),
     )
 
 
@@ -244,4 +267,5 @@ def point_of(snapshot_id: bytes, snapshot: Snapshot, repository: str) -> Point:
         zone=facts.zone,
         expires_at=facts.expires_at,
         proof=facts.proof,
+        suspicion=facts.suspicion,
     )

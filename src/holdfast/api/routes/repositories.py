@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import unquote_to_bytes
 
@@ -18,6 +19,7 @@ from holdfast.master.history import PausedRepository
 from holdfast.master.queries import FoundDifferences, FoundMoments, FoundPoints, FoundRows
 from holdfast.master.restores import StartedRestore, Wish
 from holdfast.model import maintenance
+from holdfast.model.anomalies import LAST_CLEAN
 from holdfast.model.differences import AskDiff
 from holdfast.model.moments import AskMoments
 from holdfast.model.orders import Owners, RestoreRequest, parse_owner_change
@@ -118,13 +120,19 @@ async def restore(body: Restore, master: MasterOf) -> Response:
         ),
         point=body.point,
         dataset=body.dataset,
-        at=parse_time(body.at, master.base.now()) if body.at else None,
+        at=await _moment_wanted(body, master),
         before_deletion=unquote_to_bytes(body.before_deletion),
         paths=tuple(unquote_to_bytes(path) for path in body.paths),
         node=body.node,
         repository=body.repository,
     )
     return reply(await master.restores.restore(wish))
+
+
+async def _moment_wanted(body: Restore, master: MasterOf) -> datetime | None:
+    if body.at == LAST_CLEAN:
+        return await master.anomalies.last_clean(body.dataset)
+    return parse_time(body.at, master.base.now()) if body.at else None
 
 
 @router.get("/repositories")

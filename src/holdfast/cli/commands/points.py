@@ -268,5 +268,9 @@ def _marks(point: dict[str, Any]) -> str:
         parts.append(f"not proven, tried {local_time(proof['doubted_at'])}")
     elif proof.get("proven_at"):
         parts.append(f"proven {local_time(proof['proven_at'])}")
+    if point.get("suspect"):
+        parts.append("SUSPECT")
+    if point.get("held_until"):
+        parts.append(f"held until {local_time(point['held_until'])}")
     parts += [f"#{tag}" for tag in point.get("tags") or ()]
     return ", ".join(parts)

@@ -11,10 +11,11 @@ import typer
 
 from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
+from holdfast.cli.commands.anomalies import found_anomalies
 from holdfast.cli.commands.run import print_job_problems
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
-from holdfast.cli.output import print_json, print_table, say
+from holdfast.cli.output import local_time, note, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, local_job, through_master_or_agent
 from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
 from holdfast.core.clock import SystemClock, now
@@ -37,7 +38,7 @@ def restore(
     ] = None,
     to: Annotated[str, typer.Option("--to", help="Folder below which the full source paths are written; / is in place.")] = "",
     dataset: Annotated[str, typer.Option("--dataset", help="Instead of a point: this dataset ...")] = "",
-    at: Annotated[str, typer.Option("--at", help="... at this time: ISO 8601 or like '2h ago' (default: now).")] = "",
+    at: Annotated[str, typer.Option("--at", help="... at this time: ISO 8601, like '2h ago', or last-clean (default: now).")] = "",
     before: Annotated[str, typer.Option("--before-deletion", metavar="PATH", help="... as it was before PATH was deleted.")] = "",
     source: Annotated[str, typer.Option("--from", metavar="REPOSITORY", help="Only from this copy (default: the nearest alive).")] = "",
     node: Annotated[str, typer.Option("--node", help="Machine to write on (default: where the data came from).")] = "",
@@ -62,7 +63,7 @@ def restore(
     _check_word("--conflict", conflict, _CONFLICTS)
     _check_word("--owner", owner, _OWNERS)
     order: dict[str, Any] = {
-        **_what(given, dataset, at, before),
+        **_what(place, given, dataset, at, before),
         "paths": [quote(os.fsencode(path), safe="/") for path in paths],
         "to": to if node else str(Path(to).expanduser().absolute()),
         "node": node,
@@ -79,14 +80,14 @@ def restore(
     _tell(jobs, f"below {order['to']}", dry_run=dry_run, as_json=as_json)
 
 
-def _what(given: list[str], dataset: str, at: str, before: str) -> dict[str, str]:
+def _what(place: Path, given: list[str], dataset: str, at: str, before: str) -> dict[str, str]:
     """Of which point, or of which dataset when."""
     if before and at:
         raise UsageError("--before-deletion is a time of its own", hint="leave --at out")
     return {
         "point": "" if dataset else given[0],
         "dataset": dataset,
-        "at": format_utc(parse_time(at or "now", now(SystemClock()), zone=None)) if dataset and not before else "",
+        "at": _moment(place, dataset, at) if dataset and not before else "",
         "before_deletion": quote(os.fsencode(before), safe="/"),
     }
 
@@ -125,6 +126,20 @@ def _undo(place: Path, jobs: list[str], *, dry_run: bool, as_json: bool) -> None
         return wait_for_local_jobs(home, tuple(answer.jobs))
 
     _tell(through_master_or_agent(place, by_master, by_agent), "restore taken back", dry_run=dry_run, as_json=as_json)
+
+
+def _moment(place: Path, dataset: str, at: str) -> str:
+    """In UTC; of `last-clean` what the anomalies say."""
+    from holdfast.model.anomalies import LAST_CLEAN, Anomaly, last_clean
+
+    if at != LAST_CLEAN:
+        return format_utc(parse_time(at or "now", now(SystemClock()), zone=None))
+    import msgspec
+
+    rows = found_anomalies(place, dataset)["anomalies"]
+    moment = last_clean(msgspec.convert(rows, tuple[Anomaly, ...]), dataset)
+    note(f"the last clean moment of {dataset} is {local_time(moment.isoformat())}")
+    return moment.isoformat()
 
 
 def _by_master(client: ApiClient, order: dict[str, Any]) -> list[dict[str, Any]]:

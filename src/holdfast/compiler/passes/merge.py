@@ -12,6 +12,7 @@ from holdfast.compiler.passes.retention import keep_of
 from holdfast.compiler.report import Report
 from holdfast.compiler.roster import Roster
 from holdfast.core.ids import ActionId, DatasetId, NodeId, RepositoryId
+from holdfast.model.anomalies import AnomalyPlan
 from holdfast.model.document import DrillPlan, OperationUse, RepositoryEntry
 from holdfast.model.rules import Action, ForwardAction, Identity, MirrorAction, StoreAction, StoredOperation
 
@@ -43,6 +44,7 @@ class Stored:
     repository: RepositoryId
     trust: Trust
     drill: DrillPlan | None = None
+    anomaly: AnomalyPlan | None = None
     operations: dict[str, StoredOperation] = field(default_factory=dict)
 
 
@@ -67,7 +69,7 @@ class Merged:
         if stored is None:
             return self.others[(receiver, action)]
         operations = tuple(stored.operations[name] for name in sorted(stored.operations))
-        return StoreAction(id=action, repository=stored.repository, operations=operations, drill=stored.drill)
+        return StoreAction(id=action, repository=stored.repository, operations=operations, drill=stored.drill, anomaly=stored.anomaly)
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,9 @@ class _Way:
             return action
         repository = repository_id(self.roster.environment, leg.sink.repository.name)
         action = store_id(self.dataset, repository)
-        stored = self.merged.stores.setdefault((node, action), Stored(repository, leg.sink.repository.trust, leg.policy.drill))
+        stored = self.merged.stores.setdefault(
+            (node, action), Stored(repository, leg.sink.repository.trust, leg.policy.drill, leg.policy.anomaly)
+        )
         fresh = StoredOperation(
             name=operation.name,
             kind=operation.kind,

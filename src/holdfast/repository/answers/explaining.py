@@ -136,4 +136,5 @@ def _ends(
 
 
 def _locked(point: Point, now: datetime) -> Iterable[str]:
-    return ("locked",) if point.locked_until is not None and point.locked_until > now else ()
+    locks = (("locked", point.locked_until), ("held", point.held_until))
+    return [reason for reason, until in locks if until is not None and until > now]

@@ -15,6 +15,7 @@ from holdfast.model.jobs import Finding, Severity
 from holdfast.model.maintenance import Step, Subset
 from holdfast.model.points import Point
 from holdfast.repository._format.pack import BlobType
+from holdfast.repository.care.anomalies import Anomalies
 from holdfast.repository.care.checking import Checker, Scope, Watch, all_packs, no_packs
 from holdfast.repository.care.healing import BlobCopy, WantedAt, ask_copies, healed_steps
 from holdfast.repository.care.last_check import LastCheck, load_last_check, save_last_check
@@ -54,6 +55,7 @@ class Care:
         self._config_id = config_id
         self.last_check = load_last_check(home, config_id)
         self.last_scrub = load_scrub(home, config_id)
+        self.anomalies = Anomalies(interior, home, config_id, before)
 
     @property
     def proven_at(self) -> datetime | None:

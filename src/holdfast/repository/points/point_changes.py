@@ -148,7 +148,14 @@ def replace_point(interior: Interior, rows: Sequence[ListedRow], changed: Change
     before = decode_snapshot(json)
     facts = _facts(before)
     point = changed.point
-    fresh = replace(facts, revision=facts.revision + 1, locked_until=point.locked_until, expires_at=point.expires_at, proof=point.proof)
+    fresh = replace(
+        facts,
+        revision=facts.revision + 1,
+        locked_until=point.locked_until,
+        expires_at=point.expires_at,
+        proof=point.proof,
+        suspicion=point.suspicion,
+    )
     tags = tags_of(fresh, (*strange_tags(before), *point.tags))
     json = retag(json, tags, row.id.hex())
     new_id = interior.storage.save_document(FileType.SNAPSHOT, json)

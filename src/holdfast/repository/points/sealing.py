@@ -13,6 +13,7 @@ from holdfast.backend.backend import FileType
 from holdfast.core.clock import ns_of
 from holdfast.core.errors import HoldfastError, RepositoryDamaged
 from holdfast.core.ids import DatasetId, PointId
+from holdfast.model.anomalies import Suspicion, held_until, is_suspect
 from holdfast.model.change import Begin, Commit, Mark
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.points import Point
@@ -115,7 +116,23 @@ def points_of(rows: Sequence[ListedRow] | Sequence[SnapshotRow], repository: str
                 revision, point = other
             point = replace(point, locked_until=max(locks) if locks else None)
         best[key] = (revision, point)
-    return [replace(point, repository=repository) for _, point in best.values()]
+    return _with_anomalies([replace(point, repository=repository) for _, point in best.values()])
+
+
+def _with_anomalies(points: list[Point]) -> list[Point]:
+    """What the facts of last clean points say of the others of their datasets."""
+    told: dict[DatasetId, list[Suspicion]] = {}
+    for point in points:
+        if point.suspicion is not None:
+            told.setdefault(point.dataset_id, []).append(point.suspicion)
+    if not told:
+        return points
+    return [
+        replace(point, suspect=is_suspect(suspicions, point.time), held_until=held_until(suspicions, point.time))
+        if (suspicions := told.get(point.dataset_id))
+        else point
+        for point in points
+    ]
 
 
 def drop_heads(interior: Interior, dataset: int, newest_commit: int, *, marked: bool) -> None:
@@ -158,7 +175,7 @@ def _keep_as_head(interior: Interior, row: ListedRow) -> None:
     if facts is None:
         return
     fresh = dataclasses.replace(
-        facts, operation=HEAD, kind="head", point=PointId(""), revision=1, locked_until=None, expires_at=None, proof=None
+        facts, operation=HEAD, kind="head", point=PointId(""), revision=1, locked_until=None, expires_at=None, proof=None, suspicion=None
     )
     json = retag(json, tags_of(fresh), row.id.hex())
     snapshot_id = interior.storage.save_document(FileType.SNAPSHOT, json)
