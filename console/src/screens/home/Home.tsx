@@ -20,6 +20,7 @@ import { Verdict } from "./Verdict";
 const ProtectDialog = lazy(later(() => import("./ProtectDialog").then((module) => ({ default: module.ProtectDialog }))));
 const FollowedCard = lazy(later(() => import("./FollowedCard").then((module) => ({ default: module.FollowedCard }))));
 const DrillsCard = lazy(later(() => import("./DrillsCard").then((module) => ({ default: module.DrillsCard }))));
+const AnomaliesCard = lazy(later(() => import("./AnomaliesCard").then((module) => ({ default: module.AnomaliesCard }))));
 const DAYS = 30;
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
@@ -53,11 +54,17 @@ function Overview({ status, onProtect }: { status: Status; onProtect: () => void
   const busy = useLive((live) => [...live.jobs.values()].filter((job) => !isOver(job)).flatMap((job) => job.datasets));
   const rows = useMemo(() => datasetRows(status.protections, new Set(busy), status.following), [status.protections, busy, status.following]);
   const drills = useMemo(() => status.repositories.flatMap((row) => row.drills.map((drill) => ({ ...drill, repository: row.name }))), [status.repositories]);
+  const anomalies = useMemo(() => status.repositories.flatMap((row) => row.anomalies).filter((each) => each.state === "open"), [status.repositories]);
   const days = useDays(rows.length > 0);
   const byLabel = useMemo(() => new Map<string, readonly Day[]>(days.data?.datasets.map((each) => [each.dataset, each.days])), [days.data]);
   return (
     <>
       <Verdict status={status} rows={rows} />
+      {anomalies.length > 0 && (
+        <Suspense fallback={null}>
+          <AnomaliesCard anomalies={anomalies} />
+        </Suspense>
+      )}
       {status.datasets === 0 && <FirstRun onProtect={onProtect} />}
       <RunningNow />
       {rows.length > 0 && (

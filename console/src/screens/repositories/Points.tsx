@@ -149,6 +149,12 @@ function Marks({ point, nowMs }: { point: Point; nowMs: number }) {
   return (
     <span className={classes.marks} title={point.tags.map(visible).join(", ") || undefined}>
       {point.foreign && <span className={classes.mark}>not Holdfast&apos;s, read-only</span>}
+      {point.suspect && <State state="failed" label="suspect" quiet />}
+      {point.held_until && (
+        <span className={classes.mark}>
+          <IconLock size={13} aria-hidden /> held until <Day time={point.held_until} />
+        </span>
+      )}
       {proof !== null && (
         <State state={proof ? "ok" : "failed"} label={proof ? "proven" : "not proven"} quiet />
       )}

@@ -28,6 +28,9 @@ const point = (id: string, change: Partial<Point> = {}): Point => ({
   foreign: false,
   expires_at: null,
   proof: null,
+  suspicion: null,
+  suspect: "",
+  held_until: null,
   ...change,
 });
 

@@ -2,9 +2,11 @@
 import { proofHolds } from "../../parts/drills";
 import type { Point } from "./figures";
 
-export type Mark = "proven" | "doubted" | "locked" | "expiring" | "tagged" | "warnings" | "foreign";
+export type Mark = "suspect" | "held" | "proven" | "doubted" | "locked" | "expiring" | "tagged" | "warnings" | "foreign";
 
 export const MARKS: readonly { value: Mark; label: string }[] = [
+  { value: "suspect", label: "suspect" },
+  { value: "held", label: "held by an anomaly" },
   { value: "proven", label: "proven restorable" },
   { value: "doubted", label: "not proven" },
   { value: "locked", label: "locked" },
@@ -20,6 +22,8 @@ export function isLocked(point: Pick<Point, "locked_until">, nowMs: number): boo
 
 export function marksOf(point: Point, nowMs: number): Set<Mark> {
   const marks = new Set<Mark>();
+  if (point.suspect) marks.add("suspect");
+  if (point.held_until) marks.add("held");
   const proof = proofHolds(point.proof);
   if (proof !== null) marks.add(proof ? "proven" : "doubted");
   if (isLocked(point, nowMs)) marks.add("locked");

@@ -11,6 +11,7 @@ import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { Unreachable } from "../../parts/Unreachable";
 import { useAddress } from "./address";
+import { LastClean } from "./LastClean";
 import { datasetsOf, momentsOf } from "./moments";
 import { OverTime } from "./OverTime";
 import { RestoreDialog, type Wish } from "./RestoreDialog";
@@ -47,6 +48,7 @@ export default function Restore() {
           allowDeselect={false}
           className={classes.dataset}
         />
+        {dataset && <LastClean dataset={dataset} onPick={(point) => change({ dataset, point, path: "", q: "", other: "" })} />}
         <SearchField q={address.q} onSearch={(q) => change({ q })} />
       </Group>
       {points.data && datasets.length === 0 && <NothingYet hasSilent={points.data.unreachable.length > 0} />}
