@@ -99,6 +99,10 @@ def test_mass_renaming_and_mass_removal_are_told_against_what_is_usual(site: Wor
     site.minute(lambda: [path.rename(path.with_suffix(".xyz")) for path in site.files if path.suffix == ".py"])
     assert [signal.kind for signal in site.found[0].signals] == [AnomalyKind.RENAMED]
     site.repository.care.anomalies.decide(site.found[0].id, confirmed=False, by="me", now=site.repository.time.now())
+    for number in range(200):
+        (site.tree / f"kept{number}").write_text(f"{number}\n")
+        os.utime(site.tree / f"kept{number}", ns=(1_700_000_000 * 10**9,) * 2)
+    site.minute(minutes=60)
     site.minute(lambda: [path.unlink() for path in list(site.files)[: len(site.files) * 2 // 3]], minutes=60)
     assert [signal.kind for signal in site.found[-1].signals] == [AnomalyKind.REMOVED]
 

@@ -35,9 +35,10 @@ class AnomalyDesk:
     async def judge(self, ask: AskJudgeAnomaly) -> AnomalyJudged:
         """By the owner of its repository. Raises `UnknownName`, `NotReachable`, or what the owner refuses."""
         found, _ = await self.all()
-        meant = [anomaly for anomaly in found if len(ask.id) >= _SHORTEST and anomaly.id.startswith(ask.id)]
+        meant = {anomaly.id: anomaly for anomaly in found if len(ask.id) >= _SHORTEST and anomaly.id.startswith(ask.id)}
         if len(meant) != 1:
             raise UnknownName(f"no anomaly {ask.id!r}, or several", hint="`holdfast anomalies` lists them; 4 characters of the id at least")
-        owner, _ = (await self._base.database.run(deployment)).repository(meant[0].repository)
-        wanted = AskJudgeAnomaly(id=meant[0].id, confirmed=ask.confirmed, by=ask.by)
+        (anomaly,) = meant.values()
+        owner, _ = (await self._base.database.run(deployment)).repository(anomaly.repository)
+        wanted = AskJudgeAnomaly(id=anomaly.id, confirmed=ask.confirmed, by=ask.by)
         return await self._hub.ask_for(owner.id, wanted, AnomalyJudged)
