@@ -303,6 +303,23 @@ def test_moves_that_are_not_confirmed(machine):
     assert machine.below(docs).keys() == {machine.root + name for name in (b"", b"/b", b"/b/f", b"/c", b"/c/f")}
 
 
+def test_what_is_new_keeps_no_move_from_being_told(machine):
+    """A file that was saved by a rename, in a folder that was renamed, too: nobody has the file under its first name."""
+    source = machine.source
+    (source / "folder").mkdir()
+    for name in ("one", "two"):
+        (source / "folder" / name).write_bytes(name.encode())
+    docs = machine.dataset()
+    machine.run(docs)
+    (source / "folder/one.new").write_bytes(b"another one")
+    saved, places = _move(source / "folder/one.new", source / "folder/one")
+    renamed, more = _move(source / "folder", source / "renamed")
+    told = _moves_of(machine, docs, places=(*places, *more, _place(source)), moves=(saved, renamed))
+    assert told == {docs.dataset: (Move(renamed.moved_from, renamed.path),)}
+    assert machine.result.counters.read_bytes == len(b"another one")
+    assert machine.below(docs) == machine.facts()
+
+
 def test_names_of_an_inode(machine):
     (machine.source / "a").write_bytes(b"a")
     docs = machine.dataset()

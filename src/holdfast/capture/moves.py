@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -60,33 +61,36 @@ class Moves:
     def confirmed(self, covers: Covers) -> dict[int, tuple[Move, ...]]:
         """By dataset bit, in order, those whose ends both belong to it and that led the recorded inode to where it is now.
 
-        Moves that touch one another (a swap has three) are confirmed together or not at all.
+        Moves that touch one another (a swap has three) are confirmed together or not at all. What was made since the last run, and is no
+        folder, is nothing that a receiver has: that it was moved says nothing, and keeps no other move from being told.
         """
-        bits = [self._bits(number, covers) for number in range(len(self._moves))]
-        groups = _groups(self._moves)
-        for members in groups.values():
+        told = [(move, mask) for number, move in enumerate(self._moves) if (mask := self._bits(number, covers)) is not None]
+        bits = [mask for _, mask in told]
+        for members in _groups(move for move, _ in told).values():
             common = bits[members[0]]
             for number in members:
                 common &= bits[number]
             for number in members:
                 bits[number] = common
-        found: dict[int, tuple[Move, ...]] = {}
-        for move, mask in zip(self._moves, bits, strict=True):
+        found: dict[int, list[Move]] = {}
+        for (move, _), mask in zip(told, bits, strict=True):
             for place in range(mask.bit_length()):
                 if mask >> place & 1:
-                    found[1 << place] = (*found.get(1 << place, ()), Move(move.moved_from, move.path))
-        return found
+                    found.setdefault(1 << place, []).append(Move(move.moved_from, move.path))
+        return {bit: tuple(moves) for bit, moves in found.items()}
 
-    def _bits(self, number: int, covers: Covers) -> int:
-        """The datasets that know what was moved and to which both ends of this move belong."""
+    def _bits(self, number: int, covers: Covers) -> int | None:
+        """The datasets that know what was moved and to which both ends of this move belong; None for a file that is new."""
         move = self._moves[number]
         origin, _ = self._origin(move.moved_from, number)
         row = self._reader.execute("SELECT members, kind, inode FROM rows WHERE key = ?", (walk_key(origin),)).fetchone()
         now = self._now(move.path, number)
-        if row is None or row[2] != signed(move.inode):
-            return 0
         with suppress(OSError):
             status = os.lstat(now)
+            if row is None and status.st_ino == move.inode and not stat.S_ISDIR(status.st_mode):
+                return None
+            if row is None or row[2] != signed(move.inode):
+                return 0
             if status.st_ino == move.inode and status.st_mode >> 12 == row[1]:
                 bits = int(row[0])
                 for end in {move.path, now} | ({move.moved_from} - {origin}):

@@ -51,9 +51,14 @@ def plan_places(places: Iterable[Place], tops: Iterable[Top], whole: Iterable[by
     roots = frozenset(top.path for top in tops if top.root)
     parents = frozenset(top.path for top in tops if not top.root)
     below: dict[bytes, bool] = dict.fromkeys(whole, True)
+    inside: dict[bytes, bool] = {}
     for place in places:
         path = place.path
-        if path in roots or path in parents or any(parent in roots for parent in parents_of(path)):
+        folder = path[: path.rfind(b"/")] or b"/"
+        # Of many names in one folder its way up is looked at once.
+        if (is_inside := inside.get(folder)) is None:
+            is_inside = inside[folder] = folder in roots or any(parent in roots for parent in parents_of(folder))
+        if path in roots or path in parents or (is_inside and path != b"/"):
             below[path] = below.get(path, False) or (place.below and path not in parents)
         if place.below and path not in roots:
             below.update((root, True) for root in roots if is_below(root, path))

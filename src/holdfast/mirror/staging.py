@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from holdfast.core.errors import StoreError
@@ -114,11 +114,12 @@ class Staging:
             growing.draft.close()
         else:
             # A group of names stays one file, even where one of them has equal content of its own.
-            n = self._linked(key, entry) or self._in_place(key, entry)
+            known = self._records.files_at(key)
+            n = self._linked(key, entry) or self._in_place(key, entry, known)
             if n is not None and self._is_unchanged(key, entry, n):
                 self._records.stage(key, "keep")
                 return
-            n = n or self._moved(key, entry) or self._spare(key, entry) or self._assembled(key, entry, chunks)
+            n = n or self._moved(key, entry) or self._spare(entry, known) or self._assembled(key, entry, chunks)
         if n is None:
             self._records.stage(key, "keep")
         else:
@@ -136,12 +137,12 @@ class Staging:
             and Fingerprint.of(found) == content.fingerprint
         )
 
-    def _in_place(self, key: bytes, entry: Entry) -> int | None:
+    def _in_place(self, key: bytes, entry: Entry, at: Sequence[Content]) -> int | None:
         """The content that stands at this path, if it is the right one already."""
         recorded = self._records.entry(key)
         known = None if recorded is None or recorded.file is None else self._records.file(recorded.file)
         # Newest first: what was surveyed, where it is not as the records had it.
-        for content in [*self._records.files_at(key), *([known] if known is not None and known.key != key else [])]:
+        for content in [*at, *([known] if known is not None and known.key != key else [])]:
             if not content.placed or not self._has_chunks(content, entry):
                 continue
             if self._records.is_shared_with_others(content.n, key, hardlink_of(entry)):
@@ -185,9 +186,9 @@ class Staging:
                 return n
         return None
 
-    def _spare(self, key: bytes, entry: Entry) -> int | None:
+    def _spare(self, entry: Entry, at: Sequence[Content]) -> int | None:
         """What an earlier commit that never came had assembled for this path."""
-        for content in self._records.files_at(key):
+        for content in at:
             if content.placed or self._records.is_staged_file(content.n) or not self._has_chunks(content, entry):
                 continue
             if not self._contents.verify(content):
@@ -203,7 +204,7 @@ class Staging:
     def _assembled(self, key: bytes, entry: Entry, chunks: Mapping[bytes, VerifiedChunk]) -> int | None:
         n = self._records.new_file(key)
         draft = self._target.side.create(temp_path(n))
-        base = self._cloned(key, draft)
+        base = self._cloned(key, draft) if entry.size_bytes >= _CLONED_BYTES else None
         rows, offset = [], 0
         for ref in entry.chunks:
             if base is not None and self._records.has_chunk_at(base, ref.id, offset):

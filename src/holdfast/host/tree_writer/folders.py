@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from holdfast.core.errors import ProtocolError
@@ -49,6 +50,8 @@ class Folders:
         self._root = self._entry(_open_without_links(root))
         self._limit = limit
         self._open: OrderedDict[bytes, Folder] = OrderedDict()
+        # How many open folders are at or below each path: most that is forgotten is a file, and a look at all of them is dear.
+        self._leading: Counter[bytes] = Counter()
 
     @property
     def root(self) -> Folder:
@@ -74,24 +77,29 @@ class Folders:
             known = known + b"/" + name if known else name
             folder = self._entry(os.open(name, _FLAGS, dir_fd=folder.fd))
             self._open[known] = folder
+            for way in _ways(known):
+                self._leading[way] += 1
         return folder
 
     def trim(self) -> None:
         """Called between operations only, so that no folder is closed under one."""
         while len(self._open) > self._limit:
-            os.close(self._open.popitem(last=False)[1].fd)
+            self._close(next(iter(self._open)))
 
     def forget(self, relative: bytes) -> None:
         """What stands at `relative` and below is another now."""
+        if not self._leading[relative]:
+            return
         below = relative + b"/"
         for path in [path for path in self._open if path == relative or path.startswith(below)]:
-            os.close(self._open.pop(path).fd)
+            self._close(path)
 
     def forget_all(self) -> None:
         """But the root."""
         for folder in self._open.values():
             os.close(folder.fd)
         self._open.clear()
+        self._leading.clear()
 
     def is_in_place(self, path: bytes) -> bool:
         """Whether the root is what stands at this path, no link on the way to it. Raises `OSError`."""
@@ -108,6 +116,13 @@ class Folders:
         self.forget_all()
         os.close(self._root.fd)
 
+    def _close(self, path: bytes) -> None:
+        os.close(self._open.pop(path).fd)
+        for way in _ways(path):
+            self._leading[way] -= 1
+            if not self._leading[way]:
+                del self._leading[way]
+
     @staticmethod
     def _entry(fd: int) -> Folder:
         try:
@@ -115,3 +130,10 @@ class Folders:
         except OSError:
             os.close(fd)
             raise
+
+
+def _ways(path: bytes) -> Iterator[bytes]:
+    """The path and all folders above it, but the root."""
+    while path:
+        yield path
+        path = path.rpartition(b"/")[0]
