@@ -266,3 +266,14 @@ def test_a_look_at_the_log_is_one_at_the_database(machine, tmp_path):
         machine.run(docs, places=(Place(os.fsencode(f"{path}-shm")), Place(os.fsencode(path))))
         assert machine.puts(docs) == 0
         assert names(machine, docs) == ["app.db"]
+
+
+def test_a_home_that_cannot_be_written_keeps_the_files_as_they_are(machine):
+    path = machine.source / "app.db"
+    docs = machine.dataset(application="sqlite")
+    with closing(make(path, "WAL")):
+        # A file where the folder of the copies would be.
+        (machine.home / "state.db-databases").write_bytes(b"")
+        machine.run(docs)
+        assert codes(machine) == ["database-not-copied"]
+        assert names(machine, docs) == ["app.db", "app.db-wal"]

@@ -143,9 +143,10 @@ class Emission:
         """The log of a database that has changed: no part of what a consistent copy was made of, kept where none could be made."""
         main = main_of(path_of(verdict.key))
         if main is None or walk_key(main) not in self._copied:
-            taken = self._item(msgspec.structs.replace(verdict, act=Act.CAPTURE, gone=verdict.gone & ~verdict.members, strayed=0))
+            kept = msgspec.structs.replace(verdict, act=Act.CAPTURE, gone=verdict.gone & ~verdict.members)
+            taken = self._item(kept)
             if taken.job is not None:
-                yield from self._settle_item(taken, taken.job, verdict, None if is_stream(taken) else self._reader.capture(taken.job))
+                yield from self._settle_item(taken, taken.job, kept, None if is_stream(taken) else self._reader.capture(taken.job))
         elif item.row is not None:
             left = msgspec.structs.replace(verdict, act=Act.MEMBERS, members=0, strayed=verdict.gone)
             yield from self._hand_on(self._regroup(item.row, left), None, None)

@@ -33,6 +33,7 @@ from holdfast.host.metadata import open_for_reading
 
 # Asked for often: who writes without a pause leaves moments of a millisecond.
 PATIENCE_S, _POLL_S = 3.0, 0.002
+_LOCK_S = 0.5
 TRIES = 4
 STEP_PAGES = 1_024
 # In one step its writers wait for as long as that takes: a tenth of a second for 64 MiB.
@@ -108,6 +109,14 @@ class DatabaseCopier:
             raise _translated(error) from error
         except NoSpace as error:
             raise DatabaseNotCopied("database-not-copied", f"no room for a consistent copy of it: {error.message}", error.hint) from error
+        except OSError as error:
+            if not os.path.lexists(path):
+                raise
+            # It was opened a moment ago: the place of the copy is what fails.
+            hint = f"look at {self.folder.parent} and its disk"
+            raise DatabaseNotCopied(
+                "database-not-copied", f"no copy of it could be written: {os.strerror(error.errno or 0)}", hint
+            ) from error
 
     @contextmanager
     def _place(self, size_bytes: int) -> Iterator[Path]:
@@ -133,10 +142,11 @@ class DatabaseCopier:
         # Before the first page is read: what is written after this makes the database differ from it.
         looks, began_ns = look(path), self.clock.now_ns()
         try:
-            with closing(sqlite3.connect(_read_only(path), uri=True, isolation_level=None, timeout=0)) as source:
+            with closing(sqlite3.connect(_read_only(path), uri=True, isolation_level=None, timeout=_LOCK_S)) as source:
                 if is_wal:
                     source.execute("BEGIN")
                     source.execute("SELECT 1 FROM sqlite_master").fetchone()
+                source.execute("PRAGMA busy_timeout = 0")
                 for attempt in range(TRIES):
                     if not is_wal:
                         looks, began_ns = look(path), self.clock.now_ns()

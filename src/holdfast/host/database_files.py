@@ -64,11 +64,14 @@ def header_of(head: bytes) -> Header | None:
 def read_header(path: bytes) -> Header | None:
     """Also None for what is no file or cannot be read."""
     try:
+        # To open a device may do something to it.
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return None
         descriptor = open_for_reading(path)
     except OSError:
         return None
     try:
-        return header_at(descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        return header_at(descriptor)
     except OSError:
         return None
     finally:
