@@ -20,6 +20,8 @@ def codes_in(source: Path) -> Iterator[str]:
     yield from re.findall(r'^    code = "([a-z-]+)"$', text, re.M)
     yield from re.findall(r'^    code: ClassVar\[str\] = "([a-z-]+)"$', text, re.M)
     for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            yield from _assigned(node.targets[0].id, node.value)
         if not isinstance(node, ast.Call):
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
@@ -31,6 +33,17 @@ def codes_in(source: Path) -> Iterator[str]:
         for value in either:
             if isinstance(value, ast.Constant) and isinstance(value.value, str) and re.fullmatch(r"[a-z]+(-[a-z]+)*", value.value):
                 yield value.value
+
+
+def _assigned(name: str, value: ast.expr) -> Iterator[str]:
+    """A code that is chosen before it is used, and those of the rows that steps are made of."""
+    if name == "code" and isinstance(value, ast.IfExp):
+        either = [value.body, value.orelse]
+    elif name == "rows" and isinstance(value, ast.Tuple):
+        either = [row.elts[0] for row in value.elts if isinstance(row, ast.Tuple)]
+    else:
+        return
+    yield from (each.value for each in either if isinstance(each, ast.Constant) and isinstance(each.value, str))
 
 
 def raised() -> set[str]:
