@@ -18,7 +18,7 @@ from holdfast.model.explanations import Explanation, Keeper
 from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Event, Job, Severity, State
-from holdfast.model.moments import AskMoments, Moment, Moments
+from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments
 from holdfast.model.pausing import AskPause, Pause, PauseTold
 from holdfast.model.point_changes import ChangedPoint
 from holdfast.model.points import Listing, LostListing, Point
@@ -96,7 +96,7 @@ def an_owner(question: Question) -> Answer:
         dataset="files1/documents", dataset_id=DatasetId("d" * 32), operation="backup", receiver="vault", state=State.SUCCEEDED
     )
     match question:
-        case AskPoints():
+        case AskPoints() | AskMoment():
             return Points(points=(point,))
         case AskChangePoints():
             return PointsChanged(changes=(ChangedPoint(point=point, outcome="changed"),))
@@ -177,6 +177,7 @@ async def _read_everything(running: Running, trigger: str) -> None:
     await running.get("/search", ending="pdf", cursor=page["cursor"])
     await running.get("/history", path="/srv/documents/a")
     await running.get("/moments", dataset="files1/documents")
+    await running.get("/moments/before-deletion", dataset="files1/documents", path="/srv/a")
     await running.get("/diff", a="a" * 8, b="a" * 8)
     await running.get("/explain", path="/srv/a")
     await running.get("/repositories/main/growth")

@@ -1058,6 +1058,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/moments/before-deletion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Before Deletion
+         * @description The newest state of a dataset, by repository, that has a path and all that was below it, before it was deleted. `path` is
+         *     percent-encoded bytes (once more than the query itself).
+         */
+        get: operations["before_deletion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ls": {
         parameters: {
             query?: never;
@@ -6356,6 +6377,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FoundMoments"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    before_deletion: {
+        parameters: {
+            query: {
+                dataset: string;
+                path: string;
+                repository?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundPoints"];
                 };
             };
             /** @description What is wrong, and what to do. */

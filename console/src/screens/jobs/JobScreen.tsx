@@ -19,6 +19,7 @@ import { State, stateOf } from "../../parts/State";
 import { Findings, Tasks } from "./JobTables";
 import classes from "./Jobs.module.css";
 import { causeWord, isMaintenance, kindWord, sumsOf, tookS } from "./jobs";
+import { HoldJob, UndoRestore } from "./HoldJob";
 import { CancelJob, RunAgain } from "./JobActions";
 import { Lanes } from "./Lanes";
 
@@ -37,7 +38,15 @@ export default function JobScreen({ id }: { id: string }) {
       lead={job && <Lead job={job} />}
       cli={`holdfast jobs ${shellWord(fullId.slice(0, 12))}`}
       api={`GET /api/v1/jobs/${fullId}`}
-      actions={job && (isOver(job) ? <RunAgain job={job} /> : <CancelJob job={job} />)}
+      actions={
+        job && (
+          <>
+            <HoldJob job={job} />
+            <UndoRestore job={job} />
+            {isOver(job) ? <RunAgain job={job} /> : <CancelJob job={job} />}
+          </>
+        )
+      }
     >
       {asked.error && !job && <Problem error={asked.error} onRetry={() => void asked.refetch()} />}
       {asked.isPending && !job && <Loader aria-label="Reading the job" />}

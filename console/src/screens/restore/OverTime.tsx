@@ -12,6 +12,7 @@ import { Browser } from "./Browser";
 import { Compare } from "./Compare";
 import { type Line, linesOf, type Moment } from "./moments";
 import { Moments } from "./Moments";
+import { QuickPicks } from "./QuickPicks";
 import type { Wish } from "./RestoreDialog";
 import classes from "./Restore.module.css";
 import { addressAt, type Gap, gapsOf, spanOf, stopAt, stopsOf, timeOfAddress, usualSpan, type View, viewOf } from "./timeline";
@@ -81,6 +82,15 @@ export function OverTime({ dataset, points, followed, address, change, onRestore
       </Card>
       <div className={classes.columns}>
         <Card title="Moments" flush>
+          <QuickPicks
+            dataset={dataset}
+            points={points}
+            latest={last?.id}
+            nowMs={nowMs}
+            onPick={pick}
+            onTime={pickTime}
+            onShow={(point, path) => change({ point, path, dataset, other: "" })}
+          />
           <Moments
             lines={lines}
             selected={lines.some((line) => line.id === id) ? id : atMs === null ? undefined : stopAt(stops, atMs)?.id}

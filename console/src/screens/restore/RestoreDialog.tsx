@@ -31,7 +31,7 @@ interface Plan {
 const CONFLICTS: readonly [Conflict, string, string][] = [
   ["skip", "Leave it as it is", "What is there stays; only what is missing is written."],
   ["rename", "Keep both", "What is there gets another name; nothing is lost."],
-  ["overwrite", "Replace it", "What is there becomes what it was at that moment."],
+  ["overwrite", "Replace it", "What is there becomes what it was at that moment. For a week it can be undone."],
 ];
 
 export function RestoreDialog({ wish, onClose }: { wish: Wish; onClose: () => void }) {
@@ -165,6 +165,11 @@ function bodyOf(wish: Wish, plan: Plan, target: string, isDry: boolean) {
     dry_run: isDry,
     conflict: plan.conflict,
     limit_bytes_s: null,
+    before_deletion: "",
+    undo_for: "7d",
+    owner: "numeric" as const,
+    map_owners: [],
+    map_groups: [],
   };
 }
 

@@ -1,5 +1,5 @@
 /** One restore, or its rehearsal, from start to end. */
-import { Alert, Anchor, List, Loader, Progress as Bar, Stack, Text } from "@mantine/core";
+import { Alert, Anchor, List, Loader, Progress as Bar, Stack, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 import { client, take } from "../../api/client";
@@ -9,9 +9,11 @@ import { isOver, useLive } from "../../live/store";
 import { formatBytes, formatDuration, formatRate, visible } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
 import { State, stateOf } from "../../parts/State";
+import { HoldJob, UndoRestore } from "../jobs/HoldJob";
 
 const LOOK_MS = 1_000;
 const MOST_FINDINGS = 50;
+const SUMMARY = new Set(["dry-run", "restored", "undone"]);
 
 export function RestoreJob({ id, isDry }: { id: string; isDry: boolean }) {
   const progress = useLive((live) => live.progress.get(id) ?? null);
@@ -25,7 +27,8 @@ export function RestoreJob({ id, isDry }: { id: string; isDry: boolean }) {
     return (
       <Stack gap="xs" aria-live="polite">
         <Text>
-          <Loader size="xs" aria-hidden /> {isDry ? "Looking what would happen …" : "Restoring …"}
+          {job.data?.state === "paused" ? "Paused: what is in place stays." : <Loader size="xs" aria-hidden />}{" "}
+          {job.data?.state !== "paused" && (isDry ? "Looking what would happen …" : "Restoring …")}
         </Text>
         {progress && progress.total_bytes > 0 && (
           <>
@@ -37,10 +40,15 @@ export function RestoreJob({ id, isDry }: { id: string; isDry: boolean }) {
             </Text>
           </>
         )}
+        {!isDry && job.data && (
+          <div>
+            <HoldJob job={job.data} />
+          </div>
+        )}
       </Stack>
     );
   const { state, findings, findings_total: total, error } = job.data;
-  const summary = findings.find((finding) => finding.code === "dry-run" || finding.code === "restored");
+  const summary = findings.find((finding) => SUMMARY.has(finding.code));
   const others = findings.filter((finding) => finding !== summary);
   return (
     <Stack gap="sm" aria-live="polite">
@@ -66,10 +74,43 @@ export function RestoreJob({ id, isDry }: { id: string; isDry: boolean }) {
           {total - 1 > MOST_FINDINGS && <List.Item>and {total - 1 - MOST_FINDINGS} more</List.Item>}
         </List>
       )}
+      {isDry && job.data.report && <Actions steps={job.data.report.steps} />}
+      {!isDry && (
+        <div>
+          <UndoRestore job={job.data} />
+        </div>
+      )}
       <Anchor component={Link} href={to.job(id)} size="sm">
         See the job
       </Anchor>
     </Stack>
+  );
+}
+
+/** What would be done, in numbers. */
+function Actions({ steps }: { steps: readonly { code: string; message: string; count: number; size_bytes: number }[] }) {
+  if (steps.length === 0) return null;
+  return (
+    <Table fz="sm" aria-label="What would be done">
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>Action</Table.Th>
+          <Table.Th ta="right">Count</Table.Th>
+          <Table.Th ta="right">Size</Table.Th>
+          <Table.Th>What</Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {steps.map((step) => (
+          <Table.Tr key={step.code}>
+            <Table.Td>{step.code}</Table.Td>
+            <Table.Td ta="right">{step.count.toLocaleString("en")}</Table.Td>
+            <Table.Td ta="right">{formatBytes(step.size_bytes)}</Table.Td>
+            <Table.Td>{step.message}</Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
   );
 }
 

@@ -21,7 +21,7 @@ from holdfast.master.restores import StartedRestore, Wish
 from holdfast.model import maintenance
 from holdfast.model.anomalies import LAST_CLEAN
 from holdfast.model.differences import AskDiff
-from holdfast.model.moments import AskMoments
+from holdfast.model.moments import AskMoment, AskMoments
 from holdfast.model.orders import Owners, RestoreRequest, parse_owner_change
 from holdfast.model.pausing import AskPause
 from holdfast.model.questions import AskFind, AskHistory, AskListing
@@ -55,6 +55,15 @@ async def moments(master: MasterOf, dataset: str, repository: str = "", since: s
 def _what_to_list(master: MasterOf, point: str = "", dataset: str = "", at: str = "", repository: str = "") -> AskListing:
     """A point, or the newest one of a dataset that was captured at or before `at` (empty = of all)."""
     return AskListing(point=point, dataset=dataset, at=parse_time(at, master.base.now()) if at else None, repository=repository)
+
+
+@router.get("/moments/before-deletion")
+@answers(FoundPoints)
+async def before_deletion(master: MasterOf, dataset: str, path: str, repository: str = "") -> Response:
+    """The newest state of a dataset, by repository, that has a path and all that was below it, before it was deleted. `path` is
+    percent-encoded bytes (once more than the query itself)."""
+    ask = AskMoment(dataset=dataset, repository=repository, before_deletion=unquote_to_bytes(path))
+    return reply(await master.queries.moment(ask))
 
 
 @router.get("/ls")
