@@ -2,21 +2,26 @@
 
 A name is due when it was quiet for `SETTLE_S`, and `MOST_S` after its first fact at the latest. One that is written and not closed is due
 every `OPEN_S`: nobody says when its writer is done. Moves and gaps are due at once, with all that is due by then.
+
+Of much that is due a portion is taken at a time, so that what is large does not hold back what is small: the newest small names first, and
+then, every other time, something large.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from holdfast.capture.ports import Moved, Place
 from holdfast.core.clock import utc
 from holdfast.host.watch import Aspect, Batch, Dirty, Scope, Settling
-from holdfast.model.entry import walk_key
+from holdfast.model.entry import is_below, walk_key
 from holdfast.model.gaps import Gap, GapReason
 
 SETTLE_S, MOST_S, OPEN_S = 0.1, 2.0, 5.0
+# A portion: about so much travels in one run, of names of less than `SMALL_BYTES` or, where there is nothing small, of one large file.
+PORTION_BYTES, SMALL_BYTES, _PORTION_NAMES = 32 * 1024 * 1024, 1024 * 1024, 20_000
 # Names known one by one; beyond, trees take their place: they are looked at whole, and nothing is lost.
 MOST_NAMES = 200_000
 
@@ -46,6 +51,8 @@ class _Ready:
     gaps: list[Gap] = field(default_factory=list)
     inodes: set[int] = field(default_factory=set)
     closed: set[bytes] = field(default_factory=set)
+    # Places at both ends of moves: they are looked at together, so that nothing is gone before it is there.
+    ends: set[bytes] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         return bool(self.places or self.moves or self.gaps or self.inodes)
@@ -54,9 +61,14 @@ class _Ready:
 class Backlog:
     """Feed it batches with `add`, take what is due with `take`; what could not be done is `put_back`."""
 
-    def __init__(self, roots: Iterable[bytes], most_names: int = MOST_NAMES) -> None:
+    def __init__(
+        self, roots: Iterable[bytes], most_names: int = MOST_NAMES, *, size_bytes_of: Callable[[bytes], int] = lambda _: 0
+    ) -> None:
+        """`size_bytes_of`: of the file of that name now, 0 where there is none."""
         self._roots = tuple(roots)
         self._most_names = most_names
+        self._size_bytes_of = size_bytes_of
+        self._large_waited = False
         self._quiet = Settling(SETTLE_S, MOST_S)
         self._open = Settling(OPEN_S, OPEN_S)
         self._later: dict[bytes, float] = {}
@@ -130,7 +142,7 @@ class Backlog:
         self._later[path] = max(at_s, self._later.get(path, at_s))
 
     def take(self, now_s: float, *, everything: bool = False) -> Work:
-        """What is due, `everything` = all there is; falsy when nothing is."""
+        """A portion of what is due, `everything` = all there is; falsy when nothing is."""
         for settling in (self._quiet, self._open):
             for fact in settling.all() if everything else settling.due(now_s):
                 self._settled(fact)
@@ -140,10 +152,11 @@ class Backlog:
         if everything or now_s >= self._strangers_at_s:
             self._ready.inodes |= self._strangers
             self._strangers.clear()
-        ready, self._ready = self._ready, _Ready()
+        ready, self._ready = (self._ready, _Ready()) if everything else self._portion()
         since_s = now_s if self._oldest_s is None else self._oldest_s
-        # What stays is younger than what is due, by how much is not known; at most by what a name may wait.
-        self._oldest_s = max(since_s, now_s - OPEN_S) if len(self) else None
+        if not self._ready:
+            # What stays is younger than what is due, by how much is not known; at most by what a name may wait.
+            self._oldest_s = max(since_s, now_s - OPEN_S) if len(self) else None
         return Work(
             places=tuple(_places(ready.places)),
             moves=tuple(ready.moves),
@@ -162,6 +175,7 @@ class Backlog:
         ready = self._ready
         ready.gaps[:0] = work.gaps
         ready.moves[:0] = work.moves
+        ready.ends |= {end for move in work.moves for path in (move.path, move.moved_from) for end in (path, _folder_of(path))}
         ready.inodes |= work.inodes
         ready.closed |= work.closed
         for place in work.places:
@@ -174,6 +188,42 @@ class Backlog:
         strangers_at_s = self._strangers_at_s if self._strangers else None
         found = (self._quiet.next_s(), self._open.next_s(), min(self._later.values(), default=None), strangers_at_s)
         return min((time_s for time_s in found if time_s is not None), default=None)
+
+    def _portion(self) -> tuple[_Ready, _Ready]:
+        """What goes now, and what stays. Moves go with the places at both ends, gaps with the trees that heal them."""
+        ready = self._ready
+        picked = {path: ready.places[path] for path in ready.ends & ready.places.keys()}
+        large, total_bytes = list[bytes](), 0
+        # What became known last was put last.
+        for path in reversed(ready.places):
+            if path in picked:
+                continue
+            size_bytes = SMALL_BYTES if ready.places[path] else self._size_bytes_of(path)
+            if size_bytes >= SMALL_BYTES:
+                large.append(path)
+            elif total_bytes + size_bytes <= PORTION_BYTES and len(picked) < _PORTION_NAMES:
+                picked[path] = False
+                total_bytes += size_bytes
+            else:
+                break
+        if large and (self._large_waited or not picked):
+            picked |= {path: ready.places[path] for path in self._large_portion(large)}
+        self._large_waited = not picked.keys() >= set(large)
+        trees = [path for path, below in picked.items() if below]
+        gaps = [gap for gap in ready.gaps if any(is_below(gap.path, tree) for tree in trees)]
+        now = _Ready(picked, ready.moves, gaps, ready.inodes, ready.closed)
+        left = {path: below for path, below in ready.places.items() if path not in picked}
+        stays = _Ready(left, [], [gap for gap in ready.gaps if gap not in gaps], set(), set(ready.closed) if left else set())
+        return now, stays
+
+    def _large_portion(self, large: Sequence[bytes]) -> Iterator[bytes]:
+        """Of these, the newest first, what waits longest: one, and as many more as make a portion."""
+        total_bytes = 0
+        for number, path in enumerate(reversed(large)):
+            total_bytes += PORTION_BYTES if self._ready.places[path] else self._size_bytes_of(path)
+            if number and total_bytes > PORTION_BYTES:
+                return
+            yield path
 
     def _gap(self, gap: Gap) -> None:
         self._ready.gaps.append(gap)
@@ -195,6 +245,7 @@ class Backlog:
             if path is not None:
                 self._look(path, below=True)
                 self._look(_folder_of(path), below=False)
+                self._ready.ends |= {path, _folder_of(path)}
 
     def _look(self, path: bytes, *, below: bool) -> None:
         self._ready.places[path] = below or self._ready.places.get(path, False)

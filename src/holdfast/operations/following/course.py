@@ -34,7 +34,7 @@ class Course:
     def __init__(self, followed: Followed, clock: Clock) -> None:
         self.followed = followed
         self.openings = Openings(dict(followed.windows))
-        self.backlog = Backlog(followed.roots)
+        self.backlog = Backlog(followed.roots, size_bytes_of=_size_bytes)
         self.is_ready = False
         self.is_behind = False
         self._clock = clock
