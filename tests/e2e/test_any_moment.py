@@ -52,6 +52,11 @@ def restore_all(office: World, moments: int) -> None:
         assert not differences(true, back / str(data).lstrip("/")), (number, moment)
     assert not differences(data, office.folder / "second")
     assert not following(office)["gaps"]
+    told = office.json("moments", "files1/documents", "--limit", "3")
+    assert (len(told["moments"]), told["more"], told["gaps"]) == (3, True, [])
+    for home in ("master", "vault"):
+        shown = office.run("moments", "files1/documents", home=home).stdout
+        assert f"files1/documents@{told['moments'][0]['address'].rpartition('@')[2]}" in shown
     office.restic("main", "vault", "check", "--no-lock", "--read-data")
 
 

@@ -23,6 +23,7 @@ from holdfast.cli.commands import (
     keep,
     keys,
     look,
+    moments,
     monitor,
     mount,
     nodes,
@@ -46,7 +47,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-for module in (cluster, console, environment, keep, run, look, find, compare, tail, explain, monitor, recover, drills, mount, anomalies):
+for module in (
+    cluster,
+    console,
+    environment,
+    keep,
+    run,
+    look,
+    find,
+    moments,
+    compare,
+    tail,
+    explain,
+    monitor,
+    recover,
+    drills,
+    mount,
+    anomalies,
+):
     module.register(app)
 app.add_typer(cluster.master_app, name="master")
 app.add_typer(cluster.node_app, name="node")

@@ -164,7 +164,9 @@ def judge(
         subject = promise.cascade or promise.delivery.dataset
         closed_until, waits = _closed(promise.delivery, row, now)
         state = _state(row, busy.get(subject))
-        waits = waits or (closed_until is not None and (state is State.QUEUED or (wanted is not None and wanted <= now)))
+        first = _first_due(promise, rule, row) if rule is not None and not has_schedule(rule) else None
+        is_due = any(due is not None and due <= now for due in (wanted, first))
+        waits = waits or (closed_until is not None and (state is State.QUEUED or is_due))
         found.append(
             Protection(
                 dataset=promise.delivery.label,
