@@ -16,7 +16,7 @@ from itertools import chain, islice
 from holdfast.capture.ports import Moved, Place
 from holdfast.core.clock import utc
 from holdfast.host.watch import Aspect, Batch, Dirty, Scope, Settling
-from holdfast.model.entry import is_below, walk_key
+from holdfast.model.entry import walk_key
 from holdfast.model.gaps import Gap, GapReason
 
 SETTLE_S, MOST_S, OPEN_S = 0.1, 2.0, 5.0
@@ -190,8 +190,11 @@ class Backlog:
         return min((time_s for time_s in found if time_s is not None), default=None)
 
     def _portion(self) -> tuple[_Ready, _Ready]:
-        """What goes now, and what stays. Moves go with the places at both ends, gaps with the trees that heal them."""
+        """What goes now, and what stays. Moves go with the places at both ends. With a gap all goes at once: a root that was emptied or
+        exchanged must be seen as that, not as many small removals."""
         ready = self._ready
+        if ready.gaps:
+            return ready, _Ready()
         picked = {path: ready.places[path] for path in ready.ends & ready.places.keys()}
         large, total_bytes = list[bytes](), 0
         # What became known last was put last.
@@ -209,12 +212,9 @@ class Backlog:
         if large and (self._large_waited or not picked):
             picked |= {path: ready.places[path] for path in self._large_portion(large)}
         self._large_waited = not picked.keys() >= set(large)
-        trees = [path for path, below in picked.items() if below]
-        gaps = [gap for gap in ready.gaps if any(is_below(gap.path, tree) for tree in trees)]
-        now = _Ready(picked, ready.moves, gaps, ready.inodes, ready.closed)
         left = {path: below for path, below in ready.places.items() if path not in picked}
-        stays = _Ready(left, [], [gap for gap in ready.gaps if gap not in gaps], set(), set(ready.closed) if left else set())
-        return now, stays
+        stays = _Ready(places=left, closed=set(ready.closed) if left else set())
+        return _Ready(picked, ready.moves, [], ready.inodes, ready.closed), stays
 
     def _large_portion(self, large: Sequence[bytes]) -> Iterator[bytes]:
         """Of these, the newest first, what waits longest: one, and as many more as make a portion."""
