@@ -22,6 +22,7 @@ from tests.e2e.world import World, by_hand_only, descendants, eventually, worker
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.big,
     pytest.mark.skipif(not os.path.exists("/dev/fuse") or shutil.which("fusermount3") is None, reason="needs FUSE: fuse3 and /dev/fuse"),
 ]
 KIND = "fuse.holdfast"

@@ -35,7 +35,7 @@ class PointsHere:
     def points(self) -> Sequence[Point]:
         return _points_of(self._ask(AskPoints(repository=self.repository, dataset=self.dataset)))
 
-    def at(self, dataset: DatasetId, time: datetime | None) -> Point:
+    def at(self, dataset: DatasetId, time: datetime) -> Point:
         found = _points_of(self._ask(AskMoment(dataset=dataset, at=time, repository=self.repository)))
         return max(found, key=lambda point: (point.time, point.seq))
 

@@ -52,7 +52,7 @@ def mount(
     if detach:
         _detach(place, folder, [*_options(dataset, at, repository), *(["--allow-other"] if allow_other else []), "--", *arguments[:-1]])
         return
-    _serve(place, folder, _view(place, point, dataset, at, repository), allow_other)
+    _serve(folder, _view(place, point, dataset, at, repository), allow_other)
 
 
 def unmount(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where something of Holdfast is mounted.")]) -> None:
@@ -102,7 +102,7 @@ def _point(owner: PointsHere, point: str, dataset: str, at: str) -> Point:
     return found[0]
 
 
-def _serve(home: Path, folder: Path, view: View, allow_other: bool) -> None:
+def _serve(folder: Path, view: View, allow_other: bool) -> None:
     from holdfast.host.mountpoint import prepare
     from holdfast.operations.mount.edge import KIND, serve
 

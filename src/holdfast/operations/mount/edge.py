@@ -45,12 +45,17 @@ class Files:
 
     use_ns = True
 
-    def __init__(self, view: View, content: Content) -> None:
+    def __init__(self, view: View, content: Content, on_ready: Callable[[], None] = lambda: None) -> None:
         self._view = view
+        self._on_ready = on_ready
         self._content = content
         self._guard = threading.Lock()
         self._listings: dict[int, list[tuple[bytes, Found]]] = {}
         self._next = 0
+
+    def init(self, path: str) -> None:
+        """It is mounted."""
+        self._on_ready()
 
     def getattr(self, path: str, fh: int | None = None) -> Attributes:
         return attributes(self._found(path))
@@ -178,10 +183,9 @@ def serve(view: View, where: bytes, *, allow_other: bool, on_ready: Callable[[],
         options["max_threads"] = _THREADS
     if allow_other:
         options |= {"allow_other": True, "default_permissions": True}
-    files = Files(view, content)
+    files = Files(view, content, on_ready)
     keeper.start()
     try:
-        on_ready()
         edge_of(library)(files, os.fsdecode(where), **options)
     except RuntimeError as error:
         raise MountUnavailable(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 
 from holdfast.core.errors import UsageError
@@ -62,5 +62,5 @@ def time_named(name: bytes, now: datetime, zone: tzinfo | None = None) -> dateti
     return moment if moment <= now else None
 
 
-def newest_name(names: Mapping[bytes, Point] | Sequence[bytes]) -> bytes | None:
+def newest_name(names: Mapping[bytes, Point]) -> bytes | None:
     return next(reversed(list(names)), None)
