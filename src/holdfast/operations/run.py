@@ -343,8 +343,8 @@ class _Run:
                 action=action,
                 operations=operations,
                 captured_at_ns=0 if captured_at is None else ns_of(captured_at),
-                error=lane.result_of(action),
-                spooled=lane.is_spooled,
+                error=(error := lane.result_of(action)),
+                spooled=lane.is_spooled and error is not None,
             )
         )
 

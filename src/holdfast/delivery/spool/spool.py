@@ -54,6 +54,8 @@ class Spool:
         self._borrowed: set[bytes] = set()
         self._holders: dict[bytes, RunFile] | None = None
         self._total_bytes = 0
+        self.is_teed = False
+        """A run goes to the receiver itself as well: until that has ended nobody else sends anything."""
         self.answers = 0
         """How often the receiver has said where it stands."""
         self.is_closed = False
@@ -98,6 +100,11 @@ class Spool:
     def has_unsent(self) -> bool:
         with self.lock:
             return bool(self._runs) and self._runs[-1].seq > self._sent_seq
+
+    def tee(self, *, on: bool) -> None:
+        with self.changed:
+            self.is_teed = on
+            self.changed.notify_all()
 
     # Writing: see `writing.SpoolSession`
 

@@ -75,6 +75,7 @@ class RunSpools:
         base = self._state.base_for(lane.dataset, keeper.spool.cursor)
         if base is not None:
             self._spooled[lane.delivery.id] = _Spooled(keeper, lane, base, RowsBefore(self._state, base))
+            keeper.spool.tee(on=is_there)
 
     def takes(self, dataset: DatasetId) -> bool:
         return any(each.lane.dataset == dataset for each in self._spooled.values())
@@ -127,6 +128,7 @@ class RunSpools:
     def close(self) -> None:
         for each in self._spooled.values():
             each.recorded.close()
+            each.keeper.spool.tee(on=False)
 
     def _keeper(self, delivery: str) -> Keeper | None:
         return None if self._keepers is None else self._keepers.of(delivery)

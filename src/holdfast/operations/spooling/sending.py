@@ -86,6 +86,8 @@ class Sender:
 
     def _is_due(self) -> bool:
         spool = self.keeper.spool
+        if spool.is_teed:
+            return False
         if spool.has_unsent:
             return True
         return not spool.is_empty and self.tools.clock.monotonic_s() - self.keeper.asked_s >= ASK_S
