@@ -56,7 +56,7 @@ class AnomalyState(str, Enum):
 class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Counts of files between two states. `files`: in the older. `changed`: other content under the same name, or replaced by one of a name
     made of theirs; `encrypted`: of those the ones that lost what could be compressed or told their type. `renamed`: same content, other
-    ending of the name. `removed`: gone, unchanged for a day before, and nowhere else. `seconds`: between the states."""
+    ending of the name. `removed`: gone, unchanged for a day before, and nowhere else."""
 
     at: datetime
     files: int
@@ -65,7 +65,6 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     encrypted: int = 0
     renamed: int = 0
     removed: int = 0
-    seconds: float = 0.0
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,6 +70,17 @@ class _State:
     files: int
 
 
+@dataclass(frozen=True)
+class _Look:
+    """At a new state of a dataset; `measured` None = there is nothing to compare it with."""
+
+    dataset: DatasetId
+    state: _State
+    measured: Measured | None
+    plan: AnomalyPlan
+    now: datetime
+
+
 class Anomalies:
     """Of one open repository; for any thread. `seal` has what is held put into the store."""
 
@@ -101,9 +112,12 @@ class Anomalies:
                 continue
             with self._guard:
                 seen = self._seen.get(dataset)
-                if seen is not None and (seen.ordinal, seen.tree) == (state.row.ordinal, state.row.tree.hex()):
-                    continue
-                begun += self._take(dataset, number, seen, state, plans[dataset], now)
+            if seen is not None and (seen.ordinal, seen.tree) == (state.row.ordinal, state.row.tree.hex()):
+                continue
+            # It may take its time; who asks for what is known does not wait for it.
+            measured = self._measured(seen, state)
+            with self._guard:
+                begun += self._take(number, seen, _Look(dataset, state, measured, plans[dataset], now))
         return tuple(begun)
 
     def decide(self, prefix: str, *, confirmed: bool, by: str, now: datetime) -> Anomaly:
@@ -129,38 +143,36 @@ class Anomalies:
         files = row.files or max((point.files for point in points if point is not None), default=0)
         return _State(row, moment_of(row.captured_ns), files)
 
-    def _take(self, dataset: DatasetId, number: int, seen: _Seen | None, state: _State, plan: AnomalyPlan, now: datetime) -> list[Anomaly]:
+    def _take(self, number: int, seen: _Seen | None, look: _Look) -> list[Anomaly]:
+        state, measured = look.state, look.measured
         fresh = _Seen(ordinal=state.row.ordinal, tree=state.row.tree.hex(), at=state.at, files=state.files)
-        measured = self._measured(seen, state)
         if seen is None or measured is None:
             # The first of all, or nothing to compare it with: from here on.
-            self._seen[dataset] = fresh
+            self._seen[look.dataset] = fresh
             self._write()
             return []
         windows = (*seen.windows, measured.window)[-KEPT_WINDOWS:]
         times = (*seen.times, seen.at)[-KEPT_WINDOWS:]
-        self._seen[dataset] = msgspec.structs.replace(fresh, windows=windows, times=times)
+        self._seen[look.dataset] = msgspec.structs.replace(fresh, windows=windows, times=times)
         signals = judge(windows)
-        begun = [self._found(dataset, number, measured, signals, plan, now)] if signals else []
+        begun = self._found(number, measured, signals, look) if signals else None
         self._write()
-        return [anomaly for anomaly in begun if anomaly is not None]
+        return [begun] if begun is not None else []
 
     def _measured(self, seen: _Seen | None, state: _State) -> Measured | None:
         if seen is None or state.row.ordinal <= seen.ordinal:
             return None
-        seconds = max(0.0, (state.at - seen.at).total_seconds())
         try:
             old = bytes.fromhex(seen.tree)
             files = seen.files or state.files
-            return measure(self._interior, old, state.row.tree, at=state.at, files=files, seconds=seconds)
+            return measure(self._interior, old, state.row.tree, at=state.at, files=files)
         except (StoreError, ValueError):
             # The older state is gone: it was forgotten and pruned.
             return None
 
-    def _found(
-        self, dataset: DatasetId, number: int, measured: Measured, signals: Sequence[Signal], plan: AnomalyPlan, now: datetime
-    ) -> Anomaly | None:
+    def _found(self, number: int, measured: Measured, signals: Sequence[Signal], look: _Look) -> Anomaly | None:
         """None where it is one that is known already, going on."""
+        dataset, plan, now = look.dataset, look.plan, look.now
         seen = self._seen[dataset]
         back = max(signal.windows for signal in signals)
         clean_at = seen.times[-back]

@@ -57,7 +57,7 @@ class Measured:
     paths: tuple[str, ...]
 
 
-def measure(interior: Interior, old: bytes, new: bytes, *, at: datetime, files: int, seconds: float) -> Measured:
+def measure(interior: Interior, old: bytes, new: bytes, *, at: datetime, files: int) -> Measured:
     """From tree `old` to tree `new`, captured at `at`; `files` are in the older. Raises what reading the repository raises."""
     trees = Trees(interior.storage, interior.blobs)
     found = _differences(trees, old, new)
@@ -80,7 +80,6 @@ def measure(interior: Interior, old: bytes, new: bytes, *, at: datetime, files: 
         encrypted=count,
         renamed=len(renamed),
         removed=len(removed),
-        seconds=seconds,
     )
     return Measured(window, tuple(display_path(path) for path in [*encrypted, *renamed, *removed][:_PATHS]))
 
