@@ -141,9 +141,8 @@ def restore_first_state(person: Person, name: str, target: Path) -> None:
     page = person.page
     page.get_by_role("link", name="Restore").click()
     person.field("Search over all time").fill(name)
-    person.press("Enter")
-    rows = page.get_by_role("row").filter(has_text=f"{name}.txt")
-    expect(rows).to_have_count(2)
+    page.get_by_role("row").filter(has_text=f"{name}.txt").get_by_role("button", name="Versions").click()
+    rows = page.get_by_role("dialog").get_by_role("row")
     rows.filter(has_text=re.compile(r"until 20")).get_by_role("button", name="Restore …").click()
     person.field("Folder").fill(str(target))
     person.button("Look what would happen").click()

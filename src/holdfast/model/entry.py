@@ -116,6 +116,8 @@ def is_below(path: bytes, folder: bytes) -> bool:
 def display_path(path: bytes) -> str:
     """For people and JSON: UTF-8, other bytes and control characters as `\\xNN`. Not reversible where a name holds a backslash."""
     text = path.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("utf-8").decode("latin-1").encode("unicode_escape").decode("ascii") for c in text)
 
 

@@ -31,7 +31,7 @@ from holdfast.node.repository_keys import sentence_about
 from holdfast.node.sealing_watch import SealingWatch
 from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories
-from holdfast.node.store_worker_search import search_here
+from holdfast.node.store_worker_search import SearchHere
 from holdfast.node.store_worker_sessions import Sessions
 from holdfast.node.time_watch import TimeWatch
 from holdfast.node.worker_dial import Dialler, data_socket
@@ -135,9 +135,10 @@ class StoreWorker:
                 self._jobs.pause(message.job)
             case MasterTime():
                 self._time.hear(message)
+            case AskWorker(question=AskSearch() as ask):
+                self._search(message.number, ask)
             case AskWorker():
-                began_s = self._clock.monotonic_s()
-                self._jobs.ask(lambda: self._answer(message, began_s), is_search=isinstance(message.question, AskSearch))
+                self._jobs.ask(lambda: self._answer(message))
             case RunDatasets() | RunUndo():
                 self._jobs.start("run", message.job, _refuse)
             case StopWorker():
@@ -183,12 +184,21 @@ class StoreWorker:
     def _is_revoked(self, key_id: str) -> bool:
         return self._configured is not None and key_id in self._configured.rules.revoked
 
-    def _answer(self, message: AskWorker, began_s: float) -> None:
+    def _search(self, number: int, ask: AskSearch) -> None:
+        began_s = self._clock.monotonic_s()
+        search = SearchHere(ask, self._repositories, lambda: self._clock.monotonic_s() - began_s)
+
+        def turn() -> bool:
+            told = search.turn()
+            if told is not None:
+                self._send(WorkerAnswer(number=number, answer=told))
+            return told is not None
+
+        self._jobs.search(turn)
+
+    def _answer(self, message: AskWorker) -> None:
         rules = self._configured.rules if self._configured else None
-        if isinstance(message.question, AskSearch):
-            told = search_here(message.question, self._repositories, lambda: self._clock.monotonic_s() - began_s)
-        else:
-            told = answer(message.question, self._repositories, rules, self._drills.book)
+        told = answer(message.question, self._repositories, rules, self._drills.book)
         self._send(WorkerAnswer(number=message.number, answer=told))
         if isinstance(message.question, KeyQuestion) and isinstance(told, KeyAnswer) and rules is not None:
             if words := sentence_about(message.question, told):

@@ -15,6 +15,7 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.errors import Cancelled, facts_of
 from holdfast.core.ids import JobId
 from holdfast.model.jobs import ENDED, Job, Progress, State
+from holdfast.node.turns import Turn, Turns
 from holdfast.node.worker_messages import Acknowledged, FromWorker, JobNews, ProgressNews
 from holdfast.operations.running import Cancellation, Delivered
 
@@ -47,8 +48,6 @@ class LinkNews:
 
 
 _QUESTION_THREADS = 4
-# Searches have their own, so that many of them hold up no other question.
-_SEARCH_THREADS = 4
 
 Work = Callable[[Job, Cancellation], Job]
 
@@ -71,7 +70,7 @@ class JobLanes:
         self._running: dict[JobId, Cancellation] = {}
         self._threads: set[threading.Thread] = set()
         self._questions = ThreadPoolExecutor(_QUESTION_THREADS, thread_name_prefix="questions")
-        self._searches = ThreadPoolExecutor(_SEARCH_THREADS, thread_name_prefix="searches")
+        self._searches = Turns("searches")
         self._closed = False
 
     def start(self, lane: str, job: Job, work: Work) -> None:
@@ -102,11 +101,15 @@ class JobLanes:
         if cancellation is not None:
             cancellation.pause()
 
-    def ask(self, reply: Callable[[], None], *, is_search: bool = False) -> None:
+    def ask(self, reply: Callable[[], None]) -> None:
         """Answer a question beside the jobs; dropped when stopping."""
         with self._lock:
             if not self._closed:
-                (self._searches if is_search else self._questions).submit(reply)
+                self._questions.submit(reply)
+
+    def search(self, turn: Turn) -> None:
+        """As `ask`, for what may take long: turn by turn, so that searches hold up neither each other nor other questions."""
+        self._searches.add(turn)
 
     def stop(self, timeout_s: float = 2.5) -> None:
         """Cancels everything and waits for it to end."""
@@ -117,8 +120,8 @@ class JobLanes:
             cancellation.cancel()
         for thread in threads:
             thread.join(timeout_s)
-        for pool in (self._questions, self._searches):
-            pool.shutdown(wait=True, cancel_futures=True)
+        self._questions.shutdown(wait=True, cancel_futures=True)
+        self._searches.close()
 
     def _drain(self, lane: str) -> None:
         while True:

@@ -1,7 +1,7 @@
 /** Getting data back: choose a moment, look into its folders or search over all time, say where to, and see it done. */
-import { Button, Group, Select, TextInput } from "@mantine/core";
-import { IconHistory, IconSearch } from "@tabler/icons-react";
-import { useEffect, useState } from "react";
+import { Button, Group, Select } from "@mantine/core";
+import { IconHistory } from "@tabler/icons-react";
+import { useState } from "react";
 import { Link } from "wouter";
 import { usePoints, useStatus } from "../../api/queries";
 import { Card } from "../../parts/Card";
@@ -16,7 +16,9 @@ import { datasetsOf, momentsOf } from "./moments";
 import { OverTime } from "./OverTime";
 import { RestoreDialog, type Wish } from "./RestoreDialog";
 import classes from "./Restore.module.css";
-import { SearchResults } from "./SearchResults";
+import { commandOf, FILTERS, isAsked } from "./search/asking";
+import { Hits, HITS_LABEL } from "./search/Hits";
+import { SearchBar } from "./search/SearchBar";
 
 export default function Restore() {
   const [address, change] = useAddress();
@@ -26,13 +28,13 @@ export default function Restore() {
   const datasets = datasetsOf(points.data?.points ?? [], following);
   const dataset = address.dataset || datasets[0] || "";
   const moments = momentsOf((points.data?.points ?? []).filter((point) => point.dataset === dataset));
-  const isSearch = address.q !== "";
+  const isSearch = isAsked(address.q, address);
 
   return (
     <Page
       title="Restore"
       lead="Choose a moment and look into its folders, or search for a name over all time. Nothing is overwritten before you have seen what would be."
-      cli={cliFor(address.q, dataset, address.point || (moments[0]?.id ?? ""))}
+      cli={isSearch ? commandOf(address.q, address) : cliFor(dataset, address.point || (moments[0]?.id ?? ""))}
       api="POST /api/v1/restores"
     >
       {points.error && <Problem error={points.error} onRetry={() => void points.refetch()} />}
@@ -48,11 +50,20 @@ export default function Restore() {
           allowDeselect={false}
           className={classes.dataset}
         />
-        {dataset && <LastClean dataset={dataset} onPick={(point) => change({ dataset, point, path: "", q: "", other: "" })} />}
-        <SearchField q={address.q} onSearch={(q) => change({ q })} />
+        {dataset && <LastClean dataset={dataset} onPick={(point) => change({ ...NO_SEARCH, dataset, point, path: "", other: "" })} />}
+        <SearchBar q={address.q} filters={address} onChange={(search) => change({ ...search, hit: "" }, true)} onDown={toHits} />
       </Group>
       {points.data && datasets.length === 0 && <NothingYet hasSilent={points.data.unreachable.length > 0} />}
-      {isSearch && <SearchResults q={address.q} onRestore={setWish} onShow={(place) => change({ ...place, other: "", q: "" })} />}
+      {isSearch && (
+        <Hits
+          q={address.q}
+          filters={address}
+          opened={address.hit}
+          onOpen={(hit) => change({ hit })}
+          onRestore={setWish}
+          onShow={(place) => change({ ...NO_SEARCH, ...place, other: "" })}
+        />
+      )}
       {!isSearch && dataset && points.data && (
         <OverTime
           key={dataset}
@@ -69,35 +80,9 @@ export default function Restore() {
   );
 }
 
-function SearchField({ q, onSearch }: { q: string; onSearch: (q: string) => void }) {
-  const [typed, setTyped] = useState(q);
-  useEffect(() => setTyped(q), [q]);
-  return (
-    <form
-      className={classes.search}
-      role="search"
-      onSubmit={(event) => {
-        event.preventDefault();
-        onSearch(typed.trim());
-      }}
-    >
-      <TextInput
-        label="Search over all time"
-        placeholder="letter*.odt, or a part of a path like /2025/*"
-        value={typed}
-        onChange={(event) => setTyped(event.currentTarget.value)}
-        leftSection={<IconSearch size={16} aria-hidden />}
-        className={classes.searchInput}
-      />
-      <Button type="submit">Search</Button>
-      {q && (
-        <Button variant="default" onClick={() => onSearch("")}>
-          Back to folders
-        </Button>
-      )}
-    </form>
-  );
-}
+const NO_SEARCH = { q: "", hit: "", ...Object.fromEntries(FILTERS.map((name) => [name, ""])) };
+
+const toHits = () => document.querySelector<HTMLElement>(`[role=table][aria-label="${HITS_LABEL}"] [tabindex="0"]`)?.focus();
 
 function NothingYet({ hasSilent }: { hasSilent: boolean }) {
   return (
@@ -119,8 +104,7 @@ function NothingYet({ hasSilent }: { hasSilent: boolean }) {
   );
 }
 
-function cliFor(q: string, dataset: string, id: string): string {
-  if (q) return `holdfast find ${shellWord(q)}`;
+function cliFor(dataset: string, id: string): string {
   if (id) return `holdfast restore ${id.includes("@") ? shellWord(id) : id.slice(0, 8)} --to /tmp/back`;
   return dataset ? `holdfast points --dataset ${shellWord(dataset)}` : "holdfast points";
 }

@@ -13,8 +13,8 @@ from holdfast.repository.catalog.database import Rows
 from holdfast.repository.catalog.dataset_names import DatasetNames
 from holdfast.repository.catalog.name_filter import NameFilter, name_filter
 from holdfast.repository.catalog.name_order import Batch, in_name_order
-from holdfast.repository.catalog.version_filter import Facts, VersionFilter
-from holdfast.repository.catalog.version_lookup import FoundPath, VersionLookup
+from holdfast.repository.catalog.version_filter import VersionFilter
+from holdfast.repository.catalog.version_lookup import Begun, FoundPath, VersionLookup
 from holdfast.repository.facts import moment_of
 from holdfast.repository.interior import Interior
 
@@ -65,7 +65,7 @@ class PathSearch:
         for batch in self._batches(names, lookup, begin):
             for start in range(0, len(batch.found), _AT_ONCE):
                 some = batch.found[start : start + _AT_ONCE]
-                for hit in self._hits(some, names, versions, lookup):
+                for hit in self._hits(some, names, versions, lookup, limit - len(hits)):
                     hits.append(hit)
                     if len(hits) == limit:
                         return Found(hits=tuple(hits), seen=hit.place)
@@ -105,23 +105,24 @@ class PathSearch:
                         found.append(Place(name, path.no))
         return found
 
-    def _hits(self, places: Sequence[Place], names: NameFilter, versions: VersionFilter, lookup: VersionLookup) -> Iterator[Placed]:
+    def _hits(
+        self, places: Sequence[Place], names: NameFilter, versions: VersionFilter, lookup: VersionLookup, limit: int
+    ) -> Iterator[Placed]:
         described = {path.no: path for path in lookup.described([place.path for place in places]) if self._is_wanted(path, names)}
         fitting = versions.fitting(list(described.values()))
-        for place in places:
-            if (begun := fitting.get(place.path)) is not None:
-                path = described[place.path]
-                facts = versions.facts(path, begun)
-                if facts is not None:
-                    yield Placed(place, self._hit(path, facts))
+        wanted = [place for place in places if place.path in fitting]
+        for start in range(0, len(wanted), limit):
+            some = wanted[start : start + limit]
+            begun = versions.begun([(described[place.path], fitting[place.path]) for place in some])
+            yield from (Placed(place, self._hit(begun[place.path])) for place in some if place.path in begun)
 
     def _is_wanted(self, path: FoundPath, names: NameFilter) -> bool:
         if path.dataset not in self.datasets.numbers or not path.path.startswith(self._above):
             return False
         return not names.needs_path or names.matches_path(path.path)
 
-    def _hit(self, path: FoundPath, facts: Facts) -> Hit:
-        version = facts.version
+    def _hit(self, begun: Begun) -> Hit:
+        version = begun.version
         state = version.state
         return Hit(
             path=display_path(state.path),
@@ -135,14 +136,14 @@ class PathSearch:
             gid=state.gid,
             link_target=display_path(state.link_target),
             path_raw=raw_of(state.path),
-            dataset=self.datasets.label(path.dataset),
+            dataset=self.datasets.label(version.dataset),
             repository=self.repository,
             point=version.point or "",
             valid_from=moment_of(version.from_ns),
             valid_to=moment_of(version.to_ns) if version.to_ns is not None else None,
-            versions=facts.versions,
-            exists=facts.exists,
-            seen_at=moment_of(facts.seen_ns),
+            versions=begun.versions,
+            exists=begun.exists,
+            seen_at=moment_of(begun.seen_ns),
         )
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from holdfast.core.clock import ns_of
 from holdfast.model.search import KINDS_OF_TYPE, Search, Span, State
 from holdfast.repository.catalog.database import Rows
-from holdfast.repository.catalog.version_lookup import FoundPath, Version, VersionLookup
+from holdfast.repository.catalog.version_lookup import Begun, FoundPath, VersionLookup
 from holdfast.repository.catalog.version_table import KIND_SHIFT, KINDS
 
 _AT_ONCE = 256
@@ -20,16 +20,6 @@ _LIVE = (
     "EXISTS (SELECT 1 FROM commits c WHERE c.dataset = v.dataset AND c.no >= v.from_no"
     " AND c.no < coalesce(v.to_no, 9223372036854775807) AND c.sealed = 1)"
 )
-
-
-class Facts(NamedTuple):
-    """Of a path: its newest version that fits, how many it has in all, when the newest state that has it was captured, and whether that is
-    the newest of all."""
-
-    version: Version
-    versions: int
-    seen_ns: int
-    exists: bool
 
 
 class _Newest(NamedTuple):
@@ -75,22 +65,17 @@ class VersionFilter:
                 found |= self._fitting(dataset, newest.no, numbers)
         return found
 
-    def facts(self, path: FoundPath, from_no: int) -> Facts | None:
-        """None = it went a moment ago."""
-        newest = self._newest_of(path.dataset)
-        version = self._lookup.begun(path, from_no)
-        if newest is None or version is None:
-            return None
-        values = (path.no, newest.no)
-        last = self._view.row("SELECT to_no FROM versions WHERE path = ? AND from_no <= ? ORDER BY from_no DESC LIMIT 1", values)
-        count = self._view.row("SELECT count(*) FROM versions WHERE path = ? AND from_no <= ?", values)
-        ended = last[0] if last else None
-        if ended is None or ended > newest.no:
-            return Facts(version, int(count[0]) if count else 0, newest.captured_ns, True)
-        seen = self._view.row(
-            "SELECT captured_ns FROM commits WHERE dataset = ? AND no < ? AND sealed = 1 ORDER BY no DESC LIMIT 1", (path.dataset, ended)
-        )
-        return Facts(version, int(count[0]) if count else 0, int(seen[0]) if seen else version.from_ns, False)
+    def begun(self, fitting: Sequence[tuple[FoundPath, int]]) -> dict[int, Begun]:
+        """What there is to say of paths with the commit in which their version began. Those that went a moment ago are missing."""
+        by_dataset: dict[int, list[tuple[FoundPath, int]]] = {}
+        for path, from_no in fitting:
+            by_dataset.setdefault(path.dataset, []).append((path, from_no))
+        found: dict[int, Begun] = {}
+        for dataset, mine in by_dataset.items():
+            newest = self._newest_of(dataset)
+            if newest is not None:
+                found |= self._lookup.begun(mine, newest.no)
+        return found
 
     def _fitting(self, dataset: int, newest_no: int, numbers: Sequence[int]) -> dict[int, int]:
         condition = self._conditions.get(dataset) or self._conditions.setdefault(dataset, self._condition(dataset, newest_no))

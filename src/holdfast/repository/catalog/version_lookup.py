@@ -58,6 +58,28 @@ _LIFE = f"""
 _COUNTED = f"(SELECT count(DISTINCT s.point) FROM snapshots s WHERE {_SPAN})"
 
 
+_BEGUN_AT_ONCE = 64
+# Of the path that the version is of: how many it has, with what its newest ended (NULL = it has not), the newest commit that has it.
+_OF_PATH = "x.path = v.path AND EXISTS (SELECT 1 FROM commits c WHERE c.dataset = v.dataset AND c.no >= x.from_no AND c.sealed = 1)"
+_LAST = f"SELECT x.to_no FROM versions x WHERE {_OF_PATH} ORDER BY x.from_no DESC LIMIT 1"
+_AS_A_PATH = f"""
+  (SELECT count(*) FROM versions x WHERE x.path = v.path),
+  ({_LAST}),
+  (SELECT c.captured_ns FROM commits c WHERE c.dataset = v.dataset AND c.no < coalesce(({_LAST}), 9223372036854775807) AND c.sealed = 1
+     ORDER BY c.no DESC LIMIT 1)
+"""
+
+
+class Begun(NamedTuple):
+    """A version, and of its path: how many it has in all, when the newest state that has it was captured, and whether that is the newest
+    of all."""
+
+    version: Version
+    versions: int
+    seen_ns: int
+    exists: bool
+
+
 class FoundPath(NamedTuple):
     no: int
     dataset: int
@@ -108,14 +130,24 @@ class VersionLookup:
         """The oldest versions of one path, oldest first."""
         return self._versions(found, f"{_LIFE}, 0", "ASC", limit)
 
-    def begun(self, found: FoundPath, from_no: int) -> Version | None:
-        """The version of a path that began with this commit."""
-        row = self._catalog.row(
-            f"SELECT {_STATE}, {_LIFE}, 0 FROM versions v JOIN owners o ON o.no = v.owner"
-            " WHERE v.path = ? AND v.from_no = ? AND from_ns IS NOT NULL",
-            (found.no, from_no),
-        )
-        return Version(found.dataset, _state(found.path, row[:8]), *row[8:]) if row else None
+    def begun(self, wanted: Sequence[tuple[FoundPath, int]], newest_no: int) -> dict[int, Begun]:
+        """Of paths of one dataset, by number, the version that began with the commit beside each; as it is at the commit `newest_no`."""
+        found: dict[int, Begun] = {}
+        by_number = {path.no: path for path, _ in wanted}
+        for start in range(0, len(wanted), _BEGUN_AT_ONCE):
+            some = wanted[start : start + _BEGUN_AT_ONCE]
+            # In this order, so that each is one look into the table.
+            rows = self._catalog.rows(
+                f"WITH wanted (path, from_no) AS (VALUES {','.join(['(?, ?)'] * len(some))}) SELECT v.path, {_STATE}, {_LIFE}, {_AS_A_PATH}"
+                " FROM wanted w CROSS JOIN versions v ON v.path = w.path AND v.from_no = w.from_no JOIN owners o ON o.no = v.owner"
+                " WHERE from_ns IS NOT NULL",
+                [value for path, from_no in some for value in (path.no, from_no)],
+            )
+            for no, *row in rows:
+                path, (versions, to_no, seen_ns) = by_number[no], row[11:]
+                version = Version(path.dataset, _state(path.path, row[:8]), row[8], row[9], row[10], 0)
+                found[no] = Begun(version, versions, seen_ns, to_no is None or to_no > newest_no)
+        return found
 
     def _versions(self, found: FoundPath, life: str, order: str, limit: int) -> list[Version]:
         rows = self._catalog.rows(
