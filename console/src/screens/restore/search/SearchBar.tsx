@@ -1,5 +1,5 @@
 /** The words that are searched for, and what else to go by: each filter a chip that can be taken away. All of it stands in the address. */
-import { Button, Group, Menu, Pill, Popover, Select, TextInput } from "@mantine/core";
+import { Button, Group, Menu, Pill, Select, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconFilterPlus, IconSearch } from "@tabler/icons-react";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
@@ -89,44 +89,33 @@ function Chips({ filters, onRemove }: { filters: Filters; onRemove: (name: Filte
 
 function AddFilter({ onAdd }: { onAdd: (name: Filter, value: string) => void }) {
   const [kind, setKind] = useState<FilterKind | null>(null);
+  const add = (value: string) => {
+    setKind(null);
+    if (kind && value) onAdd(kind.name, value);
+  };
+  if (kind) return <ValueForm kind={kind} onValue={add} />;
   return (
-    <Popover opened={kind !== null} onChange={(opened) => !opened && setKind(null)} trapFocus position="bottom-start" withinPortal>
-      <Popover.Target>
-        <span>
-          <Menu position="bottom-start">
-            <Menu.Target>
-              <Button variant="default" leftSection={<IconFilterPlus size={16} aria-hidden />}>
-                Add filter
-              </Button>
-            </Menu.Target>
-            <Menu.Dropdown>
-              {KINDS.map((each) => (
-                <Menu.Item key={each.name} onClick={() => setKind(each)}>
-                  {each.title}
-                </Menu.Item>
-              ))}
-            </Menu.Dropdown>
-          </Menu>
-        </span>
-      </Popover.Target>
-      <Popover.Dropdown aria-label="Filter">
-        {kind && (
-          <ValueForm
-            key={kind.name}
-            kind={kind}
-            onValue={(value) => {
-              setKind(null);
-              if (value) onAdd(kind.name, value);
-            }}
-          />
-        )}
-      </Popover.Dropdown>
-    </Popover>
+    <Menu position="bottom-start">
+      <Menu.Target>
+        <Button variant="default" leftSection={<IconFilterPlus size={16} aria-hidden />}>
+          Add filter
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {KINDS.map((each) => (
+          <Menu.Item key={each.name} onClick={() => setKind(each)}>
+            {each.title}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 
+/** Stands where the button was until a value is given; Escape gives none. */
 function ValueForm({ kind, onValue }: { kind: FilterKind; onValue: (value: string) => void }) {
   const [value, setValue] = useState("");
+  const onKeyDown = (event: KeyboardEvent) => event.key === "Escape" && onValue("");
   if (kind.choices)
     return (
       <Select
@@ -134,8 +123,8 @@ function ValueForm({ kind, onValue }: { kind: FilterKind; onValue: (value: strin
         placeholder="Choose"
         data={kind.choices.map(([choice, label]) => ({ value: choice, label }))}
         onChange={(chosen) => onValue(chosen ?? "")}
-        comboboxProps={{ withinPortal: false }}
-        data-autofocus
+        onKeyDown={onKeyDown}
+        autoFocus
       />
     );
   return (
@@ -145,8 +134,15 @@ function ValueForm({ kind, onValue }: { kind: FilterKind; onValue: (value: strin
         onValue(value.trim());
       }}
     >
-      <Group align="flex-end">
-        <TextInput label={kind.title} placeholder={kind.placeholder ?? ""} value={value} onChange={(event) => setValue(event.currentTarget.value)} data-autofocus />
+      <Group align="flex-end" gap="xs">
+        <TextInput
+          label={kind.title}
+          placeholder={kind.placeholder ?? ""}
+          value={value}
+          onChange={(event) => setValue(event.currentTarget.value)}
+          onKeyDown={onKeyDown}
+          autoFocus
+        />
         <Button type="submit">Add</Button>
       </Group>
     </form>
