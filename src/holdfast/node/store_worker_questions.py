@@ -149,16 +149,16 @@ def _points(question: AskPoints, repositories: Repositories) -> Points:
 
 
 def _at(question: AskMoment, repositories: Repositories) -> list[tuple[Repository, Point]]:
-    """Raises `UnknownName` when none has any."""
+    """Raises `UnknownName` when none has any, or what else the first says against it."""
     found: list[tuple[Repository, Point]] = []
-    missing: UnknownName | None = None
+    missing: UsageError | None = None
     for repository in _chosen(repositories, question.repository):
         try:
             if question.versions:
                 found.append((repository, repository.versions(question.dataset)))
             else:
                 found.append((repository, repository.point_at(question.dataset, question.at, question.before_deletion)))
-        except UnknownName as error:
+        except UsageError as error:
             missing = missing or error
     if not found:
         raise missing or UnknownName(f"no point of {question.dataset!r} here", hint="this machine has no repository that can be read now")

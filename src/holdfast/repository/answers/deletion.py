@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from holdfast.core.errors import UnknownName
+from holdfast.core.errors import UnknownName, UsageError
 from holdfast.model.entry import display_path
 from holdfast.repository.catalog.database import Catalog
 from holdfast.repository.catalog.version_table import folder_key
@@ -23,8 +23,8 @@ SELECT DISTINCT v.to_no FROM folders f JOIN paths p ON p.folder = f.no JOIN vers
 
 
 def before_deletion(interior: Interior, dataset: str, path: bytes) -> datetime:
-    """When the newest state was captured that has the path and nothing below it gone yet. Raises `UnknownName` where it never was, or is
-    still there."""
+    """When the newest state was captured that has the path and nothing below it gone yet. Raises `UnknownName` where it never was,
+    `UsageError` where it is still there."""
     path = path.rstrip(b"/")
     catalog = interior.catalog
     for number in interior.commits.known_as(dataset):
@@ -35,7 +35,7 @@ def before_deletion(interior: Interior, dataset: str, path: bytes) -> datetime:
         if ended is None or ended[0] is None:
             continue
         if ended[0] == 9223372036854775807:
-            raise UnknownName(f"{display_path(path)} is still there", hint="take any point; --before-deletion is for what is gone")
+            raise UsageError(f"{display_path(path)} is still there", hint="take any point; --before-deletion is for what is gone")
         before = catalog.row(
             "SELECT captured_ns FROM commits WHERE dataset = ? AND no < ? AND sealed = 1 ORDER BY no DESC LIMIT 1",
             (number, _begin(catalog, number, path, found, ended[0])),
