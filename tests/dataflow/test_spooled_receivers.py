@@ -28,6 +28,11 @@ class Followed:
     def write(self, name: str, content: bytes) -> None:
         (self.source / name).write_bytes(content)
 
+    def acknowledged(self) -> set[int]:
+        """Times of capture, in microseconds since 1970, that the source has heard of as kept."""
+        told = self.files1.source_heard.of(Acknowledged)
+        return {each.captured_at_ns // 1000 for each in told if each.error is None and each.operations}
+
     @property
     def spool(self) -> list[Path]:
         return sorted((self.world.folder / "files1").rglob("spool/*/*.run"))
@@ -65,8 +70,8 @@ def test_every_point_of_an_outage_arrives_with_its_own_time_and_state(scene: Fol
     scene.vault.start()
     wait_for(lambda: len(scene.vault.points(scene.main)) == 4, 30)
     points = sorted(scene.vault.points(scene.main), key=lambda point: point.time)
-    taken = [told.captured_at_ns // 1000 for told in scene.files1.source_heard.of(Acknowledged) if told.error is None and told.operations]
-    assert {int(point.time.timestamp() * 1_000_000 + 0.5) for point in points} <= set(taken)
+    times = {int(point.time.timestamp() * 1_000_000 + 0.5) for point in points}
+    wait_for(lambda: times <= scene.acknowledged())
     for number, point in enumerate(points[1:]):
         assert_good(scene.vault.restore_here(point, target := scene.world.folder / f"back {number}"))
         back = target / str(scene.source).lstrip("/")
