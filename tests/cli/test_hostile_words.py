@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.cli.commands.look import _print_rows
+from holdfast.cli.commands.look import print_rows
 from holdfast.cli.commands.run import print_job_problems
 from holdfast.cli.output import harmless, one_line, print_error, print_json, print_table, say
 from holdfast.core.errors import ErrorFacts
@@ -27,8 +27,8 @@ def is_harmless(text: str) -> bool:
         lambda: say(EVIL),
         lambda: print_error(ErrorFacts("internal", EVIL, EVIL)),
         lambda: print_table(["NAME"], [[EVIL]]),
-        lambda: _print_rows([ROW], False, True),
-        lambda: _print_rows([ROW], True, True),
+        lambda: print_rows([ROW], False, True),
+        lambda: print_rows([ROW], True, True),
         lambda: print_json({EVIL: [EVIL, "\ud800"]}),
         lambda: print_job_problems({"rule": EVIL, "error": {"code": "x", "message": EVIL, "hint": EVIL}, "findings": [], "id": "f" * 32}),
     ],
@@ -42,7 +42,7 @@ def test_nothing_steers_the_terminal(capsys: pytest.CaptureFixture[str], show: o
 
 def test_a_name_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(["NAME"], [[EVIL]])
-    _print_rows([ROW], False, False)
+    print_rows([ROW], False, False)
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
