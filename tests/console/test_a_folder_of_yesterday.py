@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import expect
 
 from tests.console.person import Person
-from tests.e2e.world import World
+from tests.e2e.world import World, eventually
 
 MOST_ACTIONS = 8
 
@@ -28,7 +28,9 @@ def test_a_folder_as_of_a_time_comes_back_in_few_steps_and_goes_again(office: Wo
     letters = office.folder / "data" / "letters"
     first = {path.name: path.read_bytes() for path in letters.iterdir() if path.is_file()}
     office.run("trigger", "office", "--wait")
-    then = datetime.fromisoformat(office.points("main")[-1]["time"]).astimezone()
+    captured = datetime.fromisoformat(office.points("main")[-1]["time"]).astimezone()
+    then = captured.replace(microsecond=0) + timedelta(seconds=1)
+    eventually(lambda: datetime.now(UTC) > then, "the second that is asked for is over")
     for path in letters.iterdir():
         if path.is_file():
             path.write_text("spoiled\n")
@@ -37,7 +39,7 @@ def test_a_folder_as_of_a_time_comes_back_in_few_steps_and_goes_again(office: Wo
     person, act = enter(office).go("/"), Steps()
     page = person.page
     act(lambda: page.get_by_role("link", name="Restore", exact=True).first.click())
-    act(lambda: page.get_by_label("As it was at").fill(then.strftime("%Y-%m-%dT%H:%M:59")))
+    act(lambda: page.get_by_label("As it was at").fill(then.strftime("%Y-%m-%dT%H:%M:%S")))
     act(lambda: page.get_by_label("Choose letters").click())
     act(lambda: person.button("Restore 1 thing …").click())
     act(lambda: page.get_by_label("Back to where it was").check())
