@@ -189,7 +189,10 @@ def test_restore_says_what_was_written_and_what_was_equal(desk: Desk) -> None:
     point, letter = desk.point(), desk.data / "letter.txt"
     back = desk.folder / "back"
     written = desk.run("restore", point, str(letter), "--to", "back")
-    assert written.stdout == f"below {back}: 1 file (4 B) written\n"
+    first, reads, undo = written.stdout.splitlines()
+    assert first == f"below {back}: 1 file (4 B) written"
+    assert reads == "reads main on desk: it is on this machine"
+    assert "holdfast restore undo" in undo
     assert (back / str(letter)[1:]).read_text() == "dear"
     assert "1 equal already" in desk.run("restore", point[:6], str(letter), "--to", str(back)).stdout
     (back / str(letter)[1:]).write_text("changed")

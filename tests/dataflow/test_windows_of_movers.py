@@ -81,7 +81,7 @@ def test_a_closed_mover_is_left_out_and_gets_the_newest_when_it_opens(scene: Off
 
 def test_what_closes_on_the_way_goes_on_from_there(scene: Office, clock: SetClock) -> None:
     give_window(scene, "dr", RateLine(window="sat"), otherwise=0)
-    big = b"".join(os.urandom(1_000_000) for _ in range(24))
+    big = b"".join(os.urandom(1_000_000) for _ in range(40))
     (scene.source / "big").write_bytes(big)
     give_window(scene, "vault", RateLine(window="06:00-12:00", rate_bytes_s=6_000_000), otherwise=0)
     begun = scene.files1.begin_run(scene.documents)

@@ -102,7 +102,8 @@ def test_a_reader_that_meets_damage_has_it_healed_by_the_next_run(office: World,
     point = office.points("main")[-1]["id"]
     # On its own machine, so that it is read from this repository.
     result = office.run("restore", point, "--to", str(tmp_path / "out"), home="vault", expect=3)
-    assert "repository-damaged" in result.stdout + result.stderr
+    assert "copy-healed" in result.stdout + result.stderr
+    assert rsync_differences(tmp_path / "data", tmp_path / "out" / str(tmp_path / "data").lstrip("/")) == ""
     eventually(lambda: "damage-found" in office.run("logs", "--json").stdout, "the damage is in the log")
     office.run("trigger", "office", "--wait")
     office.run("restore", point, "--to", str(tmp_path / "again"), home="vault")

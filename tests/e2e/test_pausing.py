@@ -31,8 +31,9 @@ def test_a_pause_lets_stock_prune_in_and_sources_catch_up(office: World, tmp_pat
     failed = next(job for job in office.json("jobs") if job["kind"] == "run")
     errors = [task["error"]["code"] for task in failed["tasks"] if task.get("error")]
     assert "repository-paused" in errors, failed
-    refused = office.run("restore", first["id"], "--to", str(tmp_path / "restored"), "--node", "files1", expect=11)
-    assert "paused" in refused.stderr
+    wish = ("restore", first["id"], "--to", str(tmp_path / "restored"), "--node", "files1")
+    assert "paused" in office.run(*wish, "--from", "main", expect=11).stderr
+    assert "it goes on from offsite on dr" in office.run(*wish, expect=3).stderr
     office.run("ls", first["id"])
     assert office.run("repository", "check", "main", expect=11).stdout
 

@@ -15,6 +15,7 @@ from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.model.moments import AskMoment, AskMoments, Moments, address_of
 from holdfast.model.questions import AskListing, Failed, Listings, Points
 from holdfast.node import sealing_watch
+from holdfast.node.drill_book import DrillBook
 from holdfast.node.sealing_watch import SealingWatch, held_findings
 from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories
@@ -44,6 +45,7 @@ def _tree(content: bytes) -> dict[bytes, Entry]:
 def test_a_moment_is_found_in_the_repository_that_has_the_newest(tmp_path: Path) -> None:
     clock = VirtualClock(START)
     repositories = Repositories(tmp_path / "home", clock=clock, entropy=SeededEntropy("moments"))
+    drills = DrillBook(tmp_path / "home")
     named = [
         rules.RepositoryRule(id=RepositoryId(f"{n}" * 32), name=f"r{n}", location=str(tmp_path / f"{n}"), scrub_ratio=0) for n in (1, 2)
     ]
@@ -64,17 +66,17 @@ def test_a_moment_is_found_in_the_repository_that_has_the_newest(tmp_path: Path)
         moment = START + timedelta(seconds=at)
         repository, point = find_point(repositories, f"files1/documents@{moment.isoformat()}")
         assert (repository.name, point.id) == (f"r{place + 1}", address_of(DATASET, START + timedelta(seconds=at // 10 * 10)))
-        told = answer(AskMoment(dataset="files1/documents", at=moment), repositories, None)
+        told = answer(AskMoment(dataset="files1/documents", at=moment), repositories, None, drills)
         assert isinstance(told, Points)
         assert max(told.points, key=lambda each: each.time) == point
-        listed = answer(AskListing(point=point.id, path=b"/data"), repositories, None)
+        listed = answer(AskListing(point=point.id, path=b"/data"), repositories, None, drills)
         assert isinstance(listed, Listings)
         assert [row.size_bytes for row in listed.rows] == [tree[b"/data/one"].size_bytes]
-    told = answer(AskMoments(dataset=DATASET, limit=2), repositories, None)
+    told = answer(AskMoments(dataset=DATASET, limit=2), repositories, None, drills)
     assert isinstance(told, Moments)
     assert [(moment.time, len(moment.points)) for moment in told.moments] == [(START + timedelta(seconds=each), 0) for each in (20, 10)]
     assert told.more
-    assert isinstance(answer(AskMoment(dataset="nobody's"), repositories, None), Failed)
+    assert isinstance(answer(AskMoment(dataset="nobody's"), repositories, None, drills), Failed)
     for session in sessions:
         session.close()
     repositories.close()

@@ -32,6 +32,8 @@ STATUS = {
     "watch-unavailable": 409,
     "watch-limited": 409,
     "hook-failed": 409,
+    "window-closed": 409,
+    "mount-unavailable": 409,
     "store": 500,
     "repository-missing": 500,
     "repository-locked": 423,

@@ -1,11 +1,12 @@
 /** Getting data back: choose a moment, look into its folders or search over all time, say where to, and see it done. */
-import { Button, Group, Select } from "@mantine/core";
+import { Button, Group, Select, Text } from "@mantine/core";
 import { IconHistory } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link } from "wouter";
 import { usePoints, useStatus } from "../../api/queries";
 import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
+import { Copyable } from "../../parts/Equivalent";
 import { shellWord } from "../../parts/format";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
@@ -29,12 +30,13 @@ export default function Restore() {
   const dataset = address.dataset || datasets[0] || "";
   const moments = momentsOf((points.data?.points ?? []).filter((point) => point.dataset === dataset));
   const isSearch = isAsked(address.q, address);
+  const pointId = address.point || (moments[0]?.id ?? "");
 
   return (
     <Page
       title="Restore"
       lead="Choose a moment and look into its folders, or search for a name over all time. Nothing is overwritten before you have seen what would be."
-      cli={isSearch ? commandOf(address.q, address) : cliFor(dataset, address.point || (moments[0]?.id ?? ""))}
+      cli={isSearch ? commandOf(address.q, address) : cliFor(dataset, pointId)}
       api="POST /api/v1/restores"
     >
       {points.error && <Problem error={points.error} onRetry={() => void points.refetch()} />}
@@ -75,6 +77,7 @@ export default function Restore() {
           onRestore={setWish}
         />
       )}
+      {!isSearch && pointId && <Mounting id={pointId} />}
       {wish && <RestoreDialog wish={wish} onClose={() => setWish(null)} />}
     </Page>
   );
@@ -104,7 +107,23 @@ function NothingYet({ hasSilent }: { hasSilent: boolean }) {
   );
 }
 
+function Mounting({ id }: { id: string }) {
+  return (
+    <Group gap="xs" wrap="wrap">
+      <Text size="sm" c="dimmed">
+        To open its files in any program, on the machine that owns the repository:
+      </Text>
+      <Copyable text={`holdfast mount ${pointWord(id)} /mnt/point`} what="mount command" />
+    </Group>
+  );
+}
+
 function cliFor(dataset: string, id: string): string {
-  if (id) return `holdfast restore ${id.includes("@") ? shellWord(id) : id.slice(0, 8)} --to /tmp/back`;
+  if (id) return `holdfast restore ${pointWord(id)} --to /tmp/back`;
   return dataset ? `holdfast points --dataset ${shellWord(dataset)}` : "holdfast points";
+}
+
+/** A point as one names it on the command line. */
+function pointWord(id: string): string {
+  return id.includes("@") ? shellWord(id) : id.slice(0, 8);
 }
