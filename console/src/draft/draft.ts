@@ -6,7 +6,7 @@
 import { useSyncExternalStore } from "react";
 import { ApiError, asApiError, client, type Schemas, take } from "../api/client";
 import { applyEdits, type Edit, type Values } from "./edits";
-import { keep, kept, type Pending } from "./keeping";
+import { keep, kept, page, type Pending } from "./keeping";
 import { asReading, NOTHING, type Reading, type Step } from "./reading";
 
 export type { Diagnostic, DocumentChange, Reading } from "./reading";
@@ -64,12 +64,15 @@ const store = (): void => keep({ ...state, pending });
 /** Until it is done or refused, `work` is kept with the text it will change. */
 async function whilePending(work: Pending, doing: () => Promise<void>): Promise<void> {
   pending = [...pending, work];
+  page.isLeaving = false;
   if (state.phase === "ready") store();
+  let isDone = false;
   try {
     await inTurn(doing);
+    isDone = true;
   } finally {
     pending = pending.filter((each) => each !== work);
-    store();
+    if (isDone || !page.isLeaving) store();
   }
 }
 

@@ -16,6 +16,12 @@ interface Kept {
   pending: readonly Pending[];
 }
 
+/** The browser breaks off what is under way before a page is gone: that is no refusal, and the next page goes on with it. */
+export const page = { isLeaving: false };
+globalThis.addEventListener?.("beforeunload", () => {
+  page.isLeaving = true;
+});
+
 const KEY = "holdfast-draft";
 
 export function keep({ baseRevision, baseText, text, pending }: Kept): void {
