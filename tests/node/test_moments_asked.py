@@ -76,6 +76,12 @@ def test_a_moment_is_found_in_the_repository_that_has_the_newest(tmp_path: Path)
     assert isinstance(told, Moments)
     assert [(moment.time, len(moment.points)) for moment in told.moments] == [(START + timedelta(seconds=each), 0) for each in (20, 10)]
     assert told.more
+    # A moment that is a point says how much it is, as the point does.
+    every = answer(AskMoments(dataset=DATASET, limit=9), repositories, None, drills)
+    assert isinstance(every, Moments)
+    assert {(len(moment.points), moment.files) for moment in every.moments} == {(0, 3), (1, 3)}
+    repository, point = find_point(repositories, f"files1/documents@{START.isoformat()}")
+    assert point.files == 3
     assert isinstance(answer(AskMoment(dataset="nobody's"), repositories, None, drills), Failed)
     for session in sessions:
         session.close()

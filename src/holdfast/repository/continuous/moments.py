@@ -11,7 +11,7 @@ from datetime import datetime
 
 from holdfast.core.clock import ns_of
 from holdfast.core.errors import UnknownName
-from holdfast.core.ids import DatasetId, PointId
+from holdfast.core.ids import DatasetId
 from holdfast.model.gaps import Gap
 from holdfast.model.moments import Moment, address_of, dataset_of_versions, parse_address, versions_of
 from holdfast.model.points import Point
@@ -84,10 +84,7 @@ def moments(interior: Interior, dataset: str, since: datetime | None, until: dat
         if number not in logged:
             continue
         identity = _identity(interior, number)
-        points: dict[int, list[PointId]] = {}
-        for row in interior.commits.listed(number):
-            if row.commit_no and not row.is_head and row.brief.point is not None:
-                points.setdefault(row.commit_no, []).append(row.brief.point.id)
+        points = _points_of(interior, number)
         rows = interior.moments.listed(
             number, ns_of(since) if since is not None else 0, ns_of(until) + 999 if until is not None else 1 << 63, limit
         )
@@ -117,15 +114,30 @@ def state_of(interior: Interior, placed: PlacedPoint) -> PastState:
     return PastStates(interior.storage, interior.blobs, interior.moments).of(row)
 
 
-def _moment(dataset: DatasetId, row: CommitRow, points: Sequence[PointId]) -> Moment:
+def _points_of(interior: Interior, number: int) -> dict[int, list[Point]]:
+    """The points of a dataset by the commits that they are."""
+    points: dict[int, list[Point]] = {}
+    for row in interior.commits.listed(number):
+        if row.commit_no and not row.is_head and row.brief.point is not None:
+            points.setdefault(row.commit_no, []).append(row.brief.point)
+    return points
+
+
+def _size_of(row: CommitRow, points: Sequence[Point]) -> tuple[int, int]:
+    """Files and bytes. Of a commit that is a point and was never held, only the point knows."""
+    return (points[0].files, points[0].bytes) if points and not row.files else (row.files, row.size_bytes)
+
+
+def _moment(dataset: DatasetId, row: CommitRow, points: Sequence[Point]) -> Moment:
     time = moment_of(row.captured_ns)
+    files, size_bytes = _size_of(row, points)
     return Moment(
         address=address_of(dataset, time),
         time=time,
         seq=row.seq,
-        files=row.files,
-        size_bytes=row.size_bytes,
-        points=tuple(dict.fromkeys(points)),
+        files=files,
+        size_bytes=size_bytes,
+        points=tuple(dict.fromkeys(point.id for point in points)),
     )
 
 
@@ -133,6 +145,7 @@ def _point(interior: Interior, row: CommitRow) -> Point:
     followed = followed_of(interior, row.dataset)
     identity = _identity(interior, row.dataset)
     time = moment_of(row.captured_ns)
+    files, size_bytes = _size_of(row, () if row.files else _points_of(interior, row.dataset).get(row.no, ()))
     return Point(
         id=address_of(identity, time),
         dataset=followed.label if followed is not None else identity,
@@ -140,8 +153,8 @@ def _point(interior: Interior, row: CommitRow) -> Point:
         operation=followed.moment_operation if followed is not None else "moment",
         repository=interior.name,
         time=time,
-        files=row.files,
-        bytes=row.size_bytes,
+        files=files,
+        bytes=size_bytes,
         seq=row.seq,
         epoch=row.epoch,
         paths=tuple(root.decode("utf-8", "backslashreplace") for root in followed.roots) if followed is not None else (),
