@@ -67,10 +67,9 @@ class PostgreSql:
 
     def start(self) -> None:
         """Returns when it answers."""
+        command = (program("postgres") or "postgres", "-D", str(self._data))
         with (self._folder / "log").open("ab") as log:
-            self._server = subprocess.Popen(
-                (program("postgres") or "postgres", "-D", str(self._data)), stdout=log, stderr=log, cwd="/", user=_user()
-            )
+            self._server = subprocess.Popen((*_as_server(), *command), stdout=log, stderr=log, cwd="/")
         ready = program("pg_isready") or "pg_isready"
         for _ in range(_TIMEOUT_S):
             if subprocess.run((ready, "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "1"), check=False, timeout=30).returncode == 0:
@@ -113,7 +112,7 @@ class PostgreSql:
         return self._folder / "data"
 
     def _run(self, *command: str) -> None:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, cwd="/", user=_user())
+        done = subprocess.run((*_as_server(), *command), capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, cwd="/")
         if done.returncode:
             raise RuntimeError(f"{command[0]}: {done.stderr[-2000:]}")
 
@@ -131,8 +130,9 @@ def postgresql() -> Iterator[PostgreSql]:
             server.stop()
 
 
-def _user() -> str | None:
-    return USER if os.geteuid() == 0 else None
+def _as_server() -> tuple[str, ...]:
+    """A program, not `user=` of `subprocess`: that would fork in earnest, which a process with gRPC's threads does not survive."""
+    return ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--") if os.geteuid() == 0 else ()
 
 
 def _kill(pid: int, number: signal.Signals) -> None:
