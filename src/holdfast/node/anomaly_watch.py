@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 
 from holdfast.core.errors import HoldfastError, UnknownName
@@ -13,6 +12,7 @@ from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.questions import RepositoryStatus
 from holdfast.model.rules import Rules
 from holdfast.node.drill_book import drilled_by
+from holdfast.node.periodic import Periodic
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.repository.repository import Repository
 
@@ -21,27 +21,16 @@ LOOK_EVERY_S = 5.0
 _STRANGE = (HoldfastError, OSError, RuntimeError, ValueError)
 
 
-class AnomalyWatch:
-    """`start` has a thread of its own look, beside the deliveries. `rules` gives those in force, None = none yet."""
+class AnomalyWatch(Periodic):
+    """Beside the deliveries. `rules` gives those in force, None = none yet."""
 
     def __init__(
         self, repositories: Repositories, rules: Callable[[], Rules | None], tell: Callable[[Event], None], every_s: float = LOOK_EVERY_S
     ) -> None:
+        super().__init__("anomalies", every_s)
         self._repositories = repositories
         self._rules = rules
         self._tell = tell
-        self._every_s = every_s
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="anomalies", daemon=True)
-        self._thread.start()
-
-    def stop(self, timeout_s: float) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
 
     def look(self) -> None:
         """Once, in each repository. Never raises."""
@@ -49,7 +38,7 @@ class AnomalyWatch:
         if rules is None:
             return
         for repository in self._repositories.opened():
-            if self._stop.is_set():
+            if self.is_stopping:
                 return
             try:
                 for anomaly in repository.care.anomalies.look(plans_of(rules, repository), repository.time.now()):
@@ -57,10 +46,6 @@ class AnomalyWatch:
             except _STRANGE as error:
                 # Whatever ails the repository is told by those who work in it; this look is made again.
                 logger.warning("what is new could not be looked at", extra={"facts": {"repository": repository.name, "error": str(error)}})
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
-            self.look()
 
 
 def plans_of(rules: Rules, repository: Repository) -> dict[DatasetId, AnomalyPlan]:

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-
 from holdfast.model.jobs import Finding
+from holdfast.node.periodic import Periodic
 from holdfast.node.store_worker_repositories import Repositories
 
 LOOK_EVERY_S = 1.0
 
 
-class SealingWatch:
-    """`start` has a thread of its own look; sealing takes as long as the store does."""
+class SealingWatch(Periodic):
+    """Sealing takes as long as the store does."""
 
     def __init__(self, repositories: Repositories, every_s: float = LOOK_EVERY_S) -> None:
+        super().__init__("sealing", every_s)
         self._repositories = repositories
-        self._every_s = every_s
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="sealing", daemon=True)
-        self._thread.start()
-
-    def stop(self, timeout_s: float) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
-            for repository in self._repositories.opened():
-                repository.tick()
+    def look(self) -> None:
+        for repository in self._repositories.opened():
+            repository.tick()
 
 
 def held_findings(repositories: Repositories) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from holdfast.core.clock import Clock, boot_clock, now
 from holdfast.core.ids import NodeId, RepositoryId
 from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.points import Point
+from holdfast.node.periodic import Periodic
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.worker_messages import EventNews, FromWorker, MasterTime, TimeDoubted
 from holdfast.repository.repository import Repository
@@ -19,12 +20,13 @@ _MOST_NAMED = 5
 _HINT = "set the clock right, or let the node reach its Master"
 
 
-class TimeWatch:
-    """`look` may be called by any thread; `start` has one of its own do it."""
+class TimeWatch(Periodic):
+    """`look` may be called by any thread."""
 
     def __init__(
         self, repositories: Repositories, send: Callable[[FromWorker], None], node: Callable[[], NodeId | None], *, clock: Clock
     ) -> None:
+        super().__init__("time-watch", LOOK_EVERY_S)
         self._repositories = repositories
         self._send = send
         self._node = node
@@ -32,13 +34,6 @@ class TimeWatch:
         self._boot = boot_clock(clock)
         self._guard = threading.Lock()
         self._suspended: set[RepositoryId] = set()
-        self._stop = threading.Event()
-
-    def start(self) -> None:
-        threading.Thread(target=self._run, name="time-watch", daemon=True).start()
-
-    def stop(self) -> None:
-        self._stop.set()
 
     def hear(self, message: MasterTime) -> None:
         """The Master's time; it has gone on while the message was on its way."""
@@ -76,10 +71,6 @@ class TimeWatch:
         if unseen:
             who = "another program, while this node did not run, or its own last run that was cut off"
             self._event("points-vanished", Severity.INFO, f"{where}: {_named(unseen)} removed by {who}")
-
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_EVERY_S):
-            self.look()
 
     def _event(self, code: str, severity: Severity, message: str) -> None:
         node = self._node()

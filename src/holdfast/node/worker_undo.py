@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from holdfast.model.maintenance import Report, Step
 from holdfast.model.restoring import AskUndo
 from holdfast.model.rules import Rules
 from holdfast.node.limits import load_limits
+from holdfast.node.periodic import Periodic
 from holdfast.node.worker_jobs import LinkNews
 from holdfast.node.worker_restore import files_text
 from holdfast.operations.restore_attempt import expires_at, held, record_of, records_in
@@ -60,20 +60,13 @@ class UndoTask:
         )
 
 
-class UndoExpiry:
-    """Forgets what is kept of restores when its time is over. `start` has a thread of its own look."""
+class UndoExpiry(Periodic):
+    """Forgets what is kept of restores when its time is over."""
 
     def __init__(self, home: Path, *, clock: Clock) -> None:
+        super().__init__("undo-expiry", _LOOK_EVERY_S, at_once=True)
         self._home = home
         self._clock = clock
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="undo-expiry", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
 
     def look(self) -> None:
         """Once. What cannot be forgotten now is tried again."""
@@ -87,12 +80,6 @@ class UndoExpiry:
             except HoldfastError as error:
                 facts = {"facts": {"restore": folder.name, "error": error.message}}
                 _logger.warning("what a restore replaced could not be forgotten yet", extra=facts)
-
-    def _run(self) -> None:
-        while True:
-            self.look()
-            if self._stop.wait(_LOOK_EVERY_S):
-                return
 
 
 def _summary(result: UndoResult, *, dry_run: bool) -> Finding:

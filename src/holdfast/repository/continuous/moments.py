@@ -145,7 +145,8 @@ def _point(interior: Interior, row: CommitRow) -> Point:
     followed = followed_of(interior, row.dataset)
     identity = _identity(interior, row.dataset)
     time = moment_of(row.captured_ns)
-    files, size_bytes = _size_of(row, () if row.files else _points_of(interior, row.dataset).get(row.no, ()))
+    points = [each.brief.point for each in interior.commits.listed_of_commit(row)] if not row.files else ()
+    files, size_bytes = _size_of(row, [point for point in points if point is not None])
     return Point(
         id=address_of(identity, time),
         dataset=followed.label if followed is not None else identity,
