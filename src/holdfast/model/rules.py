@@ -225,6 +225,15 @@ class Rules(_Rule, frozen=True, kw_only=True):
     other_copies: tuple[OtherCopy, ...] = ()
     revoked: tuple[str, ...] = ()
 
+    def stored_in(self, repository: RepositoryId) -> tuple[tuple[Receive, StoreAction], ...]:
+        """What this node receives for one of its repositories, with what is done with it there."""
+        return tuple(
+            (receive, action)
+            for receive in self.receives
+            for action in receive.actions
+            if isinstance(action, StoreAction) and action.repository == repository
+        )
+
 
 class SignedRules(_Rule, frozen=True, kw_only=True):
     """`body` is the JSON of `Rules`; `signature` is Ed25519 by the Master's signing key over `signed_bytes_of_rules(body)`; `digest` is the

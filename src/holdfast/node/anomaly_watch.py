@@ -11,7 +11,6 @@ from holdfast.model.anomalies import Anomaly, AnomalyJudged, AnomalyPlan, Anomal
 from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.questions import RepositoryStatus
 from holdfast.model.rules import Rules
-from holdfast.node.drill_book import drilled_by
 from holdfast.node.periodic import Periodic
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.repository.repository import Repository
@@ -50,7 +49,7 @@ class AnomalyWatch(Periodic):
 
 def plans_of(rules: Rules, repository: Repository) -> dict[DatasetId, AnomalyPlan]:
     """Of the datasets that are looked at there."""
-    return {dataset: action.anomaly for dataset, (_, action) in drilled_by(rules, repository.id).items() if action.anomaly is not None}
+    return {receive.dataset: action.anomaly for receive, action in rules.stored_in(repository.id) if action.anomaly is not None}
 
 
 def event_of(anomaly: Anomaly, rules: Rules) -> Event:

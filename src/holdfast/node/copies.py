@@ -10,7 +10,7 @@ from holdfast.core.errors import HoldfastError, NotGranted
 from holdfast.core.ids import NodeId, RepositoryId
 from holdfast.delivery.copies import GiveBlobs, RemoteCopy
 from holdfast.mirror.copies import MirrorCopy
-from holdfast.model.rules import CopyGrant, MirrorAction, OtherCopy, Rules, StoreAction
+from holdfast.model.rules import CopyGrant, MirrorAction, OtherCopy, Rules
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.repository.care.healing import BlobCopy, Wanted
 from holdfast.repository.diagnosis import BlobKey, blob_key
@@ -83,17 +83,11 @@ def give_copy(peer: NodeId, opening: OpenCopy, rules: Rules, repositories: Repos
     granted = CopyGrant(reader=peer, dataset=opening.dataset, repository=opening.repository, mirror=opening.mirror)
     if granted not in rules.copy_grants:
         raise NotGranted("this node has no grant for single blobs of this dataset", hint="rules may still be on their way", reader=peer)
-    receives = [receive for receive in rules.receives if receive.dataset == opening.dataset]
     if opening.mirror:
-        for receive in receives:
-            for action in receive.actions:
+        for receive in rules.receives:
+            for action in receive.actions if receive.dataset == opening.dataset else ():
                 if isinstance(action, MirrorAction) and action.id == opening.mirror:
                     return MirrorCopy(action).give
         raise NotGranted("there is no such mirror here", hint="rules may still be on their way", reader=peer)
-    stores = {
-        receive.sender
-        for receive in receives
-        for action in receive.actions
-        if isinstance(action, StoreAction) and action.repository == opening.repository
-    }
+    stores = {receive.sender for receive, _ in rules.stored_in(opening.repository) if receive.dataset == opening.dataset}
     return repositories.get(opening.repository).copy_for(sorted(stores)).give

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.core.private_files import write_private
 from holdfast.model.decoding import UNREADABLE_FILE
 from holdfast.model.drills import Drilled, DrillRecord, DrillStatus, judge_drills
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.questions import RepositoryStatus
-from holdfast.model.rules import Rules, StoreAction
+from holdfast.model.rules import Rules
 from holdfast.repository.repository import Repository
 
 _FILE = "drills.json"
@@ -47,8 +46,9 @@ class DrillBook:
     def statuses(self, repository: Repository, rules: Rules | None) -> tuple[DrillStatus, ...]:
         """Of each dataset that is drilled by the rules, or ever was. Raises what reading the repository raises."""
         records = {record.dataset: record for record in self.records(repository.name)}
-        planned = drilled_by(rules, repository.id)
-        wanted = {dataset: label for dataset, (label, action) in planned.items() if action.drill is not None}
+        stored = rules.stored_in(repository.id) if rules is not None else ()
+        plans = {receive.dataset: (receive.label, action.drill) for receive, action in stored if action.drill is not None}
+        wanted = {dataset: label for dataset, (label, _) in plans.items()}
         wanted |= {record.dataset: record.label for record in records.values()}
         if not wanted:
             return ()
@@ -58,28 +58,16 @@ class DrillBook:
             own = [point for point in points if point.dataset_id == dataset]
             oldest = min((point.time for point in own), default=None) or repository.oldest_moment(dataset)
             proofs = [point.proof.proven_at for point in own if point.proof is not None and point.proof.proven_at is not None]
-            action = planned[dataset][1] if dataset in planned else None
             drilled = Drilled(
                 dataset=dataset,
                 label=label,
-                plan=action.drill if action is not None else None,
+                plan=plans[dataset][1] if dataset in plans else None,
                 last=records.get(dataset),
                 oldest_at=oldest,
                 proven_at=max(proofs, default=None),
             )
             found.append(judge_drills(drilled, repository.time.now()))
         return tuple(found)
-
-
-def drilled_by(rules: Rules | None, repository: RepositoryId) -> dict[DatasetId, tuple[str, StoreAction]]:
-    """What is stored there: the label of each dataset, and what is done with it."""
-    receives = rules.receives if rules is not None else ()
-    return {
-        receive.dataset: (receive.label, action)
-        for receive in receives
-        for action in receive.actions
-        if isinstance(action, StoreAction) and action.repository == repository
-    }
 
 
 def drill_findings(repositories: Sequence[RepositoryStatus]) -> tuple[Finding, ...]:

@@ -19,7 +19,7 @@ from holdfast.model.jobs import Event, Finding, Job, Severity, State
 from holdfast.model.maintenance import Drill, Report, Step
 from holdfast.model.points import Point
 from holdfast.model.rules import Rules
-from holdfast.node.drill_book import DrillBook, drilled_by
+from holdfast.node.drill_book import DrillBook
 from holdfast.node.limits import load_limits
 from holdfast.operations.drill import (
     Around,
@@ -110,8 +110,8 @@ class DrillJob:
         return self._verdict(point, result, failure, findings, steps)
 
     def _plan(self, point: Point) -> DrillPlan:
-        known = drilled_by(self.rules, self.repository.id).get(point.dataset_id)
-        plan = (known[1].drill if known is not None else None) or DrillPlan()
+        plans = {receive.dataset: action.drill for receive, action in self.rules.stored_in(self.repository.id)}
+        plan = plans.get(point.dataset_id) or DrillPlan()
         return msgspec.structs.replace(plan, sample=self.task.sample) if self.task.sample else plan
 
     def choose_point(self, entropy: Entropy) -> Point:

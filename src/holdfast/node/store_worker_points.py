@@ -9,7 +9,7 @@ from holdfast.core.ids import RepositoryId
 from holdfast.model.explanations import Explanation
 from holdfast.model.point_changes import ChangedPoint, refuse_what_stays
 from holdfast.model.questions import AskChangePoints, AskExplain, Explanations, PointsChanged
-from holdfast.model.rules import Rules, StoreAction, StoredOperation
+from holdfast.model.rules import Rules, StoredOperation
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.repository import Repository
 
@@ -37,14 +37,8 @@ def explain(question: AskExplain, repositories: Sequence[Repository], rules: Rul
 
 def operations_in(rules: Rules | None, repository: RepositoryId) -> dict[tuple[str, str], StoredOperation]:
     """Those that make points in this repository, by dataset and name."""
-    receives = rules.receives if rules is not None else ()
-    return {
-        (receive.dataset, operation.name): operation
-        for receive in receives
-        for action in receive.actions
-        if isinstance(action, StoreAction) and action.repository == repository
-        for operation in action.operations
-    }
+    stored = rules.stored_in(repository) if rules is not None else ()
+    return {(receive.dataset, operation.name): operation for receive, action in stored for operation in action.operations}
 
 
 def _chosen(question: AskChangePoints, repositories: Sequence[Repository]) -> list[tuple[Repository, Chosen]]:
