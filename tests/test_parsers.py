@@ -45,6 +45,7 @@ from holdfast.master.config import load_config as load_master_config
 from holdfast.mirror.mirror import MirrorStore
 from holdfast.model import kit, rules, spans, windows
 from holdfast.model.adoption import parse_bind
+from holdfast.model.archiving import parse_lineage_path, parse_stub, parse_time_name
 from holdfast.model.change import Cursor, Payload
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.drills import parse_sample
@@ -344,6 +345,13 @@ PARSERS = (
     of_bytes("repository._format.frames.decompress", lambda data: frames.decompress(data, 1 << 16), FRAME),
     of_text("repository._format.text.unquote", text.unquote, r"a\xff\u00e4\"\n"),
     of_text("repository._format.text.time_ns", text.time_ns, "2026-01-01T00:00:00.123456789+01:00", "0000-01-01T00:00:00Z"),
+    of_text("model.archiving.parse_time_name", parse_time_name, "20260501T140533.123456789Z"),
+    of_bytes("model.archiving.parse_lineage_path", parse_lineage_path, b"/20260501T140533.123456789Z/srv/a"),
+    of_bytes(
+        "model.archiving.parse_stub",
+        lambda target: parse_stub(b"/h/recall", target),
+        b"/h/recall/0123456789abcdef0123456789abcdef/20260501T140533.123456789Z/srv/a",
+    ),
     of_text("model.moments.parse_address", parse_address, "files1/documents@2026-01-31T12:00:00.5Z", "d@2026-01-31T12:00:00+01:00"),
     of_bytes("repository.continuous.lineage.parse_name", parse_name, b"letter\xff@2026-01-31T12:00:00.5Z"),
     of_bytes("repository.moment_record.decode_followed", moment_record.decode_followed, moment_record.encode(FOLLOWED)),

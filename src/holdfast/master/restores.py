@@ -18,7 +18,7 @@ from holdfast.master.queries import FoundPoints, Queries
 from holdfast.master.records.inventory import Node
 from holdfast.master.triggers import Triggers
 from holdfast.model.jobs import Job
-from holdfast.model.moments import AskMoment, dataset_of_versions, is_address, parse_address
+from holdfast.model.moments import AskMoment, dataset_of_archive, dataset_of_versions, is_address, parse_address
 from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
 from holdfast.model.points import Point
 from holdfast.model.questions import AskRestore, Done
@@ -110,9 +110,10 @@ class Restores:
 
     async def _found(self, wish: Wish) -> tuple[FoundPoints, Wish]:
         """Points among which the wish means one; the wish in other words, where it names an address."""
-        ask, dataset = self._queries, dataset_of_versions(wish.point)
-        if dataset:
-            found = await ask.moment(AskMoment(dataset=dataset, repository=wish.repository, versions=True))
+        ask, of_versions, of_archive = self._queries, dataset_of_versions(wish.point), dataset_of_archive(wish.point)
+        if dataset := of_versions or of_archive:
+            asked = AskMoment(dataset=dataset, repository=wish.repository, versions=bool(of_versions), archive=bool(of_archive))
+            found = await ask.moment(asked)
             return found, msgspec.structs.replace(wish, point=found.points[0].id if found.points else wish.point)
         if is_address(wish.point):
             dataset, at = parse_address(wish.point)

@@ -1,7 +1,8 @@
 """Moments: states of a followed dataset that can be restored, point or not, and how they are named.
 
 A moment's address is DATASET@TIME: the newest state captured at or before the time. Wherever a point may be named, an address may be, too.
-DATASET@versions are the older versions of single files, each as NAME@TIME in its folder.
+DATASET@versions are the older versions of single files, each as NAME@TIME in its folder. DATASET@archive are the files that were archived,
+each as TIME/PATH (`model.archiving`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.gaps import Gap
 
 _AT = "@"
-_VERSIONS = "versions"
+_VERSIONS, _ARCHIVE = "versions", "archive"
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,6 +50,22 @@ def dataset_of_versions(text: str) -> str:
     return dataset if what == _VERSIONS else ""
 
 
+def archive_of(dataset: DatasetId) -> PointId:
+    """What the archived files of a dataset are called: listed, read and restored as if they were a point."""
+    return PointId(f"{dataset}{_AT}{_ARCHIVE}")
+
+
+def dataset_of_archive(text: str) -> str:
+    """Of `DATASET@archive` the dataset (label or id); empty for everything else."""
+    dataset, _, what = text.rpartition(_AT)
+    return dataset if what == _ARCHIVE else ""
+
+
+def is_lineage_address(text: str) -> bool:
+    """Whether it names single files that are kept, and no state at a time."""
+    return bool(dataset_of_versions(text) or dataset_of_archive(text))
+
+
 def is_address(text: str) -> bool:
     return _AT in text
 
@@ -65,13 +82,14 @@ def parse_address(text: str) -> tuple[str, datetime]:
 
 class AskMoment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     """What a dataset (label or id) was at a time, None = now: of each repository the newest point or moment captured at or before it. With
-    `versions` the older versions of its single files, which are listed and read as a point is. `before_deletion`: the newest that has this
-    path and all that was below it, before it was deleted; in place of `at`."""
+    `versions` the older versions of its single files, with `archive` those that were archived: both are listed and read as a point is.
+    `before_deletion`: the newest that has this path and all that was below it, before it was deleted; in place of `at`."""
 
     dataset: str
     at: datetime | None = None
     repository: str = ""
     versions: bool = False
+    archive: bool = False
     before_deletion: bytes = b""
 
 

@@ -12,7 +12,7 @@ from holdfast.model.anomalies import AskJudgeAnomaly
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.gaps import Gap
 from holdfast.model.keys import KeyQuestion
-from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, dataset_of_versions, is_address, parse_address
+from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, is_address, is_lineage_address, parse_address
 from holdfast.model.pausing import AskPause, PauseTold
 from holdfast.model.points import Point
 from holdfast.model.questions import (
@@ -56,7 +56,7 @@ def answer(question: Question, repositories: Repositories, rules: Rules | None, 
 def find_point(repositories: Repositories, prefix: str) -> tuple[Repository, Point]:
     """The repository here that holds the point, and the point. Copies of one point are equal, so the first will do; of a moment the
     newest."""
-    if is_address(prefix) and not dataset_of_versions(prefix):
+    if is_address(prefix) and not is_lineage_address(prefix):
         dataset, at = parse_address(prefix)
         found = _at(AskMoment(dataset=dataset, at=at), repositories)
         return max(found, key=lambda pair: (pair[1].time, pair[1].seq))
@@ -81,7 +81,7 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
             return Points(points=tuple(point for _, point in _at(question, repositories)))
         case AskMoments():
             return _moments(question, repositories)
-        case AskListing() if not question.point or (is_address(question.point) and not dataset_of_versions(question.point)):
+        case AskListing() if not question.point or (is_address(question.point) and not is_lineage_address(question.point)):
             return _listing_at(question, repositories)
         case AskListing():
             return find_point(repositories, question.point)[0].listing(question)
@@ -156,6 +156,8 @@ def _at(question: AskMoment, repositories: Repositories) -> list[tuple[Repositor
         try:
             if question.versions:
                 found.append((repository, repository.versions(question.dataset)))
+            elif question.archive:
+                found.append((repository, repository.archived(question.dataset)))
             else:
                 found.append((repository, repository.point_at(question.dataset, question.at, question.before_deletion)))
         except UsageError as error:

@@ -5,7 +5,8 @@ hf:node=ID hf:files=N hf:bytes=N hf:warnings=N hf:added=N hf:commit=N [hf:lock=U
 [hf:expire=UTC] [hf:proven=UTC] [hf:proven-files=N] [hf:doubted=UTC]
 [hf:anomaly=ID/STATE/SINCE/UNTIL/HOLD]`. A head (a commit without points) has `hf:op=-`
 and no point. A log (what changed with each of many commits) has `hf:op=-` and `hf:kind=log`; `hf:commit` and `hf:seq` are then those of its
-last commit, `hf:from=N` counts its first. A lineage (older versions of single files) has `hf:op=-` and `hf:kind=lineage`.
+last commit, `hf:from=N` counts its first. A lineage (single files) has `hf:op=-`, and `hf:kind=lineage` (older versions) or
+`hf:kind=archive` (archived files; then each legal hold is a `hf:hold=NAME/SINCE/PATH`, its parts percent-encoded).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from holdfast.repository._format.snapshot import Snapshot
 PREFIX = "hf:"
 VERSION = "1"
 HEAD = "-"
-LOG, LINEAGE = "log", "lineage"
+LOG, LINEAGE, ARCHIVE = "log", "lineage", "archive"
 # Of a snapshot that Holdfast did not make: the dataset whose earlier history it is, and the node that is its source.
 AS_SET, AS_LABEL, AS_NODE = "hf:as=", "hf:as-label=", "hf:as-node="
 LARGEST = 1 << 62
@@ -76,6 +77,10 @@ class Facts:
     @property
     def is_lineage(self) -> bool:
         return self.operation == HEAD and self.kind == LINEAGE
+
+    @property
+    def is_archive(self) -> bool:
+        return self.operation == HEAD and self.kind == ARCHIVE
 
 
 def moment_of(ns: int) -> datetime:

@@ -27,7 +27,7 @@ from holdfast.model.explanations import Explanation
 from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding
 from holdfast.model.maintenance import Report
-from holdfast.model.moments import Moment, dataset_of_versions, is_address, parse_address
+from holdfast.model.moments import Moment, is_address, is_lineage_address, parse_address
 from holdfast.model.pausing import Pause
 from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Point
@@ -169,6 +169,11 @@ class Repository:
         self._interior.refresh()
         return moments.versions(self._interior, dataset).point
 
+    def archived(self, dataset: str) -> Point:
+        """The archived files of a dataset (label or id), to be listed and read as a point. Raises `UnknownName`."""
+        self._interior.refresh()
+        return moments.archived(self._interior, dataset).point
+
     def moments(self, dataset: str, since: datetime | None = None, until: datetime | None = None, limit: int = 1_000) -> tuple[Moment, ...]:
         """Every state of a followed dataset (label or id) that can be restored, newest first."""
         self._interior.refresh()
@@ -190,7 +195,7 @@ class Repository:
             point = self.point(ask.point)
             return list_point(interior, self._tree_of(point), point, ask)
         interior.refresh()
-        if dataset_of_versions(ask.point):
+        if is_lineage_address(ask.point):
             point, tree, _, _ = moments.moment_at(interior, ask.point)
             return list_point(interior, tree, point, ask)
         dataset, at = parse_address(ask.point) if ask.point else (ask.dataset, ask.at)

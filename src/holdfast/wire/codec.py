@@ -16,7 +16,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts, ProtocolError
 from holdfast.model.change import Begin, Commit, Cursor, Payload, Put, Segment
 from holdfast.model.entry import ChunkRef, Entry, check_path
-from holdfast.model.moments import dataset_of_versions
+from holdfast.model.moments import is_lineage_address
 from holdfast.wire import hub_messages
 from holdfast.wire.data_messages import (
     AskBlobs,
@@ -341,7 +341,7 @@ def _check_point(where: str, point: str) -> None:
     """A point's id, or what stands for one (`model.moments`): a moment's address, or the versions of a dataset's files."""
     dataset, at, time = point.partition("@")
     _check_token(where, dataset)
-    if at and not dataset_of_versions(point) and _TIME.fullmatch(time) is None:
+    if at and not is_lineage_address(point) and _TIME.fullmatch(time) is None:
         raise ProtocolError(f"{where}: {time[:80]!r} is no time of a moment")
 
 

@@ -12,11 +12,11 @@ from holdfast.repository._format.snapshot import Snapshot, decode_snapshot, enco
 from holdfast.repository.catalog.brief import Brief, decode_brief, encode_brief
 from holdfast.repository.catalog.database import Catalog, Row
 from holdfast.repository.catalog.dataset_names import DatasetNames
-from holdfast.repository.facts import facts_of, point_of
+from holdfast.repository.facts import Facts, facts_of, point_of
 
 COLUMNS = "no, dataset, ordinal, epoch, seq, captured_ns, tree, moment, files, size"
 _COLUMNS = COLUMNS
-_POINT, _HEAD, LOG_ROLE, LINEAGE_ROLE = range(4)
+_POINT, _HEAD, LOG_ROLE, LINEAGE_ROLE, ARCHIVE_ROLE = range(5)
 _LISTED = "id, dataset, commit_no, time_ns, tree, head, brief"
 
 
@@ -43,7 +43,7 @@ class CommitRow(NamedTuple):
 
 class ListedRow(NamedTuple):
     """A restic snapshot as it is listed, without its JSON. `commit_no` is None for a foreign one. `is_head`: no point; `is_log`,
-    `is_lineage`: nor a whole state of the dataset."""
+    `is_lineage` (older versions, or archived files): nor a whole state of the dataset."""
 
     id: bytes
     dataset: int | None
@@ -72,7 +72,8 @@ class SnapshotRow(NamedTuple):
 
 
 def _listed(row: Row) -> ListedRow:
-    return ListedRow(row[0], row[1], row[2], row[3], row[4], bool(row[5]), decode_brief(row[6]), row[5] == LOG_ROLE, row[5] == LINEAGE_ROLE)
+    is_lineage = row[5] in (LINEAGE_ROLE, ARCHIVE_ROLE)
+    return ListedRow(row[0], row[1], row[2], row[3], row[4], bool(row[5]), decode_brief(row[6]), row[5] == LOG_ROLE, is_lineage)
 
 
 class CommitTable(DatasetNames):
@@ -177,7 +178,7 @@ class CommitTable(DatasetNames):
             label=facts.label if facts else "",
             point=point,
         )
-        role = _POINT if facts is None or not is_head else LOG_ROLE if facts.is_log else LINEAGE_ROLE if facts.is_lineage else _HEAD
+        role = _role_of(facts)
         name = "" if is_head else point.id if point is not None else snapshot_id.hex()[:32]
         time_ns = _within_64_bits(snapshot.time_ns)
         row = (snapshot_id, dataset, commit_no, time_ns, snapshot.tree_id, _storable(name), role, encode_brief(brief))
@@ -247,6 +248,13 @@ class CommitTable(DatasetNames):
     def lineages(self, dataset: int) -> list[ListedRow]:
         return self._listed("WHERE dataset = ? AND head = 3", (dataset,))
 
+    def archive(self, dataset: int) -> ListedRow | None:
+        """The lineage of archived files; the newest, should there be several."""
+        return next(reversed(self.archives(dataset)), None)
+
+    def archives(self, dataset: int) -> list[ListedRow]:
+        return self._listed("WHERE dataset = ? AND head = 4", (dataset,))
+
     def listed_foreign(self) -> list[ListedRow]:
         """The snapshots that Holdfast did not make."""
         return self._listed("WHERE dataset IS NULL", ())
@@ -284,6 +292,14 @@ class CommitTable(DatasetNames):
                 "SELECT no FROM datasets WHERE EXISTS (SELECT 1 FROM snapshots s WHERE s.dataset = datasets.no AND s.commit_no IS NULL)"
             )
         ]
+
+
+def _role_of(facts: Facts | None) -> int:
+    if facts is None or not facts.is_head:
+        return _POINT
+    if facts.is_log:
+        return LOG_ROLE
+    return LINEAGE_ROLE if facts.is_lineage else ARCHIVE_ROLE if facts.is_archive else _HEAD
 
 
 def _span(prefix: str) -> tuple[str, str]:

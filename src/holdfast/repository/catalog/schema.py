@@ -37,7 +37,7 @@ CREATE INDEX commits_at ON commits (dataset, captured_ns);
 CREATE INDEX commits_as_counted ON commits (dataset, ordinal);
 
 -- commit_no is NULL for snapshots that Holdfast did not make, and until a new one has been given its commit; 0 for a log that can be
--- given none. head: 0 = a point, 1 = a head, 2 = a log, 3 = a lineage. point is empty for all but points;
+-- given none. head: 0 = a point, 1 = a head, 2 = a log, 3 = older versions, 4 = archived files. point is empty for all but points;
 -- brief is what the snapshot is as a point (`brief.Brief`), so that nobody has to decode JSON to list them.
 CREATE TABLE snapshots (
   id BLOB PRIMARY KEY, dataset INTEGER, commit_no INTEGER, time_ns INTEGER NOT NULL, tree BLOB NOT NULL, point TEXT NOT NULL,

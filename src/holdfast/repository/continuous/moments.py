@@ -13,10 +13,10 @@ from holdfast.core.clock import ns_of
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import DatasetId
 from holdfast.model.gaps import Gap
-from holdfast.model.moments import Moment, address_of, dataset_of_versions, parse_address, versions_of
+from holdfast.model.moments import Moment, address_of, archive_of, dataset_of_archive, dataset_of_versions, parse_address, versions_of
 from holdfast.model.points import Point
-from holdfast.repository.catalog.commit_table import CommitRow
-from holdfast.repository.facts import LINEAGE, moment_of
+from holdfast.repository.catalog.commit_table import CommitRow, ListedRow
+from holdfast.repository.facts import ARCHIVE, LINEAGE, moment_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.past_state import PastState, PastStates
 from holdfast.repository.points import point_lookup
@@ -49,31 +49,48 @@ def moment_at(interior: Interior, address: str) -> PlacedPoint:
     """What an address means now; a point where it is one. Raises `UnknownName`."""
     if of_versions := dataset_of_versions(address):
         return versions(interior, of_versions)
+    if of_archive := dataset_of_archive(address):
+        return archived(interior, of_archive)
     dataset, time = parse_address(address)
     return newest_at(interior, dataset, time)
 
 
 def versions(interior: Interior, dataset: str) -> PlacedPoint:
-    """The lineage of a dataset (label or id) as a point. Raises `UnknownName` when it has none."""
+    """The older versions of a dataset's (label or id) single files as a point. Raises `UnknownName` when it has none."""
     for number in interior.commits.known_as(dataset):
-        row, followed = interior.commits.lineage(number), followed_of(interior, number)
+        row = interior.commits.lineage(number)
         if row is not None:
-            identity = _identity(interior, number)
-            point = Point(
-                id=versions_of(identity),
-                dataset=row.brief.label,
-                dataset_id=identity,
-                operation=LINEAGE,
-                repository=interior.name,
-                time=moment_of(row.time_ns),
-                files=0,
-                bytes=0,
-                seq=row.brief.seq,
-                epoch=row.brief.epoch,
-                paths=tuple(root.decode("utf-8", "backslashreplace") for root in followed.roots) if followed is not None else (),
-            )
-            return PlacedPoint(point, row.tree, None, None)
+            return _lineage(interior, number, row, LINEAGE)
     raise UnknownName(f"no older versions of files of {dataset!r} are kept in {interior.name}", hint="the operation `version` keeps them")
+
+
+def archived(interior: Interior, dataset: str) -> PlacedPoint:
+    """The archived files of a dataset (label or id) as a point. Raises `UnknownName` when it has none."""
+    for number in interior.commits.known_as(dataset):
+        row = interior.commits.archive(number)
+        if row is not None:
+            return _lineage(interior, number, row, ARCHIVE)
+    raise UnknownName(f"no archived files of {dataset!r} are kept in {interior.name}", hint="the operation `archive` keeps them")
+
+
+def _lineage(interior: Interior, number: int, row: ListedRow, operation: str) -> PlacedPoint:
+    followed = followed_of(interior, number)
+    identity = _identity(interior, number)
+    roots = () if followed is None or operation == ARCHIVE else followed.roots
+    point = Point(
+        id=archive_of(identity) if operation == ARCHIVE else versions_of(identity),
+        dataset=row.brief.label,
+        dataset_id=identity,
+        operation=operation,
+        repository=interior.name,
+        time=moment_of(row.time_ns),
+        files=0,
+        bytes=0,
+        seq=row.brief.seq,
+        epoch=row.brief.epoch,
+        paths=tuple(root.decode("utf-8", "backslashreplace") for root in roots),
+    )
+    return PlacedPoint(point, row.tree, None, None)
 
 
 def moments(interior: Interior, dataset: str, since: datetime | None, until: datetime | None, limit: int) -> tuple[Moment, ...]:
