@@ -8,7 +8,10 @@ operation is one folder, names stay as they are and the tree alone says when eac
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from enum import Enum
+from hashlib import sha256
 
 import msgspec
 
@@ -32,6 +35,52 @@ class Stub(msgspec.Struct, frozen=True, kw_only=True):
     dataset: DatasetId
     archived_ns: int
     path: bytes
+
+
+class LegalHold(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing at or below `path` expires while it stands, whatever the policy says, and whatever is archived there later."""
+
+    name: str
+    since: datetime
+    path: bytes = b"/"
+
+
+class ToArchive(msgspec.Struct, frozen=True, array_like=True):
+    """One file in the state the source captured: `digest` is the SHA-256 of its chunk ids in a row."""
+
+    path: bytes
+    size_bytes: int
+    mtime_ns: int
+    digest: bytes
+
+
+class Verdict(str, Enum):
+    """What the owner of a repository made of one file. `archived`: it is in the lineage, which is sealed, and every byte of both was read
+    back. `unknown`: the repository has no such file. `changed`: it has another version. `unreadable`: not every byte could be read back."""
+
+    ARCHIVED = "archived"
+    UNKNOWN = "unknown"
+    CHANGED = "changed"
+    UNREADABLE = "unreadable"
+
+
+class ArchivedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One archived version as people see it. `until` None = for ever. `holds`: names of the legal holds it is under."""
+
+    path: str
+    archived_at: datetime
+    size_bytes: int
+    modified_at: datetime
+    dataset: str = ""
+    repository: str = ""
+    until: datetime | None = None
+    holds: tuple[str, ...] = ()
+    path_raw: bytes = b""
+
+
+def digest_of(chunk_ids: Iterable[bytes]) -> bytes:
+    """What tells one content of a file from another without its bytes."""
+    return sha256(b"".join(chunk_ids)).digest()
 
 
 def time_name(archived_ns: int) -> str:

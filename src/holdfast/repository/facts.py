@@ -12,13 +12,15 @@ last commit, `hf:from=N` counts its first. A lineage (single files) has `hf:op=-
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, quote_from_bytes, unquote, unquote_to_bytes
 
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import DatasetId, Epoch, PointId
 from holdfast.core.units import format_utc
 from holdfast.model.anomalies import AnomalyState, Suspicion
+from holdfast.model.archiving import LegalHold
 from holdfast.model.drills import Proof
 from holdfast.model.points import Point
 from holdfast.repository._format.snapshot import Snapshot
@@ -32,7 +34,8 @@ AS_SET, AS_LABEL, AS_NODE = "hf:as=", "hf:as-label=", "hf:as-node="
 LARGEST = 1 << 62
 _KEYS = frozenset(
     ("v", "point", "rev", "dataset", "label", "op", "kind", "seq", "epoch", "zone", "node", "files", "bytes", "warnings", "added", "commit")
-) | {"lock", "expire", "from", "proven", "proven-files", "doubted", "anomaly"}
+) | {"lock", "expire", "from", "proven", "proven-files", "doubted", "anomaly", "hold"}
+_HOLD = f"{PREFIX}hold="
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,6 +67,7 @@ class Facts:
     first_ordinal: int = 0
     proof: Proof | None = None
     suspicion: Suspicion | None = None
+    holds: tuple[LegalHold, ...] = ()
 
     @property
     def is_head(self) -> bool:
@@ -121,7 +125,8 @@ def tags_of(facts: Facts, others: Iterable[str] = ()) -> tuple[str, ...]:
         **_proof_values(facts.proof),
         "anomaly": _suspicion_text(facts.suspicion) if facts.suspicion else "",
     }
-    return (*(f"{PREFIX}{key}={_clean(str(value))}" for key, value in values.items() if value != ""), *others)
+    own = (f"{PREFIX}{key}={_clean(str(value))}" for key, value in values.items() if value != "")
+    return (*own, *(_hold_tag(hold) for hold in facts.holds), *others)
 
 
 def _proof_values(proof: Proof | None) -> dict[str, object]:
@@ -152,9 +157,23 @@ def facts_of(snapshot: Snapshot) -> Facts | None:
     if values["op"] != HEAD and not values.get("point"):
         return None
     try:
-        return _facts({key: _unclean(value) for key, value in values.items()})
+        return replace(_facts({key: _unclean(value) for key, value in values.items()}), holds=_holds_of(snapshot))
     except (ValueError, OverflowError):
         return None
+
+
+def _hold_tag(hold: LegalHold) -> str:
+    return f"{_HOLD}{quote(hold.name, safe='')}/{format_utc(hold.since)}/{quote_from_bytes(hold.path, safe='/')}"
+
+
+def _holds_of(snapshot: Snapshot) -> tuple[LegalHold, ...]:
+    """A tag that makes no sense is left out by nobody: raises `ValueError`, lest a hold be lost."""
+    holds = []
+    for tag in snapshot.tags or ():
+        if tag.startswith(_HOLD):
+            name, since, path = tag[len(_HOLD) :].split("/", 2)
+            holds.append(LegalHold(name=unquote(name), since=datetime.fromisoformat(since), path=unquote_to_bytes(path)))
+    return tuple(holds)
 
 
 def _number(values: Mapping[str, str], key: str, default: int = 0) -> int:

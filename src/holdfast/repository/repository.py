@@ -43,6 +43,7 @@ from holdfast.repository.answers.explaining import explain
 from holdfast.repository.answers.questions import find, history, list_at, list_point, roots_in
 from holdfast.repository.answers.reading import Step, TreeReader, outgoing_between, parents_of
 from holdfast.repository.answers.search_paths import Found, search_paths
+from holdfast.repository.archiving.archive import Archive
 from holdfast.repository.care.care import Care, silent
 from holdfast.repository.care.checking import Watch
 from holdfast.repository.care.copies import OwnCopy
@@ -119,6 +120,7 @@ class Repository:
         self._diffs = Diffs()
         self._continuous = Continuous(interior, home)
         self._continuous.recover()
+        self.archive = Archive(interior, self._continuous.seal)
         self._joining = IndexJoining(interior)
         self._care = Care(interior, home, config_id, self._continuous.seal_if_possible, self._continuous.enter_all_again)
 

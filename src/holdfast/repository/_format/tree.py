@@ -307,6 +307,20 @@ def decode_tree(data: bytes) -> list[DecodedNode]:
     return found
 
 
+def change_of_content_ns(decoded: DecodedNode) -> int:
+    """The node's mtime. Raises `RepositoryDamaged`."""
+    try:
+        return time_ns(decoded.node.mtime)
+    except UNREADABLE as error:
+        raise RepositoryDamaged(f"a node cannot be read: {decoded.name!r}: {error}") from error
+
+
+def is_unstable(decoded: DecodedNode) -> bool:
+    """Whether the file changed while it was read."""
+    extra = decoded.node.generic_attributes
+    return extra is not None and extra.unstable
+
+
 def access_time_ns(node: bytes) -> int:
     """Of a node's JSON. Raises `RepositoryDamaged`."""
     try:

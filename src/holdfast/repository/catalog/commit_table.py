@@ -250,7 +250,7 @@ class CommitTable(DatasetNames):
 
     def archive(self, dataset: int) -> ListedRow | None:
         """The lineage of archived files; the newest, should there be several."""
-        return next(reversed(self.archives(dataset)), None)
+        return max(self.archives(dataset), key=lambda row: row.brief.revision, default=None)
 
     def archives(self, dataset: int) -> list[ListedRow]:
         return self._listed("WHERE dataset = ? AND head = 4", (dataset,))
