@@ -229,6 +229,7 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/points/forget", {**named, "newest": True, "dry_run": True})
     await running.post("/datasets/forget", {"dataset": "files1/documents", "repository": "main"})
     await running.post("/restores", {"point": "a" * 32, "to": "/tmp/x", "repository": "main"})
+    await running.post("/mounts", {"point": "a" * 32, "node": "files1"})
     await running.post("/nodes/vault/sample", {"classification": {"paths": ["/srv"]}})
     await running.post("/nodes/vault/folders", {})
     await running.get("/nodes/vault/rules")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -289,6 +290,22 @@ async def test_a_restore_order_is_signed_for_the_right_reader(running: Running) 
     assert second["job"] != started["job"]
     orders = [msgspec.json.decode(a.order.body, type=RestoreOrder).id for a in _asked(machines["files1"], AskRestore)]
     assert len(set(orders)) == 2
+
+
+@with_master
+async def test_a_mount_gets_lasting_orders_for_each_copy_and_one_reader(running: Running) -> None:
+    machines = await _with_points(running)
+    granted = await running.post("/mounts", {"dataset": "files1/documents", "at": "2026-01-01T02:00:00Z", "node": "files1"})
+    assert granted["point"]["time"] == "2026-01-01T01:00:00Z"
+    bodies = [base64.b64decode(each["body"]) for each in granted["orders"]]
+    orders = [msgspec.json.decode(body, type=RestoreOrder) for body in bodies]
+    assert {order.owner for order in orders} == {machines[name].node.identity.node for name in ("vault", "dr")}
+    assert all(order.lasting and order.reader == machines["files1"].node.identity.node and order.paths == () for order in orders)
+    signature = base64.b64decode(granted["orders"][0]["signature"])
+    assert verify_signature(running.master.base.authority.signing_public, signed_bytes_of_order(bodies[0]), signature)
+    await running.post("/mounts", {"dataset": "files1/documents", "node": ""}, status=400)
+    await running.post("/mounts", {"dataset": "files1/documents", "node": "nobody"}, status=404)
+    await running.post("/mounts", {"point": "abcd", "dataset": "files1/documents", "node": "files1"}, status=400)
 
 
 @with_master

@@ -88,6 +88,17 @@ def test_every_condition_refuses(tmp_path: Path) -> None:
     book.close()
 
 
+def test_a_mounts_order_is_good_until_it_ends(tmp_path: Path) -> None:
+    clock = SetClock()
+    book = OrderBook(tmp_path / "orders.db", clock=clock)
+    for _ in range(3):
+        assert book.accept(order(lasting=True), signing_key=public(KEY), reader=READER, owner=OWNER).lasting
+    clock.at = START + timedelta(minutes=5)
+    with pytest.raises(NotGranted, match="expired"):
+        book.accept(order(lasting=True), signing_key=public(KEY), reader=READER, owner=OWNER)
+    book.close()
+
+
 def test_an_expired_order_does_not_come_back_with_the_clock(tmp_path: Path) -> None:
     clock = SetClock()
     book = OrderBook(tmp_path / "orders.db", clock=clock)

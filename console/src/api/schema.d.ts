@@ -1174,6 +1174,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/mounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mount
+         * @description Orders by which a node may read a point for the next hour, as often as it asks: for `holdfast mount`, which gets new ones in time.
+         */
+        post: operations["mount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/repositories": {
         parameters: {
             query?: never;
@@ -1765,6 +1785,34 @@ export interface components {
              * @enum {string}
              */
             prefer: "mine" | "theirs";
+        };
+        /**
+         * Mount
+         * @description A `point` (id or unique prefix), or a `dataset` and `at` (ISO 8601 or `2h ago`; empty = newest). `node`: where it is mounted.
+         */
+        Mount: {
+            /**
+             * Point
+             * @default
+             */
+            point: string;
+            /**
+             * Dataset
+             * @default
+             */
+            dataset: string;
+            /**
+             * At
+             * @default
+             */
+            at: string;
+            /** Node */
+            node: string;
+            /**
+             * Repository
+             * @default
+             */
+            repository: string;
         };
         /** PlanDocument */
         PlanDocument: {
@@ -4016,6 +4064,23 @@ export interface components {
             trigger: string;
             job: string;
             point: components["schemas"]["Point"];
+        };
+        /**
+         * GrantedMount
+         * @description A point that a node may read until `expires_at`; an order for each copy of it, the nearest first.
+         */
+        GrantedMount: {
+            point: components["schemas"]["Point"];
+            orders: components["schemas"]["SignedOrder"][];
+            expires_at: string;
+        };
+        /**
+         * SignedOrder
+         * @description `body` is the JSON of a `RestoreOrder`; `signature` Ed25519 by the Master's signing key over `signed_bytes_of_order(body)`.
+         */
+        SignedOrder: {
+            body: string;
+            signature: string;
         };
         /** RepositoryList */
         RepositoryList: {
@@ -6586,6 +6651,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StartedRestore"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    mount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Mount"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GrantedMount"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -183,6 +183,16 @@ class Restore(Body):
     map_groups: list[str] = Field(default=[], max_length=1_000)
 
 
+class Mount(Body):
+    """A `point` (id or unique prefix), or a `dataset` and `at` (ISO 8601 or `2h ago`; empty = newest). `node`: where it is mounted."""
+
+    point: str = ""
+    dataset: str = ""
+    at: str = ""
+    node: str
+    repository: str = ""
+
+
 class Undo(Body):
     dry_run: bool = False
 

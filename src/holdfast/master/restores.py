@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -27,22 +27,37 @@ from holdfast.model.rules import RepositoryRule
 from holdfast.wire.authority import verify_signature
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody wants back: a point by id or unique prefix, a moment by its address, or the newest point or moment of `dataset` at or
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wants to see: a point by id or unique prefix, a moment by its address, or the newest point or moment of `dataset` at or
     before `at` (None = newest of all).
 
-    `before_deletion` in place of `at`: as it was before this path was deleted. `node` empty = the machine the data came from. `paths` empty
-    = everything; with `before_deletion` that path.
+    `before_deletion` in place of `at`: as it was before this path was deleted. `node` empty = the machine the data came from.
     """
 
-    request: RestoreRequest
     point: str = ""
     dataset: str = ""
     at: datetime | None = None
     before_deletion: bytes = b""
-    paths: tuple[bytes, ...] = ()
     node: str = ""
     repository: str = ""
+
+
+class Wish(Wanted, frozen=True, kw_only=True):
+    """What somebody wants back. `paths` empty = everything; with `before_deletion` that path."""
+
+    request: RestoreRequest
+    paths: tuple[bytes, ...] = ()
+
+
+class GrantedMount(msgspec.Struct, frozen=True, kw_only=True):
+    """A point that a node may read until `expires_at`; an order for each copy of it, the nearest first."""
+
+    point: Point
+    orders: tuple[SignedOrder, ...]
+    expires_at: datetime
+
+
+W = TypeVar("W", bound=Wanted)
 
 
 class StartedRestore(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,10 +83,7 @@ class Restores:
 
     async def restore(self, wish: Wish) -> StartedRestore:
         """Raises `UnknownName` (point, node), `UsageError`, `NotReachable` (reader or owner), or what the reader refuses."""
-        if bool(wish.point) == bool(wish.dataset):
-            raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
-        if wish.before_deletion and (wish.at is not None or wish.point):
-            raise UsageError("before a deletion is a time of its own", hint="name the dataset, and neither a point nor a time")
+        _check(wish)
         wish = msgspec.structs.replace(wish, paths=wish.paths or ((wish.before_deletion,) if wish.before_deletion else ()))
         found, wish = await self._found(wish)
         candidates = matching(found, wish)
@@ -79,13 +91,27 @@ class Restores:
         reader = _reader(rolled_out, wish, candidates[0])
         sources = self._sources(rolled_out, reader, candidates)
         point = sources[0][0]
-        first, *spares = (self._sign(self._order(rolled_out, reader, source, wish.paths)) for source in sources)
+        orders = (self._order(rolled_out, reader, source) for source in sources)
+        first, *spares = (self._sign(msgspec.structs.replace(order, paths=wish.paths)) for order in orders)
         trigger, jobs = await self._triggers.start_one(
             reader.id, AskRestore(request=wish.request, order=first, spares=tuple(spares), point=point.id, paths=wish.paths)
         )
         if not jobs:
             raise NotReachable("the node took the order but started no job", node=reader.name)
         return StartedRestore(trigger=trigger, job=jobs[0], point=point)
+
+    async def mount(self, wanted: Wanted) -> GrantedMount:
+        """Let a node show a point as a folder for the next hour; it asks again before that is over. Raises as `restore` does."""
+        _check(wanted)
+        if not wanted.node:
+            raise UsageError("on which machine?", hint="name the node on which it is mounted")
+        found, wanted = await self._found(wanted)
+        candidates = matching(found, wanted)
+        rolled_out = await self._base.database.run(deployment)
+        reader = rolled_out.node_named(wanted.node)
+        sources = self._sources(rolled_out, reader, candidates)
+        orders = [msgspec.structs.replace(self._order(rolled_out, reader, source), lasting=True) for source in sources]
+        return GrantedMount(point=sources[0].point, orders=tuple(map(self._sign, orders)), expires_at=orders[0].expires_at)
 
     async def resume(self, job: Job) -> None:
         """Go on with a paused restore: the orders it read by are good once, so it gets new ones of the same. Raises `UnknownName`,
@@ -108,7 +134,7 @@ class Restores:
         trigger, _ = await self._triggers.start_one(job.node, AskUndo(job=job.id, dry_run=dry_run))
         return trigger
 
-    async def _found(self, wish: Wish) -> tuple[FoundPoints, Wish]:
+    async def _found(self, wish: W) -> tuple[FoundPoints, W]:
         """Points among which the wish means one; the wish in other words, where it names an address."""
         ask, of_versions, of_archive = self._queries, dataset_of_versions(wish.point), dataset_of_archive(wish.point)
         if dataset := of_versions or of_archive:
@@ -130,7 +156,7 @@ class Restores:
         found = [Source(point, *rolled_out.repository(point.repository)) for point in candidates]
         return sorted(found, key=lambda source: (source.owner.id != reader.id, source.owner.id not in online))
 
-    def _order(self, rolled_out: Deployment, reader: Node, source: Source, paths: tuple[bytes, ...]) -> RestoreOrder:
+    def _order(self, rolled_out: Deployment, reader: Node, source: Source) -> RestoreOrder:
         point, owner, repository = source
         return RestoreOrder(
             id=self._base.new_id(),
@@ -140,7 +166,6 @@ class Restores:
             repository=repository.id,
             dataset=point.dataset_id,
             point=point.id,
-            paths=paths,
             expires_at=self._base.now() + ORDER_LIFETIME,
             label=f"{repository.name} on {owner.name}",
         )
@@ -157,7 +182,14 @@ def address_of(rolled_out: Deployment, reader: NodeId, owner: Node) -> str:
     return next((peer.address for peer in peers if peer.id == owner.id and peer.address), owner.address)
 
 
-def matching(found: FoundPoints, wish: Wish) -> list[Point]:
+def _check(wanted: Wanted) -> None:
+    if bool(wanted.point) == bool(wanted.dataset):
+        raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
+    if wanted.before_deletion and (wanted.at is not None or wanted.point):
+        raise UsageError("before a deletion is a time of its own", hint="name the dataset, and neither a point nor a time")
+
+
+def matching(found: FoundPoints, wish: Wanted) -> list[Point]:
     """All copies of the one point that the wish means. Raises `UnknownName` when there is none, or a prefix fits several."""
     if wish.point:
         if len(wish.point) < 4:
@@ -179,7 +211,7 @@ def _newest(points: list[Point]) -> list[Point]:
     return [point for point in points if point.id == newest.id]
 
 
-def _described(wish: Wish) -> str:
+def _described(wish: Wanted) -> str:
     if wish.point:
         return f"point {wish.point!r}"
     return f"point of {wish.dataset!r}" + (f" at or before {format_utc(wish.at)}" if wish.at else "")

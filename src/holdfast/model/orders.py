@@ -16,7 +16,8 @@ ORDER_LIFETIME = timedelta(hours=1)
 
 class RestoreOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Lets `reader` read `paths` (empty = all) of one point from `owner`'s repository until `expires_at`, once. `id` is single use,
-    `label` says for people whose copy it is."""
+    `label` says for people whose copy it is. `lasting`: not once but as often as its reader asks, for a mount, whose connection may break;
+    what was opened by it ends with it, too."""
 
     id: str
     reader: NodeId
@@ -28,6 +29,7 @@ class RestoreOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     paths: tuple[bytes, ...] = ()
     expires_at: datetime
     label: str = ""
+    lasting: bool = False
 
 
 class SignedOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,5 @@
-"""Checking a restore order that somebody shows: signed by the Master, for this reader and this owner, in time, and never before.
+"""Checking a restore order that somebody shows: signed by the Master, for this reader and this owner, in time, and never before; of a
+mount's lasting order all but the last.
 
 Used orders are remembered durably until they expire, so that a restart does not make one good again.
 """
@@ -48,7 +49,7 @@ class OrderBook:
             _logger.error("the record of used restore orders was damaged: those signed before now are refused", extra=facts)
 
     def accept(self, signed: SignedOrder, *, signing_key: bytes, reader: NodeId, owner: NodeId) -> RestoreOrder:
-        """The order, from now on used. Raises `NotGranted` and says which condition fails."""
+        """The order, from now on used if it is good once. Raises `NotGranted` and says which condition fails."""
         order = open_order(signed, signing_key)
         if order.reader != reader:
             raise NotGranted("the order is for another reader", hint="start the restore on the machine it was ordered for")
@@ -58,7 +59,7 @@ class OrderBook:
             raise NotGranted("the order has no id", hint=_AGAIN)
         if order.expires_at <= now(self._clock):
             raise NotGranted(f"the order expired at {order.expires_at.isoformat()}", hint=_AGAIN)
-        if not self._use(order):
+        if not order.lasting and not self._use(order):
             raise NotGranted("the order was used before", hint=_AGAIN)
         return order
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from holdfast.core.clock import Clock, now, ns_of
@@ -12,16 +12,17 @@ from holdfast.core.ids import DatasetId, NodeId, RepositoryId
 from holdfast.delivery.copies import GiveBlobs
 from holdfast.delivery.forward import ForwardAction
 from holdfast.delivery.limit import Limit
+from holdfast.delivery.narrowing import OnlyNames, OnlyPaths, OnlyWhile
 from holdfast.delivery.ports import Action, Opening
 from holdfast.delivery.reading import serve_read
 from holdfast.delivery.receiver import serve_delivery
 from holdfast.delivery.verify import Verifier
 from holdfast.mirror.mirror import MirrorStore
 from holdfast.model import rules as model
-from holdfast.model.change import Commit, Cursor, Payload
-from holdfast.model.entry import Entry, is_below
+from holdfast.model.change import Commit, Cursor
 from holdfast.model.jobs import Event, Finding, Severity
-from holdfast.model.reading import Answer, Listed, PointReader
+from holdfast.model.orders import RestoreOrder
+from holdfast.model.reading import PointReader
 from holdfast.node.copies import give_copy
 from holdfast.node.limits import load_limits
 from holdfast.node.orders import OrderBook
@@ -123,7 +124,8 @@ class Sessions:
         configured = self._must_be_configured()
         if opening.order is not None:
             order = self._orders.accept(opening.order, signing_key=configured.signing_key, reader=peer, owner=configured.rules.node)
-            return self._read_point(order.repository, order.dataset, order.point, order.paths)
+            cursor, reader = self._read_point(order.repository, order.dataset, order.point, order.paths)
+            return cursor, self._until_its_end(reader, order) if order.lasting else reader
         granted = _granted(configured.rules, peer, opening)
         if granted is not None and opening.point:
             return self._read_point(granted, opening.dataset, opening.point, ())
@@ -147,6 +149,10 @@ class Sessions:
         if point.dataset_id != dataset:
             raise NotGranted("the point is of another dataset", hint="start the restore again; each one gets an order of its own")
         return Cursor(point.epoch, point.seq), OnlyPaths(repository.reader(point), paths)
+
+    def _until_its_end(self, reader: PointReader, order: RestoreOrder) -> PointReader:
+        ended = NotGranted(f"the order ended at {order.expires_at.isoformat()}", hint="the reader is to get a new one from the Master")
+        return OnlyWhile(reader, lambda: ended if now(self._clock) >= order.expires_at else None)
 
     def _points_made(self, repository: RepositoryId, commit: Commit, operations: tuple[str, ...]) -> None:
         captured_at_ns = ns_of(commit.captured_at)
@@ -180,69 +186,6 @@ class Sessions:
         if self._configured is None:
             raise NotReachable("this node is starting and has no rules yet", hint="it is tried again by itself")
         return self._configured
-
-
-class OnlyPaths:
-    """A reader cut down to what an order names; empty = everything."""
-
-    def __init__(self, inner: PointReader, paths: tuple[bytes, ...]) -> None:
-        self._inner = inner
-        self._paths = paths
-
-    def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
-        return self._inner.entries(self._allowed(paths))
-
-    def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
-        return self._inner.listing(self._allowed(paths))
-
-    def children(self, folders: Sequence[bytes]) -> Iterator[Entry]:
-        """Of a folder above what the order names, the way there."""
-        named = self._paths
-        for entry in self._inner.children(folders):
-            if not named or any(is_below(entry.path, path) or is_below(path, entry.path) for path in named):
-                yield entry
-
-    def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
-        return self._inner.payloads(ids)
-
-    def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
-        return self._inner.answers(questions)
-
-    def _allowed(self, paths: Sequence[bytes]) -> Sequence[bytes]:
-        if not self._paths:
-            return paths
-        for path in paths:
-            if not any(is_below(path, allowed) for allowed in self._paths):
-                raise NotGranted("the order does not name this path", hint="start the restore again with the paths you want")
-        return paths or self._paths
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-class OnlyNames:
-    """A reader that gives entries and no content."""
-
-    def __init__(self, inner: PointReader) -> None:
-        self._inner = inner
-
-    def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
-        return self._inner.entries(paths)
-
-    def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
-        return self._inner.listing(paths)
-
-    def children(self, folders: Sequence[bytes]) -> Iterator[Entry]:
-        return self._inner.children(folders)
-
-    def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
-        raise NotGranted(f"{len(ids)} chunks were asked for; a source reads back no content", hint="restore through the Master")
-
-    def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
-        raise NotGranted("chunks were asked for; a source reads back no content", hint="restore through the Master")
-
-    def close(self) -> None:
-        self._inner.close()
 
 
 def _receive_of(rules: model.Rules, sender: NodeId, dataset: DatasetId) -> model.Receive | None:

@@ -111,7 +111,7 @@ function Mounting({ id }: { id: string }) {
   return (
     <Group gap="xs" wrap="wrap">
       <Text size="sm" c="dimmed">
-        To open its files in any program, on the machine that owns the repository:
+        To open its files in any program, on the repository's machine or, logged in, on another:
       </Text>
       <Copyable text={`holdfast mount ${pointWord(id)} /mnt/point`} what="mount command" />
     </Group>

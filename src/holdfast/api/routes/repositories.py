@@ -13,11 +13,11 @@ from holdfast.api.answers import RepositoryList, RepositoryRow, TriggerStarted
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
-from holdfast.api.schemas import Check, Repair, Restore, Scrub, WantedPause
+from holdfast.api.schemas import Check, Mount, Repair, Restore, Scrub, WantedPause
 from holdfast.core.units import parse_duration_s, parse_time
 from holdfast.master.history import PausedRepository
 from holdfast.master.queries import FoundDifferences, FoundMoments, FoundPoints, FoundRows
-from holdfast.master.restores import StartedRestore, Wish
+from holdfast.master.restores import GrantedMount, StartedRestore, Wanted, Wish
 from holdfast.model import maintenance
 from holdfast.model.anomalies import LAST_CLEAN
 from holdfast.model.differences import AskDiff
@@ -136,6 +136,15 @@ async def restore(body: Restore, master: MasterOf) -> Response:
         repository=body.repository,
     )
     return reply(await master.restores.restore(wish))
+
+
+@router.post("/mounts")
+@answers(GrantedMount)
+async def mount(body: Mount, master: MasterOf) -> Response:
+    """Orders by which a node may read a point for the next hour, as often as it asks: for `holdfast mount`, which gets new ones in time."""
+    at = parse_time(body.at, master.base.now()) if body.at else None
+    wanted = Wanted(point=body.point, dataset=body.dataset, at=at, node=body.node, repository=body.repository)
+    return reply(await master.restores.mount(wanted))
 
 
 async def _moment_wanted(body: Restore, master: MasterOf) -> datetime | None:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from holdfast.core.errors import HoldfastError, MountUnavailable, UnknownName
 from holdfast.model.entry import Kind, display_path
-from holdfast.operations.mount.content import Content
+from holdfast.operations.mount.content import KEPT_BYTES, Content
 from holdfast.operations.mount.point_tree import Attributes, made_inode
 from holdfast.operations.mount.shelf import Found, Link, Stored, View
 
@@ -162,11 +162,14 @@ def told(path: str | bytes, work: Callable[[], T]) -> T:
         raise OSError(errno.EIO, error.message) from error
 
 
-def serve(view: View, where: bytes, *, allow_other: bool, on_ready: Callable[[], None] = lambda: None) -> None:
-    """Mount it there and answer until it is unmounted, or the process gets SIGTERM or SIGINT. Raises `MountUnavailable` where FUSE is
+def serve(
+    view: View, where: bytes, *, allow_other: bool, kept_bytes: int = KEPT_BYTES, on_ready: Callable[[], None] = lambda: None
+) -> None:
+    """Mount it there and answer until it is unmounted, or the process gets SIGTERM or SIGINT. `kept_bytes` of content stay in memory, and
+    none on any disk. Raises `MountUnavailable` where FUSE is
     missing, or the kernel refuses."""
     library = fuse_library()
-    content = Content()
+    content = Content(kept_bytes)
     stopping = threading.Event()
     keeper = threading.Thread(target=_keep, args=(view, stopping), name="mount-keeper", daemon=True)
     options: dict[str, Any] = {
