@@ -32,10 +32,7 @@ def _operation(policy: Policy, operation: OperationUse) -> Iterator[Diagnostic]:
 
 
 def _mover(flow: Flow, index: int, mover: Mover) -> Iterator[Diagnostic]:
-    for key, used, hint in (
-        ("dial", mover.dial == "to", "leave it out: `from` dials"),
-        ("only", bool(mover.only), "leave it out: the mover carries all of the dataset"),
-    ):
+    for key, used, hint in (("dial", mover.dial == "to", "leave it out: `from` dials"),):
         if used:
             name = f"{mover.source}->{mover.target}"
             where = Where(path=f"flows.{flow.name}.movers[{index}].{key}", kind="mover", name=name, flow=flow.name)

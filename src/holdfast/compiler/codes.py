@@ -62,6 +62,8 @@ CODES: dict[str, Code] = {
     "not-upstream": Code(_E, "A mover carries what never arrives at its start"),
     "wrong-receiver": Code(_E, "An operation that the mover's target cannot take"),
     "mode-batch": Code(_E, "`mode: batch` on a mover whose operation needs a continuous stream"),
+    "only-nothing": Code(_E, "`only` leaves nothing of what the mover carries"),
+    "only-differs": Code(_E, "Movers that are one delivery name different parts of what they carry"),
     "cycle": Code(_E, "Movers lead back to where they started"),
     "dead-end": Code(_E, "What arrives at a relay is not carried on"),
     "two-ways-in": Code(_E, "One dataset reaches the same place along two ways"),

@@ -102,7 +102,7 @@ class Leg:
 
     It starts at a source vertex (`origin` None) or at a repository (a cascade). `travels` is the operation whose points travel: the
     carried one, except from a repository to a mirror, where the points of the operation that fills the repository do.
-    `movers` leads through the relays to `sink`.
+    `movers` leads through the relays to `sink`. `paths`: what of the policy's paths goes this way; all, or what `only` on the way left.
     """
 
     carried: Carried
@@ -110,6 +110,7 @@ class Leg:
     sources: tuple[str, ...]
     origin: RepositoryEntry | None
     movers: tuple[DrawnMover, ...]
+    paths: tuple[str, ...] = ()
 
     @property
     def sink(self) -> DrawnVertex:

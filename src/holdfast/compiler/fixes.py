@@ -20,7 +20,7 @@ KEEP = {"hourly": 24, "daily": 30, "monthly": 12}
 _MOST_MENDED = 100
 _MOST_FIXES = 6
 _TIMES = ("every", "at", "schedule")
-_LEFT_OUT = frozenset({"dial", "only"})
+_LEFT_OUT = frozenset({"dial"})
 
 
 @dataclass(frozen=True)

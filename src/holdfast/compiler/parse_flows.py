@@ -122,7 +122,7 @@ def _mover(notes: Notes, at: At, tree: Tree) -> Mover:
         dial=fields.choice("dial", ("from", "to"), "from"),
         after=_after(fields),
         keep=parse_keep(fields),
-        only=fields.texts("only"),
+        only=_only(fields),
     )
 
 
@@ -140,6 +140,27 @@ def _carried_problem(text: str) -> Problem | None:
     if slash and NAME.fullmatch(policy) and NAME.fullmatch(operation):
         return None
     return "bad-value", f"{text[:130]!r} is not POLICY/OPERATION", "write it like documents/backup"
+
+
+def _only(fields: Fields) -> tuple[str, ...]:
+    if fields.is_empty_list("only"):
+        fields.bad("bad-value", "only", "`only` names nothing, so nothing would be carried", "leave it out to carry everything")
+    return tuple(dict.fromkeys("/" + text.strip("/") if text.startswith("/") else text for text in fields.texts("only", _only_problem)))
+
+
+def _only_problem(text: str) -> Problem | None:
+    if text.startswith("/"):
+        if any(part in (".", "..") for part in text.split("/")) or "//" in text:
+            return "bad-path", f"{text[:200]!r} has `.`, `..` or an empty part in it", "write the path as it is on the source"
+        return None
+    node, slash, policy = text.partition("/")
+    if NAME.fullmatch(node) and (not slash or NAME.fullmatch(policy)):
+        return None
+    return (
+        "bad-value",
+        f"{text[:130]!r} is no path, NODE or NODE/POLICY",
+        "write it like /srv/documents/contracts, or files1/documents",
+    )
 
 
 def _after(fields: Fields) -> str:

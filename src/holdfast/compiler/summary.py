@@ -66,6 +66,8 @@ def _lines(
             yield _sent(delivery)
     for cascade in one.cascades:
         delivery, origin = cascade.delivery, f"from repository {repositories.get(cascade.repository, '')}"
+        if cascade.only:
+            origin += f", only {', '.join(cascade.only)}"
         yield _sent(delivery, origin)
     for receive in one.receives:
         sender = rules[receive.sender].node_name if receive.sender in rules else receive.sender

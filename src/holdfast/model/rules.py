@@ -134,7 +134,8 @@ def title_of(delivery: Delivery, action: ActionId) -> str:
 class Cascade(_Rule, frozen=True, kw_only=True):
     """This node's repository is the source: forward the points of one dataset's operations to another node.
 
-    Runs when the operation named by `after` made a point here (default: any of `operations`).
+    Runs when the operation named by `after` made a point here (default: any of `operations`). `only`: paths; what lies at or below them
+    goes, nothing else (none = everything).
     """
 
     id: str

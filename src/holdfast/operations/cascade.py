@@ -15,48 +15,65 @@ import msgspec
 
 from holdfast.core.clock import Clock, now, ns_of
 from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, WindowClosed
-from holdfast.core.ids import ActionId
+from holdfast.core.ids import ActionId, Epoch
 from holdfast.delivery.fanout import LaneFigures
 from holdfast.delivery.session import DeliverySession
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark
 from holdfast.model.jobs import Counters, Finding, Job, State, Task
 from holdfast.model.points import Point
 from holdfast.model.rules import Cascade, title_of
+from holdfast.model.subsets import epoch_of_part, line_of, part_of
 from holdfast.operations.run_lanes import Dial, open_session, shortfall, timetable_of
 from holdfast.operations.run_plan import state_of
 from holdfast.operations.run_progress import LaneMeter
 from holdfast.operations.running import Cancellation, Delivered, Meter, News
+from holdfast.repository.answers.forwarding import Totals
 from holdfast.repository.repository import Repository
 from holdfast.wire.data_messages import ActionState, Open
 
 
 @dataclass(frozen=True)
 class Hop:
-    """One commit to forward: the points that share it, and the point before it, if the receiver then stands exactly there."""
+    """One commit to forward: the points that share it, the point before it, if the receiver then stands exactly there, and the epoch it
+    bears on the way."""
 
     points: tuple[Point, ...]
     base: Point | None
+    epoch: Epoch
 
     @property
     def point(self) -> Point:
         """They share one tree; any of them shows it."""
         return self.points[0]
 
+    @property
+    def cursor(self) -> Cursor:
+        """Where the receiver stands once it has it."""
+        return Cursor(self.epoch, self.point.seq)
 
-def plan_hops(points: Iterable[Point], cursor: Cursor | None, operations: Sequence[str]) -> tuple[Hop, ...]:
-    """What the receiver lacks, oldest first. Points of one (epoch, seq) are one commit.
+    @property
+    def base_cursor(self) -> Cursor | None:
+        return None if self.base is None else Cursor(self.epoch, self.base.seq)
+
+
+def plan_hops(points: Iterable[Point], cursor: Cursor | None, operations: Sequence[str], only: Sequence[str] = ()) -> tuple[Hop, ...]:
+    """What the receiver lacks, oldest first. Points of one (epoch, seq) are one commit. `only`: paths; points that hold none of them stay.
 
     Of the cursor's epoch only what came after it is forwarded, and of the epochs before it nothing. Changes build only on a commit of
-    the same epoch, so the first of each epoch is full.
+    the same epoch, so the first of each epoch is full; so is the first after `only` has changed.
     """
-    mine = sorted((p for p in points if p.operation in operations and not p.foreign), key=lambda p: (p.time, p.seq, p.operation))
+    mine = sorted(
+        (p for p in points if p.operation in operations and not p.foreign and (not only or part_of(p.paths, only))),
+        key=lambda p: (p.time, p.seq, p.operation),
+    )
     commits = [tuple(group) for _, group in groupby(mine, key=lambda p: (p.epoch, p.seq))]
     at = _first_behind(commits, cursor)
     before = commits[at - 1][0] if at else None
-    base = before if before is not None and cursor == Cursor(before.epoch, before.seq) else None
+    base = before if before is not None and cursor == Cursor(epoch_of_part(before.epoch, only), before.seq) else None
     hops = []
     for commit in commits[at:]:
-        hops.append(Hop(commit, base if base is not None and base.epoch == commit[0].epoch else None))
+        epoch = epoch_of_part(commit[0].epoch, only)
+        hops.append(Hop(commit, base if base is not None and base.epoch == commit[0].epoch else None, epoch))
         base = commit[0]
     return tuple(hops)
 
@@ -65,22 +82,23 @@ def _first_behind(commits: Sequence[tuple[Point, ...]], cursor: Cursor | None) -
     """Index of the first commit the cursor has not passed."""
     if cursor is None:
         return 0
-    same = [index for index, commit in enumerate(commits) if commit[0].epoch == cursor.epoch]
+    same = [index for index, commit in enumerate(commits) if line_of(commit[0].epoch) == line_of(cursor.epoch)]
     passed = [index for index in same if commits[index][0].seq <= cursor.seq]
     return passed[-1] + 1 if passed else (same[0] if same else 0)
 
 
-def commit_of(hop: Hop, kinds: Mapping[str, str]) -> Commit:
-    """The commit as the source made it. `kinds` by operation name."""
+def commit_of(hop: Hop, kinds: Mapping[str, str], totals: Totals | None = None) -> Commit:
+    """The commit as the source made it. `kinds` by operation name. `totals`: what a part of it holds; None = it is the whole."""
     point = hop.point
+    totals = totals or Totals(point.files, point.bytes)
     return Commit(
         dataset=point.dataset_id,
-        epoch=point.epoch,
+        epoch=hop.epoch,
         seq=point.seq,
         captured_at=point.time,
         marks=tuple(Mark(operation=p.operation, kind=kinds.get(p.operation, "backup"), point=p.id) for p in hop.points),
-        files=point.files,
-        size_bytes=point.bytes,
+        files=totals.files,
+        size_bytes=totals.size_bytes,
         warnings=point.warnings,
         zone=point.zone,
     )
@@ -98,8 +116,7 @@ class CascadeOrder:
 
     @property
     def operations(self) -> tuple[str, ...]:
-        carried = self.cascade.delivery.operations
-        return tuple(name for name in carried if not self.cascade.only or name in self.cascade.only)
+        return self.cascade.delivery.operations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +190,7 @@ class _CascadeRun:
     def _serve(self, session: DeliverySession, state: ActionState, points: Sequence[Point]) -> Task:
         started_s = self._tools.clock.monotonic_s()
         counters, error = Counters(), state.error
-        hops = plan_hops(points, state.cursor, self._order.operations) if error is None else ()
+        hops = plan_hops(points, state.cursor, self._order.operations, self._order.cascade.only) if error is None else ()
         # What a commit changes is known only when it is walked; of a full one it is all that the point holds.
         self._meter.total_bytes = self._given_bytes + hops[0].point.bytes if len(hops) == 1 and hops[0].base is None else 0
         for hop in hops:
@@ -181,7 +198,7 @@ class _CascadeRun:
             acknowledgement = self._forward(session, state.action, hop)
             counters = _added(counters, session.counters, acknowledgement.stored_bytes)
             self._findings += acknowledgement.findings
-            error = shortfall(acknowledgement, Cursor(hop.point.epoch, hop.point.seq))
+            error = shortfall(acknowledgement, hop.cursor)
             self._tell(state.action, tuple(p.operation for p in hop.points), ns_of(hop.point.time), error)
             if error is not None:
                 break
@@ -197,27 +214,29 @@ class _CascadeRun:
         )
 
     def _forward(self, session: DeliverySession, action: ActionId, hop: Hop) -> Acknowledgement:
-        point = hop.point
+        point, only = hop.point, self._order.cascade.only
+        roots = part_of(point.paths, only)
         begin = Begin(
             dataset=point.dataset_id,
             label=self._delivery.label,
-            epoch=point.epoch,
+            epoch=hop.epoch,
             seq=point.seq,
-            base=None if hop.base is None else Cursor(hop.base.epoch, hop.base.seq),
-            roots=tuple(os.fsencode(path) for path in point.paths),
+            base=hop.base_cursor,
+            roots=tuple(os.fsencode(path) for path in roots),
             hostname=self._tools.hostname,
         )
         # Beginning sets the session's own count back.
         self._sent_bytes += session.counters.sent_bytes
         try:
             session.begin(begin, [action])
-            for outgoing in self._tools.repository.outgoing(point, hop.base):
+            for outgoing in self._tools.repository.outgoing(point, hop.base, roots if only else None):
                 self._cancellation.check()
                 session.send(outgoing)
                 size_bytes = sum(ref.size_bytes for ref in outgoing.segment.offered)
                 self._given_bytes += size_bytes
                 self._meter.add("sending", len(outgoing.segment.changes), size_bytes)
-            (acknowledgement,) = session.commit(commit_of(hop, self._order.kinds))
+            totals = self._tools.repository.totals(point, roots) if only else None
+            (acknowledgement,) = session.commit(commit_of(hop, self._order.kinds, totals))
         except HoldfastError as error:
             session.abort(error)
             raise

@@ -40,8 +40,9 @@ from holdfast.repository.adopting import Binding, bind, groups_of, settle_bindin
 from holdfast.repository.answers.deletion import before_deletion
 from holdfast.repository.answers.diffing import Diffs, DiffSide
 from holdfast.repository.answers.explaining import explain
-from holdfast.repository.answers.questions import find, history, list_at, list_point, roots_in
-from holdfast.repository.answers.reading import Step, TreeReader, outgoing_between, parents_of
+from holdfast.repository.answers.forwarding import Totals, outgoing_point, totals_in
+from holdfast.repository.answers.questions import find, history, list_at, list_point
+from holdfast.repository.answers.reading import TreeReader
 from holdfast.repository.answers.search_paths import Found, search_paths
 from holdfast.repository.archiving.archive import Archive
 from holdfast.repository.care.care import Care, silent
@@ -245,12 +246,15 @@ class Repository:
             return None
         return row.cursor, TreeReader(self._interior, row.tree, Read(dataset, self._interior.commits.label(number)))
 
-    def outgoing(self, point: Point, base: Point | None) -> Iterator[Outgoing]:
-        """What turns `base` (None = nothing) into `point`, in walk order, with the parents of the roots. Holds the session lock."""
-        tree = self._tree_of(point)
-        roots = roots_in(self._interior.trees, tree, point.paths)
+    def outgoing(self, point: Point, base: Point | None, within: Sequence[str] | None = None) -> Iterator[Outgoing]:
+        """What turns `base` (None = nothing) into `point`, in walk order, with the parents of the roots; of both only what lies at or below
+        the paths `within`, where it is given. Holds the session lock."""
         before = self._tree_of(base) if base is not None else None
-        return outgoing_between(self._interior, Step(point.seq, before, tree, parents_of(roots)), read_of(point))
+        return outgoing_point(self._interior, point, (before, self._tree_of(point)), within)
+
+    def totals(self, point: Point, within: Sequence[str]) -> Totals:
+        """What a part of the point holds."""
+        return totals_in(self._interior, point, self._tree_of(point), within)
 
     def status(self) -> RepositoryStatus:
         """`error` is set when the place cannot be read, or something in it could not."""

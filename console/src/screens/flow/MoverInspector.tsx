@@ -6,6 +6,7 @@ import { useDraft } from "../../draft/draft";
 import { visible } from "../../parts/format";
 import { State } from "../../parts/State";
 import { ChoiceField, TextField } from "../policies/fields";
+import { ListField } from "../policies/ListField";
 import { textOf } from "../policies/policy";
 import { moverPath, setMover, toggle } from "./changes";
 import { available, fitting, whyNot } from "./connecting";
@@ -50,6 +51,13 @@ export function MoverInspector(props: MoverInspectorProps) {
       <MoverWindow {...props} />
       <ChoiceField label="Compression on the way" path={[...path, "compression"]} choices={COMPRESSION} />
       {isCascade && <After {...props} />}
+      <ListField
+        label="Only"
+        item="part"
+        path={[...path, "only"]}
+        description={isCascade ? "Paths, sources or NODE/POLICY. Empty: all that it carries." : "Sources, or NODE/POLICY. Empty: all of them."}
+        placeholder={isCascade ? "/srv/documents/contracts" : "files1"}
+      />
       {(isCascade || "keep" in mover.fields) && kindOfEnd(mover.to) !== "mirror" && (
         <Stack gap={4} role="group" aria-label="Keep there">
           <Text size="sm" fw={500}>
@@ -177,7 +185,7 @@ function After({ drawing, mover }: MoverInspectorProps) {
 
 /** What the text says and this version cannot do yet: seen, and taken out if wanted. */
 function Later({ drawing, mover, drawer }: MoverInspectorProps) {
-  const written = (["dial", "only"] as const).filter((key) => key in mover.fields);
+  const written = (["dial"] as const).filter((key) => key in mover.fields);
   if (written.length === 0) return null;
   return (
     <Stack gap={4} role="group" aria-label="Also written">

@@ -15,6 +15,7 @@ from holdfast.core.ids import ActionId, DatasetId, NodeId, RepositoryId
 from holdfast.model.anomalies import AnomalyPlan
 from holdfast.model.document import DrillPlan, OperationUse, RepositoryEntry
 from holdfast.model.rules import Action, ForwardAction, Identity, MirrorAction, StoreAction, StoredOperation
+from holdfast.model.subsets import paths_in
 
 Trust = Literal["node", "repository"]
 PromiseKey = tuple[DatasetId, str, ActionId]
@@ -37,6 +38,7 @@ class Stream:
     titles: dict[ActionId, str] = field(default_factory=dict)
     movers: dict[tuple[str, int], DrawnMover] = field(default_factory=dict)
     after: dict[str, None] = field(default_factory=dict)
+    only: dict[tuple[str, ...], None] = field(default_factory=dict)
 
 
 @dataclass
@@ -198,6 +200,7 @@ class _Way:
         if leg.origin is not None:
             cascades[first.id] = None
             policy, _, operation = leg.movers[0].mover.after.partition("/")
+            first.only[paths_in(leg.movers[0].mover.only)] = None
             first.after[operation if policy == leg.policy.name else ""] = None
             return
         datasets[self.dataset] = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from holdfast.compiler.drawing import Carried, Drawing, DrawnMover
+from holdfast.compiler.nearest import nearest_hint
 from holdfast.compiler.report import Report
+from holdfast.model.subsets import paths_in
 
 
 def check_movers(drawing: Drawing, report: Report) -> Drawing:
@@ -42,6 +44,23 @@ def _check_options(mover: DrawnMover, report: Report) -> None:
     after = mover.mover.after
     if after and mover.source.kind == "repository":
         _check_after(mover, after, report)
+    _check_only(mover, report)
+
+
+def _check_only(mover: DrawnMover, report: Report) -> None:
+    only = mover.mover.only
+    if only and mover.source.kind == "relay":
+        hint = "write it on the mover that brings it to the relay"
+        report.add("option-not-here", mover.where("only"), "a relay hands on all that it is given", hint)
+    elif paths_in(only) and mover.source.kind != "repository":
+        hint = "make a policy for these paths: its classification says what is captured"
+        report.add("option-not-here", mover.where("only"), "`only` with paths belongs to movers from a repository", hint)
+    policies = {carried.policy.name for carried in mover.carries}
+    for index, entry in enumerate(only):
+        policy = "" if entry.startswith("/") else entry.partition("/")[2]
+        if policy and policy not in policies:
+            hint = nearest_hint(policy, policies, "name a policy that the mover carries something of")
+            report.add("option-not-here", mover.where(f"only[{index}]"), f"the mover carries nothing of policy `{policy}`", hint)
 
 
 def _check_after(mover: DrawnMover, after: str, report: Report) -> None:

@@ -66,7 +66,6 @@ class _Options:
     compression: str
     dial: str
     continuous: bool
-    only: tuple[str, ...]
 
 
 class Orders:
@@ -122,7 +121,12 @@ class Orders:
                 self.report.add("options-merged", mover.where("after"), message, "write the same on both")
             repository = repository_id(self.roster.environment, stream.origin.name)
             after = next(iter(stream.after), "")
-            only = self._merged_options(stream).only
+            only = next(iter(stream.only), ())
+            if len(stream.only) > 1:
+                mover = next(iter(stream.movers.values()))
+                message = f"movers of {stream.label} to `{stream.receiver.name}` are one delivery, and name different parts of it"
+                hint = "write the same `only` on all of them, or send to another machine"
+                self.report.add("only-differs", mover.where("only"), message, hint)
             desk.cascades.append(Cascade(id=stream.id, repository=repository, delivery=delivery, after=after, only=only))
         else:
             desk.deliveries.append(delivery)
@@ -254,7 +258,6 @@ def _strictest(movers: tuple[DrawnMover, ...], stream: Stream, report: Report) -
         dial="to" if any(mover.dial == "to" for mover in plain) else "from",
         continuous=any(mover.mode == "continuous" or any(SPECS[each.operation.kind].continuous for each in drawn.carries)
                        for mover, drawn in zip(plain, movers, strict=True)),
-        only=plain[0].only,
     )  # fmt: skip
     if any((mover.limit_bytes_s, mover.window, mover.compression) != (plain[0].limit_bytes_s, plain[0].window, plain[0].compression)
            for mover in plain):  # fmt: skip

@@ -91,9 +91,13 @@ def _only(trees: Trees, tree: bytes, paths: Sequence[bytes]) -> Iterator[Entry]:
 
 def roots_in(trees: Trees, tree: bytes, paths: Sequence[str]) -> list[bytes]:
     """The classification's roots as they stand in the tree; the top folders when they cannot be found (a root's name is not UTF-8)."""
-    roots = [path.encode("utf-8", "surrogatepass") for path in paths]
-    found = sorted(root for root in roots if root != b"/" and trees.node_at(tree, root) is not None)
+    found = sorted(root for root in roots_named(paths) if root != b"/" and trees.node_at(tree, root) is not None)
     return found or [b"/" + node.name for node in trees.load(tree)]
+
+
+def roots_named(paths: Sequence[str]) -> tuple[bytes, ...]:
+    """As roots are written in a point."""
+    return tuple(path.encode("utf-8", "surrogatepass") for path in paths)
 
 
 def find(interior: Interior, ask: AskFind) -> Listings:

@@ -131,12 +131,14 @@ def parents_of(roots: Sequence[bytes]) -> frozenset[bytes]:
 
 @dataclass(frozen=True)
 class Step:
-    """From tree `base` (None = nothing) to `tree`, as commit `run`. `parents`: folders that are named even where they are equal."""
+    """From tree `base` (None = nothing) to `tree`, as commit `run`. `parents`: folders that are named even where they are equal. `within`:
+    paths that alone count, with the folders above them; None = everything."""
 
     run: int
     base: bytes | None
     tree: bytes
     parents: frozenset[bytes]
+    within: tuple[bytes, ...] | None = None
 
 
 def outgoing_between(interior: Interior, step: Step, read: Read) -> Iterator[Outgoing]:
@@ -148,7 +150,7 @@ def outgoing_between(interior: Interior, step: Step, read: Read) -> Iterator[Out
     try:
         source = StoredChunks(Chunks(interior.storage, interior.blobs, met))
         trees = Trees(interior.storage, interior.blobs, met)
-        changes = _changes(trees, trees.differences(base, tree, step.parents))
+        changes = _changes(trees, trees.differences(base, tree, step.parents, step.within))
         with interior.blobs.in_use.reading((tree,) if base is None else (base, tree)):
             for segment in segments_of(changes):
                 yield Outgoing(segment, (run,) * len(segment.changes), (run,) * len(segment.parts), source)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing, StoreError, UnknownName
-from holdfast.model.entry import ChunkRef, Entry, Kind, display_path, walk_key
+from holdfast.model.entry import ChunkRef, Entry, Kind, display_path, is_below, walk_key
 from holdfast.repository._format.pack import BlobType
 from holdfast.repository._format.tree import DecodedNode, RawNode, decode_node, decode_tree, entry_of, split_tree, without_subtree
 from holdfast.repository.catalog.blob_table import BlobTable, Place
@@ -187,10 +187,17 @@ class Trees:
             if subtree is not None:
                 stack.append(iter(self.folder(subtree, entry.path, on_lost)))
 
-    def differences(self, old: bytes | None, new: bytes | None, always: frozenset[bytes] = frozenset()) -> Iterator[Difference]:
+    def differences(
+        self,
+        old: bytes | None,
+        new: bytes | None,
+        always: frozenset[bytes] = frozenset(),
+        within: tuple[bytes, ...] | None = None,
+    ) -> Iterator[Difference]:
         """Paths whose own facts differ between two trees (None = empty), in walk order; equal subtrees are not opened.
 
-        Folders in `always` are named even if they are equal.
+        Folders in `always` are named even if they are equal. With `within` only what lies at or below these paths is compared, and the
+        folders that lead there: what stands in their place and is no folder counts as nothing.
         """
         stack = [(b"", self._pairs(old, new))]
         while stack:
@@ -201,6 +208,10 @@ class Trees:
                 continue
             name, left, right = pair
             path = folder + b"/" + name
+            if within is not None and not any(is_below(path, root) for root in within):
+                if not any(is_below(root, path) for root in within):
+                    continue
+                left, right = (node if is_folder(node) else None for node in (left, right))
             named = path in always
             if left is not None and right is not None and left.raw == right.raw and not named:
                 continue
