@@ -247,13 +247,11 @@ class Repository:
         return row.cursor, TreeReader(self._interior, row.tree, Read(dataset, self._interior.commits.label(number)))
 
     def outgoing(self, point: Point, base: Point | None, within: Sequence[str] | None = None) -> Iterator[Outgoing]:
-        """What turns `base` (None = nothing) into `point`, in walk order, with the parents of the roots; of both only what lies at or below
-        the paths `within`, where it is given. Holds the session lock."""
-        before = self._tree_of(base) if base is not None else None
-        return outgoing_point(self._interior, point, (before, self._tree_of(point)), within)
+        """What turns `base` (None = nothing) into `point`; see `outgoing_point`. Holds the session lock."""
+        trees = (self._tree_of(base) if base is not None else None, self._tree_of(point))
+        return outgoing_point(self._interior, point, trees, within)
 
     def totals(self, point: Point, within: Sequence[str]) -> Totals:
-        """What a part of the point holds."""
         return totals_in(self._interior, point, self._tree_of(point), within)
 
     def status(self) -> RepositoryStatus:

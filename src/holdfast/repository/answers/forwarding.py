@@ -24,7 +24,8 @@ class Totals:
 
 
 def outgoing_point(interior: Interior, point: Point, trees: tuple[bytes | None, bytes], within: Sequence[str] | None) -> Iterator[Outgoing]:
-    """From one tree (None = nothing) to that of `point`; of both only what lies at or below the paths `within`, where they are given."""
+    """From one tree (None = nothing) to that of `point`, in walk order, with the parents of the roots; of both only what lies at or below
+    the paths `within`, where they are given."""
     before, tree = trees
     part = None if within is None else roots_named(within)
     roots = roots_in(interior.trees, tree, point.paths) if part is None else part
