@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from holdfast.core.clock import ns_of
-from holdfast.core.ids import ActionId, DatasetId, NodeId
+from holdfast.core.errors import ErrorFacts, WindowClosed
+from holdfast.core.ids import ActionId, DatasetId, JobId, NodeId
 from holdfast.model.document import Classification
-from holdfast.model.jobs import Finding, Severity, State, Task
+from holdfast.model.jobs import Counters, Finding, Job, Severity, State, Task
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule
-from holdfast.operations.run_plan import concerned, lowest_base, marks_for, state_of
+from holdfast.operations.run_plan import concerned, joined, lowest_base, marks_for, state_of
 
 
 class Counting:
@@ -78,6 +80,22 @@ def test_the_state_of_a_job_is_its_worst() -> None:
     assert state_of([good], [note]) is State.SUCCEEDED
     assert state_of([good], [note, doubt]) is State.WARNINGS
     assert state_of([good, bad], [doubt]) is State.FAILED
+
+
+def test_a_job_of_several_runs_is_one_capture_and_all_its_deliveries() -> None:
+    job = Job(id=JobId("j"), node=NodeId("n"), kind="run", rule="two", state=State.RUNNING, created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    read = [Task(name="capture", state=State.SUCCEEDED, counters=Counters(files=n, read_bytes=n * 10), duration_s=1.0) for n in (2, 3)]
+    stored = Task(name="store main", state=State.SUCCEEDED, receiver="vault")
+    one, two = (msgspec.structs.replace(job, tasks=(task, stored), state=State.SUCCEEDED) for task in read)
+    both = joined(job, [one, two])
+    assert (both.state, [task.name for task in both.tasks]) == (State.SUCCEEDED, ["capture", "store main", "store main"])
+    assert (both.tasks[0].counters.files, both.tasks[0].counters.read_bytes, both.tasks[0].duration_s) == (5, 50, 2.0)
+    gone = ErrorFacts("source-vanished", "gone", "mount it")
+    failed = msgspec.structs.replace(job, tasks=(Task(name="capture files1/b", state=State.FAILED, error=gone),), error=gone)
+    assert (joined(job, [one, failed]).state, joined(job, [one, failed]).error) == (State.FAILED, gone)
+    closed = msgspec.structs.replace(job, error=WindowClosed("closed").facts())
+    assert joined(job, [one, closed]).state is State.SUCCEEDED
+    assert joined(job, [closed, closed]).state is State.WARNINGS
 
 
 def test_nanoseconds_of_a_moment_are_exact() -> None:

@@ -34,6 +34,8 @@ class Accounts:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
+        # A run that still writes is not joined with others: what it changes from now on must be found under its own number.
+        self.oldest_open: int | None = None
 
     def ensure(self) -> None:
         """Count anew where nothing is counted: the database is of an older Holdfast, or somebody dropped the tables."""
@@ -54,7 +56,7 @@ class Accounts:
         self._database.execute(f"INSERT INTO totals SELECT {_COUNT} WHERE members GROUP BY members")
 
     def before_write(self, rows: Sequence[Row], run: int) -> None:
-        """These rows, each key once, are about to take the place of what is there; `run` is the newest run."""
+        """These rows, each key once, are about to take the place of what is there; `run` is the run that writes them."""
         if not rows:
             return
         keys = [row.key for row in rows]
@@ -124,7 +126,7 @@ class Accounts:
         return sorted(key for (key,) in found)
 
     def _note(self, rows: Iterable[Row], run: int) -> None:
-        """Only what bears the newest number was changed; the others were looked at and found as they were."""
+        """Only what bears the number of the run was changed; the others were looked at and found as they were."""
         bits = 0
         for row in rows:
             if row.run == run:
@@ -151,7 +153,7 @@ class Accounts:
         keys = 0
         for number, (run, listed) in enumerate(self._database.execute("SELECT run, listed FROM runs ORDER BY run DESC").fetchall()):
             keys += max(listed, 0)
-            if number >= MOST_RUNS or keys > MOST_KEYS:
+            if (number >= MOST_RUNS or keys > MOST_KEYS) and (self.oldest_open is None or run < self.oldest_open):
                 bits = 0
                 for (some,) in self._database.execute("SELECT bits FROM runs WHERE run <= ?", (run,)):
                     bits |= some

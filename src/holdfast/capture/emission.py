@@ -92,7 +92,11 @@ class Emission:
             row = next(behind, None)
 
     def _item(self, verdict: Verdict) -> Item:
-        row = self._state.row(verdict.key) if verdict.known else None
+        walked = self._tools.walked
+        row = self._state.row(verdict.key) if verdict.known or walked is not None else None
+        if row is not None and walked is not None and row.run > walked:
+            # A small run has looked there since, and knows better.
+            return Item(row)
         members = verdict.members & self._tools.bits
         if verdict.act not in (Act.CAPTURE, Act.PARENT) or not members:
             return Item(row, verdict)
@@ -357,7 +361,7 @@ class Emission:
     def _save(self) -> None:
         if self._rows:
             self._tools.before_write()
-            self._state.write_rows(self._rows)
+            self._state.write_rows(self._rows, self._tools.run)
             self._rows.clear()
 
     def _origin(self, row: Row, entry: Entry) -> Origin:

@@ -64,10 +64,11 @@ class Passed:
 @dataclass(frozen=True)
 class Tools:
     """What the second pass works with. `bits`: the datasets captured; those of `databases` want SQLite's consistent, by `copies`.
-    `before_write` looks at the disk."""
+    `walked`: the newest run whose rows the walk has seen, where it was made before this run. `before_write` looks at the disk."""
 
     state: CaptureState
     run: int
+    walked: int | None
     bits: int
     databases: int
     segments: Segments

@@ -40,7 +40,8 @@ _REBUILD_BATCH = 2_000
 
 
 class CaptureState:
-    """Safe to use from several threads; one capture run at a time (`running`). Close it when done."""
+    """Safe to use from several threads; each dataset is in one capture run at a time (`running`), and so are datasets that share paths:
+    their rows are the same. Close it when done."""
 
     def __init__(self, path: Path, database: sqlite3.Connection, entropy: Entropy, findings: tuple[Finding, ...]) -> None:
         self.path = path
@@ -50,7 +51,7 @@ class CaptureState:
         self._entropy = entropy
         self._lock = threading.RLock()
         self.lacking = Lacking(database, self._lock, self._accounts)
-        self._running = False
+        self._running: list[tuple[int, int]] = []
         self._epoch = Epoch(str(self._meta("epoch")))
         self._run = int(self._meta("run"))
 
@@ -265,16 +266,20 @@ class CaptureState:
             return self._run
 
     @contextmanager
-    def running(self, run: int) -> Iterator[None]:
-        """One run at a time, and the newest only. Raises `Conflict` otherwise."""
+    def running(self, run: int, bits: int) -> Iterator[None]:
+        """A run of these datasets is made. Raises `Conflict` when one of them is in another. That no path belongs to two runs
+        that go on at once is for the callers to see to."""
         with self._lock:
-            if self._running or run != self._run:
-                raise Conflict("another capture runs on this state", hint="wait for it to end; a node captures one run at a time")
-            self._running = True
+            if run > self._run or any(bits & others for _, others in self._running):
+                raise Conflict("another capture runs on this state", hint="wait for it to end; a dataset is captured by one run at a time")
+            self._running.append((run, bits))
+            self._accounts.oldest_open = min(number for number, _ in self._running)
         try:
             yield
         finally:
-            self._running = False
+            with self._lock:
+                self._running.remove((run, bits))
+                self._accounts.oldest_open = min((number for number, _ in self._running), default=None)
 
     def roots(self, slot: int) -> dict[bytes, tuple[int, int, int]]:
         """Recorded (device, inode, kind) of the dataset's roots, signed as SQLite keeps them."""
@@ -300,10 +305,10 @@ class CaptureState:
             found = self._database.execute(f"SELECT {COLUMNS} FROM rows WHERE key = ?", (key,)).fetchone()
         return None if found is None else Row(*found)
 
-    def write_rows(self, rows: Sequence[Row]) -> None:
-        """Put rows and drop those that no dataset needs any more; one transaction."""
+    def write_rows(self, rows: Sequence[Row], run: int | None = None) -> None:
+        """Put rows and drop those that no dataset needs any more; one transaction. `run`: the one that writes them; None = the newest."""
         with self._lock, self._writing():
-            self._put(rows)
+            self._put(rows, run)
 
     def mark_withdrawn(self, path: bytes) -> None:
         """A receiver could not be given this version: the next run reads and sends the path again."""

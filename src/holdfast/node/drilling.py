@@ -31,7 +31,7 @@ from holdfast.operations.drill import (
     scratch_folder,
     sweep_scratch,
 )
-from holdfast.operations.run import MAX_FINDINGS
+from holdfast.operations.run_plan import MAX_FINDINGS
 from holdfast.operations.running import Cancellation, Meter
 from holdfast.repository.care.healing import BlobCopy
 from holdfast.repository.repository import Repository

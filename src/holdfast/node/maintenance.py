@@ -12,7 +12,7 @@ from holdfast.core.errors import HoldfastError, RepositoryDamaged
 from holdfast.core.ids import NodeId
 from holdfast.model.jobs import Event, Finding, Job, Severity, State
 from holdfast.model.maintenance import Check, Prune, Rebuild, Repair, Report, Scrub, Step, Task, parse_subset
-from holdfast.operations.run import MAX_FINDINGS
+from holdfast.operations.run_plan import MAX_FINDINGS
 from holdfast.repository.care.checking import Watch
 from holdfast.repository.care.healing import BlobCopy
 from holdfast.repository.pruning.prune import PruneOrder

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from holdfast.capture.comparison import SMALL
 from holdfast.capture.ports import CaptureResult
 from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
@@ -27,7 +28,9 @@ from holdfast.node.small_news import SmallNews
 from holdfast.node.state_holder import StateHolder
 from holdfast.node.worker_dial import Dialler
 from holdfast.operations.following.backlog import Work
-from holdfast.operations.following.follower import Follower, FollowTools, SmallResult
+from holdfast.operations.following.claims import Claims
+from holdfast.operations.following.follow_tools import FollowTools, SmallResult
+from holdfast.operations.following.follower import Follower
 from holdfast.operations.following.plan import Followed, followed_by, needs_scan, small_of, tailed
 from holdfast.operations.following.record import Record
 from holdfast.operations.following.run_notes import RunNotes
@@ -64,6 +67,7 @@ class SourceFollowing:
         self._follower: Follower | None = None
         self._small_news = SmallNews(surroundings.news, self._found, surroundings.clock)
         self._tail = Tail(surroundings.clock, surroundings.entropy)
+        self.claims = Claims()
         self.pool = SessionPool(surroundings.clock)
         self.keepers = Keepers(surroundings.home, surroundings.clock, surroundings.entropy)
 
@@ -78,7 +82,7 @@ class SourceFollowing:
             tools = FollowTools(
                 clock=self._all.clock,
                 source=self,
-                run_lock=self._all.holder.lock,
+                claims=self.claims,
                 pool=self.pool,
                 record=record,
                 tell=self._tell,
@@ -145,10 +149,19 @@ class SourceFollowing:
             self._follower.scan_ended(watched, scanned)
 
     def point_without_scan(self, datasets: Sequence[DatasetRule], operations: Mapping[DatasetId, tuple[str, ...]]) -> Work | None:
-        """The work that makes a point of what was followed; None = scan. Under the holder's lock."""
-        if self._follower is None or any(needs_scan(rule, operations.get(rule.id, ())) for rule in datasets):
+        """The work that makes a point of what was followed; None = scan. The datasets are claimed."""
+        if self._follower is None or self.must_scan(datasets, operations):
             return None
         return self._follower.take_for_point([rule.id for rule in datasets])
+
+    def must_scan(self, datasets: Sequence[DatasetRule], operations: Mapping[DatasetId, tuple[str, ...]]) -> bool:
+        """Whether these operations ask for a look at everything, followed or not."""
+        return any(needs_scan(rule, operations.get(rule.id, ())) for rule in datasets)
+
+    def follows(self, datasets: Iterable[DatasetRule]) -> bool:
+        """Whether one of them is followed by the rules in force."""
+        followed = {each.rule.id for each in followed_by(self._rules)} if self._rules is not None else set()
+        return any(rule.id in followed for rule in datasets)
 
     def small_of(self, datasets: Sequence[DatasetRule], work: Work) -> SmallRun:
         known = {each.rule.id: each for each in followed_by(self._rules)} if self._rules is not None else {}
@@ -203,7 +216,7 @@ class SourceFollowing:
         notes = self.notes(self._small_news, rules)
         try:
             with self._all.holder.lease() as state:
-                tools = replace(self.tools(rules, state, notes, captured.append), noted=notes.steps)
+                tools = replace(self.tools(rules, state, notes, captured.append, scratch=SMALL), noted=notes.steps)
                 job = run_datasets(order, tools, cancellation)
             self.noted(notes)
         except (HoldfastError, OSError) as error:
@@ -211,13 +224,15 @@ class SourceFollowing:
         self._small_news.found(job.findings)
         return SmallResult(captured[0] if captured else None, dict(self._small_news.failed), job.error)
 
-    def tools(self, rules: Rules, state: CaptureState, news: News, captured: Callable[[CaptureResult], None]) -> RunTools:
+    def tools(
+        self, rules: Rules, state: CaptureState, news: News, captured: Callable[[CaptureResult], None], *, scratch: str = ""
+    ) -> RunTools:
         dialler = Dialler(self._all.home, rules)
         return RunTools(
             clock=self._all.clock,
             entropy=self._all.entropy,
             state=state,
-            capture=Capture(state, clock=self._all.clock),
+            capture=Capture(state, clock=self._all.clock, scratch=scratch),
             dial=dialler.deliver,
             dial_read=dialler.read,
             hook=_no_hook,

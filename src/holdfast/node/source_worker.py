@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
-from holdfast.capture.ports import CaptureResult
 from holdfast.capture.sample import SampleBounds, take_sample
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
-from holdfast.core.ids import DatasetId
+from holdfast.core.errors import HoldfastError, UsageError, facts_of
 from holdfast.host.folders import clean_folder, list_folders
-from holdfast.host.hooks import hook_environment, run_hook
-from holdfast.host.snapshots import Snapshots, sweep, take_snapshots
+from holdfast.host.snapshots import sweep
 from holdfast.model.jobs import Job
 from holdfast.model.questions import Answer, AskFolders, AskSample, Failed, Folders, Question, Sample
-from holdfast.model.rules import DatasetRule, Rules
+from holdfast.model.rules import Rules
 from holdfast.model.tail import AskTail
 from holdfast.node.limits import Limits, load_limits
-from holdfast.node.source_following import SourceFollowing, Surroundings, limits_of
+from holdfast.node.source_following import SourceFollowing, Surroundings
+from holdfast.node.source_runs import SourceRuns
 from holdfast.node.state_holder import StateHolder
 from holdfast.node.worker_jobs import JobLanes, LinkNews
 from holdfast.node.worker_messages import (
@@ -46,8 +43,6 @@ from holdfast.node.worker_messages import (
 )
 from holdfast.node.worker_restore import RestoreTask, restore_with_order
 from holdfast.node.worker_undo import UndoExpiry, UndoTask
-from holdfast.operations.run import run_datasets
-from holdfast.operations.run_order import RunOrder
 from holdfast.operations.running import Cancellation
 
 logger = logging.getLogger(__name__)
@@ -154,49 +149,8 @@ class SourceWorker:
         return load_limits(self._home, [repository.location for repository in rules.repositories] if rules else ())
 
     def _run(self, message: RunDatasets, job: Job, cancellation: Cancellation) -> Job:
-        rules = self._must_be_configured().rules
-        known = {rule.id: rule for rule in rules.datasets}
-        limits = limits_of(self._home, rules)
-        datasets = tuple(limits.without_ours(_known(known, dataset)) for dataset in message.datasets)
-        for rule in datasets:
-            for path in rule.classification.paths:
-                limits.check_read(path)
-        order = RunOrder(
-            job=job,
-            datasets=datasets,
-            deliveries=rules.deliveries,
-            operations=message.operations,
-            generation=rules.generation,
-            accept=message.accept,
-            adopt=message.adopt,
-            catch_up=message.catch_up,
-        )
-        watched = frozenset() if message.catch_up else self._following.scan_begins(message.datasets)
-        captured, notes = list[CaptureResult](), self._following.notes(self._news, rules)
-        with self._holder.lock:
-            small, work = order, None
-            if not (message.catch_up or message.accept) and watched.issuperset(message.datasets):
-                work = self._following.point_without_scan(datasets, message.operations)
-            if work is not None:
-                small = replace(order, small=self._following.small_of(datasets, work))
-            try:
-                with self._holder.lease() as state:
-                    tools = self._following.tools(rules, state, self._news, captured.append)
-                    tools = replace(
-                        tools,
-                        hook=lambda rule, phase: self._hook(limits, rules.node_name, rule, phase),
-                        snapshots=lambda roots: self._snapshots(limits, rules, roots),
-                    )
-                    if work is not None:
-                        tools = replace(tools, news=notes, noted=notes.steps)
-                    ended = run_datasets(small, tools, cancellation)
-                self._following.noted(notes)
-            finally:
-                if work is not None:
-                    self._following.point_ended(datasets, work, captured[0] if captured else None)
-        if work is None and captured:
-            self._following.scan_ended(watched, set(message.datasets) - set(captured[0].refused))
-        return ended
+        runs = SourceRuns(self._home, self._must_be_configured().rules, self._following, self._holder, self._news, self._clock)
+        return runs.run(message, job, cancellation)
 
     def _restore(self, message: RunRestore, job: Job, cancellation: Cancellation) -> Job:
         configured = self._must_be_configured()
@@ -208,14 +162,6 @@ class SourceWorker:
         task = UndoTask(home=self._home, rules=rules, ask=message.ask, job=job, news=self._news, clock=self._clock)
         return task.run(cancellation)
 
-    def _hook(self, limits: Limits, node: str, rule: DatasetRule, phase: str) -> None:
-        name = rule.hooks.before if phase == "before" else rule.hooks.after
-        environment = hook_environment(dataset=rule.label, policy=rule.policy, node=node, phase=phase)
-        run_hook(limits.hook(name), environment, rule.hooks.timeout_s, clock=self._clock)
-
-    def _snapshots(self, limits: Limits, rules: Rules, roots: Sequence[bytes]) -> Snapshots:
-        return take_snapshots(roots, rules.node.encode(), clock=self._clock, may_write=limits.check_write)
-
     def _must_be_configured(self) -> Configure:
         if self._configured is None:
             raise UsageError("this node has no rules yet", hint="activate a flow that names it")
@@ -225,12 +171,6 @@ class SourceWorker:
 def _remove_stale(rules: Rules) -> None:
     """Snapshots of a life that was ended in the midst of a run."""
     sweep((os.fsencode(path) for rule in rules.datasets for path in rule.classification.paths), rules.node.encode())
-
-
-def _known(rules: dict[DatasetId, DatasetRule], dataset: DatasetId) -> DatasetRule:
-    if dataset not in rules:
-        raise UnknownName("the rules in force name no such dataset", hint="the flow was changed; trigger it again", dataset=dataset)
-    return rules[dataset]
 
 
 def _refuse(job: Job, cancellation: Cancellation) -> Job:

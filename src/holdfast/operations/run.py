@@ -26,14 +26,12 @@ from holdfast.model.rules import DatasetRule, Delivery
 from holdfast.operations.following.run_notes import Steps
 from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, DatasetRun, Lane, connect_all, first_error, receiver_findings
 from holdfast.operations.run_order import RunOrder, RunTools
-from holdfast.operations.run_plan import answered, concerned, lowest_base, marked_by, marks_for, state_of
+from holdfast.operations.run_plan import CAPTURE, MAX_FINDINGS, answered, concerned, lowest_base, marked_by, marks_for, state_of
 from holdfast.operations.run_progress import LanesProgress, RunProgress
 from holdfast.operations.run_quiet import Quiet
 from holdfast.operations.run_rebuild import rebuild_lost_state
 from holdfast.operations.running import Cancellation, Delivered, Meter
 from holdfast.operations.spooling.lanes import RunSpools
-
-MAX_FINDINGS = 1_000
 
 
 def run_datasets(order: RunOrder, tools: RunTools, cancellation: Cancellation) -> Job:
@@ -85,9 +83,10 @@ class _Run:
     def _attempt(self) -> None:
         """Connect, capture, deliver. What one dataset or one receiver does wrong stays with it."""
         lanes = [lane for dataset in self._datasets if dataset.error is None for lane in dataset.lanes]
-        pool = self._tools.pool if self._order.small is not None else None
         order, waiting = self._order, self._spools.waiting
-        connector = Connector(self._tools.dial, order.generation, self._tools.clock, pool, order.adopt, order.is_by_hand, waiting)
+        connector = Connector(
+            self._tools.dial, order.generation, self._tools.clock, self._tools.pool, order.adopt, order.is_by_hand, waiting
+        )
         connect_all(lanes, connector, self._cancellation)
         self._settle_state()
         self._plan_catch_up()
@@ -99,7 +98,10 @@ class _Run:
             self._error = first_error(self._lanes())
             return
         capture = self._tools.capture.run(
-            self._request(wanted, lanes), on_progress=self._progress.captured, cancelled=lambda: self._cancellation.requested
+            self._request(wanted, lanes),
+            on_progress=self._progress.captured,
+            cancelled=lambda: self._cancellation.requested,
+            compared=self._tools.compared,
         )
         self._send(capture, wanted, lanes)
 
@@ -368,9 +370,9 @@ class _Run:
         tasks = []
         if self._captured is not None:
             counters = self._captured.counters
-            tasks.append(Task(name="capture", state=State.SUCCEEDED, counters=counters, duration_s=self._capture_s))
+            tasks.append(Task(name=CAPTURE, state=State.SUCCEEDED, counters=counters, duration_s=self._capture_s))
         for dataset in self._datasets:
-            tasks += dataset.tasks(is_captured=self._captured is not None)
+            tasks += dataset.tasks(is_captured=self._captured is not None or self._order.is_part)
         return tuple(tasks)
 
 

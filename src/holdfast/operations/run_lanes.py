@@ -245,7 +245,10 @@ class Connector:
         if (error := self.waiting(lane.delivery.id)) is not None:
             raise error_from(error)
         kept = self.pool.take(lane.delivery.id) if self.pool is not None else None
-        if kept is not None:
+        if kept is not None and (self.adopt or (self.by_hand and lane.delivery.windows)):
+            # It would say nothing of adopting, and heed windows that a person does not.
+            kept.session.close()
+        elif kept is not None:
             cancellation.on_cancel(kept.session.close)
             lane.session, lane.states, lane.opened_s = kept.session, kept.states, kept.opened_s
             return

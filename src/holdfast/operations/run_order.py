@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from holdfast.capture.comparison import Compared
 from holdfast.capture.ports import CaptureResult, Moved, Place
 from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
@@ -45,7 +46,8 @@ class RunOrder:
     """What to run. `operations` per dataset are the due ones; a delivery that carries none of them is left alone.
 
     `catch_up`: no scan; receivers that are behind get the newest finished run. `small`: no scan but of its places, for all continuous
-    deliveries of the datasets; the commit is one of their continuous stream. No hook is run by either.
+    deliveries of the datasets; the commit is one of their continuous stream. No hook is run by either. `is_part`: of a job that makes
+    several runs, of other datasets.
     """
 
     job: Job
@@ -57,6 +59,7 @@ class RunOrder:
     adopt: bool = False
     catch_up: bool = False
     small: SmallRun | None = None
+    is_part: bool = False
 
     @property
     def is_by_hand(self) -> bool:
@@ -73,7 +76,7 @@ class RunOrder:
 class RunTools:
     """What a run works with. `dial` opens a Deliver channel to a receiver, `dial_read` a Read channel. `zone` is this machine's (IANA).
     `pool` keeps sessions of small runs, `keepers` runs for who is away; `captured` hears what a run has captured, `noted` sees on the way
-    what it sends."""
+    what it sends. `compared`: the look at everything, where it was taken before."""
 
     clock: Clock
     entropy: Entropy
@@ -90,3 +93,4 @@ class RunTools:
     snapshots: SnapshotTaker = lambda _: NONE
     captured: Callable[[CaptureResult], None] = lambda _: None
     noted: Callable[[Capturing, Steps], Steps] = lambda _, steps: steps
+    compared: Compared | None = None

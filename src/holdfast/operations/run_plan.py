@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, WindowClosed
 from holdfast.core.ids import ActionId, PointId, new_id
 from holdfast.model.change import Commit, Mark
-from holdfast.model.jobs import Finding, Severity, State, Task
+from holdfast.model.jobs import Counters, Finding, Job, Severity, State, Task
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule
+
+MAX_FINDINGS = 1_000
+CAPTURE = "capture"
 
 
 def lowest_base(bases: Iterable[int | None]) -> int | None:
@@ -62,3 +67,27 @@ def state_of(tasks: Sequence[Task], findings: Sequence[Finding], error: ErrorFac
         return State.CANCELLED
     doubtful = any(finding.severity is not Severity.INFO for finding in findings)
     return State.WARNINGS if doubtful or any(task.state is State.WARNINGS for task in tasks) else State.SUCCEEDED
+
+
+def joined(job: Job, parts: Sequence[Job]) -> Job:
+    """The end of a job that made several runs, of other datasets each: one capture, and what became of every delivery."""
+    captures = [task for part in parts for task in part.tasks if task.name == CAPTURE]
+    tasks = tuple(task for part in parts for task in part.tasks if task.name != CAPTURE)
+    if captures:
+        counters = Counters(**{name: sum(getattr(task.counters, name) for task in captures) for name in Counters.__struct_fields__})
+        duration_s = sum(task.duration_s for task in captures)
+        tasks = (Task(name=CAPTURE, state=State.SUCCEEDED, counters=counters, duration_s=duration_s), *tasks)
+    findings = tuple(finding for part in parts for finding in part.findings)
+    # A closed window counts where nothing was captured; what is wrong goes before it.
+    errors = [part.error for part in parts if part.error is not None and not (captures and WindowClosed.says(part.error))]
+    errors.sort(key=WindowClosed.says)
+    error = errors[0] if errors else None
+    return msgspec.structs.replace(
+        job,
+        state=state_of(tasks, findings, error),
+        ended_at=max((part.ended_at for part in parts if part.ended_at is not None), default=None),
+        tasks=tasks,
+        findings=findings[:MAX_FINDINGS],
+        findings_total=sum(part.findings_total for part in parts),
+        error=error,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +18,9 @@ from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import GapReason
 from holdfast.model.jobs import Counters
 from holdfast.model.rules import DatasetRule
-from holdfast.operations.following.follower import Follower, FollowTools, SmallResult
+from holdfast.operations.following.claims import Claims
+from holdfast.operations.following.follow_tools import FollowTools, SmallResult
+from holdfast.operations.following.follower import Follower
 from holdfast.operations.following.plan import Followed
 from holdfast.operations.following.record import Record
 from holdfast.operations.following.session_pool import SessionPool
@@ -65,14 +66,18 @@ class Book:
 class Scene:
     data: Path
     book: Book
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    claims: Claims = field(default_factory=Claims)
     told: list[Following] = field(default_factory=list)
+
+    @property
+    def rule(self) -> DatasetRule:
+        return DatasetRule(id=ONE, label="files1/one", policy="one", classification=Classification(paths=(str(self.data),)), operations=())
 
     def unconfigured(self) -> Follower:
         tools = FollowTools(
             clock=SystemClock(),
             source=self.book,
-            run_lock=self.lock,
+            claims=self.claims,
             pool=SessionPool(SystemClock()),
             record=Record(self.data.parent / "followed.json"),
             tell=lambda found: self.told.extend(found),
@@ -87,7 +92,7 @@ class Scene:
         return follower
 
     def plan(self) -> Followed:
-        rule = DatasetRule(id=ONE, label="files1/one", policy="one", classification=Classification(paths=(str(self.data),)), operations=())
+        rule = self.rule
         return Followed(rule, (bytes(self.data),), ())
 
     @property
@@ -222,7 +227,7 @@ def test_a_gap_that_was_not_healed_is_there_in_the_next_life(scene: Scene) -> No
 
 def test_a_point_takes_all_that_changed_and_gives_back_what_failed(scene: Scene, following: Follower) -> None:
     wait_for(lambda: scene.state is FollowState.FOLLOWING)
-    with scene.lock:
+    with scene.claims.all_of((scene.rule,)):
         (scene.data / "letter").write_bytes(b"dear")
         work = following.take_for_point([ONE])
         assert work is not None
@@ -237,7 +242,7 @@ def test_no_point_is_made_without_a_scan_while_something_is_not_known(scene: Sce
     scene.book.endings += [SmallResult(None, {}, AWAY)] * 5
     (scene.data / "letter").write_bytes(b"dear")
     wait_for(lambda: scene.state is FollowState.WAITING)
-    with scene.lock:
+    with scene.claims.all_of((scene.rule,)):
         assert following.take_for_point([ONE]) is None
         assert following.take_for_point([DatasetId("strange")]) is None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from random import Random
 
 import pytest
 
+from holdfast.capture.comparison import SMALL, Compared
 from holdfast.capture.ports import CaptureRequest, CaptureResult
 from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
@@ -24,7 +24,9 @@ from holdfast.model.entry import walk_key
 from holdfast.model.following import Following
 from holdfast.model.gaps import GapReason
 from holdfast.model.rules import DatasetRule
-from holdfast.operations.following.follower import Follower, FollowTools, SmallResult
+from holdfast.operations.following.claims import Claims
+from holdfast.operations.following.follow_tools import FollowTools, SmallResult
+from holdfast.operations.following.follower import Follower
 from holdfast.operations.following.plan import Followed
 from holdfast.operations.following.record import Record
 from holdfast.operations.following.session_pool import SessionPool
@@ -39,9 +41,10 @@ ONE = DatasetId("one")
 class Real:
     """A node's state without receivers: small runs capture, and nobody is told."""
 
-    def __init__(self, state: CaptureState, lock: threading.RLock, rule: DatasetRule) -> None:
-        self.state, self.lock, self.rule = state, lock, rule
+    def __init__(self, state: CaptureState, claims: Claims, rule: DatasetRule) -> None:
+        self.state, self.claims, self.rule = state, claims, rule
         self.capture = Capture(state, clock=SystemClock(), home_reserve_bytes=0)
+        self.small = Capture(state, clock=SystemClock(), home_reserve_bytes=0, scratch=SMALL)
 
     def is_ready(self, dataset: DatasetId) -> bool:
         return self.state.newest_commit(dataset) is not None
@@ -55,16 +58,16 @@ class Real:
     def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation) -> SmallResult:
         return SmallResult(self.run(CaptureRequest((self.rule,), {ONE: None}, places=small.places, moves=small.moves)), {})
 
-    def run(self, request: CaptureRequest) -> CaptureResult:
-        with self.lock:
-            run = self.capture.run(request)
-            for _ in run:
-                pass
-            result = run.result()
-            self.state.finish(Commit(dataset=ONE, epoch=run.epoch, seq=run.run, captured_at=run.captured_at))
-            return result
+    def run(self, request: CaptureRequest, compared: Compared | None = None) -> CaptureResult:
+        run = (self.small if request.places is not None else self.capture).run(request, compared=compared)
+        for _ in run:
+            pass
+        result = run.result()
+        self.state.finish(Commit(dataset=ONE, epoch=run.epoch, seq=run.run, captured_at=run.captured_at))
+        return result
 
     def scan(self) -> CaptureResult:
+        """With the claim."""
         return self.run(CaptureRequest((self.rule,), {ONE: self.state.run}))
 
 
@@ -77,14 +80,15 @@ def followed(folder: Path, only: Means | None = None) -> Iterator[Scene]:
     for number in range(20):
         (data / f"f{number}").write_bytes(bytes([number]) * 500)
     rule = DatasetRule(id=ONE, label="files1/one", policy="one", classification=Classification(paths=(str(data),)), operations=())
-    lock, told = threading.RLock(), list[Following]()
+    claims, told = Claims(), list[Following]()
     with closing(CaptureState.open(folder / "state.db", entropy=SystemEntropy())) as state:
-        real = Real(state, lock, rule)
-        real.scan()
+        real = Real(state, claims, rule)
+        with claims.all_of((rule,)):
+            real.scan()
         tools = FollowTools(
             clock=SystemClock(),
             source=real,
-            run_lock=lock,
+            claims=claims,
             pool=SessionPool(SystemClock()),
             record=Record(folder / "followed.json"),
             tell=told.extend,
@@ -109,6 +113,36 @@ def test_a_scan_after_any_edits_finds_nothing_left(tmp_path: Path, seed: int, me
             done = [edits.once() for _ in range(25)]
             wait_for(scene.follower.is_idle)
             assert not scene.left_over(), done
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_look_at_everything_beside_small_runs_takes_nothing_back(tmp_path: Path, seed: int) -> None:
+    with followed(tmp_path) as scene:
+        edits, random = RandomEdits(Random(seed), scene.data, scene.outside), Random(seed)
+        small_runs = 0
+
+        def meanwhile() -> bool:
+            """In the midst of the walk: edits, and small runs of them."""
+            nonlocal small_runs
+            if random.random() < 0.5:
+                before = scene.real.state.run
+                done = [edits.once() for _ in range(5)]
+                wait_for(scene.follower.is_idle)
+                small_runs += scene.real.state.run > before
+                assert done
+            return False
+
+        for _ in range(3):
+            with scene.real.claims.all_of((scene.real.rule,)):
+                compared = scene.real.capture.compare((scene.real.rule,), cancelled=meanwhile)
+            with closing(compared):
+                compared.walk()
+                edits.once()
+                wait_for(scene.follower.is_idle)
+                with scene.real.claims.all_of((scene.real.rule,)):
+                    scene.real.run(CaptureRequest((scene.real.rule,), {ONE: scene.real.state.run}), compared)
+                    assert not scene.left_over_claimed()
+        assert small_runs
 
 
 def test_a_queue_that_overflows_is_a_gap_and_nothing_is_missing(tmp_path: Path) -> None:
@@ -149,10 +183,13 @@ class Scene:
 
     def left_over(self) -> set[bytes]:
         """What a scan of everything changes: nothing, where all was followed."""
-        with self.real.lock:
-            before = set(rows_of(self.real.state, self.data))
-            self.real.scan()
-            return set(rows_of(self.real.state, self.data)) ^ before
+        with self.real.claims.all_of((self.real.rule,)):
+            return self.left_over_claimed()
+
+    def left_over_claimed(self) -> set[bytes]:
+        before = set(rows_of(self.real.state, self.data))
+        self.real.scan()
+        return set(rows_of(self.real.state, self.data)) ^ before
 
 
 def rows_of(state: CaptureState, data: Path) -> Iterable[bytes]:

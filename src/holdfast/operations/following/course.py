@@ -119,6 +119,10 @@ class Course:
             times.append(0.0)
         return max(min(times), self._not_before_s) if times else None
 
+    def postpone(self, until_s: float) -> None:
+        """It cannot be done before."""
+        self._not_before_s = max(self._not_before_s, until_s)
+
     def is_due(self, now_s: float) -> bool:
         next_s = self.next_s()
         return next_s is not None and next_s <= now_s

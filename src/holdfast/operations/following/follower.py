@@ -1,33 +1,29 @@
 """The follower: takes what the watch tells, lets it settle, and makes small runs of it.
 
 A dataset is *ready* once it has been scanned whole after its watch began; until then what happens is only gathered. Work that could not be
-done is due again, later each time; nothing that was told is dropped. One lock (`FollowTools.run_lock`) is held by whoever makes a run on
-this node's state, and taken before work is taken out of a backlog, so that work is never in nobody's hands.
+done is due again, later each time; nothing that was told is dropped. Whoever makes a run of a dataset has claimed it (`FollowTools.claims`)
+before work is taken out of its backlog, so that work is never in nobody's hands. Datasets that somebody else has claimed wait; the others
+go on.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
 
 from holdfast.capture.ports import CaptureResult, Place
-from holdfast.core.clock import Clock
 from holdfast.core.errors import ErrorFacts, HoldfastError
 from holdfast.core.ids import DatasetId
 from holdfast.host.watch import Batch, Means, WatchRequest
 from holdfast.model.following import Following
 from holdfast.operations.following.backlog import Work
 from holdfast.operations.following.course import Course
+from holdfast.operations.following.follow_tools import FollowTools, SmallResult
 from holdfast.operations.following.large_files import LargeFiles
 from holdfast.operations.following.lookout import Lookout
 from holdfast.operations.following.plan import Followed, common_cuts, concerns, joined, part_for, real_roots, small_of, without_large
-from holdfast.operations.following.record import Record
 from holdfast.operations.following.rest import Rest
-from holdfast.operations.following.session_pool import SessionPool
 from holdfast.operations.run_order import SmallRun
 from holdfast.operations.running import Cancellation
 
@@ -39,53 +35,8 @@ REPORT_S = 1.0
 _REMEMBER_S = 5.0
 _CATCH_UP_S = 5.0
 _LONGEST_NAP_S = 1.0
+_BUSY_S = 0.1
 _BEHIND_A_LINK = ErrorFacts("watch-unavailable", "a path lies behind a symbolic link", "name its real path in the classification")
-
-
-@dataclass(frozen=True)
-class SmallResult:
-    """What became of a small run. `captured` None: nothing was captured, all of the work is still to be done. `failed`: datasets some
-    receiver of which did not get it, and why; it gets it from the state, without another look."""
-
-    captured: CaptureResult | None
-    failed: Mapping[DatasetId, ErrorFacts]
-    error: ErrorFacts | None = None
-
-
-class Source(Protocol):
-    """The node's state, as far as the follower needs it. All under `run_lock`."""
-
-    def is_ready(self, dataset: DatasetId) -> bool:
-        """Whether the dataset was scanned whole, at some time."""
-        ...
-
-    def paths_of(self, inodes: Iterable[int]) -> tuple[bytes, ...]:
-        """All recorded names of files that have several."""
-        ...
-
-    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation) -> SmallResult:
-        """Never raises."""
-        ...
-
-    def idle(self) -> None:
-        """Called every second or sooner, without the lock."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class FollowTools:
-    """`tell` hears how datasets are followed, at most once a second, `heard` all that the watch tells. `record` lasts over restarts.
-    `only`: watch by this means, or not at all. `spooled`: adds what waits for receivers to how a dataset is followed."""
-
-    clock: Clock
-    source: Source
-    run_lock: AbstractContextManager[object]
-    pool: SessionPool
-    record: Record
-    tell: Callable[[tuple[Following, ...]], None]
-    heard: Callable[[Batch], None] = lambda _: None
-    only: Means | None = None
-    spooled: Callable[[Following], Following] = lambda following: following
 
 
 class Follower:
@@ -125,7 +76,7 @@ class Follower:
     # For runs of the scheduler.
 
     def scan_begins(self, datasets: Iterable[DatasetId], timeout_s: float = 30.0) -> frozenset[DatasetId]:
-        """Those of them that are watched from before the scan on; waits for a watch that is being opened. Not under `run_lock`."""
+        """Those of them that are watched from before the scan on; waits for a watch that is being opened. Not with a claim."""
         wanted = set(datasets)
         with self._changed:
             self._changed.wait_for(lambda: self._plan is None or self._closing, timeout_s)
@@ -134,7 +85,7 @@ class Follower:
     def scan_ended(self, watched: Iterable[DatasetId], scanned: Iterable[DatasetId]) -> None:
         """A whole scan came to its end. One that began before the watch is worth nothing to it."""
         known = set(watched)
-        with self._tools.run_lock, self._changed:
+        with self._changed:
             for course in [self._courses[id_] for id_ in scanned if id_ in self._courses]:
                 if course.followed.rule.id not in known and not course.is_ready:
                     course.look([Place(root, True) for root in course.followed.roots], self._clock.monotonic_s())
@@ -143,8 +94,8 @@ class Follower:
             self._changed.notify_all()
 
     def take_for_point(self, datasets: Sequence[DatasetId]) -> Work | None:
-        """All that has changed in them until now, to make a point of without a scan. None when that cannot be known: scan. Under
-        `run_lock`, until the run that takes it has ended."""
+        """All that has changed in them until now, to make a point of without a scan. None when that cannot be known: scan. The
+        datasets are claimed until the run that takes it has ended."""
         lookout = self._lookout
         if lookout is None or not lookout.catch_up(_CATCH_UP_S):
             return None
@@ -172,14 +123,14 @@ class Follower:
             self._changed.notify_all()
 
     def point_made(self, datasets: Iterable[DatasetId], result: CaptureResult) -> None:
-        """What `take_for_point` gave was captured. Under `run_lock`."""
+        """What `take_for_point` gave was captured."""
         with self._changed:
             for course in [self._courses[id_] for id_ in datasets if id_ in self._courses]:
                 course.captured()
         self.captured(result)
 
     def captured(self, result: CaptureResult) -> None:
-        """Of any small run, under `run_lock`: files whose time stamps do not yet prove that they were read whole are looked at again, and
+        """Of any small run: files whose time stamps do not yet prove that they were read whole are looked at again, and
         other names of files that got or lost one."""
         names = [Place(path) for path in self._tools.source.paths_of(result.linked)]
         with self._changed:
@@ -248,7 +199,7 @@ class Follower:
             # The new one begins before the old one ends, so that nothing happens between them.
             lookout, error = self._open(request)
         now_ns, now_s = self._clock.now_ns(), self._clock.monotonic_s()
-        with self._tools.run_lock, self._changed:
+        with self._changed:
             self._lookout = lookout
             for each in followed:
                 course = self._courses[each.rule.id]
@@ -300,13 +251,20 @@ class Follower:
                 course.mind_windows()
             if now_s < self._rest.until_s or not any(course.is_due(now_s) for course in self._courses.values()):
                 return
-        with self._tools.run_lock:
+        with self._changed:
+            rules = [course.followed.rule for course in self._courses.values() if course.is_due(now_s)]
+        with self._tools.claims.free_of(rules) as free:
             now_s = self._clock.monotonic_s()
             with self._changed:
                 if self._closing:
                     return
-                due = [course for course in self._courses.values() if course.is_due(now_s) and self._ready(course)]
+                due = [self._courses[rule.id] for rule in free if rule.id in self._courses and self._courses[rule.id].is_due(now_s)]
+                due = [course for course in due if self._ready(course)]
                 works = {course.followed.rule.id: course.take(now_s) for course in due}
+                for course in self._courses.values():
+                    if course.is_due(now_s) and course not in due:
+                        # Somebody else makes a run of it.
+                        course.postpone(now_s + _BUSY_S)
             if due:
                 self._deliver(due, works, now_s)
                 self._rest.ran(now_s, self._clock.monotonic_s())

@@ -1,0 +1,97 @@
+"""Who makes a run of which datasets: one at a time for datasets that share paths, since a path is one row of the state.
+
+A run of the scheduler waits for its datasets, the follower takes those that are free. Who waits goes before who has not asked yet, so that
+small runs, which come several times a second, keep nobody waiting for ever.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from holdfast.capture.roots import is_below, normal_roots
+from holdfast.model.rules import DatasetRule
+
+_LOOK_S = 0.5
+
+
+class Claims:
+    """Any thread; of what one has claimed nothing may be claimed again before it is let go."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._held: list[tuple[bytes, ...]] = []
+        self._waiting: list[tuple[bytes, ...]] = []
+
+    @contextmanager
+    def all_of(self, rules: Iterable[DatasetRule], look: Callable[[], object] = lambda: None) -> Iterator[None]:
+        """Waits until all of these datasets are free. `look` is called now and then, and may raise to give it up."""
+        roots = _roots(rules)
+        with self._changed:
+            self._waiting.append(roots)
+            try:
+                while not self._is_free(roots, self._earlier(roots)):
+                    self._changed.wait(_LOOK_S)
+                    look()
+                self._held.append(roots)
+            finally:
+                _remove(self._waiting, roots)
+                self._changed.notify_all()
+        try:
+            yield
+        finally:
+            self._let_go(roots)
+
+    @contextmanager
+    def free_of(self, rules: Sequence[DatasetRule]) -> Iterator[tuple[DatasetRule, ...]]:
+        """Those of them that nobody has claimed or waits for; does not wait."""
+        with self._changed:
+            free = tuple(rule for rule in rules if self._is_free(_roots((rule,)), self._waiting))
+            roots = _roots(free)
+            self._held.append(roots)
+        try:
+            yield free
+        finally:
+            self._let_go(roots)
+
+    def _earlier(self, roots: tuple[bytes, ...]) -> Sequence[tuple[bytes, ...]]:
+        number = next(number for number, each in enumerate(self._waiting) if each is roots)
+        return self._waiting[:number]
+
+    def _is_free(self, roots: tuple[bytes, ...], waiting: Sequence[tuple[bytes, ...]]) -> bool:
+        return not any(share_paths(roots, others) for others in (*self._held, *waiting))
+
+    def _let_go(self, roots: tuple[bytes, ...]) -> None:
+        with self._changed:
+            _remove(self._held, roots)
+            self._changed.notify_all()
+
+
+def share_paths(some: Iterable[bytes], others: Iterable[bytes]) -> bool:
+    """Whether a path can lie below roots of both."""
+    others = tuple(others)
+    return any(one == other or is_below(one, other) or is_below(other, one) for one in some for other in others)
+
+
+def groups_apart(rules: Sequence[DatasetRule]) -> tuple[tuple[DatasetRule, ...], ...]:
+    """Groups of datasets of which no two share paths, each in the order given."""
+    groups: list[list[DatasetRule]] = []
+    for rule in rules:
+        roots = _roots((rule,))
+        joined = [group for group in groups if share_paths(roots, _roots(group))]
+        groups = [group for group in groups if group not in joined]
+        groups.append([*(each for group in joined for each in group), rule])
+    places = {rule.id: number for number, rule in enumerate(rules)}
+    ordered = [tuple(sorted(group, key=lambda rule: places[rule.id])) for group in groups]
+    return tuple(sorted(ordered, key=lambda group: places[group[0].id]))
+
+
+def _roots(rules: Iterable[DatasetRule]) -> tuple[bytes, ...]:
+    return tuple(root for rule in rules for root in normal_roots(rule.classification.paths))
+
+
+def _remove(claims: list[tuple[bytes, ...]], roots: tuple[bytes, ...]) -> None:
+    """By identity: others may have claimed the same."""
+    number = next(number for number, each in enumerate(claims) if each is roots)
+    del claims[number]

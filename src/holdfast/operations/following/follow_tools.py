@@ -1,0 +1,66 @@
+"""What the follower works with, and what its small runs tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from holdfast.capture.ports import CaptureResult
+from holdfast.core.clock import Clock
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import DatasetId
+from holdfast.host.watch import Batch, Means
+from holdfast.model.following import Following
+from holdfast.operations.following.claims import Claims
+from holdfast.operations.following.plan import Followed
+from holdfast.operations.following.record import Record
+from holdfast.operations.following.session_pool import SessionPool
+from holdfast.operations.run_order import SmallRun
+from holdfast.operations.running import Cancellation
+
+
+@dataclass(frozen=True)
+class SmallResult:
+    """What became of a small run. `captured` None: nothing was captured, all of the work is still to be done. `failed`: datasets some
+    receiver of which did not get it, and why; it gets it from the state, without another look."""
+
+    captured: CaptureResult | None
+    failed: Mapping[DatasetId, ErrorFacts]
+    error: ErrorFacts | None = None
+
+
+class Source(Protocol):
+    """The node's state, as far as the follower needs it."""
+
+    def is_ready(self, dataset: DatasetId) -> bool:
+        """Whether the dataset was scanned whole, at some time."""
+        ...
+
+    def paths_of(self, inodes: Iterable[int]) -> tuple[bytes, ...]:
+        """All recorded names of files that have several."""
+        ...
+
+    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation) -> SmallResult:
+        """Never raises. The datasets are claimed."""
+        ...
+
+    def idle(self) -> None:
+        """Called every second or sooner."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowTools:
+    """`tell` hears how datasets are followed, at most once a second, `heard` all that the watch tells. `record` lasts over restarts.
+    `only`: watch by this means, or not at all. `spooled`: adds what waits for receivers to how a dataset is followed."""
+
+    clock: Clock
+    source: Source
+    claims: Claims
+    pool: SessionPool
+    record: Record
+    tell: Callable[[tuple[Following, ...]], None]
+    heard: Callable[[Batch], None] = lambda _: None
+    only: Means | None = None
+    spooled: Callable[[Following], Following] = lambda following: following
