@@ -177,6 +177,7 @@ async def _read_everything(running: Running, trigger: str) -> None:
     await running.get("/search", ending="pdf", cursor=page["cursor"])
     await running.get("/history", path="/srv/documents/a")
     await running.get("/moments", dataset="files1/documents")
+    await running.get("/mirrors")
     await running.get("/moments/before-deletion", dataset="files1/documents", path="/srv/a")
     await running.get("/diff", a="a" * 8, b="a" * 8)
     await running.get("/explain", path="/srv/a")

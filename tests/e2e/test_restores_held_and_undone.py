@@ -38,7 +38,7 @@ def test_a_restore_in_place_is_taken_back_and_a_deleted_folder_comes_from_before
 
     planned = office.json("restore", "--dataset", "files1/documents", "--to", "/", "--dry-run", str(data / "letters"))
     assert steps(planned) == {"replace": 1, "keep": 4}
-    assert "the first of 2 copies" in finding(planned, "copy-chosen")
+    assert "the first of 3 copies" in finding(planned, "copy-chosen")
     done = office.json("restore", "--dataset", "files1/documents", "--to", "/", str(data / "letters"))
     assert "written after" not in letter.read_text()
     assert finding(done, "undo-kept")

@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 
 from holdfast.core.errors import ErrorFacts, OutsideLimits, UnknownName
-from holdfast.core.ids import DatasetId, JobId, PointId
+from holdfast.core.ids import DatasetId, Epoch, JobId, PointId
+from holdfast.model.change import Cursor
 from holdfast.model.differences import AskDiff, Change, Difference, Differences
 from holdfast.model.jobs import Job, Progress, State
 from holdfast.model.maintenance import Check
+from holdfast.model.mirrors import AskMirrors, Mirrors, MirrorState, Stand
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, address_of
 from holdfast.model.orders import RestoreOrder, signed_bytes_of_order
 from holdfast.model.points import Listing, Point
@@ -40,6 +42,7 @@ from holdfast.model.questions import (
     Question,
     RepositoryStatus,
 )
+from holdfast.model.rules import MirrorAction
 from holdfast.model.searching import FIRST, AskSearch, FoundHere, FoundIn, Hit, Place, Placed
 from holdfast.testing.simulated_node import SimulatedNode
 from holdfast.wire.authority import verify_signature
@@ -70,7 +73,7 @@ class Machine:
             case AskPoints(dataset=dataset):
                 return Points(points=tuple(p for p in self.points if dataset in ("", p.dataset)))
             case AskMoment(dataset=dataset, at=at):
-                mine = [p for p in self.points if p.dataset == dataset and (at is None or p.time <= at)]
+                mine = [p for p in self.points if dataset in (p.dataset, p.dataset_id) and (at is None or p.time <= at)]
                 if not mine:
                     raise UnknownName(f"no point of {dataset!r} here")
                 return Points(points=(max(mine, key=lambda p: p.time),))
@@ -520,3 +523,74 @@ async def test_checks_and_cancels_go_to_the_node(running: Running) -> None:
     assert (await running.post(f"/jobs/{job}/cancel"))["id"] == job
     assert _asked(machines["vault"], AskCancel) == [AskCancel(job=job)]
     await running.post("/repositories/nothing/check", {"read_data": False}, status=404)
+
+
+def _mirror(running: Running, machines: dict[str, Machine], seq: int, hour: int) -> MirrorState:
+    receive = next(r for r in machines["dr"].node.taken[-1].receives if any(isinstance(a, MirrorAction) for a in r.actions))
+    action = next(a for a in receive.actions if isinstance(a, MirrorAction))
+    stand = Stand(cursor=Cursor(Epoch("e"), seq), captured_at=datetime(2026, 1, 1, hour, tzinfo=UTC), files=3, size_bytes=9)
+    return MirrorState(action=action.id, dataset=receive.label, dataset_id=receive.dataset, targets=action.targets, stand=stand)
+
+
+async def _with_a_mirror(running: Running, seq: int, hour: int) -> dict[str, Machine]:
+    machines = await _with_points(running)
+    stands = [msgspec.structs.replace(p, seq=p.time.hour, epoch=Epoch("e")) for p in machines["vault"].points]
+    machines["vault"].points = tuple(stands)
+    dr, state = machines["dr"], _mirror(running, machines, seq, hour)
+    answer = dr.answer
+    dr.points = ()
+    dr.node.answer = lambda question: Mirrors(mirrors=(state,)) if isinstance(question, AskMirrors) else answer(question)
+    return machines
+
+
+def _orders(ask: AskRestore) -> list[RestoreOrder]:
+    return [msgspec.json.decode(signed.body, type=RestoreOrder) for signed in (ask.order, *ask.spares) if signed is not None]
+
+
+@with_master
+async def test_a_mirror_that_is_equal_to_the_point_is_one_of_its_copies(running: Running) -> None:
+    machines = await _with_a_mirror(running, 3, 3)
+    wish = {"dataset": "files1/documents", "to": "/back"}
+    await running.post("/restores", wish)
+    orders = _orders(_asked(machines["files1"], AskRestore)[-1])
+    assert [(bool(o.mirror), o.stands_at, o.names_only) for o in orders] == [(False, None, False), (True, Cursor(Epoch("e"), 3), False)]
+    # Of an older point it is none, but for its own machine.
+    await running.post("/restores", {**wish, "at": "2026-01-01T02:00:00Z"})
+    assert len(_orders(_asked(machines["files1"], AskRestore)[-1])) == 1
+    await running.post("/restores", {**wish, "at": "2026-01-01T02:00:00Z", "node": "dr"})
+    orders = _orders(_asked(machines["dr"], AskRestore)[-1])
+    assert [(bool(o.mirror), o.stands_at) for o in orders] == [(True, None), (False, None)]
+
+
+@with_master
+async def test_a_mirror_that_is_named_gives_the_content_and_repositories_the_names(running: Running) -> None:
+    machines = await _with_a_mirror(running, 3, 3)
+    (row,) = (await running.get("/mirrors"))["mirrors"]
+    assert (row["name"], row["dataset"], row["online"], row["stand"]["cursor"]["seq"]) == ("dr:/srv/mirror", "files1/documents", True, 3)
+    wish = {"dataset": "files1/documents", "to": "/back", "repository": "dr:/srv/mirror"}
+    started = await running.post("/restores", wish)
+    assert started["point"]["repository"] == "dr:/srv/mirror"
+    orders = _orders(_asked(machines["files1"], AskRestore)[-1])
+    assert [(bool(o.mirror), o.names_only) for o in orders] == [(True, False), (False, True)]
+    await running.post("/restores", {**wish, "at": "2026-01-01T02:00:00Z"}, status=409)
+    await running.post("/restores", {**wish, "repository": "vault:/srv/mirror"}, status=404)
+    await running.post("/restores", {**wish, "dataset": "", "point": _point(1, "main", 1, "").id}, status=409)
+    assert (await running.post("/restores", {**wish, "dataset": "", "point": _point(2, "main", 3, "").id}))["job"]
+    explained = await running.get("/explain", path="/srv/documents/a")
+    assert [(m["name"], m["path"], m["online"]) for m in explained["mirrors"]] == [("dr:/srv/mirror", "/srv/mirror/a", True)]
+
+
+@with_master
+async def test_where_no_repository_answers_the_newest_mirror_is_taken(running: Running) -> None:
+    machines = await _with_a_mirror(running, 9, 9)
+    await machines["vault"].node.disconnect()
+    await running.until_offline(machines["vault"].node.identity.node)
+    wish = {"dataset": "files1/documents", "to": "/back"}
+    assert (await running.post("/restores", wish))["point"]["time"] == "2026-01-01T09:00:00Z"
+    (order,) = _orders(_asked(machines["files1"], AskRestore)[-1])
+    assert (bool(order.mirror), order.stands_at) == (True, Cursor(Epoch("e"), 9))
+    await running.post("/restores", {**wish, "at": "2026-01-01T08:00:00Z"}, status=404)
+    await machines["dr"].node.disconnect()
+    await running.until_offline(machines["dr"].node.identity.node)
+    (row,) = (await running.get("/mirrors"))["mirrors"]
+    assert (row["online"], row["stand"]) == (False, None)

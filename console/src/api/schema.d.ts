@@ -1079,6 +1079,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/mirrors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Mirrors
+         * @description Which state each mirror is equal to: what `repository` of a restore can name beside repositories.
+         */
+        get: operations["mirrors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ls": {
         parameters: {
             query?: never;
@@ -3875,12 +3895,17 @@ export interface components {
         };
         /**
          * MirrorCopy
-         * @description A mirror that is kept equal to the dataset: the newest version of the path lies there, at `path`.
+         * @description A mirror that is kept equal to the dataset: the newest version of the path lies there, at `path`. `name` is what `restore --from`
+         *         calls the mirror; `stands_at`: which moment it is equal to, null = none now, or nobody knows.
          */
         MirrorCopy: {
             node: string;
             path: string;
             online: boolean;
+            /** @default  */
+            name: string;
+            /** @default null */
+            stands_at: string | null;
         };
         /**
          * FoundPoints
@@ -3929,6 +3954,49 @@ export interface components {
             since: string;
             until: string;
             reason: components["schemas"]["GapReason"];
+        };
+        /**
+         * FoundMirrors
+         * @description Every mirror of the active flows, by dataset and name.
+         */
+        FoundMirrors: {
+            mirrors: components["schemas"]["MirrorRow"][];
+        };
+        /**
+         * MirrorRow
+         * @description One mirror. `name` is what `--from` calls it. `stand` null = it is equal to no state now, or `online` is false and nobody knows.
+         */
+        MirrorRow: {
+            name: string;
+            node: string;
+            dataset: string;
+            targets: [
+                string,
+                string
+            ][];
+            online: boolean;
+            /** @default null */
+            stand: components["schemas"]["Stand"] | null;
+        };
+        /**
+         * Stand
+         * @description Which commit a mirror is equal to, when that was captured, and how much it is.
+         */
+        Stand: {
+            cursor: components["schemas"]["Cursor"];
+            captured_at: string;
+            /** @default 0 */
+            files: number;
+            /** @default 0 */
+            size_bytes: number;
+        };
+        /**
+         * Cursor
+         * @description How far one action of a receiver has got: the last committed `seq` of that `epoch`.
+         */
+        Cursor: {
+            epoch: string;
+            seq: number;
         };
         /**
          * FoundRows
@@ -6475,6 +6543,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FoundPoints"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    mirrors: {
+        parameters: {
+            query?: {
+                dataset?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundMirrors"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -10,16 +10,18 @@ from typing import TypeVar
 import msgspec
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, UnknownName, UsageError, error_from
-from holdfast.core.ids import DatasetId, NodeId, RepositoryId
+from holdfast.core.ids import RepositoryId
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
+from holdfast.master.mirror_states import MirrorRow, ask_mirrors, mirror_rows
 from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
 from holdfast.model.differences import AskDiff, Difference, Differences, Totals
 from holdfast.model.entry import display_path
 from holdfast.model.explanations import Explanation, MirrorCopy
 from holdfast.model.gaps import Gap
+from holdfast.model.mirrors import MirrorState, title_of
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, is_address
 from holdfast.model.point_changes import ChangedPoint, check_change, refuse_what_stays
 from holdfast.model.points import Listing, LostListing, Point
@@ -41,7 +43,7 @@ from holdfast.model.questions import (
     Sample,
     listed_age,
 )
-from holdfast.model.rules import MirrorAction, RepositoryRule
+from holdfast.model.rules import RepositoryRule
 from holdfast.model.search import check_search
 from holdfast.model.searching import AskSearch, FoundHere, HitPage, decode_cursor, page_of
 
@@ -126,6 +128,12 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
 class _Owner:
     node: Node
     repositories: tuple[RepositoryRule, ...]
+
+
+class FoundMirrors(msgspec.Struct, frozen=True, kw_only=True):
+    """Every mirror of the active flows, by dataset and name."""
+
+    mirrors: tuple[MirrorRow, ...]
 
 
 class Queries:
@@ -235,13 +243,25 @@ class Queries:
         rolled_out = await self._base.database.run(deployment)
         answers, gaps = await self._ask(owners_of(rolled_out, ask.repository), ask, Explanations)
         rows = tuple(row for answer in answers for row in answer.rows)
-        online = self._hub.online()
+        datasets = {row.dataset_id for row in rows}
         mirrors = tuple(
-            MirrorCopy(node=rolled_out.name(node), path=path, online=node in online)
-            for dataset in dict.fromkeys(row.dataset_id for row in rows)
-            for node, path in mirrors_of(rolled_out, dataset, ask.path)
+            MirrorCopy(
+                node=node.name,
+                path=path,
+                online=online,
+                name=title_of(state, node.name),
+                stands_at=state.stand.captured_at if state.stand is not None else None,
+            )
+            for node, state, online in await ask_mirrors(self._hub, rolled_out)
+            # Where no repository answers, a mirror may be the only copy alive.
+            if (state.dataset_id in datasets if rows else ask.dataset in ("", state.dataset, state.dataset_id))
+            for path in places_in_mirror(state, ask.path)
         )
         return Explained(rows=rows, mirrors=mirrors, unreachable=_silent(gaps))
+
+    async def mirrors(self, dataset: str = "") -> FoundMirrors:
+        """Where they stand; of one dataset (label or id), or of all."""
+        return FoundMirrors(mirrors=await mirror_rows(self._hub, await self._base.database.run(deployment), dataset))
 
     async def sample(self, node: str, ask: AskSample) -> Sample:
         """Put to one machine, by name or id; a machine needs no rules for it. Raises `UnknownName`, `NotReachable`, `OutsideLimits`."""
@@ -287,15 +307,13 @@ def owners_of(rolled_out: Deployment, repository: str) -> tuple[_Owner, ...]:
     return tuple(_Owner(node, tuple(owned[node.id])) for node in rolled_out.nodes.values() if node.id in owned)
 
 
-def mirrors_of(rolled_out: Deployment, dataset: DatasetId, path: bytes) -> list[tuple[NodeId, str]]:
-    """Where each mirror of the dataset keeps this path."""
+def places_in_mirror(state: MirrorState, path: bytes) -> list[str]:
+    """Where a mirror keeps this path of the source."""
     found = []
-    for node, rules in rolled_out.rules.items():
-        actions = (action for receive in rules.receives if receive.dataset == dataset for action in receive.actions)
-        for root, target in (pair for action in actions if isinstance(action, MirrorAction) for pair in action.targets):
-            top = root.encode("utf-8", "surrogatepass").rstrip(b"/")
-            if path == top or path.startswith(top + b"/"):
-                found.append((node, target.rstrip("/") + display_path(path[len(top) :])))
+    for root, target in state.targets:
+        top = root.encode("utf-8", "surrogatepass").rstrip(b"/")
+        if path == top or path.startswith(top + b"/"):
+            found.append(target.rstrip("/") + display_path(path[len(top) :]))
     return found
 
 

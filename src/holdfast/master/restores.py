@@ -8,17 +8,27 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from holdfast.core.errors import NotGranted, NotReachable, UnknownName, UsageError
-from holdfast.core.ids import JobId, NodeId
+from holdfast.core.errors import Conflict, HoldfastError, NotGranted, NotReachable, UnknownName, UsageError
+from holdfast.core.ids import ActionId, JobId, NodeId, RepositoryId
 from holdfast.core.units import format_utc
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
+from holdfast.master.mirror_states import Standing, called, newest_at, standing_mirrors
 from holdfast.master.queries import FoundPoints, Queries
 from holdfast.master.records.inventory import Node
 from holdfast.master.triggers import Triggers
+from holdfast.model.change import Cursor
 from holdfast.model.jobs import Job
-from holdfast.model.moments import AskMoment, dataset_of_archive, dataset_of_versions, is_address, parse_address
+from holdfast.model.mirrors import is_mirror_named, point_of
+from holdfast.model.moments import (
+    AskMoment,
+    dataset_of_archive,
+    dataset_of_versions,
+    is_address,
+    is_lineage_address,
+    parse_address,
+)
 from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
 from holdfast.model.points import Point
 from holdfast.model.questions import AskRestore, Done
@@ -32,6 +42,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     before `at` (None = newest of all).
 
     `before_deletion` in place of `at`: as it was before this path was deleted. `node` empty = the machine the data came from.
+    `repository`: only from this copy, of a restore also a mirror (NODE:FOLDER).
     """
 
     point: str = ""
@@ -67,11 +78,14 @@ class StartedRestore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Source(NamedTuple):
-    """One copy of a point."""
+    """One copy of a point: in a repository, or a mirror. `is_exact`: the mirror is equal to the point. `names_only`: see `RestoreOrder`."""
 
     point: Point
     owner: Node
-    repository: RepositoryRule
+    repository: RepositoryRule | None = None
+    mirror: Standing | None = None
+    is_exact: bool = True
+    names_only: bool = False
 
 
 class Restores:
@@ -85,12 +99,14 @@ class Restores:
         """Raises `UnknownName` (point, node), `UsageError`, `NotReachable` (reader or owner), or what the reader refuses."""
         _check(wish)
         wish = msgspec.structs.replace(wish, paths=wish.paths or ((wish.before_deletion,) if wish.before_deletion else ()))
-        found, wish = await self._found(wish)
-        candidates = matching(found, wish)
         rolled_out = await self._base.database.run(deployment)
-        reader = _reader(rolled_out, wish, candidates[0])
-        sources = self._sources(rolled_out, reader, candidates)
-        point = sources[0][0]
+        if is_mirror_named(wish.repository):
+            sources, wish = await self._out_of_a_mirror(rolled_out, wish)
+        else:
+            sources, wish = await self._copies(rolled_out, wish)
+        reader = _reader(rolled_out, wish, sources[0].point)
+        sources = self._nearest_first(reader, sources)
+        point = sources[0].point
         orders = (self._order(rolled_out, reader, source) for source in sources)
         first, *spares = (self._sign(msgspec.structs.replace(order, paths=wish.paths)) for order in orders)
         trigger, jobs = await self._triggers.start_one(
@@ -109,7 +125,7 @@ class Restores:
         candidates = matching(found, wanted)
         rolled_out = await self._base.database.run(deployment)
         reader = rolled_out.node_named(wanted.node)
-        sources = self._sources(rolled_out, reader, candidates)
+        sources = self._nearest_first(reader, [Source(point, *rolled_out.repository(point.repository)) for point in candidates])
         orders = [msgspec.structs.replace(self._order(rolled_out, reader, source), lasting=True) for source in sources]
         return GrantedMount(point=sources[0].point, orders=tuple(map(self._sign, orders)), expires_at=orders[0].expires_at)
 
@@ -134,6 +150,55 @@ class Restores:
         trigger, _ = await self._triggers.start_one(job.node, AskUndo(job=job.id, dry_run=dry_run))
         return trigger
 
+    async def _copies(self, rolled_out: Deployment, wish: Wish) -> tuple[list[Source], Wish]:
+        """In repositories, and mirrors with them; where no repository that answers has any of it, the newest mirror. Raises `UnknownName`,
+        `NotReachable`."""
+        dataset = "" if wish.before_deletion or wish.repository else wish.dataset
+        try:
+            found, wish = await self._found(wish)
+            points = matching(found, wish)
+        except (UnknownName, NotReachable):
+            mirrors = await standing_mirrors(self._hub, rolled_out, dataset) if dataset else []
+            mirror = newest_at(mirrors, wish.at)
+            if mirror is None:
+                raise
+            return [_of_mirror(each) for each in mirrors if each.stand.cursor == mirror.stand.cursor], wish
+        sources = [Source(point, *rolled_out.repository(point.repository)) for point in points]
+        if wish.repository or is_lineage_address(points[0].id):
+            return sources, wish
+        mirrors = await standing_mirrors(self._hub, rolled_out, points[0].dataset_id)
+        here = Cursor(points[0].epoch, points[0].seq)
+        return sources + [Source(points[0], each.node, mirror=each, is_exact=each.stand.cursor == here) for each in mirrors], wish
+
+    async def _out_of_a_mirror(self, rolled_out: Deployment, wish: Wish) -> tuple[list[Source], Wish]:
+        """That mirror alone, and what repositories say the same state is. Raises `UnknownName`, `Conflict` where it is not at the point."""
+        if wish.before_deletion:
+            raise UsageError("a mirror has no past", hint="leave --from out: repositories have it")
+        if is_address(wish.point) and not is_lineage_address(wish.point):
+            dataset, at = parse_address(wish.point)
+            wish = msgspec.structs.replace(wish, point="", dataset=dataset, at=at)
+        points = matching(await self._queries.points(), wish) if wish.point else []
+        dataset = points[0].dataset_id if points else wish.dataset
+        mirror = called(await standing_mirrors(self._hub, rolled_out, dataset), wish.repository, dataset)
+        stand = mirror.stand
+        if wish.at is not None and wish.at < stand.captured_at:
+            raise Conflict(
+                f"{mirror.name} stands at {format_utc(stand.captured_at)}, and that is later", hint="leave --from out: repositories have it"
+            )
+        if not points:
+            asked = AskMoment(dataset=mirror.state.dataset_id, at=stand.captured_at)
+            points = [point for point in (await self._moment_or_none(asked)).points if Cursor(point.epoch, point.seq) == stand.cursor]
+        elif Cursor(points[0].epoch, points[0].seq) != stand.cursor:
+            raise Conflict(f"{mirror.name} does not stand at that point", hint=f"it stands at {format_utc(stand.captured_at)}")
+        named = [Source(point, *rolled_out.repository(point.repository), names_only=True) for point in points]
+        return [_of_mirror(mirror), *named], wish
+
+    async def _moment_or_none(self, ask: AskMoment) -> FoundPoints:
+        try:
+            return await self._queries.moment(ask)
+        except HoldfastError:
+            return FoundPoints(points=())
+
     async def _found(self, wish: W) -> tuple[FoundPoints, W]:
         """Points among which the wish means one; the wish in other words, where it names an address."""
         ask, of_versions, of_archive = self._queries, dataset_of_versions(wish.point), dataset_of_archive(wish.point)
@@ -149,30 +214,38 @@ class Restores:
             return await ask.moment(asked), wish
         return await ask.points(repository=wish.repository), wish
 
-    def _sources(self, rolled_out: Deployment, reader: Node, candidates: list[Point]) -> list[Source]:
-        """The copies and their owners, the best first: one on the reader's own machine, where nothing travels, then those that answer the
-        roll call. One that does not is asked last, not never: it may be the Master alone that cannot reach it."""
+    def _nearest_first(self, reader: Node, sources: list[Source]) -> list[Source]:
+        """One on the reader's own machine, where nothing travels, then those whose machines answer the roll call. One that does not is
+        asked last, not never: it may be the Master alone that cannot reach it. A mirror that is not equal to the point is of use on the
+        reader's machine only, beside a repository."""
         online = self._hub.online()
-        found = [Source(point, *rolled_out.repository(point.repository)) for point in candidates]
-        return sorted(found, key=lambda source: (source.owner.id != reader.id, source.owner.id not in online))
+        useful = [source for source in sources if source.is_exact or source.owner.id == reader.id]
+        return sorted(useful, key=lambda each: (each.names_only, each.owner.id != reader.id, each.owner.id not in online))
 
     def _order(self, rolled_out: Deployment, reader: Node, source: Source) -> RestoreOrder:
-        point, owner, repository = source
+        point, owner, repository, mirror = source.point, source.owner, source.repository, source.mirror
         return RestoreOrder(
             id=self._base.new_id(),
             reader=reader.id,
             owner=owner.id,
             owner_address=address_of(rolled_out, reader.id, owner),
-            repository=repository.id,
+            repository=repository.id if repository is not None else RepositoryId(""),
             dataset=point.dataset_id,
             point=point.id,
             expires_at=self._base.now() + ORDER_LIFETIME,
-            label=f"{repository.name} on {owner.name}",
+            label=f"{repository.name} on {owner.name}" if repository is not None else f"the mirror {mirror.name if mirror else ''}",
+            mirror=mirror.state.action if mirror is not None else ActionId(""),
+            stands_at=mirror.stand.cursor if mirror is not None and source.is_exact else None,
+            names_only=source.names_only,
         )
 
     def _sign(self, order: RestoreOrder) -> SignedOrder:
         body = msgspec.json.encode(order, order="deterministic")
         return SignedOrder(body=body, signature=self._base.authority.sign(signed_bytes_of_order(body)))
+
+
+def _of_mirror(mirror: Standing) -> Source:
+    return Source(point_of(mirror.state, mirror.stand, mirror.node.name), mirror.node, mirror=mirror)
 
 
 def address_of(rolled_out: Deployment, reader: NodeId, owner: Node) -> str:

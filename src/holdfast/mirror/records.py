@@ -123,6 +123,13 @@ class Records:
         for found, entry, file in rows:
             yield found, Recorded(decode_entry(entry), file)
 
+    def listed(self, key: bytes) -> Iterator[Entry]:
+        """Entries at and below, in walk order, as they are at this moment whatever is committed meanwhile."""
+        # The empty key is the root of all, which has everything behind it.
+        after = (key + b"\x00", key + b"\x01") if key else (b"", b"\xff" * 8)
+        for (entry,) in self._db.execute("SELECT entry FROM entries WHERE key=? OR (key>=? AND key<?) ORDER BY key", (key, *after)):
+            yield decode_entry(entry)
+
     # Contents and their chunks
 
     def new_file(self, key: bytes, fingerprint: Fingerprint | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from holdfast.core.ids import DatasetId
 from holdfast.mirror.moves import MovedTree
 from holdfast.model.change import Cursor
 from holdfast.model.entry import Entry, Kind
+from holdfast.model.mirrors import Stand
 
 What = Literal["put", "remove", "keep"]
 
@@ -88,6 +90,16 @@ class Intention(msgspec.Struct, frozen=True, kw_only=True):
     stamp: str
     keep_s: float | None
     moves: tuple[MovedTree, ...] = ()
+    captured_at: datetime | None = None
+    files: int = 0
+    size_bytes: int = 0
+
+    @property
+    def stand(self) -> Stand | None:
+        """What the mirror is equal to afterwards; None where an older version of Holdfast wrote the intention down."""
+        if self.captured_at is None:
+            return None
+        return Stand(cursor=self.cursor, captured_at=self.captured_at, files=self.files, size_bytes=self.size_bytes)
 
 
 def hardlink_of(entry: Entry) -> bytes | None:

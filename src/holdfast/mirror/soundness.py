@@ -13,6 +13,7 @@ from holdfast.mirror.records import RECORDS, decode_entry
 from holdfast.mirror.rows import Intention
 from holdfast.model.change import Cursor
 from holdfast.model.entry import walk_key
+from holdfast.model.mirrors import Stand
 
 
 def records_errors(side: bytes) -> DatabaseErrors:
@@ -45,7 +46,7 @@ def _is_sound(path: bytes) -> bool:
                 if walk_key(decode_entry(entry).path) != key:
                     return False
         facts = dict(database.execute("SELECT name, value FROM facts"))
-    for name, kind in (("cursor", Cursor), ("intention", Intention)):
+    for name, kind in (("cursor", Cursor), ("stand", Stand), ("intention", Intention)):
         if name in facts:
             msgspec.json.decode(str(facts[name]), type=kind)
     return True

@@ -138,6 +138,9 @@ class MirrorTree:
             stamp=stamp_of(self._clock),
             keep_s=self._keep_s,
             moves=plan_moves(self.target, self._contents, self._hints).trees,
+            captured_at=commit.captured_at,
+            files=commit.files,
+            size_bytes=commit.size_bytes,
         )
         if not self._records.has_changes() and not intention.full:
             self._end(intention)
@@ -201,6 +204,7 @@ class MirrorTree:
         self._records.merge_staged(full=intention.full)
         self._records.set_fact("dataset", intention.dataset)
         self._records.set_fact("cursor", None if incomplete else msgspec.json.encode(intention.cursor).decode())
+        self._records.set_fact("stand", None if intention.stand is None else msgspec.json.encode(intention.stand).decode())
         self._records.set_fact("intention", None)
         self._records.set_fact("adopting", None)
         self._records.save(durable=True)

@@ -47,8 +47,11 @@ class Explanation(_Value, frozen=True, kw_only=True):
 
 
 class MirrorCopy(_Value, frozen=True, kw_only=True):
-    """A mirror that is kept equal to the dataset: the newest version of the path lies there, at `path`."""
+    """A mirror that is kept equal to the dataset: the newest version of the path lies there, at `path`. `name` is what `restore --from`
+    calls the mirror; `stands_at`: which moment it is equal to, null = none now, or nobody knows."""
 
     node: str
     path: str
     online: bool
+    name: str = ""
+    stands_at: datetime | None = None

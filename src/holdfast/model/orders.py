@@ -8,7 +8,8 @@ from typing import Literal
 import msgspec
 
 from holdfast.core.errors import UsageError
-from holdfast.core.ids import DatasetId, NodeId, PointId, RepositoryId
+from holdfast.core.ids import ActionId, DatasetId, NodeId, PointId, RepositoryId
+from holdfast.model.change import Cursor
 
 ORDER_LIFETIME = timedelta(hours=1)
 """No order is good for longer from when it was signed."""
@@ -17,7 +18,11 @@ ORDER_LIFETIME = timedelta(hours=1)
 class RestoreOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Lets `reader` read `paths` (empty = all) of one point from `owner`'s repository until `expires_at`, once. `id` is single use,
     `label` says for people whose copy it is. `lasting`: not once but as often as its reader asks, for a mount, whose connection may break;
-    what was opened by it ends with it, too."""
+    what was opened by it ends with it, too.
+
+    With `mirror` out of that mirror of the owner, and `repository` is empty. `stands_at`: the mirror must be equal to that commit; None =
+    it is read for what of the point it still has. `names_only`: of a repository its listing, and no content.
+    """
 
     id: str
     reader: NodeId
@@ -30,6 +35,14 @@ class RestoreOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     expires_at: datetime
     label: str = ""
     lasting: bool = False
+    mirror: ActionId = ActionId("")
+    stands_at: Cursor | None = None
+    names_only: bool = False
+
+    @property
+    def place(self) -> str:
+        """The repository or the mirror, by its id."""
+        return self.mirror or self.repository
 
 
 class SignedOrder(msgspec.Struct, frozen=True, kw_only=True):

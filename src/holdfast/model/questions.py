@@ -18,6 +18,7 @@ from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding, Job, Progress, State
 from holdfast.model.keys import KeyAnswer, KeyQuestion
 from holdfast.model.maintenance import Task
+from holdfast.model.mirrors import AskMirrors, Mirrors
 from holdfast.model.moments import AskMoment, AskMoments, Moments
 from holdfast.model.orders import RestoreRequest, SignedOrder
 from holdfast.model.pausing import AskPause, PauseTold
@@ -26,6 +27,10 @@ from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.repository_status import RepositoryLock as RepositoryLock
 from holdfast.model.repository_status import RepositoryStatus as RepositoryStatus
 from holdfast.model.restoring import AskOrders, AskPauseJob, AskResumeJob, AskUndo, OrdersTold
+from holdfast.model.sampling import Folder as Folder
+from holdfast.model.sampling import Folders as Folders
+from holdfast.model.sampling import Sample as Sample
+from holdfast.model.sampling import SampleRow as SampleRow
 from holdfast.model.searching import AskSearch, FoundHere
 from holdfast.model.tail import AskTail, Tailed
 
@@ -177,6 +182,7 @@ Question = (
     | AskPoints
     | AskMoment
     | AskMoments
+    | AskMirrors
     | AskListing
     | AskDiff
     | AskFind
@@ -306,55 +312,6 @@ class RepositoryEnv(_Message, frozen=True, kw_only=True):
     variables: dict[str, str] = {}
 
 
-class SampleRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One path. `kind` is file, folder, symlink, device, fifo or socket; `path` is for display.
-
-    Of one that is left out, `rule` is the key of the classification that does it, and `detail` its value: `exclude`, `*.tmp`. A folder
-    that is left out stands for all that is in it.
-    """
-
-    path: str
-    kind: str
-    size_bytes: int = 0
-    rule: str = ""
-    detail: str = ""
-
-
-class Sample(_Message, frozen=True, kw_only=True):
-    """Rows in walk order, from many folders rather than all of one. Totals count what was looked at.
-
-    `complete` = that is everything; else the look ended at its limit of time or entries.
-    """
-
-    chosen: tuple[SampleRow, ...] = ()
-    left_out: tuple[SampleRow, ...] = ()
-    chosen_total: int = 0
-    chosen_bytes: int = 0
-    left_out_total: int = 0
-    complete: bool = True
-    findings: tuple[Finding, ...] = ()
-
-
-class Folder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`path_raw` (base64 in JSON) is set when `path` does not spell it: a name that is not UTF-8, or holds control
-    characters. `mode` are the permission bits, null where nobody looked."""
-
-    name: str
-    path: str
-    path_raw: bytes = b""
-    mode: int | None = None
-
-
-class Folders(_Message, frozen=True, kw_only=True):
-    """By name. `more`: there are others that are not listed. `error`: the folder cannot be looked at."""
-
-    path: str
-    path_raw: bytes = b""
-    folders: tuple[Folder, ...] = ()
-    more: bool = False
-    error: ErrorFacts | None = None
-
-
 class LimitsTold(_Message, frozen=True, kw_only=True):
     """Folders below which may be read and written (null = anywhere but Holdfast's own places), and the directory of the hooks (empty =
     none are allowed)."""
@@ -380,6 +337,7 @@ Answer = (
     | Explanations
     | Points
     | Moments
+    | Mirrors
     | Listings
     | FoundHere
     | Differences

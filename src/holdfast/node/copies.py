@@ -1,4 +1,5 @@
-"""Where a repository of this node may have lost blobs from: its neighbours here, and the copies that the rules name elsewhere."""
+"""Copies of what is stored: where a repository of this node may have lost blobs from, its neighbours here and the copies that the rules
+name elsewhere; and the mirrors of this node, which can be read as points are."""
 
 from __future__ import annotations
 
@@ -6,10 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from holdfast.core.errors import HoldfastError, NotGranted
-from holdfast.core.ids import NodeId, RepositoryId
+from holdfast.core.errors import Conflict, HoldfastError, NotGranted, UnknownName
+from holdfast.core.ids import ActionId, DatasetId, NodeId, RepositoryId
 from holdfast.delivery.copies import GiveBlobs, RemoteCopy
 from holdfast.mirror.copies import MirrorCopy
+from holdfast.mirror.reading import MirrorReader, standing
+from holdfast.model.mirrors import AskMirrors, Mirrors, MirrorState
 from holdfast.model.rules import CopyGrant, MirrorAction, OtherCopy, Rules
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.repository.care.healing import BlobCopy, Wanted
@@ -84,10 +87,44 @@ def give_copy(peer: NodeId, opening: OpenCopy, rules: Rules, repositories: Repos
     if granted not in rules.copy_grants:
         raise NotGranted("this node has no grant for single blobs of this dataset", hint="rules may still be on their way", reader=peer)
     if opening.mirror:
-        for receive in rules.receives:
-            for action in receive.actions if receive.dataset == opening.dataset else ():
-                if isinstance(action, MirrorAction) and action.id == opening.mirror:
-                    return MirrorCopy(action).give
-        raise NotGranted("there is no such mirror here", hint="rules may still be on their way", reader=peer)
+        return MirrorCopy(mirror_action(rules, opening.dataset, opening.mirror)).give
     stores = {receive.sender for receive, _ in rules.stored_in(opening.repository) if receive.dataset == opening.dataset}
     return repositories.get(opening.repository).copy_for(sorted(stores)).give
+
+
+def mirror_action(rules: Rules, dataset: DatasetId, mirror: ActionId) -> MirrorAction:
+    """Raises `NotGranted` when the rules name no such mirror of this dataset here."""
+    for receive in rules.receives:
+        for action in receive.actions if receive.dataset == dataset else ():
+            if isinstance(action, MirrorAction) and action.id == mirror:
+                return action
+    raise NotGranted("there is no such mirror here", hint="rules may still be on their way", mirror=mirror)
+
+
+def mirror_states(ask: AskMirrors, rules: Rules | None) -> Mirrors:
+    """Where the mirrors of this node stand. One that cannot be read stands nowhere: the run that brings it on says why."""
+    found: list[MirrorState] = []
+    for receive in rules.receives if rules is not None else ():
+        if ask.dataset not in ("", receive.dataset, receive.label):
+            continue
+        for action in receive.actions:
+            if isinstance(action, MirrorAction):
+                try:
+                    stand = standing(action, receive.dataset)
+                except HoldfastError:
+                    stand = None
+                found.append(
+                    MirrorState(action=action.id, dataset=receive.label, dataset_id=receive.dataset, targets=action.targets, stand=stand)
+                )
+    return Mirrors(mirrors=tuple(found))
+
+
+def local_mirror(rules: Rules, action: ActionId) -> tuple[MirrorState, MirrorReader]:
+    """To read a mirror of this node as it stands now. Raises `UnknownName` when there is none, `Conflict` when it stands at no state."""
+    for state in mirror_states(AskMirrors(), rules).mirrors:
+        if state.action == action:
+            if state.stand is None:
+                raise Conflict("the mirror is equal to no state of its dataset", hint="its next run makes it whole; see `holdfast jobs`")
+            rule = mirror_action(rules, state.dataset_id, action)
+            return state, MirrorReader(rule, state.dataset_id, state.stand.cursor)
+    raise UnknownName("there is no such mirror here", hint="`holdfast mirrors` lists them", mirror=action)

@@ -13,15 +13,24 @@ from holdfast.model.entry import Entry, walk_key
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.reading import Answer, Listed, Lost, PointReader
 
-_GONE = (NotReachable, StoreError, ProtocolError)
+GONE = (NotReachable, StoreError, ProtocolError)
+"""What a copy raises that cannot be read any further."""
 
 
 @dataclass(frozen=True)
 class Copy:
-    """`label` says for people which copy it is. `open` begins to read it, once; raises what its owner answers."""
+    """`label` says for people which copy it is. `open` begins to read it, once; raises what its owner answers. `note`: what people should
+    know as soon as it is read."""
 
     label: str
     open: Callable[[], PointReader]
+    note: Finding | None = None
+
+
+def by_own_records(mirror: str) -> Finding:
+    """Of a restore that has nothing but a mirror to hold the mirror against."""
+    text = f"what is read from {mirror} is verified by the mirror's own records: no repository answered that has the same state"
+    return Finding(code="mirror-alone", severity=Severity.INFO, message=text)
 
 
 class CopiesReader(PointReader):
@@ -53,7 +62,7 @@ class CopiesReader(PointReader):
                         yield fresh
                         last = walk_key(fresh.entries[-1].path) if fresh.entries else last
                 return
-            except _GONE as error:
+            except GONE as error:
                 self._next_copy(error)
 
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
@@ -79,7 +88,7 @@ class CopiesReader(PointReader):
                         waiting.popleft()
                     yield answer
                 return
-            except _GONE as error:
+            except GONE as error:
                 self._next_copy(error)
                 self._list_again(self._reader)
 
@@ -116,6 +125,8 @@ class CopiesReader(PointReader):
             why = "" if error is None else f": {error.message}"
             text = f"{before or 'the nearest copy'} could not be read{why}; it goes on from {self.label}"
             self._tell(Finding(code="copy-changed", severity=Severity.WARNING, message=text, hint="see that machine and its repository"))
+        if (note := self._open[0][0].note) is not None:
+            self._tell(note)
 
     def _open_one(self) -> None:
         if not self._left:

@@ -27,8 +27,8 @@ class Ranked:
 
 
 class Speeds:
-    """Bytes a second at which this node restored from each repository the last time, in HOME/restores/speeds.json. Losing it costs
-    nothing but a worse choice."""
+    """Bytes a second at which this node restored from each repository or mirror the last time, in HOME/restores/speeds.json. Losing it
+    costs nothing but a worse choice."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / "restores" / "speeds.json"
@@ -36,15 +36,16 @@ class Speeds:
     def nearest_first(self, node: NodeId, orders: Sequence[RestoreOrder]) -> list[Ranked]:
         known = self._known()
         # Sorting keeps the Master's order where nothing else is known.
-        ranked = sorted(orders, key=lambda order: (order.owner != node, -known.get(order.repository, 0.0)))
-        return [Ranked(order, _why(order, node, known, len(orders))) for order in ranked]
+        ranked = sorted(orders, key=lambda order: (order.names_only, order.owner != node, -known.get(order.place, 0.0)))
+        count = sum(not order.names_only for order in orders)
+        return [Ranked(order, _why(order, node, known, count)) for order in ranked]
 
-    def note(self, repository: str, size_bytes: int, duration_s: float) -> None:
+    def note(self, place: str, size_bytes: int, duration_s: float) -> None:
         if size_bytes < _ENOUGH_BYTES or duration_s <= 0:
             return
         try:
             make_private_folder(self._path.parent)
-            write_private(self._path, msgspec.json.encode({**self._known(), repository: size_bytes / duration_s}))
+            write_private(self._path, msgspec.json.encode({**self._known(), place: size_bytes / duration_s}))
         except OSError:
             return
 
@@ -60,7 +61,7 @@ def _why(order: RestoreOrder, node: NodeId, known: dict[str, float], count: int)
         return "it is on this machine"
     if count == 1:
         return "the only copy that was asked for or can be reached"
-    speed = known.get(order.repository)
+    speed = known.get(order.place)
     if speed:
         return f"the fastest of {count} copies the last time, {format_size(int(speed))}/s"
     return f"the first of {count} copies that can be reached"

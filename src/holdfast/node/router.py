@@ -19,6 +19,7 @@ from holdfast.model.following import Following
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.keys import KeyQuestion, kit_findings
 from holdfast.model.maintenance import kind_of
+from holdfast.model.mirrors import AskMirrors, Mirrors
 from holdfast.model.moments import AskMoment, AskMoments, Moments
 from holdfast.model.pausing import AskPause, pause_findings
 from holdfast.model.questions import (
@@ -67,6 +68,7 @@ _STORE_TIMEOUT_S = {
     AskPoints: 60.0,
     AskMoment: 60.0,
     AskMoments: 60.0,
+    AskMirrors: 30.0,
     AskListing: 120.0,
     AskDiff: 120.0,
     AskFind: 300.0,
@@ -141,12 +143,14 @@ class Router:
                 raise NotGranted("a repository's password never leaves its machine", hint="run `holdfast repository env` on that machine")
             case AskMoments() if self._machine.rules is None:
                 return Moments(moments=())
-            case AskPoints() | AskMoment() | AskMoments() | AskListing() | AskDiff() | AskFind() | AskHistory() | AskRepositoryEnv():
+            case AskMirrors() if self._machine.rules is None:
+                return Mirrors()
+            case AskMirrors() | AskPoints() | AskMoment() | AskMoments() | AskListing() | AskDiff() | AskFind() | AskHistory():
                 return await self._store.ask(question, _STORE_TIMEOUT_S[type(question)])
             case AskSearch() if self._machine.rules is None:
                 return FoundHere(parts=())
-            case AskSearch():
-                return await self._store.ask(question, _STORE_TIMEOUT_S[AskSearch])
+            case AskSearch() | AskRepositoryEnv():
+                return await self._store.ask(question, _STORE_TIMEOUT_S[type(question)])
             case AskPause():
                 return await self._pause(question, local=local)
             case AskJudgeAnomaly():

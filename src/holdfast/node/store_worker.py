@@ -16,18 +16,20 @@ from holdfast.core.private_files import make_private_folder
 from holdfast.model.jobs import Event, Job, Severity
 from holdfast.model.keys import KeyAnswer, KeyQuestion
 from holdfast.model.maintenance import Drill
+from holdfast.model.mirrors import action_of, title_of
 from holdfast.model.questions import AskRestore
 from holdfast.model.rules import Rules, StoreAction
 from holdfast.model.searching import AskSearch
 from holdfast.node.anomaly_watch import AnomalyWatch
 from holdfast.node.config import load_config
-from holdfast.node.copies import copies_for
+from holdfast.node.copies import copies_for, local_mirror
 from holdfast.node.drill_book import DrillBook
 from holdfast.node.drilling import DrillJob, DrillTools
 from holdfast.node.listening import Listening
 from holdfast.node.maintenance import do_task, ended_job, event_of, event_of_met
 from holdfast.node.orders import OrderBook
 from holdfast.node.repository_keys import sentence_about
+from holdfast.node.restore_copies import by_own_records
 from holdfast.node.sealing_watch import SealingWatch
 from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories
@@ -56,6 +58,7 @@ from holdfast.node.worker_messages import (
 )
 from holdfast.node.worker_restore import RestoreTask
 from holdfast.operations.cascade import CascadeOrder, CascadeTools, run_cascade
+from holdfast.operations.restore import Findings
 from holdfast.operations.running import Cancellation, Meter
 from holdfast.repository.care.healing import BlobCopy
 from holdfast.repository.quarantine import Met
@@ -233,8 +236,14 @@ class StoreWorker:
 
     def _restore(self, ask: AskRestore, job: Job, cancellation: Cancellation) -> Job:
         rules = self._must_be_configured().rules
-        repository, point = find_point(self._repositories, ask.point)
         task = RestoreTask(home=self._home, rules=rules, ask=ask, job=job, news=self._news, clock=self._clock)
+        if action := action_of(ask.point):
+            state, mirror = local_mirror(rules, action)
+            told = Findings()
+            told.add(by_own_records(title_of(state, rules.node_name)))
+            with closing(mirror):
+                return task.run(mirror, ask.paths, [os.fsencode(root) for root, _ in state.targets], cancellation, told)
+        repository, point = find_point(self._repositories, ask.point)
         with closing(repository.reader(point)) as reader:
             return task.run(reader, ask.paths, [os.fsencode(path) for path in point.paths], cancellation)
 

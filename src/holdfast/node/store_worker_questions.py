@@ -12,6 +12,7 @@ from holdfast.model.anomalies import AskJudgeAnomaly
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.gaps import Gap
 from holdfast.model.keys import KeyQuestion
+from holdfast.model.mirrors import AskMirrors
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, is_address, is_lineage_address, parse_address
 from holdfast.model.pausing import AskPause, PauseTold
 from holdfast.model.points import Point
@@ -35,6 +36,7 @@ from holdfast.model.questions import (
 from holdfast.model.rules import Rules
 from holdfast.node.adoption import adopt
 from holdfast.node.anomaly_watch import anomaly_findings, judge_anomaly
+from holdfast.node.copies import mirror_states
 from holdfast.node.drill_book import DrillBook, drill_findings
 from holdfast.node.sealing_watch import held_findings
 from holdfast.node.store_worker_points import change, explain
@@ -79,6 +81,8 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
             return _points(question, repositories)
         case AskMoment():
             return Points(points=tuple(point for _, point in _at(question, repositories)))
+        case AskMirrors():
+            return mirror_states(question, rules)
         case AskMoments():
             return _moments(question, repositories)
         case AskListing() if not question.point or (is_address(question.point) and not is_lineage_address(question.point)):

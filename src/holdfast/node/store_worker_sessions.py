@@ -18,12 +18,13 @@ from holdfast.delivery.reading import serve_read
 from holdfast.delivery.receiver import serve_delivery
 from holdfast.delivery.verify import Verifier
 from holdfast.mirror.mirror import MirrorStore
+from holdfast.mirror.reading import MirrorReader
 from holdfast.model import rules as model
 from holdfast.model.change import Commit, Cursor
 from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.orders import RestoreOrder
 from holdfast.model.reading import PointReader
-from holdfast.node.copies import give_copy
+from holdfast.node.copies import give_copy, mirror_action
 from holdfast.node.limits import load_limits
 from holdfast.node.orders import OrderBook
 from holdfast.node.store_worker_repositories import Repositories
@@ -124,8 +125,13 @@ class Sessions:
         configured = self._must_be_configured()
         if opening.order is not None:
             order = self._orders.accept(opening.order, signing_key=configured.signing_key, reader=peer, owner=configured.rules.node)
+            if order.mirror:
+                mirror = MirrorReader(mirror_action(configured.rules, order.dataset, order.mirror), order.dataset, order.stands_at)
+                return mirror.cursor, OnlyPaths(mirror, order.paths)
             cursor, reader = self._read_point(order.repository, order.dataset, order.point, order.paths)
-            return cursor, self._until_its_end(reader, order) if order.lasting else reader
+            if order.lasting:
+                return cursor, self._until_its_end(reader, order)
+            return cursor, OnlyNames(reader) if order.names_only else reader
         granted = _granted(configured.rules, peer, opening)
         if granted is not None and opening.point:
             return self._read_point(granted, opening.dataset, opening.point, ())

@@ -17,13 +17,14 @@ from holdfast.core.units import format_size, format_utc
 from holdfast.delivery.reading import RemoteReader
 from holdfast.model.jobs import Finding, Job, Severity, State, Task
 from holdfast.model.maintenance import Report, Step
-from holdfast.model.orders import SignedOrder
+from holdfast.model.orders import RestoreOrder, SignedOrder
 from holdfast.model.questions import AskRestore
 from holdfast.model.reading import PointReader
 from holdfast.model.rules import Rules
 from holdfast.node.limits import load_limits
 from holdfast.node.orders import open_order
-from holdfast.node.restore_copies import CopiesReader, Copy
+from holdfast.node.restore_copies import Copy
+from holdfast.node.restore_mirrors import open_nearest
 from holdfast.node.restore_speeds import Speeds
 from holdfast.node.worker_dial import Dialler
 from holdfast.node.worker_jobs import LinkNews
@@ -122,10 +123,13 @@ def restore_with_order(task: RestoreTask, signing_key: bytes, cancellation: Canc
     order = ranked[0].order
     told.add(Finding(code="copy-chosen", severity=Severity.INFO, message=f"reads {order.label or 'the point'}: {ranked[0].why}"))
     roots = [os.fsencode(path) for rule in task.rules.datasets if rule.id == order.dataset for path in rule.classification.paths]
-    copies = [_copy(task, by_id[each.order.id], signing_key, cancellation) for each in ranked]
     started_s = task.clock.monotonic_s()
+
+    def copy_of(order: RestoreOrder) -> Copy:
+        return _copy(task, by_id[order.id], signing_key, cancellation)
+
     try:
-        reader = CopiesReader(copies, check=cancellation.check, tell=told.add)
+        reader = open_nearest([each.order for each in ranked], copy_of, check=cancellation.check, tell=told.add)
         try:
             job = task.run(reader, task.ask.paths or order.paths, roots, cancellation, told)
         finally:
@@ -133,8 +137,8 @@ def restore_with_order(task: RestoreTask, signing_key: bytes, cancellation: Canc
     except HoldfastError:
         cancellation.check()
         raise
-    if reader.label == copies[0].label:
-        speeds.note(order.repository, sum(each.counters.stored_bytes for each in job.tasks), task.clock.monotonic_s() - started_s)
+    if reader.label == _label(order):
+        speeds.note(order.place, sum(each.counters.stored_bytes for each in job.tasks), task.clock.monotonic_s() - started_s)
     return job
 
 
@@ -150,7 +154,11 @@ def _copy(task: RestoreTask, signed: SignedOrder, signing_key: bytes, cancellati
             channel.close()
             raise
 
-    return Copy(order.label or order.repository, begin)
+    return Copy(_label(order), begin)
+
+
+def _label(order: RestoreOrder) -> str:
+    return order.label or order.place
 
 
 def _undo_kept(ask: AskRestore, clock: Clock) -> tuple[Finding]:

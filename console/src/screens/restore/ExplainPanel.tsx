@@ -124,6 +124,11 @@ function Mirrors({ mirrors }: { mirrors: readonly Schemas["MirrorCopy"][] }) {
         {mirrors.map((mirror) => (
           <List.Item key={`${mirror.node} ${mirror.path}`}>
             {visible(mirror.path)} on {visible(mirror.node)} {!mirror.online && <State state="unknown" label="offline" quiet />}
+            {mirror.stands_at && (
+              <>
+                , as of <Moment time={mirror.stands_at} />
+              </>
+            )}
           </List.Item>
         ))}
       </List>

@@ -13,6 +13,7 @@ import { Problem } from "../../parts/Problem";
 import { Unreachable } from "../../parts/Unreachable";
 import { useAddress } from "./address";
 import { LastClean } from "./LastClean";
+import { Mirrors } from "./Mirrors";
 import { datasetsOf, momentsOf } from "./moments";
 import { OverTime } from "./OverTime";
 import { RestoreDialog, type Wish } from "./RestoreDialog";
@@ -55,6 +56,7 @@ export default function Restore() {
         {dataset && <LastClean dataset={dataset} onPick={(point) => change({ ...NO_SEARCH, dataset, point, path: "", other: "" })} />}
         <SearchBar q={address.q} filters={address} onChange={(search) => change({ ...search, hit: "" }, true)} onDown={toHits} />
       </Group>
+      {!isSearch && points.data && <Mirrors dataset={dataset} onRestore={setWish} />}
       {points.data && datasets.length === 0 && <NothingYet hasSilent={points.data.unreachable.length > 0} />}
       {isSearch && (
         <Hits

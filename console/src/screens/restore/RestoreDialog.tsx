@@ -2,9 +2,11 @@
 import { Alert, Button, Group, Modal, Radio, Select, Stack, Stepper, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { client, take } from "../../api/client";
+import { useRepositories } from "../../api/queries";
 import { useLive } from "../../live/store";
 import { counted, formatTime, visible } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
+import { useMirrors } from "./Mirrors";
 import type { Stand } from "./moments";
 import { landing } from "./paths";
 import classes from "./Restore.module.css";
@@ -16,6 +18,8 @@ export interface Wish {
   paths: readonly string[];
   shown: readonly string[];
   roots: readonly string[];
+  /** Only from this copy: a repository, or a mirror as NODE:FOLDER. Then the point needs no id. */
+  from?: string;
 }
 
 type Conflict = "skip" | "overwrite" | "rename";
@@ -26,6 +30,8 @@ interface Plan {
   folder: string;
   node: string;
   conflict: Conflict;
+  /** Empty = the nearest copy that is alive. */
+  from: string;
 }
 
 const CONFLICTS: readonly [Conflict, string, string][] = [
@@ -36,7 +42,7 @@ const CONFLICTS: readonly [Conflict, string, string][] = [
 
 export function RestoreDialog({ wish, onClose }: { wish: Wish; onClose: () => void }) {
   const home = wish.point.dataset.split("/")[0] ?? "";
-  const [plan, setPlan] = useState<Plan>({ where: "folder", folder: suggestion(wish.point), node: home, conflict: "skip" });
+  const [plan, setPlan] = useState<Plan>({ where: "folder", folder: suggestion(wish.point), node: home, conflict: "skip", from: wish.from ?? "" });
   const [step, setStep] = useState(0);
   const [jobs, setJobs] = useState<readonly string[]>([]);
   const [error, setError] = useState<unknown>(null);
@@ -136,6 +142,7 @@ function Form({ wish, plan, target, onPlan }: FormProps) {
           error={plan.folder.startsWith("/") ? undefined : "An absolute path, like /tmp/back."}
         />
       )}
+      <CopySelect wish={wish} value={plan.from} onChange={(from) => change({ from })} />
       <Radio.Group label="When a file is there already" value={plan.conflict} onChange={(value) => change({ conflict: value as Conflict })}>
         <Stack gap={8} mt={6}>
           {CONFLICTS.map(([value, label, description]) => (
@@ -153,15 +160,25 @@ function Form({ wish, plan, target, onPlan }: FormProps) {
   );
 }
 
+/** Repositories, and mirrors that are equal to what is wanted. One that was named from the beginning stays. */
+function CopySelect({ wish, value, onChange }: { wish: Wish; value: string; onChange: (from: string) => void }) {
+  const repositories = useRepositories().data?.repositories.map((row) => row.name) ?? [];
+  const mirrors = useMirrors(wish.point.dataset).data?.mirrors ?? [];
+  const equal = mirrors.filter((row) => row.stand?.captured_at === wish.point.time).map((row) => row.name);
+  const copies = wish.from ? [wish.from] : [...repositories, ...equal];
+  const data = [...(wish.from ? [] : [{ value: "", label: "The nearest that is alive" }]), ...copies.map((name) => ({ value: name, label: visible(name) }))];
+  return <Select label="From which copy" data={data} value={value} onChange={(from) => onChange(from ?? "")} allowDeselect={false} />;
+}
+
 function bodyOf(wish: Wish, plan: Plan, target: string, isDry: boolean) {
   return {
     point: wish.point.id,
-    dataset: "",
+    dataset: wish.point.id === "" ? wish.point.dataset : "",
     at: "",
     paths: [...wish.paths],
     to: target,
     node: plan.node,
-    repository: "",
+    repository: plan.from,
     dry_run: isDry,
     conflict: plan.conflict,
     limit_bytes_s: null,

@@ -16,7 +16,7 @@ from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import Check, Mount, Repair, Restore, Scrub, WantedPause
 from holdfast.core.units import parse_duration_s, parse_time
 from holdfast.master.history import PausedRepository
-from holdfast.master.queries import FoundDifferences, FoundMoments, FoundPoints, FoundRows
+from holdfast.master.queries import FoundDifferences, FoundMirrors, FoundMoments, FoundPoints, FoundRows
 from holdfast.master.restores import GrantedMount, StartedRestore, Wanted, Wish
 from holdfast.model import maintenance
 from holdfast.model.anomalies import LAST_CLEAN
@@ -64,6 +64,13 @@ async def before_deletion(master: MasterOf, dataset: str, path: str, repository:
     percent-encoded bytes (once more than the query itself)."""
     ask = AskMoment(dataset=dataset, repository=repository, before_deletion=unquote_to_bytes(path))
     return reply(await master.queries.moment(ask))
+
+
+@router.get("/mirrors")
+@answers(FoundMirrors)
+async def mirrors(master: MasterOf, dataset: str = "") -> Response:
+    """Which state each mirror is equal to: what `repository` of a restore can name beside repositories."""
+    return reply(await master.queries.mirrors(dataset))
 
 
 @router.get("/ls")

@@ -46,7 +46,7 @@ def explain(
         ),
         lambda place: plain(ask_agent(place, AskExplain(path=raw, dataset=dataset, repository=repository, at=moment), 120)),
     )
-    if not answer["rows"] and not answer.get("unreachable"):
+    if not answer["rows"] and not answer.get("unreachable") and not answer.get("mirrors"):
         raise UnknownName(f"no point holds {path}{f' at {at}' if at else ''}", hint="`holdfast find NAME` looks for it over all time")
     if as_json:
         print_json(answer)
@@ -54,8 +54,16 @@ def explain(
         for row in answer["rows"]:
             _print_row(row)
         for mirror in answer.get("mirrors") or ():
-            say(one_line(f"mirror: {mirror['path']} on {mirror['node']}{'' if mirror['online'] else ' (offline)'}"))
+            say(one_line(f"mirror: {mirror['path']} on {mirror['node']}{_stand_of(mirror)}"))
     exit_for_unreachable(answer)
+
+
+def _stand_of(mirror: dict[str, Any]) -> str:
+    if not mirror["online"]:
+        return " (offline)"
+    if not mirror.get("stands_at"):
+        return ", at no state now"
+    return f", as of {local_time(mirror['stands_at'])}: restore --from {mirror['name']}"
 
 
 def _print_row(row: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from holdfast.cli.output import local_time, note, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, local_job, through_master_or_agent
 from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
 from holdfast.core.clock import SystemClock, now
-from holdfast.core.errors import ProtocolError, UsageError
+from holdfast.core.errors import ProtocolError, UnknownName, UsageError
 from holdfast.core.units import format_size, format_utc, parse_duration_s, parse_rate_bytes_s, parse_time
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def restore(
     dataset: Annotated[str, typer.Option("--dataset", help="Instead of a point: this dataset ...")] = "",
     at: Annotated[str, typer.Option("--at", help="... at this time: ISO 8601, like '2h ago', or last-clean (default: now).")] = "",
     before: Annotated[str, typer.Option("--before-deletion", metavar="PATH", help="... as it was before PATH was deleted.")] = "",
-    source: Annotated[str, typer.Option("--from", metavar="REPOSITORY", help="Only from this copy (default: the nearest alive).")] = "",
+    source: Annotated[str, typer.Option("--from", metavar="COPY", help="Only from this repository, or mirror NODE:FOLDER.")] = "",
     node: Annotated[str, typer.Option("--node", help="Machine to write on (default: where the data came from).")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     conflict: Annotated[str, typer.Option("--conflict", help="What to do with existing files: skip, overwrite or rename.")] = "overwrite",
@@ -160,7 +160,7 @@ def _by_agent(home: Path, order: dict[str, Any], paths: list[str], before: str) 
 
     if order["node"]:
         raise UsageError("without the Master only this machine can be restored to", hint="leave --node out")
-    point = order["point"] or _newest_point(home, order, before)
+    point = _local_mirror(home, order, before) or order["point"] or _newest_point(home, order, before)
     answer = ask_agent(home, AskRestore(request=_request(order), point=PointId(point), paths=tuple(os.fsencode(path) for path in paths)))
     if not isinstance(answer, JobsStarted):
         raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
@@ -182,6 +182,38 @@ def _request(order: dict[str, Any]) -> RestoreRequest:
             groups=tuple(map(parse_owner_change, order["map_groups"])),
         ),
     )
+
+
+def _local_mirror(home: Path, order: dict[str, Any], before: str) -> str:
+    """The address of this machine's mirror that is meant: named by --from, or of a dataset that no repository here has. Empty = none is.
+    Raises `UnknownName` for one that is named and is not here."""
+    from holdfast.model.mirrors import AskMirrors, Mirrors, is_mirror_named, mirror_address, newest
+
+    named = is_mirror_named(order["repository"])
+    if before or not order["dataset"]:
+        if named:
+            raise UsageError("without the Master a mirror is restored by its dataset", hint="--dataset D --from NODE:FOLDER, and no point")
+        return ""
+    answer = ask_agent(home, AskMirrors(dataset=order["dataset"]))
+    states = answer.mirrors if isinstance(answer, Mirrors) else ()
+    folder = order["repository"].partition(":")[2]
+    if named:
+        # The node's name is not asked for: it can be no other machine's.
+        states = tuple(s for s in states if not folder or folder.rstrip("/") in [target.rstrip("/") for _, target in s.targets])
+    elif order["repository"] or _has_repository(home):
+        return ""
+    at = parse_time(order["at"], now(SystemClock())) if order["at"] else None
+    state = newest(states, at)
+    if state is None and named:
+        raise UnknownName(f"no mirror {order['repository']} of {order['dataset']} stands here", hint="`holdfast mirrors` lists them")
+    return mirror_address(state.action) if state is not None else ""
+
+
+def _has_repository(home: Path) -> bool:
+    from holdfast.model.questions import AskStatus, NodeStatus
+
+    status = ask_agent(home, AskStatus())
+    return isinstance(status, NodeStatus) and bool(status.repositories)
 
 
 def _newest_point(home: Path, order: dict[str, Any], before: str) -> str:
@@ -218,6 +250,8 @@ def _print_result(job: dict[str, Any], where: str, dry_run: bool) -> None:
         print_table(("ACTION", "COUNT", "SIZE", ""), rows, right=frozenset({1, 2}))
     if "copy-chosen" in told:
         say(told["copy-chosen"])
+    if "mirror-alone" in told:
+        say(told["mirror-alone"])
     if "undo-kept" in told:
         say(f"{told['undo-kept']}: holdfast restore undo {job['id'][:8]}")
 
