@@ -28,6 +28,7 @@ from holdfast.model.rules import (
     MirrorAction,
     OperationRule,
     Peer,
+    ReadGrant,
     Receive,
     RepositoryRule,
     Rules,
@@ -268,6 +269,7 @@ class MachineRules:
         self.receives: list[Receive] = []
         self.repositories: list[RepositoryRule] = []
         self.cascades: list[Cascade] = []
+        self.reads: list[ReadGrant] = []
         self.revoked: list[str] = []
 
     def rules(self, generation: int) -> Rules:
@@ -285,6 +287,7 @@ class MachineRules:
             repositories=tuple(self.repositories),
             receives=tuple(self.receives),
             cascades=tuple(self.cascades),
+            reads=tuple(self.reads),
             revoked=tuple(self.revoked),
         )
 

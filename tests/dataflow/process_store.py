@@ -1,4 +1,4 @@
-"""A store worker in a process of its own, spawned as the agent does it, so that it can be killed."""
+"""A worker in a process of its own, spawned as the agent does it, so that it can be killed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from holdfast.node.worker_messages import FromWorker, StopWorker, ToWorker
 
 
 class ProcessStore:
-    """In place of a `StoreWorker`. `start` returns when the process has said its first word."""
+    """In place of a `StoreWorker`, or of a worker of another role. `start` returns when the process has said its first word."""
 
-    def __init__(self, home: Path, heard: Callable[[FromWorker], None]) -> None:
+    def __init__(self, home: Path, heard: Callable[[FromWorker], None], role: str = "store") -> None:
+        self._role = role
         self._home = home
         self._heard = heard
         self._spoke = threading.Event()
@@ -26,7 +27,7 @@ class ProcessStore:
         self._end, theirs = socket.socketpair()
         with theirs:
             descriptor = theirs.fileno()
-            command = [sys.executable, "-m", "holdfast.node.worker_main", "store", "--home", str(self._home), "--fd", str(descriptor)]
+            command = [sys.executable, "-m", "holdfast.node.worker_main", self._role, "--home", str(self._home), "--fd", str(descriptor)]
             self.process = subprocess.Popen(command, pass_fds=(descriptor,))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from holdfast.core.errors import HoldfastError
+from holdfast.core.errors import HoldfastError, UnknownName
 from holdfast.delivery.reading import RemoteReader
 from holdfast.model.document import Classification
 from holdfast.model.entry import Kind
 from holdfast.model.jobs import State
+from holdfast.model.moments import archive_of
 from holdfast.model.rules import ReadGrant
 from holdfast.wire.data_client import dial
 from holdfast.wire.data_messages import OpenRead
@@ -83,7 +84,12 @@ def test_a_source_reads_names_back_and_no_content(scene: Office) -> None:
     assert rules is not None
     grant = ReadGrant(reader=scene.files1.id, dataset=scene.documents.id, repository=scene.main.id)
     scene.vault.configure(msgspec.structs.replace(rules, reads=(grant,), generation=rules.generation + 1))
-    reader = read_as_source(scene, msgspec.structs.replace(opening, point=point.id))
+    with pytest.raises(HoldfastError, match="without an order"):
+        read_as_source(scene, msgspec.structs.replace(opening, point=point.id))
+    with pytest.raises(UnknownName, match="archive"):
+        read_as_source(scene, msgspec.structs.replace(opening, point=archive_of(scene.documents.id)))
+    reader = read_as_source(scene, opening)
     list(reader.entries())
-    assert [payload.id for payload in reader.payloads(chunks[:1])] == chunks[:1]
+    with pytest.raises(HoldfastError, match="no content"):
+        list(reader.payloads(chunks[:1]))
     reader.close()

@@ -171,6 +171,8 @@ def run_node_here(home: Path) -> None:
         raise UnknownName(f"{home} has not joined a Master", hint="join it with `holdfast node join URL --token T --name N`")
     configure_logging(_log_file(home, "agent"))
     given = os.environ.get("CREDENTIALS_DIRECTORY")
+    # For the recall mount: mfusepy takes the library of this name; without it, libfuse 2 where both are there.
+    os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
     run_agent(home, clock=SystemClock(), entropy=SystemEntropy(), credentials=Path(given) if given else None)
 
 

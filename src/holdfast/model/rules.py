@@ -157,7 +157,8 @@ class RepositoryRule(_Rule, frozen=True, kw_only=True):
 
 
 class ReadGrant(_Rule, frozen=True, kw_only=True):
-    """A node that may read one dataset from one of this node's repositories without an order of the Master."""
+    """A node that may read back, without an order of the Master, what was archived of one dataset to one of this node's repositories: stubs
+    lead there. It reads nothing else of it."""
 
     reader: NodeId
     dataset: DatasetId

@@ -22,6 +22,7 @@ from holdfast.model.decoding import UNREADABLE
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import Rules, SignedRules, decode_rules
+from holdfast.node.archives import archiving_deliveries
 from holdfast.node.config import load_config, pid_path
 from holdfast.node.enrol import renew, renewal_due
 from holdfast.node.followed_here import FollowedHere
@@ -30,6 +31,7 @@ from holdfast.node.job_book import JobBook, Role
 from holdfast.node.journal import Journal
 from holdfast.node.limits import Limits, check_rules, load_limits
 from holdfast.node.local_socket import LocalSocket
+from holdfast.node.recalled_here import RecalledHere, let_pass
 from holdfast.node.router import Machine, Router
 from holdfast.node.rule_store import RuleStore
 from holdfast.node.scheduler import Scheduler
@@ -45,6 +47,7 @@ from holdfast.node.worker_messages import (
     PointsMade,
     ProgressNews,
     Ready,
+    RecallNews,
     TimeDoubted,
     ToWorker,
     WorkerAnswer,
@@ -103,12 +106,12 @@ class Agent:
         self._config = load_config(home)
         self._journal = Journal(home / "node.db", clock=self._clock)
         self._rules = RuleStore(home, environment=self._config.environment, node=self._config.node)
-        self._workers: dict[Role, Worker] = {
-            role: Worker(role, home, self._on_news, self._on_end, clock=self._clock, command=surroundings.command) for role in _ROLES
-        }
+        self._command = surroundings.command
+        self._workers: dict[Role, Worker] = {role: self._new_worker(role) for role in _ROLES}
         self._book = JobBook(self._journal, self._config.node, clock=self._clock, entropy=self._entropy)
         self._scheduler = Scheduler(self._book, self._journal, self._send, lambda: surroundings.free_bytes(home), clock=self._clock)
         self._followed = FollowedHere(self._event, self._clock)
+        self._recalled = RecalledHere()
         machine = Machine(self._config.name, lambda: self._rules.current, self._limits, self._findings, lambda: self._followed.now)
         self._router = Router(
             scheduler=self._scheduler,
@@ -127,27 +130,27 @@ class Agent:
         self._asked_time_s: float | None = None
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
         """Until `stop` or a signal. Raises what broke the agent itself, its journal for example."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        tasks: list[asyncio.Task[None]] = []
         try:
             self._take_up()
             await self._socket.start()
-            tasks += [
+            self._tasks += [
                 loop.create_task(work) for work in (*(w.run() for w in self._workers.values()), self._plan(), self._keep_certificate())
             ]
-            tasks.append(loop.create_task(self._reach_master()))
+            self._tasks.append(loop.create_task(self._reach_master()))
             stopping = loop.create_task(_wait(self._stop))
-            ended, _ = await asyncio.wait((*tasks, stopping), return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait((*self._tasks, stopping), return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             for task in ended:
                 task.result()
         finally:
-            await self._shut_down(tasks)
+            await self._shut_down(self._tasks)
 
     def stop(self) -> None:
         self._stop.set()
@@ -193,9 +196,21 @@ class Agent:
         rules = self._rules.current
         if rules is None:
             return
+        if archiving_deliveries(rules) and "recall" not in self._workers:
+            self._begin_recall()
         for worker in self._workers.values():
             worker.configure(Configure(rules=rules, signing_key=self._rules.signing_key))
         self._scheduler.set_rules(rules)
+
+    def _begin_recall(self) -> None:
+        """Only where something is archived, since it is one more process. It stays to the agent's end, whatever becomes of the rules."""
+        let_pass(self._home)
+        worker = self._workers["recall"] = self._new_worker("recall")
+        if self._tasks:
+            self._tasks.append(asyncio.get_running_loop().create_task(worker.run()))
+
+    def _new_worker(self, role: Role) -> Worker:
+        return Worker(role, self._home, self._on_news, self._on_end, clock=self._clock, command=self._command)
 
     async def _plan(self) -> None:
         """Ticks the scheduler when something happened and when its next moment has come."""
@@ -261,6 +276,9 @@ class Agent:
                 self._scheduler.acknowledged(news)
             case FollowNews(following=following):
                 self._followed.heard(following)
+            case RecallNews():
+                self._recalled.heard(news)
+                return
             case WorkerAnswer():
                 return
         self._poke()
@@ -296,7 +314,7 @@ class Agent:
         if self._rules.fallback is not None:
             found.append(_finding("rules-damaged", self._rules.fallback))
         found += [_finding("rules-refused", problem) for problem in self._refused]
-        found += self._followed.findings
+        found += [*self._followed.findings, *self._recalled.findings]
         found += [_finding("worker-problem", problem) for problems in self._worker_problems.values() for problem in problems]
         return tuple(found)
 

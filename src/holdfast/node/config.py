@@ -44,6 +44,11 @@ def pid_path(home: Path) -> Path:
     return home / "run" / "agent.pid"
 
 
+def recall_path(home: Path) -> Path:
+    """Where stubs of this node's archived files lead: the mount point of the recall mount. Never changes, since it stands in each stub."""
+    return home / "recall"
+
+
 def is_joined(home: Path) -> bool:
     return config_path(home).exists()
 

@@ -19,7 +19,7 @@ from holdfast.model.jobs import ENDED, Job, Progress, State
 from holdfast.node.journal import Journal, Request
 from holdfast.node.worker_messages import RunDatasets, RunRestore, RunUndo
 
-Role = Literal["source", "store"]
+Role = Literal["source", "store", "recall"]
 
 Signature = frozenset[tuple[str, str]]
 

@@ -4,8 +4,10 @@
     write = ["/srv/mirror"]         # where mirrors and restores may write
     hooks = "/etc/holdfast/hooks"   # where hook scripts are
     spool = "4 GiB"                 # so much may wait here for receivers that are away
+    recall = 2000                   # archived files that one program of a user may open in a minute
 
-A key left out allows nothing of its kind; `spool` left out is 1 GiB, 0 is no spool. No file = no limits (a standing finding), no hooks.
+A key left out allows nothing of its kind; `spool` left out is 1 GiB, 0 is no spool; `recall` left out is no limit. No file = no limits (a
+standing finding), no hooks.
 HOME and the locations of this node's repositories are never captured, nor written by mirrors and restores, with or without the file; nor is
 the hooks directory ever written, else a restore could bring the script that a hook then runs. Paths are compared after resolving symlinks;
 HOME and repositories are also known by device and inode, so that a bind mount of them is no way around.
@@ -32,7 +34,7 @@ from holdfast.node.known_places import known_places
 
 LIMITS_FILE = "limits.toml"
 
-_KEYS = {"read", "write", "hooks", "spool"}
+_KEYS = {"read", "write", "hooks", "spool", "recall"}
 _SPOOL_BYTES = 1 << 30
 # A repository's name becomes a folder and a key file in HOME. The compiler knows the same rule; a Master in wrong hands need not.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -53,6 +55,7 @@ class Limits:
     path: Path | None = None
     home: bytes = b""
     spool_bytes: int = _SPOOL_BYTES
+    recall_files: int = 0
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -158,7 +161,7 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}", hint="repair or remove it; until then this node does nothing new") from error
     _check_owner(path, facts)
-    read, write, hooks, spool_bytes = _parse(path, text)
+    read, write, hooks, spool_bytes, recall_files = _parse(path, text)
     return Limits(
         read=tuple(_real(root) for root in read),
         write=tuple(_real(root) for root in write),
@@ -168,6 +171,7 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
         path=path,
         home=protected[0],
         spool_bytes=spool_bytes,
+        recall_files=recall_files,
     )
 
 
@@ -210,14 +214,14 @@ def check_rules(rules: Rules, limits: Limits) -> tuple[ErrorFacts, ...]:
     return tuple(problems)
 
 
-def _parse(path: Path, text: str) -> tuple[list[str], list[str], str, int]:
+def _parse(path: Path, text: str) -> tuple[list[str], list[str], str, int, int]:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}", hint='write it like read = ["/srv"]') from error
     unknown = sorted(set(table) - _KEYS)
     if unknown:
-        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="the keys are read, write, hooks and spool")
+        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="the keys are read, write, hooks, spool and recall")
     read, write, hooks = table.get("read", []), table.get("write", []), table.get("hooks", "")
     for roots in (read, write):
         if not isinstance(roots, list) or not all(isinstance(root, str) and root.startswith("/") for root in roots):
@@ -228,7 +232,10 @@ def _parse(path: Path, text: str) -> tuple[list[str], list[str], str, int]:
         spool_bytes = parse_size_bytes(str(table["spool"])) if "spool" in table else _SPOOL_BYTES
     except UsageError as error:
         raise UsageError(f"{path}: spool: {error.message}", hint='write it like spool = "4 GiB"') from error
-    return read, write, hooks, spool_bytes
+    recall = table.get("recall", 0)
+    if not isinstance(recall, int) or isinstance(recall, bool) or recall < 0:
+        raise UsageError(f"{path}: recall: {recall!r} is no number of files", hint="write it like recall = 2000; 0 = no limit")
+    return read, write, hooks, spool_bytes, recall
 
 
 def _check_owner(path: Path, facts: os.stat_result) -> None:

@@ -22,6 +22,7 @@ from holdfast.mirror.reading import MirrorReader
 from holdfast.model import rules as model
 from holdfast.model.change import Commit, Cursor
 from holdfast.model.jobs import Event, Finding, Severity
+from holdfast.model.moments import archive_of
 from holdfast.model.orders import RestoreOrder
 from holdfast.model.reading import PointReader
 from holdfast.node.copies import give_copy, mirror_action
@@ -133,13 +134,11 @@ class Sessions:
                 return cursor, self._until_its_end(reader, order)
             return cursor, OnlyNames(reader) if order.names_only else reader
         granted = _granted(configured.rules, peer, opening)
-        if granted is not None and opening.point:
+        if granted is not None:
             return self._read_point(granted, opening.dataset, opening.point, ())
-        newest = self._repositories.get(granted or _own_store(configured.rules, peer, opening)).newest(opening.dataset)
-        if newest is None:
-            return None, None
+        newest = self._repositories.get(_own_store(configured.rules, peer, opening)).newest(opening.dataset)
         # Sources are write-only: to make its lost state anew a source is shown names and chunk ids, never content.
-        return newest if granted is not None else (newest[0], OnlyNames(newest[1]))
+        return (None, None) if newest is None else (newest[0], OnlyNames(newest[1]))
 
     def _open_reader_here(self, peer: NodeId, opening: OpenRead) -> tuple[Cursor | None, PointReader | None]:
         if opening.order is None and opening.repository and opening.point:
@@ -199,7 +198,9 @@ def _receive_of(rules: model.Rules, sender: NodeId, dataset: DatasetId) -> model
 
 
 def _granted(rules: model.Rules, reader: NodeId, opening: OpenRead) -> RepositoryId | None:
-    """The repository in which a read grant lets this reader read the dataset, every point of it."""
+    """The repository in which a grant lets this reader read what was archived of the dataset; None where something else is asked for."""
+    if opening.point != archive_of(opening.dataset):
+        return None
     grants = (grant.repository for grant in rules.reads if (grant.reader, grant.dataset) == (reader, opening.dataset))
     return next((repository for repository in grants if opening.repository in ("", repository)), None)
 

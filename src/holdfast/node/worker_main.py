@@ -1,4 +1,4 @@
-"""Entry of a worker process: `python -m holdfast.node.worker_main source|store --home H --fd N`. Spawned by the agent, never forked."""
+"""Entry of a worker process: `python -m holdfast.node.worker_main ROLE --home H --fd N`. Spawned by the agent, never forked."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def spare_the_collector() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs until the agent says stop or closes the link. 0 = ended in order."""
     parser = argparse.ArgumentParser(prog="holdfast-worker")
-    parser.add_argument("role", choices=("source", "store"))
+    parser.add_argument("role", choices=("source", "store", "recall"))
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--credentials", type=Path)
@@ -88,6 +88,10 @@ def _run(role: str, home: Path, link: WorkerLink, credentials: Path | None) -> N
         from holdfast.node.source_worker import SourceWorker
 
         SourceWorker(home, link.send, clock=SystemClock(), entropy=SystemEntropy()).serve(link.receive)
+    elif role == "recall":
+        from holdfast.node.recall_worker import RecallWorker
+
+        RecallWorker(home, link.send, clock=SystemClock()).serve(link.receive)
     else:
         from holdfast.node.store_worker import StoreWorker
 

@@ -1,8 +1,9 @@
-"""Messages between a node's agent and its two workers, over an inherited socket pair: length-prefixed msgpack.
+"""Messages between a node's agent and its workers, over an inherited socket pair: length-prefixed msgpack.
 
-The *source* worker captures, sends and restores; the *store* worker owns repositories and mirrors, runs the data server and cascades.
-The agent alone decides when something runs and keeps the records; a worker does as told and tells. A worker that dies takes its running
-jobs with it: the agent records them as failed and starts it anew.
+The *source* worker captures, sends and restores; the *store* worker owns repositories and mirrors, runs the data server and cascades;
+the *recall* worker, where something is archived, keeps the recall mount. The agent alone decides when something runs and keeps the
+records; a worker does as told and tells. A worker that dies takes its running jobs with it: the agent records them as failed and starts it
+anew.
 """
 
 from __future__ import annotations
@@ -153,6 +154,14 @@ class FollowNews(_Message, frozen=True, kw_only=True):
     following: tuple[Following, ...]
 
 
+class RecallNews(_Message, frozen=True, kw_only=True):
+    """So much was read of archived files through the recall mount since its worker started; `refused` opens were over the limit."""
+
+    files: int
+    size_bytes: int
+    refused: int = 0
+
+
 class WorkerAnswer(_Message, frozen=True, kw_only=True):
     number: int
     answer: Answer
@@ -171,4 +180,4 @@ ToWorker = (
     | MasterTime
     | StopWorker
 )
-FromWorker = Ready | TimeDoubted | JobNews | ProgressNews | EventNews | PointsMade | Acknowledged | FollowNews | WorkerAnswer
+FromWorker = Ready | TimeDoubted | JobNews | ProgressNews | EventNews | PointsMade | Acknowledged | FollowNews | RecallNews | WorkerAnswer

@@ -123,8 +123,8 @@ class Stopped(_Message, frozen=True, kw_only=True):
 
 
 class OpenRead(_Message, frozen=True, kw_only=True):
-    """Either with an order (restore), or without one: a source reading the newest state of its own dataset, a read grant, or a process of
-    the owner's own machine and user (a mount), which may read every point."""
+    """Either with an order (restore), or without one: a source reading names of the newest state of its own dataset, or by a read grant
+    what was archived of it, or a process of the owner's own machine and user (a mount), which may read every point."""
 
     repository: RepositoryId
     dataset: DatasetId

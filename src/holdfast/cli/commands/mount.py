@@ -196,7 +196,7 @@ def _point(owner: PointsHere, what: What) -> Point:
 
 def _serve(folder: Path, view: View, allow_other: bool, kept_bytes: int) -> None:
     from holdfast.host.mountpoint import prepare
-    from holdfast.operations.mount.edge import KIND, serve
+    from holdfast.operations.mount.edge import KIND, Manner, serve
 
     # mfusepy takes the library of this name; without it, libfuse 2 where both are there.
     os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
@@ -206,7 +206,7 @@ def _serve(folder: Path, view: View, allow_other: bool, kept_bytes: int) -> None
     def on_ready() -> None:
         note(f"mounted on {folder}; Ctrl-C or `holdfast unmount {folder}` ends it")
 
-    serve(view, raw, allow_other=allow_other, kept_bytes=kept_bytes, on_ready=on_ready)
+    serve(view, raw, Manner(allow_other=allow_other, kept_bytes=kept_bytes, on_ready=on_ready))
 
 
 def _detach(home: Path, folder: Path, arguments: list[str]) -> None:

@@ -205,7 +205,7 @@ class _Way:
             return
         datasets[self.dataset] = None
         merged.captures.setdefault((self.source, leg.policy.name), {})[leg.carried.operation.name] = leg.carried.operation
-        if len(hops) == 1 and leg.sink.repository is not None:
+        if len(hops) == 1 and leg.sink.repository is not None and leg.carried.operation.kind == "archive":
             repository = repository_id(self.roster.environment, leg.sink.repository.name)
             merged.reads[(first.receiver.id, first.sender.id, self.dataset, repository)] = None
 

@@ -11,16 +11,19 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
 from holdfast.core.errors import HoldfastError, MountUnavailable, UnknownName
-from holdfast.model.entry import Kind, display_path
+from holdfast.model.entry import Entry, Kind, display_path
 from holdfast.operations.mount.content import KEPT_BYTES, Content
 from holdfast.operations.mount.point_tree import Attributes, made_inode
 from holdfast.operations.mount.shelf import Found, Link, Stored, View
 
 T = TypeVar("T")
+OnOpen = Callable[[Entry, int, int], None]
+"""The file, and the user and process that open it."""
 logger = logging.getLogger(__name__)
 
 KIND = "fuse.holdfast"
@@ -162,14 +165,38 @@ def told(path: str | bytes, work: Callable[[], T]) -> T:
         raise OSError(errno.EIO, error.message) from error
 
 
-def serve(
-    view: View, where: bytes, *, allow_other: bool, kept_bytes: int = KEPT_BYTES, on_ready: Callable[[], None] = lambda: None
-) -> None:
-    """Mount it there and answer until it is unmounted, or the process gets SIGTERM or SIGINT. `kept_bytes` of content stay in memory, and
-    none on any disk. Raises `MountUnavailable` where FUSE is
+class WatchedFiles(Files):
+    """Tells who opens what."""
+
+    def __init__(self, view: View, content: Content, on_ready: Callable[[], None], on_open: OnOpen) -> None:
+        super().__init__(view, content, on_ready)
+        self._on_open = on_open
+
+    def open(self, path: str, flags: int) -> int:
+        found = self._found(path)
+        if isinstance(found, Stored):
+            uid, _, pid = fuse_library().fuse_get_context()
+            self._on_open(found.entry, uid, pid)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How a view is mounted. `kept_bytes` of content stay in memory, and none on any disk; `kept_s`: how long the kernel may believe names
+    and attributes. `on_open` raises an `OSError` where it is not to be."""
+
+    allow_other: bool = False
+    kept_bytes: int = KEPT_BYTES
+    kept_s: int = _KEPT_BY_KERNEL_S
+    on_open: OnOpen | None = None
+    on_ready: Callable[[], None] = lambda: None
+
+
+def serve(view: View, where: bytes, manner: Manner) -> None:
+    """Mount it there and answer until it is unmounted, or the process gets SIGTERM or SIGINT. Raises `MountUnavailable` where FUSE is
     missing, or the kernel refuses."""
     library = fuse_library()
-    content = Content(kept_bytes)
+    content = Content(manner.kept_bytes)
     stopping = threading.Event()
     keeper = threading.Thread(target=_keep, args=(view, stopping), name="mount-keeper", daemon=True)
     options: dict[str, Any] = {
@@ -179,14 +206,15 @@ def serve(
         "ro": True,
         "use_ino": True,
         "kernel_cache": True,
-        "attr_timeout": _KEPT_BY_KERNEL_S,
-        "entry_timeout": _KEPT_BY_KERNEL_S,
+        "attr_timeout": manner.kept_s,
+        "entry_timeout": manner.kept_s,
     }
     if library.fuse_version_minor >= _NAMES_THREADS:
         options["max_threads"] = _THREADS
-    if allow_other:
+    if manner.allow_other:
         options |= {"allow_other": True, "default_permissions": True}
-    files = Files(view, content, on_ready)
+    watched = manner.on_open
+    files = Files(view, content, manner.on_ready) if watched is None else WatchedFiles(view, content, manner.on_ready, watched)
     keeper.start()
     try:
         edge_of(library)(files, os.fsdecode(where), **options)

@@ -28,9 +28,10 @@ class PointSession:
     """Thread-safe; one asks at a time. Raises what the owner says: `UnknownName`, `RepositoryDamaged`, ... and `NotReachable` when it
     does not answer."""
 
-    def __init__(self, open_reader: OpenReader, clock: Clock) -> None:
+    def __init__(self, open_reader: OpenReader, clock: Clock, turn_s: float = TURN_S) -> None:
         self._open_reader = open_reader
         self._clock = clock
+        self._turn_s = turn_s
         self._turn = threading.Lock()
         self._reader: PointReader | None = None
         self._named: dict[bytes, None] = {}
@@ -88,7 +89,7 @@ class PointSession:
         return entries
 
     def _with(self, work: Callable[[PointReader], T]) -> T:
-        if not self._turn.acquire(timeout=TURN_S):
+        if not self._turn.acquire(timeout=self._turn_s):
             raise NotReachable("the repository's owner takes too long to answer", hint="see its log, and how busy it is")
         try:
             self.used_at_s = self._clock.monotonic_s()

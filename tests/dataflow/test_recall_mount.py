@@ -1,0 +1,185 @@
+"""Stubs of archived files are read through the recall mount: the very bytes, or an error in time, whatever is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import mmap
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from holdfast.host.mountpoint import is_dead, kind_at
+from holdfast.model.archiving import Stub, stub_target
+from holdfast.node.worker_messages import EventNews
+from holdfast.operations.mount.edge import KIND
+from holdfast.testing.waiting import wait_for
+from tests.dataflow.archived import Archived, archived_world
+from tests.dataflow.machines import World
+
+pytestmark = pytest.mark.skipif(
+    not os.path.exists("/dev/fuse") or shutil.which("fusermount3") is None, reason="needs FUSE: fuse3 and /dev/fuse"
+)
+ERROR_WITHIN_S = 20.0
+BIG = 96 << 20
+ODD = b"odd@\xff name"
+
+
+@pytest.fixture
+def archived(world: World, tmp_path: Path) -> Archived:
+    source = tmp_path / "data"
+    (source / "sub").mkdir(parents=True)
+    (source / "sub" / "text").write_text("one line\nthe needle\n" * 1_000)
+    (source / "big").write_bytes(os.urandom(BIG))
+    (source / "empty").touch()
+    (source / "secret").write_bytes(b"for its owner")
+    (source / "secret").chmod(0o600)
+    Path(os.fsdecode(os.fsencode(source) + b"/" + ODD)).write_bytes(b"odd")
+    return archived_world(world, source)
+
+
+def paths(archived: Archived) -> list[bytes]:
+    root = os.fsencode(archived.source)
+    return [root + name for name in (b"/sub/text", b"/big", b"/empty", b"/secret", b"/" + ODD)]
+
+
+def tried(read: Callable[[], bytes]) -> bytes:
+    with contextlib.suppress(OSError):
+        return read()
+    return b""
+
+
+def test_every_way_of_reading_gives_the_very_bytes(archived: Archived, tmp_path: Path) -> None:
+    source = archived.source
+    before = {path: Path(os.fsdecode(path)).read_bytes() for path in paths(archived)}
+    stats = {path: os.stat(path) for path in before}
+    archived.archive(list(before))
+    with archived.recalling() as (_, heard):
+        # In the middle first: nothing before it is fetched.
+        with (source / "big").open("rb") as file:
+            assert os.pread(file.fileno(), 5_000, BIG // 2) == before[os.fsencode(source / "big")][BIG // 2 : BIG // 2 + 5_000]
+        for path, content in before.items():
+            assert os.path.islink(path)
+            assert Path(os.fsdecode(path)).read_bytes() == content
+            found = os.stat(path)
+            assert (found.st_mode, found.st_uid, found.st_size, found.st_mtime_ns) == (
+                stats[path].st_mode,
+                stats[path].st_uid,
+                stats[path].st_size,
+                stats[path].st_mtime_ns,
+            )
+        grepped = subprocess.run(["grep", "-c", "needle", str(source / "sub" / "text")], capture_output=True, text=True, check=True)
+        assert grepped.stdout.strip() == "1000"
+        assert subprocess.run(["grep", "-r", "needle", str(source)], capture_output=True, check=False).stdout == b"", "no link is followed"
+        subprocess.run(["cp", str(source / "big"), str(tmp_path / "copy")], check=True)
+        assert (tmp_path / "copy").read_bytes() == before[os.fsencode(source / "big")]
+        with (source / "big").open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+            assert mapped[BIG - 4_096 :] == before[os.fsencode(source / "big")][-4_096:]
+        with (source / "big").open("rb") as file, (tmp_path / "sent").open("wb") as out:
+            assert os.sendfile(out.fileno(), file.fileno(), 1 << 20, 1 << 20) == 1 << 20
+        with ThreadPoolExecutor(8) as pool:
+            digests = set(pool.map(lambda _: hashlib.sha256((source / "big").read_bytes()).digest(), range(8)))
+        assert digests == {hashlib.sha256(before[os.fsencode(source / "big")]).digest()}
+        (source / "later").write_bytes(b"archived while it is mounted")
+        archived.archive([os.fsencode(source / "later")])
+        assert (source / "later").read_bytes() == b"archived while it is mounted"
+        with pytest.raises(OSError, match="Read-only"):
+            (source / "sub" / "text").write_bytes(b"")
+        gone = stub_target(archived.recall, Stub(dataset=archived.documents.id, archived_ns=1, path=b"/never"))
+        with pytest.raises(FileNotFoundError):
+            os.stat(gone)
+    assert [event.event.code for event in heard.of(EventNews)] == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root reads for others")
+def test_users_read_what_the_files_own_mode_lets_them(archived: Archived) -> None:
+    # Folders are as they were when it was archived, in the lineage too.
+    for folder in (archived.files1.home, *archived.files1.home.parents):
+        if folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    archived.archive(paths(archived))
+    with archived.recalling():
+
+        def read_as_nobody(name: str) -> subprocess.CompletedProcess[bytes]:
+            words = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "cat", str(archived.source / name)]
+            return subprocess.run(words, capture_output=True, check=False)
+
+        assert read_as_nobody("sub/text").stdout.startswith(b"one line\n")
+        refused = read_as_nobody("secret")
+        assert refused.returncode != 0
+        assert b"Permission denied" in refused.stderr
+
+
+def test_an_owner_that_is_away_is_an_error_in_time_and_comes_back(archived: Archived) -> None:
+    text, big = archived.source / "sub" / "text", archived.source / "big"
+    content, whole = text.read_bytes(), hashlib.sha256(big.read_bytes()).digest()
+    archived.archive(paths(archived))
+    archived.vault.stop()
+    with archived.recalling():
+        began_s = time.monotonic()
+        with pytest.raises(OSError) as caught:
+            text.read_bytes()
+        assert caught.value.errno == errno.EIO
+        assert time.monotonic() - began_s < ERROR_WITHIN_S
+        archived.vault.in_process = False
+        archived.vault.start()
+        wait_for(lambda: tried(text.read_bytes) == content)
+        with big.open("rb") as file:
+            file.read(4_096)
+            archived.vault.kill_store()
+            began_s = time.monotonic()
+            with pytest.raises(OSError) as caught:
+                file.read()
+            assert caught.value.errno == errno.EIO
+            assert time.monotonic() - began_s < ERROR_WITHIN_S
+            archived.vault.start()
+            # The open file goes on.
+            wait_for(lambda: file.seek(0) == 0 and hashlib.sha256(tried(file.read)).digest() == whole, 40)
+
+
+def test_a_killed_mount_is_an_error_and_the_next_worker_mounts_anew(archived: Archived) -> None:
+    text, big = archived.source / "sub" / "text", archived.source / "big"
+    content = text.read_bytes()
+    archived.archive(paths(archived))
+    recall = archived.recall
+    with archived.recalling() as (worker, _):
+        assert text.read_bytes() == content
+        with big.open("rb") as file:
+            file.read(10)
+            worker.kill()
+            wait_for(lambda: is_dead(recall))
+            with pytest.raises(OSError) as caught:
+                os.pread(file.fileno(), 1 << 20, BIG // 2)
+            assert caught.value.errno in (errno.ENOTCONN, errno.ECONNABORTED, errno.EIO)
+        with pytest.raises(OSError):
+            (archived.source / "sub" / "text").read_bytes()
+        with archived.recalling():
+            wait_for(lambda: tried(text.read_bytes) == content)
+    assert kind_at(recall) == ""
+    assert os.listdir(recall) == []
+    assert os.stat(recall).st_mode & 0o222 == 0, "nobody writes where stubs lead"
+    with pytest.raises(FileNotFoundError):
+        text.read_bytes()
+
+
+def test_who_reads_much_is_told_and_over_the_limit_refused(archived: Archived) -> None:
+    (archived.files1.home / "limits.toml").write_text('read = ["/"]\nwrite = ["/"]\nrecall = 3\n')
+    (archived.files1.home / "limits.toml").chmod(0o600)
+    archived.archive(paths(archived))
+    names = [os.fsdecode(path) for path in paths(archived)]
+    with archived.recalling() as (_, heard):
+        script = "import sys\nfor name in sys.argv[1:]:\n    open(name, 'rb').close()"
+        done = subprocess.run([sys.executable, "-c", script, *names], capture_output=True, text=True, check=False)
+        assert "Disk quota exceeded" in done.stderr
+        event = heard.wait(EventNews, lambda news: news.event.code == "recall-many").event
+        assert event.facts["uid"] == str(os.getuid())
+        assert "python" in event.message
+    assert kind_at(archived.recall) != KIND
