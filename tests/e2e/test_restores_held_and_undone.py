@@ -94,9 +94,12 @@ def test_paused_it_waits_over_a_restart_and_goes_on(office: World, tmp_path: Pat
 
     started = office.client.post("/restores", {"dataset": "files1/documents", "to": str(target), "limit_bytes_s": 1 << 20})
     eventually(lambda: any(target.rglob(".holdfast-tmp-*")), "the large file is under way")
+    office.run("jobs", "pause", started["job"])
+    eventually(lambda: job_of(office, started["job"])["state"] == "paused", "it is paused")
+    assert list(target.rglob(".holdfast-tmp-*"))
     office.run("jobs", "cancel", started["job"])
-    eventually(lambda: job_of(office, started["job"])["state"] == "cancelled", "it is cancelled")
-    assert list(target.rglob(".holdfast-tmp-*")) == []
+    eventually(lambda: not list(target.rglob(".holdfast-tmp-*")), "nothing unfinished is left")
+    assert job_of(office, started["job"])["state"] == "cancelled"
 
 
 def test_it_goes_on_from_another_copy_and_takes_what_is_damaged_from_there(office: World, tmp_path: Path) -> None:

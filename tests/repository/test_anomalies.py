@@ -24,7 +24,7 @@ from holdfast.model.retention import kept
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
 from tests.repository.damage import read_point
-from tests.repository.followed import FollowedSource
+from tests.repository.followed import FollowedSource, read_all
 from tests.repository.worked_on import HOLD_S, PLANS, WorkedOn, encrypt, spread
 
 LIBRARY = Path(sysconfig.get_paths()["stdlib"])
@@ -226,6 +226,53 @@ def test_a_followed_dataset_is_told_within_two_minutes_too(scene: RepositoryScen
     assert anomaly.clean_at <= clean
     moment = repository.point_at(DATASET, anomaly.clean_at)
     assert not moment.suspect
+    source.leave()
+    repository.close()
+
+
+@pytest.mark.parametrize("judged", ["open", "dismissed"])
+def test_moments_of_a_dataset_that_has_no_points_are_held_as_well(scene: RepositoryScene, judged: str) -> None:
+    source = FollowedSource(scene)
+    for number in range(60):
+        source.write(f"/data/text{number}".encode(), f"line {number}\n".encode() * 300)
+    repository = scene.open()
+    source.send(repository, full=True)
+    before = dict(source.tree)
+    scene.clock.advance(60)
+    assert repository.care.anomalies.look(PLANS, now(scene.clock)) == ()
+    clean_at = now(scene.clock)
+    scene.clock.advance(5)
+    for number in range(20):
+        source.write(f"/data/text{number}".encode(), os.urandom(2_000))
+    source.send(repository)
+    scene.clock.advance(65)
+    repository.tick()
+    (anomaly,) = repository.care.anomalies.look(PLANS, now(scene.clock))
+    assert anomaly.moments_from is not None
+    if judged == "dismissed":
+        repository.care.anomalies.decide(anomaly.id, confirmed=False, by="me", now=now(scene.clock))
+    # Two days of a window of one, and what is in the home is all that knows.
+    source.leave()
+    repository.close()
+    repository = scene.open()
+    for _ in range(16):
+        source.leave()
+        scene.clock.advance(3 * 3_600)
+        source.write(b"/data/notes", os.urandom(20))
+        source.send(repository)
+        scene.clock.advance(65)
+        repository.tick()
+    if judged == "open":
+        assert read_all(repository.reader(repository.point_at(DATASET, clean_at))) == before
+        # Nor does it stay for ever.
+        source.leave()
+        scene.clock.advance(HOLD_S)
+        source.write(b"/data/notes", b"later")
+        source.send(repository)
+        scene.clock.advance(65)
+        repository.tick()
+    with pytest.raises(UnknownName):
+        repository.point_at(DATASET, clean_at)
     source.leave()
     repository.close()
 

@@ -2236,6 +2236,8 @@ export interface components {
             until: string | null;
             /** @default null */
             hold_until: string | null;
+            /** @default null */
+            moments_from: string | null;
             /** @default  */
             by: string;
         };
@@ -4286,6 +4288,7 @@ export interface components {
          * Anomaly
          * @description `clean_at`: capture time of the last state before it, `clean_point` the newest point that is no later (empty = there is none).
          *         `counts`: by kind of signal, files, and what would have been usual. `paths`: some of the files. `by`: who judged it.
+         *         `moments_from`: where moments are kept, those captured since then are held as points are (None = there are none).
          */
         Anomaly: {
             id: string;
@@ -4311,6 +4314,8 @@ export interface components {
             until: string | null;
             /** @default null */
             hold_until: string | null;
+            /** @default null */
+            moments_from: string | null;
             /** @default  */
             by: string;
         };

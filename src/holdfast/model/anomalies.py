@@ -89,7 +89,8 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Anomaly(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`clean_at`: capture time of the last state before it, `clean_point` the newest point that is no later (empty = there is none).
-    `counts`: by kind of signal, files, and what would have been usual. `paths`: some of the files. `by`: who judged it."""
+    `counts`: by kind of signal, files, and what would have been usual. `paths`: some of the files. `by`: who judged it.
+    `moments_from`: where moments are kept, those captured since then are held as points are (None = there are none)."""
 
     id: str
     dataset: str
@@ -106,6 +107,7 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     clean_point: PointId = PointId("")
     until: datetime | None = None
     hold_until: datetime | None = None
+    moments_from: datetime | None = None
     by: str = ""
 
     @property

@@ -161,10 +161,10 @@ class Scheduler:
             if self._book.find(job_id) is None:
                 raise UnknownName(f"no job {job_id} here", hint="`holdfast jobs` lists them")
             return
-        if live.sent:
-            self._send(live.role, CancelJob(job=job_id))
-            return
-        self._book.update(self._book.end(live.job, State.CANCELLED, None))
+        # Also one that does not run: a restore that is held up leaves unfinished files, which are its worker's.
+        self._send(live.role, CancelJob(job=job_id))
+        if not live.sent:
+            self._book.update(self._book.end(live.job, State.CANCELLED, None))
 
     def job_news(self, job: Job) -> None:
         if self.closing and job.state is State.CANCELLED:

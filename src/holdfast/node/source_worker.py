@@ -42,7 +42,7 @@ from holdfast.node.worker_messages import (
     WorkerAnswer,
 )
 from holdfast.node.worker_restore import RestoreTask, restore_with_order
-from holdfast.node.worker_undo import UndoExpiry, UndoTask
+from holdfast.node.worker_undo import UndoExpiry, UndoTask, drop_unfinished
 from holdfast.operations.running import Cancellation
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class SourceWorker:
             case RunUndo():
                 self._jobs.start("restore", message.job, lambda job, cancellation: self._undo(message, job, cancellation))
             case CancelJob():
-                self._jobs.cancel(message.job)
+                self._jobs.cancel(message.job, lambda: drop_unfinished(self._home, message.job))
             case PauseJob():
                 self._jobs.pause(message.job)
             case AskWorker():

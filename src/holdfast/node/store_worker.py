@@ -57,6 +57,7 @@ from holdfast.node.worker_messages import (
     WorkerAnswer,
 )
 from holdfast.node.worker_restore import RestoreTask
+from holdfast.node.worker_undo import drop_unfinished
 from holdfast.operations.cascade import CascadeOrder, CascadeTools, run_cascade
 from holdfast.operations.restore import Findings
 from holdfast.operations.running import Cancellation, Meter
@@ -133,7 +134,7 @@ class StoreWorker:
             case RunRestore():
                 self._jobs.start("restore", message.job, lambda job, stop: self._restore(message.ask, job, stop))
             case CancelJob():
-                self._jobs.cancel(message.job)
+                self._jobs.cancel(message.job, lambda: drop_unfinished(self._home, message.job))
             case PauseJob():
                 self._jobs.pause(message.job)
             case MasterTime():

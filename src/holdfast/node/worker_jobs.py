@@ -89,11 +89,14 @@ class JobLanes:
             # Started under the lock, so that `stop` never joins a thread that has not begun.
             thread.start()
 
-    def cancel(self, job: JobId) -> None:
+    def cancel(self, job: JobId, otherwise: Callable[[], None] = lambda: None) -> None:
+        """`otherwise` is done, beside the jobs, where it does not run here."""
         with self._lock:
             cancellation = self._running.get(job)
         if cancellation is not None:
             cancellation.cancel()
+        else:
+            self.ask(otherwise)
 
     def pause(self, job: JobId) -> None:
         with self._lock:

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from holdfast.core.clock import Clock, now
-from holdfast.core.errors import HoldfastError
+from holdfast.core.errors import HoldfastError, UnknownName
+from holdfast.core.ids import JobId
 from holdfast.core.units import format_size
 from holdfast.model.jobs import Finding, Job, Severity, State, Task
 from holdfast.model.maintenance import Report, Step
@@ -20,7 +21,7 @@ from holdfast.node.periodic import Periodic
 from holdfast.node.worker_jobs import LinkNews
 from holdfast.node.worker_restore import files_text
 from holdfast.operations.restore_attempt import expires_at, held, record_of, records_in
-from holdfast.operations.restore_undo import UndoResult, UndoWatch, forget_restore, undo_restore
+from holdfast.operations.restore_undo import UndoResult, UndoWatch, drop_unfinished_files, forget_restore, undo_restore
 from holdfast.operations.running import Cancellation, Meter
 
 _logger = logging.getLogger(__name__)
@@ -58,6 +59,19 @@ class UndoTask:
             findings_total=len(findings),
             report=_report(result, dry_run=self.ask.dry_run),
         )
+
+
+def drop_unfinished(home: Path, job: JobId) -> None:
+    """What a restore that was held up and is cancelled had not finished. What cannot go now goes with what is kept of the restore."""
+    folder = record_of(home, job)
+    try:
+        with held(folder):
+            drop_unfinished_files(folder)
+    except UnknownName:
+        return
+    except HoldfastError as error:
+        facts = {"facts": {"restore": job, "error": error.message}}
+        _logger.warning("unfinished files of a restore could not be removed yet", extra=facts)
 
 
 class UndoExpiry(Periodic):

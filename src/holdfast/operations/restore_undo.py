@@ -94,6 +94,18 @@ def forget_restore(folder: Path) -> None:
     drop_record(folder)
 
 
+def drop_unfinished_files(folder: Path) -> None:
+    """Remove the unfinished files of a restore that does not go on; what is in place stays, and can be taken back. Raises `UnknownName`
+    where nothing is kept of it."""
+    about = read_about(folder)
+    if os.path.isdir(about.target):
+        writer = TreeWriter(about.target)
+        try:
+            remove_parts(writer, Attempt(folder, about.job, 1, b""))
+        finally:
+            writer.close()
+
+
 class _Undo:
     """One attempt."""
 

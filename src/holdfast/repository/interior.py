@@ -12,6 +12,7 @@ from holdfast.repository.catalog.catalog_view import CatalogViews
 from holdfast.repository.catalog.database import Catalog
 from holdfast.repository.damage_met import DamageMet, Read
 from holdfast.repository.lock_record import LockRecord
+from holdfast.repository.moment_holds import MomentHolds
 from holdfast.repository.packs.chunks import Chunks
 from holdfast.repository.packs.lending import Packers
 from holdfast.repository.packs.storage import Storage
@@ -54,6 +55,7 @@ class Interior:
         self.pausing = Pausing(catalog.path.parent, storage.clock)
         self.lock = SessionLock(name, storage, wait, record, self.pausing)
         self.time = TrustedTime(catalog.path.parent, storage.clock)
+        self.moment_holds = MomentHolds()
         self.vanished = Vanished(catalog.path.parent)
         self.pool = ThreadPoolExecutor(_SEALERS, thread_name_prefix=f"seal-{name}")
         self.quarantine = quarantine

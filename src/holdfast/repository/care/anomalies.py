@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from holdfast.core.clock import ns_of
 from holdfast.core.errors import HoldfastError, StoreError, UnknownName
 from holdfast.core.ids import DatasetId
 from holdfast.core.private_files import write_private
@@ -36,6 +37,8 @@ from holdfast.repository.care.measuring import Measured, measure
 from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.facts import moment_of
 from holdfast.repository.interior import Interior
+from holdfast.repository.moment_holds import MomentHold
+from holdfast.repository.points.bases import followed_of, kept_s
 from holdfast.repository.points.sealing import points_of
 from holdfast.repository.points.suspecting import newest_clean, record_suspicion
 
@@ -92,6 +95,7 @@ class Anomalies:
         self._guard = threading.RLock()
         kept = _load(self._path, config_id)
         self._seen, self._anomalies = dict(kept.seen), list(kept.anomalies)
+        self._hold_moments()
 
     def all(self) -> tuple[Anomaly, ...]:
         """Newest first; of a home that was lost, those that points tell of."""
@@ -190,6 +194,7 @@ class Anomalies:
             changed=measured.window.changed,
             paths=measured.paths,
             hold_until=now + timedelta(seconds=plan.hold_s) if plan.hold_s else None,
+            moments_from=self._oldest_moment(number, now) if plan.hold_s else None,
         )
         known = next((each for each in self._anomalies if each.dataset_id == dataset and each.state is AnomalyState.OPEN), None)
         if known is not None:
@@ -212,7 +217,24 @@ class Anomalies:
         others = [each for each in self._anomalies if each.id != anomaly.id]
         kept = sorted((*others, anomaly), key=lambda each: (each.state is AnomalyState.OPEN, each.found_at))
         self._anomalies = kept[-_KEPT:]
+        self._hold_moments()
         self._write()
+
+    def _oldest_moment(self, number: int, now: datetime) -> datetime | None:
+        """Since when every moment of a dataset is kept as things are now; None where none are."""
+        followed = followed_of(self._interior, number)
+        if followed is None or not followed.is_logged:
+            return None
+        return now - timedelta(seconds=kept_s(self._interior, number, followed))
+
+    def _hold_moments(self) -> None:
+        holds: dict[DatasetId, MomentHold] = {}
+        for each in self._anomalies:
+            if each.hold_until is not None and each.moments_from is not None:
+                hold = MomentHold(ns_of(each.moments_from), ns_of(each.hold_until))
+                other = holds.get(each.dataset_id, hold)
+                holds[each.dataset_id] = MomentHold(min(hold.from_ns, other.from_ns), max(hold.until_ns, other.until_ns))
+        self._interior.moment_holds.set(holds)
 
     def _write(self) -> None:
         kept = _Kept(repository=self._repository, seen=self._seen, anomalies=tuple(self._anomalies))

@@ -14,7 +14,7 @@ from holdfast.repository.facts import facts_of, tags_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.log_files import LogReader, joined, write_tree
 from holdfast.repository.packs.blob_writer import NewBlobs
-from holdfast.repository.points.bases import bases_of, followed_of
+from holdfast.repository.points.bases import bases_of, followed_of, kept_s
 from holdfast.repository.points.sealing import forget
 
 _HOUR_NS = 3_600 * 1_000_000_000
@@ -57,7 +57,7 @@ def keep_logs(interior: Interior, dataset: int) -> None:
     logs = interior.moments.logs(dataset)
     now_ns = interior.time.now_ns()
     first_ordinal = bases_of(interior, dataset).first_ordinal
-    plan = plan_logs(logs, first_ordinal, followed.window_s, now_ns)
+    plan = plan_logs(logs, first_ordinal, kept_s(interior, dataset, followed), now_ns)
     if plan.joined:
         with interior.blobs.in_use.writing():
             _join(interior, dataset, plan.joined)

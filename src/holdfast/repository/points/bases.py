@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from holdfast.core.ids import DatasetId
 from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.catalog.moment_table import BaseRow
 from holdfast.repository.interior import Interior
@@ -51,12 +52,22 @@ def followed_of(interior: Interior, dataset: int) -> Followed | None:
     return decode_followed(facts) if facts is not None else None
 
 
+def kept_s(interior: Interior, dataset: int, followed: Followed) -> float:
+    """How far back every moment of it is kept: as the rules say, and longer while an anomaly holds them."""
+    if not interior.moment_holds:
+        return followed.window_s
+    name = dict(interior.commits.datasets()).get(dataset, "")
+    return interior.moment_holds.window_s(DatasetId(name), followed.window_s, interior.time.now_ns())
+
+
 def stays_as_head(interior: Interior, row: CommitRow) -> bool:
     """Whether the whole tree of this commit is needed for a moment, itself or a later one, although no point is left of it."""
     followed = followed_of(interior, row.dataset)
     if followed is None or not followed.is_logged or row.moment:
         return False
-    return interior.moments.is_built_on(row) or row.captured_ns >= interior.time.now_ns() - int(followed.window_s * 1e9)
+    return interior.moments.is_built_on(row) or row.captured_ns >= interior.time.now_ns() - int(
+        kept_s(interior, row.dataset, followed) * 1e9
+    )
 
 
 def bases_of(interior: Interior, dataset: int) -> Bases:
@@ -67,4 +78,4 @@ def bases_of(interior: Interior, dataset: int) -> Bases:
     heads = interior.moments.heads(dataset)
     if interior.time.suspended():
         return Bases(frozenset(head.id for head in heads), 0)
-    return plan_bases(heads, followed.window_s, interior.time.now_ns())
+    return plan_bases(heads, kept_s(interior, dataset, followed), interior.time.now_ns())
