@@ -48,6 +48,7 @@ from holdfast.model.adoption import parse_bind
 from holdfast.model.archiving import parse_lineage_path, parse_stub, parse_time_name
 from holdfast.model.change import Cursor, Payload
 from holdfast.model.decoding import UNREADABLE
+from holdfast.model.downloads import parse_token, token_of
 from holdfast.model.drills import parse_sample
 from holdfast.model.edit import Edit
 from holdfast.model.entry import ChunkRef, Entry, Kind, check_path
@@ -352,6 +353,7 @@ PARSERS = (
         lambda target: parse_stub(b"/h/recall", target),
         b"/h/recall/0123456789abcdef0123456789abcdef/20260501T140533.123456789Z/srv/a",
     ),
+    of_text("model.downloads.parse_token", parse_token, token_of(b'{"id":"0"}', b"signature")),
     of_text("model.moments.parse_address", parse_address, "files1/documents@2026-01-31T12:00:00.5Z", "d@2026-01-31T12:00:00+01:00"),
     of_bytes("repository.continuous.lineage.parse_name", parse_name, b"letter\xff@2026-01-31T12:00:00.5Z"),
     of_bytes("repository.moment_record.decode_followed", moment_record.decode_followed, moment_record.encode(FOLLOWED)),

@@ -13,6 +13,7 @@ from holdfast.core.ids import DatasetId, JobId, NodeId, PointId, RepositoryId
 from holdfast.model.anomalies import Anomaly, AnomalyJudged, AnomalyKind, AskJudgeAnomaly, Signal
 from holdfast.model.differences import AskDiff, Change, Difference, Differences, Fact, Totals
 from holdfast.model.document import DrillPlan
+from holdfast.model.downloads import AskDownloadPort, DownloadPort
 from holdfast.model.drills import DrillRecord, DrillStatus
 from holdfast.model.explanations import Explanation, Keeper
 from holdfast.model.following import Following, FollowState
@@ -115,6 +116,8 @@ def an_owner(question: Question) -> Answer:
                 keepers=(keeper,),
             )
             return Explanations(rows=(told,))
+        case AskDownloadPort():
+            return DownloadPort(port=7443)
         case AskMoments():
             moment = Moment(address=PointId("d" * 32 + "@2026-01-02T00:00:00.000000Z"), time=AT, seq=1, files=1, size_bytes=2)
             gap = Gap(path=b"/srv", since=AT, until=AT, reason=GapReason.RESTART)
@@ -231,6 +234,7 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/datasets/forget", {"dataset": "files1/documents", "repository": "main"})
     await running.post("/restores", {"point": "a" * 32, "to": "/tmp/x", "repository": "main"})
     await running.post("/mounts", {"point": "a" * 32, "node": "files1"})
+    await running.post("/downloads", {"point": "a" * 32, "path": "/srv"})
     await running.post("/nodes/vault/sample", {"classification": {"paths": ["/srv"]}})
     await running.post("/nodes/vault/folders", {})
     await running.get("/nodes/vault/rules")

@@ -171,7 +171,7 @@ def test_a_port_that_is_taken(run: Run, tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        outcome = run("up", "--detach", "--port", str(min(port, 65_533)), "--home", str(tmp_path / "other"))
+        outcome = run("up", "--detach", "--port", str(min(port, 65_532)), "--home", str(tmp_path / "other"))
     assert outcome.code == exit_codes.REFUSED
     assert "is taken" in outcome.err
 

@@ -165,7 +165,7 @@ async def running_master(tmp_path: Path, home: Path | None = None) -> AsyncItera
 
     async def serve(stream: Any) -> None:
         assert master is not None
-        await master.hub.serve(stream)
+        await master.hub.serve(stream, "127.0.0.1")
 
     credentials = base.authority.issue_master(clock=clock, hosts=LOCAL)
     hub = HubServer("127.0.0.1:0", credentials, serve, lambda key: master is not None and master.hub.is_barred(key))

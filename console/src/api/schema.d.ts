@@ -164,27 +164,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/anomalies": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Anomalies
-         * @description Newest first. `clean_at` is the last moment before; `POST /restores` takes `last-clean` for it as `at`.
-         */
-        get: operations["anomalies"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/anomalies/{anomaly}/judge": {
+    "/api/v1/downloads": {
         parameters: {
             query?: never;
             header?: never;
@@ -194,50 +174,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Judge Anomaly
-         * @description `confirmed`: it was what it looked like, and states from now on are clean again. Else nothing is suspect or held for it any more.
+         * Make Download Link
+         * @description A link to one path of a point: good once, for some minutes, for whoever has it. A file that broke off goes on by the same link.
          */
-        post: operations["judge_anomaly"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/drills": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Drills
-         * @description Of each dataset in each repository that is drilled by the rules, or ever was.
-         */
-        get: operations["drills"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/repositories/{repository}/drill": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Drill
-         * @description Restore a part of a dataset on trial now; `sample` as in the document, empty = as the rules say. `point` empty = the newest.
-         */
-        post: operations["drill"];
+        post: operations["make_download_link"];
         delete?: never;
         options?: never;
         head?: never;
@@ -545,187 +485,6 @@ export interface paths {
         get: operations["show_trigger"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Live Events
-         * @description Server-sent events: a snapshot, then every change. `after` = an event's id, for a first connection that cannot send headers.
-         */
-        get: operations["live_events"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Jobs
-         * @description Newest first. `rule` is a dataset, or the name of a rule as jobs say it; `before` the id of a job: those that came before it.
-         */
-        get: operations["jobs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{job}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Job
-         * @description By id or unique prefix.
-         */
-        get: operations["job"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{job}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Cancel
-         * @description The job as it was when its node took the wish to end it.
-         */
-        post: operations["cancel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{job}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Pause
-         * @description Hold up a restore, so that it can go on: the job as it was when its node took the wish.
-         */
-        post: operations["pause"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{job}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Resume
-         * @description Go on with a paused restore: the job as it was.
-         */
-        post: operations["resume"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{job}/undo": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Undo
-         * @description Take back a restore: what it replaced comes back, what it made goes, what was changed since stays. A job of the same machine; its
-         *     `report` says what was done, or with `dry_run` would be.
-         */
-        post: operations["undo"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/logs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Logs
-         * @description What the nodes had to say, newest first.
-         */
-        get: operations["logs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/keep/preview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Preview Kept Points
-         * @description Which points there would be now, had these rules and this schedule been in force for `span_days`. Changes nothing.
-         */
-        post: operations["preview_kept_points"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1351,28 +1110,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/search": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Search
-         * @description Paths that ever had a version that fits, in the order of their names, page by page: go on with `cursor` while there is one.
-         *
-         *     `within`: after about so many seconds owners answer with what they have found by then, which may be nothing yet.
-         */
-        get: operations["search"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/session/links": {
         parameters: {
             query?: never;
@@ -1425,6 +1162,289 @@ export interface paths {
         post?: never;
         /** Revoke Session */
         delete: operations["revoke_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/anomalies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Anomalies
+         * @description Newest first. `clean_at` is the last moment before; `POST /restores` takes `last-clean` for it as `at`.
+         */
+        get: operations["anomalies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/anomalies/{anomaly}/judge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Judge Anomaly
+         * @description `confirmed`: it was what it looked like, and states from now on are clean again. Else nothing is suspect or held for it any more.
+         */
+        post: operations["judge_anomaly"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Drills
+         * @description Of each dataset in each repository that is drilled by the rules, or ever was.
+         */
+        get: operations["drills"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{repository}/drill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drill
+         * @description Restore a part of a dataset on trial now; `sample` as in the document, empty = as the rules say. `point` empty = the newest.
+         */
+        post: operations["drill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Live Events
+         * @description Server-sent events: a snapshot, then every change. `after` = an event's id, for a first connection that cannot send headers.
+         */
+        get: operations["live_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Jobs
+         * @description Newest first. `rule` is a dataset, or the name of a rule as jobs say it; `before` the id of a job: those that came before it.
+         */
+        get: operations["jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Job
+         * @description By id or unique prefix.
+         */
+        get: operations["job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description The job as it was when its node took the wish to end it.
+         */
+        post: operations["cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Hold up a restore, so that it can go on: the job as it was when its node took the wish.
+         */
+        post: operations["pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Go on with a paused restore: the job as it was.
+         */
+        post: operations["resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo
+         * @description Take back a restore: what it replaced comes back, what it made goes, what was changed since stays. A job of the same machine; its
+         *     `report` says what was done, or with `dry_run` would be.
+         */
+        post: operations["undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Logs
+         * @description What the nodes had to say, newest first.
+         */
+        get: operations["logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keep/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Kept Points
+         * @description Which points there would be now, had these rules and this schedule been in force for `span_days`. Changes nothing.
+         */
+        post: operations["preview_kept_points"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search
+         * @description Paths that ever had a version that fits, in the order of their names, page by page: go on with `cursor` while there is one.
+         *
+         *     `within`: after about so many seconds owners answer with what they have found by then, which may be nothing yet.
+         */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1546,6 +1566,41 @@ export interface components {
         CompileFlow: {
             /** Text */
             text?: string | null;
+        };
+        /**
+         * DownloadWanted
+         * @description A `point` (id or unique prefix), or a `dataset` and `at` (empty = newest). `path`: percent-encoded bytes, `/` = everything.
+         *     `format`: auto = a file as it is, a folder as zip. `repository`: only from this copy.
+         */
+        DownloadWanted: {
+            /**
+             * Point
+             * @default
+             */
+            point: string;
+            /**
+             * Dataset
+             * @default
+             */
+            dataset: string;
+            /**
+             * At
+             * @default
+             */
+            at: string;
+            /** Path */
+            path: string;
+            /**
+             * Repository
+             * @default
+             */
+            repository: string;
+            /**
+             * Format
+             * @default auto
+             * @enum {string}
+             */
+            format: "auto" | "file" | "zip" | "tar" | "tar.zst";
         };
         /**
          * Drill
@@ -2203,138 +2258,110 @@ export interface components {
         Deleted: {
             deleted: string;
         };
-        /** AnomalyList */
-        AnomalyList: {
-            anomalies: components["schemas"]["AnomalyRow"][];
-            unreachable: components["schemas"]["Unreachable"][];
+        /**
+         * DownloadLink
+         * @description `url` is good once, until `expires_at`. `reachable`: the Master reaches that port; if not, `problem` says what it met.
+         *
+         *         `own_certificate`: the port shows a certificate that its administrator gave it; else one of the environment's authority, whose
+         *         fingerprint is `ca_fingerprint`. `command`: the line that gets the same without a browser.
+         */
+        DownloadLink: {
+            url: string;
+            host: string;
+            port: number;
+            expires_at: string;
+            node: string;
+            repository: string;
+            point: components["schemas"]["Point"];
+            reachable: boolean;
+            problem: string;
+            own_certificate: boolean;
+            ca_fingerprint: string;
+            command: string;
         };
         /**
-         * AnomalyRow
-         * @description As its owner tells it.
+         * Point
+         * @description A commit made restorable by an operation, in one repository. `time` is capture time in UTC.
+         *
+         *         `dataset` is the label (`files1/documents`), `dataset_id` the identity. `snapshot` is the restic snapshot's id at the
+         *         moment; it changes when tags do. `foreign` marks a restic snapshot that Holdfast did not make. `added_bytes` is what storing it cost.
+         *         Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it. `proof`: what drills know of it. `suspicion`: it is
+         *         the last point of its dataset before what looks like its destruction. `suspect`: the id of the anomaly in whose time it was made (empty
+         *         = none). `held_until`: an anomaly came after it, and until then no keep rule lets it go.
          */
-        AnomalyRow: {
+        Point: {
             id: string;
             dataset: string;
             dataset_id: string;
+            operation: string;
             repository: string;
-            found_at: string;
-            clean_at: string;
+            time: string;
+            files: number;
+            bytes: number;
+            /** @default 0 */
+            seq: number;
+            /** @default  */
+            epoch: string;
+            /** @default  */
+            snapshot: string;
+            /** @default [] */
+            paths: string[];
+            /** @default [] */
+            tags: string[];
+            /** @default null */
+            locked_until: string | null;
+            /** @default 0 */
+            warnings: number;
+            /** @default 0 */
+            added_bytes: number;
+            /** @default UTC */
+            zone: string;
+            /** @default false */
+            foreign: boolean;
+            /** @default null */
+            expires_at: string | null;
+            /** @default null */
+            proof: components["schemas"]["Proof"] | null;
+            /** @default null */
+            suspicion: components["schemas"]["Suspicion"] | null;
+            /** @default  */
+            suspect: string;
+            /** @default null */
+            held_until: string | null;
+        };
+        /**
+         * Proof
+         * @description What is known of a point by drills. `proven_at`: when some of its files (`proven_files`) were last restored and were what they should
+         *         be, and the check script, where there is one, was content. `doubted_at`: when they last were not. The later of the two counts.
+         */
+        Proof: {
+            /** @default null */
+            proven_at: string | null;
+            /** @default 0 */
+            proven_files: number;
+            /** @default null */
+            doubted_at: string | null;
+        };
+        /**
+         * Suspicion
+         * @description The fact that the last clean point of a dataset bears: from `since` on (to `until`, null = to now) states are suspect. `hold_until`:
+         *         until then no keep rule lets that point go, nor those before it.
+         */
+        Suspicion: {
+            id: string;
             since: string;
             /** @default open */
             state: components["schemas"]["AnomalyState"];
-            /** @default [] */
-            signals: components["schemas"]["Signal"][];
-            /** @default 0 */
-            files: number;
-            /** @default 0 */
-            changed: number;
-            /** @default [] */
-            paths: string[];
-            /** @default  */
-            clean_point: string;
             /** @default null */
             until: string | null;
             /** @default null */
             hold_until: string | null;
-            /** @default null */
-            moments_from: string | null;
-            /** @default  */
-            by: string;
         };
         /**
          * AnomalyState
          * @enum {unknown}
          */
         AnomalyState: "confirmed" | "dismissed" | "open";
-        /**
-         * Signal
-         * @description `count` files in the last minutes, where `usual` is the most that would be none. `since`: the state before the first of them.
-         */
-        Signal: {
-            kind: components["schemas"]["AnomalyKind"];
-            count: number;
-            usual: number;
-            windows: number;
-        };
-        /**
-         * AnomalyKind
-         * @enum {unknown}
-         */
-        AnomalyKind: "encrypted" | "removed" | "renamed";
-        /**
-         * Unreachable
-         * @description A repository whose owner gave no answer: what it holds is missing from the result.
-         */
-        Unreachable: {
-            repository: string;
-            node: string;
-            error: components["schemas"]["ErrorFacts"];
-        };
-        /** DrillList */
-        DrillList: {
-            drills: components["schemas"]["DrillRow"][];
-            unreachable: components["schemas"]["Unreachable"][];
-        };
-        /** DrillRow */
-        DrillRow: {
-            dataset: string;
-            dataset_id: string;
-            /** @default null */
-            plan: components["schemas"]["DrillPlan"] | null;
-            /** @default null */
-            last: components["schemas"]["DrillRecord"] | null;
-            /** @default null */
-            proven_at: string | null;
-            /** @default null */
-            due_at: string | null;
-            /** @default false */
-            overdue: boolean;
-            node: string;
-            repository: string;
-        };
-        /**
-         * DrillPlan
-         * @description How often a part of what is stored is restored on trial, and how much (`model.drills.parse_sample`). `check`: the name of a script in
-         *         the hooks directory of the machine that owns the repository.
-         */
-        DrillPlan: {
-            /** @default 604800 */
-            every_s: number;
-            /** @default 100 files */
-            sample: string;
-            /** @default  */
-            check: string;
-            /** @default 600 */
-            timeout_s: number;
-        };
-        /**
-         * DrillRecord
-         * @description The newest drill of one dataset in one repository. `problem`: why nothing was proven, empty where it was. `note`: what else is worth
-         *         saying, that fewer files were restored than wished for example. `proven_at`: the newest drill that proved something.
-         */
-        DrillRecord: {
-            dataset: string;
-            label: string;
-            at: string;
-            /** @default  */
-            problem: string;
-            /** @default  */
-            note: string;
-            /** @default  */
-            point: string;
-            /** @default null */
-            point_at: string | null;
-            /** @default 0 */
-            files: number;
-            /** @default 0 */
-            size_bytes: number;
-            /** @default null */
-            proven_at: string | null;
-        };
-        /** TriggerStarted */
-        TriggerStarted: {
-            trigger: string;
-        };
         /**
          * EnvironmentText
          * @description One revision, its text byte for byte as it was applied.
@@ -2607,6 +2634,21 @@ export interface components {
             /** @default  */
             after: string;
             /** @default 300 */
+            timeout_s: number;
+        };
+        /**
+         * DrillPlan
+         * @description How often a part of what is stored is restored on trial, and how much (`model.drills.parse_sample`). `check`: the name of a script in
+         *         the hooks directory of the machine that owns the repository.
+         */
+        DrillPlan: {
+            /** @default 604800 */
+            every_s: number;
+            /** @default 100 files */
+            sample: string;
+            /** @default  */
+            check: string;
+            /** @default 600 */
             timeout_s: number;
         };
         /**
@@ -3274,6 +3316,10 @@ export interface components {
             /** @default [] */
             changes: string[];
         };
+        /** TriggerStarted */
+        TriggerStarted: {
+            trigger: string;
+        };
         /**
          * TriggerView
          * @description A trigger as people see it.
@@ -3442,137 +3488,6 @@ export interface components {
         Problem: {
             node: string;
             error: components["schemas"]["ErrorFacts"];
-        };
-        /**
-         * JobList
-         * @description Newest first. `more`: ask again with the last one's id as `before`.
-         */
-        JobList: {
-            jobs: components["schemas"]["NamedJob"][];
-            more: boolean;
-        };
-        /**
-         * NamedJob
-         * @description A job with the name of its node.
-         */
-        NamedJob: {
-            id: string;
-            node: string;
-            kind: string;
-            rule: string;
-            state: components["schemas"]["State"];
-            created_at: string;
-            /** @default null */
-            started_at: string | null;
-            /** @default null */
-            ended_at: string | null;
-            /** @default  */
-            cause: string;
-            /** @default [] */
-            operations: string[];
-            /** @default [] */
-            tasks: components["schemas"]["Task"][];
-            /** @default [] */
-            findings: components["schemas"]["Finding"][];
-            /** @default 0 */
-            findings_total: number;
-            /** @default null */
-            error: components["schemas"]["ErrorFacts"] | null;
-            /** @default  */
-            trigger: string;
-            /** @default [] */
-            datasets: string[];
-            /** @default null */
-            report: components["schemas"]["Report"] | null;
-            /** @default  */
-            node_name: string;
-        };
-        /**
-         * JobView
-         * @description `progress` is its newest figure; null when its node told none, or it has ended.
-         */
-        JobView: {
-            id: string;
-            node: string;
-            kind: string;
-            rule: string;
-            state: components["schemas"]["State"];
-            created_at: string;
-            /** @default null */
-            started_at: string | null;
-            /** @default null */
-            ended_at: string | null;
-            /** @default  */
-            cause: string;
-            /** @default [] */
-            operations: string[];
-            /** @default [] */
-            tasks: components["schemas"]["Task"][];
-            /** @default [] */
-            findings: components["schemas"]["Finding"][];
-            /** @default 0 */
-            findings_total: number;
-            /** @default null */
-            error: components["schemas"]["ErrorFacts"] | null;
-            /** @default  */
-            trigger: string;
-            /** @default [] */
-            datasets: string[];
-            /** @default null */
-            report: components["schemas"]["Report"] | null;
-            /** @default  */
-            node_name: string;
-            progress: components["schemas"]["Progress"] | null;
-        };
-        /** LogLines */
-        LogLines: {
-            events: components["schemas"]["NamedEvent"][];
-        };
-        /**
-         * NamedEvent
-         * @description A line of the log with the name of its node.
-         */
-        NamedEvent: {
-            code: string;
-            severity: components["schemas"]["Severity"];
-            message: string;
-            node: string;
-            time: string;
-            /** @default {} */
-            facts: {
-                [key: string]: string;
-            };
-            /** @default  */
-            node_name: string;
-        };
-        /**
-         * KeepPreviewView
-         * @description `valid` false: keep rules or schedule cannot be read, see `diagnostics`; nothing was reckoned, and nothing is in the rest.
-         *
-         *         `kept` is newest first, the newest 2,000 of `kept_total`. `from` to `to` is what was looked at; `truncated`: `from` is later than
-         *         was asked, because the schedule takes more than 50,000 points in that time.
-         */
-        KeepPreviewView: {
-            valid: boolean;
-            diagnostics: components["schemas"]["Diagnostic"][];
-            /** @default 0 */
-            taken_total: number;
-            /** @default [] */
-            kept: components["schemas"]["KeptPoint"][];
-            /** @default 0 */
-            kept_total: number;
-            from: string;
-            to: string;
-            /** @default false */
-            truncated: boolean;
-        };
-        /**
-         * KeptPoint
-         * @description `reasons`: the rules that keep it (`daily`, `oldest monthly`, `within`; `all` where there are no rules).
-         */
-        KeptPoint: {
-            time: string;
-            reasons: string[];
         };
         /** NodeList */
         NodeList: {
@@ -3767,82 +3682,13 @@ export interface components {
             why: string;
         };
         /**
-         * Point
-         * @description A commit made restorable by an operation, in one repository. `time` is capture time in UTC.
-         *
-         *         `dataset` is the label (`files1/documents`), `dataset_id` the identity. `snapshot` is the restic snapshot's id at the
-         *         moment; it changes when tags do. `foreign` marks a restic snapshot that Holdfast did not make. `added_bytes` is what storing it cost.
-         *         Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it. `proof`: what drills know of it. `suspicion`: it is
-         *         the last point of its dataset before what looks like its destruction. `suspect`: the id of the anomaly in whose time it was made (empty
-         *         = none). `held_until`: an anomaly came after it, and until then no keep rule lets it go.
+         * Unreachable
+         * @description A repository whose owner gave no answer: what it holds is missing from the result.
          */
-        Point: {
-            id: string;
-            dataset: string;
-            dataset_id: string;
-            operation: string;
+        Unreachable: {
             repository: string;
-            time: string;
-            files: number;
-            bytes: number;
-            /** @default 0 */
-            seq: number;
-            /** @default  */
-            epoch: string;
-            /** @default  */
-            snapshot: string;
-            /** @default [] */
-            paths: string[];
-            /** @default [] */
-            tags: string[];
-            /** @default null */
-            locked_until: string | null;
-            /** @default 0 */
-            warnings: number;
-            /** @default 0 */
-            added_bytes: number;
-            /** @default UTC */
-            zone: string;
-            /** @default false */
-            foreign: boolean;
-            /** @default null */
-            expires_at: string | null;
-            /** @default null */
-            proof: components["schemas"]["Proof"] | null;
-            /** @default null */
-            suspicion: components["schemas"]["Suspicion"] | null;
-            /** @default  */
-            suspect: string;
-            /** @default null */
-            held_until: string | null;
-        };
-        /**
-         * Proof
-         * @description What is known of a point by drills. `proven_at`: when some of its files (`proven_files`) were last restored and were what they should
-         *         be, and the check script, where there is one, was content. `doubted_at`: when they last were not. The later of the two counts.
-         */
-        Proof: {
-            /** @default null */
-            proven_at: string | null;
-            /** @default 0 */
-            proven_files: number;
-            /** @default null */
-            doubted_at: string | null;
-        };
-        /**
-         * Suspicion
-         * @description The fact that the last clean point of a dataset bears: from `since` on (to `until`, null = to now) states are suspect. `hold_until`:
-         *         until then no keep rule lets that point go, nor those before it.
-         */
-        Suspicion: {
-            id: string;
-            since: string;
-            /** @default open */
-            state: components["schemas"]["AnomalyState"];
-            /** @default null */
-            until: string | null;
-            /** @default null */
-            hold_until: string | null;
+            node: string;
+            error: components["schemas"]["ErrorFacts"];
         };
         /**
          * Explained
@@ -4285,6 +4131,30 @@ export interface components {
             overdue: boolean;
         };
         /**
+         * DrillRecord
+         * @description The newest drill of one dataset in one repository. `problem`: why nothing was proven, empty where it was. `note`: what else is worth
+         *         saying, that fewer files were restored than wished for example. `proven_at`: the newest drill that proved something.
+         */
+        DrillRecord: {
+            dataset: string;
+            label: string;
+            at: string;
+            /** @default  */
+            problem: string;
+            /** @default  */
+            note: string;
+            /** @default  */
+            point: string;
+            /** @default null */
+            point_at: string | null;
+            /** @default 0 */
+            files: number;
+            /** @default 0 */
+            size_bytes: number;
+            /** @default null */
+            proven_at: string | null;
+        };
+        /**
          * Anomaly
          * @description `clean_at`: capture time of the last state before it, `clean_point` the newest point that is no later (empty = there is none).
          *         `counts`: by kind of signal, files, and what would have been usual. `paths`: some of the files. `by`: who judged it.
@@ -4320,6 +4190,21 @@ export interface components {
             by: string;
         };
         /**
+         * Signal
+         * @description `count` files in the last minutes, where `usual` is the most that would be none. `since`: the state before the first of them.
+         */
+        Signal: {
+            kind: components["schemas"]["AnomalyKind"];
+            count: number;
+            usual: number;
+            windows: number;
+        };
+        /**
+         * AnomalyKind
+         * @enum {unknown}
+         */
+        AnomalyKind: "encrypted" | "removed" | "renamed";
+        /**
          * PausedRepository
          * @description `pause` null = it works. `changed`: it stood otherwise before.
          */
@@ -4328,6 +4213,224 @@ export interface components {
             node: string;
             pause: components["schemas"]["Pause"] | null;
             changed: boolean;
+        };
+        /**
+         * SignInLink
+         * @description `url` signs a browser in once, before `expires_at`; `code` is what it bears.
+         */
+        SignInLink: {
+            code: string;
+            url: string;
+            expires_at: string;
+        };
+        /** SessionList */
+        SessionList: {
+            sessions: components["schemas"]["SessionView"][];
+        };
+        /**
+         * SessionView
+         * @description `current`: the one this call is made with. `used_at` is true to a minute.
+         */
+        SessionView: {
+            id: string;
+            user: string;
+            peer: string;
+            agent: string;
+            created_at: string;
+            used_at: string;
+            expires_at: string;
+            current: boolean;
+        };
+        /** AnomalyList */
+        AnomalyList: {
+            anomalies: components["schemas"]["AnomalyRow"][];
+            unreachable: components["schemas"]["Unreachable"][];
+        };
+        /**
+         * AnomalyRow
+         * @description As its owner tells it.
+         */
+        AnomalyRow: {
+            id: string;
+            dataset: string;
+            dataset_id: string;
+            repository: string;
+            found_at: string;
+            clean_at: string;
+            since: string;
+            /** @default open */
+            state: components["schemas"]["AnomalyState"];
+            /** @default [] */
+            signals: components["schemas"]["Signal"][];
+            /** @default 0 */
+            files: number;
+            /** @default 0 */
+            changed: number;
+            /** @default [] */
+            paths: string[];
+            /** @default  */
+            clean_point: string;
+            /** @default null */
+            until: string | null;
+            /** @default null */
+            hold_until: string | null;
+            /** @default null */
+            moments_from: string | null;
+            /** @default  */
+            by: string;
+        };
+        /** DrillList */
+        DrillList: {
+            drills: components["schemas"]["DrillRow"][];
+            unreachable: components["schemas"]["Unreachable"][];
+        };
+        /** DrillRow */
+        DrillRow: {
+            dataset: string;
+            dataset_id: string;
+            /** @default null */
+            plan: components["schemas"]["DrillPlan"] | null;
+            /** @default null */
+            last: components["schemas"]["DrillRecord"] | null;
+            /** @default null */
+            proven_at: string | null;
+            /** @default null */
+            due_at: string | null;
+            /** @default false */
+            overdue: boolean;
+            node: string;
+            repository: string;
+        };
+        /**
+         * JobList
+         * @description Newest first. `more`: ask again with the last one's id as `before`.
+         */
+        JobList: {
+            jobs: components["schemas"]["NamedJob"][];
+            more: boolean;
+        };
+        /**
+         * NamedJob
+         * @description A job with the name of its node.
+         */
+        NamedJob: {
+            id: string;
+            node: string;
+            kind: string;
+            rule: string;
+            state: components["schemas"]["State"];
+            created_at: string;
+            /** @default null */
+            started_at: string | null;
+            /** @default null */
+            ended_at: string | null;
+            /** @default  */
+            cause: string;
+            /** @default [] */
+            operations: string[];
+            /** @default [] */
+            tasks: components["schemas"]["Task"][];
+            /** @default [] */
+            findings: components["schemas"]["Finding"][];
+            /** @default 0 */
+            findings_total: number;
+            /** @default null */
+            error: components["schemas"]["ErrorFacts"] | null;
+            /** @default  */
+            trigger: string;
+            /** @default [] */
+            datasets: string[];
+            /** @default null */
+            report: components["schemas"]["Report"] | null;
+            /** @default  */
+            node_name: string;
+        };
+        /**
+         * JobView
+         * @description `progress` is its newest figure; null when its node told none, or it has ended.
+         */
+        JobView: {
+            id: string;
+            node: string;
+            kind: string;
+            rule: string;
+            state: components["schemas"]["State"];
+            created_at: string;
+            /** @default null */
+            started_at: string | null;
+            /** @default null */
+            ended_at: string | null;
+            /** @default  */
+            cause: string;
+            /** @default [] */
+            operations: string[];
+            /** @default [] */
+            tasks: components["schemas"]["Task"][];
+            /** @default [] */
+            findings: components["schemas"]["Finding"][];
+            /** @default 0 */
+            findings_total: number;
+            /** @default null */
+            error: components["schemas"]["ErrorFacts"] | null;
+            /** @default  */
+            trigger: string;
+            /** @default [] */
+            datasets: string[];
+            /** @default null */
+            report: components["schemas"]["Report"] | null;
+            /** @default  */
+            node_name: string;
+            progress: components["schemas"]["Progress"] | null;
+        };
+        /** LogLines */
+        LogLines: {
+            events: components["schemas"]["NamedEvent"][];
+        };
+        /**
+         * NamedEvent
+         * @description A line of the log with the name of its node.
+         */
+        NamedEvent: {
+            code: string;
+            severity: components["schemas"]["Severity"];
+            message: string;
+            node: string;
+            time: string;
+            /** @default {} */
+            facts: {
+                [key: string]: string;
+            };
+            /** @default  */
+            node_name: string;
+        };
+        /**
+         * KeepPreviewView
+         * @description `valid` false: keep rules or schedule cannot be read, see `diagnostics`; nothing was reckoned, and nothing is in the rest.
+         *
+         *         `kept` is newest first, the newest 2,000 of `kept_total`. `from` to `to` is what was looked at; `truncated`: `from` is later than
+         *         was asked, because the schedule takes more than 50,000 points in that time.
+         */
+        KeepPreviewView: {
+            valid: boolean;
+            diagnostics: components["schemas"]["Diagnostic"][];
+            /** @default 0 */
+            taken_total: number;
+            /** @default [] */
+            kept: components["schemas"]["KeptPoint"][];
+            /** @default 0 */
+            kept_total: number;
+            from: string;
+            to: string;
+            /** @default false */
+            truncated: boolean;
+        };
+        /**
+         * KeptPoint
+         * @description `reasons`: the rules that keep it (`daily`, `oldest monthly`, `within`; `all` where there are no rules).
+         */
+        KeptPoint: {
+            time: string;
+            reasons: string[];
         };
         /**
          * FoundHits
@@ -4381,33 +4484,6 @@ export interface components {
             exists: boolean;
             /** @default null */
             seen_at: string | null;
-        };
-        /**
-         * SignInLink
-         * @description `url` signs a browser in once, before `expires_at`; `code` is what it bears.
-         */
-        SignInLink: {
-            code: string;
-            url: string;
-            expires_at: string;
-        };
-        /** SessionList */
-        SessionList: {
-            sessions: components["schemas"]["SessionView"][];
-        };
-        /**
-         * SessionView
-         * @description `current`: the one this call is made with. `used_at` is true to a minute.
-         */
-        SessionView: {
-            id: string;
-            user: string;
-            peer: string;
-            agent: string;
-            created_at: string;
-            used_at: string;
-            expires_at: string;
-            current: boolean;
         };
         /**
          * StatusView
@@ -4971,113 +5047,16 @@ export interface operations {
             };
         };
     };
-    anomalies: {
-        parameters: {
-            query?: {
-                dataset?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AnomalyList"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    judge_anomaly: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                anomaly: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["JudgeAnomaly"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AnomalyList"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    drills: {
+    make_download_link: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DrillList"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    drill: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                repository: string;
-            };
-            cookie?: never;
-        };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Drill"];
+                "application/json": components["schemas"]["DownloadWanted"];
             };
         };
         responses: {
@@ -5087,7 +5066,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TriggerStarted"];
+                    "application/json": components["schemas"]["DownloadLink"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -5636,299 +5615,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TriggerView"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    live_events: {
-        parameters: {
-            query?: {
-                after?: string;
-            };
-            header?: {
-                "last-event-id"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Server-sent events. `data` of each is one of these; `id` is what to send as `Last-Event-ID` to go on from there. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": components["schemas"]["Snapshot"] | components["schemas"]["NodeDelta"] | components["schemas"]["JobDelta"] | components["schemas"]["ProgressDelta"] | components["schemas"]["PointsDelta"] | components["schemas"]["FlowsDelta"] | components["schemas"]["EnvironmentDelta"] | components["schemas"]["TriggerDelta"] | components["schemas"]["LogDelta"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    jobs: {
-        parameters: {
-            query?: {
-                limit?: number;
-                before?: string;
-                node?: string;
-                flow?: string;
-                rule?: string;
-                state?: "" | "queued" | "running" | "paused" | "succeeded" | "warnings" | "failed" | "cancelled" | "unknown";
-                trigger?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobList"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    job: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobView"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    cancel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NamedJob"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    pause: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NamedJob"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    resume: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NamedJob"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    undo: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Undo"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TriggerStarted"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    logs: {
-        parameters: {
-            query?: {
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LogLines"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    preview_kept_points: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["KeepWanted"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KeepPreviewView"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -7032,52 +6718,6 @@ export interface operations {
             };
         };
     };
-    search: {
-        parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-                within?: number;
-                dataset?: string;
-                repository?: string;
-                under?: string;
-                ending?: string;
-                state?: string;
-                name?: string;
-                match?: string;
-                case?: string;
-                size?: string;
-                modified?: string;
-                existed?: string;
-                owner?: string;
-                type?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FoundHits"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
     make_link: {
         parameters: {
             query?: never;
@@ -7154,6 +6794,475 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    anomalies: {
+        parameters: {
+            query?: {
+                dataset?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnomalyList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    judge_anomaly: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                anomaly: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JudgeAnomaly"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnomalyList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    drills: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrillList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    drill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repository: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Drill"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerStarted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    live_events: {
+        parameters: {
+            query?: {
+                after?: string;
+            };
+            header?: {
+                "last-event-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events. `data` of each is one of these; `id` is what to send as `Last-Event-ID` to go on from there. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Snapshot"] | components["schemas"]["NodeDelta"] | components["schemas"]["JobDelta"] | components["schemas"]["ProgressDelta"] | components["schemas"]["PointsDelta"] | components["schemas"]["FlowsDelta"] | components["schemas"]["EnvironmentDelta"] | components["schemas"]["TriggerDelta"] | components["schemas"]["LogDelta"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    jobs: {
+        parameters: {
+            query?: {
+                limit?: number;
+                before?: string;
+                node?: string;
+                flow?: string;
+                rule?: string;
+                state?: "" | "queued" | "running" | "paused" | "succeeded" | "warnings" | "failed" | "cancelled" | "unknown";
+                trigger?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamedJob"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamedJob"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamedJob"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Undo"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerStarted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    logs: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogLines"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    preview_kept_points: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeepPreviewView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                within?: number;
+                dataset?: string;
+                repository?: string;
+                under?: string;
+                ending?: string;
+                state?: string;
+                name?: string;
+                match?: string;
+                case?: string;
+                size?: string;
+                modified?: string;
+                existed?: string;
+                owner?: string;
+                type?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundHits"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -19,6 +19,7 @@ from holdfast.api.replies import reply
 from holdfast.api.routes import (
     access,
     anomalies,
+    downloads,
     drills,
     environment,
     flows,
@@ -37,10 +38,9 @@ from holdfast.master.master import Master
 
 PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
-_PRIVATE = tuple(
-    module.router
-    for module in (access, anomalies, drills, environment, flows, happenings, keep, nodes, points, repositories, search, sessions, status)
-)
+_TELLING = (anomalies, drills, happenings, keep, search, status)
+_ROUTES = (access, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
+_PRIVATE = tuple(module.router for module in _ROUTES)
 
 
 class _App(FastAPI):

@@ -193,6 +193,18 @@ class Mount(Body):
     repository: str = ""
 
 
+class DownloadWanted(Body):
+    """A `point` (id or unique prefix), or a `dataset` and `at` (empty = newest). `path`: percent-encoded bytes, `/` = everything.
+    `format`: auto = a file as it is, a folder as zip. `repository`: only from this copy."""
+
+    point: str = ""
+    dataset: str = ""
+    at: str = ""
+    path: str = Field(min_length=1, max_length=20_000)
+    repository: str = ""
+    format: Literal["auto", "file", "zip", "tar", "tar.zst"] = "auto"
+
+
 class Undo(Body):
     dry_run: bool = False
 

@@ -135,10 +135,10 @@ def _free_port(embedded: Embedded) -> int:
     if settled and embedded.port not in (None, settled):
         raise Conflict(f"the Master in {home} was set up for port {settled}", hint="leave --port out, or choose another --home")
     first = settled or embedded.port or DEFAULT_PORT
-    # Where its node listens is in its own settings; only a new one is sure to take the third.
-    for number in range(first, first + (2 if settled else 3)):
+    # Where its node listens is in its own settings; only a new one is sure to take the two after.
+    for number in range(first, first + (2 if settled else 4)):
         if not is_port_free(embedded.listen, number):
-            hint = "something else listens there; stop it" if settled else "choose another with --port; three in a row are needed"
+            hint = "something else listens there; stop it" if settled else "choose another with --port; four in a row are needed"
             raise Conflict(f"port {number} is taken", hint=hint)
     return first
 

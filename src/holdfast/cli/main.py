@@ -16,6 +16,7 @@ from holdfast.cli.commands import (
     cluster,
     compare,
     console,
+    download,
     drills,
     environment,
     explain,
@@ -65,6 +66,7 @@ for module in (
     recover,
     drills,
     mount,
+    download,
     anomalies,
 ):
     module.register(app)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSetup:
-    """What joining needs. `replace` names the dead machine whose identity is taken over; `read`, `write`, `hooks` become limits.toml."""
+    """What joining needs. `replace` names the dead machine whose identity is taken over; `read`, `write`, `hooks` become limits.toml.
+    `download_listen`: HOST:PORT or `off`, empty = the port after that of data; `download_host`: its name in links."""
 
     url: str
     token: str
@@ -37,6 +38,8 @@ class NodeSetup:
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     hooks: str = ""
+    download_listen: str = ""
+    download_host: str = ""
 
     @property
     def has_limits(self) -> bool:
@@ -154,6 +157,8 @@ def join_node(setup: NodeSetup) -> Joined:
         replace=bool(setup.replace),
         data_listen=setup.listen,
         data_address=setup.address or _advertised(setup),
+        download_listen=setup.download_listen,
+        download_host=setup.download_host,
     )
     joined = join(setup.home, request, clock=SystemClock(), entropy=SystemEntropy())
     if setup.has_limits:
@@ -220,7 +225,8 @@ def log_in(home: Path, url: str, ca_pem: str, user: str, password: str) -> None:
 
 
 def _check_join(setup: NodeSetup) -> None:
-    for option, value in (("--listen", setup.listen), ("--address", setup.address)):
+    listens = "" if setup.download_listen == "off" else setup.download_listen
+    for option, value in (("--listen", setup.listen), ("--address", setup.address), ("--download-listen", listens)):
         host, _, port = value.rpartition(":")
         if value and not (host and port.isdecimal() and 0 < int(port) < 65_536):
             raise UsageError(f"{option} {value!r} is not HOST:PORT", hint="write it like 0.0.0.0:7442")

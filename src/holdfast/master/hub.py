@@ -69,6 +69,11 @@ class Hub:
     def online(self) -> frozenset[NodeId]:
         return frozenset(self._sessions)
 
+    def host_of(self, node: NodeId) -> str:
+        """The address it dials from; empty while it is away."""
+        session = self._sessions.get(node)
+        return session.host if session is not None else ""
+
     def progress_of(self, node: NodeId) -> Mapping[JobId, Progress]:
         """The live figures of its jobs; none while it is away."""
         session = self._sessions.get(node)
@@ -120,7 +125,7 @@ class Hub:
 
     async def serve(self, stream: NodeStream, host: str = "") -> None:
         """One session, from hello to its end. A node's fault is told to the node and logged. `host` is where it dials from."""
-        session = Session(stream)
+        session = Session(stream, host)
         try:
             hello = await self._hello(session)
             rules, has_moved = await self._let_in(session, hello, host)

@@ -10,6 +10,7 @@ from holdfast.master.activation import Activation
 from holdfast.master.anomalies import AnomalyDesk
 from holdfast.master.browser_sessions import BrowserSessions
 from holdfast.master.days import Days
+from holdfast.master.downloads import Downloads
 from holdfast.master.enrolment import Enrolment
 from holdfast.master.environment import Environments
 from holdfast.master.environment_edits import EnvironmentEdits
@@ -49,6 +50,7 @@ class Master:
     tailing: Tailing
     queries: Queries
     restores: Restores
+    downloads: Downloads
     rules: RulesBook
     looks: Looks
     board: StatusBoard
@@ -101,6 +103,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     links = SignInLinks(base, access)
     triggers = Triggers(base, hub)
     queries = Queries(base, hub)
+    restores = Restores(base, hub, queries, triggers)
     environment = Environments(base)
     activation = Activation(base, hub)
     looks = Looks(hub, base.clock)
@@ -121,7 +124,8 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         triggers=triggers,
         tailing=Tailing(base, hub),
         queries=queries,
-        restores=Restores(base, hub, queries, triggers),
+        restores=restores,
+        downloads=Downloads(base, hub, restores, names),
         rules=RulesBook(base, hub),
         looks=looks,
         board=board,

@@ -121,7 +121,7 @@ class Restores:
         _check(wanted)
         if not wanted.node:
             raise UsageError("on which machine?", hint="name the node on which it is mounted")
-        found, wanted = await self._found(wanted)
+        found, wanted = await self.found(wanted)
         candidates = matching(found, wanted)
         rolled_out = await self._base.database.run(deployment)
         reader = rolled_out.node_named(wanted.node)
@@ -155,7 +155,7 @@ class Restores:
         `NotReachable`."""
         dataset = "" if wish.before_deletion or wish.repository else wish.dataset
         try:
-            found, wish = await self._found(wish)
+            found, wish = await self.found(wish)
             points = matching(found, wish)
         except (UnknownName, NotReachable):
             mirrors = await standing_mirrors(self._hub, rolled_out, dataset) if dataset else []
@@ -199,7 +199,7 @@ class Restores:
         except HoldfastError:
             return FoundPoints(points=())
 
-    async def _found(self, wish: W) -> tuple[FoundPoints, W]:
+    async def found(self, wish: W) -> tuple[FoundPoints, W]:
         """Points among which the wish means one; the wish in other words, where it names an address."""
         ask, of_versions, of_archive = self._queries, dataset_of_versions(wish.point), dataset_of_archive(wish.point)
         if dataset := of_versions or of_archive:

@@ -24,7 +24,6 @@ from holdfast.core.errors import Conflict, Refused, UsageError
 from holdfast.core.single_instance import only_one
 from holdfast.master.config import MasterConfig, load_config
 from holdfast.master.foundation import Foundation
-from holdfast.master.impatience import ImpatientProtocol
 from holdfast.master.initialising import InitResult, init_master
 from holdfast.master.master import Master, build_master, is_loopback
 from holdfast.master.records import documents
@@ -32,6 +31,7 @@ from holdfast.master.records.database import Database
 from holdfast.wire.authority import Authority
 from holdfast.wire.hub import HubServer, HubStream
 from holdfast.wire.identity import CERTIFICATE_FILE, KEY_FILE, Credentials, save_credentials
+from holdfast.wire.impatience import ImpatientProtocol
 
 __all__ = ["InitResult", "MasterConfig", "Ports", "init_master", "load_config", "run", "serve"]
 

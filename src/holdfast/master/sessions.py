@@ -31,9 +31,10 @@ class NodeStream(Protocol):
 
 
 class Session:
-    """What the Master can do with a node while it is connected."""
+    """What the Master can do with a node while it is connected. `host`: the address it dials from."""
 
-    def __init__(self, stream: NodeStream) -> None:
+    def __init__(self, stream: NodeStream, host: str = "") -> None:
+        self.host = host
         self.node = stream.peer
         self.key_id = stream.key_id
         self.progress: dict[JobId, Progress] = {}

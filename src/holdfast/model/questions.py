@@ -12,6 +12,7 @@ from holdfast.model.adoption import Adopted, AskAdopt
 from holdfast.model.anomalies import AnomalyJudged, AskJudgeAnomaly
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.document import Classification
+from holdfast.model.downloads import AskDownloadPort, DownloadPort
 from holdfast.model.explanations import Explanation
 from holdfast.model.following import Following
 from holdfast.model.gaps import Gap
@@ -207,6 +208,7 @@ Question = (
     | AskFolders
     | AskTail
     | AskLimits
+    | AskDownloadPort
     | KeyQuestion
 )
 
@@ -350,6 +352,7 @@ Answer = (
     | Folders
     | Tailed
     | LimitsTold
+    | DownloadPort
     | KeyAnswer
     | Done
     | Failed

@@ -19,11 +19,12 @@ from holdfast.core.private_files import make_private_folder
 from holdfast.core.single_instance import only_one
 from holdfast.host.disk import free_bytes
 from holdfast.model.decoding import UNREADABLE
-from holdfast.model.jobs import Finding, Severity
+from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import Rules, SignedRules, decode_rules
 from holdfast.node.archives import archiving_deliveries
 from holdfast.node.config import load_config, pid_path
+from holdfast.node.downloads.door import DownloadDoor
 from holdfast.node.enrol import renew, renewal_due
 from holdfast.node.followed_here import FollowedHere
 from holdfast.node.hub_client import HubClient
@@ -31,8 +32,9 @@ from holdfast.node.job_book import JobBook, Role
 from holdfast.node.journal import Journal
 from holdfast.node.limits import Limits, check_rules, load_limits
 from holdfast.node.local_socket import LocalSocket
+from holdfast.node.machine import Machine
 from holdfast.node.recalled_here import RecalledHere, let_pass
-from holdfast.node.router import Machine, Router
+from holdfast.node.router import Router
 from holdfast.node.rule_store import RuleStore
 from holdfast.node.scheduler import Scheduler
 from holdfast.node.supervisor import Command, Worker, with_credentials, worker_command
@@ -112,7 +114,15 @@ class Agent:
         self._scheduler = Scheduler(self._book, self._journal, self._send, lambda: surroundings.free_bytes(home), clock=self._clock)
         self._followed = FollowedHere(self._event, self._clock)
         self._recalled = RecalledHere()
-        machine = Machine(self._config.name, lambda: self._rules.current, self._limits, self._findings, lambda: self._followed.now)
+        self._door = DownloadDoor(home, self._config, self._on_download, clock=self._clock)
+        machine = Machine(
+            name=self._config.name,
+            current_rules=lambda: self._rules.current,
+            limits=self._limits,
+            findings=self._findings,
+            following=lambda: self._followed.now,
+            download_port=self._door.answer,
+        )
         self._router = Router(
             scheduler=self._scheduler,
             book=self._book,
@@ -141,7 +151,8 @@ class Agent:
             self._take_up()
             await self._socket.start()
             self._tasks += [
-                loop.create_task(work) for work in (*(w.run() for w in self._workers.values()), self._plan(), self._keep_certificate())
+                loop.create_task(work)
+                for work in (*(w.run() for w in self._workers.values()), self._door.run(), self._plan(), self._keep_certificate())
             ]
             self._tasks.append(loop.create_task(self._reach_master()))
             stopping = loop.create_task(_wait(self._stop))
@@ -201,6 +212,7 @@ class Agent:
         for worker in self._workers.values():
             worker.configure(Configure(rules=rules, signing_key=self._rules.signing_key))
         self._scheduler.set_rules(rules)
+        self._door.configure(rules)
 
     def _begin_recall(self) -> None:
         """Only where something is archived, since it is one more process. It stays to the agent's end, whatever becomes of the rules."""
@@ -242,7 +254,7 @@ class Agent:
     async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
         """Within five seconds: the workers get four to end in order."""
         self._scheduler.closing = True
-        await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
+        await asyncio.gather(self._door.stop(), *(worker.stop() for worker in self._workers.values()))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -281,6 +293,10 @@ class Agent:
                 return
             case WorkerAnswer():
                 return
+        self._poke()
+
+    def _on_download(self, event: Event) -> None:
+        self._journal.record_event(event)
         self._poke()
 
     def _on_end(self, role: Role, error: ErrorFacts) -> None:

@@ -18,6 +18,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`master_name` is the name in the Master's hub certificate. `data_listen` may have port 0 (any free one).
 
     `data_advertised` is the `host:port` other nodes dial; empty = the Master takes the address it sees and the port that listens.
+    `download_listen` is the `host:port` of the HTTPS port for downloads, `off` = none, empty = the port after that of data; `download_host`
+    what it is called in links, empty = as the Master finds the node.
     """
 
     environment: EnvironmentId
@@ -29,6 +31,19 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     hub_address: str
     data_listen: str = DEFAULT_DATA_LISTEN
     data_advertised: str = ""
+    download_listen: str = ""
+    download_host: str = ""
+
+
+def download_place(config: NodeConfig) -> tuple[str, int] | None:
+    """Host and port where downloads are given, port 0 = any free one; None = nowhere."""
+    if config.download_listen == "off":
+        return None
+    host, _, port = (config.download_listen or config.data_listen).rpartition(":")
+    number = int(port) if port.isdecimal() else 0
+    if not config.download_listen and number:
+        number += 1
+    return (host.strip("[]") if host not in ("", "*") else "0.0.0.0"), number
 
 
 def config_path(home: Path) -> Path:

@@ -59,6 +59,8 @@ class JoinRequest:
     replace: bool = False
     data_listen: str = DEFAULT_DATA_LISTEN
     data_address: str = ""
+    download_listen: str = ""
+    download_host: str = ""
 
 
 class _Authority(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +134,8 @@ def join(home: Path, request: JoinRequest, *, clock: Clock, entropy: Entropy) ->
         hub_address=joined.hub_address,
         data_listen=request.data_listen,
         data_advertised=request.data_address,
+        download_listen=request.download_listen,
+        download_host=request.download_host,
     )
     store_identity(home, config, Credentials(key_pem, joined.certificate_pem.encode(), joined.ca_pem.encode()), joined.signing_key)
     return Joined(config=config, fingerprint=key_id_of(joined.certificate_pem.encode()), waiting=joined.waiting)

@@ -5,9 +5,10 @@
     hooks = "/etc/holdfast/hooks"   # where hook scripts are
     spool = "4 GiB"                 # so much may wait here for receivers that are away
     recall = 2000                   # archived files that one program of a user may open in a minute
+    downloads = false               # nothing is given on the port for downloads
 
-A key left out allows nothing of its kind; `spool` left out is 1 GiB, 0 is no spool; `recall` left out is no limit. No file = no limits (a
-standing finding), no hooks.
+A key left out allows nothing of its kind; `spool` left out is 1 GiB, 0 is no spool; `recall` left out is no limit, `downloads` left out is
+true. No file = no limits (a standing finding), no hooks.
 HOME and the locations of this node's repositories are never captured, nor written by mirrors and restores, with or without the file; nor is
 the hooks directory ever written, else a restore could bring the script that a hook then runs. Paths are compared after resolving symlinks;
 HOME and repositories are also known by device and inode, so that a bind mount of them is no way around.
@@ -22,6 +23,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -34,7 +36,7 @@ from holdfast.node.known_places import known_places
 
 LIMITS_FILE = "limits.toml"
 
-_KEYS = {"read", "write", "hooks", "spool", "recall"}
+_KEYS = {"read", "write", "hooks", "spool", "recall", "downloads"}
 _SPOOL_BYTES = 1 << 30
 # A repository's name becomes a folder and a key file in HOME. The compiler knows the same rule; a Master in wrong hands need not.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -55,6 +57,7 @@ class Limits:
     path: Path | None = None
     home: bytes = b""
     spool_bytes: int = _SPOOL_BYTES
+    downloads: bool = True
     recall_files: int = 0
 
     @property
@@ -161,17 +164,18 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}", hint="repair or remove it; until then this node does nothing new") from error
     _check_owner(path, facts)
-    read, write, hooks, spool_bytes, recall_files = _parse(path, text)
+    keys = _parse(path, text)
     return Limits(
-        read=tuple(_real(root) for root in read),
-        write=tuple(_real(root) for root in write),
-        hooks=Path(hooks) if hooks else None,
+        read=tuple(_real(root) for root in keys.read),
+        write=tuple(_real(root) for root in keys.write),
+        hooks=Path(keys.hooks) if keys.hooks else None,
         protected=protected,
         guarded=guarded,
         path=path,
         home=protected[0],
-        spool_bytes=spool_bytes,
-        recall_files=recall_files,
+        spool_bytes=keys.spool_bytes,
+        downloads=keys.downloads,
+        recall_files=keys.recall_files,
     )
 
 
@@ -214,14 +218,25 @@ def check_rules(rules: Rules, limits: Limits) -> tuple[ErrorFacts, ...]:
     return tuple(problems)
 
 
-def _parse(path: Path, text: str) -> tuple[list[str], list[str], str, int, int]:
+class _Keys(NamedTuple):
+    """The file as it is written."""
+
+    read: list[str]
+    write: list[str]
+    hooks: str
+    spool_bytes: int
+    recall_files: int
+    downloads: bool
+
+
+def _parse(path: Path, text: str) -> _Keys:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}", hint='write it like read = ["/srv"]') from error
     unknown = sorted(set(table) - _KEYS)
     if unknown:
-        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="the keys are read, write, hooks, spool and recall")
+        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="the keys are read, write, hooks, spool, recall and downloads")
     read, write, hooks = table.get("read", []), table.get("write", []), table.get("hooks", "")
     for roots in (read, write):
         if not isinstance(roots, list) or not all(isinstance(root, str) and root.startswith("/") for root in roots):
@@ -235,7 +250,10 @@ def _parse(path: Path, text: str) -> tuple[list[str], list[str], str, int, int]:
     recall = table.get("recall", 0)
     if not isinstance(recall, int) or isinstance(recall, bool) or recall < 0:
         raise UsageError(f"{path}: recall: {recall!r} is no number of files", hint="write it like recall = 2000; 0 = no limit")
-    return read, write, hooks, spool_bytes, recall
+    downloads = table.get("downloads", True)
+    if not isinstance(downloads, bool):
+        raise UsageError(f"{path}: downloads is true or false", hint="write it like downloads = false")
+    return _Keys(read, write, hooks, spool_bytes, recall, downloads)
 
 
 def _check_owner(path: Path, facts: os.stat_result) -> None:

@@ -14,8 +14,8 @@ from holdfast.host.folders import clean_folder, roots_as_folders
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.anomalies import AnomalyJudged, AskJudgeAnomaly
 from holdfast.model.differences import AskDiff
+from holdfast.model.downloads import AskDownloadPort
 from holdfast.model.entry import display_path
-from holdfast.model.following import Following
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.keys import KeyQuestion, kit_findings
 from holdfast.model.maintenance import kind_of
@@ -56,7 +56,7 @@ from holdfast.model.rules import Rules
 from holdfast.model.searching import AskSearch, FoundHere
 from holdfast.model.tail import AskTail, Tailed
 from holdfast.node.job_book import JobBook
-from holdfast.node.limits import Limits
+from holdfast.node.machine import Machine
 from holdfast.node.point_events import record_change, record_pause
 from holdfast.node.scheduler import Scheduler
 from holdfast.node.supervisor import Worker
@@ -167,8 +167,8 @@ class Router:
                 return await self._folders(question)
             case AskTail():
                 return await self._tail(question)
-            case AskLimits():
-                return self._limits()
+            case AskLimits() | AskDownloadPort():
+                return self._limits() if isinstance(question, AskLimits) else self._machine.download_port(question)
             case AskTrigger():
                 return self._started(*self._scheduler.trigger(question))
             case AskRestore():
@@ -314,26 +314,3 @@ class Router:
         except HoldfastError as caught:
             error = caught.facts()
         return tuple(RepositoryStatus(id=r.id, name=r.name, location=r.location, error=error) for r in rules.repositories), ()
-
-
-class Machine:
-    """What holds on this machine at the moment: rules in force, its limits, its standing problems."""
-
-    def __init__(
-        self,
-        name: str,
-        rules: Callable[[], Rules | None],
-        limits: Callable[[], Limits],
-        findings: Callable[[], tuple[Finding, ...]],
-        following: Callable[[], tuple[Following, ...]],
-    ) -> None:
-        self.name = name
-        self.following = following
-        self._rules = rules
-        self.limits = limits
-        """Raises what `load_limits` raises."""
-        self.findings = findings
-
-    @property
-    def rules(self) -> Rules | None:
-        return self._rules()

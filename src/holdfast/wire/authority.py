@@ -26,6 +26,7 @@ from holdfast.core.private_files import make_private_folder, write_private
 from holdfast.wire.identity import Credentials, certificate_of, fingerprint_of, load_key, make_csr, new_key, private_pem
 
 MASTER_NAME = "holdfast-master"
+DOWNLOADS_NAME = "Holdfast downloads"
 AUTHORITY_LIFETIME_S = 10 * 365 * 86_400
 NODE_LIFETIME_S = 30 * 86_400
 _CA_KEY, _CA_CERTIFICATE, _SIGNING_KEY = "ca-key.pem", "ca.pem", "signing-key.pem"
@@ -113,6 +114,13 @@ class Authority:
         public = _public_key_of(make_csr(key))
         return Credentials(key, self._issue(public, MASTER_NAME, [MASTER_NAME, "localhost", *hosts], lifetime_s, clock), self.ca_pem)
 
+    def issue_downloads(self, csr_pem: bytes, host: str, *, clock: Clock) -> bytes:
+        """A certificate (PEM) for a node's port for downloads: for browsers that come to `host`. It is nobody's identity: it names no node,
+        and no server of ours takes it from who connects. Raises `Refused` for a host that is none, and as `issue` does."""
+        if is_id(host) or host == MASTER_NAME:
+            raise Refused(f"{host!r} is no host")
+        return self._issue(_public_key_of(csr_pem), DOWNLOADS_NAME, [host], NODE_LIFETIME_S, clock)
+
     def _issue(self, public: ec.EllipticCurvePublicKey, name: str, hosts: Sequence[str], lifetime_s: float, clock: Clock) -> bytes:
         issuer = certificate_of(self.ca_pem)
         moment = now(clock)
@@ -127,7 +135,7 @@ class Authority:
             .not_valid_after(min(moment + timedelta(seconds=lifetime_s), issuer.not_valid_after_utc))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(_usages_of(name)), critical=False)
             .add_extension(x509.SubjectAlternativeName(_alternative_names(hosts)), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
             .sign(ca_key, hashes.SHA256())
@@ -174,6 +182,12 @@ def _alternative_names(hosts: Sequence[str]) -> list[x509.GeneralName]:
                 raise Refused(f"{host!r} is neither a host name nor an address", hint="give the machine's DNS name or address") from None
             names.append(x509.DNSName(host))
     return names
+
+
+def _usages_of(name: str) -> list[x509.ObjectIdentifier]:
+    if name == DOWNLOADS_NAME:
+        return [ExtendedKeyUsageOID.SERVER_AUTH]
+    return [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:

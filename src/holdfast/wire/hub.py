@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import grpc
 import grpc.aio
@@ -51,11 +52,12 @@ class _Pipe(Protocol):
 
 class HubStream:
     """One session. Any number of tasks may `send`; one task may `receive`. Errors as in `channel.Channel`; `close` is idempotent
-    and wakes the receiver, which then gets None."""
+    and wakes the receiver, which then gets None. `host`: where the peer dials from, where this end was dialled."""
 
     def __init__(self, peer: NodeId, pipe: _Pipe, address: str) -> None:
         self.peer = peer
         self.key_id = ""
+        self.host = ""
         self._pipe = pipe
         self._address = address
         self._sending = asyncio.Lock()
@@ -223,6 +225,7 @@ class HubServer:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "the key of this node was revoked")
         stream = HubStream(peer, context, peer)
         stream.key_id = key_id
+        stream.host = _host_in(context.peer())
         await context.send_initial_metadata((ACCEPTED,))
         task = asyncio.ensure_future(self._run(stream))
         self._sessions[stream] = task
@@ -241,6 +244,12 @@ class HubServer:
         except Exception as error:
             logger.exception("a hub session failed", extra={"facts": {"peer": stream.peer}})
             await _say_farewell(stream, error)
+
+
+def _host_in(peer: str) -> str:
+    """The address in what gRPC calls a peer: `ipv4:192.0.2.1:40000`, `ipv6:[2001:db8::1]:40000` (its brackets percent-encoded)."""
+    kind, _, place = unquote(peer).partition(":")
+    return place.rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else ""
 
 
 async def _say_farewell(stream: HubStream, error: BaseException) -> None:

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 master_app = typer.Typer(help="Set up and run a Master.", no_args_is_help=True, rich_markup_mode=None)
 node_app = typer.Typer(help="Join this machine to a Master and run its agent.", no_args_is_help=True, rich_markup_mode=None)
 
-PortOption = Annotated[int, typer.Option("--port", min=1, max=65_533, help="API port; the hub takes the next, node data the one after.")]
+PortOption = Annotated[
+    int, typer.Option("--port", min=1, max=65_532, help="API port; the hub takes the next, node data and downloads those after.")
+]
 UpPortOption = Annotated[
     int | None,
     typer.Option(
-        "--port", min=1, max=65_533, help="API port (default: 7440, or as before); the hub takes the next, node data the one after."
+        "--port", min=1, max=65_532, help="API port (default: 7440, or as before); the hub, node data and downloads take those after."
     ),
 ]
 ListenOption = Annotated[str, typer.Option("--listen", help="Address to listen on; 0.0.0.0 lets other machines in.")]
@@ -220,6 +222,10 @@ def node_join(
     replace: Annotated[str, typer.Option("--replace", help="Take over the identity of this dead machine.")] = "",
     listen: Annotated[str, typer.Option("--listen", help="HOST:PORT where other nodes deliver data.")] = "0.0.0.0:7442",
     address: Annotated[str, typer.Option("--address", help="HOST:PORT by which other nodes reach it (default: found out).")] = "",
+    download_listen: Annotated[
+        str, typer.Option("--download-listen", help="HOST:PORT for downloads by browsers, or off (default: the port after --listen).")
+    ] = "",
+    download_host: Annotated[str, typer.Option("--download-host", help="What this machine is called in links (default: found out).")] = "",
     read: Annotated[list[str] | None, typer.Option("--read", help="Only below these folders may be captured; may be repeated.")] = None,
     write: Annotated[list[str] | None, typer.Option("--write", help="Only below these folders may be written; may be repeated.")] = None,
     hooks: Annotated[str, typer.Option("--hooks", help="Folder of the scripts that policies may name.")] = "",
@@ -239,6 +245,8 @@ def node_join(
         read=tuple(read or ()),
         write=tuple(write or ()),
         hooks=hooks,
+        download_listen=download_listen,
+        download_host=download_host,
     )
     joined = join_node(setup)
     say(f"key fingerprint: {joined.fingerprint}")

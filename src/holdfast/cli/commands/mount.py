@@ -108,7 +108,7 @@ def _view_here(home: Path, what: What) -> View:
     clock = SystemClock()
     owner = PointsHere(home=home, repository=what.repository, dataset=what.dataset)
     if what.point or what.at:
-        chosen = _point(owner, what)
+        chosen = point_here(owner, what)
         _say_what(chosen)
         return OnePoint(owner, chosen, clock)
     points = owner.points()
@@ -176,7 +176,7 @@ def _time(text: str) -> datetime:
 _ELSEWHERE = "`holdfast points` lists them; `holdfast login` on this machine, and what other machines have can be mounted here, too"
 
 
-def _point(owner: PointsHere, what: What) -> Point:
+def point_here(owner: PointsHere, what: What) -> Point:
     """The one that is meant; of copies in several repositories any. Raises `UnknownName`."""
     from holdfast.core.ids import DatasetId
     from holdfast.model.moments import dataset_of_versions, is_address, parse_address

@@ -43,11 +43,20 @@ class Machines:
         `host`: where it listens, by default where the Master does; `inside`: as for `Child`."""
         assert self.client is not None
         home = self.home(name)
-        (data_port,) = free_ports(1)
+        data_port, download_port = free_ports(2)
         token = self.client.post("/nodes/tokens", {"name": name, "ttl_s": 600, "replace": False})["token"]
         within = (str(self.scratch),) if is_bounded else ()
-        listen = f"{host or self.host}:{data_port}"
-        join_node(NodeSetup(url=self.client.url, token=token, name=name, home=home, listen=listen, read=within, write=within))
+        setup = NodeSetup(
+            url=self.client.url,
+            token=token,
+            name=name,
+            home=home,
+            listen=f"{host or self.host}:{data_port}",
+            download_listen=f"{host or self.host}:{download_port}",
+            read=within,
+            write=within,
+        )
+        join_node(setup)
         master = load_session(self.home("master"))
         save_session(home, Session(url=master.url, ca_pem=master.ca_pem, token=master.token))
         self._start(Child(name, ["node", "run", "--home", str(home)], home / "log" / "node.log", inside))

@@ -1,4 +1,4 @@
-"""Callers of the API that connect and then say nothing, or a byte now and then, are hung up on: each would hold a connection for ever.
+"""Callers by HTTP that connect and then say nothing, or a byte now and then, are hung up on: each would hold a connection for ever.
 
 uvicorn has no such limit of its own. Bodies have theirs in the API's `BodyLimit`, handshakes in asyncio.
 """

@@ -8,7 +8,7 @@ import socket
 import pytest
 import uvicorn
 
-from holdfast.master.impatience import ImpatientProtocol
+from holdfast.wire.impatience import ImpatientProtocol
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
