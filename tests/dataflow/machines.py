@@ -28,6 +28,7 @@ from holdfast.model.rules import (
     MirrorAction,
     OperationRule,
     Peer,
+    Pull,
     ReadGrant,
     Receive,
     RepositoryRule,
@@ -124,11 +125,11 @@ class World:
 
 
 class Machine:
-    """`in_process` False: the store worker is a process of its own from the next `start` on."""
+    """`in_process` False: the store worker is a process of its own from the next `start` on. `listens` False: it is a vault by then."""
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world
-        self.in_process = True
+        self.in_process = self.listens = True
         self.name = name
         self.home = world.folder / name
         self.id = NodeId(world.new_id())
@@ -165,7 +166,7 @@ class Machine:
             self.store = ProcessStore(self.home, self.store_heard)
         self.store.start()
         self.port = self.store_heard.of(Ready)[-1].data_port
-        assert self.port, self.store_heard.of(Ready)
+        assert bool(self.port) == self.listens, self.store_heard.of(Ready)
         if self.rules is not None:
             self.configure(self.rules)
 
@@ -270,6 +271,7 @@ class MachineRules:
         self.repositories: list[RepositoryRule] = []
         self.cascades: list[Cascade] = []
         self.reads: list[ReadGrant] = []
+        self.pulls: list[Pull] = []
         self.revoked: list[str] = []
 
     def rules(self, generation: int) -> Rules:
@@ -288,6 +290,7 @@ class MachineRules:
             receives=tuple(self.receives),
             cascades=tuple(self.cascades),
             reads=tuple(self.reads),
+            pulls=tuple(self.pulls),
             revoked=tuple(self.revoked),
         )
 

@@ -114,7 +114,7 @@ def test_limits_in_the_page_are_limits(tmp_path: Path) -> None:
     file.chmod(0o600)
     limits = load_limits(tmp_path)
     assert limits is not None
-    assert tomllib.loads(block).keys() == {"read", "write", "hooks", "spool", "recall", "downloads"}
+    assert tomllib.loads(block).keys() == {"read", "write", "hooks", "spool", "recall", "downloads", "vault"}
 
 
 def test_the_page_of_the_command_line_names_every_command_and_option() -> None:

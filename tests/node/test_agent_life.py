@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,17 @@ from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import NotReachable
 from holdfast.core.ids import JobId, PointId
+from holdfast.model.anomalies import AskJudgeAnomaly
 from holdfast.model.jobs import Job, State
 from holdfast.model.keys import AskKeyAdd, AskKeyRemove, AskKeyRestore, AskKeyRotate, AskKeys, AskKit, AskKitKept
-from holdfast.model.maintenance import Check
+from holdfast.model.maintenance import Check, Prune, Repair
 from holdfast.model.orders import RestoreRequest
+from holdfast.model.pausing import AskPause
+from holdfast.model.point_changes import Expire, Forget
 from holdfast.model.questions import (
     Answer,
     AskCancel,
+    AskChangePoints,
     AskJobs,
     AskMaintenance,
     AskPoints,
@@ -371,6 +376,28 @@ def test_what_must_not_leave_the_machine_does_not(tmp_path: Path, authority: Aut
             answer = await master.ask(question)
             assert isinstance(answer, Failed)
             assert answer.error.code == "not-granted"
+
+    with_master(tmp_path / "home", authority, store_rules(), act)
+
+
+def test_a_vault_lets_the_master_take_nothing_away(tmp_path: Path, authority: Authority) -> None:
+    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "home" / "limits.toml").write_text('vault = "90d"\n')
+
+    async def act(master: Master, agent: Agent) -> None:
+        for question in (
+            AskChangePoints(change=Forget(newest=True), points=("aa",)),
+            AskChangePoints(change=Forget(), dataset="files1/documents"),
+            AskChangePoints(change=Expire(at=datetime(2026, 1, 1, tzinfo=UTC)), points=("aa",)),
+            AskMaintenance(repository="main", task=Prune(grace_s=0)),
+            AskMaintenance(repository="main", task=Repair(forget_damaged=True)),
+            AskPause(repository="main"),
+            AskJudgeAnomaly(id="aa", confirmed=False),
+        ):
+            answer = await master.ask(question)
+            assert isinstance(answer, Failed), question
+            assert answer.error.code == "outside-limits", question
+        assert isinstance(await master.ask(AskStatus()), NodeStatus)
 
     with_master(tmp_path / "home", authority, store_rules(), act)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core.errors import ErrorFacts, NotGranted, ProtocolError
-from holdfast.core.ids import ActionId, DatasetId, Epoch, PointId, RepositoryId
+from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId, PointId, RepositoryId
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark, Move, Part, Payload, Put, Remove, Segment
 from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr
 from holdfast.model.gaps import Gap, GapReason
@@ -32,11 +32,13 @@ from holdfast.wire.data_messages import (
     DataMessage,
     Entries,
     KnownRun,
+    LineTaken,
     Needed,
     Open,
     OpenCopy,
     Opened,
     OpenedRead,
+    OpenLine,
     OpenRead,
     Recall,
     Recalled,
@@ -98,6 +100,8 @@ MESSAGES: list[DataMessage] = [
     AskBlobs(number=1, ids=(CHUNK,), trees=True),
     BlobPiece(number=1, id=CHUNK, data=b"abc", last=True),
     BlobsEnd(number=1),
+    OpenLine(peer=NodeId(ID)),
+    LineTaken(),
 ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from holdfast.compiler.codes import diagnose
 from holdfast.model.diagnostics import Diagnostic, Where
-from holdfast.model.document import Document, Flow, Mover, OperationUse, Policy
+from holdfast.model.document import Document, OperationUse, Policy
 from holdfast.model.operations import SPECS
 
 _CODE = "not-in-this-version"
@@ -18,9 +18,6 @@ def unavailable(document: Document) -> list[Diagnostic]:
     for policy in document.policies:
         for operation in policy.operations:
             found.extend(_operation(policy, operation))
-    for flow in document.flows:
-        for index, mover in enumerate(flow.movers):
-            found.extend(_mover(flow, index, mover))
     return found
 
 
@@ -29,11 +26,3 @@ def _operation(policy: Policy, operation: OperationUse) -> Iterator[Diagnostic]:
     if not SPECS[operation.kind].available:
         kinds = ", ".join(f"`{kind}`" for kind, spec in SPECS.items() if spec.available)
         yield diagnose(_CODE, where, f"`{operation.kind}` is not in this version", f"take it out for now; this version has {kinds}")
-
-
-def _mover(flow: Flow, index: int, mover: Mover) -> Iterator[Diagnostic]:
-    for key, used, hint in (("dial", mover.dial == "to", "leave it out: `from` dials"),):
-        if used:
-            name = f"{mover.source}->{mover.target}"
-            where = Where(path=f"flows.{flow.name}.movers[{index}].{key}", kind="mover", name=name, flow=flow.name)
-            yield diagnose(_CODE, where, f"`{key}` as written here is not in this version", hint)

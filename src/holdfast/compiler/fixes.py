@@ -20,7 +20,6 @@ KEEP = {"hourly": 24, "daily": 30, "monthly": 12}
 _MOST_MENDED = 100
 _MOST_FIXES = 6
 _TIMES = ("every", "at", "schedule")
-_LEFT_OUT = frozenset({"dial"})
 
 
 @dataclass(frozen=True)
@@ -199,11 +198,6 @@ def _left_out(found: _Found) -> Iterator[Fix]:
     yield Fix(title=f"Leave `{found.path[-1]}` out", edits=(take(*found.path),))
 
 
-def _not_yet(found: _Found) -> Iterator[Fix]:
-    if found.path[-1] in _LEFT_OUT:
-        yield from _left_out(found)
-
-
 def _continuous(found: _Found) -> Iterator[Fix]:
     yield Fix(title="Make it continuous", edits=(take(*found.path),))
 
@@ -258,7 +252,6 @@ FIXES: dict[str, Callable[[_Found], Iterable[Fix]]] = {
     "unknown-policy": _unknown_policy,
     "unknown-operation": _unknown_operation,
     "unknown-vertex": _unknown_vertex,
-    "not-in-this-version": _not_yet,
     "bad-mover": _no_mover,
     "option-not-here": _left_out,
     "not-upstream": _not_upstream,

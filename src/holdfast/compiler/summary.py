@@ -78,6 +78,8 @@ def _lines(
 
 
 def _sent(delivery: Delivery, origin: str = "") -> SummaryLine:
+    if delivery.dial == "to":
+        origin = f"{origin}, which dials" if origin else "which dials"
     return SummaryLine(
         verb="sends",
         dataset=delivery.label,

@@ -187,6 +187,14 @@ class OtherCopy(_Rule, frozen=True, kw_only=True):
     their_mirror: ActionId = ActionId("")
 
 
+class Pull(_Rule, frozen=True, kw_only=True):
+    """A node that sends here and does not dial: this node keeps a line there for it. `windows`: those of each delivery that comes that way;
+    while all of them are closed there is no line."""
+
+    sender: NodeId
+    windows: tuple[tuple[RateTable, ...], ...] = ()
+
+
 class Peer(_Rule, frozen=True, kw_only=True):
     """A node this one talks to. `address` is `host:port` of its data server."""
 
@@ -225,7 +233,13 @@ class Rules(_Rule, frozen=True, kw_only=True):
     reads: tuple[ReadGrant, ...] = ()
     copy_grants: tuple[CopyGrant, ...] = ()
     other_copies: tuple[OtherCopy, ...] = ()
+    pulls: tuple[Pull, ...] = ()
     revoked: tuple[str, ...] = ()
+
+    def awaited(self) -> frozenset[NodeId]:
+        """The nodes that dial this one to be sent what it has for them."""
+        sent = (*self.deliveries, *(cascade.delivery for cascade in self.cascades))
+        return frozenset(delivery.receiver for delivery in sent if delivery.dial == "to" and delivery.receiver != self.node)
 
     def stored_in(self, repository: RepositoryId) -> tuple[tuple[Receive, StoreAction], ...]:
         """What this node receives for one of its repositories, with what is done with it there."""

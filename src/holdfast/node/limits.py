@@ -6,9 +6,12 @@
     spool = "4 GiB"                 # so much may wait here for receivers that are away
     recall = 2000                   # archived files that one program of a user may open in a minute
     downloads = false               # nothing is given on the port for downloads
+    vault = "90d"                   # this machine dials and is not dialled, and what arrives stays at least so long
 
 A key left out allows nothing of its kind; `spool` left out is 1 GiB, 0 is no spool; `recall` left out is no limit, `downloads` left out is
-true. No file = no limits (a standing finding), no hooks.
+true. No file = no limits (a standing finding), no hooks. `vault` makes the machine one that only takes in: it opens no port, locks every
+point that arrives for at least so long, keeps no mirror, and lets the Master have nothing there forgotten, expired, dismissed, paused,
+pruned or repaired (docs/vaulting.md).
 HOME and the locations of this node's repositories are never captured, nor written by mirrors and restores, with or without the file; nor is
 the hooks directory ever written, else a restore could bring the script that a hook then runs. Paths are compared after resolving symlinks;
 HOME and repositories are also known by device and inode, so that a bind mount of them is no way around.
@@ -28,15 +31,16 @@ from typing import NamedTuple
 import msgspec
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, UsageError
-from holdfast.core.units import parse_size_bytes
+from holdfast.core.units import parse_duration_s, parse_size_bytes
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.object_location import is_object_location, parse_object_location
-from holdfast.model.rules import DatasetRule, MirrorAction, Rules, StoreAction
+from holdfast.model.operations import SPECS
+from holdfast.model.rules import Action, DatasetRule, ForwardAction, MirrorAction, Rules, StoreAction
 from holdfast.node.known_places import known_places
 
 LIMITS_FILE = "limits.toml"
 
-_KEYS = {"read", "write", "hooks", "spool", "recall", "downloads"}
+_KEYS = {"read", "write", "hooks", "spool", "recall", "downloads", "vault"}
 _SPOOL_BYTES = 1 << 30
 # A repository's name becomes a folder and a key file in HOME. The compiler knows the same rule; a Master in wrong hands need not.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -47,6 +51,7 @@ _Inode = tuple[int, int]
 class Limits:
     """`read` and `write` None = no limit. `protected` are real paths that are neither captured nor written, `guarded` the devices and
     inodes of these folders and of those in them; writers and captures of what is above skip them. `home` is one of the protected.
+    `vault_s`: this machine is a vault, and what arrives there is locked for so long; None = it is none.
     """
 
     read: tuple[bytes, ...] | None = None
@@ -59,6 +64,7 @@ class Limits:
     spool_bytes: int = _SPOOL_BYTES
     downloads: bool = True
     recall_files: int = 0
+    vault_s: float | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -77,6 +83,28 @@ class Limits:
         """The compiler knows the repositories in the roots, but no machine's HOME: its keys must not get into any repository."""
         ours = tuple(os.fsdecode(place) for place in self.protected)
         return msgspec.structs.replace(rule, exclude_paths=(*rule.exclude_paths, *ours))
+
+    def vaulted(self, action: StoreAction) -> StoreAction:
+        """The rules' order, with the lock that this machine's root puts on everything that arrives."""
+        if self.vault_s is None:
+            return action
+        held = [msgspec.structs.replace(op, lock_s=max(op.lock_s or 0.0, self.vault_s)) for op in action.operations]
+        return msgspec.structs.replace(action, operations=tuple(held))
+
+    def check_taking(self, action: Action) -> None:
+        """Raises `OutsideLimits` for what a vault cannot promise to keep."""
+        if self.vault_s is None or isinstance(action, ForwardAction):
+            return
+        if isinstance(action, MirrorAction):
+            raise OutsideLimits(
+                "this machine is a vault, and a mirror removes what its source removes", hint="draw a repository here, or another machine"
+            )
+        for operation in action.operations:
+            if not SPECS[operation.kind].makes_points:
+                raise OutsideLimits(
+                    f"this machine is a vault, and `{operation.name}` makes no points that could be locked",
+                    hint="let a `backup` or `live` be carried here",
+                )
 
     def check_read(self, path: str | bytes | Path) -> None:
         """Raises `OutsideLimits` unless `path` may be captured."""
@@ -174,9 +202,18 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
         path=path,
         home=protected[0],
         spool_bytes=keys.spool_bytes,
-        downloads=keys.downloads,
+        downloads=keys.downloads and keys.vault_s is None,
         recall_files=keys.recall_files,
+        vault_s=keys.vault_s,
     )
+
+
+def is_vault(home: Path) -> bool:
+    """A vault listens nowhere; nor does who cannot read whether its root wants one."""
+    try:
+        return load_limits(home).vault_s is not None
+    except HoldfastError:
+        return True
 
 
 def check_rules(rules: Rules, limits: Limits) -> tuple[ErrorFacts, ...]:
@@ -195,6 +232,8 @@ def check_rules(rules: Rules, limits: Limits) -> tuple[ErrorFacts, ...]:
         for name in (dataset.hooks.before, dataset.hooks.after):
             if name:
                 attempt(limits.hook, name)
+    for action in (action for receive in rules.receives for action in receive.actions):
+        attempt(limits.check_taking, action)
     targets = [
         target
         for receive in rules.receives
@@ -227,6 +266,7 @@ class _Keys(NamedTuple):
     spool_bytes: int
     recall_files: int
     downloads: bool
+    vault_s: float | None
 
 
 def _parse(path: Path, text: str) -> _Keys:
@@ -236,7 +276,7 @@ def _parse(path: Path, text: str) -> _Keys:
         raise UsageError(f"{path}: {error}", hint='write it like read = ["/srv"]') from error
     unknown = sorted(set(table) - _KEYS)
     if unknown:
-        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="the keys are read, write, hooks, spool, recall and downloads")
+        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="the keys are read, write, hooks, spool, recall, downloads and vault")
     read, write, hooks = table.get("read", []), table.get("write", []), table.get("hooks", "")
     for roots in (read, write):
         if not isinstance(roots, list) or not all(isinstance(root, str) and root.startswith("/") for root in roots):
@@ -253,7 +293,11 @@ def _parse(path: Path, text: str) -> _Keys:
     downloads = table.get("downloads", True)
     if not isinstance(downloads, bool):
         raise UsageError(f"{path}: downloads is true or false", hint="write it like downloads = false")
-    return _Keys(read, write, hooks, spool_bytes, recall, downloads)
+    try:
+        vault_s = parse_duration_s(str(table["vault"])) if "vault" in table else None
+    except UsageError as error:
+        raise UsageError(f"{path}: vault: {error.message}", hint='write it like vault = "90d"') from error
+    return _Keys(read, write, hooks, spool_bytes, recall, downloads, vault_s)
 
 
 def _check_owner(path: Path, facts: os.stat_result) -> None:

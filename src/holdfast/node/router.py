@@ -60,6 +60,7 @@ from holdfast.node.machine import Machine
 from holdfast.node.point_events import record_change, record_pause
 from holdfast.node.scheduler import Scheduler
 from holdfast.node.supervisor import Worker
+from holdfast.node.vaulting import REFUSED, check_for_vault
 from holdfast.node.worker_messages import RunMaintenance, RunRestore, RunUndo
 
 logger = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ class Router:
     async def answer_master(self, question: Question) -> Answer:
         """Over the hub; never raises."""
         try:
+            check_for_vault(question, self._machine.limits)
             return await self._answer(question, local=False)
         except OutsideLimits as error:
             self._note_refusal(question, error)
@@ -120,7 +122,8 @@ class Router:
 
     def _note_refusal(self, question: Question, error: OutsideLimits) -> None:
         """Once for each thing that is asked again and again."""
-        what = {AskRestore: "a restore", AskSample: "a sample", AskFolders: "a look at folders"}.get(type(question), "something")
+        asked = {AskRestore: "a restore", AskSample: "a sample", AskFolders: "a look at folders", **REFUSED}
+        what = asked.get(type(question), "something")
         message = f"the Master asked for {what} that this machine's limits refuse: {error.message}"
         if message != self._refused_last:
             self._refused_last = message

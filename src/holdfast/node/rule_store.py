@@ -105,6 +105,9 @@ class RuleStore:
                     validate_schedule(operation)
             for delivery in (*rules.deliveries, *(cascade.delivery for cascade in rules.cascades)):
                 validate_tables(delivery.windows)
+            for pull in rules.pulls:
+                for windows in pull.windows:
+                    validate_tables(windows)
         except (*UNREADABLE, UsageError) as error:
             raise StaleRules(f"the rules cannot be read: {error}", hint="bring Master and node to one version") from error
         if rules.environment != self._environment or rules.node != self._node:

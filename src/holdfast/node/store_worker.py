@@ -25,9 +25,11 @@ from holdfast.node.config import load_config
 from holdfast.node.copies import copies_for, local_mirror
 from holdfast.node.drill_book import DrillBook
 from holdfast.node.drilling import DrillJob, DrillTools
+from holdfast.node.limits import is_vault
 from holdfast.node.listening import Listening
 from holdfast.node.maintenance import do_task, ended_job, event_of, event_of_met
 from holdfast.node.orders import OrderBook
+from holdfast.node.pulling import Pulling
 from holdfast.node.repository_keys import sentence_about
 from holdfast.node.restore_copies import by_own_records
 from holdfast.node.sealing_watch import SealingWatch
@@ -66,6 +68,7 @@ from holdfast.repository.quarantine import Met
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_server import DataServer
 from holdfast.wire.identity import load_credentials
+from holdfast.wire.lines import Lines
 from holdfast.wire.local import LocalServer
 
 _STOP_S = 1.0
@@ -92,6 +95,7 @@ class StoreWorker:
         self._time = TimeWatch(self._repositories, send, lambda: self._configured.rules.node if self._configured else None, clock=clock)
         self._sealing = SealingWatch(self._repositories)
         self._anomalies = AnomalyWatch(self._repositories, self._rules_now, lambda event: send(EventNews(event=event)))
+        self._pulling = Pulling(self._sessions.pulled, self._line_is_down, clock=clock)
         self._listening = Listening(self._data_server, lambda: self._say_ready(asked=False))
         self._local: LocalServer | None = None
         self._start_problems: tuple[ErrorFacts, ...] = ()
@@ -113,14 +117,21 @@ class StoreWorker:
         make_private_folder(data_socket(self._home).parent)
         try:
             self._local = LocalServer(data_socket(self._home), self._sessions.deliver, self._sessions.read_here, config.node)
+            self._local.serve_lines(self._sessions.hand_on_line)
             self._local.start()
         except HoldfastError as error:
             self._start_problems = (error.facts(),)
-        self._listening.start()
+        if not is_vault(self._home):
+            self._listening.start()
         self._time.start()
         self._sealing.start()
         self._anomalies.start()
         self._say_ready()
+
+    @property
+    def lines(self) -> Lines:
+        """Those that other nodes have dialled to be sent something."""
+        return self._sessions.lines
 
     def handle(self, message: ToWorker) -> None:
         match message:
@@ -158,6 +169,8 @@ class StoreWorker:
             if local is not None:
                 last_first.callback(local.stop, _STOP_S)
             last_first.callback(self._listening.stop, _STOP_S)
+            last_first.callback(self._pulling.stop, _STOP_S)
+            last_first.callback(self._sessions.lines.close)
             last_first.callback(self._jobs.stop, _STOP_S)
             last_first.callback(self._time.stop)
             last_first.callback(self._sealing.stop, _STOP_S)
@@ -169,7 +182,21 @@ class StoreWorker:
         self._listening.recheck()
         self._repository_problems = self._repositories.configure(message.rules.repositories)
         self._sessions.configure(message)
+        self._pulling.configure(message.rules.pulls, Dialler(self._home, message.rules).line)
         self._say_ready()
+
+    def _line_is_down(self, sender: NodeId, error: HoldfastError) -> None:
+        rules = self._must_be_configured().rules
+        name = next((peer.name for peer in rules.peers if peer.id == sender), sender)
+        event = Event(
+            code="line-down",
+            severity=Severity.WARNING,
+            message=f"{name} sends here and does not dial, and this machine cannot reach it: {error.message}",
+            node=rules.node,
+            time=now(self._clock),
+            facts={"peer": sender, "name": name},
+        )
+        self._send(EventNews(event=event))
 
     def _say_ready(self, *, asked: bool = True) -> None:
         deaf = () if self._listening.problem is None else (self._listening.problem,)
@@ -177,13 +204,15 @@ class StoreWorker:
         self._send(Ready(data_port=self._listening.port, problems=problems, asked=asked))
 
     def _data_server(self) -> DataServer:
-        return DataServer(
+        server = DataServer(
             load_config(self._home).data_listen,
             lambda: load_credentials(self._home / "identity"),
             self._sessions.deliver,
             self._sessions.read,
             revoked=self._is_revoked,
         )
+        server.serve_lines(self._sessions.park)
+        return server
 
     def _is_revoked(self, key_id: str) -> bool:
         return self._configured is not None and key_id in self._configured.rules.revoked
@@ -229,7 +258,7 @@ class StoreWorker:
         tools = CascadeTools(
             clock=self._clock,
             repository=self._repositories.get(cascade.repository),
-            dial=Dialler(self._home, rules).deliver,
+            dial=Dialler(self._home, rules, lines=self._sessions.lines).deliver,
             news=self._news,
             hostname=socket.gethostname(),
         )
@@ -271,7 +300,7 @@ class StoreWorker:
 
     def _copies_of(self, repository: RepositoryId, cancellation: Cancellation) -> list[BlobCopy]:
         rules = self._must_be_configured().rules
-        dialler = Dialler(self._home, rules)
+        dialler = Dialler(self._home, rules, lines=self._sessions.lines)
 
         def dial(owner: NodeId) -> Channel:
             channel = dialler.read(owner)

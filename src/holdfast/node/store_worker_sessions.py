@@ -33,7 +33,10 @@ from holdfast.node.worker_dial import Dialler
 from holdfast.node.worker_messages import Configure, EventNews, FromWorker, PointsMade
 from holdfast.operations.run_lanes import timetable_of
 from holdfast.wire.channel import Channel
-from holdfast.wire.data_messages import ActionState, Open, OpenCopy, OpenRead
+from holdfast.wire.data_messages import ActionState, DataMessage, Open, OpenCopy, OpenRead
+from holdfast.wire.data_server import run_handler
+from holdfast.wire.lines import Lines, hand_on_line
+from holdfast.wire.queue_channel import QueueChannel
 
 
 class Sessions:
@@ -42,6 +45,7 @@ class Sessions:
     def __init__(
         self, home: Path, repositories: Repositories, orders: OrderBook, send: Callable[[FromWorker], None], *, clock: Clock
     ) -> None:
+        self.lines = Lines()
         self._home = home
         self._repositories = repositories
         self._orders = orders
@@ -70,6 +74,27 @@ class Sessions:
         """For this machine's own processes, which run as the user who holds the key: without an order they may read every point."""
         serve_read(channel, open_reader=self._open_reader_here, open_copy=self._open_copy, on_refused=self._refused)
 
+    def park(self, channel: QueueChannel) -> None:
+        """For those that dial to be sent something: only whom the rules name."""
+        rules = self._must_be_configured().rules
+        if channel.peer not in rules.awaited():
+            raise NotGranted(
+                f"{_name_of(rules, channel.peer)} dials, and no mover to it says `dial: to`",
+                hint="activate the flow again",
+            )
+        self.lines.park(channel)
+
+    def hand_on_line(self, channel: Channel) -> None:
+        """For this machine's own processes."""
+        hand_on_line(channel, self.lines, {peer.id: peer.name for peer in self._must_be_configured().rules.peers})
+
+    def pulled(self, channel: Channel, first: DataMessage) -> None:
+        """A line that this node has dialled, and on which the other end has begun. A vault gives nothing out on it."""
+        if isinstance(first, Open):
+            run_handler(self.deliver, channel)
+        else:
+            run_handler(_refuse_reading if load_limits(self._home).vault_s is not None else self.read, channel)
+
     def close(self) -> None:
         self._verifier.close()
 
@@ -97,7 +122,7 @@ class Sessions:
     def _build(self, rule: model.Action, receive: model.Receive, rules: model.Rules, *, adopt: bool) -> Action:
         match rule:
             case model.StoreAction():
-                repository = rule.repository
+                repository, rule = rule.repository, load_limits(self._home).vaulted(rule)
                 return self._repositories.get(repository).store_action(
                     rule, receive, lambda commit, operations: self._points_made(repository, commit, operations)
                 )
@@ -114,7 +139,7 @@ class Sessions:
         opening = Open(dataset=delivery.dataset, actions=delivery.actions, generation=rules.generation, adopt=adopt)
         timetable = timetable_of(delivery, self._clock)
         limit = Limit(timetable, clock=self._clock, wait=threading.Event().wait) if timetable.is_limiting else None
-        dialler = Dialler(self._home, rules)
+        dialler = Dialler(self._home, rules, lines=self.lines)
 
         def dial() -> Channel:
             timetable.check()
@@ -191,6 +216,10 @@ class Sessions:
         if self._configured is None:
             raise NotReachable("this node is starting and has no rules yet", hint="it is tried again by itself")
         return self._configured
+
+
+def _refuse_reading(channel: Channel) -> None:
+    raise NotGranted(f"{channel.peer} asked to read, and this machine is a vault: it gives nothing out", hint="restore on the vault itself")
 
 
 def _receive_of(rules: model.Rules, sender: NodeId, dataset: DatasetId) -> model.Receive | None:

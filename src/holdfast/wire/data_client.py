@@ -10,13 +10,12 @@ import grpc
 
 from holdfast.core.errors import HoldfastError, NotReachable
 from holdfast.core.ids import NodeId
-from holdfast.wire.channel import Channel
 from holdfast.wire.data_server import SERVICE
 from holdfast.wire.grpc_options import ACCEPTED, DEFAULT_KEEPALIVE, END, Keepalive, client_credentials, client_options, error_of
 from holdfast.wire.identity import Credentials
 from holdfast.wire.queue_channel import QueueChannel
 
-Method = Literal["Deliver", "Read"]
+Method = Literal["Deliver", "Read", "Line"]
 # How long a close lets the peer take what was sent and end the session by itself.
 CLOSE_GRACE_S = 3.0
 
@@ -28,7 +27,7 @@ def dial(
     method: Method,
     connect_timeout_s: float = 10.0,
     keepalive: Keepalive = DEFAULT_KEEPALIVE,
-) -> Channel:
+) -> QueueChannel:
     """A session with the node `peer` at `address` (`host:port`). Returns when the peer has taken the session.
 
     Raises `NotReachable` (nobody there, or no answer in time) or `Refused` (it is not `peer`, is of another authority, or has revoked us).

@@ -7,6 +7,7 @@ Deliver:   S: Open -> R: Opened, then any number of commits:
 Read:      reader: OpenRead -> owner: OpenedRead, then AskEntries or AskFolders -> Entries, AskMore -> Entries (until last=True),
            AskChunks -> Carried... (last=True).
            Or for a repository that has lost something: OpenCopy -> OpenedRead, then AskBlobs -> BlobPiece... BlobsEnd.
+Line:      the receiver of a delivery dials and waits; the node it dialled begins, with the Open or OpenRead of one of the two above.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import msgspec
 
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import ActionId, DatasetId, PointId, RepositoryId
+from holdfast.core.ids import ActionId, DatasetId, NodeId, PointId, RepositoryId
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Payload, Segment
 from holdfast.model.entry import Entry
 from holdfast.model.orders import SignedOrder
@@ -204,6 +205,16 @@ class BlobsEnd(_Message, frozen=True, kw_only=True):
     number: int
 
 
+class OpenLine(_Message, frozen=True, kw_only=True):
+    """Between processes of one machine: give me a line that `peer` has dialled (`wire.lines`). Answered by `LineTaken` or `Stopped`."""
+
+    peer: NodeId
+
+
+class LineTaken(_Message, frozen=True, kw_only=True):
+    """From here on the session is the one with the peer."""
+
+
 DataMessage = (
     Open
     | Opened
@@ -227,4 +238,6 @@ DataMessage = (
     | AskBlobs
     | BlobPiece
     | BlobsEnd
+    | OpenLine
+    | LineTaken
 )

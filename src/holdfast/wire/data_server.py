@@ -111,6 +111,16 @@ class DataServer:
         methods = {"Deliver": self._method(deliver), "Read": self._method(read)}
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
 
+    def serve_lines(self, park: Callable[[QueueChannel], None]) -> None:
+        """Also take lines, see `wire.lines`. Call it before `start`."""
+
+        def serve(channel: Channel) -> None:
+            if isinstance(channel, QueueChannel):
+                park(channel)
+
+        methods = {"Line": self._method(serve)}
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
+
     def start(self) -> int:
         """The port it listens on. Raises `Conflict` when it is taken."""
         try:

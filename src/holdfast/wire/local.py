@@ -49,7 +49,7 @@ def dial_local(path: Path, method: Method, node: NodeId, arena_bytes: int = AREN
         connection.close()
         arena.close()
         raise NotReachable(f"{path} hung up: {error.strerror}", hint="see the node's log") from error
-    return LocalChannel(connection, arena, node, writes=method == "Deliver")
+    return LocalChannel(connection, arena, node, writes=method != "Read")
 
 
 class LocalChannel:
@@ -205,6 +205,10 @@ class LocalServer:
         self._guard = threading.Lock()
         self._sessions: dict[threading.Thread, LocalChannel | None] = {}
         self._listener: socket.socket | None = None
+
+    def serve_lines(self, hand_on: Handler) -> None:
+        """Also give lines, see `wire.lines`. Call it before `start`."""
+        self._handlers[b"Line"] = hand_on
 
     def start(self) -> None:
         """Raises `Conflict` when another process serves this path."""

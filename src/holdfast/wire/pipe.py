@@ -68,5 +68,10 @@ class Pipe(Generic[T]):
                 self._error = error
             self._changed.notify_all()
 
+    @property
+    def is_over(self) -> bool:
+        with self._changed:
+            return self._is_over()
+
     def _is_over(self) -> bool:
         return self._ended or self._error is not None

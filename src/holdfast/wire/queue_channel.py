@@ -29,6 +29,11 @@ class QueueChannel:
     def trusted(self) -> bool:
         return self._trusted
 
+    @property
+    def is_open(self) -> bool:
+        """False once this end was closed, or the peer has ended or gone."""
+        return not self.inbox.is_over
+
     def send(self, message: DataMessage) -> None:
         data = encode(message)
         self.outbox.put(data, len(data))

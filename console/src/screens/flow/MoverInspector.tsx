@@ -27,6 +27,10 @@ const COMPRESSION = [
   ["off", "Off"],
   ["max", "As small as can be"],
 ] as const;
+const DIALS = [
+  ["", "The start dials the end"],
+  ["to", "The end dials the start"],
+] as const;
 const COUNTS = ["last", "hourly", "daily", "weekly", "monthly", "yearly"] as const;
 
 export function MoverInspector(props: MoverInspectorProps) {
@@ -74,7 +78,7 @@ export function MoverInspector(props: MoverInspectorProps) {
           <TextField label="and all within" path={[...path, "keep", "within"]} placeholder="30d" />
         </Stack>
       )}
-      <Later {...props} />
+      <ChoiceField label="Connection" path={[...path, "dial"]} choices={DIALS} />
       <Group>
         <Button variant="default" size="xs" leftSection={<IconTrash size={15} aria-hidden />} onClick={() => drawer.drop([moverThing(mover)])}>
           Remove the mover
@@ -181,27 +185,4 @@ function After({ drawing, mover }: MoverInspectorProps) {
   const arrived = useMemo(() => available(values, drawing, mover.from), [values, drawing, mover.from]);
   const choices = [["", "with its own schedule"], ...arrived.map((label) => [label, `each ${visible(label)}`] as const)] as const;
   return <ChoiceField label="Run after" path={moverPath(drawing.flow, mover.index, "after")} choices={choices as readonly (readonly [string, string])[]} />;
-}
-
-/** What the text says and this version cannot do yet: seen, and taken out if wanted. */
-function Later({ drawing, mover, drawer }: MoverInspectorProps) {
-  const written = (["dial"] as const).filter((key) => key in mover.fields);
-  if (written.length === 0) return null;
-  return (
-    <Stack gap={4} role="group" aria-label="Also written">
-      <Text size="sm" fw={500}>
-        Also written
-      </Text>
-      {written.map((key) => (
-        <Group key={key} justify="space-between" wrap="nowrap">
-          <Text size="sm" style={{ overflowWrap: "anywhere" }}>
-            {key}: {visible(JSON.stringify(mover.fields[key]))}
-          </Text>
-          <Button size="compact-xs" h={24} variant="default" onClick={() => drawer.apply(setMover(drawing.flow, mover, key, null))}>
-            Leave out
-          </Button>
-        </Group>
-      ))}
-    </Stack>
-  );
 }

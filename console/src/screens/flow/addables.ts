@@ -21,6 +21,8 @@ const KINDS: readonly [VertexKind, string, string][] = [
   ["relay", "Relay", "passes data on, keeps nothing"],
 ];
 
+const VAULT = "a repository whose machine dials, opens no port and lets nothing go";
+
 /** `joined`: names of nodes that have joined, whether or not the document knows them. */
 export function addables(values: Values, drawing: Drawing, joined: readonly string[]): Addable[] {
   const known = mappingAt(values, ["nodes"]);
@@ -36,6 +38,7 @@ export function addables(values: Values, drawing: Drawing, joined: readonly stri
   const nodes = [...new Set([...Object.keys(known), ...joined])].sort(NATURAL.compare);
   return [
     ...KINDS.map(([kind, title, detail]): Addable => ({ id: `new/${kind}`, section: "New", kind, subject: "", title, detail })),
+    { id: "new/vault", section: "New", kind: "repository", subject: "", template: "vault", title: "Vault", detail: VAULT },
     ...nodes.map((name) => entry("Nodes", "node", name, Object.hasOwn(known, name) ? "source" : "source, joined, not in the document yet")),
     ...Object.keys(mappingAt(values, ["groups"])).map((name) => entry("Groups", "group", name, counted(membersOf(values, name).length, "node"))),
     ...Object.entries(mappingAt(values, ["repositories"])).map(([name, facts]) => {
@@ -53,8 +56,8 @@ export function matching<E extends { title: string; detail: string }>(entries: r
 
 const TYPE = "application/x-holdfast-vertex";
 
-export const carryOff = (data: DataTransfer, { kind, subject }: NewThing): void => {
-  data.setData(TYPE, JSON.stringify({ kind, subject }));
+export const carryOff = (data: DataTransfer, { kind, subject, template }: NewThing): void => {
+  data.setData(TYPE, JSON.stringify({ kind, subject, template }));
   data.effectAllowed = "copy";
 };
 

@@ -1,7 +1,7 @@
 /** What is done on the canvas, as edits of the document: each is one step of the history. Pure. */
 import { type Edit, freeName, mappingAt, remove, rename, set, type Step, type Value, type Values, valueAt } from "../../draft/edits";
 import { obvious } from "./connecting";
-import { type Drawing, type DrawnMover, moverKey, type VertexKind } from "./drawing";
+import { type Drawing, type DrawnMover, type DrawnVertex, moverKey, type VertexKind } from "./drawing";
 import type { Place } from "./layout";
 import { moverOfThing, type ThingId, vertexOfThing } from "./things";
 
@@ -15,9 +15,12 @@ export interface Change {
 export interface NewThing {
   kind: VertexKind;
   subject: string;
+  /** Drawn with a mover that leads there. A vault dials: its machine opens no port. */
+  template?: "vault";
 }
 
 const FIRST_NAMES: Record<VertexKind, string> = { node: "source", group: "group", repository: "store", mirror: "copy", relay: "relay" };
+const VAULT = "vault";
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** Why this cannot be a name; null = it can. */
@@ -30,8 +33,8 @@ const vertexPath = (flow: string, name: string, ...rest: Step[]): Step[] => ["fl
 export const moverPath = (flow: string, index: number, ...rest: Step[]): Step[] => ["flows", flow, "movers", index, ...rest];
 
 /** `place` null = wherever the drawing is tidy. */
-export function addVertex(values: Values, drawing: Drawing, { kind, subject }: NewThing, place: Place | null): Change & { name: string } {
-  const wanted = kind !== "mirror" && NAME.test(subject) ? subject : FIRST_NAMES[kind];
+export function addVertex(values: Values, drawing: Drawing, { kind, subject, template }: NewThing, place: Place | null): Change & { name: string } {
+  const wanted = template === "vault" ? VAULT : kind !== "mirror" && NAME.test(subject) ? subject : FIRST_NAMES[kind];
   const name = freeName(wanted, drawing.vertices.map((vertex) => vertex.name));
   const fields: { [key: string]: Value } = { [kind]: subject };
   if (kind === "node" || kind === "group") {
@@ -42,8 +45,21 @@ export function addVertex(values: Values, drawing: Drawing, { kind, subject }: N
   if (kind === "mirror") fields.path = "";
   if (place) fields.place = [...place];
   const edits = [...knownNode(values, kind, subject), set(vertexPath(drawing.flow, name), fields)];
+  if (template === "vault") edits.push(...pulledBy(values, drawing, name));
   return { edits, label: `Add ${name}`, name };
 }
+
+/** What the first repository of the drawing holds goes on to the new one, which dials. */
+function pulledBy(values: Values, drawing: Drawing, name: string): Edit[] {
+  const from = drawing.vertices.find((vertex) => vertex.kind === "repository")?.name;
+  if (from === undefined) return [];
+  const end: DrawnVertex = { name, kind: "repository", subject: "", about: "", isRemote: false, policies: [], place: null, fields: {} };
+  const { edits } = connect(values, { ...drawing, vertices: [...drawing.vertices, end] }, from, name);
+  return edits.map((edit) => (edit.op === "set" ? set(edit.path, dialled(edit.value)) : edit));
+}
+
+const dialled = (written: Value | undefined): Value =>
+  Array.isArray(written) ? written.map(dialled) : { ...(written as { [key: string]: Value }), dial: "to" };
 
 /** A node that has joined and is not in the document comes into it. */
 export function knownNode(values: Values, kind: VertexKind, subject: string): Edit[] {

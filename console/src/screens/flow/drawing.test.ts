@@ -73,6 +73,13 @@ test("a new vertex has a name of its own, and a joined node comes into the docum
   expect(addVertex(values, office, { kind: "repository", subject: "" }, null).name).toBe("store-2");
 });
 
+test("a vault comes with a mover that it dials", () => {
+  const change = addVertex(values, office, { kind: "repository", subject: "", template: "vault" }, null);
+  const done = after(change.edits);
+  expect(done.vertices.map((vertex) => vertex.name)).toContain("vault");
+  expect(done.movers.at(-1)).toMatchObject({ from: "store", to: "vault", carries: ["docs/backup"], fields: { dial: "to" } });
+});
+
 test("renaming keeps every mover and every place in the list", () => {
   const done = after(renameVertex(office, "store", "vault-store").edits);
   expect(done.movers.map((mover) => mover.to)).toEqual(["vault-store"]);

@@ -3,13 +3,18 @@ import type { Edge, Node } from "@xyflow/react";
 import type { Diagnostic } from "../../draft/draft";
 import { counted, visible } from "../../parts/format";
 import type { Drawing, DrawnMover, DrawnVertex, VertexKind } from "./drawing";
-import { moverKey } from "./drawing";
+import { moverKey, texts } from "./drawing";
 import { heightOf, inReadingOrder, type Place, WIDTH } from "./layout";
 import type { MoverOverlay, Overlay, VertexOverlay } from "./overlay";
 import { moverThing, type ThingId, vertexThing } from "./things";
 
 export type Marks = readonly Diagnostic[];
 export type VertexData = { vertex: DrawnVertex; marks: Marks; overlay: VertexOverlay | null; readOnly: boolean };
+const onlyWords = (mover: DrawnMover): string => {
+  const only = texts(mover.fields.only);
+  return only.length > 0 ? `, only ${only.join(", ")}` : "";
+};
+
 /** `words` is what stands on the line: operations, with their policy only where the flow has several. */
 export type MoverData = { mover: DrawnMover; words: string; marks: Marks; overlay: MoverOverlay | null; twin: number };
 export type VertexElement = Node<VertexData, "vertex">;
@@ -64,7 +69,7 @@ export function moverElements({ drawing, marks, overlay }: Shown): MoverElement[
     twins.set(key, twin + 1);
     if (!names.has(mover.from) || !names.has(mover.to)) continue;
     const id = moverThing(mover);
-    const words = carriedWords(mover.carries, policies.size < 2);
+    const words = carriedWords(mover.carries, policies.size < 2) + onlyWords(mover);
     const data = { mover, words, marks: marks.get(id) ?? NONE, overlay: overlay?.movers.get(mover.id) ?? null, twin };
     elements.push({
       id,

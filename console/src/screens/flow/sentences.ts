@@ -2,7 +2,7 @@
 import { mappingAt, type Values, valueAt } from "../../draft/edits";
 import { visible } from "../../parts/format";
 import { listed, scheduleWords } from "../policies/words";
-import { type Drawing, type DrawnMover, type DrawnVertex, kindOf, moverKey } from "./drawing";
+import { type Drawing, type DrawnMover, type DrawnVertex, kindOf, moverKey, texts } from "./drawing";
 
 export function sentencesOf(values: Values, drawing: Drawing): { key: string; text: string }[] {
   return drawing.movers.map((mover) => ({ key: `${mover.index} ${moverKey(mover)}`, text: sentence(values, drawing, mover) }));
@@ -16,10 +16,15 @@ function sentence(values: Values, drawing: Drawing, mover: DrawnMover): string {
   const what = `${listed(policies.map(visible))} ${from.kind === "repository" ? "in" : "of"} ${place(from)}`;
   if (to.kind === "relay") return `${what}: passed on through ${place(to)}.`;
   if (to.kind === "mirror") return `${what}: mirrored ${visible(to.about)}${times(values, mover)}.`;
-  if (from.kind === "repository") return `${what}: copied on to ${place(to)}.`;
+  if (from.kind === "repository") return `${only(mover)}${what}: copied on to ${place(to)}${mover.fields.dial === "to" ? ", which dials" : ""}.`;
   const kinds = [...new Set(mover.carries.map((label) => kindOf(values, label)))];
   return `${what}: kept in ${place(to)} as ${listed(kinds.map(visible))}${times(values, mover)}.`;
 }
+
+const only = (mover: DrawnMover): string => {
+  const parts = texts(mover.fields.only);
+  return parts.length > 0 ? `Only ${listed(parts.map(visible))} of ` : "";
+};
 
 const place = (vertex: DrawnVertex): string => visible(vertex.subject || vertex.name);
 

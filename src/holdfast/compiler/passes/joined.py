@@ -39,8 +39,11 @@ def _report_missing(drawing: Drawing, roster: Roster, report: Report) -> None:
 def _report_addresses(legs: list[Leg], roster: Roster, report: Report) -> None:
     for leg in legs:
         for mover in leg.movers:
-            target = mover.target
-            if not roster.members[target.place].address and any(source != target.place for source in leg.sources):
-                hint = f"start the node once, or write `address: HOST:PORT` at `nodes.{target.place}`"
-                message = f"nobody knows yet where node `{target.place}` listens"
-                report.add("no-address", target.where(target.kind), message, hint)
+            starts = leg.sources if mover.source.is_source else (mover.source.place,)
+            for dialled, end in (
+                [(start, mover.source) for start in starts] if mover.mover.dial == "to" else [(mover.target.place, mover.target)]
+            ):
+                if roster.members[dialled].address or all(start == mover.target.place for start in starts):
+                    continue
+                hint = f"start the node once, or write `address: HOST:PORT` at `nodes.{dialled}`"
+                report.add("no-address", end.where(end.kind), f"nobody knows yet where node `{dialled}` listens", hint)

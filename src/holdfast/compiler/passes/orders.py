@@ -29,6 +29,7 @@ from holdfast.model.rules import (
     OperationRule,
     OtherCopy,
     Peer,
+    Pull,
     ReadGrant,
     Receive,
     RepositoryRule,
@@ -53,6 +54,7 @@ class _Desk:
     cascades: list[Cascade] = field(default_factory=list)
     reads: list[ReadGrant] = field(default_factory=list)
     # A dataset may come from several senders, so what is found twice counts once.
+    pulls: dict[NodeId, list[tuple[RateTable, ...]]] = field(default_factory=dict)
     copy_grants: dict[CopyGrant, None] = field(default_factory=dict)
     other_copies: dict[OtherCopy, None] = field(default_factory=dict)
 
@@ -135,6 +137,8 @@ class Orders:
         if stream.sender.id != stream.receiver.id:
             desk.peers[stream.receiver.id] = _peer(stream.receiver)
             receiver.peers[stream.sender.id] = _peer(stream.sender)
+            if delivery.dial == "to":
+                receiver.pulls.setdefault(stream.sender.id, []).append(delivery.windows)
 
     def _delivery(self, stream: Stream) -> Delivery:
         options = self._merged_options(stream)
@@ -207,6 +211,7 @@ class Orders:
                 cascades=_ordered(desk.cascades, key=lambda cascade: _delivery_order(cascade.delivery)),
                 reads=_ordered(desk.reads, key=lambda read: (read.dataset, read.repository)),
                 copy_grants=_ordered(desk.copy_grants, key=lambda grant: (grant.dataset, grant.reader, grant.repository, grant.mirror)),
+                pulls=tuple(Pull(sender=sender, windows=tuple(dict.fromkeys(desk.pulls[sender]))) for sender in sorted(desk.pulls)),
                 other_copies=_ordered(desk.other_copies, key=lambda copy: (copy.repository, copy.dataset, copy.title)),
             )
         return found

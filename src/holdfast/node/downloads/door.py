@@ -23,6 +23,7 @@ from holdfast.model.rules import Rules
 from holdfast.node.config import NodeConfig, download_place
 from holdfast.node.downloads.certificates import certificate_folder, has_own, request_for, take
 from holdfast.node.downloads.gate import check_allowed
+from holdfast.node.limits import is_vault
 from holdfast.node.worker_link import MAX_MESSAGE_BYTES, decode_from_worker
 from holdfast.node.worker_messages import EventNews
 from holdfast.wire.framing import read_frame
@@ -62,8 +63,8 @@ class DownloadDoor:
         return 0 if self._process is None or self._process.returncode is not None else self._process.pid
 
     def configure(self, rules: Rules) -> None:
-        """Only an owner of repositories has something to give."""
-        self._owns_any = bool(rules.repositories)
+        """Only an owner of repositories has something to give, and a vault opens no port."""
+        self._owns_any = bool(rules.repositories) and not is_vault(self._home)
         self._changed.set()
 
     def answer(self, ask: AskDownloadPort) -> DownloadPort:
