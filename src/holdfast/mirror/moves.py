@@ -8,7 +8,7 @@ they are followed one by one (`Hints`): chains come together, what is written ov
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -124,6 +124,9 @@ class Moves:
         """Deepest first, by where they were."""
         self._by_old = {tree.old: tree for tree in trees}
         self._by_new = {tree.new: tree for tree in trees}
+        # By folder, since many names of one are asked for one after the other.
+        self._known_old: dict[bytes, MovedTree | None] = {}
+        self._known_new: dict[bytes, MovedTree | None] = {}
 
     def to(self, key: bytes) -> MovedTree | None:
         """The tree that comes to this place."""
@@ -140,24 +143,30 @@ class Moves:
     def _before_by(self, key: bytes, start: bytes) -> bytes | None:
         if not self.trees:
             return key
-        for root in ancestry(start):
-            tree = self._by_new.get(root)
-            if tree is not None:
-                old = tree.old + key[len(root) :]
-                return old if self._home(old) is tree else None
-        return key if self._home(start) is None else None
+        tree = _holder(start, self._by_new, self._known_new)
+        if tree is None:
+            return key if self._home(start) is None else None
+        old = tree.old + key[len(tree.new) :]
+        return old if self._home(old) is tree else None
 
     def is_of(self, tree: MovedTree, key: bytes) -> bool:
         """Whether what was at this place moves with this tree, and not with one inside it."""
         return self._home(key) is tree
 
     def _home(self, key: bytes) -> MovedTree | None:
-        for root in ancestry(key):
-            tree = self._by_old.get(root)
-            if tree is not None:
-                return tree
-        return None
+        return _holder(key, self._by_old, self._known_old)
 
     def is_plain(self, tree: MovedTree) -> bool:
         """Whether no other tree leaves or comes at, or above, its new place: then one rename brings it there."""
         return all(self._by_new.get(root, tree) is tree and root not in self._by_old for root in ancestry(tree.new))
+
+
+def _holder(key: bytes, trees: Mapping[bytes, MovedTree], known: dict[bytes, MovedTree | None]) -> MovedTree | None:
+    """The nearest of these trees, by place, that is at this place or above it. `known`: what was found for folders before."""
+    tree = trees.get(key)
+    if tree is not None or not key:
+        return tree
+    folder = key[: key.rfind(b"\x00")]
+    if folder not in known:
+        known[folder] = next((trees[root] for root in ancestry(folder) if root in trees), None)
+    return known[folder]

@@ -6,6 +6,7 @@ that the mirror has under another name, stay (or are linked) in `tmp` until all 
 
 from __future__ import annotations
 
+import os
 import stat
 
 from holdfast.core.errors import StoreError
@@ -81,10 +82,12 @@ class Placing:
         self._touched: set[bytes] = set()
         self._dressed: set[bytes] = set()
         self._sound: set[bytes] = set()
+        self._temps: set[bytes] = set()
         self.findings: list[Finding] = []
 
     def run(self) -> None:
         shared = {n for n, names, _ in self._target.records.staged_files() if names > 1}
+        self._temps = {name for name, _ in self._target.side.names(TEMP)}
         self._moving.leave(self._touched)
         for staged in self._target.records.staged():
             if staged.what != "keep":
@@ -97,8 +100,7 @@ class Placing:
         self._contents.close()
         if self._full:
             self._move_out_strangers()
-        for n, _, _ in self._target.records.staged_files():
-            self._target.side.remove(temp_path(n))
+        self._remove_temps()
         self._dress_folders()
         self._take_fingerprints()
 
@@ -142,13 +144,13 @@ class Placing:
 
     def _make_way(self, relative: bytes, key: bytes, kind: Kind) -> None:
         self._mend_way(relative)
-        self._clear(relative, self._moves.inherited(key), kind)
+        self._clear(relative, self._moves.inherited(key), kind, self._target.writer.stat(relative))
 
     def _put_folder(self, relative: bytes, key: bytes) -> None:
         self._mend_way(relative)
         found = self._target.writer.stat(relative)
         if found is None or not stat.S_ISDIR(found.st_mode):
-            self._clear(relative, self._moves.before(key), Kind.DIRECTORY)
+            self._clear(relative, self._moves.before(key), Kind.DIRECTORY, found)
             self._target.writer.ensure_folder(relative)
         self._touched.add(relative)
 
@@ -158,7 +160,7 @@ class Placing:
         if found is not None and matches_special(self._target, relative, found, entry):
             self._target.writer.set_attributes(relative, entry)
             return
-        self._clear(relative, self._moves.before(key), entry.kind)
+        self._clear(relative, self._moves.before(key), entry.kind, found)
         self._target.writer.put_special(relative, entry)
 
     def _put_file(self, relative: bytes, staged: Staged, entry: Entry, shared: set[int]) -> None:
@@ -169,20 +171,25 @@ class Placing:
             if not self._is_dressed(relative, staged.key, entry, content):
                 self._dress(relative, entry)
             return
-        temp = temp_path(content.n)
-        held = self._target.side.stat(temp)
-        if held is None:
+        temp, name = temp_path(content.n), b"%d" % content.n
+        if name not in self._temps:
             return
         self._mend_way(relative)
         found = self._target.writer.stat(relative)
-        if found is None or (found.st_dev, found.st_ino) != (held.st_dev, held.st_ino):
-            self._clear(relative, self._moves.before(staged.key), Kind.FILE)
+        if found is None or not self._is_temp(temp, found):
+            self._clear(relative, self._moves.before(staged.key), Kind.FILE, found)
             if content.placed or content.n in shared:
                 self._target.side.link(temp, relative, into=self._target.writer)
             else:
                 self._target.side.move(temp, relative, into=self._target.writer)
+                self._temps.discard(name)
         if content.placed:
             self._dress(relative, entry)
+
+    def _is_temp(self, temp: bytes, found: os.stat_result) -> bool:
+        """Whether what was found in the mirror is that content already."""
+        held = self._target.side.stat(temp)
+        return held is not None and os.path.samestat(held, found)
 
     def _is_dressed(self, relative: bytes, key: bytes, entry: Entry, content: Content) -> bool:
         """Whether its metadata is what it should be already, as that of files is in a folder that was renamed."""
@@ -200,10 +207,9 @@ class Placing:
         self._target.writer.set_attributes(relative, entry)
         self._dressed.add(relative)
 
-    def _clear(self, relative: bytes, key: bytes | None, kind: Kind) -> None:
-        """Makes way. `key`: under which the records know what should stand there, if anything. What is of the same sort and ours stays, to
-        be replaced in one step."""
-        found = self._target.writer.stat(relative)
+    def _clear(self, relative: bytes, key: bytes | None, kind: Kind, found: os.stat_result | None) -> None:
+        """Makes way of what was `found`. `key`: under which the records know what should stand there, if anything. What is of the same
+        sort and ours stays, to be replaced in one step."""
         if found is None:
             return
         recorded = None if key is None else self._target.records.entry(key)
@@ -247,6 +253,13 @@ class Placing:
 
     # After all of them
 
+    def _remove_temps(self) -> None:
+        """Before fingerprints are taken: a name that goes changes a time of what keeps another."""
+        if self._temps:
+            for n, _, _ in self._target.records.staged_files():
+                if b"%d" % n in self._temps:
+                    self._target.side.remove(temp_path(n))
+
     def _move_out_strangers(self) -> None:
         """In a full commit every name is known; what else is there came from somebody else."""
         found = self._target.writer.stat(self._target.base)
@@ -275,12 +288,14 @@ class Placing:
                 self._target.writer.set_attributes(relative, entry)
 
     def _take_fingerprints(self) -> None:
+        placed = []
         for n, _, key in self._target.records.staged_files():
             found = self._target.writer.stat(self._target.at(key))
             if found is not None and stat.S_ISREG(found.st_mode):
-                self._target.records.set_placed(n, key, Fingerprint.of(found))
+                placed.append((n, key, Fingerprint.of(found)))
                 continue
             self._report_incomplete(self._target.at(key), "vanished from the mirror while it was being written")
+        self._target.records.set_all_placed(placed)
 
 
 def _dress_of(entry: Entry) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -47,9 +48,15 @@ CREATE INDEX temp.strays_time ON strays(size, mtime_ns);
 CREATE INDEX temp.strays_coarse ON strays(coarse) WHERE coarse IS NOT NULL;
 CREATE INDEX temp.strays_fine ON strays(fine) WHERE fine IS NOT NULL;
 """
+# How far the log grows before it is carried over, which waits for the disk: 32 MiB, a burst of some 50,000 changes.
+_LOG_PAGES = 8_192
+# Rows that are remembered, of each kind.
+_MOST_REMEMBERED = 20_000
 # Files of one size and time that are tried in place of a missing one.
 _MOST_STRAYS = 4
 
+_Key = TypeVar("_Key")
+_Found = TypeVar("_Found")
 _encode = msgspec.msgpack.Encoder().encode
 decode_entry = msgspec.msgpack.Decoder(Entry).decode
 _decode_seen = msgspec.msgpack.Decoder(Seen).decode
@@ -59,7 +66,10 @@ class Records:
     """One connection; used by one thread at a time. Changes are held in an open transaction until `save`."""
 
     def __init__(self, path: bytes) -> None:
-        self._db = open_database(path, synchronous="NORMAL", schema=_SCHEMA + _PASSING, cache_size=-16_000)
+        self._db = open_database(path, synchronous="NORMAL", schema=_SCHEMA + _PASSING, cache_size=-16_000, wal_autocheckpoint=_LOG_PAGES)
+        # Rows as they were read, until they change: a commit asks for most of them several times.
+        self._entries: dict[bytes, Recorded | None] = {}
+        self._files: dict[int, Content | None] = {}
 
     def save(self, *, durable: bool = False) -> None:
         """End of a transaction. `durable`: on disk when this returns; else only after a crash of the process."""
@@ -74,6 +84,8 @@ class Records:
 
     def forget(self) -> None:
         """Roll back what was not saved."""
+        self._entries.clear()
+        self._files.clear()
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
@@ -85,6 +97,11 @@ class Records:
         if not self._db.in_transaction:
             self._db.execute("BEGIN IMMEDIATE")
         return self._db.execute(sql, values)
+
+    def _change_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany(sql, rows)
 
     # Facts
 
@@ -101,8 +118,12 @@ class Records:
     # What the mirror holds
 
     def entry(self, key: bytes) -> Recorded | None:
+        if key in self._entries:
+            return self._entries[key]
         row = self._db.execute("SELECT entry, file FROM entries WHERE key=?", (key,)).fetchone()
-        return None if row is None else Recorded(decode_entry(row[0]), row[1])
+        found = None if row is None else Recorded(decode_entry(row[0]), row[1])
+        _remember(self._entries, key, found)
+        return found
 
     def held(self) -> Generator[tuple[bytes, Seen, Fingerprint | None], None, None]:
         """All that the mirror holds, in walk order. To be closed."""
@@ -140,26 +161,38 @@ class Records:
             (key, int(fingerprint is not None), *values),
         )
         assert cursor.lastrowid is not None
+        self._files.pop(cursor.lastrowid, None)
         return cursor.lastrowid
 
     def file(self, n: int) -> Content | None:
-        return _content(self._db.execute("SELECT n, key, placed, size, mtime_ns, ctime_ns, inode FROM files WHERE n=?", (n,)).fetchone())
+        if n in self._files:
+            return self._files[n]
+        row = self._db.execute("SELECT n, key, placed, size, mtime_ns, ctime_ns, inode FROM files WHERE n=?", (n,)).fetchone()
+        found = _content(row)
+        _remember(self._files, n, found)
+        return found
 
     def files_at(self, key: bytes) -> list[Content]:
         rows = self._db.execute("SELECT n, key, placed, size, mtime_ns, ctime_ns, inode FROM files WHERE key=? ORDER BY n DESC", (key,))
         return [content for row in rows if (content := _content(row)) is not None]
 
     def set_placed(self, n: int, key: bytes, fingerprint: Fingerprint) -> None:
-        self._change("UPDATE files SET key=?, placed=1, size=?, mtime_ns=?, ctime_ns=?, inode=? WHERE n=?", (key, *_values(fingerprint), n))
+        self.set_all_placed([(n, key, fingerprint)])
+
+    def set_all_placed(self, placed: Iterable[tuple[int, bytes, Fingerprint]]) -> None:
+        """Contents that are in the mirror now: (n, key, as it stands there)."""
+        self._files.clear()
+        self._change_many(
+            "UPDATE files SET key=?, placed=1, size=?, mtime_ns=?, ctime_ns=?, inode=? WHERE n=?",
+            ((key, *_values(fingerprint), n) for n, key, fingerprint in placed),
+        )
 
     def drop_chunks(self, n: int) -> None:
         self._change("DELETE FROM chunks WHERE file=?", (n,))
 
     def add_chunks(self, n: int, rows: Iterable[tuple[bytes, int, int]]) -> None:
         """Rows of (id, offset, size)."""
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(
+        self._change_many(
             "INSERT OR REPLACE INTO chunks(id, file, offset, size) VALUES(?, ?, ?, ?)", ((i, n, offset, size) for i, offset, size in rows)
         )
 
@@ -310,6 +343,8 @@ class Records:
     def merge_staged(self, *, full: bool) -> None:
         """What was staged is what the mirror holds now; contents nobody has any more are forgotten, spares too. Costs by what was staged;
         `full`: by all there is, and what was surveyed and not used goes, too."""
+        self._entries.clear()
+        self._files.clear()
         self._change("DELETE FROM affected")
         self._change("INSERT OR IGNORE INTO affected SELECT n FROM surveyed")
         self._change("DELETE FROM surveyed")
@@ -338,6 +373,12 @@ class Records:
             "UPDATE files SET key=(SELECT key FROM entries WHERE file=files.n LIMIT 1) WHERE n IN (SELECT n FROM affected)"
             " AND NOT EXISTS(SELECT 1 FROM entries WHERE key=files.key AND file=files.n)"
         )
+
+
+def _remember(known: dict[_Key, _Found], key: _Key, found: _Found) -> None:
+    if len(known) >= _MOST_REMEMBERED:
+        known.clear()
+    known[key] = found
 
 
 def _chunk_size(size: int) -> int:

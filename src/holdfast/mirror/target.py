@@ -104,9 +104,10 @@ class Contents:
             return False
         return content.fingerprint.is_like(found)
 
-    def is_exact(self, content: Content, relative: bytes) -> bool:
-        """Certain: the file at `relative` has exactly the recorded bytes, by its whole fingerprint or else by reading it."""
-        found = self._target.writer.stat(relative)
+    def is_exact(self, content: Content, relative: bytes, found: os.stat_result | None = None) -> bool:
+        """Certain: the file at `relative` has exactly the recorded bytes, by its whole fingerprint or else by reading it. `found`: what
+        stands there, by somebody who has just looked."""
+        found = self._target.writer.stat(relative) if found is None else found
         if found is None or not stat.S_ISREG(found.st_mode):
             return False
         return Fingerprint.of(found) == content.fingerprint or (
@@ -140,7 +141,7 @@ class Contents:
         if recorded.entry.kind is not Kind.FILE:
             return matches_special(self._target, relative, found, recorded.entry)
         content = None if recorded.file is None else self._target.records.file(recorded.file)
-        return content is not None and self.is_exact(content, relative)
+        return content is not None and self.is_exact(content, relative, found)
 
     def read(self, place: Place, chunk_id: bytes) -> bytes | None:
         """The chunk's verified bytes; None when they are not there."""

@@ -22,6 +22,7 @@ from holdfast.mirror.rows import Intention
 from holdfast.mirror.soundness import records_errors
 from holdfast.mirror.staging import Staging
 from holdfast.mirror.target import TEMP, Contents, Target, temp_path
+from holdfast.mirror.writeback import Writeback
 from holdfast.model.change import Begin, Commit, Cursor, Segment
 from holdfast.model.entry import ChunkRef, display_path, walk_key
 from holdfast.model.jobs import Finding
@@ -58,6 +59,7 @@ class MirrorTree:
         self._begin: Begin | None = None
         self._staging: Staging | None = None
         self._hints = Hints((), target.root)
+        self._writeback = Writeback(target.side.root)
 
     def cursor(self) -> Cursor | None:
         """None also when the target is gone although it should be there."""
@@ -116,6 +118,7 @@ class MirrorTree:
     def apply(self, segment: Segment, chunks: Mapping[bytes, VerifiedChunk], withdrawn: frozenset[bytes]) -> None:
         if self._staging is not None:
             self._staging.apply(segment, chunks, withdrawn)
+            self._writeback.written(len(segment.changes))
 
     def commit(self, commit: Commit) -> Outcome:
         """Returns when everything is in place and durable. Raises `StoreError` when the mirror turned out changed: repeat the commit."""
@@ -227,6 +230,7 @@ class MirrorTree:
 
     def close(self) -> None:
         self.abort()
+        self._writeback.join()
         self._contents.close()
         self._records.close()
         self.target.writer.close()

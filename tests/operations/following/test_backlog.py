@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from holdfast.capture.ports import Moved, Place
 from holdfast.host.watch import Aspect, Batch, Dirty, Gap, Reason, Scope
 from holdfast.model.entry import walk_key
-from holdfast.operations.following.backlog import MOST_S, OPEN_S, SETTLE_S, Backlog, Work
+from holdfast.operations.following.backlog import BURST_NAMES, MOST_S, OPEN_S, SETTLE_S, Backlog, Work
 
 ROOT = b"/data"
 paths = st.lists(st.sampled_from([b"a", b"b", b"c\xff", b"a.txt"]), min_size=0, max_size=3).map(lambda parts: b"/".join([ROOT, *parts]))
@@ -125,3 +125,38 @@ def test_what_is_put_back_keeps_its_age() -> None:
     assert backlog.oldest_s == 1.0
     backlog.put_back(Work())
     assert backlog.oldest_s == 1.0
+
+
+def test_in_a_burst_names_are_gathered_until_it_calms_down() -> None:
+    backlog = Backlog([ROOT])
+    for step in range(10):
+        backlog.add(Batch(names=tuple(file(b"/data/%d-%d" % (step, number)) for number in range(BURST_NAMES))), step * 0.05)
+        assert backlog.next_s() == (SETTLE_S if not step else step * 0.05 + SETTLE_S)
+    assert len(backlog.take(0.45 + SETTLE_S).places) == 10 * BURST_NAMES
+
+
+def test_a_burst_without_an_end_is_taken_after_the_longest_time_a_name_may_wait() -> None:
+    backlog = Backlog([ROOT])
+    now_s = 0.0
+    while (next_s := backlog.next_s()) is None or next_s > now_s:
+        backlog.add(Batch(names=tuple(file(b"/data/%f-%d" % (now_s, number)) for number in range(BURST_NAMES))), now_s)
+        now_s += 0.05
+    assert MOST_S <= now_s <= MOST_S + 0.05
+    assert backlog.take(now_s)
+
+
+def test_few_names_wait_for_no_others() -> None:
+    backlog = Backlog([ROOT])
+    for step in range(10):
+        backlog.add(Batch(names=(file(b"/data/%d" % step),)), step * 0.05)
+    assert backlog.next_s() == SETTLE_S
+
+
+def test_a_move_waits_for_what_may_come_with_it_and_a_gap_for_nothing() -> None:
+    backlog = Backlog([ROOT])
+    for number, told_s in enumerate((5.0, 5.05)):
+        to, origin = b"/data/to%d" % number, b"/data/from%d" % number
+        backlog.add(Batch(moves=(Dirty(to, Scope.TREE, Aspect.MOVED, moved_from=origin, inode=7),)), told_s)
+        assert backlog.next_s() == 5.0 + SETTLE_S
+    backlog.add(Batch(gaps=(Gap(ROOT, 1, 2, Reason.OVERFLOW),)), 5.06)
+    assert backlog.next_s() == 0.0

@@ -14,7 +14,7 @@ open is written to at its new place; a symbolic link is never followed.
 from holdfast.host.tree_writer.draft import Draft, data_ranges
 from holdfast.host.tree_writer.faults import store_error
 from holdfast.host.tree_writer.looking import listing
-from holdfast.host.tree_writer.syncing import sync_paths
+from holdfast.host.tree_writer.syncing import start_syncing, sync_paths
 from holdfast.host.tree_writer.writer import TreeWriter
 
-__all__ = ["Draft", "TreeWriter", "data_ranges", "listing", "store_error", "sync_paths"]
+__all__ = ["Draft", "TreeWriter", "data_ranges", "listing", "start_syncing", "store_error", "sync_paths"]

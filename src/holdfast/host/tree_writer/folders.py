@@ -10,6 +10,7 @@ from typing import NamedTuple
 from holdfast.core.errors import ProtocolError
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_ELSEWHERE = frozenset({b".", b".."})
 # Passing through needs no right to read.
 _WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -23,7 +24,7 @@ class Folder(NamedTuple):
 
 def check_name(name: bytes) -> bytes:
     """The name itself if it names something inside its folder; raises `ProtocolError` otherwise."""
-    if not name or name == b"." or name == b".." or b"/" in name or b"\x00" in name:
+    if not name or name in _ELSEWHERE or b"/" in name or b"\x00" in name:
         raise ProtocolError(f"not a name inside a folder: {name!r}")
     return name
 

@@ -9,6 +9,7 @@ from holdfast.core.errors import ProtocolError
 from holdfast.host.tree_writer.folders import check_name
 from holdfast.model.entry import Entry, Kind
 
+_SLASH = ord("/")
 _TYPES = {Kind.FIFO: stat.S_IFIFO, Kind.CHARACTER_DEVICE: stat.S_IFCHR, Kind.BLOCK_DEVICE: stat.S_IFBLK}
 
 
@@ -17,7 +18,7 @@ def split_path(path: bytes) -> tuple[bytes, bytes]:
     if not path:
         return b"", b""
     parent, slash, name = path.rpartition(b"/")
-    if (slash and not parent) or parent.startswith(b"/"):
+    if slash and (not parent or parent[0] == _SLASH):
         raise ProtocolError(f"not a path below a folder: {path!r}")
     return parent, check_name(name)
 

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Collection
 
+from holdfast.host.tree_writer.draft import libc
 from holdfast.host.tree_writer.faults import Typed
 from holdfast.host.tree_writer.writer import TreeWriter
 
@@ -22,6 +23,21 @@ def sync_paths(writer: TreeWriter, paths: Collection[bytes]) -> None:
     """
     if len(paths) > _MOST_PATHS or not all(_is_synced(writer, path) for path in paths):
         writer.sync()
+
+
+def start_syncing(folder: bytes) -> None:
+    """Has the disk write all that was written on the folder's file system, and returns when it has or could not: nobody may rely on it.
+
+    By a descriptor of its own, so that an error is told again to whoever relies on his.
+    """
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        libc().syncfs(fd)
+    finally:
+        os.close(fd)
 
 
 def _is_synced(writer: TreeWriter, path: bytes) -> bool:

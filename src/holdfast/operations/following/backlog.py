@@ -1,7 +1,11 @@
 """What is known to have changed and was not looked at yet. Pure; time is given, monotonic seconds.
 
 A name is due when it was quiet for `SETTLE_S`, and `MOST_S` after its first fact at the latest. One that is written and not closed is due
-every `OPEN_S`: nobody says when its writer is done. Moves and gaps are due at once, with all that is due by then.
+every `OPEN_S`: nobody says when its writer is done. Gaps are due at once, with all that is due by then.
+
+In a burst, as long as more is told and `BURST_NAMES` are known, nothing is due, for `MOST_S` from the first of them at most: a run waits
+for the disk several times, and for as long as the burst keeps the disk busy. What was gathered then travels as one. Moves, which need not
+settle, wait as long as other names, for nobody knows of the first of them whether it is one of thousands.
 
 Of much that is due a portion is taken at a time, so that what is large does not hold back what is small: the newest small names first, and
 then, every other time, something large.
@@ -21,7 +25,8 @@ from holdfast.model.gaps import Gap, GapReason
 
 SETTLE_S, MOST_S, OPEN_S = 0.1, 2.0, 5.0
 # A portion: about so much travels in one run, of names of less than `SMALL_BYTES` or, where there is nothing small, of one large file.
-PORTION_BYTES, SMALL_BYTES, _PORTION_NAMES = 32 * 1024 * 1024, 1024 * 1024, 20_000
+PORTION_BYTES, SMALL_BYTES, _PORTION_NAMES = 32 * 1024 * 1024, 1024 * 1024, 50_000
+BURST_NAMES = 500
 # Names known one by one; beyond, trees take their place: they are looked at whole, and nothing is lost.
 MOST_NAMES = 200_000
 
@@ -77,6 +82,8 @@ class Backlog:
         self._strangers_at_s = 0.0
         self._ready = _Ready()
         self._oldest_s: float | None = None
+        # When something was told last, and when the first of the moves that wait.
+        self._told_s = self._moved_s = 0.0
 
     def __len__(self) -> int:
         """How many names, trees, moves and gaps are known."""
@@ -109,8 +116,12 @@ class Backlog:
             self._oldest_s = now_s
         for seen in batch.gaps:
             self._gap(Gap(path=seen.path, since=utc(seen.since_ns), until=utc(seen.until_ns), reason=GapReason(seen.reason.value)))
+        if batch.moves and not self._ready.moves:
+            self._moved_s = now_s
         for move in batch.moves:
             self._move(move)
+        if batch.moves or batch.names:
+            self._told_s = now_s
         self._quiet.add((fact for fact in batch.names if not _is_still_written(fact)), now_s)
         self._open.add((fact for fact in batch.names if _is_still_written(fact)), now_s)
         if len(self) > self._most_names:
@@ -183,8 +194,17 @@ class Backlog:
 
     def next_s(self) -> float | None:
         """When something is due; None = nothing is known."""
-        if self._ready:
+        if self._ready.gaps:
             return 0.0
+        at_s = self._due_s()
+        if at_s is None or self._oldest_s is None or len(self) < BURST_NAMES:
+            return at_s
+        return max(at_s, min(self._told_s + SETTLE_S, self._oldest_s + MOST_S))
+
+    def _due_s(self) -> float | None:
+        """When something has settled."""
+        if self._ready:
+            return self._moved_s + SETTLE_S if self._ready.moves else 0.0
         strangers_at_s = self._strangers_at_s if self._strangers else None
         found = (self._quiet.next_s(), self._open.next_s(), min(self._later.values(), default=None), strangers_at_s)
         return min((time_s for time_s in found if time_s is not None), default=None)
