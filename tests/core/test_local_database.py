@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.core.errors import NoSpace, StoreError
-from holdfast.core.local_database import DatabaseErrors, open_database, written_through
+from holdfast.core.local_database import DatabaseErrors, carry_over, open_database, written_through
 
 
 def level(database: sqlite3.Connection) -> int:
@@ -54,3 +54,27 @@ def test_errors_of_the_disk_become_ours_and_faults_of_ours_do_not(tmp_path: Path
             database.execute("INSERT INTO t VALUES (zeroblob(100000))")
         with pytest.raises(sqlite3.ProgrammingError), DatabaseErrors(tmp_path / "b.db", "the book"):
             database.execute("SELECT ?")
+
+
+def test_a_log_is_carried_over_beside_who_writes_it(tmp_path: Path) -> None:
+    log = tmp_path / "a.db-wal"
+    with closing(open_database(tmp_path / "a.db", synchronous="NORMAL", wal_autocheckpoint=0)) as database:
+        database.execute("CREATE TABLE t (x)")
+        database.execute("INSERT INTO t VALUES (zeroblob(100000))")
+        before_bytes = log.stat().st_size
+        database.execute("BEGIN IMMEDIATE")
+        carry_over(tmp_path / "a.db")
+        database.execute("COMMIT")
+        assert (tmp_path / "a.db").stat().st_size > 100_000
+        # What is written next begins the log anew.
+        database.execute("INSERT INTO t VALUES (1)")
+        assert log.stat().st_size == before_bytes
+        assert database.execute("SELECT count(*) FROM t").fetchone() == (2,)
+
+
+def test_what_is_no_database_has_no_log_to_carry_over(tmp_path: Path) -> None:
+    carry_over(tmp_path / "missing.db")
+    assert not (tmp_path / "missing.db").exists()
+    (tmp_path / "a.db").write_bytes(b"no database at all" * 100)
+    carry_over(tmp_path / "a.db")
+    assert (tmp_path / "a.db").read_bytes() == b"no database at all" * 100

@@ -37,7 +37,7 @@ def disk_error(path: Path, error: OSError) -> NoSpace | SourceError:
 
 def open_database(path: Path, entropy: Entropy) -> sqlite3.Connection:
     fresh = not path.exists()
-    database = local_database.open_database(path, synchronous="NORMAL", page_size=8192, wal_autocheckpoint=4000)
+    database = local_database.open_database(path, synchronous="NORMAL", page_size=8192, wal_autocheckpoint=4000, cache_size=-16_000)
     try:
         if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
             # All at once: one without its facts counts as damaged.

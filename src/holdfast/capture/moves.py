@@ -17,7 +17,7 @@ from holdfast.capture.ports import Moved
 from holdfast.capture.roots import is_below, parents_of
 from holdfast.capture.rows import FILE_CODE, decode_entry, signed
 from holdfast.model.change import Move
-from holdfast.model.entry import Entry, walk_key
+from holdfast.model.entry import Entry, parent_of, walk_key
 
 Covers = Callable[[bytes, os.stat_result], int]
 """The datasets to which something with this status belongs at this path, by the classifications."""
@@ -31,6 +31,9 @@ class Moves:
         self._reader = reader
         self._to = _by_path(move.path for move in self._moves)
         self._from = _by_path(move.moved_from for move in self._moves)
+        # Ends of moves at a folder and above it, since many names of one are asked for one after the other.
+        self._to_above: dict[bytes, tuple[bytes, ...]] = {}
+        self._from_above: dict[bytes, tuple[bytes, ...]] = {}
         if self._moves:
             # From its first question on a transaction sees nothing of what others write.
             reader.execute("BEGIN")
@@ -102,7 +105,7 @@ class Moves:
         """Where what is at `path` after the first `before` moves was before all of them, and whether it was moved by its own name."""
         by_own_name = False
         while True:
-            numbers = [_last(self._to[end], before) for end in (path, *parents_of(path)) if end in self._to]
+            numbers = [_last(self._to[end], before) for end in _ends(path, self._to, self._to_above)]
             before = max(numbers, default=-1)
             if before < 0:
                 return path, by_own_name
@@ -113,7 +116,7 @@ class Moves:
     def _now(self, path: bytes, after: int) -> bytes:
         """Where what is at `path` after move `after` is after all of them."""
         while True:
-            numbers = [_first(self._from[end], after) for end in (path, *parents_of(path)) if end in self._from]
+            numbers = [_first(self._from[end], after) for end in _ends(path, self._from, self._from_above)]
             after = min(numbers, default=len(self._moves))
             if after >= len(self._moves):
                 return path
@@ -125,6 +128,14 @@ def _by_path(paths: Iterable[bytes]) -> dict[bytes, list[int]]:
     for number, path in enumerate(paths):
         found.setdefault(path, []).append(number)
     return found
+
+
+def _ends(path: bytes, ends: Mapping[bytes, list[int]], above: dict[bytes, tuple[bytes, ...]]) -> tuple[bytes, ...]:
+    """Those of the ends that the path is or lies below. `above`: what was found for folders before."""
+    folder = parent_of(path)
+    if folder not in above:
+        above[folder] = tuple(end for end in (folder, *parents_of(folder)) if end in ends)
+    return (path, *above[folder]) if path in ends and path != folder else above[folder]
 
 
 def _last(numbers: list[int], before: int) -> int:

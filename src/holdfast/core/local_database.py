@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -129,6 +129,20 @@ def written_through(database: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         database.execute("PRAGMA synchronous = NORMAL")
+
+
+def carry_over(path: Path) -> None:
+    """Brings what is in the log of a database into the database itself, while somebody else reads and writes it and waits for nothing.
+
+    Who writes much does it himself now and then (`wal_autocheckpoint`), in the middle of his work, and then waits for the disk. A database
+    that is not there, or cannot be used, is left to whoever uses it.
+    """
+    quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    try:
+        with closing(sqlite3.connect(f"file:{quoted}?mode=rw", uri=True, isolation_level=None, timeout=0)) as database:
+            database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    except sqlite3.Error:
+        return
 
 
 def insert_many(

@@ -21,6 +21,7 @@ from holdfast.node.limits import Limits, load_limits
 from holdfast.node.source_following import SourceFollowing, Surroundings
 from holdfast.node.source_runs import SourceRuns
 from holdfast.node.state_holder import StateHolder
+from holdfast.node.state_log import StateLog
 from holdfast.node.worker_jobs import JobLanes, LinkNews
 from holdfast.node.worker_messages import (
     AskWorker,
@@ -46,6 +47,7 @@ from holdfast.node.worker_undo import UndoExpiry, UndoTask, drop_unfinished
 from holdfast.operations.running import Cancellation
 
 logger = logging.getLogger(__name__)
+_LOG_PATIENCE_S = 5.0
 
 
 class SourceWorker:
@@ -61,6 +63,7 @@ class SourceWorker:
         self._configured: Configure | None = None
         self._expiry = UndoExpiry(home, clock=clock)
         self._holder = StateHolder(home / "state.db", entropy)
+        self._state_log = StateLog(self._holder, home / "state.db")
         self._following = SourceFollowing(
             Surroundings(
                 home=home,
@@ -77,6 +80,7 @@ class SourceWorker:
         """Until the agent says stop or is gone."""
         self._send(Ready())
         self._expiry.start()
+        self._state_log.start()
         try:
             while (message := receive()) is not None and not isinstance(message, StopWorker):
                 self.handle(message)
@@ -114,6 +118,7 @@ class SourceWorker:
         self._expiry.stop()
         self._jobs.stop()
         self._following.close()
+        self._state_log.stop(_LOG_PATIENCE_S)
         self._holder.close()
 
     def _answer(self, question: Question) -> Answer:

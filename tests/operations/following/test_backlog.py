@@ -158,5 +158,5 @@ def test_a_move_waits_for_what_may_come_with_it_and_a_gap_for_nothing() -> None:
         to, origin = b"/data/to%d" % number, b"/data/from%d" % number
         backlog.add(Batch(moves=(Dirty(to, Scope.TREE, Aspect.MOVED, moved_from=origin, inode=7),)), told_s)
         assert backlog.next_s() == 5.0 + SETTLE_S
-    backlog.add(Batch(gaps=(Gap(ROOT, 1, 2, Reason.OVERFLOW),)), 5.06)
+    backlog.add(Batch(gaps=(Gap(path=ROOT, since_ns=1, until_ns=2, reason=Reason.OVERFLOW),)), 5.06)
     assert backlog.next_s() == 0.0

@@ -13,7 +13,9 @@ from holdfast.operations.following.record import Record
 def test_it_is_known_in_the_next_life(tmp_path: Path) -> None:
     record = Record(tmp_path / "followed.json")
     assert record.seen_until_ns(DatasetId("one")) is None
+    record.write({DatasetId("one"): 1})
     record.write({DatasetId("one"): 17})
+    record.settle()
     again = Record(tmp_path / "followed.json")
     assert again.seen_until_ns(DatasetId("one")) == 17
     assert again.knows([DatasetId("one")])
@@ -29,4 +31,5 @@ def test_one_that_cannot_be_read_counts_as_none(tmp_path: Path, content: bytes) 
 def test_a_disk_that_takes_nothing_does_not_stop_the_following(tmp_path: Path) -> None:
     record = Record(tmp_path / "missing" / "followed.json")
     record.write({DatasetId("one"): 17})
+    record.settle()
     assert record.seen_until_ns(DatasetId("one")) == 17

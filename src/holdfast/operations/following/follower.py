@@ -70,6 +70,7 @@ class Follower:
         self._thread.join()
         self._remember_at_s = 0.0
         self._remember()
+        self._tools.record.settle()
         self._end_watch()
         self._tools.pool.close()
 

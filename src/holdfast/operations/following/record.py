@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -22,6 +23,9 @@ class Record:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen = self._read()
+        self._changed = threading.Condition()
+        self._waiting: bytes | None = None
+        self._is_writing = False
 
     def seen_until_ns(self, dataset: DatasetId) -> int | None:
         """Nanoseconds since 1970; None when it was not followed before."""
@@ -32,12 +36,32 @@ class Record:
         return set(datasets) == set(self._seen)
 
     def write(self, seen: Mapping[DatasetId, int]) -> None:
-        """From now on these are followed, seen up to these moments. A disk that takes nothing only makes the next gap longer."""
+        """From now on these are followed, seen up to these moments. Waits for no disk, see `settle`: a busy one takes a second, for which
+        nothing would be followed. A disk that takes nothing only makes the next gap longer."""
         self._seen = dict(seen)
-        try:
-            write_private(self._path, msgspec.json.encode(self._seen))
-        except OSError as error:
-            logger.warning("what was seen cannot be written down", extra={"facts": {"path": str(self._path), "error": str(error)}})
+        with self._changed:
+            self._waiting = msgspec.json.encode(self._seen)
+            if not self._is_writing:
+                self._is_writing = True
+                threading.Thread(target=self._write_waiting, name="follow-record", daemon=True).start()
+
+    def settle(self) -> None:
+        """Returns when all that was given is on disk, or could not be put there."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_writing)
+
+    def _write_waiting(self) -> None:
+        while True:
+            with self._changed:
+                content, self._waiting = self._waiting, None
+                if content is None:
+                    self._is_writing = False
+                    self._changed.notify_all()
+                    return
+            try:
+                write_private(self._path, content)
+            except OSError as error:
+                logger.warning("what was seen cannot be written down", extra={"facts": {"path": str(self._path), "error": str(error)}})
 
     def _read(self) -> dict[DatasetId, int]:
         try:
