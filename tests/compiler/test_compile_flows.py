@@ -138,6 +138,21 @@ def test_relays_forward_and_store_nothing() -> None:
     assert [each.compression for each in gate.deliveries if each.receiver_name == "bridge"] == ["max"]
 
 
+def test_who_is_dialled_is_told_to_whom_and_who_dials_from_where() -> None:
+    vaulted = sample("chain").replace("keep: {monthly: 24},", "keep: {monthly: 24}, dial: to, window: 01:00-05:00,")
+    found = compiled(vaulted)
+    dr, museum = rules_of(found, "dr"), rules_of(found, "museum")
+    assert [cascade.delivery.dial for cascade in dr.cascades] == ["to"]
+    assert [cascade.only for cascade in dr.cascades] == [("/srv/documents/contracts",)]
+    assert dr.awaited() == {museum.node}
+    assert [(pull.sender, len(pull.windows)) for pull in museum.pulls] == [(dr.node, 1)]
+    assert dr.pulls == ()
+    assert museum.awaited() == frozenset()
+    assert "dr" in [peer.name for peer in museum.peers]
+    # `only: [files1]` of the hop before: nothing of files2 goes there.
+    assert {cascade.delivery.label for cascade in rules_of(found, "vault").cascades} == {"files1/documents"}
+
+
 def test_a_relay_beside_its_neighbour_is_no_hop() -> None:
     text = sample("relay").replace("bridge: {relay: bridge}", "bridge: {relay: dr}")
     found = compiled(text)

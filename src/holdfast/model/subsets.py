@@ -2,6 +2,7 @@
 
 A commit of a part is another state than the commit of the whole, so it bears an epoch of its own (`epoch_of_part`). From it everybody can
 tell what of the source's commits has passed, and that a commit of another part is no base to build on.
+See docs/decisions/0039-parts-of-a-dataset.md.
 """
 
 from __future__ import annotations

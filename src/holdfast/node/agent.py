@@ -30,7 +30,7 @@ from holdfast.node.followed_here import FollowedHere
 from holdfast.node.hub_client import HubClient
 from holdfast.node.job_book import JobBook, Role
 from holdfast.node.journal import Journal
-from holdfast.node.limits import Limits, check_rules, load_limits
+from holdfast.node.limits import Limits, check_rules, is_vault, load_limits
 from holdfast.node.local_socket import LocalSocket
 from holdfast.node.machine import Machine
 from holdfast.node.recalled_here import RecalledHere, let_pass
@@ -347,13 +347,14 @@ class Agent:
             asyncio.get_running_loop().create_task(self._hub.reconnect())
 
     def hello(self) -> Hello:
+        listens = self._config.data_advertised or self._config.data_listen
         return Hello(
             environment=self._config.environment,
             node=self._config.node,
             generation=self._rules.generation,
             version=__version__,
             time_ns=self._clock.now_ns(),
-            data_address=data_address(self._config.data_advertised or self._config.data_listen, self._data_port),
+            data_address="" if is_vault(self._home) else data_address(listens, self._data_port),
             findings=self._findings(),
         )
 
