@@ -34,6 +34,7 @@ from holdfast.capture.places import plan_places, with_databases
 from holdfast.capture.ports import CaptureRequest, Place
 from holdfast.capture.roots import Target, WalkPlan, normal_roots, plan_walk, ways_to
 from holdfast.capture.state import CaptureState
+from holdfast.capture.stubs import Stubs
 from holdfast.capture.visit import Visit
 from holdfast.capture.walk import Walk
 from holdfast.core.clock import Clock
@@ -41,6 +42,7 @@ from holdfast.core.errors import SourceVanished
 from holdfast.core.ids import DatasetId
 from holdfast.host.disk import check_free
 from holdfast.host.snapshots import own_folders
+from holdfast.model.archiving import RECALL_FOLDER
 from holdfast.model.change import Move
 
 Looked = list[tuple[Target, dict[bytes, Identity | OSError]]]
@@ -225,7 +227,8 @@ class Comparison:
             # The state changes with every run; capturing it would never come to rest.
             cuts[state + suffix] = everybody
         plan = plan_walk(targets, cuts)
-        return WalkPlan(plan.tops, plan.specials, plan.intervals, inodes)
+        stubs = Stubs(os.fsencode(self._state.path.parent.absolute() / RECALL_FOLDER))
+        return WalkPlan(plan.tops, plan.specials, plan.intervals, inodes, stubs)
 
 
 class Compared:

@@ -19,6 +19,7 @@ from holdfast.capture.ledger import Act, Verdict
 from holdfast.capture.passing import Batch, Item, Passed, Result, Tools, batched, is_stream, windows
 from holdfast.capture.reader import WHOLE_BYTES, Captured, Database, Job, Lost, Stream, TooLarge, lost, vanished
 from holdfast.capture.rows import (
+    ARCHIVED,
     CODES,
     DIRECTORY_CODE,
     FILE_CODE,
@@ -332,7 +333,7 @@ class Emission:
         if removes:
             if not self._segments.has_room(0, len(row.key)) and (taken := self._take()):
                 yield taken
-            self._segments.remove(path_of(row.key), row.run, removes, row.strayed)
+            self._segments.remove(path_of(row.key), row.run, removes, row.strayed, archived=bool(row.flags & ARCHIVED))
 
     def _parts(self, entry: Entry, run: int, bits: int, origin: Origin) -> Iterator[Emitted]:
         """A large file that was captured before, in parts that are read on demand."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from holdfast.capture.classify import Classifier
+from holdfast.capture.stubs import NO_STUBS, Stubs
 from holdfast.model.entry import walk_key
 from holdfast.model.rules import DatasetRule
 
@@ -52,6 +53,7 @@ class WalkPlan:
     specials: dict[bytes, dict[bytes, Special]]
     intervals: tuple[tuple[bytes, bytes], ...]
     cut_inodes: dict[tuple[int, int], int] = field(default_factory=dict)
+    stubs: Stubs = NO_STUBS
 
 
 def normal_roots(paths: Iterable[str]) -> tuple[bytes, ...]:

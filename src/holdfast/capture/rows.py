@@ -40,6 +40,9 @@ COLUMNS = "key, members, departed, strayed, run, flags, kind, size, mtime, ctime
 SUSPECT = 1
 # A receiver was told of this version and did not get its content: read and send again next run, whatever it looks like.
 WITHDRAWN = 2
+# A stub stands in the file's place; or the file was removed for it is archived. What is captured there anew clears both.
+STUBBED, ARCHIVED = 4, 8
+_FLAGS = SUSPECT | WITHDRAWN | STUBBED | ARCHIVED
 
 FILE_CODE = stat.S_IFREG >> 12
 DIRECTORY_CODE = stat.S_IFDIR >> 12
@@ -97,7 +100,7 @@ NONSENSE = {
     "roots": f"slot NOT BETWEEN 0 AND {MAX_DATASETS - 1}",
     "totals": f"members NOT BETWEEN 1 AND {(1 << MAX_DATASETS) - 1} OR entries < 0 OR files < 0 OR size < 0",
     "runs": f"bits NOT BETWEEN 0 AND {(1 << MAX_DATASETS) - 1}",
-    "rows": f"{_MASKS} OR run < 0 OR size < 0 OR flags NOT BETWEEN 0 AND {SUSPECT | WITHDRAWN} OR kind NOT IN ({_KINDS})",
+    "rows": f"{_MASKS} OR run < 0 OR size < 0 OR flags NOT BETWEEN 0 AND {_FLAGS} OR kind NOT IN ({_KINDS})",
 }
 
 

@@ -77,12 +77,13 @@ class Segments:
                 for ref in offered:
                     filling.offered.setdefault(ref.id, ref)
 
-    def remove(self, path: bytes, run: int, bits: int, strayed: int) -> None:
+    def remove(self, path: bytes, run: int, bits: int, strayed: int, *, archived: bool = False) -> None:
         self._record_bytes += len(path) + 32
         self._most_changes += 1
+        removed = RemoveReason.ARCHIVED if archived else RemoveReason.REMOVED
         for bit, filling in self._open.items():
             if bits & bit:
-                filling.changes.append(Remove(path, RemoveReason.LEFT if strayed & bit else RemoveReason.REMOVED))
+                filling.changes.append(Remove(path, RemoveReason.LEFT if strayed & bit else removed))
                 filling.change_runs.append(run)
 
     def build_on(self, path: bytes, chunks: tuple[ChunkRef, ...]) -> None:

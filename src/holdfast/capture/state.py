@@ -24,6 +24,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.capture.accounts import Accounts
+from holdfast.capture.archivable import Archivable
 from holdfast.capture.database import disk_error, is_sound, moved_aside, open_database, open_reader, state_errors
 from holdfast.capture.lacking import Lacking
 from holdfast.capture.rows import COLUMNS, INODE_INDEX, MAX_DATASETS, SUSPECT, WITHDRAWN, Row, row_of, signed
@@ -51,6 +52,7 @@ class CaptureState:
         self._entropy = entropy
         self._lock = threading.RLock()
         self.lacking = Lacking(database, self._lock, self._accounts)
+        self.archivable = Archivable(database, self._lock)
         self._running: list[tuple[int, int]] = []
         self._epoch = Epoch(str(self._meta("epoch")))
         self._run = int(self._meta("run"))
@@ -318,7 +320,8 @@ class CaptureState:
     def flagged(self, limit: int) -> tuple[bytes, ...]:
         """Paths that have to be looked at again, not more than `limit`: suspect ones, and those whose content a receiver did not get."""
         with self._lock:
-            found = self._database.execute("SELECT key FROM rows INDEXED BY flagged WHERE flags != 0 LIMIT ?", (limit,)).fetchall()
+            query = "SELECT key FROM rows INDEXED BY flagged WHERE flags != 0 AND flags & ? LIMIT ?"
+            found = self._database.execute(query, (SUSPECT | WITHDRAWN, limit)).fetchall()
         return tuple(path_of(key) for (key,) in found)
 
     def paths_of_inode(self, inode: int) -> tuple[bytes, ...]:

@@ -23,6 +23,7 @@ from holdfast.capture.ledger import Act, Handover, Ledger
 from holdfast.capture.places import Places
 from holdfast.capture.roots import Target, Top, WalkPlan, is_below
 from holdfast.capture.rows import DIRECTORY_CODE, signed
+from holdfast.capture.stubs import LINK_CODE
 from holdfast.capture.walk import Walk
 from holdfast.host.database_files import BESIDE
 from holdfast.model.entry import walk_key
@@ -36,7 +37,7 @@ class Visit(Walk):
     """One first pass over `places`. `run` once, then read `tally` and the ledger."""
 
     def __init__(self, plan: WalkPlan, places: Places, targets: tuple[Target, ...], reader: sqlite3.Connection, notes: Notes) -> None:
-        super().__init__(WalkPlan(plan.tops, plan.specials, (), plan.cut_inodes), targets, reader, notes)
+        super().__init__(WalkPlan(plan.tops, plan.specials, (), plan.cut_inodes, plan.stubs), targets, reader, notes)
         self._places = places
 
     @property
@@ -152,7 +153,7 @@ class Visit(Walk):
             if kind == DIRECTORY_CODE:
                 if self._folder(frame, name, key, status):
                     return True
-            else:
+            elif not (kind == LINK_CODE and self._row[0] == key and self._stub(frame, frame.prefix + name, status)):
                 bits = mask if frame.plain else self._choose(frame, name, status)
                 if mask & self._databases and name.endswith(BESIDE) and self._is_beside(frame, key, bits, status):
                     frame.kept |= bits

@@ -14,13 +14,15 @@ from collections.abc import Callable, Generator, Iterator
 from operator import attrgetter
 
 from holdfast.capture.beside import Beside, is_same_database
+from holdfast.capture.choosing import choose_folder
 from holdfast.capture.classify import CACHE_TAG, is_cache_folder, text_of
 from holdfast.capture.databases import foreign
 from holdfast.capture.findings import Notes, Pulse, socket_skipped, unreadable
 from holdfast.capture.frame import END, GONE, ROWS_BETWEEN, SOCKET_CODE, Frame, RowHead, Rules, Tally
 from holdfast.capture.ledger import Act, Handover, Ledger, Verdict
 from holdfast.capture.roots import Special, Target, Top, WalkPlan
-from holdfast.capture.rows import DIRECTORY_CODE, FILE_CODE, signed
+from holdfast.capture.rows import ARCHIVED, DIRECTORY_CODE, FILE_CODE, signed
+from holdfast.capture.stubs import LINK_CODE
 from holdfast.host.database_files import BESIDE
 from holdfast.host.sight import IN_PLACE, Sight
 from holdfast.model.entry import path_of, walk_key
@@ -128,6 +130,8 @@ class Walk:
                 if self._folder(frame, name, key, status):
                     return True
                 continue
+            if kind == LINK_CODE and self._row[0] == key and self._stub(frame, frame.prefix + name, status):
+                continue
             bits = mask if plain else self._choose(frame, name, status)
             if databases and name.endswith(BESIDE) and self._is_beside(frame, key, bits, status):
                 continue
@@ -176,7 +180,7 @@ class Walk:
         mask, lead, rules = frame.mask, frame.mask & self._selective, frame.rules
         member, root, parent = mask & ~lead, 0, 0
         if not frame.plain:
-            mask, member, lead = self._choose_folder(frame, name)
+            mask, member, lead = choose_folder(frame, name, self._selective)
             special = frame.specials.get(name)
             if special is not None:
                 root, parent = special.root & ~special.cut, special.parent & ~special.cut
@@ -277,21 +281,6 @@ class Walk:
             mask = (mask | special.root | special.add) & ~special.cut
         return mask
 
-    def _choose_folder(self, frame: Frame, name: bytes) -> tuple[int, int, int]:
-        """(datasets that cover what is below, those it belongs to at once, those it belongs to if it leads to something)."""
-        mask, member = frame.mask, frame.mask & ~self._selective
-        for target, skip, rules in frame.rules:
-            text = text_of(frame.prefix[skip:] + name + b"/")
-            if rules.excluded is not None and rules.excluded(text):
-                mask &= ~target.bit
-            elif rules.included is not None and rules.included(text) and not target.classifier.limited:
-                member |= target.bit
-        special = frame.specials.get(name)
-        if special is not None:
-            mask &= ~special.cut
-        member &= mask
-        return mask, member, mask & ~member
-
     def _judge(self, row: RowHead | None, key: bytes, bits: int, status: os.stat_result, act: Act) -> None:
         """Write down what the second pass has to do with a path that is there."""
         kind = status.st_mode >> 12
@@ -353,7 +342,7 @@ class Walk:
             if gone:
                 self._add(Verdict(row[0], Act.GONE, 0, gone, gone & ~covered, row[3], 0, 0, 0, 1))
                 removed = gone & covered
-                if removed:
+                if removed and not row[2] & ARCHIVED:
                     self.tally.removed[removed] = self.tally.removed.get(removed, 0) + 1
             row = next(self._rows, END)
         self._row = row
@@ -375,6 +364,15 @@ class Walk:
         if self._ledger.add(verdict):
             self._before_write()
             self._beat()
+
+    def _stub(self, frame: Frame, path: bytes, status: os.stat_result) -> bool:
+        """Whether the link stands for the file of the next row, which then stays as it is."""
+        if not self._plan.stubs.stand_for(self._row, path, self._sight.real(path), status):
+            return False
+        self.tally.files += 1
+        frame.kept |= self._row[1] & frame.mask
+        self._row = next(self._rows, END)
+        return True
 
     def _cannot_look(self, frame: Frame, key: bytes, error: OSError) -> None:
         if error.errno not in GONE:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from holdfast.core.errors import NotReachable, ProtocolError, error_from
 from holdfast.wire.channel import Channel
-from holdfast.wire.data_messages import DataMessage, OpenCopy, OpenedRead, OpenRead, Stopped
+from holdfast.wire.data_messages import DataMessage, OpenArchive, OpenCopy, OpenedRead, OpenRead, Stopped
 
 
-def open_session(channel: Channel, opening: OpenRead | OpenCopy, answer_s: float | None = None) -> OpenedRead:
+def open_session(channel: Channel, opening: OpenRead | OpenCopy | OpenArchive, answer_s: float | None = None) -> OpenedRead:
     """Raises what the owner answers: `NotGranted`, `UnknownName`, ...; see `next_answer`."""
     channel.send(opening)
     answer = next_answer(channel, answer_s)

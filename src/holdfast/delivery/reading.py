@@ -15,6 +15,7 @@ import msgspec
 
 from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, RepositoryDamaged, facts_of
 from holdfast.core.ids import NodeId
+from holdfast.delivery.archiving import PutFiles, refuse_archive, take_files
 from holdfast.delivery.asking import next_answer, open_session, out_of_place
 from holdfast.delivery.copies import GiveBlobs, give_blobs, refuse_copy
 from holdfast.delivery.receiver import IDLE_S, OPENING_S
@@ -31,6 +32,7 @@ from holdfast.wire.data_messages import (
     Carried,
     DataMessage,
     Entries,
+    OpenArchive,
     OpenCopy,
     OpenedRead,
     OpenRead,
@@ -255,30 +257,37 @@ class NamedIds:
         return False
 
 
+OpenReader = Callable[[NodeId, OpenRead], tuple[Cursor | None, PointReader | None]]
+
+
 def serve_read(
     channel: Channel,
     *,
-    open_reader: Callable[[NodeId, OpenRead], tuple[Cursor | None, PointReader | None]],
+    open_reader: OpenReader,
     open_copy: Callable[[NodeId, OpenCopy], GiveBlobs] = refuse_copy,
+    open_archive: Callable[[NodeId, OpenArchive], PutFiles] = refuse_archive,
     on_refused: Callable[[NodeId, HoldfastError], None] = lambda peer, error: None,
     idle_s: float = IDLE_S,
 ) -> None:
     """The owner's side; serves one session to its end and never raises what the peer did wrong.
 
     `open_reader` raises `NotGranted` when the peer may not read this, and gives (None, None) when there is nothing of the dataset;
-    `open_copy` when it may not ask for blobs of it.
+    `open_copy` when it may not ask for blobs of it, `open_archive` when it may not archive it here.
     """
     reader: PointReader | None = None
     try:
         opening = channel.receive(min(OPENING_S, idle_s))
         if opening is None:
             return
-        if not isinstance(opening, OpenRead | OpenCopy) or opening.protocol != PROTOCOL:
+        if not isinstance(opening, OpenRead | OpenCopy | OpenArchive) or opening.protocol != PROTOCOL:
             raise ProtocolError(
                 f"the session does not begin with an OpenRead of protocol {PROTOCOL}", hint="bring both machines to the same version"
             )
         if isinstance(opening, OpenCopy):
             give_blobs(channel, open_copy(channel.peer, opening), idle_s)
+            return
+        if isinstance(opening, OpenArchive):
+            take_files(channel, open_archive(channel.peer, opening), idle_s)
             return
         cursor, reader = open_reader(channel.peer, opening)
         channel.send(OpenedRead(cursor=cursor))

@@ -10,14 +10,15 @@ _AT_FDCWD = -100
 _NOREPLACE, _EXCHANGE = 1, 2
 
 
-def exchange(one: bytes, other: bytes) -> None:
-    """Each becomes what the other was, at one moment. Raises `OSError`: ENOENT where one is missing, EINVAL where it cannot be done."""
-    _renameat2(one, other, _EXCHANGE)
+def exchange(one: bytes, other: bytes, folder: int = _AT_FDCWD) -> None:
+    """Each becomes what the other was, at one moment. Raises `OSError`: ENOENT where one is missing, EINVAL where it cannot be done.
+    `folder`: a descriptor of the folder that relative names are in."""
+    _renameat2(one, other, _EXCHANGE, folder)
 
 
-def rename_new(source: bytes, target: bytes) -> None:
+def rename_new(source: bytes, target: bytes, folder: int = _AT_FDCWD) -> None:
     """Raises `FileExistsError` where the target is there, and `OSError`."""
-    _renameat2(source, target, _NOREPLACE)
+    _renameat2(source, target, _NOREPLACE, folder)
 
 
 @cache
@@ -27,7 +28,7 @@ def _libc() -> ctypes.CDLL:
     return libc
 
 
-def _renameat2(source: bytes, target: bytes, flags: int) -> None:
-    if _libc().renameat2(_AT_FDCWD, source, _AT_FDCWD, target, flags) != 0:
+def _renameat2(source: bytes, target: bytes, flags: int, folder: int) -> None:
+    if _libc().renameat2(folder, source, folder, target, flags) != 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error), source, None, target)

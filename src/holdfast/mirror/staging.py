@@ -13,7 +13,7 @@ from holdfast.mirror.moves import Hints
 from holdfast.mirror.rows import Content, Fingerprint, hardlink_of
 from holdfast.mirror.surveying import Survey
 from holdfast.mirror.target import Contents, Target, temp_path
-from holdfast.model.change import Part, Put, Remove, Segment
+from holdfast.model.change import Part, Put, Remove, RemoveReason, Segment
 from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
 
 # Smaller files are copied as fast.
@@ -90,7 +90,8 @@ class Staging:
         for change in segment.changes:
             if isinstance(change, Remove):
                 if self._target.covers(change.path):
-                    self._records.stage(walk_key(change.path), "remove")
+                    # What went to an archive stays as it is in a mirror.
+                    self._records.stage(walk_key(change.path), "keep" if change.reason is RemoveReason.ARCHIVED else "remove")
             elif self._target.covers(change.entry.path):
                 self._put(change.entry, chunks)
         self._asked.pop(segment.number, None)

@@ -19,6 +19,8 @@ from holdfast.core.errors import ProtocolError
 from holdfast.core.ids import DatasetId, is_id
 from holdfast.model.entry import check_path, is_below
 
+RECALL_FOLDER = "recall"
+"""Of HOME: where the recall mount is."""
 LONGEST_TARGET_BYTES = 4_095
 """symlink(2) takes no longer one (PATH_MAX with its NUL)."""
 

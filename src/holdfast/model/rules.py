@@ -20,6 +20,14 @@ class _Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the parts of rules."""
 
 
+class ArchiveRule(_Rule, frozen=True, kw_only=True):
+    """Which files an archive operation takes (all of what is set must hold), and what it leaves in their place."""
+
+    older_than_s: float | None = None
+    larger_than_bytes: int | None = None
+    leave: Literal["nothing", "copy", "stub"] = "stub"
+
+
 class OperationRule(_Rule, frozen=True, kw_only=True):
     """When an operation's points are due. No schedule at all = it rides with every run of its dataset."""
 
@@ -31,6 +39,7 @@ class OperationRule(_Rule, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()
     zone: str = "UTC"
     after: str = ""
+    archive: ArchiveRule | None = None
 
 
 class DatasetRule(_Rule, frozen=True, kw_only=True):
@@ -48,6 +57,7 @@ class DatasetRule(_Rule, frozen=True, kw_only=True):
 class StoredOperation(_Rule, frozen=True, kw_only=True):
     """An operation whose marks become points in a repository, and how long those points are kept there.
 
+    Of `archive`: each version goes `keep_s` after it was archived; None = never.
     Of `cdp`: every moment of the last `within_s` can be restored. Of `version`: of each file the newest `last` versions, and none older
     than `within_s`; None = no such limit.
     """
@@ -58,6 +68,17 @@ class StoredOperation(_Rule, frozen=True, kw_only=True):
     lock_s: float | None = None
     within_s: float | None = None
     last: int | None = None
+    keep_s: float | None = None
+
+
+def archived_by(action: StoreAction) -> StoredOperation | None:
+    """The operation by which it keeps archived files; None = it keeps none. A policy has at most one."""
+    return next((operation for operation in action.operations if operation.kind == "archive"), None)
+
+
+def kept_s(operation: StoredOperation) -> float | None:
+    """How long it keeps an archived file; None = for ever. A lock is a promise that this is never less."""
+    return None if operation.keep_s is None else max(operation.keep_s, operation.lock_s or 0)
 
 
 class StoreAction(_Rule, frozen=True, kw_only=True, tag="store"):

@@ -9,12 +9,13 @@ from pathlib import Path
 from holdfast.core.clock import Clock, now, ns_of
 from holdfast.core.errors import HoldfastError, NotGranted, NotReachable, Refused, facts_of
 from holdfast.core.ids import DatasetId, NodeId, RepositoryId
+from holdfast.delivery.archiving import PutFiles
 from holdfast.delivery.copies import GiveBlobs
 from holdfast.delivery.forward import ForwardAction
 from holdfast.delivery.limit import Limit
 from holdfast.delivery.narrowing import OnlyNames, OnlyPaths, OnlyWhile
 from holdfast.delivery.ports import Action, Opening
-from holdfast.delivery.reading import serve_read
+from holdfast.delivery.reading import OpenReader, serve_read
 from holdfast.delivery.receiver import serve_delivery
 from holdfast.delivery.verify import Verifier
 from holdfast.mirror.mirror import MirrorStore
@@ -25,6 +26,7 @@ from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.moments import archive_of
 from holdfast.model.orders import RestoreOrder
 from holdfast.model.reading import PointReader
+from holdfast.model.rules import archived_by, kept_s
 from holdfast.node.copies import give_copy, mirror_action
 from holdfast.node.limits import load_limits
 from holdfast.node.orders import OrderBook
@@ -32,8 +34,9 @@ from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.worker_dial import Dialler
 from holdfast.node.worker_messages import Configure, EventNews, FromWorker, PointsMade
 from holdfast.operations.run_lanes import timetable_of
+from holdfast.repository.archiving.archive import ArchivedFrom
 from holdfast.wire.channel import Channel
-from holdfast.wire.data_messages import ActionState, DataMessage, Open, OpenCopy, OpenRead
+from holdfast.wire.data_messages import ActionState, DataMessage, Open, OpenArchive, OpenCopy, OpenRead
 from holdfast.wire.data_server import run_handler
 from holdfast.wire.lines import Lines, hand_on_line
 from holdfast.wire.queue_channel import QueueChannel
@@ -68,11 +71,14 @@ class Sessions:
         )
 
     def read(self, channel: Channel) -> None:
-        serve_read(channel, open_reader=self._open_reader, open_copy=self._open_copy, on_refused=self._refused)
+        self._serve(channel, self._open_reader)
 
     def read_here(self, channel: Channel) -> None:
         """For this machine's own processes, which run as the user who holds the key: without an order they may read every point."""
-        serve_read(channel, open_reader=self._open_reader_here, open_copy=self._open_copy, on_refused=self._refused)
+        self._serve(channel, self._open_reader_here)
+
+    def _serve(self, channel: Channel, open_reader: OpenReader) -> None:
+        serve_read(channel, open_reader=open_reader, open_copy=self._open_copy, open_archive=self._open_archive, on_refused=self._refused)
 
     def park(self, channel: QueueChannel) -> None:
         """For those that dial to be sent something: only whom the rules name."""
@@ -172,6 +178,18 @@ class Sessions:
 
     def _open_copy(self, peer: NodeId, opening: OpenCopy) -> GiveBlobs:
         return give_copy(peer, opening, self._must_be_configured().rules, self._repositories)
+
+    def _open_archive(self, peer: NodeId, opening: OpenArchive) -> PutFiles:
+        rules = self._must_be_configured().rules
+        receive = _receive_of(rules, peer, opening.dataset)
+        action = next((action for action in receive.actions if action.id == opening.action), None) if receive is not None else None
+        stored = archived_by(action) if isinstance(action, model.StoreAction) else None
+        if receive is None or stored is None or not isinstance(action, model.StoreAction):
+            hint = "activate the flow again; rules may still be on their way"
+            raise NotGranted(f"{_name_of(rules, peer)} may not archive this dataset here", hint=hint)
+        archive = self._repositories.get(action.repository).archive
+        whose = ArchivedFrom(receive.dataset, receive.label, receive.sender)
+        return lambda archived_ns, files: archive.put(whose, archived_ns, files, kept_s(stored))
 
     def _read_point(self, id_: RepositoryId, dataset: DatasetId, prefix: str, paths: tuple[bytes, ...]) -> tuple[Cursor, PointReader]:
         repository = self._repositories.get(id_)

@@ -32,9 +32,11 @@ from holdfast.wire.data_messages import (
     Entries,
     Needed,
     Open,
+    OpenArchive,
     OpenCopy,
     Opened,
     OpenRead,
+    PutArchive,
     Recall,
     Segmented,
     Started,
@@ -45,6 +47,7 @@ from holdfast.wire.hub_messages import HubMessage
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 MAX_CHUNK_BYTES = 8 * 1024 * 1024
 MAX_ASKED_CHUNKS = 4_096
+MAX_ARCHIVED_FILES = 2_000
 # Roots of a classification, actions of a delivery, points of a commit: a document has a few; each one costs the receiver work.
 _MAX_ROOTS = 10_000
 _MAX_ACTIONS = 1_000
@@ -165,6 +168,10 @@ def _check_control(message: DataMessage) -> None:
     elif isinstance(message, OpenRead):
         _check_token("OpenRead", message.repository, message.dataset)
         _check_point("OpenRead", message.point)
+    elif isinstance(message, OpenArchive):
+        _check_token("OpenArchive", message.action, message.dataset)
+    elif isinstance(message, PutArchive):
+        _check_archive(message)
     elif isinstance(message, OpenCopy):
         _check_token("OpenCopy", message.repository, message.mirror, message.dataset)
     elif isinstance(message, Opened):
@@ -295,6 +302,16 @@ def _check_blobs(message: AskBlobs | BlobPiece | BlobsEnd) -> None:
     elif isinstance(message, BlobPiece):
         _check_ids("BlobPiece.id", (message.id,))
         _check_length("BlobPiece.data", message.data, MAX_CHUNK_BYTES)
+
+
+def _check_archive(message: PutArchive) -> None:
+    for value in (message.number, message.archived_ns, *(file.size_bytes for file in message.files)):
+        _check_count("PutArchive", value)
+    _check_length("PutArchive.files", message.files, MAX_ARCHIVED_FILES)
+    _check_paths(file.path for file in message.files)
+    _check_ids("PutArchive.digest", (file.digest for file in message.files))
+    if any(file.path == b"/" or abs(file.mtime_ns) >> 63 for file in message.files):
+        raise ProtocolError("PutArchive: no path of a file, or a time out of range")
 
 
 def _check_error(error: ErrorFacts | None) -> None:

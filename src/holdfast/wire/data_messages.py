@@ -7,6 +7,7 @@ Deliver:   S: Open -> R: Opened, then any number of commits:
 Read:      reader: OpenRead -> owner: OpenedRead, then AskEntries or AskFolders -> Entries, AskMore -> Entries (until last=True),
            AskChunks -> Carried... (last=True).
            Or for a repository that has lost something: OpenCopy -> OpenedRead, then AskBlobs -> BlobPiece... BlobsEnd.
+           Or a source that archives: OpenArchive -> OpenedRead, then PutArchive -> ArchiveVerdicts.
 Line:      the receiver of a delivery dials and waits; the node it dialled begins, with the Open or OpenRead of one of the two above.
 """
 
@@ -15,6 +16,8 @@ from __future__ import annotations
 import msgspec
 
 from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import ActionId, DatasetId, PointId, RepositoryId
+from holdfast.model.archiving import ToArchive, Verdict
 from holdfast.core.ids import ActionId, DatasetId, NodeId, PointId, RepositoryId
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Payload, Segment
 from holdfast.model.entry import Entry
@@ -205,6 +208,27 @@ class BlobsEnd(_Message, frozen=True, kw_only=True):
     number: int
 
 
+class OpenArchive(_Message, frozen=True, kw_only=True):
+    """A source whose dataset is stored here by this action, which archives, asks for files of it to be archived."""
+
+    dataset: DatasetId
+    action: ActionId
+    protocol: int = PROTOCOL
+
+
+class PutArchive(_Message, frozen=True, kw_only=True):
+    """At most 2,000 files that the source delivered before, in the states they have to have."""
+
+    number: int
+    archived_ns: int
+    files: tuple[ToArchive, ...]
+
+
+class ArchiveVerdicts(_Message, frozen=True, kw_only=True):
+    """One for each file, in order. Those that are `archived` are sealed, and every byte of them was read back."""
+
+    number: int
+    verdicts: tuple[Verdict, ...]
 class OpenLine(_Message, frozen=True, kw_only=True):
     """Between processes of one machine: give me a line that `peer` has dialled (`wire.lines`). Answered by `LineTaken` or `Stopped`."""
 
@@ -238,6 +262,9 @@ DataMessage = (
     | AskBlobs
     | BlobPiece
     | BlobsEnd
+    | OpenArchive
+    | PutArchive
+    | ArchiveVerdicts
     | OpenLine
     | LineTaken
 )

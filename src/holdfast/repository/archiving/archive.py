@@ -32,8 +32,7 @@ from holdfast.repository.packs.trees import Trees
 from holdfast.repository.points.sealing import forget
 
 ARCHIVE_FOLDER = "/.holdfast/archive/"
-MOST_FILES = 2_000
-"""In one `put`."""
+_MOST_FILES = 2_000
 _FARTHEST_NS = 86_400 * 1_000_000_000
 # As of a log: what is listed as the newest by stock restic must be a state of the dataset.
 _BEFORE_HEAD_NS = 2_000
@@ -78,8 +77,8 @@ class Archive:
         nothing has to be taken for archived.
         """
         interior = self._interior
-        if len(files) > MOST_FILES:
-            raise Refused(f"{len(files)} files are to be archived at once", hint=f"name at most {MOST_FILES}")
+        if len(files) > _MOST_FILES:
+            raise Refused(f"{len(files)} files are to be archived at once", hint=f"name at most {_MOST_FILES}")
         if abs(interior.time.now_ns() - archived_ns) > _FARTHEST_NS:
             raise Refused("the source's clock is more than a day from this machine's", hint="set the clocks; nothing was archived")
         self._seal(whose.dataset)
