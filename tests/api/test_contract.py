@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId, NodeId, PointId, RepositoryId
 from holdfast.model.anomalies import Anomaly, AnomalyJudged, AnomalyKind, AskJudgeAnomaly, Signal
+from holdfast.model.archive_questions import ArchivedDataset, ArchiveTold, AskArchive, AskArchiveHold, HoldView
+from holdfast.model.archiving import ArchivedFile
 from holdfast.model.differences import AskDiff, Change, Difference, Differences, Fact, Totals
 from holdfast.model.document import DrillPlan
 from holdfast.model.downloads import AskDownloadPort, DownloadPort
@@ -118,6 +120,13 @@ def an_owner(question: Question) -> Answer:
             return Explanations(rows=(told,))
         case AskDownloadPort():
             return DownloadPort(port=7443)
+        case AskArchive() | AskArchiveHold():
+            hold = HoldView(name="case 7", since=AT, path="/srv", path_raw=b"\xff")
+            kept = ArchivedDataset(
+                dataset="files1/documents", dataset_id=point.dataset_id, repository="main", files=1, size_bytes=2, keep_s=1.0, holds=(hold,)
+            )
+            file = ArchivedFile(path="/srv/a", archived_at=AT, size_bytes=1, modified_at=AT, until=AT, holds=("case 7",), path_raw=b"\xff")
+            return ArchiveTold(datasets=(kept,), files=(file,))
         case AskMoments():
             moment = Moment(address=PointId("d" * 32 + "@2026-01-02T00:00:00.000000Z"), time=AT, seq=1, files=1, size_bytes=2)
             gap = Gap(path=b"/srv", since=AT, until=AT, reason=GapReason.RESTART)
@@ -222,6 +231,10 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/repositories/main/drill", {"dataset": "files1/documents", "sample": "1%"})
     await running.get("/drills")
     await running.get("/anomalies")
+    await running.get("/archive", dataset="files1/documents")
+    await running.get("/archive/plan")
+    await running.post("/archive/hold", {"dataset": "files1/documents", "name": "case 7"})
+    await running.post("/archive/release", {"dataset": "files1/documents", "name": "case 7"})
     await running.post("/anomalies/ffff/judge", {"confirmed": False})
     await running.post("/repositories/main/rebuild")
     await running.post("/repositories/main/pause", {"duration": "2h"})

@@ -149,10 +149,11 @@ def test_versions_expire_one_run_after_the_other_and_holds_stand(scene: Reposito
     scene.clock.advance(YEAR_S / 2)
     second_ns = scene.clock.now_ns()
     repository.archive.put(WHOSE, second_ns, _asked(source, b"sub/empty"), YEAR_S)
-    hold = LegalHold(name="case 7, x/y", since=now(scene.clock), path=source.root + b"/sub")
-    repository.archive.hold("files1/documents", hold)
+    repository.archive.hold("files1/documents", "case 7, x/y", source.root + b"/sub")
+    (hold,) = repository.archive.totals()[0].holds
+    assert hold == LegalHold(name="case 7, x/y", since=hold.since, path=source.root + b"/sub")
     with pytest.raises(Conflict):
-        repository.archive.hold(DATASET, LegalHold(name="case 7, x/y", since=now(scene.clock)))
+        repository.archive.hold(DATASET, "case 7, x/y")
     rows = repository.archive.listing(DATASET, source.root + b"/sub", YEAR_S, 10)
     assert [(row.path, row.holds) for row in rows] == [
         (os.fsdecode(source.root) + "/sub/two@x", ("case 7, x/y",)),

@@ -164,6 +164,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Archived Files
+         * @description What is archived, by dataset and repository; of a `dataset` (label or id) its versions at or below `path` (percent-encoded
+         *     bytes, once more than the query itself), oldest first.
+         */
+        get: operations["archived_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/archive/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Archive Plan
+         * @description What the archive operations in force would take now, by what was captured last. `limit`: of how many files the names are given.
+         */
+        get: operations["archive_plan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/archive/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hold Archive
+         * @description A legal hold on what is archived at or below `path`, now or later: nothing of it expires until the hold is released.
+         */
+        post: operations["hold_archive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/archive/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release Archive
+         * @description Ends the legal hold of that name; what is over goes at the next opportunity.
+         */
+        post: operations["release_archive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/downloads": {
         parameters: {
             query?: never;
@@ -1731,6 +1812,27 @@ export interface components {
              */
             newest: boolean;
         };
+        /**
+         * HoldArchive
+         * @description `dataset` by label or id; `path` is percent-encoded bytes, `/` = all of it. `repository` empty = in each that has archived files
+         *     of it.
+         */
+        HoldArchive: {
+            /** Dataset */
+            dataset: string;
+            /** Name */
+            name: string;
+            /**
+             * Path
+             * @default /
+             */
+            path: string;
+            /**
+             * Repository
+             * @default
+             */
+            repository: string;
+        };
         /** Join */
         Join: {
             /** Token */
@@ -1942,6 +2044,18 @@ export interface components {
              * @default false
              */
             dry_run: boolean;
+        };
+        /** ReleaseArchive */
+        ReleaseArchive: {
+            /** Dataset */
+            dataset: string;
+            /** Name */
+            name: string;
+            /**
+             * Repository
+             * @default
+             */
+            repository: string;
         };
         /**
          * Renew
@@ -2257,6 +2371,114 @@ export interface components {
         /** Deleted */
         Deleted: {
             deleted: string;
+        };
+        /**
+         * FoundArchive
+         * @description What is archived, by dataset and repository; of a dataset that was named its versions, oldest first. `more` = a limit cut them.
+         */
+        FoundArchive: {
+            datasets: components["schemas"]["ArchivedDataset"][];
+            /** @default [] */
+            files: components["schemas"]["ArchivedFile"][];
+            /** @default false */
+            more: boolean;
+            /** @default [] */
+            unreachable: components["schemas"]["Unreachable"][];
+        };
+        /**
+         * ArchivedDataset
+         * @description What is archived of one dataset in one repository. `operation` is empty, and nothing expires, where no rule in force archives it any
+         *         more. `why` says in words which files are taken. `keep_s` None = for ever.
+         */
+        ArchivedDataset: {
+            dataset: string;
+            dataset_id: string;
+            repository: string;
+            files: number;
+            size_bytes: number;
+            /** @default  */
+            operation: string;
+            /** @default  */
+            why: string;
+            /** @default null */
+            keep_s: number | null;
+            /** @default [] */
+            holds: components["schemas"]["HoldView"][];
+        };
+        /**
+         * HoldView
+         * @description A legal hold. `path_raw` where `path` does not spell it.
+         */
+        HoldView: {
+            name: string;
+            since: string;
+            path: string;
+            /** @default  */
+            path_raw: string;
+        };
+        /**
+         * ArchivedFile
+         * @description One archived version as people see it. `until` None = for ever. `holds`: names of the legal holds it is under.
+         */
+        ArchivedFile: {
+            path: string;
+            archived_at: string;
+            size_bytes: number;
+            modified_at: string;
+            /** @default  */
+            dataset: string;
+            /** @default  */
+            repository: string;
+            /** @default null */
+            until: string | null;
+            /** @default [] */
+            holds: string[];
+            /** @default  */
+            path_raw: string;
+        };
+        /**
+         * Unreachable
+         * @description A repository whose owner gave no answer: what it holds is missing from the result.
+         */
+        Unreachable: {
+            repository: string;
+            node: string;
+            error: components["schemas"]["ErrorFacts"];
+        };
+        /**
+         * FoundPlans
+         * @description What would be archived now. `silent`: nodes that gave no answer.
+         */
+        FoundPlans: {
+            plans: components["schemas"]["PlannedArchive"][];
+            /** @default [] */
+            silent: string[];
+        };
+        /**
+         * PlannedArchive
+         * @description What one archive operation would take: by what was captured last. `first`: some of the files, in walk order.
+         */
+        PlannedArchive: {
+            dataset: string;
+            dataset_id: string;
+            operation: string;
+            why: string;
+            leave: string;
+            files: number;
+            size_bytes: number;
+            /** @default [] */
+            first: components["schemas"]["PlannedFile"][];
+        };
+        /**
+         * PlannedFile
+         * @description `path_raw` where `path` does not spell it.
+         */
+        PlannedFile: {
+            path: string;
+            size_bytes: number;
+            modified_at: string;
+            /** @default  */
+            path_raw: string;
         };
         /**
          * DownloadLink
@@ -3682,15 +3904,6 @@ export interface components {
             why: string;
         };
         /**
-         * Unreachable
-         * @description A repository whose owner gave no answer: what it holds is missing from the result.
-         */
-        Unreachable: {
-            repository: string;
-            node: string;
-            error: components["schemas"]["ErrorFacts"];
-        };
-        /**
          * Explained
          * @description Why a version is there, by repository and dataset; `mirrors` have the newest version of the path, or will have it.
          */
@@ -5034,6 +5247,138 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    archived_files: {
+        parameters: {
+            query?: {
+                dataset?: string;
+                repository?: string;
+                path?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundArchive"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    archive_plan: {
+        parameters: {
+            query?: {
+                dataset?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundPlans"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    hold_archive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldArchive"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundArchive"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    release_archive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReleaseArchive"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundArchive"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -19,6 +19,7 @@ from holdfast.api.replies import reply
 from holdfast.api.routes import (
     access,
     anomalies,
+    archive,
     downloads,
     drills,
     environment,
@@ -39,7 +40,7 @@ from holdfast.master.master import Master
 PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
 _TELLING = (anomalies, drills, happenings, keep, search, status)
-_ROUTES = (access, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
+_ROUTES = (access, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
 _PRIVATE = tuple(module.router for module in _ROUTES)
 
 

@@ -205,6 +205,22 @@ class DownloadWanted(Body):
     format: Literal["auto", "file", "zip", "tar", "tar.zst"] = "auto"
 
 
+class HoldArchive(Body):
+    """`dataset` by label or id; `path` is percent-encoded bytes, `/` = all of it. `repository` empty = in each that has archived files
+    of it."""
+
+    dataset: str
+    name: str = Field(min_length=1, max_length=200)
+    path: str = "/"
+    repository: str = ""
+
+
+class ReleaseArchive(Body):
+    dataset: str
+    name: str = Field(min_length=1, max_length=200)
+    repository: str = ""
+
+
 class Undo(Body):
     dry_run: bool = False
 

@@ -13,6 +13,7 @@ import typer
 from holdfast.cli import exit_codes
 from holdfast.cli.commands import (
     anomalies,
+    archive,
     cluster,
     compare,
     console,
@@ -80,6 +81,7 @@ repository.repository_app.add_typer(keys.key_app, name="key")
 app.add_typer(repository.repository_app, name="repository")
 app.add_typer(points.points_app, name="points")
 app.add_typer(anomalies.anomaly_app, name="anomaly")
+app.add_typer(archive.archive_app, name="archive")
 app.add_typer(points.dataset_app, name="dataset")
 
 

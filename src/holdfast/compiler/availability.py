@@ -26,3 +26,7 @@ def _operation(policy: Policy, operation: OperationUse) -> Iterator[Diagnostic]:
     if not SPECS[operation.kind].available:
         kinds = ", ".join(f"`{kind}`" for kind, spec in SPECS.items() if spec.available)
         yield diagnose(_CODE, where, f"`{operation.kind}` is not in this version", f"take it out for now; this version has {kinds}")
+    if operation.archive_leave == "placeholder":
+        where = Where(path=f"{where.path}.leave", kind="operation", name=where.name)
+        hint = "take `stub`, a link whose content is recalled when it is opened; or `copy` or `nothing`"
+        yield diagnose(_CODE, where, "`leave: placeholder` is not in this version", hint)

@@ -68,6 +68,9 @@ CODES: dict[str, Code] = {
     "dead-end": Code(_E, "What arrives at a relay is not carried on"),
     "two-ways-in": Code(_E, "One dataset reaches the same place along two ways"),
     "after-cycle": Code(_E, "Operations that wait for each other"),
+    "archive-everything": Code(_E, "An archive operation that does not say which files; all of them would leave the source"),
+    "archive-way": Code(_E, "What is archived reaches its repository through a relay, or from another repository"),
+    "two-archives": Code(_E, "A policy with more than one archive operation"),
     # places
     "repository-clash": Code(_E, "Two repositories, or a repository and a mirror, lie in one place or inside each other"),
     "mirror-path": Code(_E, "A mirror's path does not say where each of several paths goes"),

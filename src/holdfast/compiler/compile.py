@@ -13,6 +13,7 @@ from holdfast.compiler.drawing import Drawing
 from holdfast.compiler.freeze import ActiveFlows, Selection, merge_frozen, select_flows
 from holdfast.compiler.inventory import Inventory
 from holdfast.compiler.nearest import nearest_hint
+from holdfast.compiler.passes.archives import check_archives
 from holdfast.compiler.passes.graph import check_cycles
 from holdfast.compiler.passes.joined import keep_joined
 from holdfast.compiler.passes.legs import find_legs
@@ -83,6 +84,7 @@ def _compile(
     legs = keep_joined(drawing, all_legs, roster, report)
     check_schedules(drawing, all_legs, report)
     check_retention(all_legs, report)
+    check_archives(all_legs, report)
     check_locks(all_legs, drawing, inventory, report)
     check_overlaps(all_legs, report)
     check_unused(drawing, all_legs, report)

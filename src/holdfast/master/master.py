@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from holdfast.master.access import Access
 from holdfast.master.activation import Activation
 from holdfast.master.anomalies import AnomalyDesk
+from holdfast.master.archives import ArchiveDesk
 from holdfast.master.browser_sessions import BrowserSessions
 from holdfast.master.days import Days
 from holdfast.master.downloads import Downloads
@@ -55,6 +56,7 @@ class Master:
     looks: Looks
     board: StatusBoard
     anomalies: AnomalyDesk
+    archives: ArchiveDesk
     monitor: Monitor
     days: Days
     growth: Growth
@@ -130,6 +132,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         looks=looks,
         board=board,
         anomalies=AnomalyDesk(base, hub, board),
+        archives=ArchiveDesk(base, hub),
         monitor=Monitor(base, hub, looks),
         days=Days(base, looks),
         growth=Growth(base, hub, looks),

@@ -31,7 +31,7 @@ SPECS: dict[str, OperationSpec] = {
         OperationSpec(kind="cdp", receiver="repository", options=("within",), continuous=True),
         OperationSpec(kind="version", receiver="repository", options=("last", "within"), continuous=True),
         OperationSpec(kind="replicate", receiver="mirror", options=("removed",)),
-        OperationSpec(kind="archive", receiver="repository", options=("when", "keep", "leave"), available=False),
+        OperationSpec(kind="archive", receiver="repository", options=("when", "keep", "leave")),
         OperationSpec(kind="snapshot", receiver="none", options=("keep",), available=False),
         OperationSpec(kind="track", receiver="none", options=("within",), continuous=True, available=False),
         OperationSpec(kind="block", receiver="none", options=(), available=False),

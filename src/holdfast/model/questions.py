@@ -10,6 +10,7 @@ from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId, JobId, PointId
 from holdfast.model.adoption import Adopted, AskAdopt
 from holdfast.model.anomalies import AnomalyJudged, AskJudgeAnomaly
+from holdfast.model.archive_questions import ArchiveAnswer, ArchiveQuestion
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.document import Classification
 from holdfast.model.downloads import AskDownloadPort, DownloadPort
@@ -204,6 +205,7 @@ Question = (
     | AskRepositoryEnv
     | AskChangePoints
     | AskExplain
+    | ArchiveQuestion
     | AskSample
     | AskFolders
     | AskTail
@@ -349,6 +351,7 @@ Answer = (
     | NodeStatus
     | RepositoryEnv
     | Sample
+    | ArchiveAnswer
     | Folders
     | Tailed
     | LimitsTold

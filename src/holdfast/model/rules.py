@@ -69,6 +69,7 @@ class StoredOperation(_Rule, frozen=True, kw_only=True):
     within_s: float | None = None
     last: int | None = None
     keep_s: float | None = None
+    archive: ArchiveRule | None = None
 
 
 def archived_by(action: StoreAction) -> StoredOperation | None:

@@ -13,6 +13,7 @@ from holdfast.core.ids import JobId
 from holdfast.host.folders import clean_folder, roots_as_folders
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.anomalies import AnomalyJudged, AskJudgeAnomaly
+from holdfast.model.archive_questions import ArchiveTold, AskArchive, AskArchiveHold, AskArchivePlan
 from holdfast.model.differences import AskDiff
 from holdfast.model.downloads import AskDownloadPort
 from holdfast.model.entry import display_path
@@ -77,12 +78,15 @@ _STORE_TIMEOUT_S = {
     AskSearch: 120.0,
     AskChangePoints: 300.0,
     AskExplain: 120.0,
+    AskArchive: 120.0,
+    AskArchiveHold: 120.0,
     AskPause: 30.0,
     AskRepositoryEnv: 30.0,
 }
 _STATUS_TIMEOUT_S = 5.0
 _KEYS_TIMEOUT_S = 120.0
 _SAMPLE_TIMEOUT_S = 15.0
+_PLAN_TIMEOUT_S = 60.0
 _FOLDERS_TIMEOUT_S = 10.0
 _TAIL_TIMEOUT_S = 5.0
 
@@ -164,6 +168,14 @@ class Router:
                 return Explanations(rows=())
             case AskExplain():
                 return await self._store.ask(question, _STORE_TIMEOUT_S[AskExplain])
+            case AskArchive() if self._machine.rules is None:
+                return ArchiveTold()
+            case AskArchive():
+                return await self._store.ask(question, _STORE_TIMEOUT_S[AskArchive])
+            case AskArchiveHold():
+                return await self._hold_archive(question, local=local)
+            case AskArchivePlan():
+                return await self._source.ask(question, _PLAN_TIMEOUT_S)
             case AskSample():
                 return await self._sample(question)
             case AskFolders():
@@ -214,6 +226,16 @@ class Router:
             text = f"{who} said: the anomaly of {anomaly.dataset} in {anomaly.repository} {what}"
             self._scheduler.record_event("anomaly-judged", Severity.INFO, text, anomaly=anomaly.id)
         self._changed()
+        return answer
+
+    async def _hold_archive(self, ask: AskArchiveHold, *, local: bool) -> Answer:
+        who = "this machine's user" if local else f"{ask.by or 'somebody'} through the Master"
+        answer = await self._store.ask(ask, _STORE_TIMEOUT_S[AskArchiveHold])
+        if isinstance(answer, ArchiveTold):
+            what = f"released the legal hold {ask.name}" if ask.release else f"set the legal hold {ask.name}"
+            text = f"{who} {what} on {display_path(ask.path) if not ask.release else 'archived files'} of {ask.dataset}"
+            self._scheduler.record_event("archive-hold", Severity.INFO, text)
+            self._changed()
         return answer
 
     async def _sample(self, question: AskSample) -> Answer:

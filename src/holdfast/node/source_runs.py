@@ -21,6 +21,7 @@ from holdfast.host.hooks import hook_environment, run_hook
 from holdfast.host.snapshots import Snapshots, take_snapshots
 from holdfast.model.jobs import Job
 from holdfast.model.rules import DatasetRule, Rules
+from holdfast.node.archiving_here import ArchivingHere, with_findings
 from holdfast.node.limits import Limits
 from holdfast.node.source_following import SourceFollowing, limits_of
 from holdfast.node.state_holder import StateHolder
@@ -93,6 +94,8 @@ class _SourceRun:
                     stack.callback(compared.close)
                 tools = replace(tools, compared=compared)
             with following.claims.all_of(order.datasets, self._cancellation.check):
+                archiving = ArchivingHere(self._runs.home, order, self._limits)
+                aside = archiving.settle()
                 work = following.point_without_scan(order.datasets, order.operations) if is_watched else None
                 if work is None:
                     ended = run_datasets(order, tools, self._cancellation)
@@ -104,6 +107,7 @@ class _SourceRun:
                         following.noted(notes)
                     finally:
                         following.point_ended(order.datasets, work, self._captured[0] if self._captured else None)
+                ended = archiving.after(with_findings(ended, aside), tools, self._cancellation)
         if work is None and self._captured:
             following.scan_ended(watched, set(self._ids) - set(self._captured[0].refused))
         return ended

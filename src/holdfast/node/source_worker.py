@@ -13,10 +13,12 @@ from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, UsageError, facts_of
 from holdfast.host.folders import clean_folder, list_folders
 from holdfast.host.snapshots import sweep
+from holdfast.model.archive_questions import ArchivePlanned, AskArchivePlan
 from holdfast.model.jobs import Job
 from holdfast.model.questions import Answer, AskFolders, AskSample, Failed, Folders, Question, Sample
 from holdfast.model.rules import Rules
 from holdfast.model.tail import AskTail
+from holdfast.node.archiving_here import plan_archives
 from holdfast.node.limits import Limits, load_limits
 from holdfast.node.source_following import SourceFollowing, Surroundings
 from holdfast.node.source_runs import SourceRuns
@@ -128,6 +130,8 @@ class SourceWorker:
                 return self._sample(question)
             if isinstance(question, AskTail):
                 return self._following.tail(question)
+            if isinstance(question, AskArchivePlan):
+                return self._archive_plan(question)
             if isinstance(question, AskFolders):
                 return self._folders(question)
             raise UsageError("a source worker has no answer to this", hint="ask the node's agent")
@@ -136,6 +140,10 @@ class SourceWorker:
             if not isinstance(error, HoldfastError):
                 logger.exception("a question failed", extra={"facts": {"question": type(question).__name__}})
             return Failed(error=facts_of(error))
+
+    def _archive_plan(self, ask: AskArchivePlan) -> ArchivePlanned:
+        with self._holder.lease() as state:
+            return plan_archives(ask, self._must_be_configured().rules, state, self._clock.now_ns())
 
     def _sample(self, ask: AskSample) -> Sample:
         """Also on a node without rules: what is sampled is about to become some."""

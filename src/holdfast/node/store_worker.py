@@ -33,6 +33,7 @@ from holdfast.node.pulling import Pulling
 from holdfast.node.repository_keys import sentence_about
 from holdfast.node.restore_copies import by_own_records
 from holdfast.node.sealing_watch import SealingWatch
+from holdfast.node.store_worker_archive import ArchiveWatch
 from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.store_worker_search import SearchHere
@@ -94,6 +95,7 @@ class StoreWorker:
         self._configured: Configure | None = None
         self._time = TimeWatch(self._repositories, send, lambda: self._configured.rules.node if self._configured else None, clock=clock)
         self._sealing = SealingWatch(self._repositories)
+        self._archives = ArchiveWatch(self._repositories, self._rules_now)
         self._anomalies = AnomalyWatch(self._repositories, self._rules_now, lambda event: send(EventNews(event=event)))
         self._pulling = Pulling(self._sessions.pulled, self._line_is_down, clock=clock)
         self._listening = Listening(self._data_server, lambda: self._say_ready(asked=False))
@@ -125,6 +127,7 @@ class StoreWorker:
             self._listening.start()
         self._time.start()
         self._sealing.start()
+        self._archives.start()
         self._anomalies.start()
         self._say_ready()
 
@@ -174,6 +177,7 @@ class StoreWorker:
             last_first.callback(self._jobs.stop, _STOP_S)
             last_first.callback(self._time.stop)
             last_first.callback(self._sealing.stop, _STOP_S)
+            last_first.callback(self._archives.stop, _STOP_S)
             last_first.callback(self._anomalies.stop, _STOP_S)
 
     def _configure(self, message: Configure) -> None:

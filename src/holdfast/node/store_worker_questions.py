@@ -9,6 +9,7 @@ import msgspec
 from holdfast.core.errors import HoldfastError, UnknownName, UsageError, facts_of
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.anomalies import AskJudgeAnomaly
+from holdfast.model.archive_questions import AskArchive, AskArchiveHold
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.gaps import Gap
 from holdfast.model.keys import KeyQuestion
@@ -39,6 +40,7 @@ from holdfast.node.anomaly_watch import anomaly_findings, judge_anomaly
 from holdfast.node.copies import mirror_states
 from holdfast.node.drill_book import DrillBook, drill_findings
 from holdfast.node.sealing_watch import held_findings
+from holdfast.node.store_worker_archive import change_hold, told_archive
 from holdfast.node.store_worker_points import change, explain
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.time_watch import alarm_findings, time_findings
@@ -99,6 +101,10 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
             return change(question, _chosen(repositories, question.repository))
         case AskExplain():
             return explain(question, _chosen(repositories, question.repository), rules)
+        case AskArchive():
+            return told_archive(question, _chosen(repositories, question.repository), rules)
+        case AskArchiveHold():
+            return change_hold(question, _chosen(repositories, question.repository), rules)
         case AskRepositoryEnv():
             return repositories.environment(question.repository)
         case AskJudgeAnomaly():

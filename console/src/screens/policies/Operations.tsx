@@ -10,6 +10,7 @@ import { Empty } from "../../parts/Empty";
 import { visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
 import { newOperation, removeOperation, renameOperation } from "./changes";
+import { Archived } from "./Archived";
 import { change } from "./fields";
 import { Keep } from "./Keep";
 import { Lasting } from "./Lasting";
@@ -19,7 +20,7 @@ import { Removed } from "./Removed";
 import { RenameDialog } from "./RenameDialog";
 import { Rhythm } from "./Rhythm";
 import { useInForce } from "./UsedIn";
-import { keepWords, lastingWords, removedWords, rhythmOf, scheduleWords } from "./words";
+import { archivedWords, keepWords, lastingWords, removedWords, rhythmOf, scheduleWords } from "./words";
 
 export function Operations({ policy }: { policy: Policy }) {
   return (
@@ -63,7 +64,7 @@ function OperationPart({ policy, operation }: { policy: Policy; operation: Opera
   const { name, kind, fields } = operation;
   const hasPoints = makesPoints(kind);
   const lasting = lastingWords(kind, fields);
-  const stays = lasting ?? (hasPoints ? `keeps ${keepWords(fields.keep)}` : kind === "replicate" ? removedWords(fields.removed) : "");
+  const stays = lasting ?? (hasPoints ? `keeps ${keepWords(fields.keep)}` : kind === "replicate" ? removedWords(fields.removed) : kind === "archive" ? archivedWords(fields) : "");
   return (
     <section className={classes.operation} aria-label={`Operation ${name}`}>
       <Group justify="space-between" align="flex-start" wrap="nowrap" mb="sm">
@@ -87,6 +88,7 @@ function OperationPart({ policy, operation }: { policy: Policy; operation: Opera
           {(lasting === null || rhythmOf(fields) !== "rides") && <Rhythm policy={policy} operation={operation} wide={hasPoints} />}
           {kind === "replicate" && <Removed policy={policy.name} operation={operation} />}
         </SimpleGrid>
+        {kind === "archive" && <Archived policy={policy.name} operation={operation} />}
         {hasPoints && <Keep policy={policy} operation={operation} />}
       </Stack>
     </section>

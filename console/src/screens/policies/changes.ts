@@ -14,6 +14,7 @@ const BEGINNINGS: Record<string, Fields> = {
   cdp: { within: "24h" },
   version: { last: 20, within: "90d" },
   replicate: { every: "1h", ...MIRROR },
+  archive: { when: { older_than: "365d" }, keep: "7y", every: "1d" },
 };
 
 export function newPolicy(name: string, path: string, template: Template): Edit[] {

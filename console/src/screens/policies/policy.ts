@@ -34,6 +34,7 @@ export const KINDS = [
   { kind: "cdp", title: "Every moment (CDP)", goesTo: "a repository", makesPoints: false },
   { kind: "version", title: "Versions of files", goesTo: "a repository", makesPoints: false },
   { kind: "replicate", title: "Mirror", goesTo: "a mirror", makesPoints: false },
+  { kind: "archive", title: "Archive", goesTo: "a repository", makesPoints: false },
 ] as const;
 
 export const kindTitle = (kind: string): string => KINDS.find((each) => each.kind === kind)?.title ?? kind;

@@ -80,6 +80,14 @@ export function lastingWords(kind: string, fields: Fields): string | null {
   return `keeps ${count} of each file${within ? `, none longer than ${durationWords(within)} after it was replaced` : ""}`;
 }
 
+/** What an archive operation takes and how long it keeps it, without a full stop. */
+export function archivedWords(fields: Fields): string {
+  const when = isMapping(fields.when) ? fields.when : {};
+  const [older, larger, keep] = [textOf(when.older_than), textOf(when.larger_than), textOf(fields.keep)];
+  const which = [older && `not changed for ${durationWords(older)}`, larger && `larger than ${larger}`].filter(Boolean).join(" and ");
+  return `takes files ${which || "of no kind yet"}, kept ${keep ? durationWords(keep) : "for ever"}`;
+}
+
 /** What becomes of files at a mirror that the source has removed. */
 export function removedWords(removed: Value | undefined): string {
   const text = isMapping(removed) ? `keep ${textOf(removed.keep)}` : textOf(removed) || "keep 7d";

@@ -7,6 +7,7 @@ from typing import Literal
 
 from holdfast.compiler.drawing import DrawnMover, Leg
 from holdfast.compiler.identities import delivery_id, forward_id, mirror_id, repository_id, store_id
+from holdfast.compiler.passes.archives import archive_rule
 from holdfast.compiler.passes.places import Places
 from holdfast.compiler.passes.retention import keep_of
 from holdfast.compiler.report import Report
@@ -187,6 +188,8 @@ class _Way:
             lock_s=operation.lock_s,
             within_s=operation.within_s,
             last=operation.last,
+            keep_s=operation.archive_keep_s,
+            archive=archive_rule(operation),
         )
         if stored.operations.setdefault(operation.name, fresh) != fresh:
             message = f"movers into `{leg.sink.vertex.name}` keep `{leg.carried.label}` differently; the first counts"

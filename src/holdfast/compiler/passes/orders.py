@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from holdfast.compiler.drawing import Drawing, DrawnMover
 from holdfast.compiler.identities import repository_id
 from holdfast.compiler.inventory import Inventory
+from holdfast.compiler.passes.archives import archive_rule
 from holdfast.compiler.passes.copies import find_copies
 from holdfast.compiler.passes.merge import Merged, Stream
 from holdfast.compiler.passes.places import Places
@@ -289,6 +290,7 @@ def operation_rules(document: Document, policy: Policy, carried: Mapping[str, Op
             exclude=entry.exclude if entry else (),
             zone=entry.zone if entry else "UTC",
             after=when.after,
+            archive=archive_rule(operation),
         )
         found.append(rule)
     return tuple(found)

@@ -21,11 +21,12 @@ from holdfast.core.errors import ErrorFacts, HoldfastError, UsageError
 from holdfast.core.ids import ActionId
 from holdfast.delivery.archiving import RemoteArchive
 from holdfast.model.archiving import Stub, ToArchive, Verdict, digest_of, parse_stub, stub_target
-from holdfast.model.entry import Entry, display_path, is_below
-from holdfast.model.jobs import Counters, Finding, Severity
+from holdfast.model.entry import Entry, is_below
+from holdfast.model.jobs import Counters, Finding
 from holdfast.model.rules import ArchiveRule, DatasetRule, Delivery
 from holdfast.operations.archiving.book import ArchiveBook, Copied, Move
 from holdfast.operations.archiving.choosing import Recalled, never_recalled, old_files
+from holdfast.operations.archiving.findings import aside, changed, in_use, no_stub, not_stored, several_names, stays, unreadable
 from holdfast.operations.archiving.letting_go import PRIVATE, Leaving, Outcome, Step, let_go
 from holdfast.operations.run_lanes import Dial
 from holdfast.operations.running import Cancellation
@@ -141,8 +142,7 @@ class _Run:
                 if self._is_stub(entry.path):
                     stubs.append(entry.path)
             elif status.st_nlink > 1:
-                hint = "remove the other names where it shall be archived"
-                self._say("archive-hard-link", entry.path, "it has several names, and stays", hint, Severity.INFO)
+                self._say(several_names(entry.path))
             elif not self._is_as_captured(row, status) or self._is_copied(entry, status):
                 continue
             elif self._root_of(entry.path) is not None and self._can_be_left(entry):
@@ -172,7 +172,7 @@ class _Run:
             try:
                 self._target(entry.path)
             except ValueError as error:
-                self._say("archive-name-too-long", entry.path, f"no stub can stand in its place: {error}", "it stays where it is")
+                self._say(no_stub(entry.path, error))
                 return False
         return True
 
@@ -239,34 +239,25 @@ class _Run:
         return Leaving(move, entry.size_bytes, entry.mtime_ns, entry.ctime_ns, entry.chunks)
 
     def _refused(self, entry: Entry, verdict: Verdict) -> None:
-        if verdict is Verdict.UNREADABLE:
-            hint = "run `holdfast repository check --read-data` there; the file stays where it is"
-            self._say("archive-unreadable", entry.path, "the repository does not give every byte of it back", hint)
-        else:
-            message = "the repository has another version of it" if verdict is Verdict.CHANGED else "the repository does not have it"
-            self._say("archive-not-stored", entry.path, message, "its turn comes when it was captured again", Severity.INFO)
+        self._say(unreadable(entry.path) if verdict is Verdict.UNREADABLE else not_stored(entry.path, verdict))
 
     def _stayed(self, move: Move, outcome: Outcome) -> None:
-        path = move.path
         match outcome:
             case Outcome.IN_USE:
-                self._say("archive-in-use", path, "it is archived, and stays: a program has it open", "a later run takes it", Severity.INFO)
+                self._say(in_use(move.path))
             case Outcome.CHANGED | Outcome.MISSING:
-                self._say("archive-changed", path, "it changed while it was archived, and stays", "a later run looks again", Severity.INFO)
+                self._say(changed(move.path))
             case Outcome.UNABLE:
-                message, hint = "it is archived, and the file system lets nobody put a stub in its place", "take `leave: copy` for it"
-                self._say("archive-stays", path, message, hint)
+                self._say(stays(move.path))
             case Outcome.ASIDE:
-                message = f"something else came in its place while it was archived; it is now {display_path(move.private)}"
-                self._say("archive-aside", path, message, "keep which of the two you need")
+                self._say(aside(move))
             case Outcome.GONE:
                 pass
 
-    def _say(self, code: str, path: bytes, message: str, hint: str, severity: Severity = Severity.WARNING) -> None:
+    def _say(self, finding: Finding) -> None:
         self.result.findings_total += 1
-        self._said[code] += 1
-        if self._said[code] <= _MOST_FINDINGS:
-            finding = Finding(code=code, severity=severity, message=message, path=display_path(path), hint=hint)
+        self._said[finding.code] += 1
+        if self._said[finding.code] <= _MOST_FINDINGS:
             self.result.findings.append(finding)
 
 

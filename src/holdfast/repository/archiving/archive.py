@@ -107,8 +107,11 @@ class Archive:
         with self._writing(dataset):
             return self._expire(number, keep_s)
 
-    def hold(self, dataset: str, hold: LegalHold) -> None:
-        """Raises `Conflict` when there is one of that name on another path, `UnknownName` when nothing of the dataset is archived."""
+    def hold(self, dataset: str, name: str, path: bytes = b"/") -> None:
+        """A legal hold from now on. Raises `Conflict` when there is one of that name on another path, `UnknownName` when nothing of the
+        dataset is archived."""
+
+        hold = LegalHold(name=name, since=self._interior.time.now(), path=path)
 
         def add(holds: tuple[LegalHold, ...]) -> tuple[LegalHold, ...]:
             same = next((each for each in holds if each.name == hold.name), None)
@@ -125,7 +128,7 @@ class Archive:
 
         def drop(holds: tuple[LegalHold, ...]) -> tuple[LegalHold, ...]:
             if not any(each.name == name for each in holds):
-                raise UnknownName(f"there is no hold {name!r} on {dataset}", hint="`holdfast archive holds` lists them")
+                raise UnknownName(f"there is no hold {name!r} on {dataset}", hint="`holdfast archive report` lists them")
             return tuple(each for each in holds if each.name != name)
 
         self._change_holds(dataset, drop)

@@ -1,0 +1,198 @@
+"""The archive operation from the source's disk to the repository and back: real nodes, real transports, stock restic."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from holdfast.model.archiving import parse_stub
+from holdfast.model.jobs import Job, Severity, State
+from holdfast.model.moments import archive_of
+from holdfast.model.rules import ArchiveRule, DatasetRule, OperationRule, StoredOperation
+from tests.dataflow.machines import World
+from tests.dataflow.scene import Office, assert_good, assert_restic_clean, assert_rsync_equal, counters, office, restic
+
+YEAR_S = 365 * 86_400.0
+
+
+def archiving(scene: Office, rule: ArchiveRule, *, keep_s: float | None = 7 * YEAR_S) -> DatasetRule:
+    """The office, whose documents are archived in its repository as well."""
+    operation = OperationRule(name="archive", kind="archive", archive=rule)
+    documents = msgspec.structs.replace(scene.documents, operations=(*scene.documents.operations, operation))
+    stored = StoredOperation(name="archive", kind="archive", keep_s=keep_s)
+    action = msgspec.structs.replace(scene.store_action, operations=(*scene.store_action.operations, stored))
+    vault, files1 = scene.plans["vault"], scene.plans["files1"]
+    vault.receives[:] = [msgspec.structs.replace(each, actions=(action,)) for each in vault.receives]
+    files1.datasets[:] = [documents]
+    files1.deliveries[:] = [
+        msgspec.structs.replace(each, operations=(*each.operations, "archive")) if each.id == scene.deliveries["vault"].id else each
+        for each in files1.deliveries
+    ]
+    scene.documents = documents
+    scene.activate()
+    return documents
+
+
+def lineage(scene: Office) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = msgspec.json.decode(restic(scene.vault, scene.main, "snapshots", "--no-lock", "--json"))
+    return [each for each in found if "hf:kind=archive" in each["tags"]]  # type: ignore[operator]
+
+
+def codes(job: Job) -> set[str]:
+    return {finding.code for finding in job.findings if finding.severity is not Severity.INFO}
+
+
+def old_files(source: Path) -> dict[Path, bytes]:
+    """Plain files with one name."""
+    paths = (path for path in source.rglob("*") if path.is_file() and not path.is_symlink())
+    return {path: path.read_bytes() for path in paths if path.lstat().st_nlink == 1 and path.parent.name != "odd"}
+
+
+@pytest.fixture
+def scene(world: World, tmp_path: Path) -> Office:
+    return office(world, tmp_path / "tree")
+
+
+def test_old_files_leave_a_stub_and_everything_else_stays_as_it_was(scene: Office, tmp_path: Path) -> None:
+    shutil.rmtree(scene.source / "odd")
+    archiving(scene, ArchiveRule(older_than_s=YEAR_S))
+    before = old_files(scene.source)
+    (scene.source / "fresh").write_bytes(b"fresh")
+    job = scene.run()
+    assert_good(job)
+    assert counters(job, "archive files1/documents").removed == len(before)
+    recall = os.fsencode(scene.files1.home / "recall")
+    for path in before:
+        stub = parse_stub(recall, os.readlink(os.fsencode(path)))
+        assert stub is not None
+        assert (stub.dataset, stub.path) == (scene.documents.id, os.fsencode(path))
+    assert (scene.source / "fresh").read_bytes() == b"fresh"
+    assert not list(scene.source.rglob(".holdfast*"))
+
+    # A stub is captured as the file it stands for: nothing changes in the repository or the mirror.
+    again = scene.run()
+    assert_good(again)
+    folders = sum(path.is_dir() for path in (scene.source, *scene.source.rglob("*")))
+    assert counters(again, "capture").changed <= folders
+    assert counters(again, "capture").read_bytes == 0
+    assert [task.name for task in again.tasks if task.name.startswith("archive")] == []
+    for path, content in before.items():
+        assert (scene.copy / path.relative_to(scene.source)).read_bytes() == content
+    point = scene.vault.points(scene.main)[-1]
+    assert_good(scene.vault.restore_here(point, tmp_path / "restored"))
+    for path, content in before.items():
+        assert Path(f"{tmp_path}/restored{path}").read_bytes() == content
+
+    # Stock restic gives back all of it, as it was.
+    (snapshot,) = lineage(scene)
+    restic(scene.vault, scene.main, "restore", str(snapshot["id"]), "--no-lock", "--target", str(tmp_path / "lineage"))
+    (time,) = (tmp_path / "lineage").iterdir()
+    for path, content in before.items():
+        restored = Path(f"{time}{path}")
+        assert restored.read_bytes() == content
+        assert restored.lstat().st_mtime_ns == path.lstat().st_mtime_ns
+    assert_restic_clean(scene.vault, scene.main)
+
+
+def test_a_stub_that_is_deleted_is_a_path_that_is_deleted(scene: Office) -> None:
+    shutil.rmtree(scene.source / "odd")
+    archiving(scene, ArchiveRule(older_than_s=YEAR_S))
+    assert_good(scene.run())
+    (scene.source / "text").unlink()
+    # What a link by another name says is a link, and no file.
+    (scene.source / "tool").rename(scene.source / "moved")
+    assert_good(scene.run())
+    assert not (scene.copy / "text").exists()
+    assert (scene.copy / "moved").is_symlink()
+    assert counters(scene.run(), "capture").changed == 0
+
+
+def test_nothing_is_left_and_the_mirror_keeps_what_it_has(scene: Office) -> None:
+    shutil.rmtree(scene.source / "odd")
+    archiving(scene, ArchiveRule(older_than_s=YEAR_S, larger_than_bytes=100, leave="nothing"))
+    before = {path: content for path, content in old_files(scene.source).items() if len(content) > 100}
+    assert_good(scene.run())
+    assert not any(path.exists() for path in before)
+    job = scene.run()
+    assert_good(job)
+    assert counters(job, "capture").removed == len(before)
+    for path, content in before.items():
+        assert (scene.copy / path.relative_to(scene.source)).read_bytes() == content
+    assert scene.vault.points(scene.main)[-1].files < scene.vault.points(scene.main)[0].files
+    reader_of_archive(scene, len(before))
+
+
+def reader_of_archive(scene: Office, files: int) -> None:
+    store = scene.vault.store
+    repository = store._repositories.get(scene.main.id)  # type: ignore[union-attr]
+    reader = repository.reader(repository.point(archive_of(scene.documents.id)))
+    try:
+        assert sum(entry.kind.value == "file" for entry in reader.entries()) == files
+    finally:
+        reader.close()
+
+
+def test_a_copy_is_archived_once_and_stays(scene: Office) -> None:
+    shutil.rmtree(scene.source / "odd")
+    archiving(scene, ArchiveRule(older_than_s=YEAR_S, leave="copy"))
+    before = old_files(scene.source)
+    job = scene.run()
+    assert_good(job)
+    assert counters(job, "archive files1/documents").files == len(before)
+    assert old_files(scene.source) == before
+    assert [task.name for task in scene.run().tasks if task.name.startswith("archive")] == []
+    text = scene.source / "text"
+    text.write_bytes(b"changed")
+    os.utime(text, ns=(10**18, 10**18))
+    assert counters(scene.run(), "archive files1/documents").files == 1
+    reader_of_archive(scene, len(before) + 1)
+    assert_rsync_equal(scene.source, scene.copy)
+
+
+def test_the_odd_ones_are_archived_too_or_it_is_said_why_not(scene: Office) -> None:
+    archiving(scene, ArchiveRule(larger_than_bytes=0))
+    job = scene.run()
+    assert job.state in (State.SUCCEEDED, State.WARNINGS)
+    assert {finding.code for finding in job.findings} >= {"archive-hard-link"}
+    assert_restic_clean(scene.vault, scene.main)
+
+
+def test_an_owner_that_is_away_keeps_every_file_on_the_source(scene: Office) -> None:
+    shutil.rmtree(scene.source / "odd")
+    archiving(scene, ArchiveRule(older_than_s=YEAR_S))
+    before = old_files(scene.source)
+    scene.vault.store.stop()
+    job = scene.run()
+    assert job.state is State.FAILED
+    assert old_files(scene.source) == before
+
+
+def test_a_source_without_the_grant_is_refused(scene: Office) -> None:
+    shutil.rmtree(scene.source / "odd")
+    archiving(scene, ArchiveRule(older_than_s=YEAR_S))
+    scene.plans["vault"].receives[:] = [
+        msgspec.structs.replace(each, actions=(scene.store_action,)) for each in scene.plans["vault"].receives
+    ]
+    scene.activate()
+    before = old_files(scene.source)
+    job = scene.run()
+    task = next(task for task in job.tasks if task.name.startswith("archive"))
+    assert task.error is not None
+    assert task.error.code == "not-granted"
+    assert old_files(scene.source) == before
+
+
+def test_files_go_where_limits_let_them_be_written_only(scene: Office) -> None:
+    shutil.rmtree(scene.source / "odd")
+    (scene.files1.home / "limits.toml").write_text('read = ["/"]\nwrite = ["/nowhere"]\n')
+    archiving(scene, ArchiveRule(older_than_s=YEAR_S))
+    before = old_files(scene.source)
+    job = scene.run()
+    task = next(task for task in job.tasks if task.name.startswith("archive"))
+    assert task.error is not None
+    assert task.error.code == "outside-limits"
+    assert old_files(scene.source) == before
