@@ -13,7 +13,7 @@ from holdfast.core.ids import JobId
 from holdfast.host.folders import clean_folder, roots_as_folders
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.anomalies import AnomalyJudged, AskJudgeAnomaly
-from holdfast.model.archive_questions import ArchiveTold, AskArchive, AskArchiveHold, AskArchivePlan
+from holdfast.model.archive_questions import ArchiveQuestion, ArchiveTold, AskArchive, AskArchiveHold, AskArchivePlan
 from holdfast.model.differences import AskDiff
 from holdfast.model.downloads import AskDownloadPort
 from holdfast.model.entry import display_path
@@ -168,14 +168,8 @@ class Router:
                 return Explanations(rows=())
             case AskExplain():
                 return await self._store.ask(question, _STORE_TIMEOUT_S[AskExplain])
-            case AskArchive() if self._machine.rules is None:
-                return ArchiveTold()
-            case AskArchive():
-                return await self._store.ask(question, _STORE_TIMEOUT_S[AskArchive])
-            case AskArchiveHold():
-                return await self._hold_archive(question, local=local)
-            case AskArchivePlan():
-                return await self._source.ask(question, _PLAN_TIMEOUT_S)
+            case AskArchive() | AskArchiveHold() | AskArchivePlan():
+                return await self._archive(question, local=local)
             case AskSample():
                 return await self._sample(question)
             case AskFolders():
@@ -227,6 +221,13 @@ class Router:
             self._scheduler.record_event("anomaly-judged", Severity.INFO, text, anomaly=anomaly.id)
         self._changed()
         return answer
+
+    async def _archive(self, question: ArchiveQuestion, *, local: bool) -> Answer:
+        if isinstance(question, AskArchivePlan):
+            return await self._source.ask(question, _PLAN_TIMEOUT_S)
+        if isinstance(question, AskArchiveHold):
+            return await self._hold_archive(question, local=local)
+        return ArchiveTold() if self._machine.rules is None else await self._store.ask(question, _STORE_TIMEOUT_S[AskArchive])
 
     async def _hold_archive(self, ask: AskArchiveHold, *, local: bool) -> Answer:
         who = "this machine's user" if local else f"{ask.by or 'somebody'} through the Master"
