@@ -233,8 +233,8 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.get("/anomalies")
     await running.get("/archive", dataset="files1/documents")
     await running.get("/archive/plan")
-    await running.post("/archive/hold", {"dataset": "files1/documents", "name": "case 7"})
-    await running.post("/archive/release", {"dataset": "files1/documents", "name": "case 7"})
+    for change in ("hold", "release"):
+        await running.post(f"/archive/{change}", {"dataset": "files1/documents", "name": "case 7"})
     await running.post("/anomalies/ffff/judge", {"confirmed": False})
     await running.post("/repositories/main/rebuild")
     await running.post("/repositories/main/pause", {"duration": "2h"})
