@@ -170,10 +170,8 @@ class Router:
                 return await self._store.ask(question, _STORE_TIMEOUT_S[AskExplain])
             case AskArchive() | AskArchiveHold() | AskArchivePlan():
                 return await self._archive(question, local=local)
-            case AskSample():
-                return await self._sample(question)
-            case AskFolders():
-                return await self._folders(question)
+            case AskSample() | AskFolders():
+                return await self._look(question)
             case AskTail():
                 return await self._tail(question)
             case AskLimits() | AskDownloadPort():
@@ -238,6 +236,9 @@ class Router:
             self._scheduler.record_event("archive-hold", Severity.INFO, text)
             self._changed()
         return answer
+
+    async def _look(self, question: AskSample | AskFolders) -> Answer:
+        return await (self._sample(question) if isinstance(question, AskSample) else self._folders(question))
 
     async def _sample(self, question: AskSample) -> Answer:
         """The limits are asked here too: a worker that is not up must not make a refusal look like a pause."""
