@@ -16,9 +16,8 @@ from __future__ import annotations
 import msgspec
 
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import ActionId, DatasetId, PointId, RepositoryId
-from holdfast.model.archiving import ToArchive, Verdict
 from holdfast.core.ids import ActionId, DatasetId, NodeId, PointId, RepositoryId
+from holdfast.model.archiving import ToArchive, Verdict
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Payload, Segment
 from holdfast.model.entry import Entry
 from holdfast.model.orders import SignedOrder
@@ -229,6 +228,8 @@ class ArchiveVerdicts(_Message, frozen=True, kw_only=True):
 
     number: int
     verdicts: tuple[Verdict, ...]
+
+
 class OpenLine(_Message, frozen=True, kw_only=True):
     """Between processes of one machine: give me a line that `peer` has dialled (`wire.lines`). Answered by `LineTaken` or `Stopped`."""
 
