@@ -76,7 +76,9 @@ async def test_pages_may_do_little_and_every_nonce_is_new(client: httpx.AsyncCli
     policy = answers[0].headers["content-security-policy"]
     parts = dict(part.strip().split(" ", 1) for part in policy.split(";"))
     assert parts["default-src"] == "'none'"
-    assert parts["script-src"] == parts["connect-src"] == parts["font-src"] == parts["form-action"] == "'self'"
+    assert parts["script-src"] == parts["font-src"] == parts["form-action"] == "'self'"
+    assert parts["connect-src"] == "'self' https:"
+    assert parts["img-src"] == "'self' data: blob:"
     assert parts["frame-ancestors"] == parts["base-uri"] == "'none'"
     assert "unsafe" not in policy
     assert answers[0].headers["x-content-type-options"] == "nosniff"

@@ -14,6 +14,7 @@ import { Crumbs } from "./Crumbs";
 import { ExplainPanel } from "./ExplainPanel";
 import type { Moment } from "./moments";
 import { decodedPath, encodedPath, encodeText, nameOf, type Row } from "./paths";
+import { DownloadButton } from "./download/DownloadButton";
 import type { Wish } from "./RestoreDialog";
 import classes from "./Restore.module.css";
 import { VersionsPanel } from "./VersionsPanel";
@@ -73,7 +74,7 @@ export function Browser({ moment, atMs, path: asked, onPath, onRestore, onShow, 
         <VirtualTable
           label="Files and folders"
           rows={rows}
-          columns={columns(ticked, { tick, onPath, onExplain: setExplained, onVersions: setVersions })}
+          columns={columns(ticked, { tick, onPath, onExplain: setExplained, onVersions: setVersions }, moment.id)}
           rowKey={encodedPath}
           rowHeight={36}
           maxHeight="min(52vh, 520px)"
@@ -137,7 +138,7 @@ interface Acts {
   onVersions: (path: string) => void;
 }
 
-function columns(ticked: ReadonlyMap<string, Row>, { tick, onPath, onExplain, onVersions }: Acts): Column<Row>[] {
+function columns(ticked: ReadonlyMap<string, Row>, { tick, onPath, onExplain, onVersions }: Acts, point: string): Column<Row>[] {
   return [
     {
       key: "tick",
@@ -188,9 +189,10 @@ function columns(ticked: ReadonlyMap<string, Row>, { tick, onPath, onExplain, on
     {
       key: "more",
       title: "",
-      width: "60px",
+      width: "90px",
       cell: (row) => (
         <>
+          <DownloadButton wanted={{ point, path: encodedPath(row), format: isFolder(row) ? "zip" : "auto" }} name={nameOf(row.path)} />
           {!isFolder(row) && act(`Versions of ${nameOf(row.path)}`, "All its versions", IconVersions, () => onVersions(encodedPath(row)))}
           {act(`Why ${nameOf(row.path)} is kept`, "Why it is kept, and where its copies are", IconInfoCircle, () => onExplain(encodedPath(row)))}
         </>

@@ -1,19 +1,25 @@
 /** Every version of one file, newest first: restore it, or see the folder as it was then. */
 import { Button, Drawer, Group, Loader, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense, useState } from "react";
 import { client, take } from "../../api/client";
 import { keys } from "../../api/queries";
 import { Copyable } from "../../parts/Equivalent";
-import { counted, formatBytes, shellWord, visible } from "../../parts/format";
+import { counted, formatBytes, formatTime, shellWord, visible } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
 import { Unreachable } from "../../parts/Unreachable";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
+import { later } from "../../app/later";
+import type { Side } from "./download/ContentDialog";
+import { DownloadButton } from "./download/DownloadButton";
 import type { Stand } from "./moments";
 import { decodedPath, encodedPath, nameOf, type Row } from "./paths";
 import type { Wish } from "./RestoreDialog";
 import classes from "./Restore.module.css";
 import { distinctVersions, newestFirst, standOf } from "./versions";
 import { WasSo } from "./WasSo";
+
+const ContentDialog = lazy(later(() => import("./download/ContentDialog").then((module) => ({ default: module.ContentDialog }))));
 
 const MOST = 1_000;
 /** As dialogs have it. */
@@ -36,6 +42,9 @@ export function VersionsPanel({ path, point, onClose, onRestore, onShow }: Versi
     queryFn: ({ signal }) => take(client.GET("/api/v1/history", { params: { query: { path, dataset, limit: MOST } }, signal })),
   });
   const rows = newestFirst(distinctVersions(found.data?.rows ?? []));
+  const [compared, setCompared] = useState<Row | null>(null);
+  const sideOf = (row: Row): Side => ({ point: standOf(row, point.paths).id, path: encodedPath(row), title: formatTime(row.valid_from ?? "") });
+  const newest = rows[0];
   const folder = path.slice(0, path.lastIndexOf("/"));
   const restore = (row: Row) => {
     const own = encodedPath(row);
@@ -64,19 +73,32 @@ export function VersionsPanel({ path, point, onClose, onRestore, onShow }: Versi
           <VirtualTable
             label="Versions"
             rows={rows}
-            columns={columns(restore, show)}
+            columns={columns({ restore, show, compare: setCompared, newest, roots: point.paths })}
             rowKey={(row) => `${row.valid_from} ${row.mtime_ns} ${row.size_bytes} ${encodedPath(row)}`}
             rowHeight={56}
             maxHeight="62vh"
           />
         )}
         <Copyable text={`holdfast history ${shellWord(decodedPath(path))} --dataset ${shellWord(dataset)}`} what="command" />
+        {compared && newest && (
+          <Suspense fallback={null}>
+            <ContentDialog before={sideOf(compared)} after={sideOf(newest)} onClose={() => setCompared(null)} />
+          </Suspense>
+        )}
       </Stack>
     </Drawer>
   );
 }
 
-function columns(onRestore: (row: Row) => void, onShow: (row: Row) => void): Column<Row>[] {
+interface Acts {
+  restore: (row: Row) => void;
+  show: (row: Row) => void;
+  compare: (row: Row) => void;
+  newest: Row | undefined;
+  roots: readonly string[];
+}
+
+function columns({ restore, show, compare, newest, roots }: Acts): Column<Row>[] {
   return [
     {
       key: "from",
@@ -89,13 +111,19 @@ function columns(onRestore: (row: Row) => void, onShow: (row: Row) => void): Col
     {
       key: "act",
       title: "",
-      width: "minmax(150px, 232px)",
+      width: "minmax(150px, 330px)",
       cell: (row) => (
         <Group gap={6} justify="flex-end" wrap="nowrap">
-          <Button size="compact-sm" variant="light" onClick={() => onRestore(row)}>
+          <DownloadButton wanted={{ point: standOf(row, roots).id, path: encodedPath(row), format: "file" }} name="this version" />
+          {row !== newest && (
+            <Button size="compact-sm" variant="default" onClick={() => compare(row)} title="With the newest version">
+              Compare
+            </Button>
+          )}
+          <Button size="compact-sm" variant="light" onClick={() => restore(row)}>
             Restore …
           </Button>
-          <Button size="compact-sm" variant="default" onClick={() => onShow(row)}>
+          <Button size="compact-sm" variant="default" onClick={() => show(row)}>
             Show folder
           </Button>
         </Group>
