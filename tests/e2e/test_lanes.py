@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +34,45 @@ flows:
       store: {{repository: main}}
       copy: {{mirror: vault, path: {folder}/copy}}
     movers:
-      - {{from: files, to: store, carries: [documents/cdp, documents/backup]}}
-      - {{from: files, to: copy, carries: [documents/replicate], mode: continuous}}
+      - {{from: files, to: store, carries: [documents/cdp, documents/backup]{limit}}}
+      - {{from: files, to: copy, carries: [documents/replicate], mode: continuous{limit}}}
       - {{from: files, to: store, carries: [films/backup], limit: 1MB/s}}
 """
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[World]:
+@contextmanager
+def office_in(tmp_path: Path, limit: str = "") -> Iterator[World]:
     for folder in ("data", "films"):
         (tmp_path / folder).mkdir()
     (tmp_path / "data" / "letter").write_bytes(b"dear")
     with world_in(tmp_path, "files1", "vault") as world:
-        world.apply(_DOCUMENT.format(folder=tmp_path), "office")
+        world.apply(_DOCUMENT.format(folder=tmp_path, limit=limit), "office")
         world.run("trigger", "office", "--wait")
         eventually(lambda: documents(world).get("state") == "following", "the documents are followed")
         yield world
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[World]:
+    with office_in(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+def slow_office(tmp_path: Path) -> Iterator[World]:
+    with office_in(tmp_path, ", limit: 4MB/s") as world:
+        yield world
+
+
+def waits_of_small_changes(world: World, count: int) -> list[float]:
+    """How long each takes until the receiver has it."""
+    waits_s = []
+    for number in range(count):
+        began_s = time.monotonic()
+        (world.folder / "data" / f"new {number}").write_bytes(b"x" * number)
+        eventually(lambda number=number: (world.folder / "copy" / f"new {number}").exists(), "it is there", 20)  # type: ignore[misc]
+        waits_s.append(time.monotonic() - began_s)
+    return waits_s
 
 
 def documents(world: World) -> dict[str, Any]:
@@ -64,12 +88,7 @@ def test_small_changes_are_held_while_a_slow_receiver_is_sent_much(office: World
     (office.folder / "films" / "film").write_bytes(os.urandom(12_000_000))
     office.run("trigger", "office")
     eventually(lambda: bool(running(office)), "the scan is under way")
-    waits_s = []
-    for number in range(5):
-        began_s = time.monotonic()
-        (office.folder / "data" / f"new {number}").write_bytes(b"x" * number)
-        eventually(lambda number=number: (office.folder / "copy" / f"new {number}").exists(), "it is there", 10)  # type: ignore[misc]
-        waits_s.append(time.monotonic() - began_s)
+    waits_s = waits_of_small_changes(office, 5)
     assert running(office), "the scan was over before anything could wait for it"
     assert sorted(waits_s)[2] < 2.0, waits_s
     eventually(lambda: not running(office), "the scan ends, too")
@@ -77,3 +96,17 @@ def test_small_changes_are_held_while_a_slow_receiver_is_sent_much(office: World
     assert {job["state"] for job in jobs} == {"succeeded"}, jobs
     assert {point["dataset"] for point in office.points("main") if point["operation"] == "backup"} == {"files1/documents", "files1/films"}
     office.restic("main", "vault", "check", "--no-lock", "--read-data")
+
+
+def test_small_changes_are_held_while_a_large_file_of_their_own_dataset_is_sent(slow_office: World) -> None:
+    data, copy = slow_office.folder / "data", slow_office.folder / "copy"
+    (data / "film").write_bytes(os.urandom(48_000_000))
+    eventually(lambda: documents(slow_office).get("pending_bytes", 0) > 40_000_000, "the film is known")
+    waits_s = waits_of_small_changes(slow_office, 4)
+    assert not (copy / "film").exists(), "the film was there before anything could wait for it"
+    assert sorted(waits_s)[2] < 2.5, waits_s
+    eventually(lambda: (copy / "film").exists(), "the film is there", 60)
+    assert (copy / "film").read_bytes() == (data / "film").read_bytes()
+    eventually(lambda: not documents(slow_office).get("pending", 1), "all of it is held")
+    slow_office.run("trigger", "office", "--policy", "documents", "--operation", "backup", "--wait")
+    slow_office.restic("main", "vault", "check", "--no-lock", "--read-data")

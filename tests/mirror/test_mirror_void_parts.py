@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from holdfast.core.ids import ActionId, DatasetId, NodeId
@@ -68,3 +69,48 @@ def test_void_parts(tmp_path: Path, void: tuple[bytes, ...], put: tuple[bytes, .
         assert (target / "big").read_bytes() == b"".join(put)
     finally:
         mirror.close()
+
+
+def test_what_went_ahead_of_its_commit_outlives_small_commits_and_is_continued(tmp_path: Path) -> None:
+    source, target = b"/source", tmp_path / "copy"
+    action = MirrorAction(id=ActionId("a" * 32), targets=((os.fsdecode(source), str(target)),))
+    receive = Receive(dataset=DATASET, label="l", sender=NodeId("n" * 32), actions=(action,))
+    feeder = Feeder(DATASET, (source,), CHUNKS)
+    path, contents = source + b"/big", (NOISE, OTHER, ZEROS, NOISE)
+    given: list[bytes] = []
+
+    def step(segments: list[Segment], *, commit: bool) -> None:
+        """A session of its own, as after each small change."""
+        mirror = MirrorStore(tmp_path / "home").open_mirror(action, receive, clock=VirtualClock(datetime(2026, 11, 22, tzinfo=UTC)))
+        try:
+            base = mirror.cursor()
+            feeder.seq += 1
+            begin = Begin(dataset=DATASET, label="l", epoch=feeder.epoch, seq=feeder.seq, base=base, roots=(source,), hostname="h")
+            mirror.begin(begin)
+            for segment in segments:
+                wanted = mirror.wanted(segment)
+                given.extend(wanted)
+                mirror.apply(segment, {i: PlainChunk(i, CHUNKS[i]) for i in wanted}, frozenset())
+            if commit:
+                assert mirror.commit(msgspec.structs.replace(feeder.commit(), continuous=True)).error is None
+            else:
+                mirror.abort()
+        finally:
+            mirror.close()
+
+    root = Put(Entry(path=source, kind=Kind.DIRECTORY, mode=0o755))
+    step([Segment(number=0, changes=(root,))], commit=True)
+    for number, data in enumerate(contents[:3]):
+        step([Segment(number=0, parts=(Part(path, number * SIZE, refs(data)),), offered=refs(data))], commit=False)
+        small = Entry(path=source + b"/small%d" % number, kind=Kind.FILE, mode=0o644, size_bytes=0)
+        step([Segment(number=0, changes=(Put(small),))], commit=True)
+    assert len(list((tmp_path / ".holdfast-copy" / "tmp").iterdir())) == 1
+    assert len(given) == 3
+    entry = Entry(path=path, kind=Kind.FILE, mode=0o644, size_bytes=4 * SIZE, chunks=refs(*contents))
+    offered = tuple(dict.fromkeys(refs(*contents)))
+    step(
+        [Segment(number=0, parts=(Part(path, 0, refs(*contents)),), offered=offered), Segment(number=1, changes=(Put(entry),))], commit=True
+    )
+    assert (target / "big").read_bytes() == b"".join(contents)
+    assert len(given) == 3
+    assert list((tmp_path / ".holdfast-copy" / "tmp").iterdir()) == []

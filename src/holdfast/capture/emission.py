@@ -185,10 +185,13 @@ class Emission:
         yield from self._hand_on(self._accept(item.row, verdict, result, False), result.entry, result.chunks if job.content else None)
 
     def _known(self, item: Item, found: Entry) -> Captured | None:
-        """The content of what was found, where it need not be read: of another link, or of before it was moved here."""
+        """The content of what was found, where it need not be read: of another link, read ahead, or of before it was moved here."""
         linked = self._linked.get(item.linked) if item.linked is not None else None
         if linked is not None and is_same_file(linked.entry, found):
             return linked
+        ahead = self._tools.prepared.get(found.path)
+        if ahead is not None and is_same_file(ahead.entry, found):
+            return ahead
         return Captured(item.moved) if item.moved is not None and self._tools.moves.is_same(item.moved, found) else None
 
     def _stay(self, item: Item, verdict: Verdict, result: Lost) -> Iterator[Emitted]:
@@ -225,9 +228,10 @@ class Emission:
 
     def _stream(self, item: Item, job: Job, verdict: Verdict) -> Iterator[Emitted]:
         """A large file."""
-        if item.linked is not None and (known := self._linked.get(item.linked)) is not None:
-            looked = self._reader.capture(msgspec.structs.replace(job, content=False))
-            if isinstance(looked, Captured) and is_same_file(known.entry, looked.entry):
+        linked = None if item.linked is None else self._linked.get(item.linked)
+        if linked is not None or job.path in self._tools.prepared:
+            looked = self._reader.capture(msgspec.structs.replace(job, content=False, file=False))
+            if isinstance(looked, Captured) and self._known(item, looked.entry) is not None:
                 yield from self._settle(item, msgspec.structs.replace(job, content=False), verdict, looked)
                 return
         if job.database and read_header(self._reader.sight.real(job.path)) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -64,7 +64,8 @@ class Passed:
 @dataclass(frozen=True)
 class Tools:
     """What the second pass works with. `bits`: the datasets captured; those of `databases` want SQLite's consistent, by `copies`.
-    `walked`: the newest run whose rows the walk has seen, where it was made before this run. `before_write` looks at the disk."""
+    `walked`: the newest run whose rows the walk has seen, where it was made before this run. `before_write` looks at the disk.
+    `prepared`: large files whose content was read before."""
 
     state: CaptureState
     run: int
@@ -80,6 +81,7 @@ class Tools:
     granularity: Callable[[int], Granularity]
     moves: Moves
     before_write: Callable[[], None]
+    prepared: Mapping[bytes, Captured] = field(default_factory=dict)
 
 
 def windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:

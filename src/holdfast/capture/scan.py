@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from holdfast.capture.chunking import Granularity, require_compiled
 from holdfast.capture.comparison import Compared, Comparison, Scratch
@@ -28,7 +29,7 @@ from holdfast.capture.moves import Moves
 from holdfast.capture.passing import Passed, Tools
 from holdfast.capture.places import check_places
 from holdfast.capture.ports import CaptureRequest, CaptureResult, DatasetTotals
-from holdfast.capture.reader import Reader, Reading
+from holdfast.capture.reader import Captured, Reader, Reading
 from holdfast.capture.roots import Target
 from holdfast.capture.segments import Segments
 from holdfast.capture.state import CaptureState
@@ -74,11 +75,13 @@ class Capture:
         on_progress: OnProgress | None = None,
         cancelled: Callable[[], bool] | None = None,
         compared: Compared | None = None,
+        prepared: Mapping[bytes, Captured] = MappingProxyType({}),
     ) -> ScanRun:
         """Begin a run: gives it its number; the work is done by iterating. `on_progress(phase, done_files, done_bytes, total_bytes)` is
         called at most ten times a second, phase `scan` or `read`. When `cancelled()` says so the iteration raises `Cancelled`.
 
-        `compared`: the first pass of exactly these datasets, walked; of no use where some receiver is a stranger (`strange`).
+        `compared`: the first pass of exactly these datasets, walked; of no use where some receiver is a stranger (`strange`). `prepared`:
+        large files that were read already.
         """
         if not request.datasets:
             raise UsageError("a capture of no datasets", hint="name at least one dataset")
@@ -89,7 +92,7 @@ class Capture:
                 raise UsageError("a capture of places that reads nothing", hint="leave `scan` as it is")
             check_places(request.places)
         check_free(self._state.path.parent, self._home_reserve_bytes)
-        around = _Around(self._clock, Pulse(self._clock, on_progress, cancelled), self._names, self._home_reserve_bytes)
+        around = _Around(self._clock, Pulse(self._clock, on_progress, cancelled), self._names, self._home_reserve_bytes, prepared)
         if compared is None or request.strange or not request.scan or set(compared.comparison.slots) != {r.id for r in request.datasets}:
             return ScanRun(self._state, request, around, self._comparison(request), None)
         return ScanRun(self._state, request, around, compared.comparison, compared.ledger)
@@ -104,6 +107,7 @@ class _Around:
     pulse: Pulse
     names: Names
     reserve_bytes: int
+    prepared: Mapping[bytes, Captured]
 
 
 class ScanRun:
@@ -276,6 +280,7 @@ class ScanRun:
                 granularity=_granularity(targets),
                 moves=Moves(self._request.moves, snapshot),
                 before_write=self._comparison.check_disk,
+                prepared=self._around.prepared,
             )
             emission = Emission(tools, lambda: sum(self._comparison.tally.to_read.values()) if self._comparison.walk_is_over else None)
             self._passed = emission.passed

@@ -85,6 +85,13 @@ class Limit:
             self._wait(owed_s)
             owed_s = self._owed_s(0)
 
+    def forgo_burst(self) -> None:
+        """Begin with nothing to spend."""
+        rate_bytes_s = self._timetable.now().rate_bytes_s
+        with self._guard:
+            if rate_bytes_s is not None and self._tokens is None:
+                self._tokens, self._rate_bytes_s, self._filled_s = 0.0, rate_bytes_s, self._clock.monotonic_s()
+
     def _owed_s(self, size_bytes: int) -> float:
         """How long to wait now; at another rate it may be another time then."""
         self._timetable.check()

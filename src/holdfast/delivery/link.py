@@ -95,10 +95,11 @@ class DeliveryLink:
             raise
         self.progress += 1
 
-    def stop(self, error: HoldfastError) -> None:
-        """End the session because of `error`, telling the receiver if it still listens."""
+    def stop(self, error: HoldfastError, wait_s: float = 0.0) -> None:
+        """End the session because of `error`, telling the receiver if it still listens. `wait_s`: so long it may take to end, too."""
         try:
             self._channel.send(Stopped(error=facts_of(error)))
+            self._over.wait(wait_s)
         except HoldfastError:
             # It is gone already: nobody to tell.
             return

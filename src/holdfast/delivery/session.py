@@ -22,6 +22,7 @@ from holdfast.wire.data_messages import ActionState, Needed, Open
 # Two segments of usual size and more small ones: enough to hide a round trip, little enough to hold in memory on both sides.
 WINDOW_BYTES = 16 * 1024 * 1024
 WINDOW_SEGMENTS = 16
+LEAVE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -128,15 +129,33 @@ class DeliverySession:
                 return
             self._answer(needed)
 
-    def commit(self, commit: Commit) -> tuple[Acknowledgement, ...]:
-        """Close the commit; returns when every action has acknowledged it or said why not."""
+    def settle(self) -> None:
+        """Returns when the receiver has got all it wanted of what was sent so far."""
         while self._flight:
             self._answer(self._link.needed())
+
+    def forgo_burst(self) -> None:
+        """A session that is one of many in a row does not begin each time with what its limit allows at once."""
+        if self._limit is not None:
+            self._limit.forgo_burst()
+
+    @property
+    def slowest_bytes_s(self) -> int | None:
+        """The lowest rate its limit ever allows; None = there is no limit."""
+        return None if self._limit is None else self._limit.slowest_bytes_s
+
+    def commit(self, commit: Commit) -> tuple[Acknowledgement, ...]:
+        """Close the commit; returns when every action has acknowledged it or said why not."""
+        self.settle()
         return self._link.finish(commit)
 
     def abort(self, error: HoldfastError | None = None) -> None:
         """End the session; the receiver forgets the open commit."""
         self._link.stop(error or Cancelled("the delivery was cancelled by the sender"))
+
+    def leave(self, error: HoldfastError) -> None:
+        """As `abort`, and returns when the receiver is ready for the next session of the dataset."""
+        self._link.stop(error, LEAVE_S)
 
     def close(self) -> None:
         self._link.close()

@@ -340,16 +340,17 @@ class Records:
     def unstage(self) -> None:
         self._change("DELETE FROM staged")
 
-    def merge_staged(self, *, full: bool) -> None:
-        """What was staged is what the mirror holds now; contents nobody has any more are forgotten, spares too. Costs by what was staged;
-        `full`: by all there is, and what was surveyed and not used goes, too."""
+    def merge_staged(self, *, full: bool, keeps_spares: bool = False) -> None:
+        """What was staged is what the mirror holds now; contents nobody has any more are forgotten, spares too (with `keeps_spares` only
+        those of what was staged). Costs by what was staged; `full`: by all there is, and what was surveyed and not used goes, too."""
         self._entries.clear()
         self._files.clear()
         self._change("DELETE FROM affected")
         self._change("INSERT OR IGNORE INTO affected SELECT n FROM surveyed")
         self._change("DELETE FROM surveyed")
         self._change("INSERT OR IGNORE INTO affected SELECT file FROM staged WHERE file NOT NULL")
-        self._change("INSERT OR IGNORE INTO affected SELECT n FROM files" + ("" if full else " WHERE placed=0"))
+        spares = " WHERE placed=0 AND key IN (SELECT key FROM staged)" if keeps_spares else " WHERE placed=0"
+        self._change("INSERT OR IGNORE INTO affected SELECT n FROM files" + ("" if full else spares))
         self._change("INSERT OR IGNORE INTO affected SELECT e.file FROM staged s CROSS JOIN entries e ON e.key=s.key WHERE e.file NOT NULL")
         rows = self._db.execute(
             "SELECT s.key, s.entry, e.entry FROM staged s CROSS JOIN entries e ON e.key=s.key WHERE s.what='put'"

@@ -82,7 +82,7 @@ class Place:
 
 
 class Intention(msgspec.Struct, frozen=True, kw_only=True):
-    """What must be finished once it is written down: kept in the records until it is."""
+    """What must be finished once it is written down: kept in the records until it is. `keeps_spares`: what came of other files stays."""
 
     dataset: DatasetId
     cursor: Cursor
@@ -90,6 +90,7 @@ class Intention(msgspec.Struct, frozen=True, kw_only=True):
     stamp: str
     keep_s: float | None
     moves: tuple[MovedTree, ...] = ()
+    keeps_spares: bool = False
     captured_at: datetime | None = None
     files: int = 0
     size_bytes: int = 0

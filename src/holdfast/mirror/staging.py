@@ -255,9 +255,7 @@ class Staging:
         if growing is None:
             if self._matches(part):
                 return
-            n = self._records.new_file(walk_key(part.path))
-            draft = self._target.side.create(temp_path(n))
-            growing = self._growing[part.path] = _Growing(n, draft, self._cloned(walk_key(part.path), draft))
+            growing = self._growing[part.path] = self._continued(part) or self._begun(walk_key(part.path))
             before = self._matching.pop(part.path, None)
             if before is not None:
                 held = [(offset, ref) for offset, ref in self._records.chunks_with_offsets(before.n) if offset < before.end]
@@ -267,6 +265,28 @@ class Staging:
             run.append((offset, ref))
             offset += ref.size_bytes
         self._write_run(part.path, growing, run, chunks)
+
+    def _begun(self, key: bytes) -> _Growing:
+        n = self._records.new_file(key)
+        draft = self._target.side.create(temp_path(n))
+        return _Growing(n, draft, self._cloned(key, draft))
+
+    def _continued(self, part: Part) -> _Growing | None:
+        """Of a new file: what an earlier commit that never came had brought of it, where this part goes on from there."""
+        known = self._records.files_at(walk_key(part.path)) if part.offset and part.path not in self._matching else []
+        if not known or any(content.placed for content in known) or self._records.is_staged_file(known[0].n):
+            return None
+        end = 0
+        for offset, ref in self._records.chunks_with_offsets(known[0].n):
+            if offset != end:
+                return None
+            end += ref.size_bytes
+        if end != part.offset:
+            return None
+        try:
+            return _Growing(known[0].n, self._target.side.reopen(temp_path(known[0].n)), None)
+        except StoreError:
+            return None
 
     def _matches(self, part: Part) -> bool:
         """True while a file in parts is what is here already, so that an unchanged or merely re-dressed large file is not copied."""

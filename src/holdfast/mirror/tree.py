@@ -140,6 +140,8 @@ class MirrorTree:
             full=begin.base is None,
             stamp=stamp_of(self._clock),
             keep_s=self._keep_s,
+            # Of a large file that is on its way more comes after a small commit.
+            keeps_spares=commit.continuous,
             moves=plan_moves(self.target, self._contents, self._hints).trees,
             captured_at=commit.captured_at,
             files=commit.files,
@@ -204,7 +206,7 @@ class MirrorTree:
         self._end(intention, incomplete=bool(placing.findings))
 
     def _end(self, intention: Intention, *, incomplete: bool = False) -> None:
-        self._records.merge_staged(full=intention.full)
+        self._records.merge_staged(full=intention.full, keeps_spares=intention.keeps_spares)
         self._records.set_fact("dataset", intention.dataset)
         self._records.set_fact("cursor", None if incomplete else msgspec.json.encode(intention.cursor).decode())
         self._records.set_fact("stand", None if intention.stand is None else msgspec.json.encode(intention.stand).decode())

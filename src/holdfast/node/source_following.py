@@ -29,14 +29,16 @@ from holdfast.node.state_holder import StateHolder
 from holdfast.node.worker_dial import Dialler
 from holdfast.operations.following.backlog import Work
 from holdfast.operations.following.claims import Claims
-from holdfast.operations.following.follow_tools import FollowTools, SmallResult
+from holdfast.operations.following.follow_tools import FollowTools, LargeFile, SmallResult
 from holdfast.operations.following.follower import Follower
+from holdfast.operations.following.laying_ahead import Ahead, LayingAhead
 from holdfast.operations.following.plan import Followed, followed_by, needs_scan, small_of, tailed
 from holdfast.operations.following.record import Record
 from holdfast.operations.following.run_notes import RunNotes
 from holdfast.operations.following.session_pool import SessionPool
 from holdfast.operations.following.tail import MOST_KEPT, Tail
 from holdfast.operations.run import run_datasets
+from holdfast.operations.run_lanes import Connector
 from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
 from holdfast.operations.running import Cancellation, News
 from holdfast.operations.spooling.keepers import Keepers
@@ -69,6 +71,7 @@ class SourceFollowing:
         self._tail = Tail(surroundings.clock, surroundings.entropy)
         self.claims = Claims()
         self.pool = SessionPool(surroundings.clock)
+        self._ahead = LayingAhead(surroundings.clock)
         self.keepers = Keepers(surroundings.home, surroundings.clock, surroundings.entropy)
 
     def configure(self, rules: Rules) -> None:
@@ -97,6 +100,7 @@ class SourceFollowing:
         self.keepers.close()
         if self._follower is not None:
             self._follower.close()
+        self._ahead.close()
 
     def _configure_spools(self, rules: Rules, limits: Limits) -> None:
         tools = SendTools(
@@ -200,6 +204,22 @@ class SourceFollowing:
     def idle(self) -> None:
         self._small_news.flush()
 
+    def lay_ahead(self, file: LargeFile, cancellation: Cancellation) -> bool:
+        rules = self._rules
+        if rules is None:
+            return True
+        mine = [each for each in rules.deliveries if each.dataset == file.followed.rule.id and each.mode == "continuous"]
+        what = Ahead(file.followed.rule, tuple(each for each in mine if each.id not in file.closed), file.path, file.is_closed)
+        connector = Connector(
+            Dialler(self._all.home, rules).deliver, rules.generation, self._all.clock, self.pool, waiting=self.keepers.waiting
+        )
+        try:
+            with self._all.holder.lease() as state, state.errors():
+                return self._ahead.go_on(what, state, connector, cancellation)
+        except (HoldfastError, OSError):
+            # The run meets it again, and says so.
+            return True
+
     def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation) -> SmallResult:
         rules, captured = self._rules, list[CaptureResult]()
         if rules is None:
@@ -216,8 +236,10 @@ class SourceFollowing:
         notes = self.notes(self._small_news, rules)
         try:
             with self._all.holder.lease() as state:
-                tools = replace(self.tools(rules, state, notes, captured.append, scratch=SMALL), noted=notes.steps)
+                tools = self.tools(rules, state, notes, captured.append, scratch=SMALL)
+                tools = replace(tools, noted=notes.steps, prepared=self._ahead.prepared)
                 job = run_datasets(order, tools, cancellation)
+            self._ahead.committed(captured)
             self.noted(notes)
         except (HoldfastError, OSError) as error:
             return SmallResult(captured[0] if captured else None, self._small_news.failed, facts_of(error))

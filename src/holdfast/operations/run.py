@@ -102,6 +102,7 @@ class _Run:
             on_progress=self._progress.captured,
             cancelled=lambda: self._cancellation.requested,
             compared=self._tools.compared,
+            prepared=self._tools.prepared,
         )
         self._send(capture, wanted, lanes)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from holdfast.capture.comparison import Compared
 from holdfast.capture.ports import CaptureResult, Moved, Place
+from holdfast.capture.reader import Captured
 from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock
@@ -76,7 +77,8 @@ class RunOrder:
 class RunTools:
     """What a run works with. `dial` opens a Deliver channel to a receiver, `dial_read` a Read channel. `zone` is this machine's (IANA).
     `pool` keeps sessions of small runs, `keepers` runs for who is away; `captured` hears what a run has captured, `noted` sees on the way
-    what it sends. `compared`: the look at everything, where it was taken before."""
+    what it sends. `compared`: the look at everything, where it was taken before; `prepared`: large files that
+    were read and sent ahead."""
 
     clock: Clock
     entropy: Entropy
@@ -94,3 +96,4 @@ class RunTools:
     captured: Callable[[CaptureResult], None] = lambda _: None
     noted: Callable[[Capturing, Steps], Steps] = lambda _, steps: steps
     compared: Compared | None = None
+    prepared: Mapping[bytes, Captured] = field(default_factory=dict)

@@ -67,9 +67,15 @@ class Backlog:
     """Feed it batches with `add`, take what is due with `take`; what could not be done is `put_back`."""
 
     def __init__(
-        self, roots: Iterable[bytes], most_names: int = MOST_NAMES, *, size_bytes_of: Callable[[bytes], int] = lambda _: 0
+        self,
+        roots: Iterable[bytes],
+        most_names: int = MOST_NAMES,
+        *,
+        size_bytes_of: Callable[[bytes], int] = lambda _: 0,
+        portion_bytes: int = PORTION_BYTES,
     ) -> None:
-        """`size_bytes_of`: of the file of that name now, 0 where there is none."""
+        """`size_bytes_of`: of the file of that name now, 0 where there is none. `portion_bytes`: less than usual where the line is slow."""
+        self.portion_bytes = portion_bytes
         self._roots = tuple(roots)
         self._most_names = most_names
         self._size_bytes_of = size_bytes_of
@@ -224,7 +230,7 @@ class Backlog:
             size_bytes = SMALL_BYTES if ready.places[path] else self._size_bytes_of(path)
             if size_bytes >= SMALL_BYTES:
                 large.append(path)
-            elif total_bytes + size_bytes <= PORTION_BYTES and len(picked) < _PORTION_NAMES:
+            elif total_bytes + size_bytes <= self.portion_bytes and len(picked) < _PORTION_NAMES:
                 picked[path] = False
                 total_bytes += size_bytes
             else:
@@ -240,8 +246,8 @@ class Backlog:
         """Of these, the newest first, what waits longest: one, and as many more as make a portion."""
         total_bytes = 0
         for number, path in enumerate(reversed(large)):
-            total_bytes += PORTION_BYTES if self._ready.places[path] else self._size_bytes_of(path)
-            if number and total_bytes > PORTION_BYTES:
+            total_bytes += self.portion_bytes if self._ready.places[path] else self._size_bytes_of(path)
+            if number and total_bytes > self.portion_bytes:
                 return
             yield path
 

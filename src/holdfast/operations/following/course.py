@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from holdfast.capture.ports import Place
+from holdfast.capture.reader import WHOLE_BYTES
 from holdfast.core.clock import Clock, now, ns_of, utc
 from holdfast.core.errors import ErrorFacts, WindowClosed
 from holdfast.host.watch import Batch, Coverage
@@ -34,7 +36,7 @@ class Course:
     def __init__(self, followed: Followed, clock: Clock) -> None:
         self.followed = followed
         self.openings = Openings(dict(followed.windows))
-        self.backlog = Backlog(followed.roots, size_bytes_of=_size_bytes)
+        self.backlog = Backlog(followed.roots, size_bytes_of=size_bytes_of, portion_bytes=followed.portion_bytes)
         self.is_ready = False
         self.is_behind = False
         self._clock = clock
@@ -68,6 +70,7 @@ class Course:
             self.openings = Openings(dict(followed.windows))
             self.is_behind = True
         self.followed = followed
+        self.backlog.portion_bytes = followed.portion_bytes
         self._blind = blind
 
     def look_at_all(self, seen_until_ns: int | None, now_ns: int, now_s: float) -> None:
@@ -143,6 +146,19 @@ class Course:
         self._in_hand_s = work.since_s if work else None
         return work
 
+    def set_aside(self, work: Work, is_large: Callable[[bytes, int], bool]) -> tuple[Work, tuple[bytes, ...]]:
+        """Of the work that was taken, what is to be done now, and the large files that wait until their content has gone ahead: they are in
+        the backlog again. Where a move or a gap is told all goes at once; a database is read from a copy."""
+        if work.gaps or work.moves or self.followed.rule.classification.application:
+            return work, ()
+        most_bytes = max(WHOLE_BYTES, self.followed.portion_bytes)
+        large = [place for place in work.places if not place.below and is_large(place.path, most_bytes)]
+        if large:
+            closed = work.closed.intersection(place.path for place in large)
+            self.backlog.put_back(Work(places=tuple(large), since_s=work.since_s, closed=closed))
+            work = replace(work, places=tuple(place for place in work.places if place not in large))
+        return work, tuple(place.path for place in large)
+
     def done(self, now_s: float) -> None:
         """The work that was taken was delivered everywhere."""
         self._heal()
@@ -190,7 +206,7 @@ class Course:
             gaps=tuple(self._gaps),
             open_gap_since=min((gap.since for gap in self._open_gaps), default=None),
             error=self._error or self._blind,
-            pending_bytes=sum(map(_size_bytes, self.backlog.names(_MOST_MEASURED))),
+            pending_bytes=sum(map(size_bytes_of, self.backlog.names(_MOST_MEASURED))),
             waits_until=self.openings.first_opening(utc(now_ns)),
         )
 
@@ -219,7 +235,7 @@ class Course:
         return path is not None and concerns(self.followed, (Place(path, True),))
 
 
-def _size_bytes(path: bytes) -> int:
+def size_bytes_of(path: bytes) -> int:
     """Of a file as it is now; what is gone, or is no file, has none."""
     try:
         status = os.lstat(path)

@@ -30,6 +30,16 @@ class SmallResult:
     error: ErrorFacts | None = None
 
 
+@dataclass(frozen=True)
+class LargeFile:
+    """Of a dataset. `is_closed`: its writer has closed it. `closed`: deliveries that take no part."""
+
+    followed: Followed
+    path: bytes
+    is_closed: bool
+    closed: frozenset[str]
+
+
 class Source(Protocol):
     """The node's state, as far as the follower needs it."""
 
@@ -43,6 +53,11 @@ class Source(Protocol):
 
     def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation) -> SmallResult:
         """Never raises. The datasets are claimed."""
+        ...
+
+    def lay_ahead(self, file: LargeFile, cancellation: Cancellation) -> bool:
+        """Sends some of its content ahead of the run that commits it, for about a second. True = there is nothing more to send ahead.
+        Never raises. The dataset is claimed."""
         ...
 
     def idle(self) -> None:

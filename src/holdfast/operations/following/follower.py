@@ -18,8 +18,8 @@ from holdfast.core.ids import DatasetId
 from holdfast.host.watch import Batch, Means, WatchRequest
 from holdfast.model.following import Following
 from holdfast.operations.following.backlog import Work
-from holdfast.operations.following.course import Course
-from holdfast.operations.following.follow_tools import FollowTools, SmallResult
+from holdfast.operations.following.course import Course, size_bytes_of
+from holdfast.operations.following.follow_tools import FollowTools, LargeFile, SmallResult
 from holdfast.operations.following.large_files import LargeFiles
 from holdfast.operations.following.lookout import Lookout
 from holdfast.operations.following.plan import Followed, common_cuts, concerns, joined, part_for, real_roots, small_of, without_large
@@ -50,6 +50,8 @@ class Follower:
         self._plan: tuple[Followed, ...] | None = None
         self._lookout: Lookout | None = None
         self._large, self._rest = LargeFiles(), Rest()
+        # Files whose content has gone ahead: the next run takes them.
+        self._laid: set[bytes] = set()
         self._cancellation = Cancellation()
         self._closing = False
         self._reopen_at_s = self._report_at_s = self._remember_at_s = self._suspects_at_s = 0.0
@@ -267,8 +269,40 @@ class Follower:
                         # Somebody else makes a run of it.
                         course.postpone(now_s + _BUSY_S)
             if due:
+                aside = self._set_aside(due, works)
                 self._deliver(due, works, now_s)
                 self._rest.ran(now_s, self._clock.monotonic_s())
+                self._lay_ahead(aside)
+
+    def _set_aside(self, due: Sequence[Course], works: dict[DatasetId, Work]) -> list[LargeFile]:
+        """Large files go ahead before they are part of a run; `works` is what is left."""
+        aside = []
+        with self._changed:
+            for course in due:
+                followed = course.followed
+                work, large = course.set_aside(
+                    works[followed.rule.id], lambda path, most: path not in self._laid and size_bytes_of(path) > most
+                )
+                closed = works[followed.rule.id].closed
+                aside += [LargeFile(followed, path, path in closed, course.openings.closed) for path in large]
+                self._laid.difference_update(place.path for place in work.places)
+                works[followed.rule.id] = work
+        return aside
+
+    def _lay_ahead(self, aside: Sequence[LargeFile]) -> None:
+        """One of them, for a second: the newest small changes go before the next."""
+        if not aside or self._closing:
+            return
+        file = aside[0]
+        if self._tools.source.lay_ahead(file, self._begun()):
+            self._laid.add(file.path)
+
+    def _begun(self) -> Cancellation:
+        """One for each piece of work: it keeps all that wants to hear of the end."""
+        with self._changed:
+            if not self._closing:
+                self._cancellation = Cancellation()
+        return self._cancellation
 
     def _ready(self, course: Course) -> bool:
         if not course.is_ready:
@@ -297,12 +331,9 @@ class Follower:
 
     def _small_run(self, due: Sequence[Course], chosen: Sequence[Followed], works: Mapping[DatasetId, Work], small: SmallRun) -> None:
         result = SmallResult(None, {}, None)
-        with self._changed:
-            if not self._closing:
-                # One for each run: it keeps all that wants to hear of the end.
-                self._cancellation = Cancellation()
+        cancellation = self._begun()
         try:
-            result = self._tools.source.small_run(chosen, small, self._cancellation)
+            result = self._tools.source.small_run(chosen, small, cancellation)
         finally:
             # Whatever happened, the work is somebody's again.
             with self._changed:

@@ -18,19 +18,22 @@ from holdfast.model.rate_table import Tables
 from holdfast.model.rules import DatasetRule, Delivery, Rules
 from holdfast.model.schedule import has_schedule
 from holdfast.model.tail import NOT_CONTINUOUS
-from holdfast.operations.following.backlog import Work
+from holdfast.operations.following.backlog import PORTION_BYTES, SMALL_BYTES, Work
 from holdfast.operations.run_order import SmallRun
+
+PORTION_S = 1.0
 
 
 @dataclass(frozen=True)
 class Followed:
     """One dataset that is followed. `operations`: those without a time of their own, which every small run serves. `windows`: when each of
-    its continuous deliveries is open, by id."""
+    its continuous deliveries is open, by id. `portion_bytes`: about so much travels at once, little where a mover is limited."""
 
     rule: DatasetRule
     roots: tuple[bytes, ...]
     operations: tuple[str, ...]
     windows: tuple[tuple[str, Tables], ...] = ()
+    portion_bytes: int = PORTION_BYTES
 
 
 def followed_by(rules: Rules) -> tuple[Followed, ...]:
@@ -45,10 +48,18 @@ def followed_by(rules: Rules) -> tuple[Followed, ...]:
             normal_roots(rule.classification.paths),
             ride_along(rule, deliveries[rule.id]),
             tuple((delivery.id, delivery.windows) for delivery in deliveries[rule.id]),
+            portion_of(deliveries[rule.id]),
         )
         for rule in rules.datasets
         if rule.id in deliveries
     )
+
+
+def portion_of(deliveries: Iterable[Delivery]) -> int:
+    """What the slowest mover sends in `PORTION_S`."""
+    limits = (delivery.limit_bytes_s for delivery in deliveries)
+    slowest = min((limit for limit in limits if limit is not None), default=None)
+    return PORTION_BYTES if slowest is None else max(SMALL_BYTES, min(PORTION_BYTES, int(slowest * PORTION_S)))
 
 
 def ride_along(rule: DatasetRule, deliveries: Sequence[Delivery]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
+from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId
 from holdfast.delivery.spool.cipher import load_key
 from holdfast.delivery.spool.spool import Spool
@@ -66,6 +67,11 @@ class Keepers:
         with self._lock:
             kept = self._kept.get(delivery)
         return None if kept is None else kept.keeper
+
+    def waiting(self, delivery: str) -> ErrorFacts | None:
+        """Why a delivery must not be connected now."""
+        keeper = self.of(delivery)
+        return None if keeper is None else keeper.waiting
 
     def told(self, dataset: DatasetId) -> tuple[Spooled, ...]:
         """What waits for the receivers of the dataset."""

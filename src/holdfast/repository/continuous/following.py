@@ -20,6 +20,7 @@ from holdfast.repository.damage_met import Read
 from holdfast.repository.interior import Interior
 from holdfast.repository.log_files import LARGEST_RECORD_BYTES
 from holdfast.repository.moment_record import KEEPING_KINDS, Followed, Op, Record, encode
+from holdfast.repository.packs.packer import WORTH_KEEPING_BYTES, Packer
 from holdfast.repository.points.admission import check_commit
 from holdfast.repository.points.store_action import OnPoints, StoreAction
 
@@ -130,11 +131,24 @@ class FollowingAction:
         return told
 
     def abort(self) -> None:
-        was_small = self._small is not None
+        small = self._small
+        was_small = small is not None
         self._close_small()
+        if small is not None and small.size_bytes >= WORTH_KEEPING_BYTES:
+            self._keep(small)
         self._inner.abort()
         if was_small and self._held is not None:
             self._interior.release_dataset(self._held.number)
+
+    def _keep(self, small: SmallCommit) -> None:
+        """What came of a commit that does not is not sent again: content of a large file goes ahead like this. Never raises."""
+        packer = Packer(self._interior.storage, self._interior.blobs, self._interior.pool, self._inner.join()[1])
+        try:
+            for frame, payload in zip(small.frames, small.payloads, strict=True):
+                packer.add_chunk(frame.id, payload, frame.size_bytes, compressed=frame.is_frame)
+            packer.flush()
+        except Exception:  # noqa: BLE001 the commit has ended already, and is sent again
+            packer.abort()
 
     def close(self) -> None:
         try:

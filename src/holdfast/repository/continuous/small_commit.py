@@ -108,6 +108,11 @@ class SmallCommit:
         return tree, ops_of(self._builder.ended, self._builder.new)
 
     @property
+    def size_bytes(self) -> int:
+        """Of the chunks that came."""
+        return self._gathered.size_bytes
+
+    @property
     def replaced(self) -> list[bytes]:
         return self._builder.replaced
 

@@ -19,6 +19,8 @@ from holdfast.repository.packs.blob_writer import blob_of
 from holdfast.repository.packs.storage import Storage
 
 _BLOBS_IN_PACK = 10_000
+# Of what came before an abort so much is worth a pack of its own: on a slow line it took some seconds.
+WORTH_KEEPING_BYTES = 1 << 20
 # One is sealed while the next gathers; more would only hold memory, since sealing is much faster than what brings the chunks.
 _PACKS_IN_FLIGHT = 1
 # A killed first backup goes on from its last index, so one is written at least this often.
@@ -115,7 +117,7 @@ class Packer:
                     self._broken = error
 
     def abort(self) -> None:
-        """Keep finished packs for the next try where that works; drop the rest. Never raises.
+        """Keep finished packs, and an open one that is worth it, for the next try where that works; drop the rest. Never raises.
 
         A settled pack is never deleted here: its index may be written, whatever the error said.
         """
@@ -126,7 +128,7 @@ class Packer:
         if self._is_full:
             self._forget_sealing()
         try:
-            if self._is_lent and not self._is_full:
+            if (self._is_lent or self._open[BlobType.DATA].size_bytes >= WORTH_KEEPING_BYTES) and not self._is_full:
                 self._submit(BlobType.DATA)
             self._index_finished()
         except Exception:  # noqa: BLE001 the commit has failed already, and its own error is the one that counts
