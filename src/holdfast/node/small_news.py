@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from holdfast.core.clock import Clock
-from holdfast.core.errors import ErrorFacts
+from holdfast.core.errors import ErrorFacts, WindowClosed
 from holdfast.core.ids import DatasetId
 from holdfast.model.jobs import Finding, Job, Progress
 from holdfast.operations.running import Delivered, News
@@ -37,7 +37,9 @@ class SmallNews:
         """Nor has it any."""
 
     def delivered(self, delivered: Delivered) -> None:
-        if delivered.error is not None and not delivered.spooled:
+        # A window that is closed is no trouble: what is wrong with others must not be hidden by it.
+        is_closed = WindowClosed.says(delivered.error)
+        if delivered.error is not None and not delivered.spooled and not (is_closed and delivered.dataset in self.failed):
             self.failed[delivered.dataset] = delivered.error
         key = (delivered.delivery, delivered.action)
         told_s, code = self._told.get(key, (-TELL_S, ""))

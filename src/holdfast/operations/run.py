@@ -123,6 +123,8 @@ class _Run:
                 # Whatever was told changed nothing of what is captured: no receiver need hear of it.
                 self._keep_captured(capture, started_s)
                 self._is_empty = True
+                for lane in lanes:
+                    lane.current = frozenset(lane.live_actions)
                 return
             steps = chain((first,), steps)
         fan = self._fan(lanes, capture)

@@ -35,7 +35,7 @@ class Course:
 
     def __init__(self, followed: Followed, clock: Clock) -> None:
         self.followed = followed
-        self.openings = Openings(dict(followed.windows))
+        self.openings = Openings(dict(followed.windows), followed.keeping)
         self.backlog = Backlog(followed.roots, size_bytes_of=size_bytes_of, portion_bytes=followed.portion_bytes)
         self.is_ready = False
         self.is_behind = False
@@ -66,8 +66,8 @@ class Course:
     def begin(self, followed: Followed, blind: ErrorFacts | None) -> None:
         """The watch has begun, or could not. With other roots than before nothing of the backlog is lost: places outside are dropped by the
         capture."""
-        if followed.windows != self.followed.windows:
-            self.openings = Openings(dict(followed.windows))
+        if (followed.windows, followed.keeping) != (self.followed.windows, self.followed.keeping):
+            self.openings = Openings(dict(followed.windows), followed.keeping)
             self.is_behind = True
         self.followed = followed
         self.backlog.portion_bytes = followed.portion_bytes
@@ -115,7 +115,7 @@ class Course:
 
     def next_s(self) -> float | None:
         """When there is something to do; None = only when something happens, or a window opens."""
-        if self.openings.are_all_closed:
+        if self.openings.is_at_rest:
             return None
         times = [time_s for time_s in (self.backlog.next_s(), None if self._blind is None else self._blind_at_s) if time_s is not None]
         if self.is_behind:
@@ -215,7 +215,7 @@ class Course:
             return FollowState.STARTING
         if self._blind is not None:
             return FollowState.NOT_WATCHED
-        if self._error is not None or (self.openings.are_all_closed and len(self.backlog)):
+        if self._error is not None or (self.openings.is_at_rest and len(self.backlog)):
             return FollowState.WAITING
         return FollowState.RECONCILING if self._open_gaps else FollowState.FOLLOWING
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 
 from holdfast.capture.ports import CaptureResult, Place
-from holdfast.core.errors import ErrorFacts, HoldfastError
+from holdfast.core.errors import ErrorFacts, HoldfastError, WindowClosed
 from holdfast.core.ids import DatasetId
 from holdfast.host.watch import Batch, Means, WatchRequest
 from holdfast.model.following import Following
@@ -318,7 +318,7 @@ class Follower:
                 for course in due:
                     course.look_later(path, at_s)
         links = self._tools.source.paths_of(work.inodes)
-        closed = frozenset().union(*(course.openings.closed for course in due))
+        closed = frozenset().union(*(course.openings.left_out for course in due))
         small = small_of([course.followed for course in due], without_large(work, put_off), links, closed)
         chosen = [course.followed for course in due if course.is_behind or concerns(course.followed, small.places)]
         if chosen:
@@ -348,7 +348,7 @@ class Follower:
                 course.done(now_s)
             elif result.captured is None or refused is not None:
                 course.undone(works[id_], refused.facts() if refused is not None else result.error, now_s)
-            elif id_ in result.failed:
+            elif id_ in result.failed and not WindowClosed.says(result.failed[id_]):
                 course.behind(result.failed[id_], now_s)
             elif result.error is not None:
                 # It was captured, and then something went wrong before everybody had it.

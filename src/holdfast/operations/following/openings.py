@@ -9,9 +9,11 @@ from holdfast.model.rate_table import Tables, opens_at, rate_at
 
 
 class Openings:
-    """`windows`: of each continuous delivery, by its id. Look before asking."""
+    """`windows`: of each continuous delivery, by its id; `keeping` those whose moments are kept while they are closed. Look before
+    asking."""
 
-    def __init__(self, windows: Mapping[str, Tables]) -> None:
+    def __init__(self, windows: Mapping[str, Tables], keeping: frozenset[str] = frozenset()) -> None:
+        self._keeping = keeping
         self._windows = {delivery: tables for delivery, tables in windows.items() if tables}
         self._all = frozenset(windows)
         self._looked: datetime | None = None
@@ -22,6 +24,16 @@ class Openings:
     def are_all_closed(self) -> bool:
         """Whether there is nobody to whom anything may be sent now."""
         return bool(self.closed) and self.closed == self._all
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing has to be captured now: all are closed, and nobody misses what is between."""
+        return self.are_all_closed and not self._keeping
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Those that take no part in a run: closed, and content with the newest state when they open."""
+        return self.closed - self._keeping
 
     def look(self, moment: datetime) -> bool:
         """Whether a delivery has opened since the last look. Costs nothing until a window begins or ends."""

@@ -20,6 +20,7 @@ from holdfast.model.schedule import has_schedule
 from holdfast.model.tail import NOT_CONTINUOUS
 from holdfast.operations.following.backlog import PORTION_BYTES, SMALL_BYTES, Work
 from holdfast.operations.run_order import SmallRun
+from holdfast.operations.spooling.standing import keeping_actions
 
 PORTION_S = 1.0
 
@@ -27,13 +28,15 @@ PORTION_S = 1.0
 @dataclass(frozen=True)
 class Followed:
     """One dataset that is followed. `operations`: those without a time of their own, which every small run serves. `windows`: when each of
-    its continuous deliveries is open, by id. `portion_bytes`: about so much travels at once, little where a mover is limited."""
+    its continuous deliveries is open, by id. `portion_bytes`: about so much travels at once, little where a mover is limited.
+    `keeping`: those that keep moments, for which the spool takes what changes while they are closed."""
 
     rule: DatasetRule
     roots: tuple[bytes, ...]
     operations: tuple[str, ...]
     windows: tuple[tuple[str, Tables], ...] = ()
     portion_bytes: int = PORTION_BYTES
+    keeping: frozenset[str] = frozenset()
 
 
 def followed_by(rules: Rules) -> tuple[Followed, ...]:
@@ -49,6 +52,7 @@ def followed_by(rules: Rules) -> tuple[Followed, ...]:
             ride_along(rule, deliveries[rule.id]),
             tuple((delivery.id, delivery.windows) for delivery in deliveries[rule.id]),
             portion_of(deliveries[rule.id]),
+            frozenset(delivery.id for delivery in deliveries[rule.id] if keeping_actions(rule, delivery)),
         )
         for rule in rules.datasets
         if rule.id in deliveries

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from holdfast.core.clock import Clock, ns_of
-from holdfast.core.errors import HoldfastError, NotReachable, error_from, facts_of
+from holdfast.core.errors import HoldfastError, NotReachable, WindowClosed, error_from, facts_of
 from holdfast.core.ids import ActionId
 from holdfast.delivery.limit import Timetable
 from holdfast.delivery.spool.cipher import SpoolLost
@@ -95,6 +95,10 @@ class Sender:
     def _failed(self, error: Exception) -> None:
         self.keeper.error = facts_of(error)
         self.keeper.asked_s = self.tools.clock.monotonic_s()
+        if WindowClosed.says(self.keeper.error):
+            # It is nobody's fault, and the window opens to the second.
+            self._closing.wait(_BACK_OFF_S[-1])
+            return
         wait_s = _BACK_OFF_S[min(self._attempts, len(_BACK_OFF_S) - 1)]
         self._attempts += 1
         self._closing.wait(_LONG_AWAY_S if self._attempts > _LONG_AWAY_ATTEMPTS else wait_s)
