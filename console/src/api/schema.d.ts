@@ -3917,7 +3917,8 @@ export interface components {
         /**
          * Explanation
          * @description One version of a path in one repository, and its keepers, newest first. `path_raw` is set where `path` does not spell it. `current`:
-         *         the newest point of the dataset holds it.
+         *         the newest point of the dataset holds it, or where moments are kept the newest state. `moments`: the states between points that hold
+         *         it; with no keepers, only those do.
          */
         Explanation: {
             repository: string;
@@ -3931,6 +3932,8 @@ export interface components {
             mtime_ns: number;
             current: boolean;
             keepers: components["schemas"]["Keeper"][];
+            /** @default null */
+            moments: components["schemas"]["MomentKeeper"] | null;
         };
         /**
          * Keeper
@@ -3953,6 +3956,23 @@ export interface components {
             goes_at: string | null;
             /** @default null */
             every_s: number | null;
+        };
+        /**
+         * MomentKeeper
+         * @description States between points that hold the version: all from `since` until before `until` (null = it is so still), restored by `address` or
+         *         any later one. `operation` keeps them for `within_s`; the last of them goes at `goes_at`, and not much later (null = not while it is
+         *         the newest, or no rules in force name an end).
+         */
+        MomentKeeper: {
+            operation: string;
+            address: string;
+            since: string;
+            /** @default null */
+            until: string | null;
+            /** @default null */
+            within_s: number | null;
+            /** @default null */
+            goes_at: string | null;
         };
         /**
          * MirrorCopy

@@ -30,9 +30,23 @@ class Keeper(_Value, frozen=True, kw_only=True):
     every_s: float | None = None
 
 
+class MomentKeeper(_Value, frozen=True, kw_only=True):
+    """States between points that hold the version: all from `since` until before `until` (null = it is so still), restored by `address` or
+    any later one. `operation` keeps them for `within_s`; the last of them goes at `goes_at`, and not much later (null = not while it is
+    the newest, or no rules in force name an end)."""
+
+    operation: str
+    address: PointId
+    since: datetime
+    until: datetime | None = None
+    within_s: float | None = None
+    goes_at: datetime | None = None
+
+
 class Explanation(_Value, frozen=True, kw_only=True):
     """One version of a path in one repository, and its keepers, newest first. `path_raw` is set where `path` does not spell it. `current`:
-    the newest point of the dataset holds it."""
+    the newest point of the dataset holds it, or where moments are kept the newest state. `moments`: the states between points that hold
+    it; with no keepers, only those do."""
 
     repository: str
     dataset: str
@@ -44,6 +58,7 @@ class Explanation(_Value, frozen=True, kw_only=True):
     mtime_ns: int
     current: bool
     keepers: tuple[Keeper, ...]
+    moments: MomentKeeper | None = None
 
 
 class MirrorCopy(_Value, frozen=True, kw_only=True):

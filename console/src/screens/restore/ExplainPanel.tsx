@@ -64,9 +64,16 @@ function InRepository({ row }: { row: Explanation }) {
       </Text>
       <Text size="sm" c="dimmed" mb={6}>
         {row.kind === "file" ? `${formatBytes(row.size_bytes)}, held` : "Held"} by {counted(row.keepers.length, "point")}
-        {kept === 0 ? "; nothing keeps them, the next run lets them go" : ""}
+        {kept === 0 && row.keepers.length > 0 ? "; nothing keeps them, the next run lets them go" : ""}
         {row.keepers.some((keeper) => keeper.every_s) && ". Until when: if runs go on as often as lately; if none comes any more, nothing goes"}.
       </Text>
+      {row.moments && (
+        <Text size="sm" mb={6}>
+          Every state from {formatTime(row.moments.since)} to {row.moments.until ? formatTime(row.moments.until) : "now"} has it
+          {row.moments.operation ? `, kept by ${visible(row.moments.operation)}` : ""}
+          {row.moments.goes_at ? ` until ${formatTime(row.moments.goes_at)}` : ""}: <code>{visible(row.moments.address)}</code>
+        </Text>
+      )}
       <VirtualTable label={`Points of ${row.repository} that hold it`} rows={row.keepers} columns={COLUMNS} rowKey={(keeper) => `${keeper.point} ${keeper.operation}`} rowHeight={52} maxHeight="36vh" />
     </section>
   );

@@ -70,6 +70,7 @@ def _print_row(row: dict[str, Any]) -> None:
     size = f", {format_size(row['size_bytes'])}" if row["kind"] == "file" else ""
     state = "the newest version" if row["current"] else "not in the newest point"
     say(one_line(f"{row['path']} of {row['dataset']} in {row['repository']}: {row['kind']}{size}, {state}"))
+    _print_moments(row)
     keepers = row["keepers"]
     cells = [
         (
@@ -82,13 +83,26 @@ def _print_row(row: dict[str, Any]) -> None:
         )
         for k in keepers[:_MOST_SHOWN]
     ]
-    print_table(("POINT", "OPERATION", "TIME", "KEPT BY", "KEPT UNTIL", ""), cells)
+    if cells:
+        print_table(("POINT", "OPERATION", "TIME", "KEPT BY", "KEPT UNTIL", ""), cells)
+    elif row.get("moments"):
+        say("no point holds it: it was between two")
     if len(keepers) > _MOST_SHOWN:
         note(f"... and {len(keepers) - _MOST_SHOWN} older points; --json shows all")
     if lately := {k["operation"]: k["every_s"] for k in keepers if k.get("every_s")}:
         runs = ", ".join(f"{operation} every {format_duration(every_s)}" for operation, every_s in lately.items())
         say(one_line(f"kept until: if runs go on as lately ({runs}); if none comes any more, nothing goes"))
     say()
+
+
+def _print_moments(row: dict[str, Any]) -> None:
+    moments = row.get("moments")
+    if not moments:
+        return
+    until = local_time(moments["until"]) if moments.get("until") else "now"
+    kept = f"by {moments['operation']}" if moments["operation"] else "though no rules in force name it"
+    goes = f" until {local_time(moments['goes_at'])}" if moments.get("goes_at") else ""
+    say(one_line(f"every state from {local_time(moments['since'])} to {until} has it, kept {kept}{goes}: {moments['address']}"))
 
 
 def _until(keeper: dict[str, Any]) -> str:

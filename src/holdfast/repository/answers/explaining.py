@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from holdfast.core.ids import PointId
 from holdfast.model.entry import Entry, display_path, raw_of
@@ -13,6 +15,8 @@ from holdfast.model.points import Point
 from holdfast.model.retention import kept
 from holdfast.model.rules import StoredOperation
 from holdfast.repository._format.tree import RawNode, without_subtree
+from holdfast.repository.answers.explaining_moments import moments_with, version_at
+from holdfast.repository.catalog.version_lookup import Version
 from holdfast.repository.interior import Interior
 from holdfast.repository.points.sealing import points_of
 
@@ -44,7 +48,8 @@ class _Nodes:
 def explain(
     interior: Interior, path: bytes, dataset: str, at: datetime | None, operations: dict[tuple[str, str], StoredOperation]
 ) -> tuple[Explanation, ...]:
-    """One for each dataset that held the path at that time. `operations`: those in force, by dataset and name. Only points of ours."""
+    """One for each dataset that held the path at that time, in a point or, where every state is kept, between points. `operations`: those
+    in force, by dataset and name. Only points of ours."""
     interior.refresh()
     rows = interior.commits.listed()
     trees = {row.id.hex(): row.tree for row in rows}
@@ -54,6 +59,12 @@ def explain(
     for dataset_id in dict.fromkeys(point.dataset_id for point in points if dataset in ("", point.dataset, point.dataset_id)):
         own = [point for point in points if point.dataset_id == dataset_id]
         held = {point.id: nodes.at(trees[point.snapshot]) for point in own}
+        between = version_at(interior, dataset_id, path, at)
+        if between is not None:
+            told = _of_version(interior, between, (own, held), operations)
+            if told is not None:
+                found.append(told)
+                continue
         version = next((held[p.id] for p in own if (at is None or p.time <= at) and held[p.id] is not None), None)
         entry = _entry(interior, path, version) if version is not None else None
         if version is None or entry is None:
@@ -61,6 +72,29 @@ def explain(
         holders = [point for point in own if _same(held[point.id], version)]
         found.append(_explanation(interior, entry, own, holders, operations))
     return tuple(found)
+
+
+def _of_version(
+    interior: Interior,
+    version: Version,
+    points: tuple[Sequence[Point], Mapping[PointId, RawNode | None]],
+    operations: dict[tuple[str, str], StoredOperation],
+) -> Explanation | None:
+    """Of a dataset that keeps moments. None when neither a moment nor a point has the version."""
+    own, held = points
+    state = version.state
+
+    def is_it(node: RawNode | None) -> bool:
+        entry = None if node is None else _entry(interior, state.path, node)
+        return entry is not None and (entry.kind, entry.mtime_ns, entry.size_bytes) == (state.kind, state.mtime_ns, state.size_bytes)
+
+    holders = [point for point in own if is_it(held[point.id])]
+    moments = moments_with(interior, own[0].dataset_id, version, operations)
+    if moments is None and not holders:
+        return None
+    entry = Entry(path=state.path, kind=state.kind, mode=state.mode, size_bytes=state.size_bytes, mtime_ns=state.mtime_ns)
+    told = _explanation(interior, entry, own, holders, operations)
+    return replace(told, current=version.to_ns is None, moments=moments)
 
 
 def _entry(interior: Interior, path: bytes, node: RawNode) -> Entry | None:
