@@ -17,6 +17,7 @@ const anomaly = (over: Partial<Anomaly> = {}): Anomaly => ({
   clean_point: "",
   until: null,
   hold_until: null,
+  moments_from: null,
   by: "",
   ...over,
 });

@@ -21,6 +21,7 @@ import { type Policy, policyOf } from "./policy";
 import { PolicyMenu } from "./PolicyMenu";
 import { Problems } from "./Problems";
 import { UsedIn } from "./UsedIn";
+import { Watching } from "./Watching";
 
 export default function PolicyScreen({ name }: { name: string }) {
   const draft = useDraft();
@@ -64,6 +65,7 @@ function Editor({ policy, readable }: { policy: Policy; readable: boolean }) {
         </div>
         <UsedIn policy={policy} />
         <Hooks policy={policy.name} />
+        <Watching policy={policy.name} />
       </div>
       <Operations policy={policy} />
     </fieldset>

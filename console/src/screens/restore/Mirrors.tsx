@@ -31,7 +31,7 @@ export function Mirrors({ dataset, onRestore }: { dataset: string; onRestore: (w
             {row.stand ? <Moment time={row.stand.captured_at} /> : row.online ? "equal to no state now" : "its machine is away"}
           </Text>
           {row.stand && (
-            <Button size="compact-sm" variant="default" onClick={() => onRestore(wishOf(row, row.stand!))} aria-label={`Restore from ${visible(row.name)}`}>
+            <Button size="compact-sm" variant="default" onClick={() => onRestore(wishOf(row, row.stand!))} aria-label={`Restore from it: ${visible(row.name)}`}>
               Restore from it
             </Button>
           )}
