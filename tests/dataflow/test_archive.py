@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from holdfast.model.archive_questions import ArchivePlanned, ArchiveTold, AskArchive, AskArchiveHold, AskArchivePlan
 from holdfast.model.archiving import parse_stub
 from holdfast.model.jobs import Job, Severity, State
 from holdfast.model.moments import archive_of
+from holdfast.model.questions import Failed
 from holdfast.model.rules import ArchiveRule, DatasetRule, OperationRule, StoredOperation
+from holdfast.node.worker_messages import AskWorker, WorkerAnswer
+from holdfast.operations.archiving import run
+from holdfast.operations.archiving.letting_go import Leaving, Outcome, Step
 from tests.dataflow.machines import World
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, assert_rsync_equal, counters, office, restic
 
@@ -196,3 +202,58 @@ def test_files_go_where_limits_let_them_be_written_only(scene: Office) -> None:
     assert task.error is not None
     assert task.error.code == "outside-limits"
     assert old_files(scene.source) == before
+
+
+def test_a_byte_that_changes_between_the_owners_word_and_the_removal_stays(scene: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its size and time as before: the change is of the moment in which only the owner's word was waited for."""
+    shutil.rmtree(scene.source / "odd")
+    archiving(scene, ArchiveRule(older_than_s=YEAR_S))
+    text, usual = scene.source / "text", run.let_go
+
+    def changing(files: Sequence[Leaving], step: Step) -> Generator[tuple[Leaving, Outcome], None, None]:
+        if any(file.move.path == os.fsencode(text) for file in files):
+            times = text.lstat()
+            with text.open("r+b") as file:
+                file.write(b"T")
+            os.utime(text, ns=(times.st_atime_ns, times.st_mtime_ns))
+        return usual(files, step)
+
+    monkeypatch.setattr(run, "let_go", changing)
+    job = scene.run()
+    assert_good(job)
+    assert {finding.path for finding in job.findings if finding.code == "archive-changed"} == {str(text)}
+    assert text.read_bytes() == b"The same line again and again\n" + b"the same line again and again\n" * 19_999
+    monkeypatch.undo()
+    assert_good(scene.run())
+    assert text.is_symlink()
+    assert (scene.copy / "text").read_bytes().startswith(b"The same")
+
+
+def test_what_is_archived_is_told_planned_and_held(scene: Office) -> None:
+    shutil.rmtree(scene.source / "odd")
+    documents = archiving(scene, ArchiveRule(older_than_s=YEAR_S, larger_than_bytes=1_000))
+    before = {path: content for path, content in old_files(scene.source).items() if len(content) > 1_000}
+    assert_good(scene.run(operations=("backup", "replicate")))
+    scene.files1.source.handle(AskWorker(number=1, question=AskArchivePlan(dataset=documents.label, limit=3)))
+    planned = scene.files1.source_heard.wait(WorkerAnswer, lambda answer: answer.number == 1).answer
+    assert isinstance(planned, ArchivePlanned)
+    (plan,) = planned.plans
+    assert (plan.files, plan.size_bytes, len(plan.first)) == (len(before), sum(map(len, before.values())), 3)
+    assert_good(scene.run())
+
+    told = scene.vault.ask(AskArchive(dataset=documents.label, limit=5))
+    assert isinstance(told, ArchiveTold)
+    assert (told.datasets[0].files, told.datasets[0].keep_s, len(told.files), told.more) == (len(before), 7 * YEAR_S, 5, True)
+    assert all(file.until is not None for file in told.files)
+    held = scene.vault.ask(AskArchiveHold(dataset=documents.id, name="case 7", path=os.fsencode(scene.source)))
+    assert isinstance(held, ArchiveTold)
+    assert [hold.name for hold in held.datasets[0].holds] == ["case 7"]
+    text = scene.vault.ask(AskArchive(dataset=documents.label, path=os.fsencode(scene.source / "text")))
+    assert isinstance(text, ArchiveTold)
+    assert [(file.path, file.holds) for file in text.files] == [(str(scene.source / "text"), ("case 7",))]
+    released = scene.vault.ask(AskArchiveHold(dataset=documents.label, name="case 7", release=True))
+    assert isinstance(released, ArchiveTold)
+    assert released.datasets[0].holds == ()
+    nothing = scene.vault.ask(AskArchive(dataset="files1/other"))
+    assert isinstance(nothing, Failed)
+    assert nothing.error.code == "unknown-name"
