@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from holdfast.cli.home import load_session
+from holdfast.core.errors import HoldfastError
 from tests.e2e.world import World, by_hand_only, descendants, eventually, world_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.big]
@@ -214,6 +215,39 @@ def test_the_owner_downloads_with_the_master_gone(office: World, data: Path, tmp
         office.machines.wait_for_nodes({"files1", "vault", "dr"})
 
 
+def test_what_is_being_downloaded_is_held_against_prune(office: World, data: Path) -> None:
+    short_lived = data / "short-lived"
+    content = os.urandom(64 << 20)
+    short_lived.write_bytes(content)
+    office.run("trigger", "office", "--wait", expect=None)
+    point = newest(office)
+    made = link(office, short_lived)
+    short_lived.unlink()
+    office.run("trigger", "office", "--wait", expect=None)
+    context = ssl.create_default_context(cadata=load_session(office.home("master")).ca_pem)
+    parts = urlsplit(made["url"])
+    connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=60, context=context)
+    connection.request("GET", parts.path)
+    response = connection.getresponse()
+    digest = hashlib.sha256(response.read(1 << 20))
+    office.run("points", "forget", point, "--repository", "main", "--yes")
+    for _ in range(2):
+        office.run("repository", "prune", "main", "--grace", "0s", expect=None)
+    while block := response.read(1 << 20):
+        digest.update(block)
+    connection.close()
+    assert digest.digest() == hashlib.sha256(content).digest()
+    assert get(office, link_again(office, point, short_lived) or made["url"])[0] in (403, 404)
+
+
+def link_again(world: World, point: str, path: Path) -> str:
+    """Empty once the point is gone everywhere."""
+    try:
+        return str(world.client.post("/downloads", {"point": point, "path": str(path), "repository": "main"})["url"])
+    except HoldfastError:
+        return ""
+
+
 def test_limits_of_the_machine_forbid_downloads(office: World, data: Path) -> None:
     url = link(office, data / "sub")["url"]
     limits = office.home("vault") / "limits.toml"
@@ -221,7 +255,7 @@ def test_limits_of_the_machine_forbid_downloads(office: World, data: Path) -> No
     limits.chmod(0o600)
     try:
         assert refusal(get(office, url)) == (403, "this machine gives no downloads")
-        with pytest.raises(Exception, match="gives no downloads"):
+        with pytest.raises(HoldfastError, match="gives no downloads"):
             link(office, data / "sub")
     finally:
         limits.unlink()
