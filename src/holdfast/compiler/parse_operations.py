@@ -54,8 +54,8 @@ def parse_operation(notes: Notes, name: str, at: At, tree: Tree) -> OperationUse
 
 def _refuse_foreign_options(fields: Fields, spec: OperationSpec) -> None:
     has = COMMON_OPTIONS + spec.options
-    if spec.kind == "replicate":
-        # It makes no points, so there is nothing to lock.
+    if spec.kind in ("replicate", "archive"):
+        # They make no points, so there is nothing to lock.
         has = tuple(option for option in has if option != "lock")
     for key in fields.keys():  # noqa: SIM118 - Fields is no mapping
         if key not in has:

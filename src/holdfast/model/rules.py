@@ -77,11 +77,6 @@ def archived_by(action: StoreAction) -> StoredOperation | None:
     return next((operation for operation in action.operations if operation.kind == "archive"), None)
 
 
-def kept_s(operation: StoredOperation) -> float | None:
-    """How long it keeps an archived file; None = for ever. A lock is a promise that this is never less."""
-    return None if operation.keep_s is None else max(operation.keep_s, operation.lock_s or 0)
-
-
 class StoreAction(_Rule, frozen=True, kw_only=True, tag="store"):
     """`drill`: how often the owner restores a part of it on trial; None = not by itself. `anomaly` None = the owner
     does not look whether the dataset is being destroyed."""

@@ -10,7 +10,7 @@ from holdfast.core.ids import DatasetId
 from holdfast.model.archive_questions import MOST_FILES, ArchivedDataset, ArchiveTold, AskArchive, AskArchiveHold, HoldView, why_of
 from holdfast.model.archiving import ArchivedFile
 from holdfast.model.entry import display_path, raw_of
-from holdfast.model.rules import Rules, StoredOperation, archived_by, kept_s
+from holdfast.model.rules import Rules, StoredOperation, archived_by
 from holdfast.node.periodic import Periodic
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.repository.archiving.archive import ArchiveTotals
@@ -87,7 +87,7 @@ def _shown(repository: Repository, totals: ArchiveTotals, stored: StoredOperatio
 
 def _keep_s(stored: StoredOperation | None) -> float | None:
     """Nothing expires by a rule that is in force no more."""
-    return kept_s(stored) if stored is not None else None
+    return stored.keep_s if stored is not None else None
 
 
 class ArchiveWatch(Periodic):
@@ -114,4 +114,4 @@ class ArchiveWatch(Periodic):
         for repository in self._repositories.opened():
             for receive, action in rules.stored_in(repository.id):
                 if (stored := archived_by(action)) is not None:
-                    yield repository, receive.dataset, kept_s(stored)
+                    yield repository, receive.dataset, stored.keep_s

@@ -26,7 +26,7 @@ from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.moments import archive_of
 from holdfast.model.orders import RestoreOrder
 from holdfast.model.reading import PointReader
-from holdfast.model.rules import archived_by, kept_s
+from holdfast.model.rules import archived_by
 from holdfast.node.copies import give_copy, mirror_action
 from holdfast.node.limits import load_limits
 from holdfast.node.orders import OrderBook
@@ -189,7 +189,7 @@ class Sessions:
             raise NotGranted(f"{_name_of(rules, peer)} may not archive this dataset here", hint=hint)
         archive = self._repositories.get(action.repository).archive
         whose = ArchivedFrom(receive.dataset, receive.label, receive.sender)
-        return lambda archived_ns, files: archive.put(whose, archived_ns, files, kept_s(stored))
+        return lambda archived_ns, files: archive.put(whose, archived_ns, files, stored.keep_s)
 
     def _read_point(self, id_: RepositoryId, dataset: DatasetId, prefix: str, paths: tuple[bytes, ...]) -> tuple[Cursor, PointReader]:
         repository = self._repositories.get(id_)
