@@ -6,7 +6,7 @@ import { Copyable } from "../../../parts/Equivalent";
 import { Problem } from "../../../parts/Problem";
 import { visible } from "../../../parts/format";
 import { decodedPath, nameOf } from "../paths";
-import { linkTo, type Link, type Reach, reach, start, type Wanted } from "./link";
+import { linkTo, type Link, type Reach, reach, saveAuthority, start, type Wanted } from "./link";
 
 interface DownloadDialogProps {
   wanted: Wanted;
@@ -104,10 +104,10 @@ function Trust({ link }: { link: Link }) {
           : "The certificate is of this environment's authority. Installed in the browser, it makes console and downloads trusted; "}
         {!link.own_certificate && (
           <>
-            <Anchor href="/api/v1/ca" target="_blank" rel="noreferrer" size="sm">
-              here it is
+            <Anchor component="button" type="button" size="sm" onClick={() => void saveAuthority()}>
+              save it as a file
             </Anchor>
-            , with the fingerprint {link.ca_fingerprint.slice(0, 16)}…
+            . Its fingerprint (SHA-256) is {link.ca_fingerprint}.
           </>
         )}
       </Text>

@@ -36,10 +36,20 @@ export async function reach(link: Pick<Link, "url" | "reachable">): Promise<Reac
 const PLAIN: RequestInit = { credentials: "omit", cache: "no-store", redirect: "error", referrerPolicy: "no-referrer" };
 
 /** Hands the link to the browser, which saves what comes: the page stays. */
-export function start(link: Link): void {
+export const start = (link: Link): void => save(link.url, "");
+
+/** The certificate of the environment's authority as a file that browsers and systems install. */
+export async function saveAuthority(): Promise<void> {
+  const { ca_pem } = await take(client.GET("/api/v1/ca"));
+  const url = URL.createObjectURL(new Blob([ca_pem], { type: "application/x-pem-file" }));
+  save(url, "holdfast-ca.pem");
+  URL.revokeObjectURL(url);
+}
+
+function save(url: string, name: string): void {
   const anchor = document.createElement("a");
-  anchor.href = link.url;
-  anchor.download = "";
+  anchor.href = url;
+  anchor.download = name;
   anchor.rel = "noreferrer";
   document.body.append(anchor);
   anchor.click();
