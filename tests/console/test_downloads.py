@@ -59,6 +59,7 @@ def test_a_folder_is_downloaded_and_versions_of_a_text_and_a_picture_are_compare
 
 
 def test_a_machine_that_gives_none_says_so(office: World, enter: Callable[..., Person]) -> None:
+    office.run("trigger", "office", "--wait")
     files = [office.home(name) / "limits.toml" for name in ("vault", "dr")]
     texts = {path: path.read_bytes() if path.exists() else None for path in files}
     try:
