@@ -196,6 +196,11 @@ async def _read_everything(running: Running, trigger: str) -> None:
     await running.get("/repositories/main/growth")
 
 
+async def _bring_back(running: Running) -> None:
+    await running.post("/nodes/files1/recall", {"paths": ["/srv/documents/old"], "dry_run": True})
+    await running.post("/mounts", {"point": "a" * 32, "node": "files1"})
+
+
 async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/login", {"user": "admin", "password": running.made.admin_password})
     await running.post("/tokens", {"name": "x"})
@@ -246,8 +251,8 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/points/forget", {**named, "newest": True, "dry_run": True})
     await running.post("/datasets/forget", {"dataset": "files1/documents", "repository": "main"})
     await running.post("/restores", {"point": "a" * 32, "to": "/tmp/x", "repository": "main"})
-    await running.post("/mounts", {"point": "a" * 32, "node": "files1"})
     await running.post("/downloads", {"point": "a" * 32, "path": "/srv"})
+    await _bring_back(running)
     await running.post("/nodes/vault/sample", {"classification": {"paths": ["/srv"]}})
     await running.post("/nodes/vault/folders", {})
     await running.get("/nodes/vault/rules")

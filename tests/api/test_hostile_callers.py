@@ -104,6 +104,7 @@ LONE = "\\ud800"
         ("PUT", "/environment", f'{{"text": "environment: {LONE}", "comment": "{LONE}"}}'),
         ("POST", "/protect", f'{{"path": "/{LONE}", "location": "/{LONE}"}}'),
         ("POST", "/restores", f'{{"point": "{LONE}", "to": "/{LONE}", "paths": ["{LONE}"]}}'),
+        ("POST", "/nodes/x/recall", f'{{"paths": ["{LONE}"]}}'),
         ("POST", "/mounts", f'{{"point": "{LONE}", "node": "{LONE}"}}'),
         ("POST", "/flows/x/trigger", f'{{"policy": "{LONE}"}}'),
         ("POST", "/tokens", f'{{"name": "{LONE}"}}'),

@@ -19,11 +19,13 @@ import pytest
 
 from holdfast.host.mountpoint import is_dead, kind_at
 from holdfast.model.archiving import Stub, stub_target
-from holdfast.node.worker_messages import EventNews
+from holdfast.model.jobs import State
+from holdfast.model.recalling import AskRecall
+from holdfast.node.worker_messages import EventNews, RunRecall
 from holdfast.operations.mount.edge import KIND
 from holdfast.testing.waiting import wait_for
 from tests.dataflow.archived import Archived, archived_world
-from tests.dataflow.machines import World
+from tests.dataflow.machines import World, ended
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists("/dev/fuse") or shutil.which("fusermount3") is None, reason="needs FUSE: fuse3 and /dev/fuse"
@@ -183,3 +185,18 @@ def test_who_reads_much_is_told_and_over_the_limit_refused(archived: Archived) -
         assert event.facts["uid"] == str(os.getuid())
         assert "python" in event.message
     assert kind_at(archived.recall) != KIND
+
+
+def test_recall_brings_the_files_back_into_their_places(archived: Archived) -> None:
+    before = {path: (Path(os.fsdecode(path)).read_bytes(), os.stat(path)) for path in paths(archived)}
+    archived.archive(list(before))
+    machine = archived.files1
+    job = machine.new_job("recall", "all")
+    machine.source.handle(RunRecall(job=job, ask=AskRecall(paths=(os.fsencode(archived.source),), recursive=True)))
+    done = ended(machine.source_heard, job)
+    assert done.state is State.SUCCEEDED, done.findings
+    assert {step.code: step.count for step in done.report.steps} == {"recall": len(before)}
+    for path, (content, facts) in before.items():
+        assert Path(os.fsdecode(path)).read_bytes() == content
+        found = os.lstat(path)
+        assert (found.st_mode, found.st_uid, found.st_mtime_ns) == (facts.st_mode, facts.st_uid, facts.st_mtime_ns)

@@ -727,6 +727,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes/{node}/recall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Recall
+         * @description Archived files come back into the places of their stubs: a job of that node; its `report` says how many, or with `dry_run` would.
+         */
+        post: operations["recall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/points/tag": {
         parameters: {
             query?: never;
@@ -2039,6 +2059,24 @@ export interface components {
              * @default 82800
              */
             grace_s: number;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
+        };
+        /**
+         * Recall
+         * @description `paths` are percent-encoded bytes, of stubs as they stand on the node, or with `recursive` of folders with stubs below them.
+         */
+        Recall: {
+            /** Paths */
+            paths: string[];
+            /**
+             * Recursive
+             * @default false
+             */
+            recursive: boolean;
             /**
              * Dry Run
              * @default false
@@ -6265,6 +6303,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SampleView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    recall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Recall"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerStarted"];
                 };
             };
             /** @description What is wrong, and what to do. */

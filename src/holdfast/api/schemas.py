@@ -221,6 +221,14 @@ class ReleaseArchive(Body):
     repository: str = ""
 
 
+class Recall(Body):
+    """`paths` are percent-encoded bytes, of stubs as they stand on the node, or with `recursive` of folders with stubs below them."""
+
+    paths: list[str] = Field(min_length=1, max_length=10_000)
+    recursive: bool = False
+    dry_run: bool = False
+
+
 class Undo(Body):
     dry_run: bool = False
 

@@ -32,6 +32,7 @@ from holdfast.model.moments import (
 from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
 from holdfast.model.points import Point
 from holdfast.model.questions import AskRestore, Done
+from holdfast.model.recalling import AskRecall
 from holdfast.model.restoring import AskOrders, AskResumeJob, AskUndo, OrdersTold
 from holdfast.model.rules import RepositoryRule
 from holdfast.wire.authority import verify_signature
@@ -198,6 +199,12 @@ class Restores:
             return await self._queries.moment(ask)
         except HoldfastError:
             return FoundPoints(points=())
+
+    async def recall(self, node: str, ask: AskRecall) -> str:
+        """Have a node put archived files back into the places of their stubs; gives the trigger. Raises `UnknownName`, `NotReachable`."""
+        rolled_out = await self._base.database.run(deployment)
+        trigger, _ = await self._triggers.start_one(rolled_out.node_named(node).id, ask)
+        return trigger
 
     async def found(self, wish: W) -> tuple[FoundPoints, W]:
         """Points among which the wish means one; the wish in other words, where it names an address."""

@@ -26,6 +26,7 @@ from holdfast.model.orders import RestoreRequest, SignedOrder
 from holdfast.model.pausing import AskPause, PauseTold
 from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Listing, LostListing, Point
+from holdfast.model.recalling import AskRecall
 from holdfast.model.repository_status import RepositoryLock as RepositoryLock
 from holdfast.model.repository_status import RepositoryStatus as RepositoryStatus
 from holdfast.model.restoring import AskOrders, AskPauseJob, AskResumeJob, AskUndo, OrdersTold
@@ -197,6 +198,7 @@ Question = (
     | AskResumeJob
     | AskOrders
     | AskUndo
+    | AskRecall
     | AskRestore
     | AskStatus
     | AskMaintenance

@@ -20,7 +20,7 @@ from holdfast.core.ids import DatasetId, JobId
 from holdfast.core.local_database import open_or_replace
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.jobs import ENDED, Event, Job
-from holdfast.node.worker_messages import RunCascade, RunDatasets, RunMaintenance, RunRestore, RunUndo
+from holdfast.node.worker_messages import RunCascade, RunDatasets, RunMaintenance, RunRecall, RunRestore, RunUndo
 from holdfast.wire.hub_messages import Report
 
 _logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ KEPT_JOBS = 10_000
 KEPT_EVENTS = 50_000
 
 T = TypeVar("T")
-Request = RunDatasets | RunCascade | RunRestore | RunUndo | RunMaintenance
+Request = RunDatasets | RunCascade | RunRestore | RunUndo | RunRecall | RunMaintenance
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (

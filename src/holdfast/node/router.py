@@ -52,6 +52,7 @@ from holdfast.model.questions import (
     Question,
     RepositoryStatus,
 )
+from holdfast.model.recalling import AskRecall
 from holdfast.model.restoring import AskOrders, AskPauseJob, AskResumeJob, AskUndo, OrdersTold
 from holdfast.model.rules import Rules
 from holdfast.model.searching import AskSearch, FoundHere
@@ -62,7 +63,7 @@ from holdfast.node.point_events import record_change, record_pause
 from holdfast.node.scheduler import Scheduler
 from holdfast.node.supervisor import Worker
 from holdfast.node.vaulting import REFUSED, check_for_vault
-from holdfast.node.worker_messages import RunMaintenance, RunRestore, RunUndo
+from holdfast.node.worker_messages import RunMaintenance, RunRecall, RunRestore, RunUndo
 
 logger = logging.getLogger(__name__)
 
@@ -178,8 +179,6 @@ class Router:
                 return self._limits() if isinstance(question, AskLimits) else self._machine.download_port(question)
             case AskTrigger():
                 return self._started(*self._scheduler.trigger(question))
-            case AskRestore():
-                return self._started(self._restore(question, local=local))
             case AskMaintenance():
                 return self._started(self._maintain(question))
             case AskJobs():
@@ -190,8 +189,8 @@ class Router:
                 return Done()
             case AskPauseJob() | AskResumeJob() | AskOrders():
                 return self._hold(question)
-            case AskUndo():
-                return self._started(self._undo(question, local=local))
+            case AskRestore() | AskUndo() | AskRecall():
+                return self._started(self._give_back(question, local=local))
             case AskStatus():
                 return await self._status()
 
@@ -268,6 +267,15 @@ class Router:
         self._changed()
         return JobsStarted(started=tuple(job for job in map(self._book.find, jobs) if job is not None))
 
+    def _give_back(self, ask: AskRestore | AskUndo | AskRecall, *, local: bool) -> JobId:
+        match ask:
+            case AskRestore():
+                return self._restore(ask, local=local)
+            case AskUndo():
+                return self._undo(ask, local=local)
+            case AskRecall():
+                return self._recall(ask, local=local)
+
     def _restore(self, ask: AskRestore, *, local: bool) -> JobId:
         if ask.order is None and not local:
             raise NotGranted("a restore over the Master needs an order signed by it", hint="start it with `holdfast restore`")
@@ -293,6 +301,13 @@ class Router:
         what = f"restore {ask.job[:8]}"
         job = self._book.new_job("undo", what, "local" if local else "trigger", trigger=ask.trigger)
         return self._scheduler.queue(RunUndo(job=job, ask=ask))
+
+    def _recall(self, ask: AskRecall, *, local: bool) -> JobId:
+        """No limits are asked: only a stub is replaced, by the very file that stood there."""
+        first = display_path(ask.paths[0]) if ask.paths else ""
+        what = first if len(ask.paths) < 2 else f"{first} and {len(ask.paths) - 1:,} more"
+        job = self._book.new_job("recall", what, "local" if local else "trigger", trigger=ask.trigger)
+        return self._scheduler.queue(RunRecall(job=job, ask=ask))
 
     def _maintain(self, ask: AskMaintenance) -> JobId:
         rules = self._machine.rules

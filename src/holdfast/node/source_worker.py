@@ -38,12 +38,14 @@ from holdfast.node.worker_messages import (
     RunCascade,
     RunDatasets,
     RunMaintenance,
+    RunRecall,
     RunRestore,
     RunUndo,
     StopWorker,
     ToWorker,
     WorkerAnswer,
 )
+from holdfast.node.worker_recall import RecallTask
 from holdfast.node.worker_restore import RestoreTask, restore_with_order
 from holdfast.node.worker_undo import UndoExpiry, UndoTask, drop_unfinished
 from holdfast.operations.running import Cancellation
@@ -103,6 +105,8 @@ class SourceWorker:
                 self._jobs.start("restore", message.job, lambda job, cancellation: self._restore(message, job, cancellation))
             case RunUndo():
                 self._jobs.start("restore", message.job, lambda job, cancellation: self._undo(message, job, cancellation))
+            case RunRecall():
+                self._jobs.start("restore", message.job, lambda job, cancellation: self._recall(message, job, cancellation))
             case CancelJob():
                 self._jobs.cancel(message.job, lambda: drop_unfinished(self._home, message.job))
             case PauseJob():
@@ -169,6 +173,11 @@ class SourceWorker:
         configured = self._must_be_configured()
         task = RestoreTask(home=self._home, rules=configured.rules, ask=message.ask, job=job, news=self._news, clock=self._clock)
         return restore_with_order(task, configured.signing_key, cancellation)
+
+    def _recall(self, message: RunRecall, job: Job, cancellation: Cancellation) -> Job:
+        rules = self._must_be_configured().rules
+        task = RecallTask(home=self._home, rules=rules, ask=message.ask, job=job, news=self._news, clock=self._clock)
+        return task.run(cancellation)
 
     def _undo(self, message: RunUndo, job: Job, cancellation: Cancellation) -> Job:
         rules = self._must_be_configured().rules

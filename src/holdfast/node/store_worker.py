@@ -53,6 +53,7 @@ from holdfast.node.worker_messages import (
     RunCascade,
     RunDatasets,
     RunMaintenance,
+    RunRecall,
     RunRestore,
     RunUndo,
     StopWorker,
@@ -157,7 +158,7 @@ class StoreWorker:
                 self._search(message.number, ask)
             case AskWorker():
                 self._jobs.ask(lambda: self._answer(message))
-            case RunDatasets() | RunUndo():
+            case RunDatasets() | RunUndo() | RunRecall():
                 self._jobs.start("run", message.job, _refuse)
             case StopWorker():
                 self.stop()

@@ -16,6 +16,7 @@ from holdfast.model.following import Following
 from holdfast.model.jobs import Event, Job, Progress
 from holdfast.model.maintenance import Task
 from holdfast.model.questions import Answer, AskRestore, Question
+from holdfast.model.recalling import AskRecall
 from holdfast.model.restoring import AskUndo
 from holdfast.model.rules import Rules
 
@@ -59,6 +60,11 @@ class RunRestore(_Message, frozen=True, kw_only=True):
 class RunUndo(_Message, frozen=True, kw_only=True):
     job: Job
     ask: AskUndo
+
+
+class RunRecall(_Message, frozen=True, kw_only=True):
+    job: Job
+    ask: AskRecall
 
 
 class RunMaintenance(_Message, frozen=True, kw_only=True):
@@ -173,6 +179,7 @@ ToWorker = (
     | RunCascade
     | RunRestore
     | RunUndo
+    | RunRecall
     | RunMaintenance
     | CancelJob
     | PauseJob

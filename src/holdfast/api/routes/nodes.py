@@ -8,17 +8,18 @@ from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Request, Response
 
-from holdfast.api.answers import AuthorisedNode, Deleted, JoinTokenList, NodeList, RevokedNode, SampleView
+from holdfast.api.answers import AuthorisedNode, Deleted, JoinTokenList, NodeList, RevokedNode, SampleView, TriggerStarted
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.replies import raw_fields, reply
-from holdfast.api.schemas import ClassificationSample, FolderWanted, Join, JoinTokenWanted, Renew
+from holdfast.api.schemas import ClassificationSample, FolderWanted, Join, JoinTokenWanted, Recall, Renew
 from holdfast.compiler.parse_part import parse_classification
 from holdfast.core.errors import UsageError
 from holdfast.master.enrolment import Joined, JoinRequest, Renewed, RenewRequest
 from holdfast.master.join_tokens import NewJoinToken, TokenWish
 from holdfast.master.rules_in_force import RulesInForce
 from holdfast.model.questions import AskFolders, AskSample, Folders
+from holdfast.model.recalling import AskRecall
 
 public = APIRouter(tags=["nodes"])
 router = APIRouter(tags=["nodes"])
@@ -111,3 +112,11 @@ async def sample(node: str, body: ClassificationSample, master: MasterOf) -> Res
         return reply(SampleView(valid=False, diagnostics=parsed.diagnostics))
     found = await master.queries.sample(node, AskSample(classification=parsed.classification, limit=body.limit))
     return reply(SampleView(valid=True, diagnostics=parsed.diagnostics, **raw_fields(found)))
+
+
+@router.post("/nodes/{node}/recall")
+@answers(TriggerStarted)
+async def recall(node: str, body: Recall, master: MasterOf) -> Response:
+    """Archived files come back into the places of their stubs: a job of that node; its `report` says how many, or with `dry_run` would."""
+    ask = AskRecall(paths=tuple(map(unquote_to_bytes, body.paths)), recursive=body.recursive, dry_run=body.dry_run)
+    return reply(TriggerStarted(trigger=await master.restores.recall(node, ask)))

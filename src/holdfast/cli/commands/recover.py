@@ -77,7 +77,7 @@ def restore(
         "undo_for": undo_for,
     }
     jobs = through_master_or_agent(place, lambda client: _by_master(client, order), lambda h: _by_agent(h, order, paths, before))
-    _tell(jobs, f"below {order['to']}", dry_run=dry_run, as_json=as_json)
+    tell(jobs, f"below {order['to']}", dry_run=dry_run, as_json=as_json)
 
 
 def _what(place: Path, given: list[str], dataset: str, at: str, before: str) -> dict[str, str]:
@@ -114,7 +114,7 @@ def _undo(place: Path, jobs: list[str], *, dry_run: bool, as_json: bool) -> None
         raise UsageError("which restore?", hint="holdfast restore undo JOB; `holdfast jobs` lists them")
 
     def by_master(client: ApiClient) -> list[dict[str, Any]]:
-        return _waited(client, client.post(path_of("jobs", jobs[0], "undo"), {"dry_run": dry_run}))
+        return waited(client, client.post(path_of("jobs", jobs[0], "undo"), {"dry_run": dry_run}))
 
     def by_agent(home: Path) -> list[dict[str, Any]]:
         from holdfast.model.questions import JobsStarted
@@ -125,7 +125,7 @@ def _undo(place: Path, jobs: list[str], *, dry_run: bool, as_json: bool) -> None
             raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
         return wait_for_local_jobs(home, tuple(answer.jobs))
 
-    _tell(through_master_or_agent(place, by_master, by_agent), "restore taken back", dry_run=dry_run, as_json=as_json)
+    tell(through_master_or_agent(place, by_master, by_agent), "restore taken back", dry_run=dry_run, as_json=as_json)
 
 
 def _moment(place: Path, dataset: str, at: str) -> str:
@@ -143,10 +143,10 @@ def _moment(place: Path, dataset: str, at: str) -> str:
 
 
 def _by_master(client: ApiClient, order: dict[str, Any]) -> list[dict[str, Any]]:
-    return _waited(client, client.post("/restores", {key: value for key, value in order.items() if value not in ("", None)}))
+    return waited(client, client.post("/restores", {key: value for key, value in order.items() if value not in ("", None)}))
 
 
-def _waited(client: ApiClient, started: dict[str, Any]) -> list[dict[str, Any]]:
+def waited(client: ApiClient, started: dict[str, Any]) -> list[dict[str, Any]]:
     record = wait_for_trigger(client, started["trigger"])
     if not record["jobs"]:
         raise ProtocolError("the restore left no job behind", hint="see `holdfast logs`")
@@ -228,7 +228,7 @@ def _newest_point(home: Path, order: dict[str, Any], before: str) -> str:
     return max(answer.points, key=lambda p: (p.time, p.seq)).id
 
 
-def _tell(jobs: list[dict[str, Any]], where: str, *, dry_run: bool, as_json: bool) -> None:
+def tell(jobs: list[dict[str, Any]], where: str, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json(jobs[0] if len(jobs) == 1 else jobs)
     else:
@@ -243,7 +243,7 @@ def _print_result(job: dict[str, Any], where: str, dry_run: bool) -> None:
         say(f"{job['kind']} {job['state']}")
         return
     told = {finding["code"]: finding["message"] for finding in job.get("findings") or []}
-    summary = next((told[code] for code in ("restored", "dry-run", "undone") if code in told), "done")
+    summary = next((told[code] for code in ("restored", "dry-run", "undone", "recalled") if code in told), "done")
     say(f"{'dry run: ' if dry_run else ''}{where}: {summary}")
     rows = [(step["code"], step["count"], format_size(step.get("size_bytes", 0)), step["message"]) for step in _steps(job)]
     if dry_run and rows:
