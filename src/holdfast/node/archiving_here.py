@@ -25,6 +25,7 @@ from holdfast.operations.archiving.choosing import never_recalled, old_files
 from holdfast.operations.archiving.findings import aside
 from holdfast.operations.archiving.letting_go import Undone, undo
 from holdfast.operations.archiving.run import ArchiveOrder, ArchiveResult, ArchiveTools, archive
+from holdfast.operations.recalling.recalled import Recalled
 from holdfast.operations.run_order import RunOrder, RunTools
 from holdfast.operations.run_plan import concerned, state_of
 from holdfast.operations.running import Cancellation
@@ -73,7 +74,7 @@ class ArchivingHere:
                 # To let go of a file is to write where it lies.
                 for path in rule.classification.paths:
                     self.limits.check_write(path)
-            with closing(ArchiveBook(self.home)) as book:
+            with closing(ArchiveBook(self.home)) as book, closing(Recalled(self.home)) as recalled:
                 archiving = ArchiveTools(
                     clock=tools.clock,
                     entropy=tools.entropy,
@@ -81,6 +82,7 @@ class ArchivingHere:
                     book=book,
                     dial_read=tools.dial_read,
                     recall=self.recall,
+                    recalled=recalled.at_ns,
                 )
                 return archive(order, archiving, cancellation)
         except HoldfastError as error:
