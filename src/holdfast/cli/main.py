@@ -38,6 +38,7 @@ from holdfast.cli.commands import (
     repository,
     repository_care,
     run,
+    seeding,
     tail,
 )
 from holdfast.cli.output import print_error, print_json
@@ -80,6 +81,7 @@ repository.repository_app.command()(prune.prune)
 repository_care.register(repository.repository_app)
 pausing.register(repository.repository_app)
 repository.repository_app.add_typer(keys.key_app, name="key")
+repository.repository_app.add_typer(seeding.seed_app, name="seed")
 app.add_typer(repository.repository_app, name="repository")
 app.add_typer(points.points_app, name="points")
 app.add_typer(anomalies.anomaly_app, name="anomaly")

@@ -35,6 +35,7 @@ from holdfast.model.sampling import Folders as Folders
 from holdfast.model.sampling import Sample as Sample
 from holdfast.model.sampling import SampleRow as SampleRow
 from holdfast.model.searching import AskSearch, FoundHere
+from holdfast.model.seeding import AskSeed, Seeded
 from holdfast.model.tail import AskTail, Tailed
 
 
@@ -205,6 +206,7 @@ Question = (
     | AskPause
     | AskJudgeAnomaly
     | AskRepositoryEnv
+    | AskSeed
     | AskChangePoints
     | AskExplain
     | ArchiveQuestion
@@ -337,6 +339,7 @@ class Failed(_Message, frozen=True, kw_only=True):
 
 Answer = (
     Adopted
+    | Seeded
     | PauseTold
     | AnomalyJudged
     | PointsChanged

@@ -56,6 +56,7 @@ from holdfast.model.recalling import AskRecall
 from holdfast.model.restoring import AskOrders, AskPauseJob, AskResumeJob, AskUndo, OrdersTold
 from holdfast.model.rules import Rules
 from holdfast.model.searching import AskSearch, FoundHere
+from holdfast.model.seeding import AskSeed
 from holdfast.model.tail import AskTail, Tailed
 from holdfast.node.job_book import JobBook
 from holdfast.node.machine import Machine
@@ -86,6 +87,7 @@ _STORE_TIMEOUT_S = {
 }
 _STATUS_TIMEOUT_S = 5.0
 _KEYS_TIMEOUT_S = 120.0
+_SEED_TIMEOUT_S = 30 * 86_400.0
 _SAMPLE_TIMEOUT_S = 15.0
 _PLAN_TIMEOUT_S = 60.0
 _FOLDERS_TIMEOUT_S = 10.0
@@ -136,10 +138,8 @@ class Router:
             self._changed()
 
     async def _answer(self, question: Question, *, local: bool) -> Answer:
-        if isinstance(question, KeyQuestion):
-            if not local:
-                raise NotGranted("a repository's keys never leave its machine", hint="run `holdfast repository key` on that machine")
-            return await self._store.ask(question, _KEYS_TIMEOUT_S)
+        if isinstance(question, KeyQuestion | AskSeed):
+            return await self._secret(question, local=local)
         match question:
             case AskAdopt() if not local:
                 raise NotGranted("a repository is adopted on its owner's machine", hint="run `holdfast repository adopt` on that machine")
@@ -193,6 +193,13 @@ class Router:
                 return self._started(self._give_back(question, local=local))
             case AskStatus():
                 return await self._status()
+
+    async def _secret(self, ask: KeyQuestion | AskSeed, *, local: bool) -> Answer:
+        if not local and isinstance(ask, AskSeed):
+            raise NotGranted("a carried disk stands at its machine", hint="run `holdfast repository seed` on that machine")
+        if not local:
+            raise NotGranted("a repository's keys never leave its machine", hint="run `holdfast repository key` on that machine")
+        return await self._store.ask(ask, _SEED_TIMEOUT_S if isinstance(ask, AskSeed) else _KEYS_TIMEOUT_S)
 
     async def _change_points(self, ask: AskChangePoints, *, local: bool) -> Answer:
         """Whatever becomes of it is in the log, refusals too."""

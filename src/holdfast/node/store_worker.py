@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import ErrorFacts, HoldfastError, UnknownName, UsageError
+from holdfast.core.errors import ErrorFacts, HoldfastError, UnknownName, UsageError, facts_of
 from holdfast.core.ids import NodeId, RepositoryId
 from holdfast.core.private_files import make_private_folder
 from holdfast.model.jobs import Event, Job, Severity
 from holdfast.model.keys import KeyAnswer, KeyQuestion
 from holdfast.model.maintenance import Drill
 from holdfast.model.mirrors import action_of, title_of
-from holdfast.model.questions import AskRestore
+from holdfast.model.questions import AskRestore, Failed
 from holdfast.model.rules import Rules, StoreAction
 from holdfast.model.searching import AskSearch
+from holdfast.model.seeding import AskSeed, Seeded
 from holdfast.node.anomaly_watch import AnomalyWatch
 from holdfast.node.config import load_config
 from holdfast.node.copies import copies_for, local_mirror
@@ -33,6 +35,7 @@ from holdfast.node.pulling import Pulling
 from holdfast.node.repository_keys import sentence_about
 from holdfast.node.restore_copies import by_own_records
 from holdfast.node.sealing_watch import SealingWatch
+from holdfast.node.seeding import SeedTools, seed
 from holdfast.node.store_worker_archive import ArchiveWatch
 from holdfast.node.store_worker_questions import answer, find_point
 from holdfast.node.store_worker_repositories import Repositories
@@ -85,6 +88,7 @@ class StoreWorker:
         self._home = home
         self._send = send
         self._clock = clock
+        self._entropy = entropy
         self._news = LinkNews(send)
         self._jobs = JobLanes(self._news, clock)
         self._repositories = Repositories(home, clock=clock, entropy=entropy, credentials=credentials, on_damage=self._tell_damage)
@@ -156,6 +160,9 @@ class StoreWorker:
                 self._time.hear(message)
             case AskWorker(question=AskSearch() as ask):
                 self._search(message.number, ask)
+            case AskWorker(question=AskSeed()):
+                # For hours perhaps, so not in the place of a question.
+                threading.Thread(target=self._answer, args=(message,), name="seed", daemon=True).start()
             case AskWorker():
                 self._jobs.ask(lambda: self._answer(message))
             case RunDatasets() | RunUndo() | RunRecall():
@@ -236,6 +243,9 @@ class StoreWorker:
 
     def _answer(self, message: AskWorker) -> None:
         rules = self._configured.rules if self._configured else None
+        if isinstance(message.question, AskSeed):
+            self._send(WorkerAnswer(number=message.number, answer=self._seed(message.question)))
+            return
         told = answer(message.question, self._repositories, rules, self._drills.book)
         self._send(WorkerAnswer(number=message.number, answer=told))
         if isinstance(message.question, KeyQuestion) and isinstance(told, KeyAnswer) and rules is not None:
@@ -246,6 +256,14 @@ class StoreWorker:
                 # A repository whose key was restored stands in `status` as a problem no more.
                 self._repository_problems = self._repositories.problems
                 self._say_ready(asked=False)
+
+    def _seed(self, ask: AskSeed) -> Seeded | Failed:
+        try:
+            rules = self._must_be_configured().rules
+            tools = SeedTools(home=self._home, rules=rules, clock=self._clock, entropy=self._entropy, deliver=self._sessions.deliver)
+            return seed(ask, self._repositories.named(ask.repository), tools)
+        except (HoldfastError, OSError) as error:
+            return Failed(error=facts_of(error))
 
     def _cascade(self, message: RunCascade, job: Job, cancellation: Cancellation) -> Job:
         rules = self._must_be_configured().rules
