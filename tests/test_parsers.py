@@ -46,6 +46,7 @@ from holdfast.mirror.mirror import MirrorStore
 from holdfast.model import kit, rules, spans, windows
 from holdfast.model.adoption import parse_bind
 from holdfast.model.archiving import parse_lineage_path, parse_stub, parse_time_name
+from holdfast.model.audit import StoredRecord, decode_line
 from holdfast.model.change import Cursor, Payload
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.downloads import parse_token, token_of
@@ -426,6 +427,7 @@ PARSERS = (
     of_text("model.maintenance.parse_subset", parse_subset, "1/7", "5%", "2G"),
     of_text("model.drills.parse_sample", parse_sample, "100 files", "1%", "all"),
     of_text("model.regular_syntax.parse_regular", parse_regular, "a(b|c)*[d-f]{2,3}$", "^\\w+?\\.[^x]"),
+    of_bytes("model.audit.decode_line", decode_line, msgspec.json.encode(StoredRecord("{}", "0" * 64))),
     of_text("model.searching.decode_cursor", decode_cursor, encode_cursor({"a": Place(b"name", 3), "b": None})),
     of_text("model.orders.parse_owner_change", parse_owner_change, "ann:1005", "1000:ben"),
     of_text("model.adoption.parse_bind", parse_bind, "files1/documents=old:/srv/documents"),

@@ -179,7 +179,7 @@ async def _read_everything(running: Running, trigger: str) -> None:
         await running.get(path)
     for path in ("/environment", "/environment/revisions", "/environment/revisions/1", "/environment/document", "/status", "/repositories"):
         await running.get(path)
-    for path in ("/flows/office/monitor", "/flows/office/tail", "/status/days"):
+    for path in ("/flows/office/monitor", "/flows/office/tail", "/status/days", "/audit", "/audit/lines", "/audit/verification"):
         await running.get(path)
     await running.get(f"/triggers/{trigger}")
     await running.get("/ls", point="a" * 32)

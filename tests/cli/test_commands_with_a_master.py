@@ -354,3 +354,26 @@ def test_a_new_password_is_set_on_the_masters_machine(desk: Desk) -> None:
     new.write_text("short")
     desk.run("master", "password", "--password-file", str(new), expect=exit_codes.USAGE)
     desk.run("master", "password", expect=exit_codes.USAGE)
+
+
+def test_the_audit_log_is_taken_away_and_verified_without_the_master(desk: Desk) -> None:
+    desk.run("find", "*.secret")
+    newest = desk.json("audit", "ls", "--activity", "search", "--limit", "1")[0]
+    assert (newest["phase"], newest["user"]) == ("looked", "admin")
+    assert "*.secret" in newest["arguments"]
+    desk.run("trigger", "protect-data", "--wait")
+    assert "witnesses: desk (" in desk.run("audit", "verify").stdout
+    export = desk.folder / "audit.jsonl"
+    written = desk.json("audit", "export", "-o", str(export))["records"]
+    kept = desk.folder / "desk.json"
+    kept.write_text(desk.run("audit", "anchors", "--json").stdout)
+    assert json.loads(kept.read_text())
+    assert desk.json("audit", "verify", str(export), "--anchors", str(kept)) == {
+        "records": written,
+        "findings": [],
+        "witnesses": {"desk.json": len(json.loads(kept.read_text()))},
+    }
+    assert "is there already" in desk.run("audit", "export", "-o", str(export), expect=exit_codes.USAGE).stderr
+    edited = export.read_text().replace("*.secret", "*.public")
+    export.write_text(edited)
+    assert "audit-edited" in desk.run("audit", "verify", str(export), expect=exit_codes.FAILED).stdout

@@ -29,6 +29,7 @@ const RepositoryScreen = screen(() => import("../screens/repositories/Repository
 const Restore = screen(() => import("../screens/restore/Restore"));
 const Jobs = screen(() => import("../screens/jobs/Jobs"));
 const JobScreen = screen(() => import("../screens/jobs/JobScreen"));
+const Audit = screen(() => import("../screens/audit/Audit"));
 const DocumentScreen = screen(() => import("../screens/document/DocumentScreen"));
 
 // What opens first, most often, comes while it is asked who one is, not behind that.
@@ -90,6 +91,7 @@ function SignedIn() {
               <Route path="/restore" component={Restore} />
               <Route path="/jobs" component={Jobs} />
               <Route path="/jobs/:id">{({ id }) => <JobScreen id={decoded(id)} />}</Route>
+              <Route path="/audit" component={Audit} />
               <Route path="/document" component={DocumentScreen} />
               <Route component={NotHere} />
             </Switch>

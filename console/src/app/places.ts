@@ -3,6 +3,7 @@ import {
   IconAffiliate,
   IconClipboardList,
   IconDatabase,
+  IconFileCertificate,
   IconHistory,
   IconHome,
   IconListCheck,
@@ -27,6 +28,7 @@ export const PLACES: readonly Place[] = [
   { path: "/repositories", title: "Repositories", words: "stores points check", icon: IconDatabase },
   { path: "/restore", title: "Restore", words: "recover find search browse get back", icon: IconHistory },
   { path: "/jobs", title: "Jobs", words: "runs tasks progress", icon: IconListCheck },
+  { path: "/audit", title: "Audit", words: "log who changes searches verify", icon: IconFileCertificate },
   { path: "/document", title: "Document", words: "yaml environment text revisions", icon: IconClipboardList },
 ];
 

@@ -22,6 +22,7 @@ from holdfast.master.join_tokens import OpenToken
 from holdfast.master.queries import Unreachable
 from holdfast.master.roll_call import NodeView
 from holdfast.model.anomalies import Anomaly
+from holdfast.model.audit import AuditRecord, ChainFinding, StoredRecord
 from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document
 from holdfast.model.drills import DrillStatus
@@ -36,6 +37,24 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 class ErrorAnswer(_Answer, frozen=True, kw_only=True):
     error: ErrorFacts
+
+
+class AuditPage(_Answer, frozen=True, kw_only=True):
+    records: tuple[AuditRecord, ...]
+    more: bool
+
+
+class AuditLines(_Answer, frozen=True, kw_only=True):
+    lines: tuple[StoredRecord, ...]
+    next: int | None
+
+
+class AuditVerification(_Answer, frozen=True, kw_only=True):
+    """`witnesses`: how many digests each connected node keeps."""
+
+    records: int
+    findings: tuple[ChainFinding, ...]
+    witnesses: dict[str, int]
 
 
 class Health(_Answer, frozen=True, kw_only=True):

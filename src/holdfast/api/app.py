@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import holdfast
 from holdfast.api import contract
+from holdfast.api.audited import audited, audited_entry
 from holdfast.api.callers import authenticated
 from holdfast.api.console import Console, packaged_console
 from holdfast.api.errors import add_error_handlers
@@ -21,6 +22,7 @@ from holdfast.api.routes import (
     anomalies,
     archive,
     downloads,
+    audit,
     drills,
     environment,
     flows,
@@ -39,7 +41,7 @@ from holdfast.master.master import Master
 
 PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
-_TELLING = (anomalies, drills, happenings, keep, search, status)
+_TELLING = (anomalies, audit, drills, happenings, keep, search, status)
 _ROUTES = (access, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
 _PRIVATE = tuple(module.router for module in _ROUTES)
 
@@ -71,9 +73,9 @@ def create_app(master: Master, console: Console | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, knows=_is_logged_in)
     add_error_handlers(app)
     for router in _PUBLIC:
-        app.include_router(router, prefix=PREFIX)
+        app.include_router(router, prefix=PREFIX, dependencies=[Depends(audited_entry, scope="function")])
     for router in _PRIVATE:
-        app.include_router(router, prefix=PREFIX, dependencies=[Depends(authenticated)])
+        app.include_router(router, prefix=PREFIX, dependencies=[Depends(authenticated), Depends(audited, scope="function")])
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False, dependencies=[Depends(authenticated)])
     async def openapi() -> Response:

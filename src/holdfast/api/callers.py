@@ -19,7 +19,7 @@ from holdfast.master.master import Master
 
 COOKIE = "__Host-holdfast"
 PAGE_HEADER = "x-holdfast-page"
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def _master(request: Request) -> Master:
@@ -86,7 +86,7 @@ User = Annotated[str, Depends(_user)]
 def check_own_page(request: Request) -> None:
     """Raises `Refused` unless the call comes from a page of this Master. Another port of this host is another site here."""
     headers = request.headers
-    is_safe = request.method in _SAFE
+    is_safe = request.method in SAFE_METHODS
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     allowed_sites = ("same-origin", "none") if is_safe else ("same-origin",)
     is_own = site in (None, *allowed_sites) and origin in (None, f"https://{headers.get('host', '')}")

@@ -233,6 +233,17 @@ class Undo(Body):
     dry_run: bool = False
 
 
+class AuditQuery(BaseModel):
+    """`activity` is the name of a call in this document. `before`: the number of the last record of the page before."""
+
+    user: str = Field(default="", max_length=256)
+    activity: str = Field(default="", max_length=100)
+    since: str = Field(default="", max_length=64)
+    until: str = Field(default="", max_length=64)
+    before: int = Field(default=0, ge=0, le=1 << 53)
+    limit: int = Field(default=100, ge=1, le=10_000)
+
+
 class JobQuery(BaseModel):
     """Which jobs to list; empty = whichever. `before`: the id of the last job of the page before."""
 

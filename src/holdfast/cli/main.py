@@ -14,6 +14,7 @@ from holdfast.cli import exit_codes
 from holdfast.cli.commands import (
     anomalies,
     archive,
+    audit,
     cluster,
     compare,
     console,
@@ -86,6 +87,7 @@ app.add_typer(repository.repository_app, name="repository")
 app.add_typer(points.points_app, name="points")
 app.add_typer(anomalies.anomaly_app, name="anomaly")
 app.add_typer(archive.archive_app, name="archive")
+app.add_typer(audit.audit_app, name="audit")
 app.add_typer(points.dataset_app, name="dataset")
 
 

@@ -27,6 +27,7 @@ from holdfast.core.errors import (
 )
 from holdfast.core.ids import JobId, NodeId
 from holdfast.master import issuing
+from holdfast.master.audit import AuditLog
 from holdfast.master.foundation import Foundation
 from holdfast.master.news import Subject
 from holdfast.master.records import happenings, inventory
@@ -50,8 +51,9 @@ _Admitted = tuple[StoredRules | None, bool]
 
 
 class Hub:
-    def __init__(self, base: Foundation) -> None:
+    def __init__(self, base: Foundation, audit: AuditLog) -> None:
         self._base = base
+        self._audit = audit
         self._sessions: dict[NodeId, Session] = {}
         self._barred: set[str] = set()
         self._decided: dict[NodeId, asyncio.Event] = {}
@@ -132,7 +134,7 @@ class Hub:
             await self._replace(session)
             if has_moved:
                 self.moved.set()
-            await session.send(Welcome(time_ns=self._base.clock.now_ns()))
+            await session.send(Welcome(time_ns=self._base.clock.now_ns(), audit=self._audit.head))
             self._base.news.tell(Subject("node", session.node))
             if rules is not None:
                 await session.offer(rules.generation, rules.signed)
@@ -207,6 +209,7 @@ class Hub:
             findings=hello.findings,
         )
         inventory.record_sighting(transaction, node.id, sighting)
+        self._audit.contradicted(transaction, node.id, hello.anchors)
         if node.state == inventory.WAITING:
             return None
         has_moved = sighting.address not in ("", node.address)
@@ -230,7 +233,7 @@ class Hub:
                 for job in message.jobs:
                     if job.state in ENDED:
                         session.progress.pop(job.id, None)
-                await session.send(Received(number=message.number))
+                await session.send(Received(number=message.number, audit=self._audit.head))
             case Confirmed(generation=generation, problems=problems):
                 now = self._base.now()
                 await self._base.database.run(lambda s: _judge(s, session.node, generation, problems, now))

@@ -9,6 +9,7 @@ from holdfast.master.access import Access
 from holdfast.master.activation import Activation
 from holdfast.master.anomalies import AnomalyDesk
 from holdfast.master.archives import ArchiveDesk
+from holdfast.master.audit import AuditLog
 from holdfast.master.browser_sessions import BrowserSessions
 from holdfast.master.days import Days
 from holdfast.master.downloads import Downloads
@@ -31,11 +32,14 @@ from holdfast.master.sign_in_links import SignInLinks
 from holdfast.master.status import StatusBoard
 from holdfast.master.tailing import Tailing
 from holdfast.master.triggers import Triggers
+from holdfast.master.witnesses import Witnesses
 
 
 @dataclass(frozen=True)
 class Master:
     base: Foundation
+    audit: AuditLog
+    witnesses: Witnesses
     hub: Hub
     hub_port: int
     access: Access
@@ -78,6 +82,7 @@ class Master:
 
     async def start(self) -> None:
         """Take up what the records hold. To be called once, before the first session."""
+        await self.audit.load()
         await self.hub.load()
         await self.activation.settle()
         await self.triggers.resume()
@@ -100,7 +105,8 @@ def is_loopback(host: str) -> bool:
 
 def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -> Master:
     """`names`: of this machine, where others may reach it; empty when it listens for itself alone."""
-    hub = Hub(base)
+    audit = AuditLog(base)
+    hub = Hub(base, audit)
     access = Access(base)
     links = SignInLinks(base, access)
     triggers = Triggers(base, hub)
@@ -112,6 +118,8 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     board = StatusBoard(base, hub, looks)
     return Master(
         base=base,
+        audit=audit,
+        witnesses=Witnesses(base, hub),
         hub=hub,
         hub_port=hub_port,
         access=access,

@@ -11,6 +11,7 @@ from holdfast.core.ids import ActionId, DatasetId, JobId, PointId
 from holdfast.model.adoption import Adopted, AskAdopt
 from holdfast.model.anomalies import AnomalyJudged, AskJudgeAnomaly
 from holdfast.model.archive_questions import ArchiveAnswer, ArchiveQuestion
+from holdfast.model.audit import AnchorsTold, AskAnchors
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.document import Classification
 from holdfast.model.downloads import AskDownloadPort, DownloadPort
@@ -183,6 +184,7 @@ class AskLimits(_Message, frozen=True, kw_only=True):
 
 Question = (
     AskAdopt
+    | AskAnchors
     | AskPoints
     | AskMoment
     | AskMoments
@@ -340,6 +342,7 @@ class Failed(_Message, frozen=True, kw_only=True):
 Answer = (
     Adopted
     | Seeded
+    | AnchorsTold
     | PauseTold
     | AnomalyJudged
     | PointsChanged

@@ -18,11 +18,13 @@ from holdfast.core.errors import ErrorFacts, HoldfastError
 from holdfast.core.private_files import make_private_folder
 from holdfast.core.single_instance import only_one
 from holdfast.host.disk import free_bytes
+from holdfast.model.audit import Anchor, AnchorsTold, AskAnchors
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import Rules, SignedRules, decode_rules
 from holdfast.node.archives import archiving_deliveries
+from holdfast.node.audit_anchors import AuditAnchors
 from holdfast.node.config import load_config, pid_path
 from holdfast.node.downloads.door import DownloadDoor
 from holdfast.node.enrol import renew, renewal_due
@@ -141,6 +143,8 @@ class Agent:
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._anchors = AuditAnchors(home)
+        self._missed_anchor: Anchor | None = None
 
     async def run(self) -> None:
         """Until `stop` or a signal. Raises what broke the agent itself, its journal for example."""
@@ -193,6 +197,8 @@ class Agent:
 
     async def answer(self, question: Question) -> Answer:
         """Answer the Master; never raises."""
+        if isinstance(question, AskAnchors):
+            return AnchorsTold(anchors=self._anchors.all)
         return await self._router.answer_master(question)
 
     def _take_up(self) -> None:
@@ -339,6 +345,18 @@ class Agent:
         self._master_time = MasterTime(time_ns=time_ns, boottime_ns=boot_clock(self._clock).boottime_ns())
         self._send("store", self._master_time)
 
+    def audit_told(self, newest: Anchor | None, *, at_hello: bool) -> None:
+        """Kept, so that the Master's audit log cannot be rewritten unseen."""
+        try:
+            before = self._anchors.keep(newest, at_hello=at_hello)
+        except OSError as error:
+            logger.warning("what the Master told of its audit log is not on disk", extra={"facts": {"reason": str(error)}})
+            return
+        if before is not None and before != self._missed_anchor:
+            self._missed_anchor = before
+            message = f"the Master's audit log ends before record {before.number} now: its end was cut off, or an old copy brought back"
+            self._event("audit-went-back", Severity.ERROR, message, record=str(before.number))
+
     def _ask_for_time(self) -> None:
         """A new session with the Master begins with its time; one a minute will do."""
         now_s = self._clock.monotonic_s()
@@ -356,6 +374,7 @@ class Agent:
             time_ns=self._clock.now_ns(),
             data_address="" if is_vault(self._home) else data_address(listens, self._data_port),
             findings=self._findings(),
+            anchors=self._anchors.all,
         )
 
 

@@ -15,6 +15,7 @@ from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, error_from
 from holdfast.core.ids import JobId
+from holdfast.model.audit import Anchor
 from holdfast.model.jobs import Progress
 from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import SignedRules
@@ -40,6 +41,10 @@ class NodeSide(Protocol):
 
     def master_time(self, time_ns: int) -> None:
         """What time it was for the Master just now."""
+        ...
+
+    def audit_told(self, newest: Anchor | None, *, at_hello: bool) -> None:
+        """The newest record of the Master's audit log (None = it has none)."""
         ...
 
     async def take_rules(self, signed: SignedRules) -> Confirmed: ...
@@ -137,12 +142,14 @@ class HubClient:
             raise ProtocolError("the Master did not greet", hint="bring Master and node to one version")
         offset_s = (message.time_ns - self._clock.now_ns()) / 1e9
         self._side.master_time(message.time_ns)
+        self._side.audit_told(message.audit, at_hello=True)
         logger.info("session with the Master", extra={"facts": {"clock_offset_s": round(offset_s, 3)}})
 
     async def _take(self, stream: HubStream, message: object) -> None:
         match message:
-            case Received(number=number):
+            case Received(number=number, audit=audit):
                 self._journal.acknowledge(number)
+                self._side.audit_told(audit, at_hello=False)
                 self._received_number = max(self._received_number, number)
                 self._received.set()
             case Push(rules=rules):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, UsageError, facts_of
 from holdfast.core.ids import EnvironmentId, NodeId
+from holdfast.model.audit import Anchor
 from holdfast.model.jobs import Event, Job, Progress
 from holdfast.model.questions import Answer, Failed, Question
 from holdfast.model.rules import Rules, decode_rules, signed_bytes_of_rules
@@ -52,7 +53,8 @@ def answer_nothing(question: Question) -> Answer:
 @dataclass
 class SimulatedNode:
     """`refuses` is what it says to rules; empty = it takes them. `leaves_on_push`: it goes away instead of answering.
-    `taken` are the rules in force, in order; `asked` is everything asked.
+    `taken` are the rules in force, in order; `asked` is everything asked. `anchors`: what it keeps of the audit log, as it says; `told`:
+    what it was told of it.
     """
 
     identity: SimulatedIdentity
@@ -66,6 +68,8 @@ class SimulatedNode:
     asked: list[Question] = field(default_factory=list)
     received: int = 0
     farewell: ErrorFacts | None = None
+    anchors: tuple[Anchor, ...] = ()
+    told: list[Anchor | None] = field(default_factory=list)
     _stream: HubStream | None = None
     _session: asyncio.Task[None] | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,6 +86,7 @@ class SimulatedNode:
             version="simulated",
             time_ns=self.time_ns,
             data_address=self.address,
+            anchors=self.anchors,
         )
         await self._stream.send(hello)
         first = await self._stream.receive()
@@ -89,6 +94,7 @@ class SimulatedNode:
             await self.disconnect()
             raise NotReachable(first.error.message, hint=first.error.hint, code=first.error.code)
         assert isinstance(first, Welcome), first
+        self.told.append(first.audit)
         self._session = asyncio.create_task(self._run(self._stream))
 
     async def disconnect(self) -> None:
@@ -146,7 +152,8 @@ class SimulatedNode:
             case Asked(number=number, question=question):
                 self.asked.append(question)
                 await stream.send(Answered(number=number, answer=self._answer(question)))
-            case Received(number=number):
+            case Received(number=number, audit=audit):
+                self.told.append(audit)
                 self.received = number
             case Farewell(error=error):
                 self.farewell = error

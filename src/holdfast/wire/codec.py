@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from holdfast.core.errors import ErrorFacts, ProtocolError
+from holdfast.model.audit import MOST_ANCHORS, Anchor
 from holdfast.model.change import Begin, Commit, Cursor, Payload, Put, Segment
 from holdfast.model.entry import ChunkRef, Entry, check_path
 from holdfast.model.moments import is_lineage_address
@@ -102,12 +103,22 @@ def decode_hub(data: bytes) -> HubMessage:
     if isinstance(message, hub_messages.Hello):
         _check_texts("Hello", message.version, message.data_address)
         _check_token("Hello.node", message.node)
+        _check_length("Hello.anchors", message.anchors, MOST_ANCHORS)
+        for anchor in message.anchors:
+            _check_anchor("Hello.anchors", anchor)
+    elif isinstance(message, hub_messages.Welcome | hub_messages.Received) and message.audit is not None:
+        _check_anchor(f"{type(message).__name__}.audit", message.audit)
     elif isinstance(message, hub_messages.Farewell):
         _check_error(message.error)
     elif isinstance(message, hub_messages.Confirmed):
         for problem in message.problems:
             _check_error(problem)
     return message
+
+
+def _check_anchor(what: str, anchor: Anchor) -> None:
+    _check_count(f"{what}.number", anchor.number)
+    _check_token(f"{what}.digest", anchor.digest)
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[M], data: bytes | bytearray | memoryview) -> M:

@@ -10,6 +10,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import EnvironmentId, NodeId
+from holdfast.model.audit import Anchor
 from holdfast.model.jobs import Event, Finding, Job, Progress
 from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import SignedRules
@@ -22,7 +23,8 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
 
 class Hello(_Message, frozen=True, kw_only=True):
-    """`generation` is that of the rules in force (0 = none). `data_address` is where the node's data server listens."""
+    """`generation` is that of the rules in force (0 = none). `data_address` is where the node's data server listens. `anchors`: what
+    it keeps of the Master's audit log."""
 
     environment: EnvironmentId
     node: NodeId
@@ -31,11 +33,15 @@ class Hello(_Message, frozen=True, kw_only=True):
     time_ns: int
     data_address: str = ""
     findings: tuple[Finding, ...] = ()
+    anchors: tuple[Anchor, ...] = ()
     protocol: int = PROTOCOL
 
 
 class Welcome(_Message, frozen=True, kw_only=True):
+    """`audit`: the newest record of the audit log, for the node to keep."""
+
     time_ns: int
+    audit: Anchor | None = None
 
 
 class Push(_Message, frozen=True, kw_only=True):
@@ -60,9 +66,10 @@ class Report(_Message, frozen=True, kw_only=True):
 
 
 class Received(_Message, frozen=True, kw_only=True):
-    """All reports up to `number` are in the Master's records."""
+    """All reports up to `number` are in the Master's records. `audit`: as in `Welcome`, as of now."""
 
     number: int
+    audit: Anchor | None = None
 
 
 class Asked(_Message, frozen=True, kw_only=True):

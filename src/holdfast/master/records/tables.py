@@ -190,6 +190,21 @@ class BrowserSessionRow(Table):
     expires_at: Mapped[datetime]
 
 
+class AuditRow(Table):
+    """One record of the audit log (`model.audit`), never changed. `record` is its JSON as it was hashed; the other columns are to look
+    for it."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("audit_by_user", "user", "number"), Index("audit_by_activity", "activity", "number"))
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    user: Mapped[str]
+    activity: Mapped[str]
+    record: Mapped[bytes]
+    digest: Mapped[str] = mapped_column(String(64))
+
+
 class JobRow(Table):
     __tablename__ = "jobs"
     __table_args__ = (

@@ -1,0 +1,88 @@
+"""The audit log as rows: written at its end, read from either. Nothing here changes or removes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holdfast.master.records.tables import AuditRow
+from holdfast.model.audit import Anchor, AuditRecord, StoredRecord, digest_of, encode_record
+from holdfast.model.decoding import UNREADABLE
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditChoice:
+    """Which records: those that meet all that is given. `before`: a number; only records that were written before that one."""
+
+    user: str = ""
+    activity: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int = 0
+
+
+def append(session: Session, record: AuditRecord) -> Anchor:
+    """Write it behind the newest; its `number` and `previous` are given here. Its time is never before that of the one before."""
+    newest = session.scalar(select(AuditRow).order_by(AuditRow.number.desc()).limit(1))
+    if newest is not None:
+        record = replace(record, number=newest.number + 1, previous=newest.digest, at=max(record.at, newest.at))
+    encoded = encode_record(record)
+    row = AuditRow(
+        number=record.number,
+        at=record.at,
+        user=record.user,
+        activity=record.activity,
+        record=encoded,
+        digest=digest_of(encoded),
+    )
+    session.add(row)
+    session.flush()
+    return Anchor(number=record.number, digest=row.digest, at=record.at)
+
+
+def head(session: Session) -> Anchor | None:
+    newest = session.scalar(select(AuditRow).order_by(AuditRow.number.desc()).limit(1))
+    return None if newest is None else Anchor(number=newest.number, digest=newest.digest, at=newest.at)
+
+
+def digests(session: Session, numbers: Iterable[int]) -> dict[int, str]:
+    """Of those that there are."""
+    rows = session.execute(select(AuditRow.number, AuditRow.digest).where(AuditRow.number.in_(tuple(numbers))))
+    return {row.number: row.digest for row in rows}
+
+
+def newest(session: Session, choice: AuditChoice, limit: int) -> tuple[AuditRecord, ...]:
+    """Newest first. What somebody made unreadable is not among them: `stored` has it, and verification tells of it."""
+    query = select(AuditRow.record).order_by(AuditRow.number.desc()).limit(limit)
+    if choice.user:
+        query = query.where(AuditRow.user == choice.user)
+    if choice.activity:
+        query = query.where(AuditRow.activity == choice.activity)
+    if choice.since is not None:
+        query = query.where(AuditRow.at >= choice.since)
+    if choice.until is not None:
+        query = query.where(AuditRow.at < choice.until)
+    if choice.before:
+        query = query.where(AuditRow.number < choice.before)
+    return tuple(found for raw in session.scalars(query) if (found := _read(raw)) is not None)
+
+
+def stored(session: Session, after: int, limit: int) -> tuple[tuple[int, StoredRecord], ...]:
+    """Rows behind number `after`, oldest first, as they are written, with the numbers of the rows."""
+    query = select(AuditRow.number, AuditRow.record, AuditRow.digest).where(AuditRow.number > after).order_by(AuditRow.number).limit(limit)
+    return tuple(
+        (number, StoredRecord(record=record.decode(errors="replace"), digest=digest)) for number, record, digest in session.execute(query)
+    )
+
+
+def _read(raw: bytes) -> AuditRecord | None:
+    try:
+        return msgspec.json.decode(raw, type=AuditRecord)
+    except UNREADABLE:
+        return None

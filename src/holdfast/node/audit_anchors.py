@@ -1,0 +1,87 @@
+"""What this node keeps of the Master's audit log: digests of newest records, as it was told them (`HOME/audit-anchors`, a JSON line each).
+
+Who rewrites the Master's records, or cuts off their end, cannot make this file agree. It is bounded: the newest anchor, and of earlier ones
+the last of each hour of the last day and of each day before that, `MOST_ANCHORS` in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from holdfast.core.private_files import write_private
+from holdfast.model.audit import MOST_ANCHORS, Anchor
+from holdfast.model.decoding import UNREADABLE
+
+NAME = "audit-anchors"
+SAVED_EVERY = timedelta(minutes=10)
+_HOURLY_FOR = timedelta(days=1)
+
+
+class AuditAnchors:
+    """Of one node, in its home. Read when it is made; what cannot be read is not there."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / NAME
+        self._anchors = read_anchors(home)
+        self._saved_at: datetime | None = None
+
+    @property
+    def all(self) -> tuple[Anchor, ...]:
+        """Oldest first."""
+        return self._anchors
+
+    def keep(self, told: Anchor | None, *, at_hello: bool) -> Anchor | None:
+        """Keep what the Master told; None = its log is empty. On disk at once at a hello, else every ten minutes.
+
+        Returns the newest anchor there was when the log is shorter than that now: its end was cut off, or an old copy was brought back.
+        """
+        newest = self._anchors[-1] if self._anchors else None
+        if newest is not None and (told is None or told.number < newest.number):
+            return newest
+        if told is None or (newest is not None and told.number == newest.number):
+            return None
+        self._anchors = thinned((*self._anchors, told))
+        if at_hello or self._saved_at is None or told.at - self._saved_at >= SAVED_EVERY:
+            self._save(told.at)
+        return None
+
+    def _save(self, at: datetime) -> None:
+        """Raises `OSError`."""
+        write_private(self._path, b"".join(msgspec.json.encode(anchor) + b"\n" for anchor in self._anchors))
+        self._saved_at = at
+
+
+def read_anchors(home: Path) -> tuple[Anchor, ...]:
+    """What the node of this home keeps, oldest first; lines that are none are left out."""
+    try:
+        lines = (home / NAME).read_bytes().splitlines()
+    except FileNotFoundError:
+        return ()
+    found = (_anchor(line) for line in lines)
+    return tuple(sorted((anchor for anchor in found if anchor is not None), key=lambda anchor: anchor.number))[-MOST_ANCHORS:]
+
+
+def thinned(anchors: Iterable[Anchor]) -> tuple[Anchor, ...]:
+    """The last of each hour of the newest one's last day, the last of each day before; at most `MOST_ANCHORS`, the newest always."""
+    ordered = sorted(anchors, key=lambda anchor: anchor.number)
+    if not ordered:
+        return ()
+    recent = ordered[-1].at - _HOURLY_FOR
+    last = {_slot(anchor.at, recent): anchor for anchor in ordered}
+    return tuple(sorted(last.values(), key=lambda anchor: anchor.number))[-MOST_ANCHORS:]
+
+
+def _slot(at: datetime, recent: datetime) -> tuple[int, ...]:
+    day = (at.year, at.month, at.day)
+    return (*day, at.hour) if at >= recent else day
+
+
+def _anchor(line: bytes) -> Anchor | None:
+    try:
+        return msgspec.json.decode(line, type=Anchor)
+    except UNREADABLE:
+        return None
