@@ -1308,6 +1308,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit
+         * @description Newest first.
+         */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/lines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit Lines
+         * @description Records as they were hashed, oldest first, to be kept elsewhere. `next`: give it as `after` for those that follow; null = no more.
+         */
+        get: operations["audit_lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit Verification
+         * @description All records held against themselves, and against what the nodes keep that are connected. No finding = nobody changed anything.
+         */
+        get: operations["audit_verification"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/drills": {
         parameters: {
             query?: never;
@@ -4550,6 +4610,82 @@ export interface components {
             /** @default  */
             by: string;
         };
+        /** AuditPage */
+        AuditPage: {
+            records: components["schemas"]["AuditRecord"][];
+            more: boolean;
+        };
+        /**
+         * AuditRecord
+         * @description `number` counts up from 1. `user` is empty where nobody had logged in yet. `credential`: the kind and id of the token or session.
+         *         `activity` is the name of the call in the API's document, `target` its method and path. `arguments`: query and body as JSON, without
+         *         secrets. `of`: the number of the record whose end this is. `error`: the code of what was refused or failed, empty = it was done.
+         */
+        AuditRecord: {
+            number: number;
+            at: string;
+            phase: components["schemas"]["Phase"];
+            /** @default  */
+            user: string;
+            /** @default  */
+            credential: string;
+            /** @default  */
+            peer: string;
+            /** @default  */
+            activity: string;
+            /** @default  */
+            target: string;
+            /** @default  */
+            arguments: string;
+            /** @default 0 */
+            of: number;
+            /** @default  */
+            error: string;
+            /** @default 0000000000000000000000000000000000000000000000000000000000000000 */
+            previous: string;
+        };
+        /**
+         * Phase
+         * @description `asked`: before anything is done, so that nothing is done unrecorded. `ended`: how it ended; an asked change without one was cut off,
+         *         and how it ended is unknown. `looked`: a search, of which the asking is all there is to say.
+         * @enum {unknown}
+         */
+        Phase: "asked" | "ended" | "looked";
+        /** AuditLines */
+        AuditLines: {
+            lines: components["schemas"]["StoredRecord"][];
+            next: number | null;
+        };
+        /**
+         * StoredRecord
+         * @description A record as it was written, byte for byte, and the digest that was written with it: one line of an export.
+         */
+        StoredRecord: {
+            record: string;
+            digest: string;
+        };
+        /**
+         * AuditVerification
+         * @description `witnesses`: how many digests each connected node keeps.
+         */
+        AuditVerification: {
+            records: number;
+            findings: components["schemas"]["ChainFinding"][];
+            witnesses: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * ChainFinding
+         * @description `number`: of the record where the chain does not hold. `witness`: the node that keeps another digest; empty = the chain itself.
+         */
+        ChainFinding: {
+            code: string;
+            number: number;
+            message: string;
+            /** @default  */
+            witness: string;
+        };
         /** DrillList */
         DrillList: {
             drills: components["schemas"]["DrillRow"][];
@@ -7298,6 +7434,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AnomalyList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    audit: {
+        parameters: {
+            query?: {
+                user?: string;
+                activity?: string;
+                since?: string;
+                until?: string;
+                before?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    audit_lines: {
+        parameters: {
+            query?: {
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditLines"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    audit_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerification"];
                 };
             };
             /** @description What is wrong, and what to do. */

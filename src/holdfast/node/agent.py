@@ -18,7 +18,7 @@ from holdfast.core.errors import ErrorFacts, HoldfastError
 from holdfast.core.private_files import make_private_folder
 from holdfast.core.single_instance import only_one
 from holdfast.host.disk import free_bytes
-from holdfast.model.audit import Anchor, AnchorsTold, AskAnchors
+from holdfast.model.audit import Anchor
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.questions import Answer, Question
@@ -116,6 +116,8 @@ class Agent:
         self._scheduler = Scheduler(self._book, self._journal, self._send, lambda: surroundings.free_bytes(home), clock=self._clock)
         self._followed = FollowedHere(self._event, self._clock)
         self._recalled = RecalledHere()
+        self._anchors = AuditAnchors(home)
+        self._missed_anchor: Anchor | None = None
         self._door = DownloadDoor(home, self._config, self._on_download, clock=self._clock)
         machine = Machine(
             name=self._config.name,
@@ -124,6 +126,7 @@ class Agent:
             findings=self._findings,
             following=lambda: self._followed.now,
             download_port=self._door.answer,
+            anchors=lambda: self._anchors.all,
         )
         self._router = Router(
             scheduler=self._scheduler,
@@ -143,8 +146,6 @@ class Agent:
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._anchors = AuditAnchors(home)
-        self._missed_anchor: Anchor | None = None
 
     async def run(self) -> None:
         """Until `stop` or a signal. Raises what broke the agent itself, its journal for example."""
@@ -197,8 +198,6 @@ class Agent:
 
     async def answer(self, question: Question) -> Answer:
         """Answer the Master; never raises."""
-        if isinstance(question, AskAnchors):
-            return AnchorsTold(anchors=self._anchors.all)
         return await self._router.answer_master(question)
 
     def _take_up(self) -> None:

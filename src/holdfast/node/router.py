@@ -14,6 +14,7 @@ from holdfast.host.folders import clean_folder, roots_as_folders
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.anomalies import AnomalyJudged, AskJudgeAnomaly
 from holdfast.model.archive_questions import ArchiveQuestion, ArchiveTold, AskArchive, AskArchiveHold, AskArchivePlan
+from holdfast.model.audit import AnchorsTold, AskAnchors
 from holdfast.model.differences import AskDiff
 from holdfast.model.downloads import AskDownloadPort
 from holdfast.model.entry import display_path
@@ -159,6 +160,8 @@ class Router:
                 return FoundHere(parts=())
             case AskSearch() | AskRepositoryEnv():
                 return await self._store.ask(question, _STORE_TIMEOUT_S[type(question)])
+            case AskAnchors():
+                return AnchorsTold(anchors=self._machine.anchors())
             case AskPause():
                 return await self._pause(question, local=local)
             case AskJudgeAnomaly():
