@@ -14,20 +14,24 @@ from holdfast.node.audit_anchors import NAME, AuditAnchors, read_anchors, thinne
 AT = datetime(2026, 3, 4, 5, tzinfo=UTC)
 
 
+def no_event(*told: object, **facts: str) -> None:
+    raise AssertionError(told)
+
+
 def anchor(number: int, after: timedelta = timedelta(0)) -> Anchor:
     return Anchor(number=number, digest=f"{number:064x}", at=AT + after)
 
 
 def test_what_was_told_at_a_hello_is_there_in_the_next_life(tmp_path: Path) -> None:
-    kept = AuditAnchors(tmp_path)
+    kept = AuditAnchors(tmp_path, no_event)
     assert kept.keep(None, at_hello=True) is None
     assert kept.keep(anchor(3), at_hello=True) is None
     assert kept.keep(anchor(9, timedelta(hours=2)), at_hello=True) is None
-    assert AuditAnchors(tmp_path).all == (anchor(3), anchor(9, timedelta(hours=2)))
+    assert AuditAnchors(tmp_path, no_event).all == (anchor(3), anchor(9, timedelta(hours=2)))
 
 
 def test_between_hellos_it_is_on_disk_every_ten_minutes(tmp_path: Path) -> None:
-    kept = AuditAnchors(tmp_path)
+    kept = AuditAnchors(tmp_path, no_event)
     kept.keep(anchor(1), at_hello=True)
     kept.keep(anchor(2, timedelta(minutes=5)), at_hello=False)
     assert kept.all[-1].number == 2
@@ -37,15 +41,23 @@ def test_between_hellos_it_is_on_disk_every_ten_minutes(tmp_path: Path) -> None:
 
 
 def test_a_log_that_became_shorter_is_told_and_forgets_nothing(tmp_path: Path) -> None:
-    kept = AuditAnchors(tmp_path)
+    kept = AuditAnchors(tmp_path, no_event)
     kept.keep(anchor(5), at_hello=True)
     assert kept.keep(anchor(4), at_hello=True) == anchor(5)
     assert kept.keep(None, at_hello=True) == anchor(5)
     assert kept.all == (anchor(5),)
 
 
+def test_it_is_said_once_that_the_log_became_shorter(tmp_path: Path) -> None:
+    said: list[object] = []
+    kept = AuditAnchors(tmp_path, lambda code, *_, **facts: said.append((code, facts["record"])))
+    for told in (anchor(5), anchor(4), None):
+        kept.told(told, at_hello=True)
+    assert said == [("audit-went-back", "5")]
+
+
 def test_damaged_lines_are_left_out(tmp_path: Path) -> None:
-    AuditAnchors(tmp_path).keep(anchor(5), at_hello=True)
+    AuditAnchors(tmp_path, no_event).keep(anchor(5), at_hello=True)
     path = tmp_path / NAME
     path.write_bytes(b"\xff\n{}\n" + path.read_bytes() + b'{"number"')
     assert read_anchors(tmp_path) == (anchor(5),)

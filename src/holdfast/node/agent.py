@@ -116,8 +116,7 @@ class Agent:
         self._scheduler = Scheduler(self._book, self._journal, self._send, lambda: surroundings.free_bytes(home), clock=self._clock)
         self._followed = FollowedHere(self._event, self._clock)
         self._recalled = RecalledHere()
-        self._anchors = AuditAnchors(home)
-        self._missed_anchor: Anchor | None = None
+        self._anchors = AuditAnchors(home, self._event)
         self._door = DownloadDoor(home, self._config, self._on_download, clock=self._clock)
         machine = Machine(
             name=self._config.name,
@@ -345,16 +344,7 @@ class Agent:
         self._send("store", self._master_time)
 
     def audit_told(self, newest: Anchor | None, *, at_hello: bool) -> None:
-        """Kept, so that the Master's audit log cannot be rewritten unseen."""
-        try:
-            before = self._anchors.keep(newest, at_hello=at_hello)
-        except OSError as error:
-            logger.warning("what the Master told of its audit log is not on disk", extra={"facts": {"reason": str(error)}})
-            return
-        if before is not None and before != self._missed_anchor:
-            self._missed_anchor = before
-            message = f"the Master's audit log ends before record {before.number} now: its end was cut off, or an old copy brought back"
-            self._event("audit-went-back", Severity.ERROR, message, record=str(before.number))
+        self._anchors.told(newest, at_hello=at_hello)
 
     def _ask_for_time(self) -> None:
         """A new session with the Master begins with its time; one a minute will do."""

@@ -6,7 +6,8 @@ the last of each hour of the last day and of each day before that, `MOST_ANCHORS
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import msgspec
 from holdfast.core.private_files import write_private
 from holdfast.model.audit import MOST_ANCHORS, Anchor
 from holdfast.model.decoding import UNREADABLE
+from holdfast.model.jobs import Severity
 
+_log = logging.getLogger(__name__)
 NAME = "audit-anchors"
 SAVED_EVERY = timedelta(minutes=10)
 _HOURLY_FOR = timedelta(days=1)
@@ -24,7 +27,10 @@ _HOURLY_FOR = timedelta(days=1)
 class AuditAnchors:
     """Of one node, in its home. Read when it is made; what cannot be read is not there."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, event: Callable[..., None]) -> None:
+        """`event` as `Scheduler.record_event`."""
+        self._event = event
+        self._missed: Anchor | None = None
         self._path = home / NAME
         self._anchors = read_anchors(home)
         self._saved_at: datetime | None = None
@@ -33,6 +39,18 @@ class AuditAnchors:
     def all(self) -> tuple[Anchor, ...]:
         """Oldest first."""
         return self._anchors
+
+    def told(self, newest: Anchor | None, *, at_hello: bool) -> None:
+        """Keep it, and say so when the Master's log has become shorter. Never raises: the next one is kept then."""
+        try:
+            before = self.keep(newest, at_hello=at_hello)
+        except OSError as error:
+            _log.warning("what the Master told of its audit log is not on disk", extra={"facts": {"reason": str(error)}})
+            return
+        if before is not None and before != self._missed:
+            self._missed = before
+            message = f"the Master's audit log ends before record {before.number} now: its end was cut off, or an old copy brought back"
+            self._event("audit-went-back", Severity.ERROR, message, record=str(before.number))
 
     def keep(self, told: Anchor | None, *, at_hello: bool) -> Anchor | None:
         """Keep what the Master told; None = its log is empty. On disk at once at a hello, else every ten minutes.

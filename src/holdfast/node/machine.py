@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from holdfast.model.audit import Anchor
 from holdfast.model.downloads import AskDownloadPort, DownloadPort
 from holdfast.model.following import Following
 from holdfast.model.jobs import Finding
@@ -14,8 +15,8 @@ from holdfast.node.limits import Limits
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What holds on this machine at the moment: rules in force, its limits, its standing problems. `limits` raises what `load_limits`
-    raises."""
+    """What holds on this machine at the moment: rules in force, its limits, its standing problems, what is followed, and what it keeps of
+    the Master's audit log. `limits` raises what `load_limits` raises."""
 
     name: str
     current_rules: Callable[[], Rules | None]
@@ -23,6 +24,7 @@ class Machine:
     findings: Callable[[], tuple[Finding, ...]]
     following: Callable[[], tuple[Following, ...]]
     download_port: Callable[[AskDownloadPort], DownloadPort]
+    anchors: Callable[[], tuple[Anchor, ...]]
 
     @property
     def rules(self) -> Rules | None:
