@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.errors import ErrorFacts, NotGranted, ProtocolError
 from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId, PointId, RepositoryId
+from holdfast.model.archiving import ToArchive, Verdict
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark, Move, Part, Payload, Put, Remove, Segment
 from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr
 from holdfast.model.gaps import Gap, GapReason
@@ -19,6 +20,7 @@ from holdfast.model.reading import LostFolder
 from holdfast.wire.codec import MAX_CHUNK_BYTES, MAX_MESSAGE_BYTES, decode_data, decode_hub, encode
 from holdfast.wire.data_messages import (
     ActionState,
+    ArchiveVerdicts,
     AskBlobs,
     AskChunks,
     AskEntries,
@@ -35,11 +37,13 @@ from holdfast.wire.data_messages import (
     LineTaken,
     Needed,
     Open,
+    OpenArchive,
     OpenCopy,
     Opened,
     OpenedRead,
     OpenLine,
     OpenRead,
+    PutArchive,
     Recall,
     Recalled,
     Segmented,
@@ -100,6 +104,9 @@ MESSAGES: list[DataMessage] = [
     AskBlobs(number=1, ids=(CHUNK,), trees=True),
     BlobPiece(number=1, id=CHUNK, data=b"abc", last=True),
     BlobsEnd(number=1),
+    OpenArchive(dataset=DatasetId(ID), action=ActionId(ID)),
+    PutArchive(number=1, archived_ns=1_700_000_000_000_000_000, files=(ToArchive(b"/data/old", 3, 1_600_000_000_000_000_000, CHUNK),)),
+    ArchiveVerdicts(number=1, verdicts=(Verdict.ARCHIVED, Verdict.CHANGED)),
     OpenLine(peer=NodeId(ID)),
     LineTaken(),
 ]
@@ -165,6 +172,11 @@ WRONG: dict[str, DataMessage] = {
     "a lost folder outside": Entries(entries=(), lost=(LostFolder(b"../etc", ""),)),
     "a reason with control characters": Entries(entries=(), lost=(LostFolder(b"/a", "\x1b[2J"),)),
     "a slash in a mirror": OpenCopy(dataset=DatasetId(ID), mirror=ActionId("../x")),
+    "a slash in an archive": OpenArchive(dataset=DatasetId(ID), action=ActionId("../x")),
+    "archived outside": PutArchive(number=1, archived_ns=1, files=(ToArchive(b"../etc", 3, 1, CHUNK),)),
+    "archived before time": PutArchive(number=1, archived_ns=1, files=(ToArchive(b"/a", 3, 2**63, CHUNK),)),
+    "archived by half a digest": PutArchive(number=1, archived_ns=1, files=(ToArchive(b"/a", 3, 1, b"short"),)),
+    "too many archived": PutArchive(number=1, archived_ns=1, files=(ToArchive(b"/a", 3, 1, CHUNK),) * 2_001),
     "too many asked": AskChunks(number=1, ids=(CHUNK,) * 4_097),
 }
 
