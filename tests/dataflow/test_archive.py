@@ -15,11 +15,12 @@ from holdfast.model.archiving import parse_stub
 from holdfast.model.jobs import Job, Severity, State
 from holdfast.model.moments import archive_of
 from holdfast.model.questions import Failed
-from holdfast.model.rules import ArchiveRule, DatasetRule, OperationRule, StoredOperation
-from holdfast.node.worker_messages import AskWorker, WorkerAnswer
+from holdfast.model.recalling import AskRecall
+from holdfast.model.rules import ArchiveRule, DatasetRule, OperationRule, ReadGrant, StoredOperation
+from holdfast.node.worker_messages import AskWorker, RunRecall, WorkerAnswer
 from holdfast.operations.archiving import run
 from holdfast.operations.archiving.letting_go import Leaving, Outcome, Step
-from tests.dataflow.machines import World
+from tests.dataflow.machines import World, ended
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, assert_rsync_equal, counters, office, restic
 
 YEAR_S = 365 * 86_400.0
@@ -115,6 +116,25 @@ def test_a_stub_that_is_deleted_is_a_path_that_is_deleted(scene: Office) -> None
     assert not (scene.copy / "text").exists()
     assert (scene.copy / "moved").is_symlink()
     assert counters(scene.run(), "capture").changed == 0
+
+
+def test_a_file_that_was_recalled_stays_until_it_is_changed(scene: Office) -> None:
+    shutil.rmtree(scene.source / "odd")
+    archiving(scene, ArchiveRule(larger_than_bytes=100))
+    assert_good(scene.run())
+    path = scene.source / "text"
+    assert path.is_symlink()
+    scene.plans["vault"].reads.append(ReadGrant(reader=scene.files1.id, dataset=scene.documents.id, repository=scene.main.id))
+    scene.activate()
+    job = scene.files1.new_job("recall", "all")
+    scene.files1.source.handle(RunRecall(job=job, ask=AskRecall(paths=(os.fsencode(path),), recursive=False)))
+    assert ended(scene.files1.source_heard, job).state is State.SUCCEEDED
+    for _ in range(2):
+        assert_good(scene.run())
+        assert not path.is_symlink()
+    os.utime(path)
+    assert_good(scene.run())
+    assert path.is_symlink()
 
 
 def test_nothing_is_left_and_the_mirror_keeps_what_it_has(scene: Office) -> None:

@@ -21,7 +21,7 @@ from holdfast.model.jobs import Finding, Job, Severity, State, Task
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule, Rules
 from holdfast.node.limits import Limits
 from holdfast.operations.archiving.book import FILE, ArchiveBook
-from holdfast.operations.archiving.choosing import never_recalled, old_files
+from holdfast.operations.archiving.choosing import old_files
 from holdfast.operations.archiving.findings import aside
 from holdfast.operations.archiving.letting_go import Undone, undo
 from holdfast.operations.archiving.run import ArchiveOrder, ArchiveResult, ArchiveTools, archive
@@ -90,7 +90,7 @@ class ArchivingHere:
             return ArchiveResult(error=error.facts())
 
 
-def plan_archives(ask: AskArchivePlan, rules: Rules, state: CaptureState, now_ns: int) -> ArchivePlanned:
+def plan_archives(ask: AskArchivePlan, rules: Rules, state: CaptureState, recalled: Recalled, now_ns: int) -> ArchivePlanned:
     """By what was captured last. Raises `UnknownName` when no dataset of that name is archived."""
     chosen = [
         (rule, operation)
@@ -100,14 +100,16 @@ def plan_archives(ask: AskArchivePlan, rules: Rules, state: CaptureState, now_ns
     ]
     if ask.dataset and not chosen:
         raise UnknownName(f"no archive operation of {ask.dataset!r} is in force here", hint="`holdfast archive plan` lists those that are")
-    return ArchivePlanned(plans=tuple(_planned(rule, operation, ask.limit, state, now_ns) for rule, operation in chosen))
+    return ArchivePlanned(plans=tuple(_planned(rule, operation, ask.limit, state, recalled, now_ns) for rule, operation in chosen))
 
 
-def _planned(rule: DatasetRule, operation: OperationRule, limit: int, state: CaptureState, now_ns: int) -> PlannedArchive:
+def _planned(
+    rule: DatasetRule, operation: OperationRule, limit: int, state: CaptureState, recalled: Recalled, now_ns: int
+) -> PlannedArchive:
     assert operation.archive is not None
     files = size_bytes = 0
     first: list[PlannedFile] = []
-    for _, entries in old_files(state, rule.id, operation.archive, now_ns, never_recalled):
+    for _, entries in old_files(state, rule.id, operation.archive, now_ns, recalled.at_ns):
         files += len(entries)
         size_bytes += sum(entry.size_bytes for entry in entries)
         for entry in entries[: max(0, limit - len(first))]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from holdfast.capture.sample import SampleBounds, take_sample
@@ -48,6 +49,7 @@ from holdfast.node.worker_messages import (
 from holdfast.node.worker_recall import RecallTask
 from holdfast.node.worker_restore import RestoreTask, restore_with_order
 from holdfast.node.worker_undo import UndoExpiry, UndoTask, drop_unfinished
+from holdfast.operations.recalling.recalled import Recalled
 from holdfast.operations.running import Cancellation
 
 logger = logging.getLogger(__name__)
@@ -146,8 +148,8 @@ class SourceWorker:
             return Failed(error=facts_of(error))
 
     def _archive_plan(self, ask: AskArchivePlan) -> ArchivePlanned:
-        with self._holder.lease() as state:
-            return plan_archives(ask, self._must_be_configured().rules, state, self._clock.now_ns())
+        with self._holder.lease() as state, closing(Recalled(self._home)) as recalled:
+            return plan_archives(ask, self._must_be_configured().rules, state, recalled, self._clock.now_ns())
 
     def _sample(self, ask: AskSample) -> Sample:
         """Also on a node without rules: what is sampled is about to become some."""

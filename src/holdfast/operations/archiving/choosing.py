@@ -32,7 +32,8 @@ def wanted_by(rule: ArchiveRule, bit: int, now_ns: int) -> Wanted:
 def old_files(
     state: CaptureState, dataset: DatasetId, rule: ArchiveRule, now_ns: int, recalled: Recalled
 ) -> Iterator[tuple[list[Row], list[Entry]]]:
-    """The files that are due, in walk order and in pages, with their rows. One that was brought back counts as new from then on."""
+    """The files that are due, in walk order and in pages, with their rows. One that was brought back counts as new from then on; where the
+    rule knows no age, it is due again when it has been changed."""
     slot = state.slot(dataset)
     if slot is None:
         return
@@ -40,6 +41,14 @@ def old_files(
     while rows := state.archivable.files(wanted, last, PAGE):
         last = rows[-1].key
         entries = [(row, row.entry()) for row in rows]
-        due = [(row, entry) for row, entry in entries if not entry.unstable and (recalled(entry.path) or 0) < wanted.before_ns]
+        due = [(row, entry) for row, entry in entries if not entry.unstable and _is_due_again(entry, rule, wanted, recalled)]
         if due:
             yield [row for row, _ in due], [entry for _, entry in due]
+
+
+def _is_due_again(entry: Entry, rule: ArchiveRule, wanted: Wanted, recalled: Recalled) -> bool:
+    """Whether it never was brought back, or long enough ago."""
+    at_ns = recalled(entry.path)
+    if at_ns is None:
+        return True
+    return entry.mtime_ns > at_ns if rule.older_than_s is None else at_ns < wanted.before_ns
