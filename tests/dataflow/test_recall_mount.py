@@ -7,11 +7,13 @@ import errno
 import hashlib
 import mmap
 import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,14 +26,23 @@ from holdfast.model.recalling import AskRecall
 from holdfast.node.worker_messages import EventNews, RunRecall
 from holdfast.operations.mount.edge import KIND
 from holdfast.testing.waiting import wait_for
+from holdfast.wire.codec import encode
+from holdfast.wire.data_messages import DataMessage
+from holdfast.wire.queue_channel import QueueChannel
 from tests.dataflow.archived import Archived, archived_world
 from tests.dataflow.machines import World, ended
+from tests.dataflow.process_store import ProcessStore
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists("/dev/fuse") or shutil.which("fusermount3") is None, reason="needs FUSE: fuse3 and /dev/fuse"
 )
 ERROR_WITHIN_S = 20.0
 BIG = 96 << 20
+HUGE = 1 << 30
+# Chunks of coarse files are up to 8 MiB long; the kernel reads ahead of who reads, and so a second one may come with it.
+FEW_CHUNKS_BYTES = 2 * (8 << 20) + (1 << 20)
+# The kernel function in which a process waits for a file system in user space.
+WAITS_FOR_MOUNT = "request_wait_answer"
 ODD = b"odd@\xff name"
 
 
@@ -53,21 +64,37 @@ def paths(archived: Archived) -> list[bytes]:
     return [root + name for name in (b"/sub/text", b"/big", b"/empty", b"/secret", b"/" + ODD)]
 
 
+@pytest.fixture
+def sent_bytes(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """What this process has sent to others from now on: the owner's answers, where the owner is in this process."""
+    sizes: list[int] = []
+    send = QueueChannel.send
+
+    def counted(channel: QueueChannel, message: DataMessage) -> None:
+        sizes.append(len(encode(message)))
+        send(channel, message)
+
+    monkeypatch.setattr(QueueChannel, "send", counted)
+    return lambda: sum(sizes)
+
+
 def tried(read: Callable[[], bytes]) -> bytes:
     with contextlib.suppress(OSError):
         return read()
     return b""
 
 
-def test_every_way_of_reading_gives_the_very_bytes(archived: Archived, tmp_path: Path) -> None:
+def test_every_way_of_reading_gives_the_very_bytes(archived: Archived, tmp_path: Path, sent_bytes: Callable[[], int]) -> None:
     source = archived.source
     before = {path: Path(os.fsdecode(path)).read_bytes() for path in paths(archived)}
     stats = {path: os.stat(path) for path in before}
     archived.archive(list(before))
     with archived.recalling() as (_, heard):
-        # In the middle first: nothing before it is fetched.
+        # In the middle first: nothing before it is fetched, and little behind it.
+        told = sent_bytes()
         with (source / "big").open("rb") as file:
             assert os.pread(file.fileno(), 5_000, BIG // 2) == before[os.fsencode(source / "big")][BIG // 2 : BIG // 2 + 5_000]
+        assert 5_000 < sent_bytes() - told < FEW_CHUNKS_BYTES
         for path, content in before.items():
             assert os.path.islink(path)
             assert Path(os.fsdecode(path)).read_bytes() == content
@@ -99,6 +126,27 @@ def test_every_way_of_reading_gives_the_very_bytes(archived: Archived, tmp_path:
         with pytest.raises(FileNotFoundError):
             os.stat(gone)
     assert [event.event.code for event in heard.of(EventNews)] == []
+
+
+@pytest.mark.big
+def test_the_middle_of_a_gibibyte_is_there_without_the_rest(world: World, tmp_path: Path, sent_bytes: Callable[[], int]) -> None:
+    source = tmp_path / "data"
+    source.mkdir()
+    chance, middle = random.Random(7), b""
+    with (source / "huge").open("wb") as file:
+        for at in range(0, HUGE, 64 << 20):
+            piece = chance.randbytes(64 << 20)
+            file.write(piece)
+            middle = piece[:5_000] if at == HUGE // 2 else middle
+    archived = archived_world(world, source)
+    archived.archive([os.fsencode(source / "huge")])
+    with archived.recalling(), (source / "huge").open("rb") as file:
+        told, began_s = sent_bytes(), time.monotonic()
+        assert os.pread(file.fileno(), 5_000, HUGE // 2) == middle
+        taken_s, sent = time.monotonic() - began_s, sent_bytes() - told
+    print(f"5,000 bytes from the middle of 1 GiB: {sent:,} bytes fetched, {taken_s * 1_000:.0f} ms")
+    assert 5_000 < sent < FEW_CHUNKS_BYTES
+    assert taken_s < ERROR_WITHIN_S
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root reads for others")
@@ -170,6 +218,51 @@ def test_a_killed_mount_is_an_error_and_the_next_worker_mounts_anew(archived: Ar
     assert os.stat(recall).st_mode & 0o222 == 0, "nobody writes where stubs lead"
     with pytest.raises(FileNotFoundError):
         text.read_bytes()
+
+
+def test_whoever_is_killed_while_a_file_is_being_opened_it_is_an_error_in_time(archived: Archived) -> None:
+    text = archived.source / "sub" / "text"
+    content = text.read_bytes()
+    archived.archive(paths(archived))
+    archived.vault.stop()
+    archived.vault.in_process = False
+    archived.vault.start()
+    owner = archived.vault.store
+    assert isinstance(owner, ProcessStore)
+    with archived.recalling() as (worker, _):
+        with opening(text, owner) as reader:
+            archived.vault.kill_store()
+            assert_refused_in_time(reader)
+        archived.vault.start()
+        wait_for(lambda: tried(text.read_bytes) == content)
+    with archived.recalling() as (worker, _):
+        owner = archived.vault.store
+        assert isinstance(owner, ProcessStore)
+        with opening(text, owner) as reader:
+            worker.kill()
+            assert_refused_in_time(reader)
+        with archived.recalling():
+            wait_for(lambda: tried(text.read_bytes) == content)
+
+
+@contextlib.contextmanager
+def opening(path: Path, owner: ProcessStore) -> Iterator[subprocess.Popen[bytes]]:
+    """Somebody who opens the file, and waits for an owner that has no core at this moment."""
+    owner.process.send_signal(signal.SIGSTOP)
+    try:
+        reader = subprocess.Popen(["cat", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        wait_for(lambda: WAITS_FOR_MOUNT in Path(f"/proc/{reader.pid}/wchan").read_text())
+        yield reader
+    finally:
+        if owner.process.poll() is None:
+            owner.process.send_signal(signal.SIGCONT)
+
+
+def assert_refused_in_time(reader: subprocess.Popen[bytes]) -> None:
+    said, complaint = reader.communicate(timeout=ERROR_WITHIN_S)
+    assert reader.returncode != 0
+    assert said == b""
+    assert complaint
 
 
 def test_who_reads_much_is_told_and_over_the_limit_refused(archived: Archived) -> None:
