@@ -130,6 +130,7 @@ def test_each_kind_of_moment_once() -> None:
 
 
 @pytest.mark.big
+@pytest.mark.timeout(1800)
 def test_every_fault_at_every_step() -> None:
     for number, fault in trials(_steps().steps, every=True):
         _try(number, fault, stock=False)
