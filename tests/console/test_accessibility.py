@@ -28,6 +28,7 @@ SCREENS = (
     "/restore",
     "/restore?q=letter",
     "/jobs",
+    "/audit",
     "/document",
     "/nowhere",
 )
