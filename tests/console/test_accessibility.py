@@ -27,6 +27,7 @@ SCREENS = (
     "/repositories/main",
     "/restore",
     "/restore?q=letter",
+    "/archive",
     "/jobs",
     "/audit",
     "/document",

@@ -20,6 +20,7 @@ export const keys = {
   points: ["points"] as const,
   jobs: ["jobs"] as const,
   repositories: ["repositories"] as const,
+  archive: ["archive"] as const,
   monitor: ["monitor"] as const,
   compile: ["compile"] as const,
   days: ["days"] as const,

@@ -27,6 +27,7 @@ const NodeScreen = screen(() => import("../screens/nodes/NodeScreen"));
 const Repositories = screen(() => import("../screens/repositories/Repositories"));
 const RepositoryScreen = screen(() => import("../screens/repositories/RepositoryScreen"));
 const Restore = screen(() => import("../screens/restore/Restore"));
+const Archive = screen(() => import("../screens/archive/Archive"));
 const Jobs = screen(() => import("../screens/jobs/Jobs"));
 const JobScreen = screen(() => import("../screens/jobs/JobScreen"));
 const Audit = screen(() => import("../screens/audit/Audit"));
@@ -89,6 +90,7 @@ function SignedIn() {
               <Route path="/repositories" component={Repositories} />
               <Route path="/repositories/:name">{({ name }) => <RepositoryScreen name={decoded(name)} />}</Route>
               <Route path="/restore" component={Restore} />
+              <Route path="/archive" component={Archive} />
               <Route path="/jobs" component={Jobs} />
               <Route path="/jobs/:id">{({ id }) => <JobScreen id={decoded(id)} />}</Route>
               <Route path="/audit" component={Audit} />

@@ -1,6 +1,7 @@
 /** Where the screens are. Every link and every entry of the palette is made from here. */
 import {
   IconAffiliate,
+  IconArchive,
   IconClipboardList,
   IconDatabase,
   IconFileCertificate,
@@ -27,12 +28,18 @@ export const PLACES: readonly Place[] = [
   { path: "/nodes", title: "Nodes", words: "machines computers agents", icon: IconServer2 },
   { path: "/repositories", title: "Repositories", words: "stores points check", icon: IconDatabase },
   { path: "/restore", title: "Restore", words: "recover find search browse get back", icon: IconHistory },
+  { path: "/archive", title: "Archive", words: "archived recall legal hold stubs old files", icon: IconArchive },
   { path: "/jobs", title: "Jobs", words: "runs tasks progress", icon: IconListCheck },
   { path: "/audit", title: "Audit", words: "log who changes searches verify", icon: IconFileCertificate },
   { path: "/document", title: "Document", words: "yaml environment text revisions", icon: IconClipboardList },
 ];
 
 const part = encodeURIComponent;
+
+function asked(path: string, query: Record<string, string>): string {
+  const text = new URLSearchParams(query).toString();
+  return text ? `${path}?${text}` : path;
+}
 
 export const to = {
   flow: (name: string, view: "draw" | "list" | "yaml" | "monitor" | "compile" = "draw") =>
@@ -44,8 +51,6 @@ export const to = {
   addNode: "/nodes/-/add",
   repository: (name: string) => `/repositories/${part(name)}`,
   job: (id: string) => `/jobs/${part(id)}`,
-  restore: (query: Record<string, string> = {}) => {
-    const text = new URLSearchParams(query).toString();
-    return text ? `/restore?${text}` : "/restore";
-  },
+  restore: (query: Record<string, string> = {}) => asked("/restore", query),
+  archive: (query: Record<string, string> = {}) => asked("/archive", query),
 };

@@ -50,6 +50,8 @@ export function refreshAfter(delta: Delta): void {
         stale(keys.days);
         stale(keys.jobs);
         if (OF_REPOSITORIES.has(delta.job.kind)) stale(keys.repositories);
+        // A run may have archived something.
+        if (delta.job.kind === "run") stale(keys.archive);
         if (OF_POINTS.has(delta.job.kind)) stale(keys.points);
       }
       break;

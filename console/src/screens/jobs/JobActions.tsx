@@ -52,7 +52,7 @@ export function CancelJob({ job }: { job: Job }) {
 
 export function RunAgain({ job }: { job: Job }) {
   const flows = useLive((live) => live.flows);
-  const again = againOf(job, flows, { restore: "/restore", repository: to.repository });
+  const again = againOf(job, flows, { restore: to.restore(), archive: to.archive(), repository: to.repository });
   const [busy, setBusy] = useState(false);
   const [isAsking, setAsking] = useState(false);
   if (!again) return null;

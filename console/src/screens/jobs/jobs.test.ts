@@ -77,7 +77,7 @@ it("knows how long it takes", () => {
 });
 
 it("knows how to have it again", () => {
-  const links = { restore: "/restore", repository: (name: string) => `/repositories/${name}` };
+  const links = { restore: "/restore", archive: "/archive", repository: (name: string) => `/repositories/${name}` };
   expect(againOf(job("1"), [flow], links)).toEqual({ kind: "run", flow: "demo", policy: "documents" });
   expect(againOf(job("1"), [], links)).toBeNull();
   expect(againOf(job("1", { kind: "check", rule: "main" }), [flow], links)).toMatchObject({ href: "/repositories/main" });

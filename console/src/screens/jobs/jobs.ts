@@ -81,6 +81,7 @@ const KINDS: Record<string, string> = {
   rebuild: "Rebuild of the catalog",
   scrub: "Scrub",
   drill: "Drill",
+  recall: "Recall",
 };
 export const kindWord = (kind: string): string => KINDS[kind] ?? kind;
 
@@ -92,6 +93,7 @@ export const isMaintenance = (kind: string): boolean => MAINTENANCE.has(kind);
 /** What cancelling one of these means. */
 export const CANCELLED: Record<string, string> = {
   restore: "What it has written stays; the rest is not restored.",
+  recall: "What is back in its place stays; the rest stays a stub, and can be recalled later.",
   check: "The check ends without a result.",
   scrub: "The scrub ends here, and the next one begins where this one did.",
   drill: "What it has restored on trial is removed, and nothing is recorded.",
@@ -104,8 +106,9 @@ export const CANCELLED: Record<string, string> = {
 export type Again = { kind: "run"; flow: string; policy: string } | { kind: "go"; href: string; label: string } | null;
 
 /** `restore`: where the restore screen is. */
-export function againOf(job: Pick<Job, "kind" | "datasets" | "rule">, flows: readonly Flow[], links: { restore: string; repository: (name: string) => string }): Again {
+export function againOf(job: Pick<Job, "kind" | "datasets" | "rule">, flows: readonly Flow[], links: { restore: string; archive: string; repository: (name: string) => string }): Again {
   if (job.kind === "restore") return { kind: "go", href: links.restore, label: "Restore again" };
+  if (job.kind === "recall") return { kind: "go", href: links.archive, label: "See the archive" };
   if (isMaintenance(job.kind)) return { kind: "go", href: links.repository(job.rule), label: job.kind === "check" ? "Check again" : "See the repository" };
   const [dataset = ""] = job.datasets;
   const flow = flows.find((each) => each.datasets.includes(dataset) && each.active_revision !== null);

@@ -19,6 +19,7 @@ import classes from "./Restore.module.css";
 import { distinctVersions, newestFirst, standOf } from "./versions";
 import { WasSo } from "./WasSo";
 
+const ArchivedHere = lazy(later(() => import("./ArchivedHere")));
 const ContentDialog = lazy(later(() => import("./download/ContentDialog").then((module) => ({ default: module.ContentDialog }))));
 
 const MOST = 1_000;
@@ -69,6 +70,9 @@ export function VersionsPanel({ path, point, onClose, onRestore, onShow }: Versi
             {found.data.more && `; only the newest ${MOST.toLocaleString("en")} are shown`}
           </Text>
         )}
+        <Suspense fallback={null}>
+          <ArchivedHere dataset={dataset} path={path} />
+        </Suspense>
         {rows.length > 0 && (
           <VirtualTable
             label="Versions"
