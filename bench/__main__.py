@@ -1,4 +1,4 @@
-"""`python -m bench [kernel image million lines] [--folder F] [--full] [--rounds N] [--stages …] [--contenders …] [--json FILE]`.
+"""`python -m bench [kernel image million lines] [--folder F] [--full] [--everything] [--rounds N] [--stages …] [--contenders …] [--json F]`
 
 Each contender works on its own fresh copy of the corpus, one at a time. Figures are medians of the rounds and ratios to the peer: restic,
 for plain copies rsync. Wall times of a machine that does other things, too, say little; CPU seconds are the more reliable figure.
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.contender import STAGES
-from bench.corpora import folder_corpus
-from bench.fan_out import measure_fan_out
+from bench.corpora import corpora, folder_corpus
+from bench.fan_out import measure_everything, measure_fan_out
 from bench.figures import Figure, median_of
 from bench.rounds import BASE, Measured, run_suite
 from bench.suites import CONTENDERS, Suite, full_suites, usual_suites
@@ -39,8 +39,10 @@ def main() -> None:
         _print(table)
         results["suites"][suite.corpus.name] = _as_json(table)
         _write(results, options.json)
-    if options.fan_out or not options.suites:
+    if options.fan_out or not (options.suites or options.everything):
         results["fan-out"] = measure_fan_out()
+    if options.everything:
+        results["everything"] = measure_everything(folder_corpus(options.folder) if options.folder else corpora()["kernel"])
     _write(results, options.json)
 
 
@@ -50,6 +52,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="measure on a copy of this folder instead")
     parser.add_argument("--full", action="store_true", help="all stages, three rounds of everything; takes hours")
     parser.add_argument("--fan-out", action="store_true", help="measure one classification to four receivers against one, too")
+    parser.add_argument("--everything", action="store_true", help="measure only all operations at once against backup alone")
     parser.add_argument("--rounds", type=int, default=0, help="each with everything set up anew; medians are shown")
     parser.add_argument("--stages", nargs="+", default=[], choices=STAGES)
     parser.add_argument("--contenders", nargs="+", default=[], choices=CONTENDERS)
@@ -58,6 +61,8 @@ def _options() -> argparse.Namespace:
 
 
 def _suites(options: argparse.Namespace) -> list[Suite]:
+    if options.everything:
+        return []
     suites = full_suites() if options.full else usual_suites()
     if options.folder:
         suites = (Suite(folder_corpus(options.folder), ("first", "unchanged", "changed", "restore", "check")),)

@@ -28,7 +28,13 @@ repositories:
 policies:
   data:
     classification: {{paths: ["{data}"]}}
-    operations: {{backup: {{every: 30d, keep: {{last: 100}}}}, replicate: {{removed: follow, every: 30d}}}}
+    operations:
+      backup: {{every: 30d, keep: {{last: 100}}}}
+      replicate: {{removed: follow, every: 30d}}
+      live: {{every: 1m, keep: {{last: 100}}}}
+      cdp: {{within: 24h}}
+      version: {{last: 10}}
+      archive: {{when: {{larger_than: 10KB}}, keep: 7y, leave: copy}}
 flows:
   store:
     vertices: {{from: {{node: source, policies: [data]}}, to: {{repository: main}}}}
@@ -50,6 +56,18 @@ flows:
       - {{from: from, to: two, carries: [data/backup]}}
       - {{from: from, to: three, carries: [data/replicate]}}
       - {{from: from, to: four, carries: [data/replicate]}}
+  everything:
+    vertices:
+      from: {{node: source, policies: [data]}}
+      one: {{repository: main}}
+      two: {{repository: offsite}}
+      three: {{mirror: {vault}, path: "{folder}/mirror"}}
+      four: {{mirror: {far}, path: "{folder}/far-mirror"}}
+    movers:
+      - {{from: from, to: one, carries: [data/backup, data/live, data/cdp, data/version, data/archive]}}
+      - {{from: from, to: three, carries: [data/replicate]}}
+      - {{from: from, to: four, carries: [data/replicate]}}
+      - {{from: one, to: two, carries: [data/backup], after: data/backup, keep: {{last: 100}}}}
 """
 
 
@@ -79,12 +97,23 @@ class Holdfast:
     def stages(self) -> Mapping[str, Callable[[], None]]:
         return {
             "first": lambda: self.first_of("store"),
-            **dict.fromkeys(("unchanged", "changed"), lambda: self._run("store")),
+            **dict.fromkeys(("unchanged", "changed"), lambda: self.run("store")),
             "restore": self._restore,
             "check": self._check,
             "forget-and-prune": self._prune,
             "cascade": self._cascade,
         }
+
+    @property
+    def mirrors(self) -> tuple[Path, Path]:
+        """Of the flows that have some."""
+        return self._folder / "mirror", self._folder / "far-mirror"
+
+    @property
+    def archived(self) -> tuple[int, int]:
+        """Files and bytes."""
+        rows = json.loads(self._holdfast("archive", "report", "--json"))["datasets"]
+        return sum(row["files"] for row in rows), sum(row["size_bytes"] for row in rows)
 
     def stored_bytes(self) -> int:
         return bytes_below(self._folder / "store")
@@ -112,9 +141,9 @@ class Holdfast:
     def first_of(self, flow: str) -> None:
         """Activation makes the first run due at once; it is that run which is measured."""
         self._holdfast("activate", flow)
-        self._run(flow)
+        self.run(flow)
 
-    def _run(self, flow: str) -> None:
+    def run(self, flow: str) -> None:
         self._holdfast("trigger", flow, "--wait")
 
     def _restore(self) -> None:
@@ -133,7 +162,11 @@ class Holdfast:
     def _cascade(self) -> None:
         """With a run of the source in which nothing has changed."""
         self.first_of("cascade")
-        wait_until(lambda: bool(self._points("offsite")), "the cascade's point has arrived", self._machines.children, timeout_s=600)
+        self.wait_for_cascade(1)
+
+    def wait_for_cascade(self, points: int) -> None:
+        arrived = "the cascade's points have arrived"
+        wait_until(lambda: len(self._points("offsite")) >= points, arrived, self._machines.children, timeout_s=600)
 
     def _points(self, repository: str) -> list[dict[str, Any]]:
         return list(json.loads(self._holdfast("points", "--repository", repository, "--json")))

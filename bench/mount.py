@@ -1,8 +1,9 @@
-"""Measure a mounted point: `python -m bench.mount [--files 100000] [--mib 1024] [--realtime]`.
+"""Measure a mounted point: `python -m bench.mount [--files 100000] [--mib 1024] [--realtime] [--elsewhere]`.
 
 A Master and a node as processes; a tree of small files, 50 in a folder, one large file that does not compress and one that does. Then,
 with a freshly mounted point each time: `ls -lR` of all, small files read through `tar`, the large files through `dd`. What was read is
 compared with the source. `--realtime` puts all that is measured above other work of the machine, as root, once the point is made.
+`--elsewhere` mounts on a second node, which reads from the owner by the Master's order, over loopback with mutual TLS.
 """
 
 from __future__ import annotations
@@ -16,13 +17,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from bench.figures import with_descendants
-from holdfast.cli.processes import free_ports
+from holdfast.cli.demo.machines import Machines
+from holdfast.cli.home import load_session, save_session
 
 _FILES_IN_FOLDER = 50
 _MIB = 1 << 20
+_DOCUMENT = """\
+environment: bench
+nodes: {{{nodes}}}
+repositories: {{main: {{node: owner, location: {repository}}}}}
+policies: {{data: {{classification: {{paths: [{source}]}}, operations: {{backup: {{every: 30d, keep: {{last: 10}}}}}}}}}}
+flows:
+  store:
+    vertices: {{from: {{node: owner, policies: [data]}}, to: {{repository: main}}}}
+    movers: [{{from: from, to: to, carries: [data/backup]}}]
+"""
 
 
 def build(folder: Path, files: int, mib: int) -> None:
@@ -40,39 +53,49 @@ def build(folder: Path, files: int, mib: int) -> None:
 
 
 class Bench:
-    """One home; `run` is the command line in it."""
+    """`run` is the command line. A point is mounted on the repository's owner, or `elsewhere`: on a node that has no repository."""
 
-    def __init__(self, scratch: Path, *, realtime: bool) -> None:
-        self._home, self._place, self._realtime = scratch / "home", scratch / "mnt", realtime
-        self._environment = {**os.environ, "HOLDFAST_HOME": str(self._home)}
+    def __init__(self, scratch: Path, *, realtime: bool, elsewhere: bool) -> None:
+        self._scratch, self._place, self._realtime = scratch, scratch / "mnt", realtime
+        self._machines = Machines(scratch / "machines")
+        self._reader = "reader" if elsewhere else "owner"
+        self._nodes = ["owner", "reader"] if elsewhere else ["owner"]
         self.source = scratch / "source"
 
-    def run(self, *words: str) -> str:
+    def run(self, *words: str, on: str = "master") -> str:
         command = [sys.executable, "-m", "holdfast.cli.main", *words]
-        return subprocess.run(command, env=self._environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+        environment = {**os.environ, "HOLDFAST_HOME": str(self._machines.home(on))}
+        return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
-    def point(self, repository: Path) -> str:
-        self.run("up", "--home", str(self._home), "--port", str(free_ports(3)[0]), "--detach")
-        self.run("protect", str(self.source), "--to", str(repository))
-        self.run("trigger", "protect-source", "--wait")
+    def point(self) -> str:
+        client = self._machines.start_master("bench")
+        for name in self._nodes:
+            self._machines.start_node(name)
+        self._machines.wait_for_nodes(set(self._nodes))
+        nodes = ", ".join(f"{name}: {{}}" for name in self._nodes)
+        text = _DOCUMENT.format(nodes=nodes, source=self.source, repository=self._scratch / "repository")
+        client.put("/environment", {"text": text, "base_revision": None, "accept_removals": True, "comment": ""})
+        self.run("activate", "store")
+        self.run("trigger", "store", "--wait")
+        save_session(self._machines.home(self._reader), load_session(self._machines.home("master")))
         return str(json.loads(self.run("points", "--json"))[-1]["id"])
 
     def mounted(self, point: str, work: Callable[[Path], float]) -> float:
         """What `work` gives, of a mount that nobody has read from."""
-        self.run("mount", point, str(self._place), "--detach")
+        self.run("mount", point, str(self._place), "--detach", on=self._reader)
         self._hurry()
         try:
             return work(self._place / str(self.source)[1:])
         finally:
-            self.run("unmount", str(self._place))
+            self.run("unmount", str(self._place), on=self._reader)
 
-    def down(self) -> None:
-        self.run("down", "--home", str(self._home))
+    def close(self) -> None:
+        self._machines.stop()
 
     def _hurry(self) -> None:
         if not self._realtime:
             return
-        here = str(self._home).encode()
+        here = str(self._scratch).encode()
         ours = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit() and here in _command_line(each)]
         for pid in with_descendants(ours):
             for thread in (Path("/proc") / str(pid) / "task").iterdir():
@@ -125,18 +148,16 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--mib", type=int, default=1_024)
     parser.add_argument("--realtime", action="store_true")
+    parser.add_argument("--elsewhere", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
         scratch = Path(folder).resolve()
-        bench = Bench(scratch, realtime=chosen.realtime)
+        bench = Bench(scratch, realtime=chosen.realtime, elsewhere=chosen.elsewhere)
         bench.source.mkdir()
         build(bench.source, chosen.files, chosen.mib)
-        try:
-            point = bench.point(scratch / "repository")
-            for what, figure in measure(bench, point, chosen.mib).items():
+        with closing(bench):
+            for what, figure in measure(bench, bench.point(), chosen.mib).items():
                 print(f"{what:<45} {figure:10,.1f}", flush=True)
-        finally:
-            bench.down()
 
 
 if __name__ == "__main__":
