@@ -22,6 +22,13 @@ def test_it_is_known_in_the_next_life(tmp_path: Path) -> None:
     assert not again.knows([])
 
 
+def test_that_something_is_followed_is_on_disk_before_it_is(tmp_path: Path) -> None:
+    record = Record(tmp_path / "followed.json")
+    for followed in ({DatasetId("one"): 1}, {DatasetId("one"): 2, DatasetId("two"): 2}, {DatasetId("two"): 3}):
+        record.write(followed)
+        assert Record(tmp_path / "followed.json").knows(followed)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"one": "never"}', b"\xff\xfe", b'{"one": 1e400}'])
 def test_one_that_cannot_be_read_counts_as_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "followed.json").write_bytes(content)

@@ -37,13 +37,19 @@ class Record:
 
     def write(self, seen: Mapping[DatasetId, int]) -> None:
         """From now on these are followed, seen up to these moments. Waits for no disk, see `settle`: a busy one takes a second, for which
-        nothing would be followed. A disk that takes nothing only makes the next gap longer."""
+        nothing would be followed. A disk that takes nothing only makes the next gap longer.
+
+        Does wait when others are followed than before: of what no file says that it was followed, the next life would claim no gap.
+        """
+        are_others = not self.knows(seen)
         self._seen = dict(seen)
         with self._changed:
             self._waiting = msgspec.json.encode(self._seen)
             if not self._is_writing:
                 self._is_writing = True
                 threading.Thread(target=self._write_waiting, name="follow-record", daemon=True).start()
+        if are_others:
+            self.settle()
 
     def settle(self) -> None:
         """Returns when all that was given is on disk, or could not be put there."""
