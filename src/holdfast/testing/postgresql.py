@@ -20,6 +20,7 @@ from pathlib import Path
 PACKAGE = "postgresql"
 USER = "postgres"
 _TIMEOUT_S = 60
+_LOOK_S = 0.2
 _SETTINGS = (
     "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = 50\nshared_buffers = 32MB\nlogging_collector = off\n"
 )
@@ -71,13 +72,14 @@ class PostgreSql:
         with (self._folder / "log").open("ab") as log:
             self._server = subprocess.Popen((*_as_server(), *command), stdout=log, stderr=log, cwd="/")
         ready = program("pg_isready") or "pg_isready"
-        for _ in range(_TIMEOUT_S):
+        # After a crash it first brings its files up to date, which takes a busy disk its time.
+        for _ in range(int(_TIMEOUT_S / _LOOK_S)):
             if subprocess.run((ready, "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "1"), check=False, timeout=30).returncode == 0:
                 return
             if self._server.poll() is not None:
                 raise RuntimeError((self._folder / "log").read_text()[-2000:])
             try:
-                self._server.wait(0.2)
+                self._server.wait(_LOOK_S)
             except subprocess.TimeoutExpired:
                 continue
         raise RuntimeError(f"PostgreSQL did not start: {(self._folder / 'log').read_text()[-2000:]}")
