@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from holdfast.cli import exit_codes
-from holdfast.cli.processes import free_ports, is_port_free
+from tests.ports import first_of_a_row
 
 pytestmark = pytest.mark.e2e
 
@@ -54,20 +54,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     desk = Desk(tmp_path_factory.mktemp("desk"))
     desk.data.mkdir()
     (desk.data / "letter.txt").write_text("dear")
-    desk.run("up", "--detach", "--name", "desk", "--port", str(_three_ports()))
+    desk.run("up", "--detach", "--name", "desk", "--port", str(first_of_a_row()))
     try:
         desk.run("protect", "data", "--to", "../" + desk.folder.name + "/store", "--every", "30d")
         desk.run("trigger", "protect-data", "--wait")
         yield desk
     finally:
         desk.run("down")
-
-
-def _three_ports() -> int:
-    while True:
-        (port,) = free_ports(1)
-        if port < 65_000 and all(is_port_free("127.0.0.1", port + n) for n in range(3)):
-            return port
 
 
 @pytest.mark.parametrize(
@@ -325,7 +318,7 @@ def test_a_token_is_not_spent_on_what_cannot_work(desk: Desk) -> None:
     desk.run(*join, *home, "--listen", "127.0.0.1:data", expect=exit_codes.USAGE)
     desk.run(*join, *home, "--read", "srv", expect=exit_codes.USAGE)
     desk.run(*join, "--home", "/proc/files1", expect=exit_codes.FAILED)
-    desk.run(*join, *home, "--listen", f"127.0.0.1:{free_ports(1)[0]}", "--read", "/srv")
+    desk.run(*join, *home, "--listen", f"127.0.0.1:{first_of_a_row()}", "--read", "/srv")
     assert 'read = ["/srv"]' in (desk.folder / "files1" / "limits.toml").read_text()
 
 

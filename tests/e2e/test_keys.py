@@ -17,11 +17,11 @@ import pytest
 
 from holdfast.cli.client import ApiClient
 from holdfast.cli.home import load_session
-from holdfast.cli.processes import free_ports, is_port_free
 from holdfast.host.compare import compare_trees
 from holdfast.testing.stock_restic import StockRestic
 from holdfast.testing.waiting import wait_for
 from tests.e2e.world import descendants
+from tests.ports import first_of_a_row
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not StockRestic.is_here(), reason="needs restic")]
 CODE = re.compile(r"([0-9A-Z]{5}-){6}[0-9A-Z]{5}")
@@ -55,7 +55,7 @@ class Desk:
         return json.loads(self.run(*words, "--json", **options).stdout)
 
     def up(self) -> None:
-        self.run("up", "--detach", "--name", "desk", "--port", str(_three_ports()))
+        self.run("up", "--detach", "--name", "desk", "--port", str(first_of_a_row()))
 
     def status(self) -> Any:
         """As the API tells it."""
@@ -67,13 +67,6 @@ class Desk:
     def repository(self) -> Any:
         (row,) = self.status()["repositories"]
         return row
-
-
-def _three_ports() -> int:
-    while True:
-        (port,) = free_ports(1)
-        if port < 65_000 and all(is_port_free("127.0.0.1", port + n) for n in range(3)):
-            return port
 
 
 def _restic(location: Path, password: str, *words: str) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.cli.processes import free_ports, is_port_free
 from holdfast.host.compare import compare_trees
 from tests.e2e.world import descendants, eventually
+from tests.ports import first_of_a_row
 
 pytestmark = pytest.mark.e2e
 
@@ -26,18 +26,11 @@ def _holdfast(home: Path, *arguments: str, expect: int = 0) -> subprocess.Comple
     return result
 
 
-def _three_ports() -> int:
-    while True:
-        (port,) = free_ports(1)
-        if port < 65_000 and all(is_port_free("127.0.0.1", port + n) for n in range(3)):
-            return port
-
-
 def test_the_first_ten_minutes(tmp_path: Path) -> None:
     home, data, store = tmp_path / "home", tmp_path / "data", tmp_path / "store"
     data.mkdir()
     (data / "precious.txt").write_text("precious")
-    _holdfast(home, "up", "--home", str(home), "--port", str(_three_ports()), "--name", "desk", "--detach")
+    _holdfast(home, "up", "--home", str(home), "--port", str(first_of_a_row()), "--name", "desk", "--detach")
     try:
         made = json.loads(_holdfast(home, "protect", str(data), "--to", str(store), "--every", "1h", "--json").stdout)
         repository = made["repository"]
