@@ -23,13 +23,15 @@ SEARCHES = frozenset({"find", "search", "history", "explain", "diff"})
 
 async def audited(request: Request, caller: CallerOf, master: MasterOf) -> AsyncIterator[None]:
     """Of a call by somebody who is logged in: what is asked before it is done, and how it ended."""
-    activity = request.scope["route"].name
-    if request.method in SAFE_METHODS:
-        if activity in SEARCHES:
-            await master.audit.looked(await _act(request, user=caller.user, credential=f"{caller.kind}:{caller.id}"))
+    is_change = request.method not in SAFE_METHODS
+    if not is_change and request.scope["route"].name not in SEARCHES:
         yield
         return
     act = await _act(request, user=caller.user, credential=f"{caller.kind}:{caller.id}")
+    if not is_change:
+        await master.audit.looked(act)
+        yield
+        return
     number = await master.audit.asked(act)
     try:
         yield

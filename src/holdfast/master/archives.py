@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from holdfast.core.errors import HoldfastError, NotReachable, UnknownName, error_from
+from holdfast.core.errors import HoldfastError, NotReachable, UnknownName
 from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
@@ -103,10 +103,6 @@ class ArchiveDesk:
                 told.append(answer)
             elif isinstance(answer, NotReachable):
                 gaps += [Unreachable(repository=rule.name, node=owner.node.name, error=answer.facts()) for rule in owner.repositories]
-            elif isinstance(answer, UnknownName):
-                continue
-            elif isinstance(answer, HoldfastError):
-                raise error_from(answer.facts())
-            else:
+            elif not isinstance(answer, UnknownName):
                 raise answer
         return told, tuple(gaps)

@@ -15,7 +15,7 @@ from holdfast.core.ids import NodeId
 from holdfast.master.foundation import Foundation
 from holdfast.master.records import audit, happenings
 from holdfast.master.records.audit import AuditChoice
-from holdfast.model.audit import Anchor, AuditRecord, ChainFinding, Phase, StoredRecord, verify_chain
+from holdfast.model.audit import Anchor, AuditRecord, ChainCheck, ChainFinding, Phase, StoredRecord
 from holdfast.model.jobs import Event, Severity
 
 _PAGE = 1_000
@@ -82,13 +82,14 @@ class AuditLog:
 
     async def verify(self, kept: dict[str, tuple[Anchor, ...]]) -> Verification:
         """Hold the records against themselves and against what each witness keeps, by its name."""
-        records: list[StoredRecord] = []
+        check, findings, records = ChainCheck(kept), list[ChainFinding](), 0
         after: int | None = 0
         while after is not None:
             page, after = await self.lines(after, _PAGE)
-            records += page
-        findings = await asyncio.to_thread(lambda: tuple(verify_chain(records, kept)))
-        return Verification(records=len(records), findings=findings, witnesses={name: len(anchors) for name, anchors in kept.items()})
+            findings += await asyncio.to_thread(list, check.take(page))
+            records += len(page)
+        findings += check.end()
+        return Verification(records=records, findings=tuple(findings), witnesses={name: len(anchors) for name, anchors in kept.items()})
 
     def contradicted(self, session: Session, node: NodeId, anchors: Iterable[Anchor]) -> None:
         """Hold what a node keeps against the records, at its hello. A contradiction is an event, said once."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 
@@ -139,35 +139,51 @@ def _body(body: bytes) -> object:
         return {"size_bytes": len(body)}
 
 
-def verify_chain(stored: Iterable[StoredRecord], anchors: dict[str, tuple[Anchor, ...]]) -> Iterator[ChainFinding]:
-    """Where the records, in their order, are not what was written. `anchors`: what each witness (a node's name) keeps.
+class ChainCheck:
+    """Finds where the records, given in their order and piece by piece, are not what was written. `anchors`: what each witness (a node's
+    name) keeps.
 
     An edited record does not have its digest; after one that was taken out or put in, the numbers or the digests of the records before do
     not follow on. A chain that holds in itself and was rewritten, or ends early, is contradicted by an anchor.
     """
-    wanted: defaultdict[int, list[tuple[str, Anchor]]] = defaultdict(list)
-    for witness, kept in anchors.items():
-        for anchor in kept:
-            wanted[anchor.number].append((witness, anchor))
-    number, digest = 0, NO_RECORD
-    for one in stored:
-        encoded = one.record.encode()
-        record = _decoded(encoded)
-        if digest_of(encoded) != one.digest or record is None:
-            yield ChainFinding(code="audit-edited", number=number + 1, message="the record is not what its digest was made of")
-        if record is not None:
-            yield from _follows(record, number, digest)
-        number = record.number if record is not None else number + 1
-        digest = one.digest
-        for witness, anchor in wanted.pop(number, ()):
-            if anchor.digest != digest:
-                message = f"{witness} was told another digest at {format_utc(anchor.at)}: this record, or one before, was rewritten"
-                yield ChainFinding(code="audit-rewritten", number=number, message=message, witness=witness)
-    for missing in sorted(wanted):
-        for witness, anchor in wanted[missing]:
-            if missing > number:
-                message = f"{witness} was told of record {missing} at {format_utc(anchor.at)}, and the log ends with {number}"
-                yield ChainFinding(code="audit-cut-off", number=number, message=message, witness=witness)
+
+    def __init__(self, anchors: Mapping[str, tuple[Anchor, ...]]) -> None:
+        self._number, self._digest = 0, NO_RECORD
+        self._wanted: defaultdict[int, list[tuple[str, Anchor]]] = defaultdict(list)
+        for witness, kept in anchors.items():
+            for anchor in kept:
+                self._wanted[anchor.number].append((witness, anchor))
+
+    def take(self, stored: Iterable[StoredRecord]) -> Iterator[ChainFinding]:
+        """The records that follow."""
+        for one in stored:
+            encoded = one.record.encode()
+            record = _decoded(encoded)
+            if digest_of(encoded) != one.digest or record is None:
+                message = "the record is not what its digest was made of"
+                yield ChainFinding(code="audit-edited", number=self._number + 1, message=message)
+            if record is not None:
+                yield from _follows(record, self._number, self._digest)
+            self._number = record.number if record is not None else self._number + 1
+            self._digest = one.digest
+            for witness, anchor in self._wanted.pop(self._number, ()):
+                if anchor.digest != self._digest:
+                    message = f"{witness} was told another digest at {format_utc(anchor.at)}: this record, or one before, was rewritten"
+                    yield ChainFinding(code="audit-rewritten", number=self._number, message=message, witness=witness)
+
+    def end(self) -> Iterator[ChainFinding]:
+        """There are no more."""
+        for missing in sorted(number for number in self._wanted if number > self._number):
+            for witness, anchor in self._wanted[missing]:
+                message = f"{witness} was told of record {missing} at {format_utc(anchor.at)}, and the log ends with {self._number}"
+                yield ChainFinding(code="audit-cut-off", number=self._number, message=message, witness=witness)
+
+
+def verify_chain(stored: Iterable[StoredRecord], anchors: Mapping[str, tuple[Anchor, ...]]) -> Iterator[ChainFinding]:
+    """As `ChainCheck`, of a whole log."""
+    check = ChainCheck(anchors)
+    yield from check.take(stored)
+    yield from check.end()
 
 
 def _decoded(encoded: bytes) -> AuditRecord | None:

@@ -29,7 +29,7 @@ class AuditChoice:
 
 def append(session: Session, record: AuditRecord) -> Anchor:
     """Write it behind the newest; its `number` and `previous` are given here. Its time is never before that of the one before."""
-    newest = session.scalar(select(AuditRow).order_by(AuditRow.number.desc()).limit(1))
+    newest = _newest_row(session)
     if newest is not None:
         record = replace(record, number=newest.number + 1, previous=newest.digest, at=max(record.at, newest.at))
     encoded = encode_record(record)
@@ -47,7 +47,7 @@ def append(session: Session, record: AuditRecord) -> Anchor:
 
 
 def head(session: Session) -> Anchor | None:
-    newest = session.scalar(select(AuditRow).order_by(AuditRow.number.desc()).limit(1))
+    newest = _newest_row(session)
     return None if newest is None else Anchor(number=newest.number, digest=newest.digest, at=newest.at)
 
 
@@ -79,6 +79,10 @@ def stored(session: Session, after: int, limit: int) -> tuple[tuple[int, StoredR
     return tuple(
         (number, StoredRecord(record=record.decode(errors="replace"), digest=digest)) for number, record, digest in session.execute(query)
     )
+
+
+def _newest_row(session: Session) -> AuditRow | None:
+    return session.scalar(select(AuditRow).order_by(AuditRow.number.desc()).limit(1))
 
 
 def _read(raw: bytes) -> AuditRecord | None:
