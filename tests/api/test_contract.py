@@ -56,6 +56,7 @@ from holdfast.model.questions import (
 from holdfast.model.restoring import AskOrders, AskPauseJob, AskResumeJob, OrdersTold
 from holdfast.model.searching import AskSearch, FoundHere, FoundIn, Hit, Place, Placed
 from holdfast.model.tail import AskTail, Doer, Tailed, TailEvent, TailKind
+from holdfast.testing.message_services import web_hook
 from holdfast.wire.identity import make_csr, new_key
 from tests.master.masters import ONE_TO_TWO, Running, with_master
 
@@ -260,12 +261,23 @@ async def _do_everything(running: Running, node: Any) -> str:
     return trigger
 
 
+async def _notify(running: Running) -> None:
+    async with web_hook() as hook:
+        await running.call("PUT", "/notifications/channels/ops", {"secret_url": f"json://127.0.0.1:{hook.port}/"})
+        await running.post("/notifications/channels/ops/test")
+        await running.call("PUT", "/notifications/rules/all", {"to": ["ops"], "after_s": 60})
+        await running.get("/notifications")
+        await running.call("DELETE", "/notifications/rules/all")
+        await running.call("DELETE", "/notifications/channels/ops")
+
+
 @with_master
 async def test_real_answers_of_every_route_keep_to_their_schema(running: Running) -> None:
     await running.connect("files1", "vault", "dr")
     for node in running.nodes.values():
         node.answer = an_owner
     trigger = await _do_everything(running, running.nodes["vault"])
+    await _notify(running)
     await _read_everything(running, trigger)
     await running.post("/flows/office/deactivate")
     await running.post("/protect", {"path": "/srv/x", "location": "/srv/y", "node": "vault"})

@@ -1589,6 +1589,88 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Notifications
+         * @description Rules in their order, and channels without their addresses.
+         */
+        get: operations["notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Notify Rule
+         * @description Make a rule, or put another in its place.
+         */
+        put: operations["set_notify_rule"];
+        post?: never;
+        /** Remove Notify Rule */
+        delete: operations["remove_notify_rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/channels/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Notify Channel
+         * @description Make a channel, or give it another address, which is never shown again.
+         */
+        put: operations["set_notify_channel"];
+        post?: never;
+        /** Remove Notify Channel */
+        delete: operations["remove_notify_channel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/channels/{channel}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Notify Channel
+         * @description Send a message by it now; an error says why it was not taken.
+         */
+        post: operations["test_notify_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/search": {
         parameters: {
             query?: never;
@@ -1691,6 +1773,14 @@ export interface components {
              * @default
              */
             comment: string;
+        };
+        /**
+         * ChannelWanted
+         * @description `secret_url`: an address as apprise takes it, such as `mailto://USER:PASSWORD@HOST?to=WHOM`.
+         */
+        ChannelWanted: {
+            /** Secret Url */
+            secret_url: string;
         };
         /** Check */
         Check: {
@@ -2070,6 +2160,88 @@ export interface components {
              * @default
              */
             repository: string;
+        };
+        /**
+         * NotifyRuleWanted
+         * @description What is empty chooses everything. `kinds`, `nodes` and `datasets` may hold `*`. `place` from 0 in the order of the rules; null =
+         *     where it is, a new one last.
+         */
+        NotifyRuleWanted: {
+            /** To */
+            to: string[];
+            /**
+             * Kinds
+             * @default []
+             */
+            kinds: string[];
+            /**
+             * Severity
+             * @default warning
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "error";
+            /**
+             * Nodes
+             * @default []
+             */
+            nodes: string[];
+            /**
+             * Flows
+             * @default []
+             */
+            flows: string[];
+            /**
+             * Datasets
+             * @default []
+             */
+            datasets: string[];
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /**
+             * Stop
+             * @default false
+             */
+            stop: boolean;
+            /**
+             * After S
+             * @default 0
+             */
+            after_s: number;
+            /**
+             * Digest S
+             * @default 0
+             */
+            digest_s: number;
+            /**
+             * Repeat S
+             * @default 0
+             */
+            repeat_s: number;
+            /**
+             * Quiet
+             * @default []
+             */
+            quiet: string[];
+            /**
+             * Zone
+             * @default UTC
+             */
+            zone: string;
+            /**
+             * Recovery
+             * @default true
+             */
+            recovery: boolean;
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            /** Place */
+            place?: number | null;
         };
         /** PlanDocument */
         PlanDocument: {
@@ -4838,6 +5010,82 @@ export interface components {
         KeptPoint: {
             time: string;
             reasons: string[];
+        };
+        /**
+         * NotificationsView
+         * @description `rules` in the order in which they are asked.
+         */
+        NotificationsView: {
+            rules: components["schemas"]["NotifyRule"][];
+            channels: components["schemas"]["ChannelView"][];
+        };
+        /**
+         * NotifyRule
+         * @description What is empty chooses everything. `kinds`: codes of notices; they, `nodes` and `datasets` may hold `*`. `tags`: of the node, one of
+         *         them is enough.
+         *
+         *         `to`: names of channels. `stop`: rules behind this one do not see what it chose. `after_s`: a condition is told once it has stood that
+         *         long. `digest_s`: what comes within that time after the first is one message. `repeat_s`: a condition that stands is told again that
+         *         often; 0 = never. `quiet`: windows (as of schedules, in `zone`) in which nothing is sent; it waits for their end. `recovery`: tell the
+         *         end of what was told. `enabled` false: as if the rule were not there.
+         */
+        NotifyRule: {
+            name: string;
+            to: string[];
+            /** @default [] */
+            kinds: string[];
+            /** @default warning */
+            severity: components["schemas"]["Severity"];
+            /** @default [] */
+            nodes: string[];
+            /** @default [] */
+            flows: string[];
+            /** @default [] */
+            datasets: string[];
+            /** @default [] */
+            tags: string[];
+            /** @default false */
+            stop: boolean;
+            /** @default 0 */
+            after_s: number;
+            /** @default 0 */
+            digest_s: number;
+            /** @default 0 */
+            repeat_s: number;
+            /** @default [] */
+            quiet: string[];
+            /** @default UTC */
+            zone: string;
+            /** @default true */
+            recovery: boolean;
+            /** @default true */
+            enabled: boolean;
+        };
+        /**
+         * ChannelView
+         * @description `service`: what stands before `://` in its address, which is shown to nobody. `waiting`: messages that are not delivered yet.
+         *         `failing_since`: nothing was taken since then, `error` says why.
+         */
+        ChannelView: {
+            name: string;
+            service: string;
+            changed_at: string;
+            sent_at: string | null;
+            failing_since: string | null;
+            error: string;
+            waiting: number;
+        };
+        /**
+         * ChannelTested
+         * @description Its service took the message.
+         */
+        ChannelTested: {
+            channel: string;
+            /**
+             * @default true
+             * @enum {unknown}
+             */
+            sent: true;
         };
         /**
          * FoundHits
@@ -7888,6 +8136,198 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeepPreviewView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    notifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationsView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    set_notify_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotifyRuleWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationsView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_notify_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    set_notify_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationsView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_notify_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    test_notify_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelTested"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -187,6 +187,13 @@ class LogLines(_Answer, frozen=True, kw_only=True):
     events: tuple[NamedEvent, ...]
 
 
+class ChannelTested(_Answer, frozen=True, kw_only=True):
+    """Its service took the message."""
+
+    channel: str
+    sent: Literal[True] = True
+
+
 class NodeList(_Answer, frozen=True, kw_only=True):
     nodes: tuple[NodeView, ...]
 

@@ -29,6 +29,7 @@ from holdfast.api.routes import (
     happenings,
     keep,
     nodes,
+    notifications,
     points,
     repositories,
     search,
@@ -41,7 +42,7 @@ from holdfast.master.master import Master
 
 PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
-_TELLING = (anomalies, audit, drills, happenings, keep, search, status)
+_TELLING = (anomalies, audit, drills, happenings, keep, notifications, search, status)
 _ROUTES = (access, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
 _PRIVATE = tuple(module.router for module in _ROUTES)
 

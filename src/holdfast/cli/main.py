@@ -31,6 +31,7 @@ from holdfast.cli.commands import (
     monitor,
     mount,
     nodes,
+    notify,
     pausing,
     points,
     prune,
@@ -88,6 +89,7 @@ app.add_typer(points.points_app, name="points")
 app.add_typer(anomalies.anomaly_app, name="anomaly")
 app.add_typer(archive.archive_app, name="archive")
 app.add_typer(audit.audit_app, name="audit")
+app.add_typer(notify.notify_app, name="notify")
 app.add_typer(points.dataset_app, name="dataset")
 
 

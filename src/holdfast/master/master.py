@@ -24,6 +24,7 @@ from holdfast.master.join_tokens import JoinTokens
 from holdfast.master.looks import Looks
 from holdfast.master.monitor import Monitor
 from holdfast.master.newsroom import Newsroom, end_task
+from holdfast.master.notifying.notifications import Notifications
 from holdfast.master.protecting import Protecting
 from holdfast.master.queries import Queries
 from holdfast.master.restores import Restores
@@ -66,6 +67,7 @@ class Master:
     growth: Growth
     history: History
     newsroom: Newsroom
+    notifications: Notifications
     names: tuple[str, ...] = ()
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -88,6 +90,7 @@ class Master:
         await self.triggers.resume()
         self.tasks.append(asyncio.create_task(self.newsroom.run()))
         self.tasks.append(asyncio.create_task(self.growth.run()))
+        self.tasks.append(asyncio.create_task(self.notifications.run()))
 
     async def say_farewell(self) -> None:
         """Stop watching triggers, end live streams and the nodes' sessions. The records stay open for requests that are still running."""
@@ -146,5 +149,6 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         growth=Growth(base, hub, looks),
         history=History(base, hub, triggers),
         newsroom=Newsroom(base, hub, activation),
+        notifications=Notifications(base, hub, looks),
         names=names,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import msgspec
+from sqlalchemy.orm import Session
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.master.deployment import deployment
@@ -13,11 +14,15 @@ from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks, Told
 from holdfast.master.queries import Unreachable
+from holdfast.master.records import notifications
 from holdfast.master.roll_call import NodeView, node_views
 from holdfast.master.verdict import Standing, standings, verdict
 from holdfast.model.jobs import Finding, Severity, State
 from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
 from holdfast.model.rules import Rules, title_of
+
+MASTER = "Master"
+"""Where findings are that are no node's."""
 
 
 class RepositoryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +89,26 @@ class StatusBoard:
                 repositories.extend(RepositoryView(node=node.name, status=r) for r in answer.repositories)
             else:
                 silent.extend(Unreachable(repository=r.name, node=node.name, error=answer) for r in rules.repositories)
+        findings.extend(await self._base.database.run(failing_channels))
         return _judge(await self.nodes(), protections, repositories, silent, findings, following)
+
+
+def failing_channels(session: Session) -> tuple[NodeFinding, ...]:
+    """Channels of notifications that take nothing: findings of the Master itself."""
+    failing = (channel for channel in notifications.channels(session) if channel.failing_since is not None)
+    hint = "`holdfast notify test NAME` tries again; `holdfast notify channel set NAME` gives another address"
+    return tuple(
+        NodeFinding(
+            node=MASTER,
+            finding=Finding(
+                code="notify-failing",
+                severity=Severity.WARNING,
+                message=f"notifications do not get through by channel {channel.name}: {channel.error}",
+                hint=hint,
+            ),
+        )
+        for channel in failing
+    )
 
 
 def protections_of(rules: Rules, told: Told, known: NodeStatus | None) -> tuple[Protection, ...]:

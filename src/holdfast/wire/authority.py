@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from holdfast.core.clock import Clock, now
@@ -97,6 +98,10 @@ class Authority:
     def sign(self, body: bytes) -> bytes:
         """Ed25519, 64 bytes."""
         return self._signing().sign(body)
+
+    def secret_key(self, purpose: bytes) -> bytes:
+        """32 bytes that only who has this authority can make, others for each purpose (HKDF, RFC 5869)."""
+        return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose).derive(self.signing_key_pem)
 
     def issue(self, csr_pem: bytes, node: NodeId, *, clock: Clock, lifetime_s: float = NODE_LIFETIME_S) -> bytes:
         """A certificate (PEM) for the key in the request; its name and everything else the request says is ignored.
