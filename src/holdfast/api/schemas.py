@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """Strict: `0.0` or `"no"` for `dry_run` is a mistake of the caller's, not a word that we read a yes or no into."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @field_validator("*", mode="after")
     @classmethod
@@ -21,6 +23,9 @@ class Body(BaseModel):
                 except UnicodeEncodeError:
                     raise ValueError("not Unicode text") from None
         return value
+
+
+MAX_TTL_S = 100 * 365 * 86_400.0
 
 
 class Login(Body):
@@ -40,7 +45,7 @@ class TokenWanted(Body):
     """`ttl_s` null = until it is deleted."""
 
     name: str = Field(min_length=1, max_length=100)
-    ttl_s: float | None = Field(default=None, gt=0)
+    ttl_s: float | None = Field(default=None, gt=0, le=MAX_TTL_S)
 
 
 class PlanDocument(Body):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from holdfast.core.errors import HoldfastError, NotReachable, UnknownName, UsageError, error_from
+from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, UnknownName, UsageError, error_from
 from holdfast.core.units import format_utc
 from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
@@ -93,7 +93,7 @@ class Downloads:
         """Raises `UnknownName` (point), `UsageError`, `NotReachable` (no owner answers), or why none of the owners gives downloads."""
         if bool(wanted.what.point) == bool(wanted.what.dataset):
             raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
-        check_path(wanted.path)
+        _check_wanted(wanted.path)
         found, what = await self._restores.found(wanted.what)
         candidates = matching(found, what)
         rolled_out = await self._base.database.run(deployment)
@@ -175,6 +175,13 @@ class Downloads:
             ca_fingerprint=self._base.authority.fingerprint,
             command=command_of(point, wanted.path, wanted.format),
         )
+
+
+def _check_wanted(path: bytes) -> None:
+    try:
+        check_path(path)
+    except ProtocolError as problem:
+        raise UsageError(problem.message, hint="begin it with /, without `.`, `..` and empty parts") from None
 
 
 def command_of(point: Point, path: bytes, format: Format) -> str:
