@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -16,6 +17,7 @@ from holdfast.api.console import Console, packaged_console
 from holdfast.api.errors import add_error_handlers
 from holdfast.api.headers import API_PREFIX, with_headers
 from holdfast.api.limits import BodyLimit
+from holdfast.api.permits import permitted
 from holdfast.api.replies import reply
 from holdfast.api.routes import (
     access,
@@ -45,6 +47,8 @@ _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
 _TELLING = (anomalies, audit, drills, happenings, keep, notifications, search, status)
 _ROUTES = (access, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
 _PRIVATE = tuple(module.router for module in _ROUTES)
+# In this order: what is refused is in the audit log, too.
+_GUARDS = (Depends(authenticated), Depends(audited, scope="function"), Depends(permitted))
 
 
 class _App(FastAPI):
@@ -76,7 +80,7 @@ def create_app(master: Master, console: Console | None = None) -> FastAPI:
     for router in _PUBLIC:
         app.include_router(router, prefix=PREFIX, dependencies=[Depends(audited_entry, scope="function")])
     for router in _PRIVATE:
-        app.include_router(router, prefix=PREFIX, dependencies=[Depends(authenticated), Depends(audited, scope="function")])
+        app.include_router(router, prefix=PREFIX, dependencies=_GUARDS)
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False, dependencies=[Depends(authenticated)])
     async def openapi() -> Response:
@@ -84,6 +88,11 @@ def create_app(master: Master, console: Console | None = None) -> FastAPI:
 
     app.router.default = _pages(console or packaged_console(), app.router.default)
     return app
+
+
+def private_routes() -> Iterator[APIRoute]:
+    """Those that want a login, each with an activity (`permits.does`)."""
+    return (route for router in _PRIVATE for route in router.routes if isinstance(route, APIRoute))
 
 
 def _pages(console: Console, otherwise: ASGIApp) -> ASGIApp:

@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 
 from holdfast.core.errors import NotAuthenticated, Refused
 from holdfast.master.master import Master
+from holdfast.model.access import Rights
 
 COOKIE = "__Host-holdfast"
 PAGE_HEADER = "x-holdfast-page"
@@ -33,13 +34,15 @@ MasterOf = Annotated[Master, Depends(_master)]
 
 @dataclass(frozen=True)
 class Caller:
-    """`id` is the token's or session's; `recheck` raises `NotAuthenticated` once it has ended, and counts as no use of it."""
+    """`id` is the token's or session's; `recheck` tells what the caller may by now, raises `NotAuthenticated` once it has ended, and counts
+    as no use of it."""
 
     user: str
     kind: Literal["token", "session"]
     id: str
     expires_at: datetime | None
-    recheck: Callable[[], Awaitable[object]]
+    rights: Rights
+    recheck: Callable[[], Awaitable[Rights]]
 
 
 async def authenticated(request: Request, master: MasterOf) -> Caller:
@@ -52,13 +55,18 @@ async def authenticated(request: Request, master: MasterOf) -> Caller:
         hint = "send `Authorization: Bearer TOKEN`; `holdfast login` gets a token"
         raise NotAuthenticated("this needs a login", hint=hint)
     check_own_page(request)
-    session = await master.sessions.authenticate(secret)
+    session, rights = await master.sessions.authenticate(secret)
+
+    async def recheck() -> Rights:
+        return (await master.sessions.authenticate(secret, is_use=False))[1]
+
     return Caller(
         user=session.user,
         kind="session",
         id=session.id,
         expires_at=session.expires_at,
-        recheck=lambda: master.sessions.authenticate(secret, is_use=False),
+        rights=rights,
+        recheck=recheck,
     )
 
 
@@ -67,10 +75,12 @@ async def _by_token(header: str, master: Master) -> Caller:
     secret = text.strip()
     if scheme.lower() != "bearer" or not secret:
         raise NotAuthenticated("this is no bearer token", hint="send `Authorization: Bearer TOKEN`; `holdfast login` gets a token")
-    token = await master.access.authenticate(secret)
-    return Caller(
-        user=token.user, kind="token", id=token.id, expires_at=token.expires_at, recheck=lambda: master.access.authenticate(secret)
-    )
+    token, rights = await master.access.authenticate(secret)
+
+    async def recheck() -> Rights:
+        return (await master.access.authenticate(secret))[1]
+
+    return Caller(user=token.user, kind="token", id=token.id, expires_at=token.expires_at, rights=rights, recheck=recheck)
 
 
 CallerOf = Annotated[Caller, Depends(authenticated)]

@@ -1,4 +1,4 @@
-"""The admin account: login, tokens, and a brake on guessing.
+"""Logins, tokens, and a brake on guessing.
 
 A bearer token is `hft_` and 32 random bytes in base32; the records hold its SHA-256 only. A login's token ends after 30 days.
 """
@@ -14,15 +14,16 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 import msgspec
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session
 
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import NotAuthenticated, Throttled
+from holdfast.core.errors import NotAuthenticated, Throttled, UnknownName
 from holdfast.master.foundation import Foundation
+from holdfast.master.passwords import hash_password, is_password
+from holdfast.master.permissions import Permissions
 from holdfast.master.records import access as records
 from holdfast.master.records.access import ApiToken
+from holdfast.model.access import Rights, Scope
 
 LOGIN_DAYS = 30
 ADMIN = "admin"
@@ -51,13 +52,10 @@ def secret_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
-def hash_password(password: str) -> str:
-    return PasswordHasher().hash(password)
-
-
 class Access:
-    def __init__(self, base: Foundation) -> None:
+    def __init__(self, base: Foundation, permissions: Permissions) -> None:
         self._base = base
+        self._permissions = permissions
         self._failures: dict[str, deque[float]] = {}
         self._decoy = ""
 
@@ -72,7 +70,7 @@ class Access:
             known = await self._base.database.run(lambda s: records.password_hash(s, user))
             # A user that does not exist takes as long as a wrong password: the time must not tell which it was.
             self._decoy = self._decoy or await asyncio.to_thread(hash_password, new_secret(self._base.entropy))
-            right = await asyncio.to_thread(_matches, known or self._decoy, password)
+            right = await asyncio.to_thread(is_password, known or self._decoy, password)
             if known is None or not right:
                 raise NotAuthenticated("user or password is wrong", hint=_LOST)
 
@@ -85,31 +83,38 @@ class Access:
         yield
         self._take_back(peer, user, at_s)
 
-    async def create_token(self, user: str, name: str, ttl: timedelta | None) -> NewToken:
+    async def create_token(self, user: str, name: str, ttl: timedelta | None, scope: Scope | None = None) -> NewToken:
+        """With a `scope` it may less than its user. Raises `UnknownName` for a group that is not there."""
         made, secret = new_token(self._base.entropy, user, name, self._base.now(), ttl)
+        made = msgspec.structs.replace(made, scope=scope)
 
         def keep(session: Session) -> None:
+            if scope is not None and scope.group not in self._permissions.tables_now(session).groups:
+                raise UnknownName(f"there is no resource group {scope.group!r}", hint="`holdfast group ls` lists them", group=scope.group)
             records.drop_expired_tokens(session, self._base.now())
             records.add_api_token(session, made)
 
         await self._base.database.run(keep)
         return NewToken(id=made.id, token=secret, expires_at=made.expires_at)
 
-    async def authenticate(self, bearer: str) -> ApiToken:
-        """The token with this secret; raises `NotAuthenticated`."""
-        token = await self._base.database.run(lambda s: records.api_token(s, secret_hash(bearer)))
+    async def authenticate(self, bearer: str) -> tuple[ApiToken, Rights]:
+        """The token with this secret, and what it may; raises `NotAuthenticated`."""
+        return await self._base.database.run(lambda s: self._look(s, secret_hash(bearer)))
+
+    def _look(self, session: Session, hashed: str) -> tuple[ApiToken, Rights]:
+        token = records.api_token(session, hashed)
         if token is None:
             raise NotAuthenticated("this token is not known", hint="log in again with `holdfast login`")
         if token.expires_at is not None and token.expires_at <= self._base.now():
             raise NotAuthenticated("this token has expired", hint="log in again with `holdfast login`")
-        return token
+        return token, self._permissions.rights_now(session, token.user, token.scope)
 
     async def tokens(self) -> tuple[ApiToken, ...]:
         return await self._base.database.run(records.api_tokens)
 
-    async def drop_token(self, id_or_name: str) -> None:
-        """Whoever used it is refused from now on, and live events end."""
-        await self._base.database.run(lambda s: records.drop_api_token(s, id_or_name))
+    async def drop_token(self, id_or_name: str, user: str = "") -> None:
+        """Whoever used it is refused from now on, and live events end. `user`: only if it is theirs. Raises `UnknownName`."""
+        await self._base.database.run(lambda s: records.drop_api_token(s, id_or_name, user))
         self._base.feed.nudge()
 
     def _brake(self, peer: str, user: str) -> None:
@@ -153,10 +158,3 @@ def new_token(entropy: Entropy, user: str, name: str, at: datetime, ttl: timedel
 
 def _limits(peer: str, user: str) -> tuple[tuple[str, int], ...]:
     return (f"peer {peer}", _FAILURES_PER_PEER), (f"user {user}", _FAILURES_PER_USER)
-
-
-def _matches(password_hash: str, password: str) -> bool:
-    try:
-        return PasswordHasher().verify(password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False

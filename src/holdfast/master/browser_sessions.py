@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 from holdfast.core.errors import NotAuthenticated
 from holdfast.master.access import Access, new_secret, secret_hash
 from holdfast.master.foundation import Foundation
+from holdfast.master.permissions import Permissions
 from holdfast.master.records import browser_sessions as records
 from holdfast.master.records.access import has_api_token
 from holdfast.master.records.browser_sessions import BrowserSession
 from holdfast.master.sign_in_links import Bearer, SignInLinks
+from holdfast.model.access import Rights
 
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)
@@ -34,8 +36,9 @@ class OpenedSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BrowserSessions:
-    def __init__(self, base: Foundation, access: Access, links: SignInLinks) -> None:
+    def __init__(self, base: Foundation, permissions: Permissions, access: Access, links: SignInLinks) -> None:
         self._base = base
+        self._permissions = permissions
         self._access = access
         self._links = links
 
@@ -66,6 +69,7 @@ class BrowserSessions:
 
         def keep(session: Session) -> None:
             records.drop_ended(session, now, now - IDLE)
+            self._permissions.rights_now(session, bearer.user, None)
             if bearer.login and not (has_api_token(session, bearer.login) or records.is_there(session, bearer.login)):
                 raise NotAuthenticated("the login that made this link has ended", hint="log in again")
             records.add(session, made)
@@ -73,8 +77,8 @@ class BrowserSessions:
         await self._base.database.run(keep)
         return OpenedSession(secret=secret, session=made)
 
-    async def authenticate(self, secret: str, *, is_use: bool = True) -> BrowserSession:
-        """The session of this cookie; raises `NotAuthenticated`. `is_use`: it counts against idleness."""
+    async def authenticate(self, secret: str, *, is_use: bool = True) -> tuple[BrowserSession, Rights]:
+        """The session of this cookie, and what it may; raises `NotAuthenticated`. `is_use`: it counts against idleness."""
         return await self._base.database.run(lambda s: self._look(s, secret_hash(secret), is_use))
 
     async def all(self) -> tuple[BrowserSession, ...]:
@@ -83,18 +87,19 @@ class BrowserSessions:
         known = await self._base.database.run(records.all_sessions)
         return tuple(each for each in known if each.expires_at > now and each.used_at + IDLE > now)
 
-    async def end(self, session_id: str) -> None:
-        """Its next request is refused, its live events end. Raises `UnknownName`."""
-        await self._base.database.run(lambda s: records.drop(s, session_id))
+    async def end(self, session_id: str, user: str = "") -> None:
+        """Its next request is refused, its live events end. `user`: only if it is theirs. Raises `UnknownName`."""
+        await self._base.database.run(lambda s: records.drop(s, session_id, user))
         self._base.feed.nudge()
 
-    def _look(self, session: Session, hashed: str, is_use: bool) -> BrowserSession:
+    def _look(self, session: Session, hashed: str, is_use: bool) -> tuple[BrowserSession, Rights]:
         found, now = records.by_hash(session, hashed), self._base.now()
         if found is None:
             raise NotAuthenticated("this session has ended", hint="log in again")
         if found.expires_at <= now or found.used_at + IDLE <= now:
             raise NotAuthenticated("this session has expired", hint="log in again")
+        rights = self._permissions.rights_now(session, found.user, None)
         if is_use and now - found.used_at >= _NOTE_EVERY:
             records.note_use(session, found.id, now)
-            return msgspec.structs.replace(found, used_at=now)
-        return found
+            found = msgspec.structs.replace(found, used_at=now)
+        return found, rights

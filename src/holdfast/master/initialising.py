@@ -11,12 +11,14 @@ from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, UsageError
 from holdfast.core.ids import EnvironmentId, new_id
 from holdfast.core.private_files import make_private_folder
-from holdfast.master.access import ADMIN, hash_password, new_secret, new_token
+from holdfast.master.access import ADMIN, new_secret, new_token
 from holdfast.master.config import MasterConfig, save_config
 from holdfast.master.environment import first_revision
-from holdfast.master.records import access, documents
+from holdfast.master.passwords import hash_password
+from holdfast.master.records import access, documents, permissions
 from holdfast.master.records.database import Database
 from holdfast.master.records.documents import Environment
+from holdfast.model.access import ADMIN_ROLE, EVERYTHING, Grant
 from holdfast.wire.authority import Authority
 
 
@@ -56,6 +58,7 @@ def _found(session: Session, name: str, authority: Authority, clock: Clock, entr
     documents.add_revision(session, first_revision(name, at))
     password = new_secret(entropy, 15)
     access.set_password(session, ADMIN, hash_password(password))
+    permissions.add_grant(session, Grant(user=ADMIN, role=ADMIN_ROLE.name, group=EVERYTHING))
     token, secret = new_token(entropy, ADMIN, "init", at, None)
     access.add_api_token(session, token)
     return InitResult(admin_password=password, api_token=secret, ca_pem=authority.ca_pem.decode(), ca_fingerprint=authority.fingerprint)

@@ -25,6 +25,7 @@ from holdfast.master.looks import Looks
 from holdfast.master.monitor import Monitor
 from holdfast.master.newsroom import Newsroom, end_task
 from holdfast.master.notifying.notifications import Notifications
+from holdfast.master.permissions import Permissions
 from holdfast.master.protecting import Protecting
 from holdfast.master.queries import Queries
 from holdfast.master.restores import Restores
@@ -43,6 +44,7 @@ class Master:
     witnesses: Witnesses
     hub: Hub
     hub_port: int
+    permissions: Permissions
     access: Access
     links: SignInLinks
     sessions: BrowserSessions
@@ -110,7 +112,8 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     """`names`: of this machine, where others may reach it; empty when it listens for itself alone."""
     audit = AuditLog(base)
     hub = Hub(base, audit)
-    access = Access(base)
+    permissions = Permissions(base)
+    access = Access(base, permissions)
     links = SignInLinks(base, access)
     triggers = Triggers(base, hub)
     queries = Queries(base, hub)
@@ -125,9 +128,10 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         witnesses=Witnesses(base, hub),
         hub=hub,
         hub_port=hub_port,
+        permissions=permissions,
         access=access,
         links=links,
-        sessions=BrowserSessions(base, access, links),
+        sessions=BrowserSessions(base, permissions, access, links),
         environment=environment,
         edits=EnvironmentEdits(environment),
         activation=activation,

@@ -10,9 +10,11 @@ import holdfast
 from holdfast.api.answers import AuthorityView, Deleted, Health, LoggedIn, TokenList, TokenView
 from holdfast.api.callers import MasterOf, User, peer_host
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import Login, TokenWanted
 from holdfast.master.access import NewToken
+from holdfast.model.access import Activity
 
 public = APIRouter(tags=["access"])
 router = APIRouter(tags=["access"])
@@ -41,6 +43,7 @@ async def login(body: Login, request: Request, master: MasterOf) -> Response:
 
 @router.get("/tokens")
 @answers(TokenList)
+@does(Activity.OWN_CREDENTIALS)
 async def tokens(master: MasterOf) -> Response:
     known = await master.access.tokens()
     rows = (TokenView(id=t.id, name=t.name, user=t.user, created_at=t.created_at, expires_at=t.expires_at) for t in known)
@@ -49,6 +52,7 @@ async def tokens(master: MasterOf) -> Response:
 
 @router.post("/tokens")
 @answers(NewToken)
+@does(Activity.OWN_CREDENTIALS)
 async def create_token(body: TokenWanted, user: User, master: MasterOf) -> Response:
     ttl = None if body.ttl_s is None else timedelta(seconds=body.ttl_s)
     return reply(await master.access.create_token(user, body.name, ttl))
@@ -56,6 +60,7 @@ async def create_token(body: TokenWanted, user: User, master: MasterOf) -> Respo
 
 @router.delete("/tokens/{token}")
 @answers(Deleted)
+@does(Activity.OWN_CREDENTIALS)
 async def delete_token(token: str, master: MasterOf) -> Response:
     """By id or name."""
     await master.access.drop_token(token)

@@ -7,8 +7,10 @@ from fastapi import APIRouter, Response
 from holdfast.api.answers import AnomalyList, AnomalyRow
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import JudgeAnomaly
+from holdfast.model.access import Activity
 from holdfast.model.anomalies import AskJudgeAnomaly
 
 router = APIRouter(tags=["anomalies"])
@@ -16,6 +18,7 @@ router = APIRouter(tags=["anomalies"])
 
 @router.get("/anomalies")
 @answers(AnomalyList)
+@does(Activity.STATUS_READ)
 async def anomalies(master: MasterOf, dataset: str = "") -> Response:
     """Newest first. `clean_at` is the last moment before; `POST /restores` takes `last-clean` for it as `at`."""
     found, unreachable = await master.anomalies.all()
@@ -25,6 +28,7 @@ async def anomalies(master: MasterOf, dataset: str = "") -> Response:
 
 @router.post("/anomalies/{anomaly}/judge")
 @answers(AnomalyList)
+@does(Activity.POINTS_DESTROY)
 async def judge_anomaly(anomaly: str, body: JudgeAnomaly, master: MasterOf, user: User) -> Response:
     """`confirmed`: it was what it looked like, and states from now on are clean again. Else nothing is suspect or held for it any more."""
     judged = await master.anomalies.judge(AskJudgeAnomaly(id=anomaly, confirmed=body.confirmed, by=user))

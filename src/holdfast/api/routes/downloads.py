@@ -8,17 +8,20 @@ from fastapi import APIRouter, Request, Response
 
 from holdfast.api.callers import CallerOf, MasterOf
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import DownloadWanted
 from holdfast.core.units import parse_time
 from holdfast.master.downloads import DownloadLink, DownloadWish
 from holdfast.master.restores import Wanted
+from holdfast.model.access import Activity
 
 router = APIRouter(tags=["repositories"])
 
 
 @router.post("/downloads")
 @answers(DownloadLink)
+@does(Activity.DATA_READ)
 async def make_download_link(body: DownloadWanted, request: Request, caller: CallerOf, master: MasterOf) -> Response:
     """A link to one path of a point: good once, for some minutes, for whoever has it. A file that broke off goes on by the same link."""
     at = parse_time(body.at, master.base.now()) if body.at else None

@@ -7,9 +7,11 @@ from fastapi import APIRouter, Response
 from holdfast.api.answers import DrillList, DrillRow, TriggerStarted
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import Drill
 from holdfast.model import maintenance
+from holdfast.model.access import Activity
 from holdfast.model.drills import parse_sample
 
 router = APIRouter(tags=["drills"])
@@ -17,6 +19,7 @@ router = APIRouter(tags=["drills"])
 
 @router.get("/drills")
 @answers(DrillList)
+@does(Activity.STATUS_READ)
 async def drills(master: MasterOf) -> Response:
     """Of each dataset in each repository that is drilled by the rules, or ever was."""
     found, unreachable = await master.board.repositories()
@@ -28,6 +31,7 @@ async def drills(master: MasterOf) -> Response:
 
 @router.post("/repositories/{repository}/drill")
 @answers(TriggerStarted)
+@does(Activity.REPOSITORIES_CARE, on="repository")
 async def drill(repository: str, body: Drill, master: MasterOf) -> Response:
     """Restore a part of a dataset on trial now; `sample` as in the document, empty = as the rules say. `point` empty = the newest."""
     if body.sample:

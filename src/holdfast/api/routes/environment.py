@@ -9,11 +9,13 @@ from fastapi import APIRouter, Path, Query, Response
 from holdfast.api.answers import DocumentView, EditedDocument, EnvironmentText, RevisionList
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import ApplyDocument, EditDocument, MergeDocument, PlanDocument, Protect
 from holdfast.master.environment import Applied, ApplyRequest, EnvironmentView, PlanReport
 from holdfast.master.environment_edits import EditRequest, MergedDocument
 from holdfast.master.protecting import Protected, ProtectRequest
+from holdfast.model.access import Activity
 from holdfast.model.document import Revision
 from holdfast.model.edit import Edit
 
@@ -26,6 +28,7 @@ MaybeNumber = Annotated[int | None, Query(ge=1, le=_HIGHEST)]
 
 @router.get("/environment")
 @answers(EnvironmentText)
+@does(Activity.ENVIRONMENT_READ)
 async def export(master: MasterOf) -> Response:
     """The stored text, byte for byte."""
     return reply(_text(await master.environment.newest()))
@@ -33,6 +36,7 @@ async def export(master: MasterOf) -> Response:
 
 @router.get("/environment/revisions")
 @answers(RevisionList)
+@does(Activity.ENVIRONMENT_READ)
 async def revisions(
     master: MasterOf,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
@@ -45,12 +49,14 @@ async def revisions(
 
 @router.get("/environment/revisions/{number}")
 @answers(EnvironmentText)
+@does(Activity.ENVIRONMENT_READ)
 async def revision(number: Number, master: MasterOf) -> Response:
     return reply(_text(await master.environment.revision(number)))
 
 
 @router.get("/environment/document")
 @answers(DocumentView)
+@does(Activity.ENVIRONMENT_READ)
 async def document(master: MasterOf, revision: MaybeNumber = None) -> Response:
     """The newest document, or that revision, as values: as written, and as understood."""
     read = await master.edits.read(revision)
@@ -59,6 +65,7 @@ async def document(master: MasterOf, revision: MaybeNumber = None) -> Response:
 
 @router.post("/environment/edit")
 @answers(EditedDocument)
+@does(Activity.ENVIRONMENT_CHANGE)
 async def edit(body: EditDocument, user: User, master: MasterOf) -> Response:
     """Set, remove and rename parts of the document. Everything else in its text, comments too, stays byte for byte."""
     request = EditRequest(
@@ -74,6 +81,7 @@ async def edit(body: EditDocument, user: User, master: MasterOf) -> Response:
 
 @router.post("/environment/merge")
 @answers(MergedDocument)
+@does(Activity.ENVIRONMENT_READ)
 async def merge(body: MergeDocument, master: MasterOf) -> Response:
     """Your text and the newest revision as one, when others applied theirs since you began. Changes nothing."""
     return reply(await master.edits.merge(body.base_revision, body.text, body.prefer))
@@ -81,6 +89,7 @@ async def merge(body: MergeDocument, master: MasterOf) -> Response:
 
 @router.post("/environment/plan")
 @answers(PlanReport)
+@does(Activity.ENVIRONMENT_READ)
 async def plan(body: PlanDocument, master: MasterOf) -> Response:
     """What applying this text would change. Changes nothing."""
     return reply(await master.environment.plan(body.text))
@@ -88,6 +97,7 @@ async def plan(body: PlanDocument, master: MasterOf) -> Response:
 
 @router.put("/environment")
 @answers(Applied)
+@does(Activity.ENVIRONMENT_CHANGE)
 async def apply(body: ApplyDocument, user: User, master: MasterOf) -> Response:
     request = ApplyRequest(
         text=body.text,
@@ -101,6 +111,7 @@ async def apply(body: ApplyDocument, user: User, master: MasterOf) -> Response:
 
 @router.post("/protect")
 @answers(Protected)
+@does(Activity.ENVIRONMENT_CHANGE)
 async def protect(body: Protect, user: User, master: MasterOf) -> Response:
     """Write repository, policy and flow for one folder into the document, and activate the flow."""
     request = ProtectRequest(path=body.path, location=body.location, every=body.every, cdp=body.cdp, node=body.node, author=user)

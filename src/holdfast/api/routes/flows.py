@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from holdfast.api.answers import FlowList, TriggerStarted
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import CompileFlow, TriggerFlow
 from holdfast.master.activation import ActivationReport, CompileReport
@@ -16,18 +17,21 @@ from holdfast.master.deployment import Selection
 from holdfast.master.monitor_values import FlowMonitor
 from holdfast.master.tailing import FlowTail
 from holdfast.master.triggers import TriggerView
+from holdfast.model.access import Activity
 
 router = APIRouter(tags=["flows"])
 
 
 @router.get("/flows")
 @answers(FlowList)
+@does(Activity.STATUS_READ)
 async def flows(master: MasterOf) -> Response:
     return reply(FlowList(flows=await master.activation.flows()))
 
 
 @router.get("/flows/{flow}/monitor")
 @answers(FlowMonitor)
+@does(Activity.STATUS_READ, on="flow")
 async def monitor(flow: str, master: MasterOf) -> Response:
     """How the active flow does, told by its drawing."""
     return reply(await master.monitor.flow(flow))
@@ -35,6 +39,7 @@ async def monitor(flow: str, master: MasterOf) -> Response:
 
 @router.get("/flows/{flow}/tail")
 @answers(FlowTail)
+@does(Activity.DATA_READ, on="flow")
 async def tail(
     flow: str, master: MasterOf, dataset: str = "", after: str = "", limit: Annotated[int, Query(ge=1, le=500)] = 200
 ) -> Response:
@@ -45,6 +50,7 @@ async def tail(
 
 @router.post("/flows/{flow}/compile")
 @answers(CompileReport)
+@does(Activity.ENVIRONMENT_READ)
 async def compile_flow(flow: str, master: MasterOf, body: CompileFlow | None = None) -> Response:
     """What activating would give, or would give were this text the document. Changes nothing."""
     return reply(await master.activation.compile(flow, body.text if body else None))
@@ -52,18 +58,21 @@ async def compile_flow(flow: str, master: MasterOf, body: CompileFlow | None = N
 
 @router.post("/flows/{flow}/activate")
 @answers(ActivationReport)
+@does(Activity.FLOWS_ACTIVATE, on="flow")
 async def activate(flow: str, master: MasterOf) -> Response:
     return reply(await master.activation.activate(flow))
 
 
 @router.post("/flows/{flow}/deactivate")
 @answers(ActivationReport)
+@does(Activity.FLOWS_ACTIVATE, on="flow")
 async def deactivate(flow: str, master: MasterOf) -> Response:
     return reply(await master.activation.deactivate(flow))
 
 
 @router.post("/flows/{flow}/trigger")
 @answers(TriggerStarted)
+@does(Activity.FLOWS_TRIGGER, on="flow")
 async def trigger(flow: str, body: TriggerFlow, master: MasterOf) -> Response:
     selection = Selection(policy=body.policy, operation=body.operation, accept=body.accept, adopt=body.adopt)
     return reply(TriggerStarted(trigger=await master.triggers.trigger(flow, selection)))
@@ -71,6 +80,7 @@ async def trigger(flow: str, body: TriggerFlow, master: MasterOf) -> Response:
 
 @router.get("/triggers/{trigger}")
 @answers(TriggerView)
+@does(Activity.STATUS_READ)
 async def show_trigger(trigger: str, master: MasterOf, wait_s: Annotated[float, Query(ge=0, le=60)] = 0) -> Response:
     """With `wait_s`: as soon as something changes, or after that time."""
     return reply(await master.triggers.show(trigger, wait_s))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from holdfast.api.answers import JobList, JobView, LogLines, TriggerStarted
 from holdfast.api.callers import CallerOf, MasterOf
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import JobQuery, Undo
 from holdfast.api.streams import LiveEvents
@@ -16,6 +17,7 @@ from holdfast.master.deltas import NamedEvent, NamedJob
 from holdfast.master.history import JobsWanted
 from holdfast.master.master import Master
 from holdfast.master.newsroom import named
+from holdfast.model.access import Activity
 from holdfast.model.jobs import Job
 
 router = APIRouter(tags=["happenings"])
@@ -24,6 +26,7 @@ Limit = Annotated[int, Query(ge=1, le=10_000)]
 
 @router.get("/events")
 @answers(None)
+@does(Activity.STATUS_READ)
 async def live_events(
     request: Request,
     caller: CallerOf,
@@ -37,6 +40,7 @@ async def live_events(
 
 @router.get("/jobs")
 @answers(JobList)
+@does(Activity.STATUS_READ)
 async def jobs(master: MasterOf, query: Annotated[JobQuery, Query()]) -> Response:
     """Newest first. `rule` is a dataset, or the name of a rule as jobs say it; `before` the id of a job: those that came before it."""
     found, more = await master.history.jobs(JobsWanted(**query.model_dump()))
@@ -45,6 +49,7 @@ async def jobs(master: MasterOf, query: Annotated[JobQuery, Query()]) -> Respons
 
 @router.get("/jobs/{job}")
 @answers(JobView)
+@does(Activity.STATUS_READ)
 async def job(job: str, master: MasterOf) -> Response:
     """By id or unique prefix."""
     found = await master.history.job(job)
@@ -53,6 +58,7 @@ async def job(job: str, master: MasterOf) -> Response:
 
 @router.post("/jobs/{job}/cancel")
 @answers(NamedJob)
+@does(Activity.JOBS_CONTROL)
 async def cancel(job: str, master: MasterOf) -> Response:
     """The job as it was when its node took the wish to end it."""
     return reply(await _named(await master.history.cancel(job), master))
@@ -60,6 +66,7 @@ async def cancel(job: str, master: MasterOf) -> Response:
 
 @router.post("/jobs/{job}/pause")
 @answers(NamedJob)
+@does(Activity.JOBS_CONTROL)
 async def pause(job: str, master: MasterOf) -> Response:
     """Hold up a restore, so that it can go on: the job as it was when its node took the wish."""
     return reply(await _named(await master.history.pause_job(job), master))
@@ -67,6 +74,7 @@ async def pause(job: str, master: MasterOf) -> Response:
 
 @router.post("/jobs/{job}/resume")
 @answers(NamedJob)
+@does(Activity.DATA_RESTORE)
 async def resume(job: str, master: MasterOf) -> Response:
     """Go on with a paused restore: the job as it was."""
     found = await master.history.job(job)
@@ -76,6 +84,7 @@ async def resume(job: str, master: MasterOf) -> Response:
 
 @router.post("/jobs/{job}/undo")
 @answers(TriggerStarted)
+@does(Activity.DATA_RESTORE)
 async def undo(job: str, body: Undo, master: MasterOf) -> Response:
     """Take back a restore: what it replaced comes back, what it made goes, what was changed since stays. A job of the same machine; its
     `report` says what was done, or with `dry_run` would be."""
@@ -84,6 +93,7 @@ async def undo(job: str, body: Undo, master: MasterOf) -> Response:
 
 @router.get("/logs")
 @answers(LogLines)
+@does(Activity.STATUS_READ)
 async def logs(master: MasterOf, limit: Limit = 100) -> Response:
     """What the nodes had to say, newest first."""
     found = await master.history.events(limit)

@@ -10,10 +10,12 @@ from fastapi import APIRouter, Response
 from holdfast.api.answers import KeepPreviewView
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import KeepWanted
 from holdfast.compiler.parse_part import parse_keep_part
 from holdfast.core.errors import UsageError
+from holdfast.model.access import Activity
 from holdfast.model.keep_preview import preview_keep
 from holdfast.model.retention import zone_of
 
@@ -22,6 +24,7 @@ router = APIRouter(tags=["policies"])
 
 @router.post("/keep/preview")
 @answers(KeepPreviewView)
+@does(Activity.ENVIRONMENT_READ)
 async def preview_kept_points(body: KeepWanted, master: MasterOf) -> Response:
     """Which points there would be now, had these rules and this schedule been in force for `span_days`. Changes nothing."""
     # To the minute, as people read a calendar.

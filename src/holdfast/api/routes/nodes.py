@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from holdfast.api.answers import AuthorisedNode, Deleted, JoinTokenList, NodeList, RevokedNode, SampleView, TriggerStarted
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import ClassificationSample, FolderWanted, Join, JoinTokenWanted, Recall, Renew
 from holdfast.compiler.parse_part import parse_classification
@@ -18,6 +19,7 @@ from holdfast.core.errors import UsageError
 from holdfast.master.enrolment import Joined, JoinRequest, Renewed, RenewRequest
 from holdfast.master.join_tokens import NewJoinToken, TokenWish
 from holdfast.master.rules_in_force import RulesInForce
+from holdfast.model.access import Activity
 from holdfast.model.questions import AskFolders, AskSample, Folders
 from holdfast.model.recalling import AskRecall
 
@@ -47,12 +49,14 @@ async def renew(body: Renew, master: MasterOf) -> Response:
 
 @router.get("/nodes")
 @answers(NodeList)
+@does(Activity.STATUS_READ)
 async def nodes(master: MasterOf) -> Response:
     return reply(NodeList(nodes=await master.board.nodes()))
 
 
 @router.post("/nodes/tokens")
 @answers(NewJoinToken)
+@does(Activity.NODES_MANAGE, on="environment")
 async def create_join_token(body: JoinTokenWanted, request: Request, master: MasterOf) -> Response:
     """`command` names this Master as you reached it, or, from the Master's own machine, as others do."""
     url = master.api_url(request.url.hostname or "localhost", request.url.port or 443)
@@ -62,6 +66,7 @@ async def create_join_token(body: JoinTokenWanted, request: Request, master: Mas
 
 @router.get("/nodes/tokens")
 @answers(JoinTokenList)
+@does(Activity.NODES_MANAGE, on="environment")
 async def join_tokens(master: MasterOf) -> Response:
     """Those that were neither used nor cancelled and have not expired. What they open the door with is not told again."""
     return reply(JoinTokenList(tokens=await master.join_tokens.open()))
@@ -69,6 +74,7 @@ async def join_tokens(master: MasterOf) -> Response:
 
 @router.delete("/nodes/tokens/{token}")
 @answers(Deleted)
+@does(Activity.NODES_MANAGE, on="environment")
 async def cancel_join_token(token: str, master: MasterOf) -> Response:
     await master.join_tokens.cancel(token)
     return reply(Deleted(deleted=token))
@@ -76,6 +82,7 @@ async def cancel_join_token(token: str, master: MasterOf) -> Response:
 
 @router.post("/nodes/{node}/authorise")
 @answers(AuthorisedNode)
+@does(Activity.NODES_MANAGE, on="node")
 async def authorise(node: str, master: MasterOf) -> Response:
     """Let in a node that joined with a token that holds."""
     authorised = await master.enrolment.authorise(node)
@@ -84,6 +91,7 @@ async def authorise(node: str, master: MasterOf) -> Response:
 
 @router.post("/nodes/{node}/revoke")
 @answers(RevokedNode)
+@does(Activity.NODES_MANAGE, on="node")
 async def revoke(node: str, master: MasterOf, user: User) -> Response:
     revoked = await master.enrolment.revoke(node, user)
     return reply(RevokedNode(id=revoked.id, name=revoked.name))
@@ -91,6 +99,7 @@ async def revoke(node: str, master: MasterOf, user: User) -> Response:
 
 @router.get("/nodes/{node}/rules")
 @answers(RulesInForce)
+@does(Activity.STATUS_READ, on="node")
 async def rules_of_node(node: str, master: MasterOf) -> Response:
     """What the rules that are in force on that node make it do, in words, and what its own limits allow."""
     return reply(await master.rules.in_force(node))
@@ -98,6 +107,7 @@ async def rules_of_node(node: str, master: MasterOf) -> Response:
 
 @router.post("/nodes/{node}/folders")
 @answers(Folders)
+@does(Activity.NODES_BROWSE, on="node")
 async def folders(node: str, body: FolderWanted, master: MasterOf) -> Response:
     """The folders in a folder of that node, as far as its limits allow a look; at most 500. Where the limits name roots, `/` shows them."""
     return reply(await master.queries.folders(node, AskFolders(path=unquote_to_bytes(body.path))))
@@ -105,6 +115,7 @@ async def folders(node: str, body: FolderWanted, master: MasterOf) -> Response:
 
 @router.post("/nodes/{node}/sample")
 @answers(SampleView)
+@does(Activity.NODES_BROWSE, on="node")
 async def sample(node: str, body: ClassificationSample, master: MasterOf) -> Response:
     """What a classification would choose on that node now, and what it would leave out and why. Changes nothing."""
     parsed = await asyncio.to_thread(parse_classification, body.classification)
@@ -116,6 +127,7 @@ async def sample(node: str, body: ClassificationSample, master: MasterOf) -> Res
 
 @router.post("/nodes/{node}/recall")
 @answers(TriggerStarted)
+@does(Activity.DATA_RESTORE, on="node")
 async def recall(node: str, body: Recall, master: MasterOf) -> Response:
     """Archived files come back into the places of their stubs: a job of that node; its `report` says how many, or with `dry_run` would."""
     ask = AskRecall(paths=tuple(map(unquote_to_bytes, body.paths)), recursive=body.recursive, dry_run=body.dry_run)

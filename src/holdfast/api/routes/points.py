@@ -9,10 +9,12 @@ from fastapi import APIRouter, Response
 from holdfast.api.answers import TriggerStarted
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.point_bodies import ExpirePoints, ForgetDataset, ForgetPoints, LockPoints, PointsNamed, PruneWanted, TagPoints
 from holdfast.api.replies import reply
 from holdfast.core.units import parse_duration_s, parse_time
 from holdfast.master.queries import ChangedPoints, Explained
+from holdfast.model.access import Activity
 from holdfast.model.maintenance import Prune
 from holdfast.model.point_changes import Expire, Forget, Lock, PointChange, Tag
 from holdfast.model.questions import AskChangePoints, AskExplain
@@ -22,12 +24,14 @@ router = APIRouter(tags=["points"])
 
 @router.post("/points/tag")
 @answers(ChangedPoints)
+@does(Activity.POINTS_CHANGE)
 async def tag_points(body: TagPoints, master: MasterOf, user: User) -> Response:
     return reply(await master.queries.change_points(_ask(body, Tag(add=tuple(body.add), remove=tuple(body.remove)), user)))
 
 
 @router.post("/points/lock")
 @answers(ChangedPoints)
+@does(Activity.POINTS_CHANGE)
 async def lock_points(body: LockPoints, master: MasterOf, user: User) -> Response:
     """A lock is only ever lengthened; nobody ends one early."""
     change = Lock(
@@ -39,6 +43,7 @@ async def lock_points(body: LockPoints, master: MasterOf, user: User) -> Respons
 
 @router.post("/points/expire")
 @answers(ChangedPoints)
+@does(Activity.POINTS_DESTROY)
 async def expire_points(body: ExpirePoints, master: MasterOf, user: User) -> Response:
     """From then on no keep rule keeps them: the next run lets them go."""
     at = parse_time(body.at, master.base.now()) if body.at else None
@@ -47,6 +52,7 @@ async def expire_points(body: ExpirePoints, master: MasterOf, user: User) -> Res
 
 @router.post("/points/forget")
 @answers(ChangedPoints)
+@does(Activity.POINTS_DESTROY)
 async def forget_points(body: ForgetPoints, master: MasterOf, user: User) -> Response:
     """At once, all of them or none."""
     return reply(await master.queries.change_points(_ask(body, Forget(newest=body.newest), user)))
@@ -54,6 +60,7 @@ async def forget_points(body: ForgetPoints, master: MasterOf, user: User) -> Res
 
 @router.post("/datasets/forget")
 @answers(ChangedPoints)
+@does(Activity.POINTS_DESTROY)
 async def forget_dataset(body: ForgetDataset, master: MasterOf, user: User) -> Response:
     ask = AskChangePoints(change=Forget(newest=True), dataset=body.dataset, repository=body.repository, dry_run=body.dry_run, by=user)
     return reply(await master.queries.change_points(ask))
@@ -61,6 +68,7 @@ async def forget_dataset(body: ForgetDataset, master: MasterOf, user: User) -> R
 
 @router.get("/explain")
 @answers(Explained)
+@does(Activity.DATA_READ)
 async def explain(master: MasterOf, path: str, dataset: str = "", repository: str = "", at: str = "") -> Response:
     """`path` is percent-encoded bytes, once more than the query itself. `at`: the version that was the newest then (empty = now)."""
     moment = parse_time(at, master.base.now()) if at else None
@@ -69,6 +77,7 @@ async def explain(master: MasterOf, path: str, dataset: str = "", repository: st
 
 @router.post("/repositories/{repository}/prune")
 @answers(TriggerStarted)
+@does(Activity.REPOSITORIES_DESTROY, on="repository")
 async def prune(repository: str, body: PruneWanted, master: MasterOf) -> Response:
     """A job of the repository's owner; its `report` says what was done, or with `dry_run` would be."""
     task = Prune(max_unused=body.max_unused, max_repack_bytes=body.max_repack_bytes, grace_s=body.grace_s)

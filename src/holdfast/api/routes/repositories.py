@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from holdfast.api.answers import RepositoryList, RepositoryRow, TriggerStarted
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import Check, Mount, Repair, Restore, Scrub, WantedPause
 from holdfast.core.units import parse_duration_s, parse_time
@@ -19,6 +20,7 @@ from holdfast.master.history import PausedRepository
 from holdfast.master.queries import FoundDifferences, FoundMirrors, FoundMoments, FoundPoints, FoundRows
 from holdfast.master.restores import GrantedMount, StartedRestore, Wanted, Wish
 from holdfast.model import maintenance
+from holdfast.model.access import Activity
 from holdfast.model.anomalies import LAST_CLEAN
 from holdfast.model.differences import AskDiff
 from holdfast.model.moments import AskMoment, AskMoments
@@ -33,12 +35,14 @@ Page = Annotated[int, Query(ge=1, le=2_000)]
 
 @router.get("/points")
 @answers(FoundPoints)
+@does(Activity.POINTS_READ)
 async def points(master: MasterOf, dataset: str = "", repository: str = "") -> Response:
     return reply(await master.queries.points(dataset, repository))
 
 
 @router.get("/moments")
 @answers(FoundMoments)
+@does(Activity.POINTS_READ)
 async def moments(master: MasterOf, dataset: str, repository: str = "", since: str = "", until: str = "", limit: Limit = 1_000) -> Response:
     """The states of a followed dataset that can be restored, newest first, and its gaps."""
     now = master.base.now()
@@ -59,6 +63,7 @@ def _what_to_list(master: MasterOf, point: str = "", dataset: str = "", at: str 
 
 @router.get("/moments/before-deletion")
 @answers(FoundPoints)
+@does(Activity.DATA_READ)
 async def before_deletion(master: MasterOf, dataset: str, path: str, repository: str = "") -> Response:
     """The newest state of a dataset, by repository, that has a path and all that was below it, before it was deleted. `path` is
     percent-encoded bytes (once more than the query itself)."""
@@ -68,6 +73,7 @@ async def before_deletion(master: MasterOf, dataset: str, path: str, repository:
 
 @router.get("/mirrors")
 @answers(FoundMirrors)
+@does(Activity.POINTS_READ)
 async def mirrors(master: MasterOf, dataset: str = "") -> Response:
     """Which state each mirror is equal to: what `repository` of a restore can name beside repositories."""
     return reply(await master.queries.mirrors(dataset))
@@ -75,6 +81,7 @@ async def mirrors(master: MasterOf, dataset: str = "") -> Response:
 
 @router.get("/ls")
 @answers(FoundRows)
+@does(Activity.DATA_READ)
 async def ls(
     master: MasterOf,
     what: Annotated[AskListing, Depends(_what_to_list)],
@@ -94,6 +101,7 @@ def _what_to_compare(a: str, b: str, recursive: bool = False) -> AskDiff:
 
 @router.get("/diff")
 @answers(FoundDifferences)
+@does(Activity.DATA_READ)
 async def diff(
     master: MasterOf, sides: Annotated[AskDiff, Depends(_what_to_compare)], path: str = "", limit: Page = 1_000, after: str = ""
 ) -> Response:
@@ -105,6 +113,7 @@ async def diff(
 
 @router.get("/find")
 @answers(FoundRows)
+@does(Activity.DATA_READ)
 async def find(
     master: MasterOf, pattern: str, dataset: str = "", repository: str = "", ignore_case: bool = False, limit: Limit = 1_000
 ) -> Response:
@@ -114,6 +123,7 @@ async def find(
 
 @router.get("/history")
 @answers(FoundRows)
+@does(Activity.DATA_READ)
 async def history(master: MasterOf, path: str, dataset: str = "", repository: str = "", limit: Limit = 1_000) -> Response:
     """Newest first. `path` is percent-encoded bytes (once more than the query itself)."""
     ask = AskHistory(path=unquote_to_bytes(path), dataset=dataset, repository=repository, limit=limit)
@@ -122,6 +132,7 @@ async def history(master: MasterOf, path: str, dataset: str = "", repository: st
 
 @router.post("/restores")
 @answers(StartedRestore)
+@does(Activity.DATA_RESTORE)
 async def restore(body: Restore, master: MasterOf) -> Response:
     wish = Wish(
         request=RestoreRequest(
@@ -147,6 +158,7 @@ async def restore(body: Restore, master: MasterOf) -> Response:
 
 @router.post("/mounts")
 @answers(GrantedMount)
+@does(Activity.DATA_RESTORE)
 async def mount(body: Mount, master: MasterOf) -> Response:
     """Orders by which a node may read a point for the next hour, as often as it asks: for `holdfast mount`, which gets new ones in time."""
     at = parse_time(body.at, master.base.now()) if body.at else None
@@ -162,6 +174,7 @@ async def _moment_wanted(body: Restore, master: MasterOf) -> datetime | None:
 
 @router.get("/repositories")
 @answers(RepositoryList)
+@does(Activity.STATUS_READ)
 async def repositories(master: MasterOf) -> Response:
     found, unreachable = await master.board.repositories()
     rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found)
@@ -170,6 +183,7 @@ async def repositories(master: MasterOf) -> Response:
 
 @router.post("/repositories/{repository}/check")
 @answers(TriggerStarted)
+@does(Activity.REPOSITORIES_CARE, on="repository")
 async def check(repository: str, body: Check, master: MasterOf) -> Response:
     """`subset`: read a part of the packs, like `10%`, `3/10` or `500MB`."""
     if body.subset:
@@ -180,6 +194,7 @@ async def check(repository: str, body: Check, master: MasterOf) -> Response:
 
 @router.post("/repositories/{repository}/repair")
 @answers(TriggerStarted)
+@does(Activity.REPOSITORIES_CARE, on="repository")
 async def repair(repository: str, body: Repair, master: MasterOf) -> Response:
     """A job of the repository's owner; its `report` says what was done, or with `dry_run` would be."""
     task = maintenance.Repair(forget_damaged=body.forget_damaged)
@@ -188,6 +203,7 @@ async def repair(repository: str, body: Repair, master: MasterOf) -> Response:
 
 @router.post("/repositories/{repository}/rebuild")
 @answers(TriggerStarted)
+@does(Activity.REPOSITORIES_CARE, on="repository")
 async def rebuild(repository: str, master: MasterOf) -> Response:
     """The owner's catalog is made anew from the repository alone."""
     return reply(TriggerStarted(trigger=await master.history.maintain(repository, maintenance.Rebuild())))
@@ -195,6 +211,7 @@ async def rebuild(repository: str, master: MasterOf) -> Response:
 
 @router.post("/repositories/{repository}/scrub")
 @answers(TriggerStarted)
+@does(Activity.REPOSITORIES_CARE, on="repository")
 async def scrub(repository: str, body: Scrub, master: MasterOf) -> Response:
     """Read the next part of all packs now."""
     return reply(TriggerStarted(trigger=await master.history.maintain(repository, maintenance.Scrub(ratio=body.ratio))))
@@ -202,6 +219,7 @@ async def scrub(repository: str, body: Scrub, master: MasterOf) -> Response:
 
 @router.post("/repositories/{repository}/pause")
 @answers(PausedRepository)
+@does(Activity.REPOSITORIES_CARE, on="repository")
 async def pause_repository(repository: str, body: WantedPause, master: MasterOf, user: User) -> Response:
     """From now on nobody begins work in it; it is free for others when `pause.sessions` is 0. Asked again, it says how it stands."""
     for_s = parse_duration_s(body.duration) if body.duration else None
@@ -210,6 +228,7 @@ async def pause_repository(repository: str, body: WantedPause, master: MasterOf,
 
 @router.post("/repositories/{repository}/resume")
 @answers(PausedRepository)
+@does(Activity.REPOSITORIES_CARE, on="repository")
 async def resume_repository(repository: str, master: MasterOf, user: User) -> Response:
     """Runs that waited are tried again by themselves."""
     return reply(await master.history.pause(AskPause(repository=repository, paused=False, by=user)))

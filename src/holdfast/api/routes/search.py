@@ -9,8 +9,10 @@ from msgspec.structs import replace
 
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.master.queries import FoundHits
+from holdfast.model.access import Activity
 from holdfast.model.search import Search, search_of
 from holdfast.model.searching import AskSearch
 
@@ -45,6 +47,7 @@ def _where(what: Annotated[Search, Depends(_what_to_search)], dataset: str = "",
 
 @router.get("/search")
 @answers(FoundHits)
+@does(Activity.DATA_READ)
 async def search(
     master: MasterOf, where: Annotated[AskSearch, Depends(_where)], limit: Page = 100, cursor: str = "", within: Seconds = 2.0
 ) -> Response:

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Request, Response
 from holdfast.api.answers import CallerView, Deleted, SessionList, SessionView, SignInLink
 from holdfast.api.callers import COOKIE, Caller, CallerOf, MasterOf, check_own_page, peer_host
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import SessionWanted
 from holdfast.core.errors import UsageError
 from holdfast.master.browser_sessions import IDLE, LONGEST
 from holdfast.master.sign_in_links import Bearer
+from holdfast.model.access import Activity
 
 public = APIRouter(tags=["access"])
 router = APIRouter(tags=["access"])
@@ -38,6 +40,7 @@ async def open_session(body: SessionWanted, request: Request, master: MasterOf) 
 
 @router.post("/session/links")
 @answers(SignInLink)
+@does(Activity.OWN_CREDENTIALS)
 async def make_link(request: Request, caller: CallerOf, master: MasterOf) -> Response:
     """A link that signs a browser in as the caller. The code stands behind the #, which browsers send to nobody."""
     made = master.links.create(Bearer(caller.user, caller.expires_at, caller.id))
@@ -47,6 +50,7 @@ async def make_link(request: Request, caller: CallerOf, master: MasterOf) -> Res
 
 @router.get("/session")
 @answers(CallerView)
+@does(Activity.OWN)
 async def show_session(caller: CallerOf) -> Response:
     """Who this call is made as, by cookie or by token."""
     return reply(_view(caller))
@@ -54,6 +58,7 @@ async def show_session(caller: CallerOf) -> Response:
 
 @router.delete("/session")
 @answers(Deleted)
+@does(Activity.OWN)
 async def close_session(caller: CallerOf, master: MasterOf) -> Response:
     """Log out: the cookie is worth nothing any more."""
     if caller.kind != "session":
@@ -66,6 +71,7 @@ async def close_session(caller: CallerOf, master: MasterOf) -> Response:
 
 @router.get("/sessions")
 @answers(SessionList)
+@does(Activity.OWN)
 async def sessions(caller: CallerOf, master: MasterOf) -> Response:
     """Newest first."""
     rows = tuple(
@@ -86,6 +92,7 @@ async def sessions(caller: CallerOf, master: MasterOf) -> Response:
 
 @router.delete("/sessions/{session}")
 @answers(Deleted)
+@does(Activity.OWN_CREDENTIALS)
 async def revoke_session(session: str, master: MasterOf) -> Response:
     await master.sessions.end(session)
     return reply(Deleted(deleted=session))

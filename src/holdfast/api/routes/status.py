@@ -9,15 +9,18 @@ from fastapi import APIRouter, Query, Response
 from holdfast.api.answers import FindingRow, RepositoryRow, StatusView
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
+from holdfast.api.permits import does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.master.days import StatusDays
 from holdfast.master.growth import RepositoryGrowth
+from holdfast.model.access import Activity
 
 router = APIRouter(tags=["status"])
 
 
 @router.get("/status")
 @answers(StatusView)
+@does(Activity.STATUS_READ)
 async def status(master: MasterOf) -> Response:
     found = await master.board.status()
     rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found.repositories)
@@ -27,6 +30,7 @@ async def status(master: MasterOf) -> Response:
 
 @router.get("/status/days")
 @answers(StatusDays)
+@does(Activity.STATUS_READ)
 async def status_days(
     master: MasterOf, days: Annotated[int, Query(ge=1, le=90)] = 30, zone: Annotated[str, Query(max_length=64)] = "UTC"
 ) -> Response:
@@ -36,6 +40,7 @@ async def status_days(
 
 @router.get("/repositories/{repository}/growth")
 @answers(RepositoryGrowth)
+@does(Activity.STATUS_READ, on="repository")
 async def repository_growth(repository: str, master: MasterOf, days: Annotated[int, Query(ge=1, le=3_660)] = 400) -> Response:
     """What it held on each of the last days, and whenever that changed."""
     return reply(await master.growth.of(repository, days))

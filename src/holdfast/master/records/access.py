@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
 from holdfast.master.records.tables import ApiTokenRow, JoinTokenRow, UserRow
+from holdfast.model.access import Scope
 
 
 class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
-    """`hash` is the SHA-256 of the secret in hex. `expires_at` None = until revoked."""
+    """`hash` is the SHA-256 of the secret in hex. `expires_at` None = until revoked. `scope` None = all that its user may."""
 
     id: str
     hash: str
@@ -21,6 +22,7 @@ class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     created_at: datetime
     expires_at: datetime | None
+    scope: Scope | None = None
 
 
 class JoinToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,12 +48,15 @@ def set_password(session: Session, user: str, password_hash: str) -> None:
 
 
 def password_hash(session: Session, user: str) -> str | None:
+    """None: there is no such user, or it is disabled."""
     row = session.get(UserRow, user)
-    return None if row is None else row.password_hash
+    return None if row is None or row.disabled else row.password_hash
 
 
 def add_api_token(session: Session, token: ApiToken) -> None:
-    session.add(ApiTokenRow(**msgspec.structs.asdict(token)))
+    columns = msgspec.structs.asdict(token)
+    scope = columns.pop("scope")
+    session.add(ApiTokenRow(**columns, scope_json=None if scope is None else msgspec.json.encode(scope, order="deterministic")))
 
 
 def api_token(session: Session, token_hash: str) -> ApiToken | None:
@@ -67,8 +72,11 @@ def api_tokens(session: Session) -> tuple[ApiToken, ...]:
     return tuple(_api_token(row) for row in session.scalars(select(ApiTokenRow).order_by(ApiTokenRow.created_at)))
 
 
-def drop_api_token(session: Session, id_or_name: str) -> None:
+def drop_api_token(session: Session, id_or_name: str, user: str = "") -> None:
+    """Of this user only, if one is given. Raises `UnknownName`."""
     found = (ApiTokenRow.id == id_or_name) | (ApiTokenRow.name == id_or_name)
+    if user:
+        found = found & (ApiTokenRow.user == user)
     if session.scalar(select(ApiTokenRow.id).where(found).limit(1)) is None:
         raise UnknownName(f"there is no token {id_or_name!r}", hint="look at the list of tokens", token=id_or_name)
     session.execute(delete(ApiTokenRow).where(found))
@@ -79,7 +87,15 @@ def drop_expired_tokens(session: Session, now: datetime) -> None:
 
 
 def _api_token(row: ApiTokenRow) -> ApiToken:
-    return ApiToken(id=row.id, hash=row.hash, user=row.user, name=row.name, created_at=row.created_at, expires_at=row.expires_at)
+    return ApiToken(
+        id=row.id,
+        hash=row.hash,
+        user=row.user,
+        name=row.name,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        scope=None if row.scope_json is None else msgspec.json.decode(row.scope_json, type=Scope),
+    )
 
 
 def add_join_token(session: Session, token: JoinToken) -> None:

@@ -49,10 +49,10 @@ def note_use(session: Session, session_id: str, at: datetime) -> None:
         row.used_at = at
 
 
-def drop(session: Session, session_id: str) -> None:
-    """Raises `UnknownName`."""
+def drop(session: Session, session_id: str, user: str = "") -> None:
+    """Of this user only, if one is given. Raises `UnknownName`."""
     row = session.get(BrowserSessionRow, session_id)
-    if row is None:
+    if row is None or user not in ("", row.user):
         raise UnknownName(f"there is no session {session_id!r}", hint="look at the list of sessions", session=session_id)
     session.delete(row)
 

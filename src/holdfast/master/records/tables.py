@@ -162,9 +162,49 @@ class UserRow(Table):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     password_hash: Mapped[str]
+    disabled: Mapped[bool] = mapped_column(server_default=false())
+
+
+class RoleRow(Table):
+    """A role that somebody made; `record` is a `model.access.Role`."""
+
+    __tablename__ = "roles"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    record: Mapped[bytes]
+
+
+class ResourceGroupRow(Table):
+    """`record` is a `model.access.ResourceGroup`."""
+
+    __tablename__ = "resource_groups"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    record: Mapped[bytes]
+
+
+class GrantRow(Table):
+    """`role` may be a built-in one, which has no row; so may `resource_group`."""
+
+    __tablename__ = "grants"
+
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), primary_key=True)
+    role: Mapped[str] = mapped_column(primary_key=True)
+    resource_group: Mapped[str] = mapped_column(primary_key=True)
+
+
+class AccessVersionRow(Table):
+    """One row: how often it was changed who may do what."""
+
+    __tablename__ = "access_version"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int]
 
 
 class ApiTokenRow(Table):
+    """`scope_json` is a `model.access.Scope`; null = all that its user may."""
+
     __tablename__ = "api_tokens"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -173,6 +213,7 @@ class ApiTokenRow(Table):
     name: Mapped[str]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
+    scope_json: Mapped[bytes | None]
 
 
 class BrowserSessionRow(Table):

@@ -1,0 +1,61 @@
+"""What each endpoint does, and the dependency that lets through who may do it: it stands on all private routes.
+
+A route says `@does(Activity.X)`, with `on=` where the path names what it is done on. Without `on` it is a list, which shows what one may
+see, or a call whose body names things; such a route takes `ReachOf` and checks them (a test calls every one as somebody of another group).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from fastapi import Request
+
+from holdfast.api.callers import CallerOf, MasterOf
+from holdfast.core.errors import Refused
+from holdfast.model.access import ENVIRONMENT, Activity, may, may_somewhere
+
+_HINT = "`holdfast access of USER` shows what one may; whoever manages access can grant it"
+_DOES = "holdfast_does"
+Route = TypeVar("Route", bound=Callable[..., Any])
+PathKind = Literal["", "environment", "node", "flow", "repository"]
+
+
+@dataclass(frozen=True)
+class Does:
+    """`on`: the kind of thing that the path names, in a parameter of the same name; or the environment as a whole."""
+
+    activity: Activity
+    on: PathKind = ""
+
+
+def does(activity: Activity, on: PathKind = "") -> Callable[[Route], Route]:
+    """Says which activity a route is."""
+
+    def mark(route: Route) -> Route:
+        setattr(route, _DOES, Does(activity, on))
+        return route
+
+    return mark
+
+
+def done_by(endpoint: Callable[..., Any]) -> Does:
+    """Raises `AttributeError` for a route that does not say it."""
+    found = getattr(endpoint, _DOES)
+    assert isinstance(found, Does)
+    return found
+
+
+async def permitted(request: Request, caller: CallerOf, master: MasterOf) -> None:
+    """Raises `Refused` for an activity that the caller has on nothing, or not on what the path names; `UnknownName` for what the caller
+    may not even see."""
+    wanted = done_by(request.scope["route"].endpoint)
+    if not may_somewhere(caller.rights, wanted.activity):
+        raise Refused(
+            f"{caller.user} may not do this: the activity {wanted.activity} is granted on nothing",
+            hint=_HINT,
+            activity=wanted.activity,
+        )
+    if wanted.on == "environment" and not (decision := may(caller.rights, wanted.activity, ENVIRONMENT)).allowed:
+        raise Refused(decision.why, hint=_HINT, activity=wanted.activity)
