@@ -80,7 +80,7 @@ ANOMALY = Anomaly(
 )
 JOB = "c" * 32
 # Answered in tests of their own: a proof by a node's key, a stream, a cookie.
-ELSEWHERE = {("POST", "/renew"), ("GET", "/events"), ("POST", "/session"), ("DELETE", "/session")}
+ELSEWHERE = {("GET", "/metrics"), ("POST", "/renew"), ("GET", "/events"), ("POST", "/session"), ("DELETE", "/session")}
 
 
 def an_owner(question: Question) -> Answer:

@@ -48,8 +48,8 @@ from holdfast.model.questions import (
     RepositoryEnv,
 )
 from holdfast.model.rules import Rules
-from holdfast.node.agent import Agent, Surroundings, data_address
-from holdfast.node.config import NodeConfig, pid_path, save_config, socket_path
+from holdfast.node.agent import Agent, Surroundings
+from holdfast.node.config import NodeConfig, data_address, pid_path, save_config, socket_path
 from holdfast.node.local_client import ask
 from holdfast.node.rule_store import RuleStore, save_signing_key
 from holdfast.testing.identities import credentials_for

@@ -16,6 +16,7 @@ from holdfast.api.callers import authenticated
 from holdfast.api.console import Console, packaged_console
 from holdfast.api.errors import add_error_handlers
 from holdfast.api.headers import API_PREFIX, with_headers
+from holdfast.api.latency import timed
 from holdfast.api.limits import BodyLimit
 from holdfast.api.permits import permitted
 from holdfast.api.replies import reply
@@ -30,6 +31,7 @@ from holdfast.api.routes import (
     flows,
     happenings,
     keep,
+    metrics,
     nodes,
     notifications,
     points,
@@ -44,7 +46,7 @@ from holdfast.master.master import Master
 
 PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
-_TELLING = (anomalies, audit, drills, happenings, keep, notifications, search, status)
+_TELLING = (anomalies, audit, drills, happenings, keep, metrics, notifications, search, status)
 _ROUTES = (access, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
 _PRIVATE = tuple(module.router for module in _ROUTES)
 # In this order: what is refused is in the audit log, too.
@@ -54,7 +56,8 @@ _GUARDS = (Depends(authenticated), Depends(audited, scope="function"), Depends(p
 class _App(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Outside everything, so that answers to our own faults bear the headers too."""
-        await super().__call__(scope, receive, with_headers(send, scope.get("path", "")))
+        measured = timed(scope, send, self.state.master) if scope["type"] == "http" else send
+        await super().__call__(scope, receive, with_headers(measured, scope.get("path", "")))
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

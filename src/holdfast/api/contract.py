@@ -18,6 +18,7 @@ from holdfast.master.deltas import Delta, Snapshot
 
 JSON = "application/json"
 STREAM = "text/event-stream"
+TEXT = "text/plain"
 STREAMED: tuple[type, ...] = (Snapshot, *get_args(Delta))
 _REF = "#/components/schemas/{name}"
 _ANSWER = "holdfast_answer"
@@ -26,7 +27,7 @@ Route = TypeVar("Route", bound=Callable[..., Any])
 
 
 def answers(kind: type | None) -> Callable[[Route], Route]:
-    """Says what a route answers with status 200. None = the stream of live events."""
+    """Says what a route answers with status 200. None = the stream of live events, `str` = plain text."""
 
     def mark(route: Route) -> Route:
         setattr(route, _ANSWER, (kind,))
@@ -39,7 +40,7 @@ def complete(document: dict[str, Any], routers: Iterable[APIRouter]) -> dict[str
     """FastAPI's document with the answers of these routers' routes put in."""
     routes = (route for router in routers for route in router.routes if isinstance(route, APIRoute))
     told: dict[str, type | None] = {route.name: getattr(route.endpoint, _ANSWER)[0] for route in routes}
-    kinds = tuple(dict.fromkeys(kind for kind in told.values() if kind is not None))
+    kinds = tuple(dict.fromkeys(kind for kind in told.values() if kind not in (None, str)))
     _, made = msgspec.json.schema_components((ErrorAnswer, *kinds, *STREAMED), ref_template=_REF)
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
@@ -57,6 +58,8 @@ def _responses(kind: type | None) -> dict[str, Any]:
     if kind is None:
         schema = {"oneOf": [_reference(each) for each in STREAMED]}
         right = {"description": _STREAM_TEXT, "content": {STREAM: {"schema": schema}}}
+    elif kind is str:
+        right = {"description": "Text.", "content": {TEXT: {"schema": {"type": "string"}}}}
     else:
         right = {"description": "Done.", "content": {JSON: {"schema": _reference(kind)}}}
     wrong = {"description": "What is wrong, and what to do.", "content": {JSON: {"schema": _reference(ErrorAnswer)}}}

@@ -166,8 +166,8 @@ def join_node(setup: NodeSetup) -> Joined:
     return joined
 
 
-def run_node_here(home: Path) -> None:
-    """Run this home's agent until SIGTERM."""
+def run_node_here(home: Path, metrics: str = "") -> None:
+    """Run this home's agent until SIGTERM. `metrics`: where it gives them, empty = nowhere."""
     from holdfast.core.errors import UnknownName
     from holdfast.core.log import configure_logging
     from holdfast.node.agent import run_agent
@@ -178,7 +178,7 @@ def run_node_here(home: Path) -> None:
     given = os.environ.get("CREDENTIALS_DIRECTORY")
     # For the recall mount: mfusepy takes the library of this name; without it, libfuse 2 where both are there.
     os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
-    run_agent(home, clock=SystemClock(), entropy=SystemEntropy(), credentials=Path(given) if given else None)
+    run_agent(home, clock=SystemClock(), entropy=SystemEntropy(), credentials=Path(given) if given else None, metrics=metrics)
 
 
 def master_url(text: str) -> str:

@@ -22,6 +22,7 @@ from holdfast.master.history import History
 from holdfast.master.hub import Hub
 from holdfast.master.join_tokens import JoinTokens
 from holdfast.master.looks import Looks
+from holdfast.master.metrics import Metrics
 from holdfast.master.monitor import Monitor
 from holdfast.master.newsroom import Newsroom, end_task
 from holdfast.master.notifying.notifications import Notifications
@@ -70,6 +71,7 @@ class Master:
     history: History
     newsroom: Newsroom
     notifications: Notifications
+    metrics: Metrics
     names: tuple[str, ...] = ()
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -154,5 +156,6 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         history=History(base, hub, triggers),
         newsroom=Newsroom(base, hub, activation),
         notifications=Notifications(base, hub, looks),
+        metrics=Metrics(base, hub, looks),
         names=names,
     )

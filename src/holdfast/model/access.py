@@ -42,6 +42,7 @@ class Activity(StrEnum):
     NODES_BROWSE = "nodes.browse"
     NODES_MANAGE = "nodes.manage"
     NOTIFICATIONS_MANAGE = "notifications.manage"
+    METRICS_READ = "metrics.read"
     AUDIT_READ = "audit.read"
     ACCESS_READ = "access.read"
     ACCESS_MANAGE = "access.manage"
@@ -66,6 +67,7 @@ MEANINGS: dict[Activity, str] = {
     Activity.NODES_BROWSE: "look at folders of a machine, try a classification there",
     Activity.NODES_MANAGE: "join tokens, authorise and revoke nodes",
     Activity.NOTIFICATIONS_MANAGE: "set and test who is told of what, and how",
+    Activity.METRICS_READ: "what Prometheus is told of the whole environment",
     Activity.AUDIT_READ: "the audit log",
     Activity.ACCESS_READ: "users, roles, groups, grants and sessions; who can do what",
     Activity.ACCESS_MANAGE: "change users, roles, groups and grants; end sessions and tokens of others",
@@ -77,6 +79,7 @@ WHOLE = frozenset(
         Activity.ENVIRONMENT_READ,
         Activity.ENVIRONMENT_CHANGE,
         Activity.NOTIFICATIONS_MANAGE,
+        Activity.METRICS_READ,
         Activity.AUDIT_READ,
         Activity.ACCESS_READ,
         Activity.ACCESS_MANAGE,
@@ -105,8 +108,9 @@ _BUILTIN: dict[str, frozenset[Activity]] = {
         Activity.POINTS_CHANGE,
         Activity.REPOSITORIES_CARE,
         Activity.NODES_BROWSE,
+        Activity.METRICS_READ,
     },
-    "auditor": _VIEWER | {Activity.ENVIRONMENT_READ, Activity.AUDIT_READ, Activity.ACCESS_READ},
+    "auditor": _VIEWER | {Activity.ENVIRONMENT_READ, Activity.METRICS_READ, Activity.AUDIT_READ, Activity.ACCESS_READ},
     "viewer": _VIEWER,
     "restorer": _VIEWER | {Activity.DATA_READ, Activity.DATA_RESTORE, Activity.JOBS_CONTROL},
 }

@@ -25,7 +25,7 @@ from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import Rules, SignedRules, decode_rules
 from holdfast.node.archives import archiving_deliveries
 from holdfast.node.audit_anchors import AuditAnchors
-from holdfast.node.config import load_config, pid_path
+from holdfast.node.config import data_address, load_config, pid_path
 from holdfast.node.downloads.door import DownloadDoor
 from holdfast.node.enrol import renew, renewal_due
 from holdfast.node.followed_here import FollowedHere
@@ -35,6 +35,7 @@ from holdfast.node.journal import Journal
 from holdfast.node.limits import Limits, check_rules, is_vault, load_limits
 from holdfast.node.local_socket import LocalSocket
 from holdfast.node.machine import Machine
+from holdfast.node.metrics_listener import MetricsListener
 from holdfast.node.recalled_here import RecalledHere, let_pass
 from holdfast.node.router import Router
 from holdfast.node.rule_store import RuleStore
@@ -70,22 +71,24 @@ _TIME_AGAIN_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What the agent needs of the world beside its home; tests give their own."""
+    """What the agent needs of the world beside its home; tests give their own. `metrics`: where it gives them; empty = nowhere."""
 
     clock: Clock
     entropy: Entropy
     command: Command = worker_command
+    metrics: str = ""
     free_bytes: Callable[[Path], int] = free_bytes
 
 
-def run_agent(home: Path, *, clock: Clock, entropy: Entropy, credentials: Path | None = None) -> None:
+def run_agent(home: Path, *, clock: Clock, entropy: Entropy, credentials: Path | None = None, metrics: str = "") -> None:
     """Run the node of this home until SIGTERM or SIGINT. Logging is the caller's. `credentials`: the folder systemd gave the service.
+    `metrics`: as `MetricsListener` takes it.
 
-    Raises `UsageError` when the machine has not joined, `Conflict` when an agent of this home runs already.
+    Raises `UsageError` when the machine has not joined, `Conflict` when an agent of this home runs already, or a port is taken.
     """
     with single_agent(home):
         command = worker_command if credentials is None else with_credentials(credentials)
-        asyncio.run(Agent(home, Surroundings(clock=clock, entropy=entropy, command=command)).run())
+        asyncio.run(Agent(home, Surroundings(clock=clock, entropy=entropy, command=command, metrics=metrics)).run())
 
 
 @contextlib.contextmanager
@@ -136,6 +139,8 @@ class Agent:
             changed=self._poke,
         )
         self._socket = LocalSocket(home, self._router.answer_locally)
+        given = surroundings.metrics
+        self._metrics = MetricsListener(given, self._config.name, self._router.answer_locally) if given else None
         self._hub = HubClient(home, self._config, self._journal, self, clock=self._clock, entropy=self._entropy)
         self._worker_problems: dict[Role, tuple[ErrorFacts, ...]] = {}
         self._refused: tuple[ErrorFacts, ...] = ()
@@ -154,6 +159,8 @@ class Agent:
         try:
             self._take_up()
             await self._socket.start()
+            if self._metrics is not None:
+                await self._metrics.start()
             self._tasks += [
                 loop.create_task(work)
                 for work in (*(w.run() for w in self._workers.values()), self._door.run(), self._plan(), self._keep_certificate())
@@ -263,6 +270,8 @@ class Agent:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._socket.stop()
+        if self._metrics is not None:
+            await self._metrics.stop()
         self._journal.close()
 
     def _on_news(self, role: Role, news: FromWorker) -> None:
@@ -369,14 +378,6 @@ class Agent:
 
 _ROLES: tuple[Role, Role] = ("source", "store")
 _LOG_LEVEL = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
-
-
-def data_address(configured: str, port_now: int) -> str:
-    """What other nodes dial: the configured `host:port`; for port 0 the one that listens, for a wildcard the machine's name."""
-    host, _, port = configured.rpartition(":")
-    if host in ("", "0.0.0.0", "[::]", "*"):
-        host = os.uname().nodename
-    return f"{host}:{port_now if port in ('', '0') else port}"
 
 
 def _claimed_generation(signed: SignedRules) -> int:

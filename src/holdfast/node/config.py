@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -44,6 +45,14 @@ def download_place(config: NodeConfig) -> tuple[str, int] | None:
     if not config.download_listen and number:
         number += 1
     return (host.strip("[]") if host not in ("", "*") else "0.0.0.0"), number
+
+
+def data_address(configured: str, port_now: int) -> str:
+    """What other nodes dial: the configured `host:port`; for port 0 the one that listens, for a wildcard the machine's name."""
+    host, _, port = configured.rpartition(":")
+    if host in ("", "0.0.0.0", "[::]", "*"):
+        host = os.uname().nodename
+    return f"{host}:{port_now if port in ('', '0') else port}"
 
 
 def config_path(home: Path) -> Path:

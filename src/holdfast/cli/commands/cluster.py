@@ -258,8 +258,11 @@ def node_join(
 
 
 @node_app.command("run")
-def node_run(home: HomeOption = None) -> None:
+def node_run(
+    metrics: Annotated[str, typer.Option(help="Give metrics to Prometheus here: 127.0.0.1:9742 or unix:PATH. Off without it.")] = "",
+    home: HomeOption = None,
+) -> None:
     """Run this machine's agent until it is told to stop."""
     from holdfast.cli.setup import run_node_here
 
-    run_node_here(resolve_home(home))
+    run_node_here(resolve_home(home), metrics)

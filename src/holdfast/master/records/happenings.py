@@ -164,6 +164,19 @@ def open_jobs(session: Session, limit: int) -> tuple[Job, ...]:
     return tuple(_job(row) for row in session.scalars(query))
 
 
+def job_states(session: Session, since: datetime) -> dict[State, int]:
+    """How many jobs are in each state; of those that ended, how many were created after that."""
+    over = [state.value for state in ENDED]
+    query = select(JobRow.state, func.count()).where(JobRow.state.not_in(over) | (JobRow.created_at > since)).group_by(JobRow.state)
+    return {State(row[0]): row[1] for row in session.execute(query)}
+
+
+def ended_since(session: Session, since: datetime) -> tuple[Job, ...]:
+    """Jobs created after that which are over, oldest first."""
+    query = select(JobRow).where(JobRow.created_at > since, JobRow.ended_at.is_not(None)).order_by(JobRow.created_at, JobRow.id)
+    return tuple(_job(row) for row in session.scalars(query))
+
+
 class StoredTrigger(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     flow: str
