@@ -422,7 +422,7 @@ PARSERS = (
     of_text("compiler.parse.parse_document compiler.yaml_tree.load_tree", parse_document, DOCUMENT.decode()),
     of_text("model.kit.read_code", kit.read_code, kit.new_code(ENTROPY)),
     of_text("model.windows.parse_window", windows.parse_window, "Mon-Fri 20:00-06:00", "1,15 00:00-24:00"),
-    of_text("model.spans.parse_time_of_day", spans.parse_time_of_day, "03:30"),
+    of_text("model.windows.parse_trigger_time", windows.parse_trigger_time, "03:30", "first sat 01:00", "day last 23:00"),
     of_text("model.spans.parse_zone", spans.parse_zone, "Europe/Berlin", "../../etc/passwd"),
     of_text("model.maintenance.parse_subset", parse_subset, "1/7", "5%", "2G"),
     of_text("model.drills.parse_sample", parse_sample, "100 files", "1%", "all"),

@@ -99,6 +99,11 @@ def test_a_throttle_table() -> None:
     assert times_in_words((office,), 9_000_000).startswith("at most 8.6 MiB/s; mon-fri")
 
 
+def test_what_ends_at_midnight_of_utc_ends() -> None:
+    evening = table(RateLine(window="fri 22:00-24:00"))
+    assert rate_at((evening,), datetime(2026, 11, 27, 23, tzinfo=UTC)) == RateNow(None, datetime(2026, 11, 28, tzinfo=UTC))
+
+
 def test_of_what_overlaps_the_strictest_counts() -> None:
     day, noon = table(RateLine(window="06:00-18:00"), otherwise=1_000), datetime(2026, 11, 26, 12, tzinfo=UTC)
     narrow = table(RateLine(window="11:00-13:00", rate_bytes_s=10), RateLine(window="12:00-12:30", rate_bytes_s=0), otherwise=None)

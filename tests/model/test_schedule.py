@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core.errors import UsageError
+from holdfast.core.ids import DatasetId
 from holdfast.model.rules import OperationRule
-from holdfast.model.schedule import due_at, has_schedule, is_open, next_open, parse_window, validate_schedule
+from holdfast.model.schedule import due_at, has_schedule, is_open, next_open, parse_window, share_of, validate_schedule
 
 BERLIN = "Europe/Berlin"
 NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
@@ -82,7 +83,9 @@ def test_bad_windows_are_refused_with_a_hint(text: str) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("fields", [{"at": ("24:00",)}, {"zone": "Mars/Olympus"}, {"every_s": 0.0}, {"exclude": ("x",)}])
+@pytest.mark.parametrize(
+    "fields", [{"at": ("24:00",)}, {"zone": "Mars/Olympus"}, {"every_s": 0.0}, {"exclude": ("x",)}, {"jitter_s": 90_000.0}]
+)
 def test_validate_refuses(fields: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         validate_schedule(rule(**fields))
@@ -119,6 +122,54 @@ def test_a_window_in_the_skipped_hour_is_empty_that_day() -> None:
     before = at("2026-03-29T00:00")
     assert next_open(("02:10-02:50",), (), BERLIN, before) == at("2026-03-30T00:10")
     assert next_open(("02:10-04:00",), (), BERLIN, before) == at("2026-03-29T01:00")
+
+
+def test_a_window_that_ends_where_the_clock_is_set_back_to_ends_there_once() -> None:
+    before = at("2026-10-24T20:00")
+    assert next_open(("03:30-04:00",), ("01:00-02:00",), BERLIN, before) is not None
+    assert not is_open(("01:00-02:00",), (), BERLIN, at("2026-10-25T00:00"))
+    assert is_open(("01:00-02:15",), (), BERLIN, at("2026-10-25T01:14"))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "moments"),
+    [
+        ("first sat 01:00", ("2026-12-05T01:00", "2027-01-02T01:00")),
+        ("day last 23:00", ("2026-11-30T23:00", "2026-12-31T23:00", "2027-01-31T23:00", "2027-02-28T23:00")),
+        ("day 31 12:00", ("2026-12-31T12:00", "2027-01-31T12:00", "2027-03-31T12:00")),
+        ("mon-fri 02:30", ("2026-11-19T02:30", "2026-11-20T02:30", "2026-11-23T02:30")),
+    ],
+)
+def test_trigger_times_of_some_days(trigger: str, moments: tuple[str, ...]) -> None:
+    moment = NOW
+    for expected in moments:
+        due = due_at(rule(at=(trigger,)), moment, moment)
+        assert due == at(expected)
+        moment = due
+
+
+def test_a_monthly_trigger_missed_weeks_ago_is_made_up() -> None:
+    monthly = rule(at=("day 1 03:00",))
+    assert due_at(monthly, at("2026-10-20T00:00"), NOW) == NOW
+    assert due_at(monthly, at("2026-11-01T03:00"), NOW) == at("2026-12-01T03:00")
+
+
+def test_missed_skip_leaves_out_what_is_more_than_five_minutes_late() -> None:
+    daily = rule(at=("02:30",), missed="skip")
+    last = at("2026-11-17T02:30")
+    assert due_at(daily, last, at("2026-11-18T02:34")) == at("2026-11-18T02:34")
+    assert due_at(daily, last, at("2026-11-18T02:36")) == at("2026-11-19T02:30")
+
+
+def test_jitter_is_a_dataset_s_own_and_does_not_lengthen_the_rpo() -> None:
+    share = share_of(DatasetId("d" * 32))
+    assert 0 <= share < 1
+    assert share != share_of(DatasetId("e" * 32))
+    nights = rule(every_s=3600, windows=("22:00-22:10",), jitter_s=3600)
+    assert due_at(nights, NOW, NOW, share=share) == at("2026-11-18T22:00") + timedelta(minutes=10) * share
+    last = NOW - timedelta(minutes=10)
+    assert due_at(rule(every_s=3600, jitter_s=600), last, NOW, share=share) == last + timedelta(hours=1)
+    assert due_at(rule(at=("14:00",), jitter_s=600), NOW, NOW, share=share) == at("2026-11-18T14:00") + timedelta(seconds=600 * share)
 
 
 def test_always_excluded_is_never() -> None:

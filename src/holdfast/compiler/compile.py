@@ -83,7 +83,7 @@ def _compile(
     all_legs = find_legs(drawing, report)
     legs = keep_joined(drawing, all_legs, roster, report)
     check_schedules(drawing, all_legs, report)
-    check_retention(all_legs, report)
+    check_retention(all_legs, drawing, report)
     check_archives(all_legs, report)
     check_locks(all_legs, drawing, inventory, report)
     check_overlaps(all_legs, report)

@@ -7,7 +7,7 @@ from typing import Literal
 from holdfast.compiler.fields import Fields, listed
 from holdfast.compiler.nearest import nearest_hint
 from holdfast.compiler.notes import At, Notes
-from holdfast.compiler.parse_places import time_problem
+from holdfast.compiler.parse_places import SCHEDULE_KEYS, schedule_times, time_problem
 from holdfast.compiler.yaml_tree import Mapping, Scalar, Tree
 from holdfast.core.errors import UsageError
 from holdfast.core.units import parse_duration_s
@@ -63,10 +63,12 @@ def _refuse_foreign_options(fields: Fields, spec: OperationSpec) -> None:
 
 
 def _schedule(fields: Fields) -> Schedule:
+    is_inline = isinstance(fields.get("schedule"), Mapping)
     schedule = Schedule(
         every_s=fields.duration_s("every"),
         at=fields.texts("at", time_problem),
-        schedule=fields.name("schedule"),
+        schedule="" if is_inline else fields.name("schedule"),
+        inline=schedule_times(fields.child("schedule", SCHEDULE_KEYS)) if is_inline else None,
         after=fields.name("after"),
     )
     others = [key for key in ("every", "at", "schedule") if key in fields]

@@ -9,14 +9,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from holdfast.compiler.fields import Fields, listed
 from holdfast.compiler.yaml_tree import Mapping
 from holdfast.core.errors import UsageError
-from holdfast.model.document import Group, NodeEntry, PruneTimes, RepositoryEntry, ScheduleEntry
+from holdfast.model.document import Group, NodeEntry, PruneTimes, RepositoryEntry, ScheduleEntry, ScheduleTimes
 from holdfast.model.object_location import is_object_location, parse_object_location
-from holdfast.model.windows import parse_window
+from holdfast.model.schedule import LONGEST_JITTER_S
+from holdfast.model.windows import parse_trigger_time, parse_window
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?):([0-9]{1,5})")
-_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
-
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
+
+SCHEDULE_KEYS = ("windows", "exclude", "at", "zone", "missed", "jitter")
 
 Problem = tuple[str, str, str]
 
@@ -35,9 +36,11 @@ def clean_path(path: str) -> str:
 
 
 def time_problem(text: str) -> Problem | None:
-    if _TIME_OF_DAY.fullmatch(text):
-        return None
-    return "bad-time", f"{text[:40]!r} is not a time of day", "write it like 02:30"
+    try:
+        parse_trigger_time(text[:200])
+    except UsageError as error:
+        return "bad-time", error.message, error.hint
+    return None
 
 
 def window_problem(text: str) -> Problem | None:
@@ -139,18 +142,38 @@ def _location(fields: Fields) -> str:
 def parse_schedules(root: Fields) -> tuple[ScheduleEntry, ...]:
     found = []
     for name, at, tree in root.named("schedules", "schedule"):
-        fields = Fields(root.notes, at, tree, ("windows", "exclude", "at", "zone"))
-        entry = ScheduleEntry(
-            name=name,
-            windows=fields.texts("windows", window_problem),
-            exclude=fields.texts("exclude", window_problem),
-            at=fields.texts("at", time_problem),
-            zone=zone_of(fields),
+        times = schedule_times(Fields(root.notes, at, tree, SCHEDULE_KEYS))
+        found.append(
+            ScheduleEntry(
+                name=name,
+                windows=times.windows,
+                exclude=times.exclude,
+                at=times.at,
+                zone=times.zone,
+                missed=times.missed,
+                jitter_s=times.jitter_s,
+            )
         )
-        if not fields.keys():
-            fields.notes.add("one-of", at, tree.span, "an empty schedule says nothing", f"give it {listed(['windows', 'exclude', 'at'])}")
-        found.append(entry)
     return tuple(found)
+
+
+def schedule_times(fields: Fields) -> ScheduleTimes:
+    """What stands in a schedule, whether it has a name or is written in an operation."""
+    if not fields.keys() and fields.span is not None:
+        message = "an empty schedule says nothing"
+        fields.notes.add("one-of", fields.at, fields.span, message, f"give it {listed(['windows', 'exclude', 'at'])}")
+    jitter_s = fields.duration_s("jitter") or 0
+    if jitter_s > LONGEST_JITTER_S:
+        fields.bad("bad-value", "jitter", "`jitter` must be a day at most", "write it like 10m")
+        jitter_s = 0
+    return ScheduleTimes(
+        windows=fields.texts("windows", window_problem),
+        exclude=fields.texts("exclude", window_problem),
+        at=fields.texts("at", time_problem),
+        zone=zone_of(fields),
+        missed=fields.choice("missed", ("once", "skip"), "once"),
+        jitter_s=jitter_s,
+    )
 
 
 def zone_of(fields: Fields) -> str:

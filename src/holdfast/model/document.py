@@ -56,12 +56,26 @@ class Classification(_Part, frozen=True, kw_only=True):
     max_removed_ratio: float = 0.5
 
 
+class ScheduleTimes(_Part, frozen=True, kw_only=True):
+    """When runs may start, and when they do (`model.windows`). `missed`: what becomes of trigger times that came while the node could not
+    run. `jitter_s`: runs that would begin at one moment are spread over so much."""
+
+    windows: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    at: tuple[str, ...] = ()
+    zone: str = "UTC"
+    missed: Literal["once", "skip"] = "once"
+    jitter_s: float = 0
+
+
 class Schedule(_Part, frozen=True, kw_only=True):
-    """When. `every_s` is an RPO; `at` are times of day `HH:MM` in `zone`; `after` names an operation; `schedule` a schedule object."""
+    """When. `every_s` is an RPO; `at` are trigger times in the zone of the schedule; `after` names an operation; `schedule` a schedule
+    object, `inline` is one that is written in the operation itself."""
 
     every_s: float | None = None
     at: tuple[str, ...] = ()
     schedule: str = ""
+    inline: ScheduleTimes | None = None
     after: str = ""
 
     def is_empty(self) -> bool:
@@ -151,12 +165,8 @@ class RepositoryEntry(_Part, frozen=True, kw_only=True):
     prune: PruneTimes = PruneTimes()
 
 
-class ScheduleEntry(_Part, frozen=True, kw_only=True):
+class ScheduleEntry(ScheduleTimes, frozen=True, kw_only=True):
     name: str
-    windows: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    at: tuple[str, ...] = ()
-    zone: str = "UTC"
 
 
 class Vertex(_Part, frozen=True, kw_only=True):

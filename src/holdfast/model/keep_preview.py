@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 import msgspec
 
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.document import KeepRules
+from holdfast.model.open_times import local_day, triggers_on
 from holdfast.model.points import Point
 from holdfast.model.retention import kept
-from holdfast.model.schedule import parse_time_of_day, parse_zone
-from holdfast.model.spans import instant
 
 MOST_TAKEN = 50_000
 MOST_SHOWN = 2_000
@@ -59,7 +58,7 @@ def preview_keep(
 
 
 def run_times(every_s: float | None, at: tuple[str, ...], zone: str, *, since: datetime, until: datetime) -> Iterator[datetime]:
-    """Newest first. With `every` the last run is at `until`, and each one `every_s` before the next; `at` are times of day in `zone`."""
+    """Newest first. With `every` the last run is at `until`, and each one `every_s` before the next; `at` are trigger times in `zone`."""
     return _merged(_steps_back(every_s, since, until), _days_back(at, zone, since, until))
 
 
@@ -71,12 +70,10 @@ def _steps_back(every_s: float | None, since: datetime, until: datetime) -> Iter
 
 
 def _days_back(at: tuple[str, ...], zone: str, since: datetime, until: datetime) -> Iterator[datetime]:
-    known = parse_zone(zone)
-    times: list[time] = [parse_time_of_day(text) for text in at]
-    day = until.astimezone(known).date() + timedelta(days=1)
-    last = since.astimezone(known).date() - timedelta(days=1)
-    while times and day >= last:
-        yield from sorted({moment for wall in times if since <= (moment := instant(day, wall, known)) <= until}, reverse=True)
+    day = local_day(until, zone) + timedelta(days=1)
+    last = local_day(since, zone) - timedelta(days=1)
+    while at and day >= last:
+        yield from (moment for moment in reversed(triggers_on(at, zone, day)) if since <= moment <= until)
         day -= timedelta(days=1)
 
 

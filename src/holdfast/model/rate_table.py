@@ -127,7 +127,9 @@ def _rate(table: RateTable, moment: datetime) -> int | None:
 @lru_cache(maxsize=1024)
 def _edges(table: RateTable, day: date) -> tuple[datetime, ...]:
     """Where something begins or ends on a day (UTC)."""
-    found = {edge for span, _ in _near(table, day) for edge in (span.start, span.end)}
+    # What ends with the day before touches this one by its end only.
+    near = (*_near(table, day - timedelta(days=1)), *_near(table, day))
+    found = {edge for span, _ in near for edge in (span.start, span.end)}
     return tuple(sorted(edge for edge in found if edge.date() == day))
 
 

@@ -29,7 +29,7 @@ class ArchiveRule(_Rule, frozen=True, kw_only=True):
 
 
 class OperationRule(_Rule, frozen=True, kw_only=True):
-    """When an operation's points are due. No schedule at all = it rides with every run of its dataset."""
+    """When an operation's points are due (`model.schedule`). No schedule at all = it rides with every run of its dataset."""
 
     name: str
     kind: str
@@ -38,6 +38,8 @@ class OperationRule(_Rule, frozen=True, kw_only=True):
     windows: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     zone: str = "UTC"
+    missed: Literal["once", "skip"] = "once"
+    jitter_s: float = 0
     after: str = ""
     archive: ArchiveRule | None = None
 

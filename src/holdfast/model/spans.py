@@ -1,21 +1,18 @@
 """Windows and times of day as moments in UTC, daylight saving included.
 
-A span runs from the first occurrence of its start to the last occurrence of its end; a wall time that the clock skips stands for the
-moment of the skip.
+A span runs from the first moment at which the clock shows its start or later to the last at which it shows less than its end; a wall time
+that the clock skips stands for the moment of the skip.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from holdfast.core.errors import UsageError
-from holdfast.model.windows import DAY_MINUTES, Window
-
-_TIME = re.compile(r"(\d{1,2}):(\d{2})")
+from holdfast.model.windows import DAY_MINUTES, TriggerTime, Window
 
 
 @dataclass(frozen=True)
@@ -29,26 +26,37 @@ class Span:
 def spans(window: Window, from_: datetime, zone: tzinfo, horizon_days: int) -> Iterator[Span]:
     """Spans of the window that end after `from_`, rising, those that start within `horizon_days`."""
     first = from_.astimezone(zone).date() - timedelta(days=2)
-    opens = time(window.start_minute // 60, window.start_minute % 60)
-    passes_midnight = window.end_minute <= window.start_minute
-    end_minute = window.end_minute + (DAY_MINUTES if passes_midnight else 0)
     for offset in range(horizon_days + 3):
-        day = first + timedelta(days=offset)
-        if not window.contains(datetime.combine(day, opens)):
-            continue
-        closes = divmod(end_minute, DAY_MINUTES)
-        start = instant(day, opens, zone)
-        end = instant(day + timedelta(days=closes[0]), time(closes[1] // 60, closes[1] % 60), zone, fold=1)
-        if start < end and end > from_:
-            yield Span(start, end)
+        span = span_on(window, first + timedelta(days=offset), zone)
+        if span is not None and span.end > from_:
+            yield span
 
 
-def parse_time_of_day(text: str) -> time:
-    """`HH:MM`, 00:00 to 23:59. Raises `UsageError`."""
-    match = _TIME.fullmatch(text.strip())
-    if match is None or int(match[1]) > 23 or int(match[2]) > 59:
-        raise UsageError(f"not a time of day: {text!r}", hint="write it like 03:30")
-    return time(int(match[1]), int(match[2]))
+def span_on(window: Window, day: date, zone: tzinfo) -> Span | None:
+    """The span of the window that begins on this day of the zone's calendar."""
+    if not window.has(day):
+        return None
+    passes_midnight = window.end_minute <= window.start_minute
+    days, minute = divmod(window.end_minute + (DAY_MINUTES if passes_midnight else 0), DAY_MINUTES)
+    start = instant(day, _wall(window.start_minute), zone)
+    end = _end(datetime.combine(day + timedelta(days=days), _wall(minute)), zone)
+    return Span(start, end) if start < end else None
+
+
+def _end(wall: datetime, zone: tzinfo) -> datetime:
+    """The second of two occurrences, unless it is where the clock was set back to: what came just before is later on the wall."""
+    end = instant(wall.date(), wall.time(), zone, fold=1)
+    before = (end - timedelta(seconds=1)).astimezone(zone).replace(tzinfo=None)
+    return end if before < wall else instant(wall.date(), wall.time(), zone)
+
+
+def trigger_on(trigger: TriggerTime, day: date, zone: tzinfo) -> datetime | None:
+    """The moment (UTC) at which it triggers on this day of the zone's calendar."""
+    return instant(day, _wall(trigger.minute), zone) if trigger.has(day) else None
+
+
+def _wall(minute: int) -> time:
+    return time(minute // 60, minute % 60)
 
 
 def parse_zone(name: str) -> tzinfo:

@@ -1,7 +1,9 @@
-"""Windows of schedules: spans of time in which a run may start (or, as `exclude`, may not).
+"""Windows of schedules: spans of time in which a run may start (or, as `exclude`, may not); and trigger times, at which one does.
 
     [WEEKS] [WEEKDAYS] [HH:MM-HH:MM]      e.g. `22:00-06:00`, `mon-fri 20:00-06:00`, `first,last sat`, `sat,sun`
     day MONTHDAYS [HH:MM-HH:MM]           e.g. `day 1,15,last 00:00-04:00`
+
+A trigger time has the same days and one `HH:MM` that must be there: `02:30`, `first sat 01:00`, `day last 23:00`.
 
 WEEKS: `first second third fourth last` (first = days 1 to 7, last = the last 7 days of the month). A window that passes midnight
 belongs to the day it begins on. Without times it is the whole day; `24:00` is the end of the day. The end itself is outside.
@@ -21,30 +23,19 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WEEKS = ("first", "second", "third", "fourth", "last")
 DAY_MINUTES = 1440
 _SPAN = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(?:([01][0-9]|2[0-3]):([0-5][0-9])|24:00)")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _HINT = "write it like `22:00-06:00`, `mon-fri 20:00-06:00`, `first sat 01:00-05:00` or `day 1,15,last 00:00-04:00`"
+_TRIGGER_HINT = "write it like `02:30`, `mon-fri 02:30`, `first sat 01:00` or `day 1,last 23:00`"
 
 
-class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """Empty sets = every one. Minutes count from midnight; `end_minute` <= `start_minute` = the window passes midnight.
-    In `month_days`, 0 stands for the last day of the month."""
+class Days(msgspec.Struct, frozen=True, kw_only=True):
+    """Which days. Empty sets = every one. In `month_days`, 0 stands for the last day of the month."""
 
     weekdays: frozenset[int] = frozenset()
     weeks: frozenset[str] = frozenset()
     month_days: frozenset[int] = frozenset()
-    start_minute: int = 0
-    end_minute: int = DAY_MINUTES
 
-    def contains(self, moment: datetime) -> bool:
-        """Whether `moment`, local in the schedule's zone, lies inside."""
-        minute = moment.hour * 60 + moment.minute
-        today = moment.date()
-        if self.start_minute < self.end_minute:
-            return self.start_minute <= minute < self.end_minute and self._is_day(today)
-        if minute >= self.start_minute:
-            return self._is_day(today)
-        return minute < self.end_minute and self._is_day(today - timedelta(days=1))
-
-    def _is_day(self, day: date) -> bool:
+    def has(self, day: date) -> bool:
         last = monthrange(day.year, day.month)[1]
         if self.weekdays and day.weekday() not in self.weekdays:
             return False
@@ -54,6 +45,29 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
             return True
         number = (day.day - 1) // 7
         return (number < 4 and WEEKS[number] in self.weeks) or ("last" in self.weeks and day.day > last - 7)
+
+
+class TriggerTime(Days, frozen=True, kw_only=True):
+    """A time of day on some days; `minute` counts from midnight."""
+
+    minute: int
+
+
+class Window(Days, frozen=True, kw_only=True):
+    """Minutes count from midnight; `end_minute` <= `start_minute` = the window passes midnight."""
+
+    start_minute: int = 0
+    end_minute: int = DAY_MINUTES
+
+    def contains(self, moment: datetime) -> bool:
+        """Whether `moment`, local in the schedule's zone, lies inside."""
+        minute = moment.hour * 60 + moment.minute
+        today = moment.date()
+        if self.start_minute < self.end_minute:
+            return self.start_minute <= minute < self.end_minute and self.has(today)
+        if minute >= self.start_minute:
+            return self.has(today)
+        return minute < self.end_minute and self.has(today - timedelta(days=1))
 
 
 def _weekdays(word: str) -> frozenset[int] | None:
@@ -88,19 +102,35 @@ def parse_window(text: str) -> Window:
     """Raises `UsageError` with a hint on anything that is not a window."""
     words = text.lower().split()
     span = _span(words[-1]) if words else None
-    start, end = span or (0, DAY_MINUTES)
-    days = words[:-1] if span else words
-    if not words:
+    days = _days(words[:-1] if span else words)
+    if not words or days is None:
         raise UsageError(f"not a window: {text!r}", hint=_HINT)
-    if not days:
-        return Window(start_minute=start, end_minute=end)
-    if days[0] == "day" and len(days) == 2 and (numbers := _month_days(days[1])) is not None:
-        return Window(month_days=numbers, start_minute=start, end_minute=end)
-    weeks = frozenset(days[0].split(","))
+    start, end = span or (0, DAY_MINUTES)
+    return Window(weekdays=days.weekdays, weeks=days.weeks, month_days=days.month_days, start_minute=start, end_minute=end)
+
+
+def parse_trigger_time(text: str) -> TriggerTime:
+    """Raises `UsageError` with a hint on anything that is not a trigger time."""
+    words = text.lower().split()
+    match = _TIME.fullmatch(words[-1]) if words else None
+    days = _days(words[:-1])
+    if match is None or days is None:
+        raise UsageError(f"not a time of day: {text!r}", hint=_TRIGGER_HINT)
+    minute = int(match[1]) * 60 + int(match[2])
+    return TriggerTime(weekdays=days.weekdays, weeks=days.weeks, month_days=days.month_days, minute=minute)
+
+
+def _days(words: list[str]) -> Days | None:
+    """None = these words name no days. No words name every day."""
+    if not words:
+        return Days()
+    if words[0] == "day" and len(words) == 2 and (numbers := _month_days(words[1])) is not None:
+        return Days(month_days=numbers)
+    weeks = frozenset(words[0].split(","))
     if not weeks <= frozenset(WEEKS):
         weeks = frozenset()
-    rest = days[1:] if weeks else days
+    rest = words[1:] if weeks else words
     named = _weekdays(rest[0]) if len(rest) == 1 else None
     if rest and named is None:
-        raise UsageError(f"not a window: {text!r}", hint=_HINT)
-    return Window(weekdays=named or frozenset(), weeks=weeks, start_minute=start, end_minute=end)
+        return None
+    return Days(weekdays=named or frozenset(), weeks=weeks)

@@ -14,7 +14,7 @@ from holdfast.model.jobs import State
 from holdfast.model.questions import Protection
 from holdfast.model.rate_table import opens_at, rate_at
 from holdfast.model.rules import Delivery, OperationRule, Rules, title_of
-from holdfast.model.schedule import due_at, has_schedule
+from holdfast.model.schedule import due_at, has_schedule, share_of
 from holdfast.node.journal import ProtectionRow
 from holdfast.node.retries import opening_ns
 
@@ -71,7 +71,7 @@ def row_due_at(rule: OperationRule, row: ProtectionRow, now: datetime) -> dateti
     last = None if row.attempted_ns is None else utc(row.attempted_ns)
     if last is not None and last > now + timedelta(seconds=_CLOCK_STEP_S):
         last = None
-    due = due_at(rule, last, now, since=utc(row.since_ns))
+    due = due_at(rule, last, now, since=utc(row.since_ns), share=share_of(row.dataset))
     if due is None or row.attempted_ns is not None:
         return due
     return max(due, utc(row.since_ns) + timedelta(seconds=SETTLE_S))
@@ -219,5 +219,5 @@ def _is_overdue(rule: OperationRule, row: ProtectionRow, delivery: Delivery, now
         return False
     grace_s = _LATE_S if rule.every_s is None else max(0.1 * rule.every_s, 60.0)
     base = utc(row.since_ns if row.captured_ns is None else row.captured_ns)
-    expected = _opened(delivery, due_at(rule, base, base, since=base), base)
+    expected = _opened(delivery, due_at(rule, base, base, since=base, share=share_of(row.dataset)), base)
     return expected is not None and now > expected + timedelta(seconds=grace_s)

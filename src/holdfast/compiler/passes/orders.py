@@ -16,6 +16,7 @@ from holdfast.compiler.passes.merge import Merged, Stream
 from holdfast.compiler.passes.places import Places
 from holdfast.compiler.report import Report
 from holdfast.compiler.roster import Roster
+from holdfast.compiler.timing import times_of
 from holdfast.core.ids import ActionId, DatasetId, NodeId
 from holdfast.model.document import Document, OperationUse, Policy, RepositoryEntry
 from holdfast.model.operations import SPECS
@@ -280,15 +281,17 @@ def operation_rules(document: Document, policy: Policy, carried: Mapping[str, Op
     for operation in policy.operations:
         if operation.name not in carried:
             continue
-        when, entry = operation.when, schedules.get(operation.when.schedule)
+        when, times = operation.when, times_of(operation.when, schedules)
         rule = OperationRule(
             name=operation.name,
             kind=operation.kind,
             every_s=when.every_s,
-            at=tuple(dict.fromkeys(when.at + (entry.at if entry else ()))),
-            windows=entry.windows if entry else (),
-            exclude=entry.exclude if entry else (),
-            zone=entry.zone if entry else "UTC",
+            at=times.at,
+            windows=times.windows,
+            exclude=times.exclude,
+            zone=times.zone,
+            missed=times.missed,
+            jitter_s=times.jitter_s,
             after=when.after,
             archive=archive_rule(operation),
         )

@@ -7,6 +7,7 @@ import msgspec
 from holdfast.compiler.drawing import Drawing, Leg, operation_where
 from holdfast.compiler.inventory import Inventory
 from holdfast.compiler.report import Report
+from holdfast.compiler.timing import times_of
 from holdfast.core.units import format_duration
 from holdfast.model.document import KeepRules
 
@@ -32,7 +33,8 @@ def check_locks(legs: tuple[Leg, ...], drawing: Drawing, inventory: Inventory, r
             report.add("lock-unprotected", operation_where(leg.policy, operation, "lock"), message, hint)
 
 
-def check_retention(legs: tuple[Leg, ...], report: Report) -> None:
+def check_retention(legs: tuple[Leg, ...], drawing: Drawing, report: Report) -> None:
+    schedules = {schedule.name: schedule for schedule in drawing.document.schedules}
     for leg in legs:
         if leg.sink.kind != "repository" or "keep" not in leg.carried.spec.options or leg.carried.operation.kind == "archive":
             continue
@@ -42,7 +44,7 @@ def check_retention(legs: tuple[Leg, ...], report: Report) -> None:
             hint = "add for example `keep: {daily: 30, monthly: 12}`"
             report.add("no-keep", where, f"`{leg.carried.label}` keeps every point for ever", hint)
             continue
-        rpo_s = operation.when.every_s or (DAY_S if operation.when.at else None)
+        rpo_s = operation.when.every_s or (DAY_S if times_of(operation.when, schedules).at else None)
         only_within = keep.within_s > 0 and msgspec.structs.replace(keep, within_s=0).is_empty()
         if rpo_s is not None and only_within and keep.within_s < rpo_s:
             kept, due = format_duration(keep.within_s), format_duration(rpo_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from holdfast.compiler.drawing import Drawing, Leg, operation_where, policy_where
 from holdfast.compiler.report import Report
+from holdfast.compiler.timing import is_timed
 from holdfast.model.document import OperationUse, Policy, ScheduleEntry
 from holdfast.model.operations import SPECS
 
@@ -15,7 +16,7 @@ def check_schedules(drawing: Drawing, legs: tuple[Leg, ...], report: Report) -> 
         for operation in policy.operations:
             _check_idle(policy, operation, schedules, report)
         captured = {leg.carried.operation.name for leg in legs if leg.origin is None and leg.policy.name == policy.name}
-        timed = [each for each in policy.operations if each.name in captured and _is_timed(each, schedules)]
+        timed = [each for each in policy.operations if each.name in captured and is_timed(each.when, schedules)]
         if captured and not timed and not any(_is_followed(leg) for leg in legs if leg.policy.name == policy.name):
             hint = "give one of its operations `every:` or `at:`"
             message = f"nothing of `{policy.name}` is scheduled: it runs only when triggered"
@@ -28,14 +29,11 @@ def _is_followed(leg: Leg) -> bool:
     return leg.origin is None and not spec.makes_points and (spec.continuous or leg.movers[0].mover.mode == "continuous")
 
 
-def _is_timed(operation: OperationUse, schedules: dict[str, ScheduleEntry]) -> bool:
-    entry = schedules.get(operation.when.schedule)
-    return operation.when.every_s is not None or bool(operation.when.at) or bool(entry and entry.at)
-
-
 def _check_idle(policy: Policy, operation: OperationUse, schedules: dict[str, ScheduleEntry], report: Report) -> None:
-    if operation.when.schedule in schedules and not _is_timed(operation, schedules):
-        message = f"schedule `{operation.when.schedule}` says when runs may start; nothing says how often"
+    when = operation.when
+    if (when.schedule in schedules or when.inline is not None) and not is_timed(when, schedules):
+        name = f"schedule `{when.schedule}`" if when.schedule else f"the schedule of `{policy.name}/{operation.name}`"
+        message = f"{name} says when runs may start; nothing says how often"
         hint = "add `every:` or `at:` to the operation, or `at:` to the schedule"
         report.add("schedule-idle", operation_where(policy, operation, "schedule"), message, hint)
 

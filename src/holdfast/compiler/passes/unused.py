@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from holdfast.compiler.drawing import Drawing, DrawnVertex, Key, Leg, operation_where, policy_where
 from holdfast.compiler.report import Report
+from holdfast.model.diagnostics import Where
 from holdfast.model.operations import SPECS
 
 
@@ -25,11 +26,21 @@ def check_unused(drawing: Drawing, legs: tuple[Leg, ...], report: Report) -> Non
     for vertex in drawing.vertices:
         if vertex.key not in touched:
             _report_vertex(vertex, report)
+    _report_schedules(drawing, report)
     used = {name for flow in drawing.draft.flows for vertex in flow.vertices for name in vertex.policies}
     for policy in drawing.draft.policies:
         if policy.name not in used:
             hint = "name it in the `policies` of a node or group in a flow"
             report.add("policy-unused", policy_where(policy), f"policy `{policy.name}` is in no flow", hint)
+
+
+def _report_schedules(drawing: Drawing, report: Report) -> None:
+    used = {operation.when.schedule for policy in drawing.draft.policies for operation in policy.operations}
+    for schedule in drawing.draft.schedules:
+        if schedule.name not in used:
+            where = Where(path=f"schedules.{schedule.name}", kind="schedule", name=schedule.name)
+            hint = f"write `schedule: {schedule.name}` in an operation, or take it out"
+            report.add("schedule-unused", where, f"no operation names schedule `{schedule.name}`", hint)
 
 
 def _report_vertex(vertex: DrawnVertex, report: Report) -> None:
