@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from holdfast.capture.reader import RACY_NS
-from holdfast.model.archive_questions import ArchivePlanned, ArchiveTold, AskArchive, AskArchiveHold, AskArchivePlan
+from holdfast.model.archive_questions import ArchivePlanned, ArchiveTold, AskArchive, AskArchiveHold, AskArchivePlan, PlannedArchive
 from holdfast.model.archiving import parse_stub
 from holdfast.model.jobs import Job, Severity, State
 from holdfast.model.moments import archive_of
@@ -60,6 +60,14 @@ def old_files(source: Path) -> dict[Path, bytes]:
     """Plain files with one name."""
     paths = (path for path in source.rglob("*") if path.is_file() and not path.is_symlink())
     return {path: path.read_bytes() for path in paths if path.lstat().st_nlink == 1 and path.parent.name != "odd"}
+
+
+def planned(scene: Office, limit: int) -> PlannedArchive:
+    scene.files1.source.handle(AskWorker(number=limit, question=AskArchivePlan(dataset=scene.documents.label, limit=limit)))
+    answer = scene.files1.source_heard.wait(WorkerAnswer, lambda answer: answer.number == limit).answer
+    assert isinstance(answer, ArchivePlanned)
+    (plan,) = answer.plans
+    return plan
 
 
 def until_certain(path: Path) -> None:
@@ -120,6 +128,7 @@ def test_a_stub_that_is_deleted_is_a_path_that_is_deleted(scene: Office) -> None
     (scene.source / "text").unlink()
     # What a link by another name says is a link, and no file.
     (scene.source / "tool").rename(scene.source / "moved")
+    until_certain(scene.source)
     assert_good(scene.run())
     assert not (scene.copy / "text").exists()
     assert (scene.copy / "moved").is_symlink()
@@ -180,6 +189,7 @@ def test_a_copy_is_archived_once_and_stays(scene: Office) -> None:
     assert counters(job, "archive files1/documents").files == len(before)
     assert old_files(scene.source) == before
     assert [task.name for task in scene.run().tasks if task.name.startswith("archive")] == []
+    assert planned(scene, 1).files == 0
     text = scene.source / "text"
     text.write_bytes(b"changed")
     os.utime(text, ns=(10**18, 10**18))
@@ -264,10 +274,7 @@ def test_what_is_archived_is_told_planned_and_held(scene: Office) -> None:
     documents = archiving(scene, ArchiveRule(older_than_s=YEAR_S, larger_than_bytes=1_000))
     before = {path: content for path, content in old_files(scene.source).items() if len(content) > 1_000}
     assert_good(scene.run(operations=("backup", "replicate")))
-    scene.files1.source.handle(AskWorker(number=1, question=AskArchivePlan(dataset=documents.label, limit=3)))
-    planned = scene.files1.source_heard.wait(WorkerAnswer, lambda answer: answer.number == 1).answer
-    assert isinstance(planned, ArchivePlanned)
-    (plan,) = planned.plans
+    plan = planned(scene, 3)
     assert (plan.files, plan.size_bytes, len(plan.first)) == (len(before), sum(map(len, before.values())), 3)
     assert_good(scene.run())
 

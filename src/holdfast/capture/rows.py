@@ -109,6 +109,11 @@ def signed(number: int) -> int:
     return number if number < 1 << 63 else number - (1 << 64)
 
 
+def unsigned(number: int) -> int:
+    """Inverse of `signed`."""
+    return number if number >= 0 else number + (1 << 64)
+
+
 def row_of(entry: Entry, *, members: int, run: int, flags: int = 0, record: bytes | None = None, stamp: int | None = None) -> Row:
     """A row without tombstones."""
     return Row(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ from holdfast.model.jobs import Finding, Job, Severity, State, Task
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule, Rules
 from holdfast.node.limits import Limits
 from holdfast.operations.archiving.book import FILE, ArchiveBook
-from holdfast.operations.archiving.choosing import old_files
+from holdfast.operations.archiving.choosing import all_lack, old_files
 from holdfast.operations.archiving.findings import aside
 from holdfast.operations.archiving.letting_go import Undone, undo
 from holdfast.operations.archiving.run import ArchiveOrder, ArchiveResult, ArchiveTools, archive
@@ -90,7 +91,16 @@ class ArchivingHere:
             return ArchiveResult(error=error.facts())
 
 
-def plan_archives(ask: AskArchivePlan, rules: Rules, state: CaptureState, recalled: Recalled, now_ns: int) -> ArchivePlanned:
+@dataclass(frozen=True)
+class Archived:
+    """What is known on this machine of what was captured, archived and brought back."""
+
+    state: CaptureState
+    book: ArchiveBook
+    recalled: Recalled
+
+
+def plan_archives(ask: AskArchivePlan, rules: Rules, archived: Archived, now_ns: int) -> ArchivePlanned:
     """By what was captured last. Raises `UnknownName` when no dataset of that name is archived."""
     chosen = [
         (rule, operation)
@@ -100,16 +110,15 @@ def plan_archives(ask: AskArchivePlan, rules: Rules, state: CaptureState, recall
     ]
     if ask.dataset and not chosen:
         raise UnknownName(f"no archive operation of {ask.dataset!r} is in force here", hint="`holdfast archive plan` lists those that are")
-    return ArchivePlanned(plans=tuple(_planned(rule, operation, ask.limit, state, recalled, now_ns) for rule, operation in chosen))
+    return ArchivePlanned(plans=tuple(_planned(rule, operation, ask.limit, archived, now_ns) for rule, operation in chosen))
 
 
-def _planned(
-    rule: DatasetRule, operation: OperationRule, limit: int, state: CaptureState, recalled: Recalled, now_ns: int
-) -> PlannedArchive:
+def _planned(rule: DatasetRule, operation: OperationRule, limit: int, archived: Archived, now_ns: int) -> PlannedArchive:
     assert operation.archive is not None
+    lacking = partial(archived.book.not_copied, rule.id) if operation.archive.leave == "copy" else all_lack
     files = size_bytes = 0
     first: list[PlannedFile] = []
-    for _, entries in old_files(state, rule.id, operation.archive, now_ns, recalled.at_ns):
+    for _, entries in old_files(archived.state, rule.id, operation.archive, now_ns, archived.recalled.at_ns, lacking):
         files += len(entries)
         size_bytes += sum(entry.size_bytes for entry in entries)
         for entry in entries[: max(0, limit - len(first))]:

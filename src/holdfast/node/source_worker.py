@@ -19,7 +19,7 @@ from holdfast.model.jobs import Job
 from holdfast.model.questions import Answer, AskFolders, AskSample, Failed, Folders, Question, Sample
 from holdfast.model.rules import Rules
 from holdfast.model.tail import AskTail
-from holdfast.node.archiving_here import plan_archives
+from holdfast.node.archiving_here import Archived, plan_archives
 from holdfast.node.limits import Limits, load_limits
 from holdfast.node.source_following import SourceFollowing, Surroundings
 from holdfast.node.source_runs import SourceRuns
@@ -49,6 +49,7 @@ from holdfast.node.worker_messages import (
 from holdfast.node.worker_recall import RecallTask
 from holdfast.node.worker_restore import RestoreTask, restore_with_order
 from holdfast.node.worker_undo import UndoExpiry, UndoTask, drop_unfinished
+from holdfast.operations.archiving.book import ArchiveBook
 from holdfast.operations.recalling.recalled import Recalled
 from holdfast.operations.running import Cancellation
 
@@ -148,8 +149,9 @@ class SourceWorker:
             return Failed(error=facts_of(error))
 
     def _archive_plan(self, ask: AskArchivePlan) -> ArchivePlanned:
-        with self._holder.lease() as state, closing(Recalled(self._home)) as recalled:
-            return plan_archives(ask, self._must_be_configured().rules, state, recalled, self._clock.now_ns())
+        rules = self._must_be_configured().rules
+        with self._holder.lease() as state, closing(ArchiveBook(self._home)) as book, closing(Recalled(self._home)) as recalled:
+            return plan_archives(ask, rules, Archived(state, book, recalled), self._clock.now_ns())
 
     def _sample(self, ask: AskSample) -> Sample:
         """Also on a node without rules: what is sampled is about to become some."""

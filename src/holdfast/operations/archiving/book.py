@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from holdfast.capture.rows import Row, unsigned
 from holdfast.core.ids import DatasetId
 from holdfast.core.local_database import DatabaseErrors, open_database
+from holdfast.model.entry import path_of
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS moves (path BLOB NOT NULL, private BLOB NOT NULL, root BLOB NOT NULL, target BLOB NOT NULL,
@@ -71,13 +73,14 @@ class ArchiveBook:
         with self._errors(), self._writing():
             self._database.executemany("INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?, ?)", rows)
 
-    def is_copied(self, dataset: DatasetId, file: Copied) -> bool:
-        """Whether this state of the file is archived already."""
+    def not_copied(self, dataset: DatasetId, rows: Sequence[Row]) -> Sequence[Row]:
+        """Those whose state, as it was captured, is not archived already; at most some hundred rows."""
+        paths = [path_of(row.key) for row in rows]
+        marks = ", ".join("?" * len(paths))
         with self._errors():
-            found = self._database.execute(
-                "SELECT size, mtime, inode FROM copies WHERE dataset = ? AND path = ?", (dataset, file.path)
-            ).fetchone()
-        return bool(found == (file.size_bytes, file.mtime_ns, str(file.inode)))
+            asked = f"SELECT path, size, mtime, inode FROM copies WHERE dataset = ? AND path IN ({marks})"
+            found = {path: facts for path, *facts in self._database.execute(asked, (dataset, *paths))}
+        return [row for row, path in zip(rows, paths, strict=True) if found.get(path) != [row.size, row.mtime_ns, str(unsigned(row.inode))]]
 
     def close(self) -> None:
         self._database.close()

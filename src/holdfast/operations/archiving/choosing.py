@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from holdfast.capture.archivable import Wanted
 from holdfast.capture.rows import Row
@@ -14,12 +14,19 @@ from holdfast.model.rules import ArchiveRule
 PAGE = 200
 """So many files are archived together, and let go of together."""
 
-Recalled = Callable[[bytes], int | None]
-"""When (ns) the file at a path was last brought back from the archive; None = never."""
+Recalled = Callable[[Sequence[bytes]], Mapping[bytes, int]]
+"""Of those of these paths whose file was brought back from the archive: when (ns) last."""
+Lacking = Callable[[Sequence[Row]], Sequence[Row]]
+"""Of these rows those that are not archived already."""
 
 
-def never_recalled(_path: bytes) -> int | None:
-    return None
+def never_recalled(_paths: Sequence[bytes]) -> Mapping[bytes, int]:
+    return {}
+
+
+def all_lack(rows: Sequence[Row]) -> Sequence[Row]:
+    """Where what is archived does not stay."""
+    return rows
 
 
 def wanted_by(rule: ArchiveRule, bit: int, now_ns: int) -> Wanted:
@@ -30,7 +37,7 @@ def wanted_by(rule: ArchiveRule, bit: int, now_ns: int) -> Wanted:
 
 
 def old_files(
-    state: CaptureState, dataset: DatasetId, rule: ArchiveRule, now_ns: int, recalled: Recalled
+    state: CaptureState, dataset: DatasetId, rule: ArchiveRule, now_ns: int, recalled: Recalled, lacking: Lacking = all_lack
 ) -> Iterator[tuple[list[Row], list[Entry]]]:
     """The files that are due, in walk order and in pages, with their rows. One that was brought back counts as new from then on; where the
     rule knows no age, it is due again when it has been changed."""
@@ -40,15 +47,16 @@ def old_files(
     wanted, last = wanted_by(rule, 1 << slot, now_ns), b""
     while rows := state.archivable.files(wanted, last, PAGE):
         last = rows[-1].key
-        entries = [(row, row.entry()) for row in rows]
-        due = [(row, entry) for row, entry in entries if not entry.unstable and _is_due_again(entry, rule, wanted, recalled)]
+        # Of a million files that stay nearly all are archived already: those are left out by the page, and before their records are read.
+        entries = [(row, row.entry()) for row in lacking(rows)]
+        back = recalled([entry.path for _, entry in entries])
+        due = [(row, entry) for row, entry in entries if not entry.unstable and _is_due(entry, rule, wanted, back.get(entry.path))]
         if due:
             yield [row for row, _ in due], [entry for _, entry in due]
 
 
-def _is_due_again(entry: Entry, rule: ArchiveRule, wanted: Wanted, recalled: Recalled) -> bool:
-    """Whether it never was brought back, or long enough ago."""
-    at_ns = recalled(entry.path)
+def _is_due(entry: Entry, rule: ArchiveRule, wanted: Wanted, at_ns: int | None) -> bool:
+    """Whether it never was brought back, or long enough before now."""
     if at_ns is None:
         return True
     return entry.mtime_ns > at_ns if rule.older_than_s is None else at_ns < wanted.before_ns

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -25,7 +25,7 @@ from holdfast.model.entry import Entry, is_below
 from holdfast.model.jobs import Counters, Finding
 from holdfast.model.rules import ArchiveRule, DatasetRule, Delivery
 from holdfast.operations.archiving.book import ArchiveBook, Copied, Move
-from holdfast.operations.archiving.choosing import Recalled, never_recalled, old_files
+from holdfast.operations.archiving.choosing import Recalled, all_lack, never_recalled, old_files
 from holdfast.operations.archiving.findings import aside, changed, in_use, no_stub, not_stored, several_names, stays, unreadable
 from holdfast.operations.archiving.letting_go import PRIVATE, Leaving, Outcome, Step, let_go
 from holdfast.operations.run_lanes import Dial
@@ -105,7 +105,8 @@ class _Run:
 
     def execute(self) -> None:
         state, order = self._tools.state, self._order
-        for rows, entries in old_files(state, order.dataset.id, order.rule, self._archived_ns, self._tools.recalled):
+        lacking = self._not_copied if order.rule.leave == "copy" else all_lack
+        for rows, entries in old_files(state, order.dataset.id, order.rule, self._archived_ns, self._tools.recalled, lacking):
             self._cancellation.check()
             page = self._look(rows, entries)
             if page:
@@ -143,7 +144,7 @@ class _Run:
                     stubs.append(entry.path)
             elif status.st_nlink > 1:
                 self._say(several_names(entry.path))
-            elif not self._is_as_captured(row, status) or self._is_copied(entry, status):
+            elif not self._is_as_captured(row, status):
                 continue
             elif self._root_of(entry.path) is not None and self._can_be_left(entry):
                 found.append(entry)
@@ -155,8 +156,8 @@ class _Run:
     def _is_as_captured(row: Row, status: os.stat_result) -> bool:
         return (status.st_size, status.st_mtime_ns, status.st_ctime_ns) == (row.size, row.mtime_ns, row.ctime_ns)
 
-    def _is_copied(self, entry: Entry, status: os.stat_result) -> bool:
-        return self._order.rule.leave == "copy" and self._tools.book.is_copied(self._order.dataset.id, _copied(entry, status))
+    def _not_copied(self, rows: Sequence[Row]) -> Sequence[Row]:
+        return self._tools.book.not_copied(self._order.dataset.id, rows)
 
     def _is_stub(self, path: bytes) -> bool:
         try:
@@ -191,20 +192,9 @@ class _Run:
         self.result.files += len(archived)
         self.result.size_bytes += sum(entry.size_bytes for entry in archived)
         if self._order.rule.leave == "copy":
-            self._note_copies(archived)
+            self._tools.book.note_copies(self._order.dataset.id, map(_copied, archived))
         elif archived:
             self._let_go(archived)
-
-    def _note_copies(self, archived: Iterable[Entry]) -> None:
-        copies = []
-        for entry in archived:
-            try:
-                status = os.lstat(entry.path)
-            except OSError:
-                continue
-            if (status.st_ino, status.st_size, status.st_mtime_ns) == (entry.inode, entry.size_bytes, entry.mtime_ns):
-                copies.append(_copied(entry, status))
-        self._tools.book.note_copies(self._order.dataset.id, copies)
 
     def _let_go(self, archived: Sequence[Entry]) -> None:
         tools = self._tools
@@ -261,5 +251,5 @@ class _Run:
             self.result.findings.append(finding)
 
 
-def _copied(entry: Entry, status: os.stat_result) -> Copied:
-    return Copied(entry.path, status.st_size, status.st_mtime_ns, status.st_ino)
+def _copied(entry: Entry) -> Copied:
+    return Copied(entry.path, entry.size_bytes, entry.mtime_ns, entry.inode)

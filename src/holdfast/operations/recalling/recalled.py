@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from holdfast.core.local_database import open_or_replace
@@ -21,11 +22,11 @@ class Recalled:
         with self._lock:
             self._db.execute("INSERT OR REPLACE INTO recalled VALUES (?, ?)", (path, at_ns))
 
-    def at_ns(self, path: bytes) -> int | None:
-        """None where it never was."""
+    def at_ns(self, paths: Sequence[bytes]) -> Mapping[bytes, int]:
+        """Of those of these paths that were, when; at most some hundred paths."""
+        marks = ", ".join("?" * len(paths))
         with self._lock:
-            row = self._db.execute("SELECT at_ns FROM recalled WHERE path = ?", (path,)).fetchone()
-        return None if row is None else int(row[0])
+            return dict(self._db.execute(f"SELECT path, at_ns FROM recalled WHERE path IN ({marks})", tuple(paths)).fetchall())
 
     def close(self) -> None:
         with self._lock:
