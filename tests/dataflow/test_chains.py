@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -12,6 +14,7 @@ from holdfast.core.ids import ActionId
 from holdfast.model.document import KeepRules
 from holdfast.model.jobs import State
 from holdfast.model.rules import Cascade, RepositoryRule, StoreAction, StoredOperation
+from holdfast.testing.virtual_clock import VirtualClock
 from tests.dataflow.machines import Machine, MachineRules, World, deliver, repository
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, counters, office, restic
 from tests.dataflow.trees import differences
@@ -60,7 +63,11 @@ def forward(scene: Office, sender: str, receiver: Machine, origin: RepositoryRul
 
 @pytest.fixture
 def chain(world: World, tmp_path: Path) -> Chain:
-    scene = office(world, tmp_path / "tree")
+    return chained(world, tmp_path / "tree")
+
+
+def chained(world: World, tree: Path) -> Chain:
+    scene = office(world, tree)
     (scene.source / "wanted" / "inner").mkdir(parents=True)
     (scene.source / "wanted" / "letter").write_bytes(b"a letter")
     (scene.source / "wanted" / "inner" / "deep").write_bytes(b"d" * 100_000)
@@ -137,13 +144,27 @@ def test_a_folder_on_the_way_that_becomes_a_file_takes_the_part_along(chain: Cha
     assert_restic_clean(scene.dr, chain.offsite)
 
 
-def test_the_last_hop_is_away_and_catches_up_one_point_after_the_other(chain: Chain) -> None:
-    scene = chain.scene
+@pytest.fixture
+def clock() -> VirtualClock:
+    """Begins now: files have the times of this machine."""
+    return VirtualClock(datetime.now(UTC))
+
+
+@pytest.fixture
+def virtual(tmp_path: Path, clock: VirtualClock) -> Iterator[Chain]:
+    world = World(tmp_path / "world", clock)
+    yield chained(world, tmp_path / "tree")
+    world.stop()
+
+
+def test_the_last_hop_is_away_for_a_day_and_catches_up_one_point_after_the_other(virtual: Chain, clock: VirtualClock) -> None:
+    chain, scene = virtual, virtual.scene
     chain.narrow("vault", chain.part)
     assert_good(scene.run())
     chain.pass_on()
     chain.museum.stop()
-    for hour in range(4):
+    for hour in range(24):
+        clock.advance(3_600)
         (chain.part / f"hour {hour}").write_bytes(bytes([hour]) * 20_000)
         assert_good(scene.run())
         chain.pass_on("vault")
@@ -152,9 +173,10 @@ def test_the_last_hop_is_away_and_catches_up_one_point_after_the_other(chain: Ch
     job = scene.dr.cascade(chain.cascades["dr"])
     assert_good(job)
     sent = counters(job, job.tasks[0].name).sent_bytes
-    assert 0 < sent < 60_000
+    assert 0 < sent < 150_000
     points = {machine.name: machine.points(rule) for machine, rule in ((scene.dr, chain.offsite), (chain.museum, chain.deep))}
-    assert len(points["dr"]) == 5
+    assert len(points["dr"]) == 25
+    assert points["dr"][-1].time - points["dr"][0].time >= timedelta(days=1)
     # Its own retention: the two newest.
     facts = [[(p.id, p.time, p.seq, p.files, p.bytes, p.epoch) for p in found] for found in points.values()]
     assert facts[1] == facts[0][-2:]

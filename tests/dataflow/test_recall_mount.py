@@ -245,17 +245,49 @@ def test_whoever_is_killed_while_a_file_is_being_opened_it_is_an_error_in_time(a
             wait_for(lambda: tried(text.read_bytes) == content)
 
 
+@pytest.mark.big
+def test_an_owner_that_hangs_is_an_error_in_time_and_goes_on(archived: Archived) -> None:
+    text, big = archived.source / "sub" / "text", archived.source / "big"
+    content, whole = text.read_bytes(), big.read_bytes()
+    archived.archive(paths(archived))
+    archived.vault.stop()
+    archived.vault.in_process = False
+    archived.vault.start()
+    owner = archived.vault.store
+    assert isinstance(owner, ProcessStore)
+    with archived.recalling():
+        with opening(text, owner) as reader:
+            assert_refused_in_time(reader)
+        wait_for(lambda: tried(text.read_bytes) == content)
+        with big.open("rb") as file:
+            assert file.read(4_096) == whole[:4_096]
+            with suspended(owner):
+                began_s = time.monotonic()
+                with pytest.raises(OSError) as caught:
+                    os.pread(file.fileno(), 4_096, BIG // 2)
+                assert caught.value.errno == errno.EIO
+                assert time.monotonic() - began_s < ERROR_WITHIN_S
+            wait_for(lambda: tried(lambda: os.pread(file.fileno(), 4_096, BIG // 2)) == whole[BIG // 2 : BIG // 2 + 4_096], 40)
+
+
 @contextlib.contextmanager
-def opening(path: Path, owner: ProcessStore) -> Iterator[subprocess.Popen[bytes]]:
-    """Somebody who opens the file, and waits for an owner that has no core at this moment."""
+def suspended(owner: ProcessStore) -> Iterator[None]:
+    """The owner has no core for as long as this lasts."""
     owner.process.send_signal(signal.SIGSTOP)
     try:
-        reader = subprocess.Popen(["cat", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        wait_for(lambda: WAITS_FOR_MOUNT in Path(f"/proc/{reader.pid}/wchan").read_text())
-        yield reader
+        yield
     finally:
         if owner.process.poll() is None:
             owner.process.send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def opening(path: Path, owner: ProcessStore) -> Iterator[subprocess.Popen[bytes]]:
+    """Somebody who opens the file, and waits for an owner that has no core at this moment."""
+    with suspended(owner):
+        reader = subprocess.Popen(["cat", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        wait_for(lambda: WAITS_FOR_MOUNT in Path(f"/proc/{reader.pid}/wchan").read_text())
+        yield reader
 
 
 def assert_refused_in_time(reader: subprocess.Popen[bytes]) -> None:
