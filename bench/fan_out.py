@@ -97,7 +97,7 @@ def _after_building(corpus: Corpus, scratch: Path, data: Path) -> Holdfast:
 
 @contextmanager
 def _own_disk(folder: Path) -> Iterator[None]:
-    """A file system in memory of its own for the source, as a machine of its own has: else its watch is told of all that receivers write."""
+    """A file system in memory of its own for the source, as a machine has: else its watch is told of all that receivers write."""
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "holdfast-bench", str(folder)], check=False, capture_output=True, text=True)
     if mounted.returncode != 0:
