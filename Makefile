@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check console format speed bench bench-full bench-live clean
+.PHONY: help demo deb lock test check console format speed bench bench-full bench-live clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,12 @@ console: $(VENV)/.installed ## Build the console, if its sources have changed; g
 
 demo: console ## Run the main job on real data and prove it (PATH_=folder: a copy of yours; KEEP=1: leave it up, with its console)
 	@$(BIN)/holdfast demo $(if $(KEEP),--keep) $(PATH_)
+
+deb: console ## Build the Debian 12 package into dist/ (needs dpkg-deb)
+	@$(BIN)/python -m deb $(ARGS)
+
+lock: $(VENV)/.installed ## Pin anew what goes into the Debian package
+	@$(BIN)/python -m deb.lock
 
 test: $(VENV)/.installed-test console ## Install what the tests need (root) or name what is missing, then run all tests
 	@scripts/install-test-tools

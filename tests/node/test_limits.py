@@ -209,3 +209,20 @@ def test_a_repository_is_not_named_out_of_home(tmp_path: Path, name: str) -> Non
     rules = msgspec.structs.replace(store_rules(), repositories=(rule,))
     (problem,) = check_rules(rules, load_limits(tmp_path / "home"))
     assert "cannot be the name of a repository" in problem.message
+
+
+def test_limits_that_lie_elsewhere_are_written_by_nobody_else(tmp_path: Path) -> None:
+    """A package makes the name in HOME a link to its configuration."""
+    home, configuration = tmp_path / "home", tmp_path / "etc/holdfast"
+    home.mkdir()
+    configuration.mkdir(parents=True)
+    (configuration / "limits.toml").write_text(f'read = ["{tmp_path}"]\nwrite = ["{tmp_path}"]\n')
+    (home / "limits.toml").symlink_to(configuration / "limits.toml")
+    limits = load_limits(home)
+    limits.check_read(configuration)
+    limits.check_write(tmp_path / "etc")
+    for place in (configuration, configuration / "limits.toml"):
+        with pytest.raises(OutsideLimits, match="only its root writes"):
+            limits.check_write(place)
+    with pytest.raises(OutsideLimits, match="would remove"):
+        limits.check_mirror(tmp_path / "etc")

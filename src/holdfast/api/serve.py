@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from holdfast.api.app import create_app
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
@@ -9,6 +11,9 @@ from holdfast.master import server
 from holdfast.master.config import MasterConfig
 
 
-def run_master(config: MasterConfig, *, clock: Clock, entropy: Entropy) -> None:
-    """Serve until SIGTERM or SIGINT; blocks. Raises `UsageError` when there is no Master in `config.home`, `Conflict` on a taken port."""
-    server.run(config, create_app, clock=clock, entropy=entropy)
+def run_master(config: MasterConfig, *, clock: Clock, entropy: Entropy, on_ready: Callable[[server.Ports], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; blocks. `on_ready` is called once when it answers.
+
+    Raises `UsageError` when there is no Master in `config.home`, `Conflict` on a taken port.
+    """
+    server.run(config, create_app, clock=clock, entropy=entropy, on_ready=on_ready)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from holdfast.cli.client import ApiClient
 from holdfast.cli.home import Session, save_session
+from holdfast.cli.services import tell_systemd
 from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import Conflict, NotReachable, ProtocolError, Refused, UsageError
@@ -128,7 +129,7 @@ def run_master_here(home: Path) -> None:
     if not has_master(home):
         raise UnknownName(f"{home} holds no Master", hint="set one up with `holdfast master init`")
     configure_logging(_log_file(home, "master"))
-    run_master(load_config(home / "master"), clock=SystemClock(), entropy=SystemEntropy())
+    run_master(load_config(home / "master"), clock=SystemClock(), entropy=SystemEntropy(), on_ready=lambda _: tell_systemd("READY=1"))
 
 
 def set_password_here(home: Path, user: str, ask: Callable[[], str]) -> int:
@@ -178,7 +179,14 @@ def run_node_here(home: Path, metrics: str = "") -> None:
     given = os.environ.get("CREDENTIALS_DIRECTORY")
     # For the recall mount: mfusepy takes the library of this name; without it, libfuse 2 where both are there.
     os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
-    run_agent(home, clock=SystemClock(), entropy=SystemEntropy(), credentials=Path(given) if given else None, metrics=metrics)
+    run_agent(
+        home,
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+        credentials=Path(given) if given else None,
+        metrics=metrics,
+        alive=lambda: tell_systemd("READY=1\nWATCHDOG=1"),
+    )
 
 
 def master_url(text: str) -> str:
@@ -263,7 +271,8 @@ def _write_limits(setup: NodeSetup) -> None:
     if setup.hooks:
         lines.append(f"hooks = {json.dumps(setup.hooks)}")
     text = "# What the Master may ask of this machine. See docs/limits.md.\n" + "\n".join(lines) + "\n"
-    write_private(setup.home / "limits.toml", text.encode())
+    # A package makes the name in the home a link to its configuration.
+    write_private((setup.home / "limits.toml").resolve(), text.encode())
 
 
 def _log_file(home: Path, name: str) -> Path:

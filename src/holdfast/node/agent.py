@@ -78,17 +78,28 @@ class Surroundings:
     command: Command = worker_command
     metrics: str = ""
     free_bytes: Callable[[Path], int] = free_bytes
+    alive: Callable[[], None] = lambda: None
+    """Called when it has begun and each time it looks at its schedule, at least every 30 s; must not block."""
 
 
-def run_agent(home: Path, *, clock: Clock, entropy: Entropy, credentials: Path | None = None, metrics: str = "") -> None:
+def run_agent(
+    home: Path,
+    *,
+    clock: Clock,
+    entropy: Entropy,
+    credentials: Path | None = None,
+    metrics: str = "",
+    alive: Callable[[], None] = lambda: None,
+) -> None:
     """Run the node of this home until SIGTERM or SIGINT. Logging is the caller's. `credentials`: the folder systemd gave the service.
-    `metrics`: as `MetricsListener` takes it.
+    `metrics`: as `MetricsListener` takes it; `alive`: as in `Surroundings`.
 
     Raises `UsageError` when the machine has not joined, `Conflict` when an agent of this home runs already, or a port is taken.
     """
     with single_agent(home):
         command = worker_command if credentials is None else with_credentials(credentials)
-        asyncio.run(Agent(home, Surroundings(clock=clock, entropy=entropy, command=command, metrics=metrics)).run())
+        around = Surroundings(clock=clock, entropy=entropy, command=command, metrics=metrics, alive=alive)
+        asyncio.run(Agent(home, around).run())
 
 
 @contextlib.contextmanager
@@ -113,7 +124,7 @@ class Agent:
         self._config = load_config(home)
         self._journal = Journal(home / "node.db", clock=self._clock)
         self._rules = RuleStore(home, environment=self._config.environment, node=self._config.node)
-        self._command = surroundings.command
+        self._command, self._alive = surroundings.command, surroundings.alive
         self._workers: dict[Role, Worker] = {role: self._new_worker(role) for role in _ROLES}
         self._book = JobBook(self._journal, self._config.node, clock=self._clock, entropy=self._entropy)
         self._scheduler = Scheduler(self._book, self._journal, self._send, lambda: surroundings.free_bytes(home), clock=self._clock)
@@ -166,7 +177,7 @@ class Agent:
                 for work in (*(w.run() for w in self._workers.values()), self._door.run(), self._plan(), self._keep_certificate())
             ]
             self._tasks.append(loop.create_task(self._reach_master()))
-            stopping = loop.create_task(_wait(self._stop))
+            stopping = asyncio.ensure_future(self._stop.wait())
             ended, _ = await asyncio.wait((*self._tasks, stopping), return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             for task in ended:
@@ -239,6 +250,7 @@ class Agent:
         """Ticks the scheduler when something happened and when its next moment has come."""
         while True:
             self._changed.clear()
+            self._alive()
             self._scheduler.tick()
             self._hub.wake()
             wake = self._scheduler.next_wake()
@@ -390,7 +402,3 @@ def _claimed_generation(signed: SignedRules) -> int:
 
 def _finding(code: str, error: ErrorFacts) -> Finding:
     return Finding(code=code, severity=Severity.ERROR, message=error.message, hint=error.hint)
-
-
-async def _wait(event: asyncio.Event) -> None:
-    await event.wait()

@@ -13,7 +13,8 @@ true. No file = no limits (a standing finding), no hooks. `vault` makes the mach
 point that arrives for at least so long, keeps no mirror, and lets the Master have nothing there forgotten, expired, dismissed, paused,
 pruned or repaired (docs/vaulting.md).
 HOME and the locations of this node's repositories are never captured, nor written by mirrors and restores, with or without the file; nor is
-the hooks directory ever written, else a restore could bring the script that a hook then runs. Paths are compared after resolving symlinks;
+the hooks directory ever written, else a restore could bring the script that a hook then runs, nor the folder of this file where HOME has a
+link to it. Paths are compared after resolving symlinks;
 HOME and repositories are also known by device and inode, so that a bind mount of them is no way around.
 """
 
@@ -24,6 +25,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -117,12 +119,13 @@ class Limits:
     def check_write(self, path: str | bytes | Path) -> None:
         """Raises `OutsideLimits` unless a restore may write below `path`. Above a protected place is allowed: each folder is asked for."""
         real = self._outside_protected(path)
-        if self.hooks is not None and _is_below(real, _real(self.hooks)):
-            raise OutsideLimits(
-                f"{os.fsdecode(real)} is among the hooks of this machine, which only its root writes",
-                hint="choose a target outside the hooks directory",
-                path=os.fsdecode(path),
-            )
+        for folder in self._of_root:
+            if _is_below(real, folder):
+                raise OutsideLimits(
+                    f"{os.fsdecode(real)} is among the hooks or limits of this machine, which only its root writes",
+                    hint=f"choose a target outside {os.fsdecode(folder)}",
+                    path=os.fsdecode(path),
+                )
         if self.write is not None and not any(_is_below(real, root) for root in self.write):
             raise OutsideLimits(
                 f"{os.fsdecode(real)} may not be written on this machine",
@@ -135,13 +138,19 @@ class Limits:
         self.check_write(path)
         real = _real(path)
         itself = _inode(real)
-        for place in (*self.protected, *((_real(self.hooks),) if self.hooks is not None else ())):
+        for place in (*self.protected, *self._of_root):
             if _is_below(place, real) or (itself is not None and itself in _lineage(place)):
                 raise OutsideLimits(
                     f"a mirror in {os.fsdecode(real)} would remove {os.fsdecode(place)}, which belongs to Holdfast itself",
                     hint="choose a folder that holds nothing else",
                     path=os.fsdecode(path),
                 )
+
+    @property
+    def _of_root(self) -> tuple[bytes, ...]:
+        """Folders that may be captured but never written: of the hooks, and of this file where HOME has a link to it."""
+        folders = (self.hooks, None if self.path is None else self.path.resolve().parent)
+        return tuple(_real(folder) for folder in folders if folder is not None and _real(folder) != self.home)
 
     def hook(self, name: str) -> Path:
         """The script of this name. Raises `OutsideLimits` when it is not one the machine's root put there."""
@@ -366,11 +375,10 @@ def _is_below(path: bytes, root: bytes) -> bool:
 
 
 def _inode(path: bytes) -> _Inode | None:
-    try:
+    with suppress(OSError):
         facts = os.stat(path)
-    except OSError:
-        return None
-    return facts.st_dev, facts.st_ino
+        return facts.st_dev, facts.st_ino
+    return None
 
 
 def _lineage(path: bytes) -> set[_Inode]:
@@ -386,9 +394,6 @@ def _lineage(path: bytes) -> set[_Inode]:
 def _inodes_in(place: bytes) -> set[_Inode]:
     """The folder and the folders in it: any of them may be mounted elsewhere."""
     found = {_inode(place)}
-    try:
-        with os.scandir(place) as listing:
-            found.update(_inode(item.path) for item in listing if item.is_dir(follow_symlinks=False))
-    except OSError:
-        pass
+    with suppress(OSError), os.scandir(place) as listing:
+        found.update(_inode(item.path) for item in listing if item.is_dir(follow_symlinks=False))
     return {inode for inode in found if inode is not None}

@@ -28,6 +28,7 @@ UpPortOption = Annotated[
         "--port", min=1, max=65_532, help="API port (default: 7440, or as before); the hub, node data and downloads take those after."
     ),
 ]
+ServiceOption = Annotated[bool, typer.Option("--service", help="Start it now and at each boot, as a service of systemd; needs root.")]
 ListenOption = Annotated[str, typer.Option("--listen", help="Address to listen on; 0.0.0.0 lets other machines in.")]
 
 
@@ -126,10 +127,13 @@ def master_init(
     host: Annotated[list[str] | None, typer.Option("--host", help="A name or address nodes reach this Master by; may be repeated.")] = None,
     database: Annotated[str, typer.Option("--database", help="Where its records are: postgresql://USER@HOST/DATABASE.")] = "",
     database_file: Annotated[Path | None, typer.Option("--database-file", help="A file with that URL, where it has a password.")] = None,
+    service: ServiceOption = False,
 ) -> None:
     """Set up a Master: authority, database, one admin account. Prints the password once."""
+    from holdfast.cli.services import Systemd
     from holdfast.cli.setup import MasterSetup, database_url, set_up_master
 
+    systemd = Systemd.here("master", resolve_home(home)) if service else None
     setup = MasterSetup(
         name=name,
         host=listen,
@@ -142,7 +146,8 @@ def master_init(
     say(f"environment:           {name}")
     say(f"authority fingerprint: {made.ca_fingerprint}")
     say(f"admin password:        {made.admin_password}")
-    say("The password is not stored and not shown again. Start the Master with `holdfast master run`.")
+    say("The password is not stored and not shown again.")
+    say(systemd.enable() if systemd else "Start the Master with `holdfast master run`.")
 
 
 @master_app.command("run")
@@ -229,11 +234,14 @@ def node_join(
     read: Annotated[list[str] | None, typer.Option("--read", help="Only below these folders may be captured; may be repeated.")] = None,
     write: Annotated[list[str] | None, typer.Option("--write", help="Only below these folders may be written; may be repeated.")] = None,
     hooks: Annotated[str, typer.Option("--hooks", help="Folder of the scripts that policies may name.")] = "",
+    service: ServiceOption = False,
     home: HomeOption = None,
 ) -> None:
     """Join this machine to a Master."""
+    from holdfast.cli.services import Systemd
     from holdfast.cli.setup import NodeSetup, join_node, master_url
 
+    systemd = Systemd.here("node", resolve_home(home)) if service else None
     setup = NodeSetup(
         url=master_url(url),
         token=token,
@@ -250,7 +258,9 @@ def node_join(
     )
     joined = join_node(setup)
     say(f"key fingerprint: {joined.fingerprint}")
-    say(f"{name} has joined; start it with `holdfast node run`")
+    say(f"{name} has joined" + ("" if systemd else "; start it with `holdfast node run`"))
+    if systemd:
+        say(systemd.enable())
     if joined.waiting:
         note(f"the Master lets it wait: compare the fingerprint there, then `holdfast nodes authorise {name}` lets it in")
     if not setup.has_limits:
