@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -171,7 +172,7 @@ def run_node_here(home: Path, metrics: str = "") -> None:
     """Run this home's agent until SIGTERM. `metrics`: where it gives them, empty = nowhere."""
     from holdfast.core.errors import UnknownName
     from holdfast.core.log import configure_logging
-    from holdfast.node.agent import run_agent
+    from holdfast.node.agent import Surroundings, run_agent
 
     if not has_joined(home):
         raise UnknownName(f"{home} has not joined a Master", hint="join it with `holdfast node join URL --token T --name N`")
@@ -179,14 +180,9 @@ def run_node_here(home: Path, metrics: str = "") -> None:
     given = os.environ.get("CREDENTIALS_DIRECTORY")
     # For the recall mount: mfusepy takes the library of this name; without it, libfuse 2 where both are there.
     os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
-    run_agent(
-        home,
-        clock=SystemClock(),
-        entropy=SystemEntropy(),
-        credentials=Path(given) if given else None,
-        metrics=metrics,
-        alive=lambda: tell_systemd("READY=1\nWATCHDOG=1"),
-    )
+    alive = partial(tell_systemd, "READY=1\nWATCHDOG=1")
+    around = Surroundings(clock=SystemClock(), entropy=SystemEntropy(), metrics=metrics, alive=alive)
+    run_agent(home, around, credentials=Path(given) if given else None)
 
 
 def master_url(text: str) -> str:

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holdfast import __version__
@@ -78,28 +78,18 @@ class Surroundings:
     command: Command = worker_command
     metrics: str = ""
     free_bytes: Callable[[Path], int] = free_bytes
+    # Called when it has begun and each time it looks at its schedule, at least every 30 s; must not block.
     alive: Callable[[], None] = lambda: None
-    """Called when it has begun and each time it looks at its schedule, at least every 30 s; must not block."""
 
 
-def run_agent(
-    home: Path,
-    *,
-    clock: Clock,
-    entropy: Entropy,
-    credentials: Path | None = None,
-    metrics: str = "",
-    alive: Callable[[], None] = lambda: None,
-) -> None:
+def run_agent(home: Path, around: Surroundings, *, credentials: Path | None = None) -> None:
     """Run the node of this home until SIGTERM or SIGINT. Logging is the caller's. `credentials`: the folder systemd gave the service.
-    `metrics`: as `MetricsListener` takes it; `alive`: as in `Surroundings`.
 
     Raises `UsageError` when the machine has not joined, `Conflict` when an agent of this home runs already, or a port is taken.
     """
     with single_agent(home):
-        command = worker_command if credentials is None else with_credentials(credentials)
-        around = Surroundings(clock=clock, entropy=entropy, command=command, metrics=metrics, alive=alive)
-        asyncio.run(Agent(home, around).run())
+        command = around.command if credentials is None else with_credentials(credentials)
+        asyncio.run(Agent(home, replace(around, command=command)).run())
 
 
 @contextlib.contextmanager
