@@ -45,6 +45,7 @@ from holdfast.master.config import load_config as load_master_config
 from holdfast.mirror.mirror import MirrorStore
 from holdfast.model import kit, rules, spans, windows
 from holdfast.model.adoption import parse_bind
+from holdfast.model.approvals import parse_acts
 from holdfast.model.archiving import parse_lineage_path, parse_stub, parse_time_name
 from holdfast.model.audit import StoredRecord, decode_line
 from holdfast.model.change import Cursor, Payload
@@ -424,6 +425,7 @@ PARSERS = (
     of_text("model.windows.parse_window", windows.parse_window, "Mon-Fri 20:00-06:00", "1,15 00:00-24:00"),
     of_text("model.windows.parse_trigger_time", windows.parse_trigger_time, "03:30", "first sat 01:00", "day last 23:00"),
     of_text("model.spans.parse_zone", spans.parse_zone, "Europe/Berlin", "../../etc/passwd"),
+    of_text("model.approvals.parse_acts", lambda text: parse_acts(text.split(",")), "prune,forget"),
     of_text("model.maintenance.parse_subset", parse_subset, "1/7", "5%", "2G"),
     of_text("model.drills.parse_sample", parse_sample, "100 files", "1%", "all"),
     of_text("model.regular_syntax.parse_regular", parse_regular, "a(b|c)*[d-f]{2,3}$", "^\\w+?\\.[^x]"),

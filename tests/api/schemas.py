@@ -23,7 +23,7 @@ class AnswerChecker:
         ]
         # Paths without parameters first: `revisions` is no number of a revision.
         self._routes.sort(key=lambda route: route[2].count("{"))
-        self._validators: dict[tuple[str, str, bool], Draft202012Validator] = {}
+        self._validators: dict[tuple[str, str, str], Draft202012Validator] = {}
         self.checked: set[tuple[str, str]] = set()
 
     def check(self, method: str, path: str, status: int, answer: Any) -> None:
@@ -31,9 +31,10 @@ class AnswerChecker:
         if found is None:
             return
         _, _, template, responses = found
-        key = (method, template, status == 200)
+        told = str(status) if str(status) in responses else "default"
+        key = (method, template, told)
         if key not in self._validators:
-            schema = responses["200" if status == 200 else "default"]["content"]["application/json"]["schema"]
+            schema = responses[told]["content"]["application/json"]["schema"]
             self._validators[key] = self.validator(schema)
         self._validators[key].validate(answer)
         if status == 200:

@@ -164,6 +164,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Approvals
+         * @description Newest first: one's own, and those that one could approve. Who reads the audit log sees all.
+         */
+        get: operations["approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Approval Rules
+         * @description Which acts need a second person, and which could.
+         */
+        get: operations["approval_rules"];
+        /**
+         * Require Approvals
+         * @description These acts and no others need a second person from now on; none = nothing does. While any does, so does this.
+         */
+        put: operations["require_approvals"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Approval
+         * @description By id or its beginning.
+         */
+        get: operations["approval"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Does what was asked, once, as it was asked and by who asked. Needs the activity of that call on everything, and to be somebody else.
+         *     How the call was answered stands in `status` and `outcome`.
+         */
+        post: operations["approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refuse
+         * @description It will not be done. Who asked withdraws it so; of others, whoever could approve it.
+         */
+        post: operations["refuse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/archive": {
         parameters: {
             query?: never;
@@ -1795,6 +1900,14 @@ export interface components {
             comment: string;
         };
         /**
+         * ApprovalRulesWanted
+         * @description `acts`: those that need a second person, all of them; empty = none does.
+         */
+        ApprovalRulesWanted: {
+            /** Acts */
+            acts: string[];
+        };
+        /**
          * ChannelWanted
          * @description `secret_url`: an address as apprise takes it, such as `mailto://USER:PASSWORD@HOST?to=WHOM`.
          */
@@ -2335,6 +2448,14 @@ export interface components {
              */
             dry_run: boolean;
         };
+        /** RefuseApproval */
+        RefuseApproval: {
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+        };
         /** ReleaseArchive */
         ReleaseArchive: {
             /** Dataset */
@@ -2588,6 +2709,52 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /**
+         * Approval
+         * @description A call that waits, or waited, for a second person.
+         *
+         *         `path`, `query` and the body whose SHA-256 is `body_sha256` are the call; `arguments` is the body as the audit log shows it. `activity`
+         *         is what whoever approves has to have been granted. `status` and `outcome`: how the call was answered, null and empty before.
+         */
+        Approval: {
+            id: string;
+            act: components["schemas"]["ApprovalAct"];
+            activity: string;
+            operation: string;
+            asked_by: string;
+            credential: string;
+            peer: string;
+            method: string;
+            path: string;
+            query: string;
+            body_sha256: string;
+            arguments: string;
+            asked_at: string;
+            expires_at: string;
+            /** @default waiting */
+            state: components["schemas"]["ApprovalState"];
+            /** @default  */
+            decided_by: string;
+            /** @default null */
+            decided_at: string | null;
+            /** @default  */
+            comment: string;
+            /** @default null */
+            status: number | null;
+            /** @default  */
+            outcome: string;
+        };
+        /**
+         * ApprovalAct
+         * @description What can be made to need a second person.
+         * @enum {unknown}
+         */
+        ApprovalAct: "activate" | "approvals" | "deactivate" | "expire" | "forget" | "prune" | "release";
+        /**
+         * ApprovalState
+         * @enum {unknown}
+         */
+        ApprovalState: "done" | "expired" | "failed" | "refused" | "running" | "unknown" | "waiting" | "withdrawn";
         /** Health */
         Health: {
             ok: boolean;
@@ -2632,7 +2799,7 @@ export interface components {
         CallerView: {
             user: string;
             /** @enum {unknown} */
-            kind: "session" | "token";
+            kind: "approval" | "session" | "token";
             id: string;
             expires_at: string | null;
             idle_s: number | null;
@@ -2661,6 +2828,28 @@ export interface components {
         /** Deleted */
         Deleted: {
             deleted: string;
+        };
+        /**
+         * ApprovalList
+         * @description Newest first.
+         */
+        ApprovalList: {
+            approvals: components["schemas"]["Approval"][];
+        };
+        /**
+         * ApprovalRulesView
+         * @description `changed_at` null: nobody ever changed them, and nothing needs approval.
+         */
+        ApprovalRulesView: {
+            acts: components["schemas"]["ApprovalActView"][];
+            changed_by: string;
+            changed_at: string | null;
+        };
+        /** ApprovalActView */
+        ApprovalActView: {
+            act: components["schemas"]["ApprovalAct"];
+            meaning: string;
+            required: boolean;
         };
         /**
          * FoundArchive
@@ -2993,7 +3182,6 @@ export interface components {
         };
         /** ScheduleEntry */
         ScheduleEntry: {
-            name: string;
             /** @default [] */
             windows: string[];
             /** @default [] */
@@ -3002,6 +3190,14 @@ export interface components {
             at: string[];
             /** @default UTC */
             zone: string;
+            /**
+             * @default once
+             * @enum {unknown}
+             */
+            missed: "once" | "skip";
+            /** @default 0 */
+            jitter_s: number;
+            name: string;
         };
         /**
          * Policy
@@ -3104,7 +3300,8 @@ export interface components {
         };
         /**
          * Schedule
-         * @description When. `every_s` is an RPO; `at` are times of day `HH:MM` in `zone`; `after` names an operation; `schedule` a schedule object.
+         * @description When. `every_s` is an RPO; `at` are trigger times in the zone of the schedule; `after` names an operation; `schedule` a schedule
+         *         object, `inline` is one that is written in the operation itself.
          */
         Schedule: {
             /** @default null */
@@ -3113,8 +3310,32 @@ export interface components {
             at: string[];
             /** @default  */
             schedule: string;
+            /** @default null */
+            inline: components["schemas"]["ScheduleTimes"] | null;
             /** @default  */
             after: string;
+        };
+        /**
+         * ScheduleTimes
+         * @description When runs may start, and when they do (`model.windows`). `missed`: what becomes of trigger times that came while the node could not
+         *         run. `jitter_s`: runs that would begin at one moment are spread over so much.
+         */
+        ScheduleTimes: {
+            /** @default [] */
+            windows: string[];
+            /** @default [] */
+            exclude: string[];
+            /** @default [] */
+            at: string[];
+            /** @default UTC */
+            zone: string;
+            /**
+             * @default once
+             * @enum {unknown}
+             */
+            missed: "once" | "skip";
+            /** @default 0 */
+            jitter_s: number;
         };
         /**
          * KeepRules
@@ -5722,6 +5943,205 @@ export interface operations {
             };
         };
     };
+    approvals: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    approval_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalRulesView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    require_approvals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovalRulesWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalRulesView"];
+                };
+            };
+            /** @description It waits for a second person; nothing is done yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    approve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    refuse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefuseApproval"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     archived_files: {
         parameters: {
             query?: {
@@ -5841,6 +6261,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FoundArchive"];
+                };
+            };
+            /** @description It waits for a second person; nothing is done yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -6325,6 +6754,15 @@ export interface operations {
                     "application/json": components["schemas"]["ActivationReport"];
                 };
             };
+            /** @description It waits for a second person; nothing is done yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
             /** @description What is wrong, and what to do. */
             default: {
                 headers: {
@@ -6354,6 +6792,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ActivationReport"];
+                };
+            };
+            /** @description It waits for a second person; nothing is done yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -6843,6 +7290,15 @@ export interface operations {
                     "application/json": components["schemas"]["ChangedPoints"];
                 };
             };
+            /** @description It waits for a second person; nothing is done yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
             /** @description What is wrong, and what to do. */
             default: {
                 headers: {
@@ -6876,6 +7332,15 @@ export interface operations {
                     "application/json": components["schemas"]["ChangedPoints"];
                 };
             };
+            /** @description It waits for a second person; nothing is done yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
             /** @description What is wrong, and what to do. */
             default: {
                 headers: {
@@ -6907,6 +7372,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChangedPoints"];
+                };
+            };
+            /** @description It waits for a second person; nothing is done yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -6976,6 +7450,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TriggerStarted"];
+                };
+            };
+            /** @description It waits for a second person; nothing is done yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -7417,6 +7900,15 @@ export interface operations {
                     "application/json": components["schemas"]["TriggerStarted"];
                 };
             };
+            /** @description It waits for a second person; nothing is done yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
             /** @description What is wrong, and what to do. */
             default: {
                 headers: {
@@ -7702,6 +8194,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AnomalyList"];
+                };
+            };
+            /** @description It waits for a second person; nothing is done yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
                 };
             };
             /** @description What is wrong, and what to do. */

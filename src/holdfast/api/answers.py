@@ -22,6 +22,7 @@ from holdfast.master.join_tokens import OpenToken
 from holdfast.master.queries import Unreachable
 from holdfast.master.roll_call import NodeView
 from holdfast.model.anomalies import Anomaly
+from holdfast.model.approvals import Approval, ApprovalAct
 from holdfast.model.audit import AuditRecord, ChainFinding, StoredRecord
 from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document
@@ -37,6 +38,26 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 class ErrorAnswer(_Answer, frozen=True, kw_only=True):
     error: ErrorFacts
+
+
+class ApprovalList(_Answer, frozen=True, kw_only=True):
+    """Newest first."""
+
+    approvals: tuple[Approval, ...]
+
+
+class ApprovalActView(_Answer, frozen=True, kw_only=True):
+    act: ApprovalAct
+    meaning: str
+    required: bool
+
+
+class ApprovalRulesView(_Answer, frozen=True, kw_only=True):
+    """`changed_at` null: nobody ever changed them, and nothing needs approval."""
+
+    acts: tuple[ApprovalActView, ...]
+    changed_by: str
+    changed_at: datetime | None
 
 
 class AuditPage(_Answer, frozen=True, kw_only=True):
@@ -93,7 +114,7 @@ class CallerView(_Answer, frozen=True, kw_only=True):
     """Who this call is made as. `idle_s`: a session that is not used for so long ends; null for a token."""
 
     user: str
-    kind: Literal["token", "session"]
+    kind: Literal["token", "session", "approval"]
     id: str
     expires_at: datetime | None
     idle_s: float | None

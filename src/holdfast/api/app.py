@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import holdfast
 from holdfast.api import contract
+from holdfast.api.approving import held_for_approval
 from holdfast.api.audited import audited, audited_entry
 from holdfast.api.callers import authenticated
 from holdfast.api.console import Console, packaged_console
@@ -23,6 +24,7 @@ from holdfast.api.replies import reply
 from holdfast.api.routes import (
     access,
     anomalies,
+    approvals,
     archive,
     audit,
     downloads,
@@ -47,10 +49,10 @@ from holdfast.master.master import Master
 PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
 _TELLING = (anomalies, audit, drills, happenings, keep, metrics, notifications, search, status)
-_ROUTES = (access, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
+_ROUTES = (access, approvals, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
 _PRIVATE = tuple(module.router for module in _ROUTES)
 # In this order: what is refused is in the audit log, too.
-_GUARDS = (Depends(authenticated), Depends(audited, scope="function"), Depends(permitted))
+_GUARDS = (Depends(authenticated), Depends(audited, scope="function"), Depends(permitted), Depends(held_for_approval))
 
 
 class _App(FastAPI):

@@ -17,7 +17,10 @@ from fastapi import Depends, Request
 from holdfast.core.errors import NotAuthenticated, Refused
 from holdfast.master.master import Master
 from holdfast.model.access import Rights
+from holdfast.model.approvals import Approval
 
+APPROVED = "holdfast.approved"
+"""Where a call that the Master makes itself says whose it is (`api.approving`): no header comes here."""
 COOKIE = "__Host-holdfast"
 PAGE_HEADER = "x-holdfast-page"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -34,11 +37,11 @@ MasterOf = Annotated[Master, Depends(_master)]
 
 @dataclass(frozen=True)
 class Caller:
-    """`id` is the token's or session's; `recheck` tells what the caller may by now, raises `NotAuthenticated` once it has ended, and counts
-    as no use of it."""
+    """`id` is the token's or session's, or that of the request by which a call of this user was approved; `recheck` tells what the caller
+    may by now, raises `NotAuthenticated` once it has ended, and counts as no use of it."""
 
     user: str
-    kind: Literal["token", "session"]
+    kind: Literal["token", "session", "approval"]
     id: str
     expires_at: datetime | None
     rights: Rights
@@ -47,6 +50,9 @@ class Caller:
 
 async def authenticated(request: Request, master: MasterOf) -> Caller:
     """The caller by token, else by cookie; raises `NotAuthenticated`, or `Refused` for a page that is not ours."""
+    approved = request.scope.get(APPROVED)
+    if approved is not None:
+        return await _by_approval(approved, master)
     header = request.headers.get("authorization", "")
     if header:
         return await _by_token(header, master)
@@ -67,6 +73,17 @@ async def authenticated(request: Request, master: MasterOf) -> Caller:
         expires_at=session.expires_at,
         rights=rights,
         recheck=recheck,
+    )
+
+
+async def _by_approval(approved: Approval, master: Master) -> Caller:
+    """Who asked, with what they may by now."""
+
+    async def recheck() -> Rights:
+        return await master.access.rights_of(approved.asked_by, approved.credential)
+
+    return Caller(
+        user=approved.asked_by, kind="approval", id=approved.id, expires_at=approved.expires_at, rights=await recheck(), recheck=recheck
     )
 
 

@@ -14,7 +14,9 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from holdfast.api.answers import ErrorAnswer
+from holdfast.api.approving import needed_by
 from holdfast.master.deltas import Delta, Snapshot
+from holdfast.model.approvals import Approval
 
 JSON = "application/json"
 STREAM = "text/event-stream"
@@ -38,10 +40,11 @@ def answers(kind: type | None) -> Callable[[Route], Route]:
 
 def complete(document: dict[str, Any], routers: Iterable[APIRouter]) -> dict[str, Any]:
     """FastAPI's document with the answers of these routers' routes put in."""
-    routes = (route for router in routers for route in router.routes if isinstance(route, APIRoute))
-    told: dict[str, type | None] = {route.name: getattr(route.endpoint, _ANSWER)[0] for route in routes}
+    known = tuple(route for router in routers for route in router.routes if isinstance(route, APIRoute))
+    told: dict[str, type | None] = {route.name: getattr(route.endpoint, _ANSWER)[0] for route in known}
+    held = {route.name for route in known if needed_by(route.endpoint) is not None}
     kinds = tuple(dict.fromkeys(kind for kind in told.values() if kind not in (None, str)))
-    _, made = msgspec.json.schema_components((ErrorAnswer, *kinds, *STREAMED), ref_template=_REF)
+    _, made = msgspec.json.schema_components((ErrorAnswer, Approval, *kinds, *STREAMED), ref_template=_REF)
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -50,11 +53,11 @@ def complete(document: dict[str, Any], routers: Iterable[APIRouter]) -> dict[str
     schemas.update({name: _as_written(name, schema) for name, schema in made.items()})
     for item in document["paths"].values():
         for operation in item.values():
-            operation["responses"] = _responses(told[operation["operationId"]])
+            operation["responses"] = _responses(told[operation["operationId"]], operation["operationId"] in held)
     return document
 
 
-def _responses(kind: type | None) -> dict[str, Any]:
+def _responses(kind: type | None, may_be_held: bool) -> dict[str, Any]:
     if kind is None:
         schema = {"oneOf": [_reference(each) for each in STREAMED]}
         right = {"description": _STREAM_TEXT, "content": {STREAM: {"schema": schema}}}
@@ -63,7 +66,8 @@ def _responses(kind: type | None) -> dict[str, Any]:
     else:
         right = {"description": "Done.", "content": {JSON: {"schema": _reference(kind)}}}
     wrong = {"description": "What is wrong, and what to do.", "content": {JSON: {"schema": _reference(ErrorAnswer)}}}
-    return {"200": right, "default": wrong}
+    held = {"description": "It waits for a second person; nothing is done yet.", "content": {JSON: {"schema": _reference(Approval)}}}
+    return {"200": right, **({"202": held} if may_be_held else {}), "default": wrong}
 
 
 def _reference(kind: type) -> dict[str, str]:

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from holdfast.api.approving import Held
 from holdfast.api.replies import reply
 from holdfast.core.errors import ErrorFacts, HoldfastError, facts_of
 
@@ -21,6 +22,7 @@ STATUS = {
     "outside-limits": 403,
     "join-refused": 403,
     "not-authorised": 403,
+    "approval-wanted": 202,
     "throttled": 429,
     "stale-rules": 409,
     "conflict": 409,
@@ -59,6 +61,7 @@ def error_reply(facts: ErrorFacts, status: int | None = None) -> Response:
 
 
 def add_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(Held, _held)
     app.add_exception_handler(HoldfastError, _ours)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(HTTPException, _http)
@@ -67,6 +70,12 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def _ours(_: Request, error: Exception) -> Response:
     return error_reply(facts_of(error))
+
+
+async def _held(_: Request, error: Exception) -> Response:
+    """No error to who calls: the request for approval."""
+    assert isinstance(error, Held)
+    return reply(error.approval, STATUS[error.code])
 
 
 async def _bad_request(_: Request, error: Exception) -> Response:

@@ -238,6 +238,16 @@ class Undo(Body):
     dry_run: bool = False
 
 
+class ApprovalRulesWanted(Body):
+    """`acts`: those that need a second person, all of them; empty = none does."""
+
+    acts: list[str] = Field(max_length=50)
+
+
+class RefuseApproval(Body):
+    comment: str = Field(default="", max_length=1_000)
+
+
 class AuditQuery(BaseModel):
     """`activity` is the name of a call in this document. `before`: the number of the last record of the page before."""
 

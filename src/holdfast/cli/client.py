@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from holdfast.cli.home import Session
-from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, ProtocolError, UnknownName, error_from
+from holdfast.core.errors import ApprovalWanted, ErrorFacts, HoldfastError, NotReachable, ProtocolError, UnknownName, error_from
 
 if TYPE_CHECKING:
     import ssl
 
 Json = dict[str, Any]
+HELD = 202
 
 
 def path_of(collection: str, name: str, *rest: str) -> str:
@@ -79,9 +80,18 @@ class ApiClient:
             value = json.loads(payload) if payload else {}
         except ValueError:
             raise ProtocolError(f"the Master at {self.url} answered {status} with something that is not JSON") from None
+        if status == HELD and isinstance(value, dict):
+            raise _held(value)
         if status < 400 and isinstance(value, dict):
             return value
         raise _error_of(status, value)
+
+
+def _held(approval: Json) -> ApprovalWanted:
+    """The call waits for a second person."""
+    given = str(approval.get("id", ""))
+    hint = f"somebody else says `holdfast approvals approve {given[:8]}`, within a day; `holdfast approvals show {given[:8]}` tells"
+    return ApprovalWanted("this needs the approval of a second person; nothing is done yet", hint=hint, approval=given)
 
 
 def _error_of(status: int, value: object) -> HoldfastError:

@@ -25,6 +25,7 @@ _BY_CODE = {
     "join-refused": REFUSED,
     "not-authorised": REFUSED,
     "stale-rules": REFUSED,
+    "approval-wanted": REFUSED,
     "throttled": REFUSED,
     "conflict": REFUSED,
     "not-adopted": REFUSED,

@@ -13,6 +13,7 @@ import typer
 from holdfast.cli import exit_codes
 from holdfast.cli.commands import (
     anomalies,
+    approvals,
     archive,
     audit,
     cluster,
@@ -88,6 +89,7 @@ app.add_typer(repository.repository_app, name="repository")
 app.add_typer(points.points_app, name="points")
 app.add_typer(anomalies.anomaly_app, name="anomaly")
 app.add_typer(archive.archive_app, name="archive")
+app.add_typer(approvals.approvals_app, name="approvals")
 app.add_typer(audit.audit_app, name="audit")
 app.add_typer(notify.notify_app, name="notify")
 app.add_typer(points.dataset_app, name="dataset")

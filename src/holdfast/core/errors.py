@@ -10,6 +10,7 @@
     │   ├── OutsideLimits       the machine's own limits.toml says no
     │   ├── JoinRefused         token used, expired or unknown; wrong CA
     │   ├── NotAuthorised       joined, and nobody has let it in yet; it tries again by itself
+    │   ├── ApprovalWanted      it waits for a second person; nothing is done yet
     │   ├── Throttled           too many failed logins; later it may be tried again
     │   ├── StaleRules          a generation not above the one in force, or a wrong signature
     │   └── Conflict            somebody else changed it first; a path that is not ours to take
@@ -103,6 +104,10 @@ class JoinRefused(Refused):
 class NotAuthorised(Refused):
     code = "not-authorised"
     retryable = True
+
+
+class ApprovalWanted(Refused):
+    code = "approval-wanted"
 
 
 class Throttled(Refused):

@@ -101,6 +101,19 @@ class Access:
         """The token with this secret, and what it may; raises `NotAuthenticated`."""
         return await self._base.database.run(lambda s: self._look(s, secret_hash(bearer)))
 
+    async def rights_of(self, user: str, credential: str) -> Rights:
+        """What a call may by now that was made with this credential (`token:ID`, `session:ID`) before. A session may have ended since; a
+        token that is gone may nothing: raises `NotAuthenticated`."""
+        kind, _, identity = credential.partition(":")
+
+        def look(session: Session) -> Rights:
+            token = records.api_token_by_id(session, identity) if kind == "token" else None
+            if kind == "token" and (token is None or (token.expires_at is not None and token.expires_at <= self._base.now())):
+                raise NotAuthenticated("the token that asked for this is gone", hint="ask again")
+            return self._permissions.rights_now(session, user, token.scope if token else None)
+
+        return await self._base.database.run(look)
+
     def _look(self, session: Session, hashed: str) -> tuple[ApiToken, Rights]:
         token = records.api_token(session, hashed)
         if token is None:

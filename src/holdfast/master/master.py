@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from holdfast.master.access import Access
 from holdfast.master.activation import Activation
 from holdfast.master.anomalies import AnomalyDesk
+from holdfast.master.approvals import ApprovalDesk
 from holdfast.master.archives import ArchiveDesk
 from holdfast.master.audit import AuditLog
 from holdfast.master.browser_sessions import BrowserSessions
@@ -42,6 +43,7 @@ from holdfast.master.witnesses import Witnesses
 class Master:
     base: Foundation
     audit: AuditLog
+    approvals: ApprovalDesk
     witnesses: Witnesses
     hub: Hub
     hub_port: int
@@ -89,6 +91,7 @@ class Master:
     async def start(self) -> None:
         """Take up what the records hold. To be called once, before the first session."""
         await self.audit.load()
+        await self.approvals.resume()
         await self.hub.load()
         await self.activation.settle()
         await self.triggers.resume()
@@ -127,6 +130,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     return Master(
         base=base,
         audit=audit,
+        approvals=ApprovalDesk(base),
         witnesses=Witnesses(base, hub),
         hub=hub,
         hub_port=hub_port,

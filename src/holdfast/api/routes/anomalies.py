@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from holdfast.api.answers import AnomalyList, AnomalyRow
+from holdfast.api.approving import needs_approval
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.permits import does
@@ -12,6 +13,7 @@ from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import JudgeAnomaly
 from holdfast.model.access import Activity
 from holdfast.model.anomalies import AskJudgeAnomaly
+from holdfast.model.approvals import ApprovalAct
 
 router = APIRouter(tags=["anomalies"])
 
@@ -29,6 +31,7 @@ async def anomalies(master: MasterOf, dataset: str = "") -> Response:
 @router.post("/anomalies/{anomaly}/judge")
 @answers(AnomalyList)
 @does(Activity.POINTS_DESTROY)
+@needs_approval(ApprovalAct.RELEASE, unless=lambda body: body.confirmed)
 async def judge_anomaly(anomaly: str, body: JudgeAnomaly, master: MasterOf, user: User) -> Response:
     """`confirmed`: it was what it looked like, and states from now on are clean again. Else nothing is suspect or held for it any more."""
     judged = await master.anomalies.judge(AskJudgeAnomaly(id=anomaly, confirmed=body.confirmed, by=user))

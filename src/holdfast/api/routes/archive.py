@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Query, Response
 
+from holdfast.api.approving import needs_approval
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.permits import does
@@ -14,6 +15,7 @@ from holdfast.api.replies import reply
 from holdfast.api.schemas import HoldArchive, ReleaseArchive
 from holdfast.master.archives import FoundArchive, FoundPlans
 from holdfast.model.access import Activity
+from holdfast.model.approvals import ApprovalAct
 from holdfast.model.archive_questions import MOST_FILES, AskArchive, AskArchiveHold
 
 router = APIRouter(tags=["archive"])
@@ -50,6 +52,7 @@ async def hold_archive(body: HoldArchive, master: MasterOf, user: User) -> Respo
 @router.post("/archive/release")
 @answers(FoundArchive)
 @does(Activity.POINTS_DESTROY)
+@needs_approval(ApprovalAct.RELEASE)
 async def release_archive(body: ReleaseArchive, master: MasterOf, user: User) -> Response:
     """Ends the legal hold of that name; what is over goes at the next opportunity."""
     ask = AskArchiveHold(dataset=body.dataset, name=body.name, repository=body.repository, release=True, by=user)

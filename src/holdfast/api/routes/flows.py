@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from holdfast.api.answers import FlowList, TriggerStarted
+from holdfast.api.approving import needs_approval
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.permits import does
@@ -18,6 +19,7 @@ from holdfast.master.monitor_values import FlowMonitor
 from holdfast.master.tailing import FlowTail
 from holdfast.master.triggers import TriggerView
 from holdfast.model.access import Activity
+from holdfast.model.approvals import ApprovalAct
 
 router = APIRouter(tags=["flows"])
 
@@ -59,6 +61,7 @@ async def compile_flow(flow: str, master: MasterOf, body: CompileFlow | None = N
 @router.post("/flows/{flow}/activate")
 @answers(ActivationReport)
 @does(Activity.FLOWS_ACTIVATE, on="flow")
+@needs_approval(ApprovalAct.ACTIVATE)
 async def activate(flow: str, master: MasterOf) -> Response:
     return reply(await master.activation.activate(flow))
 
@@ -66,6 +69,7 @@ async def activate(flow: str, master: MasterOf) -> Response:
 @router.post("/flows/{flow}/deactivate")
 @answers(ActivationReport)
 @does(Activity.FLOWS_ACTIVATE, on="flow")
+@needs_approval(ApprovalAct.DEACTIVATE)
 async def deactivate(flow: str, master: MasterOf) -> Response:
     return reply(await master.activation.deactivate(flow))
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 from fastapi import APIRouter, Response
 
 from holdfast.api.answers import TriggerStarted
+from holdfast.api.approving import needs_approval
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.permits import does
@@ -15,6 +16,7 @@ from holdfast.api.replies import reply
 from holdfast.core.units import parse_duration_s, parse_time
 from holdfast.master.queries import ChangedPoints, Explained
 from holdfast.model.access import Activity
+from holdfast.model.approvals import ApprovalAct
 from holdfast.model.maintenance import Prune
 from holdfast.model.point_changes import Expire, Forget, Lock, PointChange, Tag
 from holdfast.model.questions import AskChangePoints, AskExplain
@@ -44,6 +46,7 @@ async def lock_points(body: LockPoints, master: MasterOf, user: User) -> Respons
 @router.post("/points/expire")
 @answers(ChangedPoints)
 @does(Activity.POINTS_DESTROY)
+@needs_approval(ApprovalAct.EXPIRE)
 async def expire_points(body: ExpirePoints, master: MasterOf, user: User) -> Response:
     """From then on no keep rule keeps them: the next run lets them go."""
     at = parse_time(body.at, master.base.now()) if body.at else None
@@ -53,6 +56,7 @@ async def expire_points(body: ExpirePoints, master: MasterOf, user: User) -> Res
 @router.post("/points/forget")
 @answers(ChangedPoints)
 @does(Activity.POINTS_DESTROY)
+@needs_approval(ApprovalAct.FORGET)
 async def forget_points(body: ForgetPoints, master: MasterOf, user: User) -> Response:
     """At once, all of them or none."""
     return reply(await master.queries.change_points(_ask(body, Forget(newest=body.newest), user)))
@@ -61,6 +65,7 @@ async def forget_points(body: ForgetPoints, master: MasterOf, user: User) -> Res
 @router.post("/datasets/forget")
 @answers(ChangedPoints)
 @does(Activity.POINTS_DESTROY)
+@needs_approval(ApprovalAct.FORGET)
 async def forget_dataset(body: ForgetDataset, master: MasterOf, user: User) -> Response:
     ask = AskChangePoints(change=Forget(newest=True), dataset=body.dataset, repository=body.repository, dry_run=body.dry_run, by=user)
     return reply(await master.queries.change_points(ask))
@@ -78,6 +83,7 @@ async def explain(master: MasterOf, path: str, dataset: str = "", repository: st
 @router.post("/repositories/{repository}/prune")
 @answers(TriggerStarted)
 @does(Activity.REPOSITORIES_DESTROY, on="repository")
+@needs_approval(ApprovalAct.PRUNE)
 async def prune(repository: str, body: PruneWanted, master: MasterOf) -> Response:
     """A job of the repository's owner; its `report` says what was done, or with `dry_run` would be."""
     task = Prune(max_unused=body.max_unused, max_repack_bytes=body.max_repack_bytes, grace_s=body.grace_s)

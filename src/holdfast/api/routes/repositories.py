@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from msgspec.structs import replace
 
 from holdfast.api.answers import RepositoryList, RepositoryRow, TriggerStarted
+from holdfast.api.approving import needs_approval
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.permits import does
@@ -22,6 +23,7 @@ from holdfast.master.restores import GrantedMount, StartedRestore, Wanted, Wish
 from holdfast.model import maintenance
 from holdfast.model.access import Activity
 from holdfast.model.anomalies import LAST_CLEAN
+from holdfast.model.approvals import ApprovalAct
 from holdfast.model.differences import AskDiff
 from holdfast.model.moments import AskMoment, AskMoments
 from holdfast.model.orders import Owners, RestoreRequest, parse_owner_change
@@ -195,6 +197,7 @@ async def check(repository: str, body: Check, master: MasterOf) -> Response:
 @router.post("/repositories/{repository}/repair")
 @answers(TriggerStarted)
 @does(Activity.REPOSITORIES_CARE, on="repository")
+@needs_approval(ApprovalAct.PRUNE, unless=lambda body: body.dry_run or not body.forget_damaged)
 async def repair(repository: str, body: Repair, master: MasterOf) -> Response:
     """A job of the repository's owner; its `report` says what was done, or with `dry_run` would be."""
     task = maintenance.Repair(forget_damaged=body.forget_damaged)

@@ -64,6 +64,11 @@ def api_token(session: Session, token_hash: str) -> ApiToken | None:
     return None if row is None else _api_token(row)
 
 
+def api_token_by_id(session: Session, token_id: str) -> ApiToken | None:
+    row = session.get(ApiTokenRow, token_id)
+    return None if row is None else _api_token(row)
+
+
 def has_api_token(session: Session, token_id: str) -> bool:
     return session.get(ApiTokenRow, token_id) is not None
 

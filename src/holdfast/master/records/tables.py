@@ -376,3 +376,25 @@ class NotifyCursorRow(Table):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     event: Mapped[int]
+
+
+class ApprovalRow(Table):
+    """A call that waits, or waited, for a second person. `record` is a `model.approvals.Approval`, `body` what the call said."""
+
+    __tablename__ = "approvals"
+    __table_args__ = (Index("approvals_by_time", "asked_at"), Index("approvals_by_state", "state"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    state: Mapped[str]
+    asked_at: Mapped[datetime]
+    record: Mapped[bytes]
+    body: Mapped[bytes]
+
+
+class ApprovalRulesRow(Table):
+    """One row, `id` 1: which acts need a second person."""
+
+    __tablename__ = "approval_rules"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    record: Mapped[bytes]
