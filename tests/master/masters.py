@@ -153,8 +153,8 @@ def _copy_of(template: MasterConfig, home: Path) -> None:
 
 
 @asynccontextmanager
-async def running_master(tmp_path: Path, home: Path | None = None) -> AsyncIterator[Running]:
-    """`home`: of a Master that was stopped, to go on with."""
+async def running_master(tmp_path: Path, home: Path | None = None, hub_port: int = 0) -> AsyncIterator[Running]:
+    """`home`: of a Master that was stopped, to go on with; `hub_port`: where its hub was."""
     template, made = _made(tmp_path.parent, _server[0] if _server else None)
     here = home or tmp_path / "master"
     if not here.exists():
@@ -168,7 +168,7 @@ async def running_master(tmp_path: Path, home: Path | None = None) -> AsyncItera
         await master.hub.serve(stream, "127.0.0.1")
 
     credentials = base.authority.issue_master(clock=clock, hosts=LOCAL)
-    hub = HubServer("127.0.0.1:0", credentials, serve, lambda key: master is not None and master.hub.is_barred(key))
+    hub = HubServer(f"127.0.0.1:{hub_port}", credentials, serve, lambda key: master is not None and master.hub.is_barred(key))
     port = await hub.start()
     master = build_master(base, port)
     await master.start()

@@ -12,6 +12,7 @@ from holdfast.compiler.nearest import nearest_hint
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import DatasetId, NodeId, RepositoryId
 from holdfast.master.records import inventory
+from holdfast.master.records.database import KEPT
 from holdfast.master.records.inventory import Node
 from holdfast.model.questions import AskTrigger
 from holdfast.model.rules import Cascade, FlowOfNode, ForwardAction, RepositoryRule, Rules, StoreAction, decode_rules
@@ -25,6 +26,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Stage = tuple[Asking, ...]
+_DECODED = "decoded rules"
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,22 @@ class Deployment:
 def deployment(session: Session) -> Deployment:
     """What is rolled out now, revoked nodes left out."""
     nodes = {n.id: n for n in inventory.nodes(session) if n.state == inventory.JOINED}
-    newest = inventory.newest_of_all(session)
-    return Deployment(nodes=nodes, rules={n: decode_rules(newest[n].signed.body) for n in nodes if n in newest})
+    rules = _newest_rules(session)
+    return Deployment(nodes=nodes, rules={n: rules[n] for n in nodes if n in rules})
+
+
+def _newest_rules(session: Session) -> dict[NodeId, Rules]:
+    """Of every node that has any. Decoded rules are kept from one session to the next, by their digests: of a large fleet all together
+    are megabytes, and every view asks for them."""
+    digests = inventory.newest_digests(session)
+    kept: dict[NodeId, tuple[str, Rules]] = session.info[KEPT].get(_DECODED, {})
+    fresh = [node for node, digest in digests.items() if node not in kept or kept[node][0] != digest]
+    if fresh or len(kept) != len(digests):
+        bodies = inventory.newest_bodies(session, fresh)
+        decoded = {node: (digests[node], decode_rules(body)) for node, body in bodies.items()}
+        kept = {node: decoded.get(node) or kept[node] for node in digests}
+        session.info[KEPT][_DECODED] = kept
+    return {node: rules for node, (_, rules) in kept.items()}
 
 
 def _part(rules: Rules, flow: str) -> FlowOfNode:

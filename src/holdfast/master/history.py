@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 from sqlalchemy.orm import Session
 
@@ -69,10 +71,9 @@ class History:
         """Raises `UnknownName`."""
         return await self._base.database.run(lambda s: happenings.job_by_prefix(s, prefix))
 
-    async def node_names(self) -> dict[NodeId, str]:
-        """Of all that ever joined."""
-        known = await self._base.database.run(inventory.nodes)
-        return {node.id: node.name for node in known}
+    async def node_names(self, nodes: Collection[NodeId]) -> dict[NodeId, str]:
+        """Of those of them that joined."""
+        return await self._base.database.run(lambda s: inventory.names_of(s, nodes))
 
     async def cancel(self, prefix: str) -> Job:
         """The job as it was when its node took the wish to end it. Raises `UnknownName`, `NotReachable`."""

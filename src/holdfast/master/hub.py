@@ -55,6 +55,7 @@ class Hub:
         self._base = base
         self._audit = audit
         self._sessions: dict[NodeId, Session] = {}
+        self._moving: dict[JobId, Session] = {}
         self._barred: set[str] = set()
         self._decided: dict[NodeId, asyncio.Event] = {}
         self.hold_s = HOLD_S
@@ -83,7 +84,8 @@ class Hub:
 
     def progress(self, job: JobId) -> Progress | None:
         """The live figure a node last told of a job; None when it told none, or the job has ended."""
-        return next((s.progress[job] for s in self._sessions.values() if job in s.progress), None)
+        session = self._moving.get(job)
+        return session.progress.get(job) if session is not None else None
 
     async def ask(self, node: NodeId, question: Question, timeout_s: float = ASK_TIMEOUT_S) -> Answer:
         """Raises `NotReachable` when the node is offline or silent."""
@@ -167,11 +169,11 @@ class Hub:
 
     async def _let_in(self, session: Session, hello: Hello, host: str) -> _Admitted:
         """Raises `NotAuthorised` when the node still waits after `hold_s`."""
-        admitted = await self._base.database.run(lambda s: self._admit(s, session, hello, host))
+        admitted = await self._base.database.run_together(lambda s: self._admit(s, session, hello, host))
         if admitted is None:
             self._base.news.tell(Subject("node", session.node))
             await self._hold(session)
-            admitted = await self._base.database.run(lambda s: self._admit(s, session, hello, host))
+            admitted = await self._base.database.run_together(lambda s: self._admit(s, session, hello, host))
         if admitted is None:
             raise NotAuthorised(
                 "this node waits to be authorised", hint="`holdfast nodes authorise NAME` lets it in; compare its key first"
@@ -229,17 +231,20 @@ class Hub:
     async def _take(self, session: Session, message: HubMessage) -> None:
         match message:
             case Report():
-                await self._base.database.run(lambda s: _record(s, session.node, message))
+                await self._base.database.run_together(lambda s: _record(s, session.node, message))
                 for job in message.jobs:
                     if job.state in ENDED:
                         session.progress.pop(job.id, None)
+                        self._moving.pop(job.id, None)
                 await session.send(Received(number=message.number, audit=self._audit.head))
             case Confirmed(generation=generation, problems=problems):
                 now = self._base.now()
-                await self._base.database.run(lambda s: _judge(s, session.node, generation, problems, now))
+                await self._base.database.run_together(lambda s: _judge(s, session.node, generation, problems, now))
                 session.take(message)
             case Answered() | Progressed():
                 session.take(message)
+                if isinstance(message, Progressed):
+                    self._moving.update((item.job, session) for item in message.progress)
             case _:
                 raise ProtocolError(f"{type(message).__name__} has no place in a running session")
         if not isinstance(message, Answered):
@@ -247,11 +252,14 @@ class Hub:
 
     async def _leave(self, session: Session) -> None:
         await session.close()
+        for job in session.progress:
+            if self._moving.get(job) is session:
+                del self._moving[job]
         if self._sessions.get(session.node) is session:
             del self._sessions[session.node]
             now = self._base.now()
             try:
-                await self._base.database.run(lambda s: inventory.record_seen(s, session.node, now))
+                await self._base.database.run_together(lambda s: inventory.record_seen(s, session.node, now))
             except HoldfastError as error:
                 _log.warning("when a node left is not in the records", extra={"facts": {"node": session.node, "reason": error.message}})
             self._base.news.tell(Subject("node", session.node))

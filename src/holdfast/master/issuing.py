@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -23,31 +24,37 @@ def content_of(rules: Rules) -> str:
     return hashlib.sha256(encode_rules(msgspec.structs.replace(rules, generation=0, created_at=_NEVER))).hexdigest()
 
 
-def with_revoked(session: Session, base: Foundation, rules: Rules) -> Rules:
-    """These rules with the keys that are revoked by now, where the node takes sessions.
-
-    A key revoked longer ago than certificates live is left out: TLS refuses its last one by itself.
-    """
-    takes_sessions = rules.receives or rules.repositories or rules.reads or rules.copy_grants
+def revoked_now(session: Session, base: Foundation) -> tuple[str, ...]:
+    """The keys that rules name as revoked. Of one revoked longer ago than certificates live TLS refuses the last by itself: left out."""
     since = base.now() - timedelta(seconds=CERTIFICATE_LIFETIME_S + 86_400)
-    return msgspec.structs.replace(rules, revoked=tuple(sorted(inventory.revoked_keys(session, since))) if takes_sessions else ())
+    return tuple(sorted(inventory.revoked_keys(session, since)))
 
 
-def issue(session: Session, base: Foundation, rules: Rules) -> StoredRules:
-    """Number these rules above everything the node has ever seen, sign them and store them as pending."""
-    node = inventory.node_by_id(session, rules.node)
-    generation = 1 if node is None else node.generation + 1
-    numbered = msgspec.structs.replace(with_revoked(session, base, rules), generation=generation, created_at=base.now())
-    body = encode_rules(numbered)
-    stored = StoredRules(
-        node=rules.node,
-        generation=generation,
-        content=content_of(numbered),
-        signed=SignedRules(body=body, signature=base.authority.sign(signed_bytes_of_rules(body)), digest=hashlib.sha256(body).hexdigest()),
-        state=inventory.PENDING,
-    )
-    inventory.add_rules(session, stored, base.now())
-    return stored
+def with_revoked(rules: Rules, revoked: tuple[str, ...]) -> Rules:
+    """These rules with the keys that are revoked by now, where the node takes sessions."""
+    takes_sessions = rules.receives or rules.repositories or rules.reads or rules.copy_grants
+    return msgspec.structs.replace(rules, revoked=revoked if takes_sessions else ())
+
+
+def issue(session: Session, base: Foundation, every: Collection[Rules]) -> dict[NodeId, StoredRules]:
+    """Number the rules of each node above everything it has ever seen, sign them and store them as pending."""
+    highest = inventory.highest_generations(session) if len(every) > 1 else _highest(session, every)
+    revoked, now = revoked_now(session, base), base.now()
+    issued = {}
+    for rules in every:
+        generation = highest.get(rules.node, 0) + 1
+        numbered = msgspec.structs.replace(with_revoked(rules, revoked), generation=generation, created_at=now)
+        body = encode_rules(numbered)
+        signature = base.authority.sign(signed_bytes_of_rules(body))
+        issued[rules.node] = StoredRules(
+            node=rules.node,
+            generation=generation,
+            content=content_of(numbered),
+            signed=SignedRules(body=body, signature=signature, digest=hashlib.sha256(body).hexdigest()),
+            state=inventory.PENDING,
+        )
+    inventory.add_rules(session, issued.values(), now)
+    return issued
 
 
 def rules_for_hello(session: Session, base: Foundation, node: NodeId, generation: int) -> StoredRules | None:
@@ -61,4 +68,9 @@ def rules_for_hello(session: Session, base: Foundation, node: NodeId, generation
     if newest.generation == generation:
         inventory.judge_rules(session, node, generation, ())
         return None
-    return issue(session, base, decode_rules(newest.signed.body))
+    return issue(session, base, (decode_rules(newest.signed.body),))[node]
+
+
+def _highest(session: Session, every: Iterable[Rules]) -> dict[NodeId, int]:
+    known = (inventory.node_by_id(session, rules.node) for rules in every)
+    return {node.id: node.generation for node in known if node is not None}

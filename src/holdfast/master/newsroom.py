@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -37,7 +37,7 @@ from holdfast.master.feed import Feed
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.news import Subject
-from holdfast.master.records import happenings
+from holdfast.master.records import happenings, inventory
 from holdfast.master.roll_call import NodeView, node_views
 from holdfast.master.triggers import TriggerRecord
 from holdfast.model.jobs import ENDED, Event, Job, Progress, State
@@ -144,7 +144,7 @@ class Newsroom:
             self._told = happenings.last_event(session)
         return _Records(
             nodes=nodes,
-            jobs=_named(newest, nodes, NamedJob),
+            jobs=_named(session, newest, NamedJob),
             triggers=tuple(_trigger(stored.record) for stored in happenings.open_triggers(session)),
             environment=_environment(session),
         )
@@ -153,23 +153,22 @@ class Newsroom:
         wanted: dict[str, set[str]] = {}
         for subject in subjects:
             wanted.setdefault(subject.kind, set()).add(subject.id)
-        nodes = node_views(session, online)
         return _Records(
-            nodes=tuple(node for node in nodes if node.id in wanted.get("node", ())),
-            jobs=_named(happenings.jobs_by_id(session, wanted.get("job", ())), nodes, NamedJob),
+            nodes=node_views(session, online, wanted["node"]) if "node" in wanted else (),
+            jobs=_named(session, happenings.jobs_by_id(session, wanted.get("job", ())), NamedJob),
             triggers=tuple(_trigger(happenings.trigger(session, identity).record) for identity in wanted.get("trigger", ())),
             environment=_environment(session) if "environment" in wanted else None,
-            events=self._new_events(session, nodes) if "log" in wanted else (),
+            events=self._new_events(session) if "log" in wanted else (),
         )
 
-    def _new_events(self, session: Session, nodes: tuple[NodeView, ...]) -> tuple[NamedEvent, ...]:
+    def _new_events(self, session: Session) -> tuple[NamedEvent, ...]:
         """At most `_LOG_LINES`; who wants more asks for the log."""
         if self._told is None:
             self._told = happenings.last_event(session)
             return ()
         found = happenings.events_after(session, self._told, _LOG_LINES)
         self._told = happenings.last_event(session)
-        return _named((event for _, event in found), nodes, NamedEvent)
+        return _named(session, [event for _, event in found], NamedEvent)
 
     def _publish_records(self, records: _Records) -> None:
         for node in records.nodes:
@@ -204,8 +203,8 @@ def named(records: Iterable[Job | Event], names: dict[NodeId, str], kind: type[T
     )
 
 
-def _named(records: Iterable[Job | Event], nodes: tuple[NodeView, ...], kind: type[T]) -> tuple[T, ...]:
-    return named(records, {node.id: node.name for node in nodes}, kind)
+def _named(session: Session, records: Collection[Job | Event], kind: type[T]) -> tuple[T, ...]:
+    return named(records, inventory.names_of(session, {record.node for record in records}), kind)
 
 
 def _environment(session: Session) -> EnvironmentView:

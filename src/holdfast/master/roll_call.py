@@ -31,10 +31,10 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-def node_views(session: Session, online: Collection[NodeId]) -> tuple[NodeView, ...]:
-    """All that ever joined, revoked ones too, by name."""
-    newest = inventory.newest_generations(session)
-    return tuple(_view(node, node.id in online, newest.get(node.id, 0)) for node in inventory.nodes(session))
+def node_views(session: Session, online: Collection[NodeId], only: Collection[str] | None = None) -> tuple[NodeView, ...]:
+    """All that ever joined, revoked ones too, or those of `only` (ids), by name."""
+    newest = inventory.newest_generations(session, only)
+    return tuple(_view(node, node.id in online, newest.get(node.id, 0)) for node in inventory.nodes(session, only))
 
 
 def _view(node: Node, online: bool, wanted: int) -> NodeView:

@@ -42,28 +42,28 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
 
 def issue_changed(session: Session, base: Foundation, rules: Mapping[NodeId, Rules]) -> tuple[Issued, ...]:
     """Store what differs from each node's newest rules. Nodes that had nothing and get nothing are left out."""
-    newest = inventory.newest_of_all(session)
-    issued = []
-    for node, compiled in rules.items():
-        had, wanted = newest.get(node), issuing.with_revoked(session, base, compiled)
-        if had is None and is_idle(wanted):
-            continue
-        same = had is not None and had.content == issuing.content_of(wanted) and had.state != inventory.REFUSED
-        stored = had if had is not None and same else issuing.issue(session, base, wanted)
-        previous = decode_rules(had.signed.body) if had is not None else None
-        issued.append(Issued(rules=wanted, stored=stored, previous=previous, changed=not same))
-    return tuple(issued)
+    newest, revoked = inventory.newest_of_all(session), issuing.revoked_now(session, base)
+    wanted = {node: issuing.with_revoked(compiled, revoked) for node, compiled in rules.items()}
+    wanted = {node: one for node, one in wanted.items() if node in newest or not is_idle(one)}
+    changed = {node: one for node, one in wanted.items() if (had := newest.get(node)) is None or not _is_same(had, one)}
+    stored = issuing.issue(session, base, changed.values())
+    before = {node: decode_rules(newest[node].signed.body) for node in wanted if node in newest}
+    return tuple(
+        Issued(rules=one, stored=stored.get(node) or newest[node], previous=before.get(node), changed=node in changed)
+        for node, one in wanted.items()
+    )
 
 
 def issue_previous(session: Session, base: Foundation, issued: tuple[Issued, ...]) -> tuple[Issued, ...]:
     """Take changed rules back: what each node had before, under a number above the new one."""
-    back = []
-    for one in issued:
-        if one.changed:
-            rules = one.previous or idle(one.rules)
-            stored = issuing.issue(session, base, rules)
-            back.append(Issued(rules=rules, stored=stored, previous=one.rules, changed=True))
-    return tuple(back)
+    back = {one.stored.node: one.previous or idle(one.rules) for one in issued if one.changed}
+    stored = issuing.issue(session, base, back.values())
+    given = {one.stored.node: one.rules for one in issued}
+    return tuple(Issued(rules=rules, stored=stored[node], previous=given[node], changed=True) for node, rules in back.items())
+
+
+def _is_same(had: StoredRules, wanted: Rules) -> bool:
+    return had.state != inventory.REFUSED and had.content == issuing.content_of(wanted)
 
 
 async def push_all(hub: Hub, issued: tuple[Issued, ...]) -> tuple[Outcome, ...]:

@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from holdfast import __version__
@@ -142,7 +143,8 @@ class Agent:
         self._socket = LocalSocket(home, self._router.answer_locally)
         given = surroundings.metrics
         self._metrics = MetricsListener(given, self._config.name, self._router.answer_locally) if given else None
-        self._hub = HubClient(home, self._config, self._journal, self, clock=self._clock, entropy=self._entropy)
+        identity = partial(load_credentials, home / "identity")
+        self._hub = HubClient(identity, self._config, self._journal, self, clock=self._clock, entropy=self._entropy)
         self._worker_problems: dict[Role, tuple[ErrorFacts, ...]] = {}
         self._refused: tuple[ErrorFacts, ...] = ()
         self._data_port = 0

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from holdfast.core.clock import Clock
@@ -20,10 +19,9 @@ from holdfast.model.jobs import Progress
 from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import SignedRules
 from holdfast.node.config import NodeConfig
-from holdfast.node.journal import Journal
 from holdfast.wire.hub import HubStream, dial_hub
-from holdfast.wire.hub_messages import Answered, Asked, Confirmed, Farewell, Hello, Progressed, Push, Received, Welcome
-from holdfast.wire.identity import load_credentials
+from holdfast.wire.hub_messages import Answered, Asked, Confirmed, Farewell, Hello, Progressed, Push, Received, Report, Welcome
+from holdfast.wire.identity import Credentials
 
 logger = logging.getLogger(__name__)
 
@@ -52,20 +50,33 @@ class NodeSide(Protocol):
     async def answer(self, question: Question) -> Answer: ...
 
 
+class Outbox(Protocol):
+    """Where reports wait (`journal.Journal`). Numbers rise; what is not acknowledged is given again."""
+
+    def next_report(self) -> Report | None:
+        """The oldest that waits; None = none does."""
+        ...
+
+    def acknowledge(self, number: int) -> None:
+        """All up to `number` are in the Master's records."""
+        ...
+
+
 class HubClient:
-    """`run` for ever; cancel it to stop. `wake` when the journal has news, `tell` with progress."""
+    """`run` for ever; cancel it to stop. `wake` when the journal has news, `tell` with progress. `credentials` is asked at each dial: they
+    are renewed. It may raise `NotAuthenticated`."""
 
     def __init__(
         self,
-        home: Path,
+        credentials: Callable[[], Credentials],
         config: NodeConfig,
-        journal: Journal,
+        journal: Outbox,
         side: NodeSide,
         *,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        self._home = home
+        self._credentials = credentials
         self._config = config
         self._journal = journal
         self._side = side
@@ -112,8 +123,7 @@ class HubClient:
 
     async def _session(self) -> None:
         """One session from dial to end. Returns when the Master closed in order; raises a `HoldfastError` otherwise."""
-        credentials = load_credentials(self._home / "identity")
-        stream = await dial_hub(self._config.hub_address, credentials, self._config.master_name)
+        stream = await dial_hub(self._config.hub_address, self._credentials(), self._config.master_name)
         self._stream = stream
         try:
             await stream.send(self._side.hello())

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
@@ -148,10 +149,16 @@ class Authority:
         return certificate.public_bytes(serialization.Encoding.PEM)
 
     def _signing(self) -> Ed25519PrivateKey:
-        key = serialization.load_pem_private_key(self.signing_key_pem, None)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise NotAuthenticated("the signing key is not of the kind Ed25519", hint="restore the authority folder from its backup")
-        return key
+        return _signing_key(self.signing_key_pem)
+
+
+# Reading a key takes ten times as long as signing, and an activation signs the rules of every node.
+@lru_cache(maxsize=4)
+def _signing_key(pem: bytes) -> Ed25519PrivateKey:
+    key = serialization.load_pem_private_key(pem, None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise NotAuthenticated("the signing key is not of the kind Ed25519", hint="restore the authority folder from its backup")
+    return key
 
 
 def verify_signature(public_raw: bytes, body: bytes, signature: bytes) -> bool:

@@ -44,7 +44,7 @@ async def live_events(
 async def jobs(master: MasterOf, query: Annotated[JobQuery, Query()]) -> Response:
     """Newest first. `rule` is a dataset, or the name of a rule as jobs say it; `before` the id of a job: those that came before it."""
     found, more = await master.history.jobs(JobsWanted(**query.model_dump()))
-    return reply(JobList(jobs=named(found, await master.history.node_names(), NamedJob), more=more))
+    return reply(JobList(jobs=named(found, await master.history.node_names({job.node for job in found}), NamedJob), more=more))
 
 
 @router.get("/jobs/{job}")
@@ -97,8 +97,8 @@ async def undo(job: str, body: Undo, master: MasterOf) -> Response:
 async def logs(master: MasterOf, limit: Limit = 100) -> Response:
     """What the nodes had to say, newest first."""
     found = await master.history.events(limit)
-    return reply(LogLines(events=named(found, await master.history.node_names(), NamedEvent)))
+    return reply(LogLines(events=named(found, await master.history.node_names({event.node for event in found}), NamedEvent)))
 
 
 async def _named(job: Job, master: Master) -> NamedJob:
-    return named((job,), await master.history.node_names(), NamedJob)[0]
+    return named((job,), await master.history.node_names({job.node}), NamedJob)[0]

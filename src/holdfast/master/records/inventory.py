@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 import msgspec
@@ -60,8 +61,18 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-def nodes(session: Session) -> tuple[Node, ...]:
-    return tuple(_node(row) for row in session.scalars(select(NodeRow).order_by(NodeRow.name)))
+def nodes(session: Session, only: Collection[str] | None = None) -> tuple[Node, ...]:
+    """All that ever joined, or those of `only` (ids), by name."""
+    query = select(NodeRow).order_by(NodeRow.name)
+    if only is not None:
+        query = query.where(NodeRow.id.in_(tuple(only)))
+    return tuple(_node(row) for row in session.scalars(query))
+
+
+def names_of(session: Session, nodes: Iterable[str]) -> dict[NodeId, str]:
+    """Names of these nodes; one that never joined is left out."""
+    query = select(NodeRow.id, NodeRow.name).where(NodeRow.id.in_(tuple(nodes)))
+    return {NodeId(node): name for node, name in session.execute(query)}
 
 
 def node_states(session: Session) -> dict[NodeId, tuple[str, str]]:
@@ -154,35 +165,60 @@ def rules_of_generation(session: Session, node: NodeId, generation: int) -> Stor
     return None if row is None else _stored(row)
 
 
+# Asked for each node, from the index: a look over all rules that ever were would grow with every activation.
+_NEWEST = select(func.max(RulesRow.generation)).where(RulesRow.node == NodeRow.id).correlate(NodeRow).scalar_subquery()
+
+
 def newest_of_all(session: Session) -> dict[NodeId, StoredRules]:
     """The newest rules of every node that has any."""
-    newest = select(RulesRow.node, func.max(RulesRow.generation).label("top")).group_by(RulesRow.node).subquery()
-    query = select(RulesRow).join(newest, (RulesRow.node == newest.c.node) & (RulesRow.generation == newest.c.top))
+    query = select(RulesRow).join(NodeRow, (RulesRow.node == NodeRow.id) & (RulesRow.generation == _NEWEST))
     return {NodeId(row.node): _stored(row) for row in session.scalars(query)}
 
 
-def newest_generations(session: Session) -> dict[NodeId, int]:
-    """The number of the newest rules of every node that has any."""
-    query = select(RulesRow.node, func.max(RulesRow.generation)).group_by(RulesRow.node)
-    return {NodeId(node): top for node, top in session.execute(query)}
+def newest_generations(session: Session, only: Collection[str] | None = None) -> dict[NodeId, int]:
+    """The number of the newest rules of every node that has any, or of those of `only`."""
+    query = select(NodeRow.id, _NEWEST)
+    if only is not None:
+        query = query.where(NodeRow.id.in_(tuple(only)))
+    return {NodeId(node): top for node, top in session.execute(query) if top is not None}
 
 
-def add_rules(session: Session, rules: StoredRules, at: datetime) -> None:
-    session.add(
-        RulesRow(
-            node=rules.node,
-            generation=rules.generation,
-            digest=rules.signed.digest,
-            content=rules.content,
-            body=rules.signed.body,
-            signature=rules.signed.signature,
-            state=rules.state,
-            problems_json=msgspec.json.encode(rules.problems),
-            created_at=at,
+def newest_digests(session: Session) -> dict[NodeId, str]:
+    """The digest of the newest rules of every node that has any; much cheaper than the rules."""
+    query = select(RulesRow.node, RulesRow.digest).join(NodeRow, (RulesRow.node == NodeRow.id) & (RulesRow.generation == _NEWEST))
+    return {NodeId(node): digest for node, digest in session.execute(query)}
+
+
+def newest_bodies(session: Session, nodes: Iterable[NodeId]) -> dict[NodeId, bytes]:
+    """The newest rules of these nodes as they were signed."""
+    query = select(RulesRow.node, RulesRow.body).join(NodeRow, (RulesRow.node == NodeRow.id) & (RulesRow.generation == _NEWEST))
+    return {NodeId(node): body for node, body in session.execute(query.where(NodeRow.id.in_(tuple(nodes))))}
+
+
+def highest_generations(session: Session) -> dict[NodeId, int]:
+    """The highest ever seen from or made for each node."""
+    return {NodeId(node): generation for node, generation in session.execute(select(NodeRow.id, NodeRow.generation))}
+
+
+def add_rules(session: Session, every: Collection[StoredRules], at: datetime) -> None:
+    """Rules of nodes that have joined, each with a generation above all of its node. Raises `UnknownName`."""
+    known = {row.id: row for row in session.scalars(select(NodeRow).where(NodeRow.id.in_([rules.node for rules in every])))}
+    for rules in every:
+        row = known.get(rules.node) or _row(session, rules.node)
+        row.generation = max(row.generation, rules.generation)
+        session.add(
+            RulesRow(
+                node=rules.node,
+                generation=rules.generation,
+                digest=rules.signed.digest,
+                content=rules.content,
+                body=rules.signed.body,
+                signature=rules.signed.signature,
+                state=rules.state,
+                problems_json=msgspec.json.encode(rules.problems),
+                created_at=at,
+            )
         )
-    )
-    row = _row(session, rules.node)
-    row.generation = max(row.generation, rules.generation)
     session.flush()
 
 
