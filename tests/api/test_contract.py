@@ -200,6 +200,24 @@ async def _read_everything(running: Running, trigger: str) -> None:
     await running.get("/repositories/main/growth")
 
 
+async def _give_access(running: Running) -> None:
+    await running.post("/users", {"name": "eva", "password": "correct horse"})
+    await running.call("PUT", "/roles/clerk", {"activities": ["status.read"]})
+    await running.call("PUT", "/resource-groups/files", {"nodes": ["files1"], "tags": ["linux"]})
+    await running.post("/grants", {"user": "eva", "role": "clerk", "group": "files"})
+    for path in ("/users", "/roles", "/resource-groups", "/grants", "/activities", "/session/access", "/access/of/eva"):
+        await running.get(path)
+    await running.get("/access/to", kind="node", name="files1")
+    for path in ("/grants/eva/clerk/files", "/roles/clerk", "/resource-groups/files"):
+        await running.call("DELETE", path)
+    await running.post("/users/eva/password", {"password": "another horse"})
+    for verb in ("disable", "enable"):
+        await running.post(f"/users/eva/{verb}")
+    await running.call("DELETE", "/users/eva")
+    own = {"old_password": running.made.admin_password, "password": running.made.admin_password}
+    await running.post("/session/password", own)
+
+
 async def _bring_back(running: Running) -> None:
     await running.call("PUT", "/approvals/rules", {"acts": []})
     await running.post("/nodes/files1/recall", {"paths": ["/srv/documents/old"], "dry_run": True})
@@ -283,6 +301,7 @@ async def test_real_answers_of_every_route_keep_to_their_schema(running: Running
     trigger = await _do_everything(running, running.nodes["vault"])
     await _notify(running)
     await _read_everything(running, trigger)
+    await _give_access(running)
     await running.post("/flows/office/deactivate")
     await running.post("/protect", {"path": "/srv/x", "location": "/srv/y", "node": "vault"})
     await running.post("/nodes/dr/revoke")

@@ -126,6 +126,324 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Users */
+        get: operations["users"];
+        put?: never;
+        /**
+         * Add User
+         * @description Without a grant: may do nothing but log in.
+         */
+        post: operations["add_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove User
+         * @description With all tokens, sessions and grants of theirs; what they did stays in the audit log.
+         */
+        delete: operations["remove_user"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set User Password
+         * @description Their browsers are signed out; tokens stay.
+         */
+        post: operations["set_user_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable User
+         * @description At once, with all tokens and sessions; nothing of what is theirs is removed.
+         */
+        post: operations["disable_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Enable User */
+        post: operations["enable_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Own Password
+         * @description The caller's own; the old one is the proof. All browsers of this user are signed out.
+         */
+        post: operations["set_own_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Own Access
+         * @description What this very call may, as its token is narrowed.
+         */
+        get: operations["own_access"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/of/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Access Of
+         * @description What can this user do?
+         */
+        get: operations["access_of"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/to": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Access To
+         * @description Who can do what on this? `name` by name, label or id; of the environment none.
+         */
+        get: operations["access_to"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/activities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Activities
+         * @description All that can be granted.
+         */
+        get: operations["activities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Roles */
+        get: operations["roles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{role}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Role
+         * @description Make it, or change what it gives from now on.
+         */
+        put: operations["put_role"];
+        post?: never;
+        /** Remove Role */
+        delete: operations["remove_role"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resource-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Resource Groups */
+        get: operations["resource_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resource-groups/{group}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Resource Group
+         * @description Make it, or change what is in it from now on.
+         */
+        put: operations["put_resource_group"];
+        post?: never;
+        /**
+         * Remove Resource Group
+         * @description Tokens whose scope it was may do nothing from then on.
+         */
+        delete: operations["remove_resource_group"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Grants */
+        get: operations["grants"];
+        put?: never;
+        /**
+         * Add Grant
+         * @description Asked again it changes nothing.
+         */
+        post: operations["add_grant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/grants/{user}/{role}/{group}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Grant
+         * @description At once: the next call of that user is refused.
+         */
+        delete: operations["remove_grant"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -133,10 +451,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tokens */
+        /**
+         * Tokens
+         * @description The caller's own; of everybody for whoever may read about access.
+         */
         get: operations["tokens"];
         put?: never;
-        /** Create Token */
+        /**
+         * Create Token
+         * @description It may what its user may at the time of each call, narrowed by `activities` and `group`.
+         */
         post: operations["create_token"];
         delete?: never;
         options?: never;
@@ -156,7 +480,7 @@ export interface paths {
         post?: never;
         /**
          * Delete Token
-         * @description By id or name.
+         * @description By id or name: the caller's own; of anybody for whoever manages access.
          */
         delete: operations["delete_token"];
         options?: never;
@@ -1345,7 +1669,7 @@ export interface paths {
         };
         /**
          * Sessions
-         * @description Newest first.
+         * @description Newest first: the caller's own; of everybody for whoever may read about access.
          */
         get: operations["sessions"];
         put?: never;
@@ -1366,7 +1690,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revoke Session */
+        /**
+         * Revoke Session
+         * @description One of the caller's own; of anybody for whoever manages access.
+         */
         delete: operations["revoke_session"];
         options?: never;
         head?: never;
@@ -2116,6 +2443,52 @@ export interface components {
             newest: boolean;
         };
         /**
+         * GrantWanted
+         * @description `group`: a resource group, or `everything`.
+         */
+        GrantWanted: {
+            /** User */
+            user: string;
+            /** Role */
+            role: string;
+            /**
+             * Group
+             * @default everything
+             */
+            group: string;
+        };
+        /**
+         * GroupWanted
+         * @description Names as in the document; those that it does not have (yet) do no harm. `tags`: nodes that bear one of them.
+         */
+        GroupWanted: {
+            /**
+             * Nodes
+             * @default []
+             */
+            nodes: string[];
+            /**
+             * Node Groups
+             * @default []
+             */
+            node_groups: string[];
+            /**
+             * Tags
+             * @default []
+             */
+            tags: string[];
+            /**
+             * Flows
+             * @default []
+             */
+            flows: string[];
+            /**
+             * Repositories
+             * @default []
+             */
+            repositories: string[];
+        };
+        /**
          * HoldArchive
          * @description `dataset` by label or id; `path` is percent-encoded bytes, `/` = all of it. `repository` empty = in each that has archived files
          *     of it.
@@ -2376,6 +2749,21 @@ export interface components {
             /** Place */
             place?: number | null;
         };
+        /**
+         * OwnPasswordWanted
+         * @description `old_password`: the one there is.
+         */
+        OwnPasswordWanted: {
+            /** Old Password */
+            old_password: string;
+            /** Password */
+            password: string;
+        };
+        /** PasswordWanted */
+        PasswordWanted: {
+            /** Password */
+            password: string;
+        };
         /** PlanDocument */
         PlanDocument: {
             /** Text */
@@ -2577,6 +2965,11 @@ export interface components {
              */
             map_groups: string[];
         };
+        /** RoleWanted */
+        RoleWanted: {
+            /** Activities */
+            activities: string[];
+        };
         /**
          * Scrub
          * @description `ratio`: how much of all packs, above 0 and up to 1.
@@ -2636,11 +3029,21 @@ export interface components {
         };
         /**
          * TokenWanted
-         * @description `ttl_s` null = until it is deleted.
+         * @description `ttl_s` null = until it is deleted. `activities` (empty = all) and `group` narrow what its user may.
          */
         TokenWanted: {
             /** Name */
             name: string;
+            /**
+             * Activities
+             * @default []
+             */
+            activities: string[];
+            /**
+             * Group
+             * @default everything
+             */
+            group: string;
             /** Ttl S */
             ttl_s?: number | null;
         };
@@ -2678,6 +3081,13 @@ export interface components {
              * @default false
              */
             dry_run: boolean;
+        };
+        /** UserWanted */
+        UserWanted: {
+            /** Name */
+            name: string;
+            /** Password */
+            password: string;
         };
         /**
          * WantedPause
@@ -2804,17 +3214,136 @@ export interface components {
             expires_at: string | null;
             idle_s: number | null;
         };
+        /**
+         * UserList
+         * @description By name.
+         */
+        UserList: {
+            users: components["schemas"]["UserView"][];
+        };
+        /** UserView */
+        UserView: {
+            name: string;
+            disabled: boolean;
+            grants: components["schemas"]["Grant"][];
+        };
+        /**
+         * Grant
+         * @description `role` and `group` are names.
+         */
+        Grant: {
+            user: string;
+            role: string;
+            group: string;
+        };
+        /** Deleted */
+        Deleted: {
+            deleted: string;
+        };
+        /**
+         * AccessOf
+         * @description What somebody may, activity by activity; what is not here they may not.
+         */
+        AccessOf: {
+            user: string;
+            disabled: boolean;
+            rows: components["schemas"]["MayRow"][];
+        };
+        /**
+         * MayRow
+         * @description `everything`: on all there is, now and later; else on what is named. `roles`: where it comes from.
+         */
+        MayRow: {
+            activity: string;
+            everything: boolean;
+            nodes: string[];
+            flows: string[];
+            repositories: string[];
+            roles: string[];
+        };
+        /**
+         * AccessTo
+         * @description Who may do what on one thing.
+         */
+        AccessTo: {
+            /** @enum {unknown} */
+            kind: "dataset" | "environment" | "flow" | "node" | "repository";
+            name: string;
+            rows: components["schemas"]["WhoRow"][];
+        };
+        /** WhoRow */
+        WhoRow: {
+            user: string;
+            activity: string;
+            why: string;
+        };
+        /** ActivityList */
+        ActivityList: {
+            activities: components["schemas"]["ActivityView"][];
+        };
+        /**
+         * ActivityView
+         * @description `whole`: it is of the environment as a whole, so that only a grant on everything gives it.
+         */
+        ActivityView: {
+            name: string;
+            meaning: string;
+            whole: boolean;
+        };
+        /** RoleList */
+        RoleList: {
+            roles: components["schemas"]["RoleView"][];
+        };
+        /** RoleView */
+        RoleView: {
+            name: string;
+            activities: string[];
+            builtin: boolean;
+        };
+        /** GroupList */
+        GroupList: {
+            groups: components["schemas"]["GroupView"][];
+        };
+        /** GroupView */
+        GroupView: {
+            name: string;
+            everything: boolean;
+            nodes: string[];
+            node_groups: string[];
+            tags: string[];
+            flows: string[];
+            repositories: string[];
+        };
+        /**
+         * GrantList
+         * @description By user, role and group.
+         */
+        GrantList: {
+            grants: components["schemas"]["Grant"][];
+        };
         /** TokenList */
         TokenList: {
             tokens: components["schemas"]["TokenView"][];
         };
-        /** TokenView */
+        /**
+         * TokenView
+         * @description `scope` null = all that its user may.
+         */
         TokenView: {
             id: string;
             name: string;
             user: string;
             created_at: string;
             expires_at: string | null;
+            scope: components["schemas"]["TokenScope"] | null;
+        };
+        /**
+         * TokenScope
+         * @description `activities` empty = all that its user has.
+         */
+        TokenScope: {
+            activities: string[];
+            group: string;
         };
         /**
          * NewToken
@@ -2824,10 +3353,6 @@ export interface components {
             id: string;
             token: string;
             expires_at: string | null;
-        };
-        /** Deleted */
-        Deleted: {
-            deleted: string;
         };
         /**
          * ApprovalList
@@ -5837,6 +6362,635 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    add_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    set_user_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    disable_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    enable_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    set_own_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnPasswordWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessOf"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    own_access: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessOf"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    access_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessOf"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    access_to: {
+        parameters: {
+            query: {
+                kind: "environment" | "node" | "flow" | "repository" | "dataset";
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessTo"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    activities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    put_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                role: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    resource_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    put_resource_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_resource_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    grants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GrantList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    add_grant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GrantWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_grant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+                role: string;
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
                 };
             };
             /** @description What is wrong, and what to do. */

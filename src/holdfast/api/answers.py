@@ -94,18 +94,6 @@ class LoggedIn(_Answer, frozen=True, kw_only=True):
     expires_at: datetime | None
 
 
-class TokenView(_Answer, frozen=True, kw_only=True):
-    id: str
-    name: str
-    user: str
-    created_at: datetime
-    expires_at: datetime | None
-
-
-class TokenList(_Answer, frozen=True, kw_only=True):
-    tokens: tuple[TokenView, ...]
-
-
 class Deleted(_Answer, frozen=True, kw_only=True):
     deleted: str
 

@@ -38,9 +38,11 @@ from holdfast.api.routes import (
     notifications,
     points,
     repositories,
+    roles,
     search,
     sessions,
     status,
+    users,
 )
 from holdfast.api.streams import Frames
 from holdfast.core.errors import HoldfastError
@@ -49,7 +51,7 @@ from holdfast.master.master import Master
 PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
 _TELLING = (anomalies, audit, drills, happenings, keep, metrics, notifications, search, status)
-_ROUTES = (access, approvals, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
+_ROUTES = (access, roles, users, approvals, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
 _PRIVATE = tuple(module.router for module in _ROUTES)
 # In this order: what is refused is in the audit log, too.
 _GUARDS = (Depends(authenticated), Depends(audited, scope="function"), Depends(permitted), Depends(held_for_approval))

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from holdfast.api.callers import CallerOf, MasterOf
 from holdfast.core.errors import Refused
 from holdfast.model.access import ENVIRONMENT, Activity, may, may_somewhere
+from holdfast.model.sight import REFUSED_HINT, Reach
 
-_HINT = "`holdfast access of USER` shows what one may; whoever manages access can grant it"
 _DOES = "holdfast_does"
 Route = TypeVar("Route", bound=Callable[..., Any])
 PathKind = Literal["", "environment", "node", "flow", "repository"]
@@ -47,15 +47,27 @@ def done_by(endpoint: Callable[..., Any]) -> Does:
     return found
 
 
-async def permitted(request: Request, caller: CallerOf, master: MasterOf) -> None:
+async def _reach(request: Request, caller: CallerOf, master: MasterOf) -> Reach:
+    """How far the activity of the route that is called goes for this caller. Raises `Refused` when it is granted on nothing."""
+    activity = done_by(request.scope["route"].endpoint).activity
+    if not may_somewhere(caller.rights, activity):
+        raise Refused(may(caller.rights, activity, ENVIRONMENT).why, hint=REFUSED_HINT, activity=activity)
+    return await master.landscapes.reach(caller.rights, activity)
+
+
+ReachOf = Annotated[Reach, Depends(_reach)]
+
+
+async def permitted(request: Request, caller: CallerOf, reach: ReachOf) -> None:
     """Raises `Refused` for an activity that the caller has on nothing, or not on what the path names; `UnknownName` for what the caller
     may not even see."""
-    wanted = done_by(request.scope["route"].endpoint)
-    if not may_somewhere(caller.rights, wanted.activity):
-        raise Refused(
-            f"{caller.user} may not do this: the activity {wanted.activity} is granted on nothing",
-            hint=_HINT,
-            activity=wanted.activity,
-        )
-    if wanted.on == "environment" and not (decision := may(caller.rights, wanted.activity, ENVIRONMENT)).allowed:
-        raise Refused(decision.why, hint=_HINT, activity=wanted.activity)
+    does = done_by(request.scope["route"].endpoint)
+    if does.on == "environment" and not (decision := may(caller.rights, does.activity, ENVIRONMENT)).allowed:
+        raise Refused(decision.why, hint=REFUSED_HINT, activity=does.activity)
+    name = request.path_params.get(does.on, "")
+    if does.on == "node":
+        reach.check_node(name)
+    elif does.on == "flow":
+        reach.check_flow(name)
+    elif does.on == "repository":
+        reach.check_repository(name)

@@ -42,9 +42,11 @@ class SessionWanted(Body):
 
 
 class TokenWanted(Body):
-    """`ttl_s` null = until it is deleted."""
+    """`ttl_s` null = until it is deleted. `activities` (empty = all) and `group` narrow what its user may."""
 
     name: str = Field(min_length=1, max_length=100)
+    activities: list[str] = Field(default=[], max_length=100)
+    group: str = Field(default="everything", min_length=1, max_length=63)
     ttl_s: float | None = Field(default=None, gt=0, le=MAX_TTL_S)
 
 

@@ -22,6 +22,7 @@ from holdfast.master.growth import Growth
 from holdfast.master.history import History
 from holdfast.master.hub import Hub
 from holdfast.master.join_tokens import JoinTokens
+from holdfast.master.landscape import Landscapes
 from holdfast.master.looks import Looks
 from holdfast.master.metrics import Metrics
 from holdfast.master.monitor import Monitor
@@ -48,6 +49,7 @@ class Master:
     hub: Hub
     hub_port: int
     permissions: Permissions
+    landscapes: Landscapes
     access: Access
     links: SignInLinks
     sessions: BrowserSessions
@@ -135,6 +137,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         hub=hub,
         hub_port=hub_port,
         permissions=permissions,
+        landscapes=Landscapes(base),
         access=access,
         links=links,
         sessions=BrowserSessions(base, permissions, access, links),

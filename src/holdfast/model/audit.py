@@ -25,7 +25,7 @@ NO_RECORD = "0" * 64
 MOST_ANCHORS = 64
 """A node keeps no more: the newest, and of earlier hours and days one each."""
 MOST_ARGUMENT_BYTES = 64 * 1024
-SECRET_NAMES = frozenset({"password", "token", "secret", "code", "proof", "csr_pem", "secret_url"})
+SECRET_NAMES = frozenset({"password", "old_password", "token", "secret", "code", "proof", "csr_pem", "secret_url"})
 """Arguments of these names are never written down."""
 _STRUCK = "(not written down)"
 

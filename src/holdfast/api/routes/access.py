@@ -7,14 +7,16 @@ from datetime import timedelta
 from fastapi import APIRouter, Request, Response
 
 import holdfast
-from holdfast.api.answers import AuthorityView, Deleted, Health, LoggedIn, TokenList, TokenView
-from holdfast.api.callers import MasterOf, User, peer_host
+from holdfast.api.access_bodies import TokenList
+from holdfast.api.access_views import token_view
+from holdfast.api.answers import AuthorityView, Deleted, Health, LoggedIn
+from holdfast.api.callers import CallerOf, MasterOf, User, peer_host
 from holdfast.api.contract import answers
 from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import Login, TokenWanted
 from holdfast.master.access import NewToken
-from holdfast.model.access import Activity
+from holdfast.model.access import Activity, Scope, may_everywhere, parse_activities
 
 public = APIRouter(tags=["access"])
 router = APIRouter(tags=["access"])
@@ -44,24 +46,27 @@ async def login(body: Login, request: Request, master: MasterOf) -> Response:
 @router.get("/tokens")
 @answers(TokenList)
 @does(Activity.OWN_CREDENTIALS)
-async def tokens(master: MasterOf) -> Response:
-    known = await master.access.tokens()
-    rows = (TokenView(id=t.id, name=t.name, user=t.user, created_at=t.created_at, expires_at=t.expires_at) for t in known)
-    return reply(TokenList(tokens=tuple(rows)))
+async def tokens(caller: CallerOf, master: MasterOf) -> Response:
+    """The caller's own; of everybody for whoever may read about access."""
+    is_all = may_everywhere(caller.rights, Activity.ACCESS_READ)
+    known = (token for token in await master.access.tokens() if is_all or token.user == caller.user)
+    return reply(TokenList(tokens=tuple(map(token_view, known))))
 
 
 @router.post("/tokens")
 @answers(NewToken)
 @does(Activity.OWN_CREDENTIALS)
 async def create_token(body: TokenWanted, user: User, master: MasterOf) -> Response:
+    """It may what its user may at the time of each call, narrowed by `activities` and `group`."""
     ttl = None if body.ttl_s is None else timedelta(seconds=body.ttl_s)
-    return reply(await master.access.create_token(user, body.name, ttl))
+    scope = Scope(activities=parse_activities(body.activities), group=body.group)
+    return reply(await master.access.create_token(user, body.name, ttl, scope if scope.narrows else None))
 
 
 @router.delete("/tokens/{token}")
 @answers(Deleted)
 @does(Activity.OWN_CREDENTIALS)
-async def delete_token(token: str, master: MasterOf) -> Response:
-    """By id or name."""
-    await master.access.drop_token(token)
+async def delete_token(token: str, caller: CallerOf, master: MasterOf) -> Response:
+    """By id or name: the caller's own; of anybody for whoever manages access."""
+    await master.access.drop_token(token, "" if may_everywhere(caller.rights, Activity.ACCESS_MANAGE) else caller.user)
     return reply(Deleted(deleted=token))

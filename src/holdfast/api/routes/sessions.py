@@ -13,7 +13,7 @@ from holdfast.api.schemas import SessionWanted
 from holdfast.core.errors import UsageError
 from holdfast.master.browser_sessions import IDLE, LONGEST
 from holdfast.master.sign_in_links import Bearer
-from holdfast.model.access import Activity
+from holdfast.model.access import Activity, may_everywhere
 
 public = APIRouter(tags=["access"])
 router = APIRouter(tags=["access"])
@@ -73,7 +73,8 @@ async def close_session(caller: CallerOf, master: MasterOf) -> Response:
 @answers(SessionList)
 @does(Activity.OWN)
 async def sessions(caller: CallerOf, master: MasterOf) -> Response:
-    """Newest first."""
+    """Newest first: the caller's own; of everybody for whoever may read about access."""
+    is_all = may_everywhere(caller.rights, Activity.ACCESS_READ)
     rows = tuple(
         SessionView(
             id=each.id,
@@ -86,6 +87,7 @@ async def sessions(caller: CallerOf, master: MasterOf) -> Response:
             current=each.id == caller.id,
         )
         for each in await master.sessions.all()
+        if is_all or each.user == caller.user
     )
     return reply(SessionList(sessions=rows))
 
@@ -93,8 +95,9 @@ async def sessions(caller: CallerOf, master: MasterOf) -> Response:
 @router.delete("/sessions/{session}")
 @answers(Deleted)
 @does(Activity.OWN_CREDENTIALS)
-async def revoke_session(session: str, master: MasterOf) -> Response:
-    await master.sessions.end(session)
+async def revoke_session(session: str, caller: CallerOf, master: MasterOf) -> Response:
+    """One of the caller's own; of anybody for whoever manages access."""
+    await master.sessions.end(session, "" if may_everywhere(caller.rights, Activity.ACCESS_MANAGE) else caller.user)
     return reply(Deleted(deleted=session))
 
 
