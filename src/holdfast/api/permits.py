@@ -1,7 +1,8 @@
 """What each endpoint does, and the dependency that lets through who may do it: it stands on all private routes.
 
-A route says `@does(Activity.X)`, with `on=` where the path names what it is done on. Without `on` it is a list, which shows what one may
-see, or a call whose body names things; such a route takes `ReachOf` and checks them (a test calls every one as somebody of another group).
+A route says `@does(Activity.X)`, with `on=` where the path names what it is done on. A list that shows what one may see, or a call whose
+body names things, takes `ReachOf`, checks by it, and says `on="narrowed"`. A route that says nothing more wants a grant on everything, so
+that one that forgets to look gives nothing away.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from holdfast.model.sight import REFUSED_HINT, Reach
 
 _DOES = "holdfast_does"
 Route = TypeVar("Route", bound=Callable[..., Any])
-PathKind = Literal["", "environment", "node", "flow", "repository"]
+On = Literal["environment", "node", "flow", "repository", "narrowed"]
 
 
 @dataclass(frozen=True)
 class Does:
-    """`on`: the kind of thing that the path names, in a parameter of the same name; or the environment as a whole."""
+    """`on`: the kind of thing that the path names, in a parameter of the same name; `environment` = of all, so that only a grant on
+    everything will do; `narrowed` = the route takes `ReachOf` and shows, or touches, only what that reaches."""
 
     activity: Activity
-    on: PathKind = ""
+    on: On = "environment"
 
 
-def does(activity: Activity, on: PathKind = "") -> Callable[[Route], Route]:
+def does(activity: Activity, on: On = "environment") -> Callable[[Route], Route]:
     """Says which activity a route is."""
 
     def mark(route: Route) -> Route:
@@ -62,12 +64,13 @@ async def permitted(request: Request, caller: CallerOf, reach: ReachOf) -> None:
     """Raises `Refused` for an activity that the caller has on nothing, or not on what the path names; `UnknownName` for what the caller
     may not even see."""
     does = done_by(request.scope["route"].endpoint)
-    if does.on == "environment" and not (decision := may(caller.rights, does.activity, ENVIRONMENT)).allowed:
-        raise Refused(decision.why, hint=REFUSED_HINT, activity=does.activity)
     name = request.path_params.get(does.on, "")
-    if does.on == "node":
-        reach.check_node(name)
-    elif does.on == "flow":
-        reach.check_flow(name)
-    elif does.on == "repository":
-        reach.check_repository(name)
+    match does.on:
+        case "node":
+            reach.check_node(name)
+        case "flow":
+            reach.check_flow(name)
+        case "repository":
+            reach.check_repository(name)
+        case "environment" if not (decision := may(caller.rights, does.activity, ENVIRONMENT)).allowed:
+            raise Refused(decision.why, hint=REFUSED_HINT, activity=does.activity)

@@ -24,6 +24,7 @@ from holdfast.cli.commands import (
     environment,
     explain,
     find,
+    grants,
     keep,
     keys,
     look,
@@ -43,6 +44,7 @@ from holdfast.cli.commands import (
     run,
     seeding,
     tail,
+    users,
 )
 from holdfast.cli.output import print_error, print_json
 from holdfast.core.errors import ErrorFacts, HoldfastError
@@ -93,6 +95,13 @@ app.add_typer(approvals.approvals_app, name="approvals")
 app.add_typer(audit.audit_app, name="audit")
 app.add_typer(notify.notify_app, name="notify")
 app.add_typer(points.dataset_app, name="dataset")
+app.add_typer(users.user_app, name="user")
+app.add_typer(users.token_app, name="token")
+app.add_typer(users.session_app, name="session")
+app.add_typer(grants.role_app, name="role")
+app.add_typer(grants.group_app, name="group")
+app.add_typer(grants.grant_app, name="grant")
+app.add_typer(grants.access_app, name="access")
 
 
 def _version(wanted: bool) -> None:

@@ -271,7 +271,7 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
-def parse_activities(names: Iterable[str]) -> frozenset[Activity]:
+def activities_named(names: Iterable[str]) -> frozenset[Activity]:
     """Raises `UsageError` for what is no activity, or none that is granted."""
     found = set()
     for name in names:

@@ -16,7 +16,7 @@ from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import Login, TokenWanted
 from holdfast.master.access import NewToken
-from holdfast.model.access import Activity, Scope, may_everywhere, parse_activities
+from holdfast.model.access import Activity, Scope, activities_named, may_everywhere
 
 public = APIRouter(tags=["access"])
 router = APIRouter(tags=["access"])
@@ -59,7 +59,7 @@ async def tokens(caller: CallerOf, master: MasterOf) -> Response:
 async def create_token(body: TokenWanted, user: User, master: MasterOf) -> Response:
     """It may what its user may at the time of each call, narrowed by `activities` and `group`."""
     ttl = None if body.ttl_s is None else timedelta(seconds=body.ttl_s)
-    scope = Scope(activities=parse_activities(body.activities), group=body.group)
+    scope = Scope(activities=activities_named(body.activities), group=body.group)
     return reply(await master.access.create_token(user, body.name, ttl, scope if scope.narrows else None))
 
 

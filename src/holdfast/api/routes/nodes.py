@@ -56,7 +56,7 @@ async def nodes(master: MasterOf) -> Response:
 
 @router.post("/nodes/tokens")
 @answers(NewJoinToken)
-@does(Activity.NODES_MANAGE, on="environment")
+@does(Activity.NODES_MANAGE)
 async def create_join_token(body: JoinTokenWanted, request: Request, master: MasterOf) -> Response:
     """`command` names this Master as you reached it, or, from the Master's own machine, as others do."""
     url = master.api_url(request.url.hostname or "localhost", request.url.port or 443)
@@ -66,7 +66,7 @@ async def create_join_token(body: JoinTokenWanted, request: Request, master: Mas
 
 @router.get("/nodes/tokens")
 @answers(JoinTokenList)
-@does(Activity.NODES_MANAGE, on="environment")
+@does(Activity.NODES_MANAGE)
 async def join_tokens(master: MasterOf) -> Response:
     """Those that were neither used nor cancelled and have not expired. What they open the door with is not told again."""
     return reply(JoinTokenList(tokens=await master.join_tokens.open()))
@@ -74,7 +74,7 @@ async def join_tokens(master: MasterOf) -> Response:
 
 @router.delete("/nodes/tokens/{token}")
 @answers(Deleted)
-@does(Activity.NODES_MANAGE, on="environment")
+@does(Activity.NODES_MANAGE)
 async def cancel_join_token(token: str, master: MasterOf) -> Response:
     await master.join_tokens.cancel(token)
     return reply(Deleted(deleted=token))

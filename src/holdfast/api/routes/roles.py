@@ -22,7 +22,7 @@ from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.permits import does
 from holdfast.api.replies import reply
-from holdfast.model.access import GRANTABLE, MEANINGS, WHOLE, Activity, Grant, ResourceGroup, Role, parse_activities
+from holdfast.model.access import GRANTABLE, MEANINGS, WHOLE, Activity, Grant, ResourceGroup, Role, activities_named
 
 router = APIRouter(tags=["access"])
 
@@ -49,7 +49,7 @@ async def roles(master: MasterOf) -> Response:
 @does(Activity.ACCESS_MANAGE)
 async def put_role(role: str, body: RoleWanted, master: MasterOf) -> Response:
     """Make it, or change what it gives from now on."""
-    made = Role(name=role, activities=parse_activities(body.activities))
+    made = Role(name=role, activities=activities_named(body.activities))
     await master.permissions.put_role(made)
     return reply(role_view(made))
 
