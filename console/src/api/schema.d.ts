@@ -126,6 +126,190 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tokens
+         * @description The caller's own; of everybody for whoever may read about access.
+         */
+        get: operations["tokens"];
+        put?: never;
+        /**
+         * Create Token
+         * @description It may what its user may at the time of each call, narrowed by `activities` and `group`.
+         */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Token
+         * @description By id or name: the caller's own; of anybody for whoever manages access.
+         */
+        delete: operations["delete_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/activities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Activities
+         * @description All that can be granted.
+         */
+        get: operations["activities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Roles */
+        get: operations["roles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{role}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Role
+         * @description Make it, or change what it gives from now on.
+         */
+        put: operations["put_role"];
+        post?: never;
+        /** Remove Role */
+        delete: operations["remove_role"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resource-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Resource Groups */
+        get: operations["resource_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resource-groups/{group}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Resource Group
+         * @description Make it, or change what is in it from now on.
+         */
+        put: operations["put_resource_group"];
+        post?: never;
+        /**
+         * Remove Resource Group
+         * @description Tokens whose scope it was may do nothing from then on.
+         */
+        delete: operations["remove_resource_group"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Grants */
+        get: operations["grants"];
+        put?: never;
+        /**
+         * Add Grant
+         * @description Asked again it changes nothing.
+         */
+        post: operations["add_grant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/grants/{user}/{role}/{group}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Grant
+         * @description At once: the next call of that user is refused.
+         */
+        delete: operations["remove_grant"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -299,190 +483,6 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/activities": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Activities
-         * @description All that can be granted.
-         */
-        get: operations["activities"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/roles": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Roles */
-        get: operations["roles"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/roles/{role}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Put Role
-         * @description Make it, or change what it gives from now on.
-         */
-        put: operations["put_role"];
-        post?: never;
-        /** Remove Role */
-        delete: operations["remove_role"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/resource-groups": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Resource Groups */
-        get: operations["resource_groups"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/resource-groups/{group}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Put Resource Group
-         * @description Make it, or change what is in it from now on.
-         */
-        put: operations["put_resource_group"];
-        post?: never;
-        /**
-         * Remove Resource Group
-         * @description Tokens whose scope it was may do nothing from then on.
-         */
-        delete: operations["remove_resource_group"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/grants": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Grants */
-        get: operations["grants"];
-        put?: never;
-        /**
-         * Add Grant
-         * @description Asked again it changes nothing.
-         */
-        post: operations["add_grant"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/grants/{user}/{role}/{group}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Remove Grant
-         * @description At once: the next call of that user is refused.
-         */
-        delete: operations["remove_grant"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/tokens": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Tokens
-         * @description The caller's own; of everybody for whoever may read about access.
-         */
-        get: operations["tokens"];
-        put?: never;
-        /**
-         * Create Token
-         * @description It may what its user may at the time of each call, narrowed by `activities` and `group`.
-         */
-        post: operations["create_token"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/tokens/{token}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Delete Token
-         * @description By id or name: the caller's own; of anybody for whoever manages access.
-         */
-        delete: operations["delete_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3214,68 +3214,42 @@ export interface components {
             expires_at: string | null;
             idle_s: number | null;
         };
-        /**
-         * UserList
-         * @description By name.
-         */
-        UserList: {
-            users: components["schemas"]["UserView"][];
+        /** TokenList */
+        TokenList: {
+            tokens: components["schemas"]["TokenView"][];
         };
-        /** UserView */
-        UserView: {
+        /**
+         * TokenView
+         * @description `scope` null = all that its user may.
+         */
+        TokenView: {
+            id: string;
             name: string;
-            disabled: boolean;
-            grants: components["schemas"]["Grant"][];
+            user: string;
+            created_at: string;
+            expires_at: string | null;
+            scope: components["schemas"]["TokenScope"] | null;
         };
         /**
-         * Grant
-         * @description `role` and `group` are names.
+         * TokenScope
+         * @description `activities` empty = all that its user has.
          */
-        Grant: {
-            user: string;
-            role: string;
+        TokenScope: {
+            activities: string[];
             group: string;
+        };
+        /**
+         * NewToken
+         * @description The only time the secret is seen.
+         */
+        NewToken: {
+            id: string;
+            token: string;
+            expires_at: string | null;
         };
         /** Deleted */
         Deleted: {
             deleted: string;
-        };
-        /**
-         * AccessOf
-         * @description What somebody may, activity by activity; what is not here they may not.
-         */
-        AccessOf: {
-            user: string;
-            disabled: boolean;
-            rows: components["schemas"]["MayRow"][];
-        };
-        /**
-         * MayRow
-         * @description `everything`: on all there is, now and later; else on what is named. `roles`: where it comes from.
-         */
-        MayRow: {
-            activity: string;
-            everything: boolean;
-            nodes: string[];
-            flows: string[];
-            repositories: string[];
-            roles: string[];
-        };
-        /**
-         * AccessTo
-         * @description Who may do what on one thing.
-         */
-        AccessTo: {
-            /** @enum {unknown} */
-            kind: "dataset" | "environment" | "flow" | "node" | "repository";
-            name: string;
-            rows: components["schemas"]["WhoRow"][];
-        };
-        /** WhoRow */
-        WhoRow: {
-            user: string;
-            activity: string;
-            why: string;
         };
         /** ActivityList */
         ActivityList: {
@@ -3321,38 +3295,64 @@ export interface components {
         GrantList: {
             grants: components["schemas"]["Grant"][];
         };
-        /** TokenList */
-        TokenList: {
-            tokens: components["schemas"]["TokenView"][];
-        };
         /**
-         * TokenView
-         * @description `scope` null = all that its user may.
+         * Grant
+         * @description `role` and `group` are names.
          */
-        TokenView: {
-            id: string;
-            name: string;
+        Grant: {
             user: string;
-            created_at: string;
-            expires_at: string | null;
-            scope: components["schemas"]["TokenScope"] | null;
-        };
-        /**
-         * TokenScope
-         * @description `activities` empty = all that its user has.
-         */
-        TokenScope: {
-            activities: string[];
+            role: string;
             group: string;
         };
         /**
-         * NewToken
-         * @description The only time the secret is seen.
+         * UserList
+         * @description By name.
          */
-        NewToken: {
-            id: string;
-            token: string;
-            expires_at: string | null;
+        UserList: {
+            users: components["schemas"]["UserView"][];
+        };
+        /** UserView */
+        UserView: {
+            name: string;
+            disabled: boolean;
+            grants: components["schemas"]["Grant"][];
+        };
+        /**
+         * AccessOf
+         * @description What somebody may, activity by activity; what is not here they may not.
+         */
+        AccessOf: {
+            user: string;
+            disabled: boolean;
+            rows: components["schemas"]["MayRow"][];
+        };
+        /**
+         * MayRow
+         * @description `everything`: on all there is, now and later; else on what is named. `roles`: where it comes from.
+         */
+        MayRow: {
+            activity: string;
+            everything: boolean;
+            nodes: string[];
+            flows: string[];
+            repositories: string[];
+            roles: string[];
+        };
+        /**
+         * AccessTo
+         * @description Who may do what on one thing.
+         */
+        AccessTo: {
+            /** @enum {unknown} */
+            kind: "dataset" | "environment" | "flow" | "node" | "repository";
+            name: string;
+            rows: components["schemas"]["WhoRow"][];
+        };
+        /** WhoRow */
+        WhoRow: {
+            user: string;
+            activity: string;
+            why: string;
         };
         /**
          * ApprovalList
@@ -6375,7 +6375,7 @@ export interface operations {
             };
         };
     };
-    users: {
+    tokens: {
         parameters: {
             query?: never;
             header?: never;
@@ -6390,7 +6390,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UserList"];
+                    "application/json": components["schemas"]["TokenList"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -6404,7 +6404,7 @@ export interface operations {
             };
         };
     };
-    add_user: {
+    create_token: {
         parameters: {
             query?: never;
             header?: never;
@@ -6413,7 +6413,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["UserWanted"];
+                "application/json": components["schemas"]["TokenWanted"];
             };
         };
         responses: {
@@ -6423,7 +6423,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UserView"];
+                    "application/json": components["schemas"]["NewToken"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -6437,12 +6437,12 @@ export interface operations {
             };
         };
     };
-    remove_user: {
+    delete_token: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                user: string;
+                token: string;
             };
             cookie?: never;
         };
@@ -6455,228 +6455,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deleted"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    set_user_password: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                user: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasswordWanted"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UserView"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    disable_user: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                user: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UserView"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    enable_user: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                user: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UserView"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    set_own_password: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OwnPasswordWanted"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AccessOf"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    own_access: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AccessOf"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    access_of: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                user: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AccessOf"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    access_to: {
-        parameters: {
-            query: {
-                kind: "environment" | "node" | "flow" | "repository" | "dataset";
-                name?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AccessTo"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -7004,7 +6782,7 @@ export interface operations {
             };
         };
     };
-    tokens: {
+    users: {
         parameters: {
             query?: never;
             header?: never;
@@ -7019,7 +6797,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenList"];
+                    "application/json": components["schemas"]["UserList"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -7033,7 +6811,7 @@ export interface operations {
             };
         };
     };
-    create_token: {
+    add_user: {
         parameters: {
             query?: never;
             header?: never;
@@ -7042,7 +6820,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TokenWanted"];
+                "application/json": components["schemas"]["UserWanted"];
             };
         };
         responses: {
@@ -7052,7 +6830,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NewToken"];
+                    "application/json": components["schemas"]["UserView"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -7066,12 +6844,12 @@ export interface operations {
             };
         };
     };
-    delete_token: {
+    remove_user: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                token: string;
+                user: string;
             };
             cookie?: never;
         };
@@ -7084,6 +6862,228 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    set_user_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    disable_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    enable_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    set_own_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnPasswordWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessOf"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    own_access: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessOf"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    access_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessOf"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    access_to: {
+        parameters: {
+            query: {
+                kind: "environment" | "node" | "flow" | "repository" | "dataset";
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessTo"];
                 };
             };
             /** @description What is wrong, and what to do. */
