@@ -79,9 +79,10 @@ ANOMALY = Anomaly(
     signals=(Signal(kind=AnomalyKind.ENCRYPTED, count=9, usual=3, windows=1),),
 )
 JOB = "c" * 32
-# Answered in tests of their own: a proof by a node's key, a stream, a cookie, a second person.
+# Answered in tests of their own: a proof by a node's key, a stream, a cookie, a second person, texts.
 OF_TWO = {("GET", "/approvals/{approval}"), ("POST", "/approvals/{approval}/approve"), ("POST", "/approvals/{approval}/refuse")}
-ELSEWHERE = {("GET", "/metrics"), ("POST", "/renew"), ("GET", "/events"), ("POST", "/session"), ("DELETE", "/session")} | OF_TWO
+TEXTS = {("GET", "/metrics"), ("GET", "/reports/{kind}/file")}
+ELSEWHERE = {("POST", "/renew"), ("GET", "/events"), ("POST", "/session"), ("DELETE", "/session")} | OF_TWO | TEXTS
 
 
 def an_owner(question: Question) -> Answer:
@@ -300,6 +301,7 @@ async def test_real_answers_of_every_route_keep_to_their_schema(running: Running
         node.answer = an_owner
     trigger = await _do_everything(running, running.nodes["vault"])
     await _notify(running)
+    await running.get("/reports/rpo")
     await _read_everything(running, trigger)
     await _give_access(running)
     await running.post("/flows/office/deactivate")

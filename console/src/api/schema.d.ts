@@ -2123,6 +2123,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report
+         * @description From `since` (a time, or an age) to now.
+         */
+        get: operations["report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/{kind}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report File
+         * @description The same to keep or print: a page that needs nothing else, or tables for a spreadsheet.
+         */
+        get: operations["report_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/search": {
         parameters: {
             query?: never;
@@ -5852,6 +5892,44 @@ export interface components {
              * @enum {unknown}
              */
             sent: true;
+        };
+        /**
+         * EnvironmentReport
+         * @description `summary` is one sentence. What is told is of `since` to `until`.
+         */
+        EnvironmentReport: {
+            /** @enum {unknown} */
+            kind: "capacity" | "coverage" | "drills" | "rpo" | "transfers";
+            title: string;
+            environment: string;
+            since: string;
+            until: string;
+            summary: string;
+            tables: components["schemas"]["Table"][];
+        };
+        /**
+         * Table
+         * @description Each row has a cell for each column; null = not known.
+         */
+        Table: {
+            title: string;
+            columns: components["schemas"]["Column"][];
+            rows: (string | number | null)[][];
+            /** @default  */
+            note: string;
+        };
+        /**
+         * Column
+         * @description `bytes`, `rate` (bytes a second), `duration` (seconds) and `ratio` (0 to 1) are numbers; `time` is a moment, as
+         *         a text in UTC.
+         */
+        Column: {
+            name: string;
+            /**
+             * @default text
+             * @enum {unknown}
+             */
+            unit: "bytes" | "count" | "duration" | "rate" | "ratio" | "text" | "time";
         };
         /**
          * FoundHits
@@ -9840,6 +9918,8 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                    "text/html": string;
+                    "text/csv": string;
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -10032,6 +10112,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChannelTested"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    report: {
+        parameters: {
+            query?: {
+                since?: string;
+            };
+            header?: never;
+            path: {
+                kind: "rpo" | "coverage" | "capacity" | "transfers" | "drills";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentReport"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    report_file: {
+        parameters: {
+            query?: {
+                since?: string;
+                format?: "html" | "csv";
+            };
+            header?: never;
+            path: {
+                kind: "rpo" | "coverage" | "capacity" | "transfers" | "drills";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Text. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                    "text/html": string;
+                    "text/csv": string;
                 };
             };
             /** @description What is wrong, and what to do. */

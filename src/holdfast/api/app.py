@@ -37,6 +37,7 @@ from holdfast.api.routes import (
     nodes,
     notifications,
     points,
+    reports,
     repositories,
     roles,
     search,
@@ -50,7 +51,7 @@ from holdfast.master.master import Master
 
 PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
-_TELLING = (anomalies, audit, drills, happenings, keep, metrics, notifications, search, status)
+_TELLING = (anomalies, audit, drills, happenings, keep, metrics, notifications, reports, search, status)
 _ROUTES = (access, roles, users, approvals, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
 _PRIVATE = tuple(module.router for module in _ROUTES)
 # In this order: what is refused is in the audit log, too.

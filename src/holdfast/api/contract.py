@@ -20,7 +20,7 @@ from holdfast.model.approvals import Approval
 
 JSON = "application/json"
 STREAM = "text/event-stream"
-TEXT = "text/plain"
+TEXTS = ("text/plain", "text/html", "text/csv")
 STREAMED: tuple[type, ...] = (Snapshot, *get_args(Delta))
 _REF = "#/components/schemas/{name}"
 _ANSWER = "holdfast_answer"
@@ -62,7 +62,7 @@ def _responses(kind: type | None, may_be_held: bool) -> dict[str, Any]:
         schema = {"oneOf": [_reference(each) for each in STREAMED]}
         right = {"description": _STREAM_TEXT, "content": {STREAM: {"schema": schema}}}
     elif kind is str:
-        right = {"description": "Text.", "content": {TEXT: {"schema": {"type": "string"}}}}
+        right = {"description": "Text.", "content": {each: {"schema": {"type": "string"}} for each in TEXTS}}
     else:
         right = {"description": "Done.", "content": {JSON: {"schema": _reference(kind)}}}
     wrong = {"description": "What is wrong, and what to do.", "content": {JSON: {"schema": _reference(ErrorAnswer)}}}

@@ -62,6 +62,14 @@ def parse_time(text: str, now: datetime, zone: tzinfo | None = UTC) -> datetime:
         raise UsageError(f"not a time: {text[:_LONGEST]!r}", hint="write ISO 8601 like 2026-11-22T14:05:00Z, or '2h ago'") from None
 
 
+def parse_since(text: str, now: datetime) -> datetime:
+    """Where a span begins that ends now: an age such as `30d`, or a time as `parse_time` takes it. Raises `UsageError`."""
+    try:
+        return now - timedelta(seconds=parse_duration_s(text))
+    except (UsageError, OverflowError):
+        return parse_time(text, now)
+
+
 def format_duration(seconds: float) -> str:
     """Short and readable: `0.4s`, `12s`, `3m20s`, `5h`, `2d4h`."""
     if seconds < 10:

@@ -31,6 +31,7 @@ from holdfast.master.notifying.notifications import Notifications
 from holdfast.master.permissions import Permissions
 from holdfast.master.protecting import Protecting
 from holdfast.master.queries import Queries
+from holdfast.master.reports.reports import Reports
 from holdfast.master.restores import Restores
 from holdfast.master.rules_in_force import RulesBook
 from holdfast.master.sign_in_links import SignInLinks
@@ -76,6 +77,7 @@ class Master:
     newsroom: Newsroom
     notifications: Notifications
     metrics: Metrics
+    reports: Reports
     names: tuple[str, ...] = ()
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -164,5 +166,6 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         newsroom=Newsroom(base, hub, activation),
         notifications=Notifications(base, hub, looks),
         metrics=Metrics(base, hub, looks),
+        reports=Reports(base, hub, looks),
         names=names,
     )

@@ -67,7 +67,7 @@ MEANINGS: dict[Activity, str] = {
     Activity.NODES_BROWSE: "look at folders of a machine, try a classification there",
     Activity.NODES_MANAGE: "join tokens, authorise and revoke nodes",
     Activity.NOTIFICATIONS_MANAGE: "set and test who is told of what, and how",
-    Activity.METRICS_READ: "what Prometheus is told of the whole environment",
+    Activity.METRICS_READ: "metrics and reports of the whole environment",
     Activity.AUDIT_READ: "the audit log",
     Activity.ACCESS_READ: "users, roles, groups, grants and sessions; who can do what",
     Activity.ACCESS_MANAGE: "change users, roles, groups and grants; end sessions and tokens of others",

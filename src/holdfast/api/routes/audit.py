@@ -12,7 +12,7 @@ from holdfast.api.contract import answers
 from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import AuditQuery
-from holdfast.core.units import parse_time
+from holdfast.core.units import parse_since
 from holdfast.master.records.audit import AuditChoice
 from holdfast.model.access import Activity
 
@@ -30,8 +30,8 @@ async def audit(master: MasterOf, query: Annotated[AuditQuery, Query()]) -> Resp
     choice = AuditChoice(
         user=query.user,
         activity=query.activity,
-        since=parse_time(query.since, now) if query.since else None,
-        until=parse_time(query.until, now) if query.until else None,
+        since=parse_since(query.since, now) if query.since else None,
+        until=parse_since(query.until, now) if query.until else None,
         before=query.before,
     )
     records, more = await master.audit.page(choice, query.limit)

@@ -177,6 +177,13 @@ def ended_since(session: Session, since: datetime) -> tuple[Job, ...]:
     return tuple(_job(row) for row in session.scalars(query))
 
 
+def jobs_about(session: Session, subject: str, since: datetime) -> tuple[Job, ...]:
+    """Jobs about a rule or dataset that were created after that and are over, oldest first."""
+    about = select(JobRow).join(JobSubjectRow, JobSubjectRow.job == JobRow.id).where(JobSubjectRow.subject == subject)
+    query = about.where(JobSubjectRow.created_at > since, JobRow.ended_at.is_not(None)).order_by(JobSubjectRow.created_at)
+    return tuple(_job(row) for row in session.scalars(query))
+
+
 class StoredTrigger(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     flow: str
