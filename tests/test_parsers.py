@@ -42,6 +42,7 @@ from holdfast.delivery.unpack import content_of
 from holdfast.delivery.verify import verify_payload
 from holdfast.master.access import secret_hash
 from holdfast.master.config import load_config as load_master_config
+from holdfast.master.safety.sealing import load_export_key
 from holdfast.mirror.mirror import MirrorStore
 from holdfast.model import kit, rules, spans, windows
 from holdfast.model.adoption import parse_bind
@@ -398,6 +399,12 @@ PARSERS = (
     of_file("node.limits.load_limits", "limits.toml", load_limits, b'read = ["/srv"]\nwrite = ["/srv/x"]\nhooks = "/etc/h"\n'),
     of_file("node.config.load_config", "config/node.json", load_node_config, b'{"environment":"e","node":"n"}'),
     of_file("node.rule_store.load_signing_key", "rules/signing.key", load_signing_key, bytes(32)),
+    of_file(
+        "master.safety.sealing.load_export_key",
+        "export-key.json",
+        lambda folder: load_export_key(folder, SystemEntropy()),
+        b'{"key":"AAAA","kits":[{"id":"a","made_at":"t","salt":"AAAA","wrapped":"AAAA"}]}',
+    ),
     of_file("master.config.load_config", "master.json", load_master_config, b'{"environment":"office","names":["a"],"home":"/x"}'),
     of_file("cli.home.load_session", "client.json", load_session, b'{"url":"https://h","token":"t"}'),
     of_bytes(

@@ -306,6 +306,9 @@ async def test_real_answers_of_every_route_keep_to_their_schema(running: Running
     await _give_access(running)
     await running.post("/flows/office/deactivate")
     await running.post("/protect", {"path": "/srv/x", "location": "/srv/y", "node": "vault"})
+    await running.post("/master/backup/flow", {"node": "vault", "repository": "offsite"})
+    await running.post("/master/backup/export")
+    await running.get("/master/backup")
     await running.post("/nodes/dr/revoke")
     document = running.app.openapi()
     routes = {(method.upper(), path.removeprefix("/api/v1")) for path, item in document["paths"].items() for method in item}

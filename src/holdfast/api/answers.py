@@ -85,8 +85,21 @@ class Health(_Answer, frozen=True, kw_only=True):
 
 
 class AuthorityView(_Answer, frozen=True, kw_only=True):
+    """`hub_address`: where nodes dial that reached the API by this host."""
+
     ca_pem: str
     fingerprint: str
+    hub_address: str
+
+
+class MasterExported(_Answer, frozen=True, kw_only=True):
+    """`trigger`: the run of the flow that takes it to a repository; null where there is none."""
+
+    made_at: datetime
+    proven_at: datetime
+    rows: int
+    size_bytes: int
+    trigger: str | None
 
 
 class LoggedIn(_Answer, frozen=True, kw_only=True):

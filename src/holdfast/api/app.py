@@ -33,6 +33,7 @@ from holdfast.api.routes import (
     flows,
     happenings,
     keep,
+    master_backup,
     metrics,
     nodes,
     notifications,
@@ -53,7 +54,7 @@ PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
 _TELLING = (anomalies, audit, drills, happenings, keep, metrics, notifications, reports, search, status)
 _ROUTES = (access, roles, users, approvals, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
-_PRIVATE = tuple(module.router for module in _ROUTES)
+_PRIVATE = tuple(module.router for module in (*_ROUTES, master_backup))
 # In this order: what is refused is in the audit log, too.
 _GUARDS = (Depends(authenticated), Depends(audited, scope="function"), Depends(permitted), Depends(held_for_approval))
 

@@ -44,6 +44,7 @@ STATUS = {
     "wrong-password": 500,
     "store-denied": 500,
     "repository-damaged": 500,
+    "export-damaged": 500,
     "no-space": 507,
     "protocol": 502,
     "cancelled": 409,

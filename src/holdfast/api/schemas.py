@@ -50,6 +50,15 @@ class TokenWanted(Body):
     ttl_s: float | None = Field(default=None, gt=0, le=MAX_TTL_S)
 
 
+class MasterBackupWanted(Body):
+    """`node`: the one on the Master's machine, empty = the only one that dials from there. `repository`: by name, empty = the first on
+    another machine. `every`: how often a point is due."""
+
+    node: str = Field(default="", max_length=64)
+    repository: str = Field(default="", max_length=64)
+    every: str = Field(default="15m", max_length=32)
+
+
 class PlanDocument(Body):
     text: str
 

@@ -28,6 +28,7 @@ from holdfast.cli.commands import (
     keep,
     keys,
     look,
+    master_backup,
     mirrors,
     moments,
     monitor,
@@ -81,6 +82,7 @@ for module in (
     anomalies,
 ):
     module.register(app)
+master_backup.register(cluster.master_app)
 app.add_typer(cluster.master_app, name="master")
 app.add_typer(cluster.node_app, name="node")
 app.add_typer(nodes.nodes_app, name="nodes")

@@ -25,6 +25,7 @@
     ├── StoreError            the repository or mirror
     │   ├── RepositoryMissing, RepositoryLocked (RepositoryPaused, RepositoryMoved), WrongPassword, RepositoryOutdated,
     │   │   RepositoryDamaged
+    │   ├── ExportDamaged       an export of the Master's records is not what was written
     │   ├── StoreDenied         an object store refuses our keys, or there are none
     │   └── NoSpace             a disk is full, or would be; or a quota is used up
     ├── MountUnavailable      this machine has no FUSE, or its kernel refuses the mount
@@ -199,6 +200,10 @@ class RepositoryOutdated(StoreError):
 class RepositoryDamaged(StoreError):
     code = "repository-damaged"
     usual_hint = "`holdfast repository check NAME` on its machine tells what is damaged"
+
+
+class ExportDamaged(StoreError):
+    code = "export-damaged"
 
 
 class StoreDenied(StoreError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -19,17 +20,19 @@ from holdfast.compiler.nearest import nearest_hint
 from holdfast.compiler.parse import parse_document
 from holdfast.compiler.summary import Summary, format_summary
 from holdfast.core.errors import Conflict, HoldfastError, NotReachable, UnknownName
+from holdfast.core.ids import NodeId
 from holdfast.master.compiling import Compiled, Situation, compile_with, current_situation
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.environment import newest_revision
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.news import Subject
-from holdfast.master.records import documents
+from holdfast.master.records import documents, restorations
 from holdfast.master.records.documents import ActiveFlow
 from holdfast.master.rollout import Issued, Outcome, issue_changed, push_all
 from holdfast.master.settling import note_activation, settle, take_back
 from holdfast.model.diagnostics import Diagnostic
+from holdfast.model.rules import Rules
 
 REFRESH_AGAIN_S = 5.0
 """After the database was away."""
@@ -139,7 +142,7 @@ class Activation:
             except HoldfastError as error:
                 _log.warning("the active flows do not compile", extra={"facts": {"reason": error.message}})
                 rules = {}
-            issued = await self._base.database.run(lambda s: issue_changed(s, self._base, rules or deployment(s).rules))
+            issued = await self._base.database.run(lambda s: issue_changed(s, self._base, _but_ahead(s, rules)))
             await push_all(self._hub, issued)
             self._base.news.tell(*(Subject("node", one.stored.node) for one in issued))
 
@@ -208,6 +211,7 @@ class Activation:
         ids = policy_ids_after(self._base.environment.id, policies, dict(situation.inventory.policy_ids))
         documents.set_active(session, active)
         documents.keep_policy_ids(session, ids)
+        restorations.set_ahead(session, frozenset())
         issued = issue_changed(session, self._base, compilation.rules)
         note_activation(session, situation.active, issued)
         return issued
@@ -223,6 +227,13 @@ class Activation:
             else msgspec.structs.replace(outcome, state="unchanged", generation=taken[outcome.node].generation)
             for outcome in outcomes
         )
+
+
+def _but_ahead(session: Session, rules: Mapping[NodeId, Rules]) -> Mapping[NodeId, Rules]:
+    """A node that works by rules newer than the flows here keeps them until somebody activates one."""
+    in_force = deployment(session).rules
+    kept = {node: in_force[node] for node in restorations.ahead(session) if node in in_force}
+    return {**rules, **kept} if rules else in_force
 
 
 def _not_compiled(flow: str, revision: int, diagnostics: tuple[Diagnostic, ...]) -> CompileReport:

@@ -8,10 +8,12 @@ from datetime import datetime
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.ids import new_id
+from holdfast.master.config import MasterConfig
 from holdfast.master.feed import Feed
 from holdfast.master.news import News
 from holdfast.master.records.database import Database
 from holdfast.master.records.documents import Environment
+from holdfast.master.records.restorations import Restoration
 from holdfast.wire.authority import Authority
 
 
@@ -22,11 +24,18 @@ class Foundation:
     environment: Environment
     clock: Clock
     entropy: Entropy
+    config: MasterConfig
+    restoration: Restoration | None = None
     news: News = field(default_factory=News)
     feed: Feed = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "feed", Feed(self.entropy.token_bytes(4).hex()))
+
+    @property
+    def epoch(self) -> int:
+        """Of two Masters of an environment nodes follow the one with the higher."""
+        return 0 if self.restoration is None else self.restoration.epoch
 
     def now(self) -> datetime:
         return now(self.clock)

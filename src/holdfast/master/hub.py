@@ -22,21 +22,20 @@ from holdfast.core.errors import (
     NotReachable,
     ProtocolError,
     Refused,
-    UnknownName,
     error_from,
 )
 from holdfast.core.ids import JobId, NodeId
-from holdfast.master import issuing
 from holdfast.master.audit import AuditLog
 from holdfast.master.foundation import Foundation
 from holdfast.master.news import Subject
 from holdfast.master.records import happenings, inventory
 from holdfast.master.records.inventory import Sighting, StoredRules
+from holdfast.master.safety import readopting
 from holdfast.master.sessions import NodeStream, Session
 from holdfast.model.jobs import ENDED, Event, Progress, Severity
 from holdfast.model.questions import Answer, Failed, Question
 from holdfast.model.rules import SignedRules
-from holdfast.wire.hub_messages import PROTOCOL, Answered, Confirmed, Farewell, Hello, HubMessage, Progressed, Received, Report, Welcome
+from holdfast.wire.hub_messages import PROTOCOL, Answered, Confirmed, Farewell, Hello, HubMessage, InForce, Progressed, Received, Report
 
 HELLO_TIMEOUT_S = 20.0
 ASK_TIMEOUT_S = 10.0
@@ -46,8 +45,8 @@ A = TypeVar("A")
 _log = logging.getLogger(__name__)
 
 
-_Admitted = tuple[StoredRules | None, bool]
-"""The rules that a node must get, and whether its address is new."""
+_Admitted = tuple[StoredRules | None, int, bool]
+"""The rules that a node must get, up to which generation the records know them, and whether its address is new."""
 
 
 class Hub:
@@ -59,6 +58,8 @@ class Hub:
         self._barred: set[str] = set()
         self._decided: dict[NodeId, asyncio.Event] = {}
         self.hold_s = HOLD_S
+        # The epoch of the Master that nodes follow instead of this one; 0 = they follow this one.
+        self.superseded = 0
         # Set when a node joined, moved or was revoked: the rules of others name its address and grant it things.
         self.moved = asyncio.Event()
 
@@ -132,11 +133,11 @@ class Hub:
         session = Session(stream, host)
         try:
             hello = await self._hello(session)
-            rules, has_moved = await self._let_in(session, hello, host)
+            rules, known, has_moved = await self._let_in(session, hello, host)
             await self._replace(session)
             if has_moved:
                 self.moved.set()
-            await session.send(Welcome(time_ns=self._base.clock.now_ns(), audit=self._audit.head))
+            await session.send(readopting.welcome(self._base, rules, known, self._audit.head))
             self._base.news.tell(Subject("node", session.node))
             if rules is not None:
                 await session.offer(rules.generation, rules.signed)
@@ -165,6 +166,10 @@ class Hub:
             )
         if message.node != session.node:
             raise Refused("the node names an identity that its certificate does not show", hint="join the node again")
+        if message.epoch > self._base.epoch:
+            self.superseded = max(self.superseded, message.epoch)
+            refused = await self._base.database.run(lambda s: readopting.refuse_if_superseded(s, self._base, message))
+            raise refused or Refused("another Master has taken this one's place")
         return message
 
     async def _let_in(self, session: Session, hello: Hello, host: str) -> _Admitted:
@@ -195,11 +200,7 @@ class Hub:
 
     def _admit(self, transaction: Transaction, session: Session, hello: Hello, host: str) -> _Admitted | None:
         """Check the node against the records, write down what it says. None = it waits to be authorised."""
-        node = inventory.node_by_id(transaction, session.node)
-        if node is None:
-            raise UnknownName("this Master does not know the node", hint="join it again with `holdfast node join`")
-        if session.key_id != node.key_id:
-            raise Refused("another machine has taken this node's place", hint="join with a new name, or with --replace")
+        node = readopting.known_node(transaction, self._base, session.node, session.key_id, hello)
         if node.state == inventory.REVOKED:
             raise Refused("this node is revoked", hint="join it again with a new token and --replace")
         sighting = Sighting(
@@ -215,7 +216,8 @@ class Hub:
         if node.state == inventory.WAITING:
             return None
         has_moved = sighting.address not in ("", node.address)
-        return issuing.rules_for_hello(transaction, self._base, node.id, hello.generation), has_moved
+        rules, known = readopting.rules_to_push(transaction, self._base, node.id, hello.generation)
+        return rules, known, has_moved
 
     async def _replace(self, session: Session) -> None:
         """A node has one session: the newest. An older one is a broken connection that nobody noticed yet."""
@@ -245,6 +247,8 @@ class Hub:
                 session.take(message)
                 if isinstance(message, Progressed):
                     self._moving.update((item.job, session) for item in message.progress)
+            case InForce(rules=rules):
+                await self._base.database.run(lambda s: readopting.take_in_force(s, self._base, session.node, rules))
             case _:
                 raise ProtocolError(f"{type(message).__name__} has no place in a running session")
         if not isinstance(message, Answered):
@@ -277,7 +281,7 @@ def _subjects(node: NodeId, message: HubMessage) -> tuple[Subject, ...]:
         case Report(jobs=jobs, events=events):
             log = (Subject("log"),) if events else ()
             return (*(Subject("job", job.id) for job in jobs), *log)
-        case Confirmed():
+        case Confirmed() | InForce():
             return (Subject("node", node), Subject("log"))
         case Progressed(progress=progress):
             return tuple(Subject("progress", item.job) for item in progress)

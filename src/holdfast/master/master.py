@@ -34,6 +34,8 @@ from holdfast.master.queries import Queries
 from holdfast.master.reports.reports import Reports
 from holdfast.master.restores import Restores
 from holdfast.master.rules_in_force import RulesBook
+from holdfast.master.safety.backup import MasterBackup
+from holdfast.master.safety.drawing import BackupDrawing
 from holdfast.master.sign_in_links import SignInLinks
 from holdfast.master.status import StatusBoard
 from holdfast.master.tailing import Tailing
@@ -66,6 +68,8 @@ class Master:
     restores: Restores
     downloads: Downloads
     rules: RulesBook
+    backup: MasterBackup
+    drawing: BackupDrawing
     looks: Looks
     board: StatusBoard
     anomalies: AnomalyDesk
@@ -102,6 +106,7 @@ class Master:
         self.tasks.append(asyncio.create_task(self.newsroom.run()))
         self.tasks.append(asyncio.create_task(self.growth.run()))
         self.tasks.append(asyncio.create_task(self.notifications.run()))
+        self.tasks.append(asyncio.create_task(self.backup.run()))
 
     async def say_farewell(self) -> None:
         """Stop watching triggers, end live streams and the nodes' sessions. The records stay open for requests that are still running."""
@@ -155,6 +160,8 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         restores=restores,
         downloads=Downloads(base, hub, restores, names),
         rules=RulesBook(base, hub),
+        backup=MasterBackup(base, hub, looks, audit),
+        drawing=BackupDrawing(base, hub, environment, activation),
         looks=looks,
         board=board,
         anomalies=AnomalyDesk(base, hub, board),

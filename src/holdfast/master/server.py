@@ -26,7 +26,7 @@ from holdfast.master.config import MasterConfig, load_config
 from holdfast.master.foundation import Foundation
 from holdfast.master.initialising import InitResult, init_master
 from holdfast.master.master import Master, build_master, is_loopback
-from holdfast.master.records import documents
+from holdfast.master.records import documents, restorations
 from holdfast.master.records.database import Database
 from holdfast.wire.authority import Authority
 from holdfast.wire.hub import HubServer, HubStream
@@ -122,7 +122,15 @@ def open_foundation(config: MasterConfig, *, clock: Clock, entropy: Entropy) -> 
     if environment is None:
         raise UsageError(f"the Master in {config.home} was never finished", hint="run `holdfast master init` again")
     authority = Authority.load(config.authority_folder)
-    return Foundation(database=database, authority=authority, environment=environment, clock=clock, entropy=entropy)
+    return Foundation(
+        database=database,
+        authority=authority,
+        environment=environment,
+        clock=clock,
+        entropy=entropy,
+        config=config,
+        restoration=database.run_now(restorations.newest),
+    )
 
 
 class _Identity:

@@ -30,6 +30,7 @@ from holdfast.node.config import data_address, load_config, pid_path
 from holdfast.node.downloads.door import DownloadDoor
 from holdfast.node.enrol import renew, renewal_due
 from holdfast.node.followed_here import FollowedHere
+from holdfast.node.greeting import Greeting
 from holdfast.node.hub_client import HubClient
 from holdfast.node.job_book import JobBook, Role
 from holdfast.node.journal import Journal
@@ -58,7 +59,7 @@ from holdfast.node.worker_messages import (
     ToWorker,
     WorkerAnswer,
 )
-from holdfast.wire.hub_messages import Confirmed, Hello
+from holdfast.wire.hub_messages import Confirmed, Hello, InForce, Welcome
 from holdfast.wire.identity import load_credentials
 
 logger = logging.getLogger(__name__)
@@ -122,6 +123,7 @@ class Agent:
         self._followed = FollowedHere(self._event, self._clock)
         self._recalled = RecalledHere()
         self._anchors = AuditAnchors(home, self._event)
+        self._greeting = Greeting(home, self._journal, self._rules, self._anchors, self._event)
         self._door = DownloadDoor(home, self._config, self._on_download, clock=self._clock)
         machine = Machine(
             name=self._config.name,
@@ -144,7 +146,7 @@ class Agent:
         given = surroundings.metrics
         self._metrics = MetricsListener(given, self._config.name, self._router.answer_locally) if given else None
         identity = partial(load_credentials, home / "identity")
-        self._hub = HubClient(identity, self._config, self._journal, self, clock=self._clock, entropy=self._entropy)
+        self._hub = HubClient(identity, partial(load_config, home), self._journal, self, clock=self._clock, entropy=self._entropy)
         self._worker_problems: dict[Role, tuple[ErrorFacts, ...]] = {}
         self._refused: tuple[ErrorFacts, ...] = ()
         self._data_port = 0
@@ -260,7 +262,7 @@ class Agent:
         while True:
             try:
                 if renewal_due(load_credentials(self._home / "identity").cert_pem, self._clock):
-                    await asyncio.to_thread(renew, self._home, self._config)
+                    await asyncio.to_thread(renew, self._home, load_config(self._home))
                     self._event("certificate-renewed", Severity.INFO, "this node's certificate was renewed")
             except HoldfastError as error:
                 logger.warning("the certificate was not renewed", extra={"facts": {"code": error.code, "reason": error.message}})
@@ -351,13 +353,14 @@ class Agent:
         found += [_finding("worker-problem", problem) for problems in self._worker_problems.values() for problem in problems]
         return tuple(found)
 
-    def master_time(self, time_ns: int) -> None:
-        """The store worker is told; it knows whether somebody doubts the wall clock."""
-        self._master_time = MasterTime(time_ns=time_ns, boottime_ns=boot_clock(self._clock).boottime_ns())
+    def greeted(self, welcome: Welcome) -> InForce | None:
+        answer = self._greeting.take(welcome)
+        self._master_time = MasterTime(time_ns=welcome.time_ns, boottime_ns=boot_clock(self._clock).boottime_ns())
         self._send("store", self._master_time)
+        return answer
 
-    def audit_told(self, newest: Anchor | None, *, at_hello: bool) -> None:
-        self._anchors.told(newest, at_hello=at_hello)
+    def audit_told(self, newest: Anchor | None) -> None:
+        self._anchors.told(newest, at_hello=False)
 
     def _ask_for_time(self) -> None:
         """A new session with the Master begins with its time; one a minute will do."""
@@ -377,6 +380,8 @@ class Agent:
             data_address="" if is_vault(self._home) else data_address(listens, self._data_port),
             findings=self._findings(),
             anchors=self._anchors.all,
+            epoch=self._greeting.epoch,
+            name=self._config.name,
         )
 
 
@@ -386,10 +391,9 @@ _LOG_LEVEL = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Se
 
 def _claimed_generation(signed: SignedRules) -> int:
     """Only to name it in the answer; nothing is believed before the signature is checked."""
-    try:
+    with contextlib.suppress(*UNREADABLE):
         return decode_rules(signed.body).generation
-    except UNREADABLE:
-        return 0
+    return 0
 
 
 def _finding(code: str, error: ErrorFacts) -> Finding:

@@ -65,6 +65,7 @@ class JoinRequest:
 
 class _Authority(msgspec.Struct, frozen=True, kw_only=True):
     ca_pem: str
+    hub_address: str = ""
 
 
 class _Joined(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,6 +173,19 @@ def renew(home: Path, config: NodeConfig) -> Credentials:
         raise ProtocolError("the Master renewed with a certificate that ends earlier", hint="check the Master's clock")
     save_credentials(home / "identity", fresh)
     return fresh
+
+
+def follow(home: Path, url: str) -> NodeConfig:
+    """The same Master at another address, from its next session on. Raises `JoinRefused` when who answers there was not certified by this
+    node's authority, `NotReachable`, `ProtocolError`, `UsageError`."""
+    config = load_config(home)
+    verified = ssl.create_default_context(cadata=load_credentials(home / "identity").ca_pem.decode())
+    told = _decode(_exchange(url, "GET", "/api/v1/ca", None, verified), _Authority, url)
+    if not told.hub_address:
+        raise ProtocolError(f"the Master at {url} does not say where its hub is", hint="bring it to this version")
+    moved = msgspec.structs.replace(config, master_url=url, hub_address=told.hub_address)
+    save_config(home, moved)
+    return moved
 
 
 def store_identity(home: Path, config: NodeConfig, credentials: Credentials, signing_key: bytes) -> None:

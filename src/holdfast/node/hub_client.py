@@ -20,7 +20,7 @@ from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import SignedRules
 from holdfast.node.config import NodeConfig
 from holdfast.wire.hub import HubStream, dial_hub
-from holdfast.wire.hub_messages import Answered, Asked, Confirmed, Farewell, Hello, Progressed, Push, Received, Report, Welcome
+from holdfast.wire.hub_messages import Answered, Asked, Confirmed, Farewell, Hello, InForce, Progressed, Push, Received, Report, Welcome
 from holdfast.wire.identity import Credentials
 
 logger = logging.getLogger(__name__)
@@ -33,15 +33,15 @@ _STABLE_S = 10.0
 
 
 class NodeSide(Protocol):
-    """What the session needs of the node. None of it raises."""
+    """What the session needs of the node. None of it raises but as said."""
 
     def hello(self) -> Hello: ...
 
-    def master_time(self, time_ns: int) -> None:
-        """What time it was for the Master just now."""
+    def greeted(self, welcome: Welcome) -> InForce | None:
+        """What is answered to the greeting, if anything. Raises `Refused` where another Master has taken this one's place."""
         ...
 
-    def audit_told(self, newest: Anchor | None, *, at_hello: bool) -> None:
+    def audit_told(self, newest: Anchor | None) -> None:
         """The newest record of the Master's audit log (None = it has none)."""
         ...
 
@@ -69,7 +69,7 @@ class HubClient:
     def __init__(
         self,
         credentials: Callable[[], Credentials],
-        config: NodeConfig,
+        config: Callable[[], NodeConfig],
         journal: Outbox,
         side: NodeSide,
         *,
@@ -123,7 +123,9 @@ class HubClient:
 
     async def _session(self) -> None:
         """One session from dial to end. Returns when the Master closed in order; raises a `HoldfastError` otherwise."""
-        stream = await dial_hub(self._config.hub_address, self._credentials(), self._config.master_name)
+        # Read anew each time: `node moved` may have written another address.
+        config = self._config()
+        stream = await dial_hub(config.hub_address, self._credentials(), config.master_name)
         self._stream = stream
         try:
             await stream.send(self._side.hello())
@@ -151,15 +153,16 @@ class HubClient:
         if not isinstance(message, Welcome):
             raise ProtocolError("the Master did not greet", hint="bring Master and node to one version")
         offset_s = (message.time_ns - self._clock.now_ns()) / 1e9
-        self._side.master_time(message.time_ns)
-        self._side.audit_told(message.audit, at_hello=True)
+        answer = self._side.greeted(message)
+        if answer is not None:
+            await stream.send(answer)
         logger.info("session with the Master", extra={"facts": {"clock_offset_s": round(offset_s, 3)}})
 
     async def _take(self, stream: HubStream, message: object) -> None:
         match message:
             case Received(number=number, audit=audit):
                 self._journal.acknowledge(number)
-                self._side.audit_told(audit, at_hello=False)
+                self._side.audit_told(audit)
                 self._received_number = max(self._received_number, number)
                 self._received.set()
             case Push(rules=rules):

@@ -1,7 +1,8 @@
 """The agent's durable records: jobs, reports the Master has not acknowledged, and what schedules and status are judged from.
 
 SQLite at `HOME/node.db`, WAL with full synchronisation: what returned is on disk. Used by the event loop's thread alone; each call is one
-short transaction. Bounded: of ended jobs the newest 10,000 stay (longer while the Master has not got them), of waiting events 50,000.
+short transaction. Bounded: of ended jobs the newest 10,000 stay (longer while the Master has not got them), of waiting events 50,000, of
+events the Master has 5,000, for a Master that comes back from a backup.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from holdfast.core.clock import Clock
+from holdfast.core.clock import Clock, utc
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
 from holdfast.core.local_database import open_or_replace
@@ -26,6 +27,7 @@ from holdfast.wire.hub_messages import Report
 _logger = logging.getLogger(__name__)
 KEPT_JOBS = 10_000
 KEPT_EVENTS = 50_000
+KEPT_TOLD_EVENTS = 5_000
 
 T = TypeVar("T")
 Request = RunDatasets | RunCascade | RunRestore | RunUndo | RunRecall | RunMaintenance
@@ -35,6 +37,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, created_ns INTEGER NOT NULL, ended INTEGER NOT NULL, body BLOB NOT NULL, request BLOB);
 CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs (ended, created_ns);
 CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT UNIQUE, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS told_events (number INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS protection (
     dataset TEXT NOT NULL, operation TEXT NOT NULL, action TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (dataset, operation, action)) WITHOUT ROWID;
@@ -131,12 +134,39 @@ class Journal:
     def acknowledge(self, number: int) -> None:
         """All up to `number` are in the Master's records."""
         with self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO told_events SELECT number, body FROM outbox WHERE job IS NULL AND number <= ?", (number,)
+            )
+            self._db.execute(
+                "DELETE FROM told_events WHERE number < (SELECT number FROM told_events ORDER BY number DESC LIMIT 1 OFFSET ?)",
+                (KEPT_TOLD_EVENTS - 1,),
+            )
             self._db.execute("DELETE FROM outbox WHERE number <= ?", (number,))
             self._db.execute(
                 "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ended ORDER BY created_ns DESC LIMIT -1 OFFSET ?) "
                 "AND id NOT IN (SELECT job FROM outbox WHERE job IS NOT NULL)",
                 (KEPT_JOBS,),
             )
+
+    def tell_again(self, since_ns: int) -> int:
+        """Put what happened since then into the outbox once more; returns how many jobs and events that is."""
+        since = utc(since_ns)
+        known = self._db.execute("SELECT number, body FROM told_events ORDER BY number").fetchall()
+        events = [(number, body) for number, body in known for event in _readable(Event, [body]) if event.time >= since]
+        jobs = [
+            (job.id, body)
+            for (body,) in self._db.execute("SELECT body FROM jobs ORDER BY created_ns, rowid").fetchall()
+            for job in _readable(Job, [body])
+            if job.ended_at is None or job.ended_at >= since
+        ]
+        with self._transaction():
+            for identity, body in jobs:
+                self._db.execute("DELETE FROM outbox WHERE job = ?", (identity,))
+                self._db.execute("INSERT INTO outbox (job, body) VALUES (?, ?)", (identity, body))
+            for number, body in events:
+                self._db.execute("INSERT INTO outbox (job, body) VALUES (NULL, ?)", (body,))
+                self._db.execute("DELETE FROM told_events WHERE number = ?", (number,))
+        return len(jobs) + len(events)
 
     def reports_waiting(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM outbox").fetchone()[0])

@@ -1,4 +1,5 @@
-"""The rules in force, durable in `HOME/rules/`: `current.json`, `previous.json` (both as signed), `signing.key` (the Master's, raw).
+"""The rules in force, durable in `HOME/rules/`: `current.json`, `previous.json` (both as signed), `signing.key` (the Master's, raw), and
+the epoch of the Master (`greeting`).
 
 Nothing is believed that the stored signing key did not sign, on disk neither. A damaged `current.json` falls back to the previous rules.
 """
@@ -17,6 +18,8 @@ from holdfast.model.rate_table import validate_tables
 from holdfast.model.rules import Rules, SignedRules, decode_rules, signed_bytes_of_rules
 from holdfast.model.schedule import validate_schedule
 from holdfast.wire.authority import verify_signature
+
+EPOCH_FILE = "epoch"
 
 
 def rules_folder(home: Path) -> Path:
@@ -43,7 +46,7 @@ def load_signing_key(home: Path) -> bytes:
 
 def forget_rules(home: Path) -> None:
     """Of an earlier life in another environment or as another node."""
-    for name in ("current.json", "previous.json"):
+    for name in ("current.json", "previous.json", EPOCH_FILE):
         (rules_folder(home) / name).unlink(missing_ok=True)
 
 
@@ -63,6 +66,11 @@ class RuleStore:
     @property
     def signing_key(self) -> bytes:
         return self._key
+
+    @property
+    def signed(self) -> SignedRules | None:
+        """What is in force, as it came."""
+        return self._signed
 
     @property
     def generation(self) -> int:

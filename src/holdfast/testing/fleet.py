@@ -28,7 +28,7 @@ from holdfast.model.rules import Rules, SignedRules, decode_rules, signed_bytes_
 from holdfast.node.config import NodeConfig
 from holdfast.node.hub_client import HubClient
 from holdfast.wire.authority import MASTER_NAME, verify_signature
-from holdfast.wire.hub_messages import Confirmed, Hello, Report
+from holdfast.wire.hub_messages import Confirmed, Hello, InForce, Report, Welcome
 from holdfast.wire.identity import Credentials, certificate_of, key_id_of, make_csr, new_key
 
 EVENT_CODE = "run-noted"
@@ -139,7 +139,7 @@ class FleetNode:
             master_name=MASTER_NAME,
             hub_address=hub_address,
         )
-        self.client = HubClient(lambda: credentials, config, self.outbox, self, clock=clock, entropy=entropy)
+        self.client = HubClient(lambda: credentials, lambda: config, self.outbox, self, clock=clock, entropy=entropy)
 
     def hello(self) -> Hello:
         return Hello(
@@ -152,10 +152,12 @@ class FleetNode:
             anchors=self._anchors,
         )
 
-    def master_time(self, time_ns: int) -> None:
+    def greeted(self, welcome: Welcome) -> InForce | None:
         self.welcomes += 1
+        self.audit_told(welcome.audit)
+        return None
 
-    def audit_told(self, newest: Anchor | None, *, at_hello: bool) -> None:
+    def audit_told(self, newest: Anchor | None) -> None:
         self._anchors = () if newest is None else (newest,)
 
     async def take_rules(self, signed: SignedRules) -> Confirmed:

@@ -101,13 +101,18 @@ def decode_unchecked(data: bytes | bytearray | memoryview) -> DataMessage:
 def decode_hub(data: bytes) -> HubMessage:
     message = _decode(_hub_decoder(), data)
     if isinstance(message, hub_messages.Hello):
-        _check_texts("Hello", message.version, message.data_address)
+        _check_texts("Hello", message.version, message.data_address, message.name)
+        _check_count("Hello.epoch", message.epoch)
         _check_token("Hello.node", message.node)
         _check_length("Hello.anchors", message.anchors, MOST_ANCHORS)
         for anchor in message.anchors:
             _check_anchor("Hello.anchors", anchor)
-    elif isinstance(message, hub_messages.Welcome | hub_messages.Received) and message.audit is not None:
-        _check_anchor(f"{type(message).__name__}.audit", message.audit)
+    elif isinstance(message, hub_messages.Welcome | hub_messages.Received):
+        if message.audit is not None:
+            _check_anchor(f"{type(message).__name__}.audit", message.audit)
+        if isinstance(message, hub_messages.Welcome):
+            _check_count("Welcome.epoch", message.epoch)
+            _check_count("Welcome.since_ns", message.since_ns)
     elif isinstance(message, hub_messages.Farewell):
         _check_error(message.error)
     elif isinstance(message, hub_messages.Confirmed):

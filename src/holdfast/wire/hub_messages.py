@@ -1,6 +1,7 @@
 """Messages of the session between a node and its Master. Protocol version 1.
 
-The node dials and says Hello; the Master says Welcome and, where the node's generation is old, Push. From then on both speak freely:
+The node dials and says Hello; the Master says Welcome and, where the node's generation is old, Push. A Master that was restored from its
+backup says so in Welcome; a node ahead of it answers with InForce. From then on both speak freely:
 reports are numbered and acknowledged (the node keeps them until then), questions are answered by number, progress is fire and forget.
 """
 
@@ -24,7 +25,7 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
 class Hello(_Message, frozen=True, kw_only=True):
     """`generation` is that of the rules in force (0 = none). `data_address` is where the node's data server listens. `anchors`: what
-    it keeps of the Master's audit log."""
+    it keeps of the Master's audit log. `epoch`: the highest of a Master that it has followed. `name`: what it was called when it joined."""
 
     environment: EnvironmentId
     node: NodeId
@@ -34,14 +35,27 @@ class Hello(_Message, frozen=True, kw_only=True):
     data_address: str = ""
     findings: tuple[Finding, ...] = ()
     anchors: tuple[Anchor, ...] = ()
+    epoch: int = 0
+    name: str = ""
     protocol: int = PROTOCOL
 
 
 class Welcome(_Message, frozen=True, kw_only=True):
-    """`audit`: the newest record of the audit log, for the node to keep."""
+    """`audit`: the newest record of the audit log, for the node to keep. `epoch`: 0, or that of a Master restored from its backup; of two
+    Masters a node follows the one with the higher. Such a one lacks what happened since `since_ns`, and its records know the node's rules
+    up to `generation` (-1 = not said)."""
 
     time_ns: int
     audit: Anchor | None = None
+    epoch: int = 0
+    since_ns: int = 0
+    generation: int = -1
+
+
+class InForce(_Message, frozen=True, kw_only=True):
+    """The node's rules, as this Master's authority signed them before it was restored: newer than what it knows."""
+
+    rules: SignedRules
 
 
 class Push(_Message, frozen=True, kw_only=True):
@@ -93,4 +107,4 @@ class Farewell(_Message, frozen=True, kw_only=True):
 
 
 FromMaster = Welcome | Push | Received | Asked | Farewell
-HubMessage = Hello | Welcome | Push | Confirmed | Report | Received | Asked | Answered | Progressed | Farewell
+HubMessage = Hello | Welcome | InForce | Push | Confirmed | Report | Received | Asked | Answered | Progressed | Farewell

@@ -30,10 +30,11 @@ async def health(master: MasterOf) -> Response:
 
 @public.get("/ca")
 @answers(AuthorityView)
-async def authority(master: MasterOf) -> Response:
-    """For a machine that wants to join: it compares the fingerprint with the one in its token."""
+async def authority(request: Request, master: MasterOf) -> Response:
+    """For a machine that wants to join: it compares the fingerprint with the one in its token. For a node whose Master has moved, too."""
     ours = master.base.authority
-    return reply(AuthorityView(ca_pem=ours.ca_pem.decode(), fingerprint=ours.fingerprint))
+    hub_address = master.hub_address(request.url.hostname or "localhost")
+    return reply(AuthorityView(ca_pem=ours.ca_pem.decode(), fingerprint=ours.fingerprint, hub_address=hub_address))
 
 
 @public.post("/login")

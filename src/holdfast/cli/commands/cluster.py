@@ -267,6 +267,19 @@ def node_join(
         note("this machine sets no limits: its Master may read and write everywhere (see --read, --write and docs/limits.md)")
 
 
+@node_app.command("moved")
+def node_moved(
+    url: Annotated[str, typer.Argument(help="Where the Master is now, like https://master.example.net:7440.")],
+    home: HomeOption = None,
+) -> None:
+    """Tell this machine's node that its Master has another address. It must prove that it is the same; nothing is restarted."""
+    from holdfast.cli.setup import master_url
+    from holdfast.node.enrol import follow
+
+    moved = follow(resolve_home(home), master_url(url))
+    say(f"{moved.name} dials {moved.hub_address} from now on")
+
+
 @node_app.command("run")
 def node_run(
     metrics: Annotated[str, typer.Option(help="Give metrics to Prometheus here: 127.0.0.1:9742 or unix:PATH. Off without it.")] = "",

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from holdfast.master.records.engines import make_engine, typed_errors
@@ -44,6 +46,20 @@ class Database:
     def migrate(self) -> None:
         """Bring the tables to the newest form. Safe to call again; called by `init_master` and at every start."""
         self._to_revision(command.upgrade, "head")
+
+    def upgrade(self, revision: str) -> None:
+        """Up to a form that is not the newest: that of an export."""
+        self._to_revision(command.upgrade, revision)
+
+    def revision(self) -> str:
+        """The form the tables have now; empty = there are none."""
+        with typed_errors(), self._engine.begin() as connection:
+            return MigrationContext.configure(connection).get_current_revision() or ""
+
+    def load(self, work: Callable[[Connection], T]) -> T:
+        """As `run_now`, of a bare connection: for tables of an older form."""
+        with typed_errors(), self._engine.begin() as connection:
+            return work(connection)
 
     def downgrade(self, revision: str) -> None:
         """Back to an older form; what only the newer one can say is lost. `base` = no tables at all."""

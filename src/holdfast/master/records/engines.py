@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, OperationalError
 
 from holdfast.core.errors import Conflict, HoldfastError, NoSpace, NotReachable, UsageError
@@ -92,6 +92,24 @@ def _postgresql(url: URL, exclusive: bool) -> Engine:
     if exclusive:
         event.listen(engine, "connect", _be_the_only_master)
     return engine
+
+
+@contextmanager
+def reading(text: str) -> Iterator[Connection]:
+    """The records as they are at one moment, beside a Master that goes on writing. Raises as transactions do."""
+    url = parsed_url(text)
+    if url.drivername == "sqlite":
+        engine = create_engine(url)
+        event.listen(engine, "connect", _sqlite_settings)
+        # Deferred: the first look takes the state that it sees to the end, and no writer waits.
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    else:
+        engine = _postgresql(url, exclusive=False).execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    try:
+        with typed_errors(), engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def _be_the_only_master(connection: Any, _record: object) -> None:
