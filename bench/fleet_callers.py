@@ -22,7 +22,7 @@ def asked(flow: str, node: str) -> dict[str, str]:
     return {
         "status": "/status",
         "days": "/status/days?days=30",
-        "nodes": "/nodes",
+        "nodes": "/nodes?limit=100",
         "jobs": "/jobs?limit=100",
         "jobs of one node": f"/jobs?limit=100&node={node}",
         "log": "/logs?limit=100",

@@ -46,9 +46,10 @@ export function refreshAfter(delta: Delta): void {
       staleSoon(keys.monitor);
       stale([...keys.jobs, delta.job.id]);
       if (isOver(delta.job)) {
-        stale(keys.status);
-        stale(keys.days);
-        stale(keys.jobs);
+        // In a large environment jobs end many times a second, and each of these answers tells of all nodes.
+        staleSoon(keys.status);
+        staleSoon(keys.days);
+        staleSoon(keys.jobs);
         if (OF_REPOSITORIES.has(delta.job.kind)) stale(keys.repositories);
         // A run may have archived something.
         if (delta.job.kind === "run") stale(keys.archive);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -34,6 +35,8 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     places: Mapping[str, tuple[int, int]] = {}
 
 
+# The newest draft and what is in force are read again and again; of a large fleet that takes most of a second each time.
+@lru_cache(maxsize=4)
 def parse_document(text: str) -> Parsed:
     """Never raises. An empty text is an empty environment."""
     with collector_paused():

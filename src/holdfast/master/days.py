@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -77,7 +78,7 @@ class Days:
         bounds = day_bounds(now, count, place)
         records = await self._base.database.run(lambda s: self._read(s, bounds))
         dates = [bound.astimezone(place).date().isoformat() for bound in bounds[:-1]]
-        return StatusDays(zone=zone, datasets=tuple(_days_of(record, dates, bounds, now) for record in records))
+        return await asyncio.to_thread(_answer, zone, records, dates, bounds, now)
 
     def _read(self, session: Session, bounds: Sequence[datetime]) -> tuple[_Record, ...]:
         rolled_out = deployment(session)
@@ -116,6 +117,8 @@ def day_bounds(now: datetime, count: int, zone: tzinfo) -> tuple[datetime, ...]:
 
 def state_of_day(counts: Mapping[State, int], *, missed: bool, promised: bool) -> DayState:
     """`promised`: the day is over, and a run had to begin on it."""
+    if not counts:
+        return "gap" if missed or promised else "none"
     failed = _failed(counts)
     warned, well = counts.get(State.WARNINGS, 0), counts.get(State.SUCCEEDED, 0)
     if failed and not warned and not well:
@@ -126,6 +129,7 @@ def state_of_day(counts: Mapping[State, int], *, missed: bool, promised: bool) -
         return "warning"
     if well:
         return "ok"
+    # Cancelled, or not over yet.
     return "gap" if promised else "none"
 
 
@@ -134,17 +138,44 @@ def _failed(counts: Mapping[State, int]) -> int:
     return counts.get(State.FAILED, 0) + counts.get(State.UNKNOWN, 0)
 
 
-def _days_of(record: _Record, dates: Sequence[str], bounds: Sequence[datetime], now: datetime) -> DatasetDays:
+def _answer(zone: str, records: Sequence[_Record], dates: Sequence[str], bounds: Sequence[datetime], now: datetime) -> StatusDays:
+    # Many datasets have the same operations: what those promise of a day is found out once.
+    promises: dict[tuple[OperationRule, ...], _Promises] = {}
+    datasets = []
+    for record in records:
+        promised = promises.setdefault(record.operations, _Promises(record.operations, bounds))
+        datasets.append(_days_of(record, promised, dates, bounds, now))
+    return StatusDays(zone=zone, datasets=tuple(datasets))
+
+
+class _Promises:
+    """Whether one of these operations had to run on a day, whenever it ran before."""
+
+    def __init__(self, operations: tuple[OperationRule, ...], bounds: Sequence[datetime]) -> None:
+        self._operations = operations
+        self._bounds = bounds
+        self._of_day: dict[int, bool] = {}
+
+    def of(self, day: int) -> bool:
+        if day not in self._of_day:
+            self._of_day[day] = _is_promised(self._operations, self._bounds[day], self._bounds[day + 1])
+        return self._of_day[day]
+
+
+_NOTHING: Mapping[State, int] = Counter()
+
+
+def _days_of(record: _Record, promises: _Promises, dates: Sequence[str], bounds: Sequence[datetime], now: datetime) -> DatasetDays:
     found = []
     for day, date in enumerate(dates):
-        counts = record.counts.get(day, Counter[State]())
-        begin, end = bounds[day], bounds[day + 1]
-        over = end <= now and record.first_at is not None and record.first_at < begin
-        promised = over and not counts and _is_promised(record.operations, begin, end)
+        counts = record.counts.get(day, _NOTHING)
+        over = record.first_at is not None and record.first_at < bounds[day] and bounds[day + 1] <= now
+        promised = over and not counts and promises.of(day)
         state = state_of_day(counts, missed=day in record.missed, promised=promised)
         if record.overdue and day == len(dates) - 1 and state != "failed":
             state = "overdue"
-        found.append(DatasetDay(date=date, state=state, runs=counts.total(), failed=_failed(counts)))
+        failed = _failed(counts) if counts else 0
+        found.append(DatasetDay(date=date, state=state, runs=sum(counts.values()), failed=failed))
     return DatasetDays(dataset=record.label, days=tuple(found))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -77,6 +78,11 @@ class Hub:
         """The address it dials from; empty while it is away."""
         session = self._sessions.get(node)
         return session.host if session is not None else ""
+
+    def reported_s(self, node: NodeId) -> float:
+        """When it last told of jobs or events in this session, by the monotonic clock; -inf = it has not."""
+        session = self._sessions.get(node)
+        return session.reported_s if session is not None else -math.inf
 
     def progress_of(self, node: NodeId) -> Mapping[JobId, Progress]:
         """The live figures of its jobs; none while it is away."""
@@ -234,6 +240,7 @@ class Hub:
         match message:
             case Report():
                 await self._base.database.run_together(lambda s: _record(s, session.node, message))
+                session.reported_s = self._base.clock.monotonic_s()
                 for job in message.jobs:
                     if job.state in ENDED:
                         session.progress.pop(job.id, None)

@@ -19,6 +19,8 @@ FRESH_S = 1.0
 PATIENCE_S = 0.6
 STALE_S = 30.0
 MOST_AT_ONCE = 500
+ASKED_S = 100
+"""Nodes asked a second where very many are looked at: of two thousand an answer may be 20 s old."""
 Told = NodeStatus | ErrorFacts
 
 
@@ -47,12 +49,18 @@ class Looks:
         answers = await asyncio.gather(*(self._ask(node) for node in wanted))
         return dict(zip(wanted, answers, strict=True))
 
+    async def look(self, nodes: Iterable[NodeId]) -> dict[NodeId, Told]:
+        """As `ask`; where more than `MOST_AT_ONCE` are looked at, as `glance`."""
+        wanted = list(nodes)
+        return await (self.ask(wanted) if len(wanted) <= MOST_AT_ONCE else self.glance(wanted))
+
     async def glance(self, nodes: Iterable[NodeId]) -> dict[NodeId, Told]:
         """As `ask`, within `PATIENCE_S`: an answer may be `FRESH_S` old; `STALE_S` where the node is slow, or where so many are looked at
-        that only `MOST_AT_ONCE` are asked again each time, those with the oldest answers."""
+        that only `ASKED_S` are asked a second, those with the oldest answers. A node that told of a job or event since is asked again."""
         wanted = list(nodes)
         online = self._hub.online()
-        old = sorted((node for node in wanted if not self._is_fresh(node, node in online)), key=self._answered_at_s)
+        fresh_s = max(FRESH_S, min(len(wanted) / ASKED_S, STALE_S))
+        old = sorted((node for node in wanted if not self._is_fresh(node, node in online, fresh_s)), key=self._answered_at_s)
         bearable_s = self._clock.monotonic_s() - STALE_S
         tasks = {node: self._start(node) for n, node in enumerate(old) if n < MOST_AT_ONCE or self._answered_at_s(node) < bearable_s}
         if tasks:
@@ -70,10 +78,13 @@ class Looks:
         answer = self._answers.get(node)
         return -math.inf if answer is None else answer.at_s
 
-    def _is_fresh(self, node: NodeId, is_online: bool) -> bool:
+    def _is_fresh(self, node: NodeId, is_online: bool, fresh_s: float) -> bool:
         """One that went away, or came back, since it was asked is asked again."""
         answer = self._answers.get(node)
-        if answer is None or self._clock.monotonic_s() - answer.at_s > FRESH_S:
+        if answer is None:
+            return False
+        age_s = self._clock.monotonic_s() - answer.at_s
+        if age_s > (FRESH_S if self._hub.reported_s(node) > answer.at_s else fresh_s):
             return False
         return isinstance(answer.told, NodeStatus) == is_online
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any, Protocol
 
 from holdfast.core.errors import HoldfastError, NotReachable
@@ -38,6 +39,7 @@ class Session:
         self.node = stream.peer
         self.key_id = stream.key_id
         self.progress: dict[JobId, Progress] = {}
+        self.reported_s = -math.inf
         self._stream = stream
         self._number = 0
         self._answers: dict[int, asyncio.Future[Answer]] = {}

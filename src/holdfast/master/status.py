@@ -74,7 +74,7 @@ class StatusBoard:
     async def status(self) -> Status:
         rolled_out = await self._base.database.run(deployment)
         asked = [node for node in rolled_out.nodes.values() if node.id in rolled_out.rules]
-        answers = await self._looks.ask(node.id for node in asked)
+        answers = await self._looks.look(node.id for node in asked)
         protections: list[Protection] = []
         repositories: list[RepositoryView] = []
         silent: list[Unreachable] = []

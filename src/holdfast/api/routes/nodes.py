@@ -12,7 +12,7 @@ from holdfast.api.answers import AuthorisedNode, Deleted, JoinTokenList, NodeLis
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.permits import does
-from holdfast.api.replies import raw_fields, reply
+from holdfast.api.replies import large_reply, raw_fields, reply
 from holdfast.api.schemas import ClassificationSample, FolderWanted, Join, JoinTokenWanted, Recall, Renew
 from holdfast.compiler.parse_part import parse_classification
 from holdfast.core.errors import UsageError
@@ -51,7 +51,7 @@ async def renew(body: Renew, master: MasterOf) -> Response:
 @answers(NodeList)
 @does(Activity.STATUS_READ)
 async def nodes(master: MasterOf) -> Response:
-    return reply(NodeList(nodes=await master.board.nodes()))
+    return await large_reply(NodeList(nodes=await master.board.nodes()))
 
 
 @router.post("/nodes/tokens")

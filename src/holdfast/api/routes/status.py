@@ -10,7 +10,7 @@ from holdfast.api.answers import FindingRow, RepositoryRow, StatusView
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.permits import does
-from holdfast.api.replies import raw_fields, reply
+from holdfast.api.replies import large_reply, raw_fields, reply
 from holdfast.master.days import StatusDays
 from holdfast.master.growth import RepositoryGrowth
 from holdfast.model.access import Activity
@@ -25,7 +25,7 @@ async def status(master: MasterOf) -> Response:
     found = await master.board.status()
     rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found.repositories)
     told = tuple(FindingRow(node=view.node, **raw_fields(view.finding)) for view in found.findings)
-    return reply(StatusView(**{**raw_fields(found), "repositories": rows, "findings": told}))
+    return await large_reply(StatusView(**{**raw_fields(found), "repositories": rows, "findings": told}))
 
 
 @router.get("/status/days")
@@ -35,7 +35,7 @@ async def status_days(
     master: MasterOf, days: Annotated[int, Query(ge=1, le=90)] = 30, zone: Annotated[str, Query(max_length=64)] = "UTC"
 ) -> Response:
     """How each dataset did on each of the last days. `zone` (IANA) says where days begin."""
-    return reply(await master.days.days(days, zone))
+    return await large_reply(await master.days.days(days, zone))
 
 
 @router.get("/repositories/{repository}/growth")

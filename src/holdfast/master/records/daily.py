@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 
 import msgspec
 from sqlalchemy import ColumnElement, case, func, literal, select
@@ -11,6 +12,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holdfast.master.records.tables import EventRow, JobSubjectRow
 from holdfast.model.jobs import Event, State
+
+_MOST_VALUES = 10_000
 
 
 class DayCount(msgspec.Struct, frozen=True):
@@ -27,21 +30,27 @@ def job_counts(session: Session, subjects: Iterable[str], bounds: Sequence[datet
     day = _place(JobSubjectRow.created_at, bounds).label("day")
     query = (
         select(JobSubjectRow.subject, day, JobSubjectRow.state, func.count())
-        .where(JobSubjectRow.subject.in_(tuple(subjects)))
         .where(JobSubjectRow.created_at >= bounds[0], JobSubjectRow.created_at < bounds[-1])
         .group_by(JobSubjectRow.subject, day, JobSubjectRow.state)
     )
-    return tuple(DayCount(subject, day, State(state), count) for subject, day, state, count in session.execute(query))
+    return tuple(
+        DayCount(subject, day, State(state), count)
+        for some in _portions(subjects)
+        for subject, day, state, count in session.execute(query.where(JobSubjectRow.subject.in_(some)))
+    )
 
 
 def first_jobs(session: Session, subjects: Iterable[str]) -> dict[str, datetime]:
     """When the first job about each began."""
-    query = (
-        select(JobSubjectRow.subject, func.min(JobSubjectRow.created_at))
-        .where(JobSubjectRow.subject.in_(tuple(subjects)))
-        .group_by(JobSubjectRow.subject)
-    )
-    return {row[0]: row[1] for row in session.execute(query)}
+    query = select(JobSubjectRow.subject, func.min(JobSubjectRow.created_at)).group_by(JobSubjectRow.subject)
+    return {row[0]: row[1] for some in _portions(subjects) for row in session.execute(query.where(JobSubjectRow.subject.in_(some)))}
+
+
+def _portions(subjects: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """A statement takes 32,766 values in SQLite."""
+    left = iter(subjects)
+    while some := tuple(islice(left, _MOST_VALUES)):
+        yield some
 
 
 def events_of_code(session: Session, code: str, since: datetime) -> tuple[Event, ...]:
