@@ -17,7 +17,7 @@ from holdfast.repository.continuous.entering import Entering
 from holdfast.repository.continuous.held import Held
 from holdfast.repository.continuous.journal import FOLDER, SUFFIX, Group, JournalFile
 from holdfast.repository.continuous.log_keeping import keep_logs
-from holdfast.repository.continuous.sealing_held import HeldLost, seal_held
+from holdfast.repository.continuous.sealing_held import HeldLost, seal_held, store_ahead
 from holdfast.repository.continuous.small_commit import SmallCommit
 from holdfast.repository.interior import Interior
 from holdfast.repository.moment_record import Followed, Record
@@ -121,7 +121,12 @@ class Continuous:
         waiting = [held for held in self._all() if not held.is_empty]
         if not waiting:
             self.problems, self._is_lock_doubted = tuple(self._lost), False
-        self._seal_quietly([held for held in waiting if _is_due(held, now_s, at_once=self._is_lock_doubted)])
+        due = [held for held in waiting if _is_due(held, now_s, at_once=self._is_lock_doubted)]
+        for held in due:
+            # What fails here fails again while sealing, and is told then.
+            with suppress(HoldfastError, OSError), self._interior.blobs.in_use.writing():
+                store_ahead(self._interior, held)
+        self._seal_quietly(due)
         if now_s - self._kept_at_s >= KEEP_EVERY_S:
             self._kept_at_s = now_s
             with suppress(HoldfastError, OSError):

@@ -20,6 +20,7 @@ from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, enco
 from holdfast.repository._format.text import zoned_time_text
 from holdfast.repository.catalog.moment_table import LOGGED
 from holdfast.repository.continuous.held import Held
+from holdfast.repository.continuous.journal import ChunkFrame
 from holdfast.repository.continuous.lineage import Replaced, Replacements, grown, keeping_of, newest_of
 from holdfast.repository.facts import HEAD, LINEAGE, LOG, Facts, moment_of, tags_of
 from holdfast.repository.interior import Interior
@@ -30,6 +31,9 @@ from holdfast.repository.packs.trees import Trees
 from holdfast.repository.points.sealing import Sealing, drop_heads, forget, write_snapshot
 
 LOG_FOLDER, VERSIONS_FOLDER = "/.holdfast/log/", "/.holdfast/versions/"
+# Storing so many takes a tenth of a second.
+_MANY_CHUNKS = 2_000
+_PAGE_CHUNKS = 64
 _DAY_NS = 86_400 * 1_000_000_000
 # A log must not be the newest that stock restic finds.
 _BEFORE_HEAD_NS = 1_000
@@ -59,6 +63,36 @@ def seal_held(interior: Interior, some: Sequence[Held]) -> None:
         interior.blobs.claim(interior.blobs.trusted(sorted(held.chunks)), held.sender)
     for plan in planned:
         _write_snapshots(interior, plan)
+
+
+def store_ahead(interior: Interior, held: Held) -> None:
+    """Chunks and trees of what is held now go into packs beside its commits, for which the guard is free again after each page: the sealing
+    that follows keeps them waiting no longer than for what came meanwhile. Raises what the store raises.
+
+    What is little is not worth packs of its own. Where nothing between points is kept, some of it would be of no use.
+    """
+    with held.guard:
+        unsealed = held.unsealed() if held.followed is not None and held.followed.is_logged else []
+        chunks = list(dict.fromkeys(chunk for record in unsealed for chunk in record.chunks if chunk in held.chunks))
+        root = unsealed[-1].tree if unsealed else b""
+    if len(chunks) < _MANY_CHUNKS:
+        return
+    interior.lock.assert_held()
+    writer = NewBlobs(interior.storage, interior.blobs)
+    lacking = writer.lacking(chunks)
+    for start in range(0, len(lacking), _PAGE_CHUNKS):
+        for chunk, payload in _loaded(held, lacking[start : start + _PAGE_CHUNKS]):
+            writer.add_lacking(chunk.id, payload, chunk.size_bytes, is_frame=chunk.is_frame)
+    for tree, plain in _newest_trees(held, root):
+        if plain is not None:
+            writer.add_plain(BlobType.TREE, tree, plain)
+    writer.flush()
+
+
+def _loaded(held: Held, some: Sequence[bytes]) -> list[tuple[ChunkFrame, bytes]]:
+    """Those of these chunks that the journal still has: somebody else may have sealed all of it."""
+    with held.guard:
+        return [(stored.chunk, stored.load()) for chunk in some if (stored := held.chunks.get(chunk)) is not None]
 
 
 def _plan(interior: Interior, held: Held, writer: NewBlobs) -> _Planned:
@@ -110,17 +144,24 @@ def _for_log(followed: Followed, records: Sequence[Record]) -> tuple[Record, ...
 
 
 def _store_chunks(interior: Interior, held: Held, chunks: list[bytes], writer: NewBlobs) -> None:
-    elsewhere = interior.blobs.trusted([chunk for chunk in chunks if chunk not in held.chunks])
-    for chunk in chunks:
+    for chunk in writer.lacking(chunks):
         stored = held.chunks.get(chunk)
-        if stored is not None:
-            writer.add_stored(chunk, stored.load(), stored.chunk.size_bytes, is_frame=stored.chunk.is_frame)
-        elif chunk not in elsewhere:
+        if stored is None:
             raise HeldLost(f"chunk {chunk.hex()}, which a held commit needs, is not in {interior.name} any more")
+        writer.add_lacking(chunk, stored.load(), stored.chunk.size_bytes, is_frame=stored.chunk.is_frame)
 
 
 def _store_trees(interior: Interior, held: Held, root: bytes, writer: NewBlobs) -> None:
     """All trees of the newest state that no pack has."""
+    for tree, plain in _newest_trees(held, root):
+        if plain is not None:
+            writer.add_plain(BlobType.TREE, tree, plain)
+        elif not interior.blobs.has_trees((tree,)):
+            raise HeldLost(f"tree {tree.hex()}, which a held commit needs, is not in {interior.name} any more")
+
+
+def _newest_trees(held: Held, root: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+    """Trees of the newest state, from the root down: those that are held, and below them the first that are not, without content."""
     waiting, seen = [root], set[bytes]()
     while waiting:
         tree = waiting.pop()
@@ -128,11 +169,9 @@ def _store_trees(interior: Interior, held: Held, root: bytes, writer: NewBlobs) 
             continue
         seen.add(tree)
         plain = held.trees.get(tree)
+        yield tree, plain
         if plain is not None:
-            writer.add_plain(BlobType.TREE, tree, plain)
             waiting += references_of(plain).trees
-        elif not interior.blobs.has_trees((tree,)):
-            raise HeldLost(f"tree {tree.hex()}, which a held commit needs, is not in {interior.name} any more")
 
 
 def _dated(now_ns: int, replaced: Iterable[Replaced]) -> Iterator[Replaced]:

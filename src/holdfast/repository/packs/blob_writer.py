@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from holdfast.backend.backend import FileType
 from holdfast.repository._format.frames import compress
 from holdfast.repository._format.index import MOST_BLOBS, IndexedPack, encode_index
@@ -84,10 +86,16 @@ class NewBlobs(PackWriter):
         if self._is_new(kind, blob_id):
             self.add(blob_of(kind, blob_id, plain))
 
-    def add_stored(self, chunk_id: bytes, payload: bytes, plain_bytes: int, *, is_frame: bool) -> None:
-        """A chunk as it came."""
-        if self._is_new(BlobType.DATA, chunk_id):
-            self.add(Blob(chunk_id, BlobType.DATA, payload, plain_bytes if is_frame else 0))
+    def lacking(self, chunk_ids: Sequence[bytes]) -> list[bytes]:
+        """Of these chunks those that were not taken and that the index does not name; they count as taken, and are to be added."""
+        known = self._table.known_chunks(chunk_ids, None)
+        found = [chunk for chunk in dict.fromkeys(chunk_ids) if chunk not in known and (BlobType.DATA, chunk) not in self._taken]
+        self._taken.update((BlobType.DATA, chunk) for chunk in found)
+        return found
+
+    def add_lacking(self, chunk_id: bytes, payload: bytes, plain_bytes: int, *, is_frame: bool) -> None:
+        """One of these, as it came."""
+        self.add(Blob(chunk_id, BlobType.DATA, payload, plain_bytes if is_frame else 0))
 
     def _is_new(self, kind: BlobType, blob_id: bytes) -> bool:
         if (kind, blob_id) in self._taken:
