@@ -226,3 +226,25 @@ def test_limits_that_lie_elsewhere_are_written_by_nobody_else(tmp_path: Path) ->
             limits.check_write(place)
     with pytest.raises(OutsideLimits, match="would remove"):
         limits.check_mirror(tmp_path / "etc")
+
+
+def test_the_exports_of_a_master_in_home_are_captured_and_never_written(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    exports = home / "master" / "export"
+    exports.mkdir(parents=True)
+    limits = load_limits(home)
+    limits.check_read(exports)
+    for refused in (home / "master", home / "master" / "authority", exports / ".." / "authority"):
+        with pytest.raises(OutsideLimits):
+            limits.check_read(refused)
+    with pytest.raises(OutsideLimits):
+        limits.check_write(exports)
+    (exports / "keys").symlink_to(home / "keys")
+    with pytest.raises(OutsideLimits):
+        limits.check_read(exports / "keys")
+    known = source_rules().datasets[0]
+    captured = msgspec.structs.replace(known.classification, paths=(str(exports),))
+    rule = msgspec.structs.replace(known, classification=captured)
+    assert str(home) not in limits.without_ours(rule).exclude_paths
+    both = msgspec.structs.replace(captured, paths=(str(exports), str(tmp_path)))
+    assert str(home) in limits.without_ours(msgspec.structs.replace(rule, classification=both)).exclude_paths

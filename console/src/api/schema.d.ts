@@ -1001,66 +1001,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/master/backup": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Master Backup
-         * @description How it stands: the newest export, where points of it are, whether there is a kit.
-         */
-        get: operations["master_backup"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/master/backup/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Export Master
-         * @description Write an export now, prove it, and have the flow that keeps exports take it. `trigger` null: there is no such flow.
-         */
-        post: operations["export_master"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/master/backup/flow": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Draw Master Backup
-         * @description Draw the policy and the flow `holdfast-master`, and activate it.
-         */
-        post: operations["draw_master_backup"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/nodes": {
         parameters: {
             query?: never;
@@ -2296,6 +2236,66 @@ export interface paths {
         get: operations["repository_growth"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/master/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Master Backup
+         * @description How it stands: the newest export, where points of it are, whether there is a kit.
+         */
+        get: operations["master_backup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/master/backup/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export Master
+         * @description Write an export now, prove it, and have the flow that keeps exports take it. `trigger` null: there is no such flow.
+         */
+        post: operations["export_master"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/master/backup/flow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Draw Master Backup
+         * @description Draw the policy and the flow `holdfast-master`, and activate it.
+         */
+        post: operations["draw_master_backup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4873,86 +4873,6 @@ export interface components {
             node: string;
             error: components["schemas"]["ErrorFacts"];
         };
-        /**
-         * MasterBackupView
-         * @description `export` null: none was written since this Master started. `error`: why the last was not. `restoration`: what this Master was made
-         *         from, if it was. `superseded`: the nodes follow another Master.
-         */
-        MasterBackupView: {
-            folder: string;
-            export: components["schemas"]["ExportView"] | null;
-            error: components["schemas"]["ErrorFacts"] | null;
-            kits: components["schemas"]["KitMade"][];
-            kept: components["schemas"]["KeptView"][];
-            restoration: components["schemas"]["Restoration"] | null;
-            superseded: boolean;
-            findings: components["schemas"]["Finding"][];
-        };
-        /**
-         * ExportView
-         * @description `proven_at`: when every byte of it was read back and checked.
-         */
-        ExportView: {
-            made_at: string;
-            proven_at: string;
-            rows: number;
-            size_bytes: number;
-        };
-        /**
-         * KitMade
-         * @description A code that was made; it opens the exports written since.
-         */
-        KitMade: {
-            id: string;
-            made_at: string;
-        };
-        /**
-         * KeptView
-         * @description Where exports go: by which dataset to which repository on whose machine. `last_at`: when the newest point was captured; null = none
-         *         was yet, or the node does not answer. `elsewhere`: the repository is on another machine than the Master's node.
-         */
-        KeptView: {
-            dataset: string;
-            node: string;
-            repository: string;
-            repository_node: string;
-            elsewhere: boolean;
-            last_at: string | null;
-        };
-        /**
-         * Restoration
-         * @description `epoch`: nodes follow the Master with the highest (a Master that `init` made has 0). `export_at`: of what happened later the records
-         *         know only what was told again. `audit_number`: of the newest audit record that came with the export.
-         */
-        Restoration: {
-            epoch: number;
-            at: string;
-            export_at: string;
-            audit_number: number;
-        };
-        /**
-         * MasterExported
-         * @description `trigger`: the run of the flow that takes it to a repository; null where there is none.
-         */
-        MasterExported: {
-            made_at: string;
-            proven_at: string;
-            rows: number;
-            size_bytes: number;
-            trigger: string | null;
-        };
-        /**
-         * BackupDrawn
-         * @description `elsewhere`: the repository is on another machine than the Master's.
-         */
-        BackupDrawn: {
-            flow: string;
-            node: string;
-            repository: string;
-            repository_node: string;
-            elsewhere: boolean;
-            activation: components["schemas"]["ActivationReport"];
-        };
         /** NodeList */
         NodeList: {
             nodes: components["schemas"]["NodeView"][];
@@ -6235,6 +6155,86 @@ export interface components {
             points_bytes: number;
             unique_bytes: number;
             stored_bytes: number;
+        };
+        /**
+         * MasterBackupView
+         * @description `export` null: none was written since this Master started. `error`: why the last was not. `restoration`: what this Master was made
+         *         from, if it was. `superseded`: the nodes follow another Master.
+         */
+        MasterBackupView: {
+            folder: string;
+            export: components["schemas"]["ExportView"] | null;
+            error: components["schemas"]["ErrorFacts"] | null;
+            kits: components["schemas"]["KitMade"][];
+            kept: components["schemas"]["KeptView"][];
+            restoration: components["schemas"]["Restoration"] | null;
+            superseded: boolean;
+            findings: components["schemas"]["Finding"][];
+        };
+        /**
+         * ExportView
+         * @description `proven_at`: when every byte of it was read back and checked.
+         */
+        ExportView: {
+            made_at: string;
+            proven_at: string;
+            rows: number;
+            size_bytes: number;
+        };
+        /**
+         * KitMade
+         * @description A code that was made; it opens the exports written since.
+         */
+        KitMade: {
+            id: string;
+            made_at: string;
+        };
+        /**
+         * KeptView
+         * @description Where exports go: by which dataset to which repository on whose machine. `last_at`: when the newest point was captured; null = none
+         *         was yet, or the node does not answer. `elsewhere`: the repository is on another machine than the Master's node.
+         */
+        KeptView: {
+            dataset: string;
+            node: string;
+            repository: string;
+            repository_node: string;
+            elsewhere: boolean;
+            last_at: string | null;
+        };
+        /**
+         * Restoration
+         * @description `epoch`: nodes follow the Master with the highest (a Master that `init` made has 0). `export_at`: of what happened later the records
+         *         know only what was told again. `audit_number`: of the newest audit record that came with the export.
+         */
+        Restoration: {
+            epoch: number;
+            at: string;
+            export_at: string;
+            audit_number: number;
+        };
+        /**
+         * MasterExported
+         * @description `trigger`: the run of the flow that takes it to a repository; null where there is none.
+         */
+        MasterExported: {
+            made_at: string;
+            proven_at: string;
+            rows: number;
+            size_bytes: number;
+            trigger: string | null;
+        };
+        /**
+         * BackupDrawn
+         * @description `elsewhere`: the repository is on another machine than the Master's.
+         */
+        BackupDrawn: {
+            flow: string;
+            node: string;
+            repository: string;
+            repository_node: string;
+            elsewhere: boolean;
+            activation: components["schemas"]["ActivationReport"];
         };
         /**
          * Snapshot
@@ -8267,97 +8267,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TriggerView"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    master_backup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MasterBackupView"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    export_master: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MasterExported"];
-                };
-            };
-            /** @description What is wrong, and what to do. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
-                };
-            };
-        };
-    };
-    draw_master_backup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MasterBackupWanted"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BackupDrawn"];
                 };
             };
             /** @description What is wrong, and what to do. */
@@ -10578,6 +10487,97 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RepositoryGrowth"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    master_backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MasterBackupView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    export_master: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MasterExported"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    draw_master_backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MasterBackupWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupDrawn"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -12,7 +12,8 @@ A key left out allows nothing of its kind; `spool` left out is 1 GiB, 0 is no sp
 true. No file = no limits (a standing finding), no hooks. `vault` makes the machine one that only takes in: it opens no port, locks every
 point that arrives for at least so long, keeps no mirror, and lets the Master have nothing there forgotten, expired, dismissed, paused,
 pruned or repaired (docs/vaulting.md).
-HOME and the locations of this node's repositories are never captured, nor written by mirrors and restores, with or without the file; nor is
+HOME (but for the exports of a Master in it) and the locations of this node's repositories are never captured, nor written by mirrors and
+restores, with or without the file; nor is
 the hooks directory ever written, else a restore could bring the script that a hook then runs, nor the folder of this file where HOME has a
 link to it. Paths are compared after resolving symlinks;
 HOME and repositories are also known by device and inode, so that a bind mount of them is no way around.
@@ -25,7 +26,6 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -39,14 +39,15 @@ from holdfast.model.object_location import is_object_location, parse_object_loca
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import Action, DatasetRule, ForwardAction, MirrorAction, Rules, StoreAction
 from holdfast.node.known_places import known_places
+from holdfast.node.real_paths import Inode, inode_of, inodes_in, is_below, lineage_of, real_path
 
 LIMITS_FILE = "limits.toml"
 
+EXPORT_FOLDER = b"/master/export"
 _KEYS = {"read", "write", "hooks", "spool", "recall", "downloads", "vault"}
 _SPOOL_BYTES = 1 << 30
 # A repository's name becomes a folder and a key file in HOME. The compiler knows the same rule; a Master in wrong hands need not.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_Inode = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ class Limits:
     write: tuple[bytes, ...] | None = None
     hooks: Path | None = None
     protected: tuple[bytes, ...] = ()
-    guarded: frozenset[_Inode] = frozenset()
+    guarded: frozenset[Inode] = frozenset()
     path: Path | None = None
     home: bytes = b""
     spool_bytes: int = _SPOOL_BYTES
@@ -83,7 +84,8 @@ class Limits:
 
     def without_ours(self, rule: DatasetRule) -> DatasetRule:
         """The compiler knows the repositories in the roots, but no machine's HOME: its keys must not get into any repository."""
-        ours = tuple(os.fsdecode(place) for place in self.protected)
+        exports = all(map(self._is_export, rule.classification.paths))
+        ours = tuple(os.fsdecode(place) for place in self.protected if not (exports and place == self.home))
         return msgspec.structs.replace(rule, exclude_paths=(*rule.exclude_paths, *ours))
 
     def vaulted(self, action: StoreAction) -> StoreAction:
@@ -110,8 +112,8 @@ class Limits:
 
     def check_read(self, path: str | bytes | Path) -> None:
         """Raises `OutsideLimits` unless `path` may be captured."""
-        real = self._outside_protected(path)
-        if self.read is not None and not any(_is_below(real, root) for root in self.read):
+        real = real_path(path) if self._is_export(path) else self._outside_protected(path)
+        if self.read is not None and not any(is_below(real, root) for root in self.read):
             raise OutsideLimits(
                 f"{os.fsdecode(real)} may not be read on this machine", hint="add it to `read` in limits.toml there", path=os.fsdecode(path)
             )
@@ -120,13 +122,13 @@ class Limits:
         """Raises `OutsideLimits` unless a restore may write below `path`. Above a protected place is allowed: each folder is asked for."""
         real = self._outside_protected(path)
         for folder in self._of_root:
-            if _is_below(real, folder):
+            if is_below(real, folder):
                 raise OutsideLimits(
                     f"{os.fsdecode(real)} is among the hooks or limits of this machine, which only its root writes",
                     hint=f"choose a target outside {os.fsdecode(folder)}",
                     path=os.fsdecode(path),
                 )
-        if self.write is not None and not any(_is_below(real, root) for root in self.write):
+        if self.write is not None and not any(is_below(real, root) for root in self.write):
             raise OutsideLimits(
                 f"{os.fsdecode(real)} may not be written on this machine",
                 hint="add it to `write` in limits.toml there",
@@ -136,10 +138,10 @@ class Limits:
     def check_mirror(self, path: str | bytes | Path) -> None:
         """As `check_write`, and not above a protected place either: a mirror removes what its source does not have."""
         self.check_write(path)
-        real = _real(path)
-        itself = _inode(real)
+        real = real_path(path)
+        itself = inode_of(real)
         for place in (*self.protected, *self._of_root):
-            if _is_below(place, real) or (itself is not None and itself in _lineage(place)):
+            if is_below(place, real) or (itself is not None and itself in lineage_of(place)):
                 raise OutsideLimits(
                     f"a mirror in {os.fsdecode(real)} would remove {os.fsdecode(place)}, which belongs to Holdfast itself",
                     hint="choose a folder that holds nothing else",
@@ -150,7 +152,7 @@ class Limits:
     def _of_root(self) -> tuple[bytes, ...]:
         """Folders that may be captured but never written: of the hooks, and of this file where HOME has a link to it."""
         folders = (self.hooks, None if self.path is None else self.path.resolve().parent)
-        return tuple(_real(folder) for folder in folders if folder is not None and _real(folder) != self.home)
+        return tuple(real_path(folder) for folder in folders if folder is not None and real_path(folder) != self.home)
 
     def hook(self, name: str) -> Path:
         """The script of this name. Raises `OutsideLimits` when it is not one the machine's root put there."""
@@ -170,10 +172,14 @@ class Limits:
         _check_owner(script, facts)
         return script
 
+    def _is_export(self, path: str | bytes | Path) -> bool:
+        """The one place of HOME that may be captured, where a Master shares it: its exports are sealed (docs/master-backup.md)."""
+        return bool(self.home) and is_below(real_path(path), self.home + EXPORT_FOLDER)
+
     def _outside_protected(self, path: str | bytes | Path) -> bytes:
         """The real path. Raises `OutsideLimits` when it is inside a protected place."""
-        real = _real(path)
-        if any(_is_below(real, place) for place in self.protected) or not self.guarded.isdisjoint(_lineage(real)):
+        real = real_path(path)
+        if any(is_below(real, place) for place in self.protected) or not self.guarded.isdisjoint(lineage_of(real)):
             raise OutsideLimits(
                 f"{os.fsdecode(real)} belongs to Holdfast itself",
                 hint="choose a path outside the node's home and its repositories",
@@ -190,9 +196,9 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
     """
     known = [place for places in known_places(home).values() for place in places]
     locations = (location for location in (*repositories, *known) if location.startswith("/"))
-    protected = tuple(dict.fromkeys((_real(home), *map(_real, locations))))
+    protected = tuple(dict.fromkeys((real_path(home), *map(real_path, locations))))
     path = home / LIMITS_FILE
-    guarded = frozenset(inode for place in protected for inode in _inodes_in(place))
+    guarded = frozenset(inode for place in protected for inode in inodes_in(place))
     try:
         with path.open(encoding="utf-8") as file:
             facts, text = os.fstat(file.fileno()), file.read()
@@ -203,8 +209,8 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
     _check_owner(path, facts)
     keys = _parse(path, text)
     return Limits(
-        read=tuple(_real(root) for root in keys.read),
-        write=tuple(_real(root) for root in keys.write),
+        read=tuple(real_path(root) for root in keys.read),
+        write=tuple(real_path(root) for root in keys.write),
         hooks=Path(keys.hooks) if keys.hooks else None,
         protected=protected,
         guarded=guarded,
@@ -329,17 +335,17 @@ def _check_absolute(path: str, what: str) -> None:
 
 
 def _check_apart(location: str, targets: list[str]) -> None:
-    real = _real(location)
+    real = real_path(location)
     for target in targets:
-        if _is_below(real, _real(target)):
+        if is_below(real, real_path(target)):
             raise OutsideLimits(f"repository {location} is inside the mirror {target}", hint="move one of them")
 
 
 def _check_nothing_around(location: str, limits: Limits) -> None:
     """One that is made in the folders of another, or around them, would get at its files."""
-    real = _real(location)
+    real = real_path(location)
     for place in limits.protected:
-        if (place != real or real == limits.home) and (_is_below(real, place) or _is_below(place, real)):
+        if (place != real or real == limits.home) and (is_below(real, place) or is_below(place, real)):
             raise OutsideLimits(
                 f"repository {location} would be inside or around {os.fsdecode(place)}, which belongs to Holdfast itself",
                 hint="choose a folder of its own",
@@ -350,7 +356,7 @@ def _check_nothing_around(location: str, limits: Limits) -> None:
 def _check_one_each(rules: Rules) -> None:
     """Two open at one place, or by one name, would not know what the other is at: a prune of one takes what is promised by the other."""
     for what in ("id", "name", "location"):
-        found = [_real(value) if value.startswith("/") else value for each in rules.repositories if (value := getattr(each, what))]
+        found = [real_path(value) if value.startswith("/") else value for each in rules.repositories if (value := getattr(each, what))]
         if len(set(found)) < len(found):
             raise OutsideLimits(f"two repositories of this machine have one {what}", hint="give each a name and a place of its own")
 
@@ -363,37 +369,3 @@ def _check_stores_known(rules: Rules) -> None:
                 raise OutsideLimits(
                     f"{receive.label} is to be stored in a repository this node does not own", hint="activate the flow again"
                 )
-
-
-def _real(path: str | bytes | Path) -> bytes:
-    return os.path.realpath(os.fsencode(path))
-
-
-def _is_below(path: bytes, root: bytes) -> bool:
-    """Whether `path` is `root` or inside it."""
-    return path == root or path.startswith(root.rstrip(b"/") + b"/")
-
-
-def _inode(path: bytes) -> _Inode | None:
-    with suppress(OSError):
-        facts = os.stat(path)
-        return facts.st_dev, facts.st_ino
-    return None
-
-
-def _lineage(path: bytes) -> set[_Inode]:
-    """What the path and all folders above it are, whatever they are called here."""
-    found = set()
-    while True:
-        found.add(_inode(path))
-        if path in (b"/", b""):
-            return {inode for inode in found if inode is not None}
-        path = os.path.dirname(path)
-
-
-def _inodes_in(place: bytes) -> set[_Inode]:
-    """The folder and the folders in it: any of them may be mounted elsewhere."""
-    found = {_inode(place)}
-    with suppress(OSError), os.scandir(place) as listing:
-        found.update(_inode(item.path) for item in listing if item.is_dir(follow_symlinks=False))
-    return {inode for inode in found if inode is not None}
