@@ -463,6 +463,7 @@ ELSEWHERE = {
     "compiler.parse_operations.parse_operation": "through parse_document",
     "compiler.parse_part.parse_classification": "through the API (api/test_hostile_callers.py), of values that JSON has made",
     "compiler.parse_part.parse_keep_part": "as parse_classification",
+    "compiler.parse_part.parse_schedule_part": "as parse_classification",
     "compiler.parse_places.parse_groups": "through parse_document",
     "compiler.parse_places.parse_nodes": "through parse_document",
     "compiler.parse_places.parse_repositories": "through parse_document",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from holdfast.compiler.ways import find_ways
-from holdfast.node.protections import promises_of
+from holdfast.model.promises import promises_of
 from tests.compiler.test_compile_flows import SAMPLES, compiled, document, inventory, sample
 
 VALID = sorted(path.stem for path in (SAMPLES / "valid").glob("*.yaml"))

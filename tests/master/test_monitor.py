@@ -13,9 +13,9 @@ from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Finding, LaneProgress, Progress, Severity, State
 from holdfast.model.keys import KitState, kit_findings
+from holdfast.model.promises import promises_of
 from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
 from holdfast.model.rules import Rules
-from holdfast.node.protections import promises_of
 from tests.master.masters import ONE_TO_TWO, Running, with_master
 from tests.master.test_triggers_and_restores import Machine
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from holdfast.core.clock import utc
-from holdfast.node.protections import judge, promises_of, reconcile
+from holdfast.model.promises import promises_of
+from holdfast.node.protections import judge, reconcile
 from holdfast.testing.node_rules import DOCUMENTS, DR, MIRROR, STORE, delivery, source_rules, store_rules
 
 

@@ -2163,6 +2163,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Schedules
+         * @description The schedules of the document, and the next runs of what is active.
+         */
+        get: operations["schedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/paint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Paint Schedule
+         * @description When runs may start by a schedule, and when they do. Changes nothing.
+         */
+        post: operations["paint_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/environment/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Simulate Document
+         * @description What a document would do in some days: runs, points, what retention would leave, RPOs that cannot be met. Changes nothing.
+         */
+        post: operations["simulate_document"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/search": {
         parameters: {
             query?: never;
@@ -2881,6 +2941,29 @@ export interface components {
             /** Password */
             password: string;
         };
+        /**
+         * PaintSchedule
+         * @description `schedule` as it stands in the document. `since`: ISO 8601.
+         */
+        PaintSchedule: {
+            /**
+             * Schedule
+             * @default {}
+             */
+            schedule: {
+                [key: string]: unknown;
+            };
+            /**
+             * Since
+             * @default now
+             */
+            since: string;
+            /**
+             * Days
+             * @default 35
+             */
+            days: number;
+        };
         /** PasswordWanted */
         PasswordWanted: {
             /** Password */
@@ -3123,6 +3206,24 @@ export interface components {
              * @default
              */
             code: string;
+        };
+        /**
+         * SimulateDocument
+         * @description `text` null = the newest document. `since`: ISO 8601.
+         */
+        SimulateDocument: {
+            /** Text */
+            text?: string | null;
+            /**
+             * Days
+             * @default 30
+             */
+            days: number;
+            /**
+             * Since
+             * @default now
+             */
+            since: string;
         };
         /** TagPoints */
         TagPoints: {
@@ -6016,6 +6117,127 @@ export interface components {
              * @enum {unknown}
              */
             unit: "bytes" | "count" | "duration" | "rate" | "ratio" | "text" | "time";
+        };
+        /**
+         * Calendar
+         * @description `schedules` of the newest document; `runs`: the next ones by the rules in force, soonest first. One that is late is due now.
+         */
+        Calendar: {
+            schedules: components["schemas"]["ScheduleRow"][];
+            runs: components["schemas"]["CalendarRun"][];
+        };
+        /**
+         * ScheduleRow
+         * @description A schedule of the draft. `name` is empty for one that is written in an operation. `used_in`: `policy/operation`.
+         */
+        ScheduleRow: {
+            name: string;
+            windows: string[];
+            exclude: string[];
+            at: string[];
+            zone: string;
+            missed: string;
+            jitter_s: number;
+            used_in: string[];
+        };
+        /**
+         * CalendarRun
+         * @description A run to come of one dataset, and what it marks; `at` has its jitter in it.
+         */
+        CalendarRun: {
+            at: string;
+            dataset: string;
+            node: string;
+            operations: string[];
+        };
+        /**
+         * PaintedSchedule
+         * @description When runs may start by a schedule between two moments, and its trigger times that no exclusion drops. `valid` false: see
+         *         `diagnostics`, there is nothing in the rest.
+         */
+        PaintedSchedule: {
+            valid: boolean;
+            diagnostics: components["schemas"]["Diagnostic"][];
+            /** @default [] */
+            open: components["schemas"]["OpenSpan"][];
+            /** @default [] */
+            triggers: string[];
+        };
+        /** OpenSpan */
+        OpenSpan: {
+            begin: string;
+            end: string;
+        };
+        /**
+         * SimulatedDocument
+         * @description `simulation` is null when the document cannot be compiled: `diagnostics` say why.
+         */
+        SimulatedDocument: {
+            diagnostics: components["schemas"]["Diagnostic"][];
+            /** @default null */
+            simulation: components["schemas"]["Simulation"] | null;
+        };
+        /**
+         * Simulation
+         * @description `upcoming`: the first runs, of `runs_total` groups of runs. `truncated`: something runs so often that it was cut short.
+         */
+        Simulation: {
+            since: string;
+            until: string;
+            lines: components["schemas"]["SimulatedLine"][];
+            unmet: components["schemas"]["UnmetRpo"][];
+            upcoming: components["schemas"]["SimulatedRun"][];
+            runs_total: number;
+            /** @default false */
+            truncated: boolean;
+        };
+        /**
+         * SimulatedLine
+         * @description One operation at one receiver, of `datasets` datasets that have the same to do; `dataset` is one of them. `runs`, `points` and `kept`
+         *         are of each. `oldest`: of the points that are kept at the end.
+         */
+        SimulatedLine: {
+            policy: string;
+            operation: string;
+            kind: string;
+            receiver: string;
+            dataset: string;
+            datasets: number;
+            runs: number;
+            points: number;
+            kept: number;
+            oldest: string | null;
+            newest: string | null;
+        };
+        /**
+         * UnmetRpo
+         * @description `times` spans between captures were longer than the RPO; the longest is from `begin` to `end`. `reason`: why nothing began when one
+         *         was due there: no window was open, an exclusion forbade it, the mover was closed, or it never runs at all.
+         */
+        UnmetRpo: {
+            policy: string;
+            operation: string;
+            receiver: string;
+            dataset: string;
+            every_s: number;
+            longest_s: number;
+            begin: string;
+            end: string;
+            times: number;
+            /** @enum {unknown} */
+            reason: "exclusion" | "mover" | "never" | "window";
+        };
+        /**
+         * SimulatedRun
+         * @description `jitter_s`: each of the datasets begins so much later at most.
+         */
+        SimulatedRun: {
+            at: string;
+            policy: string;
+            operations: string[];
+            dataset: string;
+            datasets: number;
+            jitter_s: number;
         };
         /**
          * FoundHits
@@ -10347,6 +10569,103 @@ export interface operations {
                     "text/plain": string;
                     "text/html": string;
                     "text/csv": string;
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    schedules: {
+        parameters: {
+            query?: {
+                next?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calendar"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    paint_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PaintSchedule"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaintedSchedule"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    simulate_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulateDocument"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimulatedDocument"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -41,6 +41,7 @@ from holdfast.api.routes import (
     reports,
     repositories,
     roles,
+    schedules,
     search,
     sessions,
     status,
@@ -52,7 +53,7 @@ from holdfast.master.master import Master
 
 PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
-_TELLING = (anomalies, audit, drills, happenings, keep, metrics, notifications, reports, search, status)
+_TELLING = (anomalies, audit, drills, happenings, keep, metrics, notifications, reports, schedules, search, status)
 _ROUTES = (access, roles, users, approvals, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
 _PRIVATE = tuple(module.router for module in (*_ROUTES, master_backup))
 # In this order: what is refused is in the audit log, too.

@@ -63,6 +63,22 @@ class PlanDocument(Body):
     text: str
 
 
+class SimulateDocument(Body):
+    """`text` null = the newest document. `since`: ISO 8601."""
+
+    text: str | None = None
+    days: int = Field(default=30, ge=1, le=400)
+    since: str = Field(default="now", max_length=100)
+
+
+class PaintSchedule(Body):
+    """`schedule` as it stands in the document. `since`: ISO 8601."""
+
+    schedule: dict[str, Any] = {}
+    since: str = Field(default="now", max_length=100)
+    days: int = Field(default=35, ge=1, le=400)
+
+
 class ApplyDocument(Body):
     """`base_revision`: the revision that was edited; null = whatever is newest now."""
 

@@ -12,7 +12,7 @@ from holdfast.compiler.parse import parse_document
 from holdfast.compiler.yaml_tree import MAX_TEXT_BYTES
 from holdfast.core.errors import UsageError
 from holdfast.model.diagnostics import Diagnostic
-from holdfast.model.document import Classification, KeepRules
+from holdfast.model.document import Classification, KeepRules, ScheduleTimes
 from holdfast.model.edit import Value
 
 _NAME = "sample"
@@ -65,6 +65,24 @@ def parse_keep_part(keep: Mapping[str, Value], every: str | None, at: Sequence[s
         return ParsedKeep(keep=None, diagnostics=diagnostics)
     use = parsed.document.policies[0].operations[0]
     return ParsedKeep(keep=use.keep, every_s=use.when.every_s, at=parsed.document.schedules[0].at, diagnostics=diagnostics)
+
+
+class ParsedSchedule(msgspec.Struct, frozen=True, kw_only=True):
+    """`times` is None when the values cannot be taken. The places of diagnostics begin at the keys of the schedule."""
+
+    times: ScheduleTimes | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def parse_schedule_part(schedule: Mapping[str, Value]) -> ParsedSchedule:
+    """Values as they would stand in a schedule. Raises `UsageError` for what no document can hold."""
+    check_value(dict(schedule))
+    text = f"schedules: {{{_NAME}: {line_text(dict(schedule))}}}\n"
+    if len(text) > MAX_TEXT_BYTES:
+        raise UsageError("the schedule is too large", hint="write days as mon-fri, or `day 1,15,last`")
+    parsed = parse_document(text)
+    diagnostics = tuple(_inside(each) for each in parsed.diagnostics)
+    return ParsedSchedule(times=parsed.document.schedules[0] if parsed.document else None, diagnostics=diagnostics)
 
 
 def _inside(diagnostic: Diagnostic) -> Diagnostic:

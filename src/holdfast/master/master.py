@@ -17,6 +17,7 @@ from holdfast.master.downloads import Downloads
 from holdfast.master.enrolment import Enrolment
 from holdfast.master.environment import Environments
 from holdfast.master.environment_edits import EnvironmentEdits
+from holdfast.master.foreseeing import Foreseeing
 from holdfast.master.foundation import Foundation
 from holdfast.master.growth import Growth
 from holdfast.master.history import History
@@ -72,6 +73,7 @@ class Master:
     drawing: BackupDrawing
     looks: Looks
     board: StatusBoard
+    foreseeing: Foreseeing
     anomalies: AnomalyDesk
     archives: ArchiveDesk
     monitor: Monitor
@@ -164,6 +166,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         drawing=BackupDrawing(base, hub, environment, activation),
         looks=looks,
         board=board,
+        foreseeing=Foreseeing(base, board),
         anomalies=AnomalyDesk(base, hub, board),
         archives=ArchiveDesk(base, hub),
         monitor=Monitor(base, hub, looks),

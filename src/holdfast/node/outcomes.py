@@ -8,10 +8,10 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts, WindowClosed
 from holdfast.model.jobs import Job, State
+from holdfast.model.promises import promises_of
 from holdfast.model.rules import Rules
 from holdfast.node.job_book import Signature, failure_of
 from holdfast.node.journal import ProtectionRow, Request
-from holdfast.node.protections import promises_of
 from holdfast.node.retries import Kind, Retry, may_heal, opening_ns
 from holdfast.node.worker_messages import Acknowledged, RunCascade, RunDatasets
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -11,6 +10,7 @@ from holdfast.core.clock import ns_of, utc
 from holdfast.core.errors import WindowClosed
 from holdfast.core.ids import ActionId, DatasetId, JobId
 from holdfast.model.jobs import State
+from holdfast.model.promises import Promise, operation_rules, promises_of
 from holdfast.model.questions import Protection
 from holdfast.model.rate_table import opens_at, rate_at
 from holdfast.model.rules import Delivery, OperationRule, Rules, title_of
@@ -26,43 +26,6 @@ _CLOCK_STEP_S = 300
 
 _LATE_S = 3600.0
 """How late a run at a time of day may be acknowledged before it counts as overdue; with an RPO the RPO decides."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Promise:
-    """One thing the rules promise. `cascade` is the id of the cascade it belongs to, empty for what this node captures."""
-
-    delivery: Delivery
-    operation: str
-    action: str
-    cascade: str = ""
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        return self.delivery.dataset, self.operation, self.action
-
-
-def promises_of(rules: Rules) -> Iterator[Promise]:
-    """In the order of the rules. What a relay hands on is promised by the node that sends it: a forward is acknowledged only when the
-    next node has acknowledged, and the relay runs no job that could say how it went."""
-    captured = {dataset.id for dataset in rules.datasets}
-    for delivery in rules.deliveries:
-        if delivery.dataset in captured:
-            yield from _of_delivery(delivery, "")
-    for cascade in rules.cascades:
-        yield from _of_delivery(cascade.delivery, cascade.id)
-
-
-def _of_delivery(delivery: Delivery, cascade: str) -> Iterator[Promise]:
-    pairs = delivery.action_operations or tuple((action, delivery.operations) for action in delivery.actions)
-    for action, operations in pairs:
-        for operation in operations:
-            yield Promise(delivery=delivery, operation=operation, action=action, cascade=cascade)
-
-
-def operation_rules(rules: Rules) -> dict[tuple[str, str], OperationRule]:
-    """By (dataset, operation name), of what this node captures."""
-    return {(dataset.id, operation.name): operation for dataset in rules.datasets for operation in dataset.operations}
 
 
 def row_due_at(rule: OperationRule, row: ProtectionRow, now: datetime) -> datetime | None:
@@ -107,28 +70,6 @@ def _first_due(promise: Promise, rule: OperationRule, row: ProtectionRow) -> dat
     if promise.delivery.mode != "continuous" or rule.after or row.attempted_ns is not None:
         return None
     return utc(row.since_ns) + timedelta(seconds=SETTLE_S)
-
-
-def complete(rules: Rules, dataset: DatasetId, asked: Iterable[str]) -> tuple[str, ...]:
-    """The operations a run of this dataset marks when `asked` are due: these, those without a schedule, and those that come after one of
-    them. Only what some delivery carries; in the policy's order."""
-    carried = {promise.operation for promise in promises_of(rules) if promise.delivery.dataset == dataset and not promise.cascade}
-    operations = next((rule.operations for rule in rules.datasets if rule.id == dataset), ())
-    chosen = {name for name in asked if name in carried}
-    if not chosen:
-        return ()
-    chosen |= {op.name for op in operations if op.name in carried and not has_schedule(op) and not op.after}
-    grown = True
-    while grown:
-        more = {op.name for op in operations if op.name in carried and last_part(op.after) in chosen} - chosen
-        chosen |= more
-        grown = bool(more)
-    return tuple(op.name for op in operations if op.name in chosen)
-
-
-def last_part(name: str) -> str:
-    """`documents/backup` -> `backup`."""
-    return name.rpartition("/")[2]
 
 
 def reconcile(

@@ -15,6 +15,7 @@ from holdfast.core.clock import Clock, now, ns_of, utc
 from holdfast.core.errors import ErrorFacts, UnknownName
 from holdfast.core.ids import DatasetId, JobId
 from holdfast.model.jobs import ENDED, Event, Finding, Job, Severity, State
+from holdfast.model.promises import complete, last_part, promises_of
 from holdfast.model.questions import AskTrigger, Protection
 from holdfast.model.rules import Rules
 from holdfast.node.held_restores import HeldRestores, after_break
@@ -32,7 +33,7 @@ from holdfast.node.outcomes import (
     uncaptured_rows,
     with_capture,
 )
-from holdfast.node.protections import complete, due_operations, judge, last_part, promises_of, reconcile
+from holdfast.node.protections import due_operations, judge, reconcile
 from holdfast.node.retries import Retries, Retry
 from holdfast.node.worker_messages import Acknowledged, CancelJob, PointsMade, RunCascade, RunDatasets, ToWorker
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -12,11 +13,14 @@ import typer
 
 from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
+from holdfast.cli.commands.schedules import print_simulation
 from holdfast.cli.home import load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, print_diagnostics, print_json, print_table, say
 from holdfast.cli.setup import node_name
+from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import Refused, UsageError
+from holdfast.core.units import parse_duration_s, parse_time
 
 FileArgument = Annotated[str, typer.Argument(help="The environment document; `-` reads standard input.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Agree to what the document no longer names. Data is never destroyed by this.")]
@@ -28,18 +32,45 @@ def register(app: typer.Typer) -> None:
         app.command(name="compile" if command is compile_flow else command.__name__)(command)
 
 
-def plan(file: FileArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def plan(
+    file: FileArgument,
+    simulate: Annotated[str, typer.Option("--simulate", help="Also what it would do in this time, like 30d, all of it active.")] = "",
+    from_: Annotated[str, typer.Option("--from", help="When --simulate begins (default: now).")] = "now",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Check a document and show what applying it would change. Changes nothing."""
-    answer = _client(home).post("/environment/plan", {"text": _read(file)})
+    client, text = _client(home), _read(file)
+    answer = client.post("/environment/plan", {"text": text})
+    if simulate and answer["valid"]:
+        answer["simulated"] = _simulated(client, text, simulate, from_)
     if as_json:
         print_json(answer)
     else:
         print_diagnostics(answer["diagnostics"])
         if answer["valid"]:
             _print_changes(answer["changes"], answer["removals"])
+            _print_simulated(answer.get("simulated"))
         else:
             note("this document cannot be applied: mend the errors above")
     raise typer.Exit(exit_codes.OK if answer["valid"] else exit_codes.USAGE)
+
+
+def _simulated(client: ApiClient, text: str, span: str, begin: str) -> Any:
+    days = math.ceil(parse_duration_s(span) / 86_400)
+    since = parse_time(begin, now(SystemClock()), None).isoformat()
+    return client.post("/environment/simulate", {"text": text, "days": days, "since": since})
+
+
+def _print_simulated(answer: Any) -> None:
+    if answer is None:
+        return
+    say()
+    if answer["simulation"] is None:
+        print_diagnostics(answer["diagnostics"])
+        note("this document cannot be activated as it is, so there is nothing to simulate")
+    else:
+        print_simulation(answer["simulation"])
 
 
 def apply(
