@@ -15,7 +15,7 @@ from holdfast.core.ids import EnvironmentId, NodeId
 from holdfast.model.audit import Anchor
 from holdfast.model.jobs import Event, Job, Progress
 from holdfast.model.questions import Answer, Failed, Question
-from holdfast.model.rules import Rules, decode_rules, signed_bytes_of_rules
+from holdfast.model.rules import Rules, SignedRules, decode_rules, signed_bytes_of_rules
 from holdfast.wire.authority import verify_signature
 from holdfast.wire.hub import HubStream, dial_hub
 from holdfast.wire.hub_messages import (
@@ -25,6 +25,7 @@ from holdfast.wire.hub_messages import (
     Farewell,
     Hello,
     HubMessage,
+    InForce,
     Progressed,
     Push,
     Received,
@@ -54,7 +55,7 @@ def answer_nothing(question: Question) -> Answer:
 class SimulatedNode:
     """`refuses` is what it says to rules; empty = it takes them. `leaves_on_push`: it goes away instead of answering.
     `taken` are the rules in force, in order; `asked` is everything asked. `anchors`: what it keeps of the audit log, as it says; `told`:
-    what it was told of it.
+    what it was told of it. `epoch`: of the Master it follows, `in_force`: its rules as they were signed.
     """
 
     identity: SimulatedIdentity
@@ -70,6 +71,8 @@ class SimulatedNode:
     farewell: ErrorFacts | None = None
     anchors: tuple[Anchor, ...] = ()
     told: list[Anchor | None] = field(default_factory=list)
+    epoch: int = 0
+    in_force: SignedRules | None = None
     _stream: HubStream | None = None
     _session: asyncio.Task[None] | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -87,6 +90,7 @@ class SimulatedNode:
             time_ns=self.time_ns,
             data_address=self.address,
             anchors=self.anchors,
+            epoch=self.epoch,
         )
         await self._stream.send(hello)
         first = await self._stream.receive()
@@ -95,6 +99,9 @@ class SimulatedNode:
             raise NotReachable(first.error.message, hint=first.error.hint, code=first.error.code)
         assert isinstance(first, Welcome), first
         self.told.append(first.audit)
+        self.epoch = first.epoch
+        if self.in_force is not None and 0 <= first.generation < self.generation:
+            await self._stream.send(InForce(rules=self.in_force))
         self._session = asyncio.create_task(self._run(self._stream))
 
     async def disconnect(self) -> None:
@@ -147,7 +154,7 @@ class SimulatedNode:
                 problems = self._problems(rules)
                 if not problems:
                     self.taken.append(rules)
-                    self.generation = rules.generation
+                    self.generation, self.in_force = rules.generation, signed
                 await stream.send(Confirmed(generation=rules.generation, problems=problems))
             case Asked(number=number, question=question):
                 self.asked.append(question)

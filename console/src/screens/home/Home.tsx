@@ -20,6 +20,7 @@ import { Verdict } from "./Verdict";
 const ProtectDialog = lazy(later(() => import("./ProtectDialog").then((module) => ({ default: module.ProtectDialog }))));
 const FollowedCard = lazy(later(() => import("./FollowedCard").then((module) => ({ default: module.FollowedCard }))));
 const DrillsCard = lazy(later(() => import("./DrillsCard").then((module) => ({ default: module.DrillsCard }))));
+const MasterBackupCard = lazy(later(() => import("./MasterBackupCard").then((module) => ({ default: module.MasterBackupCard }))));
 const AnomaliesCard = lazy(later(() => import("./AnomaliesCard").then((module) => ({ default: module.AnomaliesCard }))));
 const DAYS = 30;
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
@@ -82,6 +83,11 @@ function Overview({ status, onProtect }: { status: Status; onProtect: () => void
       {drills.length > 0 && (
         <Suspense fallback={null}>
           <DrillsCard drills={drills} />
+        </Suspense>
+      )}
+      {rows.length > 0 && (
+        <Suspense fallback={null}>
+          <MasterBackupCard />
         </Suspense>
       )}
       <Findings findings={status.findings} />
