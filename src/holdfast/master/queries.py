@@ -18,6 +18,7 @@ from holdfast.master.mirror_states import MirrorRow, ask_mirrors, mirror_rows
 from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
 from holdfast.model.differences import AskDiff, Difference, Differences, Totals
+from holdfast.model.doctor import AskDoctor, Examined
 from holdfast.model.entry import display_path
 from holdfast.model.explanations import Explanation, MirrorCopy
 from holdfast.model.gaps import Gap
@@ -49,6 +50,7 @@ from holdfast.model.searching import AskSearch, FoundHere, HitPage, decode_curso
 
 ANSWER_TIMEOUT_S = 10.0
 SAMPLE_TIMEOUT_S = 20.0
+DOCTOR_TIMEOUT_S = 45.0
 A = TypeVar("A")
 
 
@@ -267,6 +269,11 @@ class Queries:
         """Put to one machine, by name or id; a machine needs no rules for it. Raises `UnknownName`, `NotReachable`, `OutsideLimits`."""
         asked = await self._base.database.run(lambda s: inventory.named_node(s, node))
         return await self._hub.ask_for(asked.id, ask, Sample, SAMPLE_TIMEOUT_S)
+
+    async def doctor(self, node: str) -> Examined:
+        """Put to one machine, by name or id. Raises `UnknownName`, `NotReachable`."""
+        asked = await self._base.database.run(lambda s: inventory.named_node(s, node))
+        return await self._hub.ask_for(asked.id, AskDoctor(), Examined, DOCTOR_TIMEOUT_S)
 
     async def folders(self, node: str, ask: AskFolders) -> Folders:
         """As `sample`."""

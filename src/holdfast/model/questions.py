@@ -13,6 +13,7 @@ from holdfast.model.anomalies import AnomalyJudged, AskJudgeAnomaly
 from holdfast.model.archive_questions import ArchiveAnswer, ArchiveQuestion
 from holdfast.model.audit import AnchorsTold, AskAnchors
 from holdfast.model.differences import AskDiff, Differences
+from holdfast.model.doctor import AskDoctor, Examined
 from holdfast.model.document import Classification
 from holdfast.model.downloads import AskDownloadPort, DownloadPort
 from holdfast.model.explanations import Explanation
@@ -217,6 +218,7 @@ Question = (
     | AskTail
     | AskLimits
     | AskDownloadPort
+    | AskDoctor
     | KeyQuestion
 )
 
@@ -364,6 +366,7 @@ Answer = (
     | Tailed
     | LimitsTold
     | DownloadPort
+    | Examined
     | KeyAnswer
     | Done
     | Failed

@@ -27,6 +27,7 @@ from holdfast.model.rules import Rules, SignedRules, decode_rules
 from holdfast.node.archives import archiving_deliveries
 from holdfast.node.audit_anchors import AuditAnchors
 from holdfast.node.config import data_address, load_config, pid_path
+from holdfast.node.doctor import examine
 from holdfast.node.downloads.door import DownloadDoor
 from holdfast.node.enrol import renew, renewal_due
 from holdfast.node.followed_here import FollowedHere
@@ -133,6 +134,7 @@ class Agent:
             following=lambda: self._followed.now,
             download_port=self._door.answer,
             anchors=lambda: self._anchors.all,
+            examine=lambda: examine(home, clock=self._clock),
         )
         self._router = Router(
             scheduler=self._scheduler,

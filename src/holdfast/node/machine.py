@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdfast.model.audit import Anchor
+from holdfast.model.doctor import Examined
 from holdfast.model.downloads import AskDownloadPort, DownloadPort
 from holdfast.model.following import Following
 from holdfast.model.jobs import Finding
@@ -16,7 +17,7 @@ from holdfast.node.limits import Limits
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """What holds on this machine at the moment: rules in force, its limits, its standing problems, what is followed, and what it keeps of
-    the Master's audit log. `limits` raises what `load_limits` raises."""
+    the Master's audit log. `limits` raises what `load_limits` raises; `examine` blocks."""
 
     name: str
     current_rules: Callable[[], Rules | None]
@@ -25,6 +26,7 @@ class Machine:
     following: Callable[[], tuple[Following, ...]]
     download_port: Callable[[AskDownloadPort], DownloadPort]
     anchors: Callable[[], tuple[Anchor, ...]]
+    examine: Callable[[], Examined]
 
     @property
     def rules(self) -> Rules | None:

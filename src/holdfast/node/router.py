@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from holdfast.model.anomalies import AnomalyJudged, AskJudgeAnomaly
 from holdfast.model.archive_questions import ArchiveQuestion, ArchiveTold, AskArchive, AskArchiveHold, AskArchivePlan
 from holdfast.model.audit import AnchorsTold, AskAnchors
 from holdfast.model.differences import AskDiff
+from holdfast.model.doctor import AskDoctor
 from holdfast.model.downloads import AskDownloadPort
 from holdfast.model.entry import display_path
 from holdfast.model.jobs import Finding, Severity
@@ -180,6 +182,8 @@ class Router:
                 return await self._tail(question)
             case AskLimits() | AskDownloadPort():
                 return self._limits() if isinstance(question, AskLimits) else self._machine.download_port(question)
+            case AskDoctor():
+                return await asyncio.to_thread(self._machine.examine)
             case AskTrigger():
                 return self._started(*self._scheduler.trigger(question))
             case AskMaintenance():

@@ -13,6 +13,7 @@ import { shellWord, visible } from "../../parts/format";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { State, stateOf } from "../../parts/State";
+import { Examine } from "./Examine";
 import { NewestJobs, NodeDoes } from "./NodeDoes";
 import { NodeFacts, NodeFindings } from "./NodeFacts";
 import classes from "./Nodes.module.css";
@@ -74,6 +75,7 @@ function Details({ node }: { node: Node }) {
       <div className={classes.columns}>
         <div className={classes.column}>
           <NodeFacts node={node} limits={rules.data?.limits ?? null} isAsking={rules.isPending} />
+          {node.state === "online" && <Examine node={node} />}
           <NewestJobs node={node} />
         </div>
         <div className={classes.column}>

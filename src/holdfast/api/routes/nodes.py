@@ -20,6 +20,7 @@ from holdfast.master.enrolment import Joined, JoinRequest, Renewed, RenewRequest
 from holdfast.master.join_tokens import NewJoinToken, TokenWish
 from holdfast.master.rules_in_force import RulesInForce
 from holdfast.model.access import Activity
+from holdfast.model.doctor import Examined
 from holdfast.model.questions import AskFolders, AskSample, Folders
 from holdfast.model.recalling import AskRecall
 
@@ -103,6 +104,14 @@ async def revoke(node: str, master: MasterOf, user: User) -> Response:
 async def rules_of_node(node: str, master: MasterOf) -> Response:
     """What the rules that are in force on that node make it do, in words, and what its own limits allow."""
     return reply(await master.rules.in_force(node))
+
+
+@router.get("/nodes/{node}/doctor")
+@answers(Examined)
+@does(Activity.STATUS_READ, on="node")
+async def doctor(node: str, master: MasterOf) -> Response:
+    """That machine examines itself now: whether it can do what its rules ask, and what is in the way. What is all right is named, too."""
+    return reply(await master.queries.doctor(node))
 
 
 @router.post("/nodes/{node}/folders")

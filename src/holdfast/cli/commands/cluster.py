@@ -280,6 +280,24 @@ def node_moved(
     say(f"{moved.name} dials {moved.hub_address} from now on")
 
 
+@node_app.command("doctor")
+def node_doctor(
+    node: Annotated[str, typer.Argument(help="Ask another machine, through the Master (default: this one).")] = "",
+    all_: Annotated[bool, typer.Option("--all", help="Say what is all right, too.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Examine a machine: can it do what its rules ask? Exit code 3 for warnings, 1 for errors."""
+    from holdfast.cli.doctor import examined, exit_code, print_examined
+
+    found = examined(resolve_home(home), node)
+    if as_json:
+        print_json(found)
+    else:
+        print_examined(found, is_all=all_)
+    raise typer.Exit(exit_code(found))
+
+
 @node_app.command("run")
 def node_run(
     metrics: Annotated[str, typer.Option(help="Give metrics to Prometheus here: 127.0.0.1:9742 or unix:PATH. Off without it.")] = "",
