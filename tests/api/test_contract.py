@@ -14,13 +14,14 @@ from holdfast.model.anomalies import Anomaly, AnomalyJudged, AnomalyKind, AskJud
 from holdfast.model.archive_questions import ArchivedDataset, ArchiveTold, AskArchive, AskArchiveHold, HoldView
 from holdfast.model.archiving import ArchivedFile
 from holdfast.model.differences import AskDiff, Change, Difference, Differences, Fact, Totals
+from holdfast.model.doctor import AskDoctor, Examined
 from holdfast.model.document import DrillPlan
 from holdfast.model.downloads import AskDownloadPort, DownloadPort
 from holdfast.model.drills import DrillRecord, DrillStatus
 from holdfast.model.explanations import Explanation, Keeper
 from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
-from holdfast.model.jobs import Event, Job, Severity, State
+from holdfast.model.jobs import Event, Finding, Job, Severity, State
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments
 from holdfast.model.pausing import AskPause, Pause, PauseTold
 from holdfast.model.point_changes import ChangedPoint
@@ -166,6 +167,8 @@ def an_owner(question: Question) -> Answer:
             return LimitsTold(read=("/srv",))
         case AskSample():
             return Sample()
+        case AskDoctor():
+            return Examined(node="files1", version="1.0.0", findings=(Finding(code="clock", severity=Severity.WARNING, message="off"),))
         case AskCancel() | AskPauseJob() | AskResumeJob():
             return Done()
         case AskOrders():
@@ -221,6 +224,7 @@ async def _give_access(running: Running) -> None:
 
 async def _bring_back(running: Running) -> None:
     await running.call("PUT", "/approvals/rules", {"acts": []})
+    await running.get("/nodes/files1/doctor")
     await running.post("/nodes/files1/recall", {"paths": ["/srv/documents/old"], "dry_run": True})
     await running.post("/mounts", {"point": "a" * 32, "node": "files1"})
 

@@ -118,6 +118,8 @@ class Machine:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             process.wait()
+        if self._network.stdout is not None:
+            self._network.stdout.close()
 
     def _inside(self, command: tuple[str, ...] | list[str]) -> list[str]:
         network = f"--net=/proc/{self._network.pid}/ns/net"

@@ -1116,6 +1116,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes/{node}/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Doctor
+         * @description That machine examines itself now: whether it can do what its rules ask, and what is in the way. What is all right is named, too.
+         */
+        get: operations["doctor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/nodes/{node}/folders": {
         parameters: {
             query?: never;
@@ -5078,6 +5098,15 @@ export interface components {
             hooks: string;
         };
         /**
+         * Examined
+         * @description `findings`: one or more for each thing that was looked at; those of severity `info` say that it is all right.
+         */
+        Examined: {
+            node: string;
+            version: string;
+            findings: components["schemas"]["Finding"][];
+        };
+        /**
          * Folders
          * @description By name. `more`: there are others that are not listed. `error`: the folder cannot be looked at.
          */
@@ -8704,6 +8733,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RulesInForce"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    doctor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Examined"];
                 };
             };
             /** @description What is wrong, and what to do. */
