@@ -20,10 +20,9 @@ from holdfast.core.private_files import make_private_folder
 from holdfast.core.single_instance import only_one
 from holdfast.host.disk import free_bytes
 from holdfast.model.audit import Anchor
-from holdfast.model.decoding import UNREADABLE
 from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.questions import Answer, Question
-from holdfast.model.rules import Rules, SignedRules, decode_rules
+from holdfast.model.rules import Rules, SignedRules
 from holdfast.node.archives import archiving_deliveries
 from holdfast.node.audit_anchors import AuditAnchors
 from holdfast.node.config import data_address, load_config, pid_path
@@ -41,7 +40,7 @@ from holdfast.node.machine import Machine
 from holdfast.node.metrics_listener import MetricsListener
 from holdfast.node.recalled_here import RecalledHere, let_pass
 from holdfast.node.router import Router
-from holdfast.node.rule_store import RuleStore
+from holdfast.node.rule_store import RuleStore, claimed_generation
 from holdfast.node.scheduler import Scheduler
 from holdfast.node.supervisor import Command, Worker, with_credentials, worker_command
 from holdfast.node.worker_messages import (
@@ -190,7 +189,7 @@ class Agent:
             return Confirmed(generation=self._rules.generation)
         generation = 0
         try:
-            generation = _claimed_generation(signed)
+            generation = claimed_generation(signed)
             rules = self._rules.verify(signed)
             problems = check_rules(rules, self._limits(rules))
             if not problems:
@@ -389,13 +388,6 @@ class Agent:
 
 _ROLES: tuple[Role, Role] = ("source", "store")
 _LOG_LEVEL = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
-
-
-def _claimed_generation(signed: SignedRules) -> int:
-    """Only to name it in the answer; nothing is believed before the signature is checked."""
-    with contextlib.suppress(*UNREADABLE):
-        return decode_rules(signed.body).generation
-    return 0
 
 
 def _finding(code: str, error: ErrorFacts) -> Finding:
