@@ -1,7 +1,7 @@
 /** When an operation runs: often enough, at times, by a named schedule, after another one, or with every run. */
 import { Select, SimpleGrid, Stack } from "@mantine/core";
 import { useDraft } from "../../draft/draft";
-import { type Edit, mappingAt, remove, set, type Step, type Value } from "../../draft/edits";
+import { type Edit, isMapping, mappingAt, remove, set, type Step, type Value } from "../../draft/edits";
 import { change, ChoiceField, TextField } from "./fields";
 import { ListField } from "./ListField";
 import type { Operation, Policy } from "./policy";
@@ -62,7 +62,7 @@ export function Rhythm({ policy, operation, wide = false }: RhythmProps) {
           <TextField label="Every" path={[...path, "every"]} placeholder="1h" description="At most this much may be lost." />
         )}
         {kind === "after" && <ChoiceField label="After" path={[...path, "after"]} choices={others.map((name) => [name, name] as const)} />}
-        {hasTimes && (schedules.length > 0 || operation.fields.schedule !== undefined) && (
+        {hasTimes && !isMapping(operation.fields.schedule) && (schedules.length > 0 || operation.fields.schedule !== undefined) && (
           <ChoiceField
             label="Schedule"
             path={[...path, "schedule"]}

@@ -122,6 +122,7 @@ test("schedules and keep rules in words", () => {
   expect(scheduleWords({ every: "1h" })).toBe("every hour");
   expect(scheduleWords({ every: "90m", schedule: "nights" })).toBe("every 90 minutes, by the schedule nights");
   expect(scheduleWords({ at: ["02:30", "14:30"] })).toBe("daily at 02:30 and 14:30");
+  expect(scheduleWords({ at: ["first sat 01:00"], schedule: { zone: "Europe/Berlin" } })).toBe("at first sat 01:00, by a schedule of its own");
   expect(scheduleWords({ after: "backup" })).toBe("after each backup");
   expect(scheduleWords({})).toBe("with every other run of this policy");
   expect(scheduleWords({ every: "soon" })).toBe("every soon");

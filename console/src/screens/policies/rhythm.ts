@@ -1,5 +1,5 @@
 /** When points of an operation would be taken, for the keep calendar. Pure. */
-import { mappingAt, type Values } from "../../draft/edits";
+import { isMapping, mappingAt, type Values } from "../../draft/edits";
 import { type Policy, textOf, textsOf } from "./policy";
 import { durationSeconds } from "./words";
 
@@ -21,12 +21,12 @@ export function timesOf(values: Values, policy: Policy, operation: string, seen:
     return times && { ...times, note: `It follows ${textOf(fields.after)}. ${times.note}`.trim() };
   }
   if (fields.every === undefined && fields.at === undefined && fields.schedule === undefined) return riding(values, policy, operation, seen);
-  const schedule = mappingAt(values, ["schedules", textOf(fields.schedule)]);
+  const schedule = isMapping(fields.schedule) ? fields.schedule : mappingAt(values, ["schedules", textOf(fields.schedule)]);
   const every = textOf(fields.every) || null;
   const at = [...textsOf(fields.at), ...textsOf(schedule.at)];
   if (every === null && at.length === 0) return null;
   const isBound = schedule.windows !== undefined || schedule.exclude !== undefined;
-  const note = isBound ? `The windows of ${textOf(fields.schedule)} are not reckoned with here.` : "";
+  const note = isBound ? `The windows of ${textOf(fields.schedule) || "its schedule"} are not reckoned with here.` : "";
   return { every, at, zone: textOf(schedule.zone) || "UTC", note };
 }
 

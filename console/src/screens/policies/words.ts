@@ -49,10 +49,14 @@ export function scheduleWords(fields: Fields): string {
   if (fields.after !== undefined) return `after each ${textOf(fields.after)}`;
   const words = [];
   if (fields.every !== undefined) words.push(everyWords(textOf(fields.every)));
-  if (fields.at !== undefined) words.push(`daily at ${listed(textsOf(fields.at))}`);
-  if (fields.schedule !== undefined) words.push(`by the schedule ${textOf(fields.schedule)}`);
+  if (fields.at !== undefined) words.push(atWords(textsOf(fields.at)));
+  if (isMapping(fields.schedule)) words.push("by a schedule of its own");
+  else if (fields.schedule !== undefined) words.push(`by the schedule ${textOf(fields.schedule)}`);
   return words.join(", ") || "with every other run of this policy";
 }
+
+/** Times that have days of their own are not daily. */
+const atWords = (at: readonly string[]): string => `${at.some((time) => time.includes(" ")) ? "" : "daily "}at ${listed(at)}`;
 
 /** The rules that count points, finest first. */
 export const COUNTED = ["last", "hourly", "daily", "weekly", "monthly", "yearly"] as const;
