@@ -28,6 +28,7 @@ from holdfast.master.initialising import InitResult, init_master
 from holdfast.master.master import Master, build_master, is_loopback
 from holdfast.master.records import documents, restorations
 from holdfast.master.records.database import Database
+from holdfast.master.safety.exporting import export_before_upgrade
 from holdfast.wire.authority import Authority
 from holdfast.wire.hub import HubServer, HubStream
 from holdfast.wire.identity import CERTIFICATE_FILE, KEY_FILE, Credentials, save_credentials
@@ -117,6 +118,8 @@ def open_foundation(config: MasterConfig, *, clock: Clock, entropy: Entropy) -> 
     if not config.authority_folder.is_dir():
         raise UsageError(f"there is no Master in {config.home}", hint="make one with `holdfast master init`, or use `holdfast up`")
     database = Database(config.url)
+    if kept := export_before_upgrade(config, database.revision(), clock=clock, entropy=entropy):
+        _log.info("the records are brought up to date", extra={"facts": {"export": str(kept)}})
     database.migrate()
     environment = database.run_now(documents.environment)
     if environment is None:

@@ -25,6 +25,7 @@ from holdfast.master.safety.export_format import OPEN
 from holdfast.master.safety.exporting import ExportDone, write_export
 from holdfast.master.safety.restoring import RestoreDone, RestoreWish, restore_master
 from holdfast.master.safety.sealing import load_export_key, save_export_key, with_new_kit
+from holdfast.master.server import open_foundation
 from holdfast.model.jobs import Event, Job, Severity, State
 from holdfast.testing.faulty_disk import FaultyDisk, PowerCut, cut_at, once
 from holdfast.testing.postgresql import PostgreSql
@@ -238,6 +239,17 @@ def test_the_two_databases_share_one_format(postgresql_server: PostgreSql, tmp_p
     database.run_now(lambda s: happenings.record_events(s, NodeId("b" * 32), [_event(99)]))
     assert database.run_now(restorations.newest) == restored.restoration
     database.close()
+
+
+def test_an_upgrade_takes_an_export_first(made: Made, tmp_path: Path) -> None:
+    open_foundation(made.config, clock=CLOCK, entropy=ENTROPY).database.close()
+    assert not (made.config.home / "export").exists()
+    database = Database(made.config.url)
+    database.downgrade("0010")
+    database.close()
+    open_foundation(made.config, clock=CLOCK, entropy=ENTROPY).database.close()
+    restored = made.restore(tmp_path / "new", source=made.config.home / "export" / "before-upgrade-from-0010.export")
+    assert len(rows_of(restored.config)["jobs"]) == 450
 
 
 def test_records_of_an_older_form_come_back_in_the_newest(made: Made, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, func, select
 
 from holdfast import __version__
@@ -22,6 +23,7 @@ from holdfast.core.entropy import Entropy
 from holdfast.core.errors import NoSpace, StoreError, is_no_space
 from holdfast.core.private_files import make_private_folder, sync_folder
 from holdfast.master.config import MasterConfig
+from holdfast.master.records.database import MIGRATIONS
 from holdfast.master.records.engines import reading
 from holdfast.master.safety.export_format import AUTHORITY, FORMAT, MARK, ExportReader, ExportWriter, Head
 from holdfast.master.safety.sealing import ExportKey, Sealer, load_export_key
@@ -65,6 +67,14 @@ def write_export(config: MasterConfig, *, clock: Clock, entropy: Entropy, name: 
         with suppress(OSError):
             fresh.unlink(missing_ok=True)
     return ExportDone(path=path, made_at=made_at, proven_at=now(clock), rows=rows, size_bytes=size_bytes, kits=len(key.kits))
+
+
+def export_before_upgrade(config: MasterConfig, form: str, *, clock: Clock, entropy: Entropy) -> Path | None:
+    """Where records are about to be brought from this form to the newest: an export of them as they are, the way back. None where nothing
+    is to be done. Raises as `write_export`."""
+    if not form or form == ScriptDirectory(str(MIGRATIONS)).get_current_head():
+        return None
+    return write_export(config, clock=clock, entropy=entropy, name=f"before-upgrade-from-{form}.export").path
 
 
 def check_export(path: Path, key: ExportKey) -> Head:
