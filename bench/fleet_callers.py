@@ -1,7 +1,8 @@
 """Who looks at the Master meanwhile, for `bench.fleet`: `python -m bench.fleet_callers HOME FLOW NODE SUBSCRIBERS SECONDS`.
 
-One person with every screen of the console open: each second one request of each kind, one after the other, over kept connections; and so
-many subscribers of the live events. The last line is a JSON object: kind to seconds of each answer.
+One person with every screen of the console open: each second one request of each kind, one after the other, over kept connections (the
+strip of days every 15 s, as the console does); and so many subscribers of the live events. The last line is a JSON object: kind to seconds
+of each answer.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import httpx
 
 from holdfast.cli.home import load_session
 
+_DAYS_S = 15.0
+
 
 def asked(flow: str, node: str) -> dict[str, str]:
     return {
         "status": "/status",
-        "days": "/status/days?days=30",
-        "nodes": "/nodes?limit=100",
+        "nodes": "/nodes",
         "jobs": "/jobs?limit=100",
         "jobs of one node": f"/jobs?limit=100&node={node}",
         "log": "/logs?limit=100",
@@ -48,9 +50,12 @@ async def main() -> None:
     heard = [0]
     async with client:
         listening = [asyncio.create_task(_listen(client, heard)) for _ in range(int(subscribers))]
-        end_s = time.perf_counter() + float(seconds)
+        end_s, days_at_s = time.perf_counter() + float(seconds), 0.0
         while (now_s := time.perf_counter()) < end_s:
-            for kind, path in asked(flow, node).items():
+            wanted = asked(flow, node)
+            if now_s - days_at_s >= _DAYS_S:
+                wanted["days"], days_at_s = "/status/days?days=30", now_s
+            for kind, path in wanted.items():
                 began_s = time.perf_counter()
                 answer = await client.get(path)
                 assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:300]}"

@@ -3,21 +3,23 @@ import { keys, queryClient } from "../api/queries";
 import { type Delta, isOver } from "./store";
 
 const MONITOR_MS = 1_000;
+/** A month of every dataset is the costliest of all, and one run changes one square of it. */
+const DAYS_MS = 15_000;
 /** Kinds of jobs after which a repository has other figures. */
 const OF_REPOSITORIES = new Set(["check", "prune", "repair", "rebuild", "scrub", "drill"]);
 /** And its points say something else. */
 const OF_POINTS = new Set(["repair", "rebuild", "drill"]);
 const soon = new Set<string>();
 
-/** While jobs run, events come many times a second: such a read is asked anew once a second, and never while it is being answered. */
-function staleSoon(key: readonly [string]): void {
+/** While jobs run, events come many times a second: such a read is asked anew once in a while, and never while it is being answered. */
+function staleSoon(key: readonly [string], afterMs = MONITOR_MS): void {
   if (soon.has(key[0])) return;
   soon.add(key[0]);
   setTimeout(() => {
     soon.delete(key[0]);
-    if (queryClient.isFetching({ queryKey: key }) > 0) staleSoon(key);
+    if (queryClient.isFetching({ queryKey: key }) > 0) staleSoon(key, afterMs);
     else void queryClient.invalidateQueries({ queryKey: key });
-  }, MONITOR_MS);
+  }, afterMs);
 }
 
 const asking = new Set<unknown>();
@@ -48,7 +50,7 @@ export function refreshAfter(delta: Delta): void {
       if (isOver(delta.job)) {
         // In a large environment jobs end many times a second, and each of these answers tells of all nodes.
         staleSoon(keys.status);
-        staleSoon(keys.days);
+        staleSoon(keys.days, DAYS_MS);
         staleSoon(keys.jobs);
         if (OF_REPOSITORIES.has(delta.job.kind)) stale(keys.repositories);
         // A run may have archived something.

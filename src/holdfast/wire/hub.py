@@ -36,6 +36,8 @@ from holdfast.wire.identity import Credentials
 
 SERVICE = "holdfast.v1.Hub"
 CLOSE_GRACE_S = 2.0
+DIAL_TIMEOUT_S = 30.0
+"""Long, since a Master that comes back has thousands of handshakes to make, and who gives up in the queue has to be served twice."""
 logger = logging.getLogger(__name__)
 # The type stubs do not know this part of gRPC's asyncio interface.
 _aio: Any = grpc.aio
@@ -156,7 +158,7 @@ async def dial_hub(
     address: str,
     credentials: Credentials,
     master_name: str = MASTER_NAME,
-    connect_timeout_s: float = 10.0,
+    connect_timeout_s: float = DIAL_TIMEOUT_S,
     keepalive: Keepalive = DEFAULT_KEEPALIVE,
 ) -> HubStream:
     """A session with the Master at `address`. Raises `NotReachable`, or `Refused` when it is another Master or has revoked us."""
