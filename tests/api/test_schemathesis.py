@@ -147,6 +147,7 @@ def _generate(examples: int) -> settings:
 
 
 @pytest.mark.big
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("records", ["sqlite", "postgresql"])
 def test_what_is_asked_as_documented_is_answered_as_documented(tmp_path: Path, records: str, request: pytest.FixtureRequest) -> None:
     with a_protected_office(tmp_path, records, request) as served:
@@ -157,6 +158,7 @@ def test_what_is_asked_as_documented_is_answered_as_documented(tmp_path: Path, r
 
 
 @pytest.mark.big
+@pytest.mark.timeout(600)
 def test_what_is_asked_against_the_document_is_refused(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with a_protected_office(tmp_path, "sqlite", request) as served:
         examiner = Examiner(served)
@@ -171,6 +173,7 @@ def test_what_is_asked_against_the_document_is_refused(tmp_path: Path, request: 
 
 
 @pytest.mark.big
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("records", ["sqlite", "postgresql"])
 def test_hostile_words_are_the_callers_fault(
     tmp_path: Path, records: str, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture

@@ -40,16 +40,21 @@ interface Answer<T> {
   response: Response;
 }
 
-/** The data of a call, or an `ApiError`. Names the Master's silence as such. */
-export async function take<T>(call: Promise<Answer<T>>): Promise<T> {
-  let answer: Answer<T>;
+/** What is answered with this status is not done: it waits for a second person. */
+const HELD = 202;
+type Approval = Schemas["Approval"];
+
+/** The data of a call, or an `ApiError`. Names the Master's silence as such; a call that waits for a second person counts as not done. */
+export async function take<T>(call: Promise<Answer<T | Approval>>): Promise<T> {
+  let answer: Answer<T | Approval>;
   try {
     answer = await call;
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw silence();
   }
-  if (answer.response.ok && answer.data !== undefined) return answer.data;
+  if (answer.response.status === HELD) throw held(answer.data as Approval);
+  if (answer.response.ok && answer.data !== undefined) return answer.data as T;
   const failure = new ApiError(factsOf(answer.error, answer.response.status), answer.response.status);
   // Of signing in itself it only means that the password is wrong; the form says so.
   if (failure.status === 401 && !answer.response.url.endsWith("/api/v1/session")) onSignedOut();
@@ -60,6 +65,17 @@ function factsOf(body: unknown, status: number): ErrorFacts {
   const facts = (body as { error?: ErrorFacts } | undefined)?.error;
   if (facts && typeof facts.code === "string") return facts;
   return { code: "internal", message: `the Master answered with status ${status}`, hint: "", retryable: status >= 500, context: {} };
+}
+
+function held(approval: Approval): ApiError {
+  const facts = {
+    code: "approval-wanted",
+    message: "This needs the approval of a second person. Nothing is done yet.",
+    hint: `Request ${approval.id.slice(0, 8)} waits for a day under Settings, Approvals.`,
+    retryable: false,
+    context: { approval: approval.id },
+  };
+  return new ApiError(facts, HELD);
 }
 
 function silence(): ApiError {

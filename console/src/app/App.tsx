@@ -31,6 +31,7 @@ const Archive = screen(() => import("../screens/archive/Archive"));
 const Jobs = screen(() => import("../screens/jobs/Jobs"));
 const JobScreen = screen(() => import("../screens/jobs/JobScreen"));
 const Audit = screen(() => import("../screens/audit/Audit"));
+const Settings = screen(() => import("../screens/settings/Settings"));
 const DocumentScreen = screen(() => import("../screens/document/DocumentScreen"));
 
 // What opens first, most often, comes while it is asked who one is, not behind that.
@@ -94,6 +95,7 @@ function SignedIn() {
               <Route path="/jobs" component={Jobs} />
               <Route path="/jobs/:id">{({ id }) => <JobScreen id={decoded(id)} />}</Route>
               <Route path="/audit" component={Audit} />
+              <Route path="/settings/:tab?">{({ tab }) => <Settings tab={tab ?? ""} />}</Route>
               <Route path="/document" component={DocumentScreen} />
               <Route component={NotHere} />
             </Switch>

@@ -5,6 +5,7 @@ import { type KeyboardEvent, useEffect, useId, useMemo, useState } from "react";
 import { useLocation } from "wouter";
 import { client, take } from "../api/client";
 import { useStatus } from "../api/queries";
+import { useMay } from "../api/rights";
 import { useLive } from "../live/store";
 import { useDraft } from "../draft/draft";
 import { mappingAt } from "../draft/edits";
@@ -112,8 +113,9 @@ function useEntries(typed: string): Entry[] {
   const nodes = useLive((live) => live.nodes);
   const draft = useDraft();
   const status = useStatus();
+  const may = useMay();
   return useMemo(() => {
-    const entries: Entry[] = PLACES.map((place) => ({
+    const entries: Entry[] = PLACES.filter((place) => !place.activity || may(place.activity)).map((place) => ({
       id: `place${place.path}`,
       title: place.title,
       kind: "screen",
@@ -127,7 +129,7 @@ function useEntries(typed: string): Entry[] {
     for (const name of new Set([...flows.map((flow) => flow.name), ...Object.keys(mappingAt(draft.values, ["flows"]))]))
       add("flow", name, IconAffiliate, to.flow(name));
     for (const flow of flows) {
-      if (flow.state === "active" || flow.state === "changed")
+      if ((flow.state === "active" || flow.state === "changed") && may("flows.trigger"))
         entries.push({
           id: `run/${flow.name}`,
           title: `Run ${flow.name} now`,
@@ -140,7 +142,7 @@ function useEntries(typed: string): Entry[] {
     for (const name of Object.keys(mappingAt(draft.values, ["policies"]))) add("policy", name, IconShieldCheck, to.policy(name));
     for (const node of nodes) if (node.state !== "revoked") add("node", node.name, IconServer2, to.node(node.name));
     for (const each of status.data?.repositories ?? []) add("repository", each.name, IconDatabase, to.repository(each.name));
-    if (typed.trim())
+    if (typed.trim() && may("data.read"))
       entries.push({
         id: "find",
         title: `Find files named “${typed.trim()}”`,
@@ -150,7 +152,7 @@ function useEntries(typed: string): Entry[] {
         run: (go) => go(to.restore({ q: typed.trim() })),
       });
     return entries;
-  }, [flows, nodes, draft.values, status.data, typed]);
+  }, [flows, nodes, draft.values, status.data, typed, may]);
 }
 
 async function trigger(flow: string): Promise<void> {

@@ -7,6 +7,7 @@ import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { client, take } from "../api/client";
 import { queryClient, useHealth, useSession } from "../api/queries";
+import { useMay } from "../api/rights";
 import { sayFailed } from "../parts/notices";
 import { ActivityBar } from "./ActivityBar";
 import { ConnectionBanner } from "./ConnectionBanner";
@@ -24,6 +25,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const [isPalette, setPalette] = useState(false);
   const [isSheet, setSheet] = useState(false);
   const [location] = useLocation();
+  const may = useMay();
   // Not of the first load, but there before anybody can press its keys.
   useEffect(() => void loadPalette(), []);
   useHotkeys([["mod+K", () => setPalette(true)]], [], true);
@@ -69,7 +71,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </AppShell.Header>
       <AppShell.Navbar className={classes.navbar} p="xs" aria-label="Screens">
         <ScrollArea>
-          {PLACES.map((place) => (
+          {PLACES.filter((place) => !place.activity || may(place.activity)).map((place) => (
             <NavLink
               key={place.path}
               component={Link}

@@ -9,29 +9,34 @@ import {
   IconHome,
   IconListCheck,
   IconServer2,
+  IconSettings,
   IconShieldCheck,
 } from "@tabler/icons-react";
 import type { ComponentType } from "react";
+import type { Activity } from "../api/rights";
 
 export interface Place {
   path: string;
   title: string;
   /** What people may call it, for the palette. */
   words: string;
+  /** Whoever may not do this sees nothing there, so is not sent there. */
+  activity?: Activity;
   icon: ComponentType<{ size?: number; stroke?: number; "aria-hidden"?: boolean }>;
 }
 
 export const PLACES: readonly Place[] = [
   { path: "/", title: "Home", words: "overview status verdict", icon: IconHome },
-  { path: "/flows", title: "Flows", words: "draw data flow diagram canvas", icon: IconAffiliate },
-  { path: "/policies", title: "Policies", words: "classification operations keep retention", icon: IconShieldCheck },
+  { path: "/flows", title: "Flows", words: "draw data flow diagram canvas", activity: "environment.read", icon: IconAffiliate },
+  { path: "/policies", title: "Policies", words: "classification operations keep retention", activity: "environment.read", icon: IconShieldCheck },
   { path: "/nodes", title: "Nodes", words: "machines computers agents", icon: IconServer2 },
   { path: "/repositories", title: "Repositories", words: "stores points check", icon: IconDatabase },
-  { path: "/restore", title: "Restore", words: "recover find search browse get back", icon: IconHistory },
-  { path: "/archive", title: "Archive", words: "archived recall legal hold stubs old files", icon: IconArchive },
+  { path: "/restore", title: "Restore", words: "recover find search browse get back", activity: "data.read", icon: IconHistory },
+  { path: "/archive", title: "Archive", words: "archived recall legal hold stubs old files", activity: "data.read", icon: IconArchive },
   { path: "/jobs", title: "Jobs", words: "runs tasks progress", icon: IconListCheck },
-  { path: "/audit", title: "Audit", words: "log who changes searches verify", icon: IconFileCertificate },
-  { path: "/document", title: "Document", words: "yaml environment text revisions", icon: IconClipboardList },
+  { path: "/audit", title: "Audit", words: "log who changes searches verify", activity: "audit.read", icon: IconFileCertificate },
+  { path: "/document", title: "Document", words: "yaml environment text revisions", activity: "environment.read", icon: IconClipboardList },
+  { path: "/settings", title: "Settings", words: "users roles grants tokens sessions approvals access password", icon: IconSettings },
 ];
 
 const part = encodeURIComponent;

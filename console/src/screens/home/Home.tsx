@@ -15,6 +15,7 @@ import { FirstRun } from "./FirstRun";
 import { datasetRows, type Status } from "./overview";
 import type { Day } from "./strip";
 import { Verdict } from "./Verdict";
+import { OnlyFor } from "../../parts/OnlyFor";
 
 // Not of the first load (scripts/console-size).
 const ProtectDialog = lazy(later(() => import("./ProtectDialog").then((module) => ({ default: module.ProtectDialog }))));
@@ -37,9 +38,11 @@ export default function Home() {
       actions={
         status.data &&
         !isFirst && (
-          <Button variant="default" leftSection={<IconShieldPlus size={16} aria-hidden />} onClick={() => setProtecting(true)}>
-            Protect a folder
-          </Button>
+          <OnlyFor activity="environment.change">
+            <Button variant="default" leftSection={<IconShieldPlus size={16} aria-hidden />} onClick={() => setProtecting(true)}>
+              Protect a folder
+            </Button>
+          </OnlyFor>
         )
       }
     >
@@ -66,7 +69,11 @@ function Overview({ status, onProtect }: { status: Status; onProtect: () => void
           <AnomaliesCard anomalies={anomalies} />
         </Suspense>
       )}
-      {status.datasets === 0 && <FirstRun onProtect={onProtect} />}
+      {status.datasets === 0 && (
+        <OnlyFor activity="environment.change">
+          <FirstRun onProtect={onProtect} />
+        </OnlyFor>
+      )}
       <RunningNow />
       {rows.length > 0 && (
         <DatasetTable

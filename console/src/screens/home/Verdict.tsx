@@ -13,6 +13,7 @@ import { State, type StateName } from "../../parts/State";
 import { type DatasetRow, someNames, STANDING_STATES, STANDING_WORDS, type Status, type Trouble, troubleOf, verdictState } from "./overview";
 import { type Silence, silencesOf, silentNodes } from "./silences";
 import classes from "./Verdict.module.css";
+import { OnlyFor } from "../../parts/OnlyFor";
 
 const ICONS = {
   ok: IconCircleCheck,
@@ -102,7 +103,9 @@ function TroubleRow({ trouble }: { trouble: Trouble }) {
           {step.label}
         </Button>
       ) : (
-        <RunButton dataset={label} label={step.label} />
+        <OnlyFor activity="flows.trigger">
+          <RunButton dataset={label} label={step.label} />
+        </OnlyFor>
       )}
     </li>
   );

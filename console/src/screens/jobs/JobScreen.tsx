@@ -22,6 +22,7 @@ import { causeWord, isMaintenance, kindWord, sumsOf, tookS } from "./jobs";
 import { HoldJob, UndoRestore } from "./HoldJob";
 import { CancelJob, RunAgain } from "./JobActions";
 import { Lanes } from "./Lanes";
+import { OnlyFor } from "../../parts/OnlyFor";
 
 export default function JobScreen({ id }: { id: string }) {
   const asked = useQuery({
@@ -41,9 +42,13 @@ export default function JobScreen({ id }: { id: string }) {
       actions={
         job && (
           <>
-            <HoldJob job={job} />
-            <UndoRestore job={job} />
-            {isOver(job) ? <RunAgain job={job} /> : <CancelJob job={job} />}
+            <OnlyFor activity="jobs.control">
+              <HoldJob job={job} />
+            </OnlyFor>
+            <OnlyFor activity="data.restore">
+              <UndoRestore job={job} />
+            </OnlyFor>
+            <OnlyFor activity={isOver(job) ? "flows.trigger" : "jobs.control"}>{isOver(job) ? <RunAgain job={job} /> : <CancelJob job={job} />}</OnlyFor>
           </>
         )
       }

@@ -21,6 +21,7 @@ import { lossOf } from "./nodes";
 import { RevokeNode } from "./RevokeNode";
 import { RulesCard } from "./RulesCard";
 import { WaitingNodes } from "./WaitingNodes";
+import { OnlyFor } from "../../parts/OnlyFor";
 
 export default function NodeScreen({ name }: { name: string }) {
   const { node, connection } = useLive((live) => ({ node: live.nodes.find((each) => each.name === name) ?? null, connection: live.connection }));
@@ -30,7 +31,14 @@ export default function NodeScreen({ name }: { name: string }) {
       lead={node ? <State state={stateOf(node.state)} label={node.state} /> : undefined}
       cli={`holdfast nodes show ${shellWord(name)}`}
       api={`GET /api/v1/nodes/${encodeURIComponent(name)}/rules`}
-      actions={node && node.state !== "revoked" && <SendAway node={node} />}
+      actions={
+        node &&
+        node.state !== "revoked" && (
+          <OnlyFor activity="nodes.manage">
+            <SendAway node={node} />
+          </OnlyFor>
+        )
+      }
     >
       {!node && connection === "connecting" && <Loader aria-label="Asking for the node" />}
       {!node && connection !== "connecting" && (
@@ -63,7 +71,11 @@ function Details({ node }: { node: Node }) {
   });
   return (
     <>
-      {node.state === "waiting" && <WaitingNodes nodes={[node]} />}
+      {node.state === "waiting" && (
+        <OnlyFor activity="nodes.manage">
+          <WaitingNodes nodes={[node]} />
+        </OnlyFor>
+      )}
       {node.state === "revoked" && (
         <Text>
           It was sent away: its key is refused. To have it back, join it anew with a token made by <code>holdfast master token --replace</code>.

@@ -18,6 +18,7 @@ import { clockWord, fits, NODE_STATES, rulesWord, tagsOf } from "./nodes";
 import lines from "../../parts/Rows.module.css";
 import classes from "./Nodes.module.css";
 import { WaitingNodes } from "./WaitingNodes";
+import { OnlyFor } from "../../parts/OnlyFor";
 
 const NAMES = ["state", "tag", "text"] as const;
 
@@ -34,21 +35,29 @@ export default function Nodes() {
       cli="holdfast nodes"
       api="GET /api/v1/nodes"
       actions={
-        <Button component={Link} href={to.addNode} leftSection={<IconPlus size={16} aria-hidden />}>
-          Add a node
-        </Button>
+        <OnlyFor activity="nodes.manage">
+          <Button component={Link} href={to.addNode} leftSection={<IconPlus size={16} aria-hidden />}>
+            Add a node
+          </Button>
+        </OnlyFor>
       }
     >
-      {waiting.length > 0 && <WaitingNodes nodes={waiting} />}
+      {waiting.length > 0 && (
+        <OnlyFor activity="nodes.manage">
+          <WaitingNodes nodes={waiting} />
+        </OnlyFor>
+      )}
       {isEmpty ? (
         <Card>
           <Empty
             icon={IconServer2}
             title="No node has joined yet"
             action={
-              <Button component={Link} href={to.addNode}>
-                Add a node
-              </Button>
+              <OnlyFor activity="nodes.manage">
+                <Button component={Link} href={to.addNode}>
+                  Add a node
+                </Button>
+              </OnlyFor>
             }
           >
             A node is a machine that runs Holdfast&apos;s agent. Join the machine that has your data, and the one that shall store it; both may be the

@@ -9,6 +9,7 @@ import { proofOf, type Repository } from "./figures";
 import classes from "./Repositories.module.css";
 import { TaskState } from "./TaskState";
 import { useTask } from "./useTask";
+import { OnlyFor } from "../../parts/OnlyFor";
 
 const PART = "10%";
 const SCRUB_RATIO = 0.05;
@@ -32,20 +33,22 @@ export function CheckNow({ row }: { row: Repository }) {
         </Group>
         <Text size="sm">{proof.text}</Text>
         <TaskState task={task} what="A check" />
-        <Group gap="xs">
-          <Button variant="default" disabled={task.isRunning} loading={task.busy === "structure"} onClick={() => check("structure", false)}>
-            Check the structure
-          </Button>
-          <Button variant="default" disabled={task.isRunning} loading={task.busy === "part"} onClick={() => check("part", false, PART)}>
-            Read a tenth
-          </Button>
-          <Button variant="default" disabled={task.isRunning} loading={task.busy === "data"} onClick={() => check("data", true)}>
-            Read every byte
-          </Button>
-        </Group>
-        <Text size="xs" c="dimmed">
-          The structure takes little. Reading every byte reads {formatBytes(row.stored_bytes)}. None of them changes or repairs anything.
-        </Text>
+        <OnlyFor activity="repositories.care">
+          <Group gap="xs">
+            <Button variant="default" disabled={task.isRunning} loading={task.busy === "structure"} onClick={() => check("structure", false)}>
+              Check the structure
+            </Button>
+            <Button variant="default" disabled={task.isRunning} loading={task.busy === "part"} onClick={() => check("part", false, PART)}>
+              Read a tenth
+            </Button>
+            <Button variant="default" disabled={task.isRunning} loading={task.busy === "data"} onClick={() => check("data", true)}>
+              Read every byte
+            </Button>
+          </Group>
+          <Text size="xs" c="dimmed">
+            The structure takes little. Reading every byte reads {formatBytes(row.stored_bytes)}. None of them changes or repairs anything.
+          </Text>
+        </OnlyFor>
         <Scrub row={row} />
       </Stack>
     </Card>
@@ -69,9 +72,11 @@ function Scrub({ row }: { row: Repository }) {
         Last <Moment time={row.scrubbed_at} ago />. Every byte last proven: <Moment time={row.proven_at} ago />.
       </Text>
       <TaskState task={task} what="A scrub" />
-      <Button variant="default" size="xs" mt={6} disabled={task.isRunning} loading={task.busy !== ""} onClick={scrub}>
-        Read the next part now
-      </Button>
+      <OnlyFor activity="repositories.care">
+        <Button variant="default" size="xs" mt={6} disabled={task.isRunning} loading={task.busy !== ""} onClick={scrub}>
+          Read the next part now
+        </Button>
+      </OnlyFor>
     </div>
   );
 }

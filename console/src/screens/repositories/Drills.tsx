@@ -11,6 +11,7 @@ import type { Point, Repository } from "./figures";
 import classes from "./Repositories.module.css";
 import { TaskState } from "./TaskState";
 import { useTask } from "./useTask";
+import { OnlyFor } from "../../parts/OnlyFor";
 
 export function Drills({ row, points }: { row: Repository; points: readonly Point[] }) {
   const task = useTask(row.name, "drill");
@@ -53,9 +54,11 @@ export function Drills({ row, points }: { row: Repository; points: readonly Poin
         <TaskState task={task} what="A drill" />
         {datasets.length > 1 && <Select size="xs" aria-label="Dataset to try" data={datasets} value={dataset} onChange={setChosen} allowDeselect={false} />}
         {datasets.length > 0 && (
-          <Button variant="default" size="xs" disabled={task.isRunning} loading={task.busy !== ""} onClick={begin}>
-            Restore a sample of {visible(dataset)} on trial now
-          </Button>
+          <OnlyFor activity="repositories.care">
+            <Button variant="default" size="xs" disabled={task.isRunning} loading={task.busy !== ""} onClick={begin}>
+              Restore a sample of {visible(dataset)} on trial now
+            </Button>
+          </OnlyFor>
         )}
       </Stack>
     </Card>

@@ -9,6 +9,7 @@ import { Moment } from "../../parts/Moment";
 import { sayFailed } from "../../parts/notices";
 import { State } from "../../parts/State";
 import type { Repository } from "./figures";
+import { OnlyFor } from "../../parts/OnlyFor";
 
 type Lock = Repository["locks"][number];
 
@@ -68,9 +69,11 @@ function Paused({ row }: { row: Repository }) {
           </Text>
         </Group>
       )}
-      <Button variant="default" size="xs" loading={busy} onClick={() => void ask(row.pause ? resume : pause)}>
-        {row.pause ? "Resume it" : "Pause it for 2 hours"}
-      </Button>
+      <OnlyFor activity="repositories.care">
+        <Button variant="default" size="xs" loading={busy} onClick={() => void ask(row.pause ? resume : pause)}>
+          {row.pause ? "Resume it" : "Pause it for 2 hours"}
+        </Button>
+      </OnlyFor>
       <Text size="xs" c="dimmed">
         While it is paused nobody begins work in it, so that stock restic finds it free. Runs and restores wait; sources catch up afterwards.
       </Text>

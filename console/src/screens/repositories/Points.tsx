@@ -16,6 +16,8 @@ import { ChangePoints, type ChangeKind } from "./ChangePoints";
 import type { Point } from "./figures";
 import { chosenPoints, isLocked, MARKS, rowKeyOf } from "./marks";
 import classes from "./Repositories.module.css";
+import { useMay } from "../../api/rights";
+import { OnlyFor } from "../../parts/OnlyFor";
 
 const NAMES = ["dataset", "operation", "mark", "tag"] as const;
 /** So many the API takes in one call. */
@@ -37,7 +39,8 @@ export function Points({ repository, points }: { repository: string; points: rea
   const rows = useMemo(() => chosenPoints(points ?? [], filter, nowMs), [points, filter, nowMs]);
   // What went meanwhile is chosen no more.
   const chosen = useMemo(() => (points ?? []).filter((point) => ticked.has(rowKeyOf(point))), [points, ticked]);
-  const columns = useMemo(() => [tickColumn(ticked, setTicked), ...COLUMNS, marksColumn(nowMs)], [ticked, nowMs]);
+  const mayChange = useMay()("points.change");
+  const columns = useMemo(() => [...(mayChange ? [tickColumn(ticked, setTicked)] : []), ...COLUMNS, marksColumn(nowMs)], [ticked, nowMs, mayChange]);
   const distinct = (of: (point: Point) => readonly string[]) => [...new Set((points ?? []).flatMap(of))].filter(Boolean).sort();
   const select = (key: (typeof NAMES)[number], label: string, data: readonly (string | { value: string; label: string })[], w: number) => (
     <Select size="xs" w={w} aria-label={label} placeholder={`Any ${label.toLowerCase()}`} clearable searchable data={[...data]} value={filter[key] || null} onChange={(value) => put({ [key]: value ?? "" })} />
@@ -68,25 +71,27 @@ export function Points({ repository, points }: { repository: string; points: rea
           empty={points ? "No point fits." : <Loader size="sm" aria-label="Asking for the points" />}
         />
       </div>
-      <div className={classes.bar} role="group" aria-label="With the chosen points">
-        <span aria-live="polite">{chosen.length > 0 ? `${counted(chosen.length, "point")} chosen` : "Tick points to change them."}</span>
-        {ACTS.map(([kind, label]) => (
-          <Button key={kind} size="compact-sm" variant="default" disabled={chosen.length === 0 || chosen.length > MOST} onClick={() => setAct(kind)}>
-            {label}
-          </Button>
-        ))}
-        {free.length > 0 && chosen.length < free.length && (
-          <Button size="compact-sm" variant="subtle" onClick={() => setTicked(new Set(free.slice(0, MOST).map(rowKeyOf)))}>
-            {free.length > MOST ? `Choose the newest ${formatCount(MOST)} shown` : `Choose all ${formatCount(free.length)} shown`}
-          </Button>
-        )}
-        {chosen.length > 0 && (
-          <Button size="compact-sm" variant="subtle" onClick={() => setTicked(new Set())}>
-            Choose none
-          </Button>
-        )}
-        {chosen.length > MOST && <span>At most {formatCount(MOST)} at once.</span>}
-      </div>
+      <OnlyFor activity="points.change">
+        <div className={classes.bar} role="group" aria-label="With the chosen points">
+          <span aria-live="polite">{chosen.length > 0 ? `${counted(chosen.length, "point")} chosen` : "Tick points to change them."}</span>
+          {ACTS.map(([kind, label]) => (
+            <Button key={kind} size="compact-sm" variant="default" disabled={chosen.length === 0 || chosen.length > MOST} onClick={() => setAct(kind)}>
+              {label}
+            </Button>
+          ))}
+          {free.length > 0 && chosen.length < free.length && (
+            <Button size="compact-sm" variant="subtle" onClick={() => setTicked(new Set(free.slice(0, MOST).map(rowKeyOf)))}>
+              {free.length > MOST ? `Choose the newest ${formatCount(MOST)} shown` : `Choose all ${formatCount(free.length)} shown`}
+            </Button>
+          )}
+          {chosen.length > 0 && (
+            <Button size="compact-sm" variant="subtle" onClick={() => setTicked(new Set())}>
+              Choose none
+            </Button>
+          )}
+          {chosen.length > MOST && <span>At most {formatCount(MOST)} at once.</span>}
+        </div>
+      </OnlyFor>
       {act && <ChangePoints kind={act} repository={repository} points={chosen} onDone={() => setTicked(new Set())} onClose={() => setAct(null)} />}
     </Card>
   );

@@ -24,6 +24,7 @@ import { Points } from "./Points";
 import { Repair } from "./Repair";
 import { Space } from "./Space";
 import classes from "./Repositories.module.css";
+import { OnlyFor } from "../../parts/OnlyFor";
 
 export default function RepositoryScreen({ name }: { name: string }) {
   const found = useRepositories();
@@ -49,8 +50,12 @@ export default function RepositoryScreen({ name }: { name: string }) {
           </div>
           <Points repository={name} points={points.data?.points ?? (points.error ? [] : null)} />
           <div className={classes.columns}>
-            <Space row={row} />
-            <Repair row={row} />
+            <OnlyFor activity="repositories.destroy">
+              <Space row={row} />
+            </OnlyFor>
+            <OnlyFor activity="repositories.care">
+              <Repair row={row} />
+            </OnlyFor>
           </div>
           <div className={classes.columns}>
             <Keys row={row} />
