@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from holdfast.core.clock import utc
-from holdfast.core.errors import Refused
+from holdfast.core.errors import Refused, StoreError
 from holdfast.core.private_files import write_private
 from holdfast.core.units import format_utc
 from holdfast.model.jobs import Severity
@@ -33,7 +33,7 @@ class Greeting:
         self.epoch = _read(self._path)
 
     def take(self, welcome: Welcome) -> InForce | None:
-        """Raises `Refused` for a Master whose place another has taken, `OSError` when it cannot be kept whom this node follows."""
+        """Raises `Refused` for a Master whose place another has taken, `StoreError` when it cannot be kept whom this node follows."""
         if welcome.epoch < self.epoch:
             self._refuse(welcome.epoch)
         if welcome.epoch > self.epoch:
@@ -55,7 +55,10 @@ class Greeting:
     def _follow(self, welcome: Welcome) -> None:
         """What the Master lost is told again first: cut off in between, it is told twice, which changes nothing."""
         count = self._journal.tell_again(welcome.since_ns)
-        write_private(self._path, f"{welcome.epoch}\n".encode())
+        try:
+            write_private(self._path, f"{welcome.epoch}\n".encode())
+        except OSError as error:
+            raise StoreError(f"which Master this node follows cannot be written down: {error}", hint="make room in HOME") from None
         self.epoch = welcome.epoch
         since = format_utc(utc(welcome.since_ns))
         message = f"the Master was restored from a backup of {since}; {count} jobs and events since then are told again"
