@@ -82,7 +82,7 @@ ANOMALY = Anomaly(
 JOB = "c" * 32
 # Answered in tests of their own: a proof by a node's key, a stream, a cookie, a second person, texts.
 OF_TWO = {("GET", "/approvals/{approval}"), ("POST", "/approvals/{approval}/approve"), ("POST", "/approvals/{approval}/refuse")}
-TEXTS = {("GET", "/metrics"), ("GET", "/reports/{kind}/file")}
+TEXTS = {("GET", "/metrics"), ("GET", "/logs/export"), ("GET", "/reports/{kind}/file")}
 ELSEWHERE = {("POST", "/renew"), ("GET", "/events"), ("POST", "/session"), ("DELETE", "/session")} | OF_TWO | TEXTS
 
 
@@ -306,6 +306,8 @@ async def test_real_answers_of_every_route_keep_to_their_schema(running: Running
     trigger = await _do_everything(running, running.nodes["vault"])
     await _notify(running)
     await running.get("/reports/rpo")
+    numbers = [line["number"] for line in (await running.get("/logs"))["events"]]
+    await running.post("/logs/acknowledge", {"numbers": numbers, "comment": "seen"})
     await _read_everything(running, trigger)
     await _give_access(running)
     await running.post("/flows/office/deactivate")

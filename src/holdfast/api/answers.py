@@ -15,10 +15,11 @@ from holdfast.compiler.diff import DocumentChange
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import NodeId
 from holdfast.master.activation import FlowView
-from holdfast.master.deltas import NamedEvent, NamedJob
+from holdfast.master.deltas import NamedJob
 from holdfast.master.environment import EnvironmentView
 from holdfast.master.following_rows import FollowingRow
 from holdfast.master.join_tokens import OpenToken
+from holdfast.master.log_desk import LogLine
 from holdfast.master.queries import Unreachable
 from holdfast.master.roll_call import NodeView
 from holdfast.model.anomalies import Anomaly
@@ -206,7 +207,16 @@ class JobList(_Answer, frozen=True, kw_only=True):
 
 
 class LogLines(_Answer, frozen=True, kw_only=True):
-    events: tuple[NamedEvent, ...]
+    """Newest first. `next`: give it as `before` for those that follow; null = there are no more."""
+
+    events: tuple[LogLine, ...]
+    next: int | None
+
+
+class Acknowledged(_Answer, frozen=True, kw_only=True):
+    """How many lines were acknowledged by this call."""
+
+    acknowledged: int
 
 
 class ChannelTested(_Answer, frozen=True, kw_only=True):
@@ -305,7 +315,8 @@ class FindingRow(Finding, frozen=True, kw_only=True):
 
 class StatusView(_Answer, frozen=True, kw_only=True):
     """`verdict` is one sentence. `datasets` counts those of the rules in force, each of which is one of `protected`, `failed`, `overdue`,
-    `unknown` (its node does not answer) and `fresh` (it has not run yet). `following`: those that are followed as they change."""
+    `unknown` (its node does not answer) and `fresh` (it has not run yet). `following`: those that are followed as they change.
+    `unacknowledged`: errors in the log of the last 30 days that nobody has acknowledged."""
 
     ok: bool
     verdict: str
@@ -321,3 +332,4 @@ class StatusView(_Answer, frozen=True, kw_only=True):
     unknown: int
     fresh: int
     following: tuple[FollowingRow, ...]
+    unacknowledged: int

@@ -33,6 +33,7 @@ from holdfast.api.routes import (
     flows,
     happenings,
     keep,
+    log,
     master_backup,
     metrics,
     nodes,
@@ -53,7 +54,7 @@ from holdfast.master.master import Master
 
 PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, nodes, sessions))
-_TELLING = (anomalies, audit, drills, happenings, keep, metrics, notifications, reports, schedules, search, status)
+_TELLING = (anomalies, audit, drills, happenings, keep, log, metrics, notifications, reports, schedules, search, status)
 _ROUTES = (access, roles, users, approvals, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
 _PRIVATE = tuple(module.router for module in (*_ROUTES, master_backup))
 # In this order: what is refused is in the audit log, too.

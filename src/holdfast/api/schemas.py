@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -273,6 +273,30 @@ class ApprovalRulesWanted(Body):
 
 class RefuseApproval(Body):
     comment: str = Field(default="", max_length=1_000)
+
+
+class AcknowledgeLines(Body):
+    """`numbers` of lines of the log."""
+
+    numbers: list[Annotated[int, Field(ge=1, le=1 << 53)]] = Field(min_length=1, max_length=10_000)
+    comment: str = Field(default="", max_length=2_000)
+
+
+class LogQuery(BaseModel):
+    """Which lines; empty = whichever. `severity`: that one or worse. `before`: the `next` of the page before."""
+
+    node: str = Field(default="", max_length=256)
+    severity: Literal["", "info", "warning", "error"] = ""
+    code: str = Field(default="", max_length=100)
+    flow: str = Field(default="", max_length=256)
+    dataset: str = Field(default="", max_length=1_000)
+    job: str = Field(default="", max_length=64)
+    text: str = Field(default="", max_length=1_000)
+    since: str = Field(default="", max_length=64)
+    until: str = Field(default="", max_length=64)
+    acknowledged: bool | None = None
+    before: int = Field(default=0, ge=0, le=1 << 53)
+    limit: int = Field(default=100, ge=1, le=10_000)
 
 
 class AuditQuery(BaseModel):

@@ -14,7 +14,7 @@ from holdfast.master.hub import Hub
 from holdfast.master.records import happenings, inventory
 from holdfast.master.records.happenings import JobChoice
 from holdfast.master.triggers import Triggers
-from holdfast.model.jobs import Event, Job, State
+from holdfast.model.jobs import Job, State
 from holdfast.model.maintenance import Task
 from holdfast.model.pausing import AskPause, Pause, PauseTold
 from holdfast.model.questions import AskCancel, AskMaintenance, Done
@@ -86,9 +86,6 @@ class History:
         job = await self.job(prefix)
         await self._hub.ask_for(job.node, AskPauseJob(job=job.id), Done)
         return job
-
-    async def events(self, limit: int) -> tuple[Event, ...]:
-        return await self._base.database.run(lambda s: happenings.events(s, limit=limit))
 
     async def maintain(self, repository: str, task: Task, *, dry_run: bool = False) -> str:
         """Have a repository's owner do a task on it; gives the trigger. Raises `UnknownName`, `NotReachable`, or what the owner refuses."""

@@ -24,6 +24,7 @@ from holdfast.master.history import History
 from holdfast.master.hub import Hub
 from holdfast.master.join_tokens import JoinTokens
 from holdfast.master.landscape import Landscapes
+from holdfast.master.log_desk import LogDesk
 from holdfast.master.looks import Looks
 from holdfast.master.metrics import Metrics
 from holdfast.master.monitor import Monitor
@@ -84,6 +85,7 @@ class Master:
     notifications: Notifications
     metrics: Metrics
     reports: Reports
+    log: LogDesk
     names: tuple[str, ...] = ()
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -177,5 +179,6 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         notifications=Notifications(base, hub, looks),
         metrics=Metrics(base, hub, looks),
         reports=Reports(base, hub, looks),
+        log=LogDesk(base),
         names=names,
     )

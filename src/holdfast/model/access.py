@@ -32,6 +32,7 @@ class Activity(StrEnum):
     FLOWS_ACTIVATE = "flows.activate"
     FLOWS_TRIGGER = "flows.trigger"
     JOBS_CONTROL = "jobs.control"
+    LOG_ACKNOWLEDGE = "log.acknowledge"
     POINTS_READ = "points.read"
     POINTS_CHANGE = "points.change"
     POINTS_DESTROY = "points.destroy"
@@ -57,6 +58,7 @@ MEANINGS: dict[Activity, str] = {
     Activity.FLOWS_ACTIVATE: "activate and deactivate flows",
     Activity.FLOWS_TRIGGER: "run flows now",
     Activity.JOBS_CONTROL: "cancel and pause jobs",
+    Activity.LOG_ACKNOWLEDGE: "acknowledge lines of the log",
     Activity.POINTS_READ: "which points, moments, archives and mirrors there are",
     Activity.POINTS_CHANGE: "tag and lock points, hold archives",
     Activity.POINTS_DESTROY: "expire and forget points, release holds, judge anomalies",
@@ -105,6 +107,7 @@ _BUILTIN: dict[str, frozenset[Activity]] = {
         Activity.FLOWS_ACTIVATE,
         Activity.FLOWS_TRIGGER,
         Activity.JOBS_CONTROL,
+        Activity.LOG_ACKNOWLEDGE,
         Activity.POINTS_CHANGE,
         Activity.REPOSITORIES_CARE,
         Activity.NODES_BROWSE,

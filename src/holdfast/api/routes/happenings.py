@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from holdfast.api.answers import JobList, JobView, LogLines, TriggerStarted
+from holdfast.api.answers import JobList, JobView, TriggerStarted
 from holdfast.api.callers import CallerOf, MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.permits import does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import JobQuery, Undo
 from holdfast.api.streams import LiveEvents
-from holdfast.master.deltas import NamedEvent, NamedJob
+from holdfast.master.deltas import NamedJob
 from holdfast.master.history import JobsWanted
 from holdfast.master.master import Master
 from holdfast.master.newsroom import named
@@ -89,15 +89,6 @@ async def undo(job: str, body: Undo, master: MasterOf) -> Response:
     """Take back a restore: what it replaced comes back, what it made goes, what was changed since stays. A job of the same machine; its
     `report` says what was done, or with `dry_run` would be."""
     return reply(TriggerStarted(trigger=await master.restores.undo(await master.history.job(job), dry_run=body.dry_run)))
-
-
-@router.get("/logs")
-@answers(LogLines)
-@does(Activity.STATUS_READ)
-async def logs(master: MasterOf, limit: Limit = 100) -> Response:
-    """What the nodes had to say, newest first."""
-    found = await master.history.events(limit)
-    return reply(LogLines(events=named(found, await master.history.node_names({event.node for event in found}), NamedEvent)))
 
 
 async def _named(job: Job, master: Master) -> NamedJob:

@@ -25,7 +25,8 @@ async def status(master: MasterOf) -> Response:
     found = await master.board.status()
     rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found.repositories)
     told = tuple(FindingRow(node=view.node, **raw_fields(view.finding)) for view in found.findings)
-    return await large_reply(StatusView(**{**raw_fields(found), "repositories": rows, "findings": told}))
+    open_errors = await master.log.open_errors()
+    return await large_reply(StatusView(**{**raw_fields(found), "repositories": rows, "findings": told, "unacknowledged": open_errors}))
 
 
 @router.get("/status/days")

@@ -1,4 +1,4 @@
-"""Looking: status, jobs, logs, ls, history."""
+"""Looking: status, jobs, ls, history."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At
 
 
 def register(app: typer.Typer) -> None:
-    for command in (status, jobs, logs, ls, history):
+    for command in (status, jobs, ls, history):
         app.command()(command)
 
 
@@ -106,6 +106,8 @@ def _print_remarks(answer: dict[str, Any]) -> None:
     for each in answer["following"]:
         for line in spooled_lines(each, now(SystemClock())):
             note(line)
+    if count := answer.get("unacknowledged"):
+        note(f"{count} errors in the log that nobody has acknowledged; `holdfast logs --severity error --open` lists them")
     for finding in answer["findings"]:
         place = f"{finding['node']}: " if finding.get("node") else ""
         note(f"{finding['severity']}: {place}{finding['message']} [{finding['code']}]")
@@ -149,17 +151,6 @@ def jobs(
     print_table(("JOB", "KIND", "RULE", "STATE", "STARTED", "CAUSE"), rows)
     if answer["more"]:
         note(f"there are more; --before {answer['jobs'][-1]['id']} goes on, --limit shows more at once")
-
-
-def logs(limit: LimitOption = 50, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """The newest events, oldest first."""
-    answer = ApiClient(load_session(resolve_home(home))).get("/logs", limit=limit)
-    if as_json:
-        print_json(sorted(answer["events"], key=lambda e: str(e["time"])))
-        return
-    for event in sorted(answer["events"], key=lambda e: str(e["time"])):
-        node = event.get("node_name") or event["node"][:8]
-        say(one_line(f"{local_time(event['time'])}  {event['severity']:<7}  {node}  {event['message']} [{event['code']}]"))
 
 
 def ls(

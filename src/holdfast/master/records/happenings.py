@@ -54,7 +54,8 @@ def record_events(session: Session, node: NodeId, events: Iterable[Event]) -> No
         record = msgspec.json.encode(msgspec.structs.replace(event, node=node), order="deterministic")
         digest = hashlib.sha256(record).hexdigest()
         if session.scalar(select(EventRow.number).where(EventRow.digest == digest)) is None:
-            session.add(EventRow(node=node, time=event.time, digest=digest, code=event.code, record=record))
+            row = EventRow(node=node, time=event.time, digest=digest, code=event.code, severity=event.severity.value, record=record)
+            session.add(row)
             session.flush()
 
 
@@ -132,12 +133,6 @@ def job_by_prefix(session: Session, prefix: str) -> Job:
         found = "several jobs begin" if rows else "no job begins"
         raise UnknownName(f"{found} with {prefix!r}", hint="`holdfast jobs` lists them", job=prefix)
     return _job(rows[0])
-
-
-def events(session: Session, *, limit: int) -> tuple[Event, ...]:
-    """Newest first."""
-    query = select(EventRow).order_by(EventRow.time.desc(), EventRow.number.desc()).limit(limit)
-    return tuple(msgspec.json.decode(row.record, type=Event) for row in session.scalars(query))
 
 
 def last_event(session: Session) -> int:

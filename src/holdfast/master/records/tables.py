@@ -281,7 +281,12 @@ class EventRow(Table):
     """`digest` is of node and record: a report that comes twice, after a lost acknowledgement, leaves one line."""
 
     __tablename__ = "events"
-    __table_args__ = (Index("events_by_time", "time"), Index("events_by_code", "code", "time"))
+    __table_args__ = (
+        Index("events_by_time", "time"),
+        Index("events_by_code", "code", "time"),
+        Index("events_by_severity", "severity", "number"),
+        Index("events_by_node", "node", "number"),
+    )
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     node: Mapped[str] = mapped_column(String(32))
@@ -289,6 +294,10 @@ class EventRow(Table):
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     code: Mapped[str] = mapped_column(server_default="")
     record: Mapped[bytes]
+    severity: Mapped[str] = mapped_column(server_default="")
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str] = mapped_column(server_default="")
+    comment: Mapped[str] = mapped_column(server_default="")
 
 
 class RepositorySizeRow(Table):

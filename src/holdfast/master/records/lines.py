@@ -1,0 +1,119 @@
+"""The log, line by line: chosen, paged, acknowledged. Read and written within one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.orm import Session
+
+from holdfast.core.errors import UnknownName
+from holdfast.core.ids import NodeId
+from holdfast.master.records.tables import EventRow
+from holdfast.model.jobs import Event, Severity
+
+MOST_LOOKED_AT = 20_000
+"""What is chosen by words is looked for in so many lines at once; the page then ends early, and says where to go on."""
+_BATCH = 1_000
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """`number` counts up in the order in which the Master heard of lines, for ever."""
+
+    number: int
+    event: Event
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+    comment: str = ""
+
+
+class LineChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines that meet all that is given. `severity`: that one or worse. `words`: any of them, each in the message, code or facts, whatever
+    its case; empty = all. `before`: numbers below it, 0 = all."""
+
+    node: NodeId | None = None
+    severity: Severity | None = None
+    code: str = ""
+    words: tuple[str, ...] = ()
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    acknowledged: bool | None = None
+    before: int = 0
+
+
+def lines(session: Session, choice: LineChoice, limit: int) -> tuple[tuple[Line, ...], int | None]:
+    """Newest first, and the number to go on before; None = there are no more."""
+    found: list[Line] = []
+    before, looked_at = choice.before, 0
+    while looked_at < MOST_LOOKED_AT:
+        rows = session.scalars(_query(choice, before).limit(_BATCH)).all()
+        for row in rows:
+            event = msgspec.json.decode(row.record, type=Event)
+            if _fits(choice, event):
+                found.append(_line(row, event))
+            before = row.number
+            if len(found) >= limit:
+                return tuple(found), before
+        looked_at += len(rows)
+        if len(rows) < _BATCH:
+            return tuple(found), None
+    return tuple(found), before
+
+
+def acknowledge(session: Session, numbers: Iterable[int], by: str, comment: str, at: datetime) -> int:
+    """How many of them were acknowledged by this; those that were before stay as they are. Raises `UnknownName`."""
+    wanted = sorted(set(numbers))
+    known = set(session.scalars(select(EventRow.number).where(EventRow.number.in_(wanted))))
+    if missing := [number for number in wanted if number not in known]:
+        raise UnknownName(f"there is no line {missing[0]} in the log", hint="`holdfast logs` shows their numbers", line=str(missing[0]))
+    open_ones = (EventRow.number.in_(wanted), EventRow.acknowledged_at.is_(None))
+    count = session.scalar(select(func.count()).select_from(EventRow).where(*open_ones)) or 0
+    session.execute(update(EventRow).where(*open_ones).values(acknowledged_at=at, acknowledged_by=by, comment=comment))
+    return count
+
+
+def open_errors(session: Session, since: datetime) -> int:
+    """Errors of that time that nobody has acknowledged."""
+    wanted = (EventRow.severity == Severity.ERROR.value, EventRow.time >= since, EventRow.acknowledged_at.is_(None))
+    return session.scalar(select(func.count()).select_from(EventRow).where(*wanted)) or 0
+
+
+def _query(choice: LineChoice, before: int) -> Select[EventRow]:
+    query = select(EventRow).order_by(EventRow.number.desc())
+    if before:
+        query = query.where(EventRow.number < before)
+    if choice.node is not None:
+        query = query.where(EventRow.node == choice.node)
+    if choice.severity is not None:
+        order = (Severity.INFO, Severity.WARNING, Severity.ERROR)
+        query = query.where(EventRow.severity.in_([each.value for each in order[order.index(choice.severity) :]]))
+    if choice.code:
+        query = query.where(EventRow.code == choice.code)
+    if choice.since is not None:
+        query = query.where(EventRow.time >= choice.since)
+    if choice.until is not None:
+        query = query.where(EventRow.time < choice.until)
+    if choice.acknowledged is not None:
+        is_open = EventRow.acknowledged_at.is_(None)
+        query = query.where(~is_open if choice.acknowledged else is_open)
+    return query
+
+
+def _fits(choice: LineChoice, event: Event) -> bool:
+    if not choice.words and not choice.text:
+        return True
+    told = "\n".join((event.code, event.message, *event.facts.values())).casefold()
+    return choice.text.casefold() in told and (not choice.words or any(word.casefold() in told for word in choice.words))
+
+
+def _line(row: EventRow, event: Event) -> Line:
+    return Line(
+        number=row.number,
+        event=event,
+        acknowledged_at=row.acknowledged_at,
+        acknowledged_by=row.acknowledged_by,
+        comment=row.comment,
+    )
