@@ -2001,26 +2001,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/logs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Logs
-         * @description What the nodes had to say, newest first.
-         */
-        get: operations["logs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/keep/preview": {
         parameters: {
             query?: never;
@@ -2035,6 +2015,66 @@ export interface paths {
          * @description Which points there would be now, had these rules and this schedule been in force for `span_days`. Changes nothing.
          */
         post: operations["preview_kept_points"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Logs
+         * @description What the nodes and the Master had to say, newest first. `next`: give it as `before` for the lines that follow; null = no more.
+         */
+        get: operations["logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logs/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge Lines
+         * @description Somebody has seen them. What was acknowledged before stays as it is.
+         */
+        post: operations["acknowledge_lines"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logs/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Logs
+         * @description All that is chosen, newest first, as a stream; `limit` does not count.
+         */
+        get: operations["export_logs"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2386,6 +2426,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AcknowledgeLines
+         * @description `numbers` of lines of the log.
+         */
+        AcknowledgeLines: {
+            /** Numbers */
+            numbers: number[];
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+        };
         /**
          * ApplyDocument
          * @description `base_revision`: the revision that was edited; null = whatever is newest now.
@@ -5983,27 +6036,6 @@ export interface components {
             node_name: string;
             progress: components["schemas"]["Progress"] | null;
         };
-        /** LogLines */
-        LogLines: {
-            events: components["schemas"]["NamedEvent"][];
-        };
-        /**
-         * NamedEvent
-         * @description A line of the log with the name of its node.
-         */
-        NamedEvent: {
-            code: string;
-            severity: components["schemas"]["Severity"];
-            message: string;
-            node: string;
-            time: string;
-            /** @default {} */
-            facts: {
-                [key: string]: string;
-            };
-            /** @default  */
-            node_name: string;
-        };
         /**
          * KeepPreviewView
          * @description `valid` false: keep rules or schedule cannot be read, see `diagnostics`; nothing was reckoned, and nothing is in the rest.
@@ -6032,6 +6064,46 @@ export interface components {
         KeptPoint: {
             time: string;
             reasons: string[];
+        };
+        /**
+         * LogLines
+         * @description Newest first. `next`: give it as `before` for those that follow; null = there are no more.
+         */
+        LogLines: {
+            events: components["schemas"]["LogLine"][];
+            next: number | null;
+        };
+        /**
+         * LogLine
+         * @description `number`: by which it is acknowledged. `acknowledged_at` null: by nobody yet.
+         */
+        LogLine: {
+            code: string;
+            severity: components["schemas"]["Severity"];
+            message: string;
+            node: string;
+            time: string;
+            /** @default {} */
+            facts: {
+                [key: string]: string;
+            };
+            /** @default  */
+            node_name: string;
+            /** @default 0 */
+            number: number;
+            /** @default null */
+            acknowledged_at: string | null;
+            /** @default  */
+            acknowledged_by: string;
+            /** @default  */
+            comment: string;
+        };
+        /**
+         * Acknowledged
+         * @description How many lines were acknowledged by this call.
+         */
+        Acknowledged: {
+            acknowledged: number;
         };
         /**
          * NotificationsView
@@ -6325,6 +6397,7 @@ export interface components {
          * StatusView
          * @description `verdict` is one sentence. `datasets` counts those of the rules in force, each of which is one of `protected`, `failed`, `overdue`,
          *         `unknown` (its node does not answer) and `fresh` (it has not run yet). `following`: those that are followed as they change.
+         *         `unacknowledged`: errors in the log of the last 30 days that nobody has acknowledged.
          */
         StatusView: {
             ok: boolean;
@@ -6341,6 +6414,7 @@ export interface components {
             unknown: number;
             fresh: number;
             following: components["schemas"]["FollowingRow"][];
+            unacknowledged: number;
         };
         /** FindingRow */
         FindingRow: {
@@ -6612,6 +6686,23 @@ export interface components {
              */
             kind: "log";
             events: components["schemas"]["NamedEvent"][];
+        };
+        /**
+         * NamedEvent
+         * @description A line of the log with the name of its node.
+         */
+        NamedEvent: {
+            code: string;
+            severity: components["schemas"]["Severity"];
+            message: string;
+            node: string;
+            time: string;
+            /** @default {} */
+            facts: {
+                [key: string]: string;
+            };
+            /** @default  */
+            node_name: string;
         };
     };
     responses: never;
@@ -10286,9 +10377,53 @@ export interface operations {
             };
         };
     };
+    preview_kept_points: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeepPreviewView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     logs: {
         parameters: {
             query?: {
+                node?: string;
+                severity?: "" | "info" | "warning" | "error";
+                code?: string;
+                flow?: string;
+                dataset?: string;
+                job?: string;
+                text?: string;
+                since?: string;
+                until?: string;
+                acknowledged?: boolean | null;
+                before?: number;
                 limit?: number;
             };
             header?: never;
@@ -10317,7 +10452,7 @@ export interface operations {
             };
         };
     };
-    preview_kept_points: {
+    acknowledge_lines: {
         parameters: {
             query?: never;
             header?: never;
@@ -10326,7 +10461,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["KeepWanted"];
+                "application/json": components["schemas"]["AcknowledgeLines"];
             };
         };
         responses: {
@@ -10336,7 +10471,52 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["KeepPreviewView"];
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    export_logs: {
+        parameters: {
+            query?: {
+                node?: string;
+                severity?: "" | "info" | "warning" | "error";
+                code?: string;
+                flow?: string;
+                dataset?: string;
+                job?: string;
+                text?: string;
+                since?: string;
+                until?: string;
+                acknowledged?: boolean | null;
+                before?: number;
+                limit?: number;
+                format?: "jsonl" | "csv";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Text. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                    "text/html": string;
+                    "text/csv": string;
                 };
             };
             /** @description What is wrong, and what to do. */
