@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,7 @@ from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.point_changes import Forget, Tag
 from holdfast.model.questions import AskFind, AskHistory, AskListing
-from holdfast.repository.continuous import sealing_held
-from holdfast.repository.continuous.held import Held
-from holdfast.repository.continuous.journal import ChunkFrame, scan
+from holdfast.repository.continuous.journal import scan
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.pruning.prune_plan import Thresholds
@@ -95,38 +93,6 @@ def test_every_moment_is_there_after_the_catalog_was_lost(scene: RepositoryScene
         assert repository.problems == repository.held_problems == ()
     before = repository.point_at(DATASET, states[0][0] - timedelta(seconds=1))
     assert before.operation == "backup"
-    repository.close()
-    scene.restic.check()
-
-
-@pytest.mark.parametrize("meanwhile", ["commits", "sealed"])
-def test_what_comes_while_chunks_are_stored_ahead_is_kept_as_well(
-    scene: RepositoryScene, monkeypatch: pytest.MonkeyPatch, meanwhile: str
-) -> None:
-    repository, source = _followed(scene)
-    states = _some_states(source, repository, 5)
-    loaded, calls = sealing_held._loaded, []
-
-    def interrupted(held: Held, some: Sequence[bytes]) -> Sequence[tuple[ChunkFrame, bytes]]:
-        calls.append(len(some))
-        if len(calls) == 2:
-            source.remove(b"/data/new1")
-            states.update(_some_states(source, repository, 3))
-            if meanwhile == "sealed":
-                repository.seal()
-        return loaded(held, some)
-
-    monkeypatch.setattr(sealing_held, "_MANY_CHUNKS", 1)
-    monkeypatch.setattr(sealing_held, "_PAGE_CHUNKS", 3)
-    monkeypatch.setattr(sealing_held, "_loaded", interrupted)
-    scene.clock.advance(60)
-    repository.tick()
-    assert len(calls) == 4
-    assert repository.held_problems == ()
-    source.leave()
-    assert not list((scene.home / "journal").glob("*"))
-    _assert_states(repository, states)
-    assert [finding for finding in repository.check(read_data=True) if finding.code != "pack-unused"] == []
     repository.close()
     scene.restic.check()
 
