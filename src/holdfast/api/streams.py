@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import msgspec
 from fastapi import Response
@@ -16,9 +17,13 @@ from starlette.types import Receive, Scope, Send
 
 from holdfast.api.callers import Caller
 from holdfast.api.replies import plain
-from holdfast.core.errors import NotAuthenticated, Throttled
+from holdfast.core.errors import Refused, Throttled
+from holdfast.master.deltas import Delta, Snapshot
 from holdfast.master.feed import RING_SIZE, Feed, Numbered
 from holdfast.master.master import Master
+from holdfast.master.narrowing import Narrowing
+from holdfast.model.access import Activity, may_somewhere
+from holdfast.model.sight import REFUSED_HINT
 
 HEARTBEAT_S = 15.0
 SEND_TIMEOUT_S = 10.0
@@ -63,6 +68,8 @@ class LiveEvents(Response):
         self._master = master
         self._frames = frames
         self._caller = caller
+        self._rights = caller.rights
+        self._narrowing: Narrowing | None = None
         self._last_event_id = last_event_id
 
     @property
@@ -87,7 +94,7 @@ class LiveEvents(Response):
         await _send(send, b"retry: %d\n\n" % _RETRY_MS)
         try:
             await self._follow(send)
-        except NotAuthenticated as error:
+        except Refused as error:
             facts = msgspec.json.encode(plain(error.facts()))
             await _send(send, b"event: end\ndata: " + facts + b"\n\n")
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -96,24 +103,48 @@ class LiveEvents(Response):
         feed, clock, seq = self._feed, self._master.base.clock, self._resumed()
         nudges, checked_s = feed.nudges, clock.monotonic_s()
         while not feed.closed:
+            if await self._has_other_sight():
+                seq = None
             deltas = None if seq is None else feed.after(seq)
             if deltas is None:
                 snapshot = await self._master.newsroom.snapshot()
                 seq = snapshot.seq
-                await _send(send, self._frames.of(feed.epoch, (snapshot,)))
+                await _send(send, self._told((snapshot,)))
                 continue
             if deltas:
                 seq = deltas[-1].seq
-                await _send(send, self._frames.of(feed.epoch, deltas))
+                await _send(send, self._told(deltas))
                 continue
             assert seq is not None
             is_news = await feed.wait(seq, nudges, HEARTBEAT_S)
             # Now and then also while there is always news: nobody nudges for a session that expires, or is ended by `master password`.
             if not is_news or feed.nudges != nudges or clock.monotonic_s() - checked_s >= HEARTBEAT_S:
                 nudges, checked_s = feed.nudges, clock.monotonic_s()
-                await self._caller.recheck()
+                self._rights = await self._caller.recheck()
             if not is_news:
                 await _send(send, _HEARTBEAT)
+
+    async def _has_other_sight(self) -> bool:
+        """Whether what the caller may see has changed since the last look: then they get a new snapshot. Raises `Refused` when nothing is
+        left of it."""
+        if not may_somewhere(self._rights, Activity.STATUS_READ):
+            raise Refused("nothing of this may be seen any more", hint=REFUSED_HINT)
+        sight = await self._master.landscapes.sight(self._rights, Activity.STATUS_READ)
+        before, narrowing = self._narrowing, None if sight.everything else Narrowing(sight)
+        is_other = before is not None and (narrowing is None or narrowing.sight != before.sight)
+        if self._narrowing is None or is_other:
+            # Who comes back to a stream goes on without a snapshot, but which jobs are theirs only a snapshot tells.
+            is_other = is_other or narrowing is not None
+            self._narrowing = narrowing
+        return is_other
+
+    def _told(self, deltas: Sequence[Numbered]) -> bytes:
+        """Frames that all share, or this caller's own; a comment when there is nothing for them, so that the line is seen to live."""
+        epoch, narrowing = self._feed.epoch, self._narrowing
+        if narrowing is None:
+            return self._frames.of(epoch, deltas)
+        own = (narrowing.of(cast("Snapshot | Delta", delta)) for delta in deltas)
+        return b"".join(_encode(epoch, delta) for delta in own if delta is not None) or _HEARTBEAT
 
     def _resumed(self) -> int | None:
         """The delta the caller had last; None when that is not of this life of the Master."""

@@ -36,6 +36,7 @@ from holdfast.model.downloads import (
 from holdfast.model.entry import check_path, display_path
 from holdfast.model.points import Point
 from holdfast.model.rules import RepositoryRule
+from holdfast.model.sight import Reach
 
 _ASK_S = 15.0
 _PROBE_S = 3.0
@@ -89,13 +90,16 @@ class Downloads:
         self._restores = restores
         self._names = frozenset(names)
 
-    async def link(self, wanted: DownloadWish) -> DownloadLink:
+    async def link(self, wanted: DownloadWish, reach: Reach) -> DownloadLink:
         """Raises `UnknownName` (point), `UsageError`, `NotReachable` (no owner answers), or why none of the owners gives downloads."""
         if bool(wanted.what.point) == bool(wanted.what.dataset):
             raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
         _check_wanted(wanted.path)
-        found, what = await self._restores.found(wanted.what)
+        found, what = await self._restores.found(wanted.what, reach.sees.joined(reach.may))
         candidates = matching(found, what)
+        if not any(reach.may.has_copy(point.dataset_id, point.repository) for point in candidates):
+            reach.check_copy(candidates[0].dataset_id, candidates[0].dataset, candidates[0].repository)
+        candidates = [point for point in candidates if reach.may.has_copy(point.dataset_id, point.repository)]
         rolled_out = await self._base.database.run(deployment)
         problem: HoldfastError = UnknownName("no owner has this point", hint="`holdfast points` lists them")
         copies = [(point, *rolled_out.repository(point.repository)) for point in candidates]

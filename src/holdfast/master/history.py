@@ -19,6 +19,7 @@ from holdfast.model.maintenance import Task
 from holdfast.model.pausing import AskPause, Pause, PauseTold
 from holdfast.model.questions import AskCancel, AskMaintenance, Done
 from holdfast.model.restoring import AskPauseJob
+from holdfast.model.sight import SEES_ALL, Sight
 
 
 class JobsWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +50,7 @@ class History:
         self._hub = hub
         self._triggers = triggers
 
-    async def jobs(self, wanted: JobsWanted) -> tuple[tuple[Job, ...], bool]:
+    async def jobs(self, wanted: JobsWanted, sight: Sight = SEES_ALL) -> tuple[tuple[Job, ...], bool]:
         """Newest first, and whether there are more. Raises `UnknownName`."""
 
         def read(session: Session) -> tuple[Job, ...]:
@@ -61,15 +62,16 @@ class History:
                 flow=wanted.flow,
                 flow_subjects=deployment(session).rule_names(wanted.flow) if wanted.flow else frozenset(),
                 before=JobId(wanted.before) if wanted.before else None,
+                sight=sight,
             )
             return happenings.jobs(session, limit=wanted.limit + 1, choice=choice)
 
         found = await self._base.database.run(read)
         return found[: wanted.limit], len(found) > wanted.limit
 
-    async def job(self, prefix: str) -> Job:
-        """Raises `UnknownName`."""
-        return await self._base.database.run(lambda s: happenings.job_by_prefix(s, prefix))
+    async def job(self, prefix: str, sight: Sight = SEES_ALL) -> Job:
+        """Raises `UnknownName`, also when it may not be seen."""
+        return await self._base.database.run(lambda s: happenings.job_by_prefix(s, prefix, sight))
 
     async def node_names(self, nodes: Collection[NodeId]) -> dict[NodeId, str]:
         """Of those of them that joined."""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.compiler.identities import dataset_id, policy_id, repository_id
 from holdfast.compiler.parse import parse_document
-from holdfast.core.ids import EnvironmentId, NodeId
+from holdfast.core.ids import DatasetId, EnvironmentId, NodeId
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.environment import newest_revision
 from holdfast.master.foundation import Foundation
@@ -21,6 +21,7 @@ from holdfast.master.records.inventory import Node
 from holdfast.master.records.tables import ActiveFlowRow, NodeRow, RevisionRow, UsedRepositoryRow
 from holdfast.model.access import Activity, Resource, Rights, may_everywhere
 from holdfast.model.document import Document
+from holdfast.model.rules import StoreAction
 from holdfast.model.sight import SEEING, SEES_ALL, Known, Landscape, Reach, Sight, sight_of
 
 _MOST_KEPT = 1_000
@@ -89,6 +90,7 @@ def landscape_of(session: Session, environment: EnvironmentId) -> Landscape:
     flows = _datasets_of_flows(document, rolled_out, by_name)
     used = (entry.name for entry in documents.used_repositories(session))
     stores = dict.fromkeys((*(e.name for e in document.repositories), *used, *(rule.name for _, rule in rolled_out.repositories())))
+    stored = _stores(rolled_out)
     policies = dict(documents.policy_ids(session))
     for policy in document.policies:
         policies.setdefault(policy.name, policy_id(environment, policy.was or policy.name))
@@ -99,7 +101,7 @@ def landscape_of(session: Session, environment: EnvironmentId) -> Landscape:
             Known(Resource(kind="repository", name=name, repositories=frozenset({name})), repository_id(environment, name))
             for name in stores
         ),
-        datasets=tuple(_datasets(environment, by_name.values(), policies, flows)),
+        datasets=tuple(_datasets(environment, by_name.values(), policies, flows, stored)),
     )
 
 
@@ -130,8 +132,23 @@ def _datasets_of_flows(document: Document, rolled_out: Deployment, nodes: dict[s
     return {flow: frozenset(labels) for flow, labels in found.items()}
 
 
+def _stores(rolled_out: Deployment) -> dict[DatasetId, set[str]]:
+    """Which repositories the rules in force have each dataset in."""
+    names = {rule.id: rule.name for _, rule in rolled_out.repositories()}
+    found: dict[DatasetId, set[str]] = {}
+    for rules in rolled_out.rules.values():
+        for receive in rules.receives:
+            stores = (action.repository for action in receive.actions if isinstance(action, StoreAction))
+            found.setdefault(receive.dataset, set()).update(names[store] for store in stores if store in names)
+    return found
+
+
 def _datasets(
-    environment: EnvironmentId, nodes: Iterable[Known], policies: dict[str, str], flows: dict[str, frozenset[str]]
+    environment: EnvironmentId,
+    nodes: Iterable[Known],
+    policies: dict[str, str],
+    flows: dict[str, frozenset[str]],
+    stored: dict[DatasetId, set[str]],
 ) -> Iterator[Known]:
     for node in nodes:
         of_node = node.resource
@@ -145,4 +162,5 @@ def _datasets(
                 tags=of_node.tags,
                 flows=frozenset(flow for flow, labels in flows.items() if label in labels),
             )
-            yield Known(resource, dataset_id(environment, identity, NodeId(node.id)))
+            dataset = dataset_id(environment, identity, NodeId(node.id))
+            yield Known(resource, dataset, frozenset(stored.get(dataset, ())))

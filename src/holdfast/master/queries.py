@@ -11,6 +11,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, UnknownName, UsageError, error_from
 from holdfast.core.ids import RepositoryId
+from holdfast.master.cursors import SealedCursors
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
@@ -47,6 +48,7 @@ from holdfast.model.questions import (
 from holdfast.model.rules import RepositoryRule
 from holdfast.model.search import check_search
 from holdfast.model.searching import AskSearch, FoundHere, HitPage, decode_cursor, page_of
+from holdfast.model.sight import SEES_ALL, Reach, Sight
 
 ANSWER_TIMEOUT_S = 10.0
 SAMPLE_TIMEOUT_S = 20.0
@@ -142,25 +144,31 @@ class Queries:
     def __init__(self, base: Foundation, hub: Hub) -> None:
         self._base = base
         self._hub = hub
+        self._cursors = SealedCursors(base.entropy)
 
-    async def points(self, dataset: str = "", repository: str = "") -> FoundPoints:
+    async def points(self, dataset: str = "", repository: str = "", sight: Sight = SEES_ALL) -> FoundPoints:
         """Raises `UnknownName` for a repository that no active flow uses."""
-        owners = await self._owners(repository)
+        owners = await self._owners(repository, sight)
         answers, unreachable = await self._ask(owners, AskPoints(dataset=dataset, repository=repository), Points)
-        points = sorted((p for answer in answers for p in answer.points), key=lambda p: (p.time, p.repository))
+        points = sorted(
+            (p for answer in answers for p in answer.points if sight.has_copy(p.dataset_id, p.repository)),
+            key=lambda p: (p.time, p.repository),
+        )
         return FoundPoints(points=tuple(points), unreachable=unreachable)
 
-    async def moment(self, ask: AskMoment) -> FoundPoints:
+    async def moment(self, ask: AskMoment, sight: Sight = SEES_ALL) -> FoundPoints:
         """What a dataset was at a time: of each repository its newest point or moment, or its older versions of single files."""
-        answers, gaps = await self._ask(await self._owners(ask.repository), ask, Points)
-        found = tuple(point for answer in answers for point in answer.points)
+        sight.check_asked(ask.dataset, ask.repository)
+        answers, gaps = await self._ask(await self._owners(ask.repository, sight), ask, Points)
+        found = tuple(point for answer in answers for point in answer.points if sight.has_copy(point.dataset_id, point.repository))
         if not found:
             _raise_refusal(gaps)
         return FoundPoints(points=found, unreachable=_silent(gaps))
 
-    async def moments(self, ask: AskMoments) -> FoundMoments:
+    async def moments(self, ask: AskMoments, sight: Sight = SEES_ALL) -> FoundMoments:
         """Of all repositories together, each moment and gap once."""
-        answers, unreachable = await self._ask(await self._owners(ask.repository), ask, Moments)
+        sight.check_asked(ask.dataset, ask.repository)
+        answers, unreachable = await self._ask(await self._owners(ask.repository, sight), ask, Moments)
         moments = {moment.address: moment for answer in answers for moment in answer.moments}
         newest = sorted(moments.values(), key=lambda moment: (moment.time, moment.seq), reverse=True)
         gaps = sorted({gap for answer in answers for gap in answer.gaps}, key=lambda gap: (gap.until, gap.since))
@@ -169,13 +177,13 @@ class Queries:
         cut = tuple(newest[: ask.limit])
         return FoundMoments(moments=cut, gaps=tuple(gaps), more=more, oldest_at=oldest, unreachable=unreachable)
 
-    async def listing(self, ask: AskListing) -> FoundRows:
+    async def listing(self, ask: AskListing, sight: Sight = SEES_ALL) -> FoundRows:
         """The same point may lie in several repositories; the first that has all of it answers. Of a dataset at a time, the one with the
         newest point. Raises `UnknownName` when none has it, `UsageError` when neither or both are named."""
         if bool(ask.point) == bool(ask.dataset):
             raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
-        owners = await self._owners(ask.repository)
-        answers, unreachable = await self._ask(owners, ask, Listings)
+        answers, unreachable = await self._ask(await self._owners(ask.repository, sight), ask, Listings)
+        answers = [each for each in answers if _is_listed(each, sight)]
         if answers:
             is_point = bool(ask.point) and not is_address(ask.point)
             found = min(answers, key=lambda answer: len(answer.lost)) if is_point else max(answers, key=listed_age)
@@ -183,9 +191,10 @@ class Queries:
             return FoundRows(rows=found.rows, more=found.more, point=found.point, lost=found.lost, unreachable=silent, gaps=found.gaps)
         raise _nowhere(ask.point or ask.dataset, unreachable)
 
-    async def differences(self, ask: AskDiff) -> FoundDifferences:
+    async def differences(self, ask: AskDiff, sight: Sight = SEES_ALL) -> FoundDifferences:
         """By an owner that has both: of points the one that can read most, of moments the one with the newest. Raises `UnknownName`."""
-        answers, unreachable = await self._ask(await self._owners(""), ask, Differences)
+        answers, unreachable = await self._ask(await self._owners("", sight), ask, Differences)
+        answers = [each for each in answers if all(sight.has_copy(side.dataset_id, side.repository) for side in (each.a, each.b))]
         if not answers:
             raise _nowhere(f"{ask.a} and {ask.b}", unreachable)
         found = max(answers, key=lambda each: (each.a.time, each.a.seq, each.b.time, each.b.seq, -len(each.lost)))
@@ -194,17 +203,19 @@ class Queries:
             rows=found.rows, a=found.a, b=found.b, more=found.more, totals=found.totals, lost=found.lost, unreachable=silent
         )
 
-    async def find(self, ask: AskFind) -> FoundRows:
-        answers, unreachable = await self._ask(await self._owners(ask.repository), ask, Listings)
-        rows = tuple(row for answer in answers for row in answer.rows)
+    async def find(self, ask: AskFind, sight: Sight = SEES_ALL) -> FoundRows:
+        ask = msgspec.structs.replace(ask, within=sight.within)
+        answers, unreachable = await self._ask(await self._owners(ask.repository, sight), ask, Listings)
+        rows = tuple(row for answer in answers for row in answer.rows if sight.has_copy(row.dataset, row.repository))
         return FoundRows(rows=rows, more=any(answer.more for answer in answers), unreachable=unreachable)
 
-    async def search(self, ask: AskSearch, cursor: str) -> FoundHits:
+    async def search(self, ask: AskSearch, cursor: str, sight: Sight = SEES_ALL) -> FoundHits:
         """The next page behind a cursor of the one before (empty = the first). Raises `UsageError`, or `UnknownName` for a repository."""
         check_search(ask.search)
-        before = decode_cursor(cursor)
-        ask = msgspec.structs.replace(ask, places=before)
-        owners = await self._owners(ask.repository)
+        # A cursor bears the name that was looked at last, which may be of a file that the caller is not to know of.
+        before = decode_cursor(cursor if sight.everything else self._cursors.opened(cursor))
+        ask = msgspec.structs.replace(ask, places=before, within=sight.within)
+        owners = await self._owners(ask.repository, sight)
         answers, unreachable = await self._ask(owners, ask, FoundHere)
         nodes = {rule.id: owner.node.name for owner in owners for rule in owner.repositories}
         parts = [part for answer in answers for part in answer.parts]
@@ -214,18 +225,26 @@ class Queries:
             if part.error is not None
         ]
         page = page_of(parts, before, ask.limit)
-        return FoundHits(hits=page.hits, cursor=page.cursor, unreachable=(*unreachable, *failed))
+        hits = tuple(hit for hit in page.hits if sight.has_copy(hit.dataset, hit.repository))
+        following = page.cursor if sight.everything else self._cursors.sealed(page.cursor)
+        return FoundHits(hits=hits, cursor=following, unreachable=(*unreachable, *failed))
 
-    async def history(self, ask: AskHistory) -> FoundRows:
-        answers, unreachable = await self._ask(await self._owners(ask.repository), ask, Listings)
-        rows = tuple(row for answer in answers for row in answer.rows)
+    async def history(self, ask: AskHistory, sight: Sight = SEES_ALL) -> FoundRows:
+        ask = msgspec.structs.replace(ask, within=sight.within)
+        answers, unreachable = await self._ask(await self._owners(ask.repository, sight), ask, Listings)
+        rows = tuple(row for answer in answers for row in answer.rows if sight.has_copy(row.dataset, row.repository))
         return FoundRows(rows=rows, more=any(answer.more for answer in answers), unreachable=unreachable)
 
-    async def change_points(self, ask: AskChangePoints) -> ChangedPoints:
+    async def change_points(self, ask: AskChangePoints, reach: Reach) -> ChangedPoints:
         """In every repository that has the points: asked first what would become of them, so that of points that were named all change or
         none. Raises `UnknownName`, or what an owner refuses with."""
         check_change(ask.change)
-        owners = await self._owners(ask.repository)
+        owners = await self._owners(ask.repository, reach.sees.joined(reach.may))
+        if not reach.may.everything:
+            # Whose points these are is asked before anybody puts on record that they were to change.
+            looked, _ = await self._ask(owners, msgspec.structs.replace(ask, dry_run=True, is_meant=False), PointsChanged)
+            for point in (change.point for answer in looked for change in answer.changes):
+                reach.check_copy(point.dataset_id, point.dataset, point.repository)
         # The owner of a point that stays puts on record that somebody wanted it gone; of a dataset it does so when it lets the rest go.
         plan = msgspec.structs.replace(ask, dry_run=True, is_meant=not ask.dry_run and not ask.dataset)
         planned, gaps = await self._ask(owners, plan, PointsChanged)
@@ -240,11 +259,11 @@ class Queries:
         changes = tuple(change for answer in planned for change in answer.changes)
         return ChangedPoints(changes=changes, unreachable=_silent(gaps), dry_run=ask.dry_run)
 
-    async def explain(self, ask: AskExplain) -> Explained:
+    async def explain(self, ask: AskExplain, sight: Sight = SEES_ALL) -> Explained:
         """What keeps a version, in every repository, and mirrors of its datasets. Raises `UnknownName` for a repository that is none."""
         rolled_out = await self._base.database.run(deployment)
-        answers, gaps = await self._ask(owners_of(rolled_out, ask.repository), ask, Explanations)
-        rows = tuple(row for answer in answers for row in answer.rows)
+        answers, gaps = await self._ask(owners_of(rolled_out, ask.repository, sight), ask, Explanations)
+        rows = tuple(row for answer in answers for row in answer.rows if sight.has_copy(row.dataset_id, row.repository))
         datasets = {row.dataset_id for row in rows}
         mirrors = tuple(
             MirrorCopy(
@@ -257,13 +276,15 @@ class Queries:
             for node, state, online in await ask_mirrors(self._hub, rolled_out)
             # Where no repository answers, a mirror may be the only copy alive.
             if (state.dataset_id in datasets if rows else ask.dataset in ("", state.dataset, state.dataset_id))
+            if sight.has_dataset(state.dataset_id)
             for path in places_in_mirror(state, ask.path)
         )
         return Explained(rows=rows, mirrors=mirrors, unreachable=_silent(gaps))
 
-    async def mirrors(self, dataset: str = "") -> FoundMirrors:
+    async def mirrors(self, dataset: str = "", sight: Sight = SEES_ALL) -> FoundMirrors:
         """Where they stand; of one dataset (label or id), or of all."""
-        return FoundMirrors(mirrors=await mirror_rows(self._hub, await self._base.database.run(deployment), dataset))
+        rows = await mirror_rows(self._hub, await self._base.database.run(deployment), dataset)
+        return FoundMirrors(mirrors=tuple(row for row in rows if sight.has_dataset(row.dataset)))
 
     async def sample(self, node: str, ask: AskSample) -> Sample:
         """Put to one machine, by name or id; a machine needs no rules for it. Raises `UnknownName`, `NotReachable`, `OutsideLimits`."""
@@ -280,8 +301,8 @@ class Queries:
         asked = await self._base.database.run(lambda s: inventory.named_node(s, node))
         return await self._hub.ask_for(asked.id, ask, Folders, SAMPLE_TIMEOUT_S)
 
-    async def _owners(self, repository: str) -> tuple[_Owner, ...]:
-        return owners_of(await self._base.database.run(deployment), repository)
+    async def _owners(self, repository: str, sight: Sight) -> tuple[_Owner, ...]:
+        return owners_of(await self._base.database.run(deployment), repository, sight)
 
     async def _ask(self, owners: tuple[_Owner, ...], question: Question, kind: type[A]) -> tuple[list[A], tuple[Unreachable, ...]]:
         """Answers in the owners' order, and a gap for each repository whose owner gave none or an error."""
@@ -303,15 +324,25 @@ class Queries:
             return error
 
 
-def owners_of(rolled_out: Deployment, repository: str) -> tuple[_Owner, ...]:
-    """Nodes that own repositories, or the one that owns this; raises `UnknownName`."""
+def owners_of(rolled_out: Deployment, repository: str, sight: Sight = SEES_ALL) -> tuple[_Owner, ...]:
+    """Nodes that own repositories, or the one that owns this, as far as there is anything to see in them; raises `UnknownName`."""
     if repository:
+        if not sight.everything:
+            sight.check_part_of(repository)
         node, rule = rolled_out.repository(repository)
         return (_Owner(node, (rule,)),)
     owned: dict[str, list[RepositoryRule]] = {}
     for node, rule in rolled_out.repositories():
+        if not sight.has_part_of(rule.name):
+            continue
         owned.setdefault(node.id, []).append(rule)
     return tuple(_Owner(node, tuple(owned[node.id])) for node in rolled_out.nodes.values() if node.id in owned)
+
+
+def _is_listed(listing: Listings, sight: Sight) -> bool:
+    """An owner says which point it listed."""
+    point = listing.point
+    return sight.everything or (point is not None and sight.has_copy(point.dataset_id, point.repository))
 
 
 def places_in_mirror(state: MirrorState, path: bytes) -> list[str]:

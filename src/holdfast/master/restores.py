@@ -35,6 +35,7 @@ from holdfast.model.questions import AskRestore, Done
 from holdfast.model.recalling import AskRecall
 from holdfast.model.restoring import AskOrders, AskResumeJob, AskUndo, OrdersTold
 from holdfast.model.rules import RepositoryRule
+from holdfast.model.sight import Reach, Sight
 from holdfast.wire.authority import verify_signature
 
 
@@ -96,16 +97,18 @@ class Restores:
         self._queries = queries
         self._triggers = triggers
 
-    async def restore(self, wish: Wish) -> StartedRestore:
+    async def restore(self, wish: Wish, reach: Reach) -> StartedRestore:
         """Raises `UnknownName` (point, node), `UsageError`, `NotReachable` (reader or owner), or what the reader refuses."""
         _check(wish)
         wish = msgspec.structs.replace(wish, paths=wish.paths or ((wish.before_deletion,) if wish.before_deletion else ()))
         rolled_out = await self._base.database.run(deployment)
         if is_mirror_named(wish.repository):
-            sources, wish = await self._out_of_a_mirror(rolled_out, wish)
+            sources, wish = await self._out_of_a_mirror(rolled_out, wish, reach.sees.joined(reach.may))
         else:
-            sources, wish = await self._copies(rolled_out, wish)
+            sources, wish = await self._copies(rolled_out, wish, reach.sees.joined(reach.may))
+        sources = _granted(sources, reach)
         reader = _reader(rolled_out, wish, sources[0].point)
+        reach.check_node(reader.name)
         sources = self._nearest_first(reader, sources)
         point = sources[0].point
         orders = (self._order(rolled_out, reader, source) for source in sources)
@@ -117,16 +120,18 @@ class Restores:
             raise NotReachable("the node took the order but started no job", node=reader.name)
         return StartedRestore(trigger=trigger, job=jobs[0], point=point)
 
-    async def mount(self, wanted: Wanted) -> GrantedMount:
+    async def mount(self, wanted: Wanted, reach: Reach) -> GrantedMount:
         """Let a node show a point as a folder for the next hour; it asks again before that is over. Raises as `restore` does."""
         _check(wanted)
         if not wanted.node:
             raise UsageError("on which machine?", hint="name the node on which it is mounted")
-        found, wanted = await self.found(wanted)
+        found, wanted = await self.found(wanted, reach.sees.joined(reach.may))
         candidates = matching(found, wanted)
         rolled_out = await self._base.database.run(deployment)
+        reach.check_node(wanted.node)
         reader = rolled_out.node_named(wanted.node)
-        sources = self._nearest_first(reader, [Source(point, *rolled_out.repository(point.repository)) for point in candidates])
+        copies = _granted([Source(point, *rolled_out.repository(point.repository)) for point in candidates], reach)
+        sources = self._nearest_first(reader, copies)
         orders = [msgspec.structs.replace(self._order(rolled_out, reader, source), lasting=True) for source in sources]
         return GrantedMount(point=sources[0].point, orders=tuple(map(self._sign, orders)), expires_at=orders[0].expires_at)
 
@@ -151,15 +156,15 @@ class Restores:
         trigger, _ = await self._triggers.start_one(job.node, AskUndo(job=job.id, dry_run=dry_run))
         return trigger
 
-    async def _copies(self, rolled_out: Deployment, wish: Wish) -> tuple[list[Source], Wish]:
+    async def _copies(self, rolled_out: Deployment, wish: Wish, sight: Sight) -> tuple[list[Source], Wish]:
         """In repositories, and mirrors with them; where no repository that answers has any of it, the newest mirror. Raises `UnknownName`,
         `NotReachable`."""
         dataset = "" if wish.before_deletion or wish.repository else wish.dataset
         try:
-            found, wish = await self.found(wish)
+            found, wish = await self.found(wish, sight)
             points = matching(found, wish)
         except (UnknownName, NotReachable):
-            mirrors = await standing_mirrors(self._hub, rolled_out, dataset) if dataset else []
+            mirrors = await standing_mirrors(self._hub, rolled_out, dataset) if dataset and sight.has_dataset(dataset) else []
             mirror = newest_at(mirrors, wish.at)
             if mirror is None:
                 raise
@@ -171,16 +176,17 @@ class Restores:
         here = Cursor(points[0].epoch, points[0].seq)
         return sources + [Source(points[0], each.node, mirror=each, is_exact=each.stand.cursor == here) for each in mirrors], wish
 
-    async def _out_of_a_mirror(self, rolled_out: Deployment, wish: Wish) -> tuple[list[Source], Wish]:
+    async def _out_of_a_mirror(self, rolled_out: Deployment, wish: Wish, sight: Sight) -> tuple[list[Source], Wish]:
         """That mirror alone, and what repositories say the same state is. Raises `UnknownName`, `Conflict` where it is not at the point."""
         if wish.before_deletion:
             raise UsageError("a mirror has no past", hint="leave --from out: repositories have it")
         if is_address(wish.point) and not is_lineage_address(wish.point):
             dataset, at = parse_address(wish.point)
             wish = msgspec.structs.replace(wish, point="", dataset=dataset, at=at)
-        points = matching(await self._queries.points(), wish) if wish.point else []
+        points = matching(await self._queries.points(sight=sight), wish) if wish.point else []
         dataset = points[0].dataset_id if points else wish.dataset
-        mirror = called(await standing_mirrors(self._hub, rolled_out, dataset), wish.repository, dataset)
+        standing = await standing_mirrors(self._hub, rolled_out, dataset)
+        mirror = called([each for each in standing if sight.has_dataset(each.state.dataset_id)], wish.repository, dataset)
         stand = mirror.stand
         if wish.at is not None and wish.at < stand.captured_at:
             raise Conflict(
@@ -188,15 +194,17 @@ class Restores:
             )
         if not points:
             asked = AskMoment(dataset=mirror.state.dataset_id, at=stand.captured_at)
-            points = [point for point in (await self._moment_or_none(asked)).points if Cursor(point.epoch, point.seq) == stand.cursor]
+            points = [
+                point for point in (await self._moment_or_none(asked, sight)).points if Cursor(point.epoch, point.seq) == stand.cursor
+            ]
         elif Cursor(points[0].epoch, points[0].seq) != stand.cursor:
             raise Conflict(f"{mirror.name} does not stand at that point", hint=f"it stands at {format_utc(stand.captured_at)}")
         named = [Source(point, *rolled_out.repository(point.repository), names_only=True) for point in points]
         return [_of_mirror(mirror), *named], wish
 
-    async def _moment_or_none(self, ask: AskMoment) -> FoundPoints:
+    async def _moment_or_none(self, ask: AskMoment, sight: Sight) -> FoundPoints:
         try:
-            return await self._queries.moment(ask)
+            return await self._queries.moment(ask, sight)
         except HoldfastError:
             return FoundPoints(points=())
 
@@ -206,20 +214,20 @@ class Restores:
         trigger, _ = await self._triggers.start_one(rolled_out.node_named(node).id, ask)
         return trigger
 
-    async def found(self, wish: W) -> tuple[FoundPoints, W]:
-        """Points among which the wish means one; the wish in other words, where it names an address."""
+    async def found(self, wish: W, sight: Sight) -> tuple[FoundPoints, W]:
+        """Points within sight among which the wish means one; the wish in other words, where it names an address."""
         ask, of_versions, of_archive = self._queries, dataset_of_versions(wish.point), dataset_of_archive(wish.point)
         if dataset := of_versions or of_archive:
             asked = AskMoment(dataset=dataset, repository=wish.repository, versions=bool(of_versions), archive=bool(of_archive))
-            found = await ask.moment(asked)
+            found = await ask.moment(asked, sight)
             return found, msgspec.structs.replace(wish, point=found.points[0].id if found.points else wish.point)
         if is_address(wish.point):
             dataset, at = parse_address(wish.point)
             wish = msgspec.structs.replace(wish, point="", dataset=dataset, at=at)
         if wish.dataset:
             asked = AskMoment(dataset=wish.dataset, at=wish.at, repository=wish.repository, before_deletion=wish.before_deletion)
-            return await ask.moment(asked), wish
-        return await ask.points(repository=wish.repository), wish
+            return await ask.moment(asked, sight), wish
+        return await ask.points(repository=wish.repository, sight=sight), wish
 
     def _nearest_first(self, reader: Node, sources: list[Source]) -> list[Source]:
         """One on the reader's own machine, where nothing travels, then those whose machines answer the roll call. One that does not is
@@ -249,6 +257,15 @@ class Restores:
     def _sign(self, order: RestoreOrder) -> SignedOrder:
         body = msgspec.json.encode(order, order="deterministic")
         return SignedOrder(body=body, signature=self._base.authority.sign(signed_bytes_of_order(body)))
+
+
+def _granted(sources: list[Source], reach: Reach) -> list[Source]:
+    """Those copies that may be read. Raises `UnknownName`, or `Refused`, when there is none."""
+    granted = [each for each in sources if reach.may.has_copy(each.point.dataset_id, each.repository.name if each.repository else "")]
+    if not granted:
+        first = sources[0]
+        reach.check_copy(first.point.dataset_id, first.point.dataset, first.repository.name if first.repository else "")
+    return granted
 
 
 def _of_mirror(mirror: Standing) -> Source:

@@ -20,6 +20,7 @@ from holdfast.master.verdict import Standing, standings, verdict
 from holdfast.model.jobs import Finding, Severity, State
 from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
 from holdfast.model.rules import Rules, title_of
+from holdfast.model.sight import SEES_ALL, Sight
 
 MASTER = "Master"
 """Where findings are that are no node's."""
@@ -62,16 +63,18 @@ class StatusBoard:
         self._hub = hub
         self._looks = looks
 
-    async def nodes(self) -> tuple[NodeView, ...]:
+    async def nodes(self, sight: Sight = SEES_ALL) -> tuple[NodeView, ...]:
         """All that ever joined, revoked ones too."""
         online = self._hub.online()
-        return await self._base.database.run(lambda s: node_views(s, online))
+        known = await self._base.database.run(lambda s: node_views(s, online))
+        return tuple(node for node in known if sight.has_node(node.id))
 
-    async def repositories(self) -> tuple[tuple[RepositoryView, ...], tuple[Unreachable, ...]]:
-        status = await self.status()
+    async def repositories(self, sight: Sight = SEES_ALL) -> tuple[tuple[RepositoryView, ...], tuple[Unreachable, ...]]:
+        status = await self.status(sight)
         return status.repositories, status.unreachable
 
-    async def status(self) -> Status:
+    async def status(self, sight: Sight = SEES_ALL) -> Status:
+        """Of what may be seen; the verdict is on that alone."""
         rolled_out = await self._base.database.run(deployment)
         asked = [node for node in rolled_out.nodes.values() if node.id in rolled_out.rules]
         answers = await self._looks.look(node.id for node in asked)
@@ -82,15 +85,19 @@ class StatusBoard:
         following: list[FollowingRow] = []
         for node in asked:
             answer, rules = answers[node.id], rolled_out.rules[node.id]
-            protections.extend(protections_of(rules, answer, self._looks.last_known(node.id)))
-            findings.extend(findings_of(node.name, answer))
+            known = protections_of(rules, answer, self._looks.last_known(node.id))
+            protections.extend(each for each in known if sight.has_dataset(each.dataset_id))
+            if sight.has_node(node.id):
+                findings.extend(findings_of(node.name, answer))
             if isinstance(answer, NodeStatus):
-                following.extend(following_row(node.name, each) for each in answer.following)
-                repositories.extend(RepositoryView(node=node.name, status=r) for r in answer.repositories)
+                following.extend(following_row(node.name, each) for each in answer.following if sight.has_dataset(each.dataset_id))
+                repositories.extend(RepositoryView(node=node.name, status=r) for r in answer.repositories if sight.has_repository(r.id))
             else:
-                silent.extend(Unreachable(repository=r.name, node=node.name, error=answer) for r in rules.repositories)
-        findings.extend(await self._base.database.run(failing_channels))
-        return _judge(await self.nodes(), protections, repositories, silent, findings, following)
+                missing = (r for r in rules.repositories if sight.has_part_of(r.name))
+                silent.extend(Unreachable(repository=r.name, node=node.name, error=answer) for r in missing)
+        if sight.everything:
+            findings.extend(await self._base.database.run(failing_channels))
+        return _judge(await self.nodes(sight), protections, repositories, silent, findings, following)
 
 
 def failing_channels(session: Session) -> tuple[NodeFinding, ...]:

@@ -38,6 +38,7 @@ from holdfast.model.sampling import Sample as Sample
 from holdfast.model.sampling import SampleRow as SampleRow
 from holdfast.model.searching import AskSearch, FoundHere
 from holdfast.model.seeding import AskSeed, Seeded
+from holdfast.model.sight import Within
 from holdfast.model.tail import AskTail, Tailed
 
 
@@ -70,22 +71,25 @@ class AskListing(_Message, frozen=True, kw_only=True):
 
 
 class AskFind(_Message, frozen=True, kw_only=True):
-    """Versions whose name (or, if the pattern holds a `/`, path) matches a glob, over all time: some, where the limit cuts."""
+    """Versions whose name (or, if the pattern holds a `/`, path) matches a glob, over all time: some, where the limit cuts. `within`: only
+    of these, None = of all."""
 
     pattern: str
     repository: str = ""
     dataset: str = ""
     ignore_case: bool = False
     limit: int = 1_000
+    within: Within | None = None
 
 
 class AskHistory(_Message, frozen=True, kw_only=True):
-    """Every version of one path, by dataset, newest first, with the points that hold it."""
+    """Every version of one path, by dataset, newest first, with the points that hold it. `within` as in `AskFind`."""
 
     path: bytes
     repository: str = ""
     dataset: str = ""
     limit: int = 1_000
+    within: Within | None = None
 
 
 class AskTrigger(_Message, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts, UsageError
 from holdfast.model.points import Listing
 from holdfast.model.search import Search
+from holdfast.model.sight import Within
 
 MOST_ROWS = 10_000
 _LONGEST_CURSOR = 100_000
@@ -52,7 +53,7 @@ class AskSearch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     """Paths that ever had a version that fits, in each repository here (or one, by name or id), of one dataset (label or id) or all.
 
     `places`: behind which place to begin, by the repository's id; null = it has nothing more. An owner answers within about `within_s`,
-    with what it has found by then.
+    with what it has found by then. `within`: only of these, null = of all.
     """
 
     search: Search
@@ -61,6 +62,7 @@ class AskSearch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     limit: int = 100
     within_s: float = 2.0
     places: dict[str, Place | None] = {}
+    within: Within | None = None
 
 
 class FoundIn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,15 +11,17 @@ import msgspec
 
 from holdfast.core.errors import Refused, UnknownName
 from holdfast.model.access import Activity, Resource, ResourceKind, Rights, may, may_everywhere
+from holdfast.model.jobs import Job
 
 REFUSED_HINT = "`holdfast access of USER` shows what one may; whoever manages access can grant it"
 
 
 class Known(msgspec.Struct, frozen=True):
-    """A thing that there is. `id` empty = it has none."""
+    """A thing that there is. `id` empty = it has none. `stores`: of a dataset, the repositories that the rules in force have it in."""
 
     resource: Resource
     id: str = ""
+    stores: frozenset[str] = frozenset()
 
 
 class Landscape(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,10 +41,21 @@ class Landscape(msgspec.Struct, frozen=True, kw_only=True):
         return next(found, None)
 
 
+class Within(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Bounds of a question: everything in these repositories (names), and these datasets (ids) wherever they are."""
+
+    repositories: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+
+    def allows(self, repository: str, dataset: str) -> bool:
+        return repository in self.repositories or dataset in self.datasets
+
+
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """What one activity is granted on. `everything`: also what nobody has listed; the rest is empty then.
 
-    `nodes`, `repositories`, `datasets` are ids; `..._names` names, of datasets labels.
+    `nodes`, `repositories`, `datasets` are ids; `..._names` names, of datasets labels. `stores`: names of repositories that have some of
+    the datasets, whether they are granted themselves or not.
     """
 
     everything: bool = False
@@ -53,6 +66,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     repository_names: frozenset[str] = frozenset()
     datasets: frozenset[str] = frozenset()
     dataset_labels: frozenset[str] = frozenset()
+    stores: frozenset[str] = frozenset()
 
     def has_node(self, name_or_id: str) -> bool:
         return self.everything or name_or_id in self.nodes or name_or_id in self.node_names
@@ -70,12 +84,37 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
         """A dataset (id or label) as it lies in a repository (id or name)."""
         return self.has_dataset(dataset) or self.has_repository(repository)
 
+    def has_part_of(self, repository: str) -> bool:
+        """Anything that is in this repository (by name)."""
+        return self.has_repository(repository) or repository in self.stores
+
     def has_about(self, node: str, datasets: Iterable[str]) -> bool:
         """Something that is done on a machine, about datasets: the machine, or all of the datasets."""
         if self.has_node(node):
             return True
         about = tuple(datasets)
         return bool(about) and all(map(self.has_dataset, about))
+
+    @property
+    def within(self) -> Within | None:
+        """As a question to an owner bears it; None = no bounds."""
+        if self.everything:
+            return None
+        return Within(repositories=tuple(sorted(self.repository_names)), datasets=tuple(sorted(self.datasets)))
+
+    def check_asked(self, dataset: str, repository: str) -> None:
+        """A dataset that is asked for by name, in one repository or (empty) wherever it is. Who sees a repository and not the dataset has
+        to name the repository. Raises `UnknownName`."""
+        if not self.has_dataset(dataset) and not (repository and self.has_repository(repository)):
+            raise UnknownName(f"there is no dataset {dataset!r}", hint="`holdfast points` shows those that there are", dataset=dataset)
+
+    def check_part_of(self, repository: str) -> None:
+        """Raises `UnknownName`."""
+        if not self.has_part_of(repository):
+            raise UnknownName(f"there is no repository {repository!r}", hint="look at the list of what there is", repository=repository)
+
+    def has_job(self, job: Job) -> bool:
+        return self.has_about(job.node, job.datasets or (job.rule,))
 
     def joined(self, other: Sight) -> Sight:
         """What is in either."""
@@ -117,10 +156,8 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
         """A dataset (id and label) in a repository."""
         self._check("dataset", label, self.sees.has_copy(dataset, repository), self.may.has_copy(dataset, repository))
 
-    def check_about(self, what: str, name: str, node: str, datasets: Iterable[str]) -> None:
-        """Something done on a machine (by name or id), about datasets."""
-        about = tuple(datasets)
-        self._check(what, name, self.sees.has_about(node, about), self.may.has_about(node, about))
+    def check_job(self, job: Job) -> None:
+        self._check("job", job.id, self.sees.has_job(job), self.may.has_job(job))
 
     def _check(self, kind: str, name: str, is_seen: bool, is_granted: bool) -> None:
         if not is_seen and not is_granted:
@@ -148,6 +185,7 @@ def sight_of(rights: Rights, activity: Activity, landscape: Landscape) -> Sight:
         repository_names=_names(seen["repository"]),
         datasets=_ids(seen["dataset"]),
         dataset_labels=_names(seen["dataset"]),
+        stores=frozenset(store for known in seen["dataset"] for store in known.stores),
     )
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from holdfast.api.callers import CallerOf, MasterOf
 from holdfast.api.contract import answers
-from holdfast.api.permits import does
+from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import DownloadWanted
 from holdfast.core.units import parse_time
@@ -21,8 +21,8 @@ router = APIRouter(tags=["repositories"])
 
 @router.post("/downloads")
 @answers(DownloadLink)
-@does(Activity.DATA_READ)
-async def make_download_link(body: DownloadWanted, request: Request, caller: CallerOf, master: MasterOf) -> Response:
+@does(Activity.DATA_READ, on="narrowed")
+async def make_download_link(body: DownloadWanted, request: Request, caller: CallerOf, master: MasterOf, reach: ReachOf) -> Response:
     """A link to one path of a point: good once, for some minutes, for whoever has it. A file that broke off goes on by the same link."""
     at = parse_time(body.at, master.base.now()) if body.at else None
     # Only the console reads the answer by script; its pages come from the host that it calls.
@@ -35,4 +35,4 @@ async def make_download_link(body: DownloadWanted, request: Request, caller: Cal
         origin=origin,
         reached_as=request.url.hostname or "",
     )
-    return reply(await master.downloads.link(wanted))
+    return reply(await master.downloads.link(wanted, reach))

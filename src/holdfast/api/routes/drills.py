@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from holdfast.api.answers import DrillList, DrillRow, TriggerStarted
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
-from holdfast.api.permits import does
+from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import Drill
 from holdfast.model import maintenance
@@ -19,14 +19,17 @@ router = APIRouter(tags=["drills"])
 
 @router.get("/drills")
 @answers(DrillList)
-@does(Activity.STATUS_READ)
-async def drills(master: MasterOf) -> Response:
+@does(Activity.STATUS_READ, on="narrowed")
+async def drills(master: MasterOf, reach: ReachOf) -> Response:
     """Of each dataset in each repository that is drilled by the rules, or ever was."""
     found, unreachable = await master.board.repositories()
     rows = tuple(
-        DrillRow(node=view.node, repository=view.status.name, **raw_fields(drill)) for view in found for drill in view.status.drills
+        DrillRow(node=view.node, repository=view.status.name, **raw_fields(drill))
+        for view in found
+        for drill in view.status.drills
+        if reach.may.has_copy(drill.dataset_id, view.status.id)
     )
-    return reply(DrillList(drills=rows, unreachable=unreachable))
+    return reply(DrillList(drills=rows, unreachable=tuple(gap for gap in unreachable if reach.may.has_part_of(gap.repository))))
 
 
 @router.post("/repositories/{repository}/drill")

@@ -10,9 +10,10 @@ from holdfast.api.answers import FlowList, TriggerStarted
 from holdfast.api.approving import needs_approval
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
-from holdfast.api.permits import does
+from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import CompileFlow, TriggerFlow
+from holdfast.core.errors import UnknownName
 from holdfast.master.activation import ActivationReport, CompileReport
 from holdfast.master.deployment import Selection
 from holdfast.master.monitor_values import FlowMonitor
@@ -20,15 +21,17 @@ from holdfast.master.tailing import FlowTail
 from holdfast.master.triggers import TriggerView
 from holdfast.model.access import Activity
 from holdfast.model.approvals import ApprovalAct
+from holdfast.model.sight import Reach
 
 router = APIRouter(tags=["flows"])
 
 
 @router.get("/flows")
 @answers(FlowList)
-@does(Activity.STATUS_READ)
-async def flows(master: MasterOf) -> Response:
-    return reply(FlowList(flows=await master.activation.flows()))
+@does(Activity.STATUS_READ, on="narrowed")
+async def flows(master: MasterOf, reach: ReachOf) -> Response:
+    known = await master.activation.flows()
+    return reply(FlowList(flows=tuple(flow for flow in known if reach.may.has_flow(flow.name))))
 
 
 @router.get("/flows/{flow}/monitor")
@@ -84,7 +87,18 @@ async def trigger(flow: str, body: TriggerFlow, master: MasterOf) -> Response:
 
 @router.get("/triggers/{trigger}")
 @answers(TriggerView)
-@does(Activity.STATUS_READ)
-async def show_trigger(trigger: str, master: MasterOf, wait_s: Annotated[float, Query(ge=0, le=60)] = 0) -> Response:
+@does(Activity.STATUS_READ, on="narrowed")
+async def show_trigger(trigger: str, master: MasterOf, reach: ReachOf, wait_s: Annotated[float, Query(ge=0, le=60)] = 0) -> Response:
     """With `wait_s`: as soon as something changes, or after that time."""
+    if not reach.may.everything:
+        _check(await master.triggers.show(trigger), reach)
     return reply(await master.triggers.show(trigger, wait_s))
+
+
+def _check(trigger: TriggerView, reach: Reach) -> None:
+    """A trigger is for whom its flow is for, or for whom all that it started is for. Raises `UnknownName`."""
+    sight = reach.may
+    if trigger.flow and sight.has_flow(trigger.flow):
+        return
+    if not trigger.jobs or not all(sight.has_job(job) for job in trigger.jobs):
+        raise UnknownName(f"there is no trigger {trigger.id!r}", hint="`holdfast jobs` lists what ran", trigger=trigger.id)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from holdfast.api.answers import AuthorisedNode, Deleted, JoinTokenList, NodeList, RevokedNode, SampleView, TriggerStarted
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
-from holdfast.api.permits import does
+from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import large_reply, raw_fields, reply
 from holdfast.api.schemas import ClassificationSample, FolderWanted, Join, JoinTokenWanted, Recall, Renew
 from holdfast.compiler.parse_part import parse_classification
@@ -50,9 +50,9 @@ async def renew(body: Renew, master: MasterOf) -> Response:
 
 @router.get("/nodes")
 @answers(NodeList)
-@does(Activity.STATUS_READ)
-async def nodes(master: MasterOf) -> Response:
-    return await large_reply(NodeList(nodes=await master.board.nodes()))
+@does(Activity.STATUS_READ, on="narrowed")
+async def nodes(master: MasterOf, reach: ReachOf) -> Response:
+    return await large_reply(NodeList(nodes=await master.board.nodes(reach.may)))
 
 
 @router.post("/nodes/tokens")

@@ -13,7 +13,7 @@ from holdfast.api.answers import RepositoryList, RepositoryRow, TriggerStarted
 from holdfast.api.approving import needs_approval
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
-from holdfast.api.permits import does
+from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import Check, Mount, Repair, Restore, Scrub, WantedPause
 from holdfast.core.units import parse_duration_s, parse_time
@@ -29,6 +29,7 @@ from holdfast.model.moments import AskMoment, AskMoments
 from holdfast.model.orders import Owners, RestoreRequest, parse_owner_change
 from holdfast.model.pausing import AskPause
 from holdfast.model.questions import AskFind, AskHistory, AskListing
+from holdfast.model.sight import Reach
 
 router = APIRouter(tags=["repositories"])
 Limit = Annotated[int, Query(ge=1, le=100_000)]
@@ -37,25 +38,30 @@ Page = Annotated[int, Query(ge=1, le=2_000)]
 
 @router.get("/points")
 @answers(FoundPoints)
-@does(Activity.POINTS_READ)
-async def points(master: MasterOf, dataset: str = "", repository: str = "") -> Response:
-    return reply(await master.queries.points(dataset, repository))
+@does(Activity.POINTS_READ, on="narrowed")
+async def points(master: MasterOf, reach: ReachOf, dataset: str = "", repository: str = "") -> Response:
+    return reply(await master.queries.points(dataset, repository, reach.may))
 
 
-@router.get("/moments")
-@answers(FoundMoments)
-@does(Activity.POINTS_READ)
-async def moments(master: MasterOf, dataset: str, repository: str = "", since: str = "", until: str = "", limit: Limit = 1_000) -> Response:
-    """The states of a followed dataset that can be restored, newest first, and its gaps."""
+def _what_moments(
+    master: MasterOf, dataset: str, repository: str = "", since: str = "", until: str = "", limit: Limit = 1_000
+) -> AskMoments:
     now = master.base.now()
-    ask = AskMoments(
+    return AskMoments(
         dataset=dataset,
         repository=repository,
         since=parse_time(since, now) if since else None,
         until=parse_time(until, now) if until else None,
         limit=limit,
     )
-    return reply(await master.queries.moments(ask))
+
+
+@router.get("/moments")
+@answers(FoundMoments)
+@does(Activity.POINTS_READ, on="narrowed")
+async def moments(master: MasterOf, reach: ReachOf, ask: Annotated[AskMoments, Depends(_what_moments)]) -> Response:
+    """The states of a followed dataset that can be restored, newest first, and its gaps."""
+    return reply(await master.queries.moments(ask, reach.may))
 
 
 def _what_to_list(master: MasterOf, point: str = "", dataset: str = "", at: str = "", repository: str = "") -> AskListing:
@@ -63,38 +69,43 @@ def _what_to_list(master: MasterOf, point: str = "", dataset: str = "", at: str 
     return AskListing(point=point, dataset=dataset, at=parse_time(at, master.base.now()) if at else None, repository=repository)
 
 
+def _where_to_list(path: str = "", after: str = "") -> tuple[bytes, bytes]:
+    return unquote_to_bytes(path), unquote_to_bytes(after)
+
+
 @router.get("/moments/before-deletion")
 @answers(FoundPoints)
-@does(Activity.DATA_READ)
-async def before_deletion(master: MasterOf, dataset: str, path: str, repository: str = "") -> Response:
+@does(Activity.DATA_READ, on="narrowed")
+async def before_deletion(master: MasterOf, reach: ReachOf, dataset: str, path: str, repository: str = "") -> Response:
     """The newest state of a dataset, by repository, that has a path and all that was below it, before it was deleted. `path` is
     percent-encoded bytes (once more than the query itself)."""
     ask = AskMoment(dataset=dataset, repository=repository, before_deletion=unquote_to_bytes(path))
-    return reply(await master.queries.moment(ask))
+    return reply(await master.queries.moment(ask, reach.may))
 
 
 @router.get("/mirrors")
 @answers(FoundMirrors)
-@does(Activity.POINTS_READ)
-async def mirrors(master: MasterOf, dataset: str = "") -> Response:
+@does(Activity.POINTS_READ, on="narrowed")
+async def mirrors(master: MasterOf, reach: ReachOf, dataset: str = "") -> Response:
     """Which state each mirror is equal to: what `repository` of a restore can name beside repositories."""
-    return reply(await master.queries.mirrors(dataset))
+    return reply(await master.queries.mirrors(dataset, reach.may))
 
 
 @router.get("/ls")
 @answers(FoundRows)
-@does(Activity.DATA_READ)
+@does(Activity.DATA_READ, on="narrowed")
 async def ls(
     master: MasterOf,
+    reach: ReachOf,
     what: Annotated[AskListing, Depends(_what_to_list)],
-    path: str = "",
+    where: Annotated[tuple[bytes, bytes], Depends(_where_to_list)],
     recursive: bool = False,
     limit: Limit = 10_000,
-    after: str = "",
 ) -> Response:
     """`path` and `after` are percent-encoded bytes (once more than the query itself): a name need not be UTF-8."""
-    ask = replace(what, path=unquote_to_bytes(path), recursive=recursive, limit=limit, after=unquote_to_bytes(after))
-    return reply(await master.queries.listing(ask))
+    path, after = where
+    ask = replace(what, path=path, recursive=recursive, limit=limit, after=after)
+    return reply(await master.queries.listing(ask, reach.may))
 
 
 def _what_to_compare(a: str, b: str, recursive: bool = False) -> AskDiff:
@@ -103,39 +114,45 @@ def _what_to_compare(a: str, b: str, recursive: bool = False) -> AskDiff:
 
 @router.get("/diff")
 @answers(FoundDifferences)
-@does(Activity.DATA_READ)
+@does(Activity.DATA_READ, on="narrowed")
 async def diff(
-    master: MasterOf, sides: Annotated[AskDiff, Depends(_what_to_compare)], path: str = "", limit: Page = 1_000, after: str = ""
+    master: MasterOf,
+    reach: ReachOf,
+    sides: Annotated[AskDiff, Depends(_what_to_compare)],
+    path: str = "",
+    limit: Page = 1_000,
+    after: str = "",
 ) -> Response:
     """From `a` to `b`: what differs in a folder, or with `recursive` below it. `path` and `after` are percent-encoded bytes (once more than
     the query itself)."""
     ask = replace(sides, path=unquote_to_bytes(path), limit=limit, after=unquote_to_bytes(after))
-    return reply(await master.queries.differences(ask))
+    return reply(await master.queries.differences(ask, reach.may))
+
+
+def _what_to_find(pattern: str, dataset: str = "", repository: str = "", ignore_case: bool = False, limit: Limit = 1_000) -> AskFind:
+    return AskFind(pattern=pattern, dataset=dataset, repository=repository, ignore_case=ignore_case, limit=limit)
 
 
 @router.get("/find")
 @answers(FoundRows)
-@does(Activity.DATA_READ)
-async def find(
-    master: MasterOf, pattern: str, dataset: str = "", repository: str = "", ignore_case: bool = False, limit: Limit = 1_000
-) -> Response:
-    ask = AskFind(pattern=pattern, dataset=dataset, repository=repository, ignore_case=ignore_case, limit=limit)
-    return reply(await master.queries.find(ask))
+@does(Activity.DATA_READ, on="narrowed")
+async def find(master: MasterOf, reach: ReachOf, ask: Annotated[AskFind, Depends(_what_to_find)]) -> Response:
+    return reply(await master.queries.find(ask, reach.may))
 
 
 @router.get("/history")
 @answers(FoundRows)
-@does(Activity.DATA_READ)
-async def history(master: MasterOf, path: str, dataset: str = "", repository: str = "", limit: Limit = 1_000) -> Response:
+@does(Activity.DATA_READ, on="narrowed")
+async def history(master: MasterOf, reach: ReachOf, path: str, dataset: str = "", repository: str = "", limit: Limit = 1_000) -> Response:
     """Newest first. `path` is percent-encoded bytes (once more than the query itself)."""
     ask = AskHistory(path=unquote_to_bytes(path), dataset=dataset, repository=repository, limit=limit)
-    return reply(await master.queries.history(ask))
+    return reply(await master.queries.history(ask, reach.may))
 
 
 @router.post("/restores")
 @answers(StartedRestore)
-@does(Activity.DATA_RESTORE)
-async def restore(body: Restore, master: MasterOf) -> Response:
+@does(Activity.DATA_RESTORE, on="narrowed")
+async def restore(body: Restore, master: MasterOf, reach: ReachOf) -> Response:
     wish = Wish(
         request=RestoreRequest(
             target=body.to,
@@ -149,36 +166,36 @@ async def restore(body: Restore, master: MasterOf) -> Response:
         ),
         point=body.point,
         dataset=body.dataset,
-        at=await _moment_wanted(body, master),
+        at=await _moment_wanted(body, master, reach),
         before_deletion=unquote_to_bytes(body.before_deletion),
         paths=tuple(unquote_to_bytes(path) for path in body.paths),
         node=body.node,
         repository=body.repository,
     )
-    return reply(await master.restores.restore(wish))
+    return reply(await master.restores.restore(wish, reach))
 
 
 @router.post("/mounts")
 @answers(GrantedMount)
-@does(Activity.DATA_RESTORE)
-async def mount(body: Mount, master: MasterOf) -> Response:
+@does(Activity.DATA_RESTORE, on="narrowed")
+async def mount(body: Mount, master: MasterOf, reach: ReachOf) -> Response:
     """Orders by which a node may read a point for the next hour, as often as it asks: for `holdfast mount`, which gets new ones in time."""
     at = parse_time(body.at, master.base.now()) if body.at else None
     wanted = Wanted(point=body.point, dataset=body.dataset, at=at, node=body.node, repository=body.repository)
-    return reply(await master.restores.mount(wanted))
+    return reply(await master.restores.mount(wanted, reach))
 
 
-async def _moment_wanted(body: Restore, master: MasterOf) -> datetime | None:
+async def _moment_wanted(body: Restore, master: MasterOf, reach: Reach) -> datetime | None:
     if body.at == LAST_CLEAN:
-        return await master.anomalies.last_clean(body.dataset)
+        return await master.anomalies.last_clean(body.dataset, reach.sees)
     return parse_time(body.at, master.base.now()) if body.at else None
 
 
 @router.get("/repositories")
 @answers(RepositoryList)
-@does(Activity.STATUS_READ)
-async def repositories(master: MasterOf) -> Response:
-    found, unreachable = await master.board.repositories()
+@does(Activity.STATUS_READ, on="narrowed")
+async def repositories(master: MasterOf, reach: ReachOf) -> Response:
+    found, unreachable = await master.board.repositories(reach.may)
     rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found)
     return reply(RepositoryList(repositories=rows, unreachable=unreachable))
 

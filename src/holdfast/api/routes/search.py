@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
-from holdfast.api.permits import does
+from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import reply
 from holdfast.master.queries import FoundHits
 from holdfast.model.access import Activity
@@ -47,12 +47,17 @@ def _where(what: Annotated[Search, Depends(_what_to_search)], dataset: str = "",
 
 @router.get("/search")
 @answers(FoundHits)
-@does(Activity.DATA_READ)
+@does(Activity.DATA_READ, on="narrowed")
 async def search(
-    master: MasterOf, where: Annotated[AskSearch, Depends(_where)], limit: Page = 100, cursor: str = "", within: Seconds = 2.0
+    master: MasterOf,
+    reach: ReachOf,
+    where: Annotated[AskSearch, Depends(_where)],
+    limit: Page = 100,
+    cursor: str = "",
+    within: Seconds = 2.0,
 ) -> Response:
     """Paths that ever had a version that fits, in the order of their names, page by page: go on with `cursor` while there is one.
 
     `within`: after about so many seconds owners answer with what they have found by then, which may be nothing yet.
     """
-    return reply(await master.queries.search(replace(where, limit=limit, within_s=within), cursor))
+    return reply(await master.queries.search(replace(where, limit=limit, within_s=within), cursor, reach.may))

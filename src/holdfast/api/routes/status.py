@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from holdfast.api.answers import FindingRow, RepositoryRow, StatusView
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
-from holdfast.api.permits import does
+from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import large_reply, raw_fields, reply
 from holdfast.master.days import StatusDays
 from holdfast.master.growth import RepositoryGrowth
@@ -20,9 +20,9 @@ router = APIRouter(tags=["status"])
 
 @router.get("/status")
 @answers(StatusView)
-@does(Activity.STATUS_READ)
-async def status(master: MasterOf) -> Response:
-    found = await master.board.status()
+@does(Activity.STATUS_READ, on="narrowed")
+async def status(master: MasterOf, reach: ReachOf) -> Response:
+    found = await master.board.status(reach.may)
     rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found.repositories)
     told = tuple(FindingRow(node=view.node, **raw_fields(view.finding)) for view in found.findings)
     open_errors = await master.log.open_errors()
@@ -31,12 +31,15 @@ async def status(master: MasterOf) -> Response:
 
 @router.get("/status/days")
 @answers(StatusDays)
-@does(Activity.STATUS_READ)
+@does(Activity.STATUS_READ, on="narrowed")
 async def status_days(
-    master: MasterOf, days: Annotated[int, Query(ge=1, le=90)] = 30, zone: Annotated[str, Query(max_length=64)] = "UTC"
+    master: MasterOf, reach: ReachOf, days: Annotated[int, Query(ge=1, le=90)] = 30, zone: Annotated[str, Query(max_length=64)] = "UTC"
 ) -> Response:
     """How each dataset did on each of the last days. `zone` (IANA) says where days begin."""
-    return await large_reply(await master.days.days(days, zone))
+    found = await master.days.days(days, zone)
+    return await large_reply(
+        StatusDays(zone=found.zone, datasets=tuple(each for each in found.datasets if reach.may.has_dataset(each.dataset)))
+    )
 
 
 @router.get("/repositories/{repository}/growth")

@@ -156,7 +156,7 @@ def _find_versions(place: Path, pattern: str, where: Mapping[str, str], limit: i
 
     if not pattern:
         raise UsageError("find what?", hint="holdfast find --versions '*.txt'")
-    ask = AskFind(pattern=pattern, **where, ignore_case=ignore_case, limit=limit)
+    ask = AskFind(pattern=pattern, dataset=where["dataset"], repository=where["repository"], ignore_case=ignore_case, limit=limit)
     case = "true" if ignore_case else None
     answer: dict[str, Any] = through_master_or_agent(
         place,

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import JobId, NodeId
 from holdfast.master.records.tables import EventRow, JobRow, JobSubjectRow, TriggerRow
 from holdfast.model.jobs import ENDED, Event, Job, State
+from holdfast.model.sight import SEES_ALL, Sight
 
 
 def record_jobs(session: Session, node: NodeId, jobs: Iterable[Job]) -> None:
@@ -90,6 +91,7 @@ class JobChoice:
     flow: str = ""
     flow_subjects: frozenset[str] = frozenset()
     before: JobId | None = None
+    sight: Sight = SEES_ALL
 
 
 def jobs(session: Session, *, limit: int, choice: JobChoice | None = None) -> tuple[Job, ...]:
@@ -111,6 +113,7 @@ def jobs(session: Session, *, limit: int, choice: JobChoice | None = None) -> tu
         about = select(JobSubjectRow.job).where(JobSubjectRow.subject.in_(wanted.flow_subjects))
         started = select(TriggerRow.id).where(TriggerRow.flow == wanted.flow)
         query = query.where(JobRow.id.in_(about) | JobRow.trigger.in_(started))
+    query = _within(query, wanted.sight)
     if wanted.before is not None:
         last = session.get(JobRow, wanted.before)
         if last is None:
@@ -120,15 +123,26 @@ def jobs(session: Session, *, limit: int, choice: JobChoice | None = None) -> tu
     return tuple(_job(row) for row in session.scalars(query))
 
 
+def _within(query: Select[JobRow], sight: Sight) -> Select[JobRow]:
+    """As `Sight.has_job`: those of its machines, and those that are about its datasets and no others."""
+    if sight.everything:
+        return query
+    subject = select(JobSubjectRow.job).where(JobSubjectRow.job == JobRow.id)
+    about = subject.where(JobSubjectRow.subject.in_(sight.dataset_labels))
+    others = subject.where(JobSubjectRow.subject != JobRow.rule, JobSubjectRow.subject.not_in(sight.dataset_labels))
+    return query.where(JobRow.node.in_(sight.nodes) | (about.exists() & ~others.exists()))
+
+
 def jobs_of_trigger(session: Session, trigger: str, also: frozenset[JobId] = frozenset()) -> tuple[Job, ...]:
     """Jobs that name this trigger, and those of `also`; oldest first."""
     query = select(JobRow).where((JobRow.trigger == trigger) | JobRow.id.in_(also)).order_by(JobRow.created_at, JobRow.id)
     return tuple(_job(row) for row in session.scalars(query))
 
 
-def job_by_prefix(session: Session, prefix: str) -> Job:
-    """The one job whose id begins so; raises `UnknownName` when none does, or several do."""
-    rows = session.scalars(select(JobRow).where(JobRow.id.startswith(prefix, autoescape=True)).limit(2)).all()
+def job_by_prefix(session: Session, prefix: str, sight: Sight = SEES_ALL) -> Job:
+    """The one job within sight whose id begins so; raises `UnknownName` when none does, or several do."""
+    query = _within(select(JobRow).where(JobRow.id.startswith(prefix, autoescape=True)), sight)
+    rows = session.scalars(query.limit(2)).all()
     if len(rows) != 1 or not prefix:
         found = "several jobs begin" if rows else "no job begins"
         raise UnknownName(f"{found} with {prefix!r}", hint="`holdfast jobs` lists them", job=prefix)

@@ -14,6 +14,7 @@ from holdfast.model.moments import versions_of
 from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings
 from holdfast.model.reading import LostFolder
+from holdfast.model.sight import Within
 from holdfast.repository.answers.searching import find_versions
 from holdfast.repository.catalog.past_tree import PastTree, listed_at
 from holdfast.repository.catalog.search_pattern import search_pattern
@@ -102,10 +103,18 @@ def roots_named(paths: Sequence[str]) -> tuple[bytes, ...]:
 
 def find(interior: Interior, ask: AskFind) -> Listings:
     """Versions that match, by dataset, then in walk order, oldest first."""
-    datasets = frozenset(interior.commits.known_as(ask.dataset)) if ask.dataset else None
+    datasets = _allowed(interior, frozenset(interior.commits.known_as(ask.dataset)) if ask.dataset else None, ask.within)
     versions, more = find_versions(interior, search_pattern(ask.pattern, ignore_case=ask.ignore_case), datasets, ask.limit)
     versions.sort(key=lambda version: (version.dataset, walk_key(version.state.path)))
     return Listings(rows=_of_versions(interior, versions), more=more)
+
+
+def _allowed(interior: Interior, datasets: frozenset[int] | None, within: Within | None) -> frozenset[int] | None:
+    """Of these datasets (None = all) those within bounds."""
+    if within is None:
+        return datasets
+    numbers = (number for number, identity in interior.commits.datasets() if within.allows(interior.name, identity))
+    return frozenset(number for number in numbers if datasets is None or number in datasets)
 
 
 def history(interior: Interior, ask: AskHistory) -> Listings:
@@ -113,7 +122,10 @@ def history(interior: Interior, ask: AskHistory) -> Listings:
     path = ask.path.rstrip(b"/")
     rows: list[Listing] = []
     identities = dict(interior.commits.datasets())
+    allowed = _allowed(interior, None, ask.within)
     for dataset in interior.commits.known_as(ask.dataset) if ask.dataset else list(identities):
+        if allowed is not None and dataset not in allowed:
+            continue
         versions = interior.lookup.history(dataset, path, ask.limit + 1 - len(rows))
         rows += _of_versions(interior, versions)
         rows += _of_lineage(interior, dataset, path, versions, versions_of(DatasetId(identities[dataset])))

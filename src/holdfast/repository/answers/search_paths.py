@@ -152,6 +152,9 @@ def search_paths(interior: Interior, ask: AskSearch, after: Place | None, expire
     with interior.views.view() as view:
         known = DatasetNames(view)
         numbers = known.known_as(ask.dataset) if ask.dataset else [number for number, _ in known.datasets()]
+        if ask.within is not None:
+            allowed = {number for number, identity in known.datasets() if ask.within.allows(interior.name, identity)}
+            numbers = [number for number in numbers if number in allowed]
         datasets = SearchedDatasets(numbers=frozenset(numbers), label=cache(known.label))
         search = PathSearch(view=view, search=ask.search, datasets=datasets, repository=interior.name, expired=expired)
         return search.run(after, ask.limit)
