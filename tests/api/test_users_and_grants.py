@@ -20,13 +20,13 @@ class As:
         self._running = running
         self._headers = {"Authorization": f"Bearer {token}"}
 
-    async def call(self, method: str, path: str, body: object = None, status: int = 200, **query: Any) -> Any:
+    async def call(self, method: str, path: str, /, body: object = None, status: int = 200, **query: Any) -> Any:
         answer = await self._running.anonymous.request(method, f"/api/v1{path}", headers=self._headers, json=body, params=query or None)
         assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
         self._running.answers.check(method, f"/api/v1{path}", status, answer.json())
         return answer.json()
 
-    async def get(self, path: str, status: int = 200, **query: Any) -> Any:
+    async def get(self, path: str, /, status: int = 200, **query: Any) -> Any:
         return await self.call("GET", path, status=status, **query)
 
     async def refused(self, method: str, path: str, body: object = None) -> str:
