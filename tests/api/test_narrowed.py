@@ -101,6 +101,7 @@ class Office:
                         size_bytes=1,
                         mtime_ns=1,
                         current=True,
+                        keepers=(),
                     )
                     for p in points
                 )
