@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from holdfast.compiler.edits import document_values
 from tests.compiler.test_samples import SAMPLES
 from tests.master.masters import Running, with_master
@@ -42,6 +45,29 @@ async def test_the_calendar_has_the_schedules_of_the_draft(running: Running) -> 
         ("", ["mail/backup"]),
     ]
     assert found["runs"] == []
+
+
+@with_master
+async def test_the_calendar_has_the_next_runs_of_what_is_active(running: Running) -> None:
+    await running.apply(TEXT)
+    await running.connect("files1", "vault")
+    await running.post("/flows/office/activate")
+    found = await running.get("/schedules", next=400)
+    runs = found["runs"]
+    assert len(runs) == 400
+    assert [run["at"] for run in runs] == sorted(run["at"] for run in runs)
+    assert {(run["node"], run["dataset"]) for run in runs} == {("files1", "files1/documents"), ("files1", "files1/mail")}
+    moments = {datetime.fromisoformat(run["at"]).astimezone(ZoneInfo("Europe/Berlin")): run for run in runs}
+    mail = [moment for moment, run in moments.items() if run["dataset"] == "files1/mail"]
+    assert all((moment.hour, moment.minute) in ((12, 30), (22, 0)) for moment in mail)
+    monthly = [moment for moment, run in moments.items() if run["operations"] == ["monthly"]]
+    assert monthly, "it runs by trigger times alone, outside the windows of the other"
+    (newest,) = (await running.get("/schedules", next=1))["runs"]
+    assert newest == runs[0]
+    assert (await running.get("/schedules", next=0))["runs"] == []
+
+    await running.post("/flows/office/deactivate")
+    assert (await running.get("/schedules"))["runs"] == []
 
 
 @with_master

@@ -89,6 +89,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         ["nodes", "show", "desk"],
         ["nodes", "authorise", "desk"],
         ["keep", "{daily: 7, within: 3d}", "--every", "1h"],
+        ["schedules"],
+        ["schedules", "--next", "3"],
         ["master", "token", "--hold"],
         ["master", "tokens"],
     ],
@@ -151,6 +153,41 @@ def test_keep_rules_are_shown_as_a_calendar(desk: Desk) -> None:
     for rules in ("daily", "[1]", "{"):
         assert "hint:" in desk.run("keep", rules, "--every", "1h", expect=exit_codes.USAGE).stderr
     assert "hint:" in desk.run("keep", "{daily: 3}", expect=exit_codes.USAGE).stderr
+
+
+def test_a_document_is_played_through_before_it_is_applied(desk: Desk) -> None:
+    text = desk.folder / "nightly.yaml"
+    nightly = desk.run("export").stdout.replace("every: 30d", "every: 4h, schedule: nights")
+    text.write_text(nightly + "schedules: {nights: {windows: ['22:00-06:00'], zone: Europe/Berlin}}\n")
+    plan = ("plan", str(text), "--simulate", "30d", "--from", "2026-11-26T12:00:00Z")
+    done = desk.run(*plan)
+    assert re.search(r"^data/backup +store main on desk +1 +60 +60 +\d+ ", done.stdout, re.MULTILINE)
+    assert "2026-11-26T21:00" in str(desk.json(*plan)["simulated"]["simulation"]["upcoming"][0]["at"])
+    assert "data/backup at store main on desk cannot keep its RPO of 4h" in done.stderr
+    assert "no window was open then (31 times in all)" in done.stderr
+    assert "SCHEDULE" not in desk.run("schedules").stdout, "nothing is applied by looking"
+    assert "simulated" not in desk.json("plan", str(text))
+    assert "hint:" in desk.run("plan", str(text), "--simulate", "soon", expect=exit_codes.USAGE).stderr
+    assert "hint:" in desk.run("plan", str(text), "--simulate", "9000d", expect=exit_codes.USAGE).stderr
+
+
+def test_schedules_and_the_next_runs_are_listed(desk: Desk) -> None:
+    lines = desk.run("schedules", "--next", "2").stdout.splitlines()
+    assert lines[0].split() == ["NEXT", "RUN", "DATASET", "OPERATIONS"]
+    assert [line.split()[3:] for line in lines[1:]] == [["desk/data", "backup"]] * 2
+    assert [run["dataset"] for run in desk.json("schedules", "--next", "3")["runs"]] == ["desk/data"] * 3
+    assert desk.run("schedules", "--next", "0").stdout == ""
+    before = desk.folder / "before.yaml"
+    before.write_text(desk.run("export").stdout)
+    text = desk.folder / "scheduled.yaml"
+    text.write_text(before.read_text() + "schedules: {nights: {windows: ['22:00-06:00'], exclude: ['last sun'], at: ['day last 23:30']}}\n")
+    desk.run("apply", str(text))
+    try:
+        row = next(line for line in desk.run("schedules").stdout.splitlines() if line.startswith("nights"))
+        for word in ("22:00-06:00", "last sun", "day last 23:30", "UTC", "nothing"):
+            assert word in row
+    finally:
+        desk.run("apply", str(before), "--yes")
 
 
 def test_a_repository_tells_its_sizes_and_its_last_check_also_without_the_master(desk: Desk) -> None:

@@ -26,7 +26,7 @@ from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document, OperationUse, ScheduleEntry, ScheduleTimes
 from holdfast.model.edit import Value
 from holdfast.model.open_times import local_day, open_times, triggers_on
-from holdfast.model.rules import Identity, Rules
+from holdfast.model.rules import DatasetRule, Identity, Rules
 from holdfast.model.schedule import share_of
 from holdfast.model.simulation import Simulation, simulate
 
@@ -143,8 +143,12 @@ def _courses(rules: Rules, last: Mapping[tuple[DatasetId, str], datetime], now: 
     for dataset in rules.datasets:
         names = [operation.name for operation in dataset.operations if (dataset.id, operation.name) in last]
         begun = {name: last[dataset.id, name] for name in names}
-        course = runs_of(rules, dataset, CourseStart(since=now, last=begun, share=share_of(dataset.id)))
-        yield (CalendarRun(at=run.at, dataset=dataset.label, node=rules.node_name, operations=run.operations) for run in course)
+        yield _course(rules, dataset, CourseStart(since=now, last=begun, share=share_of(dataset.id)))
+
+
+def _course(rules: Rules, dataset: DatasetRule, start: CourseStart) -> Iterator[CalendarRun]:
+    for run in runs_of(rules, dataset, start):
+        yield CalendarRun(at=run.at, dataset=dataset.label, node=rules.node_name, operations=run.operations)
 
 
 def schedule_rows(document: Document) -> tuple[ScheduleRow, ...]:
