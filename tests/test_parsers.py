@@ -452,6 +452,7 @@ PARSERS = (
         "0001-01-01T00:00:00+14:00",
         "9999y ago",
     ),
+    of_text("core.units.parse_since", lambda words: units.parse_since(words, MOMENT), "30d", "9999y", "2026-01-01T10:00:00+02:00"),
 )
 # Named like parsers, and why they are not in the table.
 ELSEWHERE = {

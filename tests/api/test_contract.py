@@ -229,6 +229,13 @@ async def _bring_back(running: Running) -> None:
     await running.post("/mounts", {"point": "a" * 32, "node": "files1"})
 
 
+async def _foresee(running: Running) -> None:
+    await running.post("/environment/plan", {"text": ONE_TO_TWO})
+    await running.post("/environment/simulate", {"text": ONE_TO_TWO})
+    await running.post("/schedules/paint", {"schedule": {"at": ["22:00"]}})
+    await running.get("/schedules")
+
+
 async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/login", {"user": "admin", "password": running.made.admin_password})
     await running.post("/tokens", {"name": "x"})
@@ -243,7 +250,7 @@ async def _do_everything(running: Running, node: Any) -> str:
     await running.get("/nodes/tokens")
     await running.post("/join", {"token": token, "name": "new", "csr_pem": make_csr(new_key()).decode()})
     await running.post("/nodes/new/authorise")
-    await running.post("/environment/plan", {"text": ONE_TO_TWO})
+    await _foresee(running)
     await running.post("/environment/merge", {"base_revision": 1, "text": "environment: bureau"})
     followed = ONE_TO_TWO.replace("carries: [documents/replicate]", "carries: [documents/replicate], mode: continuous")
     revision = (await running.apply(followed))["revision"]

@@ -283,12 +283,7 @@ class Scheduler:
         return self._book.add(RunDatasets(job=job, datasets=tuple(chosen), operations=chosen, accept=accept, adopt=adopt))
 
     def _add_run(
-        self,
-        chosen: dict[DatasetId, tuple[str, ...]],
-        job: Job,
-        *,
-        catch_up: bool = False,
-        failure: Signature | None = None,
+        self, chosen: dict[DatasetId, tuple[str, ...]], job: Job, *, catch_up: bool = False, failure: Signature | None = None
     ) -> LiveJob:
         return self._book.add(RunDatasets(job=job, datasets=tuple(chosen), operations=chosen, catch_up=catch_up), quiet_failure=failure)
 

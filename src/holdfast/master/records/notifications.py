@@ -10,7 +10,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
-from holdfast.master.records.tables import EventRow, JobRow, NotifyChannelRow, NotifyCursorRow, NotifyQueueRow, NotifyRuleRow, NotifyToldRow
+from holdfast.master.records.notify_tables import NotifyChannelRow, NotifyCursorRow, NotifyQueueRow, NotifyRuleRow, NotifyToldRow
+from holdfast.master.records.tables import EventRow, JobRow
 from holdfast.model.jobs import Job, State
 from holdfast.model.notifications import Notice, NotifyRule
 
