@@ -11,6 +11,7 @@ from holdfast.api.app import private_routes
 from holdfast.api.approving import needed_by
 from holdfast.api.permits import done_by
 from holdfast.model.access import Activity, Grant, Scope
+from holdfast.model.approvals import ApprovalAct
 from holdfast.model.questions import AskChangePoints
 from tests.api.test_contract import an_owner
 from tests.master.masters import ONE_TO_TWO, Running, running_master, with_master
@@ -212,6 +213,9 @@ def test_whatever_destroys_can_need_approval() -> None:
     told = {route.name: needed_by(route.endpoint) for route in private_routes() if _activity(route.endpoint) in destroying}
     assert {name for name, needs in told.items() if needs is None} == set()
     assert {"forget_points", "expire_points", "prune", "release_archive", "forget_dataset"} <= set(told)
+    needed = {route.name: needed_by(route.endpoint) for route in private_routes()}
+    activating = {name for name, needs in needed.items() if needs is not None and needs.act is ApprovalAct.ACTIVATE}
+    assert activating == {"activate", "protect", "draw_master_backup"}
 
 
 def _activity(endpoint: Any) -> Activity:

@@ -8333,6 +8333,15 @@ export interface operations {
                     "application/json": components["schemas"]["Protected"];
                 };
             };
+            /** @description It waits for a second person; nothing is done yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
             /** @description What is wrong, and what to do. */
             default: {
                 headers: {
@@ -9377,14 +9386,14 @@ export interface operations {
     ls: {
         parameters: {
             query?: {
-                path?: string;
                 recursive?: boolean;
                 limit?: number;
-                after?: string;
                 point?: string;
                 dataset?: string;
                 at?: string;
                 repository?: string;
+                path?: string;
+                after?: string;
             };
             header?: never;
             path?: never;
@@ -11137,6 +11146,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BackupDrawn"];
+                };
+            };
+            /** @description It waits for a second person; nothing is done yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
                 };
             };
             /** @description What is wrong, and what to do. */

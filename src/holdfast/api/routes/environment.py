@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from holdfast.api.answers import DocumentView, EditedDocument, EnvironmentText, RevisionList
+from holdfast.api.approving import needs_approval
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.permits import does
@@ -16,6 +17,7 @@ from holdfast.master.environment import Applied, ApplyRequest, EnvironmentView, 
 from holdfast.master.environment_edits import EditRequest, MergedDocument
 from holdfast.master.protecting import Protected, ProtectRequest
 from holdfast.model.access import Activity
+from holdfast.model.approvals import ApprovalAct
 from holdfast.model.document import Revision
 from holdfast.model.edit import Edit
 
@@ -112,6 +114,7 @@ async def apply(body: ApplyDocument, user: User, master: MasterOf) -> Response:
 @router.post("/protect")
 @answers(Protected)
 @does(Activity.ENVIRONMENT_CHANGE)
+@needs_approval(ApprovalAct.ACTIVATE)
 async def protect(body: Protect, user: User, master: MasterOf) -> Response:
     """Write repository, policy and flow for one folder into the document, and activate the flow."""
     request = ProtectRequest(path=body.path, location=body.location, every=body.every, cdp=body.cdp, node=body.node, author=user)

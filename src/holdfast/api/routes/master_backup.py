@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from holdfast.api.answers import MasterExported
+from holdfast.api.approving import needs_approval
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.permits import does
@@ -15,6 +16,7 @@ from holdfast.master.deployment import Selection
 from holdfast.master.safety.backup import FLOW, MasterBackupView
 from holdfast.master.safety.drawing import BackupDrawn, BackupWish
 from holdfast.model.access import Activity
+from holdfast.model.approvals import ApprovalAct
 
 router = APIRouter(tags=["master"])
 
@@ -45,6 +47,7 @@ async def export_master(master: MasterOf) -> Response:
 @router.post("/master/backup/flow")
 @answers(BackupDrawn)
 @does(Activity.ENVIRONMENT_CHANGE, on="environment")
+@needs_approval(ApprovalAct.ACTIVATE)
 async def draw_master_backup(body: MasterBackupWanted, master: MasterOf, user: User) -> Response:
     """Draw the policy and the flow `holdfast-master`, and activate it."""
     wish = BackupWish(author=user, node=body.node, repository=body.repository, every=body.every)
