@@ -29,6 +29,7 @@ SCREENS = (
     "/restore?q=letter",
     "/archive",
     "/jobs",
+    "/log",
     "/audit",
     "/document",
     "/nowhere",

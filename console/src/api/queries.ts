@@ -25,6 +25,8 @@ export const keys = {
   compile: ["compile"] as const,
   days: ["days"] as const,
   revisions: ["revisions"] as const,
+  log: ["log"] as const,
+  notifications: ["notifications"] as const,
 };
 
 /** Who is signed in; null is nobody, which is an answer and no failure: asked anew, a form half filled in stays as it is. */

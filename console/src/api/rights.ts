@@ -13,11 +13,16 @@ const rights = queryOptions({
   staleTime: 60_000,
 });
 
-/** Whether an activity is granted on anything. What is not known yet is taken for granted: a button that comes late is worse. */
-export function useMay(): (activity: Activity) => boolean {
+export type May = (activity: Activity, on?: "anything" | "everything") => boolean;
+
+/**
+ * Whether an activity is granted: on anything, or on `everything`, which calls that are not narrowed to resources want (docs/access.md).
+ * What is not known yet is taken for granted: a button that comes late is worse.
+ */
+export function useMay(): May {
   const { data } = useQuery(rights);
   return useMemo(() => {
-    const granted = data && new Set(data.rows.map((row) => row.activity));
-    return (activity) => !granted || granted.has(activity);
+    const granted = data && new Map(data.rows.map((row) => [row.activity, row.everything]));
+    return (activity, on = "anything") => !granted || (on === "everything" ? granted.get(activity) === true : granted.has(activity));
   }, [data]);
 }

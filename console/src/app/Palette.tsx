@@ -10,7 +10,7 @@ import { useLive } from "../live/store";
 import { useDraft } from "../draft/draft";
 import { mappingAt } from "../draft/edits";
 import { sayDone, sayFailed } from "../parts/notices";
-import { PLACES, type Place, to } from "./places";
+import { type Place, placesFor, to } from "./places";
 import classes from "./Palette.module.css";
 
 interface Entry {
@@ -115,7 +115,7 @@ function useEntries(typed: string): Entry[] {
   const status = useStatus();
   const may = useMay();
   return useMemo(() => {
-    const entries: Entry[] = PLACES.filter((place) => !place.activity || may(place.activity)).map((place) => ({
+    const entries: Entry[] = placesFor(may).map((place) => ({
       id: `place${place.path}`,
       title: place.title,
       kind: "screen",

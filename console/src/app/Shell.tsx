@@ -13,7 +13,7 @@ import { ActivityBar } from "./ActivityBar";
 import { ConnectionBanner } from "./ConnectionBanner";
 import { later } from "./later";
 import { Logo } from "./Logo";
-import { PLACES } from "./places";
+import { placesFor } from "./places";
 import classes from "./Shell.module.css";
 
 const loadPalette = () => import("./Palette");
@@ -71,7 +71,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </AppShell.Header>
       <AppShell.Navbar className={classes.navbar} p="xs" aria-label="Screens">
         <ScrollArea>
-          {PLACES.filter((place) => !place.activity || may(place.activity)).map((place) => (
+          {placesFor(may).map((place) => (
             <NavLink
               key={place.path}
               component={Link}

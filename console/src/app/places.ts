@@ -8,12 +8,13 @@ import {
   IconHistory,
   IconHome,
   IconListCheck,
+  IconLogs,
   IconServer2,
   IconSettings,
   IconShieldCheck,
 } from "@tabler/icons-react";
 import type { ComponentType } from "react";
-import type { Activity } from "../api/rights";
+import type { Activity, May } from "../api/rights";
 
 export interface Place {
   path: string;
@@ -22,10 +23,12 @@ export interface Place {
   words: string;
   /** Whoever may not do this sees nothing there, so is not sent there. */
   activity?: Activity;
+  /** And must be granted it on everything. */
+  whole?: boolean;
   icon: ComponentType<{ size?: number; stroke?: number; "aria-hidden"?: boolean }>;
 }
 
-export const PLACES: readonly Place[] = [
+const PLACES: readonly Place[] = [
   { path: "/", title: "Home", words: "overview status verdict", icon: IconHome },
   { path: "/flows", title: "Flows", words: "draw data flow diagram canvas", activity: "environment.read", icon: IconAffiliate },
   { path: "/policies", title: "Policies", words: "classification operations keep retention", activity: "environment.read", icon: IconShieldCheck },
@@ -34,10 +37,15 @@ export const PLACES: readonly Place[] = [
   { path: "/restore", title: "Restore", words: "recover find search browse get back", activity: "data.read", icon: IconHistory },
   { path: "/archive", title: "Archive", words: "archived recall legal hold stubs old files", activity: "data.read", icon: IconArchive },
   { path: "/jobs", title: "Jobs", words: "runs tasks progress", icon: IconListCheck },
+  { path: "/log", title: "Log", words: "events lines errors warnings acknowledge export what happened", activity: "status.read", whole: true, icon: IconLogs },
   { path: "/audit", title: "Audit", words: "log who changes searches verify", activity: "audit.read", icon: IconFileCertificate },
   { path: "/document", title: "Document", words: "yaml environment text revisions", activity: "environment.read", icon: IconClipboardList },
   { path: "/settings", title: "Settings", words: "users roles grants tokens sessions approvals access password", icon: IconSettings },
 ];
+
+/** Those that have something to show to whoever may do this. */
+export const placesFor = (may: May): readonly Place[] =>
+  PLACES.filter((place) => !place.activity || may(place.activity, place.whole ? "everything" : "anything"));
 
 const part = encodeURIComponent;
 

@@ -71,6 +71,9 @@ export function refreshAfter(delta: Delta): void {
     case "environment":
       stale(keys.revisions);
       break;
+    case "log":
+      staleSoon(keys.log);
+      break;
   }
 }
 

@@ -11,7 +11,7 @@ import { Moment } from "../../parts/Moment";
 import { Problem } from "../../parts/Problem";
 import lines from "../../parts/Rows.module.css";
 import { State, type StateName } from "../../parts/State";
-import { act } from "./acting";
+import { act } from "../../parts/acting";
 
 type Approval = Schemas["Approval"];
 const KEY = ["approvals"] as const;

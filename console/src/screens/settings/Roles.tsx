@@ -5,7 +5,7 @@ import { client, type Schemas, take } from "../../api/client";
 import { useMay } from "../../api/rights";
 import { Card } from "../../parts/Card";
 import lines from "../../parts/Rows.module.css";
-import { act } from "./acting";
+import { act } from "../../parts/acting";
 import { GROUPS_KEY, ROLES_KEY, useActivities, useGroups, useRoles } from "./reading";
 
 export function Roles() {

@@ -7,7 +7,7 @@ import { counted, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
 import { Problem } from "../../parts/Problem";
 import lines from "../../parts/Rows.module.css";
-import { act } from "./acting";
+import { act } from "../../parts/acting";
 
 const KEY = ["sessions"] as const;
 

@@ -12,7 +12,7 @@ import { Moment } from "../../parts/Moment";
 import { sayFailed } from "../../parts/notices";
 import { Problem } from "../../parts/Problem";
 import lines from "../../parts/Rows.module.css";
-import { act } from "./acting";
+import { act } from "../../parts/acting";
 import { useActivities } from "./reading";
 
 const KEY = ["tokens"] as const;

@@ -9,7 +9,7 @@ import { ConfirmByName } from "../../parts/ConfirmByName";
 import { counted } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
 import lines from "../../parts/Rows.module.css";
-import { act } from "./acting";
+import { act } from "../../parts/acting";
 import { useGroups, useRoles } from "./reading";
 
 type User = Schemas["UserView"];

@@ -1,6 +1,6 @@
 /** Something is done, said, and what is shown is read anew. */
-import { queryClient } from "../../api/queries";
-import { sayDone, sayFailed } from "../../parts/notices";
+import { queryClient } from "../api/queries";
+import { sayDone, sayFailed } from "./notices";
 
 export async function act(what: () => Promise<unknown>, done: string, ...stale: readonly (readonly string[])[]): Promise<boolean> {
   try {

@@ -1,0 +1,57 @@
+/** Lines of the log were seen: by whom, and why they are no trouble any more. */
+import { Button, Group, Modal, Stack, Text, Textarea } from "@mantine/core";
+import { useState } from "react";
+import { client, take } from "../../api/client";
+import { keys } from "../../api/queries";
+import { act } from "../../parts/acting";
+import { counted } from "../../parts/format";
+import { PAGES_KEY } from "./useLog";
+
+interface AcknowledgeProps {
+  numbers: readonly number[];
+  onClose: () => void;
+}
+
+export function Acknowledge({ numbers, onClose }: AcknowledgeProps) {
+  const [comment, setComment] = useState("");
+  const [busy, setBusy] = useState(false);
+  const run = async () => {
+    setBusy(true);
+    const call = () => take(client.POST("/api/v1/logs/acknowledge", { body: { numbers: [...numbers], comment: comment.trim() } }));
+    const isDone = await act(call, `${counted(numbers.length, "line")} acknowledged`, keys.log, PAGES_KEY, keys.status);
+    setBusy(false);
+    if (isDone) onClose();
+  };
+  return (
+    <Modal opened onClose={onClose} title={`Acknowledge ${counted(numbers.length, "line")}`}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void run();
+        }}
+      >
+        <Stack gap="sm">
+          <Text size="sm">They stay in the log with your name, and no longer count as open errors.</Text>
+          <Textarea
+            label="Comment"
+            description="Why it is no trouble, or what was done; may be left empty"
+            value={comment}
+            maxLength={2_000}
+            autosize
+            minRows={2}
+            onChange={(event) => setComment(event.currentTarget.value)}
+            data-autofocus
+          />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Not now
+            </Button>
+            <Button type="submit" loading={busy}>
+              Acknowledge
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
