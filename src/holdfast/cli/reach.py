@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from holdfast.cli.client import ApiClient
-from holdfast.cli.home import has_session, load_session
+from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.output import note
 from holdfast.core.errors import NotReachable, ProtocolError, UnknownName, error_from
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from holdfast.model.questions import Answer, Question
 
 T = TypeVar("T")
+
+
+def master_client(home: Path | None, timeout_s: float = 60) -> ApiClient:
+    """The Master, by the login of this home (`--home`). Raises what `load_session` raises."""
+    return ApiClient(load_session(resolve_home(home)), timeout_s)
 
 
 def has_agent(home: Path) -> bool:

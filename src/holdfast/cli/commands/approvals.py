@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient, path_of
-from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
+from holdfast.cli.reach import master_client
 from holdfast.core.errors import UsageError
 
 approvals_app = typer.Typer(help="What waits for a second person, and what has to.", no_args_is_help=True, rich_markup_mode=None)
 IdArgument = Annotated[str, typer.Argument(help="The request's id, or its beginning.")]
-
-
-def _client(home: Path | None, timeout_s: float = 60) -> ApiClient:
-    return ApiClient(load_session(resolve_home(home)), timeout_s)
 
 
 @approvals_app.command("ls")
@@ -29,7 +24,7 @@ def ls(
     as_json: JsonOption = False,
 ) -> None:
     """Requests for approval, newest first: your own, and those that you could approve."""
-    found = _client(home).get("/approvals", limit=limit)["approvals"]
+    found = master_client(home).get("/approvals", limit=limit)["approvals"]
     if as_json:
         print_json(found)
     elif found:
@@ -41,13 +36,13 @@ def ls(
 @approvals_app.command()
 def show(approval: IdArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """One request: what exactly is asked, by whom, and what came of it."""
-    _tell(_client(home).get(path_of("approvals", approval)), as_json)
+    _tell(master_client(home).get(path_of("approvals", approval)), as_json)
 
 
 @approvals_app.command()
 def approve(approval: IdArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Let it be done, now and once, as it was asked. Exit 1 when it was tried and failed."""
-    answer = _client(home, timeout_s=600).post(path_of("approvals", approval, "approve"))
+    answer = master_client(home, timeout_s=600).post(path_of("approvals", approval, "approve"))
     _tell(answer, as_json)
     if answer["state"] != "done":
         raise typer.Exit(exit_codes.FAILED)
@@ -61,13 +56,13 @@ def refuse(
     as_json: JsonOption = False,
 ) -> None:
     """It will not be done. Your own request you withdraw so."""
-    _tell(_client(home).post(path_of("approvals", approval, "refuse"), {"comment": comment}), as_json)
+    _tell(master_client(home).post(path_of("approvals", approval, "refuse"), {"comment": comment}), as_json)
 
 
 @approvals_app.command()
 def rules(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Which acts can need a second person, and which do."""
-    _tell_rules(_client(home).get("/approvals/rules"), as_json)
+    _tell_rules(master_client(home).get("/approvals/rules"), as_json)
 
 
 @approvals_app.command()
@@ -80,7 +75,7 @@ def require(
     """Say which acts need a second person: these, and no others. While any does, so does changing this."""
     if bool(acts) == none:
         raise UsageError("name the acts, or say `--none`", hint="`holdfast approvals rules` lists them")
-    _tell_rules(_client(home).put("/approvals/rules", {"acts": list(acts or ())}), as_json)
+    _tell_rules(master_client(home).put("/approvals/rules", {"acts": list(acts or ())}), as_json)
 
 
 def _cells(approval: dict[str, Any]) -> tuple[str, ...]:

@@ -10,17 +10,14 @@ import typer
 
 from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient
-from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
+from holdfast.cli.reach import master_client
 from holdfast.core.errors import UsageError
 
 audit_app = typer.Typer(help="Who asked for what, and whether the log of it was changed.", no_args_is_help=True, rich_markup_mode=None)
 _PAGE = 1_000
-
-
-def _client(home: Path | None) -> ApiClient:
-    return ApiClient(load_session(resolve_home(home)))
 
 
 @audit_app.command("ls")
@@ -34,7 +31,7 @@ def ls(
     as_json: JsonOption = False,
 ) -> None:
     """What was asked, newest first. What was asked and has no end was cut off: how it ended is unknown."""
-    answer = _client(home).get("/audit", user=user, activity=activity, since=since, until=until, limit=limit)
+    answer = master_client(home).get("/audit", user=user, activity=activity, since=since, until=until, limit=limit)
     records = answer["records"]
     if as_json:
         print_json(records)
@@ -53,7 +50,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write all records to a file, a line each, as they were hashed: `audit verify FILE` needs nothing else."""
-    client = _client(home)
+    client = master_client(home)
     written = 0
     try:
         with output.open("x", encoding="utf-8") as file:
@@ -98,7 +95,7 @@ def verify(
     """Whether a record was edited, taken out or put in, or the end cut off. Exit 1 when one was."""
     if file is None and anchors:
         raise UsageError("`--anchors` goes with the file of an export", hint="the Master asks the connected nodes itself")
-    answer = _client(home).get("/audit/verification") if file is None else _verified(file, tuple(anchors or ()))
+    answer = master_client(home).get("/audit/verification") if file is None else _verified(file, tuple(anchors or ()))
     if as_json:
         print_json(answer)
     else:

@@ -11,10 +11,11 @@ import typer
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, print_json, print_table, say
+from holdfast.cli.reach import master_client
 from holdfast.core.errors import Refused, UsageError
 
 if TYPE_CHECKING:
-    from holdfast.cli.client import ApiClient
+    pass
 
 master_app = typer.Typer(help="Set up and run a Master.", no_args_is_help=True, rich_markup_mode=None)
 node_app = typer.Typer(help="Join this machine to a Master and run its agent.", no_args_is_help=True, rich_markup_mode=None)
@@ -184,7 +185,7 @@ def master_token(
     from holdfast.core.units import parse_duration_s
 
     body = {"name": name, "ttl_s": int(parse_duration_s(ttl)), "replace": replace, "hold": hold}
-    made = _client(home).post("/nodes/tokens", body)
+    made = master_client(home).post("/nodes/tokens", body)
     if as_json:
         print_json(made)
     else:
@@ -200,7 +201,7 @@ def master_tokens(
     """The join tokens that still open the door."""
     from holdfast.cli.client import path_of
 
-    client = _client(home)
+    client = master_client(home)
     answer = client.delete(path_of("nodes/tokens", cancel)) if cancel else client.get("/nodes/tokens")
     if as_json:
         print_json(answer if cancel else answer["tokens"])
@@ -210,13 +211,6 @@ def master_tokens(
         kinds = [", ".join(kind for kind in ("replace", "hold") if token[kind]) or "-" for token in answer["tokens"]]
         rows = [(t["id"], t["name"] or "any", local_time(t["expires_at"]), k) for t, k in zip(answer["tokens"], kinds, strict=True)]
         print_table(("TOKEN", "FOR", "EXPIRES", "KIND"), rows)
-
-
-def _client(home: Path | None) -> ApiClient:
-    from holdfast.cli.client import ApiClient
-    from holdfast.cli.home import load_session
-
-    return ApiClient(load_session(resolve_home(home)))
 
 
 @node_app.command("join")

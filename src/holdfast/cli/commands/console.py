@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from holdfast.cli.home import load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, print_json, say
+from holdfast.cli.reach import master_client
 
 
 def register(app: typer.Typer) -> None:
@@ -22,9 +22,8 @@ def console(
     as_json: JsonOption = False,
 ) -> None:
     """Print a link that signs a browser in to the console: once, within 10 minutes."""
-    from holdfast.cli.client import ApiClient
 
-    link = ApiClient(load_session(resolve_home(home))).post("/session/links")
+    link = master_client(home).post("/session/links")
     if as_json:
         print_json(link)
     else:

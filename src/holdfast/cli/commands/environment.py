@@ -14,9 +14,10 @@ import typer
 from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.schedules import print_simulation
-from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, print_diagnostics, print_json, print_table, say
+from holdfast.cli.reach import master_client
 from holdfast.cli.setup import node_name
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import Refused, UsageError
@@ -40,7 +41,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Check a document and show what applying it would change. Changes nothing."""
-    client, text = _client(home), _read(file)
+    client, text = master_client(home), _read(file)
     answer = client.post("/environment/plan", {"text": text})
     if simulate and answer["valid"]:
         answer["simulated"] = _simulated(client, text, simulate, from_)
@@ -85,7 +86,7 @@ def apply(
     as_json: JsonOption = False,
 ) -> None:
     """Make a document the new draft. What machines do changes only with `activate`."""
-    client, text = _client(home), _read(file)
+    client, text = master_client(home), _read(file)
     if merge:
         text, base = _merge(client, text, base, as_json)
     planned = client.post("/environment/plan", {"text": text})
@@ -135,7 +136,7 @@ def _merge(client: ApiClient, text: str, base: int | None, as_json: bool) -> tup
 
 def export(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Print the draft document as it was written, comments and all."""
-    answer = _client(home).get("/environment")
+    answer = master_client(home).get("/environment")
     if as_json:
         print_json(answer)
     else:
@@ -149,7 +150,7 @@ def compile_flow(
     as_json: JsonOption = False,
 ) -> None:
     """Compile a flow and show what each machine would do. Changes nothing."""
-    answer = _client(home).post(path_of("flows", flow, "compile"), {"text": _read(file)} if file else {})
+    answer = master_client(home).post(path_of("flows", flow, "compile"), {"text": _read(file)} if file else {})
     if as_json:
         print_json(answer)
     else:
@@ -161,7 +162,7 @@ def compile_flow(
 
 def activate(flow: FlowArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Freeze and compile a flow, and hand every machine its rules."""
-    answer = _activate(_client(home), flow)
+    answer = _activate(master_client(home), flow)
     if as_json:
         print_json(answer)
     else:
@@ -171,7 +172,7 @@ def activate(flow: FlowArgument, home: HomeOption = None, as_json: JsonOption = 
 
 def deactivate(flow: FlowArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Stop a flow: machines forget its rules. What is stored stays."""
-    answer = _client(home).post(path_of("flows", flow, "deactivate"))
+    answer = master_client(home).post(path_of("flows", flow, "deactivate"))
     if as_json:
         print_json(answer)
     else:
@@ -191,7 +192,7 @@ def protect(
     location = to if "://" in to else _absolute(Path(to))
     here = node_name(resolve_home(home))
     body = {"path": _absolute(path), "location": location, "every": every, "cdp": cdp, "node": node or here}
-    client = _client(home)
+    client = master_client(home)
     if here and body["node"] == here and not os.path.lexists(body["path"]):
         raise UsageError(f"{body['path']} does not exist on this machine", hint="correct the path, or name another machine with --node")
     answer = client.post("/protect", body)
@@ -209,10 +210,6 @@ def protect(
         say(f"  get it back:  holdfast restore --dataset {answer['dataset']} --to FOLDER")
         say(f'  with restic:  eval "$(holdfast repository env {answer["repository"]})"; restic snapshots')
     raise typer.Exit(code)
-
-
-def _client(home: Path | None) -> ApiClient:
-    return ApiClient(load_session(resolve_home(home)))
 
 
 def _absolute(path: Path) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from holdfast.cli.client import ApiClient, path_of
-from holdfast.cli.home import load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, print_json, print_table, say
+from holdfast.cli.reach import master_client
 
 role_app = typer.Typer(help="Roles: names for what one may do.", no_args_is_help=True, rich_markup_mode=None)
 group_app = typer.Typer(help="Resource groups: names for what it may be done on.", no_args_is_help=True, rich_markup_mode=None)
@@ -23,14 +22,10 @@ _Group = Annotated[str, typer.Argument(metavar="GROUP")]
 _KINDS = ("nodes", "node_groups", "tags", "flows", "repositories")
 
 
-def _client(home: Path | None) -> ApiClient:
-    return ApiClient(load_session(resolve_home(home)))
-
-
 @role_app.command("ls")
 def list_roles(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """All roles and what they give."""
-    roles = _client(home).get("/roles")["roles"]
+    roles = master_client(home).get("/roles")["roles"]
     if as_json:
         print_json(roles)
         return
@@ -45,21 +40,21 @@ def set_role(
     home: HomeOption = None,
 ) -> None:
     """Make a role, or change what it gives to whoever has it."""
-    _client(home).put(path_of("roles", role), {"activities": activity})
+    master_client(home).put(path_of("roles", role), {"activities": activity})
     say(f"{role} gives {', '.join(sorted(activity))}")
 
 
 @role_app.command("remove")
 def remove_role(role: _Role, home: HomeOption = None) -> None:
     """Remove a role that nobody has."""
-    _client(home).delete(path_of("roles", role))
+    master_client(home).delete(path_of("roles", role))
     say(f"{role} is removed")
 
 
 @role_app.command("activities")
 def list_activities(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """All that a role can give."""
-    activities = _client(home).get("/activities")["activities"]
+    activities = master_client(home).get("/activities")["activities"]
     if as_json:
         print_json(activities)
         return
@@ -69,7 +64,7 @@ def list_activities(home: HomeOption = None, as_json: JsonOption = False) -> Non
 @group_app.command("ls")
 def list_groups(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """All resource groups and what is in them."""
-    groups = _client(home).get("/resource-groups")["groups"]
+    groups = master_client(home).get("/resource-groups")["groups"]
     if as_json:
         print_json(groups)
         return
@@ -88,14 +83,14 @@ def set_group(
 ) -> None:
     """Make a resource group, or say anew what is in it."""
     content = dict(zip(_KINDS, (node or [], node_group or [], tag or [], flow or [], repository or []), strict=True))
-    made = _client(home).put(path_of("resource-groups", group), content)
+    made = master_client(home).put(path_of("resource-groups", group), content)
     say(f"{group}: {_content(made)}")
 
 
 @group_app.command("remove")
 def remove_group(group: _Group, home: HomeOption = None) -> None:
     """Remove a resource group that no grant names. Tokens that are narrowed to it may nothing any more."""
-    _client(home).delete(path_of("resource-groups", group))
+    master_client(home).delete(path_of("resource-groups", group))
     say(f"{group} is removed")
 
 
@@ -104,7 +99,7 @@ def list_grants(
     user: Annotated[str, typer.Option("--user", help="Only those of this user.")] = "", home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
     """All grants."""
-    grants = [grant for grant in _client(home).get("/grants")["grants"] if user in ("", grant["user"])]
+    grants = [grant for grant in master_client(home).get("/grants")["grants"] if user in ("", grant["user"])]
     if as_json:
         print_json(grants)
         return
@@ -119,7 +114,7 @@ def add_grant(
     home: HomeOption = None,
 ) -> None:
     """Give a user a role, on everything or on a resource group."""
-    _client(home).post("/grants", {"user": user, "role": role, "group": on})
+    master_client(home).post("/grants", {"user": user, "role": role, "group": on})
     say(f"{user} has the role {role} on {on}")
 
 
@@ -131,14 +126,14 @@ def remove_grant(
     home: HomeOption = None,
 ) -> None:
     """Take a role back from a user; the next call is refused."""
-    _client(home).delete("/grants" + "".join(path_of("", name)[1:] for name in (user, role, on)))
+    master_client(home).delete("/grants" + "".join(path_of("", name)[1:] for name in (user, role, on)))
     say(f"{user} has not the role {role} on {on} any more")
 
 
 @access_app.command("of")
 def access_of(user: _User, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """What can this user do?"""
-    answer = _client(home).get("/access" + path_of("of", user))
+    answer = master_client(home).get("/access" + path_of("of", user))
     if as_json:
         print_json(answer)
         return
@@ -160,7 +155,7 @@ def access_to(
     as_json: JsonOption = False,
 ) -> None:
     """Who can do what on this?"""
-    answer = _who(_client(home), resource, kind)
+    answer = _who(master_client(home), resource, kind)
     if as_json:
         print_json(answer)
         return

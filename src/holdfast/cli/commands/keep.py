@@ -9,10 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient
-from holdfast.cli.home import load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, print_diagnostics, print_json, print_table, say
+from holdfast.cli.reach import master_client
 from holdfast.core.errors import UsageError
 
 _MOST_TIMES = 6
@@ -39,7 +38,7 @@ def keep(
     if not isinstance(written, dict):
         raise UsageError(f"{rules!r} are no keep rules", hint="write them like '{hourly: 24, daily: 30, within: 3d}'")
     body = {"keep": written, "every": every or None, "at": at or [], "zone": zone, "span_days": days}
-    answer = ApiClient(load_session(resolve_home(home))).post("/keep/preview", body)
+    answer = master_client(home).post("/keep/preview", body)
     if as_json:
         print_json(answer)
     else:

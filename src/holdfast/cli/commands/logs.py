@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from holdfast.cli.client import ApiClient
-from holdfast.cli.home import load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, say
+from holdfast.cli.reach import master_client
 from holdfast.core.errors import UsageError
 
 _PAGE = 1_000
@@ -44,7 +44,7 @@ def logs(
     as_json: JsonOption = False,
 ) -> None:
     """The newest lines of the log, oldest first; `*` marks what somebody has acknowledged."""
-    client = ApiClient(load_session(resolve_home(home)))
+    client = master_client(home)
     chosen: dict[str, Any] = {
         "node": node,
         "severity": severity,
@@ -87,7 +87,7 @@ def acknowledge(
     as_json: JsonOption = False,
 ) -> None:
     """Say that lines of the log were seen: `status` does not count them any more."""
-    answer = ApiClient(load_session(resolve_home(home))).post("/logs/acknowledge", {"numbers": lines, "comment": comment})
+    answer = master_client(home).post("/logs/acknowledge", {"numbers": lines, "comment": comment})
     print_json(answer) if as_json else say(f"{answer['acknowledged']} lines are acknowledged")
 
 

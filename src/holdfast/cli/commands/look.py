@@ -19,7 +19,7 @@ from holdfast.cli.commands.run import print_job_problems, print_jobs_result
 from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, local_time, note, one_line, print_json, print_table, say
-from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
+from holdfast.cli.reach import ask_agent, master_client, plain, through_master_or_agent
 from holdfast.cli.spooled import spooled_lines
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import NotReachable, UnknownName, UsageError
@@ -42,7 +42,7 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """How everything does. Exit 3 when something is overdue, failed, in a gap or not known."""
-    client = ApiClient(load_session(resolve_home(home)))
+    client = master_client(home)
     if days is not None:
         strip = client.get("/status/days", days=days, zone=zone_name())
         print_json(strip) if as_json else print_strip(strip)
@@ -131,7 +131,7 @@ def jobs(
     if words and len(words) > 1:
         change_job(resolve_home(home), words, as_json=as_json)
         return
-    client = ApiClient(load_session(resolve_home(home)))
+    client = master_client(home)
     if words:
         record = client.get(path_of("jobs", words[0]))
         if as_json:

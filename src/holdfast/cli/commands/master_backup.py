@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient
-from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, say
+from holdfast.cli.reach import master_client
 from holdfast.cli.waiting import wait_for_trigger
 from holdfast.core.errors import Conflict, UnknownName
 from holdfast.core.units import format_size
@@ -49,7 +49,7 @@ def kit(home: HomeOption = None, as_json: JsonOption = False) -> None:
 @backup_app.command()
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """How it stands with the Master's own backup. Exit 3 when something is missing."""
-    answer = _client(home).get("/master/backup")
+    answer = master_client(home).get("/master/backup")
     if as_json:
         print_json(answer)
     else:
@@ -74,7 +74,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 @backup_app.command("now")
 def export_now(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Export the records now, and take the export to its repository. Waits until it is there."""
-    client = _client(home)
+    client = master_client(home)
     done = client.post("/master/backup/export")
     record = wait_for_trigger(client, done["trigger"]) if done["trigger"] else None
     state = record["state"] if record else "not kept"
@@ -99,7 +99,7 @@ def setup(
     from holdfast.cli.setup import node_name
 
     wish = {"node": node or node_name(resolve_home(home)), "repository": to, "every": every}
-    drawn = _client(home).post("/master/backup/flow", wish)
+    drawn = master_client(home).post("/master/backup/flow", wish)
     if as_json:
         print_json(drawn)
     else:
@@ -158,10 +158,6 @@ def restore(
     say(f"audit log:      goes on behind record {told.audit_number}")
     say("Start it with `holdfast master run`. Where its address is another than before, run `holdfast node moved URL` on each node.")
     note("stop the old Master if it still runs: the nodes follow the younger one")
-
-
-def _client(home: Path | None) -> ApiClient:
-    return ApiClient(load_session(resolve_home(home)))
 
 
 def _log_in(place: Path, done: RestoreDone) -> str:

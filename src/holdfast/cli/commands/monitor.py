@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient, path_of
-from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, local_time, note, one_line, print_json, print_table, say
+from holdfast.cli.reach import master_client
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.units import format_duration, format_size
 
@@ -28,7 +28,7 @@ def monitor(
     as_json: JsonOption = False,
 ) -> None:
     """How the movers of an active flow do. Exit 3 when one failed, is overdue or not known."""
-    answer = ApiClient(load_session(resolve_home(home))).get(path_of("flows", flow, "monitor"))
+    answer = master_client(home).get(path_of("flows", flow, "monitor"))
     states = [part["state"] for part in (*answer["movers"], *answer["vertices"])]
     code = exit_codes.OK if all(state in _GOOD for state in states) else exit_codes.WARNINGS
     if as_json:

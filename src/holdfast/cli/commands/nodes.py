@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from holdfast.cli.client import ApiClient, path_of
-from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, note, one_line, print_json, print_table, say
+from holdfast.cli.reach import master_client
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import UnknownName
 
@@ -23,7 +23,7 @@ def nodes(context: typer.Context, home: HomeOption = None, as_json: JsonOption =
     """The machines, and whether they are there."""
     if context.invoked_subcommand is not None:
         return
-    answer = ApiClient(load_session(resolve_home(home))).get("/nodes")
+    answer = master_client(home).get("/nodes")
     if as_json:
         print_json(answer["nodes"])
         return
@@ -38,7 +38,7 @@ def nodes(context: typer.Context, home: HomeOption = None, as_json: JsonOption =
 @nodes_app.command()
 def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """One machine: its key, its rules in words, and what its own limits allow."""
-    client = ApiClient(load_session(resolve_home(home)))
+    client = master_client(home)
     rules = client.get(path_of("nodes", name, "rules"))
     node = next((n for n in client.get("/nodes")["nodes"] if n["name"] == rules["node"]), None)
     if node is None:
@@ -60,7 +60,7 @@ def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fals
 @nodes_app.command()
 def authorise(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Let in a machine that joined with a token that holds. Compare its key's fingerprint first: `node join` printed it there."""
-    answer = ApiClient(load_session(resolve_home(home))).post(path_of("nodes", name, "authorise"))
+    answer = master_client(home).post(path_of("nodes", name, "authorise"))
     if as_json:
         print_json(answer)
     else:
@@ -70,7 +70,7 @@ def authorise(name: NameArgument, home: HomeOption = None, as_json: JsonOption =
 @nodes_app.command()
 def revoke(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Send a machine away: its key is refused from now on. What it has stored stays."""
-    answer = ApiClient(load_session(resolve_home(home))).post(path_of("nodes", name, "revoke"))
+    answer = master_client(home).post(path_of("nodes", name, "revoke"))
     if as_json:
         print_json(answer)
     else:

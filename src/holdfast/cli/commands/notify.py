@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from holdfast.cli.client import ApiClient, path_of
-from holdfast.cli.home import load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
+from holdfast.cli.reach import master_client
 from holdfast.cli.typed_secrets import read_secret
 from holdfast.core.errors import Conflict, UnknownName
 from holdfast.core.units import format_duration, parse_duration_s
@@ -41,14 +41,10 @@ Place = Annotated[int | None, typer.Option("--place", min=1, help="Which in the 
 Enabled = Annotated[bool | None, typer.Option("--enable/--disable", help="A disabled rule is as if it were not there.")]
 
 
-def _client(home: Path | None) -> ApiClient:
-    return ApiClient(load_session(resolve_home(home)))
-
-
 @notify_app.command("ls")
 def ls(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Rules in the order in which they are asked, and channels with how they do."""
-    answer = _client(home).get("/notifications")
+    answer = master_client(home).get("/notifications")
     if as_json:
         print_json(answer)
         return
@@ -86,7 +82,7 @@ def change(
     as_json: JsonOption = False,
 ) -> None:
     given = _given(locals())
-    client = _client(home)
+    client = master_client(home)
     known = {rule["name"]: rule for rule in client.get("/notifications")["rules"]}
     is_new = context.info_name == "add"
     if is_new and name in known:
@@ -99,14 +95,14 @@ def change(
 @notify_app.command("remove")
 def remove(name: Annotated[str, typer.Argument(help="The rule.")], home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Take a rule away, with what it would still send."""
-    answer = _client(home).delete(path_of("notifications/rules", name))
+    answer = master_client(home).delete(path_of("notifications/rules", name))
     print_json(answer) if as_json else say(f"rule {name} is gone")
 
 
 @notify_app.command("test")
 def send_test(channel: Annotated[str, typer.Argument(help="The channel.")], home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Send a message by a channel now, and say whether its service took it."""
-    answer = _client(home).post(path_of("notifications/channels", channel, "test"))
+    answer = master_client(home).post(path_of("notifications/channels", channel, "test"))
     print_json(answer) if as_json else say(f"channel {channel} took the message")
 
 
@@ -119,14 +115,14 @@ def set_channel(
 ) -> None:
     """Make a channel, or give it another address: asked for on a terminal, for it holds secrets. See docs/notifications.md."""
     url = read_secret("Address of the service", url_file)
-    answer = _client(home).put(path_of("notifications/channels", name), {"secret_url": url})
+    answer = master_client(home).put(path_of("notifications/channels", name), {"secret_url": url})
     print_json(answer) if as_json else say(f"channel {name} is there; `holdfast notify test {name}` tries it")
 
 
 @channel_app.command("remove")
 def remove_channel(name: Annotated[str, typer.Argument(help="The channel.")], home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Take a channel away that no rule names."""
-    answer = _client(home).delete(path_of("notifications/channels", name))
+    answer = master_client(home).delete(path_of("notifications/channels", name))
     print_json(answer) if as_json else say(f"channel {name} is gone")
 
 

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from holdfast.cli.client import ApiClient, path_of
-from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, one_line, print_json, print_table, say
+from holdfast.cli.reach import master_client
 from holdfast.core.errors import UsageError
 
 
@@ -31,7 +31,7 @@ def report(
 
     from holdfast.model.reports import EnvironmentReport, as_csv, as_html, cell_text
 
-    answer = ApiClient(load_session(resolve_home(home))).get(path_of("reports", kind), since=since)
+    answer = master_client(home).get(path_of("reports", kind), since=since)
     made = msgspec.convert(answer, EnvironmentReport)
     if as_json or (format == "json" and output is None):
         print_json(answer)

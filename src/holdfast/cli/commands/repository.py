@@ -11,11 +11,11 @@ import typer
 from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.run import print_job_problems
-from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.home import resolve_home
 from holdfast.cli.maintaining import do_task
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
-from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
+from holdfast.cli.reach import ask_agent, master_client, plain, through_master_or_agent
 from holdfast.core.errors import NotReachable, UnknownName
 from holdfast.core.units import format_size
 
@@ -82,7 +82,7 @@ def growth(
     as_json: JsonOption = False,
 ) -> None:
     """How it grew: what it held each day, as the Master has it on record."""
-    found = ApiClient(load_session(resolve_home(home))).get(path_of("repositories", name, "growth"), days=days)
+    found = master_client(home).get(path_of("repositories", name, "growth"), days=days)
     if as_json:
         print_json(found)
         return

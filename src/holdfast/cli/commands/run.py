@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient, path_of
-from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, one_line, print_json, print_table, say
+from holdfast.cli.reach import master_client
 from holdfast.cli.waiting import wait_for_trigger
 from holdfast.core.units import format_duration, format_size
 
@@ -33,7 +33,7 @@ def trigger(
     as_json: JsonOption = False,
 ) -> None:
     """Run a flow now. With --wait: exit 0 when all is acknowledged, 3 with warnings, 1 when something failed."""
-    client = ApiClient(load_session(resolve_home(home)))
+    client = master_client(home)
     started = client.post(path_of("flows", flow, "trigger"), {"policy": policy, "operation": operation, "accept": accept, "adopt": adopt})
     if not wait:
         if as_json:

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from holdfast.cli.client import ApiClient
-from holdfast.cli.home import load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, print_json, print_table, say
+from holdfast.cli.reach import master_client
 from holdfast.core.units import format_duration
 
 _REASONS = {
@@ -32,7 +31,7 @@ def schedules(
     as_json: JsonOption = False,
 ) -> None:
     """Show the schedules of the document, and the next runs of what is active."""
-    answer = ApiClient(load_session(resolve_home(home))).get("/schedules", next=next_runs)
+    answer = master_client(home).get("/schedules", next=next_runs)
     if as_json:
         print_json(answer)
         return

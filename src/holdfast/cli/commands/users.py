@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from holdfast.cli.client import ApiClient, path_of
-from holdfast.cli.home import load_session, resolve_home
+from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
+from holdfast.cli.reach import master_client
 from holdfast.cli.typed_secrets import read_secret
 
 user_app = typer.Typer(help="Users: who may log in.", no_args_is_help=True, rich_markup_mode=None)
@@ -20,14 +20,10 @@ PasswordFile = Annotated[Path | None, typer.Option("--password-file", help="Read
 _User = Annotated[str, typer.Argument(metavar="USER")]
 
 
-def _client(home: Path | None) -> ApiClient:
-    return ApiClient(load_session(resolve_home(home)))
-
-
 @user_app.command("add")
 def add_user(user: _User, password_file: PasswordFile = None, home: HomeOption = None) -> None:
     """A new user, who may do nothing until something is granted."""
-    client = _client(home)
+    client = master_client(home)
     client.post("/users", {"name": user, "password": read_secret("password", password_file, is_new=True)})
     say(f"{user} is there; `holdfast grant add {user} ROLE` lets them do something")
 
@@ -35,7 +31,7 @@ def add_user(user: _User, password_file: PasswordFile = None, home: HomeOption =
 @user_app.command("ls")
 def list_users(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Who there is, and what each is granted."""
-    users = _client(home).get("/users")["users"]
+    users = master_client(home).get("/users")["users"]
     if as_json:
         print_json(users)
         return
@@ -45,7 +41,7 @@ def list_users(home: HomeOption = None, as_json: JsonOption = False) -> None:
 @user_app.command("passwd")
 def set_password(user: _User, password_file: PasswordFile = None, home: HomeOption = None) -> None:
     """Set a user's password. Their browsers are signed out; tokens stay."""
-    client = _client(home)
+    client = master_client(home)
     client.post(path_of("users", user, "password"), {"password": read_secret("new password", password_file, is_new=True)})
     say(f"{user} has a new password")
 
@@ -53,21 +49,21 @@ def set_password(user: _User, password_file: PasswordFile = None, home: HomeOpti
 @user_app.command()
 def disable(user: _User, home: HomeOption = None) -> None:
     """Let a user in no more, with a password, token or session; nothing of theirs is removed."""
-    _client(home).post(path_of("users", user, "disable"))
+    master_client(home).post(path_of("users", user, "disable"))
     say(f"{user} is disabled")
 
 
 @user_app.command()
 def enable(user: _User, home: HomeOption = None) -> None:
     """Let a disabled user in again."""
-    _client(home).post(path_of("users", user, "enable"))
+    master_client(home).post(path_of("users", user, "enable"))
     say(f"{user} is enabled")
 
 
 @user_app.command("remove")
 def remove_user(user: _User, home: HomeOption = None) -> None:
     """Remove a user with all their tokens, sessions and grants."""
-    _client(home).delete(path_of("users", user))
+    master_client(home).delete(path_of("users", user))
     say(f"{user} is removed")
 
 
@@ -84,7 +80,7 @@ def create_token(
     from holdfast.core.units import parse_duration_s
 
     body = {"name": name, "activities": activity or [], "group": group, "ttl_s": parse_duration_s(expires) if expires else None}
-    made = _client(home).post("/tokens", body)
+    made = master_client(home).post("/tokens", body)
     if as_json:
         print_json(made)
     else:
@@ -95,7 +91,7 @@ def create_token(
 @token_app.command("ls")
 def list_tokens(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Your tokens; everybody's, if you may read about access."""
-    tokens = _client(home).get("/tokens")["tokens"]
+    tokens = master_client(home).get("/tokens")["tokens"]
     if as_json:
         print_json(tokens)
         return
@@ -106,14 +102,14 @@ def list_tokens(home: HomeOption = None, as_json: JsonOption = False) -> None:
 @token_app.command()
 def revoke(token: Annotated[str, typer.Argument(help="Its name, or its whole id.")], home: HomeOption = None) -> None:
     """End a token of yours, or as who manages access anybody's. Its next call is refused."""
-    _client(home).delete(path_of("tokens", token))
+    master_client(home).delete(path_of("tokens", token))
     say(f"{token} is revoked")
 
 
 @session_app.command("ls")
 def list_sessions(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Your browsers that are logged in; everybody's, if you may read about access."""
-    sessions = _client(home).get("/sessions")["sessions"]
+    sessions = master_client(home).get("/sessions")["sessions"]
     if as_json:
         print_json(sessions)
     elif sessions:
@@ -126,7 +122,7 @@ def list_sessions(home: HomeOption = None, as_json: JsonOption = False) -> None:
 @session_app.command()
 def end(session: Annotated[str, typer.Argument(metavar="SESSION")], home: HomeOption = None) -> None:
     """Log a browser out, at once."""
-    _client(home).delete(path_of("sessions", session))
+    master_client(home).delete(path_of("sessions", session))
     say(f"{session} has ended")
 
 
