@@ -45,7 +45,9 @@ def test_what_is_promised_stands_so(facts: dict[str, Any], standing: Standing) -
 
 
 def test_a_dataset_is_counted_once_by_its_worst() -> None:
-    found = standings([protection("a/b"), protection("a/b", operation="replicate", **FAILED), protection("a/b", overdue=True)])
+    found = tuple(
+        standings([protection("a/b"), protection("a/b", operation="replicate", **FAILED), protection("a/b", overdue=True)]).values()
+    )
     assert [(each.label, each.standing, each.reason) for each in found] == [("a/b", Standing.FAILED, FULL.message)]
 
 
@@ -65,4 +67,4 @@ def test_a_dataset_is_counted_once_by_its_worst() -> None:
     ],
 )
 def test_the_sentence_is_exact(protections: list[Protection], troubles: list[str], sentence: str) -> None:
-    assert verdict(standings(protections), troubles) == sentence
+    assert verdict(tuple(standings(protections).values()), troubles) == sentence

@@ -20,7 +20,7 @@ from holdfast.api.headers import API_PREFIX, with_headers
 from holdfast.api.latency import timed
 from holdfast.api.limits import BodyLimit
 from holdfast.api.permits import permitted
-from holdfast.api.replies import reply
+from holdfast.api.replies import Rows, reply
 from holdfast.api.routes import (
     access,
     anomalies,
@@ -86,6 +86,7 @@ def create_app(master: Master, console: Console | None = None) -> FastAPI:
     )
     app.state.master = master
     app.state.frames = Frames()
+    app.state.rows = Rows()
     app.add_middleware(BodyLimit, knows=_is_logged_in)
     add_error_handlers(app)
     for router in _PUBLIC:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import Enum
 from functools import cache, partial
@@ -19,6 +19,7 @@ from fastapi import Response
 from holdfast.core.units import format_utc
 
 _Convert = Callable[[Any], object]
+_ROWS_KEPT = 10_000
 
 
 def plain(value: object) -> object:
@@ -92,6 +93,7 @@ _BY_KIND: tuple[tuple[Any, _Convert], ...] = (
     (Enum, lambda value: value.value),
     (bool | int | float | str, lambda value: value),
     (datetime, format_utc),
+    (msgspec.Raw, lambda value: value),
     (bytes, lambda value: base64.b64encode(value).decode()),
     (dict, lambda value: {str(key): plain(item) for key, item in value.items()}),
     (list | tuple | set | frozenset, lambda value: [plain(item) for item in value]),
@@ -102,6 +104,26 @@ _converters: dict[type, _Convert] = {NoneType: lambda _: None}
 def raw_fields(value: msgspec.Struct) -> dict[str, Any]:
     """A value's own fields as they are, to make a wider value of them."""
     return {name: getattr(value, name) for name in value.__struct_fields__}
+
+
+class Rows:
+    """Encodings of rows of long lists, kept as long as the rows are asked for: who keeps an unchanged row as the same object
+    (`master.node_parts`) has it encoded once. What is kept belongs to the row and to nobody's list: which rows somebody is shown is decided
+    before."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[object, bytes]] = {}
+
+    def encoded(self, rows: Sequence[object]) -> msgspec.Raw:
+        """As a list in JSON."""
+        kept = self._kept
+        used = []
+        for row in rows:
+            known = kept.get(id(row))
+            used.append(known if known is not None and known[0] is row else (row, msgspec.json.encode(plain(row))))
+        fresh = {id(row): (row, encoding) for row, encoding in used}
+        self._kept = fresh if len(kept) > 2 * len(fresh) + _ROWS_KEPT else kept | fresh
+        return msgspec.Raw(b"[" + b",".join(encoding for _, encoding in used) + b"]")
 
 
 async def large_reply(value: object) -> Response:

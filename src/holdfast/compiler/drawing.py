@@ -48,6 +48,10 @@ class DrawnVertex:
     def is_source(self) -> bool:
         return self.kind in ("node", "group")
 
+    @property
+    def machines(self) -> tuple[str, ...]:
+        return self.nodes if self.is_source else (self.place,)
+
     @cached_property
     def key(self) -> Key:
         """A repository is one place in whatever flow it is drawn; other vertices belong to their flow."""

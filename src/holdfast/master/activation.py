@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -21,7 +22,7 @@ from holdfast.compiler.parse import parse_document
 from holdfast.compiler.summary import Summary, format_summary
 from holdfast.core.errors import Conflict, HoldfastError, NotReachable, UnknownName
 from holdfast.core.ids import NodeId
-from holdfast.master.compiling import Compiled, Situation, compile_with, current_situation
+from holdfast.master.compiling import Compiled, DrawingKey, Situation, compile_with, current_situation, drawing_key
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.environment import newest_revision
 from holdfast.master.foundation import Foundation
@@ -77,6 +78,13 @@ class ActivationReport(msgspec.Struct, frozen=True, kw_only=True):
     reactivated: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _FlowsRead:
+    key: DrawingKey
+    situation: Situation
+    rolled_out: Deployment
+
+
 class Activation:
     """One roll-out at a time."""
 
@@ -84,11 +92,24 @@ class Activation:
         self._base = base
         self._hub = hub
         self._one = asyncio.Lock()
+        self._views: tuple[DrawingKey, tuple[FlowView, ...]] | None = None
 
     async def flows(self) -> tuple[FlowView, ...]:
         """Flows of the draft in its order, then active ones that left it."""
-        situation, rolled_out = await self._base.database.run(lambda s: (current_situation(s, self._base), deployment(s)))
-        return await asyncio.to_thread(flow_views, situation, rolled_out)
+        read = await self._base.database.run(self._read_flows)
+        if not isinstance(read, tuple):
+            self._views = (read.key, await asyncio.to_thread(flow_views, read.situation, read.rolled_out))
+            return self._views[1]
+        return read
+
+    def _read_flows(self, session: Session) -> tuple[FlowView, ...] | _FlowsRead:
+        """The views as they were made last, or what they have to be made from anew."""
+        key, known = drawing_key(session), self._views
+        return (
+            known[1]
+            if known is not None and known[0] == key
+            else _FlowsRead(key, current_situation(session, self._base), deployment(session))
+        )
 
     async def compile(self, flow: str, text: str | None = None) -> CompileReport:
         """What activating this flow would give; with `text`, if that were the draft. Changes nothing. A text that cannot be read is a

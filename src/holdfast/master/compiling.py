@@ -27,6 +27,7 @@ from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document, Revision
 from holdfast.model.rules import Identity, Rules
 
+DrawingKey = tuple[object, ...]
 Change = Callable[[ActiveFlows], ActiveFlows]
 
 
@@ -63,6 +64,12 @@ async def compile_with(base: Foundation, hub: Hub, change: Change, text: str | N
 def current_situation(session: Session, base: Foundation) -> Situation:
     """As the records have it; who is online is left out."""
     return _situation(session, base, frozenset())
+
+
+def drawing_key(session: Session) -> DrawingKey:
+    """The same as long as nobody has edited, activated, joined or left; to read it costs next to nothing."""
+    active = tuple((flow.flow, flow.revision, flow.activated_at) for flow in documents.active_flows(session))
+    return newest_revision(session), active, inventory.newest_generations(session), inventory.node_states(session)
 
 
 def _has_limits(node: inventory.Node) -> bool | None:

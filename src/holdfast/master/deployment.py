@@ -14,6 +14,8 @@ from holdfast.core.ids import DatasetId, NodeId, RepositoryId
 from holdfast.master.records import inventory
 from holdfast.master.records.database import KEPT
 from holdfast.master.records.inventory import Node
+from holdfast.master.records.tables import NodeRow, RulesRow
+from holdfast.master.records.versions import kept
 from holdfast.model.questions import AskTrigger
 from holdfast.model.rules import Cascade, FlowOfNode, ForwardAction, RepositoryRule, Rules, StoreAction, decode_rules
 
@@ -164,7 +166,11 @@ class Deployment:
 
 
 def deployment(session: Session) -> Deployment:
-    """What is rolled out now, revoked nodes left out."""
+    """What is rolled out now, revoked nodes left out. The same object until nodes or rules change."""
+    return kept(session, "deployment", (NodeRow, RulesRow), lambda: _deployment(session))
+
+
+def _deployment(session: Session) -> Deployment:
     nodes = {n.id: n for n in inventory.nodes(session) if n.state == inventory.JOINED}
     rules = _newest_rules(session)
     return Deployment(nodes=nodes, rules={n: rules[n] for n in nodes if n in rules})

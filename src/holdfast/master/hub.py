@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -61,6 +61,8 @@ class Hub:
         self.hold_s = HOLD_S
         # The epoch of the Master that nodes follow instead of this one; 0 = they follow this one.
         self.superseded = 0
+        # Called when a node told of jobs or events, and they are in the records.
+        self.on_report: Callable[[NodeId], None] = lambda _: None
         # Set when a node joined, moved or was revoked: the rules of others name its address and grant it things.
         self.moved = asyncio.Event()
 
@@ -241,6 +243,7 @@ class Hub:
             case Report():
                 await self._base.database.run_together(lambda s: _record(s, session.node, message))
                 session.reported_s = self._base.clock.monotonic_s()
+                self.on_report(session.node)
                 for job in message.jobs:
                     if job.state in ENDED:
                         session.progress.pop(job.id, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Iterable
 
 import msgspec
@@ -21,7 +22,10 @@ STALE_S = 30.0
 MOST_AT_ONCE = 500
 ASKED_S = 100
 """Nodes asked a second where very many are looked at: of two thousand an answer may be 20 s old."""
+ASKERS = 8
+"""So many of very many are asked at a time: to ask hundreds at once keeps everybody else waiting."""
 Told = NodeStatus | ErrorFacts
+_NOT_YET = NotReachable("the node has not answered yet", hint="it is busy or slow; look again in a moment").facts()
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -38,6 +42,12 @@ class Looks:
         self._known: dict[NodeId, NodeStatus] = {}
         self._answers: dict[NodeId, _Answer] = {}
         self._asking: dict[NodeId, asyncio.Task[Told]] = {}
+        self._queued: dict[NodeId, asyncio.Future[None]] = {}
+        self._turns: deque[NodeId] = deque()
+        self._askers: set[asyncio.Task[None]] = set()
+        self._crowd_until_s = -math.inf
+        self._is_closed = False
+        hub.on_report = self._reported
 
     def last_known(self, node: NodeId) -> NodeStatus | None:
         """What it said when it last answered, however long ago."""
@@ -50,29 +60,76 @@ class Looks:
         return dict(zip(wanted, answers, strict=True))
 
     async def look(self, nodes: Iterable[NodeId]) -> dict[NodeId, Told]:
-        """As `ask`; where more than `MOST_AT_ONCE` are looked at, as `glance`."""
+        """As `ask`; where more than `MOST_AT_ONCE` are looked at, as `glance`, but for patience with those that have not answered in
+        `STALE_S`."""
         wanted = list(nodes)
-        return await (self.ask(wanted) if len(wanted) <= MOST_AT_ONCE else self.glance(wanted))
+        return await (self.ask(wanted) if len(wanted) <= MOST_AT_ONCE else self._look_at_crowd(wanted, STATUS_TIMEOUT_S))
 
     async def glance(self, nodes: Iterable[NodeId]) -> dict[NodeId, Told]:
-        """As `ask`, within `PATIENCE_S`: an answer may be `FRESH_S` old; `STALE_S` where the node is slow, or where so many are looked at
-        that only `ASKED_S` are asked a second, those with the oldest answers. A node that told of a job or event since is asked again."""
+        """As `ask`, within `PATIENCE_S`: an answer may be `FRESH_S` old, and `STALE_S` where the node is slow. Where more than
+        `MOST_AT_ONCE` are looked at only `ASKED_S` are asked a second, those with the oldest answers, and nobody waits for them who has an
+        answer that is not older than `STALE_S`. A node that told of a job or event since is asked again, in a crowd as soon as it tells."""
         wanted = list(nodes)
-        online = self._hub.online()
-        fresh_s = max(FRESH_S, min(len(wanted) / ASKED_S, STALE_S))
-        old = sorted((node for node in wanted if not self._is_fresh(node, node in online, fresh_s)), key=self._answered_at_s)
-        bearable_s = self._clock.monotonic_s() - STALE_S
-        tasks = {node: self._start(node) for n, node in enumerate(old) if n < MOST_AT_ONCE or self._answered_at_s(node) < bearable_s}
+        if len(wanted) > MOST_AT_ONCE:
+            return await self._look_at_crowd(wanted, PATIENCE_S)
+        tasks = {node: self._start(node) for node in self._old(wanted, FRESH_S)}
         if tasks:
             await asyncio.wait(tasks.values(), timeout=PATIENCE_S)
-        return {node: self._best(node, tasks.get(node)) for node in wanted}
+        return {node: self._best(node, tasks[node].done() if node in tasks else True) for node in wanted}
+
+    async def _look_at_crowd(self, wanted: list[NodeId], patience_s: float) -> dict[NodeId, Told]:
+        now_s = self._clock.monotonic_s()
+        self._crowd_until_s = now_s + STALE_S
+        old = self._old(wanted, min(len(wanted) / ASKED_S, STALE_S))
+        asked = {node: self._enqueue(node) for node in old}
+        missed = [done for node, done in asked.items() if self._answered_at_s(node) < now_s - STALE_S]
+        if missed:
+            await asyncio.wait(missed, timeout=patience_s)
+        return {node: self._best(node, node not in asked or asked[node].done()) for node in wanted}
 
     async def close(self) -> None:
         """Nobody looks any more."""
-        tasks = tuple(self._asking.values())
+        self._is_closed = True
+        tasks = (*self._asking.values(), *self._askers)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _reported(self, node: NodeId) -> None:
+        """It told of a job or an event: whoever hears of that next is to find here what became of it."""
+        now_s = self._clock.monotonic_s()
+        if now_s < self._crowd_until_s:
+            self._enqueue(node, max(0.0, FRESH_S - (now_s - self._answered_at_s(node))))
+
+    def _enqueue(self, node: NodeId, delay_s: float = 0.0) -> asyncio.Future[None]:
+        """Done as soon as it was asked, not before `delay_s`; each is in the queue once."""
+        waiting = self._queued.get(node)
+        if waiting is None:
+            loop = asyncio.get_running_loop()
+            waiting = self._queued[node] = loop.create_future()
+            if delay_s > 0:
+                loop.call_later(delay_s, self._take_turn, node)
+            else:
+                self._take_turn(node)
+        return waiting
+
+    def _take_turn(self, node: NodeId) -> None:
+        self._turns.append(node)
+        if len(self._askers) < ASKERS and not self._is_closed:
+            asker = asyncio.create_task(self._ask_in_turn())
+            self._askers.add(asker)
+            asker.add_done_callback(self._askers.discard)
+
+    async def _ask_in_turn(self) -> None:
+        while self._turns:
+            node = self._turns.popleft()
+            await asyncio.wait((self._start(node),))
+            self._queued.pop(node).set_result(None)
+
+    def _old(self, nodes: Iterable[NodeId], fresh_s: float) -> list[NodeId]:
+        """Those that are to be asked, the oldest answers first."""
+        online = self._hub.online()
+        return sorted((node for node in nodes if not self._is_fresh(node, node in online, fresh_s)), key=self._answered_at_s)
 
     def _answered_at_s(self, node: NodeId) -> float:
         answer = self._answers.get(node)
@@ -95,17 +152,21 @@ class Looks:
             task.add_done_callback(lambda _: self._asking.pop(node, None))
         return task
 
-    def _best(self, node: NodeId, task: asyncio.Task[Told] | None) -> Told:
-        """The answer that came; else one that is not too old; else that there is none yet."""
+    def _best(self, node: NodeId, is_asked: bool) -> Told:
+        """The answer that came; else one that is not too old; else that there is none yet. `is_asked`: there was nothing to wait for, or it
+        is over."""
         answer = self._answers.get(node)
-        if answer is not None and (task is None or task.done() or self._clock.monotonic_s() - answer.at_s <= STALE_S):
+        if answer is not None and (is_asked or self._clock.monotonic_s() - answer.at_s <= STALE_S):
             return answer.told
-        return NotReachable("the node has not answered yet", hint="it is busy or slow; look again in a moment").facts()
+        return _NOT_YET
 
     async def _ask(self, node: NodeId) -> Told:
         told: Told
         try:
-            told = self._known[node] = await self._hub.ask_for(node, AskStatus(), NodeStatus, STATUS_TIMEOUT_S)
+            told = await self._hub.ask_for(node, AskStatus(), NodeStatus, STATUS_TIMEOUT_S)
+            # Who says the same again is worked out only once (`node_parts`).
+            known = self._known.get(node)
+            told = self._known[node] = known if known == told and known is not None else told
         except HoldfastError as error:
             told = error.facts()
         self._answers[node] = _Answer(told, self._clock.monotonic_s())

@@ -29,6 +29,7 @@ from holdfast.master.looks import Looks
 from holdfast.master.metrics import Metrics
 from holdfast.master.monitor import Monitor
 from holdfast.master.newsroom import Newsroom, end_task
+from holdfast.master.node_parts import NodeParts
 from holdfast.master.notifying.notifications import Notifications
 from holdfast.master.permissions import Permissions
 from holdfast.master.protecting import Protecting
@@ -139,7 +140,8 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     environment = Environments(base)
     activation = Activation(base, hub)
     looks = Looks(hub, base.clock)
-    board = StatusBoard(base, hub, looks)
+    parts = NodeParts()
+    board = StatusBoard(base, hub, looks, parts)
     return Master(
         base=base,
         audit=audit,
@@ -171,7 +173,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         foreseeing=Foreseeing(base, board),
         anomalies=AnomalyDesk(base, hub, board),
         archives=ArchiveDesk(base, hub),
-        monitor=Monitor(base, hub, looks),
+        monitor=Monitor(base, hub, looks, parts),
         days=Days(base, looks),
         growth=Growth(base, hub, looks),
         history=History(base, hub, triggers),

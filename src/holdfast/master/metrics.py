@@ -89,7 +89,7 @@ def _of_nodes(nodes: tuple[NodeView, ...]) -> Iterator[Sample]:
 
 
 def _of_standings(told: tuple[NodeStatus, ...]) -> Iterator[Sample]:
-    count = Counter(each.standing for each in standings(p for status in told for p in status.protections))
+    count = Counter(each.standing for each in standings(p for status in told for p in status.protections).values())
     for standing in Standing:
         yield Sample("holdfast_datasets", (standing.value,), count[standing])
 

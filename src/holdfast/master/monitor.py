@@ -13,16 +13,15 @@ from holdfast.compiler.ways import Ways, find_ways
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import NodeId
 from holdfast.master.activation import FlowView, flow_views
-from holdfast.master.compiling import Situation, current_situation
+from holdfast.master.compiling import DrawingKey, Situation, current_situation, drawing_key
 from holdfast.master.deployment import Deployment
-from holdfast.master.following_rows import following_row
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks, Told
 from holdfast.master.monitor_judging import Facts, followed_along, lanes_of, mover_monitor, node_of, vertex_monitor
 from holdfast.master.monitor_values import MOST_NAMES, FlowMonitor, SilentNode
-from holdfast.master.records import documents, inventory
-from holdfast.master.status import findings_of, protections_of
+from holdfast.master.node_parts import NodeParts, Said
+from holdfast.master.records import inventory
 from holdfast.model.questions import NodeStatus
 from holdfast.model.rules import Rules
 
@@ -31,7 +30,7 @@ from holdfast.model.rules import Rules
 class _Chart:
     """What is drawn and in force: it stays the same, as `key` does, until somebody edits, activates or joins."""
 
-    key: tuple[object, ...]
+    key: DrawingKey
     flows: dict[str, FlowView]
     rules: dict[NodeId, Rules]
     ways: Ways
@@ -39,7 +38,7 @@ class _Chart:
     def places(self, flow: str) -> dict[str, NodeId | None]:
         """The machines of a flow by their names in the document; None for one that has not joined."""
         vertices = [vertex for vertex in self.ways.vertices if vertex.flow == flow]
-        names = (name for vertex in vertices for name in (vertex.nodes if vertex.is_source else (vertex.place,)))
+        names = (name for vertex in vertices for name in vertex.machines)
         return {name: member.id if (member := self.ways.members.get(name)) else None for name in names}
 
 
@@ -47,16 +46,17 @@ class _Chart:
 class _Read:
     """The records at one moment. `states`: of all that ever joined. `drawn`: the chart, or what it has to be drawn from anew."""
 
-    key: tuple[object, ...]
+    key: DrawingKey
     states: dict[NodeId, str]
     drawn: _Chart | Situation
 
 
 class Monitor:
-    def __init__(self, base: Foundation, hub: Hub, looks: Looks) -> None:
+    def __init__(self, base: Foundation, hub: Hub, looks: Looks, parts: NodeParts) -> None:
         self._base = base
         self._hub = hub
         self._looks = looks
+        self._parts = parts
         self._chart: _Chart | None = None
 
     async def flow(self, flow: str) -> FlowMonitor:
@@ -69,41 +69,43 @@ class Monitor:
             raise UnknownName(f"there is no flow {flow!r}", hint=nearest_hint(flow, chart.flows, "`holdfast status` shows them"), flow=flow)
         places = chart.places(flow) if view.state != "draft" else {}
         told = await self._looks.glance(node for node in places.values() if node in chart.rules)
-        facts = self._facts(chart, flow, told)
+        facts = self._facts(chart, flow, places, told)
         online = self._hub.online()
-        facts.nodes.update((name, node_of(name, read.states.get(node or NodeId("")), node in online)) for name, node in places.items())
+        shown = (name for vertex in chart.ways.vertices if vertex.flow == flow for name in vertex.machines[:MOST_NAMES])
+        for name in shown:
+            if name in places and name not in facts.nodes:
+                node = places[name]
+                facts.nodes[name] = node_of(name, read.states.get(node or NodeId("")), node in online)
         return await asyncio.to_thread(_answer, view, chart.ways, facts)
 
     def _read(self, session: Session) -> _Read:
         known = inventory.node_states(session)
-        active = tuple((flow.flow, flow.revision, flow.activated_at) for flow in documents.active_flows(session))
-        newest = documents.revisions(session, limit=1, before=None)
-        key = (newest, active, inventory.newest_generations(session), known)
+        key = drawing_key(session)
         chart = self._chart
         drawn = chart if chart is not None and chart.key == key else current_situation(session, self._base)
         return _Read(key, {node: state for node, (_, state) in known.items()}, drawn)
 
-    def _facts(self, chart: _Chart, flow: str, told: Mapping[NodeId, Told]) -> Facts:
+    def _facts(self, chart: _Chart, flow: str, places: Mapping[str, NodeId | None], told: Mapping[NodeId, Told]) -> Facts:
         facts = Facts()
-        for name, node in chart.places(flow).items():
-            if node is None or node not in told:
-                continue
+        asked = [(name, node) for name, node in places.items() if node is not None and node in told]
+        every = ((node, Said(name, chart.rules[node], told[node], self._looks.last_known(node))) for name, node in asked)
+        for (name, node), part in zip(asked, self._parts.of(every), strict=True):
             answer = told[node]
-            for protection in protections_of(chart.rules[node], answer, self._looks.last_known(node)):
+            for protection in part.protections:
                 way = chart.ways.of.get((protection.dataset_id, protection.operation, protection.action_id), ())
                 for index in (index for owner, index in way if owner == flow):
                     facts.protections.setdefault(index, []).append(protection)
             facts.lanes.update(lanes_of(self._hub.progress_of(node)))
-            facts.findings[name] = findings_of(name, answer)
+            facts.findings[name] = part.findings
             if isinstance(answer, NodeStatus):
                 facts.repositories.update((repository.name, repository) for repository in answer.repositories)
-                facts.following.extend(following_row(name, each) for each in answer.following)
+                facts.following.extend(part.following)
             else:
                 facts.silent[name] = answer
         return facts
 
 
-def _draw(key: tuple[object, ...], situation: Situation) -> _Chart:
+def _draw(key: DrawingKey, situation: Situation) -> _Chart:
     views = flow_views(situation, Deployment(nodes={}, rules=situation.rules))
     return _Chart(key, {view.name: view for view in views}, situation.rules, find_ways(situation.flows, situation.inventory))
 

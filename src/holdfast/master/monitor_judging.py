@@ -18,8 +18,8 @@ from holdfast.master.monitor_values import (
     MoverMonitor,
     VertexMonitor,
 )
+from holdfast.master.node_parts import NodeFinding
 from holdfast.master.records.inventory import REVOKED
-from holdfast.master.status import NodeFinding
 from holdfast.model.jobs import LaneProgress, Progress, Severity, State
 from holdfast.model.keys import is_about_kit
 from holdfast.model.questions import Protection, RepositoryStatus
@@ -135,7 +135,7 @@ def vertex_monitor(vertex: DrawnVertex, movers: Sequence[DrawnMover], facts: Fac
     name = vertex.vertex.name
     touching = [m for m in movers if name == (m.mover.source if vertex.is_source else m.mover.target)]
     protections = [p for mover in touching for p in facts.protections.get(mover.index, ())]
-    places = vertex.nodes if vertex.is_source else (vertex.place,)
+    places = vertex.machines
     # A kit that nobody has made is said in `status`; it is no matter of how data moves.
     findings = [found for place in places for found in facts.findings.get(place, ()) if not is_about_kit(found.finding)]
     labels = sorted({p.dataset for p in protections})

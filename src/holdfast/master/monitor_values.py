@@ -11,7 +11,7 @@ from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId
 from holdfast.master.activation import FlowState
 from holdfast.master.following_rows import FollowingRow
-from holdfast.master.status import NodeFinding
+from holdfast.master.node_parts import NodeFinding
 from holdfast.model.questions import Protection
 
 MonitorState = Literal["ok", "running", "warning", "failed", "overdue", "unknown", "off"]

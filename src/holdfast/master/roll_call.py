@@ -37,13 +37,39 @@ def node_views(session: Session, online: Collection[NodeId], only: Collection[st
     return tuple(_view(node, node.id in online, newest.get(node.id, 0)) for node in inventory.nodes(session, only))
 
 
+class RollCall:
+    """All nodes, looked at again and again: of one of which nothing has changed the view stays the same object."""
+
+    def __init__(self) -> None:
+        self._kept: dict[NodeId, tuple[Node, NodeView]] = {}
+
+    def views(self, session: Session, online: Collection[NodeId]) -> tuple[NodeView, ...]:
+        """As `node_views`."""
+        newest = inventory.newest_generations(session)
+        kept = {}
+        for node in inventory.nodes(session):
+            known = self._kept.get(node.id)
+            wanted = newest.get(node.id, 0)
+            state = _state(node, node.id in online)
+            is_same = known is not None and (known[0] is node or known[0] == node)
+            if known is not None and is_same and known[1].state == state and known[1].wanted_generation == wanted:
+                kept[node.id] = (node, known[1])
+            else:
+                kept[node.id] = (node, _view(node, node.id in online, wanted))
+        self._kept = kept
+        return tuple(view for _, view in kept.values())
+
+
+def _state(node: Node, online: bool) -> str:
+    return node.state if node.state != inventory.JOINED else "online" if online else "offline"
+
+
 def _view(node: Node, online: bool, wanted: int) -> NodeView:
-    state = node.state if node.state != inventory.JOINED else "online" if online else "offline"
     return NodeView(
         id=node.id,
         name=node.name,
         address=node.address,
-        state=state,
+        state=_state(node, online),
         fingerprint=node.key_id,
         last_seen=node.last_seen,
         generation=node.confirmed,

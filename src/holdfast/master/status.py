@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 from sqlalchemy.orm import Session
 
-from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import NodeId
 from holdfast.master.deployment import deployment
-from holdfast.master.following_rows import FollowingRow, following_row
+from holdfast.master.following_rows import FollowingRow
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
-from holdfast.master.looks import Looks, Told
+from holdfast.master.looks import Looks
+from holdfast.master.node_parts import NodeFinding, NodePart, NodeParts, RepositoryView, Said
 from holdfast.master.queries import Unreachable
 from holdfast.master.records import notifications
-from holdfast.master.roll_call import NodeView, node_views
-from holdfast.master.verdict import Standing, standings, verdict
-from holdfast.model.jobs import Finding, Severity, State
-from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
-from holdfast.model.rules import Rules, title_of
+from holdfast.master.roll_call import NodeView, RollCall
+from holdfast.master.verdict import Standing, merged, standings, verdict
+from holdfast.model.jobs import Finding, Severity
+from holdfast.model.questions import Protection
 from holdfast.model.sight import SEES_ALL, Sight
 
 MASTER = "Master"
 """Where findings are that are no node's."""
-
-
-class RepositoryView(msgspec.Struct, frozen=True, kw_only=True):
-    node: str
-    status: RepositoryStatus
-
-
-class NodeFinding(msgspec.Struct, frozen=True, kw_only=True):
-    node: str
-    finding: Finding
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,15 +50,17 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatusBoard:
-    def __init__(self, base: Foundation, hub: Hub, looks: Looks) -> None:
+    def __init__(self, base: Foundation, hub: Hub, looks: Looks, parts: NodeParts) -> None:
         self._base = base
         self._hub = hub
         self._looks = looks
+        self._parts = parts
+        self._roll_call = RollCall()
 
     async def nodes(self, sight: Sight = SEES_ALL) -> tuple[NodeView, ...]:
         """All that ever joined, revoked ones too."""
         online = self._hub.online()
-        known = await self._base.database.run(lambda s: node_views(s, online))
+        known = await self._base.database.run(lambda s: self._roll_call.views(s, online))
         return tuple(node for node in known if sight.has_node(node.id))
 
     async def repositories(self, sight: Sight = SEES_ALL) -> tuple[tuple[RepositoryView, ...], tuple[Unreachable, ...]]:
@@ -78,26 +72,12 @@ class StatusBoard:
         rolled_out = await self._base.database.run(deployment)
         asked = [node for node in rolled_out.nodes.values() if node.id in rolled_out.rules]
         answers = await self._looks.look(node.id for node in asked)
-        protections: list[Protection] = []
-        repositories: list[RepositoryView] = []
-        silent: list[Unreachable] = []
-        findings: list[NodeFinding] = []
-        following: list[FollowingRow] = []
-        for node in asked:
-            answer, rules = answers[node.id], rolled_out.rules[node.id]
-            known = protections_of(rules, answer, self._looks.last_known(node.id))
-            protections.extend(each for each in known if sight.has_dataset(each.dataset_id))
-            if sight.has_node(node.id):
-                findings.extend(findings_of(node.name, answer))
-            if isinstance(answer, NodeStatus):
-                following.extend(following_row(node.name, each) for each in answer.following if sight.has_dataset(each.dataset_id))
-                repositories.extend(RepositoryView(node=node.name, status=r) for r in answer.repositories if sight.has_repository(r.id))
-            else:
-                missing = (r for r in rules.repositories if sight.has_part_of(r.name))
-                silent.extend(Unreachable(repository=r.name, node=node.name, error=answer) for r in missing)
-        if sight.everything:
-            findings.extend(await self._base.database.run(failing_channels))
-        return _judge(await self.nodes(sight), protections, repositories, silent, findings, following)
+        every = ((node.id, Said(node.name, rolled_out.rules[node.id], answers[node.id], self._looks.last_known(node.id))) for node in asked)
+        parts = self._parts.of(every)
+        nodes = await self.nodes(sight)
+        if not sight.everything:
+            return _status(nodes, [_narrowed(part, node.id, sight) for part, node in zip(parts, asked, strict=True)], ())
+        return _status(nodes, parts, await self._base.database.run(failing_channels))
 
 
 def failing_channels(session: Session) -> tuple[NodeFinding, ...]:
@@ -118,55 +98,25 @@ def failing_channels(session: Session) -> tuple[NodeFinding, ...]:
     )
 
 
-def protections_of(rules: Rules, told: Told, known: NodeStatus | None) -> tuple[Protection, ...]:
-    """What a node says of its promises; of one that is silent what is known, with the state unknown. `known`: what it said last."""
-    return told.protections if isinstance(told, NodeStatus) else tuple(_last_known(rules, known, told))
+def _narrowed(part: NodePart, node: NodeId, sight: Sight) -> NodePart:
+    protections = tuple(each for each in part.protections if sight.has_dataset(each.dataset_id))
+    return replace(
+        part,
+        protections=protections,
+        standings=standings(protections),
+        findings=part.findings if sight.has_node(node) else (),
+        repositories=tuple(each for each in part.repositories if sight.has_repository(each.status.id)),
+        silent=tuple(each for each in part.silent if sight.has_part_of(each.repository)),
+        following=tuple(each for each in part.following if sight.has_dataset(each.dataset_id)),
+    )
 
 
-def findings_of(node: str, told: Told) -> tuple[NodeFinding, ...]:
-    """What a node has to say; of one that is silent, that it is. `node` is its name."""
-    if isinstance(told, NodeStatus):
-        return tuple(NodeFinding(node=node, finding=finding) for finding in told.findings)
-    message = "the node does not answer; what it protects is not known at the moment"
-    return (NodeFinding(node=node, finding=Finding(code="node-silent", severity=Severity.ERROR, message=message, hint=told.hint)),)
-
-
-def _last_known(rules: Rules, known: NodeStatus | None, why: ErrorFacts) -> list[Protection]:
-    """The protections a silent node should be giving: state unknown, times as last told."""
-    told = known.protections if known else ()
-    every = {(d.id, o.name): o.every_s for d in rules.datasets for o in d.operations}
-    captured = {dataset.id for dataset in rules.datasets}
-    own = (delivery for delivery in rules.deliveries if delivery.dataset in captured)
-    deliveries = (*own, *(cascade.delivery for cascade in rules.cascades))
-    untold = [
-        Protection(
-            dataset=delivery.label,
-            dataset_id=delivery.dataset,
-            operation=operation,
-            receiver=delivery.receiver_name,
-            action=title_of(delivery, action),
-            state=State.UNKNOWN,
-            every_s=every.get((delivery.dataset, operation)),
-            action_id=action,
-            delivery=delivery.id,
-        )
-        for delivery in deliveries
-        for action, operations in delivery.action_operations
-        for operation in operations
-        if not any((p.dataset_id, p.operation, p.action) == (delivery.dataset, operation, title_of(delivery, action)) for p in told)
-    ]
-    return [msgspec.structs.replace(p, state=State.UNKNOWN, error=why, job=None) for p in (*told, *untold)]
-
-
-def _judge(
-    nodes: tuple[NodeView, ...],
-    protections: list[Protection],
-    repositories: list[RepositoryView],
-    silent: list[Unreachable],
-    findings: list[NodeFinding],
-    following: list[FollowingRow],
-) -> Status:
-    datasets = standings(protections)
+def _status(nodes: tuple[NodeView, ...], parts: Sequence[NodePart], of_master: Sequence[NodeFinding]) -> Status:
+    """`of_master`: findings of the Master itself."""
+    datasets = tuple(merged(part.standings for part in parts).values())
+    repositories = tuple(each for part in parts for each in part.repositories)
+    findings = (*(each for part in parts for each in part.findings), *of_master)
+    following = tuple(each for part in parts for each in part.following)
     count = Counter(dataset.standing for dataset in datasets)
     broken = [f"repository {view.status.name}" for view in repositories if view.status.error is not None]
     errors = [f"node {found.node}" for found in findings if found.finding.severity is Severity.ERROR]
@@ -177,14 +127,14 @@ def _judge(
         verdict=verdict(datasets, troubles),
         datasets=len(datasets),
         protected=count[Standing.PROTECTED],
-        protections=tuple(protections),
+        protections=tuple(each for part in parts for each in part.protections),
         nodes=nodes,
-        repositories=tuple(repositories),
-        unreachable=tuple(silent),
-        findings=tuple(findings),
+        repositories=repositories,
+        unreachable=tuple(each for part in parts for each in part.silent),
+        findings=findings,
         overdue=count[Standing.OVERDUE],
         failed=count[Standing.FAILED],
         unknown=count[Standing.UNKNOWN],
         fresh=count[Standing.FRESH],
-        following=tuple(following),
+        following=following,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
 import msgspec
 
+from holdfast.core.ids import DatasetId
 from holdfast.model.jobs import State
 from holdfast.model.questions import Protection
 
@@ -25,7 +26,7 @@ class Standing(str, Enum):
 
 
 _WORDS = {Standing.FAILED: "failed", Standing.OVERDUE: "overdue", Standing.UNKNOWN: "not known", Standing.FRESH: "not run yet"}
-_ORDER = tuple(Standing)
+_RANK = {standing: rank for rank, standing in enumerate(Standing)}
 
 
 class DatasetStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,16 +48,27 @@ def standing_of(protection: Protection) -> Standing:
     return Standing.FRESH if protection.last_at is None else Standing.PROTECTED
 
 
-def standings(protections: Iterable[Protection]) -> tuple[DatasetStanding, ...]:
+def standings(protections: Iterable[Protection]) -> dict[DatasetId, DatasetStanding]:
     """One for each dataset, in the order they come."""
-    found: dict[str, DatasetStanding] = {}
+    found: dict[DatasetId, DatasetStanding] = {}
     for protection in protections:
         standing = standing_of(protection)
         known = found.get(protection.dataset_id)
-        if known is None or _ORDER.index(standing) < _ORDER.index(known.standing):
+        if known is None or _RANK[standing] < _RANK[known.standing]:
             reason = "" if protection.error is None else protection.error.message
             found[protection.dataset_id] = DatasetStanding(label=protection.dataset, standing=standing, reason=reason)
-    return tuple(found.values())
+    return found
+
+
+def merged(every: Iterable[Mapping[DatasetId, DatasetStanding]]) -> dict[DatasetId, DatasetStanding]:
+    """As `standings` of all the protections that each of these was made of, in their order."""
+    found: dict[DatasetId, DatasetStanding] = {}
+    for some in every:
+        for dataset, standing in some.items():
+            known = found.get(dataset)
+            if known is None or _RANK[standing.standing] < _RANK[known.standing]:
+                found[dataset] = standing
+    return found
 
 
 def verdict(datasets: Sequence[DatasetStanding], troubles: Sequence[str]) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.api.answers import FindingRow, RepositoryRow, StatusView
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.permits import ReachOf, does
-from holdfast.api.replies import large_reply, raw_fields, reply
+from holdfast.api.replies import Rows, large_reply, raw_fields, reply
 from holdfast.master.days import StatusDays
 from holdfast.master.growth import RepositoryGrowth
 from holdfast.model.access import Activity
@@ -21,12 +22,19 @@ router = APIRouter(tags=["status"])
 @router.get("/status")
 @answers(StatusView)
 @does(Activity.STATUS_READ, on="narrowed")
-async def status(master: MasterOf, reach: ReachOf) -> Response:
+async def status(request: Request, master: MasterOf, reach: ReachOf) -> Response:
     found = await master.board.status(reach.may)
     rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found.repositories)
     told = tuple(FindingRow(node=view.node, **raw_fields(view.finding)) for view in found.findings)
     open_errors = await master.log.open_errors()
-    return await large_reply(StatusView(**{**raw_fields(found), "repositories": rows, "findings": told, "unacknowledged": open_errors}))
+    view = StatusView(**{**raw_fields(found), "repositories": rows, "findings": told, "unacknowledged": open_errors})
+    return await asyncio.to_thread(_written, view, request.app.state.rows)
+
+
+def _written(view: StatusView, rows: Rows) -> Response:
+    """Beside the event loop, like all large answers."""
+    long = {name: rows.encoded(getattr(view, name)) for name in ("protections", "nodes", "following")}
+    return reply(raw_fields(view) | long)
 
 
 @router.get("/status/days")

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.master.records.engines import make_engine, typed_errors
 from holdfast.master.records.group_commit import GroupCommit
+from holdfast.master.records.versions import VERSIONS, Versions
 
 T = TypeVar("T")
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -42,6 +43,8 @@ class Database:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="records")
         self._group = GroupCommit(self.run)
         self._kept: dict[str, Any] = {}
+        self._versions = None if beside else Versions(self._engine)
+        self._info = {KEPT: self._kept, VERSIONS: self._versions}
 
     def migrate(self) -> None:
         """Bring the tables to the newest form. Safe to call again; called by `init_master` and at every start."""
@@ -82,8 +85,16 @@ class Database:
 
     def run_now(self, work: Callable[[Session], T]) -> T:
         """As `run`, on the calling thread: for start-up and tests."""
-        with typed_errors(), Session(self._engine, expire_on_commit=False, info={KEPT: self._kept}) as session, session.begin():
-            return work(session)
+        try:
+            with typed_errors(), Session(self._engine, expire_on_commit=False, info=self._info) as session, session.begin():
+                done = work(session)
+        except BaseException:
+            if self._versions is not None:
+                self._versions.taken_back()
+            raise
+        if self._versions is not None:
+            self._versions.ended()
+        return done
 
     def close(self) -> None:
         self._thread.shutdown(wait=True)

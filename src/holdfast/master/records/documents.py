@@ -19,6 +19,7 @@ from holdfast.master.records.tables import (
     UnsettledActivationRow,
     UsedRepositoryRow,
 )
+from holdfast.master.records.versions import kept
 from holdfast.model.document import Document, RepositoryEntry, Revision
 
 
@@ -56,6 +57,10 @@ def found(session: Session, environment: Environment, at: datetime) -> None:
 
 
 def newest_revision(session: Session) -> Revision | None:
+    return kept(session, "newest revision", (RevisionRow,), lambda: _newest_revision(session))
+
+
+def _newest_revision(session: Session) -> Revision | None:
     row = session.scalars(select(RevisionRow).order_by(RevisionRow.number.desc()).limit(1)).one_or_none()
     return None if row is None else _revision(row)
 
@@ -87,6 +92,10 @@ def _revision(row: RevisionRow) -> Revision:
 
 
 def active_flows(session: Session) -> tuple[ActiveFlow, ...]:
+    return kept(session, "active flows", (ActiveFlowRow,), lambda: _active_flows(session))
+
+
+def _active_flows(session: Session) -> tuple[ActiveFlow, ...]:
     rows = session.scalars(select(ActiveFlowRow).order_by(ActiveFlowRow.flow))
     return tuple(
         ActiveFlow(

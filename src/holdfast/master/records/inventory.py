@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from holdfast.compiler.nearest import nearest_hint
 from holdfast.core.errors import ErrorFacts, UnknownName
 from holdfast.core.ids import NodeId
 from holdfast.master.records.tables import NodeRow, RevokedKeyRow, RulesRow
+from holdfast.master.records.versions import kept
 from holdfast.model.jobs import Finding
 from holdfast.model.rules import SignedRules
 
@@ -66,9 +67,9 @@ def nodes(session: Session, only: Collection[str] | None = None) -> tuple[Node, 
     """All that ever joined, or those of `only` (ids), by name."""
     # As columns: an object of SQLAlchemy's for each of thousands of nodes costs three times as much.
     query = select(*NodeRow.__table__.columns).order_by(NodeRow.name)
-    if only is not None:
-        query = query.where(NodeRow.id.in_(tuple(only)))
-    return tuple(_node(row) for row in session.execute(query))
+    if only is None:
+        return kept(session, "nodes", (NodeRow,), lambda: tuple(map(_node, session.execute(query))))
+    return tuple(map(_node, session.execute(query.where(NodeRow.id.in_(tuple(only))))))
 
 
 def names_of(session: Session, nodes: Iterable[str]) -> dict[NodeId, str]:
@@ -80,7 +81,7 @@ def names_of(session: Session, nodes: Iterable[str]) -> dict[NodeId, str]:
 def node_states(session: Session) -> dict[NodeId, tuple[str, str]]:
     """Name and state of all that ever joined; much cheaper than `nodes`."""
     query = select(NodeRow.id, NodeRow.name, NodeRow.state).order_by(NodeRow.name)
-    return {NodeId(id_): (name, state) for id_, name, state in session.execute(query)}
+    return kept(session, "states", (NodeRow,), lambda: {NodeId(id_): (name, state) for id_, name, state in session.execute(query)})
 
 
 def node_by_id(session: Session, node: NodeId) -> Node | None:
@@ -180,8 +181,12 @@ def newest_of_all(session: Session) -> dict[NodeId, StoredRules]:
 def newest_generations(session: Session, only: Collection[str] | None = None) -> dict[NodeId, int]:
     """The number of the newest rules of every node that has any, or of those of `only`."""
     query = select(NodeRow.id, _NEWEST)
-    if only is not None:
-        query = query.where(NodeRow.id.in_(tuple(only)))
+    if only is None:
+        return kept(session, "generations", (NodeRow, RulesRow), lambda: _generations(session, query))
+    return _generations(session, query.where(NodeRow.id.in_(tuple(only))))
+
+
+def _generations(session: Session, query: Select[str, int | None]) -> dict[NodeId, int]:
     return {NodeId(node): top for node, top in session.execute(query) if top is not None}
 
 
