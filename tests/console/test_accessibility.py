@@ -20,6 +20,7 @@ SCREENS = (
     "/flows/office/monitor",
     "/policies",
     "/policies/documents",
+    "/schedules",
     "/nodes",
     "/nodes/-/add",
     "/nodes/files1",

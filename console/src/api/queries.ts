@@ -24,6 +24,7 @@ export const keys = {
   monitor: ["monitor"] as const,
   compile: ["compile"] as const,
   days: ["days"] as const,
+  schedules: ["schedules"] as const,
   revisions: ["revisions"] as const,
   log: ["log"] as const,
   notifications: ["notifications"] as const,

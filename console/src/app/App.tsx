@@ -21,6 +21,8 @@ const Flows = screen(() => import("../screens/flows/Flows"));
 const FlowScreen = screen(() => import("../screens/flow/FlowScreen"));
 const Policies = screen(() => import("../screens/policies/Policies"));
 const PolicyScreen = screen(() => import("../screens/policies/PolicyScreen"));
+const Schedules = screen(() => import("../screens/schedules/Schedules"));
+const ScheduleScreen = screen(() => import("../screens/schedules/ScheduleScreen"));
 const Nodes = screen(() => import("../screens/nodes/Nodes"));
 const AddNode = screen(() => import("../screens/nodes/AddNode"));
 const NodeScreen = screen(() => import("../screens/nodes/NodeScreen"));
@@ -86,6 +88,8 @@ function SignedIn() {
               <Route path="/flows/:name/:view?">{({ name, view }) => <FlowScreen name={decoded(name)} view={view ?? "draw"} />}</Route>
               <Route path="/policies" component={Policies} />
               <Route path="/policies/:name">{({ name }) => <PolicyScreen name={decoded(name)} />}</Route>
+              <Route path="/schedules" component={Schedules} />
+              <Route path="/schedules/:name">{({ name }) => <ScheduleScreen name={decoded(name)} />}</Route>
               <Route path="/nodes" component={Nodes} />
               <Route path="/nodes/-/add" component={AddNode} />
               <Route path="/nodes/:name">{({ name }) => <NodeScreen name={decoded(name)} />}</Route>

@@ -1,6 +1,6 @@
 /** Go to, find, do: everything that has a name, from the keyboard. */
 import { Modal, Text, TextInput, UnstyledButton } from "@mantine/core";
-import { IconAffiliate, IconDatabase, IconPlayerPlay, IconSearch, IconServer2, IconShieldCheck } from "@tabler/icons-react";
+import { IconAffiliate, IconCalendarTime, IconDatabase, IconPlayerPlay, IconSearch, IconServer2, IconShieldCheck } from "@tabler/icons-react";
 import { type KeyboardEvent, useEffect, useId, useMemo, useState } from "react";
 import { useLocation } from "wouter";
 import { client, take } from "../api/client";
@@ -140,6 +140,7 @@ function useEntries(typed: string): Entry[] {
         });
     }
     for (const name of Object.keys(mappingAt(draft.values, ["policies"]))) add("policy", name, IconShieldCheck, to.policy(name));
+    for (const name of Object.keys(mappingAt(draft.values, ["schedules"]))) add("schedule", name, IconCalendarTime, to.schedule(name));
     for (const node of nodes) if (node.state !== "revoked") add("node", node.name, IconServer2, to.node(node.name));
     for (const each of status.data?.repositories ?? []) add("repository", each.name, IconDatabase, to.repository(each.name));
     if (typed.trim() && may("data.read"))

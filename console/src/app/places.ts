@@ -2,6 +2,7 @@
 import {
   IconAffiliate,
   IconArchive,
+  IconCalendarTime,
   IconClipboardList,
   IconDatabase,
   IconFileCertificate,
@@ -32,6 +33,7 @@ const PLACES: readonly Place[] = [
   { path: "/", title: "Home", words: "overview status verdict", icon: IconHome },
   { path: "/flows", title: "Flows", words: "draw data flow diagram canvas", activity: "environment.read", icon: IconAffiliate },
   { path: "/policies", title: "Policies", words: "classification operations keep retention", activity: "environment.read", icon: IconShieldCheck },
+  { path: "/schedules", title: "Schedules", words: "calendar windows exclusions trigger times next runs rpo when", activity: "environment.read", icon: IconCalendarTime },
   { path: "/nodes", title: "Nodes", words: "machines computers agents", icon: IconServer2 },
   { path: "/repositories", title: "Repositories", words: "stores points check", icon: IconDatabase },
   { path: "/restore", title: "Restore", words: "recover find search browse get back", activity: "data.read", icon: IconHistory },
@@ -59,6 +61,7 @@ export const to = {
     view === "draw" ? `/flows/${part(name)}` : `/flows/${part(name)}/${view}`,
   /** `flow`: the drawing one comes from, and back to. */
   policy: (name: string, flow = "") => `/policies/${part(name)}${flow && `?flow=${part(flow)}`}`,
+  schedule: (name: string) => `/schedules/${part(name)}`,
   node: (name: string) => `/nodes/${part(name)}`,
   // No node has a name that begins with a dash.
   addNode: "/nodes/-/add",

@@ -18,8 +18,9 @@ test("a drawn thing is shown selected in its own flow, whatever it is called", (
   expect(new URLSearchParams(path.split("?")[1]).get("select")).toBe("vertex:a&b=<i>");
 });
 
-test("an operation is shown with its policy, anything else as text", () => {
+test("an operation is shown with its policy, a schedule on its page, anything else as text", () => {
   expect(placeOf(where({ kind: "operation", name: "docs/backup", line: 3 }), "office")).toBe("/policies/docs");
+  expect(placeOf(where({ kind: "schedule", name: "nights" }), "office")).toBe("/schedules/nights");
   expect(placeOf(where({ kind: "node", name: "files1", line: 3 }), "office")).toBe("/flows/office/yaml?line=3");
   expect(placeOf(where({ line: 7 }), "")).toBe("/document?line=7");
 });

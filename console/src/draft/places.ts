@@ -16,6 +16,8 @@ export function placeOf(where: Diagnostic["where"], flow: string): string {
     case "policy":
     case "operation":
       return to.policy(where.name.split("/")[0] ?? "");
+    case "schedule":
+      return to.schedule(where.name);
   }
   return textPlaceOf(where, drawnIn || flow);
 }

@@ -51,6 +51,7 @@ export function refreshAfter(delta: Delta): void {
         // In a large environment jobs end many times a second, and each of these answers tells of all nodes.
         staleSoon(keys.status);
         staleSoon(keys.days, DAYS_MS);
+        staleSoon(keys.schedules, DAYS_MS);
         staleSoon(keys.jobs);
         if (OF_REPOSITORIES.has(delta.job.kind)) stale(keys.repositories);
         // A run may have archived something.
@@ -61,6 +62,7 @@ export function refreshAfter(delta: Delta): void {
     case "flows":
       staleSoon(keys.monitor);
       stale(keys.compile);
+      stale(keys.schedules);
       stale(keys.status);
       break;
     case "node":
@@ -70,6 +72,7 @@ export function refreshAfter(delta: Delta): void {
       break;
     case "environment":
       stale(keys.revisions);
+      stale(keys.schedules);
       break;
     case "log":
       staleSoon(keys.log);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { always, bytesOf, daysWords, painted, weekOf, windowOf, windowWords } from "./week";
+import { always, bytesOf, daysWords, painted, weekOf, windowOf, windowsOf, windowWords } from "./week";
 
 test("a throttle table is the same table again", () => {
   const written = { zone: "Europe/Berlin", "mon-fri 08:00-18:00": "5MB/s", "sat,sun": "closed", otherwise: "full" };
@@ -29,6 +29,14 @@ test("always open needs no window, and every day is not named", () => {
   expect(weekOf(undefined)).toEqual(always("full"));
   expect(windowOf(painted(always("full"), [6, 21], [0, 8], "closed"))).toEqual({ zone: "UTC", "00:00-08:00": "full", "22:00-24:00": "full", otherwise: "closed" });
   expect(windowOf(painted(always("full"), [2, 0], [2, 23], "1MB/s"))).toEqual({ zone: "UTC", wed: "1MB/s", otherwise: "full" });
+});
+
+test("a week as a list of windows, and back", () => {
+  expect(windowsOf(always("full"))).toBeNull();
+  expect(windowsOf(always("closed"))).toEqual([]);
+  const nights = painted(painted(always("closed"), [0, 20], [4, 23], "full"), [5, 0], [6, 23], "full");
+  expect(windowsOf(nights)).toEqual(["mon-fri 20:00-24:00", "sat,sun"]);
+  expect(weekOf(windowsOf(nights))).toEqual(nights);
 });
 
 test("days and rates in words", () => {

@@ -90,22 +90,30 @@ export function windowOf(week: Week): { [key: string]: Value } | null {
   for (const rate of week.hours.flat()) counts.set(rate, (counts.get(rate) ?? 0) + 1);
   const otherwise = [...counts].sort((a, b) => b[1] - a[1])[0]![0];
   if (counts.size === 1 && otherwise === "full") return null;
+  return { zone: week.zone, ...Object.fromEntries(linesOf(week, otherwise)), otherwise };
+}
+
+/** The windows in which a week is open, for a list of them; null when it always is. */
+export function windowsOf(week: Week): string[] | null {
+  if (week.hours.flat().every((rate) => rate !== "closed")) return null;
+  return linesOf(week, "closed").map(([window]) => window);
+}
+
+/** Each window whose rate is another one. */
+function linesOf(week: Week, otherwise: Rate): [string, Rate][] {
   const days = new Map<string, number[]>();
   week.hours.forEach((hours, day) => {
     const key = JSON.stringify(hours);
     days.set(key, [...(days.get(key) ?? []), day]);
   });
-  const found: { [key: string]: Value } = { zone: week.zone };
-  for (const alike of days.values()) {
-    for (const { from, to, rate } of spansOf(week.hours[alike[0]!]!)) {
-      if (rate === otherwise) continue;
-      const time = from === 0 && to === HOURS ? "" : `${twoDigits(from)}:00-${twoDigits(to)}:00`;
-      const name = alike.length === DAYS.length && time ? time : [daysWords(alike), time].filter(Boolean).join(" ");
-      found[name] = rate;
-    }
-  }
-  found.otherwise = otherwise;
-  return found;
+  return [...days.values()].flatMap((alike) =>
+    spansOf(week.hours[alike[0]!]!)
+      .filter(({ rate }) => rate !== otherwise)
+      .map(({ from, to, rate }): [string, Rate] => {
+        const time = from === 0 && to === HOURS ? "" : `${twoDigits(from)}:00-${twoDigits(to)}:00`;
+        return [alike.length === DAYS.length && time ? time : [daysWords(alike), time].filter(Boolean).join(" "), rate];
+      }),
+  );
 }
 
 const twoDigits = (hour: number): string => String(hour).padStart(2, "0");

@@ -1,0 +1,58 @@
+/** Begin a schedule: a name; it lets runs start at night until it is changed. */
+import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { useState } from "react";
+import { useLocation } from "wouter";
+import { to } from "../../app/places";
+import { edit, useDraft } from "../../draft/draft";
+import { mappingAt } from "../../draft/edits";
+import { sayFailed } from "../../parts/notices";
+import { nameProblem } from "../policies/policy";
+import { newSchedule } from "./schedules";
+
+export function NewSchedule({ onClose }: { onClose: () => void }) {
+  const { values } = useDraft();
+  const [, go] = useLocation();
+  const [name, setName] = useState("");
+  const problem = name === "" ? "" : nameProblem(name, Object.keys(mappingAt(values, ["schedules"])));
+  const make = async () => {
+    try {
+      await edit(newSchedule(name, Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC"), `New schedule ${name}`);
+      go(to.schedule(name));
+    } catch (error) {
+      sayFailed(error);
+    }
+  };
+  return (
+    <Modal opened onClose={onClose} title="New schedule">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (name && !problem) void make();
+        }}
+      >
+        <Stack gap="md">
+          <TextInput
+            label="Name"
+            description="What the times are, like nights or month-ends."
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+            error={problem}
+            autoComplete="off"
+            data-autofocus
+          />
+          <Text size="sm" c="dimmed">
+            It begins with every night from 20:00 to 06:00; change that on the next page.
+          </Text>
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" disabled={!name || problem !== ""}>
+              Make it
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
