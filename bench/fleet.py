@@ -29,6 +29,7 @@ from sqlalchemy import func, select
 from bench.figures import living_cpu_s, pss_bytes
 from bench.fleet_body import Report
 from holdfast.cli.client import ApiClient
+from holdfast.cli.commands.nodes import all_nodes
 from holdfast.cli.demo.machines import answers
 from holdfast.cli.home import load_session
 from holdfast.cli.processes import Child, free_ports, wait_until
@@ -277,7 +278,7 @@ class _Scene:
         wait_until(self.all_connected, "all nodes are back", (self.master,), _PATIENCE_S)
         back_s = time.perf_counter()
         cpu_s = living_cpu_s([self.master.pid])
-        online = sum(node["state"] == "online" for node in self.client.get("/nodes")["nodes"])
+        online = sum(node["state"] == "online" for node in all_nodes(self.client))
         return {
             "restart": {
                 "down s": round(began_s - killed_s, 2),

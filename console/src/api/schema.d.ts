@@ -1008,7 +1008,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Nodes */
+        /**
+         * Nodes
+         * @description By name, beginning behind `after`; with `name` that one alone.
+         */
         get: operations["nodes"];
         put?: never;
         post?: never;
@@ -2312,7 +2315,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Status */
+        /**
+         * Status
+         * @description Everything; with `limit` at most so many rows of each list, what is in trouble first.
+         */
         get: operations["status"];
         put?: never;
         post?: never;
@@ -5047,9 +5053,13 @@ export interface components {
             node: string;
             error: components["schemas"]["ErrorFacts"];
         };
-        /** NodeList */
+        /**
+         * NodeList
+         * @description By name. `next`: give it as `after` for those that follow; null = there are no more.
+         */
         NodeList: {
             nodes: components["schemas"]["NodeView"][];
+            next: string | null;
         };
         /**
          * NodeView
@@ -6397,7 +6407,8 @@ export interface components {
          * StatusView
          * @description `verdict` is one sentence. `datasets` counts those of the rules in force, each of which is one of `protected`, `failed`, `overdue`,
          *         `unknown` (its node does not answer) and `fresh` (it has not run yet). `following`: those that are followed as they change.
-         *         `unacknowledged`: errors in the log of the last 30 days that nobody has acknowledged.
+         *         `unacknowledged`: errors in the log of the last 30 days that nobody has acknowledged. With `limit` each list has at most so many rows,
+         *         the worst first; `totals` counts all of them.
          */
         StatusView: {
             ok: boolean;
@@ -6415,6 +6426,7 @@ export interface components {
             fresh: number;
             following: components["schemas"]["FollowingRow"][];
             unacknowledged: number;
+            totals: components["schemas"]["StatusTotals"];
         };
         /** FindingRow */
         FindingRow: {
@@ -6428,6 +6440,18 @@ export interface components {
             /** @default [] */
             affected: string[];
             node: string;
+        };
+        /**
+         * StatusTotals
+         * @description How many rows each list of the status would have without a limit.
+         */
+        StatusTotals: {
+            protections: number;
+            nodes: number;
+            repositories: number;
+            unreachable: number;
+            findings: number;
+            following: number;
         };
         /**
          * StatusDays
@@ -8633,7 +8657,11 @@ export interface operations {
     };
     nodes: {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                after?: string;
+                name?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -10976,7 +11004,9 @@ export interface operations {
     };
     status: {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;

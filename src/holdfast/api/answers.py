@@ -22,6 +22,7 @@ from holdfast.master.join_tokens import OpenToken
 from holdfast.master.log_desk import LogLine
 from holdfast.master.queries import Unreachable
 from holdfast.master.roll_call import NodeView
+from holdfast.master.status import StatusTotals
 from holdfast.model.anomalies import Anomaly
 from holdfast.model.approvals import Approval, ApprovalAct
 from holdfast.model.audit import AuditRecord, ChainFinding, StoredRecord
@@ -227,7 +228,10 @@ class ChannelTested(_Answer, frozen=True, kw_only=True):
 
 
 class NodeList(_Answer, frozen=True, kw_only=True):
+    """By name. `next`: give it as `after` for those that follow; null = there are no more."""
+
     nodes: tuple[NodeView, ...]
+    next: str | None
 
 
 class RevokedNode(_Answer, frozen=True, kw_only=True):
@@ -316,7 +320,8 @@ class FindingRow(Finding, frozen=True, kw_only=True):
 class StatusView(_Answer, frozen=True, kw_only=True):
     """`verdict` is one sentence. `datasets` counts those of the rules in force, each of which is one of `protected`, `failed`, `overdue`,
     `unknown` (its node does not answer) and `fresh` (it has not run yet). `following`: those that are followed as they change.
-    `unacknowledged`: errors in the log of the last 30 days that nobody has acknowledged."""
+    `unacknowledged`: errors in the log of the last 30 days that nobody has acknowledged. With `limit` each list has at most so many rows,
+    the worst first; `totals` counts all of them."""
 
     ok: bool
     verdict: str
@@ -333,3 +338,4 @@ class StatusView(_Answer, frozen=True, kw_only=True):
     fresh: int
     following: tuple[FollowingRow, ...]
     unacknowledged: int
+    totals: StatusTotals

@@ -28,6 +28,17 @@ MASTER = "Master"
 """Where findings are that are no node's."""
 
 
+class StatusTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows each list of the status would have without a limit."""
+
+    protections: int
+    nodes: int
+    repositories: int
+    unreachable: int
+    findings: int
+    following: int
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """`datasets` are counted, each once by its worst, in `protected`, `failed`, `overdue`, `unknown` and `fresh` (`verdict.Standing`).
     `following`: the datasets that are followed as they change. `ok` = none failed, overdue or unknown, no repository has an error, no
@@ -47,6 +58,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     unknown: int
     fresh: int
     following: tuple[FollowingRow, ...]
+    totals: StatusTotals
 
 
 class StatusBoard:
@@ -117,6 +129,8 @@ def _status(nodes: tuple[NodeView, ...], parts: Sequence[NodePart], of_master: S
     repositories = tuple(each for part in parts for each in part.repositories)
     findings = (*(each for part in parts for each in part.findings), *of_master)
     following = tuple(each for part in parts for each in part.following)
+    protections = tuple(each for part in parts for each in part.protections)
+    silent = tuple(each for part in parts for each in part.silent)
     count = Counter(dataset.standing for dataset in datasets)
     broken = [f"repository {view.status.name}" for view in repositories if view.status.error is not None]
     errors = [f"node {found.node}" for found in findings if found.finding.severity is Severity.ERROR]
@@ -127,14 +141,22 @@ def _status(nodes: tuple[NodeView, ...], parts: Sequence[NodePart], of_master: S
         verdict=verdict(datasets, troubles),
         datasets=len(datasets),
         protected=count[Standing.PROTECTED],
-        protections=tuple(each for part in parts for each in part.protections),
+        protections=protections,
         nodes=nodes,
         repositories=repositories,
-        unreachable=tuple(each for part in parts for each in part.silent),
+        unreachable=silent,
         findings=findings,
         overdue=count[Standing.OVERDUE],
         failed=count[Standing.FAILED],
         unknown=count[Standing.UNKNOWN],
         fresh=count[Standing.FRESH],
         following=following,
+        totals=StatusTotals(
+            protections=len(protections),
+            nodes=len(nodes),
+            repositories=len(repositories),
+            unreachable=len(silent),
+            findings=len(findings),
+            following=len(following),
+        ),
     )

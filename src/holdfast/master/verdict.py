@@ -48,6 +48,11 @@ def standing_of(protection: Protection) -> Standing:
     return Standing.FRESH if protection.last_at is None else Standing.PROTECTED
 
 
+def rank_of(protection: Protection) -> int:
+    """The lower the worse it does."""
+    return _RANK[standing_of(protection)]
+
+
 def standings(protections: Iterable[Protection]) -> dict[DatasetId, DatasetStanding]:
     """One for each dataset, in the order they come."""
     found: dict[DatasetId, DatasetStanding] = {}

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from typing import Annotated
 from urllib.parse import unquote_to_bytes
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.api.answers import AuthorisedNode, Deleted, JoinTokenList, NodeList, RevokedNode, SampleView, TriggerStarted
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.permits import ReachOf, does
-from holdfast.api.replies import large_reply, raw_fields, reply
+from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import ClassificationSample, FolderWanted, Join, JoinTokenWanted, Recall, Renew
 from holdfast.compiler.parse_part import parse_classification
 from holdfast.core.errors import UsageError
@@ -51,8 +52,20 @@ async def renew(body: Renew, master: MasterOf) -> Response:
 @router.get("/nodes")
 @answers(NodeList)
 @does(Activity.STATUS_READ, on="narrowed")
-async def nodes(master: MasterOf, reach: ReachOf) -> Response:
-    return await large_reply(NodeList(nodes=await master.board.nodes(reach.may)))
+async def nodes(
+    request: Request,
+    master: MasterOf,
+    reach: ReachOf,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 500,
+    after: Annotated[str, Query(max_length=256)] = "",
+    name: Annotated[str, Query(max_length=256)] = "",
+) -> Response:
+    """By name, beginning behind `after`; with `name` that one alone."""
+    known = await master.board.nodes(reach.may)
+    wanted = sorted((node for node in known if node.name > after and name in ("", node.name)), key=lambda node: node.name)
+    page = wanted[:limit]
+    following = page[-1].name if len(wanted) > limit else None
+    return await asyncio.to_thread(lambda: reply({"nodes": request.app.state.rows.encoded(page), "next": following}))
 
 
 @router.post("/nodes/tokens")

@@ -14,6 +14,7 @@ from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import Rows, large_reply, raw_fields, reply
 from holdfast.master.days import StatusDays
 from holdfast.master.growth import RepositoryGrowth
+from holdfast.master.status_pages import with_most
 from holdfast.model.access import Activity
 
 router = APIRouter(tags=["status"])
@@ -22,8 +23,13 @@ router = APIRouter(tags=["status"])
 @router.get("/status")
 @answers(StatusView)
 @does(Activity.STATUS_READ, on="narrowed")
-async def status(request: Request, master: MasterOf, reach: ReachOf) -> Response:
+async def status(
+    request: Request, master: MasterOf, reach: ReachOf, limit: Annotated[int | None, Query(ge=1, le=10_000)] = None
+) -> Response:
+    """Everything; with `limit` at most so many rows of each list, what is in trouble first."""
     found = await master.board.status(reach.may)
+    if limit is not None:
+        found = await asyncio.to_thread(with_most, found, limit)
     rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found.repositories)
     told = tuple(FindingRow(node=view.node, **raw_fields(view.finding)) for view in found.findings)
     open_errors = await master.log.open_errors()

@@ -31,6 +31,9 @@ RepositoryOption = Annotated[str, typer.Option("--repository", help="Only this r
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")]
 
 
+_MOST_ROWS = 1_000
+
+
 def register(app: typer.Typer) -> None:
     for command in (status, jobs, ls, history):
         app.command()(command)
@@ -38,6 +41,10 @@ def register(app: typer.Typer) -> None:
 
 def status(
     days: Annotated[int | None, typer.Option("--days", min=1, max=90, help="How each dataset did on so many days instead.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, max=10_000, help="At most so many rows of each list, the worst first; 1000, or with --json all."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,7 +54,7 @@ def status(
         strip = client.get("/status/days", days=days, zone=zone_name())
         print_json(strip) if as_json else print_strip(strip)
         return
-    answer = {**client.get("/status"), "flows": client.get("/flows")["flows"]}
+    answer = {**client.get("/status", limit=limit if limit or as_json else _MOST_ROWS), "flows": client.get("/flows")["flows"]}
     if as_json:
         print_json(answer)
         raise typer.Exit(exit_codes.OK if answer["ok"] else exit_codes.WARNINGS)
@@ -60,6 +67,8 @@ def status(
     if rows:
         say()
         print_table(("DATASET", "OPERATION", "WHERE", "STATE", "LAST GOOD", "NEXT DUE"), rows)
+        if (more := answer["totals"]["protections"] - len(rows)) > 0:
+            note(f"and {more} more that do no worse; `--limit 10000` shows them")
     if answer["following"]:
         say()
         print_table(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from holdfast.cli.client import path_of
+from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import master_client
@@ -23,13 +23,13 @@ def nodes(context: typer.Context, home: HomeOption = None, as_json: JsonOption =
     """The machines, and whether they are there."""
     if context.invoked_subcommand is not None:
         return
-    answer = master_client(home).get("/nodes")
+    known = all_nodes(master_client(home))
     if as_json:
-        print_json(answer["nodes"])
+        print_json(known)
         return
-    rows = [(n["name"], n["state"], n.get("address") or "-", _rules_of(n), _last_seen(n)) for n in answer["nodes"]]
+    rows = [(n["name"], n["state"], n.get("address") or "-", _rules_of(n), _last_seen(n)) for n in known]
     print_table(("NODE", "STATE", "ADDRESS", "RULES", "LAST SEEN"), rows)
-    waiting = [n["name"] for n in answer["nodes"] if n["state"] == "waiting"]
+    waiting = [n["name"] for n in known if n["state"] == "waiting"]
     if waiting:
         note(f"waiting to be let in: {', '.join(waiting)}")
         note("  compare the key with `holdfast nodes show NAME`, then `holdfast nodes authorise NAME`")
@@ -40,7 +40,7 @@ def show(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fals
     """One machine: its key, its rules in words, and what its own limits allow."""
     client = master_client(home)
     rules = client.get(path_of("nodes", name, "rules"))
-    node = next((n for n in client.get("/nodes")["nodes"] if n["name"] == rules["node"]), None)
+    node = next(iter(client.get("/nodes", name=rules["node"])["nodes"]), None)
     if node is None:
         raise UnknownName(f"there is no node {name!r}", hint="`holdfast nodes` lists them")
     if as_json:
@@ -75,6 +75,17 @@ def revoke(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fa
         print_json(answer)
     else:
         say(f"{answer['name']} is revoked; what it has stored stays where it is")
+
+
+def all_nodes(client: ApiClient) -> list[dict[str, Any]]:
+    """Page by page."""
+    found: list[dict[str, Any]] = []
+    after: str | None = ""
+    while after is not None:
+        page = client.get("/nodes", after=after)
+        found += page["nodes"]
+        after = page["next"]
+    return found
 
 
 def _last_seen(node: dict[str, Any]) -> str:

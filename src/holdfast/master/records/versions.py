@@ -79,12 +79,3 @@ def kept(session: Session, name: str, tables: tuple[type[DeclarativeBase], ...],
         return read()
     session.flush()
     return versions.keep(name, tables, read)
-
-
-def stamp(session: Session, *tables: type[DeclarativeBase]) -> tuple[int, ...] | None:
-    """Another one after every write to one of these tables; None where that is not known."""
-    versions: Versions | None = session.info.get(VERSIONS)
-    if versions is None:
-        return None
-    session.flush()
-    return versions.stamp(*tables)
