@@ -55,6 +55,17 @@ async def test_a_user_may_what_is_granted_until_it_is_taken_back(running: Runnin
 
 
 @with_master
+async def test_who_reads_the_document_may_try_an_edit_of_it_and_no_more(running: Running) -> None:
+    await running.call("PUT", "/environment", {"text": ONE_TO_TWO})
+    eva = await as_user(running, "eva", "auditor")
+    newest = await eva.get("/environment")
+    edit = {"base_revision": newest["revision"], "operations": [{"op": "set", "path": ["environment"], "value": "works"}], "dry_run": True}
+    assert "environment: works" in (await eva.call("POST", "/environment/edit", edit))["text"]
+    assert "environment.change" in await eva.refused("POST", "/environment/edit", {**edit, "dry_run": False})
+    assert await eva.get("/environment") == newest
+
+
+@with_master
 async def test_a_role_of_ones_own_changes_what_its_users_may(running: Running) -> None:
     await running.call("PUT", "/roles/clerk", {"activities": ["status.read"]})
     eva = await as_user(running, "eva", "clerk")

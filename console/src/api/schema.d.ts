@@ -784,6 +784,8 @@ export interface paths {
         /**
          * Edit
          * @description Set, remove and rename parts of the document. Everything else in its text, comments too, stays byte for byte.
+         *
+         *     Without `dry_run` it changes the document, and wants `environment.change` as well.
          */
         post: operations["edit"];
         delete?: never;

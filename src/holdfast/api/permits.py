@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 
 from holdfast.api.callers import CallerOf, MasterOf
 from holdfast.core.errors import Refused
-from holdfast.model.access import ENVIRONMENT, Activity, may, may_somewhere
+from holdfast.model.access import ENVIRONMENT, Activity, Rights, may, may_somewhere
 from holdfast.model.sight import REFUSED_HINT, Reach
 
 _DOES = "holdfast_does"
@@ -49,6 +49,13 @@ def done_by(endpoint: Callable[..., Any]) -> Does:
     return found
 
 
+def check_everywhere(rights: Rights, activity: Activity) -> None:
+    """Raises `Refused` for an activity that is not granted on everything."""
+    decision = may(rights, activity, ENVIRONMENT)
+    if not decision.allowed:
+        raise Refused(decision.why, hint=REFUSED_HINT, activity=activity)
+
+
 async def _reach(request: Request, caller: CallerOf, master: MasterOf) -> Reach:
     """How far the activity of the route that is called goes for this caller. Raises `Refused` when it is granted on nothing."""
     activity = done_by(request.scope["route"].endpoint).activity
@@ -72,5 +79,5 @@ async def permitted(request: Request, caller: CallerOf, reach: ReachOf) -> None:
             reach.check_flow(name)
         case "repository":
             reach.check_repository(name)
-        case "environment" if not (decision := may(caller.rights, does.activity, ENVIRONMENT)).allowed:
-            raise Refused(decision.why, hint=REFUSED_HINT, activity=does.activity)
+        case "environment":
+            check_everywhere(caller.rights, does.activity)

@@ -13,7 +13,8 @@ import pytest
 
 from holdfast.core.errors import NotReachable, Refused
 from holdfast.master.config import load_config
-from holdfast.master.records import happenings, inventory, restorations
+from holdfast.master.records import inventory, lines, restorations
+from holdfast.master.records.lines import LineChoice
 from holdfast.master.safety.exporting import write_export
 from holdfast.master.safety.restoring import RestoreWish, restore_master
 from holdfast.master.safety.sealing import load_export_key, save_export_key, with_new_kit
@@ -44,7 +45,8 @@ async def restored(tmp_path: Path, before: Running, code: str, nodes: dict[str, 
 
 
 def codes(running: Running) -> list[str]:
-    return [event.code for event in running.master.base.database.run_now(lambda s: happenings.events(s, limit=100))]
+    found, _ = running.master.base.database.run_now(lambda s: lines.lines(s, LineChoice(), 100))
+    return [line.event.code for line in found]
 
 
 async def _activated(running: Running) -> str:

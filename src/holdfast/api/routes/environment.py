@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Query, Response
 
 from holdfast.api.answers import DocumentView, EditedDocument, EnvironmentText, RevisionList
 from holdfast.api.approving import needs_approval
-from holdfast.api.callers import MasterOf, User
+from holdfast.api.callers import CallerOf, MasterOf, User
 from holdfast.api.contract import answers
-from holdfast.api.permits import does
+from holdfast.api.permits import check_everywhere, does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import ApplyDocument, EditDocument, MergeDocument, PlanDocument, Protect
 from holdfast.master.environment import Applied, ApplyRequest, EnvironmentView, PlanReport
@@ -67,13 +67,18 @@ async def document(master: MasterOf, revision: MaybeNumber = None) -> Response:
 
 @router.post("/environment/edit")
 @answers(EditedDocument)
-@does(Activity.ENVIRONMENT_CHANGE)
-async def edit(body: EditDocument, user: User, master: MasterOf) -> Response:
-    """Set, remove and rename parts of the document. Everything else in its text, comments too, stays byte for byte."""
+@does(Activity.ENVIRONMENT_READ)
+async def edit(body: EditDocument, caller: CallerOf, master: MasterOf) -> Response:
+    """Set, remove and rename parts of the document. Everything else in its text, comments too, stays byte for byte.
+
+    Without `dry_run` it changes the document, and wants `environment.change` as well.
+    """
+    if not body.dry_run:
+        check_everywhere(caller.rights, Activity.ENVIRONMENT_CHANGE)
     request = EditRequest(
         base_revision=body.base_revision,
         edits=tuple(Edit(op=each.op, path=tuple(each.path), value=each.value) for each in body.operations),
-        author=user,
+        author=caller.user,
         comment=body.comment,
         dry_run=body.dry_run,
         text=body.text,
