@@ -109,3 +109,6 @@ async def test_of_a_crowd_each_is_asked_and_again_when_it_tells_of_a_job(running
             pass
         assert found["ok"] is False
         assert len(again) == 1
+        await vault.disconnect()
+        await running.until_offline(vault.identity.node)
+        assert [found["code"] for found in (await running.get("/status"))["findings"] if found["node"] == "vault"] == ["node-silent"]

@@ -81,7 +81,11 @@ class Looks:
         now_s = self._clock.monotonic_s()
         self._crowd_until_s = now_s + STALE_S
         old = self._old(wanted, min(len(wanted) / ASKED_S, STALE_S))
-        asked = {node: self._enqueue(node) for node in old}
+        online = self._hub.online()
+        # Of one that is away this is known at once.
+        if away := [self._start(node) for node in old if node not in online]:
+            await asyncio.wait(away)
+        asked = {node: self._enqueue(node) for node in old if node in online}
         missed = [done for node, done in asked.items() if self._answered_at_s(node) < now_s - STALE_S]
         if missed:
             await asyncio.wait(missed, timeout=patience_s)
