@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -68,12 +68,18 @@ def _command_line(pid: int) -> bytes:
 
 @pytest.mark.big
 def test_help_is_quick() -> None:
+    """It waits for nothing, so what it takes is what it computes, however busy the machine is."""
     took = []
     for _ in range(5):
-        began = time.perf_counter()
+        began_s = _children_cpu_s()
         subprocess.run([sys.executable, "-m", "holdfast.cli.main", "--help"], capture_output=True, check=True)
-        took.append(time.perf_counter() - began)
+        took.append(_children_cpu_s() - began_s)
     assert min(took) < 0.3, f"holdfast --help took {min(took):.2f} s"
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_the_demo_proves_itself(tmp_path: Path) -> None:
