@@ -301,6 +301,7 @@ async def _notify(running: Running) -> None:
         await running.post("/notifications/channels/ops/test")
         await running.call("PUT", "/notifications/rules/all", {"to": ["ops"], "after_s": 60})
         await running.get("/notifications")
+        await running.get("/notifications/now")
         await running.call("DELETE", "/notifications/rules/all")
         await running.call("DELETE", "/notifications/channels/ops")
 

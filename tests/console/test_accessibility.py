@@ -31,6 +31,7 @@ SCREENS = (
     "/archive",
     "/jobs",
     "/log",
+    "/notifications",
     "/audit",
     "/document",
     "/nowhere",

@@ -2126,6 +2126,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications/now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Notifications Now
+         * @description What stands now, and what each rule makes of it; tells nobody. Lines of the log and failed jobs are told once and do not stand.
+         */
+        get: operations["notifications_now"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notifications/rules/{rule}": {
         parameters: {
             query?: never;
@@ -6180,6 +6200,63 @@ export interface components {
             failing_since: string | null;
             error: string;
             waiting: number;
+        };
+        /**
+         * NotificationsNow
+         * @description `notices`: what stands now. `unknown`: nodes of which nothing is known since the Master started.
+         */
+        NotificationsNow: {
+            notices: components["schemas"]["StandingNotice"][];
+            unknown: string[];
+        };
+        /**
+         * StandingNotice
+         * @description `rules`: those that choose it, in their order; none = nobody is told.
+         */
+        StandingNotice: {
+            notice: components["schemas"]["Notice"];
+            rules: components["schemas"]["RuleNow"][];
+        };
+        /**
+         * Notice
+         * @description `code` is that of a line of the log or a finding, or one of `CONDITIONS`. `subject`: the dataset, repository or node it is about, as
+         *         people call it. `key` is the same for the beginning and the end of one condition. `since`: when it began, or was said.
+         */
+        Notice: {
+            code: string;
+            severity: components["schemas"]["Severity"];
+            subject: string;
+            message: string;
+            since: string;
+            key: string;
+            /** @default said */
+            change: components["schemas"]["NoticeChange"];
+            /** @default  */
+            node: string;
+            /** @default  */
+            dataset: string;
+            /** @default [] */
+            flows: string[];
+            /** @default [] */
+            tags: string[];
+            /** @default  */
+            hint: string;
+        };
+        /**
+         * NoticeChange
+         * @enum {unknown}
+         */
+        NoticeChange: "began" | "over" | "said";
+        /**
+         * RuleNow
+         * @description What a rule makes of something that stands. `told_at`: when it told it last. `due_at`: when it is sent next, if it still stands then;
+         *         null = not again.
+         */
+        RuleNow: {
+            rule: string;
+            to: string[];
+            told_at: string | null;
+            due_at: string | null;
         };
         /**
          * ChannelTested
@@ -10616,6 +10693,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotificationsView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    notifications_now: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationsNow"];
                 };
             };
             /** @description What is wrong, and what to do. */

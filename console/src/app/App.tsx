@@ -33,6 +33,7 @@ const Archive = screen(() => import("../screens/archive/Archive"));
 const Jobs = screen(() => import("../screens/jobs/Jobs"));
 const JobScreen = screen(() => import("../screens/jobs/JobScreen"));
 const Log = screen(() => import("../screens/log/Log"));
+const Notifications = screen(() => import("../screens/notifications/Notifications"));
 const Audit = screen(() => import("../screens/audit/Audit"));
 const Settings = screen(() => import("../screens/settings/Settings"));
 const DocumentScreen = screen(() => import("../screens/document/DocumentScreen"));
@@ -100,6 +101,7 @@ function SignedIn() {
               <Route path="/jobs" component={Jobs} />
               <Route path="/jobs/:id">{({ id }) => <JobScreen id={decoded(id)} />}</Route>
               <Route path="/log" component={Log} />
+              <Route path="/notifications" component={Notifications} />
               <Route path="/audit" component={Audit} />
               <Route path="/settings/:tab?">{({ tab }) => <Settings tab={tab ?? ""} />}</Route>
               <Route path="/document" component={DocumentScreen} />

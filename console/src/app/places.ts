@@ -2,6 +2,7 @@
 import {
   IconAffiliate,
   IconArchive,
+  IconBell,
   IconCalendarTime,
   IconClipboardList,
   IconDatabase,
@@ -40,6 +41,7 @@ const PLACES: readonly Place[] = [
   { path: "/archive", title: "Archive", words: "archived recall legal hold stubs old files", activity: "data.read", icon: IconArchive },
   { path: "/jobs", title: "Jobs", words: "runs tasks progress", icon: IconListCheck },
   { path: "/log", title: "Log", words: "events lines errors warnings acknowledge export what happened", activity: "status.read", whole: true, icon: IconLogs },
+  { path: "/notifications", title: "Notifications", words: "alerts mail chat pager rules channels tell", activity: "environment.read", icon: IconBell },
   { path: "/audit", title: "Audit", words: "log who changes searches verify", activity: "audit.read", icon: IconFileCertificate },
   { path: "/document", title: "Document", words: "yaml environment text revisions", activity: "environment.read", icon: IconClipboardList },
   { path: "/settings", title: "Settings", words: "users roles grants tokens sessions approvals access password", icon: IconSettings },

@@ -26,7 +26,7 @@ _ORDER = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 LONGEST_S = 366 * 86_400.0
 
 
-class Change(str, Enum):
+class NoticeChange(str, Enum):
     BEGAN = "began"
     OVER = "over"
     SAID = "said"
@@ -42,7 +42,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str
     since: datetime
     key: str
-    change: Change = Change.SAID
+    change: NoticeChange = NoticeChange.SAID
     node: str = ""
     dataset: str = ""
     flows: tuple[str, ...] = ()

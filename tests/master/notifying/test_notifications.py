@@ -54,6 +54,10 @@ async def test_a_dataset_that_fails_and_works_again_is_told_twice(running: Runni
         assert "files1/documents" in message["title"]
         assert "the disk is full" in message["message"]
         assert "(free some)" in message["message"]
+        (standing,) = (await running.get("/notifications/now"))["notices"]
+        assert (standing["notice"]["code"], standing["notice"]["dataset"]) == ("dataset-failed", "files1/documents")
+        assert [(each["rule"], each["to"], each["due_at"]) for each in standing["rules"]] == [("all", ["ops"], None)]
+        assert standing["rules"][0]["told_at"] is not None
         tell(machines["files1"])
         await work(running)
         assert hook.taken[1]["type"] == "success"

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.core.errors import UsageError
-from holdfast.master.notifying.planning import Plan, Seen, plan, told_lines
+from holdfast.master.notifying.planning import Plan, Seen, plan, standing_notices, told_lines
 from holdfast.master.notifying.sending import without_parts
 from holdfast.master.notifying.wording import MOST_LINES, message_of
 from holdfast.master.records.notifications import StoredRule, Told
 from holdfast.model.jobs import Severity
-from holdfast.model.notifications import Change, Notice, NotifyRule, chosen_by, validate_rule
+from holdfast.model.notifications import Notice, NoticeChange, NotifyRule, chosen_by, validate_rule
 
 AT = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
 
@@ -25,7 +25,7 @@ def notice(code: str = "dataset-failed", node: str = "files1", severity: Severit
         message="it broke",
         since=at,
         key=f"{code} {node}",
-        change=Change.BEGAN,
+        change=NoticeChange.BEGAN,
         node=node,
     )
 
@@ -87,6 +87,30 @@ def test_without_recovery_the_end_is_not_told() -> None:
 def test_stop_ends_the_asking_for_what_it_chose_alone() -> None:
     office = Office(rule("pager", kinds=("dataset-*",), stop=True), rule("mail"))
     assert office.look(0, notice(), notice("node-away")) == ["pager dataset-failed began", "mail node-away began"]
+
+
+def test_what_stands_says_which_rules_tell_it_and_when() -> None:
+    office = Office(
+        rule("first", stop=True, repeat_s=3_600, nodes=("files1",)),
+        rule("late", after_s=600, digest_s=60),
+        rule("off", enabled=False),
+    )
+    broken, away = notice(), notice("node-away", node="vault", at=AT - timedelta(minutes=1))
+    office.look(0, broken, away)
+    found = standing_notices(office.rules, office.told, (broken, away), AT + timedelta(minutes=5))
+    chosen = [(each.notice.code, [told.rule for told in each.rules]) for each in found]
+    assert chosen == [
+        ("node-away", ["late"]),
+        ("dataset-failed", ["first"]),
+    ]
+    (late,), (first,) = (each.rules for each in found)
+    assert (late.told_at, late.due_at) == (None, AT + timedelta(minutes=10))
+    assert (first.told_at, first.due_at) == (AT, AT + timedelta(hours=1))
+    # It is sent when it stands: what was told and is not repeated is due no more.
+    once = [StoredRule(rule=rule("first"), created_at=AT)]
+    ((told,),) = (each.rules for each in standing_notices(once, office.told, (broken,), AT))
+    assert (told.told_at, told.due_at) == (AT, None)
+    assert standing_notices([], {}, (broken,), AT)[0].rules == ()
 
 
 def test_of_a_node_that_says_nothing_nothing_is_over() -> None:
@@ -191,7 +215,7 @@ def test_a_message_is_one_title_and_a_line_for_each_notice() -> None:
     assert many.body.count("\n") == MOST_LINES
     assert "and 3 more" in many.body
     over = message_of(
-        [Notice(code="gap", severity=Severity.ERROR, subject="s", message="m", since=AT, key="k", change=Change.OVER)], "office"
+        [Notice(code="gap", severity=Severity.ERROR, subject="s", message="m", since=AT, key="k", change=NoticeChange.OVER)], "office"
     )
     assert (over.title, over.severity) == ("Holdfast office: s is followed again", None)
 

@@ -10,7 +10,7 @@ from holdfast.api.contract import answers
 from holdfast.api.notify_bodies import ChannelWanted, NotifyRuleWanted
 from holdfast.api.permits import does
 from holdfast.api.replies import reply
-from holdfast.master.notifying.notifications import NotificationsView
+from holdfast.master.notifying.notifications import NotificationsNow, NotificationsView
 from holdfast.model.access import Activity
 
 router = APIRouter(tags=["notifications"])
@@ -22,6 +22,14 @@ router = APIRouter(tags=["notifications"])
 async def notifications(master: MasterOf) -> Response:
     """Rules in their order, and channels without their addresses."""
     return reply(await master.notifications.view())
+
+
+@router.get("/notifications/now")
+@answers(NotificationsNow)
+@does(Activity.ENVIRONMENT_READ)
+async def notifications_now(master: MasterOf) -> Response:
+    """What stands now, and what each rule makes of it; tells nobody. Lines of the log and failed jobs are told once and do not stand."""
+    return reply(await master.notifications.now())
 
 
 @router.put("/notifications/rules/{rule}")

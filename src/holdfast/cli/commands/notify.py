@@ -57,6 +57,21 @@ def ls(home: HomeOption = None, as_json: JsonOption = False) -> None:
         print_table(("CHANNEL", "SERVICE", "LAST SENT", "WAITING", "STATE"), [_channel_cells(channel) for channel in answer["channels"]])
 
 
+@notify_app.command("now")
+def now(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """What stands now, and which rules tell it to whom. Nobody is told by looking."""
+    answer = master_client(home).get("/notifications/now")
+    if as_json:
+        print_json(answer)
+        return
+    if answer["notices"]:
+        print_table(("SEVERITY", "SINCE", "CODE", "ABOUT", "TOLD"), [_now_cells(each) for each in answer["notices"]])
+    else:
+        note("nothing stands that a rule could tell")
+    if answer["unknown"]:
+        note(f"not known since the Master started: {', '.join(answer['unknown'])}")
+
+
 @notify_app.command("edit", help=f"Change what is given of a rule, and leave the rest. {_TAKEN_BACK}")
 @notify_app.command("add", help="Make a rule. What is not given chooses everything.")
 def change(
@@ -154,6 +169,19 @@ def _rule_cells(number: int, rule: dict[str, Any]) -> tuple[str, ...]:
     how += [] if rule["recovery"] else ["no recovery"]
     how += [] if rule["enabled"] else ["disabled"]
     return str(number), one_line(rule["name"]), ", ".join(rule["to"]), one_line("; ".join(chooses)), "; ".join(how) or "-"
+
+
+def _now_cells(standing: dict[str, Any]) -> tuple[str, ...]:
+    notice = standing["notice"]
+    told = "; ".join(_told(rule) for rule in standing["rules"]) or "to nobody"
+    return notice["severity"], local_time(notice["since"]), notice["code"], one_line(notice["subject"]), one_line(told)
+
+
+def _told(rule: dict[str, Any]) -> str:
+    words = [f"{rule['rule']} to {', '.join(rule['to'])}"]
+    words += [f"told {local_time(rule['told_at'])}"] if rule["told_at"] else []
+    words += [f"due {local_time(rule['due_at'])}"] if rule["due_at"] else []
+    return ", ".join(words)
 
 
 def _channel_cells(channel: dict[str, Any]) -> tuple[str, ...]:

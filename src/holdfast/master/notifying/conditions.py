@@ -13,7 +13,7 @@ from holdfast.master.deployment import Deployment
 from holdfast.master.roll_call import NodeView
 from holdfast.master.verdict import Standing, standing_of
 from holdfast.model.jobs import Event, Job, Severity
-from holdfast.model.notifications import Change, Notice
+from holdfast.model.notifications import Notice, NoticeChange
 from holdfast.model.questions import NodeStatus, Protection
 from holdfast.model.rules import Rules
 
@@ -108,7 +108,7 @@ class _Node:
             message=message,
             since=since or self.look.now,
             key=f"{code} {self.name} {subject}",
-            change=Change.BEGAN,
+            change=NoticeChange.BEGAN,
             node=self.name,
             dataset=dataset,
             flows=_flows(rules, dataset),

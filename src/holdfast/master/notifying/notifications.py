@@ -24,7 +24,7 @@ from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks
 from holdfast.master.notifying import channels, sending
 from holdfast.master.notifying.conditions import OF_DATASETS, Look, conditions, failed_job, said
-from holdfast.master.notifying.planning import JOBS_KEPT, Plan, Seen, plan, told_lines
+from holdfast.master.notifying.planning import JOBS_KEPT, Plan, Seen, StandingNotice, plan, standing_notices, told_lines
 from holdfast.master.notifying.wording import Message, message_of
 from holdfast.master.records import happenings, notifications
 from holdfast.master.records.notifications import StoredRule, Waiting
@@ -61,6 +61,13 @@ class NotificationsView(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[ChannelView, ...]
 
 
+class NotificationsNow(msgspec.Struct, frozen=True, kw_only=True):
+    """`notices`: what stands now. `unknown`: nodes of which nothing is known since the Master started."""
+
+    notices: tuple[StandingNotice, ...]
+    unknown: tuple[str, ...]
+
+
 class Notifications:
     def __init__(self, base: Foundation, hub: Hub, looks: Looks) -> None:
         self._base = base
@@ -73,6 +80,19 @@ class Notifications:
 
     async def view(self) -> NotificationsView:
         return await self._base.database.run(_view)
+
+    async def now(self) -> NotificationsNow:
+        """What stands, and what each rule makes of it. Asks the nodes; tells nobody."""
+        online = self._hub.online()
+        await self._looks.glance((await self._base.database.run(deployment)).rules.keys() & online)
+
+        def read(session: Session) -> NotificationsNow:
+            look = self._look(session, online)
+            told = notifications.told(session)
+            notices = standing_notices(notifications.rules(session), told, conditions(look).values(), look.now)
+            return NotificationsNow(notices=notices, unknown=tuple(sorted(look.unknown_nodes())))
+
+        return await self._base.database.run(read)
 
     async def set_rule(self, rule: NotifyRule, place: int | None = None) -> NotificationsView:
         """A new rule, or another one of that name. `place` from 0; None = where it is, a new one last. Raises `UsageError`."""

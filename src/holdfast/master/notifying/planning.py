@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from holdfast.master.records.notifications import StoredRule, Told
-from holdfast.model.notifications import Change, Notice, NotifyRule, chosen_by
+from holdfast.model.jobs import Severity
+from holdfast.model.notifications import Notice, NoticeChange, NotifyRule, chosen_by
 
 JOBS_KEPT = timedelta(days=3)
 """So long it is known that a failed job was told."""
@@ -56,6 +57,43 @@ def plan(rules: Iterable[StoredRule], told: Mapping[tuple[str, str], Told], seen
     return made
 
 
+class RuleNow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule makes of something that stands. `told_at`: when it told it last. `due_at`: when it is sent next, if it still stands then;
+    null = not again."""
+
+    rule: str
+    to: tuple[str, ...]
+    told_at: datetime | None
+    due_at: datetime | None
+
+
+class StandingNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """`rules`: those that choose it, in their order; none = nobody is told."""
+
+    notice: Notice
+    rules: tuple[RuleNow, ...]
+
+
+def standing_notices(
+    rules: Iterable[StoredRule], told: Mapping[tuple[str, str], Told], conditions: Iterable[Notice], now: datetime
+) -> tuple[StandingNotice, ...]:
+    """What stands, with what each rule would tell of it: as `plan` decides, and nothing is told by looking. What is worst comes first."""
+    ordered = [each.rule for each in rules]
+
+    def of_rule(rule: NotifyRule, notice: Notice) -> RuleNow:
+        known = told.get((rule.name, notice.key))
+        told_at = known.told_at if known is not None else None
+        if told_at is not None:
+            next_at = told_at + timedelta(seconds=rule.repeat_s) if rule.repeat_s else None
+        else:
+            next_at = min(known.notice.since if known is not None else notice.since, notice.since) + timedelta(seconds=rule.after_s)
+        due_at = rule.send_at(max(now, next_at) + timedelta(seconds=rule.digest_s)) if next_at is not None else None
+        return RuleNow(rule=rule.name, to=rule.to, told_at=told_at, due_at=due_at)
+
+    found = (StandingNotice(notice=each, rules=tuple(of_rule(rule, each) for rule in chosen_by(ordered, each))) for each in conditions)
+    return tuple(sorted(found, key=lambda each: (each.notice.severity is not Severity.ERROR, each.notice.since, each.notice.key)))
+
+
 def told_lines(rules: Iterable[StoredRule], said: Iterable[Notice], standing: Iterable[Notice]) -> list[tuple[NotifyRule, Notice]]:
     """Of lines of the log. What a finding says for as long as it stands is not told a second time because the log says it too."""
     ordered = [each.rule for each in rules]
@@ -81,14 +119,14 @@ def _plan_ends(rule: NotifyRule, told: Mapping[tuple[str, str], Told], seen: See
     for (name, key), known in told.items():
         if name != rule.name or key in seen.conditions or known.notice.node in seen.unknown_nodes:
             continue
-        if known.notice.change is Change.SAID:
+        if known.notice.change is NoticeChange.SAID:
             # A job: it is remembered only so that it is told once.
             if seen.now - known.notice.since > JOBS_KEPT:
                 made.forgotten.append((name, key))
             continue
         made.forgotten.append((name, key))
         if known.told_at is not None and rule.recovery and rule.enabled:
-            made.messages.append((rule, msgspec.structs.replace(known.notice, change=Change.OVER)))
+            made.messages.append((rule, msgspec.structs.replace(known.notice, change=NoticeChange.OVER)))
 
 
 def _plan_jobs(stored: StoredRule, ordered: list[NotifyRule], told: Mapping[tuple[str, str], Told], seen: Seen, made: Plan) -> None:

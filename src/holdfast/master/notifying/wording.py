@@ -8,7 +8,7 @@ import msgspec
 
 from holdfast.core.units import format_utc
 from holdfast.model.jobs import Severity
-from holdfast.model.notifications import Change, Notice
+from holdfast.model.notifications import Notice, NoticeChange
 
 MOST_LINES = 50
 _ORDER = (Severity.INFO, Severity.WARNING, Severity.ERROR)
@@ -30,7 +30,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 def message_of(notices: Sequence[Notice], environment: str, url: str = "") -> Message:
     """`url`: where the console is. Raises `ValueError` for no notice at all."""
-    open_ones = [notice for notice in notices if notice.change is not Change.OVER]
+    open_ones = [notice for notice in notices if notice.change is not NoticeChange.OVER]
     severity = max((notice.severity for notice in open_ones), key=_ORDER.index, default=None)
     title = _title(notices[0]) if len(notices) == 1 else f"{len(notices)} notices, {_counted(notices)}"
     lines = [_line(notice) for notice in notices[:MOST_LINES]]
@@ -42,22 +42,22 @@ def message_of(notices: Sequence[Notice], environment: str, url: str = "") -> Me
 
 
 def _title(notice: Notice) -> str:
-    if notice.change is Change.OVER:
+    if notice.change is NoticeChange.OVER:
         return f"{notice.subject} {_ENDS.get(notice.code, f'{notice.code} is over')}"
     return f"{notice.subject}: {notice.message}"
 
 
 def _line(notice: Notice) -> str:
-    mark = "over" if notice.change is Change.OVER else notice.severity.value
+    mark = "over" if notice.change is NoticeChange.OVER else notice.severity.value
     place = f" on {notice.node}" if notice.node and notice.node != notice.subject else ""
-    hint = f" ({notice.hint})" if notice.hint and notice.change is not Change.OVER else ""
-    said = _ENDS.get(notice.code, "is over") if notice.change is Change.OVER else notice.message
+    hint = f" ({notice.hint})" if notice.hint and notice.change is not NoticeChange.OVER else ""
+    said = _ENDS.get(notice.code, "is over") if notice.change is NoticeChange.OVER else notice.message
     return _one_line(f"[{mark}] {notice.code}: {notice.subject}{place}: {said}{hint}, since {format_utc(notice.since)}", 600)
 
 
 def _counted(notices: Sequence[Notice]) -> str:
-    over = sum(notice.change is Change.OVER for notice in notices)
-    counts = [(sum(n.severity is s and n.change is not Change.OVER for n in notices), s.value) for s in reversed(_ORDER)]
+    over = sum(notice.change is NoticeChange.OVER for notice in notices)
+    counts = [(sum(n.severity is s and n.change is not NoticeChange.OVER for n in notices), s.value) for s in reversed(_ORDER)]
     return ", ".join(f"{count} {word}" for count, word in (*counts, (over, "over")) if count)
 
 
