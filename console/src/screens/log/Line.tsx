@@ -20,7 +20,9 @@ export function Line({ line, mayAcknowledge, onAcknowledge, onClose }: LineProps
   return (
     <Modal opened onClose={onClose} title={`Line ${formatCount(line.number)}`} size="lg">
       <Stack gap="sm">
-        <State state={stateOf(line.severity)} label={line.severity} />
+        <div>
+          <State state={stateOf(line.severity)} label={line.severity} />
+        </div>
         <Text className={classes.whole}>{sentence(visible(line.message))}</Text>
         {line.facts["hint"] && <Text size="sm">{sentence(visible(line.facts["hint"]))}</Text>}
         <dl className={classes.facts}>

@@ -135,7 +135,7 @@ function tickColumn(ticked: ReadonlySet<number>, onTick: (next: ReadonlySet<numb
 }
 
 const COLUMNS: Column<LogLine>[] = [
-  { key: "time", title: "When", width: "150px", cell: (line) => <Moment time={line.time} /> },
+  { key: "time", title: "When", width: "176px", cell: (line) => <Moment time={line.time} /> },
   { key: "severity", title: "Severity", width: "104px", cell: (line) => <State state={stateOf(line.severity)} label={line.severity} /> },
   { key: "node", title: "From", width: "112px", cell: (line) => visible(line.node_name || line.node.slice(0, 8)) },
   {

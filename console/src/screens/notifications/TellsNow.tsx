@@ -4,6 +4,7 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import type { Schemas } from "../../api/client";
 import { Card } from "../../parts/Card";
 import { visible } from "../../parts/format";
+import { Coded } from "../../parts/Coded";
 import { Moment } from "../../parts/Moment";
 import { Problem } from "../../parts/Problem";
 import lines from "../../parts/Rows.module.css";
@@ -28,7 +29,7 @@ export function TellsNow({ now }: { now: UseQueryResult<Schemas["NotificationsNo
                 {visible(notice.subject)}
               </Text>
               <Text size="sm">
-                {visible(notice.message)}, since <Moment time={notice.since} ago />
+                <Coded text={visible(notice.message)} />, since <Moment time={notice.since} ago />
               </Text>
             </div>
             <div className={lines.grow}>
