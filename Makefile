@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deb lock test check console format speed bench bench-full bench-fleet bench-live clean
+.PHONY: help demo deb lock test check console format speed bench bench-full bench-fleet docs bench-live clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ bench: $(VENV)/.installed-test ## Measure beside restic, borg and rsync on the s
 bench-full: $(VENV)/.installed-test ## The same with every stage on every corpus, three rounds; takes hours
 	@scripts/install-test-tools --peers
 	@$(BIN)/python -m bench --full $(ARGS)
+
+docs: $(VENV)/.installed-test ## Build the documentation as a site into dist/site; a link that leads nowhere fails
+	@$(BIN)/mkdocs build --strict --quiet
 
 bench-fleet: $(VENV)/.installed-test ## Measure a Master with 2,000 nodes that tell of their jobs; a few minutes (ARGS="--nodes 10000")
 	@$(BIN)/python -m bench.fleet $(ARGS)
