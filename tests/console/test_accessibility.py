@@ -32,6 +32,8 @@ SCREENS = (
     "/jobs",
     "/log",
     "/notifications",
+    "/reports",
+    "/reports?kind=transfers",
     "/audit",
     "/document",
     "/nowhere",

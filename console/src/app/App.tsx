@@ -34,6 +34,7 @@ const Jobs = screen(() => import("../screens/jobs/Jobs"));
 const JobScreen = screen(() => import("../screens/jobs/JobScreen"));
 const Log = screen(() => import("../screens/log/Log"));
 const Notifications = screen(() => import("../screens/notifications/Notifications"));
+const Reports = screen(() => import("../screens/reports/Reports"));
 const Audit = screen(() => import("../screens/audit/Audit"));
 const Settings = screen(() => import("../screens/settings/Settings"));
 const DocumentScreen = screen(() => import("../screens/document/DocumentScreen"));
@@ -102,6 +103,7 @@ function SignedIn() {
               <Route path="/jobs/:id">{({ id }) => <JobScreen id={decoded(id)} />}</Route>
               <Route path="/log" component={Log} />
               <Route path="/notifications" component={Notifications} />
+              <Route path="/reports" component={Reports} />
               <Route path="/audit" component={Audit} />
               <Route path="/settings/:tab?">{({ tab }) => <Settings tab={tab ?? ""} />}</Route>
               <Route path="/document" component={DocumentScreen} />
