@@ -18,7 +18,7 @@ from holdfast.core.errors import HoldfastError
 from tests.e2e.followed import document, is_following
 from tests.e2e.world import World, eventually, rsync_differences, world_in
 
-pytestmark = [pytest.mark.e2e, pytest.mark.big]
+pytestmark = [pytest.mark.e2e, pytest.mark.big, pytest.mark.timeout(600)]
 NODES = {"files1", "vault", "beside"}
 
 

@@ -226,7 +226,7 @@ def test_by_hooks(siege: Siege) -> None:
     world.run("trigger", "office", "--wait", expect=None)
     assert not done.exists()
     siege.await_word("rules-refused", "hook")
-    siege.await_word("outside-limits", "among the hooks of this machine")
+    siege.await_word("outside-limits", "among the hooks or limits of this machine")
 
 
 def test_by_orders_and_by_revoking_the_owner(siege: Siege, tmp_path: Path) -> None:
