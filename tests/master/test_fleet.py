@@ -42,7 +42,7 @@ DOCUMENT = "\n".join(
 )
 
 
-async def _until(running: Running, reached: Callable[[], bool], timeout_s: float = 30) -> None:
+async def _until(running: Running, reached: Callable[[], bool], timeout_s: float = 120) -> None:
     async with asyncio.timeout(timeout_s):
         while not reached():
             await running.master.base.news.wait(running.master.base.news.count, 0.2)
