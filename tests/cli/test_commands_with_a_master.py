@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from holdfast.cli import exit_codes
+from tests.e2e.world import eventually
 from tests.ports import first_of_a_row
 
 pytestmark = pytest.mark.e2e
@@ -215,6 +216,27 @@ def test_open_join_tokens_are_listed_and_cancelled(desk: Desk) -> None:
     desk.run("master", "tokens", "--cancel", made["id"])
     assert made["id"] not in desk.run("master", "tokens").stdout
     assert "hint:" in desk.run("master", "tokens", "--cancel", made["id"], expect=exit_codes.USAGE).stderr
+
+
+def test_a_renamed_machine_finds_its_points_under_the_new_name(desk: Desk) -> None:
+    point = desk.point()
+    assert "would be called" in desk.run("nodes", "rename", "desk", "bureau", "--dry-run").stdout
+    desk.run("nodes", "rename", "desk", "bureau")
+    try:
+        _until_named(desk, "bureau/data")
+        assert point in [each["id"] for each in desk.json("points", "--dataset", "bureau/data")]
+        assert desk.json("points", "--dataset", "desk/data") == []
+        assert [row["dataset"] for row in desk.json("find", "letter.txt")] == ["bureau/data"]
+        assert {job["rule"] for job in desk.json("jobs", "--rule", "bureau/data")} == {"desk/data"}
+        assert "HOME/keys/main" in desk.run("nodes", "move", "bureau", "--dry-run").stdout
+    finally:
+        desk.run("nodes", "rename", "bureau", "desk")
+        _until_named(desk, "desk/data")
+
+
+def _until_named(desk: Desk, label: str) -> None:
+    """The rules go out a moment after the rename."""
+    eventually(lambda: bool(desk.json("points", "--dataset", label)), f"points are found as {label}")
 
 
 def test_restore_says_what_was_written_and_what_was_equal(desk: Desk) -> None:

@@ -171,6 +171,23 @@ def test_a_dead_machine_is_replaced(office: World) -> None:
     record = office.json("trigger", "office", "--wait")
     assert record["state"] == "succeeded"
     assert _changed_files(record, "vault") == 0, "the identity's chunks are known"
+    _move_the_owner(office)
+
+
+def _move_the_owner(office: World) -> None:
+    """To another machine, with what `nodes move` says is to be carried; nothing is made anew, and the old key opens nothing."""
+    plan = office.json("nodes", "move", "vault")
+    carried = {(each["what"], each["where"]) for each in plan["carry"]}
+    assert {("repository", f"{office.folder}/vault/main"), ("key", "HOME/keys/main"), ("home", "HOME")} <= carried
+    points = [point["id"] for point in office.points("main")]
+    office.stop("vault")
+    old = office.home("vault").rename(office.folder / "old-machine")
+    shutil.copytree(old, office.home("vault"), ignore=shutil.ignore_patterns("identity", "run"))
+    office.join("vault", plan["token"]["token"], "--replace", "vault")
+    record = office.json("trigger", "office", "--wait")
+    assert record["state"] == "succeeded"
+    assert _changed_files(record, "vault") == 0
+    assert [point["id"] for point in office.points("main")][: len(points)] == points
 
 
 def _snapshots(office: World) -> int:

@@ -259,3 +259,57 @@ async def test_a_receiver_that_was_away_learns_of_it_at_hello(running: Running) 
     await running.settle()
     await vault.connect(running.hub_address)
     await _revoked_at(vault, stolen)
+
+
+@with_master
+async def test_a_renamed_node_keeps_all_it_is(running: Running) -> None:
+    await running.connect("files1", "vault", "dr")
+    await running.apply(ONE_TO_TWO)
+    await running.post("/flows/office/activate")
+    await running.call("PUT", "/resource-groups/desks", {"nodes": ["files1"]})
+    before = {node["name"]: node for node in (await running.get("/nodes"))["nodes"]}
+    revision = (await running.get("/environment"))["revision"]
+    tried = await running.post("/nodes/files1/rename", {"name": "desk", "dry_run": True})
+    assert (tried["flows"], tried["mirrors"], tried["revision"]) == (["office"], [], revision)
+    made = await running.post("/nodes/files1/rename", {"name": "desk"})
+    await running.settle()
+    document = await running.get("/environment")
+    assert document["revision"] == made["revision"] == revision + 1
+    assert document["text"] == ONE_TO_TWO.replace("files1", "desk")
+    after = {node["name"]: node for node in (await running.get("/nodes"))["nodes"]}
+    assert {key: after["desk"][key] for key in ("id", "fingerprint")} == {key: before["files1"][key] for key in ("id", "fingerprint")}
+    assert [flow["state"] for flow in (await running.get("/flows"))["flows"]] == ["active"]
+    old, new = running.nodes["files1"].taken[0], running.nodes["files1"].taken[-1]
+    assert [d.label for d in new.datasets] == ["desk/documents"]
+    assert [d.id for d in new.datasets] == [d.id for d in old.datasets]
+    assert [d.actions for d in new.deliveries] == [d.actions for d in old.deliveries]
+    groups = (await running.get("/resource-groups"))["groups"]
+    assert [group["nodes"] for group in groups if group["name"] == "desks"] == [["desk"]]
+    assert "node-renamed" in [line["code"] for line in (await running.get("/logs"))["events"]]
+    await running.join("files1")
+    assert "files1: {}" in (await running.get("/environment"))["text"]
+    # A mirror whose path has the name in it would begin anew.
+    await running.apply(document["text"].replace("path: /srv/mirror}", "path: '/srv/{node}'}"))
+    await running.post("/flows/office/activate")
+    refused = await running.call("POST", "/nodes/desk/rename", {"name": "bureau"}, status=403)
+    assert "office/copy" in refused["error"]["message"]
+    made = await running.post("/nodes/desk/rename", {"name": "bureau", "accept_new_copies": True})
+    assert made["mirrors"] == ["office/copy"]
+
+
+@with_master
+async def test_a_name_that_is_taken_is_refused(running: Running) -> None:
+    await running.connect("files1", "vault")
+    await running.apply(ONE_TO_TWO)
+    taken = await running.call("POST", "/nodes/files1/rename", {"name": "vault"}, status=409)
+    assert "already" in taken["error"]["message"]
+    assert taken["error"]["hint"]
+    drawn = await running.call("POST", "/nodes/files1/rename", {"name": "dr"}, status=409)
+    assert "the document has a node" in drawn["error"]["message"]
+    await running.call("POST", "/nodes/files1/rename", {"name": "a b"}, status=400)
+    await running.call("POST", "/nodes/nobody/rename", {"name": "x"}, status=404)
+    # By hand in two steps: the document first, and the records follow without another revision.
+    by_hand = ONE_TO_TWO.replace("files1: {}", "desk: {was: files1}").replace("node: files1", "node: desk")
+    revision = (await running.apply(by_hand))["revision"]
+    assert (await running.post("/nodes/files1/rename", {"name": "desk"}))["revision"] == revision + 1
+    assert (await running.get("/environment"))["text"] == by_hand.replace("{was: files1}", "{}")

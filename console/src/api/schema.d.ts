@@ -1101,6 +1101,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes/{node}/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rename
+         * @description Its identity, its certificate and its history stay; document, rules, groups and what is looked for by name follow. With `dry_run`
+         *     only what would come of it.
+         */
+        post: operations["rename"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{node}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move
+         * @description To another machine: what to carry there by hand, and the token by which it takes the node's place. Nothing changes before that.
+         */
+        post: operations["move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/nodes/{node}/rules": {
         parameters: {
             query?: never;
@@ -2949,6 +2990,40 @@ export interface components {
              * @default
              */
             repository: string;
+        };
+        /**
+         * NodeMoveWanted
+         * @description `dry_run`: only say what is to be carried.
+         */
+        NodeMoveWanted: {
+            /**
+             * Ttl S
+             * @default 86400
+             */
+            ttl_s: number;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
+        };
+        /**
+         * NodeRename
+         * @description `accept_new_copies`: mirrors whose path has the node's name in it may begin anew in another place.
+         */
+        NodeRename: {
+            /** Name */
+            name: string;
+            /**
+             * Accept New Copies
+             * @default false
+             */
+            accept_new_copies: boolean;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
         };
         /**
          * NotifyRuleWanted
@@ -5156,6 +5231,40 @@ export interface components {
              * @enum {unknown}
              */
             state: "revoked";
+        };
+        /**
+         * Renamed
+         * @description `revision`: the document's newest after it. `flows`: those in force whose rules go out anew. `mirrors` (`FLOW/VERTEX`) have the
+         *         node's name in their path: they begin anew in another place.
+         */
+        Renamed: {
+            id: string;
+            name: string;
+            was: string;
+            revision: number;
+            flows: string[];
+            mirrors: string[];
+            dry_run: boolean;
+        };
+        /**
+         * NodeMove
+         * @description `token` null with a dry run.
+         */
+        NodeMove: {
+            node: string;
+            carry: components["schemas"]["Carried"][];
+            token: components["schemas"]["NewJoinToken"] | null;
+        };
+        /**
+         * Carried
+         * @description `where`: a path on the old machine, to be in the same place on the new one. `otherwise`: what it means to leave it behind.
+         */
+        Carried: {
+            /** @enum {unknown} */
+            what: "data" | "home" | "key" | "limits" | "mirror" | "repository";
+            where: string;
+            name: string;
+            otherwise: string;
         };
         /**
          * RulesInForce
@@ -8909,6 +9018,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RevokedNode"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    rename: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NodeRename"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Renamed"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    move: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NodeMoveWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeMove"];
                 };
             };
             /** @description What is wrong, and what to do. */

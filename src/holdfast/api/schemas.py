@@ -175,6 +175,21 @@ class JoinTokenWanted(Body):
     hold: bool = False
 
 
+class NodeRename(Body):
+    """`accept_new_copies`: mirrors whose path has the node's name in it may begin anew in another place."""
+
+    name: str = Field(min_length=1, max_length=63)
+    accept_new_copies: bool = False
+    dry_run: bool = False
+
+
+class NodeMoveWanted(Body):
+    """`dry_run`: only say what is to be carried."""
+
+    ttl_s: float = 86_400
+    dry_run: bool = False
+
+
 class Join(Body):
     token: str
     name: str

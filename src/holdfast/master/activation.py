@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -149,6 +150,13 @@ class Activation:
         async with self._one:
             await self._settle()
             return await self._roll_out(flow, await compile_with(self._base, self._hub, without))
+
+    @asynccontextmanager
+    async def standing_still(self) -> AsyncIterator[None]:
+        """Meanwhile nothing is activated, nor taken back."""
+        async with self._one:
+            await self._settle()
+            yield
 
     async def refresh(self) -> None:
         """Hand out the rules of what is active once more, because a machine moved, came or was revoked: they name addresses and keys.

@@ -56,6 +56,10 @@ class Landscapes:
             found = found.joined(kept[rights, activity])
         return found
 
+    def forget(self) -> None:
+        """Something has another name: what was kept says the old one."""
+        self._stamp = ()
+
     def _look(self, session: Session) -> tuple[Landscape, dict[tuple[Rights, Activity], Sight]]:
         stamp = _stamp(session)
         if stamp != self._stamp:

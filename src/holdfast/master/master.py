@@ -28,12 +28,14 @@ from holdfast.master.log_desk import LogDesk
 from holdfast.master.looks import Looks
 from holdfast.master.metrics import Metrics
 from holdfast.master.monitor import Monitor
+from holdfast.master.moving import Moving
 from holdfast.master.newsroom import Newsroom, end_task
 from holdfast.master.node_parts import NodeParts
 from holdfast.master.notifying.notifications import Notifications
 from holdfast.master.permissions import Permissions
 from holdfast.master.protecting import Protecting
 from holdfast.master.queries import Queries
+from holdfast.master.renaming import Renaming
 from holdfast.master.reports.reports import Reports
 from holdfast.master.restores import Restores
 from holdfast.master.rules_in_force import RulesBook
@@ -64,6 +66,8 @@ class Master:
     activation: Activation
     protecting: Protecting
     enrolment: Enrolment
+    renaming: Renaming
+    moving: Moving
     join_tokens: JoinTokens
     triggers: Triggers
     tailing: Tailing
@@ -142,6 +146,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     looks = Looks(hub, base.clock)
     parts = NodeParts()
     board = StatusBoard(base, hub, looks, parts)
+    landscapes = Landscapes(base)
     return Master(
         base=base,
         audit=audit,
@@ -150,7 +155,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         hub=hub,
         hub_port=hub_port,
         permissions=permissions,
-        landscapes=Landscapes(base),
+        landscapes=landscapes,
         access=access,
         links=links,
         sessions=BrowserSessions(base, permissions, access, links),
@@ -159,6 +164,8 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         activation=activation,
         protecting=Protecting(base, environment, activation),
         enrolment=Enrolment(base, hub),
+        renaming=Renaming(base, hub, activation, landscapes),
+        moving=Moving(base, JoinTokens(base)),
         join_tokens=JoinTokens(base),
         triggers=triggers,
         tailing=Tailing(base, hub),

@@ -67,7 +67,7 @@ MEANINGS: dict[Activity, str] = {
     Activity.REPOSITORIES_CARE: "check, scrub, drill, repair, rebuild, pause and resume repositories",
     Activity.REPOSITORIES_DESTROY: "prune; give up what is damaged beyond repair",
     Activity.NODES_BROWSE: "look at folders of a machine, try a classification there",
-    Activity.NODES_MANAGE: "join tokens, authorise and revoke nodes",
+    Activity.NODES_MANAGE: "join tokens; authorise, rename, move and revoke nodes",
     Activity.NOTIFICATIONS_MANAGE: "set and test who is told of what, and how",
     Activity.METRICS_READ: "metrics and reports of the whole environment",
     Activity.AUDIT_READ: "the audit log",

@@ -192,6 +192,7 @@ class StoreWorker:
         self._configured = message
         # First of all: what follows may take its time, and a revoked key must not deliver meanwhile.
         self._listening.recheck()
+        self._repositories.call_datasets({receive.dataset: receive.label for receive in message.rules.receives})
         self._repository_problems = self._repositories.configure(message.rules.repositories)
         self._sessions.configure(message)
         self._pulling.configure(message.rules.pulls, Dialler(self._home, message.rules).line)

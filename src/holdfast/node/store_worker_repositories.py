@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from holdfast.backend.owner import Ownable
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, NotReachable, RepositoryMissing, UnknownName, error_from, facts_of
-from holdfast.core.ids import RepositoryId
+from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.core.private_files import make_private_folder
 from holdfast.model.keys import AskKeyRestore, KeyAnswer, KeyDone, KeyQuestion
 from holdfast.model.questions import RepositoryEnv, RepositoryStatus
@@ -50,6 +50,7 @@ class Repositories:
         self._rules: dict[RepositoryId, RepositoryRule] = {}
         self._open: dict[RepositoryId, Repository] = {}
         self._errors: dict[RepositoryId, ErrorFacts] = {}
+        self._labels: Mapping[DatasetId, str] = {}
         self._owned: dict[RepositoryId, Ownable] = {}
         self._far = FarStatus(self._status, clock)
 
@@ -66,6 +67,14 @@ class Repositories:
             if rule.id not in self._open:
                 self._try_open(rule)
         return self.problems
+
+    def call_datasets(self, labels: Mapping[DatasetId, str]) -> None:
+        """As the rules call them: a node may have been renamed since its points were made."""
+        with self._lock:
+            self._labels = labels
+            opened = tuple(self._open.values())
+        for repository in opened:
+            repository.call_datasets(labels)
 
     def _replace_rules(self, wanted: dict[RepositoryId, RepositoryRule], stale: Sequence[RepositoryId]) -> None:
         with self._lock:
@@ -202,6 +211,7 @@ class Repositories:
                     )
                 return
             with self._lock:
+                repository.call_datasets(self._labels)
                 is_wanted = self._rules.get(rule.id) == rule
                 if is_wanted:
                     self._open[rule.id] = repository

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -143,6 +143,10 @@ class Repository:
         """What of the journal was lost, and why sealing fails now."""
         return self._continuous.problems
 
+    def call_datasets(self, labels: Mapping[DatasetId, str]) -> None:
+        """What datasets are called from now on, whatever snapshots say."""
+        self._interior.commits.called = labels
+
     def store_action(self, action: rules.StoreAction, receive: rules.Receive, on_points: OnPoints) -> Action:
         """The action of one session. Takes no lock yet; its first call may raise `RepositoryLocked`."""
         return FollowingAction(self._interior, self._continuous, action, receive, on_points)
@@ -233,16 +237,14 @@ class Repository:
             return TreeReader(self._interior, self._tree_of(point), read_of(point))
         self._continuous.seal(point.dataset_id)
         placed = moments.moment_at(self._interior, point.id)
-        state = moments.state_of(self._interior, placed)
-        return TreeReader(self._interior, state.tree, read_of(placed.point), state)
+        return TreeReader(self._interior, (state := moments.state_of(self._interior, placed)).tree, read_of(placed.point), state)
 
     def newest(self, dataset: DatasetId) -> tuple[Cursor, PointReader] | None:
         """The newest commit of a dataset, point or not; None when nothing of it is here. Close the reader."""
         self._continuous.seal(dataset)
         self._interior.refresh()
         number = self._interior.catalog.number_of("datasets", dataset)
-        row = self._interior.commits.newest(number)
-        if row is None:
+        if (row := self._interior.commits.newest(number)) is None:
             return None
         return row.cursor, TreeReader(self._interior, row.tree, Read(dataset, self._interior.commits.label(number)))
 
@@ -264,8 +266,7 @@ class Repository:
                 place.refuse_others()
         except HoldfastError as caught:
             error, points = caught, ()
-        if error is None and self.problems:
-            first = self.problems[0]
+        if error is None and (first := next(iter(self.problems), None)):
             error = RepositoryDamaged(f"{first.path}: {first.message}", hint=f"run `holdfast repository check {self.name}`")
         stored_bytes, unique_bytes = self._interior.blobs.pack_bytes()
         checked = self._care.last_check
@@ -315,8 +316,7 @@ class Repository:
     @property
     def paused(self) -> Pause | None:
         """None = sessions begin as ever."""
-        pause = self._interior.pausing.pause
-        return pause and replace(pause, sessions=self._interior.lock.sessions)
+        return (pause := self._interior.pausing.pause) and replace(pause, sessions=self._interior.lock.sessions)
 
     def pause(self, for_s: float | None = None, by: str = "") -> bool:
         """From now on no session begins; those at work go on to their end. False when that was so already. Raises `OSError`."""

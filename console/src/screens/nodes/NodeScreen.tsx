@@ -1,6 +1,6 @@
 /** One node: how it does, what its rules make it do, what it protects and stores, and sending it away. */
-import { Button, Loader, Text } from "@mantine/core";
-import { IconServer2, IconUserX } from "@tabler/icons-react";
+import { Button, Group, Loader, Text } from "@mantine/core";
+import { IconPencil, IconServer2, IconTransfer, IconUserX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "wouter";
@@ -18,6 +18,8 @@ import { NewestJobs, NodeDoes } from "./NodeDoes";
 import { NodeFacts, NodeFindings } from "./NodeFacts";
 import classes from "./Nodes.module.css";
 import { lossOf } from "./nodes";
+import { MoveNode } from "./MoveNode";
+import { RenameNode } from "./RenameNode";
 import { RevokeNode } from "./RevokeNode";
 import { RulesCard } from "./RulesCard";
 import { WaitingNodes } from "./WaitingNodes";
@@ -35,7 +37,10 @@ export default function NodeScreen({ name }: { name: string }) {
         node &&
         node.state !== "revoked" && (
           <OnlyFor activity="nodes.manage">
-            <SendAway node={node} />
+            <Group gap="xs">
+              <Change node={node} />
+              <SendAway node={node} />
+            </Group>
           </OnlyFor>
         )
       }
@@ -95,6 +100,23 @@ function Details({ node }: { node: Node }) {
           {status.data && <NodeDoes node={node} status={status.data} />}
         </div>
       </div>
+    </>
+  );
+}
+
+function Change({ node }: { node: Node }) {
+  const [asking, setAsking] = useState<"rename" | "move" | null>(null);
+  const close = () => setAsking(null);
+  return (
+    <>
+      <Button variant="default" leftSection={<IconPencil size={16} aria-hidden />} onClick={() => setAsking("rename")}>
+        Rename
+      </Button>
+      <Button variant="default" leftSection={<IconTransfer size={16} aria-hidden />} onClick={() => setAsking("move")}>
+        Move
+      </Button>
+      {asking === "rename" && <RenameNode node={node} onClose={close} />}
+      {asking === "move" && <MoveNode node={node} onClose={close} />}
     </>
   );
 }

@@ -14,11 +14,13 @@ from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
 from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import raw_fields, reply
-from holdfast.api.schemas import ClassificationSample, FolderWanted, Join, JoinTokenWanted, Recall, Renew
+from holdfast.api.schemas import ClassificationSample, FolderWanted, Join, JoinTokenWanted, NodeMoveWanted, NodeRename, Recall, Renew
 from holdfast.compiler.parse_part import parse_classification
 from holdfast.core.errors import UsageError
 from holdfast.master.enrolment import Joined, JoinRequest, Renewed, RenewRequest
 from holdfast.master.join_tokens import NewJoinToken, TokenWish
+from holdfast.master.moving import MoveWish, NodeMove
+from holdfast.master.renaming import Renamed, RenameWish
 from holdfast.master.rules_in_force import RulesInForce
 from holdfast.model.access import Activity
 from holdfast.model.doctor import Examined
@@ -109,6 +111,25 @@ async def authorise(node: str, master: MasterOf) -> Response:
 async def revoke(node: str, master: MasterOf, user: User) -> Response:
     revoked = await master.enrolment.revoke(node, user)
     return reply(RevokedNode(id=revoked.id, name=revoked.name))
+
+
+@router.post("/nodes/{node}/rename")
+@answers(Renamed)
+@does(Activity.NODES_MANAGE, on="node")
+async def rename(node: str, body: NodeRename, master: MasterOf, user: User) -> Response:
+    """Its identity, its certificate and its history stay; document, rules, groups and what is looked for by name follow. With `dry_run`
+    only what would come of it."""
+    wish = RenameWish(node=node, name=body.name, by=user, accept_new_copies=body.accept_new_copies, dry_run=body.dry_run)
+    return reply(await master.renaming.rename(wish))
+
+
+@router.post("/nodes/{node}/move")
+@answers(NodeMove)
+@does(Activity.NODES_MANAGE, on="node")
+async def move(node: str, body: NodeMoveWanted, request: Request, master: MasterOf) -> Response:
+    """To another machine: what to carry there by hand, and the token by which it takes the node's place. Nothing changes before that."""
+    url = master.api_url(request.url.hostname or "localhost", request.url.port or 443)
+    return reply(await master.moving.prepare(MoveWish(node=node, url=url, ttl_s=body.ttl_s, dry_run=body.dry_run)))
 
 
 @router.get("/nodes/{node}/rules")

@@ -13,7 +13,7 @@ from holdfast.cli.reach import master_client
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import UnknownName
 
-nodes_app = typer.Typer(help="The machines: list them, look at one, let it in, send it away.", rich_markup_mode=None)
+nodes_app = typer.Typer(help="The machines: list them, look at one, let it in, rename it, move it, send it away.", rich_markup_mode=None)
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the node.")]
 
@@ -75,6 +75,57 @@ def revoke(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fa
         print_json(answer)
     else:
         say(f"{answer['name']} is revoked; what it has stored stays where it is")
+
+
+@nodes_app.command()
+def rename(
+    name: NameArgument,
+    new_name: Annotated[str, typer.Argument(help="What it is to be called.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would follow.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree that mirrors with {node} in their path begin anew in another place.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a machine another name. Its identity, its certificate and its history stay; the document and the rules follow."""
+    body = {"name": new_name, "accept_new_copies": yes, "dry_run": dry_run}
+    answer = master_client(home).post(path_of("nodes", name, "rename"), body)
+    if as_json:
+        print_json(answer)
+        return
+    say(one_line(f"{answer['was']} {'would be' if dry_run else 'is'} called {answer['name']}{'' if dry_run else ' from now on'}"))
+    if answer["flows"]:
+        say(one_line(f"rules go out anew for {', '.join(answer['flows'])}"))
+    for mirror in answer["mirrors"]:
+        note(f"mirror {mirror} has the node's name in its path: it begins anew in another place, the folder that is there stays")
+
+
+@nodes_app.command()
+def move(
+    name: NameArgument,
+    ttl: Annotated[str, typer.Option("--ttl", help="How long the token is valid.")] = "1d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is to be carried; makes no token.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move a node to another machine: what to carry there by hand, and the command by which it takes the node's place."""
+    from holdfast.core.units import parse_duration_s
+
+    answer = master_client(home).post(path_of("nodes", name, "move"), {"ttl_s": parse_duration_s(ttl), "dry_run": dry_run})
+    if as_json:
+        print_json(answer)
+        return
+    say(
+        one_line(
+            f"stop {answer['node']} on the old machine, then carry to the same places on the new one (its owners, modes and times, too):"
+        )
+    )
+    say()
+    print_table(("WHAT", "WHERE", "OF", "LEFT BEHIND"), [(c["what"], c["where"], c["name"], c["otherwise"]) for c in answer["carry"]])
+    if answer["token"] is not None:
+        say()
+        say("there, as the user that may read the data; from then on the key of the old machine opens nothing:")
+        say()
+        say(answer["token"]["command"])
 
 
 def all_nodes(client: ApiClient) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -139,6 +139,13 @@ def end_activation(session: Session) -> None:
 def used_repositories(session: Session) -> tuple[RepositoryEntry, ...]:
     rows = session.scalars(select(UsedRepositoryRow).order_by(UsedRepositoryRow.name))
     return tuple(msgspec.json.decode(row.entry_json, type=RepositoryEntry) for row in rows)
+
+
+def rewrite_used(session: Session, change: Callable[[RepositoryEntry], RepositoryEntry]) -> None:
+    """What is remembered of repositories that were once in use, changed as wanted; their names stay."""
+    for row in session.scalars(select(UsedRepositoryRow)):
+        row.entry_json = msgspec.json.encode(change(msgspec.json.decode(row.entry_json, type=RepositoryEntry)))
+    session.flush()
 
 
 def policy_ids(session: Session) -> dict[str, str]:

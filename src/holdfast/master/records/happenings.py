@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
@@ -233,6 +233,13 @@ def _job_row(job: Job) -> JobRow:
 def _subject_rows(job: Job) -> Iterable[JobSubjectRow]:
     for subject in dict.fromkeys((job.rule, *job.datasets)):
         yield JobSubjectRow(subject=subject, created_at=job.created_at, job=job.id, state=job.state.value)
+
+
+def rename_subjects(session: Session, old: str, new: str) -> None:
+    """Jobs of a node's datasets are found by what the datasets are called now. The jobs themselves stay as they were told."""
+    renamed = literal(f"{new}/") + func.substr(JobSubjectRow.subject, len(old) + 2)
+    ours = JobSubjectRow.subject.startswith(f"{old}/", autoescape=True)
+    session.execute(update(JobSubjectRow).where(ours).values(subject=renamed).execution_options(synchronize_session=False))
 
 
 def _note_state(session: Session, job: JobId, state: State) -> None:

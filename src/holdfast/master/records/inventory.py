@@ -130,6 +130,12 @@ def revoke_key(session: Session, node: NodeId, at: datetime, reason: str) -> Non
     session.merge(RevokedKeyRow(key_id=row.key_id, node=node, revoked_at=at, reason=reason))
 
 
+def set_name(session: Session, node: NodeId, name: str) -> None:
+    """The caller sees to it that nobody else has it."""
+    _row(session, node).name = name
+    session.flush()
+
+
 def set_state(session: Session, node: NodeId, state: str) -> None:
     _row(session, node).state = state
 

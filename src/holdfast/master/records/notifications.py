@@ -106,6 +106,21 @@ def set_rules(session: Session, ordered: Iterable[NotifyRule], at: datetime) -> 
         session.merge(NotifyRuleRow(name=rule.name, place=place, created_at=created, record=msgspec.json.encode(rule)))
 
 
+def rename_node(session: Session, old: str, new: str, at: datetime) -> None:
+    """Rules that name the node, or one of its datasets, go on choosing it. Patterns are left to who wrote them."""
+    before = [stored.rule for stored in rules(session)]
+    after = [
+        msgspec.structs.replace(
+            rule,
+            nodes=tuple(new if name == old else name for name in rule.nodes),
+            datasets=tuple(new + name[len(old) :] if name.startswith(f"{old}/") else name for name in rule.datasets),
+        )
+        for rule in before
+    ]
+    if after != before:
+        set_rules(session, after, at)
+
+
 def told(session: Session) -> dict[tuple[str, str], Told]:
     """By rule and key."""
     rows = session.scalars(select(NotifyToldRow))

@@ -139,6 +139,13 @@ def put_group(session: Session, group: ResourceGroup) -> None:
     changed(session)
 
 
+def rename_node(session: Session, old: str, new: str) -> None:
+    """Groups name nodes as the document does."""
+    for group in load(session).groups.values():
+        if old in group.nodes:
+            put_group(session, msgspec.structs.replace(group, nodes=group.nodes - {old} | {new}))
+
+
 def remove_group(session: Session, name: str) -> None:
     """Raises `UnknownName`; `Conflict` while a grant names it, `Refused` for the built-in one. Tokens whose scope it was may nothing."""
     if name == EVERYTHING:

@@ -150,7 +150,7 @@ class PathSearch:
 def search_paths(interior: Interior, ask: AskSearch, after: Place | None, expired: Callable[[], bool]) -> Found:
     """What one repository has. Raises `UsageError`, `StoreError` when the catalog cannot be read."""
     with interior.views.view() as view:
-        known = DatasetNames(view)
+        known = DatasetNames(view, interior.commits.called)
         numbers = known.known_as(ask.dataset) if ask.dataset else [number for number, _ in known.datasets()]
         if ask.within is not None:
             allowed = {number for number, identity in known.datasets() if ask.within.allows(interior.name, identity)}

@@ -141,13 +141,15 @@ class Archive:
             row = interior.commits.archive(number)
             if row is not None:
                 facts = self._facts(row)
-                found.append(ArchiveTotals(DatasetId(identity), facts.label, facts.files, facts.size_bytes, facts.holds))
+                found.append(ArchiveTotals(DatasetId(identity), interior.commits.label(number), facts.files, facts.size_bytes, facts.holds))
         return tuple(found)
 
     def listing(self, dataset: str, below: bytes, keep_s: float | None, limit: int) -> tuple[ArchivedFile, ...]:
         """Versions at or below a path, by the time they were archived, oldest first, at most `limit`. Raises `UnknownName`."""
         row = self._row(dataset)
         facts = self._facts(row)
+        if row.dataset is not None:
+            facts = replace(facts, label=self._interior.commits.label(row.dataset))
         trees = self._trees(facts.dataset, facts.label)
         entries = self._entries(trees, row.tree, below)
         return tuple(islice((self._shown(facts, entry, keep_s) for entry in entries), limit))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import Epoch, PointId
 from holdfast.model.change import Cursor
@@ -265,7 +267,8 @@ class CommitTable(DatasetNames):
         return self._listed(f"WHERE head = 0 AND point IN ({doubled})", ())
 
     def listed_among(self, snapshot_ids: Sequence[bytes]) -> list[ListedRow]:
-        return [_listed(row) for row in self._catalog.rows_among(f"SELECT {_LISTED} FROM snapshots WHERE id IN ({{ids}})", snapshot_ids)]
+        rows = self._catalog.rows_among(f"SELECT {_LISTED} FROM snapshots WHERE id IN ({{ids}})", snapshot_ids)
+        return [self._named_now(_listed(row)) for row in rows]
 
     def listed_snapshot(self, snapshot_id: bytes) -> ListedRow | None:
         return next(iter(self._listed("WHERE id = ?", (snapshot_id,))), None)
@@ -277,7 +280,14 @@ class CommitTable(DatasetNames):
 
     def _listed(self, where: str, values: Sequence[object]) -> list[ListedRow]:
         rows = self._catalog.rows(f"SELECT {_LISTED} FROM snapshots {where} ORDER BY time_ns, commit_no, id", values)
-        return [_listed(row) for row in rows]
+        return [self._named_now(_listed(row)) for row in rows]
+
+    def _named_now(self, row: ListedRow) -> ListedRow:
+        point = row.brief.point
+        label = self.called.get(point.dataset_id) if point is not None else None
+        if point is None or label in (None, point.dataset):
+            return row
+        return row._replace(brief=replace(row.brief, label=label, point=replace(point, dataset=label)))
 
     def needless_heads(self, dataset: int, newest_commit: int, *, marked: bool) -> list[bytes]:
         """Heads of older commits; of the newest one, too, where `marked` says that it has a point."""

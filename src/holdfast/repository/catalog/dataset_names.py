@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from holdfast.core.ids import DatasetId
 from holdfast.repository.catalog.brief import decode_brief
 from holdfast.repository.catalog.database import Rows
 
 
 class DatasetNames:
-    def __init__(self, catalog: Rows) -> None:
+    """`called`: labels by dataset id that count more than what snapshots say: a node may have been renamed since they were made."""
+
+    def __init__(self, catalog: Rows, called: Mapping[DatasetId, str] | None = None) -> None:
         self._catalog = catalog
+        self.called: Mapping[DatasetId, str] = called or {}
 
     def datasets(self) -> list[tuple[int, str]]:
         """(number, id) of every dataset that has a commit."""
@@ -16,7 +22,9 @@ class DatasetNames:
         return [(row[0], row[1]) for row in self._catalog.rows(f"SELECT no, id FROM datasets WHERE {has_commit} ORDER BY no")]
 
     def label(self, dataset: int) -> str:
-        """What people call the dataset now: as its newest snapshot says."""
+        """What people call the dataset now: as whoever uses the repository says, else as its newest snapshot does."""
+        if self.called and (known := self._catalog.row("SELECT id FROM datasets WHERE no = ?", (dataset,))) and known[0] in self.called:
+            return self.called[known[0]]
         row = self._catalog.row(
             "SELECT brief FROM snapshots WHERE dataset = ? ORDER BY time_ns DESC, commit_no DESC, id DESC LIMIT 1", (dataset,)
         )

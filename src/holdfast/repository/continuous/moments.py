@@ -79,7 +79,7 @@ def _lineage(interior: Interior, number: int, row: ListedRow, operation: str) ->
     roots = () if followed is None or operation == ARCHIVE else followed.roots
     point = Point(
         id=archive_of(identity) if operation == ARCHIVE else versions_of(identity),
-        dataset=row.brief.label,
+        dataset=interior.commits.label(number),
         dataset_id=identity,
         operation=operation,
         repository=interior.name,

@@ -121,8 +121,8 @@ def _carry_out(interior: Interior, chosen: Chosen, changes: Sequence[ChangedPoin
 def _heads(interior: Interior, dataset: str) -> list[ListedRow]:
     """Of a dataset (label or id), which may have no point at all."""
     heads = [row for row in interior.commits.listed() if row.is_head] if dataset else []
-    names = dict(interior.commits.datasets()) if heads else {}
-    return [row for row in heads if row.dataset is not None and dataset in (row.brief.label, names.get(row.dataset))]
+    known = {number: (identity, interior.commits.label(number)) for number, identity in interior.commits.datasets()} if heads else {}
+    return [row for row in heads if row.dataset is not None and dataset in known.get(row.dataset, (row.brief.label,))]
 
 
 def _rows_by_point(interior: Interior) -> dict[tuple[str, str], list[ListedRow]]:
