@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from holdfast.model.bottleneck import Place
 from holdfast.model.jobs import Progress
 from holdfast.node.worker_messages import ProgressNews
 from tests.dataflow.machines import World
@@ -45,6 +46,9 @@ def test_a_slow_receiver_is_seen_to_the_end(scene: Office) -> None:
     assert lanes["dr"].dataset == "files1/documents"
     assert lanes["dr"].delivery == scene.deliveries["dr"].id
     assert BIG <= lanes["dr"].total_bytes < BIG + 100_000
+    found = {task.receiver: task.bottleneck for task in job.tasks if task.bottleneck is not None}
+    assert found["dr"].place is Place.LIMIT
+    assert lanes["dr"].bottleneck is None or lanes["dr"].bottleneck.place is Place.LIMIT
 
 
 def test_a_catch_up_knows_how_much_is_missing(scene: Office) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
+from holdfast.model.bottleneck import Bottleneck, Place
 from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Finding, LaneProgress, Progress, Severity, State
@@ -96,15 +97,24 @@ async def test_a_mover_tells_its_lag_backlog_and_what_runs(running: Running) -> 
     late = {"newest_at": AT + timedelta(hours=3), "behind_runs": 3, "job": JOB, "state": State.RUNNING}
     tell(machines["files1"], replicate=late)
     (delivery,) = (d for d in machines["files1"].node.taken[-1].deliveries if d.receiver_name == "dr")
+    held = Bottleneck(place=Place.NETWORK, share=0.9, message="the network to dr is what takes longest")
     lane = LaneProgress(
-        delivery=delivery.id, dataset=delivery.label, receiver="dr", done_bytes=40, total_bytes=100, rate_bytes_s=7, waiting=True
+        delivery=delivery.id,
+        dataset=delivery.label,
+        receiver="dr",
+        done_bytes=40,
+        total_bytes=100,
+        rate_bytes_s=7,
+        waiting=True,
+        bottleneck=held,
     )
     await machines["files1"].node.tell_progress(Progress(job=JOB, phase="sending", lanes=(lane,)))
     _, vertices, movers = await look(running)
     copy = movers["files->copy"]
     assert (copy["state"], copy["running_jobs"]) == ("running", [JOB])
     assert (copy["lag_s"], copy["backlog_runs"], copy["backlog_bytes"], copy["rate_bytes_s"]) == (10_800, 3, 60, 7)
-    assert movers["files->store"]["state"] == "ok"
+    assert copy["bottleneck"] == {"place": "network", "share": 0.9, "message": "the network to dr is what takes longest"}
+    assert (movers["files->store"]["state"], movers["files->store"]["bottleneck"]) == ("ok", None)
     assert (vertices["copy"]["state"], vertices["files"]["state"], vertices["store"]["state"]) == ("running", "running", "ok")
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from holdfast.core.errors import ErrorFacts, NotGranted, ProtocolError
 from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId, PointId, RepositoryId
 from holdfast.model.archiving import ToArchive, Verdict
+from holdfast.model.bottleneck import ReceiverTimes
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark, Move, Part, Payload, Put, Remove, Segment
 from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr
 from holdfast.model.gaps import Gap, GapReason
@@ -47,6 +48,7 @@ from holdfast.wire.data_messages import (
     Recall,
     Recalled,
     Segmented,
+    Spending,
     Started,
     Stopped,
 )
@@ -89,6 +91,7 @@ MESSAGES: list[DataMessage] = [
     Needed(number=1, ids=(CHUNK,)),
     Carried(number=1, payloads=(Payload(CHUNK, 3, False, b"abc"), Payload(CHUNK, 9, True, b"frame")), withdrawn=(CHUNK,), last=True),
     Closing(commit=COMMIT),
+    Spending(spent=ReceiverTimes(5, 4, 3, 2, 1)),
     Closed(acknowledgements=(Acknowledgement(action=ID, cursor=CURSOR, points=(PointId(ID),)), Acknowledgement(action=ID, error=FACTS))),
     Stopped(error=FACTS),
     OpenRead(repository=RepositoryId(ID), dataset=DatasetId(ID)),

@@ -4685,7 +4685,8 @@ export interface components {
          *         `lag_s`: how much older what the target has acknowledged is than the newest capture there is for it (0 = up to date, null = it never
          *         acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null =
          *         not known of all of them. `backlog_changes`: changes known at a followed source and not delivered, `backlog_since` the oldest of them,
-         *         or of the runs. `closed_until`: its window is closed until then; `waits`: something waits for that. `protections` holds at most
+         *         or of the runs. `bottleneck`: what it waits for most just now, of the lane with most left; null = nothing runs, or it is not known.
+         *         `closed_until`: its window is closed until then; `waits`: something waits for that. `protections` holds at most
          *         `MOST_PROTECTIONS`, the worst first.
          */
         MoverMonitor: {
@@ -4705,6 +4706,7 @@ export interface components {
             backlog_since: string | null;
             closed_until: string | null;
             waits: boolean;
+            bottleneck: components["schemas"]["Bottleneck"] | null;
             last_at: string | null;
             next_at: string | null;
             running_jobs: string[];
@@ -4712,6 +4714,23 @@ export interface components {
             protections: components["schemas"]["Protection"][];
             protections_total: number;
         };
+        /**
+         * Bottleneck
+         * @description What a mover's data waits for most. `limit` is the mover's own, `mover` another one of the same run that is slower. `share`: of the
+         *         time, 0 to 1. `message` is for people.
+         */
+        Bottleneck: {
+            place: components["schemas"]["Place"];
+            /** @default 0 */
+            share: number;
+            /** @default  */
+            message: string;
+        };
+        /**
+         * Place
+         * @enum {unknown}
+         */
+        Place: "cpu" | "limit" | "mover" | "network" | "none" | "source" | "store";
         /**
          * Protection
          * @description One (dataset, operation, action of a receiver): when it was last acknowledged, when it is due, what is wrong.
@@ -5032,7 +5051,8 @@ export interface components {
         };
         /**
          * Task
-         * @description One action inside a job: the capture (`name="capture"`), or one action of one delivery.
+         * @description One action inside a job: the capture (`name="capture"`), or one action of one delivery. `bottleneck`: what the delivery waited for
+         *         most, told with its first action.
          */
         Task: {
             name: string;
@@ -5055,6 +5075,8 @@ export interface components {
             receiver: string;
             /** @default 0 */
             duration_s: number;
+            /** @default null */
+            bottleneck: components["schemas"]["Bottleneck"] | null;
         };
         /**
          * Counters
@@ -5126,6 +5148,7 @@ export interface components {
          *
          *         `done_bytes`: of the data this receiver is offered, what it has; it is not sent what it holds already. `total_bytes` is 0 while it is
          *         not known. `rate_bytes_s`: what was sent, over the last seconds. `waiting`: there is something for it, and it takes nothing just now.
+         *         `bottleneck`: what it waited for most, over the last seconds; None = nothing is known of it.
          */
         LaneProgress: {
             delivery: string;
@@ -5141,6 +5164,8 @@ export interface components {
             rate_bytes_s: number;
             /** @default false */
             waiting: boolean;
+            /** @default null */
+            bottleneck: components["schemas"]["Bottleneck"] | null;
         };
         /**
          * Problem

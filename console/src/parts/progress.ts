@@ -24,6 +24,11 @@ const PHASES_OF_CHECK = new Set(["index", "trees", "packs", "data", "waiting", "
 
 export const phaseWord = (phase: string): string => PHASES[phase] ?? phase;
 
+const PLACES: Record<string, string> = { source: "the source", cpu: "the processor", network: "the network", store: "the store", limit: "its limit", mover: "a slower mover" };
+
+/** Where a delivery was held up, in a word; a dash where nothing was, or nobody knows. */
+export const placeWord = (bottleneck: Schemas["Bottleneck"] | null | undefined): string => PLACES[bottleneck?.place ?? ""] ?? "–";
+
 /** 0 to 100; null while the total is not known. */
 export function percentOf({ done_bytes: done, total_bytes: total }: Pick<Figures, "done_bytes" | "total_bytes">): number | null {
   return total > 0 ? Math.min(100, (100 * done) / total) : null;

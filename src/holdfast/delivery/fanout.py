@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
+import msgspec
+
 from holdfast.core.clock import Clock
 from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, NotReachable, facts_of
 from holdfast.core.ids import DatasetId, NodeId
+from holdfast.delivery.time_sheet import TimeSheet
+from holdfast.model.bottleneck import NOTHING_SPENT, LaneTimes
 from holdfast.model.change import Acknowledgement, Commit
 from holdfast.model.jobs import Counters
 from holdfast.model.stream import Outgoing
@@ -65,18 +69,19 @@ class Sending(Protocol):
 @dataclass(frozen=True)
 class FanOutSession:
     """A session that is open and has begun its commit, and the dataset it delivers. `patience_s`: how long it may be silent at the end,
-    where that is less than usual because the run is kept elsewhere, too."""
+    where that is less than usual because the run is kept elsewhere, too. `sheet`: that of the session, where it keeps one."""
 
     dataset: DatasetId
     session: Sending
     patience_s: float | None = None
+    sheet: TimeSheet | None = None
 
 
 @dataclass(frozen=True)
 class DeliveryResult:
     """How one delivery ended. `error` is the session's own; an acknowledgement may carry that of a single action.
 
-    `behind`: it stalled and was left behind, so that the others could go on; it needs a catch-up.
+    `behind`: it stalled and was left behind, so that the others could go on; it needs a catch-up. `times`: of this run alone.
     """
 
     acknowledgements: tuple[Acknowledgement, ...] = ()
@@ -84,17 +89,19 @@ class DeliveryResult:
     counters: Counters = field(default_factory=Counters)
     behind: bool = False
     duration_s: float = 0.0
+    times: LaneTimes = NOTHING_SPENT
 
 
 @dataclass(frozen=True)
 class LaneFigures:
     """Live figures of one delivery. `given_bytes`: offered to it by the capture so far; `done_bytes`: of that, what the receiver has got or
-    had; `sent_bytes`: chunk payload that really went."""
+    had; `sent_bytes`: chunk payload that really went; `times`: how its sender spent its time."""
 
     given_bytes: int
     done_bytes: int
     sent_bytes: int
     is_live: bool
+    times: LaneTimes = NOTHING_SPENT
 
 
 class _Poke:
@@ -117,6 +124,10 @@ class _Lane:
         self._clock = clock
         self._started_s = clock.monotonic_s()
         self._seen = (-1, False, self._started_s)
+        self.others_s = 0.0
+        self._sheet = work.sheet or TimeSheet(clock)
+        # A session that was used before has told of other runs.
+        self._times_before = self._sheet.of_sender()
         self.result: DeliveryResult | None = None
         self.done = threading.Event()
         self.session.tell_arrivals(self._poke)
@@ -129,7 +140,11 @@ class _Lane:
 
     def figures(self) -> LaneFigures:
         done_bytes = max(0, self._taken_bytes - self.session.pending_bytes)
-        return LaneFigures(self.given_bytes, done_bytes, self.session.counters.sent_bytes, self.is_live)
+        times = self._times() if self.result is None else self.result.times
+        return LaneFigures(self.given_bytes, done_bytes, self.session.counters.sent_bytes, self.is_live, times)
+
+    def _times(self) -> LaneTimes:
+        return msgspec.structs.replace(self._sheet.of_sender().since(self._times_before), others_s=self.others_s)
 
     def put(self, item: Outgoing, size_bytes: int, timeout_s: float) -> bool:
         """False when the queue had no room for so long."""
@@ -169,7 +184,7 @@ class _Lane:
 
     def _run(self) -> None:
         try:
-            while (item := self.queue.get()) is not None:
+            for item in self._items():
                 if isinstance(item, _Poke):
                     self.session.answer()
                 else:
@@ -185,6 +200,9 @@ class _Lane:
             logger.exception("a delivery failed", extra={"facts": {"peer": self.session.peer}})
             self._failed(error)
 
+    def _items(self) -> Iterator[tuple[Outgoing, int] | _Poke]:
+        return self._sheet.until_end(self.queue.get)
+
     def _failed(self, error: Exception) -> None:
         facts = facts_of(error)
         self._end(DeliveryResult(error=facts))
@@ -196,7 +214,8 @@ class _Lane:
         """The first word counts: what a detached session says afterwards is its death rattle."""
         if self.result is None:
             duration_s = self._clock.monotonic_s() - self._started_s
-            self.result = DeliveryResult(result.acknowledgements, result.error, self.session.counters, result.behind, duration_s)
+            counters, times = self.session.counters, self._times()
+            self.result = DeliveryResult(result.acknowledgements, result.error, counters, result.behind, duration_s, times)
         self.done.set()
 
     def _poke(self) -> None:
@@ -228,6 +247,7 @@ class FanOut:
         self._patience_s = patience_s
         self._finish_patience_s = finish_patience_s
         self._on_wait = on_wait
+        self._clock = clock
         self._lanes = {delivery: _Lane(work, queue_bytes, clock) for delivery, work in sessions.items()}
 
     @property
@@ -274,7 +294,7 @@ class FanOut:
         step_s = min(_STEP_S, self._patience_s / 4)
         lane.watch()
         try:
-            while not lane.put(item, size_bytes, step_s):
+            while not self._puts(lane, item, size_bytes, step_s):
                 self._on_wait()
                 others_wait = any(other.is_live for other in self._lanes.values() if other is not lane)
                 if lane.silent_s() >= self._patience_s and others_wait:
@@ -282,3 +302,13 @@ class FanOut:
         except HoldfastError:
             # The lane ended while we waited; its result says why.
             return
+
+    def _puts(self, lane: _Lane, item: Outgoing, size_bytes: int, timeout_s: float) -> bool:
+        """As `_Lane.put`. While this waits, the others get nothing either."""
+        started_s = self._clock.monotonic_s()
+        is_put = lane.put(item, size_bytes, timeout_s)
+        waited_s = self._clock.monotonic_s() - started_s
+        for other in self._lanes.values():
+            if other is not lane:
+                other.others_s += waited_s
+        return is_put

@@ -6,10 +6,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import msgspec
+
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, ProtocolError, error_from, facts_of
 from holdfast.core.ids import ActionId
 from holdfast.delivery.abridging import Abridger, digest_of
 from holdfast.delivery.batches import Batch
+from holdfast.delivery.time_sheet import Spent, TimeSheet
 from holdfast.model.change import Acknowledgement, Begin, Commit, Segment
 from holdfast.model.entry import ChunkRef
 from holdfast.wire.channel import Channel
@@ -24,6 +27,7 @@ from holdfast.wire.data_messages import (
     Opened,
     Recall,
     Recalled,
+    Spending,
     Started,
     Stopped,
 )
@@ -41,7 +45,7 @@ class DeliveryLink:
     """A thread of its own takes what the receiver says, so that the receiver never waits for us while we wait for it.
 
     `on_arrival` is called from that thread at each message. Every method raises what ended the session: the receiver's own reason where it
-    gave one, else `NotReachable` or `ProtocolError`.
+    gave one, else `NotReachable` or `ProtocolError`. `sheet`: on what the thread that sends spends its time.
     """
 
     def __init__(self, channel: Channel, on_arrival: Callable[[], None] = _nothing) -> None:
@@ -51,11 +55,12 @@ class DeliveryLink:
         self._arrived: Pipe[DataMessage] = Pipe(4_096)
         self._over = threading.Event()
         self._abridger = Abridger()
+        self.sheet = TimeSheet()
         self.progress = 0
         threading.Thread(target=self._listen, name="delivery-listen", daemon=True).start()
 
     def open(self, opening: Open) -> tuple[ActionState, ...]:
-        self.send(opening)
+        self.send(msgspec.structs.replace(opening, reports=True))
         opened = self._next(Opened)
         if {state.action for state in opened.actions} != set(opening.actions):
             raise self._broken("Opened names other actions than Open")
@@ -77,7 +82,9 @@ class DeliveryLink:
 
     def needed(self, timeout_s: float | None = None) -> Needed:
         """The next answer to an offer. Raises `TimeoutError` when none came within `timeout_s`."""
-        return self._next(Needed, timeout_s)
+        needed = self._next(Needed, timeout_s)
+        self.sheet.told = needed.spent or self.sheet.told
+        return needed
 
     def carry(self, number: int, batch: Batch, *, last: bool) -> None:
         self.send(Carried(number=number, payloads=batch.payloads, withdrawn=batch.withdrawn, last=last))
@@ -85,11 +92,14 @@ class DeliveryLink:
     def finish(self, commit: Commit) -> tuple[Acknowledgement, ...]:
         """Returns when every action has answered; that may take as long as its storage does."""
         self.send(Closing(commit=commit))
-        return self._next(Closed).acknowledgements
+        closed = self._next(Closed)
+        self.sheet.told = closed.spent or self.sheet.told
+        return closed.acknowledgements
 
     def send(self, message: DataMessage) -> None:
         try:
-            self._channel.send(message)
+            with self.sheet.on(Spent.SENDING):
+                self._channel.send(message)
         except NotReachable:
             self._raise_reason()
             raise
@@ -113,6 +123,9 @@ class DeliveryLink:
         try:
             while (message := self._channel.receive()) is not None:
                 self.progress += 1
+                if isinstance(message, Spending):
+                    self.sheet.told = message.spent
+                    continue
                 if isinstance(message, Stopped):
                     self._arrived.fail(_raised_by(self._channel.peer, message.error))
                     return
@@ -126,7 +139,8 @@ class DeliveryLink:
             self.on_arrival()
 
     def _next(self, kind: type[M], timeout_s: float | None = None) -> M:
-        message = self._arrived.get(timeout_s)
+        with self.sheet.on(Spent.AWAITING):
+            message = self._arrived.get(timeout_s)
         if not isinstance(message, kind):
             raise self._broken(f"{type(message).__name__} came where {kind.__name__} was due")
         return message

@@ -7,13 +7,16 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from holdfast.core.busy_time import busy_s
 from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, Refused, facts_of
 from holdfast.core.ids import NodeId
 from holdfast.delivery.abridging import Restorer, digest_of, is_worth_asking
 from holdfast.delivery.action_group import ActionGroup
 from holdfast.delivery.ports import Opening, VerifiedChunk
 from holdfast.delivery.stream_check import StreamCheck
+from holdfast.delivery.time_sheet import Spent, TimeSheet
 from holdfast.delivery.verify import Chunk, Verifier
+from holdfast.model.bottleneck import ReceiverTimes
 from holdfast.model.change import Begin, Put, Segment
 from holdfast.model.jobs import Finding, Severity
 from holdfast.wire.channel import Channel
@@ -29,6 +32,7 @@ from holdfast.wire.data_messages import (
     Recall,
     Recalled,
     Segmented,
+    Spending,
     Started,
     Stopped,
 )
@@ -41,6 +45,7 @@ _MAX_OPEN_BYTES = 256 * 1024 * 1024
 _MAX_OPEN_FACTS = 400_000
 OPENING_S = 30.0
 IDLE_S = 6 * 3600.0
+_REPORT_MS = 1_000
 logger = logging.getLogger(__name__)
 
 
@@ -99,7 +104,7 @@ def _serve(
             on_finding(finding)
         channel.send(Opened(actions=group.states(opening.actions)))
         commit = _CommitReceiver(channel, opening, group, verifier)
-        while (message := channel.receive(idle_s)) is not None and not isinstance(message, Stopped):
+        while (message := commit.receive(idle_s)) is not None and not isinstance(message, Stopped):
             commit.take(message)
     finally:
         group.close()
@@ -148,6 +153,12 @@ class _CommitReceiver:
         self._open: deque[_OpenSegment] = deque()
         self._open_bytes = 0
         self._open_facts = 0
+        self._sheet, self._busy_before_s = TimeSheet(), busy_s()
+        self._told_ms = 0
+
+    def receive(self, idle_s: float) -> DataMessage | None:
+        with self._sheet.on(Spent.IDLE):
+            return self._channel.receive(idle_s)
 
     def take(self, message: DataMessage) -> None:
         if isinstance(message, Carried):
@@ -171,7 +182,8 @@ class _CommitReceiver:
         self._begin = message.begin
         self._check = StreamCheck(message.begin)
         self._restorer.begin()
-        self._group.begin(message.begin, message.actions)
+        with self._sheet.on(Spent.STORING):
+            self._group.begin(message.begin, message.actions)
 
     def _recall(self, message: Recall) -> None:
         if self._begin is None or self._open:
@@ -190,12 +202,14 @@ class _CommitReceiver:
         # Before the answer is computed, so that a flood costs nothing.
         if len(self._open) >= _MAX_OPEN_SEGMENTS or self._open_bytes > _MAX_OPEN_BYTES or self._too_many_facts():
             raise ProtocolError("too many segments at once")
-        needed = self._group.wanted(segment)
+        with self._sheet.on(Spent.STORING):
+            needed = self._group.wanted(segment)
         waiting = _OpenSegment(segment, needed)
         self._open.append(waiting)
         self._open_bytes += waiting.offered_bytes
         self._open_facts += waiting.facts
-        self._channel.send(Needed(number=segment.number, ids=tuple(ref.id for ref in segment.offered if ref.id in needed)))
+        ids = tuple(ref.id for ref in segment.offered if ref.id in needed)
+        self._channel.send(Needed(number=segment.number, ids=ids, spent=self._spent()))
 
     def _too_many_facts(self) -> bool:
         return self._open_facts > _MAX_OPEN_FACTS and self._open_facts - max(waiting.facts for waiting in self._open) > _MAX_OPEN_FACTS
@@ -205,9 +219,13 @@ class _CommitReceiver:
             raise ProtocolError(f"chunks of segment {message.number}, which is not the one that is due")
         head = self._open[0]
         head.take(message, self._verifier, trusted=self._channel.trusted, keep_plain=self._group.reads_plain)
+        self._report()
         if not message.last:
             return
-        self._group.apply(head.segment, head.chunks(), frozenset(head.withdrawn))
+        with self._sheet.on(Spent.VERIFYING):
+            chunks = head.chunks()
+        with self._sheet.on(Spent.STORING):
+            self._group.apply(head.segment, chunks, frozenset(head.withdrawn))
         self._open.popleft()
         self._open_bytes -= head.offered_bytes
         self._open_facts -= head.facts
@@ -219,7 +237,19 @@ class _CommitReceiver:
         if (commit.dataset, commit.epoch, commit.seq) != (begin.dataset, begin.epoch, begin.seq):
             raise ProtocolError("a commit closes that is not the one that started")
         self._begin = None
-        self._channel.send(Closed(acknowledgements=self._group.commit(commit)))
+        with self._sheet.on(Spent.STORING):
+            acknowledgements = self._group.commit(commit)
+        self._channel.send(Closed(acknowledgements=acknowledgements, spent=self._spent()))
+
+    def _report(self) -> None:
+        """A sender hears now and then how time goes by here; it can not know otherwise what a full line is full for."""
+        spent = self._spent()
+        if self._opening.reports and spent.wall_ms - self._told_ms >= _REPORT_MS:
+            self._told_ms = spent.wall_ms
+            self._channel.send(Spending(spent=spent))
+
+    def _spent(self) -> ReceiverTimes:
+        return self._sheet.of_receiver(self._busy_before_s)
 
 
 def _facts_in(segment: Segment) -> int:

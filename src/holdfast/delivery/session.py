@@ -12,6 +12,7 @@ from holdfast.delivery.abridging import is_worth_asking
 from holdfast.delivery.batches import BATCH_BYTES, batched
 from holdfast.delivery.limit import Limit
 from holdfast.delivery.link import DeliveryLink
+from holdfast.delivery.time_sheet import Spent, TimeSheet
 from holdfast.model.change import Acknowledgement, Begin, Commit, Put, Remove, Segment
 from holdfast.model.entry import Kind
 from holdfast.model.jobs import Counters
@@ -67,6 +68,11 @@ class DeliverySession:
     @property
     def progress(self) -> int:
         return self._link.progress
+
+    @property
+    def sheet(self) -> TimeSheet:
+        """On what the thread that drives it spends its time; that thread says itself when it has nothing to send."""
+        return self._link.sheet
 
     @property
     def pending_bytes(self) -> int:
@@ -183,7 +189,8 @@ class DeliverySession:
         if self._limit is None or not size_bytes:
             return
         self.is_limited = True
-        self._limit.take(size_bytes)
+        with self._link.sheet.on(Spent.LIMITED):
+            self._limit.take(size_bytes)
         self.is_limited = False
 
     def _count(self, segment: Segment, size_bytes: int) -> None:

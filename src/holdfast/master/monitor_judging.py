@@ -20,6 +20,7 @@ from holdfast.master.monitor_values import (
 )
 from holdfast.master.node_parts import NodeFinding
 from holdfast.master.records.inventory import REVOKED
+from holdfast.model.bottleneck import Bottleneck
 from holdfast.model.jobs import LaneProgress, Progress, Severity, State
 from holdfast.model.keys import is_about_kit
 from holdfast.model.questions import Protection, RepositoryStatus
@@ -100,6 +101,7 @@ def mover_monitor(mover: DrawnMover, facts: Facts) -> MoverMonitor:
         backlog_since=_earliest([*(row.pending_since for row in followed), *(p.behind_since for p in protections)]),
         closed_until=_closed_until(protections),
         waits=any(p.waits for p in protections) or any(row.pending and row.waits_until for row in followed),
+        bottleneck=_bottleneck(lanes.values()),
         last_at=_oldest(protections),
         next_at=_soonest(protections),
         running_jobs=_jobs(protections)[:MOST_NAMES],
@@ -174,6 +176,12 @@ def _backlog_bytes(running: Sequence[LaneProgress | None], followed: Sequence[Fo
     known = [lane for lane in running if lane is not None and lane.total_bytes]
     left_bytes = sum(max(0, lane.total_bytes - lane.done_bytes) for lane in known)
     return left_bytes + pending_bytes if len(known) == len(running) else None
+
+
+def _bottleneck(lanes: Iterable[LaneProgress]) -> Bottleneck | None:
+    """Of the one with most to go, since that ends last."""
+    told = [lane for lane in lanes if lane.bottleneck is not None]
+    return max(told, key=lambda lane: lane.total_bytes - lane.done_bytes).bottleneck if told else None
 
 
 def _oldest(protections: Iterable[Protection]) -> datetime | None:

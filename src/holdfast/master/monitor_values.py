@@ -12,6 +12,7 @@ from holdfast.core.ids import JobId
 from holdfast.master.activation import FlowState
 from holdfast.master.following_rows import FollowingRow
 from holdfast.master.node_parts import NodeFinding
+from holdfast.model.bottleneck import Bottleneck
 from holdfast.model.questions import Protection
 
 MonitorState = Literal["ok", "running", "warning", "failed", "overdue", "unknown", "off"]
@@ -63,7 +64,8 @@ class MoverMonitor(_Part, frozen=True, kw_only=True):
     `lag_s`: how much older what the target has acknowledged is than the newest capture there is for it (0 = up to date, null = it never
     acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null =
     not known of all of them. `backlog_changes`: changes known at a followed source and not delivered, `backlog_since` the oldest of them,
-    or of the runs. `closed_until`: its window is closed until then; `waits`: something waits for that. `protections` holds at most
+    or of the runs. `bottleneck`: what it waits for most just now, of the lane with most left; null = nothing runs, or it is not known.
+    `closed_until`: its window is closed until then; `waits`: something waits for that. `protections` holds at most
     `MOST_PROTECTIONS`, the worst first.
     """
 
@@ -81,6 +83,7 @@ class MoverMonitor(_Part, frozen=True, kw_only=True):
     backlog_since: datetime | None
     closed_until: datetime | None
     waits: bool
+    bottleneck: Bottleneck | None
     last_at: datetime | None
     next_at: datetime | None
     running_jobs: tuple[JobId, ...]

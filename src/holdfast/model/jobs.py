@@ -9,6 +9,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId, NodeId
+from holdfast.model.bottleneck import Bottleneck
 from holdfast.model.maintenance import Report
 
 
@@ -65,6 +66,7 @@ class LaneProgress(msgspec.Struct, frozen=True, kw_only=True):
 
     `done_bytes`: of the data this receiver is offered, what it has; it is not sent what it holds already. `total_bytes` is 0 while it is
     not known. `rate_bytes_s`: what was sent, over the last seconds. `waiting`: there is something for it, and it takes nothing just now.
+    `bottleneck`: what it waited for most, over the last seconds; None = nothing is known of it.
     """
 
     delivery: str
@@ -75,6 +77,7 @@ class LaneProgress(msgspec.Struct, frozen=True, kw_only=True):
     total_bytes: int = 0
     rate_bytes_s: float = 0.0
     waiting: bool = False
+    bottleneck: Bottleneck | None = None
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +93,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One action inside a job: the capture (`name="capture"`), or one action of one delivery."""
+    """One action inside a job: the capture (`name="capture"`), or one action of one delivery. `bottleneck`: what the delivery waited for
+    most, told with its first action."""
 
     name: str
     state: State
@@ -98,6 +102,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: ErrorFacts | None = None
     receiver: str = ""
     duration_s: float = 0.0
+    bottleneck: Bottleneck | None = None
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

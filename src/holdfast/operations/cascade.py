@@ -23,7 +23,7 @@ from holdfast.model.jobs import Counters, Finding, Job, State, Task
 from holdfast.model.points import Point
 from holdfast.model.rules import Cascade, title_of
 from holdfast.model.subsets import epoch_of_part, line_of, part_of
-from holdfast.operations.run_lanes import Dial, open_session, shortfall, timetable_of
+from holdfast.operations.run_lanes import Dial, bottleneck_of, open_session, shortfall, timetable_of
 from holdfast.operations.run_plan import state_of
 from holdfast.operations.run_progress import LaneMeter
 from holdfast.operations.running import Cancellation, Delivered, Meter, News
@@ -150,7 +150,8 @@ class _CascadeRun:
         self._cancellation = cancellation
         self._delivery = order.cascade.delivery
         self._meter = Meter(order.job.id, tools.clock, tools.news.progress)
-        self._lane = LaneMeter(self._delivery)
+        self._source = f"the stored {self._delivery.label}"
+        self._lane = LaneMeter(self._delivery, self._source)
         self._given_bytes = self._sent_bytes = 0
         self._findings: list[Finding] = []
 
@@ -188,7 +189,7 @@ class _CascadeRun:
             self._tell(action, self._order.operations, 0, error)
 
     def _serve(self, session: DeliverySession, state: ActionState, points: Sequence[Point]) -> Task:
-        started_s = self._tools.clock.monotonic_s()
+        started_s, times_before = self._tools.clock.monotonic_s(), session.sheet.of_sender()
         counters, error = Counters(), state.error
         hops = plan_hops(points, state.cursor, self._order.operations, self._order.cascade.only) if error is None else ()
         # What a commit changes is known only when it is walked; of a full one it is all that the point holds.
@@ -211,6 +212,7 @@ class _CascadeRun:
             error=error,
             receiver=self._delivery.receiver_name,
             duration_s=self._tools.clock.monotonic_s() - started_s,
+            bottleneck=bottleneck_of(session.sheet.of_sender().since(times_before), self._delivery, self._source),
         )
 
     def _forward(self, session: DeliverySession, action: ActionId, hop: Hop) -> Acknowledgement:
@@ -229,7 +231,7 @@ class _CascadeRun:
         self._sent_bytes += session.counters.sent_bytes
         try:
             session.begin(begin, [action])
-            for outgoing in self._tools.repository.outgoing(point, hop.base, roots if only else None):
+            for outgoing in session.sheet.over(self._tools.repository.outgoing(point, hop.base, roots if only else None)):
                 self._cancellation.check()
                 session.send(outgoing)
                 size_bytes = sum(ref.size_bytes for ref in outgoing.segment.offered)
@@ -244,7 +246,8 @@ class _CascadeRun:
 
     def _figures(self, session: DeliverySession) -> LaneFigures:
         done_bytes = max(0, self._given_bytes - session.pending_bytes)
-        return LaneFigures(self._given_bytes, done_bytes, self._sent_bytes + session.counters.sent_bytes, True)
+        sent_bytes = self._sent_bytes + session.counters.sent_bytes
+        return LaneFigures(self._given_bytes, done_bytes, sent_bytes, True, session.sheet.of_sender())
 
     def _tell(self, action: ActionId, operations: tuple[str, ...], captured_at_ns: int, error: ErrorFacts | None) -> None:
         self._tools.news.delivered(

@@ -281,7 +281,7 @@ class _Run:
             seq = capture.run if commit is None else commit.seq
             try:
                 session = lane.begin(capture.epoch, seq, self._tools.hostname, self._moves_for(capture, lane.dataset, lane.base_seq))
-                sessions[lane.delivery.id] = FanOutSession(lane.dataset, session, self._spools.patience_s(lane.delivery.id))
+                sessions[lane.delivery.id] = FanOutSession(lane.dataset, session, self._spools.patience_s(lane.delivery.id), session.sheet)
             except HoldfastError as error:
                 lane.error = error.facts()
         fan = FanOut(sessions, clock=self._tools.clock, on_wait=self._progress.tick)

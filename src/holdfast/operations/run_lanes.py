@@ -16,6 +16,7 @@ from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId
 from holdfast.delivery.fanout import DeliveryResult
 from holdfast.delivery.limit import Limit, Timetable
 from holdfast.delivery.session import DeliverySession
+from holdfast.model.bottleneck import NOTHING_SPENT, SHORTEST_S, Bottleneck, Ends, LaneTimes, judge
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Move
 from holdfast.model.jobs import Counters, Finding, Severity, State, Task
 from holdfast.model.rules import DatasetRule, Delivery, title_of
@@ -49,6 +50,7 @@ class Lane:
     target: Cursor | None = None
     counters: Counters = field(default_factory=Counters)
     duration_s: float = 0.0
+    times: LaneTimes = NOTHING_SPENT
     error: ErrorFacts | None = None
     opened_s: float = 0.0
     # The run is kept for the receiver, which gets it when it is back.
@@ -138,7 +140,7 @@ class Lane:
 
     def ended(self, result: DeliveryResult) -> None:
         self.acknowledgements = {ActionId(found.action): found for found in result.acknowledgements}
-        self.counters, self.duration_s = result.counters, result.duration_s
+        self.counters, self.duration_s, self.times = result.counters, result.duration_s, result.times
         self.error = result.error
 
     def tasks(self) -> tuple[Task, ...]:
@@ -158,6 +160,7 @@ class Lane:
                     error=error,
                     receiver=self.delivery.receiver_name,
                     duration_s=self.duration_s,
+                    bottleneck=bottleneck_of(self.times, self.delivery) if place == 0 else None,
                 )
             )
         return tuple(tasks)
@@ -172,6 +175,11 @@ class Lane:
     def close(self) -> None:
         if self.session is not None:
             self.session.close()
+
+
+def bottleneck_of(times: LaneTimes, delivery: Delivery, source: str = "") -> Bottleneck | None:
+    """Of a delivery that is over; None = it was too short to say. `source`: what was read, where it is not the dataset in its place."""
+    return judge(times, Ends(source or delivery.label, delivery.receiver_name)) if times.wall_s >= SHORTEST_S else None
 
 
 @dataclass

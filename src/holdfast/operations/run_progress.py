@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from holdfast.core.clock import Clock
 from holdfast.core.ids import DatasetId
 from holdfast.delivery.fanout import FanOut, LaneFigures
+from holdfast.model.bottleneck import SHORTEST_S, Bottleneck, Ends, LaneTimes, judge
 from holdfast.model.jobs import LaneProgress
 from holdfast.model.rules import Delivery, title_of
 from holdfast.operations.pace import Pace
@@ -15,6 +17,8 @@ from holdfast.operations.running import Meter
 
 STILL_S = 1.0
 """A lane that has something to take, and took nothing for so long, is waiting."""
+RECENT_S = 10.0
+"""What holds a running lane up is judged by so much of its time."""
 
 Expected = Callable[[DatasetId, int | None], int | None]
 """Bytes that a capture will offer a receiver of the dataset that stands at a seq (None = at nothing); None while it cannot know."""
@@ -23,11 +27,14 @@ Expected = Callable[[DatasetId, int | None], int | None]
 class LaneMeter:
     """The figures of one delivery as progress. Used by one thread."""
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self, delivery: Delivery, source: str = "") -> None:
+        """`source`: what is read, where it is not the dataset in its place."""
         self._delivery = delivery
         self._action = ", ".join(title_of(delivery, action) for action in delivery.actions)
         self._pace = Pace()
         self._moved = (-1, -1, 0.0)
+        self._ends = Ends(source or delivery.label, delivery.receiver_name)
+        self._spent: deque[tuple[float, LaneTimes]] = deque()
 
     def progress(self, now_s: float, figures: LaneFigures, total_bytes: int) -> LaneProgress:
         done, sent, moved_s = self._moved
@@ -44,7 +51,17 @@ class LaneMeter:
             total_bytes=total_bytes,
             rate_bytes_s=self._pace.rate(now_s, figures.sent_bytes) if figures.is_live else 0.0,
             waiting=pending and now_s - moved_s >= STILL_S,
+            bottleneck=self._bottleneck(now_s, figures.times) if figures.is_live else None,
         )
+
+    def _bottleneck(self, now_s: float, times: LaneTimes) -> Bottleneck | None:
+        """Of the last seconds: what held it up a minute ago may be over."""
+        self._spent.append((now_s, times))
+        while len(self._spent) > 2 and self._spent[1][0] <= now_s - RECENT_S:
+            self._spent.popleft()
+        recent = times.since(self._spent[0][1]) if len(self._spent) > 1 else times
+        found = judge(recent, self._ends)
+        return found if found.message and recent.wall_s >= SHORTEST_S else None
 
 
 class LanesProgress:

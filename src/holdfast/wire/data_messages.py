@@ -3,7 +3,7 @@
 Deliver:   S: Open -> R: Opened, then any number of commits:
            S: Started -> { S: Segmented -> R: Needed -> S: Carried... } (a window of segments in flight) -> S: Closing -> R: Closed
            Before the parts of a large file, with no segment in flight: S: Recall -> R: Recalled
-           Either side may end with Stopped at any time.
+           Either side may end with Stopped at any time. R: Spending at any time, to a sender that asked for it.
 Read:      reader: OpenRead -> owner: OpenedRead, then AskEntries or AskFolders -> Entries, AskMore -> Entries (until last=True),
            AskChunks -> Carried... (last=True).
            Or for a repository that has lost something: OpenCopy -> OpenedRead, then AskBlobs -> BlobPiece... BlobsEnd.
@@ -18,6 +18,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId, NodeId, PointId, RepositoryId
 from holdfast.model.archiving import ToArchive, Verdict
+from holdfast.model.bottleneck import ReceiverTimes
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Payload, Segment
 from holdfast.model.entry import Entry
 from holdfast.model.orders import SignedOrder
@@ -32,12 +33,13 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
 class Open(_Message, frozen=True, kw_only=True):
     """First message of a delivery. `actions` are those the sender's rules name. `adopt`: somebody asked that mirrors take over, this once,
-    what stands at their place and is not empty."""
+    what stands at their place and is not empty. `reports`: the sender understands `Spending`."""
 
     dataset: DatasetId
     actions: tuple[ActionId, ...]
     generation: int
     adopt: bool = False
+    reports: bool = False
     protocol: int = PROTOCOL
 
 
@@ -91,10 +93,11 @@ class Segmented(_Message, frozen=True, kw_only=True):
 
 
 class Needed(_Message, frozen=True, kw_only=True):
-    """Of the segment's offered chunks, those some action lacks."""
+    """Of the segment's offered chunks, those some action lacks. `spent`: how the receiver spent its time until now."""
 
     number: int
     ids: tuple[bytes, ...]
+    spent: ReceiverTimes | None = None
 
 
 class Carried(_Message, frozen=True, kw_only=True):
@@ -111,12 +114,19 @@ class Carried(_Message, frozen=True, kw_only=True):
     last: bool = False
 
 
+class Spending(_Message, frozen=True, kw_only=True):
+    """How the receiver spent its time until now; of use while much is on its way and nothing is to be answered."""
+
+    spent: ReceiverTimes
+
+
 class Closing(_Message, frozen=True, kw_only=True):
     commit: Commit
 
 
 class Closed(_Message, frozen=True, kw_only=True):
     acknowledgements: tuple[Acknowledgement, ...]
+    spent: ReceiverTimes | None = None
 
 
 class Stopped(_Message, frozen=True, kw_only=True):
@@ -249,6 +259,7 @@ DataMessage = (
     | Segmented
     | Needed
     | Carried
+    | Spending
     | Closing
     | Closed
     | Stopped

@@ -4,6 +4,7 @@ import type { Schemas } from "../../api/client";
 import { isOver, type Job } from "../../live/store";
 import { Card } from "../../parts/Card";
 import { counted, formatBytes, formatCount, formatDuration, sentence, visible } from "../../parts/format";
+import { placeWord } from "../../parts/progress";
 import { State, stateOf } from "../../parts/State";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import classes from "./Jobs.module.css";
@@ -23,6 +24,7 @@ const TASKS: Column<Task>[] = [
       </span>
     ),
   },
+  { key: "held", title: "Held up by", width: "96px", cell: (task) => <span title={task.bottleneck ? visible(task.bottleneck.message) : undefined}>{placeWord(task.bottleneck)}</span> },
   { key: "took", title: "Took", width: "92px", align: "right", cell: (task) => (task.duration_s < 1 ? "under 1 s" : formatDuration(task.duration_s)) },
   { key: "changed", title: "Changed", width: "72px", align: "right", cell: (task) => formatCount(task.counters.changed) },
   { key: "removed", title: "Removed", width: "74px", align: "right", cell: (task) => formatCount(task.counters.removed) },

@@ -10,7 +10,7 @@ import { useNow } from "../../parts/clock";
 import { counted, formatBytes, formatCount, formatDuration, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
 import { Page } from "../../parts/Page";
-import { percentOf } from "../../parts/progress";
+import { percentOf, placeWord } from "../../parts/progress";
 import { Problem } from "../../parts/Problem";
 import { State, stateOf } from "../../parts/State";
 import { useFilters } from "../../parts/useFilters";
@@ -128,7 +128,10 @@ function What({ job }: { job: Job }) {
       {visible(job.rule)}
     </Link>
   );
-  return <TwoLines first={link} second={`${visible(job.node_name)}${job.kind === "run" ? "" : `, ${kindWord(job.kind).toLowerCase()}`}`} />;
+  const lanes = useLive((live) => (isOver(job) ? undefined : live.progress.get(job.id)?.lanes)) ?? [];
+  const held = lanes.find((lane) => lane.bottleneck && lane.bottleneck.place !== "none")?.bottleneck;
+  const words = [visible(job.node_name), job.kind === "run" ? "" : kindWord(job.kind).toLowerCase(), held ? `held up by ${placeWord(held)}` : ""];
+  return <TwoLines first={link} second={words.filter(Boolean).join(", ")} />;
 }
 
 function TwoLines({ first, second }: { first: ReactNode; second: string }) {

@@ -1,7 +1,7 @@
 /** What goes to each receiver of a running job. */
 import { Group, Progress as Bar, Text } from "@mantine/core";
 import { type Progress, useLive } from "../../live/store";
-import { formatBytes, formatRate, visible } from "../../parts/format";
+import { formatBytes, formatRate, sentence, visible } from "../../parts/format";
 import { percentOf } from "../../parts/progress";
 import { State } from "../../parts/State";
 import classes from "./Jobs.module.css";
@@ -29,6 +29,11 @@ export function Lanes({ job, told }: { job: string; told: Progress | null }) {
               {lane.total_bytes > 0 && ` of ${formatBytes(lane.total_bytes)}`}
               {lane.rate_bytes_s > 0 && `, ${formatRate(lane.rate_bytes_s)}`}
             </Text>
+            {lane.bottleneck && (
+              <Text size="xs" c="dimmed">
+                {sentence(visible(lane.bottleneck.message))}
+              </Text>
+            )}
           </li>
         );
       })}

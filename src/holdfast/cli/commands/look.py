@@ -15,12 +15,13 @@ from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.change_job import change_job
 from holdfast.cli.commands.monitor import print_strip
-from holdfast.cli.commands.run import print_job_problems, print_jobs_result
+from holdfast.cli.commands.run import print_bottlenecks, print_job_problems, print_jobs_result
 from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, master_client, plain, through_master_or_agent
 from holdfast.cli.spooled import spooled_lines
+from holdfast.cli.waiting import progress_text
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import NotReachable, UnknownName, UsageError
 from holdfast.core.units import format_duration, format_size, format_utc, parse_time
@@ -349,6 +350,10 @@ def _print_job(record: dict[str, Any]) -> None:
     say(f"{record['kind']} {record['rule']}  {record['state']}  ({record['id']})")
     say(f"created {local_time(record['created_at'])}, ended {local_time(record.get('ended_at'))}, cause {record.get('cause') or '-'}")
     print_jobs_result([record])
+    if figures := record.get("progress"):
+        say(progress_text([record], [figures]))
+        print_bottlenecks((f"{lane['dataset']} to {lane['receiver']}", lane) for lane in figures.get("lanes") or ())
+    print_bottlenecks((f"{task['name']} on {task['receiver']}", task) for task in record.get("tasks") or ())
     if not record.get("tasks"):
         print_job_problems(record)
 

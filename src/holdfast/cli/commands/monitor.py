@@ -44,6 +44,8 @@ def monitor(
     ]
     print_table(("MOVER", "STATE", "LAST GOOD", "LAG", "BACKLOG", "RATE", "NEXT RUN"), rows)
     for mover in answer["movers"]:
+        if (held := mover.get("bottleneck")) and held["place"] != "none":
+            note(f"{mover['source']} -> {mover['target']}: {held['message']} [{held['place']}]")
         if error := mover["error"]:
             note(f"{mover['source']} -> {mover['target']}: {error['message']} [{error['code']}]")
     for silent in answer["unreachable"]:

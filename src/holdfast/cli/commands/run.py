@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -80,6 +81,13 @@ def print_job_problems(job: dict[str, Any]) -> None:
             note(f"  {one_line(line)}")
     if len(shown) > 20:
         note(f"... {job.get('findings_total', len(shown)) - 20} more: holdfast jobs {job['id'][:8]} --json")
+
+
+def print_bottlenecks(named: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """What held each of these deliveries up, where that is known."""
+    for name, owner in named:
+        if held := owner.get("bottleneck"):
+            say(one_line(f"{name}: {held['message']} [{held['place']}]"))
 
 
 def _task_row(job: dict[str, Any], task: dict[str, Any]) -> tuple[object, ...]:

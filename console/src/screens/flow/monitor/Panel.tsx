@@ -8,6 +8,7 @@ import { counted, formatBytes, formatCount, formatRate, sentence, visible } from
 import { FollowedList } from "../../../parts/FollowedList";
 import type { Followed } from "../../../parts/following";
 import { Moment } from "../../../parts/Moment";
+import { placeWord } from "../../../parts/progress";
 import { State, stateOf } from "../../../parts/State";
 import { Jobs } from "./Jobs";
 import classes from "./monitor.module.css";
@@ -167,6 +168,7 @@ function MoverFacts({ monitor, mover }: { monitor: FlowMonitor; mover: MoverMoni
   const followed = followedOn(mover, monitor.following);
   const progress = useLive((live) => live.progress);
   const moving = movingOf(mover, progress);
+  const held = moving.bottleneck?.place === "none" ? null : moving.bottleneck;
   const datasets = [...new Set(mover.protections.map((row) => row.dataset))];
   return (
     <>
@@ -182,6 +184,12 @@ function MoverFacts({ monitor, mover }: { monitor: FlowMonitor; mover: MoverMoni
         <dd>{mover.mode === "continuous" ? "as it changes" : "in runs"}</dd>
         <dt>Rate</dt>
         <dd>{moving.rateBytesS > 0 ? formatRate(moving.rateBytesS) : "nothing moves now"}</dd>
+        {held && (
+          <>
+            <dt>Held up by</dt>
+            <dd title={visible(held.message)}>{placeWord(held)}</dd>
+          </>
+        )}
         <dt>Behind</dt>
         <dd>{lagWords(mover)}</dd>
         <dt>Waits</dt>

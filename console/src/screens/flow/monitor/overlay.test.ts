@@ -44,6 +44,7 @@ const mover = (more: Partial<MoverMonitor> = {}): MoverMonitor => ({
   backlog_since: null,
   closed_until: null,
   waits: false,
+  bottleneck: null,
   last_at: "2026-11-25T11:55:00Z",
   next_at: "2026-11-25T12:55:00Z",
   running_jobs: [],
@@ -98,7 +99,7 @@ test("a rate of a job that is over is no rate", () => {
 
 test("an unknown total is not made up", () => {
   const moving = movingOf(mover({ running_jobs: ["job1"] }), progress("del1", { done_bytes: 25, total_bytes: 0, rate_bytes_s: 1, waiting: true }));
-  expect(moving).toEqual({ rateBytesS: 1, leftBytes: null, totalBytes: 0, waiting: true });
+  expect(moving).toEqual({ rateBytesS: 1, leftBytes: null, totalBytes: 0, waiting: true, bottleneck: null });
 });
 
 test("what is behind is measured by what was promised", () => {

@@ -13,6 +13,8 @@ export interface Moving {
   totalBytes: number;
   /** A receiver takes nothing although there is something for it. */
   waiting: boolean;
+  /** What it waits for most; null = nothing is known. */
+  bottleneck: MoverMonitor["bottleneck"];
 }
 
 type LiveProgress = ReadonlyMap<string, Progress>;
@@ -34,7 +36,7 @@ export function movingOf(mover: MoverMonitor, progress: LiveProgress): Moving {
   const heard = mover.running_jobs.flatMap((job) => progress.get(job) ?? []);
   const lanes = heard.flatMap((each) => each.lanes ?? []).filter((lane) => deliveries.has(lane.delivery));
   if (lanes.length === 0)
-    return { rateBytesS: mover.running_jobs.length > 0 ? mover.rate_bytes_s : 0, leftBytes: mover.backlog_bytes, totalBytes: 0, waiting: false };
+    return { rateBytesS: mover.running_jobs.length > 0 ? mover.rate_bytes_s : 0, leftBytes: mover.backlog_bytes, totalBytes: 0, waiting: false, bottleneck: mover.bottleneck };
   const sum = (figure: (lane: (typeof lanes)[number]) => number) => lanes.reduce((all, lane) => all + figure(lane), 0);
   const isKnown = lanes.every((lane) => (lane.total_bytes ?? 0) > 0);
   return {
@@ -42,6 +44,7 @@ export function movingOf(mover: MoverMonitor, progress: LiveProgress): Moving {
     leftBytes: isKnown ? sum((lane) => Math.max(0, lane.total_bytes! - (lane.done_bytes ?? 0))) : null,
     totalBytes: isKnown ? sum((lane) => lane.total_bytes!) : 0,
     waiting: lanes.some((lane) => lane.waiting),
+    bottleneck: lanes.find((lane) => lane.bottleneck && lane.bottleneck.place !== "none")?.bottleneck ?? null,
   };
 }
 
