@@ -17,6 +17,7 @@ from holdfast.model.keys import KitState, kit_findings
 from holdfast.model.promises import promises_of
 from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
 from holdfast.model.rules import Rules
+from holdfast.model.waits import Wait, WaitReason
 from tests.master.masters import ONE_TO_TWO, Running, with_master
 from tests.master.test_triggers_and_restores import Machine
 
@@ -184,6 +185,34 @@ async def test_what_failed_is_on_its_mover_only(running: Running) -> None:
         "far": "overdue",
     }
     assert [f["finding"]["code"] for f in vertices["store"]["findings"]] == ["low-disk"]
+
+
+@with_master
+async def test_a_hop_says_why_it_waits_also_for_the_one_before_it(running: Running) -> None:
+    machines = await office(running)
+    _, _, movers = await look(running)
+    assert [mover["waiting"] for mover in movers.values()] == [[], [], []]
+    wait = Wait(reason=WaitReason.RECEIVER, what="vault", since=AT)
+    gone = ErrorFacts("not-reachable", "vault does not answer", "", True)
+    tell(machines["files1"], backup={"state": State.FAILED, "error": gone, "wait": wait})
+    _, _, movers = await look(running)
+    facts = ("reason", "what", "since", "why", "datasets")
+    told = {name: [tuple(wait[fact] for fact in facts) for wait in mover["waiting"]] for name, mover in movers.items()}
+    at = "2026-01-02T03:00:00Z"
+    # As the rules name what stores.
+    stored = movers["files->store"]["protections"][0]["action"] or "vault"
+    assert told == {
+        "files->store": [("receiver", "vault", at, "", 1)],
+        "files->copy": [],
+        "store->far": [("upstream", f"backup to {stored}", at, "vault does not answer", 1)],
+    }
+    running.clock.offset_s += 2
+    rows = (await running.get("/status"))["protections"]
+    assert {(row["receiver"], row["wait"]["reason"]) for row in rows if row["wait"]} == {("vault", "receiver"), ("dr", "upstream")}
+    # What it says of itself goes first.
+    tell(machines["vault"], backup={"wait": Wait(reason=WaitReason.JOB, what="files1/mail -> dr")})
+    _, _, movers = await look(running)
+    assert [w["reason"] for w in movers["store->far"]["waiting"]] == ["job"]
 
 
 @with_master

@@ -4686,8 +4686,8 @@ export interface components {
          *         acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null =
          *         not known of all of them. `backlog_changes`: changes known at a followed source and not delivered, `backlog_since` the oldest of them,
          *         or of the runs. `bottleneck`: what it waits for most just now, of the lane with most left; null = nothing runs, or it is not known.
-         *         `closed_until`: its window is closed until then; `waits`: something waits for that. `protections` holds at most
-         *         `MOST_PROTECTIONS`, the worst first.
+         *         `closed_until`: its window is closed until then; `waits`: something waits for that. `waiting`: why it stands still, each reason once
+         *         for each thing that is waited for, at most `MOST_NAMES`. `protections` holds at most `MOST_PROTECTIONS`, the worst first.
          */
         MoverMonitor: {
             index: number;
@@ -4707,6 +4707,7 @@ export interface components {
             closed_until: string | null;
             waits: boolean;
             bottleneck: components["schemas"]["Bottleneck"] | null;
+            waiting: components["schemas"]["Waiting"][];
             last_at: string | null;
             next_at: string | null;
             running_jobs: string[];
@@ -4732,6 +4733,27 @@ export interface components {
          */
         Place: "cpu" | "limit" | "mover" | "network" | "none" | "source" | "store";
         /**
+         * Waiting
+         * @description As `model.waits.Wait`. `datasets`: how many of the mover's wait so; `since` is the earliest of them, `until` the soonest.
+         */
+        Waiting: {
+            reason: components["schemas"]["WaitReason"];
+            what: string;
+            since: string | null;
+            until: string | null;
+            why: string;
+            job: string | null;
+            datasets: number;
+        };
+        /**
+         * WaitReason
+         * @description `window`: the mover's window is closed. `upstream`: nothing has come that could go on, or what should come has not. `receiver`: the
+         *         receiver, or its store, is away. `not-called`: `dial: to`, and the receiver has not called. `job`: another job has to end first.
+         *         `paused`: a repository is paused. `low-disk`: the sender has no room for its own records, so that nothing is captured.
+         * @enum {unknown}
+         */
+        WaitReason: "job" | "low-disk" | "not-called" | "paused" | "receiver" | "upstream" | "window";
+        /**
          * Protection
          * @description One (dataset, operation, action of a receiver): when it was last acknowledged, when it is due, what is wrong.
          *
@@ -4739,7 +4761,7 @@ export interface components {
          *         those of the rules. `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
          *         `newest_at`: the newest capture there is for it. `behind_runs`: finished runs that it has not acknowledged, the oldest of them captured
          *         at `behind_since`. `job`: the one that runs or waits for it now. `closed_until`: the mover's window is closed until then; `waits`:
-         *         something waits for it to open, which is no fault.
+         *         something waits for it to open, which is no fault. `wait`: why it stands still, where something is known to be waited for.
          */
         Protection: {
             dataset: string;
@@ -4777,12 +4799,33 @@ export interface components {
             waits: boolean;
             /** @default null */
             behind_since: string | null;
+            /** @default null */
+            wait: components["schemas"]["Wait"] | null;
         };
         /**
          * State
          * @enum {unknown}
          */
         State: "cancelled" | "failed" | "paused" | "queued" | "running" | "succeeded" | "unknown" | "warnings";
+        /**
+         * Wait
+         * @description `what` is waited for, as people call it: a node, a repository, an operation, an action, the rule of a job. `since`: when that began
+         *         (of `upstream`: what had come until then), `until`: when it ends by itself; null = nobody knows. `why` it is as it is, where that is
+         *         known from elsewhere. `job`: the one that goes first.
+         */
+        Wait: {
+            reason: components["schemas"]["WaitReason"];
+            /** @default  */
+            what: string;
+            /** @default null */
+            since: string | null;
+            /** @default null */
+            until: string | null;
+            /** @default  */
+            why: string;
+            /** @default null */
+            job: string | null;
+        };
         /**
          * SilentNode
          * @description A node that gave no answer: what it does is told as it was last known, with the state unknown.

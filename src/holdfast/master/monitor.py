@@ -16,6 +16,7 @@ from holdfast.master.activation import FlowView, flow_views
 from holdfast.master.compiling import DrawingKey, Situation, current_situation, drawing_key
 from holdfast.master.deployment import Deployment
 from holdfast.master.foundation import Foundation
+from holdfast.master.hops import with_upstream
 from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks, Told
 from holdfast.master.monitor_judging import Facts, followed_along, lanes_of, mover_monitor, node_of, vertex_monitor
@@ -89,7 +90,7 @@ class Monitor:
         facts = Facts()
         asked = [(name, node) for name, node in places.items() if node is not None and node in told]
         every = ((node, Said(name, chart.rules[node], told[node], self._looks.last_known(node))) for name, node in asked)
-        for (name, node), part in zip(asked, self._parts.of(every), strict=True):
+        for (name, node), part in zip(asked, with_upstream(self._parts.of(every)), strict=True):
             answer = told[node]
             for protection in part.protections:
                 way = chart.ways.of.get((protection.dataset_id, protection.operation, protection.action_id), ())

@@ -18,6 +18,7 @@ from holdfast.master.monitor_values import (
     MoverMonitor,
     VertexMonitor,
 )
+from holdfast.master.monitor_waits import waiting_on
 from holdfast.master.node_parts import NodeFinding
 from holdfast.master.records.inventory import REVOKED
 from holdfast.model.bottleneck import Bottleneck
@@ -102,6 +103,7 @@ def mover_monitor(mover: DrawnMover, facts: Facts) -> MoverMonitor:
         closed_until=_closed_until(protections),
         waits=any(p.waits for p in protections) or any(row.pending and row.waits_until for row in followed),
         bottleneck=_bottleneck(lanes.values()),
+        waiting=waiting_on(protections, followed)[:MOST_NAMES],
         last_at=_oldest(protections),
         next_at=_soonest(protections),
         running_jobs=_jobs(protections)[:MOST_NAMES],

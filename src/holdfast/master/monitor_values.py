@@ -14,6 +14,7 @@ from holdfast.master.following_rows import FollowingRow
 from holdfast.master.node_parts import NodeFinding
 from holdfast.model.bottleneck import Bottleneck
 from holdfast.model.questions import Protection
+from holdfast.model.waits import WaitReason
 
 MonitorState = Literal["ok", "running", "warning", "failed", "overdue", "unknown", "off"]
 MOST_NAMES = 50
@@ -57,6 +58,18 @@ class VertexMonitor(_Part, frozen=True, kw_only=True):
     findings_total: int
 
 
+class Waiting(_Part, frozen=True, kw_only=True):
+    """As `model.waits.Wait`. `datasets`: how many of the mover's wait so; `since` is the earliest of them, `until` the soonest."""
+
+    reason: WaitReason
+    what: str
+    since: datetime | None
+    until: datetime | None
+    why: str
+    job: JobId | None
+    datasets: int
+
+
 class MoverMonitor(_Part, frozen=True, kw_only=True):
     """`index` is its place among the movers of the flow. Of many datasets: the worst state, sums, the oldest `last_at`, the soonest
     `next_at`, the largest `lag_s`; `running_jobs` holds at most `MOST_NAMES`.
@@ -65,8 +78,8 @@ class MoverMonitor(_Part, frozen=True, kw_only=True):
     acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null =
     not known of all of them. `backlog_changes`: changes known at a followed source and not delivered, `backlog_since` the oldest of them,
     or of the runs. `bottleneck`: what it waits for most just now, of the lane with most left; null = nothing runs, or it is not known.
-    `closed_until`: its window is closed until then; `waits`: something waits for that. `protections` holds at most
-    `MOST_PROTECTIONS`, the worst first.
+    `closed_until`: its window is closed until then; `waits`: something waits for that. `waiting`: why it stands still, each reason once
+    for each thing that is waited for, at most `MOST_NAMES`. `protections` holds at most `MOST_PROTECTIONS`, the worst first.
     """
 
     index: int
@@ -84,6 +97,7 @@ class MoverMonitor(_Part, frozen=True, kw_only=True):
     closed_until: datetime | None
     waits: bool
     bottleneck: Bottleneck | None
+    waiting: tuple[Waiting, ...]
     last_at: datetime | None
     next_at: datetime | None
     running_jobs: tuple[JobId, ...]

@@ -3,20 +3,20 @@ something new since somebody last looked. What is not new stays the same object,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import DatasetId, NodeId
+from holdfast.core.ids import ActionId, DatasetId, NodeId
 from holdfast.master.following_rows import FollowingRow, following_row
 from holdfast.master.looks import Told
 from holdfast.master.queries import Unreachable
 from holdfast.master.verdict import DatasetStanding, standings
 from holdfast.model.jobs import Finding, Severity, State
 from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
-from holdfast.model.rules import Rules, title_of
+from holdfast.model.rules import Rules, StoreAction, title_of
 
 
 class RepositoryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +44,16 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Feed:
+    """What brings a cascade that it forwards: actions that store in its repository, and the operation it waits for if not its own."""
+
+    actions: tuple[ActionId, ...]
+    after: str
+
+
+@dataclass(frozen=True)
 class NodePart:
-    """`silent`: its repositories, while it does not answer."""
+    """`silent`: its repositories, while it does not answer. `feeds`: of its cascades, by delivery."""
 
     said: Said
     protections: tuple[Protection, ...]
@@ -54,6 +62,7 @@ class NodePart:
     repositories: tuple[RepositoryView, ...]
     silent: tuple[Unreachable, ...]
     following: tuple[FollowingRow, ...]
+    feeds: Mapping[str, Feed] = field(default_factory=dict)
 
 
 class NodeParts:
@@ -83,7 +92,23 @@ def _part(said: Said) -> NodePart:
         repositories=tuple(RepositoryView(node=said.name, status=each) for each in told.repositories) if told else (),
         silent=tuple(Unreachable(repository=each.name, node=said.name, error=error) for each in said.rules.repositories) if error else (),
         following=tuple(following_row(said.name, each) for each in told.following) if told else (),
+        feeds=feeds_of(said.rules),
     )
+
+
+def feeds_of(rules: Rules) -> dict[str, Feed]:
+    """Of its cascades, by delivery."""
+    found = {}
+    for cascade in rules.cascades:
+        stores = (
+            action
+            for receive in rules.receives
+            if receive.dataset == cascade.delivery.dataset
+            for action in receive.actions
+            if isinstance(action, StoreAction) and action.repository == cascade.repository
+        )
+        found[cascade.delivery.id] = Feed(tuple(dict.fromkeys(action.id for action in stores)), cascade.after)
+    return found
 
 
 def protections_of(rules: Rules, told: Told, known: NodeStatus | None) -> tuple[Protection, ...]:

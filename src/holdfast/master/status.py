@@ -13,6 +13,7 @@ from holdfast.core.ids import NodeId
 from holdfast.master.deployment import deployment
 from holdfast.master.following_rows import FollowingRow
 from holdfast.master.foundation import Foundation
+from holdfast.master.hops import with_upstream
 from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks
 from holdfast.master.node_parts import NodeFinding, NodePart, NodeParts, RepositoryView, Said
@@ -85,7 +86,7 @@ class StatusBoard:
         asked = [node for node in rolled_out.nodes.values() if node.id in rolled_out.rules]
         answers = await self._looks.look(node.id for node in asked)
         every = ((node.id, Said(node.name, rolled_out.rules[node.id], answers[node.id], self._looks.last_known(node.id))) for node in asked)
-        parts = self._parts.of(every)
+        parts = with_upstream(self._parts.of(every))
         nodes = await self.nodes(sight)
         if not sight.everything:
             return _status(nodes, [_narrowed(part, node.id, sight) for part, node in zip(parts, asked, strict=True)], ())

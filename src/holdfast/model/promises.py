@@ -12,12 +12,14 @@ from holdfast.model.schedule import has_schedule
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-    """One thing the rules promise. `cascade` is the id of the cascade it belongs to, empty for what this node captures."""
+    """One thing the rules promise. `cascade` is the id of the cascade it belongs to, empty for what this node captures; `after`: the
+    operation whose points start it."""
 
     delivery: Delivery
     operation: str
     action: str
     cascade: str = ""
+    after: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -32,14 +34,14 @@ def promises_of(rules: Rules) -> Iterator[Promise]:
         if delivery.dataset in captured:
             yield from _of_delivery(delivery, "")
     for cascade in rules.cascades:
-        yield from _of_delivery(cascade.delivery, cascade.id)
+        yield from _of_delivery(cascade.delivery, cascade.id, cascade.after)
 
 
-def _of_delivery(delivery: Delivery, cascade: str) -> Iterator[Promise]:
+def _of_delivery(delivery: Delivery, cascade: str, after: str = "") -> Iterator[Promise]:
     pairs = delivery.action_operations or tuple((action, delivery.operations) for action in delivery.actions)
     for action, operations in pairs:
         for operation in operations:
-            yield Promise(delivery=delivery, operation=operation, action=action, cascade=cascade)
+            yield Promise(delivery=delivery, operation=operation, action=action, cascade=cascade, after=after)
 
 
 def operation_rules(rules: Rules) -> dict[tuple[str, str], OperationRule]:

@@ -40,6 +40,7 @@ from holdfast.model.searching import AskSearch, FoundHere
 from holdfast.model.seeding import AskSeed, Seeded
 from holdfast.model.sight import Within
 from holdfast.model.tail import AskTail, Tailed
+from holdfast.model.waits import Wait
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -282,7 +283,7 @@ class Protection(_Message, frozen=True, kw_only=True):
     those of the rules. `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
     `newest_at`: the newest capture there is for it. `behind_runs`: finished runs that it has not acknowledged, the oldest of them captured
     at `behind_since`. `job`: the one that runs or waits for it now. `closed_until`: the mover's window is closed until then; `waits`:
-    something waits for it to open, which is no fault.
+    something waits for it to open, which is no fault. `wait`: why it stands still, where something is known to be waited for.
     """
 
     dataset: str
@@ -305,6 +306,7 @@ class Protection(_Message, frozen=True, kw_only=True):
     closed_until: datetime | None = None
     waits: bool = False
     behind_since: datetime | None = None
+    wait: Wait | None = None
 
 
 class NodeStatus(_Message, frozen=True, kw_only=True):

@@ -51,8 +51,8 @@ class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     `attempted_ns`: start of the last run that was to mark it. `captured_ns`: capture time of the last acknowledged commit. `since_ns`:
     when it came into the rules. `missed`: runs since then that this action did not take. `capture_failed`: `error` is of a run that had
-    nothing to send. `newest_ns`: the newest capture that there is for it, `behind`: finished runs it has not acknowledged, the first of
-    them captured at `behind_since_ns`.
+    nothing to send, `error_since_ns` when errors of its kind began. `newest_ns`: the newest capture that there is for it,
+    `behind`: finished runs it has not acknowledged, the first of them captured at `behind_since_ns`.
     """
 
     dataset: DatasetId
@@ -67,6 +67,7 @@ class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     newest_ns: int | None = None
     behind: int = 0
     behind_since_ns: int | None = None
+    error_since_ns: int | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:

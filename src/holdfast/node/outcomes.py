@@ -62,6 +62,14 @@ def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool) -> t
     return tuple(changed)
 
 
+def with_error_time(before: ProtectionRow | None, row: ProtectionRow, now_ns: int) -> ProtectionRow:
+    """The row with when errors of its kind began: another attempt that fails the same way begins none."""
+    code = None if row.error is None else row.error.code
+    known = None if before is None or before.error is None else before.error.code
+    since_ns = None if code is None else now_ns if before is None or code != known else before.error_since_ns
+    return row if row.error_since_ns == since_ns else msgspec.structs.replace(row, error_since_ns=since_ns)
+
+
 def with_capture(row: ProtectionRow, captured_at_ns: int) -> ProtectionRow:
     """The row once there is this capture for it, not acknowledged yet. One it knows of changes nothing."""
     if captured_at_ns <= (row.newest_ns or 0):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 from holdfast.core.clock import ns_of, utc
 from holdfast.core.errors import WindowClosed
-from holdfast.core.ids import ActionId, DatasetId, JobId
+from holdfast.core.ids import ActionId, DatasetId
 from holdfast.model.jobs import State
 from holdfast.model.promises import Promise, operation_rules, promises_of
 from holdfast.model.questions import Protection
 from holdfast.model.rate_table import opens_at, rate_at
 from holdfast.model.rules import Delivery, OperationRule, Rules, title_of
 from holdfast.model.schedule import due_at, has_schedule, share_of
+from holdfast.node.busy import Busy
 from holdfast.node.journal import ProtectionRow
 from holdfast.node.retries import opening_ns
+from holdfast.node.waits import wait_of
 
 SETTLE_S = 2.0
 """The first run by new rules waits this long: the rules of a flow reach its machines within moments of each other, not at once."""
@@ -87,12 +88,10 @@ def reconcile(
 def judge(
     rules: Rules,
     rows: Mapping[tuple[str, str, str], ProtectionRow],
-    busy: Mapping[str, State],
+    busy: Busy,
     now: datetime,
-    jobs: Mapping[tuple[str, str], JobId] = MappingProxyType({}),
 ) -> tuple[Protection, ...]:
-    """How each promise stands. `busy` gives running, queued or warnings by dataset or cascade id. `jobs`: those that run or wait, by
-    dataset or cascade id and operation; an empty operation stands for all."""
+    """How each promise stands."""
     known = operation_rules(rules)
     found = []
     for promise in promises_of(rules):
@@ -104,10 +103,11 @@ def judge(
         wanted = row_due_at(rule, row, now) if rule is not None else None
         subject = promise.cascade or promise.delivery.dataset
         closed_until, waits = _closed(promise.delivery, row, now)
-        state = _state(row, busy.get(subject))
+        state = _state(row, busy.states.get(subject))
         first = _first_due(promise, rule, row) if rule is not None and not has_schedule(rule) else None
         is_due = any(due is not None and due <= now for due in (wanted, first))
         waits = waits or (closed_until is not None and (state is State.QUEUED or is_due))
+        shown = _state(row, None) if waits and state is State.QUEUED else state
         found.append(
             Protection(
                 dataset=promise.delivery.label,
@@ -115,7 +115,7 @@ def judge(
                 operation=promise.operation,
                 receiver=promise.delivery.receiver_name,
                 action=title_of(promise.delivery, ActionId(promise.action)),
-                state=_state(row, None) if waits and state is State.QUEUED else state,
+                state=shown,
                 last_at=last_at,
                 due_at=_opened(promise.delivery, wanted, now),
                 every_s=None if rule is None else rule.every_s,
@@ -126,10 +126,11 @@ def judge(
                 delivery=promise.delivery.id,
                 newest_at=None if row.newest_ns is None else utc(row.newest_ns),
                 behind_runs=row.behind,
-                job=jobs.get((subject, promise.operation)) or jobs.get((subject, "")),
+                job=busy.jobs.get((subject, promise.operation)) or busy.jobs.get((subject, "")),
                 closed_until=closed_until,
                 waits=waits,
                 behind_since=utc(row.behind_since_ns) if row.behind and row.behind_since_ns is not None else None,
+                wait=wait_of(promise, rule, row, shown, busy, closed_until if waits else None),
             )
         )
     return tuple(found)

@@ -18,6 +18,7 @@ from holdfast.model.jobs import ENDED, Event, Finding, Job, Severity, State
 from holdfast.model.promises import complete, last_part, promises_of
 from holdfast.model.questions import AskTrigger, Protection
 from holdfast.model.rules import Rules
+from holdfast.node.busy import busy_of
 from holdfast.node.held_restores import HeldRestores, after_break
 from holdfast.node.housekeeping import Housekeeping
 from holdfast.node.job_book import JobBook, LiveJob, Role, Signature
@@ -32,6 +33,7 @@ from holdfast.node.outcomes import (
     subjects_of,
     uncaptured_rows,
     with_capture,
+    with_error_time,
 )
 from holdfast.node.protections import due_operations, judge, reconcile
 from holdfast.node.retries import Retries, Retry
@@ -215,7 +217,7 @@ class Scheduler:
     def protections(self) -> tuple[Protection, ...]:
         if self._rules is None:
             return ()
-        return judge(self._rules, self._rows, self._busy_states(), now(self._clock), self._busy_jobs())
+        return judge(self._rules, self._rows, busy_of(self._book.live, self._last_state, low_disk=self._low_disk), now(self._clock))
 
     def record_event(self, code: str, severity: Severity, message: str, **facts: str) -> None:
         node = self._rules.node if self._rules is not None else self._book.node
@@ -362,6 +364,8 @@ class Scheduler:
 
     def _put_rows(self, rows: tuple[ProtectionRow, ...]) -> None:
         if rows:
+            now_ns = self._clock.now_ns()
+            rows = tuple(with_error_time(self._rows.get(row.key), row, now_ns) for row in rows)
             self._rows.update({row.key: row for row in rows})
             self._journal.put_protections(rows)
 
@@ -376,21 +380,3 @@ class Scheduler:
 
     def _busy_subjects(self) -> set[str]:
         return {subject for live in self._book.live for subject in subjects_of(live.request)}
-
-    def _busy_jobs(self) -> dict[tuple[str, str], JobId]:
-        """By subject and operation (empty = all), the jobs that people see; the one that runs goes before one that waits."""
-        jobs: dict[tuple[str, str], JobId] = {}
-        for live in sorted(self._book.live, key=lambda live: not live.sent):
-            request = live.request
-            for subject in subjects_of(request) if live.quiet_failure is None else ():
-                marks = request.operations.get(DatasetId(subject), ()) if isinstance(request, RunDatasets) else ()
-                jobs.update({(subject, mark): live.job.id for mark in marks or ("",) if (subject, mark) not in jobs})
-        return jobs
-
-    def _busy_states(self) -> dict[str, State]:
-        states = dict(self._last_state)
-        for live in self._book.live:
-            # Another attempt at what failed does not hide that it failed.
-            if live.quiet_failure is None:
-                states.update(dict.fromkeys(subjects_of(live.request), live.job.state))
-        return states

@@ -11,6 +11,7 @@ import msgspec
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import RepositoryPaused
 from holdfast.core.private_files import write_private
+from holdfast.core.units import format_utc
 from holdfast.model.decoding import UNREADABLE_FILE
 from holdfast.model.pausing import Pause
 
@@ -58,7 +59,8 @@ class Pausing:
         if (pause := self.pause) is not None:
             until = f" until {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
             hint = f"it is tried again by itself; `holdfast repository resume {name}` ends the pause"
-            raise RepositoryPaused(f"repository {name} is paused{until}", hint=hint)
+            context = {"until": format_utc(pause.until)} if pause.until else {}
+            raise RepositoryPaused(f"repository {name} is paused{until}", hint=hint, repository=name, **context)
 
     def _now(self) -> Pause | None:
         if self._pause is not None and self._pause.until is not None and self._pause.until <= now(self._clock):

@@ -22,6 +22,7 @@ const protection = (change: Partial<Protection> = {}): Protection => ({
   closed_until: null,
   waits: false,
   behind_since: null,
+  wait: null,
   ...change,
 });
 const error = { code: "not-reachable", message: "vault does not answer", hint: "start it", retryable: true, context: {} };

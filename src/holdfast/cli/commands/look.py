@@ -22,6 +22,7 @@ from holdfast.cli.output import age, local_time, note, one_line, print_json, pri
 from holdfast.cli.reach import ask_agent, master_client, plain, through_master_or_agent
 from holdfast.cli.spooled import spooled_lines
 from holdfast.cli.waiting import progress_text
+from holdfast.cli.waits import wait_words
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import NotReachable, UnknownName, UsageError
 from holdfast.core.units import format_duration, format_size, format_utc, parse_time
@@ -341,9 +342,8 @@ def _where(protection: dict[str, Any]) -> str:
 def _protection_state(protection: dict[str, Any]) -> str:
     never_run = protection["state"] == "unknown" and not protection.get("last_at") and not protection.get("error")
     state = "not run yet" if never_run else str(protection["state"])
-    if protection.get("waits") and protection["state"] != "running":
-        return f"{state}, waits for its window until {local_time(protection['closed_until'])}"
-    return f"{state}, overdue" if protection.get("overdue") else state
+    state = f"{state}, overdue" if protection.get("overdue") else state
+    return f"{state}, {wait_words(protection['wait'])}" if protection.get("wait") else state
 
 
 def _print_job(record: dict[str, Any]) -> None:

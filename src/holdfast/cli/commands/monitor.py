@@ -11,6 +11,7 @@ from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import master_client
+from holdfast.cli.waits import wait_words
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.units import format_duration, format_size
 
@@ -46,6 +47,9 @@ def monitor(
     for mover in answer["movers"]:
         if (held := mover.get("bottleneck")) and held["place"] != "none":
             note(f"{mover['source']} -> {mover['target']}: {held['message']} [{held['place']}]")
+        for wait in mover["waiting"]:
+            of = f" ({wait['datasets']} datasets)" if wait["datasets"] > 1 else ""
+            note(f"{mover['source']} -> {mover['target']}: {wait_words(wait)}{of}")
         if error := mover["error"]:
             note(f"{mover['source']} -> {mover['target']}: {error['message']} [{error['code']}]")
     for silent in answer["unreachable"]:

@@ -15,6 +15,7 @@ import classes from "./monitor.module.css";
 import { followedOn, lagWords, moverIds, movingOf } from "./overlay";
 import { Protections } from "./Protections";
 import { MoverWhy, RunButton } from "./Run";
+import { longWait } from "./waits";
 import type { FlowMonitor, MoverMonitor, VertexMonitor } from "./useMonitor";
 
 interface PanelProps {
@@ -66,7 +67,7 @@ function Whole({ monitor, ids, onSelect }: { monitor: FlowMonitor; ids: readonly
         <Title order={3}>Movers</Title>
         <ul className={classes.list}>
           {monitor.movers.map((mover, index) =>
-            thing(`mover:${ids[index]}`, `${visible(mover.source)} → ${visible(mover.target)}, ${lagWords(mover)}`, mover.state, mover.error?.message),
+            thing(`mover:${ids[index]}`, `${visible(mover.source)} → ${visible(mover.target)}, ${lagWords(mover)}`, mover.state, whyOf(mover)),
           )}
         </ul>
       </section>
@@ -196,6 +197,22 @@ function MoverFacts({ monitor, mover }: { monitor: FlowMonitor; mover: MoverMoni
         <dd>
           {waitWords(mover.backlog_runs, mover.running_jobs.length > 0 ? moving.leftBytes : null)}
         </dd>
+        {mover.waiting.length > 0 && <dt>Stands still</dt>}
+        {mover.waiting.length > 0 && (
+          <dd>
+            {mover.waiting.map((wait, index) => (
+              <div key={index}>
+                {longWait(wait)}
+                {wait.job && (
+                  <>
+                    {" "}
+                    (<Link href={to.job(wait.job)}>see it</Link>)
+                  </>
+                )}
+              </div>
+            ))}
+          </dd>
+        )}
         <dt>All there as of</dt>
         <dd>
           <Moment time={mover.last_at} ago never="nothing yet" />
@@ -214,6 +231,12 @@ function MoverFacts({ monitor, mover }: { monitor: FlowMonitor; mover: MoverMoni
       <Protections flow={flow} mover={mover} />
     </>
   );
+}
+
+/** What stands still by itself does not hide what is wrong. */
+function whyOf({ error, waiting: [wait] }: MoverMonitor): string | undefined {
+  const isNoTrouble = wait?.reason === "window" || wait?.reason === "job";
+  return wait && !(error && isNoTrouble) ? longWait(wait) : error?.message;
 }
 
 function waitWords(runs: number, leftBytes: number | null): string {

@@ -5,6 +5,7 @@ import { Moment } from "../../../parts/Moment";
 import { State, stateOf } from "../../../parts/State";
 import classes from "./monitor.module.css";
 import { Why } from "./Run";
+import { shortWait } from "./waits";
 import type { MoverMonitor, Protection } from "./useMonitor";
 
 const SHOWN = 20;
@@ -56,11 +57,7 @@ function Row({ flow, row, told }: { flow: string; row: Protection; told: string 
             , due <Moment time={row.due_at} ago />
           </>
         )}
-        {row.waits && row.closed_until && (
-          <>
-            , waits for its window until <Moment time={row.closed_until} />
-          </>
-        )}
+        {row.wait && `, ${shortWait(row.wait)}`}
         {behind > 0 && `, ${formatCount(behind)} behind`}
         {(row.missed ?? 0) > 0 && `, ${formatCount(row.missed!)} missed`}
       </Text>

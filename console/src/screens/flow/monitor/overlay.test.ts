@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Progress } from "../../../live/store";
 import { backlogOf, lagWords, movingOf, overlayOf } from "./overlay";
+import { longWait, shortWait } from "./waits";
 import type { MoverMonitor, Protection, VertexMonitor } from "./useMonitor";
 
 const NOW = Date.parse("2026-11-25T12:00:00Z");
@@ -26,6 +27,7 @@ const protection = (more: Partial<Protection> = {}): Protection => ({
   closed_until: null,
   waits: false,
   behind_since: null,
+  wait: null,
   ...more,
 });
 
@@ -45,6 +47,7 @@ const mover = (more: Partial<MoverMonitor> = {}): MoverMonitor => ({
   closed_until: null,
   waits: false,
   bottleneck: null,
+  waiting: [],
   last_at: "2026-11-25T11:55:00Z",
   next_at: "2026-11-25T12:55:00Z",
   running_jobs: [],
@@ -163,4 +166,14 @@ test("a closed window is said, and is no trouble", () => {
   const closed = mover({ closed_until: "2026-11-25T18:00:00Z", waits: true, backlog_runs: 1, lag_s: 60, protections: [] });
   expect(labelOf(closed).label).toMatch(/^waits for its window until .*25/);
   expect(labelOf({ ...closed, waits: false, state: "failed" }).label).toMatch(/^failed, closed until /);
+});
+
+test("why a hop stands still is on its line, a window in the words that it has", () => {
+  const wait = { reason: "upstream" as const, what: "backup to store main", since: null, until: null, why: "vault is away", job: null, datasets: 2 };
+  expect(labelOf(mover({ state: "off", lag_s: null, waiting: [wait] })).label).toBe("off, waits for backup to store main");
+  expect(longWait(wait)).toBe("Waits for backup to store main: vault is away, 2 datasets");
+  expect(shortWait({ ...wait, reason: "not-called", what: "deep" })).toBe("deep has not called");
+  expect(labelOf(mover({ closed_until: "2026-11-25T18:00:00Z", waits: true, waiting: [{ ...wait, reason: "window", until: "2026-11-25T18:00:00Z" }] })).label).toMatch(
+    /^waits for its window until /,
+  );
 });

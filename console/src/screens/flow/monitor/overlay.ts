@@ -3,6 +3,7 @@ import type { Progress } from "../../../live/store";
 import { counted, formatAgo, formatBytes, formatCount, formatDuration, formatRate, formatTime } from "../../../parts/format";
 import { type Followed, linkWords } from "../../../parts/following";
 import type { Backlog, MoverOverlay, Overlay, VertexOverlay } from "../overlay";
+import { shortWait } from "./waits";
 import type { FlowMonitor, MoverMonitor, VertexMonitor } from "./useMonitor";
 
 /** What moves along a mover just now. */
@@ -97,7 +98,9 @@ function moverOverlay(mover: MoverMonitor, progress: LiveProgress, nowMs: number
   const followed = isUpToDate ? linkWords(followedOn(mover, following), nowMs) : "";
   const next = mover.state === "ok" && isUpToDate && mover.next_at ? `next ${formatAgo(mover.next_at, nowMs)}` : "";
   const closed = windowClosed(mover);
-  if (!isMoving && closed) words.push(isWell ? "" : mover.state, closed);
+  const [wait] = mover.waiting;
+  if (!isMoving && wait && wait.reason !== "window") words.push(isWell ? "" : mover.state, shortWait(wait));
+  else if (!isMoving && closed) words.push(isWell ? "" : mover.state, closed);
   else if (!isMoving) words.push(isWell ? "" : mover.state, followed || next || (isWell || !isUpToDate ? lagWords(mover) : ""));
   return { state: mover.state, moving: isMoving, label: words.filter(Boolean).join(", "), backlog: backlogOf(mover, moving) };
 }

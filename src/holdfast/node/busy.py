@@ -1,0 +1,67 @@
+"""What the jobs that live mean for what is promised: how it stands, which job does it, and which goes before it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from holdfast.core.ids import DatasetId, JobId
+from holdfast.model.jobs import Job, State
+from holdfast.node.job_book import LiveJob
+from holdfast.node.outcomes import subjects_of
+from holdfast.node.worker_messages import RunDatasets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Busy:
+    """By subject (dataset or cascade id). `states`: running, queued, or how the last one ended. `jobs`: those that people see, by subject
+    and operation; an empty operation stands for all. `first`: of what waits its turn, the job whose end it waits for. `low_disk`: no
+    capture is started now."""
+
+    states: Mapping[str, State] = field(default_factory=dict)
+    jobs: Mapping[tuple[str, str], JobId] = field(default_factory=dict)
+    first: Mapping[str, Job] = field(default_factory=dict)
+    low_disk: bool = False
+
+
+def busy_of(live: Iterable[LiveJob], last: Mapping[str, State], *, low_disk: bool) -> Busy:
+    """`live`: all that have not ended, the oldest first. `last`: how the last job of each subject ended."""
+    every = tuple(live)
+    return Busy(states=_states(every, last), jobs=_jobs(every), first=_first(every), low_disk=low_disk)
+
+
+def _states(every: tuple[LiveJob, ...], last: Mapping[str, State]) -> dict[str, State]:
+    states = dict(last)
+    for live in every:
+        # Another attempt at what failed does not hide that it failed.
+        if live.quiet_failure is None:
+            states.update(dict.fromkeys(subjects_of(live.request), live.job.state))
+    return states
+
+
+def _jobs(every: tuple[LiveJob, ...]) -> dict[tuple[str, str], JobId]:
+    """The one that runs goes before one that waits."""
+    jobs: dict[tuple[str, str], JobId] = {}
+    for live in sorted(every, key=lambda live: not live.sent):
+        request = live.request
+        for subject in subjects_of(request) if live.quiet_failure is None else ():
+            marks = request.operations.get(DatasetId(subject), ()) if isinstance(request, RunDatasets) else ()
+            jobs.update({(subject, mark): live.job.id for mark in marks or ("",) if (subject, mark) not in jobs})
+    return jobs
+
+
+def _first(every: tuple[LiveJob, ...]) -> dict[str, Job]:
+    """A worker captures one job after the other, whatever it is of; else only jobs with a subject in common wait for each other."""
+    found: dict[str, Job] = {}
+    ahead: list[LiveJob] = []
+    for live in sorted(every, key=lambda live: not live.sent):
+        subjects = subjects_of(live.request)
+        captures = isinstance(live.request, RunDatasets)
+        if live.job.state is State.QUEUED:
+            before = [each for each in ahead if subjects & subjects_of(each.request)]
+            if live.sent and captures:
+                before += [each for each in ahead if isinstance(each.request, RunDatasets)]
+            if before:
+                found.update({subject: before[0].job for subject in subjects if subject not in found})
+        ahead.append(live)
+    return found
