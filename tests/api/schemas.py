@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from typing import Any
 
@@ -10,11 +9,10 @@ from fastapi import FastAPI
 from jsonschema import Draft202012Validator, FormatChecker
 
 
-class AnswerChecker:
-    """`checked`: the routes (method, path below the prefix) whose right answers have been held against their schema."""
+class Contract:
+    """What the document says each route answers with."""
 
-    def __init__(self, app: FastAPI) -> None:
-        document = app.openapi()
+    def __init__(self, document: dict[str, Any]) -> None:
         self._components = {"schemas": {name: _strict(schema) for name, schema in document["components"]["schemas"].items()}}
         self._routes = [
             (method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), path, operation["responses"])
@@ -24,12 +22,12 @@ class AnswerChecker:
         # Paths without parameters first: `revisions` is no number of a revision.
         self._routes.sort(key=lambda route: route[2].count("{"))
         self._validators: dict[tuple[str, str, str], Draft202012Validator] = {}
-        self.checked: set[tuple[str, str]] = set()
 
-    def check(self, method: str, path: str, status: int, answer: Any) -> None:
+    def held(self, method: str, path: str, status: int, answer: Any) -> str:
+        """The path of the route whose answer this is, once it is found right; empty where the document knows none."""
         found = next((route for route in self._routes if route[0] == method and route[1].fullmatch(path)), None)
         if found is None:
-            return
+            return ""
         _, _, template, responses = found
         told = str(status) if str(status) in responses else "default"
         key = (method, template, told)
@@ -37,15 +35,37 @@ class AnswerChecker:
             schema = responses[told]["content"]["application/json"]["schema"]
             self._validators[key] = self.validator(schema)
         self._validators[key].validate(answer)
-        if status == 200:
-            self.checked.add((method, template.removeprefix("/api/v1")))
+        return template
 
     def validator(self, schema: dict[str, Any]) -> Draft202012Validator:
         return Draft202012Validator({**schema, "components": self._components}, format_checker=FormatChecker())
 
 
+_contracts: list[Contract] = []
+
+
+def contract_of(app: FastAPI) -> Contract:
+    """Every app says the same of itself. To have it said takes longer than all else of a Master's start, so it is said once per process."""
+    if not _contracts:
+        _contracts.append(Contract(app.openapi()))
+    return _contracts[0]
+
+
+class AnswerChecker:
+    """`checked`: the routes (method, path below the prefix) whose right answers have been held against their schema."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._contract = contract_of(app)
+        self.checked: set[tuple[str, str]] = set()
+
+    def check(self, method: str, path: str, status: int, answer: Any) -> None:
+        template = self._contract.held(method, path, status, answer)
+        if template and status == 200:
+            self.checked.add((method, template.removeprefix("/api/v1")))
+
+    def validator(self, schema: dict[str, Any]) -> Draft202012Validator:
+        return self._contract.validator(schema)
+
+
 def _strict(schema: dict[str, Any]) -> dict[str, Any]:
-    strict = copy.deepcopy(schema)
-    if "properties" in strict:
-        strict["additionalProperties"] = False
-    return strict
+    return {**schema, "additionalProperties": False} if "properties" in schema else schema
