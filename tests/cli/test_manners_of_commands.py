@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from holdfast.cli import exit_codes, main
 from holdfast.cli.client import path_of
@@ -316,3 +317,14 @@ def test_help_loads_nothing_heavy() -> None:
     listing = "import holdfast.cli.main, sys; print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
     assert heavy.isdisjoint(done.stdout.split())
+
+
+def test_of_the_program_only_what_is_called_is_built() -> None:
+    whole = get_command(main.app)
+    for name, command in whole.commands.items():
+        part = get_command(main.part_for((name, "--help")))
+        assert list(part.commands) == [name]
+        assert [option.name for option in part.commands[name].params] == [option.name for option in command.params]
+        assert list(getattr(part.commands[name], "commands", ())) == list(getattr(command, "commands", ()))
+    for words in ((), ("--help",), ("--version",), ("statsu",)):
+        assert main.part_for(words) is main.app

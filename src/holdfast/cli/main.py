@@ -5,10 +5,14 @@ Heavy imports live inside the commands, so that `holdfast --help` is quick.
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
+from collections.abc import Sequence
 
 import typer
+from typer.main import get_command_name
+from typer.models import CommandInfo
 
 from holdfast.cli import exit_codes
 from holdfast.cli.commands import (
@@ -127,6 +131,23 @@ def _root(
     """Draw what is to happen with your data; every machine keeps it."""
 
 
+def part_for(words: Sequence[str]) -> typer.Typer:
+    """The program with the one command that is called: to build all of them takes as long as to import them. All of them when it is none
+    of theirs, for help, completion and names that are nearly right."""
+    called = words[0] if words else ""
+    commands = [info for info in app.registered_commands if _name_of(info) == called]
+    groups = [info for info in app.registered_groups if info.name == called]
+    if not commands and not groups:
+        return app
+    part = copy.copy(app)
+    part.registered_commands, part.registered_groups = commands, groups
+    return part
+
+
+def _name_of(info: CommandInfo) -> str:
+    return info.name or (get_command_name(info.callback.__name__) if info.callback else "")
+
+
 def main() -> None:
     """Entry point. Exit codes are those of `exit_codes`; a fault of ours shows its traceback and exits 1.
 
@@ -136,7 +157,7 @@ def main() -> None:
     os.umask(0o077)
     try:
         try:
-            app()
+            part_for(sys.argv[1:])()
         finally:
             sys.stdout.flush()
     except HoldfastError as error:
