@@ -4,6 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Images of Python often forbid it to keep what it has compiled: then each of the thousands of processes that the tests start compiles all
+# of the program anew, which takes longer than all else of its start.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo deb lock test check console format speed bench bench-full bench-fleet docs bench-live clean
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,10 @@ from holdfast.testing.ceph import PACKAGES, missing_programs, use_ceph
 from holdfast.testing.object_store import ObjectStore
 from holdfast.testing.postgresql import PACKAGE, PostgreSql, is_installed, postgresql
 from tests.master import masters
+
+# Processes that tests start keep what they compile, and so do we: otherwise each start of the program compiles all of it (see Makefile).
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Examples have no time limit of their own: pytest's holds for the whole test, and a machine at work is no failure.
 # The same tree is tried with the same examples, so that everybody sees the same failure; `--hypothesis-profile=explore` looks for new ones.
