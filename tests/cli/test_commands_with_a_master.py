@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 from holdfast.cli import exit_codes
 from tests.e2e.world import eventually
 from tests.ports import first_of_a_row
+from tests.typed import typed
 
 pytestmark = pytest.mark.e2e
 
@@ -36,9 +35,7 @@ class Desk:
         return self.folder / "data"
 
     def run(self, *words: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "HOLDFAST_HOME": str(self.home)}
-        command = [sys.executable, "-m", "holdfast.cli.main", *words]
-        done = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=110, check=False)
+        done = typed(words, self.home, cwd=self.folder)
         assert done.returncode == expect, f"{words} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done

@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from holdfast.testing.stock_restic import StockRestic
 from holdfast.testing.waiting import wait_for
 from tests.e2e.world import descendants
 from tests.ports import first_of_a_row
+from tests.typed import typed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not StockRestic.is_here(), reason="needs restic")]
 CODE = re.compile(r"([0-9A-Z]{5}-){6}[0-9A-Z]{5}")
@@ -43,10 +43,8 @@ class Desk:
     def store(self) -> Path:
         return self.folder / "store"
 
-    def run(self, *words: str, expect: int | None = 0, typed: str = "") -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "HOLDFAST_HOME": str(self.home)}
-        command = [sys.executable, "-m", "holdfast.cli.main", *words]
-        done = subprocess.run(command, env=environment, input=typed, capture_output=True, text=True, timeout=110, check=False)
+    def run(self, *words: str, expect: int | None = 0, given: str = "") -> subprocess.CompletedProcess[str]:
+        done = typed(words, self.home, given=given)
         assert expect is None or done.returncode == expect, f"{words} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
@@ -114,8 +112,8 @@ def test_a_kit_is_made_kept_and_printed(desk: Desk) -> None:
     assert "--acknowledge" in shown.stderr
     _restic(desk.store, code, "check", "--no-lock")
     assert desk.repository()["kit"] == "made"
-    desk.run("repository", "key", "kit", name, "--acknowledge", typed="0A1B2\n", expect=2)
-    desk.run("repository", "key", "kit", name, "--acknowledge", typed=code[-5:].lower() + "\n")
+    desk.run("repository", "key", "kit", name, "--acknowledge", given="0A1B2\n", expect=2)
+    desk.run("repository", "key", "kit", name, "--acknowledge", given=code[-5:].lower() + "\n")
     assert (desk.kit_warnings(), desk.repository()["kit"]) == ([], "acknowledged")
 
     page = desk.folder / "kit.html"
@@ -133,10 +131,10 @@ def test_passwords_are_added_removed_and_rotated(desk: Desk) -> None:
     secret = desk.folder / "password"
     secret.write_text("correct horse battery\n")
     added = desk.json("repository", "key", "add", name, "--password-file", str(secret), "--user", "anna")["slot"]
-    desk.run("repository", "key", "add", name, typed="a second password\n")
+    desk.run("repository", "key", "add", name, given="a second password\n")
     for password in ("correct horse battery", "a second password"):
         _restic(desk.store, password, "snapshots")
-    desk.run("repository", "key", "add", name, typed="short\n", expect=2)
+    desk.run("repository", "key", "add", name, given="short\n", expect=2)
     rows = desk.json("repository", "key", "list", name)["slots"]
     assert [row["in_use"] for row in rows].count(True) == 1
     assert "anna" in [row["username"] for row in rows]
@@ -202,9 +200,9 @@ def test_a_machine_is_lost_and_store_and_kit_bring_everything_back(doomed: Desk)
         status = wait_for(lambda: _with_problem(successor), 60, again_s=0.3)
         assert f"holdfast repository key restore {name}" in json.dumps(status)
         typo = code[:7] + ("0" if code[7] != "0" else "2") + code[8:]
-        assert "group 2" in successor.run("repository", "key", "restore", name, typed=typo + "\n", expect=2).stderr
-        successor.run("repository", "key", "restore", name, typed="not the password\n", expect=12)
-        successor.run("repository", "key", "restore", name, typed=code.lower().replace("-", " ") + "\n")
+        assert "group 2" in successor.run("repository", "key", "restore", name, given=typo + "\n", expect=2).stderr
+        successor.run("repository", "key", "restore", name, given="not the password\n", expect=12)
+        successor.run("repository", "key", "restore", name, given=code.lower().replace("-", " ") + "\n")
         # Whoever typed all of it has it; nothing of the lost key stands in the way any more.
         row = successor.repository()
         assert (row["error"], row["kit"], row["key_slots"]) == (None, "acknowledged", 3)

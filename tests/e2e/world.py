@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from holdfast.cli.home import load_session
 from holdfast.cli.processes import Child, free_ports, wait_until
 from holdfast.model.questions import AskRepositoryEnv, RepositoryEnv
 from holdfast.node.local_client import ask
+from tests.typed import typed
 
 
 class World:
@@ -46,9 +46,7 @@ class World:
         return self.machines.home(name)
 
     def run(self, *arguments: str, home: str = "master", expect: int | None = 0) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "holdfast.cli.main", *arguments]
-        environment = {**os.environ, "HOLDFAST_HOME": str(self.home(home))}
-        result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
+        result = typed(arguments, self.home(home))
         if expect is not None:
             assert result.returncode == expect, f"{arguments} -> {result.returncode}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
         return result

@@ -7,22 +7,53 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Sequence
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 
 _KILLED = 9
-_PRELOADED = ("holdfast.mirror.mirror", "holdfast.testing.feeding", "holdfast.testing.tree_source", "hypothesis.strategies")
+# To start a child is to look at all others, too, and an exit code is told to the first who looks.
+_LOOKING = threading.Lock()
+_PRELOADED = (
+    "holdfast.mirror.mirror",
+    "holdfast.testing.feeding",
+    "holdfast.testing.tree_source",
+    "hypothesis.strategies",
+    # What a command imports, and what it imports to speak with the Master.
+    "holdfast.cli.main",
+    "holdfast.model.questions",
+    "holdfast.node.local_client",
+    "http.client",
+    "ssl",
+)
 
 
-def run_in_child(work: Callable[..., object], *arguments: object) -> int:
-    """The exit code of `work(*arguments)` in a process of its own: 0 when it returns, 1 when it raises. Both must be picklable."""
+def start_in_child(work: Callable[..., object], *arguments: object) -> BaseProcess:
+    """`work(*arguments)`, begun in a process of its own. Both must be picklable."""
     context = multiprocessing.get_context("forkserver")
     # Heeded when the server starts: what it has imported, its children need not.
     context.set_forkserver_preload(["__main__", *_PRELOADED, work.__module__])
-    child = context.Process(target=_end_after, args=(work, arguments))
-    child.start()
-    child.join()
-    assert child.exitcode is not None
-    return child.exitcode
+    child = context.Process(target=work, args=arguments)
+    with _LOOKING:
+        child.start()
+    return child
+
+
+def exit_code_of(child: BaseProcess, timeout_s: float | None = None) -> int | None:
+    """Waits for its end; None when it has not come in time."""
+    wait([child.sentinel], timeout_s)
+    with _LOOKING:
+        child.join(0)
+        return child.exitcode
+
+
+def run_in_child(work: Callable[..., object], *arguments: object) -> int:
+    """The exit code of `work(*arguments)` in a process of its own: 0 when it returns, 1 when it raises."""
+    child = start_in_child(_end_after, work, arguments)
+    code = exit_code_of(child)
+    assert code is not None
+    return code
 
 
 def run_until_killed(calls: Sequence[str], number: int, work: Callable[..., object], *arguments: object) -> bool:
