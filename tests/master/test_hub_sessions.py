@@ -146,3 +146,24 @@ async def test_a_newer_session_takes_the_place_of_the_older(running: Running) ->
     assert running.master.hub.online() == {first.identity.node}
     second.answer = lambda question: NodeStatus(node="second", generation=0)
     assert (await running.master.hub.ask_for(first.identity.node, AskStatus(), NodeStatus)).node == "second"
+
+
+@with_master
+async def test_nodes_of_other_versions_are_let_in_shown_and_upgraded_in_turn(running: Running) -> None:
+    older, newer, far = [await running.join(name) for name in ("older", "newer", "far")]
+    older.newest, older.version = 0, "0.0.9"
+    newer.protocol, newer.newest = 2, 9
+    far.protocol = far.newest = 9
+    await older.connect(running.hub_address)
+    await newer.connect(running.hub_address)
+    assert (older.spoken, newer.spoken) == (1, 2)
+    with pytest.raises(NotReachable, match="protocol 9") as refused:
+        await far.connect(running.hub_address)
+    assert "upgrade the Master first" in refused.value.hint
+    older.answer = lambda _: NodeStatus(node="older", generation=0)
+    assert await running.master.hub.ask_for(older.identity.node, AskStatus(), NodeStatus) == NodeStatus(node="older", generation=0)
+    order = await running.get("/nodes/upgrades")
+    assert [(each["name"], each["standing"]) for each in order["nodes"] if each["name"] in ("older", "far")] == [
+        ("older", "older"),
+        ("far", "unknown"),
+    ]

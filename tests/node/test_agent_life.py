@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from holdfast.core.clock import SystemClock
@@ -264,6 +265,10 @@ def test_restores_keep_out_of_home_and_run_in_the_right_worker(tmp_path: Path, a
     assert agent.ask(AskRepositoryEnv(repository="main")) == RepositoryEnv(location="/srv/main", password="correct horse")
 
 
+class AskNews(msgspec.Struct, frozen=True, tag=True):
+    """Of a later version."""
+
+
 class Master:
     """A real hub that keeps what nodes say. `session` is set while one is there."""
 
@@ -337,6 +342,10 @@ def test_rules_come_over_the_hub_and_work_begins(tmp_path: Path, authority: Auth
         await until(lambda: master.reported(State.SUCCEEDED))
         assert master.heard(Progressed)
         assert {e.code for report in master.heard(Report) for e in report.events} == {"rules-in-force"}
+        # A newer Master may ask what this version does not know: it is told so, and the session goes on.
+        unknown = await master.ask(AskNews())  # type: ignore[arg-type]
+        assert isinstance(unknown, Failed)
+        assert "no answer to AskNews" in unknown.error.message
         status = await master.ask(AskStatus())
         assert isinstance(status, NodeStatus)
         assert status.generation == 3

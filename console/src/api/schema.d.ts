@@ -1023,6 +1023,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes/upgrades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Upgrades
+         * @description The version of each node beside the Master's, and whose turn it is to be upgraded: the Master, who receives, then the others.
+         */
+        get: operations["upgrades"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/nodes/tokens": {
         parameters: {
             query?: never;
@@ -5245,6 +5265,35 @@ export interface components {
             findings: components["schemas"]["Finding"][];
         };
         /**
+         * UpgradeOrder
+         * @description `master`: its version. `master_first`: a node is newer, so it is the Master's turn before all others. `nodes`: in their turns, those
+         *         with nothing to do last.
+         */
+        UpgradeOrder: {
+            master: string;
+            master_first: boolean;
+            nodes: components["schemas"]["Upgrade"][];
+        };
+        /**
+         * Upgrade
+         * @description `turn`: those of one number may be upgraded together; 0 = nothing to do. `next`: it is their turn now.
+         */
+        Upgrade: {
+            name: string;
+            version: string;
+            standing: components["schemas"]["Standing"];
+            turn: number;
+            next: boolean;
+            online: boolean;
+            why: string;
+        };
+        /**
+         * Standing
+         * @description Of a machine's version beside the Master's. `far`: more than one minor number apart, which is not supported.
+         * @enum {unknown}
+         */
+        Standing: "current" | "far" | "newer" | "older" | "unknown";
+        /**
          * NewJoinToken
          * @description The only time the token is seen. `command` is what to run on the machine, for a shell.
          */
@@ -8931,6 +8980,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NodeList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    upgrades: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpgradeOrder"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
+from msgspec.structs import replace
 from sqlalchemy.orm import Session as Transaction
 
 from holdfast.core.errors import (
@@ -36,7 +37,8 @@ from holdfast.master.sessions import NodeStream, Session
 from holdfast.model.jobs import ENDED, Event, Progress, Severity
 from holdfast.model.questions import Answer, Failed, Question
 from holdfast.model.rules import SignedRules
-from holdfast.wire.hub_messages import PROTOCOL, Answered, Confirmed, Farewell, Hello, HubMessage, InForce, Progressed, Received, Report
+from holdfast.wire.hub_messages import Answered, Confirmed, Farewell, Hello, HubMessage, InForce, Progressed, Received, Report, Unread
+from holdfast.wire.skew import negotiated
 
 HELLO_TIMEOUT_S = 20.0
 ASK_TIMEOUT_S = 10.0
@@ -145,7 +147,8 @@ class Hub:
             await self._replace(session)
             if has_moved:
                 self.moved.set()
-            await session.send(readopting.welcome(self._base, rules, known, self._audit.head))
+            welcome = readopting.welcome(self._base, rules, known, self._audit.head)
+            await session.send(replace(welcome, protocol=session.protocol))
             self._base.news.tell(Subject("node", session.node))
             if rules is not None:
                 await session.offer(rules.generation, rules.signed)
@@ -164,9 +167,7 @@ class Hub:
             raise ProtocolError("no hello came") from None
         if not isinstance(message, Hello):
             raise ProtocolError("a session begins with Hello")
-        if message.protocol != PROTOCOL:
-            hint = "update the older of the two"
-            raise ProtocolError(f"the node speaks protocol {message.protocol}, this Master {PROTOCOL}", hint=hint)
+        session.protocol = negotiated(message)
         if message.environment != self._base.environment.id:
             raise Refused(
                 "this node belongs to another environment",
@@ -253,7 +254,7 @@ class Hub:
                 now = self._base.now()
                 await self._base.database.run_together(lambda s: _judge(s, session.node, generation, problems, now))
                 session.take(message)
-            case Answered() | Progressed():
+            case Answered() | Progressed() | Unread():
                 session.take(message)
                 if isinstance(message, Progressed):
                     self._moving.update((item.job, session) for item in message.progress)

@@ -45,6 +45,7 @@ from holdfast.master.sign_in_links import SignInLinks
 from holdfast.master.status import StatusBoard
 from holdfast.master.tailing import Tailing
 from holdfast.master.triggers import Triggers
+from holdfast.master.upgrading import Upgrading
 from holdfast.master.witnesses import Witnesses
 
 
@@ -68,6 +69,7 @@ class Master:
     enrolment: Enrolment
     renaming: Renaming
     moving: Moving
+    upgrading: Upgrading
     join_tokens: JoinTokens
     triggers: Triggers
     tailing: Tailing
@@ -146,7 +148,6 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     looks = Looks(hub, base.clock)
     parts = NodeParts()
     board = StatusBoard(base, hub, looks, parts)
-    landscapes = Landscapes(base)
     return Master(
         base=base,
         audit=audit,
@@ -155,7 +156,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         hub=hub,
         hub_port=hub_port,
         permissions=permissions,
-        landscapes=landscapes,
+        landscapes=(landscapes := Landscapes(base)),
         access=access,
         links=links,
         sessions=BrowserSessions(base, permissions, access, links),
@@ -166,6 +167,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         enrolment=Enrolment(base, hub),
         renaming=Renaming(base, hub, activation, landscapes),
         moving=Moving(base, JoinTokens(base)),
+        upgrading=Upgrading(base, hub),
         join_tokens=JoinTokens(base),
         triggers=triggers,
         tailing=Tailing(base, hub),

@@ -6,12 +6,24 @@ import asyncio
 import math
 from typing import Any, Protocol
 
-from holdfast.core.errors import HoldfastError, NotReachable
+from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError
 from holdfast.core.ids import JobId, NodeId
 from holdfast.model.jobs import Progress
-from holdfast.model.questions import Answer, Question
+from holdfast.model.questions import Answer, Failed, Question
 from holdfast.model.rules import SignedRules
-from holdfast.wire.hub_messages import Answered, Asked, Confirmed, Farewell, FromMaster, HubMessage, Progressed, Push
+from holdfast.wire.hub_messages import (
+    OLDEST_PROTOCOL,
+    Answered,
+    Asked,
+    Confirmed,
+    Farewell,
+    FromMaster,
+    HubMessage,
+    Progressed,
+    Push,
+    Unread,
+)
+from holdfast.wire.skew import check_known
 
 
 class NodeStream(Protocol):
@@ -39,6 +51,7 @@ class Session:
         self.node = stream.peer
         self.key_id = stream.key_id
         self.progress: dict[JobId, Progress] = {}
+        self.protocol = OLDEST_PROTOCOL
         self.reported_s = -math.inf
         self._stream = stream
         self._number = 0
@@ -52,7 +65,8 @@ class Session:
         return await self._stream.receive()
 
     async def ask(self, question: Question, timeout_s: float) -> Answer:
-        """Raises `NotReachable` when the node goes away or does not answer in time."""
+        """Raises `NotReachable` when the node goes away or does not answer in time, `Refused` when it is too old for the question."""
+        check_known(type(question).__name__, self.protocol)
         self._number += 1
         number = self._number
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -79,11 +93,16 @@ class Session:
             self._pushes[generation] = asyncio.get_running_loop().create_future()
             await self.send(Push(rules=rules))
 
-    def take(self, message: Answered | Confirmed | Progressed) -> None:
+    def take(self, message: Answered | Confirmed | Progressed | Unread) -> None:
         """What the node said belongs to a question or push of ours; one that nobody waits for any more is dropped."""
         match message:
             case Answered(number=number, answer=answer):
                 _settle(self._answers.get(number), answer)
+            case Unread(number=number, what=what):
+                error = ProtocolError(
+                    f"the node answered {what}, which this Master does not know", hint="upgrade the Master first, then its nodes"
+                )
+                _settle(self._answers.get(number), Failed(error=error.facts()))
             case Confirmed(generation=generation):
                 _settle(self._pushes.get(generation), message)
             case Progressed(progress=progress):

@@ -59,7 +59,7 @@ from holdfast.node.worker_messages import (
     ToWorker,
     WorkerAnswer,
 )
-from holdfast.wire.hub_messages import Confirmed, Hello, InForce, Welcome
+from holdfast.wire.hub_messages import PROTOCOL, Confirmed, Hello, InForce, Welcome
 from holdfast.wire.identity import load_credentials
 
 logger = logging.getLogger(__name__)
@@ -383,6 +383,7 @@ class Agent:
             anchors=self._anchors.all,
             epoch=self._greeting.epoch,
             name=self._config.name,
+            newest=PROTOCOL,
         )
 
 

@@ -12,15 +12,28 @@ from typing import Any, Protocol
 
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, error_from
+from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError, UsageError, error_from
 from holdfast.core.ids import JobId
 from holdfast.model.audit import Anchor
 from holdfast.model.jobs import Progress
-from holdfast.model.questions import Answer, Question
+from holdfast.model.questions import Answer, Failed, Question
 from holdfast.model.rules import SignedRules
 from holdfast.node.config import NodeConfig
 from holdfast.wire.hub import HubStream, dial_hub
-from holdfast.wire.hub_messages import Answered, Asked, Confirmed, Farewell, Hello, InForce, Progressed, Push, Received, Report, Welcome
+from holdfast.wire.hub_messages import (
+    Answered,
+    Asked,
+    Confirmed,
+    Farewell,
+    Hello,
+    InForce,
+    Progressed,
+    Push,
+    Received,
+    Report,
+    Unread,
+    Welcome,
+)
 from holdfast.wire.identity import Credentials
 
 logger = logging.getLogger(__name__)
@@ -169,6 +182,10 @@ class HubClient:
                 await stream.send(await self._side.take_rules(rules))
             case Asked():
                 self._spawn(stream, self._answer_one(stream, message))
+            case Unread(kind="Asked", number=number, what=what):
+                # The session goes on: of all that a newer Master asks, this node has no answer to one.
+                error = UsageError(f"this node is of an older version and has no answer to {what}", hint="upgrade it")
+                await stream.send(Answered(number=number, answer=Failed(error=error.facts())))
             case Farewell(error=error):
                 raise error_from(error)
             case _:

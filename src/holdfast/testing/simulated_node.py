@@ -19,6 +19,8 @@ from holdfast.model.rules import Rules, SignedRules, decode_rules, signed_bytes_
 from holdfast.wire.authority import verify_signature
 from holdfast.wire.hub import HubStream, dial_hub
 from holdfast.wire.hub_messages import (
+    OLDEST_PROTOCOL,
+    PROTOCOL,
     Answered,
     Asked,
     Confirmed,
@@ -56,6 +58,7 @@ class SimulatedNode:
     """`refuses` is what it says to rules; empty = it takes them. `leaves_on_push`: it goes away instead of answering.
     `taken` are the rules in force, in order; `asked` is everything asked. `anchors`: what it keeps of the audit log, as it says; `told`:
     what it was told of it. `epoch`: of the Master it follows, `in_force`: its rules as they were signed.
+    `version`, `protocol` and `newest`: as in `Hello`; `spoken` is what the Master chose.
     """
 
     identity: SimulatedIdentity
@@ -73,6 +76,10 @@ class SimulatedNode:
     told: list[Anchor | None] = field(default_factory=list)
     epoch: int = 0
     in_force: SignedRules | None = None
+    version: str = "simulated"
+    protocol: int = OLDEST_PROTOCOL
+    newest: int = PROTOCOL
+    spoken: int = 0
     _stream: HubStream | None = None
     _session: asyncio.Task[None] | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -86,7 +93,9 @@ class SimulatedNode:
             environment=environment or self.identity.environment,
             node=node or self.identity.node,
             generation=self.generation,
-            version="simulated",
+            version=self.version,
+            protocol=self.protocol,
+            newest=self.newest,
             time_ns=self.time_ns,
             data_address=self.address,
             anchors=self.anchors,
@@ -99,7 +108,7 @@ class SimulatedNode:
             raise NotReachable(first.error.message, hint=first.error.hint, code=first.error.code)
         assert isinstance(first, Welcome), first
         self.told.append(first.audit)
-        self.epoch = first.epoch
+        self.epoch, self.spoken = first.epoch, first.protocol
         if self.in_force is not None and 0 <= first.generation < self.generation:
             await self._stream.send(InForce(rules=self.in_force))
         self._session = asyncio.create_task(self._run(self._stream))

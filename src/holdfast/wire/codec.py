@@ -43,7 +43,8 @@ from holdfast.wire.data_messages import (
     Started,
     Stopped,
 )
-from holdfast.wire.hub_messages import HubMessage
+from holdfast.wire.hub_messages import HubMessage, Spoken
+from holdfast.wire.skew import unread
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 MAX_CHUNK_BYTES = 8 * 1024 * 1024
@@ -77,8 +78,8 @@ def _data_decoder() -> msgspec.msgpack.Decoder[DataMessage]:
 
 
 @lru_cache(maxsize=1)
-def _hub_decoder() -> msgspec.msgpack.Decoder[HubMessage]:
-    return msgspec.msgpack.Decoder(HubMessage)
+def _hub_decoder() -> msgspec.msgpack.Decoder[Spoken]:
+    return msgspec.msgpack.Decoder(Spoken)
 
 
 def encode(message: DataMessage | HubMessage) -> bytes:
@@ -99,7 +100,12 @@ def decode_unchecked(data: bytes | bytearray | memoryview) -> DataMessage:
 
 
 def decode_hub(data: bytes) -> HubMessage:
-    message = _decode(_hub_decoder(), data)
+    try:
+        message = _decode(_hub_decoder(), data)
+    except ProtocolError:
+        if (unknown := unread(data)) is None:
+            raise
+        return unknown
     if isinstance(message, hub_messages.Hello):
         _check_texts("Hello", message.version, message.data_address, message.name)
         _check_count("Hello.epoch", message.epoch)

@@ -1,4 +1,4 @@
-"""Messages of the session between a node and its Master. Protocol version 1.
+"""Messages of the session between a node and its Master. Protocol versions 1 and 2 (`wire.skew`).
 
 The node dials and says Hello; the Master says Welcome and, where the node's generation is old, Push. A Master that was restored from its
 backup says so in Welcome; a node ahead of it answers with InForce. From then on both speak freely:
@@ -16,7 +16,8 @@ from holdfast.model.jobs import Event, Finding, Job, Progress
 from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import SignedRules
 
-PROTOCOL = 1
+OLDEST_PROTOCOL, PROTOCOL = 1, 2
+"""What this version speaks: its own, and that of the minor version before it."""
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -25,7 +26,10 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
 class Hello(_Message, frozen=True, kw_only=True):
     """`generation` is that of the rules in force (0 = none). `data_address` is where the node's data server listens. `anchors`: what
-    it keeps of the Master's audit log. `epoch`: the highest of a Master that it has followed. `name`: what it was called when it joined."""
+    it keeps of the Master's audit log. `epoch`: the highest of a Master that it has followed. `name`: what it was called when it joined.
+
+    `protocol` is the oldest it speaks, since a Master of protocol 1 takes no other number than its own, `newest` the newest. What is not
+    written is protocol 1, whatever version reads it."""
 
     environment: EnvironmentId
     node: NodeId
@@ -37,19 +41,21 @@ class Hello(_Message, frozen=True, kw_only=True):
     anchors: tuple[Anchor, ...] = ()
     epoch: int = 0
     name: str = ""
-    protocol: int = PROTOCOL
+    protocol: int = 1
+    newest: int = 0
 
 
 class Welcome(_Message, frozen=True, kw_only=True):
     """`audit`: the newest record of the audit log, for the node to keep. `epoch`: 0, or that of a Master restored from its backup; of two
     Masters a node follows the one with the higher. Such a one lacks what happened since `since_ns`, and its records know the node's rules
-    up to `generation` (-1 = not said)."""
+    up to `generation` (-1 = not said). `protocol`: what both speak from now on."""
 
     time_ns: int
     audit: Anchor | None = None
     epoch: int = 0
     since_ns: int = 0
     generation: int = -1
+    protocol: int = 1
 
 
 class InForce(_Message, frozen=True, kw_only=True):
@@ -106,5 +112,15 @@ class Farewell(_Message, frozen=True, kw_only=True):
     error: ErrorFacts
 
 
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """Never sent: a question or an answer (`kind` of message, its number) of a kind, `what`, that this version does not know."""
+
+    kind: str
+    number: int
+    what: str
+
+
 FromMaster = Welcome | Push | Received | Asked | Farewell
-HubMessage = Hello | Welcome | InForce | Push | Confirmed | Report | Received | Asked | Answered | Progressed | Farewell
+Spoken = Hello | Welcome | InForce | Push | Confirmed | Report | Received | Asked | Answered | Progressed | Farewell
+HubMessage = Spoken | Unread
+"""What is heard."""

@@ -17,6 +17,7 @@ import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import { clockWord, fits, NODE_STATES, rulesWord, tagsOf } from "./nodes";
 import lines from "../../parts/Rows.module.css";
 import classes from "./Nodes.module.css";
+import { UpgradeOrder } from "./UpgradeOrder";
 import { WaitingNodes } from "./WaitingNodes";
 import { OnlyFor } from "../../parts/OnlyFor";
 
@@ -47,6 +48,7 @@ export default function Nodes() {
           <WaitingNodes nodes={waiting} />
         </OnlyFor>
       )}
+      <UpgradeOrder />
       {isEmpty ? (
         <Card>
           <Empty

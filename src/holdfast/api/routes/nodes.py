@@ -26,6 +26,7 @@ from holdfast.model.access import Activity
 from holdfast.model.doctor import Examined
 from holdfast.model.questions import AskFolders, AskSample, Folders
 from holdfast.model.recalling import AskRecall
+from holdfast.model.upgrades import UpgradeOrder
 
 public = APIRouter(tags=["nodes"])
 router = APIRouter(tags=["nodes"])
@@ -68,6 +69,14 @@ async def nodes(
     page = wanted[:limit]
     following = page[-1].name if len(wanted) > limit else None
     return await asyncio.to_thread(lambda: reply({"nodes": request.app.state.rows.encoded(page), "next": following}))
+
+
+@router.get("/nodes/upgrades")
+@answers(UpgradeOrder)
+@does(Activity.STATUS_READ, on="narrowed")
+async def upgrades(master: MasterOf, reach: ReachOf) -> Response:
+    """The version of each node beside the Master's, and whose turn it is to be upgraded: the Master, who receives, then the others."""
+    return reply(await master.upgrading.order(reach.may))
 
 
 @router.post("/nodes/tokens")

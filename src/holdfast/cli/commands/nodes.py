@@ -19,16 +19,24 @@ NameArgument = Annotated[str, typer.Argument(help="Name of the node.")]
 
 
 @nodes_app.callback(invoke_without_command=True)
-def nodes(context: typer.Context, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def nodes(
+    context: typer.Context,
+    order: Annotated[bool, typer.Option("--upgrade-order", help="Whose turn it is to be upgraded, and why.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """The machines, and whether they are there."""
     if context.invoked_subcommand is not None:
+        return
+    if order:
+        _print_order(master_client(home).get("/nodes/upgrades"), as_json=as_json)
         return
     known = all_nodes(master_client(home))
     if as_json:
         print_json(known)
         return
-    rows = [(n["name"], n["state"], n.get("address") or "-", _rules_of(n), _last_seen(n)) for n in known]
-    print_table(("NODE", "STATE", "ADDRESS", "RULES", "LAST SEEN"), rows)
+    rows = [(n["name"], n["state"], n.get("address") or "-", n["version"] or "-", _rules_of(n), _last_seen(n)) for n in known]
+    print_table(("NODE", "STATE", "ADDRESS", "VERSION", "RULES", "LAST SEEN"), rows)
     waiting = [n["name"] for n in known if n["state"] == "waiting"]
     if waiting:
         note(f"waiting to be let in: {', '.join(waiting)}")
@@ -137,6 +145,15 @@ def all_nodes(client: ApiClient) -> list[dict[str, Any]]:
         found += page["nodes"]
         after = page["next"]
     return found
+
+
+def _print_order(answer: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    say(one_line(f"Master {answer['master']}" + ("  next: a node is newer" if answer["master_first"] else "")))
+    words = [(n, "next" if n["next"] else f"turn {n['turn']}" if n["turn"] else "-") for n in answer["nodes"]]
+    print_table(("NODE", "VERSION", "UPGRADE", "WHY"), [(n["name"], n["version"] or "-", word, n["why"]) for n, word in words])
 
 
 def _last_seen(node: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.units import format_duration, format_size
 from holdfast.model.jobs import Finding, Severity
+from holdfast.model.upgrades import minor_of
 
 _CLOCK_WARNING_S, _CLOCK_ERROR_S = 5.0, 60.0
 _LOW_SPACE_BYTES, _NO_SPACE_BYTES = 2 << 30, 256 << 20
@@ -120,9 +121,9 @@ def file_system(path: str, kind: str, *, wants_snapshot: bool, can_snapshot: boo
 
 def version(ours: str, theirs: str) -> Finding:
     """One minor version of difference is allowed, either way."""
-    if _minor(ours) == _minor(theirs):
+    if minor_of(ours) == minor_of(theirs):
         return _good("version", f"node and Master are of version {_shown(ours, theirs)}")
-    apart = [abs(a - b) for a, b in zip(_minor(ours), _minor(theirs), strict=True)]
+    apart = [abs(a - b) for a, b in zip(minor_of(ours), minor_of(theirs), strict=True)]
     text = f"this node is of version {ours}, the Master of {theirs}"
     is_far = apart[0] > 0 or apart[1] > 1
     return Finding(
@@ -135,11 +136,6 @@ def version(ours: str, theirs: str) -> Finding:
 
 def _shown(ours: str, theirs: str) -> str:
     return ours if ours == theirs else f"{ours} and {theirs}"
-
-
-def _minor(text: str) -> tuple[int, int]:
-    parts = [int(part) if part.isdecimal() else 0 for part in [*text.split("."), "0", "0"][:2]]
-    return parts[0], parts[1]
 
 
 def _good(code: str, text: str, path: str = "") -> Finding:

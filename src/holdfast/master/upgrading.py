@@ -1,0 +1,36 @@
+"""Which machine is to be brought to the Master's version next."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from holdfast import __version__
+from holdfast.master.deployment import deployment
+from holdfast.master.foundation import Foundation
+from holdfast.master.hub import Hub
+from holdfast.model.sight import Sight
+from holdfast.model.upgrades import Member, UpgradeOrder, upgrade_order
+
+
+class Upgrading:
+    """`version`: of this Master."""
+
+    def __init__(self, base: Foundation, hub: Hub, version: str = __version__) -> None:
+        self._base = base
+        self._hub = hub
+        self.version = version
+
+    async def order(self, sight: Sight) -> UpgradeOrder:
+        """Of the nodes in sight that are not revoked."""
+        online = self._hub.online()
+
+        def members(session: Session) -> list[Member]:
+            rolled_out = deployment(session)
+            receiving = {node for node, rules in rolled_out.rules.items() if rules.receives or rules.repositories}
+            return [
+                Member(name=node.name, version=node.version, receives=node.id in receiving, online=node.id in online)
+                for node in rolled_out.nodes.values()
+                if sight.has_node(node.id)
+            ]
+
+        return upgrade_order(self.version, await self._base.database.run(members))
