@@ -158,6 +158,17 @@ async def the_office(running: Running) -> Office:
     return office
 
 
+async def _sees_the_lines_of_the_left_node(running: Running, eva: As) -> None:
+    files1 = running.nodes["files1"]
+    mine = Event(code="c", severity=Severity.INFO, message="mine", node=files1.identity.node, time=AT)
+    await files1.report(1, (), (mine,))
+    await files1.until(lambda: files1.received == 1)
+    assert [line["message"] for line in (await eva.get("/logs"))["events"]] == ["mine"]
+    assert {"x", "mine"} <= {line["message"] for line in (await running.get("/logs"))["events"]}
+    await eva.get("/logs", status=404, node="vault")
+    await eva.get("/logs", status=404, flow="two")
+
+
 @with_master
 async def test_lists_show_what_is_theirs(running: Running) -> None:
     await the_office(running)
@@ -166,7 +177,7 @@ async def test_lists_show_what_is_theirs(running: Running) -> None:
     assert (await eva.get("/flows"))["flows"] == []
     assert [point["dataset"] for point in (await eva.get("/points"))["points"]] == ["files1/documents"]
     assert [job["id"][0] for job in (await eva.get("/jobs"))["jobs"]] == ["1"]
-    await eva.refused("GET", "/logs")
+    await _sees_the_lines_of_the_left_node(running, eva)
     assert (await eva.get("/repositories"))["repositories"] == []
     status = await eva.get("/status")
     assert {each["dataset"] for each in status["protections"]} == {"files1/documents"}

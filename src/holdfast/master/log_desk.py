@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
+from holdfast.core.ids import NodeId
 from holdfast.master.deltas import NamedEvent
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
@@ -16,6 +17,7 @@ from holdfast.master.news import Subject
 from holdfast.master.records import inventory, lines
 from holdfast.master.records.lines import Line, LineChoice
 from holdfast.model.jobs import Severity
+from holdfast.model.sight import SEES_ALL, Sight
 
 OPEN_FOR = timedelta(days=30)
 """An error that nobody acknowledged for so long is no news any more."""
@@ -50,9 +52,10 @@ class LogDesk:
     def __init__(self, base: Foundation) -> None:
         self._base = base
 
-    async def page(self, wanted: LinesWanted, limit: int) -> tuple[tuple[LogLine, ...], int | None]:
-        """Newest first, and what to give as `before` for those that follow; None = there are no more. Raises `UnknownName`."""
-        return await self._base.database.run(partial(_read, wanted=wanted, limit=limit))
+    async def page(self, wanted: LinesWanted, limit: int, sight: Sight = SEES_ALL) -> tuple[tuple[LogLine, ...], int | None]:
+        """Newest first, of the nodes in sight, and what to give as `before` for those that follow; None = there are no more. Raises
+        `UnknownName`, also for a node or flow that is not in sight."""
+        return await self._base.database.run(partial(_read, wanted=wanted, limit=limit, sight=sight))
 
     async def acknowledge(self, numbers: tuple[int, ...], by: str, comment: str) -> int:
         """How many were acknowledged by this. Raises `UnknownName`."""
@@ -67,8 +70,12 @@ class LogDesk:
         return await self._base.database.run(lambda s: lines.open_errors(s, since))
 
 
-def _read(session: Session, wanted: LinesWanted, limit: int) -> tuple[tuple[LogLine, ...], int | None]:
+def _read(session: Session, wanted: LinesWanted, limit: int, sight: Sight) -> tuple[tuple[LogLine, ...], int | None]:
     rolled_out = deployment(session)
+    if wanted.node and not sight.has_node(wanted.node):
+        raise UnknownName(f"there is no node {wanted.node!r}", hint="`holdfast nodes` shows those that there are", node=wanted.node)
+    if wanted.flow and not sight.has_flow(wanted.flow):
+        raise UnknownName(f"no flow {wanted.flow!r} is active", hint="`holdfast status` shows flows", flow=wanted.flow)
     choice = LineChoice(
         node=inventory.named_node(session, wanted.node).id if wanted.node else None,
         severity=Severity(wanted.severity) if wanted.severity else None,
@@ -79,6 +86,7 @@ def _read(session: Session, wanted: LinesWanted, limit: int) -> tuple[tuple[LogL
         until=wanted.until,
         acknowledged=wanted.acknowledged,
         before=wanted.before,
+        only=None if sight.everything else tuple(map(NodeId, sorted(sight.nodes))),
     )
     found, following = lines.lines(session, choice, limit)
     return tuple(_named(line, rolled_out) for line in found), following

@@ -148,6 +148,8 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     looks = Looks(hub, base.clock)
     parts = NodeParts()
     board = StatusBoard(base, hub, looks, parts)
+    backup = MasterBackup(base, hub, looks, audit)
+    board.of_master = backup.standing
     return Master(
         base=base,
         audit=audit,
@@ -175,7 +177,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         restores=restores,
         downloads=Downloads(base, hub, restores, names),
         rules=RulesBook(base, hub),
-        backup=MasterBackup(base, hub, looks, audit),
+        backup=backup,
         drawing=BackupDrawing(base, hub, environment, activation),
         looks=looks,
         board=board,

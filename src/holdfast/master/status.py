@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -69,6 +69,8 @@ class StatusBoard:
         self._looks = looks
         self._parts = parts
         self._roll_call = RollCall()
+        # What is to be said of the Master itself (`safety.backup`).
+        self.of_master: Callable[[], Awaitable[tuple[Finding, ...]]] = _nothing
 
     async def nodes(self, sight: Sight = SEES_ALL) -> tuple[NodeView, ...]:
         """All that ever joined, revoked ones too."""
@@ -90,7 +92,12 @@ class StatusBoard:
         nodes = await self.nodes(sight)
         if not sight.everything:
             return _status(nodes, [_narrowed(part, node.id, sight) for part, node in zip(parts, asked, strict=True)], ())
-        return _status(nodes, parts, await self._base.database.run(failing_channels))
+        own = (NodeFinding(node=MASTER, finding=finding) for finding in await self.of_master())
+        return _status(nodes, parts, (*own, *await self._base.database.run(failing_channels)))
+
+
+async def _nothing() -> tuple[Finding, ...]:
+    return ()
 
 
 def failing_channels(session: Session) -> tuple[NodeFinding, ...]:

@@ -47,7 +47,7 @@ function RunningRow({ job }: { job: Job }) {
 
 export function Findings({ findings }: { findings: readonly Schemas["FindingRow"][] }) {
   // Who is silent stands above, with all that hangs on it.
-  const groups = findingGroups(findings.filter((each) => each.code !== NODE_SILENT));
+  const groups = findingGroups(findings.filter((each) => each.code !== NODE_SILENT && !each.code.startsWith("master-")));
   if (groups.length === 0) return null;
   return (
     <Card title="What nodes have found">

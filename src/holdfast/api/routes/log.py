@@ -15,13 +15,14 @@ from fastapi.responses import StreamingResponse
 from holdfast.api.answers import Acknowledged, LogLines
 from holdfast.api.callers import MasterOf, User
 from holdfast.api.contract import answers
-from holdfast.api.permits import does
+from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import plain, reply
 from holdfast.api.schemas import AcknowledgeLines, LogQuery
 from holdfast.core.units import format_utc, parse_since
 from holdfast.master.log_desk import LinesWanted, LogLine
 from holdfast.master.master import Master
 from holdfast.model.access import Activity
+from holdfast.model.sight import Sight
 
 router = APIRouter(tags=["log"])
 _PAGE = 1_000
@@ -30,10 +31,11 @@ _COLUMNS = ("number", "time", "severity", "code", "node", "message", "acknowledg
 
 @router.get("/logs")
 @answers(LogLines)
-@does(Activity.STATUS_READ)
-async def logs(master: MasterOf, query: Annotated[LogQuery, Query()]) -> Response:
-    """What the nodes and the Master had to say, newest first. `next`: give it as `before` for the lines that follow; null = no more."""
-    found, following = await master.log.page(_wanted(master, query), query.limit)
+@does(Activity.STATUS_READ, on="narrowed")
+async def logs(master: MasterOf, reach: ReachOf, query: Annotated[LogQuery, Query()]) -> Response:
+    """What the nodes and the Master had to say, newest first, of the nodes that one may see. `next`: give it as `before` for the lines that
+    follow; null = no more."""
+    found, following = await master.log.page(_wanted(master, query), query.limit, reach.may)
     return reply(LogLines(events=found, next=following))
 
 
@@ -47,17 +49,21 @@ async def acknowledge_lines(body: AcknowledgeLines, user: User, master: MasterOf
 
 @router.get("/logs/export")
 @answers(str)
-@does(Activity.STATUS_READ)
-async def export_logs(master: MasterOf, query: Annotated[LogQuery, Query()], format: Literal["jsonl", "csv"] = "jsonl") -> Response:
+@does(Activity.STATUS_READ, on="narrowed")
+async def export_logs(
+    master: MasterOf, reach: ReachOf, query: Annotated[LogQuery, Query()], format: Literal["jsonl", "csv"] = "jsonl"
+) -> Response:
     """All that is chosen, newest first, as a stream; `limit` does not count."""
     wanted = _wanted(master, query)
-    found, following = await master.log.page(wanted, _PAGE)
+    found, following = await master.log.page(wanted, _PAGE, reach.may)
     head = {"Content-Disposition": f'attachment; filename="holdfast-log.{format}"'}
     kind = "text/csv" if format == "csv" else "text/plain"
-    return StreamingResponse(_written(master, wanted, (found, following), format), media_type=kind, headers=head)
+    return StreamingResponse(_written(master, wanted, (found, following), reach.may, format), media_type=kind, headers=head)
 
 
-async def _written(master: Master, wanted: LinesWanted, first: tuple[tuple[LogLine, ...], int | None], kind: str) -> AsyncIterator[bytes]:
+async def _written(
+    master: Master, wanted: LinesWanted, first: tuple[tuple[LogLine, ...], int | None], sight: Sight, kind: str
+) -> AsyncIterator[bytes]:
     page, following = first
     if kind == "csv":
         yield _csv_row(_COLUMNS)
@@ -65,7 +71,7 @@ async def _written(master: Master, wanted: LinesWanted, first: tuple[tuple[LogLi
         yield b"".join(_csv_row(_cells(line)) if kind == "csv" else msgspec.json.encode(plain(line)) + b"\n" for line in page)
         if following is None:
             return
-        page, following = await master.log.page(msgspec.structs.replace(wanted, before=following), _PAGE)
+        page, following = await master.log.page(msgspec.structs.replace(wanted, before=following), _PAGE, sight)
 
 
 def _wanted(master: Master, query: LogQuery) -> LinesWanted:

@@ -31,7 +31,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 class LineChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Lines that meet all that is given. `severity`: that one or worse. `words`: any of them, each in the message, code or facts, whatever
-    its case; empty = all. `before`: numbers below it, 0 = all."""
+    its case; empty = all. `before`: numbers below it, 0 = all. `only`: lines of these nodes; None = of all, and of
+    those that are gone."""
 
     node: NodeId | None = None
     severity: Severity | None = None
@@ -42,6 +43,7 @@ class LineChoice(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
     acknowledged: bool | None = None
     before: int = 0
+    only: tuple[NodeId, ...] | None = None
 
 
 def lines(session: Session, choice: LineChoice, limit: int) -> tuple[tuple[Line, ...], int | None]:
@@ -87,6 +89,8 @@ def _query(choice: LineChoice, before: int) -> Select[EventRow]:
         query = query.where(EventRow.number < before)
     if choice.node is not None:
         query = query.where(EventRow.node == choice.node)
+    if choice.only is not None:
+        query = query.where(EventRow.node.in_(choice.only))
     if choice.severity is not None:
         order = (Severity.INFO, Severity.WARNING, Severity.ERROR)
         query = query.where(EventRow.severity.in_([each.value for each in order[order.index(choice.severity) :]]))

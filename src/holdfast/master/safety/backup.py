@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import ErrorFacts, HoldfastError
+from holdfast.core.units import format_utc
 from holdfast.master.audit import AuditLog
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
@@ -34,6 +35,8 @@ FLOW = "holdfast-master"
 FIRST_S, LOOK_EVERY_S = 5.0, 5.0
 EVERY_S = 600.0
 COST_SHARE = 20.0
+OLD = timedelta(days=1)
+"""A newest point older than that is told, whatever its flow promises."""
 logger = logging.getLogger(__name__)
 
 
@@ -141,8 +144,13 @@ class MasterBackup:
             kept=kept,
             restoration=self._base.restoration,
             superseded=bool(self._hub.superseded),
-            findings=findings(self._error, kits, kept, superseded=bool(self._hub.superseded)),
+            findings=findings(self._error, kits, kept, self._base.now(), superseded=bool(self._hub.superseded)),
         )
+
+    async def standing(self) -> tuple[Finding, ...]:
+        """What the status of everything says of it: nothing before a flow is in force, when there is little to lose."""
+        rolled_out = await self._base.database.run(deployment)
+        return (await self.view()).findings if rolled_out.rules else ()
 
     async def _is_due(self) -> bool:
         seen = self._marks()
@@ -174,7 +182,9 @@ class MasterBackup:
         )
 
 
-def findings(error: ErrorFacts | None, kits: tuple[KitMade, ...], kept: tuple[KeptView, ...], *, superseded: bool) -> tuple[Finding, ...]:
+def findings(
+    error: ErrorFacts | None, kits: tuple[KitMade, ...], kept: tuple[KeptView, ...], now: datetime, *, superseded: bool
+) -> tuple[Finding, ...]:
     """What is to be said of it until somebody does something about it."""
     found = []
     if superseded:
@@ -191,6 +201,11 @@ def findings(error: ErrorFacts | None, kits: tuple[KitMade, ...], kept: tuple[Ke
         message = f"the Master's records are kept on its own machine alone, in {kept[0].repository} on {kept[0].repository_node}"
         hint = "add a mover to a repository on another machine"
         found.append(Finding(code="master-backup-here", severity=Severity.WARNING, message=message, hint=hint))
+    newest = max((view.last_at for view in kept if view.last_at is not None), default=None)
+    if newest is not None and now - newest > OLD:
+        message = f"the newest point of the Master's records is of {format_utc(newest)}"
+        hint = "`holdfast master backup now` makes one, and says what is in the way"
+        found.append(Finding(code="master-backup-old", severity=Severity.WARNING, message=message, hint=hint))
     if not kits:
         message = "there is no kit that opens the Master's export: if its machine is lost, nobody can"
         hint = "`holdfast master backup kit` on the Master's machine makes one"
