@@ -2096,7 +2096,8 @@ export interface paths {
         };
         /**
          * Logs
-         * @description What the nodes and the Master had to say, newest first. `next`: give it as `before` for the lines that follow; null = no more.
+         * @description What the nodes and the Master had to say, newest first, of the nodes that one may see. `next`: give it as `before` for the lines that
+         *     follow; null = no more.
          */
         get: operations["logs"];
         put?: never;

@@ -137,8 +137,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     """`names`: of this machine, where others may reach it; empty when it listens for itself alone."""
     audit = AuditLog(base)
     hub = Hub(base, audit)
-    permissions = Permissions(base)
-    access = Access(base, permissions)
+    access = Access(base, permissions := Permissions(base))
     links = SignInLinks(base, access)
     triggers = Triggers(base, hub)
     queries = Queries(base, hub)
@@ -146,8 +145,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     environment = Environments(base)
     activation = Activation(base, hub)
     looks = Looks(hub, base.clock)
-    parts = NodeParts()
-    board = StatusBoard(base, hub, looks, parts)
+    board = StatusBoard(base, hub, looks, parts := NodeParts())
     backup = MasterBackup(base, hub, looks, audit)
     board.of_master = backup.standing
     return Master(
