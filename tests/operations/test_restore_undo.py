@@ -19,7 +19,7 @@ from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import UnknownName
 from holdfast.host.compare import compare_trees
 from holdfast.model.orders import Conflict, RestoreRequest
-from holdfast.model.reading import Answer
+from holdfast.model.reading import Answer, PointReader
 from holdfast.operations.restore import RestoreResult, restore
 from holdfast.operations.restore_attempt import AboutRestore, Attempt, begin_attempt, existing_above
 from holdfast.operations.restore_undo import UndoResult, UndoWatch, forget_restore, undo_restore
@@ -66,7 +66,7 @@ def attempt_at(record: Path, target: Path) -> Attempt:
 
 
 def go(
-    source: TreeSource,
+    source: PointReader,
     target: Path,
     record: Path,
     *,

@@ -114,7 +114,7 @@ class RemoteReader:
                 if not answer.last:
                     # The next message comes while this one is worked on.
                     question = self._ask(AskMore(), _Question())
-                yield Listed(answer.entries, _unpacked(answer.places), answer.lost)
+                yield Listed(answer.entries, _unpacked(answer.places), answer.lost, answer.total_bytes)
                 if answer.last:
                     return
         finally:
@@ -363,7 +363,7 @@ def _messages(listing: Iterator[Listed]) -> Iterator[Entries]:
             if places and len(entries) < len(listed.entries):
                 count = sum(len(entry.chunks) for entry in entries)
                 places, chunk = places[chunk : chunk + count], chunk + count
-            yield Entries(entries=entries, places=_packed(places))
+            yield Entries(entries=entries, places=_packed(places), total_bytes=listed.total_bytes)
         if listed.lost:
             yield Entries(entries=(), lost=tuple(listed.lost))
 

@@ -27,11 +27,14 @@ class LostFolder(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Listed:
     """Some entries. `places` says for each of their chunks, in order, where it lies: whoever asks for chunks by rising places lets the
     store be read from front to end. Empty where the reader knows no order. `lost`: folders of which nothing below is among the entries.
+    `total_bytes`: what all files of the point hold together, where it is known (0 = it is not); then chunks of entries that were given may
+    be asked for before the listing is over.
     """
 
     entries: Sequence[Entry]
     places: Sequence[int] = ()
     lost: Sequence[LostFolder] = ()
+    total_bytes: int = 0
 
 
 class Lost(msgspec.Struct, frozen=True, array_like=True, gc=False):

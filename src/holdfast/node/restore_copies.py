@@ -45,6 +45,7 @@ class CopiesReader(PointReader):
         self._tell = tell
         self._open: list[tuple[Copy, PointReader]] = []
         self._paths: Sequence[bytes] = ()
+        self._is_relisted = False
         self._next_copy(None)
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
@@ -55,15 +56,21 @@ class CopiesReader(PointReader):
         self._paths = paths
         last: bytes | None = None
         while True:
+            reader = self._reader
+            self._is_relisted = False
             try:
-                for listed in self._reader.listing(paths):
+                for listed in reader.listing(paths):
                     fresh = listed if last is None else _after(listed, last)
                     if fresh.entries or fresh.lost:
                         yield fresh
                         last = walk_key(fresh.entries[-1].path) if fresh.entries else last
-                return
+                    if self._is_relisted:
+                        # An owner goes through one listing at a time, and another was asked for meanwhile.
+                        break
+                else:
+                    return
             except GONE as error:
-                self._next_copy(error)
+                self._move_on(reader, error)
 
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
         return self._reader.payloads(ids)
@@ -78,8 +85,9 @@ class CopiesReader(PointReader):
                 yield Answer((), (), last=True)
                 continue
             again = [list(ids) for ids in waiting]
+            reader = self._reader
             try:
-                for answer in self._reader.answers(itertools.chain(again, _noted(source, waiting))):
+                for answer in reader.answers(itertools.chain(again, _noted(source, waiting))):
                     for payload in answer.payloads:
                         waiting[0].pop(payload.id, None)
                     if answer.lost:
@@ -89,8 +97,9 @@ class CopiesReader(PointReader):
                     yield answer
                 return
             except GONE as error:
-                self._next_copy(error)
+                self._move_on(reader, error)
                 self._list_again(self._reader)
+                self._is_relisted = True
 
     def close(self) -> None:
         for _, reader in self._open:
@@ -104,6 +113,13 @@ class CopiesReader(PointReader):
     @property
     def _reader(self) -> PointReader:
         return self._open[0][1]
+
+    def _move_on(self, reader: PointReader, error: HoldfastError) -> None:
+        """From the copy that failed to the next; where listing and content are read side by side, the other may have done so."""
+        if reader is self._reader:
+            self._next_copy(error)
+        else:
+            self._check()
 
     def _next_copy(self, error: HoldfastError | None) -> None:
         """Read from the next one from now on. Raises `error` when there is none, `Cancelled` where that is why the last one ended."""

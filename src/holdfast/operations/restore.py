@@ -1,4 +1,4 @@
-"""Restore: one state of a dataset, or parts of it, written below a folder. Plan, then execute.
+"""Restore: one state of a dataset, or parts of it, written below a folder. Plan, then execute; a large one by parts (`restore_planning`).
 
 Every path is written with its full source path below `target`, as restic does; `target` `/` is in place. Conflicts, for what is there:
   overwrite   replaced in one step; a file with the same size, mtime and content stays and gets its metadata
@@ -20,22 +20,22 @@ from pathlib import Path
 from typing import NotRequired, Required, TypedDict, Unpack
 
 from holdfast.core.clock import Clock, now
-from holdfast.core.errors import Cancelled, NoSpace, RepositoryDamaged
+from holdfast.core.errors import Cancelled, NoSpace
 from holdfast.core.units import format_size
 from holdfast.delivery.limit import Limit
 from holdfast.host.disk import free_bytes
 from holdfast.host.tree_writer import store_error
 from holdfast.model.entry import check_path, display_path
-from holdfast.model.jobs import Counters, Finding, Severity
+from holdfast.model.jobs import Counters, Finding
 from holdfast.model.orders import RestoreRequest
-from holdfast.model.reading import Listed, LostFolder, PointReader
+from holdfast.model.reading import PointReader
 from holdfast.operations.restore_attempt import Attempt
 from holdfast.operations.restore_plan import Planner, RestorePlan, Rules
+from holdfast.operations.restore_planning import Planning
 from holdfast.operations.restore_steps import StepBook
 from holdfast.operations.restore_writing import Execution, Watch, writers_for
 
 MAX_FINDINGS = 1_000
-_OTHER_COPY = "check the repository; another copy of this point may be whole"
 CheckWrite = Callable[[bytes], None]
 # done files, done bytes, total bytes
 OnProgress = Callable[[int, int, int], None]
@@ -84,44 +84,46 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
     written), `NoSpace` (before anything is written, and when the disk fills up), `StoreError` (target), `Cancelled` (what was put in place
     stays, each file complete).
     """
-    clock, cancelled, attempt = around["clock"], around.get("cancelled"), around.get("attempt")
+    cancelled, attempt = around.get("cancelled"), around.get("attempt")
 
     def check() -> None:
         if cancelled is not None and cancelled():
             raise Cancelled("the restore was cancelled", hint="files already in place are complete; run it again to restore the rest")
 
     target = os.path.realpath(check_path(os.path.normpath(os.fsencode(request.target))))
-    findings, lost, any_listed = Findings(), list[LostFolder](), False
-    with StepBook(attempt.plan if attempt else None) as book:
+    findings = Findings()
+    with StepBook(*(attempt.plan, attempt.steps) if attempt else ()) as book:
         planner = Planner(target, _rules(request, around), findings.add)
+        planning = Planning(reader.listing(tuple(paths)), planner, book, check=check, report=findings.add)
         try:
-            for listed in reader.listing(tuple(paths)):
-                check()
-                _decide(planner, book, listed)
-                any_listed = any_listed or bool(listed.entries)
-                lost += listed.lost
-            _refuse_or_tell(lost, findings, any_listed=any_listed)
-            plan = planner.plan()
+            if paths or request.dry_run:
+                planning.finish()
+            else:
+                planning.begin(target)
+            if planning.is_over:
+                plan = planner.plan()
+                if request.dry_run:
+                    return _result(plan, findings, files=plan.files, written=plan.bytes, failed=len(planning.lost))
+                require_space(plan)
+            _make_target(target)
+            watch = _watch(check, findings, around, request)
+            writers = around.get("writers", writers_for(book))
+            done = Execution(reader, target, watch, writers=writers, attempt=attempt).run(book, planning)
         finally:
             planner.close()
-        if request.dry_run:
-            return _result(plan, findings, files=plan.files, written=plan.bytes, failed=len(lost))
-        require_space(plan)
-        if attempt is not None:
-            book.settle(attempt.steps)
-        limit = Limit(request.limit_bytes_s, clock=clock, wait=around.get("wait", time.sleep)) if request.limit_bytes_s else None
-        _make_target(target)
-        watch = Watch(
-            check=check,
-            check_write=around["check_write"],
-            limit=limit,
-            on_progress=around.get("on_progress"),
-            report=findings.add,
-            may_go_on=around.get("may_go_on", lambda: False),
-        )
-        writers = around.get("writers", writers_for(book))
-        done = Execution(reader, target, watch, writers=writers, attempt=attempt).run(book)
-    return _result(plan, findings, files=done.files, written=done.bytes, failed=done.failed + len(lost))
+    return _result(planner.plan(), findings, files=done.files, written=done.bytes, failed=done.failed + len(planning.lost))
+
+
+def _watch(check: Callable[[], None], findings: Findings, around: Surroundings, request: RestoreRequest) -> Watch:
+    wait = around.get("wait", time.sleep)
+    return Watch(
+        check=check,
+        check_write=around["check_write"],
+        limit=Limit(request.limit_bytes_s, clock=around["clock"], wait=wait) if request.limit_bytes_s else None,
+        on_progress=around.get("on_progress"),
+        report=findings.add,
+        may_go_on=around.get("may_go_on", lambda: False),
+    )
 
 
 def _rules(request: RestoreRequest, around: Surroundings) -> Rules:
@@ -136,36 +138,6 @@ def _rules(request: RestoreRequest, around: Surroundings) -> Rules:
         is_again=attempt is not None and attempt.number > 1,
         made=attempt.made() if attempt is not None else frozenset(),
     )
-
-
-def _decide(planner: Planner, book: StepBook, listed: Listed) -> None:
-    places = listed.places
-    chunk = place = 0
-    for entry in listed.entries:
-        if places and entry.chunks:
-            place = places[chunk]
-            chunk += len(entry.chunks)
-        step = planner.decide(entry)
-        if step is not None:
-            for way in planner.ways(step.at):
-                book.add(way)
-            book.add(step, place)
-
-
-def _refuse_or_tell(lost: Sequence[LostFolder], findings: Findings, *, any_listed: bool) -> None:
-    """Raises `RepositoryDamaged` when nothing at all could be listed; else each lost folder is a finding."""
-    if lost and not any_listed:
-        raise RepositoryDamaged(f"nothing of it can be listed: {lost[0].reason}", hint=_OTHER_COPY, path=display_path(lost[0].path))
-    for folder in lost:
-        findings.add(
-            Finding(
-                code="folder-lost",
-                severity=Severity.ERROR,
-                message=f"what is in this folder cannot be listed: {folder.reason}",
-                path=display_path(folder.path),
-                hint=_OTHER_COPY,
-            )
-        )
 
 
 def require_space(plan: RestorePlan) -> None:

@@ -1,7 +1,7 @@
-"""The steps of a restore, decided while the entries are listed and kept until they are carried out: in memory, then in a file.
+"""The steps of a restore, decided while the entries are listed and kept in a file until they are carried out, window by window.
 
-A restore that can be undone keeps them in a file with a name, on disk before anything is written: 4 bytes of length, little-endian, and
-the step in MessagePack, one after the other.
+A restore that can be undone keeps them in a file with a name, each window on disk before anything of it is written: 4 bytes of length,
+little-endian, and the step in MessagePack, one after the other. What a crash cut off at the end was in no window yet.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, cast
+from typing import IO, Literal
 
 import msgspec
 
@@ -24,8 +25,7 @@ from holdfast.host.tree_writer import store_error
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.entry import Entry
 
-_IN_MEMORY_BYTES = 16 << 20
-
+_BUFFER_BYTES = 256 << 10
 _LENGTH = struct.Struct("<I")
 
 # folder: make, then dress it last. merge: dress an existing folder last. pass: an existing folder, left as it is. way: make a folder on the
@@ -46,17 +46,28 @@ class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
     was: Entry | None = None
 
 
-class StepBook:
-    """Written once, then read any number of times: folders and all else as they were added, files by where their content lies.
+@dataclass(frozen=True)
+class Window:
+    """Steps that may be carried out. `folders`: each after the one it is in; `files` in the order in which the store is best read."""
 
-    `path`: a file to keep them in, which must not exist; None = they go when this is closed. Raises `NoSpace` or `StoreError`.
+    folders: Iterator[Step]
+    files: Iterator[Step]
+
+
+class StepBook:
+    """Written and read by windows; what needs no content, and what folders are dressed in, is read at the end.
+
+    `plan`: a file to keep them in, which must not exist, named `kept` with the first window; None = they go when this is closed. Raises
+    `NoSpace` or `StoreError`.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
+    def __init__(self, plan: Path | None = None, kept: Path | None = None) -> None:
+        self._plan = plan
+        self._kept = kept
+        self._is_named = False
         self._file: IO[bytes]
         try:
-            self._file = _created(path) if path else _nameless()
+            self._file = _created(plan) if plan else _nameless()
         except OSError as error:
             raise self._failed(error) from error
         self._encode = msgspec.msgpack.Encoder().encode
@@ -64,6 +75,8 @@ class StepBook:
         self._ends = array("Q", (0,))
         self._folders, self._files, self._others, self._to_dress = array("Q"), array("Q"), array("Q"), array("Q")
         self._places = array("Q")
+        self._taken = 0
+        self.files_count = 0
         self.bytes = 0
         """What the files hold together."""
 
@@ -76,8 +89,14 @@ class StepBook:
             self._file.close()
 
     @property
-    def files_count(self) -> int:
+    def waiting(self) -> int:
+        """Files in no window yet."""
         return len(self._files)
+
+    @property
+    def has_more(self) -> bool:
+        """Steps of any kind since the last window."""
+        return len(self._ends) - 1 > self._taken
 
     def add(self, step: Step, place: int = 0) -> None:
         """`place`: where the file's content begins in the store. Raises `NoSpace` or `StoreError` of the place for temporary files."""
@@ -86,6 +105,7 @@ class StepBook:
         if do == "file":
             self._files.append(number)
             self._places.append(place)
+            self.files_count += 1
             self.bytes += step.entry.size_bytes
         elif do == "special" or do == "link" or do == "dress":
             self._others.append(number)
@@ -101,68 +121,68 @@ class StepBook:
             raise self._failed(error) from error
         self._ends.append(self._ends[-1] + len(packed))
 
-    def settle(self, path: Path) -> None:
-        """All of it is on disk, under this name, when this returns. Raises `NoSpace` or `StoreError`."""
-        assert self._path is not None, "only what has a name is kept"
+    def take(self) -> Window:
+        """What was added since the last one was taken; on disk when this returns, where it is kept. Raises `NoSpace` or `StoreError`."""
         try:
             self._file.flush()
-            os.fsync(self._file.fileno())
-            self._path.replace(path)
-            sync_folder(path.parent)
+            if self._plan is not None and self._kept is not None:
+                os.fsync(self._file.fileno())
+                if not self._is_named:
+                    self._plan.replace(self._kept)
+                    sync_folder(self._kept.parent)
+                    self._is_named = True
         except OSError as error:
             raise self._failed(error) from error
-
-    def folders(self) -> Iterator[Step]:
-        """Each after the one it is in."""
-        return self._steps(self._folders)
-
-    def files(self) -> Iterator[Step]:
-        """In the order in which the store is best read."""
-        places = self._places
+        self._taken = len(self._ends) - 1
+        places, files, folders = self._places, self._files, self._folders
+        self._places, self._files, self._folders = array("Q"), array("Q"), array("Q")
         order = sorted(range(len(places)), key=places.__getitem__)
-        return self._steps(self._files[index] for index in order)
+        return Window(self._steps(folders), self._steps([files[index] for index in order]))
 
     def others(self) -> Iterator[Step]:
-        """Those that need no content: further names of files come after the first one, which is among `files`."""
+        """Those of all windows that need no content: further names of files come after the first one, which is among the files."""
         return self._steps(self._others)
 
     def folders_to_dress(self) -> Iterator[Step]:
-        """The last first, so that what is below a folder comes before it."""
+        """Of all windows, the last first, so that what is below a folder comes before it."""
         return self._steps(reversed(self._to_dress))
 
     def _steps(self, numbers: Iterable[int]) -> Iterator[Step]:
-        ends = self._ends
+        ends, decode, file = self._ends, self._decode, self._file.fileno()
         for number in numbers:
+            start = ends[number] + _LENGTH.size
             try:
-                # Also writes what was only buffered yet.
-                self._file.seek(ends[number] + _LENGTH.size)
-                packed = self._file.read(ends[number + 1] - ends[number] - _LENGTH.size)
+                packed = os.pread(file, ends[number + 1] - start, start)
             except OSError as error:
                 raise self._failed(error) from error
-            yield self._decode(packed)
+            yield decode(packed)
 
     def _failed(self, error: OSError) -> StoreError | Conflict:
-        return store_error(error, os.fsencode(self._path or tempfile.gettempdir()))
+        return store_error(error, os.fsencode(self._plan or tempfile.gettempdir()))
 
 
 def read_steps(path: Path) -> Iterator[Step]:
-    """The steps of a file, as they were added. Raises `StoreError` where it cannot be read or is damaged."""
+    """The steps of a file, as they were added, but for one that was cut off at the end. Raises `StoreError` where it cannot be read or
+    is damaged."""
     decode = msgspec.msgpack.Decoder(Step).decode
     try:
         with path.open("rb") as file:
-            while head := file.read(_LENGTH.size):
-                yield decode(file.read(_LENGTH.unpack(head)[0]))
+            while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
+                (size,) = _LENGTH.unpack(head)
+                if len(body := file.read(size)) < size:
+                    return
+                yield decode(body)
     except OSError as error:
         raise store_error(error, os.fsencode(path)) from error
-    except (struct.error, *UNREADABLE) as error:
+    except UNREADABLE as error:
         raise StoreError(
             f"the record of a restore is damaged: {path}", hint="what it replaced lies beside it, in .holdfast-before-*"
         ) from error
 
 
 def _nameless() -> IO[bytes]:
-    return cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES))
+    return tempfile.TemporaryFile(buffering=_BUFFER_BYTES)
 
 
 def _created(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w+b")
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w+b", buffering=_BUFFER_BYTES)

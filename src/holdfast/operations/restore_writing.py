@@ -1,4 +1,5 @@
-"""Carrying out the steps of a restore: folders first, then files in the order in which the store is read, then all else.
+"""Carrying out the steps of a restore: folders first, then files in the order in which the store is read, then all else. Where the plan is
+still being made, window by window: while one is written, the next is decided on.
 
 This thread asks for content and hands it, compressed as it came, to the writers (`restore_crew`), which verify and write.
 """
@@ -23,6 +24,7 @@ from holdfast.operations.restore_attempt import Attempt
 from holdfast.operations.restore_batches import Batch, Piece, batches
 from holdfast.operations.restore_crew import Crew, HereCrew, ProcessCrew
 from holdfast.operations.restore_parts import Parts, remove_parts
+from holdfast.operations.restore_planning import Planning
 from holdfast.operations.restore_steps import Step, StepBook
 from holdfast.operations.restore_work import Done, Part, Work, make_way
 
@@ -62,6 +64,35 @@ class _Large:
     left: int
 
 
+class _Questions(Iterator[Sequence[bytes]]):
+    """The chunks of each batch, which is noted as asked for. What fails in making one is told by `check` and not through the reader, which
+    would take it for a failure of its own, and go on from another copy."""
+
+    def __init__(self, made: Iterator[Batch], asked: deque[Batch]) -> None:
+        self._made = made
+        self._asked = asked
+        self._first = next(made, None)
+        self._failure: Exception | None = None
+        self.has_any = self._first is not None
+
+    def __next__(self) -> list[bytes]:
+        try:
+            batch = self._first if self._first is not None else next(self._made)
+        except StopIteration:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is raised by `check`
+            self._failure = error
+            raise StopIteration from None
+        self._first = None
+        self._asked.append(batch)
+        return list(batch.ids)
+
+    def check(self) -> None:
+        """Raises what failed."""
+        if self._failure is not None:
+            raise self._failure
+
+
 def writers_for(book: StepBook) -> int:
     """How many writer processes a restore is worth; 0 = it is written by the process that runs it."""
     cores = len(os.sched_getaffinity(0))
@@ -84,28 +115,24 @@ class Execution:
         self._parts = None if attempt is None else Parts(self._writer, attempt)
         self._tally = Tally()
         self._written_bytes = 0
-        self._total_bytes = 0
         self._numbers = itertools.count()
         self._given: dict[int, Batch] = {}
         self._large: dict[bytes, _Large] = {}
         self._not_written: set[bytes] = set()
         self._way = b""
 
-    def run(self, book: StepBook) -> Tally:
-        """Raises `NoSpace`, `Cancelled`, `NotReachable`; anything that concerns one path only is a finding."""
-        self._total_bytes = book.bytes
+    def run(self, book: StepBook, planning: Planning) -> Tally:
+        """Raises `NoSpace`, `Cancelled`, `NotReachable` and, where not all is planned, as `planning.more`; anything that concerns one path
+        only is a finding."""
         try:
-            for step in book.folders():
-                self._one_by_one(step, self._enter)
-            if book.files_count:
-                self._write_files(book)
+            self._write_windows(book, planning)
             for step in book.others():
                 self._one_by_one(step, self._write_other)
             for step in book.folders_to_dress():
                 self._one_by_one(step, self._dress)
             # What is told as restored is on disk, not on its way there.
             self._writer.sync()
-            self._tell()
+            self._tell(planning.total_bytes)
             return self._tally
         finally:
             keeps_parts = self._parts is not None and self._watch.may_go_on()
@@ -129,13 +156,16 @@ class Execution:
 
     # Files
 
-    def _write_files(self, book: StepBook) -> None:
+    def _write_windows(self, book: StepBook, planning: Planning) -> None:
+        asked: deque[Batch] = deque()
+        payloads: list[Payload] = []
+        lost: list[Lost] = []
+        questions = _Questions(self._batches(book, planning), asked)
+        if not questions.has_any:
+            return
         crew: Crew = ProcessCrew(self._target, self._writers) if self._writers else HereCrew(self._target)
         try:
-            asked: deque[Batch] = deque()
-            payloads: list[Payload] = []
-            lost: list[Lost] = []
-            for answer in self._reader.answers(self._questions(book, asked)):
+            for answer in self._reader.answers(questions):
                 self._watch.check()
                 self._pay(answer.payloads)
                 payloads += answer.payloads
@@ -143,17 +173,29 @@ class Execution:
                 if answer.last:
                     self._give(crew, asked.popleft(), payloads, lost)
                     payloads, lost = [], []
-                    self._take(crew.done())
+                    self._take(crew.done(), planning)
+            questions.check()
             while self._given:
                 self._watch.check()
-                self._take(crew.done(wait=True))
+                self._take(crew.done(wait=True), planning)
         finally:
             crew.close()
 
-    def _questions(self, book: StepBook, asked: deque[Batch]) -> Iterator[Sequence[bytes]]:
-        for batch in batches(book.files(), held=(lambda step: 0) if self._parts is None else self._parts.held):
-            asked.append(batch)
-            yield list(batch.ids)
+    def _batches(self, book: StepBook, planning: Planning) -> Iterator[Batch]:
+        """The files of all windows, each after the folders of its window are there. For each batch something more is planned."""
+        held = self._parts.held if self._parts is not None else lambda step: 0
+        while True:
+            window = book.take()
+            for step in window.folders:
+                self._one_by_one(step, self._enter)
+            for batch in batches(window.files, held=held):
+                yield batch
+                if not planning.is_over:
+                    planning.more()
+            if planning.is_over and not book.has_more:
+                return
+            while not planning.is_over and not book.waiting:
+                planning.more()
 
     def _pay(self, payloads: Sequence[Payload]) -> None:
         if self._watch.limit is not None:
@@ -185,7 +227,7 @@ class Execution:
             return False
         return True
 
-    def _take(self, finished: Iterator[Done]) -> None:
+    def _take(self, finished: Iterator[Done], planning: Planning) -> None:
         for done in finished:
             batch = self._given.pop(done.number)
             for finding in done.findings:
@@ -203,11 +245,11 @@ class Execution:
                     if step.at in failed:
                         self._not_written.add(step.at)
                         self._fail(step.entry, failed[step.at])
-            self._tell()
+            self._tell(planning.total_bytes)
 
-    def _tell(self) -> None:
+    def _tell(self, total_bytes: int) -> None:
         if self._watch.on_progress is not None:
-            self._watch.on_progress(self._tally.files, self._written_bytes, self._total_bytes)
+            self._watch.on_progress(self._tally.files, self._written_bytes, total_bytes)
 
     # Large files
 

@@ -234,7 +234,7 @@ class Repository:
     def reader(self, point: Point) -> PointReader:
         """Holds the session lock until it is closed. Raises `RepositoryLocked`, `UnknownName` when the point is gone."""
         if point.snapshot:
-            return TreeReader(self._interior, self._tree_of(point), read_of(point))
+            return TreeReader(self._interior, self._tree_of(point), read_of(point), total_bytes=point.bytes)
         self._continuous.seal(point.dataset_id)
         placed = moments.moment_at(self._interior, point.id)
         return TreeReader(self._interior, (state := moments.state_of(self._interior, placed)).tree, read_of(placed.point), state)

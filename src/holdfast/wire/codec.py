@@ -170,6 +170,7 @@ def check_data(message: DataMessage) -> DataMessage:
         for folder in message.lost:
             check_path(folder.path)
             _check_texts("Entries.lost", folder.reason)
+        _check_count("Entries.total_bytes", message.total_bytes)
     elif isinstance(message, AskEntries | AskFolders):
         _check_paths(message.paths)
     elif isinstance(message, AskBlobs | BlobPiece | BlobsEnd):

@@ -172,11 +172,13 @@ class Entries(_Message, frozen=True, kw_only=True):
     """`places`: for each chunk of the entries, in order, where it lies, as 8 bytes, little-endian; none = not known. Only for sorting by.
 
     A chunk of size 0 is one that cannot be had; `lost` are folders whose listing cannot be had, so that nothing below them is given.
+    `total_bytes`: what all files of the point hold together, 0 = not known.
     """
 
     entries: tuple[Entry, ...]
     places: bytes = b""
     lost: tuple[LostFolder, ...] = ()
+    total_bytes: int = 0
     last: bool = False
 
 

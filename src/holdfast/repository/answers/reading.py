@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from holdfast.core.errors import RepositoryDamaged, UnknownName
@@ -26,11 +26,13 @@ _KNOWN_FOLDERS = 50_000
 
 class TreeReader:
     """A `PointReader` on one tree. Holds the session lock until `close`, so that no prune takes what is being read. Damage that it meets
-    is recorded. `state`: the tree is a moment's, of which not all is in packs."""
+    is recorded. `state`: the tree is a moment's, of which not all is in packs. `total_bytes`: what its files hold
+    together, 0 = not known."""
 
-    def __init__(self, interior: Interior, tree: bytes, read: Read, state: PastState | None = None) -> None:
+    def __init__(self, interior: Interior, tree: bytes, read: Read, state: PastState | None = None, *, total_bytes: int = 0) -> None:
         self._interior = interior
         self._tree = tree
+        self._total_bytes = total_bytes
         self._held_trees = state.reached_by if state is not None else (tree,)
         self._met = interior.damage_met(read)
         self._trees = Trees(interior.storage, interior.blobs, self._met, state.beside if state is not None else None)
@@ -47,7 +49,8 @@ class TreeReader:
         interior = self._interior
         walk = PointWalk(interior.storage, interior.blobs, interior.catalog, self._trees)
         if not paths or b"/" in paths:
-            yield from walk.below(self._tree, b"")
+            for listed in walk.below(self._tree, b""):
+                yield replace(listed, total_bytes=self._total_bytes)
             return
         last: bytes | None = None
         for path in sorted(set(paths), key=walk_key):
