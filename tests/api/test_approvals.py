@@ -81,6 +81,9 @@ async def test_a_held_call_is_done_once_when_somebody_else_approves(running: Run
     # Asked once more it is the same request, and other words are another.
     assert (await held(running, "POST", "/points/forget", FORGET))["id"] == request["id"]
     assert (await held(running, "POST", "/points/forget", {"points": ["b" * 8]}))["id"] != request["id"]
+    lines = [line for line in (await running.get("/logs"))["events"] if line["code"] == "approval-wanted"]
+    assert len(lines) == 2
+    assert lines[-1]["message"].startswith(f"admin asks for approval: forget, request {request['id'][:8]}")
     answers = await asyncio.gather(*(ben.call("POST", f"/approvals/{request['id']}/approve") for _ in range(3)))
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
     assert forgotten(running) == 1

@@ -10,10 +10,15 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import Conflict, ProtocolError, Refused, UsageError
+from holdfast.core.ids import NodeId
+from holdfast.core.units import format_utc
 from holdfast.master.foundation import Foundation
+from holdfast.master.news import Subject
 from holdfast.master.records import approvals as records
+from holdfast.master.records import happenings
 from holdfast.master.records.approvals import ApprovalRules
 from holdfast.model.approvals import LIFETIME, Approval, ApprovalAct, approve, ended, interrupted, parse_acts, refuse, seen_at
+from holdfast.model.jobs import Event, Severity
 
 MAX_BODY_BYTES = 256 << 10
 _KEPT = timedelta(days=90)
@@ -98,9 +103,12 @@ class ApprovalDesk:
                 raise Conflict(f"{_MOST_WAITING} requests for approval wait already", hint="withdraw some: `holdfast approvals refuse`")
             if same is None:
                 records.add(session, new, call.body)
+                happenings.record_events(session, NodeId(""), (_wanted(new),))
             return same or new
 
-        return await self._base.database.run(keep)
+        kept = await self._base.database.run(keep)
+        self._base.news.tell(Subject("log"))
+        return kept
 
     async def newest(self, limit: int) -> tuple[Approval, ...]:
         """Newest first, as they stand now."""
@@ -141,3 +149,10 @@ class ApprovalDesk:
             return changed
 
         return await self._base.database.run(put)
+
+
+def _wanted(asked: Approval) -> Event:
+    """A line of the log, so that a notification rule can tell those who may approve. It does not say of what: others read it."""
+    message = f"{asked.asked_by} asks for approval: {asked.act.value}, request {asked.id[:8]}, until {format_utc(asked.expires_at)}"
+    facts = {"approval": asked.id, "hint": f"`holdfast approvals show {asked.id[:8]}`"}
+    return Event(code="approval-wanted", severity=Severity.WARNING, message=message, node=NodeId(""), time=asked.asked_at, facts=facts)
