@@ -41,7 +41,7 @@ test: $(VENV)/.installed-test console ## Install what the tests need (root) or n
 	@scripts/install-test-tools
 	@$(BIN)/pytest -n 2 -m "not big and not speed" --randomly-seed=1 $(ARGS)
 	@$(BIN)/pytest -n 2 -m "not big and not speed" --randomly-seed=1 --records postgresql $(ARGS) tests/master tests/api # The Master on its other database.
-	@$(BIN)/pytest -n 2 --dist loadfile -m big -p no:randomly $(ARGS) || test $$? -eq 5 # 5: none of the chosen tests is big
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m big -p no:randomly $(ARGS) || test $$? -eq 5 # 5: none of the chosen tests is big
 
 check: $(VENV)/.installed-test ## Lint, format, types, layers; of the console the same, its tests and its size
 	@$(BIN)/ruff check .

@@ -32,6 +32,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the big tests the longest begin first, by the time they are allowed: one that begins last leaves all processors but one idle."""
+    if config.option.markexpr != "big":
+        return
+    longest_s = dict.fromkeys((item.path for item in items), 0.0)
+    for item in items:
+        limit = item.get_closest_marker("timeout")
+        if limit is not None and item.get_closest_marker("big") is not None:
+            longest_s[item.path] = max(longest_s[item.path], limit.args[0])
+    items.sort(key=lambda item: -longest_s[item.path])
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgreSql]:
     """A real PostgreSQL of this test process, started by the first test that needs it."""
