@@ -134,7 +134,7 @@ class Placing:
         relative = self._target.relative(entry.path)
         tree = self._moves.to(staged.key)
         if tree is not None:
-            self._moving.come(tree, lambda _: self._make_way(relative, staged.key, entry.kind))
+            self._moving.come(tree, entry.kind, lambda _: self._make_way(relative, staged.key, entry.kind))
         if entry.kind is Kind.DIRECTORY:
             self._put_folder(relative, staged.key)
         elif entry.kind is Kind.FILE:
@@ -277,8 +277,9 @@ class Placing:
 
     def _dress_folders(self) -> None:
         """Deepest first, because what is done below a folder changes its times."""
-        for relative in sorted(self._touched, key=walk_key, reverse=True):
-            key = self._target.key_of(relative)
+        folders = [(relative, self._target.key_of(relative)) for relative in sorted(self._touched, key=walk_key, reverse=True)]
+        self._target.records.foresee_staged([key for _, key in folders])
+        for relative, key in folders:
             staged = self._target.records.staged_at(key)
             known_as = self._moves.before(key)
             recorded = None if known_as is None else self._target.records.entry(known_as)

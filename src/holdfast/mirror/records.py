@@ -7,12 +7,12 @@ Several entries with one file are hard links. Nothing here is ever guessed from:
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Generator, Iterable, Iterator
+from itertools import islice
 
 import msgspec
 
-from holdfast.core.local_database import open_database, written_through
+from holdfast.mirror.row_store import CHUNKS, STAGED, STAGED_COLUMNS, RowStore, decode_entry, row_of, staged_of
 from holdfast.mirror.rows import Content, Fingerprint, Place, Recorded, Seen, Staged, What, hardlink_of
 from holdfast.model.entry import ChunkRef, Entry, Kind
 
@@ -48,65 +48,25 @@ CREATE INDEX temp.strays_time ON strays(size, mtime_ns);
 CREATE INDEX temp.strays_coarse ON strays(coarse) WHERE coarse IS NOT NULL;
 CREATE INDEX temp.strays_fine ON strays(fine) WHERE fine IS NOT NULL;
 """
-# How far the log grows before it is carried over, which waits for the disk: 32 MiB, a burst of some 50,000 changes.
-_LOG_PAGES = 8_192
-# Rows that are remembered, of each kind.
-_MOST_REMEMBERED = 20_000
+# Changes of a commit of which what is recorded is read together.
+_READ_AHEAD = 1_000
 # Files of one size and time that are tried in place of a missing one.
 _MOST_STRAYS = 4
 
-_Key = TypeVar("_Key")
-_Found = TypeVar("_Found")
 _encode = msgspec.msgpack.Encoder().encode
-decode_entry = msgspec.msgpack.Decoder(Entry).decode
 _decode_seen = msgspec.msgpack.Decoder(Seen).decode
 
 
-class Records:
+class Records(RowStore):
     """One connection; used by one thread at a time. Changes are held in an open transaction until `save`."""
 
     def __init__(self, path: bytes) -> None:
-        self._db = open_database(path, synchronous="NORMAL", schema=_SCHEMA + _PASSING, cache_size=-16_000, wal_autocheckpoint=_LOG_PAGES)
-        # Rows as they were read, until they change: a commit asks for most of them several times.
-        self._entries: dict[bytes, Recorded | None] = {}
-        self._files: dict[int, Content | None] = {}
-
-    def save(self, *, durable: bool = False) -> None:
-        """End of a transaction. `durable`: on disk when this returns; else only after a crash of the process."""
-        if not self._db.in_transaction:
-            return
-        self._db.execute("COMMIT")
-        if durable:
-            with written_through(self._db):
-                self._db.execute(
-                    "INSERT OR REPLACE INTO facts VALUES('saved', COALESCE((SELECT value FROM facts WHERE name='saved'), 0) + 1)"
-                )
-
-    def forget(self) -> None:
-        """Roll back what was not saved."""
-        self._entries.clear()
-        self._files.clear()
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
-
-    def close(self) -> None:
-        self.forget()
-        self._db.close()
-
-    def _change(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
-        return self._db.execute(sql, values)
-
-    def _change_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(sql, rows)
+        super().__init__(path, _SCHEMA + _PASSING)
 
     # Facts
 
     def fact(self, name: str) -> str | None:
-        row = self._db.execute("SELECT value FROM facts WHERE name=?", (name,)).fetchone()
+        row = self._read("SELECT value FROM facts WHERE name=?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def set_fact(self, name: str, value: str | None) -> None:
@@ -118,27 +78,22 @@ class Records:
     # What the mirror holds
 
     def entry(self, key: bytes) -> Recorded | None:
-        if key in self._entries:
-            return self._entries[key]
-        row = self._db.execute("SELECT entry, file FROM entries WHERE key=?", (key,)).fetchone()
-        found = None if row is None else Recorded(decode_entry(row[0]), row[1])
-        _remember(self._entries, key, found)
-        return found
+        return self._recorded(key)
 
     def held(self) -> Generator[tuple[bytes, Seen, Fingerprint | None], None, None]:
         """All that the mirror holds, in walk order. To be closed."""
-        rows = self._db.execute(
+        rows = self._read(
             "SELECT e.key, e.entry, f.size, f.mtime_ns, f.ctime_ns, f.inode FROM entries e LEFT JOIN files f ON f.n=e.file ORDER BY e.key"
         )
         for row in rows:
             yield row[0], _decode_seen(row[1]), None if row[2] is None else Fingerprint(*row[2:])
 
     def has_entries(self) -> bool:
-        return self._db.execute("SELECT 1 FROM entries LIMIT 1").fetchone() is not None
+        return self._read("SELECT 1 FROM entries LIMIT 1").fetchone() is not None
 
     def below(self, key: bytes) -> Iterator[tuple[bytes, Recorded]]:
         """Entries at and below, deepest first."""
-        rows = self._db.execute(
+        rows = self._read(
             "SELECT key, entry, file FROM entries WHERE key=? OR (key>=? AND key<?) ORDER BY key DESC", (key, key + b"\x00", key + b"\x01")
         )
         for found, entry, file in rows:
@@ -148,60 +103,47 @@ class Records:
         """Entries at and below, in walk order, as they are at this moment whatever is committed meanwhile."""
         # The empty key is the root of all, which has everything behind it.
         after = (key + b"\x00", key + b"\x01") if key else (b"", b"\xff" * 8)
-        for (entry,) in self._db.execute("SELECT entry FROM entries WHERE key=? OR (key>=? AND key<?) ORDER BY key", (key, *after)):
+        for (entry,) in self._read("SELECT entry FROM entries WHERE key=? OR (key>=? AND key<?) ORDER BY key", (key, *after)):
             yield decode_entry(entry)
 
     # Contents and their chunks
 
     def new_file(self, key: bytes, fingerprint: Fingerprint | None = None) -> int:
         """A content in the side folder; with a fingerprint, one found in the mirror."""
-        values = (0, 0, 0, 0) if fingerprint is None else _values(fingerprint)
-        cursor = self._change(
-            "INSERT INTO files(key, placed, size, mtime_ns, ctime_ns, inode) VALUES(?, ?, ?, ?, ?, ?)",
-            (key, int(fingerprint is not None), *values),
-        )
-        assert cursor.lastrowid is not None
-        self._files.pop(cursor.lastrowid, None)
-        return cursor.lastrowid
+        return self._add_file(key, fingerprint is not None, Fingerprint(0, 0, 0, 0) if fingerprint is None else fingerprint)
 
     def file(self, n: int) -> Content | None:
-        if n in self._files:
-            return self._files[n]
-        row = self._db.execute("SELECT n, key, placed, size, mtime_ns, ctime_ns, inode FROM files WHERE n=?", (n,)).fetchone()
-        found = _content(row)
-        _remember(self._files, n, found)
-        return found
+        return self._content(n)
 
     def files_at(self, key: bytes) -> list[Content]:
-        rows = self._db.execute("SELECT n, key, placed, size, mtime_ns, ctime_ns, inode FROM files WHERE key=? ORDER BY n DESC", (key,))
-        return [content for row in rows if (content := _content(row)) is not None]
+        """Newest first."""
+        return self._contents_at(key)
 
     def set_placed(self, n: int, key: bytes, fingerprint: Fingerprint) -> None:
         self.set_all_placed([(n, key, fingerprint)])
 
     def set_all_placed(self, placed: Iterable[tuple[int, bytes, Fingerprint]]) -> None:
         """Contents that are in the mirror now: (n, key, as it stands there)."""
-        self._files.clear()
-        self._change_many(
-            "UPDATE files SET key=?, placed=1, size=?, mtime_ns=?, ctime_ns=?, inode=? WHERE n=?",
-            ((key, *_values(fingerprint), n) for n, key, fingerprint in placed),
-        )
+        self._forget_contents_remembered()
+        self._insert("files", [row_of(Content(n, key, True, fingerprint)) for n, key, fingerprint in placed])
 
     def drop_chunks(self, n: int) -> None:
         self._change("DELETE FROM chunks WHERE file=?", (n,))
 
     def add_chunks(self, n: int, rows: Iterable[tuple[bytes, int, int]]) -> None:
         """Rows of (id, offset, size)."""
-        self._change_many(
-            "INSERT OR REPLACE INTO chunks(id, file, offset, size) VALUES(?, ?, ?, ?)", ((i, n, offset, size) for i, offset, size in rows)
-        )
+        for chunk_id, offset, size in rows:
+            self._nowhere.discard(chunk_id)
+            self._insert_later("chunks", (chunk_id, n, offset, size))
 
     def places(self, chunk_id: bytes) -> Iterator[Place]:
         """One place in each of at most eight files, newest first. One seek each: a sparse file has the chunk of zeros a million times."""
+        if chunk_id in self._nowhere:
+            return
         before = 1 << 62
         for _ in range(8):
-            row = self._db.execute(
-                "SELECT file, offset, size FROM chunks WHERE id=? AND file<? ORDER BY file DESC LIMIT 1", (chunk_id, before)
+            row = self._read(
+                "SELECT file, offset, size FROM chunks WHERE id=? AND file<? ORDER BY file DESC LIMIT 1", (chunk_id, before), CHUNKS
             ).fetchone()
             if row is None:
                 return
@@ -209,18 +151,18 @@ class Records:
             yield Place(row[0], row[1], _chunk_size(row[2]))
 
     def chunks_of(self, n: int) -> tuple[ChunkRef, ...]:
-        rows = self._db.execute("SELECT id, size FROM chunks WHERE file=? ORDER BY offset", (n,))
+        rows = self._read("SELECT id, size FROM chunks WHERE file=? ORDER BY offset", (n,), CHUNKS)
         return tuple(ChunkRef(chunk_id, _chunk_size(size)) for chunk_id, size in rows)
 
     def chunks_with_offsets(self, n: int) -> list[tuple[int, ChunkRef]]:
-        rows = self._db.execute("SELECT offset, id, size FROM chunks WHERE file=? ORDER BY offset", (n,))
+        rows = self._read("SELECT offset, id, size FROM chunks WHERE file=? ORDER BY offset", (n,), CHUNKS)
         return [(offset, ChunkRef(chunk_id, _chunk_size(size))) for offset, chunk_id, size in rows]
 
     def has_chunk_at(self, n: int, chunk_id: bytes, offset: int) -> bool:
-        return self._db.execute("SELECT 1 FROM chunks WHERE id=? AND file=? AND offset=?", (chunk_id, n, offset)).fetchone() is not None
+        return self._read("SELECT 1 FROM chunks WHERE id=? AND file=? AND offset=?", (chunk_id, n, offset)).fetchone() is not None
 
     def temp_files(self) -> set[int]:
-        return {row[0] for row in self._db.execute("SELECT n FROM files WHERE placed=0")}
+        return {row[0] for row in self._read("SELECT n FROM files WHERE placed=0")}
 
     # What stands in the mirror unknown
 
@@ -237,25 +179,25 @@ class Records:
 
     def strays(self, size_bytes: int, mtime_ns: int) -> list[bytes]:
         sql = "SELECT relative FROM strays WHERE size=? AND mtime_ns=? ORDER BY relative LIMIT ?"
-        return [row[0] for row in self._db.execute(sql, (size_bytes, mtime_ns, _MOST_STRAYS))]
+        return [row[0] for row in self._read(sql, (size_bytes, mtime_ns, _MOST_STRAYS))]
 
     def stray_by_first_chunk(self, chunk_id: bytes) -> bytes | None:
-        row = self._db.execute("SELECT relative FROM strays WHERE coarse=? OR fine=? LIMIT 1", (chunk_id, chunk_id)).fetchone()
+        row = self._read("SELECT relative FROM strays WHERE coarse=? OR fine=? LIMIT 1", (chunk_id, chunk_id)).fetchone()
         return None if row is None else row[0]
 
     # Hard links
 
     def linked(self, hardlink: bytes) -> list[int]:
         """Contents that names of this group have: staged ones first."""
-        staged = self._db.execute("SELECT DISTINCT file FROM staged WHERE hardlink=? AND file IS NOT NULL", (hardlink,)).fetchall()
-        held = self._db.execute("SELECT DISTINCT file FROM entries WHERE hardlink=? AND file IS NOT NULL", (hardlink,)).fetchall()
+        staged = self._read("SELECT DISTINCT file FROM staged WHERE hardlink=? AND file IS NOT NULL", (hardlink,)).fetchall()
+        held = self._read("SELECT DISTINCT file FROM entries WHERE hardlink=? AND file IS NOT NULL", (hardlink,)).fetchall()
         return list(dict.fromkeys(row[0] for row in staged + held))
 
     def is_shared_with_others(self, n: int, key: bytes, hardlink: bytes | None) -> bool:
         """True when, after this commit as far as it is known, names outside the group would have this content too."""
         if self.is_staged_with_others(n, key, hardlink):
             return True
-        held = self._db.execute(
+        held = self._read(
             "SELECT 1 FROM entries WHERE file=? AND key<>? AND (hardlink IS NULL OR hardlink IS NOT ?)"
             " AND NOT EXISTS(SELECT 1 FROM staged WHERE staged.key=entries.key AND staged.what<>'keep')",
             (n, key, hardlink),
@@ -264,48 +206,57 @@ class Records:
 
     def is_staged_with_others(self, n: int, key: bytes, hardlink: bytes | None) -> bool:
         """True when a name outside the group is to get this content."""
+        if self._staged_contents is not None and n not in self._staged_contents:
+            return False
         sql = "SELECT 1 FROM staged WHERE file=? AND key<>? AND (hardlink IS NULL OR hardlink IS NOT ?)"
-        return self._db.execute(sql, (n, key, hardlink)).fetchone() is not None
+        return self._read(sql, (n, key, hardlink), STAGED).fetchone() is not None
 
     def is_handed_on(self, key: bytes, recorded: Recorded) -> bool:
         """True when another name, no hard link to it, gets the content of this one."""
         return recorded.file is not None and self.is_staged_with_others(recorded.file, key, hardlink_of(recorded.entry))
 
     def is_staged_file(self, n: int) -> bool:
-        return self._db.execute("SELECT 1 FROM staged WHERE file=?", (n,)).fetchone() is not None
+        return self._read("SELECT 1 FROM staged WHERE file=?", (n,)).fetchone() is not None
 
     # The open commit
 
     def stage(self, key: bytes, what: What, entry: Entry | None = None, file: int | None = None) -> None:
         packed = None if entry is None else _encode(entry)
         hardlink = hardlink_of(entry) if entry is not None and file is not None else None
-        self._change("INSERT OR REPLACE INTO staged VALUES(?, ?, ?, ?, ?)", (key, what, packed, file, hardlink))
+        self._staged.pop(key, None)
+        self._note_staged(file)
+        self._insert_later("staged", (key, what, packed, file, hardlink))
 
     def staged(self) -> Iterator[Staged]:
-        """All changes, in walk order."""
-        for key, what, entry, file in self._db.execute("SELECT key, what, entry, file FROM staged ORDER BY key"):
-            yield Staged(key, what, None if entry is None else decode_entry(entry), file)
+        """All changes, in walk order. What is recorded of each is read ahead."""
+        rows = self._read(f"SELECT {STAGED_COLUMNS} FROM staged ORDER BY key")
+        while some := list(islice(rows, _READ_AHEAD)):
+            self.foresee_entries([row[0] for row in some])
+            self.foresee_files([row[3] for row in some])
+            yield from map(staged_of, some)
 
     def staged_in_mirror(self) -> list[Staged]:
         """Puts whose content the mirror has already, in place or under another name."""
-        rows = self._db.execute(
+        rows = self._read(
             "SELECT s.key, s.what, s.entry, s.file FROM staged s CROSS JOIN files f ON f.n=s.file"
             " WHERE s.what='put' AND f.placed=1 ORDER BY s.key"
         )
-        return [Staged(key, what, decode_entry(entry), file) for key, what, entry, file in rows]
+        return [staged_of(row) for row in rows]
 
     def staged_in_side(self) -> list[int]:
         """Contents of puts that are not in the mirror yet."""
-        rows = self._db.execute("SELECT DISTINCT s.file FROM staged s CROSS JOIN files f ON f.n=s.file WHERE s.what='put' AND f.placed=0")
+        rows = self._read("SELECT DISTINCT s.file FROM staged s CROSS JOIN files f ON f.n=s.file WHERE s.what='put' AND f.placed=0")
         return [row[0] for row in rows]
 
     def staged_at(self, key: bytes) -> Staged | None:
-        row = self._db.execute("SELECT what, entry, file FROM staged WHERE key=?", (key,)).fetchone()
-        return None if row is None else Staged(key, row[0], None if row[1] is None else decode_entry(row[1]), row[2])
+        if key in self._staged:
+            return self._staged[key]
+        row = self._read(f"SELECT {STAGED_COLUMNS} FROM staged WHERE key=?", (key,)).fetchone()
+        return None if row is None else staged_of(row)
 
     def with_staged(self, key: bytes) -> list[tuple[bytes, int | None, Staged | None]]:
         """All that the mirror holds at and below, in walk order: (key, its content, what is to become of it)."""
-        rows = self._db.execute(
+        rows = self._read(
             "SELECT e.key, e.file, s.what, s.entry, s.file FROM entries e LEFT JOIN staged s ON s.key=e.key"
             " WHERE e.key>=? AND e.key<? ORDER BY e.key",
             (key, key + b"\x01"),
@@ -317,7 +268,7 @@ class Records:
 
     def still_shared(self) -> list[bytes]:
         """Keys of puts whose content some other name, of no group with it, keeps after this commit."""
-        rows = self._db.execute(
+        rows = self._read(
             "SELECT DISTINCT s.key FROM staged s CROSS JOIN entries e ON e.file=s.file WHERE s.what='put' AND e.key<>s.key"
             " AND (s.hardlink IS NULL OR e.hardlink IS NOT s.hardlink)"
             " AND NOT EXISTS(SELECT 1 FROM staged t WHERE t.key=e.key AND t.what<>'keep')"
@@ -325,26 +276,26 @@ class Records:
         return [row[0] for row in rows]
 
     def has_changes(self) -> bool:
-        return self._db.execute("SELECT 1 FROM staged WHERE what<>'keep' LIMIT 1").fetchone() is not None
+        return self._read("SELECT 1 FROM staged WHERE what<>'keep' LIMIT 1").fetchone() is not None
 
     def staged_files(self) -> Iterator[tuple[int, int, bytes]]:
         """Per staged content: (n, how many names get it, one of the keys)."""
-        yield from self._db.execute(
-            "SELECT file, COUNT(*), MIN(key) FROM staged WHERE what='put' AND file IS NOT NULL GROUP BY file"
-        ).fetchall()
+        yield from self._read("SELECT file, COUNT(*), MIN(key) FROM staged WHERE what='put' AND file IS NOT NULL GROUP BY file").fetchall()
 
     def stage_missing_as_removed(self) -> None:
         """For a full commit: what was not put does not exist."""
+        self._staged.clear()
         self._change("INSERT INTO staged SELECT key, 'remove', NULL, NULL, NULL FROM entries WHERE key NOT IN (SELECT key FROM staged)")
 
     def unstage(self) -> None:
+        self._staged.clear()
+        self._staged_contents = set()
         self._change("DELETE FROM staged")
 
     def merge_staged(self, *, full: bool, keeps_spares: bool = False) -> None:
         """What was staged is what the mirror holds now; contents nobody has any more are forgotten, spares too (with `keeps_spares` only
         those of what was staged). Costs by what was staged; `full`: by all there is, and what was surveyed and not used goes, too."""
-        self._entries.clear()
-        self._files.clear()
+        self._forget_remembered()
         self._change("DELETE FROM affected")
         self._change("INSERT OR IGNORE INTO affected SELECT n FROM surveyed")
         self._change("DELETE FROM surveyed")
@@ -352,9 +303,7 @@ class Records:
         spares = " WHERE placed=0 AND key IN (SELECT key FROM staged)" if keeps_spares else " WHERE placed=0"
         self._change("INSERT OR IGNORE INTO affected SELECT n FROM files" + ("" if full else spares))
         self._change("INSERT OR IGNORE INTO affected SELECT e.file FROM staged s CROSS JOIN entries e ON e.key=s.key WHERE e.file NOT NULL")
-        rows = self._db.execute(
-            "SELECT s.key, s.entry, e.entry FROM staged s CROSS JOIN entries e ON e.key=s.key WHERE s.what='put'"
-        ).fetchall()
+        rows = self._read("SELECT s.key, s.entry, e.entry FROM staged s CROSS JOIN entries e ON e.key=s.key WHERE s.what='put'").fetchall()
         for key, new, old in rows:
             if decode_entry(old).kind is Kind.DIRECTORY and decode_entry(new).kind is not Kind.DIRECTORY:
                 below = (key + b"\x00", key + b"\x01")
@@ -376,22 +325,8 @@ class Records:
         )
 
 
-def _remember(known: dict[_Key, _Found], key: _Key, found: _Found) -> None:
-    if len(known) >= _MOST_REMEMBERED:
-        known.clear()
-    known[key] = found
-
-
 def _chunk_size(size: int) -> int:
     """The size itself, of which so much is read into memory. Raises `sqlite3.DatabaseError` for one that no chunk has."""
     if not isinstance(size, int) or not 0 <= size <= _MOST_CHUNK_BYTES:
         raise sqlite3.DatabaseError(f"a record names a chunk of {size!r} bytes")
     return size
-
-
-def _values(fingerprint: Fingerprint) -> tuple[int, int, int, int]:
-    return fingerprint.size, fingerprint.mtime_ns, fingerprint.ctime_ns, fingerprint.inode
-
-
-def _content(row: tuple[int, bytes, int, int, int, int, int] | None) -> Content | None:
-    return None if row is None else Content(row[0], row[1], bool(row[2]), Fingerprint(*row[3:]))

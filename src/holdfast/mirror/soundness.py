@@ -9,7 +9,8 @@ from contextlib import closing
 import msgspec
 
 from holdfast.core.local_database import DatabaseErrors, fits
-from holdfast.mirror.records import RECORDS, decode_entry
+from holdfast.mirror.records import RECORDS
+from holdfast.mirror.row_store import decode_entry
 from holdfast.mirror.rows import Intention
 from holdfast.model.change import Cursor
 from holdfast.model.entry import walk_key

@@ -59,10 +59,12 @@ class Staging:
 
     def wanted(self, segment: Segment) -> set[bytes]:
         mine = set[bytes]()
+        files = list(self._files(segment))
+        self._records.foresee([walk_key(entry.path) for entry in files], [ref.id for ref in segment.offered])
         for part in self._parts(segment):
             self._survey.part(part)
             mine.update(ref.id for ref in part.chunks)
-        for entry in self._files(segment):
+        for entry in files:
             self._survey.file(entry)
             mine.update(ref.id for ref in entry.chunks)
         under_way = set[bytes]().union(*self._asked.values())
@@ -87,6 +89,11 @@ class Staging:
         self._withdrawn |= withdrawn
         for part in self._parts(segment):
             self._grow(part, chunks)
+        # Mostly it is remembered; of a long window it may not be.
+        keys = [walk_key(entry.path) for entry in self._files(segment)]
+        self._records.foresee(keys)
+        if self._hints:
+            self._records.foresee_entries(origin for key in keys if (origin := self._hints.origin(key)) is not None)
         for change in segment.changes:
             if isinstance(change, Remove):
                 if self._target.covers(change.path):
