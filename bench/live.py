@@ -1,4 +1,4 @@
-"""`python -m bench.live [--only PART ...] [--contenders ...] [--seconds 60] [--burst 20000] [--place FOLDER] [--json FILE]`.
+"""`python -m bench.live [--only PART ...] [--contenders ...] [--seconds 60] [--burst 20000] [--place FOLDER] [--apart] [--json FILE]`.
 
 Live replication beside lsyncd (with rsync) and Syncthing: one tool at a time, the same tree and the same edits, first paced (200 a second),
 then as fast as they go. Source and mirror are two machines: a network namespace each, so that bytes on the wire can be counted. Then
@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -60,7 +61,7 @@ def measure_contender(name: str, options: argparse.Namespace) -> dict[str, Any]:
         print(f"{name} is not installed", flush=True)
         return {}
     found: dict[str, Any] = {}
-    with scratch_in(options.place) as scratch, _wire_for(name) as wire:
+    with scratch_in(options.place) as scratch, _apart(scratch / "data", options.apart), _wire_for(name) as wire:
         tree = make_tree(scratch / "data", options.folders, FILES_IN_FOLDER)
         with closing(_MAKERS[name](scratch, scratch / "data", wire)) as contender:
             began_s = time.monotonic()
@@ -90,12 +91,27 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=60, help=f"of edits at {RATE_PER_S:.0f} a second")
     parser.add_argument("--burst", type=int, default=20_000, help="edits as fast as they go")
     parser.add_argument("--place", type=Path, default=Path(tempfile.gettempdir()), help="a folder on the file system to measure on")
+    parser.add_argument("--apart", action="store_true", help="the source on a file system of its own")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
 
 def _paces(options: argparse.Namespace) -> tuple[Pace, Pace]:
     return Pace("200 a second", int(options.seconds * RATE_PER_S), RATE_PER_S), Pace("at full speed", options.burst)
+
+
+@contextmanager
+def _apart(folder: Path, is_wanted: bool) -> Iterator[None]:
+    """The source on a file system of its own, in memory: as on another machine its watch is not told of what receivers write."""
+    if not is_wanted:
+        yield
+        return
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "holdfast-bench", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @contextmanager

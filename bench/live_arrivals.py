@@ -13,11 +13,11 @@ from bench.live_load import Load, visible
 from holdfast.repository.continuous.journal import SUFFIX, scan
 from holdfast.repository.moment_record import Op, Written
 
-_LOOK_S, _REST_S, _TURN_S = 0.01, 0.01, 0.005
+_LOOK_S, _REST_S, _TURN_S = 0.01, 0.04, 0.005
 
 
 class MirrorArrivals:
-    """`after_ns[n]`: how long after its end edit n was in the mirror. Looks for at most half of the time, so that who is measured has the
+    """`after_ns[n]`: how long after its end edit n was in the mirror. Looks for a fifth of the time, so that who is measured has the
     cores; what has not come for long is then looked at less often."""
 
     def __init__(self, load: Load, source: Path, mirror: Path) -> None:

@@ -30,7 +30,7 @@ from holdfast.capture.guard import (
 )
 from holdfast.capture.ledger import Ledger, Verdict
 from holdfast.capture.moves import Moves
-from holdfast.capture.places import plan_places, with_databases
+from holdfast.capture.places import Places, plan_places, with_databases
 from holdfast.capture.ports import CaptureRequest, Place
 from holdfast.capture.roots import Target, WalkPlan, normal_roots, plan_walk, ways_to
 from holdfast.capture.state import CaptureState
@@ -86,6 +86,7 @@ class Comparison:
         self.walked: int | None = None
         self.began_ns = clock.now_ns()
         self._looked: Looked | None = None
+        self._places: tuple[set[bytes], Places] | None = None
         self._moves: Mapping[DatasetId, tuple[Move, ...]] | None = None
 
     @property
@@ -142,10 +143,13 @@ class Comparison:
             for path, identity in found.items()
             if path not in target.recorded or isinstance(identity, OSError) or target.rule.id in self._request.strange
         }
-        places: Iterable[Place] = self._request.places
-        if any(target.classifier.databases for target in targets):
-            places = with_databases(places)
-        return Visit(plan, plan_places(places, plan.tops, whole), targets, reader, self.notes)
+        if self._places is None or self._places[0] != whole:
+            # Asked for twice where something moved.
+            places: Iterable[Place] = self._request.places
+            if any(target.classifier.databases for target in targets):
+                places = with_databases(places)
+            self._places = (whole, plan_places(places, plan.tops, whole))
+        return Visit(plan, self._places[1], targets, reader, self.notes)
 
     def run(self, walk: Walk, ledger: Ledger, pulse: Pulse) -> None:
         """Walk to the end and judge. Raises `SourceVanished` when every dataset is refused."""

@@ -74,6 +74,7 @@ class CaptureResult:
     for them and nothing of them must be committed. `suspects`: paths whose version may not be the newest, because they changed as they
     were looked at; look again soon (cut at 10,000; `CaptureState.flagged` knows all, and those that a receiver was not given).
     `linked`: inodes of files that got or lost a name; what is recorded of their other names is not as it is any more.
+    `is_whole` False: of several captures that were to follow each other some were not made; look at all of it again.
     """
 
     run: int
@@ -85,6 +86,7 @@ class CaptureResult:
     refused: Mapping[DatasetId, SourceVanished] = field(default_factory=dict)
     suspects: tuple[bytes, ...] = ()
     linked: frozenset[int] = frozenset()
+    is_whole: bool = True
 
 
 class CaptureRun(Protocol):

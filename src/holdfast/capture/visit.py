@@ -39,6 +39,8 @@ class Visit(Walk):
     def __init__(self, plan: WalkPlan, places: Places, targets: tuple[Target, ...], reader: sqlite3.Connection, notes: Notes) -> None:
         super().__init__(WalkPlan(plan.tops, plan.specials, (), plan.cut_inodes, plan.stubs), targets, reader, notes)
         self._places = places
+        # Of folders on the way to what moved: what `_covers` found there, and that nothing below belongs to anybody (None).
+        self._ways: dict[bytes, Frame | None] = {}
 
     @property
     def starts_from_nothing(self) -> bool:
@@ -107,20 +109,38 @@ class Visit(Walk):
             return 0
 
     def _covers(self, top: Top, path: bytes, status: os.stat_result) -> int:
-        rules = self._rules_below(top.root, top.path, ())
-        frame = Frame(b"", None, os.lstat(top.path), top.path, iter(()), top.root, top.root | top.parent, 0, rules, {}, True, top.root)
-        *folders, name = path[len(top.path) :].lstrip(b"/").split(b"/")
-        for folder in folders:
-            self._pass(frame)
-            below = os.lstat(frame.prefix + folder)
-            frame, parent = self._child(frame, folder, b"", below)
-            if below.st_mode >> 12 != DIRECTORY_CODE or not (frame.mask or parent):
-                return 0
-        self._pass(frame)
+        folder, _, name = path.rpartition(b"/")
+        frame = self._way(top, folder or b"/")
+        if frame is None:
+            return 0
         if status.st_mode >> 12 != DIRECTORY_CODE:
             return self._choose(frame, name, status)
         child, _ = self._child(frame, name, b"", status)
         return child.members | child.lead
+
+    def _way(self, top: Top, folder: bytes) -> Frame | None:
+        """The folder, gone through from the top. Raises `OSError`."""
+        if folder in self._ways:
+            return self._ways[folder]
+        frame: Frame | None
+        if folder == top.path:
+            rules = self._rules_below(top.root, top.path, ())
+            frame = Frame(b"", None, os.lstat(top.path), top.path, iter(()), top.root, top.root | top.parent, 0, rules, {}, True, top.root)
+        else:
+            frame = self._way_below(top, folder)
+        if frame is not None:
+            self._pass(frame)
+        self._ways[folder] = frame
+        return frame
+
+    def _way_below(self, top: Top, folder: bytes) -> Frame | None:
+        above, _, name = folder.rpartition(b"/")
+        way = self._way(top, above or b"/")
+        if way is None:
+            return None
+        status = os.lstat(folder)
+        frame, parent = self._child(way, name, b"", status)
+        return frame if status.st_mode >> 12 == DIRECTORY_CODE and (frame.mask or parent) else None
 
     def _is_whole(self, frame: Frame, names: tuple[bytes, ...]) -> bool:
         """Whether all that is in the folder has to be looked at."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
@@ -46,6 +47,9 @@ class Sending(Protocol):
 
     @property
     def is_limited(self) -> bool: ...
+
+    @property
+    def is_committing(self) -> bool: ...
 
     @property
     def pending_bytes(self) -> int: ...
@@ -109,6 +113,13 @@ class _Poke:
 
 
 _POKE = _Poke()
+Turn = Callable[[], None]
+"""What a lane's thread does between what came before and what comes after: one commit ends, the next begins."""
+
+
+@dataclass(frozen=True)
+class _Turned:
+    turn: Turn
 
 
 class _Lane:
@@ -118,7 +129,7 @@ class _Lane:
         self.dataset = work.dataset
         self.patience_s = work.patience_s
         self.session = work.session
-        self.queue: Pipe[tuple[Outgoing, int] | _Poke] = Pipe(queue_bytes)
+        self.queue: Pipe[tuple[Outgoing, int] | _Poke | _Turned] = Pipe(queue_bytes)
         self.given_bytes = self._taken_bytes = 0
         self.commit: Commit | None = None
         self._clock = clock
@@ -152,6 +163,11 @@ class _Lane:
             return False
         self.given_bytes += size_bytes
         return True
+
+    def turn(self, turn: Turn) -> None:
+        with suppress(HoldfastError):
+            # It costs nothing to keep. A lane that has ended says itself why.
+            self.queue.put(_Turned(turn), 0)
 
     def silent_s(self) -> float:
         """How long nothing has gone either way, waiting for the own limit not counted. Call it now and again."""
@@ -187,6 +203,8 @@ class _Lane:
             for item in self._items():
                 if isinstance(item, _Poke):
                     self.session.answer()
+                elif isinstance(item, _Turned):
+                    item.turn()
                 else:
                     outgoing, size_bytes = item
                     self.session.send(outgoing)
@@ -200,7 +218,7 @@ class _Lane:
             logger.exception("a delivery failed", extra={"facts": {"peer": self.session.peer}})
             self._failed(error)
 
-    def _items(self) -> Iterator[tuple[Outgoing, int] | _Poke]:
+    def _items(self) -> Iterator[tuple[Outgoing, int] | _Poke | _Turned]:
         return self._sheet.until_end(self.queue.get)
 
     def _failed(self, error: Exception) -> None:
@@ -266,6 +284,12 @@ class FanOut:
             if item is not None and lane.is_live:
                 self._put(lane, item)
 
+    def turn(self, turns: Mapping[str, Turn]) -> None:
+        """Between two commits of one run: what was sent until now belongs to the one, what is sent from now on to the other."""
+        for delivery, turn in turns.items():
+            if self._lanes[delivery].is_live:
+                self._lanes[delivery].turn(turn)
+
     def finish(self, commits: Mapping[DatasetId, Commit], own: Mapping[str, Commit] = MappingProxyType({})) -> dict[str, DeliveryResult]:
         """Close every delivery with its dataset's commit, or with one of its `own` (without any it is aborted), and tell how each ended."""
         for delivery, lane in self._lanes.items():
@@ -297,7 +321,8 @@ class FanOut:
             while not self._puts(lane, item, size_bytes, step_s):
                 self._on_wait()
                 others_wait = any(other.is_live for other in self._lanes.values() if other is not lane)
-                if lane.silent_s() >= self._patience_s and others_wait:
+                patience_s = self._finish_patience_s if lane.session.is_committing else self._patience_s
+                if lane.silent_s() >= patience_s and others_wait:
                     lane.detach()
         except HoldfastError:
             # The lane ended while we waited; its result says why.

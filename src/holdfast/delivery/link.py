@@ -11,6 +11,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, ProtocolError, error_from, facts_of
 from holdfast.core.ids import ActionId
 from holdfast.delivery.abridging import Abridger, digest_of
+from holdfast.delivery.acknowledging import joined
 from holdfast.delivery.batches import Batch
 from holdfast.delivery.time_sheet import Spent, TimeSheet
 from holdfast.model.change import Acknowledgement, Begin, Commit, Segment
@@ -56,6 +57,9 @@ class DeliveryLink:
         self._over = threading.Event()
         self._abridger = Abridger()
         self.sheet = TimeSheet()
+        # Commits that were closed and not waited for, and what was said of them.
+        self._unanswered = 0
+        self._passed: list[Acknowledgement] = []
         self.progress = 0
         threading.Thread(target=self._listen, name="delivery-listen", daemon=True).start()
 
@@ -89,12 +93,24 @@ class DeliveryLink:
     def carry(self, number: int, batch: Batch, *, last: bool) -> None:
         self.send(Carried(number=number, payloads=batch.payloads, withdrawn=batch.withdrawn, last=last))
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the receiver still has a commit to answer for that was passed over."""
+        return self._unanswered > 0
+
+    def pass_over(self, commit: Commit) -> None:
+        """Close a commit and do not wait: what builds on it is refused by who does not take it."""
+        self._unanswered += 1
+        self.send(Closing(commit=commit))
+
     def finish(self, commit: Commit) -> tuple[Acknowledgement, ...]:
-        """Returns when every action has answered; that may take as long as its storage does."""
+        """Returns when every action has answered; that may take as long as its storage does. What they said of commits that were passed
+        over is part of it."""
         self.send(Closing(commit=commit))
         closed = self._next(Closed)
         self.sheet.told = closed.spent or self.sheet.told
-        return closed.acknowledgements
+        passed, self._passed = self._passed, []
+        return joined(passed, closed.acknowledgements)
 
     def send(self, message: DataMessage) -> None:
         try:
@@ -141,6 +157,10 @@ class DeliveryLink:
     def _next(self, kind: type[M], timeout_s: float | None = None) -> M:
         with self.sheet.on(Spent.AWAITING):
             message = self._arrived.get(timeout_s)
+            while self._unanswered and isinstance(message, Closed):
+                self._unanswered -= 1
+                self._passed += message.acknowledgements
+                message = self._arrived.get(timeout_s)
         if not isinstance(message, kind):
             raise self._broken(f"{type(message).__name__} came where {kind.__name__} was due")
         return message

@@ -80,6 +80,11 @@ class DeliverySession:
         return self._flight_bytes
 
     @property
+    def is_committing(self) -> bool:
+        """Whether the receiver has a commit to answer for, and may take as long as its storage does before it takes anything."""
+        return self._link.is_unanswered
+
+    @property
     def counters(self) -> Counters:
         """Since the last `begin`; may be read from any thread."""
         return Counters(files=self._files, changed=self._changed, removed=self._removed, offered_bytes=self._offered, sent_bytes=self._sent)
@@ -94,10 +99,20 @@ class DeliverySession:
 
     def begin(self, begin: Begin, actions: Sequence[ActionId]) -> None:
         """Start a commit for these actions, all of which stand at `begin.base` or later."""
+        self._files = self._changed = self._removed = self._offered = self._sent = 0
+        self._begin(begin, actions)
+
+    def go_on(self, commit: Commit, begin: Begin, actions: Sequence[ActionId]) -> None:
+        """Close the commit and begin the next, which builds on it, without waiting for what the actions say of it: the last one's `commit`
+        tells it. Counters go on, too."""
+        self.settle()
+        self._link.pass_over(commit)
+        self._begin(begin, actions)
+
+    def _begin(self, begin: Begin, actions: Sequence[ActionId]) -> None:
         self._base_seq = None if begin.base is None else begin.base.seq
         self._ahead.clear()
         self._recalled = None
-        self._files = self._changed = self._removed = self._offered = self._sent = 0
         self._link.start(begin, actions)
 
     def send(self, outgoing: Outgoing) -> None:

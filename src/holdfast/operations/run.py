@@ -7,29 +7,25 @@ order could leave a receiver ahead of a source that never finished the run and w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
-from itertools import chain
 
 import msgspec
 
-from holdfast.capture.ports import CaptureRequest, CaptureResult, CaptureRun
+from holdfast.capture.ports import CaptureRequest
 from holdfast.core.clock import now, ns_of
-from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, SourceVanished
-from holdfast.core.ids import ActionId, DatasetId, Epoch
-from holdfast.delivery.fanout import DeliveryResult, FanOut, FanOutSession
-from holdfast.model.change import Commit, Move
+from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import ActionId, DatasetId
+from holdfast.model.change import Commit
 from holdfast.model.jobs import Finding, Job, State, Task
 from holdfast.model.rules import DatasetRule, Delivery
-from holdfast.operations.following.run_notes import Steps
 from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, DatasetRun, Lane, connect_all, first_error, receiver_findings
 from holdfast.operations.run_order import RunOrder, RunTools
-from holdfast.operations.run_plan import CAPTURE, MAX_FINDINGS, answered, concerned, lowest_base, marked_by, marks_for, state_of
-from holdfast.operations.run_progress import LanesProgress, RunProgress
+from holdfast.operations.run_plan import CAPTURE, MAX_FINDINGS, answered, concerned, lowest_base, state_of
+from holdfast.operations.run_progress import RunProgress
 from holdfast.operations.run_quiet import Quiet
 from holdfast.operations.run_rebuild import rebuild_lost_state
+from holdfast.operations.run_sending import Around, Sending
 from holdfast.operations.running import Cancellation, Delivered, Meter
 from holdfast.operations.spooling.lanes import RunSpools
 
@@ -52,13 +48,11 @@ class _Run:
         self._cancellation = cancellation
         self._progress = RunProgress(Meter(order.job.id, tools.clock, tools.news.progress))
         self._findings: list[Finding] = list(tools.state.findings)
-        self._captured: CaptureResult | None = None
-        self._capture_s = 0.0
         self._error: ErrorFacts | None = None
         self._known_anew: set[DatasetId] = set()
-        self._is_empty = False
         self._spools = RunSpools(tools.keepers, tools.state, is_small=order.small is not None, is_catch_up=order.catch_up)
         self._datasets = [self._dataset_run(rule) for rule in order.datasets]
+        self._sending = Sending(order, tools, cancellation, Around(self._progress, self._spools), self._datasets)
         self._quiet = Quiet(order.datasets, tools.hook, tools.snapshots, is_scan=order.is_scan)
 
     def execute(self) -> Job:
@@ -70,7 +64,7 @@ class _Run:
         finally:
             self._quiet.end()
             self._findings += self._quiet.findings
-        for dataset in self._datasets if not self._is_empty else ():
+        for dataset in self._datasets if not self._sending.is_empty else ():
             self._record(dataset)
         return self._ended()
 
@@ -97,88 +91,8 @@ class _Run:
         if not lanes and not any(self._spools.takes(dataset.rule.id) for dataset in wanted):
             self._error = first_error(self._lanes())
             return
-        capture = self._tools.capture.run(
-            self._request(wanted, lanes),
-            on_progress=self._progress.captured,
-            cancelled=lambda: self._cancellation.requested,
-            compared=self._tools.compared,
-            prepared=self._tools.prepared,
-        )
-        self._send(capture, wanted, lanes)
-
-    def _send(self, capture: CaptureRun, wanted: Sequence[DatasetRun], lanes: Sequence[Lane]) -> None:
-        # Closed whatever happens: an iteration that nobody ends holds the state against the next run.
-        with closing(iter(capture)) as steps:
-            self._send_steps(capture, self._tools.noted(capture, steps), wanted, lanes)
-
-    def _send_steps(self, capture: CaptureRun, steps: Steps, wanted: Sequence[DatasetRun], lanes: Sequence[Lane]) -> None:
-        started_s = self._tools.clock.monotonic_s()
-        if self._may_be_empty(wanted):
-            try:
-                first = next(steps, None)
-            except SourceVanished as vanished:
-                self._note_vanished(vanished, capture, wanted)
-                return
-            if first is None:
-                # Whatever was told changed nothing of what is captured: no receiver need hear of it.
-                self._keep_captured(capture, started_s)
-                self._is_empty = True
-                for lane in lanes:
-                    lane.current = frozenset(lane.live_actions)
-                return
-            steps = chain((first,), steps)
-        fan = self._fan(lanes, capture)
-        self._progress.follow(LanesProgress(lanes, fan, capture.expected_bytes, self._tools.clock))
-        results: Mapping[str, DeliveryResult] = {}
-        commits: Mapping[DatasetId, Commit] = {}
-        try:
-            self._produce(steps, fan)
-            self._progress.capture_is_over()
-            if fan.is_live:
-                captured = self._keep_captured(capture, started_s)
-                for dataset in wanted:
-                    self._finish(dataset, capture.epoch, captured)
-                self._cancellation.check()
-                commits = {dataset.rule.id: dataset.commit for dataset in wanted if dataset.commit is not None}
-                results = fan.finish(commits, self._spools.own_commits(self._lanes(), commits))
-        except SourceVanished as vanished:
-            self._note_vanished(vanished, capture, wanted)
-        finally:
-            # Whatever did not come to its end is forgotten by its receiver. Nobody left to send to: the run stays unfinished, and what
-            # it read is kept for the next one.
-            results = results or fan.abort(Cancelled("the run was not finished"))
-        for lane in lanes:
-            if lane.delivery.id in results:
-                lane.ended(results[lane.delivery.id])
-        self._spools.ended(self._lanes(), results, commits)
-        if any(lane.error is not None for lane in lanes):
-            # Being cancelled closes the channels: no fault of the receivers, and nothing to try again.
-            self._cancellation.check()
-        if self._captured is None:
-            self._error = first_error(lanes)
-
-    def _note_vanished(self, vanished: SourceVanished, capture: CaptureRun, wanted: Sequence[DatasetRun]) -> None:
-        for dataset in wanted:
-            dataset.error = capture.refused.get(dataset.rule.id, vanished).facts()
-
-    def _may_be_empty(self, wanted: Sequence[DatasetRun]) -> bool:
-        """Whether this run makes no commit when it finds nothing."""
-        small = self._order.small
-        marked = any(marked_by(each.rule, each.due, [lane.delivery for lane in each.lanes]) for each in wanted)
-        return small is not None and not small.gaps and not marked
-
-    def _keep_captured(self, capture: CaptureRun, started_s: float) -> CaptureResult:
-        self._captured = captured = capture.result()
-        self._capture_s = self._tools.clock.monotonic_s() - started_s
-        self._tools.captured(captured)
-        return captured
-
-    def _produce(self, steps: Steps, fan: FanOut) -> None:
-        for outgoing in steps:
-            self._cancellation.check()
-            if not fan.is_live:
-                return
-            fan.send(outgoing)
+        self._sending.send(self._request(wanted, lanes), wanted, lanes)
+        self._error = self._sending.error
 
     def _is_wanted(self, dataset: DatasetRun) -> bool:
         """A dataset whose receivers are all away is captured with the others, for them to catch up; a catch-up serves only who is there.
@@ -250,52 +164,6 @@ class _Run:
             sight=self._quiet.sight,
         )
 
-    def _finish(self, dataset: DatasetRun, epoch: Epoch, captured: CaptureResult) -> None:
-        """The dataset's commit, remembered durably; in a catch-up it is an old one and remembered already."""
-        if dataset.rule.id in captured.refused:
-            dataset.error = captured.refused[dataset.rule.id].facts()
-            dataset.commit = None
-            return
-        if dataset.commit is not None:
-            return
-        totals = captured.totals[dataset.rule.id]
-        dataset.commit = Commit(
-            dataset=dataset.rule.id,
-            epoch=epoch,
-            seq=captured.run,
-            captured_at=captured.captured_at,
-            marks=marks_for(dataset.rule, dataset.due, [lane.delivery for lane in dataset.lanes], self._tools.entropy),
-            files=totals.files,
-            size_bytes=totals.size_bytes,
-            warnings=totals.warnings,
-            zone=self._tools.zone,
-            continuous=self._order.small is not None,
-            gaps=() if self._order.small is None else self._order.small.gaps.get(dataset.rule.id, ()),
-        )
-        self._tools.state.finish(dataset.commit)
-
-    def _fan(self, lanes: Sequence[Lane], capture: CaptureRun) -> FanOut:
-        sessions = {**self._spools.begin(capture.epoch, capture.run, self._tools.hostname, partial(self._moves_for, capture))}
-        for lane in lanes:
-            commit = self._commit_of(lane) if self._order.catch_up else None
-            seq = capture.run if commit is None else commit.seq
-            try:
-                session = lane.begin(capture.epoch, seq, self._tools.hostname, self._moves_for(capture, lane.dataset, lane.base_seq))
-                sessions[lane.delivery.id] = FanOutSession(lane.dataset, session, self._spools.patience_s(lane.delivery.id), session.sheet)
-            except HoldfastError as error:
-                lane.error = error.facts()
-        fan = FanOut(sessions, clock=self._tools.clock, on_wait=self._progress.tick)
-        self._cancellation.on_cancel(lambda: _abort(fan))
-        return fan
-
-    def _moves_for(self, capture: CaptureRun, dataset: DatasetId, base_seq: int | None) -> tuple[Move, ...]:
-        """Only for who stands at the commit before: others saw nothing where it moved from."""
-        newest = self._tools.state.newest_commit(dataset)
-        return capture.moves.get(dataset, ()) if newest is not None and base_seq == newest.seq else ()
-
-    def _commit_of(self, lane: Lane) -> Commit | None:
-        return next(dataset.commit for dataset in self._datasets if dataset.rule.id == lane.dataset)
-
     def _dataset_run(self, rule: DatasetRule) -> DatasetRun:
         due = self._order.operations.get(rule.id, ())
         dataset = DatasetRun(rule, due)
@@ -327,7 +195,7 @@ class _Run:
 
     def _record_missing(self, dataset: DatasetRun) -> None:
         """A dataset that was left out while others were not, or that has no commit to catch up to: its actions are told one by one."""
-        if self._captured is None and not self._order.catch_up:
+        if self._sending.captured is None and not self._order.catch_up:
             return
         for lane in dataset.lanes:
             lane.error = dataset.error or lane.error
@@ -356,7 +224,7 @@ class _Run:
     def _ended(self) -> Job:
         error = next((dataset.error for dataset in self._datasets if dataset.error is not None), self._error)
         tasks = self._tasks()
-        captured = self._captured
+        captured = self._sending.captured
         findings = [*self._findings, *(captured.findings if captured else ()), *receiver_findings(self._lanes())]
         total = len(findings) + (captured.findings_total - len(captured.findings) if captured else 0)
         return msgspec.structs.replace(
@@ -371,13 +239,10 @@ class _Run:
 
     def _tasks(self) -> tuple[Task, ...]:
         tasks = []
-        if self._captured is not None:
-            counters = self._captured.counters
-            tasks.append(Task(name=CAPTURE, state=State.SUCCEEDED, counters=counters, duration_s=self._capture_s))
+        captured = self._sending.captured
+        if captured is not None:
+            duration_s = self._sending.capture_s
+            tasks.append(Task(name=CAPTURE, state=State.SUCCEEDED, counters=captured.counters, duration_s=duration_s))
         for dataset in self._datasets:
-            tasks += dataset.tasks(is_captured=self._captured is not None or self._order.is_part)
+            tasks += dataset.tasks(is_captured=captured is not None or self._order.is_part)
         return tuple(tasks)
-
-
-def _abort(fan: FanOut) -> None:
-    fan.abort(Cancelled("the job was cancelled"))

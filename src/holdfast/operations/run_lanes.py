@@ -125,6 +125,17 @@ class Lane:
         self.session.begin(self.begin_on(self.base_seq, epoch, seq, hostname, moves), self.behind_actions)
         return self.session
 
+    def turn(self, commit: Commit, seq: int, hostname: str, moves: tuple[Move, ...]) -> Callable[[], None]:
+        """What its thread has to do for this commit to end, and for the next one, which builds on it, to begin."""
+        session, begin = self.session, self.begin_on(commit.seq, commit.epoch, seq, hostname, moves)
+        self.target, actions = Cursor(commit.epoch, seq), self.behind_actions
+
+        def go_on() -> None:
+            if session is not None:
+                session.go_on(commit, begin, actions)
+
+        return go_on
+
     def begin_on(self, base_seq: int | None, epoch: Epoch, seq: int, hostname: str, moves: tuple[Move, ...]) -> Begin:
         """How the commit begins for who stands at `base_seq`."""
         return Begin(

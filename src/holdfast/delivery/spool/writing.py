@@ -28,7 +28,7 @@ class Recorded(Protocol):
 class SpoolSession:
     """A `fanout.Sending` of one commit. Chunks that the receiver has, or an earlier run brought, are left out."""
 
-    is_limited = False
+    is_limited = is_committing = False
     pending_bytes = 0
 
     def __init__(self, spool: Spool, begin: Begin, recorded: Recorded, compression: Compression, peer: NodeId) -> None:

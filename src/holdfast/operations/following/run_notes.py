@@ -54,6 +54,11 @@ class Noted:
     def __post_init__(self) -> None:
         self._left = frozenset(self.moved.values())
 
+    def go_on(self, run: int, moved: Mapping[bytes, bytes]) -> None:
+        """The next of several captures."""
+        self.run, self.moved = run, moved
+        self._left = frozenset(moved.values())
+
     def put(self, change: Put) -> None:
         entry = change.entry
         if self.moved and (top := _top_of(entry.path, self.moved)) is not None and top != entry.path:
@@ -115,6 +120,8 @@ class RunNotes:
             moved = {move.path: move.moved_from for move in capture.moves.get(dataset, ())}
             self.noted[dataset] = Noted(dataset, capture.run, moved)
         noted = self.noted[dataset]
+        if noted.run != capture.run:
+            noted.go_on(capture.run, {move.path: move.moved_from for move in capture.moves.get(dataset, ())})
         for change, run in zip(outgoing.segment.changes, outgoing.change_runs, strict=True):
             if self._is_told(dataset, run, capture.run):
                 continue

@@ -77,6 +77,11 @@ class RunSpools:
             self._spooled[lane.delivery.id] = _Spooled(keeper, lane, base, RowsBefore(self._state, base))
             keeper.spool.tee(on=is_there)
 
+    @property
+    def is_any(self) -> bool:
+        """Whether a spool takes part."""
+        return bool(self._spooled)
+
     def takes(self, dataset: DatasetId) -> bool:
         return any(each.lane.dataset == dataset for each in self._spooled.values())
 

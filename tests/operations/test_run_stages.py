@@ -1,0 +1,150 @@
+"""A small run in stages: a commit for each, of which only the last is waited for; who fails one gets all of it later, and says why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from holdfast.capture.ports import CaptureResult, Place
+from holdfast.capture.scan import Capture
+from holdfast.capture.state import CaptureState
+from holdfast.core.clock import SystemClock
+from holdfast.core.entropy import SystemEntropy
+from holdfast.core.errors import NoSpace
+from holdfast.core.ids import ActionId, JobId, NodeId
+from holdfast.model.change import Acknowledgement, Commit
+from holdfast.model.document import Classification
+from holdfast.model.jobs import Job, Progress, State
+from holdfast.model.rules import DatasetRule, Delivery, OperationRule
+from holdfast.operations import run_sending
+from holdfast.operations.following.stages import stages_of
+from holdfast.operations.run import run_datasets
+from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
+from holdfast.operations.running import Cancellation, Delivered
+from holdfast.testing.deliveries import DATASET, RECEIVER, SOURCE, ServedDelivery
+from holdfast.testing.memory_action import MemoryAction
+from holdfast.testing.memory_channel import memory_pair
+from holdfast.wire.channel import Channel
+
+
+class FailsOnce(MemoryAction):
+    """At its commit of this number, counted from when it is set."""
+
+    left = 0
+
+    def commit(self, commit: Commit) -> Acknowledgement:
+        self.left -= 1
+        if self.left == 0:
+            raise NoSpace("the disk is full", hint="make room")
+        return super().commit(commit)
+
+
+class Told:
+    def __init__(self) -> None:
+        self.delivered_to: list[Delivered] = []
+
+    def job(self, job: Job) -> None: ...
+
+    def progress(self, progress: Progress) -> None: ...
+
+    def delivered(self, delivered: Delivered) -> None:
+        self.delivered_to.append(delivered)
+
+
+class Scene:
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.data.mkdir()
+        self.state = CaptureState.open(folder / "state.db", entropy=SystemEntropy())
+        self.mirrors = [FailsOnce("one"), FailsOnce("two")]
+        self.captured: list[CaptureResult] = []
+        self.told = Told()
+
+    def dial(self, node: NodeId) -> Channel:
+        here, there = memory_pair(SOURCE, RECEIVER)
+        ServedDelivery(there, self.mirrors)
+        return here
+
+    def run(self, small: SmallRun | None = None) -> Job:
+        classification = Classification(paths=(str(self.data),))
+        operation = OperationRule(name="replicate", kind="replicate")
+        rule = DatasetRule(id=DATASET, label="files1/documents", policy="documents", classification=classification, operations=(operation,))
+        delivery = Delivery(
+            id="delivery",
+            dataset=DATASET,
+            label=rule.label,
+            receiver=RECEIVER,
+            receiver_name="vault",
+            actions=(ActionId("one"), ActionId("two")),
+            operations=("replicate",),
+            mode="continuous",
+        )
+        job = Job(id=JobId(""), node=SOURCE, kind="run", rule="", state=State.RUNNING, created_at=datetime.now(UTC), cause="change")
+        order = RunOrder(job=job, datasets=(rule,), deliveries=(delivery,), operations={DATASET: ("replicate",)}, generation=1, small=small)
+        tools = RunTools(
+            clock=SystemClock(),
+            entropy=SystemEntropy(),
+            state=self.state,
+            capture=Capture(self.state, clock=SystemClock(), home_reserve_bytes=0),
+            dial=self.dial,
+            dial_read=self.dial,
+            hook=lambda *_: None,
+            news=self.told,
+            zone="UTC",
+            hostname="files1",
+            captured=self.captured.append,
+        )
+        return run_datasets(order, tools, Cancellation())
+
+    def burst(self, word: bytes) -> SmallRun:
+        """Writes twenty files anew."""
+        for number in range(20):
+            (self.data / f"{number:02d}").write_bytes(word * (number + 1))
+        return SmallRun(places=tuple(Place(os.fsencode(path)) for path in sorted(self.data.iterdir())))
+
+    def is_in(self, action: MemoryAction) -> bool:
+        return all(action.content(os.fsencode(path)) == path.read_bytes() for path in self.data.iterdir())
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    monkeypatch.setattr(run_sending, "stages_of", partial(stages_of, most=5))
+    found = Scene(tmp_path)
+    with closing(found.state):
+        found.burst(b"before")
+        assert found.run().state is State.SUCCEEDED
+        yield found
+
+
+def test_each_stage_is_a_commit_and_the_run_is_one(scene: Scene) -> None:
+    one, two = scene.mirrors
+    job = scene.run(scene.burst(b"after"))
+    assert (job.state, job.error) == (State.SUCCEEDED, None)
+    assert scene.is_in(one)
+    assert scene.is_in(two)
+    assert [commit.seq for commit in one.commits] == [1, 2, 3, 4, 5]
+    whole = scene.captured[-1]
+    assert (whole.is_whole, whole.run, whole.counters.changed) == (True, 5, 20)
+    # Nothing has changed: then there is no commit either.
+    assert scene.run(SmallRun(places=scene.burst(b"after").places)).error is None
+    assert len({commit.seq for commit in one.commits}) == len(one.commits)
+
+
+def test_who_fails_in_the_middle_says_why_and_gets_all_of_it_with_the_next_run(scene: Scene) -> None:
+    one, two = scene.mirrors
+    one.left = 2
+    job = scene.run(scene.burst(b"after"))
+    assert job.state is State.FAILED
+    assert {told.action: told.error and told.error.code for told in scene.told.delivered_to[-2:]} == {"one": "no-space", "two": None}
+    assert scene.is_in(two)
+    assert not scene.is_in(one)
+    assert scene.captured[-1].is_whole
+    scene.burst(b"later")
+    assert scene.run(SmallRun(places=(Place(os.fsencode(scene.data / "00")),))).state is State.SUCCEEDED
+    assert one.entries.keys() == two.entries.keys()
