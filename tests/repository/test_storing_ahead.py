@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 
 import pytest
@@ -46,12 +46,23 @@ def test_what_comes_while_chunks_are_stored_ahead_is_kept_as_well(
                 repository.seal()
         return loaded(held, some)
 
+    newest, found = sealing_held._newest_trees, []
+
+    def counted(trees: Mapping[bytes, bytes], root: bytes, known: Set[bytes]) -> tuple[dict[bytes, bytes], list[bytes]]:
+        found.append(newest(trees, root, known))
+        return found[-1]
+
     monkeypatch.setattr(sealing_held, "_MANY_CHUNKS", 1)
     monkeypatch.setattr(sealing_held, "_PAGE_CHUNKS", 3)
     monkeypatch.setattr(sealing_held, "_loaded", interrupted)
+    monkeypatch.setattr(sealing_held, "_newest_trees", counted)
     scene.clock.advance(60)
     repository.tick()
     assert len(calls) == 4
+    if meanwhile == "commits":
+        # Those that came while chunks were stored went ahead, too: nothing is left for the sealing.
+        assert found[0][0]
+        assert found[-1] == ({}, [])
     assert repository.held_problems == ()
     source.leave()
     assert not list((scene.home / "journal").glob("*"))

@@ -20,12 +20,21 @@ class _Tree(msgspec.Struct):
     nodes: list[_Node] | None = None
 
 
+class _Branch(msgspec.Struct, gc=False):
+    subtree: str | None = None
+
+
+class _Branches(msgspec.Struct):
+    nodes: list[_Branch] | None = None
+
+
 class References(NamedTuple):
     chunks: list[bytes]
     trees: list[bytes]
 
 
 _decoder = msgspec.json.Decoder(_Tree)
+_branch_decoder = msgspec.json.Decoder(_Branches)
 
 
 def references_of(plain: bytes) -> References:
@@ -38,3 +47,12 @@ def references_of(plain: bytes) -> References:
         [hash_from(chunk) for node in nodes if node.content for chunk in node.content],
         [hash_from(node.subtree) for node in nodes if node.subtree],
     )
+
+
+def subtrees_of(plain: bytes) -> list[bytes]:
+    """The trees alone. Raises `RepositoryDamaged`."""
+    try:
+        nodes = _branch_decoder.decode(plain).nodes or ()
+    except UNREADABLE as error:
+        raise RepositoryDamaged(f"a tree cannot be read: {error}") from error
+    return [hash_from(node.subtree) for node in nodes if node.subtree]

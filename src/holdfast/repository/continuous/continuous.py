@@ -14,7 +14,7 @@ from holdfast.model.jobs import Finding, Severity
 from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.catalog.moment_table import HELD
 from holdfast.repository.continuous.entering import Entering
-from holdfast.repository.continuous.held import Held
+from holdfast.repository.continuous.held import Ahead, Held
 from holdfast.repository.continuous.journal import FOLDER, SUFFIX, Group, JournalFile
 from holdfast.repository.continuous.log_keeping import keep_logs
 from holdfast.repository.continuous.sealing_held import HeldLost, seal_held, store_ahead
@@ -238,7 +238,7 @@ class Continuous:
     def _regain_lock(self, some: Sequence[Held]) -> None:
         """Another program took it away: what it may have pruned is looked for before anything is sealed."""
         for held in some:
-            held.has_lock = False
+            held.has_lock, held.ahead = False, Ahead()
             self._interior.lock.leave()
         self._interior.enter()
         for _ in some[1:]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,9 +57,22 @@ class Overlay(Mapping[bytes, bytes]):
             elif left == 0:
                 del self._folders[tree], self._plains[tree]
 
+    def as_now(self) -> dict[bytes, bytes]:
+        """What it holds now, whatever comes."""
+        return dict(self._plains)
+
     def clear(self) -> None:
         self._plains.clear()
         self._folders.clear()
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Trees of the newest state that went into packs before its sealing (`stored`), and those below them that were there already
+    (`passed`): all that is below any of them is there, too."""
+
+    stored: frozenset[bytes] = frozenset()
+    passed: frozenset[bytes] = frozenset()
 
 
 class Held:
@@ -72,6 +86,7 @@ class Held:
         self.dataset = dataset
         self.guard = threading.RLock()
         self.trees = Overlay()
+        self.ahead = Ahead()
         self.records: list[Record] = []
         self.chunks: dict[bytes, Stored] = {}
         self.sizes: dict[bytes, int] = {}
@@ -138,6 +153,7 @@ class Held:
         files = self._files()
         self._file, self._old = None, []
         self.trees.clear()
+        self.ahead = Ahead()
         self.records, self.unsealed_from, self.is_mended = [], 0, False
         self.chunks, self.sizes = {}, {}
         for file in files:

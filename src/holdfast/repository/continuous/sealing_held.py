@@ -5,21 +5,20 @@ Broken off anywhere the journal still has all of it, and the next time begins an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import PointId
 from holdfast.model.change import Begin, Commit
 from holdfast.model.retention import zone_of
-from holdfast.repository._format.pack import BlobType
-from holdfast.repository._format.references import references_of
+from holdfast.repository._format.references import subtrees_of
 from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, encode_snapshot
 from holdfast.repository._format.text import zoned_time_text
 from holdfast.repository.catalog.moment_table import LOGGED
-from holdfast.repository.continuous.held import Held
+from holdfast.repository.continuous.held import Ahead, Held
 from holdfast.repository.continuous.journal import ChunkFrame
 from holdfast.repository.continuous.lineage import Replaced, Replacements, grown, keeping_of, newest_of
 from holdfast.repository.facts import HEAD, LINEAGE, LOG, Facts, moment_of, tags_of
@@ -33,10 +32,13 @@ from holdfast.repository.points.sealing import Sealing, drop_heads, forget, writ
 LOG_FOLDER, VERSIONS_FOLDER = "/.holdfast/log/", "/.holdfast/versions/"
 # Storing so many takes a tenth of a second.
 _MANY_CHUNKS = 2_000
-_PAGE_CHUNKS = 64
+_PAGE_CHUNKS, _PAGE_TREES = 64, 1_000
 _DAY_NS = 86_400 * 1_000_000_000
 # A log must not be the newest that stock restic finds.
 _BEFORE_HEAD_NS = 1_000
+
+
+_T = TypeVar("_T")
 
 
 class HeldLost(RepositoryDamaged):
@@ -72,9 +74,9 @@ def store_ahead(interior: Interior, held: Held) -> None:
     What is little is not worth packs of its own. Where nothing between points is kept, some of it would be of no use.
     """
     with held.guard:
+        first = held.unsealed_from
         unsealed = held.unsealed() if held.followed is not None and held.followed.is_logged else []
         chunks = list(dict.fromkeys(chunk for record in unsealed for chunk in record.chunks if chunk in held.chunks))
-        root = unsealed[-1].tree if unsealed else b""
     if len(chunks) < _MANY_CHUNKS:
         return
     interior.lock.assert_held()
@@ -83,10 +85,21 @@ def store_ahead(interior: Interior, held: Held) -> None:
     for start in range(0, len(lacking), _PAGE_CHUNKS):
         for chunk, payload in _loaded(held, lacking[start : start + _PAGE_CHUNKS]):
             writer.add_lacking(chunk.id, payload, chunk.size_bytes, is_frame=chunk.is_frame)
-    for tree, plain in _newest_trees(held, root):
-        if plain is not None:
-            writer.add_plain(BlobType.TREE, tree, plain)
+    with held.guard:
+        # Each commit replaces the root, so that of what was there before nothing would be found.
+        unsealed, trees = held.unsealed(), held.trees.as_now()
+    stored, passed = _newest_trees(trees, unsealed[-1].tree, frozenset()) if unsealed else ({}, [])
+    for some in _pages(list(stored.items())):
+        writer.add_trees(dict(some))
     writer.flush()
+    if all(len(interior.blobs.has_trees(some)) == len(some) for some in _pages(passed)):
+        with held.guard:
+            if held.unsealed_from == first:
+                held.ahead = Ahead(frozenset(stored), frozenset(passed))
+
+
+def _pages(of: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (of[start : start + _PAGE_TREES] for start in range(0, len(of), _PAGE_TREES))
 
 
 def _loaded(held: Held, some: Sequence[bytes]) -> list[tuple[ChunkFrame, bytes]]:
@@ -152,26 +165,33 @@ def _store_chunks(interior: Interior, held: Held, chunks: list[bytes], writer: N
 
 
 def _store_trees(interior: Interior, held: Held, root: bytes, writer: NewBlobs) -> None:
-    """All trees of the newest state that no pack has."""
-    for tree, plain in _newest_trees(held, root):
-        if plain is not None:
-            writer.add_plain(BlobType.TREE, tree, plain)
-        elif not interior.blobs.has_trees((tree,)):
-            raise HeldLost(f"tree {tree.hex()}, which a held commit needs, is not in {interior.name} any more")
+    """All trees of the newest state that no pack has. Those that were stored ahead are still there, or all is looked at anew."""
+    ahead = held.ahead
+    if len(interior.blobs.has_trees(sorted(ahead.stored))) < len(ahead.stored):
+        ahead = Ahead()
+    lacking, passed = _newest_trees(held.trees, root, ahead.stored | ahead.passed)
+    writer.add_trees(lacking)
+    there = interior.blobs.has_trees(passed)
+    if lost := next((tree for tree in passed if tree not in there), None):
+        raise HeldLost(f"tree {lost.hex()}, which a held commit needs, is not in {interior.name} any more")
 
 
-def _newest_trees(held: Held, root: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-    """Trees of the newest state, from the root down: those that are held, and below them the first that are not, without content."""
-    waiting, seen = [root], set[bytes]()
+def _newest_trees(trees: Mapping[bytes, bytes], root: bytes, known: Set[bytes]) -> tuple[dict[bytes, bytes], list[bytes]]:
+    """Trees of the newest state, from the root down, but those that are `known` and what is below these: those that are held, and below
+    them the first that are not, in order."""
+    waiting, seen, held, passed = [root], set[bytes](), dict[bytes, bytes](), list[bytes]()
     while waiting:
         tree = waiting.pop()
-        if tree in seen:
+        if tree in seen or tree in known:
             continue
         seen.add(tree)
-        plain = held.trees.get(tree)
-        yield tree, plain
-        if plain is not None:
-            waiting += references_of(plain).trees
+        plain = trees.get(tree)
+        if plain is None:
+            passed.append(tree)
+        else:
+            held[tree] = plain
+            waiting += subtrees_of(plain)
+    return held, sorted(passed)
 
 
 def _dated(now_ns: int, replaced: Iterable[Replaced]) -> Iterator[Replaced]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from holdfast.backend.backend import FileType
 from holdfast.repository._format.frames import compress
@@ -85,6 +85,14 @@ class NewBlobs(PackWriter):
         """Compressed where that makes it smaller."""
         if self._is_new(kind, blob_id):
             self.add(blob_of(kind, blob_id, plain))
+
+    def add_trees(self, trees: Mapping[bytes, bytes]) -> None:
+        """As `add_plain`, of many: what is known is asked for at once."""
+        known = self._table.has_trees(sorted(trees))
+        for tree, plain in trees.items():
+            if tree not in known and (BlobType.TREE, tree) not in self._taken:
+                self._taken.add((BlobType.TREE, tree))
+                self.add(blob_of(BlobType.TREE, tree, plain))
 
     def lacking(self, chunk_ids: Sequence[bytes]) -> list[bytes]:
         """Of these chunks those that were not taken and that the index does not name; they count as taken, and are to be added."""
