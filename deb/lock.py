@@ -17,7 +17,7 @@ PYTHON = "3.11"
 """Of Debian 12."""
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 """What Debian calls an architecture, and what wheels call it."""
-EXTRAS = ("postgresql", "s3-lock")
+EXTRAS = ("postgresql", "s3-lock", "oidc", "ldap")
 """Optional parts of Holdfast that that the package has, too."""
 _GLIBC = ("2_36", "2_34", "2_31", "2_28", "2_27", "2_26", "2_24", "2_17")
 

@@ -17,7 +17,8 @@ from holdfast.api.permits import Does, done_by
 from holdfast.model.access import BUILTIN_ROLES, EVERYTHING, OF_EVERYBODY, Activity, Grant, Scope
 from tests.master.masters import Running, with_master
 
-PUBLIC = {"health", "authority", "login", "open_session", "join", "renew"}
+PUBLIC = {"health", "authority", "login", "open_session", "join", "renew", "sign_in_ways", "begin_directory_session"}
+PUBLIC |= {"finish_directory_session", "ask_login", "take_login"}
 # Right answers of these never end, or end the credentials that the next call needs.
 NOT_CALLED = {"live_events", "close_session"}
 PASSWORD = "correct horse battery"

@@ -41,12 +41,14 @@ expect.set_options(timeout=PATIENCE_MS)
 
 @dataclass
 class Person:
-    """`faults` gathers what no page may do: errors in its code, breaches of its policy, calls to other hosts."""
+    """`faults` gathers what no page may do: errors in its code, breaches of its policy, calls to other hosts, but for those `elsewhere` to
+    which it sends people on purpose."""
 
     page: Page
     world: World
     base: str
     faults: list[str] = field(default_factory=list)
+    elsewhere: tuple[str, ...] = ()
 
     def go(self, path: str = "/") -> Person:
         self.page.goto(self.base + path)
@@ -93,7 +95,7 @@ class Person:
             self.faults.append(f"console: {message.text}")
 
     def _asks(self, request: Request) -> None:
-        if not request.url.startswith((self.base, "data:", "blob:")) and not _DOWNLOAD.match(request.url):
+        if not request.url.startswith((self.base, *self.elsewhere, "data:", "blob:")) and not _DOWNLOAD.match(request.url):
             self.faults.append(f"asks another host: {request.url}")
 
     def listen(self) -> None:

@@ -21,6 +21,7 @@ from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.ids import NodeId
 from holdfast.master.config import MasterConfig, load_config, save_config
+from holdfast.master.directories.settings import Directory
 from holdfast.master.enrolment import Joined, JoinRequest
 from holdfast.master.initialising import InitResult, init_master
 from holdfast.master.join_tokens import TokenWish
@@ -153,12 +154,16 @@ def _copy_of(template: MasterConfig, home: Path) -> None:
 
 
 @asynccontextmanager
-async def running_master(tmp_path: Path, home: Path | None = None, hub_port: int = 0) -> AsyncIterator[Running]:
-    """`home`: of a Master that was stopped, to go on with; `hub_port`: where its hub was."""
+async def running_master(
+    tmp_path: Path, home: Path | None = None, hub_port: int = 0, directories: tuple[Directory, ...] = ()
+) -> AsyncIterator[Running]:
+    """`home`: of a Master that was stopped, to go on with; `hub_port`: where its hub was; `directories`: by which people sign in."""
     template, made = _made(tmp_path.parent, _server[0] if _server else None)
     here = home or tmp_path / "master"
     if not here.exists():
         _copy_of(template, here)
+    if directories:
+        save_config(msgspec.structs.replace(load_config(here), directories=directories))
     clock = SettableClock()
     base = open_foundation(load_config(here), clock=clock, entropy=SystemEntropy())
     master: Master | None = None

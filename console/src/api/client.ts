@@ -56,8 +56,8 @@ export async function take<T>(call: Promise<Answer<T | Approval>>): Promise<T> {
   if (answer.response.status === HELD) throw held(answer.data as Approval);
   if (answer.response.ok && answer.data !== undefined) return answer.data as T;
   const failure = new ApiError(factsOf(answer.error, answer.response.status), answer.response.status);
-  // Of signing in itself it only means that the password is wrong; the form says so.
-  if (failure.status === 401 && !answer.response.url.endsWith("/api/v1/session")) onSignedOut();
+  // Of signing in itself it only means that nobody is let in; the form says so.
+  if (failure.status === 401 && !/\/api\/v1\/session(\/directory\/return)?$/.test(answer.response.url)) onSignedOut();
   throw failure;
 }
 

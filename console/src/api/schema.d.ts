@@ -58,6 +58,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sign In Ways
+         * @description The directories by which one can sign in here.
+         */
+        get: operations["sign_in_ways"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/directory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Directory Session
+         * @description For the console: where the provider asks who one is. The cookie ties the answer to this browser.
+         */
+        post: operations["begin_directory_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/directory/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Finish Directory Session
+         * @description For the console, with what the provider sent the browser back with. Opens a session as `POST /session` does.
+         */
+        post: operations["finish_directory_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/login/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask Login
+         * @description For a command line whose user signs in at a browser: it shows link and code, and asks `POST /login/requests/take`.
+         */
+        post: operations["ask_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/login/requests/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take Login
+         * @description The token, once somebody has allowed it.
+         */
+        post: operations["take_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/join": {
         parameters: {
             query?: never;
@@ -482,6 +582,103 @@ export interface paths {
         get: operations["access_to"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/directories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Directories
+         * @description As the Master's configuration has them, without what is secret.
+         */
+        get: operations["directories"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/directories/{directory}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Directory
+         * @description Tries whether the directory answers, and fits its configuration. Nobody is signed in.
+         */
+        post: operations["check_directory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/login/requests/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Login Request
+         * @description A command line that waits: from where it asks.
+         */
+        get: operations["login_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/login/requests/{code}/allow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Allow Login
+         * @description It is logged in as the caller.
+         */
+        post: operations["allow_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/login/requests/{code}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Refuse Login */
+        post: operations["refuse_login"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2602,6 +2799,45 @@ export interface components {
             text?: string | null;
         };
         /**
+         * DirectoryCheckWanted
+         * @description `user`: looked up in an LDAP directory, without a password.
+         */
+        DirectoryCheckWanted: {
+            /**
+             * User
+             * @default
+             */
+            user: string;
+        };
+        /**
+         * DirectorySessionReturn
+         * @description The query with which the provider sent the browser back: `code`, or `error`; `issuer` is its `iss`, where it has one.
+         */
+        DirectorySessionReturn: {
+            /** State */
+            state: string;
+            /**
+             * Code
+             * @default
+             */
+            code: string;
+            /**
+             * Issuer
+             * @default
+             */
+            issuer: string;
+            /**
+             * Error
+             * @default
+             */
+            error: string;
+        };
+        /** DirectorySessionWanted */
+        DirectorySessionWanted: {
+            /** Directory */
+            directory: string;
+        };
+        /**
          * DownloadWanted
          * @description A `point` (id or unique prefix), or a `dataset` and `at` (empty = newest). `path`: percent-encoded bytes, `/` = everything.
          *     `format`: auto = a file as it is, a folder as zip. `repository`: only from this copy.
@@ -2939,12 +3175,25 @@ export interface components {
              */
             duration: string;
         };
-        /** Login */
+        /**
+         * Login
+         * @description `directory`: the LDAP directory that knows the user; empty = a local account.
+         */
         Login: {
             /** User */
             user: string;
             /** Password */
             password: string;
+            /**
+             * Directory
+             * @default
+             */
+            directory: string;
+        };
+        /** LoginRequestTake */
+        LoginRequestTake: {
+            /** Secret */
+            secret: string;
         };
         /**
          * MasterBackupWanted
@@ -3385,7 +3634,7 @@ export interface components {
         };
         /**
          * SessionWanted
-         * @description User and password; or the `code` of a link of `POST /session/links` alone.
+         * @description User and password, and for a user of an LDAP directory its name; or the `code` of a link of `POST /session/links` alone.
          */
         SessionWanted: {
             /**
@@ -3403,6 +3652,11 @@ export interface components {
              * @default
              */
             code: string;
+            /**
+             * Directory
+             * @default
+             */
+            directory: string;
         };
         /**
          * SimulateDocument
@@ -3606,6 +3860,60 @@ export interface components {
             expires_at: string | null;
         };
         /**
+         * SignInWays
+         * @description Beside the local accounts, which are always there.
+         */
+        SignInWays: {
+            directories: components["schemas"]["SignInWay"][];
+        };
+        /**
+         * SignInWay
+         * @description A directory as the sign-in page shows it. `browser`: one signs in at the provider's own page; else with user and password here.
+         */
+        SignInWay: {
+            name: string;
+            title: string;
+            browser: boolean;
+        };
+        /**
+         * DirectorySessionBegun
+         * @description Where the browser goes.
+         */
+        DirectorySessionBegun: {
+            url: string;
+        };
+        /**
+         * CallerView
+         * @description Who this call is made as. `idle_s`: a session that is not used for so long ends; null for a token.
+         */
+        CallerView: {
+            user: string;
+            /** @enum {unknown} */
+            kind: "approval" | "session" | "token";
+            id: string;
+            expires_at: string | null;
+            idle_s: number | null;
+        };
+        /**
+         * NewLoginRequestView
+         * @description `code` is shown to the person, `secret` kept; `url` is where a browser asks the person.
+         */
+        NewLoginRequestView: {
+            code: string;
+            secret: string;
+            url: string;
+            expires_at: string;
+        };
+        /**
+         * LoginRequestTaken
+         * @description `token` null: nobody has said anything yet.
+         */
+        LoginRequestTaken: {
+            user: string;
+            token: string | null;
+            expires_at: string | null;
+        };
+        /**
          * Joined
          * @description Everything a node needs to know of its Master. `signing_key` is the raw Ed25519 key. `waiting`: it must be authorised yet.
          */
@@ -3625,18 +3933,6 @@ export interface components {
         Renewed: {
             certificate_pem: string;
             ca_pem: string;
-        };
-        /**
-         * CallerView
-         * @description Who this call is made as. `idle_s`: a session that is not used for so long ends; null for a token.
-         */
-        CallerView: {
-            user: string;
-            /** @enum {unknown} */
-            kind: "approval" | "session" | "token";
-            id: string;
-            expires_at: string | null;
-            idle_s: number | null;
         };
         /** TokenList */
         TokenList: {
@@ -3721,12 +4017,14 @@ export interface components {
         };
         /**
          * Grant
-         * @description `role` and `group` are names.
+         * @description `role` and `group` are names. `directory`: the one whose groups brought it at the last sign-in; empty = somebody here gave it.
          */
         Grant: {
             user: string;
             role: string;
             group: string;
+            /** @default  */
+            directory: string;
         };
         /**
          * UserList
@@ -3735,10 +4033,16 @@ export interface components {
         UserList: {
             users: components["schemas"]["UserView"][];
         };
-        /** UserView */
+        /**
+         * UserView
+         * @description `directory` empty = a local user. `vouched_until`: sessions and tokens of a user of a directory work until then, unless it vouches
+         *         for them anew; null = local, or not vouched for any more.
+         */
         UserView: {
             name: string;
             disabled: boolean;
+            directory: string;
+            vouched_until: string | null;
             grants: components["schemas"]["Grant"][];
         };
         /**
@@ -3777,6 +4081,62 @@ export interface components {
             user: string;
             activity: string;
             why: string;
+        };
+        /** DirectoryList */
+        DirectoryList: {
+            directories: components["schemas"]["DirectoryView"][];
+        };
+        /**
+         * DirectoryView
+         * @description As configured, but for what is secret. `place`: issuer or address. `finds`: client id and claims, or base and filter. `check_every_s`
+         *         null = users are looked at only when they sign in.
+         */
+        DirectoryView: {
+            name: string;
+            title: string;
+            /** @enum {unknown} */
+            kind: "ldap" | "oidc";
+            place: string;
+            finds: string[];
+            roles: components["schemas"]["GroupRole"][];
+            vouch_s: number;
+            check_every_s: number | null;
+        };
+        /**
+         * GroupRole
+         * @description Who is in `group` there gets `role` on the resource group `on` here.
+         */
+        GroupRole: {
+            group: string;
+            role: string;
+            /** @default everything */
+            on: string;
+        };
+        /** DirectoryChecks */
+        DirectoryChecks: {
+            checks: components["schemas"]["DirectoryCheck"][];
+        };
+        /**
+         * DirectoryCheck
+         * @description One thing that was tried. `problem` empty = it is in order; `hint` says what to do else.
+         */
+        DirectoryCheck: {
+            name: string;
+            told: string;
+            /** @default  */
+            problem: string;
+            /** @default  */
+            hint: string;
+        };
+        /**
+         * LoginRequest
+         * @description What somebody looks at before they allow it.
+         */
+        LoginRequest: {
+            code: string;
+            peer: string;
+            asked_at: string;
+            expires_at: string;
         };
         /**
          * ApprovalList
@@ -7134,6 +7494,163 @@ export interface operations {
             };
         };
     };
+    sign_in_ways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInWays"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    begin_directory_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DirectorySessionWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectorySessionBegun"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    finish_directory_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DirectorySessionReturn"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallerView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ask_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewLoginRequestView"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    take_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginRequestTake"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginRequestTaken"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     join: {
         parameters: {
             query?: never;
@@ -8000,6 +8517,163 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AccessTo"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    directories: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectoryList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    check_directory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                directory: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DirectoryCheckWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectoryChecks"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    login_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginRequest"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    allow_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginRequest"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    refuse_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginRequest"];
                 };
             };
             /** @description What is wrong, and what to do. */

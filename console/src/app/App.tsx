@@ -37,6 +37,7 @@ const Notifications = screen(() => import("../screens/notifications/Notification
 const Reports = screen(() => import("../screens/reports/Reports"));
 const Audit = screen(() => import("../screens/audit/Audit"));
 const Settings = screen(() => import("../screens/settings/Settings"));
+const CommandLine = screen(() => import("../screens/login/CommandLine"));
 const DocumentScreen = screen(() => import("../screens/document/DocumentScreen"));
 
 // What opens first, most often, comes while it is asked who one is, not behind that.
@@ -106,6 +107,7 @@ function SignedIn() {
               <Route path="/reports" component={Reports} />
               <Route path="/audit" component={Audit} />
               <Route path="/settings/:tab?">{({ tab }) => <Settings tab={tab ?? ""} />}</Route>
+              <Route path="/command-line/:code">{({ code }) => <CommandLine code={decoded(code)} />}</Route>
               <Route path="/document" component={DocumentScreen} />
               <Route component={NotHere} />
             </Switch>

@@ -27,6 +27,7 @@ from holdfast.api.routes import (
     approvals,
     archive,
     audit,
+    directories,
     downloads,
     drills,
     environment,
@@ -53,9 +54,24 @@ from holdfast.core.errors import HoldfastError
 from holdfast.master.master import Master
 
 PREFIX = "/api/v1"
-_PUBLIC = tuple(module.public for module in (access, nodes, sessions))
+_PUBLIC = tuple(module.public for module in (access, directories, nodes, sessions))
 _TELLING = (anomalies, audit, drills, happenings, keep, log, metrics, notifications, reports, schedules, search, status)
-_ROUTES = (access, roles, users, approvals, archive, downloads, environment, flows, nodes, points, repositories, sessions, *_TELLING)
+_ROUTES = (
+    access,
+    roles,
+    users,
+    directories,
+    approvals,
+    archive,
+    downloads,
+    environment,
+    flows,
+    nodes,
+    points,
+    repositories,
+    sessions,
+    *_TELLING,
+)
 _PRIVATE = tuple(module.router for module in (*_ROUTES, master_backup))
 # In this order: what is refused is in the audit log, too.
 _GUARDS = (Depends(authenticated), Depends(audited, scope="function"), Depends(permitted), Depends(held_for_approval))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 SEARCHES = frozenset({"find", "search", "history", "explain", "diff"})
 """Calls that change nothing, and tell what is in whose files."""
+SIGNED_IN = "holdfast.signed-in"
 
 
 async def audited(request: Request, caller: CallerOf, master: MasterOf) -> AsyncIterator[None]:
@@ -42,7 +44,8 @@ async def audited(request: Request, caller: CallerOf, master: MasterOf) -> Async
 
 
 async def audited_entry(request: Request, master: MasterOf) -> AsyncIterator[None]:
-    """Of a call by somebody unknown (login, joining): how it ended. Whoever is sent away for trying too often fills no log."""
+    """Of a call by somebody unknown (login, joining): how it ended, and as whom where that is known only then. Whoever is sent away for
+    trying too often fills no log."""
     if request.method in SAFE_METHODS:
         yield
         return
@@ -53,7 +56,12 @@ async def audited_entry(request: Request, master: MasterOf) -> AsyncIterator[Non
         if not isinstance(error, Throttled):
             await _ended(master, act, 0, _code(error))
         raise
-    await _ended(master, act, 0)
+    await _ended(master, replace(act, user=request.scope.get(SIGNED_IN, "")), 0)
+
+
+def signed_in_as(request: Request, user: str) -> None:
+    """For the audit log, of a call in which nobody said a name."""
+    request.scope[SIGNED_IN] = user
 
 
 async def _ended(master: Master, act: Act, number: int, error: str = "") -> None:

@@ -29,16 +29,20 @@ MAX_TTL_S = 100 * 365 * 86_400.0
 
 
 class Login(Body):
+    """`directory`: the LDAP directory that knows the user; empty = a local account."""
+
     user: str = Field(max_length=256)
     password: str = Field(max_length=1024)
+    directory: str = Field(default="", max_length=63)
 
 
 class SessionWanted(Body):
-    """User and password; or the `code` of a link of `POST /session/links` alone."""
+    """User and password, and for a user of an LDAP directory its name; or the `code` of a link of `POST /session/links` alone."""
 
     user: str = Field(default="", max_length=256)
     password: str = Field(default="", max_length=1024)
     code: str = Field(default="", max_length=256)
+    directory: str = Field(default="", max_length=63)
 
 
 class TokenWanted(Body):

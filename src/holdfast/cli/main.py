@@ -23,6 +23,7 @@ from holdfast.cli.commands import (
     cluster,
     compare,
     console,
+    directories,
     download,
     drills,
     environment,
@@ -108,6 +109,7 @@ app.add_typer(audit.audit_app, name="audit")
 app.add_typer(notify.notify_app, name="notify")
 app.add_typer(points.dataset_app, name="dataset")
 app.add_typer(users.user_app, name="user")
+app.add_typer(directories.directory_app, name="directory")
 app.add_typer(users.token_app, name="token")
 app.add_typer(users.session_app, name="session")
 app.add_typer(grants.role_app, name="role")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ from holdfast.core.private_files import make_private_folder, write_private
 if TYPE_CHECKING:
     from holdfast.master.server import InitResult
     from holdfast.node.enrol import Joined
+
+
+_ASK_AGAIN_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,11 +225,23 @@ def authority_of(url: str) -> tuple[str, str]:
         connection.close()
 
 
-def log_in(home: Path, url: str, ca_pem: str, user: str, password: str) -> None:
-    """Trade a password for a token and keep the session."""
-    anonymous = ApiClient(Session(url=url, ca_pem=ca_pem, token=""))
-    token = anonymous.post("/login", {"user": user, "password": password})["token"]
-    save_session(home, Session(url=url, ca_pem=ca_pem, token=token))
+def log_in(home: Path, anonymous: Session, login: dict[str, str]) -> None:
+    """Trade a password for a token and keep the session. `login` is the body of `POST /login`."""
+    token = ApiClient(anonymous).post("/login", login)["token"]
+    save_session(home, replace(anonymous, token=token))
+
+
+def log_in_by_browser(home: Path, anonymous: Session, show: Callable[[str, str], None]) -> str:
+    """Wait until somebody has allowed it in a browser, and keep the session; returns who. `show` is told the address and the code."""
+    client = ApiClient(anonymous)
+    asked = client.post("/login/requests")
+    show(asked["url"], asked["code"])
+    while True:
+        taken = client.post("/login/requests/take", {"secret": asked["secret"]})
+        if taken["token"] is not None:
+            save_session(home, replace(anonymous, token=taken["token"]))
+            return str(taken["user"])
+        time.sleep(_ASK_AGAIN_S)
 
 
 def _check_join(setup: NodeSetup) -> None:

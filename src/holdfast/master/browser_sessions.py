@@ -52,6 +52,10 @@ class BrowserSessions:
         sent away, or has a new password, cannot come back by a link kept at hand."""
         return await self._open(self._links.take(code, peer), peer, agent)
 
+    async def open_vouched(self, user: str, peer: str, agent: str) -> OpenedSession:
+        """For a user whom a directory has just let in."""
+        return await self._open(Bearer(user, None), peer, agent)
+
     async def _open(self, bearer: Bearer, peer: str, agent: str) -> OpenedSession:
         now = self._base.now()
         last = now + LONGEST

@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.core.errors import UsageError
 from holdfast.core.private_files import write_private
+from holdfast.master.directories.settings import Directory, check_directories
 from holdfast.master.records.database import sqlite_url
 from holdfast.model.decoding import UNREADABLE
 
@@ -20,6 +21,7 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`home` is the Master's own folder, HOME/master. A port of 0 takes any free one.
 
     `database_url` empty = SQLite in the home. `names` are further host names and addresses that go into the Master's certificate.
+    `directories`: by which people sign in beside the local accounts.
     """
 
     home: Path
@@ -29,6 +31,7 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
     hub_port: int = HUB_PORT
     database_url: str = ""
     names: tuple[str, ...] = ()
+    directories: tuple[Directory, ...] = ()
 
     @property
     def authority_folder(self) -> Path:
@@ -45,14 +48,16 @@ def save_config(config: MasterConfig) -> None:
 
 
 def load_config(home: Path) -> MasterConfig:
-    """Raises `UsageError` when no Master was made in `home`, or its configuration is damaged."""
+    """Raises `UsageError` when no Master was made in `home`, or its configuration is damaged or makes no sense."""
     try:
         kept = msgspec.json.decode((home / _FILE).read_bytes(), type=dict[str, object])
-        return msgspec.convert({**kept, "home": str(home)}, MasterConfig, dec_hook=_path)
+        config = msgspec.convert({**kept, "home": str(home)}, MasterConfig, dec_hook=_path)
     except FileNotFoundError:
         raise UsageError(f"there is no Master in {home}", hint="make one with `holdfast master init`, or use `holdfast up`") from None
     except UNREADABLE as error:
         raise UsageError(f"{home / _FILE} is damaged: {error}", hint="mend it by hand; the environment itself is in the records") from None
+    check_directories(config.directories)
+    return config
 
 
 def _path(kind: type, value: object) -> Path:

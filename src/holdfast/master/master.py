@@ -13,6 +13,7 @@ from holdfast.master.archives import ArchiveDesk
 from holdfast.master.audit import AuditLog
 from holdfast.master.browser_sessions import BrowserSessions
 from holdfast.master.days import Days
+from holdfast.master.directories.directories import Directories
 from holdfast.master.downloads import Downloads
 from holdfast.master.enrolment import Enrolment
 from holdfast.master.environment import Environments
@@ -25,6 +26,7 @@ from holdfast.master.hub import Hub
 from holdfast.master.join_tokens import JoinTokens
 from holdfast.master.landscape import Landscapes
 from holdfast.master.log_desk import LogDesk
+from holdfast.master.login_requests import LoginRequests
 from holdfast.master.looks import Looks
 from holdfast.master.metrics import Metrics
 from holdfast.master.monitor import Monitor
@@ -62,6 +64,8 @@ class Master:
     access: Access
     links: SignInLinks
     sessions: BrowserSessions
+    directories: Directories
+    login_requests: LoginRequests
     environment: Environments
     edits: EnvironmentEdits
     activation: Activation
@@ -118,6 +122,7 @@ class Master:
         self.tasks.append(asyncio.create_task(self.growth.run()))
         self.tasks.append(asyncio.create_task(self.notifications.run()))
         self.tasks.append(asyncio.create_task(self.backup.run()))
+        self.tasks.append(asyncio.create_task(self.directories.run()))
 
     async def say_farewell(self) -> None:
         """Stop watching triggers, end live streams and the nodes' sessions. The records stay open for requests that are still running."""
@@ -126,6 +131,7 @@ class Master:
             await end_task(self.tasks.pop())
         await self.triggers.close()
         await self.looks.close()
+        self.directories.close()
         await self.hub.close()
 
 
@@ -139,6 +145,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     hub = Hub(base, audit)
     access = Access(base, permissions := Permissions(base))
     links = SignInLinks(base, access)
+    sessions = BrowserSessions(base, permissions, access, links)
     triggers = Triggers(base, hub)
     queries = Queries(base, hub)
     restores = Restores(base, hub, queries, triggers)
@@ -159,7 +166,9 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         landscapes=(landscapes := Landscapes(base)),
         access=access,
         links=links,
-        sessions=BrowserSessions(base, permissions, access, links),
+        sessions=sessions,
+        directories=Directories(base, permissions, access, sessions),
+        login_requests=LoginRequests(base, access),
         environment=environment,
         edits=EnvironmentEdits(environment),
         activation=activation,

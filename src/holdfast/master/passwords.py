@@ -43,7 +43,7 @@ def set_password(config: MasterConfig, user: str, password: str) -> int:
 
     def change(session: Session) -> int:
         if access.password_hash(session, user) is None:
-            raise UnknownName(f"there is no user {user!r}", hint="the first one is called `admin`", user=user)
+            raise UnknownName(f"there is no user {user!r} with a password", hint="the first one is called `admin`", user=user)
         access.set_password(session, user, hashed)
         return browser_sessions.drop_of(session, user)
 

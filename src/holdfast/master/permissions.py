@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
 import msgspec
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import NotAuthenticated, UnknownName
+from holdfast.core.units import format_utc
 from holdfast.master.foundation import Foundation
 from holdfast.master.passwords import check_password, hash_password
 from holdfast.master.records import permissions as records
-from holdfast.master.records.permissions import AccessTables
+from holdfast.master.records.permissions import AccessTables, Vouched
 from holdfast.model.access import Grant, ResourceGroup, Rights, Role, Scope, check_name
 
 _MOST_KEPT = 10_000
 
 
 class UserView(msgspec.Struct, frozen=True, kw_only=True):
+    """`directory` empty = a local user. `vouched_until`: sessions and tokens of a user of a directory work until then, unless it vouches
+    for them anew; null = local, or not vouched for any more."""
+
     name: str
     disabled: bool
+    directory: str
+    vouched_until: datetime | None
     grants: tuple[Grant, ...]
 
 
@@ -39,10 +46,13 @@ class Permissions:
         return kept
 
     def rights_now(self, session: Session, user: str, scope: Scope | None) -> Rights:
-        """As `tables_now`. Raises `NotAuthenticated` for a user who is disabled."""
+        """As `tables_now`. Raises `NotAuthenticated` for a user who is disabled, or whom no directory vouches for any more."""
         tables = self.tables_now(session)
         if tables.users.get(user, True):
             raise NotAuthenticated(f"the user {user} is disabled", hint="whoever manages access can enable it: `holdfast user enable`")
+        vouched = tables.vouched.get(user)
+        if vouched is not None:
+            self._check_vouched(user, vouched)
         found = self._rights.get((user, scope))
         if found is None:
             if len(self._rights) >= _MOST_KEPT:
@@ -56,10 +66,7 @@ class Permissions:
     async def users(self) -> tuple[UserView, ...]:
         """By name."""
         known = await self.tables()
-        return tuple(
-            UserView(name=name, disabled=disabled, grants=tuple(grant for grant in known.grants if grant.user == name))
-            for name, disabled in known.users.items()
-        )
+        return tuple(_view(known, name, self._vouched_until(known.vouched.get(name))) for name in known.users)
 
     async def user(self, name: str) -> UserView:
         """Raises `UnknownName`."""
@@ -115,7 +122,34 @@ class Permissions:
         """Raises `UnknownName`, `Refused`."""
         await self._change(lambda session: records.remove_grant(session, grant))
 
+    def _check_vouched(self, user: str, vouched: Vouched) -> None:
+        until = self._vouched_until(vouched)
+        if until is None:
+            raise NotAuthenticated(
+                f"the directory {vouched.directory} does not vouch for {user} any more", hint="sign in again, or ask there"
+            )
+        if until <= self._base.now():
+            what = f"the directory {vouched.directory} has not vouched for {user} since {format_utc(vouched.at or until)}"
+            raise NotAuthenticated(what, hint="sign in again; for scripts there are tokens of local users")
+
+    def _vouched_until(self, vouched: Vouched | None) -> datetime | None:
+        """None, too, where the directory is not configured any more."""
+        directories = self._base.config.directories
+        found = next((each for each in directories if vouched is not None and each.name == vouched.directory), None)
+        return None if found is None or vouched is None or vouched.at is None else vouched.at + found.vouch_for
+
     async def _change(self, change: Callable[[Session], None]) -> None:
         """Whoever listens to live events is looked at again: what was taken away is not told any more."""
         await self._base.database.run(change)
         self._base.feed.nudge()
+
+
+def _view(known: AccessTables, name: str, vouched_until: datetime | None) -> UserView:
+    vouched = known.vouched.get(name)
+    return UserView(
+        name=name,
+        disabled=known.users[name],
+        directory="" if vouched is None else vouched.directory,
+        vouched_until=vouched_until,
+        grants=tuple(grant for grant in known.grants if grant.user == name),
+    )

@@ -140,11 +140,12 @@ ALL = ResourceGroup(name=EVERYTHING, everything=True)
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """`role` and `group` are names."""
+    """`role` and `group` are names. `directory`: the one whose groups brought it at the last sign-in; empty = somebody here gave it."""
 
     user: str
     role: str
     group: str
+    directory: str = ""
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):

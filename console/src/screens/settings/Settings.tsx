@@ -5,6 +5,7 @@ import { useLocation } from "wouter";
 import { type Activity, useMay } from "../../api/rights";
 import { Page } from "../../parts/Page";
 import { Approvals } from "./Approvals";
+import { Directories } from "./Directories";
 import { Roles } from "./Roles";
 import { Sessions } from "./Sessions";
 import { Tokens } from "./Tokens";
@@ -24,6 +25,7 @@ const TABS: readonly Tab[] = [
   { name: "approvals", title: "Approvals", lead: "Acts that take something away can wait until a second person lets them through.", cli: "holdfast approvals ls", api: "GET /api/v1/approvals", part: Approvals },
   { name: "users", title: "Users", lead: "Who can sign in, and what each may do.", cli: "holdfast user ls", api: "GET /api/v1/users", activity: "access.read", part: Users },
   { name: "roles", title: "Roles", lead: "A role is a name for some activities. A grant gives a user a role on a group of resources, or on everything.", cli: "holdfast role ls", api: "GET /api/v1/roles", activity: "access.read", part: Roles },
+  { name: "directories", title: "Directories", lead: "OpenID providers and LDAP servers by which people sign in, beside local accounts. They are in the Master's configuration.", cli: "holdfast directory ls", api: "GET /api/v1/directories", activity: "access.read", part: Directories },
   { name: "tokens", title: "Tokens", lead: "With what scripts and the command line come in.", cli: "holdfast token ls", api: "GET /api/v1/tokens", part: Tokens },
   { name: "sessions", title: "Sessions", lead: "The browsers that are signed in.", cli: "holdfast session ls", api: "GET /api/v1/sessions", part: Sessions },
 ];

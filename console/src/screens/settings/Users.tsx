@@ -60,6 +60,7 @@ function Row({ user, mayManage }: { user: User; mayManage: boolean }) {
       <div className={lines.grow}>
         <Text size="sm" fw={600}>
           {user.name} {user.disabled && <Badge variant="default">disabled</Badge>}
+          {user.directory && <Badge variant="default">of {user.directory}{user.vouched_until ? "" : ", not any more"}</Badge>}
         </Text>
         <Grants user={user} mayManage={mayManage} />
         {open === "may" && <May user={user.name} />}
@@ -104,7 +105,8 @@ function Grants({ user, mayManage }: { user: User; mayManage: boolean }) {
           variant="default"
           tt="none"
           rightSection={
-            mayManage && (
+            mayManage &&
+            !grant.directory && (
               <Button size="compact-xs" variant="subtle" color="gray" aria-label={`Take back ${grant.role} on ${grant.group} from ${user.name}`} onClick={() => void takeBack(grant)}>
                 ×
               </Button>
@@ -112,6 +114,7 @@ function Grants({ user, mayManage }: { user: User; mayManage: boolean }) {
           }
         >
           {grant.role} on {grant.group}
+          {grant.directory && ", by its groups"}
         </Badge>
       ))}
     </Group>

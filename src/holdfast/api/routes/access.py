@@ -16,6 +16,7 @@ from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import Login, TokenWanted
 from holdfast.master.access import NewToken
+from holdfast.master.directories.directories import Typed
 from holdfast.model.access import Activity, Scope, activities_named, may_everywhere
 
 public = APIRouter(tags=["access"])
@@ -40,7 +41,11 @@ async def authority(request: Request, master: MasterOf) -> Response:
 @public.post("/login")
 @answers(LoggedIn)
 async def login(body: Login, request: Request, master: MasterOf) -> Response:
-    made = await master.access.login(body.user, body.password, peer_host(request))
+    peer = peer_host(request)
+    if body.directory:
+        made = await master.directories.login(body.directory, Typed(body.user, body.password, peer))
+    else:
+        made = await master.access.login(body.user, body.password, peer)
     return reply(LoggedIn(token=made.token, expires_at=made.expires_at))
 
 

@@ -11,7 +11,8 @@ from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import SessionWanted
 from holdfast.core.errors import UsageError
-from holdfast.master.browser_sessions import IDLE, LONGEST
+from holdfast.master.browser_sessions import IDLE, LONGEST, OpenedSession
+from holdfast.master.directories.directories import Typed
 from holdfast.master.sign_in_links import Bearer
 from holdfast.model.access import Activity, may_everywhere
 
@@ -24,18 +25,16 @@ router = APIRouter(tags=["access"])
 async def open_session(body: SessionWanted, request: Request, master: MasterOf) -> Response:
     """For the console: the answer sets a cookie that only this Master's own pages can use."""
     check_own_page(request)
-    if body.code and (body.user or body.password):
-        raise UsageError("a code signs in alone", hint="leave out user and password, or the code")
+    if body.code and (body.user or body.password or body.directory):
+        raise UsageError("a code signs in alone", hint="leave out user, password and directory, or the code")
     peer, agent = peer_host(request), request.headers.get("user-agent", "")
     if body.code:
         opened = await master.sessions.open_by_code(body.code, peer, agent)
+    elif body.directory:
+        opened = await master.directories.open(body.directory, Typed(body.user, body.password, peer), agent)
     else:
         opened = await master.sessions.open(body.user, body.password, peer, agent)
-    made = opened.session
-    view = CallerView(user=made.user, kind="session", id=made.id, expires_at=made.expires_at, idle_s=IDLE.total_seconds())
-    answer = reply(view)
-    answer.set_cookie(COOKIE, opened.secret, max_age=int(LONGEST.total_seconds()), path="/", secure=True, httponly=True, samesite="strict")
-    return answer
+    return signed_in(opened)
 
 
 @router.post("/session/links")
@@ -99,6 +98,15 @@ async def revoke_session(session: str, caller: CallerOf, master: MasterOf) -> Re
     """One of the caller's own; of anybody for whoever manages access."""
     await master.sessions.end(session, "" if may_everywhere(caller.rights, Activity.ACCESS_MANAGE) else caller.user)
     return reply(Deleted(deleted=session))
+
+
+def signed_in(opened: OpenedSession) -> Response:
+    """The answer to who has just signed in, with the cookie."""
+    made = opened.session
+    view = CallerView(user=made.user, kind="session", id=made.id, expires_at=made.expires_at, idle_s=IDLE.total_seconds())
+    answer = reply(view)
+    answer.set_cookie(COOKIE, opened.secret, max_age=int(LONGEST.total_seconds()), path="/", secure=True, httponly=True, samesite="strict")
+    return answer
 
 
 def _view(caller: Caller) -> CallerView:

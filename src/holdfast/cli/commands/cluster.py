@@ -81,11 +81,14 @@ def login(
     url: Annotated[str, typer.Argument(help="The Master's address, like https://master.example.net:7440.")],
     user: Annotated[str, typer.Option("--user", help="Account to log in with.")] = "admin",
     password_file: Annotated[Path | None, typer.Option("--password-file", help="Read the password here instead of asking.")] = None,
+    directory: Annotated[str, typer.Option("--directory", help="The LDAP directory the account is of; without it a local one.")] = "",
+    browser: Annotated[bool, typer.Option("--browser", help="Sign in at the console, whatever way, and allow it there.")] = False,
     fingerprint: Annotated[str, typer.Option("--fingerprint", help="Expected SHA-256 of its authority; asked for when missing.")] = "",
     home: HomeOption = None,
 ) -> None:
     """Log in to a Master and keep the session in this home."""
-    from holdfast.cli.setup import authority_of, log_in, master_url
+    from holdfast.cli.home import Session
+    from holdfast.cli.setup import authority_of, log_in, log_in_by_browser, master_url
 
     address = master_url(url)
     ca_pem, found = authority_of(address)
@@ -99,8 +102,17 @@ def login(
         _need_terminal("--fingerprint")
         if not typer.confirm("is that the one `master init` printed?", err=True):
             raise Refused("not logged in", hint="`holdfast master init` printed the fingerprint on the Master")
-    log_in(resolve_home(home), address, ca_pem, user, _password(password_file))
+    anonymous = Session(url=address, ca_pem=ca_pem, token="")
+    if browser:
+        user = log_in_by_browser(resolve_home(home), anonymous, _show_request)
+    else:
+        log_in(resolve_home(home), anonymous, {"user": user, "password": _password(password_file), "directory": directory})
     say(f"logged in to {address} as {user}")
+
+
+def _show_request(url: str, code: str) -> None:
+    say(url)
+    note(f"open this in a browser, sign in, and allow the code {code.upper()}; waiting for it, for 10 minutes ...")
 
 
 def _password(file: Path | None, *, is_new: bool = False) -> str:

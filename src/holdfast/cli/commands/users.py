@@ -35,7 +35,7 @@ def list_users(home: HomeOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(users)
         return
-    print_table(("USER", "STATE", "GRANTS"), [(user["name"], "disabled" if user["disabled"] else "", _granted(user)) for user in users])
+    print_table(("USER", "STATE", "GRANTS"), [(user["name"], _state(user), _granted(user)) for user in users])
 
 
 @user_app.command("passwd")
@@ -124,6 +124,15 @@ def end(session: Annotated[str, typer.Argument(metavar="SESSION")], home: HomeOp
     """Log a browser out, at once."""
     master_client(home).delete(path_of("sessions", session))
     say(f"{session} has ended")
+
+
+def _state(user: dict[str, Any]) -> str:
+    if user["disabled"]:
+        return "disabled"
+    if not user["directory"]:
+        return ""
+    until = user["vouched_until"]
+    return f"{user['directory']}, until {local_time(until)}" if until else f"{user['directory']}, not any more"
 
 
 def _granted(user: dict[str, Any]) -> str:

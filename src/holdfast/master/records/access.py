@@ -48,9 +48,9 @@ def set_password(session: Session, user: str, password_hash: str) -> None:
 
 
 def password_hash(session: Session, user: str) -> str | None:
-    """None: there is no such user, or it is disabled."""
+    """None: there is no such user, it is disabled, or a directory vouches for it and it has none."""
     row = session.get(UserRow, user)
-    return None if row is None or row.disabled else row.password_hash
+    return None if row is None or row.disabled or row.directory else row.password_hash
 
 
 def add_api_token(session: Session, token: ApiToken) -> None:

@@ -4,6 +4,7 @@ sees that it is old: in this process or another (`holdfast master password`)."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import delete, select, update
@@ -26,11 +27,19 @@ from holdfast.model.access import (
 )
 
 
+class Vouched(msgspec.Struct, frozen=True, kw_only=True):
+    """`at`: when the directory last said that the user is in order; None = it says so no more."""
+
+    directory: str
+    at: datetime | None
+
+
 class AccessTables(msgspec.Struct, frozen=True, kw_only=True):
-    """All that decides who may do what, as of `version`. `users`: by name, whether they are disabled."""
+    """All that decides who may do what, as of `version`. `users`: by name, whether they are disabled. `vouched`: those of directories."""
 
     version: int
     users: Mapping[str, bool]
+    vouched: Mapping[str, Vouched]
     roles: Mapping[str, Role]
     groups: Mapping[str, ResourceGroup]
     grants: tuple[Grant, ...]
@@ -46,6 +55,11 @@ class AccessTables(msgspec.Struct, frozen=True, kw_only=True):
         """Who may manage access."""
         return frozenset(user for user in self.users if may_everywhere(self.rights(user), Activity.ACCESS_MANAGE))
 
+    @property
+    def local_managers(self) -> frozenset[str]:
+        """Those of them who come in when every directory is away."""
+        return self.managers - self.vouched.keys()
+
 
 def version(session: Session) -> int:
     return session.scalar(select(AccessVersionRow.number)) or 0
@@ -55,12 +69,14 @@ def load(session: Session) -> AccessTables:
     own = {row.name: msgspec.json.decode(row.record, type=Role) for row in session.scalars(select(RoleRow))}
     made = {row.name: msgspec.json.decode(row.record, type=ResourceGroup) for row in session.scalars(select(ResourceGroupRow))}
     grants = session.scalars(select(GrantRow).order_by(GrantRow.user, GrantRow.role, GrantRow.resource_group))
+    users = session.scalars(select(UserRow).order_by(UserRow.name)).all()
     return AccessTables(
         version=version(session),
-        users={row.name: row.disabled for row in session.scalars(select(UserRow).order_by(UserRow.name))},
+        users={row.name: row.disabled for row in users},
+        vouched={row.name: Vouched(directory=row.directory, at=row.vouched_at) for row in users if row.directory},
         roles={**BUILTIN_ROLES, **dict(sorted(own.items()))},
         groups={EVERYTHING: ALL, **dict(sorted(made.items()))},
-        grants=tuple(Grant(user=row.user, role=row.role, group=row.resource_group) for row in grants),
+        grants=tuple(Grant(user=row.user, role=row.role, group=row.resource_group, directory=row.directory) for row in grants),
     )
 
 
@@ -82,8 +98,11 @@ def add_user(session: Session, name: str, password_hash: str) -> None:
 
 
 def set_user_password(session: Session, name: str, password_hash: str) -> None:
-    """Their browsers are signed out. Raises `UnknownName`."""
-    _user(session, name).password_hash = password_hash
+    """Their browsers are signed out. Raises `UnknownName`, `Refused` for a user of a directory."""
+    row = _user(session, name)
+    if row.directory:
+        raise Refused(f"{name} signs in by the directory {row.directory}, and has no password here", hint="it is changed there", user=name)
+    row.password_hash = password_hash
     session.execute(delete(BrowserSessionRow).where(BrowserSessionRow.user == name))
 
 
@@ -165,17 +184,22 @@ def add_grant(session: Session, grant: Grant) -> None:
     for name, names, kind in ((grant.role, known.roles, "role"), (grant.group, known.groups, "group")):
         if name not in names:
             raise UnknownName(f"there is no {kind} {name!r}", hint=f"there is {', '.join(names)}", name=name)
-    session.merge(GrantRow(user=grant.user, role=grant.role, resource_group=grant.group))
+    session.merge(GrantRow(user=grant.user, role=grant.role, resource_group=grant.group, directory=""))
     changed(session)
 
 
 def remove_grant(session: Session, grant: Grant) -> None:
-    """Raises `UnknownName`, and `Refused` for the last that lets anybody manage access."""
+    """Raises `UnknownName`, and `Refused` for the last that lets anybody manage access, and for what a directory's groups brought."""
     before = load(session)
     row = session.get(GrantRow, (grant.user, grant.role, grant.group))
     if row is None:
         what = f"{grant.user} has no grant of role {grant.role} on {grant.group}"
         raise UnknownName(what, hint="`holdfast grant ls` lists them", user=grant.user)
+    if row.directory:
+        what = f"groups of the directory {row.directory} bring {grant.user} this grant, and would bring it again"
+        raise Refused(
+            what, hint="change the group there, or the mapping in the Master's configuration; or disable the user", user=grant.user
+        )
     session.delete(row)
     changed(session)
     _refuse_lock_out(session, before)
@@ -195,8 +219,7 @@ def _refuse_while_granted(session: Session, which: object, title: str) -> None:
 
 
 def _refuse_lock_out(session: Session, before: AccessTables) -> None:
-    """The transaction is rolled back, where it would leave nobody who may manage access."""
-    if before.managers and not load(session).managers:
-        raise Refused(
-            "nobody could manage access any more", hint="give somebody else the role admin on everything first: `holdfast grant add`"
-        )
+    """The transaction is rolled back, where it would leave nobody who may manage access with a password of this Master's."""
+    if before.local_managers and not load(session).local_managers:
+        hint = "give another local user the role admin on everything first: `holdfast grant add`"
+        raise Refused("nobody could manage access any more, while no directory answers", hint=hint)

@@ -158,11 +158,18 @@ class JoinTokenRow(Table):
 
 
 class UserRow(Table):
+    """`directory` empty = a local user, with a password. `subject` is what the directory calls them for ever, `vouched_at` when it last
+    said that they are in order; null = it says so no more."""
+
     __tablename__ = "users"
+    __table_args__ = (Index("users_by_subject", "directory", "subject"),)
 
     name: Mapped[str] = mapped_column(primary_key=True)
     password_hash: Mapped[str]
     disabled: Mapped[bool] = mapped_column(server_default=false())
+    directory: Mapped[str] = mapped_column(default="", server_default="")
+    subject: Mapped[str] = mapped_column(default="", server_default="")
+    vouched_at: Mapped[datetime | None]
 
 
 class RoleRow(Table):
@@ -184,13 +191,14 @@ class ResourceGroupRow(Table):
 
 
 class GrantRow(Table):
-    """`role` may be a built-in one, which has no row; so may `resource_group`."""
+    """`role` may be a built-in one, which has no row; so may `resource_group`. `directory`: whose groups brought it."""
 
     __tablename__ = "grants"
 
     user: Mapped[str] = mapped_column(ForeignKey("users.name"), primary_key=True)
     role: Mapped[str] = mapped_column(primary_key=True)
     resource_group: Mapped[str] = mapped_column(primary_key=True)
+    directory: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class AccessVersionRow(Table):
