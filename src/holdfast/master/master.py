@@ -141,14 +141,11 @@ def is_loopback(host: str) -> bool:
 
 def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -> Master:
     """`names`: of this machine, where others may reach it; empty when it listens for itself alone."""
-    audit = AuditLog(base)
-    hub = Hub(base, audit)
+    hub = Hub(base, audit := AuditLog(base))
     access = Access(base, permissions := Permissions(base))
     links = SignInLinks(base, access)
     sessions = BrowserSessions(base, permissions, access, links)
-    triggers = Triggers(base, hub)
-    queries = Queries(base, hub)
-    restores = Restores(base, hub, queries, triggers)
+    restores = Restores(base, hub, queries := Queries(base, hub), triggers := Triggers(base, hub))
     environment = Environments(base)
     activation = Activation(base, hub)
     looks = Looks(hub, base.clock)
