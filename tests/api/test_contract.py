@@ -262,7 +262,7 @@ async def _do_everything(running: Running, node: Any) -> str:
         1, (a_job(State.SUCCEEDED, trigger),), (Event(code="c", severity=Severity.INFO, message="m", node=NodeId(""), time=AT),)
     )
     await node.until(lambda: node.received == 1)
-    for verb in ("cancel", "pause", "resume", "undo"):
+    for verb in ("cancel", "pause", "resume", "undo", "retry"):
         await running.post(f"/jobs/{JOB}/{verb}")
     await running.post("/repositories/main/check", {})
     await running.post("/repositories/main/prune", {"dry_run": True})

@@ -232,6 +232,7 @@ async def test_what_is_not_theirs_is_not_there(running: Running) -> None:
         ("POST", "/nodes/files2/revoke", {}),
         ("POST", "/nodes/files2/recall", {"paths": ["/srv/a"]}),
         ("POST", "/jobs/2222/cancel", {}),
+        ("POST", "/jobs/2222/retry", {}),
         ("POST", "/points/tag", {"points": [others], "add": ["x"]}),
         ("POST", "/points/forget", {"points": [others]}),
         ("POST", "/downloads", {"point": others, "path": "/srv"}),

@@ -30,6 +30,7 @@ from holdfast.model.questions import (
     AskMaintenance,
     AskPoints,
     AskRestore,
+    AskRetry,
     AskStatus,
     AskTrigger,
     Done,
@@ -106,6 +107,8 @@ class Machine:
                 return self.status
             case AskCancel():
                 return Done()
+            case AskRetry(job=job):
+                return JobsStarted(started=(msgspec.structs.replace(self.jobs[job], id=JobId("e" * 32)),))
             case _:
                 raise UnknownName("what?")
 
@@ -522,6 +525,7 @@ async def test_checks_and_cancels_go_to_the_node(running: Running) -> None:
     job = next(iter(machines["vault"].jobs))
     assert (await running.post(f"/jobs/{job}/cancel"))["id"] == job
     assert _asked(machines["vault"], AskCancel) == [AskCancel(job=job)]
+    assert [(each["id"], each["node_name"]) for each in (await running.post(f"/jobs/{job}/retry"))["jobs"]] == [("e" * 32, "vault")]
     await running.post("/repositories/nothing/check", {"read_data": False}, status=404)
 
 

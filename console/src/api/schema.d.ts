@@ -2203,6 +2203,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{job}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry
+         * @description Run again, now, what an ended run or cascade was about: the new jobs.
+         */
+        post: operations["retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{job}/pause": {
         parameters: {
             query?: never;
@@ -5143,6 +5163,7 @@ export interface components {
          *         `newest_at`: the newest capture there is for it. `behind_runs`: finished runs that it has not acknowledged, the oldest of them captured
          *         at `behind_since`. `job`: the one that runs or waits for it now. `closed_until`: the mover's window is closed until then; `waits`:
          *         something waits for it to open, which is no fault. `wait`: why it stands still, where something is known to be waited for.
+         *         `retry_at`: when what is wrong is tried again by itself, after `retries` attempts.
          */
         Protection: {
             dataset: string;
@@ -5182,6 +5203,10 @@ export interface components {
             behind_since: string | null;
             /** @default null */
             wait: components["schemas"]["Wait"] | null;
+            /** @default null */
+            retry_at: string | null;
+            /** @default 0 */
+            retries: number;
         };
         /**
          * State
@@ -11383,6 +11408,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NamedJob"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobList"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -17,7 +17,7 @@ from holdfast.master.triggers import Triggers
 from holdfast.model.jobs import Job, State
 from holdfast.model.maintenance import Task
 from holdfast.model.pausing import AskPause, Pause, PauseTold
-from holdfast.model.questions import AskCancel, AskMaintenance, Done
+from holdfast.model.questions import AskCancel, AskMaintenance, AskRetry, Done, JobsStarted
 from holdfast.model.restoring import AskPauseJob
 from holdfast.model.sight import SEES_ALL, Sight
 
@@ -82,6 +82,13 @@ class History:
         job = await self.job(prefix)
         await self._hub.ask_for(job.node, AskCancel(job=job.id), Done)
         return job
+
+    async def retry(self, prefix: str) -> tuple[Job, ...]:
+        """The jobs that try again what this one was about. Raises `UnknownName`, `UsageError`, `Conflict`, `NotReachable`."""
+        job = await self.job(prefix)
+        told = await self._hub.ask_for(job.node, AskRetry(job=job.id), JobsStarted)
+        await self._base.database.run(lambda s: happenings.record_answered_jobs(s, job.node, told.started))
+        return told.started
 
     async def pause_job(self, prefix: str) -> Job:
         """The job as it was when its node took the wish to hold it up. Raises `UnknownName`, `UsageError`, `NotReachable`."""

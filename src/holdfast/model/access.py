@@ -57,7 +57,7 @@ MEANINGS: dict[Activity, str] = {
     Activity.ENVIRONMENT_CHANGE: "change the environment document",
     Activity.FLOWS_ACTIVATE: "activate and deactivate flows",
     Activity.FLOWS_TRIGGER: "run flows now",
-    Activity.JOBS_CONTROL: "cancel and pause jobs",
+    Activity.JOBS_CONTROL: "cancel, pause and try jobs again",
     Activity.LOG_ACKNOWLEDGE: "acknowledge lines of the log",
     Activity.POINTS_READ: "which points, moments, archives and mirrors there are",
     Activity.POINTS_CHANGE: "tag and lock points, hold archives",

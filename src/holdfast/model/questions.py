@@ -114,6 +114,14 @@ class AskJobs(_Message, frozen=True, kw_only=True):
 
 
 class AskCancel(_Message, frozen=True, kw_only=True):
+    """End it. Of one that has ended: what it left undone is not tried again by itself."""
+
+    job: JobId
+
+
+class AskRetry(_Message, frozen=True, kw_only=True):
+    """Run again, now, what an ended run or cascade was about. Answered by `JobsStarted`."""
+
     job: JobId
 
 
@@ -203,6 +211,7 @@ Question = (
     | AskTrigger
     | AskJobs
     | AskCancel
+    | AskRetry
     | AskPauseJob
     | AskResumeJob
     | AskOrders
@@ -284,6 +293,7 @@ class Protection(_Message, frozen=True, kw_only=True):
     `newest_at`: the newest capture there is for it. `behind_runs`: finished runs that it has not acknowledged, the oldest of them captured
     at `behind_since`. `job`: the one that runs or waits for it now. `closed_until`: the mover's window is closed until then; `waits`:
     something waits for it to open, which is no fault. `wait`: why it stands still, where something is known to be waited for.
+    `retry_at`: when what is wrong is tried again by itself, after `retries` attempts.
     """
 
     dataset: str
@@ -307,6 +317,8 @@ class Protection(_Message, frozen=True, kw_only=True):
     waits: bool = False
     behind_since: datetime | None = None
     wait: Wait | None = None
+    retry_at: datetime | None = None
+    retries: int = 0
 
 
 class NodeStatus(_Message, frozen=True, kw_only=True):

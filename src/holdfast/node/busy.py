@@ -9,6 +9,7 @@ from holdfast.core.ids import DatasetId, JobId
 from holdfast.model.jobs import Job, State
 from holdfast.node.job_book import LiveJob
 from holdfast.node.outcomes import subjects_of
+from holdfast.node.retries import Retry
 from holdfast.node.worker_messages import RunDatasets
 
 
@@ -16,18 +17,19 @@ from holdfast.node.worker_messages import RunDatasets
 class Busy:
     """By subject (dataset or cascade id). `states`: running, queued, or how the last one ended. `jobs`: those that people see, by subject
     and operation; an empty operation stands for all. `first`: of what waits its turn, the job whose end it waits for. `low_disk`: no
-    capture is started now."""
+    capture is started now. `retries`: what is to be tried again."""
 
     states: Mapping[str, State] = field(default_factory=dict)
     jobs: Mapping[tuple[str, str], JobId] = field(default_factory=dict)
     first: Mapping[str, Job] = field(default_factory=dict)
     low_disk: bool = False
+    retries: Mapping[str, Retry] = field(default_factory=dict)
 
 
-def busy_of(live: Iterable[LiveJob], last: Mapping[str, State], *, low_disk: bool) -> Busy:
+def busy_of(live: Iterable[LiveJob], last: Mapping[str, State], retries: Mapping[str, Retry], *, low_disk: bool) -> Busy:
     """`live`: all that have not ended, the oldest first. `last`: how the last job of each subject ended."""
     every = tuple(live)
-    return Busy(states=_states(every, last), jobs=_jobs(every), first=_first(every), low_disk=low_disk)
+    return Busy(states=_states(every, last), jobs=_jobs(every), first=_first(every), low_disk=low_disk, retries=retries)
 
 
 def _states(every: tuple[LiveJob, ...], last: Mapping[str, State]) -> dict[str, State]:

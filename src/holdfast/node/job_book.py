@@ -75,6 +75,10 @@ class JobBook:
         return self._node
 
     @property
+    def entropy(self) -> Entropy:
+        return self._entropy
+
+    @property
     def live(self) -> tuple[LiveJob, ...]:
         return tuple(self._live.values())
 

@@ -16,7 +16,7 @@ from holdfast.model.rules import Delivery, OperationRule, Rules, title_of
 from holdfast.model.schedule import due_at, has_schedule, share_of
 from holdfast.node.busy import Busy
 from holdfast.node.journal import ProtectionRow
-from holdfast.node.retries import opening_ns
+from holdfast.node.retries import Retry, opening_ns
 from holdfast.node.waits import wait_of
 
 SETTLE_S = 2.0
@@ -129,11 +129,18 @@ def judge(
                 job=busy.jobs.get((subject, promise.operation)) or busy.jobs.get((subject, "")),
                 closed_until=closed_until,
                 waits=waits,
+                retry_at=_retry_at(row, busy.retries.get(subject)),
+                retries=0 if row.error is None or subject not in busy.retries else busy.retries[subject].attempts,
                 behind_since=utc(row.behind_since_ns) if row.behind and row.behind_since_ns is not None else None,
                 wait=wait_of(promise, rule, row, shown, busy, closed_until if waits else None),
             )
         )
     return tuple(found)
+
+
+def _retry_at(row: ProtectionRow, retry: Retry | None) -> datetime | None:
+    """When what is wrong here is tried again by itself; None = nothing is wrong, or not before the next run."""
+    return None if retry is None or row.error is None or WindowClosed.says(row.error) else utc(retry.next_ns)
 
 
 def _state(row: ProtectionRow, busy: State | None) -> State:

@@ -8,11 +8,16 @@ from datetime import datetime
 from typing import Literal
 
 from holdfast.core.clock import ns_of
+from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, WindowClosed
 from holdfast.node.job_book import Signature
 
 BACK_OFF_S = (2.0, 5.0, 15.0, 60.0, 300.0)
-"""Waits before the attempts; the last one for ever."""
+"""Waits before the attempts; the last one for ever, but that of captures `MOST_CAPTURES` times."""
+MOST_CAPTURES = 60
+"""A capture that failed so often (some five hours) waits for its next run. Who was only away is always brought up to date."""
+_JITTER = 0.2
+"""By so much of it a wait may be shorter, so that many who lost the same receiver do not all come back at one moment."""
 
 _HEALS = frozenset({"not-granted", "worker-died"})
 """Besides what says `retryable`: a grant comes with the receiver's next rules, a worker is started anew."""
@@ -58,16 +63,21 @@ def _until_ns(error: ErrorFacts | None) -> int:
 class Retries:
     """At most one entry a subject."""
 
-    def __init__(self) -> None:
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
+        self._drawn = (0, 0.0)
         self._entries: dict[str, Retry] = {}
 
     def failed(self, retry: Retry, now_ns: int, *, was_attempt: bool) -> None:
         """Note a failure. An attempt of ours moves on in the back-off; an ordinary run that fails beside it does not."""
         known = self._entries.get(retry.subject)
         if known is None:
-            attempts, next_ns = 0, _after(now_ns, 0)
+            attempts, next_ns = 0, self._after(now_ns, 0)
         elif was_attempt:
-            attempts, next_ns = known.attempts + 1, _after(now_ns, known.attempts + 1)
+            attempts, next_ns = known.attempts + 1, self._after(now_ns, known.attempts + 1)
+            if retry.kind == "capture" and attempts >= MOST_CAPTURES:
+                self.clear(retry.subject)
+                return
         else:
             attempts, next_ns = known.attempts, known.next_ns
         self._entries[retry.subject] = replace(retry, attempts=attempts, next_ns=max(next_ns, retry.not_before_ns))
@@ -85,6 +95,9 @@ class Retries:
     def clear(self, subject: str) -> None:
         self._entries.pop(subject, None)
 
+    def entries(self) -> dict[str, Retry]:
+        return dict(self._entries)
+
     def knows(self, subject: str) -> bool:
         return subject in self._entries
 
@@ -99,6 +112,9 @@ class Retries:
     def next_ns(self, busy: set[str]) -> int | None:
         return min((retry.next_ns for retry in self._entries.values() if retry.subject not in busy), default=None)
 
-
-def _after(now_ns: int, attempts: int) -> int:
-    return now_ns + int(BACK_OFF_S[min(attempts, len(BACK_OFF_S) - 1)] * 1_000_000_000)
+    def _after(self, now_ns: int, attempts: int) -> int:
+        wait_s = BACK_OFF_S[min(attempts, len(BACK_OFF_S) - 1)]
+        if self._drawn[0] != now_ns:
+            # What failed at one moment is tried again together, in one job.
+            self._drawn = (now_ns, _JITTER * int.from_bytes(self._entropy.token_bytes(4), "big") / 2**32)
+        return now_ns + int(wait_s * (1 - self._drawn[1]) * 1_000_000_000)

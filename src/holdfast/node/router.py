@@ -41,6 +41,7 @@ from holdfast.model.questions import (
     AskPoints,
     AskRepositoryEnv,
     AskRestore,
+    AskRetry,
     AskSample,
     AskStatus,
     AskTrigger,
@@ -184,8 +185,8 @@ class Router:
                 return self._limits() if isinstance(question, AskLimits) else self._machine.download_port(question)
             case AskDoctor():
                 return await asyncio.to_thread(self._machine.examine)
-            case AskTrigger():
-                return self._started(*self._scheduler.trigger(question))
+            case AskTrigger() | AskRetry():
+                return self._run(question)
             case AskMaintenance():
                 return self._started(self._maintain(question))
             case AskJobs():
@@ -200,6 +201,9 @@ class Router:
                 return self._started(self._give_back(question, local=local))
             case AskStatus():
                 return await self._status()
+
+    def _run(self, ask: AskTrigger | AskRetry) -> JobsStarted:
+        return self._started(*(self._scheduler.trigger(ask) if isinstance(ask, AskTrigger) else self._scheduler.retry(ask.job)))
 
     async def _secret(self, ask: KeyQuestion | AskSeed, *, local: bool) -> Answer:
         if not local and isinstance(ask, AskSeed):

@@ -37,6 +37,7 @@ from holdfast.node.outcomes import (
 )
 from holdfast.node.protections import due_operations, judge, reconcile
 from holdfast.node.retries import Retries, Retry
+from holdfast.node.trying_again import ask_again, subjects_named
 from holdfast.node.worker_messages import Acknowledged, CancelJob, PointsMade, RunCascade, RunDatasets, ToWorker
 
 HOME_RESERVE_BYTES = 256 * 1024 * 1024
@@ -57,7 +58,7 @@ class Scheduler:
         self._clock = clock
         self._rules: Rules | None = None
         self._rows: dict[tuple[str, str, str], ProtectionRow] = {row.key: row for row in journal.protections()}
-        self._retries = Retries()
+        self._retries = Retries(book.entropy)
         self.held = HeldRestores(book, send)
         self._housekeeping = Housekeeping(book, journal, clock=clock)
         self._last_state: dict[str, State] = {}
@@ -102,9 +103,10 @@ class Scheduler:
                 self._book.update(self._book.end(live.job, State.CANCELLED, facts))
         # Points may have been made while nobody listened, or before the cascade was drawn.
         looks = tuple(Retry(subject=cascade.id, kind="cascade") for cascade in rules.cascades if cascade.id not in known)
+        now_ns = self._clock.now_ns()
         for retry in (*open_retries(rules, self._rows), *looks):
             if not self._retries.knows(retry.subject):
-                self._retries.failed(retry, self._clock.now_ns(), was_attempt=False)
+                self._retries.failed(retry, now_ns, was_attempt=False)
 
     def tick(self) -> None:
         """Queue what is due, start what can start."""
@@ -157,17 +159,28 @@ class Scheduler:
         """A restore or check."""
         return self._book.add(request).job.id
 
+    def retry(self, job_id: JobId) -> tuple[JobId, ...]:
+        """Queue anew what an ended job was about. Raises `UnknownName`, `Conflict`, `UsageError`."""
+        return self.trigger(ask_again(self._rules, self._must_find(job_id)))
+
     def cancel(self, job_id: JobId) -> None:
-        """Raises `UnknownName` when it is not there; an ended job stays as it is."""
+        """Raises `UnknownName` when it is not there. An ended job stays as it is, and what it left is not tried again by itself before the
+        next run of it fails."""
         live = self._book.get(job_id)
         if live is None:
-            if self._book.find(job_id) is None:
-                raise UnknownName(f"no job {job_id} here", hint="`holdfast jobs` lists them")
+            for subject in subjects_named(self._rules, self._must_find(job_id)):
+                self._retries.clear(subject)
             return
         # Also one that does not run: a restore that is held up leaves unfinished files, which are its worker's.
         self._send(live.role, CancelJob(job=job_id))
         if not live.sent:
             self._book.update(self._book.end(live.job, State.CANCELLED, None))
+
+    def _must_find(self, job_id: JobId) -> Job:
+        job = self._book.find(job_id)
+        if job is None:
+            raise UnknownName(f"no job {job_id} here", hint="`holdfast jobs` lists them")
+        return job
 
     def job_news(self, job: Job) -> None:
         if self.closing and job.state is State.CANCELLED:
@@ -217,7 +230,9 @@ class Scheduler:
     def protections(self) -> tuple[Protection, ...]:
         if self._rules is None:
             return ()
-        return judge(self._rules, self._rows, busy_of(self._book.live, self._last_state, low_disk=self._low_disk), now(self._clock))
+        live, retries = self._book.live, self._retries.entries()
+        busy = busy_of(live, self._last_state, retries, low_disk=self._low_disk)
+        return judge(self._rules, self._rows, busy, now(self._clock))
 
     def record_event(self, code: str, severity: Severity, message: str, **facts: str) -> None:
         node = self._rules.node if self._rules is not None else self._book.node
@@ -355,8 +370,9 @@ class Scheduler:
     def _note_failures(self, retries: tuple[Retry, ...], subjects: set[str], was_attempt: bool) -> None:
         for subject in subjects.difference(retry.subject for retry in retries):
             self._retries.clear(subject)
+        now_ns = self._clock.now_ns()
         for retry in retries:
-            self._retries.failed(retry, self._clock.now_ns(), was_attempt=was_attempt)
+            self._retries.failed(retry, now_ns, was_attempt=was_attempt)
 
     def _note_attempt(self, dataset: DatasetId, operations: tuple[str, ...]) -> None:
         rows = [row for row in self._rows.values() if row.dataset == dataset and row.operation in operations]

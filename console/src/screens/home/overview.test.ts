@@ -23,6 +23,8 @@ const protection = (change: Partial<Protection> = {}): Protection => ({
   waits: false,
   behind_since: null,
   wait: null,
+  retry_at: null,
+  retries: 0,
   ...change,
 });
 const error = { code: "not-reachable", message: "vault does not answer", hint: "start it", retryable: true, context: {} };

@@ -22,6 +22,7 @@ import { causeWord, isMaintenance, kindWord, sumsOf, tookS } from "./jobs";
 import { HoldJob, UndoRestore } from "./HoldJob";
 import { CancelJob, RunAgain } from "./JobActions";
 import { Lanes } from "./Lanes";
+import { RetryJob } from "./RetryJob";
 import { OnlyFor } from "../../parts/OnlyFor";
 
 export default function JobScreen({ id }: { id: string }) {
@@ -44,6 +45,7 @@ export default function JobScreen({ id }: { id: string }) {
           <>
             <OnlyFor activity="jobs.control">
               <HoldJob job={job} />
+              <RetryJob job={job} />
             </OnlyFor>
             <OnlyFor activity="data.restore">
               <UndoRestore job={job} />

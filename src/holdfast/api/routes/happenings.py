@@ -65,6 +65,15 @@ async def cancel(job: str, master: MasterOf, reach: ReachOf) -> Response:
     return reply(await _named(await master.history.cancel((await _job(job, master, reach)).id), master))
 
 
+@router.post("/jobs/{job}/retry")
+@answers(JobList)
+@does(Activity.JOBS_CONTROL, on="narrowed")
+async def retry(job: str, master: MasterOf, reach: ReachOf) -> Response:
+    """Run again, now, what an ended run or cascade was about: the new jobs."""
+    started = await master.history.retry((await _job(job, master, reach)).id)
+    return reply(JobList(jobs=named(started, await master.history.node_names({each.node for each in started}), NamedJob), more=False))
+
+
 @router.post("/jobs/{job}/pause")
 @answers(NamedJob)
 @does(Activity.JOBS_CONTROL, on="narrowed")

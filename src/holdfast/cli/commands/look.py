@@ -126,7 +126,8 @@ def _print_remarks(answer: dict[str, Any]) -> None:
 
 def jobs(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[JOB | pause JOB | resume JOB | cancel JOB]", help="A job's id or the beginning of it.")
+        list[str] | None,
+        typer.Argument(metavar="[JOB | pause JOB | resume JOB | cancel JOB | retry JOB]", help="A job's id or the beginning of it."),
     ] = None,
     limit: LimitOption = 30,
     node: Annotated[str, typer.Option("--node", help="Only of this machine.")] = "",
@@ -138,7 +139,7 @@ def jobs(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The newest jobs, or one job in full. `pause` and `resume` are for restores, `cancel` for all."""
+    """The newest jobs, or one job in full. `pause` and `resume` are for restores, `cancel` for all, `retry` for runs and cascades."""
     if words and len(words) > 1:
         change_job(resolve_home(home), words, as_json=as_json)
         return
@@ -342,6 +343,8 @@ def _where(protection: dict[str, Any]) -> str:
 def _protection_state(protection: dict[str, Any]) -> str:
     never_run = protection["state"] == "unknown" and not protection.get("last_at") and not protection.get("error")
     state = "not run yet" if never_run else str(protection["state"])
+    if protection.get("retry_at") and protection["state"] == "failed":
+        state = f"{state}, next try at {local_time(protection['retry_at'])}"
     state = f"{state}, overdue" if protection.get("overdue") else state
     return f"{state}, {wait_words(protection['wait'])}" if protection.get("wait") else state
 

@@ -58,6 +58,11 @@ function Row({ flow, row, told }: { flow: string; row: Protection; told: string 
           </>
         )}
         {row.wait && `, ${shortWait(row.wait)}`}
+        {row.retry_at && (
+          <>
+            , next try <Moment time={row.retry_at} ago />
+          </>
+        )}
         {behind > 0 && `, ${formatCount(behind)} behind`}
         {(row.missed ?? 0) > 0 && `, ${formatCount(row.missed!)} missed`}
       </Text>

@@ -28,6 +28,8 @@ const protection = (more: Partial<Protection> = {}): Protection => ({
   waits: false,
   behind_since: null,
   wait: null,
+  retry_at: null,
+  retries: 0,
   ...more,
 });
 
