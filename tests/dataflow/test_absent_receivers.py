@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.jobs import State
-from holdfast.node.worker_messages import Acknowledged
+from holdfast.node.worker_messages import Acknowledged, PointsMade
 from tests.dataflow.machines import World
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, counters, office
 from tests.dataflow.trees import differences
@@ -33,6 +33,13 @@ def test_the_others_go_on_and_the_absent_one_catches_up_without_a_scan(scene: Of
     ]
     away = [told for told in scene.files1.source_heard.of(Acknowledged) if told.error is not None]
     assert [(told.action, told.error.code if told.error else "") for told in away] == [(scene.mirror_action.id, "not-reachable")]
+    # The new file and the one that went; what is looked at once more because it was just changed may be told, too.
+    owed = away[0].amount
+    assert owed is not None
+    assert (owed.changes >= 2, owed.size_bytes) == (True, 300_000)
+    made = scene.vault.store_heard.of(PointsMade)[-1].amount
+    assert made is not None
+    assert made.changes >= 2
     scene.dr.start()
     caught = scene.run(catch_up=True)
     assert_good(caught)

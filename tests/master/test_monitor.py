@@ -10,6 +10,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
 from holdfast.model.bottleneck import Bottleneck, Place
+from holdfast.model.change import Amount
 from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Finding, LaneProgress, Progress, Severity, State
@@ -185,6 +186,22 @@ async def test_what_failed_is_on_its_mover_only(running: Running) -> None:
         "far": "overdue",
     }
     assert [f["finding"]["code"] for f in vertices["store"]["findings"]] == ["low-disk"]
+
+
+@with_master
+async def test_what_missed_runs_left_behind_is_told_in_changes_and_bytes_and_said_to_be_an_estimate(running: Running) -> None:
+    machines = await office(running)
+    behind = {"behind_runs": 2, "owed": Amount(7, 4_000), "behind_since": AT, "error": AWAY, "state": State.FAILED}
+    tell(machines["files1"], replicate=behind)
+    tell(machines["vault"], backup={**behind, "owed": None})
+    _, _, movers = await look(running)
+    facts = ("backlog_runs", "backlog_changes", "backlog_bytes", "backlog_since", "backlog_estimated")
+    told = {name: tuple(mover[fact] for fact in facts) for name, mover in movers.items()}
+    assert told == {
+        "files->store": (0, 0, 0, None, False),
+        "files->copy": (2, 7, 4_000, "2026-01-02T03:00:00Z", True),
+        "store->far": (2, 0, None, "2026-01-02T03:00:00Z", False),
+    }
 
 
 @with_master

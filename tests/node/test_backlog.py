@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.core.clock import utc
 from holdfast.core.errors import ErrorFacts
+from holdfast.model.change import Amount
 from holdfast.model.jobs import State
 from holdfast.node.journal import ProtectionRow
 from holdfast.node.outcomes import acknowledged_rows
@@ -45,6 +46,25 @@ def test_every_finished_run_that_is_not_acknowledged_counts_once() -> None:
     assert _backlog(rows["backup"]) == (30, 2)
     assert rows["backup"].captured_ns == 10
     assert _backlog(_told(rows, 30, "backup", catching_up=True)["backup"]) == (30, 0)
+
+
+def test_the_size_of_a_backlog_adds_up_and_goes_with_it() -> None:
+    def told(row: ProtectionRow, at_ns: int, error: ErrorFacts | None, amount: Amount | None = None) -> ProtectionRow:
+        news = Acknowledged(
+            dataset=DOCUMENTS, delivery="x", action=STORE, operations=("backup",), captured_at_ns=at_ns, error=error, amount=amount
+        )
+        (changed,) = acknowledged_rows({row.key: row}, news, catching_up=False)
+        return changed
+
+    row = told(BACKUP, 10, AWAY, Amount(3, 600))
+    row = told(row, 20, AWAY, Amount(1, 200))
+    assert row.owed == Amount(4, 800)
+    # Another attempt at what is known adds nothing.
+    assert told(row, 20, AWAY).owed == Amount(4, 800)
+    assert told(row, 10, None).owed == Amount(2, 400)
+    assert told(row, 20, None).owed is None
+    # Of one run it is not known: so it is not of all.
+    assert told(row, 30, AWAY).owed is None
 
 
 def test_a_run_without_a_commit_is_no_backlog() -> None:

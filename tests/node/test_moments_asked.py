@@ -31,7 +31,7 @@ STORED = (rules.StoredOperation(name="cdp", kind="cdp", within_s=86_400.0), rule
 def _session(repositories: Repositories, rule: rules.RepositoryRule) -> Action:
     action = rules.StoreAction(id=ActionId("b" * 32), repository=rule.id, operations=STORED)
     receive = rules.Receive(dataset=DATASET, label="files1/documents", sender=NodeId("a" * 32), actions=(action,))
-    session = repositories.get(rule.id).store_action(action, receive, lambda _commit, _names: None)
+    session = repositories.get(rule.id).store_action(action, receive, lambda *_: None)
     session.cursor()
     return session
 

@@ -281,7 +281,7 @@ def session(site: Site, source: Source, stored: Stored, *, sender: NodeId | None
         operations += (rules.StoredOperation(name="live", kind="live"),)
     order = rules.StoreAction(id=ActionId("b" * 32), repository=site.repository.id, operations=operations)
     receive = rules.Receive(dataset=source.dataset, label=source.label, sender=sender or source.sender, actions=(order,))
-    action = site.repository.store_action(order, receive, lambda _commit, _names: None)
+    action = site.repository.store_action(order, receive, lambda *_: None)
     try:
         yield action
     except Exception:

@@ -5084,11 +5084,13 @@ export interface components {
          *         `next_at`, the largest `lag_s`; `running_jobs` holds at most `MOST_NAMES`.
          *
          *         `lag_s`: how much older what the target has acknowledged is than the newest capture there is for it (0 = up to date, null = it never
-         *         acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null =
-         *         not known of all of them. `backlog_changes`: changes known at a followed source and not delivered, `backlog_since` the oldest of them,
-         *         or of the runs. `bottleneck`: what it waits for most just now, of the lane with most left; null = nothing runs, or it is not known.
-         *         `closed_until`: its window is closed until then; `waits`: something waits for that. `waiting`: why it stands still, each reason once
-         *         for each thing that is waited for, at most `MOST_NAMES`. `protections` holds at most `MOST_PROTECTIONS`, the worst first.
+         *         acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run, and what
+         *         runs and followed changes left behind; null = not known of all of them. `backlog_changes`: changes known at a source and not delivered,
+         *         `backlog_since` the oldest of them, or of the runs. `backlog_estimated`: changes and bytes are those of whole files, each run for
+         *         itself, of which a receiver may hold much already. `bottleneck`: what it waits for most just now, of the lane with most left; null =
+         *         nothing runs, or it is not known. `closed_until`: its window is closed until then; `waits`: something waits for that. `waiting`: why it
+         *         stands still, each reason once for each thing that is waited for, at most `MOST_NAMES`. `protections` holds at most
+         *         `MOST_PROTECTIONS`, the worst first.
          */
         MoverMonitor: {
             index: number;
@@ -5105,6 +5107,7 @@ export interface components {
             backlog_bytes: number | null;
             backlog_changes: number;
             backlog_since: string | null;
+            backlog_estimated: boolean;
             closed_until: string | null;
             waits: boolean;
             bottleneck: components["schemas"]["Bottleneck"] | null;
@@ -5162,8 +5165,8 @@ export interface components {
          *         those of the rules. `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
          *         `newest_at`: the newest capture there is for it. `behind_runs`: finished runs that it has not acknowledged, the oldest of them captured
          *         at `behind_since`. `job`: the one that runs or waits for it now. `closed_until`: the mover's window is closed until then; `waits`:
-         *         something waits for it to open, which is no fault. `wait`: why it stands still, where something is known to be waited for.
-         *         `retry_at`: when what is wrong is tried again by itself, after `retries` attempts.
+         *         something waits for it to open, which is no fault. `owed`: what those runs changed, estimated; null = not known. `wait`: why it stands
+         *         still, where something is known to be waited for. `retry_at`: when what is wrong is tried again by itself, after `retries` attempts.
          */
         Protection: {
             dataset: string;
@@ -5202,6 +5205,8 @@ export interface components {
             /** @default null */
             behind_since: string | null;
             /** @default null */
+            owed: components["schemas"]["Amount"] | null;
+            /** @default null */
             wait: components["schemas"]["Wait"] | null;
             /** @default null */
             retry_at: string | null;
@@ -5213,6 +5218,16 @@ export interface components {
          * @enum {unknown}
          */
         State: "cancelled" | "failed" | "paused" | "queued" | "running" | "succeeded" | "unknown" | "warnings";
+        /**
+         * Amount
+         * @description What a commit changes: names, and the bytes of the files among them, of which a receiver may hold much already.
+         */
+        Amount: {
+            /** @default 0 */
+            changes: number;
+            /** @default 0 */
+            size_bytes: number;
+        };
         /**
          * Wait
          * @description `what` is waited for, as people call it: a node, a repository, an operation, an action, the rule of a job. `since`: when that began

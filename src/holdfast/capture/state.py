@@ -32,7 +32,7 @@ from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, SourceError
 from holdfast.core.ids import DatasetId, Epoch, new_id
 from holdfast.core.local_database import insert_many, is_damage, move_aside, written_through
-from holdfast.model.change import Commit, Cursor
+from holdfast.model.change import Amount, Commit, Cursor
 from holdfast.model.entry import Entry, path_of, walk_key
 from holdfast.model.jobs import Finding
 from holdfast.model.rules import DatasetRule
@@ -337,6 +337,21 @@ class CaptureState:
         """By combination of `mask`'s slots: how many files, and their bytes."""
         with self._lock:
             return self._accounts.totals(mask)
+
+    def changed_in(self, dataset: DatasetId, run: int) -> Amount:
+        """What the run changed of the dataset, as long as no later one has changed it again. Of a run that changed so much that it is not
+        listed, the first among them, it is all that the dataset holds."""
+        with self._lock:
+            slot = self.slot(dataset)
+            listed = self._database.execute("SELECT listed FROM runs WHERE run = ?", (run,)).fetchone()
+            if slot is None or listed is None:
+                return Amount()
+            bit = 1 << slot
+            if listed[0] < 0:
+                return Amount(self._accounts.count_members(bit), sum(size for _, size in self._accounts.totals(bit).values()))
+            query = "SELECT COUNT(*) FROM changed JOIN rows USING (key) WHERE changed.run = ? AND rows.run = ? AND (members | departed) & ?"
+            (changes,) = self._database.execute(query, (run, run, bit)).fetchone()
+            return Amount(changes, self.lacking.size_bytes((run - 1, run + 1), bit))
 
     def count_members(self, bit: int) -> int:
         """How many paths belong to the dataset."""

@@ -22,6 +22,7 @@ from holdfast.master.monitor_waits import waiting_on
 from holdfast.master.node_parts import NodeFinding
 from holdfast.master.records.inventory import REVOKED
 from holdfast.model.bottleneck import Bottleneck
+from holdfast.model.change import Amount
 from holdfast.model.jobs import LaneProgress, Progress, Severity, State
 from holdfast.model.keys import is_about_kit
 from holdfast.model.questions import Protection, RepositoryStatus
@@ -87,6 +88,7 @@ def mover_monitor(mover: DrawnMover, facts: Facts) -> MoverMonitor:
     continuous = plain.mode == "continuous" or any(carried.spec.continuous for carried in mover.carries)
     backlog_runs = sum(p.behind_runs for p in protections)
     followed = _followed_on(protections, facts) if continuous else []
+    owed = [] if continuous else owed_on(protections)
     return MoverMonitor(
         index=mover.index,
         source=plain.source,
@@ -97,8 +99,9 @@ def mover_monitor(mover: DrawnMover, facts: Facts) -> MoverMonitor:
         rate_bytes_s=sum(lane.rate_bytes_s for lane in lanes.values()),
         lag_s=max(lags, default=None),
         backlog_runs=backlog_runs,
-        backlog_bytes=_backlog_bytes([lanes.get(key) for key in running], followed, idle=not keys and not backlog_runs),
-        backlog_changes=sum(row.pending for row in followed),
+        backlog_bytes=_backlog_bytes([lanes.get(key) for key in running], followed, owed, idle=not keys),
+        backlog_changes=sum(row.pending for row in followed) + sum(each.changes for each in owed if each is not None),
+        backlog_estimated=any(each is not None and each.changes for each in owed) or any(row.pending_bytes for row in followed),
         backlog_since=_earliest([*(row.pending_since for row in followed), *(p.behind_since for p in protections)]),
         closed_until=_closed_until(protections),
         waits=any(p.waits for p in protections) or any(row.pending and row.waits_until for row in followed),
@@ -170,11 +173,17 @@ def _own_states(vertex: DrawnVertex, places: Sequence[str], findings: Sequence[N
             yield "failed" if found.finding.severity is Severity.ERROR else "warning"
 
 
-def _backlog_bytes(running: Sequence[LaneProgress | None], followed: Sequence[FollowingRow], *, idle: bool) -> int | None:
-    """A part of it is not told for the whole. `running`: the lanes of running jobs, None for one that has told nothing."""
-    pending_bytes = sum(row.pending_bytes for row in followed)
+def _backlog_bytes(
+    running: Sequence[LaneProgress | None], followed: Sequence[FollowingRow], owed: Sequence[Amount | None], *, idle: bool
+) -> int | None:
+    """A part of it is not told for the whole. `running`: the lanes of running jobs, None for one that has told nothing. `owed`: what other
+    runs left behind. `idle`: no job is there for it."""
+    known_owed = [each for each in owed if each is not None]
+    if len(known_owed) < len(owed):
+        return None
+    pending_bytes = sum(row.pending_bytes for row in followed) + sum(each.size_bytes for each in known_owed)
     if not running:
-        return pending_bytes if idle else None
+        return pending_bytes if idle or known_owed else None
     known = [lane for lane in running if lane is not None and lane.total_bytes]
     left_bytes = sum(max(0, lane.total_bytes - lane.done_bytes) for lane in known)
     return left_bytes + pending_bytes if len(known) == len(running) else None
@@ -184,6 +193,20 @@ def _bottleneck(lanes: Iterable[LaneProgress]) -> Bottleneck | None:
     """Of the one with most to go, since that ends last."""
     told = [lane for lane in lanes if lane.bottleneck is not None]
     return max(told, key=lambda lane: lane.total_bytes - lane.done_bytes).bottleneck if told else None
+
+
+def owed_on(protections: Sequence[Protection]) -> list[Amount | None]:
+    """What is behind, of each stream once, however many operations it serves; None = not known. A job that runs tells of its own."""
+    found: dict[tuple[str, str], list[Protection]] = {}
+    for each in protections:
+        if each.behind_runs and not (each.job is not None and each.state is State.RUNNING):
+            found.setdefault((each.dataset_id, each.delivery), []).append(each)
+    return [_most([each.owed for each in rows]) for rows in found.values()]
+
+
+def _most(owed: Sequence[Amount | None]) -> Amount | None:
+    known = [each for each in owed if each is not None]
+    return max(known, key=lambda each: each.size_bytes) if len(known) == len(owed) else None
 
 
 def _oldest(protections: Iterable[Protection]) -> datetime | None:

@@ -75,11 +75,13 @@ class MoverMonitor(_Part, frozen=True, kw_only=True):
     `next_at`, the largest `lag_s`; `running_jobs` holds at most `MOST_NAMES`.
 
     `lag_s`: how much older what the target has acknowledged is than the newest capture there is for it (0 = up to date, null = it never
-    acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run; null =
-    not known of all of them. `backlog_changes`: changes known at a followed source and not delivered, `backlog_since` the oldest of them,
-    or of the runs. `bottleneck`: what it waits for most just now, of the lane with most left; null = nothing runs, or it is not known.
-    `closed_until`: its window is closed until then; `waits`: something waits for that. `waiting`: why it stands still, each reason once
-    for each thing that is waited for, at most `MOST_NAMES`. `protections` holds at most `MOST_PROTECTIONS`, the worst first.
+    acknowledged anything). `backlog_runs`: finished runs it has not acknowledged. `backlog_bytes`: still to go in jobs that run, and what
+    runs and followed changes left behind; null = not known of all of them. `backlog_changes`: changes known at a source and not delivered,
+    `backlog_since` the oldest of them, or of the runs. `backlog_estimated`: changes and bytes are those of whole files, each run for
+    itself, of which a receiver may hold much already. `bottleneck`: what it waits for most just now, of the lane with most left; null =
+    nothing runs, or it is not known. `closed_until`: its window is closed until then; `waits`: something waits for that. `waiting`: why it
+    stands still, each reason once for each thing that is waited for, at most `MOST_NAMES`. `protections` holds at most
+    `MOST_PROTECTIONS`, the worst first.
     """
 
     index: int
@@ -94,6 +96,7 @@ class MoverMonitor(_Part, frozen=True, kw_only=True):
     backlog_bytes: int | None
     backlog_changes: int
     backlog_since: datetime | None
+    backlog_estimated: bool
     closed_until: datetime | None
     waits: bool
     bottleneck: Bottleneck | None

@@ -97,6 +97,13 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
     moves: tuple[Move, ...] = ()
 
 
+class Amount(msgspec.Struct, frozen=True):
+    """What a commit changes: names, and the bytes of the files among them, of which a receiver may hold much already."""
+
+    changes: int = 0
+    size_bytes: int = 0
+
+
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """Closes a commit. `captured_at` is the source's time at the start of the capture, monotonic per dataset.
 

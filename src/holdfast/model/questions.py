@@ -12,6 +12,7 @@ from holdfast.model.adoption import Adopted, AskAdopt
 from holdfast.model.anomalies import AnomalyJudged, AskJudgeAnomaly
 from holdfast.model.archive_questions import ArchiveAnswer, ArchiveQuestion
 from holdfast.model.audit import AnchorsTold, AskAnchors
+from holdfast.model.change import Amount
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.doctor import AskDoctor, Examined
 from holdfast.model.document import Classification
@@ -292,8 +293,8 @@ class Protection(_Message, frozen=True, kw_only=True):
     those of the rules. `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
     `newest_at`: the newest capture there is for it. `behind_runs`: finished runs that it has not acknowledged, the oldest of them captured
     at `behind_since`. `job`: the one that runs or waits for it now. `closed_until`: the mover's window is closed until then; `waits`:
-    something waits for it to open, which is no fault. `wait`: why it stands still, where something is known to be waited for.
-    `retry_at`: when what is wrong is tried again by itself, after `retries` attempts.
+    something waits for it to open, which is no fault. `owed`: what those runs changed, estimated; null = not known. `wait`: why it stands
+    still, where something is known to be waited for. `retry_at`: when what is wrong is tried again by itself, after `retries` attempts.
     """
 
     dataset: str
@@ -316,6 +317,7 @@ class Protection(_Message, frozen=True, kw_only=True):
     closed_until: datetime | None = None
     waits: bool = False
     behind_since: datetime | None = None
+    owed: Amount | None = None
     wait: Wait | None = None
     retry_at: datetime | None = None
     retries: int = 0

@@ -19,6 +19,7 @@ from holdfast.core.clock import Clock, utc
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
 from holdfast.core.local_database import open_or_replace
+from holdfast.model.change import Amount
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.jobs import ENDED, Event, Job
 from holdfast.node.worker_messages import RunCascade, RunDatasets, RunMaintenance, RunRecall, RunRestore, RunUndo
@@ -52,7 +53,8 @@ class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     `attempted_ns`: start of the last run that was to mark it. `captured_ns`: capture time of the last acknowledged commit. `since_ns`:
     when it came into the rules. `missed`: runs since then that this action did not take. `capture_failed`: `error` is of a run that had
     nothing to send, `error_since_ns` when errors of its kind began. `newest_ns`: the newest capture that there is for it,
-    `behind`: finished runs it has not acknowledged, the first of them captured at `behind_since_ns`.
+    `behind`: finished runs it has not acknowledged, the first of them captured at `behind_since_ns`. `owed`: what these
+    runs changed, each for itself; None = not known of all.
     """
 
     dataset: DatasetId
@@ -68,6 +70,7 @@ class ProtectionRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     behind: int = 0
     behind_since_ns: int | None = None
     error_since_ns: int | None = None
+    owed: Amount | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from holdfast.core.errors import ErrorFacts, WindowClosed
+from holdfast.model.change import Amount
 from holdfast.model.jobs import Job, State
 from holdfast.model.promises import promises_of
 from holdfast.model.rules import Rules
@@ -48,7 +49,7 @@ def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool) -> t
             missed = row.missed + (not catching_up and not WindowClosed.says(news.error))
             capture_failed = news.error.code == "capture-needed"
             told = msgspec.structs.replace(row, error=news.error, missed=missed, capture_failed=capture_failed)
-            changed.append(with_capture(told, news.captured_at_ns))
+            changed.append(with_capture(told, news.captured_at_ns, news.amount))
         elif news.error is None and marked:
             captured_ns = max(row.captured_ns or 0, news.captured_at_ns)
             told = msgspec.structs.replace(row, error=None, missed=0, captured_ns=captured_ns, capture_failed=False)
@@ -56,7 +57,7 @@ def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool) -> t
         elif news.error is None and news.captured_at_ns >= (row.newest_ns or 0) and row.behind:
             # It holds what it missed, as part of something newer; the points are never made up.
             told = row if row.capture_failed else msgspec.structs.replace(row, error=None)
-            changed.append(msgspec.structs.replace(told, newest_ns=row.captured_ns, behind=0))
+            changed.append(msgspec.structs.replace(told, newest_ns=row.captured_ns, behind=0, owed=None))
         elif news.error is None and row.error is not None and not row.capture_failed:
             changed.append(msgspec.structs.replace(row, error=None))
     return tuple(changed)
@@ -70,18 +71,30 @@ def with_error_time(before: ProtectionRow | None, row: ProtectionRow, now_ns: in
     return row if row.error_since_ns == since_ns else msgspec.structs.replace(row, error_since_ns=since_ns)
 
 
-def with_capture(row: ProtectionRow, captured_at_ns: int) -> ProtectionRow:
-    """The row once there is this capture for it, not acknowledged yet. One it knows of changes nothing."""
+def with_capture(row: ProtectionRow, captured_at_ns: int, amount: Amount | None = None) -> ProtectionRow:
+    """The row once there is this capture for it, not acknowledged yet. One it knows of changes nothing. `amount`: what it changed."""
     if captured_at_ns <= (row.newest_ns or 0):
         return row
     since_ns = row.behind_since_ns if row.behind else captured_at_ns
-    return msgspec.structs.replace(row, newest_ns=captured_at_ns, behind=row.behind + 1, behind_since_ns=since_ns)
+    owed = amount if not row.behind else None
+    if row.behind and row.owed is not None and amount is not None:
+        owed = Amount(row.owed.changes + amount.changes, row.owed.size_bytes + amount.size_bytes)
+    return msgspec.structs.replace(row, newest_ns=captured_at_ns, behind=row.behind + 1, behind_since_ns=since_ns, owed=owed)
 
 
 def _taken(row: ProtectionRow, captured_at_ns: int) -> ProtectionRow:
     """The row once this capture is acknowledged. A cascade takes one commit after the other, the oldest first."""
     newest_ns = max(row.newest_ns or 0, captured_at_ns)
-    return msgspec.structs.replace(row, newest_ns=newest_ns, behind=0 if captured_at_ns >= newest_ns else max(0, row.behind - 1))
+    behind = 0 if captured_at_ns >= newest_ns else max(0, row.behind - 1)
+    return msgspec.structs.replace(row, newest_ns=newest_ns, behind=behind, owed=_left_of(row, behind))
+
+
+def _left_of(row: ProtectionRow, behind: int) -> Amount | None:
+    """Which run brought how much is not kept: what is left is taken to be in proportion."""
+    if row.owed is None or not behind:
+        return None
+    share = behind / max(row.behind, 1)
+    return Amount(round(row.owed.changes * share), round(row.owed.size_bytes * share))
 
 
 def uncaptured_rows(job: Job, request: RunDatasets, rows: Rows) -> tuple[ProtectionRow, ...]:

@@ -132,6 +132,7 @@ def judge(
                 retry_at=_retry_at(row, busy.retries.get(subject)),
                 retries=0 if row.error is None or subject not in busy.retries else busy.retries[subject].attempts,
                 behind_since=utc(row.behind_since_ns) if row.behind and row.behind_since_ns is not None else None,
+                owed=row.owed if row.behind else None,
                 wait=wait_of(promise, rule, row, shown, busy, closed_until if waits else None),
             )
         )

@@ -221,7 +221,7 @@ class Scheduler:
         names = {repository.id for repository in self._rules.repositories if news.repository in (repository.id, repository.name)}
         fed = {cascade.id for cascade in self._rules.cascades if cascade.repository in names and cascade.delivery.dataset == news.dataset}
         keys = [promise.key for promise in promises_of(self._rules) if promise.cascade in fed and promise.operation in news.operations]
-        self._put_rows(tuple(with_capture(self._rows[key], news.captured_at_ns) for key in keys if key in self._rows))
+        self._put_rows(tuple(with_capture(self._rows[key], news.captured_at_ns, news.amount) for key in keys if key in self._rows))
         for cascade in self._rules.cascades:
             waits_for = {last_part(cascade.after)} if cascade.after else set(cascade.delivery.operations)
             if cascade.id in fed and waits_for & set(news.operations):

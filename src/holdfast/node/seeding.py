@@ -134,7 +134,7 @@ def _export(cascade: Cascade, repository: Repository, disk: Repository | None, a
 
     def serve(channel: Channel) -> None:
         stores = [StoreAction(id=action, repository=_CARRIED, operations=operations) for action in delivery.actions]
-        actions = tuple(disk.store_action(store, receive, lambda commit, names: None) for store in stores)
+        actions = tuple(disk.store_action(store, receive, lambda *_: None) for store in stores)
         serve_delivery(channel, open_actions=lambda sender, opening: Opening(actions=actions), verifier=verifier)
 
     try:

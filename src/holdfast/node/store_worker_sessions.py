@@ -21,7 +21,7 @@ from holdfast.delivery.verify import Verifier
 from holdfast.mirror.mirror import MirrorStore
 from holdfast.mirror.reading import MirrorReader
 from holdfast.model import rules as model
-from holdfast.model.change import Commit, Cursor
+from holdfast.model.change import Amount, Commit, Cursor
 from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.moments import archive_of
 from holdfast.model.orders import RestoreOrder
@@ -130,7 +130,7 @@ class Sessions:
             case model.StoreAction():
                 repository, rule = rule.repository, load_limits(self._home).vaulted(rule)
                 return self._repositories.get(repository).store_action(
-                    rule, receive, lambda commit, operations: self._points_made(repository, commit, operations)
+                    rule, receive, lambda commit, operations, amount: self._points_made(repository, commit, operations, amount)
                 )
             case model.MirrorAction():
                 limits = load_limits(self._home, [repository.location for repository in rules.repositories])
@@ -202,9 +202,9 @@ class Sessions:
         ended = NotGranted(f"the order ended at {order.expires_at.isoformat()}", hint="the reader is to get a new one from the Master")
         return OnlyWhile(reader, lambda: ended if now(self._clock) >= order.expires_at else None)
 
-    def _points_made(self, repository: RepositoryId, commit: Commit, operations: tuple[str, ...]) -> None:
-        captured_at_ns = ns_of(commit.captured_at)
-        self._send(PointsMade(repository=repository, dataset=commit.dataset, operations=operations, captured_at_ns=captured_at_ns))
+    def _points_made(self, repository: RepositoryId, commit: Commit, operations: tuple[str, ...], amount: Amount) -> None:
+        at_ns, dataset = ns_of(commit.captured_at), commit.dataset
+        self._send(PointsMade(repository=repository, dataset=dataset, operations=operations, captured_at_ns=at_ns, amount=amount))
 
     def _refused(self, peer: NodeId, error: HoldfastError) -> None:
         if isinstance(error, Refused):

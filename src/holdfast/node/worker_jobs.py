@@ -43,6 +43,7 @@ class LinkNews:
                 operations=delivered.operations,
                 captured_at_ns=delivered.captured_at_ns,
                 error=delivered.error,
+                amount=delivered.amount,
             )
         )
 

@@ -12,6 +12,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
+from holdfast.model.change import Amount
 from holdfast.model.following import Following
 from holdfast.model.jobs import Event, Job, Progress
 from holdfast.model.maintenance import Task
@@ -138,12 +139,13 @@ class PointsMade(_Message, frozen=True, kw_only=True):
     dataset: DatasetId
     operations: tuple[str, ...]
     captured_at_ns: int = 0
+    amount: Amount | None = None
 
 
 class Acknowledged(_Message, frozen=True, kw_only=True):
     """One action of one delivery acknowledged a commit (or failed to, with `error`). What `Protection` is judged from.
 
-    `captured_at_ns` 0 = there was no commit to acknowledge.
+    `captured_at_ns` 0 = there was no commit to acknowledge. `amount`: what the run changed; told only where it did not arrive.
     """
 
     dataset: DatasetId
@@ -152,6 +154,7 @@ class Acknowledged(_Message, frozen=True, kw_only=True):
     operations: tuple[str, ...]
     captured_at_ns: int
     error: ErrorFacts | None = None
+    amount: Amount | None = None
 
 
 class FollowNews(_Message, frozen=True, kw_only=True):

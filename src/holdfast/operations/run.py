@@ -16,7 +16,7 @@ from holdfast.capture.ports import CaptureRequest
 from holdfast.core.clock import now, ns_of
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId
-from holdfast.model.change import Commit
+from holdfast.model.change import Amount, Commit
 from holdfast.model.jobs import Finding, Job, State, Task
 from holdfast.model.rules import DatasetRule, Delivery
 from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, DatasetRun, Lane, connect_all, first_error, receiver_findings
@@ -208,6 +208,13 @@ class _Run:
             return concerned(lane.delivery, action, dataset.due)
         return answered(dataset.rule, lane.delivery, action, commit)
 
+    def _amount(self, lane: Lane, error: ErrorFacts | None) -> Amount | None:
+        """What this run adds to the backlog of an action that did not get it. A catch-up adds nothing."""
+        captured = self._sending.captured
+        if error is None or captured is None or self._order.catch_up:
+            return None
+        return self._tools.state.changed_in(lane.dataset, captured.run)
+
     def _tell(self, lane: Lane, action: ActionId, captured_at: datetime | None, operations: tuple[str, ...]) -> None:
         self._tools.news.delivered(
             Delivered(
@@ -218,6 +225,7 @@ class _Run:
                 captured_at_ns=0 if captured_at is None else ns_of(captured_at),
                 error=(error := lane.result_of(action)),
                 spooled=lane.is_spooled and error is not None,
+                amount=self._amount(lane, error),
             )
         )
 

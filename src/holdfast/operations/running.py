@@ -10,6 +10,7 @@ from typing import Protocol
 from holdfast.core.clock import Clock
 from holdfast.core.errors import Cancelled, ErrorFacts
 from holdfast.core.ids import DatasetId, JobId
+from holdfast.model.change import Amount
 from holdfast.model.jobs import Job, LaneProgress, Progress
 from holdfast.operations.pace import Pace
 
@@ -68,7 +69,7 @@ class Cancellation:
 @dataclass(frozen=True, kw_only=True)
 class Delivered:
     """One action of one delivery acknowledged a commit, or failed to (`error`). `captured_at_ns` 0 = there was no commit. `spooled`: it
-    gets this one later, out of the spool."""
+    gets this one later, out of the spool. `amount`: what the run changed, where it did not arrive."""
 
     dataset: DatasetId
     delivery: str
@@ -77,6 +78,7 @@ class Delivered:
     captured_at_ns: int
     error: ErrorFacts | None = None
     spooled: bool = False
+    amount: Amount | None = None
 
 
 class News(Protocol):

@@ -155,7 +155,7 @@ class RepositoryScene:
         receive = rules.Receive(
             dataset=dataset, label="files1/documents", sender=sender, actions=(action,), trust="repository" if trust else "node"
         )
-        return repository.store_action(action, receive, lambda commit, names: self.made.append((commit.dataset, names)))
+        return repository.store_action(action, receive, lambda commit, names, _: self.made.append((commit.dataset, names)))
 
     def feeder(self, source: TreeSource, dataset: DatasetId = DATASET) -> MarkingFeeder:
         return MarkingFeeder(dataset=dataset, roots=(source.root,), chunks=source.chunks)

@@ -22,6 +22,7 @@ const protection = (change: Partial<Protection> = {}): Protection => ({
   closed_until: null,
   waits: false,
   behind_since: null,
+  owed: null,
   wait: null,
   retry_at: null,
   retries: 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -40,7 +41,7 @@ def monitor(
         return
     moment = now(SystemClock())
     rows = [
-        (f"{m['source']} -> {m['target']}", _state(m), age(m["last_at"], moment), _lag(m["lag_s"]), _backlog(m), _rate(m), _next(m))
+        (f"{m['source']} -> {m['target']}", _state(m), age(m["last_at"], moment), _lag(m["lag_s"]), _backlog(m, moment), _rate(m), _next(m))
         for m in answer["movers"]
     ]
     print_table(("MOVER", "STATE", "LAST GOOD", "LAG", "BACKLOG", "RATE", "NEXT RUN"), rows)
@@ -81,10 +82,12 @@ def _lag(lag_s: float | None) -> str:
     return "-" if lag_s is None else "none" if lag_s == 0 else format_duration(float(int(lag_s)))
 
 
-def _backlog(mover: dict[str, Any]) -> str:
+def _backlog(mover: dict[str, Any], moment: datetime) -> str:
     parts = [f"{mover['backlog_changes']} changes"] if mover["backlog_changes"] else []
     parts += [f"{mover['backlog_runs']} runs"] if mover["backlog_runs"] else []
-    parts += [format_size(mover["backlog_bytes"])] if mover["backlog_bytes"] else []
+    about = "about " if mover["backlog_estimated"] else ""
+    parts += [about + format_size(mover["backlog_bytes"])] if mover["backlog_bytes"] else []
+    parts += [f"the oldest {age(mover['backlog_since'], moment)}"] if parts and mover["backlog_since"] else []
     return ", ".join(parts) or "-"
 
 

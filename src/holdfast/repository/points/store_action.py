@@ -10,7 +10,7 @@ from holdfast.core.errors import Conflict, NotGranted, ProtocolError
 from holdfast.core.ids import ActionId
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model import rules
-from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
+from holdfast.model.change import Acknowledgement, Amount, Begin, Commit, Cursor, Durability, Segment
 from holdfast.model.entry import ChunkRef
 from holdfast.model.jobs import Finding, Severity
 from holdfast.repository.catalog.commit_table import CommitRow
@@ -26,7 +26,8 @@ from holdfast.repository.points.receiving import Receiving
 from holdfast.repository.points.sealing import Sealing, apply_keep_rules, drop_heads, points_of, summary_of, write_snapshot
 from holdfast.repository.tree_builder import TreeBuilder
 
-OnPoints = Callable[[Commit, tuple[str, ...]], None]
+OnPoints = Callable[[Commit, tuple[str, ...], Amount], None]
+"""The commit, the operations that it became points of, and what it changed."""
 
 
 class StoreAction:
@@ -37,6 +38,7 @@ class StoreAction:
         self._action = action
         self._receive = receive
         self._on_points = on_points
+        self._amount = Amount()
         self._dataset = 0
         self._sender = 0
         self._joined = False
@@ -101,6 +103,7 @@ class StoreAction:
     def go_on(self, begin: Begin) -> None:
         """The second half, after `take`."""
         interior = self._interior
+        self._amount = Amount()
         self._base = newest = self.base_of(begin)
         if newest is not None and newest.cursor == Cursor(epoch=begin.epoch, seq=begin.seq):
             self._repeated = begin
@@ -131,6 +134,8 @@ class StoreAction:
     def apply(self, segment: Segment, chunks: Mapping[bytes, VerifiedChunk], withdrawn: frozenset[bytes]) -> None:
         if self._repeated is not None:
             return
+        size_bytes = sum(ref.size_bytes for ref in segment.offered)
+        self._amount = Amount(self._amount.changes + len(segment.changes), self._amount.size_bytes + size_bytes)
         receiving, packer, builder = self._open()
         receiving.take_chunks(segment, chunks, withdrawn, self._interior.blobs, packer)
         receiving.take_changes(segment, builder, self._interior.blobs, packer)
@@ -152,7 +157,7 @@ class StoreAction:
         if any(operation.lock_s for operation in marked.values()):
             findings += self._hold_locked(commit)
         if marked:
-            self._on_points(commit, tuple(marked))
+            self._on_points(commit, tuple(marked), self._amount)
         return Acknowledgement(
             action=self.id,
             durability=Durability.SEALED,

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { to } from "../../../app/places";
 import { useLive } from "../../../live/store";
-import { counted, formatBytes, formatCount, formatRate, sentence, visible } from "../../../parts/format";
+import { counted, formatCount, formatRate, sentence, visible } from "../../../parts/format";
 import { FollowedList } from "../../../parts/FollowedList";
 import type { Followed } from "../../../parts/following";
 import { Moment } from "../../../parts/Moment";
@@ -12,7 +12,7 @@ import { placeWord } from "../../../parts/progress";
 import { State, stateOf } from "../../../parts/State";
 import { Jobs } from "./Jobs";
 import classes from "./monitor.module.css";
-import { followedOn, lagWords, moverIds, movingOf } from "./overlay";
+import { backlogWords, followedOn, lagWords, moverIds, movingOf, runningWords } from "./overlay";
 import { Protections } from "./Protections";
 import { MoverWhy, RunButton } from "./Run";
 import { longWait } from "./waits";
@@ -195,7 +195,12 @@ function MoverFacts({ monitor, mover }: { monitor: FlowMonitor; mover: MoverMoni
         <dd>{lagWords(mover)}</dd>
         <dt>Waits</dt>
         <dd>
-          {waitWords(mover.backlog_runs, mover.running_jobs.length > 0 ? moving.leftBytes : null)}
+          {mover.running_jobs.length > 0 ? runningWords(mover, moving.leftBytes) : backlogWords(mover)}
+          {mover.running_jobs.length === 0 && mover.backlog_since && (
+            <>
+              , the oldest <Moment time={mover.backlog_since} ago />
+            </>
+          )}
         </dd>
         {mover.waiting.length > 0 && <dt>Stands still</dt>}
         {mover.waiting.length > 0 && (
@@ -237,9 +242,4 @@ function MoverFacts({ monitor, mover }: { monitor: FlowMonitor; mover: MoverMoni
 function whyOf({ error, waiting: [wait] }: MoverMonitor): string | undefined {
   const isNoTrouble = wait?.reason === "window" || wait?.reason === "job";
   return wait && !(error && isNoTrouble) ? longWait(wait) : error?.message;
-}
-
-function waitWords(runs: number, leftBytes: number | null): string {
-  const parts = [runs > 0 ? counted(runs, "finished run") : "", leftBytes ? `${formatBytes(leftBytes)} of what runs now` : ""];
-  return parts.filter(Boolean).join(", ") || "nothing";
 }

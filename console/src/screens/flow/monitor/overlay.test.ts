@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Progress } from "../../../live/store";
-import { backlogOf, lagWords, movingOf, overlayOf } from "./overlay";
+import { backlogOf, backlogWords, lagWords, movingOf, overlayOf } from "./overlay";
 import { longWait, shortWait } from "./waits";
 import type { MoverMonitor, Protection, VertexMonitor } from "./useMonitor";
 
@@ -27,6 +27,7 @@ const protection = (more: Partial<Protection> = {}): Protection => ({
   closed_until: null,
   waits: false,
   behind_since: null,
+  owed: null,
   wait: null,
   retry_at: null,
   retries: 0,
@@ -46,6 +47,7 @@ const mover = (more: Partial<MoverMonitor> = {}): MoverMonitor => ({
   backlog_bytes: null,
   backlog_changes: 0,
   backlog_since: null,
+  backlog_estimated: false,
   closed_until: null,
   waits: false,
   bottleneck: null,
@@ -178,4 +180,11 @@ test("why a hop stands still is on its line, a window in the words that it has",
   expect(labelOf(mover({ closed_until: "2026-11-25T18:00:00Z", waits: true, waiting: [{ ...wait, reason: "window", until: "2026-11-25T18:00:00Z" }] })).label).toMatch(
     /^waits for its window until /,
   );
+});
+
+test("what a mover owes is told in runs, changes and bytes, and said to be about so much", () => {
+  expect(backlogWords(mover())).toBe("nothing");
+  const owes = { backlog_runs: 2, backlog_changes: 7, backlog_bytes: 4_096, backlog_estimated: true };
+  expect(backlogWords(mover(owes))).toMatch(/^2 finished runs, about 7 changes, about 4/);
+  expect(backlogWords(mover({ ...owes, backlog_changes: 0, backlog_bytes: null }))).toBe("2 finished runs, nobody knows how many bytes");
 });

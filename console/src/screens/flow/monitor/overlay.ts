@@ -73,6 +73,24 @@ export function lagWords(mover: MoverMonitor): string {
   return mover.running_jobs.length > 0 ? "a run is on its way" : "up to date";
 }
 
+/** What a mover that stands still owes its target. */
+export function backlogWords(mover: MoverMonitor): string {
+  const about = mover.backlog_estimated ? "about " : "";
+  const size = mover.backlog_bytes ? `${about}${formatBytes(mover.backlog_bytes)}` : "";
+  const parts = [
+    mover.backlog_runs > 0 ? counted(mover.backlog_runs, "finished run") : "",
+    mover.backlog_changes > 0 ? `${about}${counted(mover.backlog_changes, "change")}` : "",
+    size || (mover.backlog_runs > 0 && mover.backlog_bytes === null ? "nobody knows how many bytes" : ""),
+  ];
+  return parts.filter(Boolean).join(", ") || "nothing";
+}
+
+/** While a job runs for it. */
+export function runningWords(mover: MoverMonitor, leftBytes: number | null): string {
+  const parts = [mover.backlog_runs > 0 ? counted(mover.backlog_runs, "finished run") : "", leftBytes ? `${formatBytes(leftBytes)} of what runs now` : ""];
+  return parts.filter(Boolean).join(", ") || "nothing";
+}
+
 /** Until when its window is closed, and whether something waits for that; empty while it is open. */
 export function windowClosed(mover: MoverMonitor): string {
   if (!mover.closed_until) return "";
