@@ -80,10 +80,11 @@ ANOMALY = Anomaly(
     signals=(Signal(kind=AnomalyKind.ENCRYPTED, count=9, usual=3, windows=1),),
 )
 JOB = "c" * 32
-# Answered in tests of their own: a proof by a node's key, a stream, a cookie, a second person, texts.
+# Answered in tests of their own: a proof by a node's key, a stream, a cookie, a second person, a directory, texts.
 OF_TWO = {("GET", "/approvals/{approval}"), ("POST", "/approvals/{approval}/approve"), ("POST", "/approvals/{approval}/refuse")}
+OF_DIRECTORIES = {("POST", "/session/directory"), ("POST", "/session/directory/return"), ("POST", "/directories/{directory}/check")}
 TEXTS = {("GET", "/metrics"), ("GET", "/logs/export"), ("GET", "/reports/{kind}/file")}
-ELSEWHERE = {("POST", "/renew"), ("GET", "/events"), ("POST", "/session"), ("DELETE", "/session")} | OF_TWO | TEXTS
+ELSEWHERE = {("POST", "/renew"), ("GET", "/events"), ("POST", "/session"), ("DELETE", "/session")} | OF_TWO | OF_DIRECTORIES | TEXTS
 
 
 def an_owner(question: Question) -> Answer:
@@ -222,6 +223,16 @@ async def _give_access(running: Running) -> None:
     await running.post("/session/password", own)
 
 
+async def _log_in_from_a_browser(running: Running) -> None:
+    for path in ("/session/ways", "/directories"):
+        await running.get(path)
+    for verb in ("refuse", "allow"):
+        asked = await running.post("/login/requests")
+        await running.get(f"/login/requests/{asked['code']}")
+        await running.post(f"/login/requests/{asked['code']}/{verb}")
+    await running.post("/login/requests/take", {"secret": asked["secret"]})
+
+
 async def _bring_back(running: Running) -> None:
     await running.call("PUT", "/approvals/rules", {"acts": []})
     await running.get("/nodes/files1/doctor")
@@ -318,11 +329,15 @@ async def test_real_answers_of_every_route_keep_to_their_schema(running: Running
     await running.post("/logs/acknowledge", {"numbers": numbers, "comment": "seen"})
     await _read_everything(running, trigger)
     await _give_access(running)
+    await _log_in_from_a_browser(running)
     await running.post("/flows/office/deactivate")
     await running.post("/protect", {"path": "/srv/x", "location": "/srv/y", "node": "vault"})
     await running.post("/master/backup/flow", {"node": "vault", "repository": "offsite"})
     await running.post("/master/backup/export")
     await running.get("/master/backup")
+    await running.get("/nodes/upgrades")
+    await running.post("/nodes/dr/move", {"dry_run": True})
+    await running.post("/nodes/dr/rename", {"name": "far", "dry_run": True})
     await running.post("/nodes/dr/revoke")
     document = running.app.openapi()
     routes = {(method.upper(), path.removeprefix("/api/v1")) for path, item in document["paths"].items() for method in item}
