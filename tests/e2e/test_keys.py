@@ -101,7 +101,7 @@ def test_a_kit_is_made_kept_and_printed(desk: Desk) -> None:
     (warning,) = desk.kit_warnings()
     assert f"`holdfast repository key kit {name}`" in warning
     # A standing warning, calm: one line, and the exit code is that of "all is well".
-    assert desk.run("status").stderr.count("kit-missing") == 1
+    assert desk.run("status").stderr.count("[kit-missing]") == 1
     assert desk.repository()["kit"] == "never"
 
     shown = desk.run("repository", "key", "kit", name)

@@ -26,3 +26,5 @@ def test_missing_here_old_and_without_a_kit() -> None:
     assert _codes(_kept(timedelta(hours=25)), _kept(timedelta(hours=1))) == []
     assert _codes(_kept(None)) == []
     assert _codes(_kept(None), kits=()) == ["master-kit-missing"]
+    # There is nothing yet that a kit would open.
+    assert _codes(kits=()) == ["master-backup-missing"]

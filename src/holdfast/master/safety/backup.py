@@ -206,7 +206,7 @@ def findings(
         message = f"the newest point of the Master's records is of {format_utc(newest)}"
         hint = "`holdfast master backup now` makes one, and says what is in the way"
         found.append(Finding(code="master-backup-old", severity=Severity.WARNING, message=message, hint=hint))
-    if not kits:
+    if kept and not kits:
         message = "there is no kit that opens the Master's export: if its machine is lost, nobody can"
         hint = "`holdfast master backup kit` on the Master's machine makes one"
         found.append(Finding(code="master-kit-missing", severity=Severity.WARNING, message=message, hint=hint))
