@@ -141,8 +141,14 @@ def sign_in(context: BrowserContext, base: str, password: str) -> None:
 AXE = Path(__file__).resolve().parents[2] / "console" / "node_modules" / "axe-core" / "axe.min.js"
 
 
+# Colours on their way from one to another have the contrast of neither; what turns for ever is not waited for.
+_STILL = """Promise.allSettled(document.getAnimations()
+  .filter((each) => Number.isFinite(each.effect?.getComputedTiming().endTime)).map((each) => each.finished))"""
+
+
 def grave_findings(page: Page) -> list[str]:
-    """What axe calls serious or critical on the page as it is now."""
+    """What axe calls serious or critical on the page as it is now, once nothing moves on it any more."""
+    page.evaluate(_STILL)
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
