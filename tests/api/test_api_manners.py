@@ -16,6 +16,8 @@ from holdfast.core.errors import HoldfastError
 from tests.master.masters import Running, with_master
 
 ANONYMOUS = {("GET", "/health"), ("GET", "/ca"), ("POST", "/login"), ("POST", "/session"), ("POST", "/join"), ("POST", "/renew")}
+ANONYMOUS |= {("GET", "/session/ways"), ("POST", "/session/directory"), ("POST", "/session/directory/return")}
+ANONYMOUS |= {("POST", "/login/requests"), ("POST", "/login/requests/take")}
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 
 

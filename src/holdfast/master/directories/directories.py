@@ -243,7 +243,7 @@ def _provider_told(provider: Provider) -> str:
 
 async def _tried(name: str, work: Callable[[], str], line: Line) -> DirectoryCheck:
     try:
-        return DirectoryCheck(name=name, told=await line.call(work))
+        return DirectoryCheck(name=name, told=await line.call(work, afresh=True))
     except Throttled:
         raise
     except HoldfastError as error:

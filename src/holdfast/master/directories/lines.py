@@ -26,10 +26,10 @@ class Line:
         self._waiting = 0
         self._silence: tuple[float, HoldfastError] | None = None
 
-    async def call(self, work: Callable[[], T]) -> T:
+    async def call(self, work: Callable[[], T], *, afresh: bool = False) -> T:
         """Raises what `work` raises; `Throttled` when too many wait; for some seconds after a silence `NotReachable` at once, so that those
-        who wait do not each wait for a time-out."""
-        if self._silence is not None and self._clock.monotonic_s() < self._silence[0]:
+        who wait do not each wait for a time-out. `afresh`: whatever was known, it is tried now."""
+        if not afresh and self._silence is not None and self._clock.monotonic_s() < self._silence[0]:
             raise self._silence[1]
         if self._waiting >= _MOST_WAITING:
             raise Throttled(f"too many sign in by {self._title} at once", hint="try again soon; local accounts still work")
