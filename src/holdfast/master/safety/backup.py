@@ -131,10 +131,7 @@ class MasterBackup:
             return self._last
 
     async def view(self) -> MasterBackupView:
-        rolled_out = await self._base.database.run(deployment)
-        kept = await self._kept(rolled_out)
-        key = await asyncio.to_thread(load_export_key, self._base.config.home, self._base.entropy)
-        kits = tuple(KitMade(id=kit.id, made_at=datetime.fromisoformat(kit.made_at)) for kit in key.kits)
+        kept, kits = await self._kept(await self._base.database.run(deployment)), await self._kits()
         export = None if self._last is None else _view(self._last)
         return MasterBackupView(
             folder=self.folder,
@@ -144,13 +141,24 @@ class MasterBackup:
             kept=kept,
             restoration=self._base.restoration,
             superseded=bool(self._hub.superseded),
-            findings=findings(self._error, kits, kept, self._base.now(), superseded=bool(self._hub.superseded)),
+            findings=self._findings(kits, kept),
         )
 
     async def standing(self) -> tuple[Finding, ...]:
         """What the status of everything says of it: nothing before a flow is in force, when there is little to lose."""
         rolled_out = await self._base.database.run(deployment)
-        return (await self.view()).findings if rolled_out.rules else ()
+        if not rolled_out.rules:
+            return ()
+        kept = await self._kept(rolled_out)
+        # Kits stand in a file, and nothing is said of them before there is a backup.
+        return self._findings(await self._kits() if kept else (), kept)
+
+    async def _kits(self) -> tuple[KitMade, ...]:
+        key = await asyncio.to_thread(load_export_key, self._base.config.home, self._base.entropy)
+        return tuple(KitMade(id=kit.id, made_at=datetime.fromisoformat(kit.made_at)) for kit in key.kits)
+
+    def _findings(self, kits: tuple[KitMade, ...], kept: tuple[KeptView, ...]) -> tuple[Finding, ...]:
+        return findings(self._error, kits, kept, self._base.now(), superseded=bool(self._hub.superseded))
 
     async def _is_due(self) -> bool:
         seen = self._marks()
