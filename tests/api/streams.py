@@ -36,7 +36,7 @@ class Subscriber:
 
     async def next(self, *kinds: str) -> Received:
         """The next event of these kinds (none given: of any but comments); others are passed over."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             while True:
                 event = await self._events.get()
                 if event.event in kinds or (not kinds and event.event != ":"):
@@ -44,7 +44,7 @@ class Subscriber:
 
     async def ended(self) -> None:
         assert self.task is not None
-        await asyncio.wait_for(asyncio.shield(self.task), 10)
+        await asyncio.wait_for(asyncio.shield(self.task), 90)
 
     async def receive(self) -> Message:
         if not self.status and not self.gone.is_set():
@@ -91,7 +91,7 @@ async def subscribed(app: ASGIApp, headers: dict[str, str], query: str = "", *, 
     finally:
         subscriber.takes.set()
         subscriber.gone.set()
-        await asyncio.wait_for(subscriber.task, 10)
+        await asyncio.wait_for(subscriber.task, 90)
 
 
 def _parse(frame: str) -> Received | None:

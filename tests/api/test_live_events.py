@@ -35,7 +35,7 @@ def an_environment(seq: int) -> EnvironmentDelta:
 
 
 async def wait_for_readers(running: Running, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while running.master.base.feed.readers != count:
             await asyncio.sleep(0)
 
@@ -118,7 +118,7 @@ async def test_a_gap_is_a_fresh_snapshot(running: Running) -> None:
 
 @with_master
 async def test_each_delta_is_encoded_once_for_all(running: Running) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         async with asyncio.TaskGroup() as group:
             release = asyncio.Event()
             everybody: list[Subscriber] = []

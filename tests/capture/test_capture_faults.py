@@ -23,7 +23,7 @@ from tests.capture.accounts_check import check_accounts
 from tests.capture.conftest import SCRATCH, Machine
 
 # Hundreds of small runs, on a machine that may have much else to do.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -25,7 +25,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
-PATIENCE_MS = 20_000
+PATIENCE_MS = 40_000
 DESK = (1280, 800)
 PHONE = (390, 844)
 # A test that signs out, restarts the Master or is refused on purpose sees these in the browser's log.

@@ -70,7 +70,12 @@ def test_what_an_rpo_cannot_be_is_seen_before_it_is_applied_and_runs_when_it_is(
     expect(runs.get_by_role("button", name=re.compile(r": \d+ runs?")).first).to_be_visible()
     expect(page.get_by_role("list", name="Schedules")).to_contain_text("used in documents/backup")
     unmet = page.get_by_role("list", name="RPOs that cannot be met")
-    expect(unmet.first).to_contain_text("Promised every 4 h, but up to 16 h pass (30 times too long): no window was open then.")
+    # How many of them fall into the days looked at depends on whether one is going on now.
+    expect(unmet.first).to_contain_text(
+        re.compile(
+            re.escape("Promised every 4 h, but up to 16 h pass (") + r"3\d" + re.escape(" times too long): no window was open then.")
+        )
+    )
     assert grave_findings(page) == []
 
     page.get_by_role("link", name="days", exact=True).click()

@@ -22,7 +22,7 @@ from holdfast.wire.data_messages import Carried, Closed, Closing, DataMessage, O
 from holdfast.wire.identity import load_credentials
 from tests.dataflow.machines import Machine
 
-WAIT_S = 15.0
+WAIT_S = 60.0
 EPOCH = Epoch("e" * 32)
 ROOT = b"/srv/own"
 Sent = DataMessage | bytes

@@ -31,7 +31,7 @@ class ProcessStore:
             self.process = subprocess.Popen(command, pass_fds=(descriptor,))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        assert self._spoke.wait(30)
+        assert self._spoke.wait(60)
 
     def handle(self, message: ToWorker) -> None:
         self._end.sendall(encode_frame(message))
@@ -46,8 +46,8 @@ class ProcessStore:
         self._ended()
 
     def _ended(self) -> None:
-        self.process.wait(30)
-        self._reader.join(10)
+        self.process.wait(60)
+        self._reader.join(100)
         self._end.close()
 
     def _read(self) -> None:

@@ -18,7 +18,7 @@ from tests.dataflow.scene import Office, assert_good, assert_restic_clean, offic
 from tests.dataflow.trees import differences
 
 # Hundreds of small runs, on a machine that may have much else to do.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 # Whose disk it is, and which folders of the world are on it.
 DISKS = {"files1": ("files1",), "vault": ("vault", "stores"), "dr": ("dr", "copies")}

@@ -367,7 +367,7 @@ def test_the_memory_of_the_store_worker_stays_bounded(attacked: Attacked) -> Non
             for attacker in attackers:
                 attacker.start()
             for attacker in attackers:
-                attacker.join(60)
+                attacker.join(100)
                 assert not attacker.is_alive()
         assert _peak_bytes(scene) - before < 700 << 20
         assert_good(scene.run())

@@ -68,7 +68,7 @@ def test_every_point_of_an_outage_arrives_with_its_own_time_and_state(scene: Fol
         assert [task.error.code for task in job.tasks if task.error is not None] == ["not-reachable"]
     assert len(scene.spool) >= 3
     scene.vault.start()
-    wait_for(lambda: len(scene.vault.points(scene.main)) == 4, 30)
+    wait_for(lambda: len(scene.vault.points(scene.main)) == 4, 90)
     points = sorted(scene.vault.points(scene.main), key=lambda point: point.time)
     times = {int(point.time.timestamp() * 1_000_000 + 0.5) for point in points}
     wait_for(lambda: times <= scene.acknowledged())
@@ -90,5 +90,5 @@ def test_a_source_that_died_meanwhile_still_has_what_was_missed(scene: Followed)
     scene.files1.stop()
     scene.vault.start()
     scene.files1.start()
-    wait_for(lambda: len(scene.vault.points(scene.main)) == 3, 30)
+    wait_for(lambda: len(scene.vault.points(scene.main)) == 3, 90)
     assert "changing" in restic(scene.vault, scene.main, "ls", "latest")

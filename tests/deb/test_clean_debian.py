@@ -110,7 +110,7 @@ class Machine:
         """As systemd does it."""
         for service in self.services.values():
             service.send_signal(signal.SIGTERM)
-        assert [service.wait(30) for service in self.services.values()] == [0] * len(self.services)
+        assert [service.wait(60) for service in self.services.values()] == [0] * len(self.services)
         self.services.clear()
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ def test_what_is_there_comes_in_pieces_and_the_rest_is_left_out(monkeypatch: pyt
     assert dict(remote.blobs(IDS, trees=True)) == {}
     assert dict(remote.blobs(IDS[:1], trees=False)) == {IDS[0]: PLAIN[IDS[0]]}
     here.close()
-    thread.join(10)
+    thread.join(100)
     assert refused == []
 
 
@@ -67,7 +67,7 @@ def test_without_a_grant_nothing_is_given() -> None:
     thread = serving(there, None, refused)
     with pytest.raises(NotGranted):
         RemoteCopy(here, OPENING)
-    thread.join(10)
+    thread.join(100)
     assert refused == ["not-granted"]
 
 
@@ -77,7 +77,7 @@ def test_where_nobody_may_ask_that_is_said() -> None:
     thread.start()
     with pytest.raises(NotGranted):
         RemoteCopy(here, OPENING)
-    thread.join(10)
+    thread.join(100)
 
 
 @pytest.mark.parametrize("message", [AskChunks(number=1, ids=(ABSENT,)), OPENING, BlobsEnd(number=1)], ids=lambda m: type(m).__name__)
@@ -91,7 +91,7 @@ def test_a_message_out_of_place_ends_the_session(message: DataMessage) -> None:
     answer = here.receive(10)
     assert isinstance(answer, Stopped)
     assert error_from(answer.error).code == "protocol"
-    thread.join(10)
+    thread.join(100)
     assert refused == ["protocol"]
 
 

@@ -75,7 +75,7 @@ class Gated(MemoryAction):
         self.gate = threading.Event()
 
     def apply(self, segment: Segment, chunks: Mapping[bytes, VerifiedChunk], withdrawn: frozenset[bytes]) -> None:
-        assert self.gate.wait(30)
+        assert self.gate.wait(60)
         super().apply(segment, chunks, withdrawn)
 
 

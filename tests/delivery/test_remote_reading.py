@@ -47,7 +47,7 @@ class Served:
         self._thread.start()
 
     def wait(self) -> list[str]:
-        self._thread.join(10)
+        self._thread.join(100)
         assert not self._thread.is_alive()
         return self.refused
 

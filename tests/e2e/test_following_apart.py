@@ -100,6 +100,6 @@ def test_a_dead_line_is_noticed_and_the_mirror_is_equal_soon_after(tmp_path: Pat
 
 
 @pytest.mark.big
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_line_that_is_dead_for_a_minute(tmp_path: Path) -> None:
     part(tmp_path, 60)

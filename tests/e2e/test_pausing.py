@@ -13,7 +13,7 @@ from tests.e2e.world import World, eventually
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not StockRestic.is_here(), reason="needs restic")]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_pause_lets_stock_prune_in_and_sources_catch_up(office: World, tmp_path: Path) -> None:
     office.run("trigger", "office", "--wait")
     (first,) = office.points("main")

@@ -80,7 +80,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 @pytest.mark.big
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_every_state_comes_though_the_receiver_and_then_the_source_are_killed(office: Office) -> None:
     world = office.world
     world.kill("vault")
@@ -100,7 +100,7 @@ def test_every_state_comes_though_the_receiver_and_then_the_source_are_killed(of
 
 
 @pytest.mark.big
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_spool_that_is_full_keeps_the_newest_and_says_what_is_missing(office: Office) -> None:
     world = office.world
     world.set_limits("files1", f'read = ["{world.folder}"]\nwrite = ["{world.folder}"]\nspool = "150kB"\n')
@@ -124,7 +124,7 @@ def test_a_spool_that_is_full_keeps_the_newest_and_says_what_is_missing(office: 
 
 
 @pytest.mark.big
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_what_an_owner_held_and_lost_with_its_disk_is_sent_again(office: Office) -> None:
     world = office.world
     world.kill("vault")

@@ -68,7 +68,7 @@ class Tailing:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def test_changes_are_told_as_they_are_delivered(tmp_path: Path) -> None:

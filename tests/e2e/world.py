@@ -179,7 +179,7 @@ def rsync_differences(source: Path, mirror: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def eventually(condition: Callable[[], bool], what: str, timeout_s: float = 40) -> None:
+def eventually(condition: Callable[[], bool], what: str, timeout_s: float = 90) -> None:
     """Poll the outside world; the product has no hook a test could wait on from another process."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -18,7 +18,7 @@ from holdfast.testing.small_disk import small_disk
 from tests.mirror.bench import AFTER, BEFORE, SCRATCH, Bench, Moved, Spec, state_of
 
 # Hundreds of small runs, on a machine that may have much else to do.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from tests.mirror.bench import BEFORE, SCRATCH, state_of
 from tests.mirror.bench import Bench as DrawnBench
 from tests.mirror.test_mirror import Bench
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

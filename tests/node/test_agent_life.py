@@ -149,7 +149,7 @@ class AgentProcess:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 @pytest.fixture
@@ -309,7 +309,7 @@ class Master:
 
 
 async def until(ready: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not ready():
             await asyncio.sleep(0.005)
 

@@ -58,7 +58,7 @@ def test_a_port_that_is_taken_at_first(home: Path, monkeypatch: pytest.MonkeyPat
         assert isinstance(first, Ready)
         assert (first.data_port, [problem.code for problem in first.problems], first.asked) == (0, ["conflict"], True)
     try:
-        assert heard.wait(20)
+        assert heard.wait(60)
         assert told[-1] == Ready(data_port=port, asked=False)
         with socket.create_connection(("127.0.0.1", port), 5):
             pass

@@ -33,7 +33,7 @@ from holdfast.wire.identity import Credentials, certificate_of, load_credentials
 from tests.node.test_repository_keys import Owner
 
 # Hundreds of small runs, on a machine that may have much else to do.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 START = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None
 AUTHORITY = Authority.create(clock=VirtualClock(START))

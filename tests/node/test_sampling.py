@@ -35,11 +35,11 @@ def with_worker(home: Path, scenario: Callable[[Worker], Awaitable[None]]) -> No
         worker = Worker("source", home, lambda role, news: None, lambda role, facts: None, clock=SystemClock())
         running = asyncio.create_task(worker.run())
         try:
-            await asyncio.wait_for(worker.greeted.wait(), 20)
+            await asyncio.wait_for(worker.greeted.wait(), 90)
             await scenario(worker)
         finally:
             await worker.stop()
-            await asyncio.wait_for(running, 10)
+            await asyncio.wait_for(running, 90)
 
     asyncio.run(main())
 

@@ -40,16 +40,16 @@ def test_closing_drops_what_waits() -> None:
 
     def blocking() -> bool:
         begun.set()
-        may_go_on.wait(10)
+        may_go_on.wait(60)
         return False
 
     turns.add(blocking)
-    assert begun.wait(10)
+    assert begun.wait(60)
     closing = threading.Thread(target=turns.close)
     closing.start()
     wait_for(lambda: turns._closed)
     may_go_on.set()
-    closing.join(10)
+    closing.join(100)
     assert not closing.is_alive()
     turns.add(lambda: (_ for _ in ()).throw(AssertionError("nothing is begun any more")))
     assert turns._thread is None

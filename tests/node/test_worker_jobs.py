@@ -32,7 +32,7 @@ class Told:
             return [told for told in self.jobs if told.id == job.id and told.state in ENDED]
 
         with self._changed:
-            assert self._changed.wait_for(lambda: bool(found()), 10)
+            assert self._changed.wait_for(lambda: bool(found()), 90)
             return found()[0]
 
 
@@ -95,13 +95,13 @@ def test_cancelling_ends_what_runs_and_what_waits() -> None:
 
     def block(job: Job, cancellation: Cancellation) -> Job:
         begun.set()
-        cancellation.wait(30)
+        cancellation.wait(60)
         cancellation.check()
         return job
 
     jobs.start("run", running, block)
     jobs.start("run", waiting, succeed)
-    assert begun.wait(10)
+    assert begun.wait(60)
     jobs.cancel(waiting.id)
     jobs.cancel(running.id)
     assert told.end_of(running).state is State.CANCELLED
@@ -117,12 +117,12 @@ def test_stopping_cancels_and_takes_nothing_more() -> None:
     def block(job: Job, cancellation: Cancellation) -> Job:
         cancellation.on_cancel(woken.set)
         begun.set()
-        assert woken.wait(30)
+        assert woken.wait(60)
         cancellation.check()
         return job
 
     jobs.start("run", running, block)
-    assert begun.wait(10)
+    assert begun.wait(60)
     jobs.stop()
     assert told.end_of(running).state is State.CANCELLED
     jobs.start("run", new_job("b"), succeed)
@@ -133,7 +133,7 @@ def test_questions_are_answered_beside_jobs() -> None:
     jobs, _ = lanes()
     answered = threading.Event()
     jobs.ask(answered.set)
-    assert answered.wait(10)
+    assert answered.wait(60)
     jobs.stop()
     jobs.ask(answered.clear)
     assert answered.is_set()

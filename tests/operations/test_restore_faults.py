@@ -25,7 +25,7 @@ from holdfast.testing.odd_tree import build_odd_tree
 from holdfast.testing.tree_source import TreeSource
 
 # Hundreds of small runs, on a machine that may have much else to do.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 

@@ -242,7 +242,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, examples: int, steps: int) -> int:
     return FollowedMachine.steps - before
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_every_moment_is_what_a_dictionary_says(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _run(monkeypatch, 8, 20) > 100
 

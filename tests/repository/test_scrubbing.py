@@ -89,10 +89,10 @@ def test_a_scrub_waits_while_a_delivery_runs(stored: TwoPoints) -> None:
 
     scrub = threading.Thread(target=lambda: repository.care.scrub(1.0, watch))
     scrub.start()
-    assert waiting.wait(20)
+    assert waiting.wait(60)
     assert "data" not in phases
     interior.release_dataset(7)
-    scrub.join(20)
+    scrub.join(100)
     assert "data" in phases
     repository.close()
 

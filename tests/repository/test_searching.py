@@ -245,7 +245,7 @@ def test_a_search_waits_for_nobody_who_writes(repository: Repository) -> None:
         catalog.execute("DELETE FROM paths")
         asking = threading.Thread(target=ask)
         asking.start()
-        asking.join(20)
+        asking.join(100)
         assert not asking.is_alive()
         assert hits
         catalog._connection.execute("ROLLBACK")

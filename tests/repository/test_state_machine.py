@@ -506,7 +506,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, examples: int, steps: int) -> int:
     return RepositoryMachine.steps - before
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_repository_is_what_a_dictionary_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _run(monkeypatch, 10, 30) > 200
 

@@ -90,7 +90,7 @@ def test_the_server_sees_an_orderly_close_as_none(authority: Authority) -> None:
             await stream.send(HELLO)
             await stream.close()
             await stream.close()
-            await asyncio.wait_for(ended.wait(), 5)
+            await asyncio.wait_for(ended.wait(), 90)
             with pytest.raises(NotReachable):
                 await stream.send(HELLO)
             assert await stream.receive() is None
@@ -145,7 +145,7 @@ def test_a_server_that_stops_ends_its_sessions(authority: Authority) -> None:
             await asyncio.sleep(0)
         # The end, or that the server cut it: which of the two arrives first is the network's.
         with suppress(NotReachable):
-            assert await asyncio.wait_for(receiving, 5) is None
+            assert await asyncio.wait_for(receiving, 90) is None
         await stream.close()
 
     asyncio.run(scenario())
@@ -158,7 +158,7 @@ def test_close_wakes_the_receiver(authority: Authority) -> None:
             receiving = asyncio.ensure_future(stream.receive())
             await asyncio.sleep(0)
             await stream.close()
-            assert await asyncio.wait_for(receiving, 5) is None
+            assert await asyncio.wait_for(receiving, 90) is None
 
     asyncio.run(scenario())
 

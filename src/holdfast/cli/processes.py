@@ -70,7 +70,7 @@ def stop_all(children: Sequence[Child]) -> None:
         child.stop()
 
 
-def wait_until(ready: Callable[[], bool], what: str, children: Sequence[Child] = (), timeout_s: float = 30) -> None:
+def wait_until(ready: Callable[[], bool], what: str, children: Sequence[Child] = (), timeout_s: float = 60) -> None:
     """Until `ready()`. A child that dies meanwhile, or the end of patience, is an error that shows its last words."""
     deadline = time.monotonic() + timeout_s
     while not ready():

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T], timeout_s: float = 20, *, again_s: float = 0.01) -> T:
+def wait_for(look: Callable[[], T], timeout_s: float = 60, *, again_s: float = 0.01) -> T:
     """The first truthy thing `look` gives. `AssertionError` when there is none in time."""
     deadline_s = time.monotonic() + timeout_s
     while not (found := look()):

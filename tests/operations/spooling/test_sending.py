@@ -67,7 +67,7 @@ def test_it_calls_when_something_is_kept_and_says_why_that_does_not_help(
 ) -> None:
     assert keeper.waiting is None
     assert scene.keep()
-    assert line.called.wait(10)
+    assert line.called.wait(60)
     wait_for(lambda: keeper.error is not None)
     assert keeper.waiting is not None
     assert keeper.waiting.code == "not-reachable"
