@@ -24,6 +24,7 @@ from holdfast.model.retention import kept
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
 from tests.repository.damage import read_point
+from tests.repository.debian_packages import two_versions, unpack
 from tests.repository.followed import FollowedSource, read_all
 from tests.repository.worked_on import HOLD_S, PLANS, WorkedOn, encrypt, spread
 
@@ -107,7 +108,7 @@ def test_mass_renaming_and_mass_removal_are_told_against_what_is_usual(site: Wor
     assert [signal.kind for signal in site.found[-1].signals] == [AnomalyKind.REMOVED]
 
 
-def upgrade(site: WorkedOn) -> None:
+def upgrade_by_hand(site: WorkedOn) -> None:
     """Every file is written anew, many with other content; compiled files come; a folder goes and one of another version comes."""
     for package in PACKAGES:
         for path in (site.tree / package.name).rglob("*.py"):
@@ -182,7 +183,7 @@ def moving_folders(site: WorkedOn) -> None:
 @pytest.mark.parametrize(
     "work",
     [
-        upgrade,
+        upgrade_by_hand,
         build,
         build_again,
         photo_import,
@@ -197,6 +198,22 @@ def test_ordinary_work_is_no_alarm(site: WorkedOn, work: Callable[[WorkedOn], No
     site.minute(lambda: work(site))
     site.minute()
     assert site.found == []
+
+
+def test_an_upgrade_of_real_packages_is_no_alarm(tmp_path: Path) -> None:
+    before, after = two_versions(tmp_path / "packages")
+    site = WorkedOn(tmp_path / "site")
+    unpack(site.tree, before)
+    site.minute()
+    known = {path: path.stat().st_ino for path in site.files}
+    site.minute(lambda: unpack(site.tree, after))
+    replaced = [path for path in site.files if known.get(path) not in (None, path.stat().st_ino)]
+    assert len(replaced) > len(known) / 2
+    assert site.found == []
+    # It is not that nothing is told of such a tree, once the upgrade is over.
+    site.minute(lambda: [encrypt(path) for path in spread(site.files, 0.05)], minutes=11)
+    assert [signal.kind for anomaly in site.found for signal in anomaly.signals] == [AnomalyKind.ENCRYPTED]
+    site.close()
 
 
 def test_a_followed_dataset_is_told_within_two_minutes_too(scene: RepositoryScene) -> None:
