@@ -63,7 +63,8 @@ async def test_the_calendar_has_the_next_runs_of_what_is_active(running: Running
     monthly = [moment for moment, run in moments.items() if run["operations"] == ["monthly"]]
     assert monthly, "it runs by trigger times alone, outside the windows of the other"
     (newest,) = (await running.get("/schedules", next=1))["runs"]
-    assert newest == runs[0]
+    # While a window is open the next run is due now, a moment later than when the first was asked.
+    assert {**newest, "at": ""} == {**runs[0], "at": ""}
     assert (await running.get("/schedules", next=0))["runs"] == []
 
     await running.post("/flows/office/deactivate")
