@@ -6277,6 +6277,8 @@ export interface components {
             pause: components["schemas"]["Pause"] | null;
             /** @default null */
             store: components["schemas"]["StoreAbilities"] | null;
+            /** @default null */
+            room: components["schemas"]["Room"] | null;
             /** @default [] */
             drills: components["schemas"]["DrillStatus"][];
             /** @default [] */
@@ -6347,6 +6349,28 @@ export interface components {
             /** @default false */
             one_owner: boolean;
         };
+        /**
+         * Room
+         * @description Of the file system that a repository lies on. `free_bytes`: what its owner may still write, of `total_bytes` on an empty one.
+         *         `bytes_a_day`: how much more is used each day, whoever writes it, and `full_at`: when nothing is free at that rate (null = there are
+         *         not enough looks yet, it does not grow for certain, or that is ten years away).
+         */
+        Room: {
+            free_bytes: number;
+            total_bytes: number;
+            /** @default enough */
+            level: components["schemas"]["RoomLevel"];
+            /** @default null */
+            bytes_a_day: number | null;
+            /** @default null */
+            full_at: string | null;
+        };
+        /**
+         * RoomLevel
+         * @description `full`: hardly anything goes in any more.
+         * @enum {unknown}
+         */
+        RoomLevel: "enough" | "full" | "nearly-full";
         /**
          * DrillStatus
          * @description How the drills of one dataset in one repository stand. `plan`: as the rules say, null = none by itself. `last`: the newest, null =

@@ -15,6 +15,14 @@ def free_bytes(path: str | bytes | Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
+def room_bytes(path: str | bytes | Path) -> tuple[int, int]:
+    """Bytes an unprivileged program may still write on the file system of `path`, and bytes it would have for itself on an empty one.
+    Raises `OSError` if the path is not there."""
+    status = os.statvfs(path)
+    reserved = status.f_bfree - status.f_bavail
+    return status.f_bavail * status.f_frsize, max(0, status.f_blocks - reserved) * status.f_frsize
+
+
 def check_free(path: str | bytes | Path, minimum_bytes: int) -> None:
     """Raises `NoSpace` when less than `minimum_bytes` is free on the file system of `path`."""
     free = free_bytes(path)

@@ -12,6 +12,7 @@ from holdfast.model.anomalies import Anomaly
 from holdfast.model.drills import DrillStatus
 from holdfast.model.keys import KitState
 from holdfast.model.pausing import Pause
+from holdfast.model.room import Room
 
 
 class RepositoryLock(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +52,7 @@ class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     found since (null = never). `key_slots`: how many passwords open it; `kit`: whether there is a recovery kit, and somebody
     keeps it (null = the place cannot be read). `locks`: who is at work in it, as of a few seconds ago. `pause`: nobody begins
     work in it (null = as ever). `store`: what the object store it lies in can do (null = it lies in a folder, or was never reached).
+    `room`: how much is left of the file system it lies on (null = it lies in an object store, or cannot be reached).
     `drills`: of each dataset that is restored on trial, how that stands. `anomalies`: changes that looked like the
     destruction of a dataset, newest first.
     """
@@ -74,6 +76,7 @@ class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     locks: tuple[RepositoryLock, ...] = ()
     pause: Pause | None = None
     store: StoreAbilities | None = None
+    room: Room | None = None
     drills: tuple[DrillStatus, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
     error: ErrorFacts | None = None

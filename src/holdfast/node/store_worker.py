@@ -34,6 +34,7 @@ from holdfast.node.orders import OrderBook
 from holdfast.node.pulling import Pulling
 from holdfast.node.repository_keys import sentence_about
 from holdfast.node.restore_copies import by_own_records
+from holdfast.node.room_watch import RoomWatch
 from holdfast.node.sealing_watch import SealingWatch
 from holdfast.node.seeding import SeedTools, seed
 from holdfast.node.store_worker_archive import ArchiveWatch
@@ -102,6 +103,7 @@ class StoreWorker:
         self._sealing = SealingWatch(self._repositories)
         self._archives = ArchiveWatch(self._repositories, self._rules_now)
         self._anomalies = AnomalyWatch(self._repositories, self._rules_now, lambda event: send(EventNews(event=event)))
+        self._rooms = RoomWatch(self._repositories, self._rules_now, lambda event: send(EventNews(event=event)), clock=clock)
         self._pulling = Pulling(self._sessions.pulled, self._line_is_down, clock=clock)
         self._listening = Listening(self._data_server, lambda: self._say_ready(asked=False))
         self._local: LocalServer | None = None
@@ -134,6 +136,7 @@ class StoreWorker:
         self._sealing.start()
         self._archives.start()
         self._anomalies.start()
+        self._rooms.start()
         self._say_ready()
 
     @property
@@ -187,6 +190,7 @@ class StoreWorker:
             last_first.callback(self._sealing.stop, _STOP_S)
             last_first.callback(self._archives.stop, _STOP_S)
             last_first.callback(self._anomalies.stop, _STOP_S)
+            last_first.callback(self._rooms.stop, _STOP_S)
 
     def _configure(self, message: Configure) -> None:
         self._configured = message

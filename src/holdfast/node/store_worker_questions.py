@@ -39,6 +39,7 @@ from holdfast.node.adoption import adopt
 from holdfast.node.anomaly_watch import anomaly_findings, judge_anomaly
 from holdfast.node.copies import mirror_states
 from holdfast.node.drill_book import DrillBook, drill_findings
+from holdfast.node.room_book import room_findings
 from holdfast.node.sealing_watch import held_findings
 from holdfast.node.store_worker_archive import change_hold, told_archive
 from holdfast.node.store_worker_points import change, explain
@@ -135,6 +136,7 @@ def _status(repositories: Repositories, rules: Rules | None, drills: DrillBook) 
             *held_findings(repositories),
             *drill_findings(statuses),
             *anomaly_findings(statuses),
+            *room_findings(statuses, repositories.rooms.now),
         ),
     )
 

@@ -23,6 +23,7 @@ from holdfast.node.far_status import FarStatus
 from holdfast.node.known_places import remember_place
 from holdfast.node.places import Places
 from holdfast.node.repository_keys import RepositoryKeys
+from holdfast.node.room_book import RoomBook
 from holdfast.node.store_abilities import abilities_of
 from holdfast.repository.quarantine import Met
 from holdfast.repository.repository import Repository, create_repository, open_repository
@@ -53,6 +54,7 @@ class Repositories:
         self._labels: Mapping[DatasetId, str] = {}
         self._owned: dict[RepositoryId, Ownable] = {}
         self._far = FarStatus(self._status, clock)
+        self.rooms = RoomBook(home, clock=clock)
 
     def configure(self, rules: tuple[RepositoryRule, ...]) -> tuple[ErrorFacts, ...]:
         """Opens what is new, closes what is gone, tries again what failed before. What cannot be opened is returned and remembered."""
@@ -181,7 +183,7 @@ class Repositories:
             status = self.get(rule.id).status()
         except HoldfastError as error:
             status = RepositoryStatus(id=rule.id, name=rule.name, location=rule.location, error=facts_of(error))
-        status = msgspec.structs.replace(status, store=abilities_of(self._home, rule))
+        status = msgspec.structs.replace(status, store=abilities_of(self._home, rule), room=self.rooms.judge(rule))
         keys = self._keys.facts(rule)
         return status if keys is None else msgspec.structs.replace(status, key_slots=keys.slots, kit=keys.kit)
 

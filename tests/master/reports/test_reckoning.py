@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.master.reports.coverage import folder_cover
-from holdfast.master.reports.forecast import line_through
 from holdfast.master.reports.promises import Kept, judge
+from holdfast.model.forecast import line_through
 from holdfast.model.reports import Column, EnvironmentReport, Table, as_csv, as_html
 from holdfast.model.rules import OperationRule
 

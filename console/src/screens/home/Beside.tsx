@@ -70,6 +70,13 @@ export function Findings({ findings }: { findings: readonly Schemas["FindingRow"
   );
 }
 
+function RepositoryState({ row }: { row: Schemas["RepositoryRow"] }) {
+  if (row.error) return <State state="failed" label="in trouble" />;
+  if (row.room?.level === "full") return <State state="failed" label="full" />;
+  if (row.room?.level === "nearly-full") return <State state="warning" label="nearly full" />;
+  return <State state="ok" label="ok" />;
+}
+
 export function RepositoryLines({ rows }: { rows: readonly Schemas["RepositoryRow"][] }) {
   if (rows.length === 0) return null;
   return (
@@ -77,7 +84,7 @@ export function RepositoryLines({ rows }: { rows: readonly Schemas["RepositoryRo
       <ul className={classes.plain}>
         {rows.slice(0, SHOWN).map((row) => (
           <li key={row.id}>
-            <State state={row.error ? "failed" : "ok"} label={row.error ? "in trouble" : "ok"} />
+            <RepositoryState row={row} />
             <div className={classes.grow}>
               <Link href={to.repository(row.name)} className={classes.name}>
                 {visible(row.name)}

@@ -5,6 +5,7 @@ import { Link, useLocation } from "wouter";
 import { useRepositories } from "../../api/queries";
 import { to } from "../../app/places";
 import { Card } from "../../parts/Card";
+import { useNow } from "../../parts/clock";
 import { Empty } from "../../parts/Empty";
 import { counted, formatBytes, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
@@ -14,7 +15,7 @@ import { State } from "../../parts/State";
 import { Unreachable } from "../../parts/Unreachable";
 import { useFilters } from "../../parts/useFilters";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
-import { proofOf, type Repository, savings } from "./figures";
+import { proofOf, type Repository, roomOf, savings } from "./figures";
 import classes from "./Repositories.module.css";
 
 const NAMES = ["text"] as const;
@@ -132,10 +133,30 @@ const COLUMNS: Column<Repository>[] = [
       </>
     ),
   },
+  {
+    key: "room",
+    title: "Room",
+    width: "150px",
+    sortBy: (row) => row.room?.free_bytes ?? Number.MAX_VALUE,
+    cell: (row) => <RoomCell row={row} />,
+  },
   { key: "points", title: "Points", width: "84px", sortBy: (row) => row.points, cell: (row) => row.points.toLocaleString("en") },
   { key: "newest", title: "Newest point", width: "118px", sortBy: (row) => row.newest_at ?? "", cell: (row) => <Moment time={row.newest_at} ago never="none yet" /> },
   { key: "proof", title: "Last proven restorable", width: "178px", sortBy: (row) => row.checked_at ?? "", cell: (row) => <ProofCell row={row} /> },
 ];
+
+function RoomCell({ row }: { row: Repository }) {
+  const room = roomOf(row, useNow());
+  if (!room || !row.room) return <Text c="dimmed">-</Text>;
+  return (
+    <div title={room.text}>
+      {room.state === "ok" ? <div>{formatBytes(row.room.free_bytes)} free</div> : <State state={room.state} label={`${formatBytes(row.room.free_bytes)} free`} quiet />}
+      <Text size="xs" c="dimmed" className={classes.line}>
+        {room.short}
+      </Text>
+    </div>
+  );
+}
 
 function ProofCell({ row }: { row: Repository }) {
   const proof = proofOf(row);

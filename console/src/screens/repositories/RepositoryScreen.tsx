@@ -7,6 +7,7 @@ import { to } from "../../app/places";
 import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
 import { Copyable } from "../../parts/Equivalent";
+import { useNow } from "../../parts/clock";
 import { formatBytes, formatCount, sentence, shellWord, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
 import { Page } from "../../parts/Page";
@@ -15,7 +16,7 @@ import { State } from "../../parts/State";
 import { Unreachable } from "../../parts/Unreachable";
 import { CheckNow } from "./CheckNow";
 import { Drills } from "./Drills";
-import { kitOf, type Repository, savings } from "./figures";
+import { kitOf, type Repository, roomOf, savings } from "./figures";
 import { Growth } from "./Growth";
 import { InUse } from "./InUse";
 import { KeepRules } from "./KeepRules";
@@ -92,6 +93,7 @@ function SilentLead({ node }: { node: string }) {
 function Figures({ row }: { row: Repository }) {
   const saved = savings(row);
   const kit = kitOf(row);
+  const room = roomOf(row, useNow());
   return (
     <>
       {row.error && (
@@ -104,11 +106,20 @@ function Figures({ row }: { row: Repository }) {
           {kit.text} The command is below, under Keys.
         </Alert>
       )}
+      {room && room.state !== "ok" && (
+        <Alert role="alert" color={room.state === "failed" ? "red" : "yellow"} variant="light" icon={<IconAlertTriangle aria-hidden />} title={room.state === "failed" ? "Full" : "Nearly full"}>
+          {sentence(room.text)} Make the disk larger or keep less; a prune, below, gives back what expired points needed.
+        </Alert>
+      )}
       <Card title="What it holds">
         <dl className={classes.big}>
           <div>
             <dt>Stored</dt>
             <dd>{formatBytes(row.stored_bytes)}</dd>
+          </div>
+          <div>
+            <dt>Free where it lies</dt>
+            <dd>{row.room ? formatBytes(row.room.free_bytes) : "-"}</dd>
           </div>
           <div>
             <dt>All points restored</dt>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { grownIn, growthOf, kitOf, partWord, proofOf, pruneSums, pruneWords, recordedGrowth, savings, stairs } from "./figures";
+import { grownIn, growthOf, kitOf, partWord, proofOf, pruneSums, pruneWords, recordedGrowth, roomOf, savings, stairs } from "./figures";
 
 it("says shares in words", () => {
   const said = [100, 70, 50, 33, 25, 10, 9, 2.7, 130].map((part) => partWord(part, 100));
@@ -24,6 +24,16 @@ it("tells proofs apart", () => {
   expect(proof(at, false, true).state).toBe("failed");
   expect(proof(at, true, false, "2026-11-26T12:00:00Z").at).toBe("2026-11-26T12:00:00Z");
   expect(proof(null, null, false, at).word).toBe("proven");
+});
+
+it("says how much room is left, and when that ends", () => {
+  const now = Date.parse("2026-11-25T12:00:00Z");
+  const room = { free_bytes: 2 ** 30, total_bytes: 2 ** 33, level: "enough" as const, bytes_a_day: null, full_at: null };
+  expect(roomOf({ room: null }, now)).toBeNull();
+  expect(roomOf({ room }, now)).toEqual({ state: "ok", short: "of 8.0 GiB", text: "1.0 GiB free of 8.0 GiB" });
+  const soon = roomOf({ room: { ...room, level: "nearly-full", full_at: "2026-12-04T10:00:00Z" } }, now);
+  expect(soon).toEqual({ state: "warning", short: "full in about 9 days", text: "1.0 GiB free of 8.0 GiB; full in about 9 days, at the rate of the last 14" });
+  expect(roomOf({ room: { ...room, level: "full", full_at: "2026-11-25T13:00:00Z" } }, now)?.short).toBe("full within a day");
 });
 
 describe("growth", () => {

@@ -1,6 +1,6 @@
 /** What the figures of a repository say to people: how much it saves, when it was proven, how it grew. Pure. */
 import type { Schemas } from "../../api/client";
-import { formatBytes, visible } from "../../parts/format";
+import { counted, formatBytes, visible } from "../../parts/format";
 import type { StateName } from "../../parts/State";
 
 export type Repository = Schemas["RepositoryRow"];
@@ -51,6 +51,18 @@ export function proofOf(row: Pick<Repository, "checked_at" | "checked_ok" | "che
   return row.checked_data
     ? { state: "ok", word: "proven", text: "Every byte was read and is right.", at: row.checked_at }
     : { state: "ok", word: "structure proven", text: "Everything that should be there is there. The data itself was not read.", at: row.checked_at };
+}
+
+/** How much room is left where it lies, and when that ends; null in an object store, or where it is not known. */
+export function roomOf(row: Pick<Repository, "room">, nowMs: number): { state: StateName; short: string; text: string } | null {
+  const room = row.room;
+  if (!room) return null;
+  const days = room.full_at ? Math.max(0, (Date.parse(room.full_at) - nowMs) / 86_400_000) : null;
+  const soon = days === null ? "" : days < 1 ? "full within a day" : `full in about ${counted(Math.round(days), "day")}`;
+  const state = room.level === "full" ? "failed" : room.level === "nearly-full" ? "warning" : "ok";
+  const free = `${formatBytes(room.free_bytes)} free`;
+  const why = soon ? `${soon}, at the rate of the last 14` : "";
+  return { state, short: soon || `of ${formatBytes(room.total_bytes)}`, text: [`${free} of ${formatBytes(room.total_bytes)}`, why].filter(Boolean).join("; ") };
 }
 
 export interface Growth {

@@ -61,6 +61,8 @@ def stats(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fal
     say(f"restored:   {format_size(row['points_bytes'])} if every point were")
     say(f"unique:     {format_size(unique)}{_times('deduplication', row['points_bytes'], unique)}")
     say(f"stored:     {format_size(stored)}{_times('compression', unique, stored)}")
+    if row["room"]:
+        say(f"room:       {_room_words(row['room'])}")
     say(f"last check: {_last_check(row)}")
     say(f"scrubbed:   {_last_scrub(row)}")
     if store := row["store"]:
@@ -141,6 +143,15 @@ def _status_of(home: Path, name: str) -> dict[str, Any]:
 
 def _times(saving: str, before: int, after: int) -> str:
     return f" ({saving} {before / after:.1f} x)" if after and before else ""
+
+
+def _room_words(room: dict[str, Any]) -> str:
+    import msgspec
+
+    from holdfast.core.clock import SystemClock, now
+    from holdfast.model.room import Room, room_words
+
+    return room_words(msgspec.convert(room, Room), now(SystemClock()))
 
 
 def _store_words(store: dict[str, Any]) -> str:

@@ -1,1 +1,1 @@
-"""Reports: `promises` (RPO met), `forecast` and `coverage` reckon, purely; `reports` reads the records and puts tables together."""
+"""Reports: `promises` (RPO met) and `coverage` reckon, purely; `reports` reads the records and puts tables together."""

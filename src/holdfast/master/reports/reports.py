@@ -17,9 +17,9 @@ from holdfast.master.records import daily, sizes
 from holdfast.master.records.inventory import Node
 from holdfast.master.reports import tables
 from holdfast.master.reports.coverage import folder_cover
-from holdfast.master.reports.forecast import LEAST_DAYS, LEAST_SAMPLES
 from holdfast.master.reports.promises import judge
 from holdfast.master.reports.tables import Row
+from holdfast.model.forecast import LEAST_DAYS, LEAST_SAMPLES
 from holdfast.model.questions import AskFolders, Folders
 from holdfast.model.reports import EnvironmentReport, Kind, Table
 from holdfast.model.schedule import share_of

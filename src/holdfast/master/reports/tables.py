@@ -16,9 +16,9 @@ from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.environment import newest_revision
 from holdfast.master.records import documents, happenings
 from holdfast.master.records.sizes import Size
-from holdfast.master.reports.forecast import line_through
 from holdfast.master.reports.promises import Kept
 from holdfast.model.document import Document
+from holdfast.model.forecast import line_through
 from holdfast.model.jobs import State
 from holdfast.model.questions import NodeStatus
 from holdfast.model.reports import Cell, Column, Table
