@@ -53,6 +53,7 @@ from holdfast.node.agent import Agent, Surroundings
 from holdfast.node.config import NodeConfig, data_address, pid_path, save_config, socket_path
 from holdfast.node.local_client import ask
 from holdfast.node.rule_store import RuleStore, save_signing_key
+from holdfast.node.worker_start import as_program
 from holdfast.testing.identities import credentials_for
 from holdfast.testing.node_rules import DOCUMENTS, ENVIRONMENT, FILES1, MAIL, sign, source_rules, store_rules
 from holdfast.testing.waiting import wait_for
@@ -68,11 +69,12 @@ from pathlib import Path
 from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.node.agent import Agent, Surroundings, single_agent
+from holdfast.node.worker_start import as_program
 home = Path(sys.argv[1])
 def command(role, home, descriptor):
     return [sys.executable, "-m", "holdfast.testing.scripted_worker", role, "--home", str(home), "--fd", str(descriptor)]
 with single_agent(home):
-    asyncio.run(Agent(home, Surroundings(clock=SystemClock(), entropy=SystemEntropy(), command=command)).run())
+    asyncio.run(Agent(home, Surroundings(clock=SystemClock(), entropy=SystemEntropy(), start=as_program(command))).run())
 """
 
 
@@ -321,7 +323,7 @@ def with_master(home: Path, authority: Authority, rules: Rules | None, act: Call
         master = Master(authority)
         port = await master.hub.start()
         settle(home, authority, rules, f"127.0.0.1:{port}")
-        agent = Agent(home, Surroundings(clock=CLOCK, entropy=SystemEntropy(), command=command))
+        agent = Agent(home, Surroundings(clock=CLOCK, entropy=SystemEntropy(), start=as_program(command)))
         running = asyncio.ensure_future(agent.run())
         try:
             await until(lambda: master.stream or running.done())

@@ -177,16 +177,17 @@ def run_node_here(home: Path, metrics: str = "") -> None:
     from holdfast.core.errors import UnknownName
     from holdfast.core.log import configure_logging
     from holdfast.node.agent import Surroundings, run_agent
+    from holdfast.node.fork_server import fork_server
 
     if not has_joined(home):
         raise UnknownName(f"{home} has not joined a Master", hint="join it with `holdfast node join URL --token T --name N`")
-    configure_logging(_log_file(home, "agent"))
     given = os.environ.get("CREDENTIALS_DIRECTORY")
     # For the recall mount: mfusepy takes the library of this name; without it, libfuse 2 where both are there.
     os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
     alive = partial(tell_systemd, "READY=1\nWATCHDOG=1")
-    around = Surroundings(clock=SystemClock(), entropy=SystemEntropy(), metrics=metrics, alive=alive)
-    run_agent(home, around, credentials=Path(given) if given else None)
+    with fork_server(Path(given) if given else None) as start:
+        configure_logging(_log_file(home, "agent"))
+        run_agent(home, Surroundings(clock=SystemClock(), entropy=SystemEntropy(), start=start, metrics=metrics, alive=alive))
 
 
 def master_url(text: str) -> str:

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -42,7 +42,7 @@ from holdfast.node.recalled_here import RecalledHere, let_pass
 from holdfast.node.router import Router
 from holdfast.node.rule_store import RuleStore, claimed_generation
 from holdfast.node.scheduler import Scheduler
-from holdfast.node.supervisor import Command, Worker, with_credentials, worker_command
+from holdfast.node.supervisor import Worker
 from holdfast.node.worker_messages import (
     Acknowledged,
     Configure,
@@ -59,6 +59,7 @@ from holdfast.node.worker_messages import (
     ToWorker,
     WorkerAnswer,
 )
+from holdfast.node.worker_start import Start
 from holdfast.wire.hub_messages import PROTOCOL, Confirmed, Hello, InForce, Welcome
 from holdfast.wire.identity import load_credentials
 
@@ -77,21 +78,21 @@ class Surroundings:
 
     clock: Clock
     entropy: Entropy
-    command: Command = worker_command
+    # How workers are started; None: as programs of their own.
+    start: Start | None = None
     metrics: str = ""
     free_bytes: Callable[[Path], int] = free_bytes
     # Called when it has begun and each time it looks at its schedule, at least every 30 s; must not block.
     alive: Callable[[], None] = lambda: None
 
 
-def run_agent(home: Path, around: Surroundings, *, credentials: Path | None = None) -> None:
-    """Run the node of this home until SIGTERM or SIGINT. Logging is the caller's. `credentials`: the folder systemd gave the service.
+def run_agent(home: Path, around: Surroundings) -> None:
+    """Run the node of this home until SIGTERM or SIGINT. Logging is the caller's.
 
     Raises `UsageError` when the machine has not joined, `Conflict` when an agent of this home runs already, or a port is taken.
     """
     with single_agent(home):
-        command = around.command if credentials is None else with_credentials(credentials)
-        asyncio.run(Agent(home, replace(around, command=command)).run())
+        asyncio.run(Agent(home, around).run())
 
 
 @contextlib.contextmanager
@@ -116,7 +117,7 @@ class Agent:
         self._config = load_config(home)
         self._journal = Journal(home / "node.db", clock=self._clock)
         self._rules = RuleStore(home, environment=self._config.environment, node=self._config.node)
-        self._command, self._alive = surroundings.command, surroundings.alive
+        self._start, self._alive = surroundings.start, surroundings.alive
         self._workers: dict[Role, Worker] = {role: self._new_worker(role) for role in _ROLES}
         self._book = JobBook(self._journal, self._config.node, clock=self._clock, entropy=self._entropy)
         self._scheduler = Scheduler(self._book, self._journal, self._send, lambda: surroundings.free_bytes(home), clock=self._clock)
@@ -239,7 +240,7 @@ class Agent:
             self._tasks.append(asyncio.get_running_loop().create_task(worker.run()))
 
     def _new_worker(self, role: Role) -> Worker:
-        return Worker(role, self._home, self._on_news, self._on_end, clock=self._clock, command=self._command)
+        return Worker(role, self._home, self._on_news, self._on_end, clock=self._clock, start=self._start)
 
     async def _plan(self) -> None:
         """Ticks the scheduler when something happened and when its next moment has come."""

@@ -10,8 +10,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from holdfast.core.clock import Clock
@@ -21,6 +20,7 @@ from holdfast.model.questions import Answer, Question
 from holdfast.node.job_book import Role
 from holdfast.node.worker_link import MAX_MESSAGE_BYTES, decode_from_worker, encode_frame
 from holdfast.node.worker_messages import AskWorker, Configure, FromWorker, Ready, StopWorker, ToWorker, WorkerAnswer
+from holdfast.node.worker_start import Start, WorkerProcess, as_program
 from holdfast.wire.framing import read_frame
 
 logger = logging.getLogger(__name__)
@@ -31,17 +31,6 @@ _READY_S = 10.0
 _STABLE_S = 60.0
 """A worker that lived this long begins the back-off anew."""
 _STOP_S, _TERMINATE_S = 3.0, 1.0
-
-Command = Callable[[Role, Path, int], Sequence[str]]
-
-
-def worker_command(role: Role, home: Path, descriptor: int) -> Sequence[str]:
-    return [sys.executable, "-m", "holdfast.node.worker_main", role, "--home", str(home), "--fd", str(descriptor)]
-
-
-def with_credentials(folder: Path) -> Command:
-    """As `worker_command`, with the folder in which systemd has laid passwords of repositories: only its name is in the arguments."""
-    return lambda role, home, descriptor: [*worker_command(role, home, descriptor), "--credentials", str(folder)]
 
 
 class Worker:
@@ -55,17 +44,17 @@ class Worker:
         on_end: Callable[[Role, ErrorFacts], None],
         *,
         clock: Clock,
-        command: Command = worker_command,
+        start: Start | None = None,
     ) -> None:
         self.role = role
         self._home = home
         self._on_news = on_news
         self._on_end = on_end
         self._clock = clock
-        self._command = command
+        self._start = start or as_program()
         self._configure: Configure | None = None
         self._awaited_ready = 0
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: WorkerProcess | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._number = 0
@@ -162,14 +151,7 @@ class Worker:
         with theirs:
             log_folder = make_private_folder(self._home / "log")
             with open(open_to_append(log_folder / f"{self.role}.err"), "ab") as errors:
-                process = await asyncio.create_subprocess_exec(
-                    *self._command(self.role, self._home, theirs.fileno()),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=errors,
-                    stderr=errors,
-                    pass_fds=(theirs.fileno(),),
-                    start_new_session=True,
-                )
+                process = await self._start(self.role, self._home, theirs.fileno(), errors.fileno())
         self._process = process
         ours.setblocking(False)
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 20)

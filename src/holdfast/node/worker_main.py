@@ -1,4 +1,4 @@
-"""Entry of a worker process: `python -m holdfast.node.worker_main ROLE --home H --fd N`. Spawned by the agent, never forked."""
+"""Entry of a worker process, told `ROLE --home H --fd N`: forked by the fork server, or a program of its own (`python -m`)."""
 
 from __future__ import annotations
 
