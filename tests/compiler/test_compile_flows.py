@@ -52,6 +52,28 @@ def rules_of(compilation: Compilation, name: str) -> Rules:
     return compilation.rules[node_id(name)]
 
 
+def test_a_drill_on_another_machine_is_known_to_both_and_one_on_the_owner_is_a_drill_like_any_other() -> None:
+    text = sample("drilled")
+    found = compiled(text)
+    (duty,) = rules_of(found, "files1").trials
+    assert (duty.label, duty.repository, duty.check) == ("files1/accounts", "main", "books-balance")
+    plans = {
+        receive.label: action.drill
+        for receive in rules_of(found, "vault").receives
+        for action in receive.actions
+        if isinstance(action, StoreAction)
+    }
+    assert {label: plan.on for label, plan in plans.items() if plan is not None} == {"files1/accounts": "files1", "files1/documents": ""}
+    here = compiled(text.replace("on: files1", "on: vault"))
+    assert not rules_of(here, "files1").trials
+    assert not rules_of(here, "vault").trials
+    # A machine that is in no flow takes part all the same; one that has not joined is told.
+    elsewhere = text.replace("on: files1", "on: dr").replace("  vault: {}\n", "  vault: {}\n  dr: {}\n")
+    assert rules_of(compiled(elsewhere), "dr").trials
+    missing = compiled(elsewhere, known=inventory("files1", "vault"))
+    assert [(each.code, each.where.path) for each in missing.diagnostics] == [("node-not-joined", "policies.accounts.drill.on")]
+
+
 def test_the_demo_captures_once_and_every_machine_knows_its_part() -> None:
     found = compiled(sample("demo"))
     files1, vault, dr = (rules_of(found, name) for name in ("files1", "vault", "dr"))

@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from holdfast.core.errors import HoldfastError, NotGranted, NotReachable, ProtocolError, RepositoryDamaged, UnknownName, error_from
-from holdfast.core.ids import NodeId, RepositoryId
+from holdfast.core.ids import JobId, NodeId, RepositoryId
 from holdfast.delivery import reading
 from holdfast.delivery.reading import NamedIds, RemoteReader, serve_read
+from holdfast.delivery.trials import OnTrial, tell_outcome
 from holdfast.delivery.verify import verify_payload
 from holdfast.model.change import Cursor
 from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
@@ -20,7 +21,18 @@ from holdfast.testing.channel_suite import WAIT_S
 from holdfast.testing.deliveries import DATASET, EPOCH, RECEIVER, ROOT, SOURCE, chunk_ref, file_of, folder_of
 from holdfast.testing.memory_action import MemoryAction, MemoryReader, payload_of
 from holdfast.testing.memory_channel import MemoryChannel, memory_pair
-from holdfast.wire.data_messages import AskChunks, AskEntries, AskMore, Carried, Entries, Needed, OpenedRead, OpenRead, Stopped
+from holdfast.wire.data_messages import (
+    AskChunks,
+    AskEntries,
+    AskMore,
+    Carried,
+    DrillOutcome,
+    Entries,
+    Needed,
+    OpenedRead,
+    OpenRead,
+    Stopped,
+)
 
 OPENING = OpenRead(repository=RepositoryId("a" * 32), dataset=DATASET)
 CURSOR = Cursor(EPOCH, 4)
@@ -59,6 +71,30 @@ class Served:
         if self._refusal is not None:
             raise self._refusal
         return self._answer
+
+
+OUTCOME = DrillOutcome(job=JobId("7" * 32), files=3, size_bytes=12)
+
+
+def test_what_came_of_a_drill_is_told_once_and_after_questions_that_were_given_up() -> None:
+    taken: list[DrillOutcome] = []
+    served = Served(OnTrial(MemoryReader(dataset()), taken.append))
+    reader = RemoteReader(served.here, OPENING)
+    next(iter(reader.listing()))
+    tell_outcome(served.here, OUTCOME)
+    assert taken == [OUTCOME]
+    with pytest.raises(ProtocolError, match="once"):
+        tell_outcome(served.here, OUTCOME)
+    assert served.wait() == ["protocol"]
+    assert taken == [OUTCOME]
+
+
+def test_a_session_that_no_order_for_a_drill_opened_takes_no_outcome() -> None:
+    served = Served(MemoryReader(dataset()))
+    RemoteReader(served.here, OPENING)
+    with pytest.raises(ProtocolError, match="not opened for one"):
+        tell_outcome(served.here, OUTCOME)
+    assert served.wait() == ["protocol"]
 
 
 def content(reader: RemoteReader, entry: Entry) -> bytes:

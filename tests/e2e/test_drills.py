@@ -1,4 +1,4 @@
-"""Drills as people meet them: by command, by the rules, in status, in the list of points, and with the Master gone."""
+"""Drills as people meet them: by command, by the rules, on another node, in status, in the list of points, and with the Master gone."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def test_damage_is_found_named_and_healed_and_a_script_may_doubt(office: World, 
     assert proven["proof"]["proven_files"] >= 50
     assert "proven" in office.run("points", "--repository", "main").stdout
 
+    (job,) = office.json("drill", "files1/documents", "--repository", "main", "--on", "dr", "--sample", "all")
+    assert (job["kind"], job["state"]) == ("drill", "succeeded")
+    assert [row["last"]["on"] for row in office.json("drills", "--repository", "main")] == ["dr"]
+    assert office.points("main")[-1]["proof"]["proven_at"] > proven["proof"]["proven_at"]
+
     flip_every_blob(tmp_path / "vault" / "main")
     (job,) = office.json("drill", "files1/documents", "--repository", "main", "--sample", "all", expect=3)
     assert any(line.startswith("point files1/documents of") for finding in job["findings"] for line in finding.get("affected", ()))
@@ -36,13 +41,15 @@ def test_damage_is_found_named_and_healed_and_a_script_may_doubt(office: World, 
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     script = hooks / "books"
-    script.write_text("#!/bin/sh\necho they do not balance\nexit 1\n")
+    script.write_text('#!/bin/sh\necho they do not balance on "$HOLDFAST_NODE"\nexit 1\n')
     script.chmod(0o755)
-    office.set_limits("vault", f'hooks = "{hooks}"\nwrite = ["{tmp_path}"]\nread = ["{tmp_path}"]\n')
-    with_drill(office, "{every: 7d, sample: 5 files, check: books}")
+    for machine in ("vault", "dr"):
+        office.set_limits(machine, f'hooks = "{hooks}"\nwrite = ["{tmp_path}"]\nread = ["{tmp_path}"]\n')
+    with_drill(office, "{every: 7d, sample: 5 files, check: books, on: dr}")
     office.run("drill", "files1/documents", "--repository", "main", expect=3)
     (row,) = office.json("drills", "--repository", "main", expect=3)
-    assert "they do not balance" in row["last"]["problem"]
+    assert "they do not balance on dr" in row["last"]["problem"]
+    assert not list((office.home("dr") / "trials").iterdir())
     assert "drill-failed" in {finding["code"] for finding in office.json("status", expect=3)["findings"]}
     eventually(lambda: "drill-failed" in office.run("logs", "--json").stdout, "the doubt is in the log")
     assert office.points("main")[-1]["proof"]["doubted_at"]

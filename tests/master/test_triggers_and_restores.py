@@ -45,6 +45,7 @@ from holdfast.model.questions import (
 )
 from holdfast.model.rules import MirrorAction
 from holdfast.model.searching import FIRST, AskSearch, FoundHere, FoundIn, Hit, Place, Placed
+from holdfast.model.trials import AskDrill
 from holdfast.testing.simulated_node import SimulatedNode
 from holdfast.wire.authority import verify_signature
 from tests.master.masters import ONE_TO_TWO, Running, running_master, with_master
@@ -67,7 +68,7 @@ class Machine:
 
     def answer(self, question: Question) -> Answer:
         match question:
-            case AskTrigger() | AskRestore() | AskMaintenance():
+            case AskTrigger() | AskRestore() | AskDrill() | AskMaintenance():
                 return self._start(question)
             case AskJobs(jobs=wanted):
                 return Jobs(jobs=tuple(self.jobs[job] for job in wanted if job in self.jobs))
@@ -124,7 +125,7 @@ class Machine:
         seen = hits[limit - 1].place if len(hits) > limit else None
         return FoundHere(parts=(FoundIn(id=identity, repository=repository, hits=tuple(hits[:limit]), seen=seen),))
 
-    def _start(self, ask: AskTrigger | AskRestore | AskMaintenance) -> JobsStarted:
+    def _start(self, ask: AskTrigger | AskRestore | AskMaintenance | AskDrill) -> JobsStarted:
         identity = JobId(f"{self.number:016x}{len(self.jobs):016x}")
         state = self.ends or State.RUNNING
         self.jobs[identity] = Job(
@@ -144,14 +145,13 @@ class Machine:
         await self.node.report(self.reports, tuple(self.jobs.values()))
 
 
-async def _office(running: Running, *online: str) -> dict[str, Machine]:
+async def _office(running: Running, *online: str, document: str = ONE_TO_TWO) -> dict[str, Machine]:
     await running.connect(*NODES)
-    await running.apply(ONE_TO_TWO)
+    await running.apply(document)
     await running.post("/flows/office/activate")
-    for name in NODES:
-        if name not in (online or NODES):
-            await running.nodes[name].disconnect()
-            await running.until_offline(running.nodes[name].identity.node)
+    for name in sorted(set(NODES) - set(online or NODES)):
+        await running.nodes[name].disconnect()
+        await running.until_offline(running.nodes[name].identity.node)
     return {name: Machine(running.nodes[name], number) for number, name in enumerate(NODES, start=1)}
 
 
@@ -161,7 +161,7 @@ async def _finished(running: Running, trigger: str) -> Any:
     return view
 
 
-def _asked(machine: Machine, kind: type[Any]) -> list[Any]:
+def asked(machine: Machine, kind: type[Any]) -> list[Any]:
     return [question for question in machine.node.asked if isinstance(question, kind)]
 
 
@@ -175,14 +175,14 @@ async def test_sources_first_then_cascades(running: Running) -> None:
     await files1.node.until(lambda: bool(files1.jobs))
     assert not vault.jobs
     assert files1.node.asked
-    assert _asked(files1, AskTrigger)[0].accept
+    assert asked(files1, AskTrigger)[0].accept
     await files1.node.tell_progress(Progress(job=next(iter(files1.jobs)), phase="sending", done_bytes=9))
     await files1.end_all(State.SUCCEEDED)
     view = await _finished(running, trigger)
     assert view["state"] == "succeeded"
     assert len(view["jobs"]) == 2
-    assert _asked(vault, AskTrigger)[0].cascades
-    assert not _asked(machines["dr"], AskTrigger)
+    assert asked(vault, AskTrigger)[0].cascades
+    assert not asked(machines["dr"], AskTrigger)
     assert set(view) == {"id", "flow", "state", "done", "jobs", "progress", "problems"}
 
 
@@ -211,7 +211,7 @@ async def test_a_job_the_node_forgot_ends_unknown(running: Running) -> None:
     files1 = machines["files1"]
     files1.ends = None
     started = await running.post("/flows/office/trigger", {"operation": "replicate"})
-    await files1.node.until(lambda: bool(_asked(files1, AskJobs)))
+    await files1.node.until(lambda: bool(asked(files1, AskJobs)))
     files1.jobs.clear()
     running.clock.offset_s = 10
     while not (view := await running.get(f"/triggers/{started['trigger']}", wait_s=0.02))["done"]:
@@ -225,7 +225,7 @@ async def test_a_selection_narrows_and_nothing_is_an_error(running: Running) -> 
     machines = await _office(running)
     view = await _finished(running, (await running.post("/flows/office/trigger", {"operation": "replicate"}))["trigger"])
     assert view["state"] == "succeeded"
-    assert _asked(machines["files1"], AskTrigger)[0].operations == ("replicate",)
+    assert asked(machines["files1"], AskTrigger)[0].operations == ("replicate",)
     assert not machines["vault"].jobs
     await running.post("/flows/office/trigger", {"policy": "other"}, status=404)
     await running.post("/flows/other/trigger", {}, status=404)
@@ -238,7 +238,7 @@ def test_a_trigger_outlives_the_master(tmp_path: Path) -> None:
             machines = await _office(first)
             machines["files1"].ends = None
             trigger = (await first.post("/flows/office/trigger", {}))["trigger"]
-            await first.nodes["files1"].until(lambda: bool(_asked(machines["files1"], AskJobs)))
+            await first.nodes["files1"].until(lambda: bool(asked(machines["files1"], AskJobs)))
             nodes = first.nodes
         async with running_master(tmp_path, tmp_path / "master") as second:
             second.nodes = nodes
@@ -246,7 +246,7 @@ def test_a_trigger_outlives_the_master(tmp_path: Path) -> None:
             await machines["files1"].end_all(State.SUCCEEDED)
             view = await _finished(second, trigger)
             assert view["state"] == "succeeded"
-            assert len(_asked(machines["files1"], AskTrigger)) == 1
+            assert len(asked(machines["files1"], AskTrigger)) == 1
             assert len(machines["vault"].jobs) == 1
 
     asyncio.run(main())
@@ -265,8 +265,8 @@ def _point(number: int, repository: str, hour: int, dataset_id: str) -> Point:
     )
 
 
-async def _with_points(running: Running) -> dict[str, Machine]:
-    machines = await _office(running)
+async def with_points(running: Running, document: str = ONE_TO_TWO) -> dict[str, Machine]:
+    machines = await _office(running, document=document)
     dataset = machines["files1"].node.taken[-1].datasets[0].id
     machines["vault"].points = (_point(1, "main", 1, dataset), _point(2, "main", 3, dataset))
     machines["dr"].points = (_point(1, "offsite", 1, dataset),)
@@ -275,13 +275,13 @@ async def _with_points(running: Running) -> dict[str, Machine]:
 
 @with_master
 async def test_a_restore_order_is_signed_for_the_right_reader(running: Running) -> None:
-    machines = await _with_points(running)
+    machines = await with_points(running)
     point = _point(2, "main", 3, "").id
     body = {"point": point[:8], "paths": ["/srv/documents/a%FF"], "to": "/back", "dry_run": True, "limit_bytes_s": 5}
     started = await running.post("/restores", body)
     assert started["point"]["id"] == point
     assert set(started) == {"trigger", "job", "point"}
-    (ask,) = _asked(machines["files1"], AskRestore)
+    (ask,) = asked(machines["files1"], AskRestore)
     order = msgspec.json.decode(ask.order.body, type=RestoreOrder)
     assert verify_signature(running.master.base.authority.signing_public, signed_bytes_of_order(ask.order.body), ask.order.signature)
     assert (order.reader, order.owner) == (machines["files1"].node.identity.node, machines["vault"].node.identity.node)
@@ -294,13 +294,13 @@ async def test_a_restore_order_is_signed_for_the_right_reader(running: Running) 
     assert (await _finished(running, started["trigger"]))["state"] == "succeeded"
     second = await running.post("/restores", body)
     assert second["job"] != started["job"]
-    orders = [msgspec.json.decode(a.order.body, type=RestoreOrder).id for a in _asked(machines["files1"], AskRestore)]
+    orders = [msgspec.json.decode(a.order.body, type=RestoreOrder).id for a in asked(machines["files1"], AskRestore)]
     assert len(set(orders)) == 2
 
 
 @with_master
 async def test_a_mount_gets_lasting_orders_for_each_copy_and_one_reader(running: Running) -> None:
-    machines = await _with_points(running)
+    machines = await with_points(running)
     granted = await running.post("/mounts", {"dataset": "files1/documents", "at": "2026-01-01T02:00:00Z", "node": "files1"})
     assert granted["point"]["time"] == "2026-01-01T01:00:00Z"
     bodies = [base64.b64decode(each["body"]) for each in granted["orders"]]
@@ -316,7 +316,7 @@ async def test_a_mount_gets_lasting_orders_for_each_copy_and_one_reader(running:
 
 @with_master
 async def test_a_dataset_at_a_time_is_the_newest_point_before_it(running: Running) -> None:
-    machines = await _with_points(running)
+    machines = await with_points(running)
     wish = {"dataset": "files1/documents", "to": "/back"}
     early = await running.post("/restores", {**wish, "at": "2026-01-01T02:00:00Z"})
     assert early["point"]["time"] == "2026-01-01T01:00:00Z"
@@ -325,16 +325,16 @@ async def test_a_dataset_at_a_time_is_the_newest_point_before_it(running: Runnin
     await running.post("/restores", {**wish, "point": "abcd"}, status=400)
     await running.post("/restores", {"to": "/back"}, status=400)
     await running.post("/restores", {**wish, "node": "nobody"}, status=404)
-    assert len(_asked(machines["files1"], AskRestore)) == 2
+    assert len(asked(machines["files1"], AskRestore)) == 2
 
 
 @with_master
 async def test_an_address_is_what_was_newest_then_and_moments_are_told_once(running: Running) -> None:
-    machines = await _with_points(running)
+    machines = await with_points(running)
     started = await running.post("/restores", {"point": "files1/documents@2026-01-01T02:00:00Z", "to": "/back"})
     assert started["point"]["time"] == "2026-01-01T01:00:00Z"
     await running.post("/restores", {"point": "files1/documents@noon", "to": "/back"}, status=404)
-    assert len(_asked(machines["files1"], AskRestore)) == 1
+    assert len(asked(machines["files1"], AskRestore)) == 1
     found = await running.get("/moments", dataset="files1/documents", since="2026-01-01", limit=5)
     assert len(found["moments"]) == 1
     assert found["moments"][0]["address"] == "d" * 32 + "@2026-01-02T03:04:05.000000Z"
@@ -342,17 +342,17 @@ async def test_an_address_is_what_was_newest_then_and_moments_are_told_once(runn
 
 @with_master
 async def test_a_copy_on_the_readers_own_machine_is_preferred(running: Running) -> None:
-    machines = await _with_points(running)
+    machines = await with_points(running)
     point = _point(1, "main", 1, "").id
     await running.post("/restores", {"point": point, "to": "/back", "node": "dr"})
-    (ask,) = _asked(machines["dr"], AskRestore)
+    (ask,) = asked(machines["dr"], AskRestore)
     order = msgspec.json.decode(ask.order.body, type=RestoreOrder)
     assert order.owner == order.reader == machines["dr"].node.identity.node
 
 
 @with_master
 async def test_what_the_reader_refuses_is_the_answer(running: Running) -> None:
-    machines = await _with_points(running)
+    machines = await with_points(running)
     answer = machines["files1"].answer
 
     def refuse(question: Question) -> Answer:
@@ -368,7 +368,7 @@ async def test_what_the_reader_refuses_is_the_answer(running: Running) -> None:
 @with_master
 async def test_a_job_is_known_as_soon_as_its_id_is(running: Running) -> None:
     """Before the node reports it, when it is reported late or out of turn, and when the node has gone."""
-    machines = await _with_points(running)
+    machines = await with_points(running)
     files1 = machines["files1"]
     files1.ends = None
     first, second = [await running.post("/restores", {"dataset": "files1/documents", "to": "/back"}) for _ in range(2)]
@@ -404,7 +404,7 @@ async def test_the_jobs_of_a_check_and_of_a_flow_are_known_before_they_are_repor
 
 @with_master
 async def test_points_of_silent_owners_are_named(running: Running) -> None:
-    machines = await _with_points(running)
+    machines = await with_points(running)
     assert [p["repository"] for p in (await running.get("/points"))["points"]] == ["main", "offsite", "main"]
     await machines["dr"].node.disconnect()
     await running.until_offline(machines["dr"].node.identity.node)
@@ -420,7 +420,7 @@ async def test_points_of_silent_owners_are_named(running: Running) -> None:
 
 @with_master
 async def test_a_search_is_merged_page_by_page(running: Running) -> None:
-    await _with_points(running)
+    await with_points(running)
     shown, cursor = [], ""
     for _ in range(10):
         page = await running.get("/search", name="x", limit=2, cursor=cursor)
@@ -439,7 +439,7 @@ async def test_a_search_is_merged_page_by_page(running: Running) -> None:
 
 @with_master
 async def test_listings_take_any_bytes(running: Running) -> None:
-    await _with_points(running)
+    await with_points(running)
     point = _point(2, "main", 3, "").id
     rows = (await running.get("/ls", point=point, path="/srv/%FF%2B+ a"))["rows"]
     assert rows[0]["path_raw"] == "L3Nydi//Kysg" + "YQ=="
@@ -448,7 +448,7 @@ async def test_listings_take_any_bytes(running: Running) -> None:
 
 @with_master
 async def test_a_dataset_at_a_time_is_listed_where_its_newest_point_is(running: Running) -> None:
-    machines = await _with_points(running)
+    machines = await with_points(running)
     told = {name: sorted(machine.points, key=lambda p: p.time) for name, machine in machines.items()}
     newest = max((points[-1] for points in told.values() if points), key=lambda p: p.time)
     found = await running.get("/ls", dataset=newest.dataset, path="/srv")
@@ -468,7 +468,7 @@ async def test_a_dataset_at_a_time_is_listed_where_its_newest_point_is(running: 
 
 @with_master
 async def test_points_are_compared_where_both_are(running: Running) -> None:
-    machines = await _with_points(running)
+    machines = await with_points(running)
     both = {"a": _point(1, "main", 1, "").id, "b": _point(2, "main", 3, "").id}
     found = await running.get("/diff", **both, path="/srv/%FF", recursive="true")
     assert [row["path"] for row in found["rows"]] == [f"/{machines['vault'].number}"]
@@ -520,11 +520,11 @@ async def test_checks_and_cancels_go_to_the_node(running: Running) -> None:
     machines = await _office(running)
     started = await running.post("/repositories/main/check", {"read_data": True})
     assert (await _finished(running, started["trigger"]))["state"] == "succeeded"
-    (ask,) = _asked(machines["vault"], AskMaintenance)
+    (ask,) = asked(machines["vault"], AskMaintenance)
     assert ask.task == Check(read_data=True)
     job = next(iter(machines["vault"].jobs))
     assert (await running.post(f"/jobs/{job}/cancel"))["id"] == job
-    assert _asked(machines["vault"], AskCancel) == [AskCancel(job=job)]
+    assert asked(machines["vault"], AskCancel) == [AskCancel(job=job)]
     assert [(each["id"], each["node_name"]) for each in (await running.post(f"/jobs/{job}/retry"))["jobs"]] == [("e" * 32, "vault")]
     await running.post("/repositories/nothing/check", {"read_data": False}, status=404)
 
@@ -537,7 +537,7 @@ def _mirror(running: Running, machines: dict[str, Machine], seq: int, hour: int)
 
 
 async def _with_a_mirror(running: Running, seq: int, hour: int) -> dict[str, Machine]:
-    machines = await _with_points(running)
+    machines = await with_points(running)
     stands = [msgspec.structs.replace(p, seq=p.time.hour, epoch=Epoch("e")) for p in machines["vault"].points]
     machines["vault"].points = tuple(stands)
     dr, state = machines["dr"], _mirror(running, machines, seq, hour)
@@ -556,13 +556,13 @@ async def test_a_mirror_that_is_equal_to_the_point_is_one_of_its_copies(running:
     machines = await _with_a_mirror(running, 3, 3)
     wish = {"dataset": "files1/documents", "to": "/back"}
     await running.post("/restores", wish)
-    orders = _orders(_asked(machines["files1"], AskRestore)[-1])
+    orders = _orders(asked(machines["files1"], AskRestore)[-1])
     assert [(bool(o.mirror), o.stands_at, o.names_only) for o in orders] == [(False, None, False), (True, Cursor(Epoch("e"), 3), False)]
     # Of an older point it is none, but for its own machine.
     await running.post("/restores", {**wish, "at": "2026-01-01T02:00:00Z"})
-    assert len(_orders(_asked(machines["files1"], AskRestore)[-1])) == 1
+    assert len(_orders(asked(machines["files1"], AskRestore)[-1])) == 1
     await running.post("/restores", {**wish, "at": "2026-01-01T02:00:00Z", "node": "dr"})
-    orders = _orders(_asked(machines["dr"], AskRestore)[-1])
+    orders = _orders(asked(machines["dr"], AskRestore)[-1])
     assert [(bool(o.mirror), o.stands_at) for o in orders] == [(True, None), (False, None)]
 
 
@@ -574,7 +574,7 @@ async def test_a_mirror_that_is_named_gives_the_content_and_repositories_the_nam
     wish = {"dataset": "files1/documents", "to": "/back", "repository": "dr:/srv/mirror"}
     started = await running.post("/restores", wish)
     assert started["point"]["repository"] == "dr:/srv/mirror"
-    orders = _orders(_asked(machines["files1"], AskRestore)[-1])
+    orders = _orders(asked(machines["files1"], AskRestore)[-1])
     assert [(bool(o.mirror), o.names_only) for o in orders] == [(True, False), (False, True)]
     await running.post("/restores", {**wish, "at": "2026-01-01T02:00:00Z"}, status=409)
     await running.post("/restores", {**wish, "repository": "vault:/srv/mirror"}, status=404)
@@ -591,7 +591,7 @@ async def test_where_no_repository_answers_the_newest_mirror_is_taken(running: R
     await running.until_offline(machines["vault"].node.identity.node)
     wish = {"dataset": "files1/documents", "to": "/back"}
     assert (await running.post("/restores", wish))["point"]["time"] == "2026-01-01T09:00:00Z"
-    (order,) = _orders(_asked(machines["files1"], AskRestore)[-1])
+    (order,) = _orders(asked(machines["files1"], AskRestore)[-1])
     assert (bool(order.mirror), order.stands_at) == (True, Cursor(Epoch("e"), 9))
     await running.post("/restores", {**wish, "at": "2026-01-01T08:00:00Z"}, status=404)
     await machines["dr"].node.disconnect()

@@ -21,7 +21,8 @@ from holdfast.model.questions import RepositoryStatus
 from holdfast.model.rules import Receive, Rules, StoreAction
 from holdfast.node import drilling
 from holdfast.node.drill_book import DrillBook, drill_findings
-from holdfast.node.drilling import DrillJob, DrillTools
+from holdfast.node.drill_records import DrillTools
+from holdfast.node.drilling import DrillJob
 from holdfast.operations.running import Cancellation, Meter
 from holdfast.repository.care.healing import BlobCopy
 from holdfast.testing.node_rules import MAIN, VAULT, store_rules

@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.core.errors import OutsideLimits, UsageError
 from holdfast.model.document import Hooks
-from holdfast.model.rules import MirrorAction, Receive, RepositoryRule
+from holdfast.model.rules import MirrorAction, Receive, RepositoryRule, TrialDuty
 from holdfast.node.limits import Limits, check_rules, load_limits
 from holdfast.testing.node_rules import DOCUMENTS, FILES1, MAIN, MIRROR, source_rules, store_rules
 
@@ -129,6 +129,22 @@ def test_rules_outside_the_limits_are_named_one_by_one(tmp_path: Path) -> None:
     assert "/srv/data" in problems[0].message
     assert "'dump'" in problems[1].message
     assert check_rules(rules, load_limits(tmp_path / "elsewhere")) == ()
+
+
+def test_a_drill_of_anothers_repository_wants_a_place_to_restore_to_and_its_script(tmp_path: Path) -> None:
+    duty = TrialDuty(dataset=DOCUMENTS, label="files1/documents", repository="main", check="books")
+    rules = msgspec.structs.replace(source_rules(), datasets=(), trials=(duty,))
+
+    def problems(text: str) -> list[str]:
+        return [problem.message for problem in check_rules(rules, limits_of(tmp_path / "home", text))]
+
+    assert len(problems("")) == 2
+    (refused,) = problems('write = ["/srv"]')
+    assert "'books'" in refused
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "books").touch(0o755)
+    assert problems(f'write = ["/srv"]\nhooks = "{hooks}"') == []
 
 
 def test_mirrors_and_repositories_keep_apart(tmp_path: Path) -> None:

@@ -2115,6 +2115,8 @@ export interface paths {
         /**
          * Drill
          * @description Restore a part of a dataset on trial now; `sample` as in the document, empty = as the rules say. `point` empty = the newest.
+         *
+         *     `on`: the node that does it, which takes the right to restore there, too; empty = as the rules say, else the owner.
          */
         post: operations["drill"];
         delete?: never;
@@ -2895,6 +2897,8 @@ export interface components {
         /**
          * Drill
          * @description `dataset` by label or id. `sample` as in the document, empty = as the rules say. `point` empty = the newest.
+         *
+         *     `on`: the node that restores it; empty = as the rules say.
          */
         Drill: {
             /** Dataset */
@@ -2909,6 +2913,11 @@ export interface components {
              * @default
              */
             point: string;
+            /**
+             * On
+             * @default
+             */
+            on: string;
         };
         /**
          * EditDocument
@@ -4701,7 +4710,7 @@ export interface components {
         /**
          * DrillPlan
          * @description How often a part of what is stored is restored on trial, and how much (`model.drills.parse_sample`). `check`: the name of a script in
-         *         the hooks directory of the machine that owns the repository.
+         *         the hooks directory of the machine where that is done: the owner of the repository, or the node `on`.
          */
         DrillPlan: {
             /** @default 604800 */
@@ -4712,6 +4721,8 @@ export interface components {
             check: string;
             /** @default 600 */
             timeout_s: number;
+            /** @default  */
+            on: string;
         };
         /**
          * AnomalyPlan
@@ -6394,7 +6405,8 @@ export interface components {
         /**
          * DrillRecord
          * @description The newest drill of one dataset in one repository. `problem`: why nothing was proven, empty where it was. `note`: what else is worth
-         *         saying, that fewer files were restored than wished for example. `proven_at`: the newest drill that proved something.
+         *         saying, that fewer files were restored than wished for example. `proven_at`: the newest drill that proved something. `on`: the machine
+         *         where it was made, empty = the owner's.
          */
         DrillRecord: {
             dataset: string;
@@ -6414,6 +6426,8 @@ export interface components {
             size_bytes: number;
             /** @default null */
             proven_at: string | null;
+            /** @default  */
+            on: string;
         };
         /**
          * Anomaly

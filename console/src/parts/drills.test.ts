@@ -15,7 +15,7 @@ const drill = (over: Partial<Drill> = {}): Drill => ({
 });
 const failed = drill({
   dataset: "files1/b",
-  last: { dataset: "d", label: "files1/b", at: AT, problem: "the books do not balance", note: "", point: "", point_at: null, files: 0, size_bytes: 0, proven_at: null },
+  last: { dataset: "d", label: "files1/b", at: AT, problem: "the books do not balance", note: "", point: "", point_at: null, files: 0, size_bytes: 0, proven_at: null, on: "" },
 });
 
 describe("drills", () => {

@@ -360,11 +360,15 @@ class Scrub(Body):
 
 
 class Drill(Body):
-    """`dataset` by label or id. `sample` as in the document, empty = as the rules say. `point` empty = the newest."""
+    """`dataset` by label or id. `sample` as in the document, empty = as the rules say. `point` empty = the newest.
+
+    `on`: the node that restores it; empty = as the rules say.
+    """
 
     dataset: str
     sample: str = Field(default="", max_length=40)
     point: str = ""
+    on: str = ""
 
 
 class JudgeAnomaly(Body):

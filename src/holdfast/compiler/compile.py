@@ -25,6 +25,7 @@ from holdfast.compiler.passes.overlaps import check_overlaps
 from holdfast.compiler.passes.places import find_places
 from holdfast.compiler.passes.retention import check_locks, check_retention
 from holdfast.compiler.passes.schedules import check_schedules
+from holdfast.compiler.passes.trials import check_trials
 from holdfast.compiler.passes.unused import check_unused
 from holdfast.compiler.report import Report
 from holdfast.compiler.roster import call_roster
@@ -88,6 +89,7 @@ def _compile(
     check_locks(all_legs, drawing, inventory, report)
     check_overlaps(all_legs, report)
     check_unused(drawing, all_legs, report)
+    check_trials(all_legs, roster, report)
     repositories = _open_repositories(document, drawing, active)
     places = find_places(repositories, all_legs, report)
     merged = merge_legs(legs, places, roster, report)

@@ -63,6 +63,7 @@ def freeze_flow(document: Document, name: str) -> Document | None:
     schedules = {operation.when.schedule for policy in policies for operation in policy.operations}
     nodes = {vertex.node or vertex.mirror or vertex.relay for vertex in flow.vertices}
     nodes.update(repository.node for repository in repositories)
+    nodes.update(policy.drill.on for policy in policies if policy.drill is not None)
     nodes.update(node for group in groups for node in group.nodes)
     return Document(
         environment="",

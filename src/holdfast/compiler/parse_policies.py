@@ -116,10 +116,10 @@ def _anomaly(fields: Fields) -> AnomalyPlan | None:
 
 
 def _drill(fields: Fields) -> DrillPlan | None:
-    """`off`, or `{every, sample, check, timeout}`."""
+    """`off`, or `{every, sample, check, timeout, on}`."""
     if "drill" not in fields or _is_off(fields, "drill"):
         return None
-    drill, usual = fields.child("drill", ("every", "sample", "check", "timeout")), DrillPlan()
+    drill, usual = fields.child("drill", ("every", "sample", "check", "timeout", "on")), DrillPlan()
     sample = drill.text("sample", usual.sample)
     try:
         parse_sample(sample)
@@ -131,6 +131,7 @@ def _drill(fields: Fields) -> DrillPlan | None:
         sample=sample,
         check=_script(drill, "check"),
         timeout_s=drill.duration_s("timeout") or usual.timeout_s,
+        on=drill.name("on"),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from holdfast.model.document import Document, Flow, Group, NodeEntry, RepositoryEntry, Vertex
+from holdfast.model.document import Document, Flow, Group, NodeEntry, Policy, RepositoryEntry, Vertex
 from holdfast.model.edit import Edit, Value
 
 _OF_VERTEX = ("node", "mirror", "relay")
@@ -27,6 +27,10 @@ def _edits(values: dict[str, Value], old: str, new: str) -> Iterator[Edit]:
     for name, repository in _mapping(values, "repositories").items():
         if isinstance(repository, dict) and repository.get("node") == old:
             yield Edit(op="set", path=("repositories", name, "node"), value=new)
+    for name, policy in _mapping(values, "policies").items():
+        drill = policy.get("drill") if isinstance(policy, dict) else None
+        if isinstance(drill, dict) and drill.get("on") == old:
+            yield Edit(op="set", path=("policies", name, "drill", "on"), value=new)
     for name, flow in _mapping(values, "flows").items():
         for vertex, fields in _mapping(flow if isinstance(flow, dict) else {}, "vertices").items():
             keys = (key for key in _OF_VERTEX if isinstance(fields, dict) and fields.get(key) == old)
@@ -51,6 +55,7 @@ def renamed_document(document: Document, old: str, new: str) -> Document:
         document,
         nodes=tuple(_node(entry, old, new) for entry in document.nodes),
         groups=tuple(_group(group, old, new) for group in document.groups),
+        policies=tuple(_policy(policy, old, new) for policy in document.policies),
         repositories=tuple(renamed_owner(repository, old, new) for repository in document.repositories),
         flows=tuple(replace(flow, vertices=tuple(_vertex(vertex, old, new) for vertex in flow.vertices)) for flow in document.flows),
     )
@@ -59,6 +64,10 @@ def renamed_document(document: Document, old: str, new: str) -> Document:
 
 def renamed_owner(repository: RepositoryEntry, old: str, new: str) -> RepositoryEntry:
     return replace(repository, node=new) if repository.node == old else repository
+
+
+def _policy(policy: Policy, old: str, new: str) -> Policy:
+    return policy if policy.drill is None or policy.drill.on != old else replace(policy, drill=replace(policy.drill, on=new))
 
 
 def _node(entry: NodeEntry, old: str, new: str) -> NodeEntry:

@@ -19,6 +19,7 @@ from holdfast.delivery.archiving import PutFiles, refuse_archive, take_files
 from holdfast.delivery.asking import next_answer, open_session, out_of_place
 from holdfast.delivery.copies import GiveBlobs, give_blobs, refuse_copy
 from holdfast.delivery.receiver import IDLE_S, OPENING_S
+from holdfast.delivery.trials import take_outcome
 from holdfast.model.change import Cursor, Payload
 from holdfast.model.entry import Entry, display_path, parent_of, walk_key
 from holdfast.model.reading import Answer, Listed, Lost, PointReader
@@ -31,6 +32,7 @@ from holdfast.wire.data_messages import (
     AskMore,
     Carried,
     DataMessage,
+    DrillOutcome,
     Entries,
     OpenArchive,
     OpenCopy,
@@ -329,6 +331,8 @@ class _Owner:
             self._send_entries()
         elif isinstance(message, AskChunks):
             self._send_chunks(message)
+        elif isinstance(message, DrillOutcome):
+            take_outcome(self._channel, self._reader, message)
         else:
             raise ProtocolError(f"{type(message).__name__} has no place in a read")
 

@@ -46,6 +46,7 @@ from holdfast.master.safety.drawing import BackupDrawing
 from holdfast.master.sign_in_links import SignInLinks
 from holdfast.master.status import StatusBoard
 from holdfast.master.tailing import Tailing
+from holdfast.master.trials import Trials
 from holdfast.master.triggers import Triggers
 from holdfast.master.upgrading import Upgrading
 from holdfast.master.witnesses import Witnesses
@@ -76,6 +77,7 @@ class Master:
     upgrading: Upgrading
     join_tokens: JoinTokens
     triggers: Triggers
+    trials: Trials
     tailing: Tailing
     queries: Queries
     restores: Restores
@@ -120,6 +122,7 @@ class Master:
         await self.triggers.resume()
         self.tasks.append(asyncio.create_task(self.newsroom.run()))
         self.tasks.append(asyncio.create_task(self.growth.run()))
+        self.tasks.append(asyncio.create_task(self.trials.run()))
         self.tasks.append(asyncio.create_task(self.notifications.run()))
         self.tasks.append(asyncio.create_task(self.backup.run()))
         self.tasks.append(asyncio.create_task(self.directories.run()))
@@ -148,8 +151,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     restores = Restores(base, hub, queries := Queries(base, hub), triggers := Triggers(base, hub))
     environment = Environments(base)
     activation = Activation(base, hub)
-    looks = Looks(hub, base.clock)
-    board = StatusBoard(base, hub, looks, parts := NodeParts())
+    board = StatusBoard(base, hub, looks := Looks(hub, base.clock), parts := NodeParts())
     backup = MasterBackup(base, hub, looks, audit)
     board.of_master = backup.standing
     return Master(
@@ -191,7 +193,8 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         monitor=Monitor(base, hub, looks, parts),
         days=Days(base, looks),
         growth=Growth(base, hub, looks),
-        history=History(base, hub, triggers),
+        history=(history := History(base, hub, triggers)),
+        trials=Trials(base, looks, restores, queries, triggers, history),
         newsroom=Newsroom(base, hub, activation),
         notifications=Notifications(base, hub, looks),
         metrics=Metrics(base, hub, looks),

@@ -29,6 +29,7 @@ from holdfast.model.jobs import ENDED, Job, Progress, State
 from holdfast.model.questions import AskJobs, AskMaintenance, AskRestore, AskTrigger, Jobs, JobsStarted
 from holdfast.model.recalling import AskRecall
 from holdfast.model.restoring import AskUndo
+from holdfast.model.trials import AskDrill
 
 START_TIMEOUT_S = 30.0
 LOOK_AGAIN_S = 5.0
@@ -36,6 +37,8 @@ GIVE_UP_S = 120.0
 PROGRESS_S = 1.0
 _OVER = ENDED | {State.UNKNOWN}
 _log = logging.getLogger(__name__)
+OneThing = AskRestore | AskDrill | AskMaintenance | AskUndo | AskRecall
+"""What one node is asked to do as a job of its own."""
 TriggerState = Literal["running", "succeeded", "warnings", "failed"]
 
 
@@ -96,7 +99,9 @@ class Triggers:
         self._start(self._carry_out(identity))
         return identity
 
-    async def start_one(self, node: NodeId, ask: AskRestore | AskMaintenance | AskUndo | AskRecall) -> tuple[str, tuple[JobId, ...]]:
+    async def start_one(
+        self, node: NodeId, ask: AskRestore | AskDrill | AskMaintenance | AskUndo | AskRecall
+    ) -> tuple[str, tuple[JobId, ...]]:
         """Have one node do one thing; gives trigger and jobs. The node's refusal, or its absence, is raised here.
 
         `ask.trigger` must be empty: it is set here.
@@ -181,7 +186,9 @@ class Triggers:
         await self._keep(msgspec.structs.replace(record, started=(*record.started, started)))
         await self._await_jobs(identity, started)
 
-    async def _begin(self, node: NodeId, ask: AskTrigger | AskRestore | AskMaintenance | AskUndo | AskRecall) -> tuple[JobId, ...]:
+    async def _begin(
+        self, node: NodeId, ask: AskTrigger | AskRestore | AskDrill | AskMaintenance | AskUndo | AskRecall
+    ) -> tuple[JobId, ...]:
         """Have the node begin. Its jobs are in the records when this returns: an id that is handed out is known from then on, whenever the
         node's own report of it comes. Raises the node's refusal, or its absence."""
         begun = await self._hub.ask_for(node, ask, JobsStarted, START_TIMEOUT_S)

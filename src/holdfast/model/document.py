@@ -110,12 +110,13 @@ class Hooks(_Part, frozen=True, kw_only=True):
 
 class DrillPlan(_Part, frozen=True, kw_only=True):
     """How often a part of what is stored is restored on trial, and how much (`model.drills.parse_sample`). `check`: the name of a script in
-    the hooks directory of the machine that owns the repository."""
+    the hooks directory of the machine where that is done: the owner of the repository, or the node `on`."""
 
     every_s: float = 604_800.0
     sample: str = "100 files"
     check: str = ""
     timeout_s: float = 600.0
+    on: str = ""
 
 
 class Policy(_Part, frozen=True, kw_only=True):

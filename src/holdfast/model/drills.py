@@ -58,7 +58,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class DrillRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The newest drill of one dataset in one repository. `problem`: why nothing was proven, empty where it was. `note`: what else is worth
-    saying, that fewer files were restored than wished for example. `proven_at`: the newest drill that proved something."""
+    saying, that fewer files were restored than wished for example. `proven_at`: the newest drill that proved something. `on`: the machine
+    where it was made, empty = the owner's."""
 
     dataset: DatasetId
     label: str
@@ -70,6 +71,7 @@ class DrillRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     files: int = 0
     size_bytes: int = 0
     proven_at: datetime | None = None
+    on: str = ""
 
 
 class DrillStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -22,6 +22,7 @@ class RestoreOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     With `mirror` out of that mirror of the owner, and `repository` is empty. `stands_at`: the mirror must be equal to that commit; None =
     it is read for what of the point it still has. `names_only`: of a repository its listing, and no content.
+    `drill`: it is restored on trial, and the reader, called `reader_name`, says to the owner what came of it.
     """
 
     id: str
@@ -38,6 +39,8 @@ class RestoreOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     mirror: ActionId = ActionId("")
     stands_at: Cursor | None = None
     names_only: bool = False
+    drill: bool = False
+    reader_name: str = ""
 
     @property
     def place(self) -> str:

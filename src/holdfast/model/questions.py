@@ -41,6 +41,7 @@ from holdfast.model.searching import AskSearch, FoundHere
 from holdfast.model.seeding import AskSeed, Seeded
 from holdfast.model.sight import Within
 from holdfast.model.tail import AskTail, Tailed
+from holdfast.model.trials import AskDrill
 from holdfast.model.waits import Wait
 
 
@@ -219,6 +220,7 @@ Question = (
     | AskUndo
     | AskRecall
     | AskRestore
+    | AskDrill
     | AskStatus
     | AskMaintenance
     | AskPause

@@ -206,6 +206,15 @@ class OtherCopy(_Rule, frozen=True, kw_only=True):
     their_mirror: ActionId = ActionId("")
 
 
+class TrialDuty(_Rule, frozen=True, kw_only=True):
+    """A drill of another node's repository that the Master has made here, when it is due, by an order of its own. `check`: the script."""
+
+    dataset: DatasetId
+    label: str
+    repository: str
+    check: str = ""
+
+
 class Pull(_Rule, frozen=True, kw_only=True):
     """A node that sends here and does not dial: this node keeps a line there for it. `windows`: those of each delivery that comes that way;
     while all of them are closed there is no line."""
@@ -253,6 +262,7 @@ class Rules(_Rule, frozen=True, kw_only=True):
     copy_grants: tuple[CopyGrant, ...] = ()
     other_copies: tuple[OtherCopy, ...] = ()
     pulls: tuple[Pull, ...] = ()
+    trials: tuple[TrialDuty, ...] = ()
     revoked: tuple[str, ...] = ()
 
     def awaited(self) -> frozenset[NodeId]:

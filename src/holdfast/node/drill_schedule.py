@@ -1,4 +1,7 @@
-"""When each dataset of a repository here is restored on trial, as the rules say. When it was last done is in the journal."""
+"""When each dataset of a repository here is restored on trial, as the rules say. When it was last done is in the journal.
+
+What is tried on another machine is not queued here: the Master has it done, by what the owner says is due.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,12 @@ class DrillSchedule:
         self._plans, self._titles = {}, {}
         for receive in rules.receives:
             for action in receive.actions:
-                if isinstance(action, StoreAction) and action.drill is not None and action.repository in repositories:
+                if (
+                    isinstance(action, StoreAction)
+                    and action.drill is not None
+                    and not action.drill.on
+                    and action.repository in repositories
+                ):
                     key = (action.repository, receive.dataset)
                     self._plans[key] = action.drill
                     self._titles[key] = (repositories[action.repository], receive.label)

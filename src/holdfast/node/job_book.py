@@ -17,7 +17,7 @@ from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId, NodeId, new_id
 from holdfast.model.jobs import ENDED, Job, Progress, State
 from holdfast.node.journal import Journal, Request
-from holdfast.node.worker_messages import RunDatasets, RunRecall, RunRestore, RunUndo
+from holdfast.node.worker_messages import RunDatasets, RunDrill, RunRecall, RunRestore, RunUndo
 
 Role = Literal["source", "store", "recall"]
 
@@ -27,7 +27,9 @@ Signature = frozenset[tuple[str, str]]
 def role_of(request: Request) -> Role:
     """Which worker runs it: a restore with an order reads over the wire, one without reads this node's own repository. To take one back
     nothing is read."""
-    if isinstance(request, RunDatasets | RunUndo | RunRecall) or (isinstance(request, RunRestore) and request.ask.order is not None):
+    if isinstance(request, RunDatasets | RunUndo | RunRecall | RunDrill) or (
+        isinstance(request, RunRestore) and request.ask.order is not None
+    ):
         return "source"
     return "store"
 

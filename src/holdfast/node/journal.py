@@ -22,7 +22,7 @@ from holdfast.core.local_database import open_or_replace
 from holdfast.model.change import Amount
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.jobs import ENDED, Event, Job
-from holdfast.node.worker_messages import RunCascade, RunDatasets, RunMaintenance, RunRecall, RunRestore, RunUndo
+from holdfast.node.worker_messages import RunCascade, RunDatasets, RunDrill, RunMaintenance, RunRecall, RunRestore, RunUndo
 from holdfast.wire.hub_messages import Report
 
 _logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ KEPT_EVENTS = 50_000
 KEPT_TOLD_EVENTS = 5_000
 
 T = TypeVar("T")
-Request = RunDatasets | RunCascade | RunRestore | RunUndo | RunRecall | RunMaintenance
+Request = RunDatasets | RunCascade | RunRestore | RunUndo | RunRecall | RunDrill | RunMaintenance
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (

@@ -154,6 +154,14 @@ class Limits:
         folders = (self.hooks, None if self.path is None else self.path.resolve().parent)
         return tuple(real_path(folder) for folder in folders if folder is not None and real_path(folder) != self.home)
 
+    def check_trial(self) -> None:
+        """Raises `OutsideLimits` where nothing of other machines may be restored, on trial or not."""
+        if self.write is not None and not self.write:
+            raise OutsideLimits(
+                "nothing may be restored on this machine, so no drill of another's repository either",
+                hint="name a folder in `write` in limits.toml there",
+            )
+
     def hook(self, name: str) -> Path:
         """The script of this name. Raises `OutsideLimits` when it is not one the machine's root put there."""
         if self.hooks is None:
@@ -247,6 +255,10 @@ def check_rules(rules: Rules, limits: Limits) -> tuple[ErrorFacts, ...]:
         for name in (dataset.hooks.before, dataset.hooks.after):
             if name:
                 attempt(limits.hook, name)
+    for trial in rules.trials:
+        attempt(limits.check_trial)
+        if trial.check:
+            attempt(limits.hook, trial.check)
     for action in (action for receive in rules.receives for action in receive.actions):
         attempt(limits.check_taking, action)
     targets = [

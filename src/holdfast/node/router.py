@@ -62,13 +62,14 @@ from holdfast.model.rules import Rules
 from holdfast.model.searching import AskSearch, FoundHere
 from holdfast.model.seeding import AskSeed
 from holdfast.model.tail import AskTail, Tailed
+from holdfast.model.trials import AskDrill
 from holdfast.node.job_book import JobBook
 from holdfast.node.machine import Machine
 from holdfast.node.point_events import record_change, record_pause
 from holdfast.node.scheduler import Scheduler
 from holdfast.node.supervisor import Worker
 from holdfast.node.vaulting import REFUSED, check_for_vault
-from holdfast.node.worker_messages import RunMaintenance, RunRecall, RunRestore, RunUndo
+from holdfast.node.worker_messages import RunDrill, RunMaintenance, RunRecall, RunRestore, RunUndo
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class Router:
 
     def _note_refusal(self, question: Question, error: OutsideLimits) -> None:
         """Once for each thing that is asked again and again."""
-        asked = {AskRestore: "a restore", AskSample: "a sample", AskFolders: "a look at folders", **REFUSED}
+        asked = {AskRestore: "a restore", AskDrill: "a drill", AskSample: "a sample", AskFolders: "a look at folders", **REFUSED}
         what = asked.get(type(question), "something")
         message = f"the Master asked for {what} that this machine's limits refuse: {error.message}"
         if message != self._refused_last:
@@ -197,7 +198,7 @@ class Router:
                 return Done()
             case AskPauseJob() | AskResumeJob() | AskOrders():
                 return self._hold(question)
-            case AskRestore() | AskUndo() | AskRecall():
+            case AskRestore() | AskUndo() | AskRecall() | AskDrill():
                 return self._started(self._give_back(question, local=local))
             case AskStatus():
                 return await self._status()
@@ -285,7 +286,7 @@ class Router:
         self._changed()
         return JobsStarted(started=tuple(job for job in map(self._book.find, jobs) if job is not None))
 
-    def _give_back(self, ask: AskRestore | AskUndo | AskRecall, *, local: bool) -> JobId:
+    def _give_back(self, ask: AskRestore | AskUndo | AskRecall | AskDrill, *, local: bool) -> JobId:
         match ask:
             case AskRestore():
                 return self._restore(ask, local=local)
@@ -293,6 +294,8 @@ class Router:
                 return self._undo(ask, local=local)
             case AskRecall():
                 return self._recall(ask, local=local)
+            case AskDrill():
+                return self._drill(ask, local=local)
 
     def _restore(self, ask: AskRestore, *, local: bool) -> JobId:
         if ask.order is None and not local:
@@ -326,6 +329,14 @@ class Router:
         what = first if len(ask.paths) < 2 else f"{first} and {len(ask.paths) - 1:,} more"
         job = self._book.new_job("recall", what, "local" if local else "trigger", trigger=ask.trigger)
         return self._scheduler.queue(RunRecall(job=job, ask=ask))
+
+    def _drill(self, ask: AskDrill, *, local: bool) -> JobId:
+        """Of another node's repository: read by an order, written into this node's own scratch."""
+        if local:
+            raise NotGranted("a drill of another node's repository needs an order", hint="start it with `holdfast drill DATASET --on NODE`")
+        self._machine.limits().check_trial()
+        job = self._book.new_job("drill", ask.repository, "trigger", trigger=ask.trigger, datasets=(ask.point.dataset,))
+        return self._scheduler.queue(RunDrill(job=job, ask=ask))
 
     def _maintain(self, ask: AskMaintenance) -> JobId:
         rules = self._machine.rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from holdfast.capture.sample import SampleBounds, take_sample
@@ -20,6 +20,7 @@ from holdfast.model.questions import Answer, AskFolders, AskSample, Failed, Fold
 from holdfast.model.rules import Rules
 from holdfast.model.tail import AskTail
 from holdfast.node.archiving_here import Archived, plan_archives
+from holdfast.node.drilling_elsewhere import DrillElsewhere, trial_scratch
 from holdfast.node.limits import Limits, load_limits
 from holdfast.node.source_following import SourceFollowing, Surroundings
 from holdfast.node.source_runs import SourceRuns
@@ -38,6 +39,7 @@ from holdfast.node.worker_messages import (
     Ready,
     RunCascade,
     RunDatasets,
+    RunDrill,
     RunMaintenance,
     RunRecall,
     RunRestore,
@@ -50,6 +52,7 @@ from holdfast.node.worker_recall import RecallTask
 from holdfast.node.worker_restore import RestoreTask, restore_with_order
 from holdfast.node.worker_undo import UndoExpiry, UndoTask, drop_unfinished
 from holdfast.operations.archiving.book import ArchiveBook
+from holdfast.operations.drill import sweep_scratch
 from holdfast.operations.recalling.recalled import Recalled
 from holdfast.operations.running import Cancellation
 
@@ -85,6 +88,8 @@ class SourceWorker:
 
     def serve(self, receive: Callable[[], ToWorker | None]) -> None:
         """Until the agent says stop or is gone."""
+        with suppress(OSError):
+            sweep_scratch(trial_scratch(self._home))
         self._send(Ready())
         self._expiry.start()
         self._state_log.start()
@@ -110,6 +115,8 @@ class SourceWorker:
                 self._jobs.start("restore", message.job, lambda job, cancellation: self._undo(message, job, cancellation))
             case RunRecall():
                 self._jobs.start("restore", message.job, lambda job, cancellation: self._recall(message, job, cancellation))
+            case RunDrill():
+                self._jobs.start("drill", message.job, lambda job, cancellation: self._drill(message, job, cancellation))
             case CancelJob():
                 self._jobs.cancel(message.job, lambda: drop_unfinished(self._home, message.job))
             case PauseJob():
@@ -182,6 +189,19 @@ class SourceWorker:
         rules = self._must_be_configured().rules
         task = RecallTask(home=self._home, rules=rules, ask=message.ask, job=job, news=self._news, clock=self._clock)
         return task.run(cancellation)
+
+    def _drill(self, message: RunDrill, job: Job, cancellation: Cancellation) -> Job:
+        configured = self._must_be_configured()
+        drill = DrillElsewhere(
+            home=self._home,
+            rules=configured.rules,
+            ask=message.ask,
+            job=job,
+            news=self._news,
+            clock=self._clock,
+            entropy=self._entropy,
+        )
+        return drill.run(configured.signing_key, cancellation)
 
     def _undo(self, message: RunUndo, job: Job, cancellation: Cancellation) -> Job:
         rules = self._must_be_configured().rules

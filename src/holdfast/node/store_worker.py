@@ -26,7 +26,8 @@ from holdfast.node.anomaly_watch import AnomalyWatch
 from holdfast.node.config import load_config
 from holdfast.node.copies import copies_for, local_mirror
 from holdfast.node.drill_book import DrillBook
-from holdfast.node.drilling import DrillJob, DrillTools
+from holdfast.node.drill_records import DrillTools
+from holdfast.node.drilling import DrillJob
 from holdfast.node.limits import is_vault
 from holdfast.node.listening import Listening
 from holdfast.node.maintenance import do_task, ended_job, event_of, event_of_met
@@ -56,6 +57,7 @@ from holdfast.node.worker_messages import (
     Ready,
     RunCascade,
     RunDatasets,
+    RunDrill,
     RunMaintenance,
     RunRecall,
     RunRestore,
@@ -97,7 +99,7 @@ class StoreWorker:
             home=home, clock=clock, entropy=entropy, book=DrillBook(home), event=lambda event: send(EventNews(event=event))
         )
         self._orders = OrderBook(home / "orders.db", clock=clock)
-        self._sessions = Sessions(home, self._repositories, self._orders, send, clock=clock)
+        self._sessions = Sessions(home, self._repositories, self._orders, send, self._drills)
         self._configured: Configure | None = None
         self._time = TimeWatch(self._repositories, send, lambda: self._configured.rules.node if self._configured else None, clock=clock)
         self._sealing = SealingWatch(self._repositories)
@@ -168,7 +170,7 @@ class StoreWorker:
                 threading.Thread(target=self._answer, args=(message,), name="seed", daemon=True).start()
             case AskWorker():
                 self._jobs.ask(lambda: self._answer(message))
-            case RunDatasets() | RunUndo() | RunRecall():
+            case RunDatasets() | RunUndo() | RunRecall() | RunDrill():
                 self._jobs.start("run", message.job, _refuse)
             case StopWorker():
                 self.stop()

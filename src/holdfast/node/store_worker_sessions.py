@@ -17,6 +17,7 @@ from holdfast.delivery.narrowing import OnlyNames, OnlyPaths, OnlyWhile
 from holdfast.delivery.ports import Action, Opening
 from holdfast.delivery.reading import OpenReader, serve_read
 from holdfast.delivery.receiver import serve_delivery
+from holdfast.delivery.trials import OnTrial
 from holdfast.delivery.verify import Verifier
 from holdfast.mirror.mirror import MirrorStore
 from holdfast.mirror.reading import MirrorReader
@@ -28,6 +29,8 @@ from holdfast.model.orders import RestoreOrder
 from holdfast.model.reading import PointReader
 from holdfast.model.rules import archived_by
 from holdfast.node.copies import give_copy, mirror_action
+from holdfast.node.drill_records import DrillTools, record_tried
+from holdfast.node.drill_verdicts import Tried
 from holdfast.node.limits import load_limits
 from holdfast.node.orders import OrderBook
 from holdfast.node.store_worker_repositories import Repositories
@@ -36,24 +39,28 @@ from holdfast.node.worker_messages import Configure, EventNews, FromWorker, Poin
 from holdfast.operations.run_lanes import timetable_of
 from holdfast.repository.archiving.archive import ArchivedFrom
 from holdfast.wire.channel import Channel
-from holdfast.wire.data_messages import ActionState, DataMessage, Open, OpenArchive, OpenCopy, OpenRead
+from holdfast.wire.data_messages import ActionState, DataMessage, DrillOutcome, Open, OpenArchive, OpenCopy, OpenRead
 from holdfast.wire.data_server import run_handler
 from holdfast.wire.lines import Lines, hand_on_line
 from holdfast.wire.queue_channel import QueueChannel
+
+_LONGEST = 2_000
+"""So much of what another machine says goes into the book and the log."""
 
 
 class Sessions:
     """`deliver` and `read` are the handlers of the data server and of the local socket; each call serves one session in its own thread."""
 
     def __init__(
-        self, home: Path, repositories: Repositories, orders: OrderBook, send: Callable[[FromWorker], None], *, clock: Clock
+        self, home: Path, repositories: Repositories, orders: OrderBook, send: Callable[[FromWorker], None], drills: DrillTools
     ) -> None:
         self.lines = Lines()
         self._home = home
         self._repositories = repositories
         self._orders = orders
         self._send = send
-        self._clock = clock
+        self._drills = drills
+        self._clock: Clock = drills.clock
         self._verifier = Verifier()
         self._mirrors = MirrorStore(home)
         self._configured: Configure | None = None
@@ -161,6 +168,8 @@ class Sessions:
                 mirror = MirrorReader(mirror_action(configured.rules, order.dataset, order.mirror), order.dataset, order.stands_at)
                 return mirror.cursor, OnlyPaths(mirror, order.paths)
             cursor, reader = self._read_point(order.repository, order.dataset, order.point, order.paths)
+            if order.drill:
+                return cursor, OnTrial(reader, lambda outcome: self._tried(outcome, order, configured.rules))
             if order.lasting:
                 return cursor, self._until_its_end(reader, order)
             return cursor, OnlyNames(reader) if order.names_only else reader
@@ -197,6 +206,19 @@ class Sessions:
         if point.dataset_id != dataset:
             raise NotGranted("the point is of another dataset", hint="start the restore again; each one gets an order of its own")
         return Cursor(point.epoch, point.seq), OnlyPaths(repository.reader(point), paths)
+
+    def _tried(self, outcome: DrillOutcome, order: RestoreOrder, rules: model.Rules) -> None:
+        """What another machine says came of the drill it was ordered to make."""
+        repository = self._repositories.get(order.repository)
+        tried = Tried(
+            job=outcome.job,
+            files=outcome.files,
+            size_bytes=outcome.size_bytes,
+            problem=outcome.problem[:_LONGEST],
+            note=outcome.note[:_LONGEST],
+            on=order.reader_name or _name_of(rules, order.reader),
+        )
+        record_tried(self._drills, repository, repository.point(order.point), tried, rules.node)
 
     def _until_its_end(self, reader: PointReader, order: RestoreOrder) -> PointReader:
         ended = NotGranted(f"the order ended at {order.expires_at.isoformat()}", hint="the reader is to get a new one from the Master")

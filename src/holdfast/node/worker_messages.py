@@ -20,6 +20,7 @@ from holdfast.model.questions import Answer, AskRestore, Question
 from holdfast.model.recalling import AskRecall
 from holdfast.model.restoring import AskUndo
 from holdfast.model.rules import Rules
+from holdfast.model.trials import AskDrill
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -66,6 +67,13 @@ class RunUndo(_Message, frozen=True, kw_only=True):
 class RunRecall(_Message, frozen=True, kw_only=True):
     job: Job
     ask: AskRecall
+
+
+class RunDrill(_Message, frozen=True, kw_only=True):
+    """Of another node's repository, here. `RunMaintenance` has those of this node's own."""
+
+    job: Job
+    ask: AskDrill
 
 
 class RunMaintenance(_Message, frozen=True, kw_only=True):
@@ -183,6 +191,7 @@ ToWorker = (
     | RunRestore
     | RunUndo
     | RunRecall
+    | RunDrill
     | RunMaintenance
     | CancelJob
     | PauseJob

@@ -16,7 +16,7 @@ from __future__ import annotations
 import msgspec
 
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import ActionId, DatasetId, NodeId, PointId, RepositoryId
+from holdfast.core.ids import ActionId, DatasetId, JobId, NodeId, PointId, RepositoryId
 from holdfast.model.archiving import ToArchive, Verdict
 from holdfast.model.bottleneck import ReceiverTimes
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Payload, Segment
@@ -242,6 +242,21 @@ class ArchiveVerdicts(_Message, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...]
 
 
+class DrillOutcome(_Message, frozen=True, kw_only=True):
+    """In a session that an order for a drill opened, at its end: `files` of `size_bytes` are what they should be. `problem`: why nothing is
+    proven, empty where something is. `note`: why fewer were tried than asked for. `job` is the reader's. Answered by `OutcomeTaken`."""
+
+    job: JobId
+    files: int
+    size_bytes: int
+    problem: str = ""
+    note: str = ""
+
+
+class OutcomeTaken(_Message, frozen=True, kw_only=True):
+    """What came of the drill is recorded with the point."""
+
+
 class OpenLine(_Message, frozen=True, kw_only=True):
     """Between processes of one machine: give me a line that `peer` has dialled (`wire.lines`). Answered by `LineTaken` or `Stopped`."""
 
@@ -279,6 +294,8 @@ DataMessage = (
     | OpenArchive
     | PutArchive
     | ArchiveVerdicts
+    | DrillOutcome
+    | OutcomeTaken
     | OpenLine
     | LineTaken
 )

@@ -6,7 +6,7 @@ import { Card } from "../../parts/Card";
 import { put } from "./changes";
 import { fieldError } from "./diagnostics";
 import { change, TextField } from "./fields";
-import { anomalyWay, type AnomalyWay, type DrillWay, drillWay } from "./watching";
+import { anomalyWay, type AnomalyWay, drillNodes, type DrillWay, drillWay } from "./watching";
 
 const DRILLS: Record<DrillWay, string> = { off: "Not by itself", on: "A sample, every so often" };
 const ANOMALIES: Record<AnomalyWay, string> = {
@@ -33,7 +33,7 @@ function Drills({ path }: { path: string[] }) {
     <Stack gap="sm" role="group" aria-label="Drills">
       <Select
         label="Restore it on trial"
-        description="The owner of each repository restores files into a scratch folder and compares them with what was recorded."
+        description="Files of each repository are restored into a scratch folder and compared with what was recorded."
         data={Object.entries(DRILLS).map(([value, label]) => ({ value, label }))}
         value={way}
         allowDeselect={false}
@@ -44,11 +44,29 @@ function Drills({ path }: { path: string[] }) {
         <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
           <TextField label="Proven every" path={[...path, "every"]} placeholder="7d" />
           <TextField label="Sample" path={[...path, "sample"]} placeholder="100 files" description="Like 100 files, 1% or all." />
-          <TextField label="Check script" path={[...path, "check"]} placeholder="none" description="In the hooks directory of the repository's machine." />
+          <TextField label="Check script" path={[...path, "check"]} placeholder="none" description="In the hooks directory of the machine that restores it." />
           <TextField label="Script may take" path={[...path, "timeout"]} placeholder="10m" />
+          <NodeField path={[...path, "on"]} />
         </SimpleGrid>
       )}
     </Stack>
+  );
+}
+
+/** Where it is done: the owner's own machine, or another node. One that is written and not there stays to be seen. */
+function NodeField({ path }: { path: string[] }) {
+  const { values, diagnostics } = useDraft();
+  const data = drillNodes(valueAt(values, ["nodes"]), valueAt(values, path));
+  return (
+    <Select
+      label="On the machine"
+      description="Another than the repository's proves that it can be restored there, too."
+      data={[{ value: "", label: "of each repository" }, ...data]}
+      value={String(valueAt(values, path) ?? "")}
+      allowDeselect={false}
+      error={fieldError(diagnostics, path)}
+      onChange={(node) => change(put(values, path, node || null), "Change where drills are made")}
+    />
   );
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { anomalyWay, drillWay } from "./watching";
+import { anomalyWay, drillNodes, drillWay } from "./watching";
 
 describe("what a policy says of drills", () => {
   it.each([
@@ -9,6 +9,15 @@ describe("what a policy says of drills", () => {
     [{ every: "7d" }, "on"],
     [{}, "on"],
   ] as const)("%j is %s", (written, way) => expect(drillWay(written)).toBe(way));
+});
+
+describe("where drills are made", () => {
+  it.each([
+    [{ vault: {}, dr: {} }, undefined, ["dr", "vault"]],
+    [{ vault: {} }, "gone", ["gone", "vault"]],
+    [{ vault: {} }, "vault", ["vault"]],
+    [undefined, undefined, []],
+  ])("of %j with %j written", (nodes, written, choices) => expect(drillNodes(nodes, written)).toEqual(choices));
 });
 
 describe("what a policy says of anomalies", () => {

@@ -12,6 +12,13 @@ export function drillWay(written: Value | undefined): DrillWay {
   return written === undefined || written === null || isOff(written) ? "off" : "on";
 }
 
+/** The nodes of the document by name, with the one that is written, whether it is there or not. */
+export function drillNodes(nodes: Value | undefined, written: Value | undefined): string[] {
+  const named = isMapping(nodes) ? Object.keys(nodes) : [];
+  const chosen = typeof written === "string" && written !== "" && !named.includes(written) ? [written] : [];
+  return [...named, ...chosen].sort();
+}
+
 /** Nothing written means: look, and hold for the usual time. */
 export function anomalyWay(written: Value | undefined): AnomalyWay {
   if (isOff(written)) return "off";

@@ -2,6 +2,7 @@
 import { Button, Select, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { client, take } from "../../api/client";
+import { useLive } from "../../live/store";
 import { Card } from "../../parts/Card";
 import { drillWord, worstFirst } from "../../parts/drills";
 import { counted, formatBytes, sentence, visible } from "../../parts/format";
@@ -18,9 +19,11 @@ export function Drills({ row, points }: { row: Repository; points: readonly Poin
   const datasets = [...new Set([...row.drills.map((each) => each.dataset), ...points.filter((each) => !each.foreign).map((each) => each.dataset)])].sort();
   const [chosen, setChosen] = useState<string | null>(null);
   const dataset = chosen ?? datasets[0] ?? "";
+  const [on, setOn] = useState("");
+  const nodes = useLive((live) => live.nodes);
   const begin = () => {
     const params = { path: { repository: row.name } };
-    void task.start("drill", () => take(client.POST("/api/v1/repositories/{repository}/drill", { params, body: { dataset, sample: "", point: "" } })));
+    void task.start("drill", () => take(client.POST("/api/v1/repositories/{repository}/drill", { params, body: { dataset, sample: "", point: "", on } })));
   };
   return (
     <Card title="Restored on trial">
@@ -39,7 +42,8 @@ export function Drills({ row, points }: { row: Repository; points: readonly Poin
               {drill.last?.problem && <Text size="sm">{sentence(visible(drill.last.problem))}</Text>}
               {drill.last && !drill.last.problem && (
                 <Text size="sm" c="dimmed">
-                  {counted(drill.last.files, "file")}, {formatBytes(drill.last.size_bytes)}, of the point of <Moment time={drill.last.point_at} />.{" "}
+                  {counted(drill.last.files, "file")}, {formatBytes(drill.last.size_bytes)}, of the point of <Moment time={drill.last.point_at} />
+                  {drill.last.on && `, on ${visible(drill.last.on)}`}.{" "}
                   {drill.last.note && sentence(visible(drill.last.note))}
                 </Text>
               )}
@@ -53,6 +57,16 @@ export function Drills({ row, points }: { row: Repository; points: readonly Poin
         })}
         <TaskState task={task} what="A drill" />
         {datasets.length > 1 && <Select size="xs" aria-label="Dataset to try" data={datasets} value={dataset} onChange={setChosen} allowDeselect={false} />}
+        {datasets.length > 0 && (
+          <Select
+            size="xs"
+            label="On the machine"
+            data={[{ value: "", label: "as the policy says" }, ...nodes.map((node) => node.name)]}
+            value={on}
+            onChange={(node) => setOn(node ?? "")}
+            allowDeselect={false}
+          />
+        )}
         {datasets.length > 0 && (
           <OnlyFor activity="repositories.care">
             <Button variant="default" size="xs" disabled={task.isRunning} loading={task.busy !== ""} onClick={begin}>

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from holdfast.api.answers import DrillList, DrillRow, TriggerStarted
-from holdfast.api.callers import MasterOf
+from holdfast.api.callers import CallerOf, MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import raw_fields, reply
@@ -35,9 +35,16 @@ async def drills(master: MasterOf, reach: ReachOf) -> Response:
 @router.post("/repositories/{repository}/drill")
 @answers(TriggerStarted)
 @does(Activity.REPOSITORIES_CARE, on="repository")
-async def drill(repository: str, body: Drill, master: MasterOf) -> Response:
-    """Restore a part of a dataset on trial now; `sample` as in the document, empty = as the rules say. `point` empty = the newest."""
+async def drill(repository: str, body: Drill, master: MasterOf, caller: CallerOf) -> Response:
+    """Restore a part of a dataset on trial now; `sample` as in the document, empty = as the rules say. `point` empty = the newest.
+
+    `on`: the node that does it, which takes the right to restore there, too; empty = as the rules say, else the owner.
+    """
     if body.sample:
         parse_sample(body.sample)
     task = maintenance.Drill(dataset=body.dataset, sample=body.sample, point=body.point)
-    return reply(TriggerStarted(trigger=await master.history.maintain(repository, task)))
+    if body.on:
+        restores = await master.landscapes.reach(caller.rights, Activity.DATA_RESTORE)
+        restores.check_node(body.on)
+        restores.check_copy(body.dataset, body.dataset, repository)
+    return reply(TriggerStarted(trigger=await master.trials.start(repository, task, body.on)))

@@ -29,6 +29,7 @@ def drill(
     repository: Annotated[str, typer.Option("--repository", help="Only in this repository; else in each that has it.")] = "",
     sample: Annotated[str, typer.Option("--sample", help="Like `100 files`, 1% or all; else as the rules say.")] = "",
     point: Annotated[str, typer.Option("--point", help="This point in place of the newest.")] = "",
+    on: Annotated[str, typer.Option("--on", help="The node that restores it; else as the rules say, the repository's own.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -40,8 +41,9 @@ def drill(
         parse_sample(sample)
     place = resolve_home(home)
     task = Drill(dataset=dataset, sample=sample, point=point)
-    body = {"dataset": dataset, "sample": sample, "point": point}
-    jobs = [job for name in _repositories_with(place, dataset, repository) for job in do_task(place, name, task, body)]
+    away = "" if not on else f"a drill on {on} is ordered by the Master, and it cannot be reached"
+    body = {"dataset": dataset, "sample": sample, "point": point, "on": on}
+    jobs = [job for name in _repositories_with(place, dataset, repository) for job in do_task(place, name, task, body, only_master=away)]
     if as_json:
         print_json(jobs)
     else:
@@ -71,6 +73,7 @@ def print_drills(rows: list[dict[str, Any]]) -> None:
             row["dataset"],
             row["repository"],
             _state(row),
+            _made_on(row),
             age(row.get("proven_at"), moment),
             (row.get("last") or {}).get("files", 0),
             format_duration(row["plan"]["every_s"]) if row.get("plan") and row["plan"].get("every_s") else _every(row),
@@ -78,8 +81,8 @@ def print_drills(rows: list[dict[str, Any]]) -> None:
         )
         for row in rows
     ]
-    heads = ("DATASET", "REPOSITORY", "DRILL", "LAST PROVEN", "FILES", "EVERY", "NEXT DUE")
-    print_table(heads, cells, right=frozenset({4}))
+    heads = ("DATASET", "REPOSITORY", "DRILL", "ON", "LAST PROVEN", "FILES", "EVERY", "NEXT DUE")
+    print_table(heads, cells, right=frozenset({5}))
     for row in rows:
         last = row.get("last") or {}
         for text in (last.get("problem"), last.get("note")):
@@ -92,6 +95,11 @@ def _every(row: dict[str, Any]) -> str:
     from holdfast.model.document import DrillPlan
 
     return format_duration(DrillPlan().every_s) if row.get("plan") is not None else "-"
+
+
+def _made_on(row: dict[str, Any]) -> str:
+    """Where it is made: as the rules say, else where the last one was; nothing for the owner's own machine."""
+    return (row.get("plan") or {}).get("on") or (row.get("last") or {}).get("on") or "-"
 
 
 def _state(row: dict[str, Any]) -> str:

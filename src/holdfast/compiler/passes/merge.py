@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec.structs import replace
+
 from holdfast.compiler.drawing import DrawnMover, Leg
 from holdfast.compiler.identities import delivery_id, forward_id, mirror_id, repository_id, store_id
 from holdfast.compiler.passes.archives import archive_rule
@@ -179,7 +181,7 @@ class _Way:
         repository = repository_id(self.roster.environment, leg.sink.repository.name)
         action = store_id(self.dataset, repository)
         stored = self.merged.stores.setdefault(
-            (node, action), Stored(repository, leg.sink.repository.trust, leg.policy.drill, leg.policy.anomaly)
+            (node, action), Stored(repository, leg.sink.repository.trust, _drill(leg), leg.policy.anomaly)
         )
         fresh = StoredOperation(
             name=operation.name,
@@ -211,6 +213,12 @@ class _Way:
         if len(hops) == 1 and leg.sink.repository is not None and leg.carried.operation.kind == "archive":
             repository = repository_id(self.roster.environment, leg.sink.repository.name)
             merged.reads[(first.receiver.id, first.sender.id, self.dataset, repository)] = None
+
+
+def _drill(leg: Leg) -> DrillPlan | None:
+    """On the owner itself it is a drill like any other."""
+    plan = leg.policy.drill
+    return replace(plan, on="") if plan is not None and plan.on == leg.sink.place else plan
 
 
 def _removed_keep_s(operation: OperationUse) -> float | None:

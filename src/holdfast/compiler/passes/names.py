@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from holdfast.compiler.drawing import Carried, Drawing, DrawnMover, DrawnVertex, mover_where, operation_where
+from holdfast.compiler.drawing import Carried, Drawing, DrawnMover, DrawnVertex, mover_where, operation_where, policy_where
 from holdfast.compiler.nearest import nearest_hint
 from holdfast.compiler.report import Report
 from holdfast.model.diagnostics import Where
@@ -61,6 +61,8 @@ def resolve_names(scene: Document, draft: Document, report: Report) -> Drawing:
 
 
 def _check_operations(policy: Policy, names: _Names) -> None:
+    if policy.drill is not None and policy.drill.on:
+        names.find("node", policy.drill.on, names.nodes, policy_where(policy, "drill.on"))
     known = {operation.name for operation in policy.operations}
     for operation in policy.operations:
         when = operation.when

@@ -14,6 +14,7 @@ from holdfast.compiler.passes.archives import archive_rule
 from holdfast.compiler.passes.copies import find_copies
 from holdfast.compiler.passes.merge import Merged, Stream
 from holdfast.compiler.passes.places import Places
+from holdfast.compiler.passes.trials import find_trials
 from holdfast.compiler.report import Report
 from holdfast.compiler.roster import Roster
 from holdfast.compiler.timing import times_of
@@ -36,6 +37,7 @@ from holdfast.model.rules import (
     Receive,
     RepositoryRule,
     Rules,
+    TrialDuty,
 )
 
 T = TypeVar("T")
@@ -59,6 +61,7 @@ class _Desk:
     pulls: dict[NodeId, list[tuple[RateTable, ...]]] = field(default_factory=dict)
     copy_grants: dict[CopyGrant, None] = field(default_factory=dict)
     other_copies: dict[OtherCopy, None] = field(default_factory=dict)
+    trials: dict[TrialDuty, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,9 @@ class Orders:
             self.desk(node).flows.append(part)
         for owner, reader, dataset, read in self.merged.reads:
             self.desk(owner).reads.append(ReadGrant(reader=reader, dataset=dataset, repository=read))
+        names = {repository_id(self.roster.environment, repository.name): repository.name for repository in repositories}
+        for node, duty in find_trials(self.merged, self.roster, names):
+            self.desk(node).trials[duty] = None
         for pair in find_copies(self.merged):
             asker, giver = self.desk(pair.asker.id), self.desk(pair.giver.id)
             asker.other_copies[pair.copy] = None
@@ -214,6 +220,7 @@ class Orders:
                 reads=_ordered(desk.reads, key=lambda read: (read.dataset, read.repository)),
                 copy_grants=_ordered(desk.copy_grants, key=lambda grant: (grant.dataset, grant.reader, grant.repository, grant.mirror)),
                 pulls=tuple(Pull(sender=sender, windows=tuple(dict.fromkeys(desk.pulls[sender]))) for sender in sorted(desk.pulls)),
+                trials=_ordered(desk.trials, key=lambda trial: (trial.label, trial.repository)),
                 other_copies=_ordered(desk.other_copies, key=lambda copy: (copy.repository, copy.dataset, copy.title)),
             )
         return found
