@@ -28,5 +28,6 @@ def _operation(policy: Policy, operation: OperationUse) -> Iterator[Diagnostic]:
         yield diagnose(_CODE, where, f"`{operation.kind}` is not in this version", f"take it out for now; this version has {kinds}")
     if operation.archive_leave == "placeholder":
         where = Where(path=f"{where.path}.leave", kind="operation", name=where.name)
-        hint = "take `stub`, a link whose content is recalled when it is opened; or `copy` or `nothing`"
-        yield diagnose(_CODE, where, "`leave: placeholder` is not in this version", hint)
+        hint = "take `stub`, a link whose content is recalled when it is opened (`ls -L` shows its size); or `copy` or `nothing`"
+        message = "`leave: placeholder` is not in this version: while the node is down, such a file would read as zeros"
+        yield diagnose(_CODE, where, message, hint)
