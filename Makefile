@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deb lock test check console format speed bench bench-full bench-fleet docs bench-live clean
+.PHONY: help demo deb lock test test-big check console format speed bench bench-full bench-fleet docs bench-live clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,11 +37,14 @@ deb: console ## Build the Debian 12 package into dist/ (needs dpkg-deb)
 lock: $(VENV)/.installed ## Pin anew what goes into the Debian package
 	@$(BIN)/python -m deb.lock
 
-test: $(VENV)/.installed-test console ## Install what the tests need (root) or name what is missing, then run all tests
+test: $(VENV)/.installed-test console ## Install what the tests need (root) or name what is missing, then run all tests but the big ones
 	@scripts/install-test-tools
-	@$(BIN)/pytest -n 2 -m "not big and not speed" --randomly-seed=1 $(ARGS)
-	@$(BIN)/pytest -n 2 -m "not big and not speed" --randomly-seed=1 --records postgresql $(ARGS) tests/master tests/api # The Master on its other database.
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m big -p no:randomly $(ARGS) || test $$? -eq 5 # 5: none of the chosen tests is big
+	@$(BIN)/python scripts/run-tests -n 2 -m "not big and not speed" --randomly-seed=1 $(ARGS)
+	@$(BIN)/python scripts/run-tests -n 2 -m "not big and not speed" --randomly-seed=1 --records postgresql $(ARGS) tests/master tests/api # The Master on its other database.
+
+test-big: $(VENV)/.installed-test console ## The tests that need gigabytes or minutes: every fault at every step, thousands of steps; about half an hour
+	@scripts/install-test-tools
+	@$(BIN)/python scripts/run-tests -n 2 --dist loadfile --no-loadscope-reorder -m big -p no:randomly $(ARGS)
 
 check: $(VENV)/.installed-test ## Lint, format, types, layers; of the console the same, its tests and its size
 	@$(BIN)/ruff check .

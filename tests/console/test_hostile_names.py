@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Dialog, Locator, expect
+from playwright.sync_api import Browser, Dialog, Locator, expect
 
 from holdfast.model.entry import display_path
 from tests.console.conftest import NODES
-from tests.console.person import Person
+from tests.console.person import Person, person_at
 from tests.e2e.world import World, by_hand_only, eventually, world_in
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -108,17 +108,17 @@ def data_of(folder: Path) -> Path:
     return folder / f"da {MARKUP} ta"
 
 
-@pytest.fixture
-def careful(zoo: World, enter: Callable[..., Person]) -> Person:
-    """Somebody for whom it is a fault when a page opens a dialog of the browser."""
-    person: Person = enter(zoo)
+@pytest.fixture(scope="module")
+def careful(zoo: World, browser: Browser) -> Iterator[Person]:
+    """Somebody who looks at everything, and for whom it is a fault when a page opens a dialog of the browser."""
+    with person_at(browser, zoo) as person:
 
-    def shut(dialog: Dialog) -> None:
-        person.faults.append(f"a dialog: {dialog.message}")
-        dialog.dismiss()
+        def shut(dialog: Dialog) -> None:
+            person.faults.append(f"a dialog: {dialog.message}")
+            dialog.dismiss()
 
-    person.page.on("dialog", shut)
-    return person
+        person.page.on("dialog", shut)
+        yield person
 
 
 def shown(name: bytes) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
-from holdfast.cli.processes import Child
 from tests.console.conftest import Enter
 from tests.console.person import Person
 from tests.e2e.world import World, eventually
+from tests.typed import ForkedChild
 
 PATIENCE_MS = 60_000
 
@@ -37,7 +37,7 @@ def in_a_shell(world: World, name: str, command: str) -> subprocess.CompletedPro
 
 def start_agent(world: World, name: str) -> None:
     home = world.home(name)
-    child = Child(name, ["node", "run", "--home", str(home)], home / "log" / "node.out")
+    child = ForkedChild(name, ["node", "run", "--home", str(home)], home / "log" / "node.out")
     child.start()
     world.machines.children.append(child)
 

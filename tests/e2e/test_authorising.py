@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.cli.demo.machines import online
-from holdfast.cli.processes import Child, wait_until
+from holdfast.cli.processes import wait_until
 from holdfast.core.errors import OutsideLimits
 from tests.e2e.world import World, world_in
+from tests.typed import ForkedChild
 
 pytestmark = pytest.mark.e2e
 
@@ -28,7 +29,7 @@ def test_a_held_machine_is_let_in_while_it_runs(tmp_path: Path) -> None:
         assert joined.returncode == 0, joined.stderr
         assert "nodes authorise files1" in joined.stderr
         assert world.json("master", "tokens") == []
-        child = Child("files1", ["node", "run", "--home", str(world.home("files1"))], world.home("files1") / "log" / "node.out")
+        child = ForkedChild("files1", ["node", "run", "--home", str(world.home("files1"))], world.home("files1") / "log" / "node.out")
         child.start()
         world.machines.children.append(child)
         wait_until(lambda: world.client.get("/nodes")["nodes"][0]["last_seen"] is not None, "files1 is seen", [child])

@@ -168,7 +168,10 @@ def test_a_dead_machine_is_replaced(office: World) -> None:
     office.join("files1", token, "--replace", "files1")
     new = next(n for n in office.json("nodes") if n["name"] == "files1" and n["state"] != "replaced")
     assert new["id"] == old["id"]
-    record = office.json("trigger", "office", "--wait")
+    record = office.json("trigger", "office", "--wait", expect=None)
+    if record["state"] != "succeeded":
+        # A receiver ends the sessions of a machine whose certificate its newest rules no longer name, and those may come a moment later.
+        record = office.json("trigger", "office", "--wait")
     assert record["state"] == "succeeded"
     assert _changed_files(record, "vault") == 0, "the identity's chunks are known"
     _move_the_owner(office)

@@ -20,7 +20,7 @@ from holdfast.cli.home import load_session
 from holdfast.cli.processes import Child, free_ports, wait_until
 from holdfast.model.questions import AskRepositoryEnv, RepositoryEnv
 from holdfast.node.local_client import ask
-from tests.typed import typed
+from tests.typed import ForkedChild, typed
 
 
 class World:
@@ -28,7 +28,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.machines = Machines(folder)
+        self.machines = Machines(folder, child=ForkedChild)
         self.names: list[str] = []
 
     @property
@@ -97,7 +97,7 @@ class World:
         """Join and start a machine that is not one of `start`'s."""
         joined = self.try_join(name, token, *options)
         assert joined.returncode == 0, joined.stderr
-        child = Child(name, ["node", "run", "--home", str(self.home(name))], self.home(name) / "log" / "node.out")
+        child = ForkedChild(name, ["node", "run", "--home", str(self.home(name))], self.home(name) / "log" / "node.out")
         child.start()
         self.machines.children.append(child)
         wait_until(lambda: name in online(self.client), f"{name} is online", [child])

@@ -72,7 +72,7 @@ def kill_points() -> Iterator[int]:
     yield from range(90)
 
 
-@pytest.mark.parametrize("keep_s", [None, 60.0])
+@pytest.mark.parametrize("keep_s", [pytest.param(None, marks=pytest.mark.big), 60.0])
 def test_killed_at_every_writing_call_it_is_equal_after_the_next_run(keep_s: float | None) -> None:
     before, after = state_of(BEFORE), state_of(AFTER)
     deaths = 0

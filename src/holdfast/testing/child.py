@@ -26,15 +26,20 @@ _PRELOADED = (
     "holdfast.node.local_client",
     "http.client",
     "ssl",
+    # What a Master and a node import.
+    "holdfast.api.serve",
+    "holdfast.node.agent",
+    "holdfast.node.source_worker",
+    "holdfast.node.store_worker",
 )
 
 
 def start_in_child(work: Callable[..., object], *arguments: object) -> BaseProcess:
-    """`work(*arguments)`, begun in a process of its own. Both must be picklable."""
+    """`work(*arguments)`, begun in a process of its own, which does not outlive this one. Both must be picklable."""
     context = multiprocessing.get_context("forkserver")
     # Heeded when the server starts: what it has imported, its children need not.
     context.set_forkserver_preload(["__main__", *_PRELOADED, work.__module__])
-    child = context.Process(target=work, args=arguments)
+    child = context.Process(target=work, args=arguments, daemon=True)
     with _LOOKING:
         child.start()
     return child

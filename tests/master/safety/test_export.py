@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -97,6 +99,18 @@ def test_all_rows_and_the_authority_come_back(made: Made, tmp_path: Path) -> Non
     write_export(restored.config, clock=CLOCK, entropy=ENTROPY)
     third = made.restore(tmp_path / "third" / "master", source=restored.config.home / "export")
     assert third.restoration.epoch > restored.restoration.epoch
+
+
+def test_two_may_export_at_once_and_what_a_crash_left_goes(made: Made, tmp_path: Path) -> None:
+    folder = made.export().path.parent
+    left = folder / ".master.export.0011223344556677.new"
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    with ThreadPoolExecutor(2) as beside:
+        done = list(beside.map(lambda _: made.export(), range(2)))
+    assert {each.path for each in done} == {folder / "master.export"}
+    assert [entry.name for entry in folder.iterdir()] == ["master.export"]
+    made.restore(tmp_path / "new" / "master")
 
 
 def test_nothing_secret_lies_open(made: Made) -> None:

@@ -16,13 +16,14 @@ from holdfast.core.errors import NotReachable
 @dataclass
 class Machines:
     """Started one by one, stopped all together. `client` is logged in as the administrator, whose password is `admin_password`.
-    `host`: where the Master listens."""
+    `host`: where the Master listens; `child`: what starts a process."""
 
     scratch: Path
     children: list[Child] = field(default_factory=list)
     client: ApiClient | None = None
     admin_password: str = ""
     host: str = "127.0.0.1"
+    child: type[Child] = Child
 
     def home(self, name: str) -> Path:
         return self.scratch / name / "home"
@@ -32,7 +33,7 @@ class Machines:
         api_port, hub_port = free_ports(2)
         setup = MasterSetup(name=environment, host=self.host, api_port=api_port, hub_port=hub_port)
         self.admin_password = set_up_master(home, setup).admin_password
-        self._start(Child("master", ["master", "run", "--home", str(home)], home / "log" / "master.log"))
+        self._start(self.child("master", ["master", "run", "--home", str(home)], home / "log" / "master.log"))
         client = ApiClient(load_session(home))
         wait_until(lambda: answers(client), "the Master answers", self.children)
         self.client = client
@@ -59,7 +60,7 @@ class Machines:
         join_node(setup)
         master = load_session(self.home("master"))
         save_session(home, Session(url=master.url, ca_pem=master.ca_pem, token=master.token))
-        self._start(Child(name, ["node", "run", "--home", str(home)], home / "log" / "node.log", inside))
+        self._start(self.child(name, ["node", "run", "--home", str(home)], home / "log" / "node.log", inside))
         return home
 
     def wait_for_nodes(self, names: set[str]) -> None:

@@ -32,6 +32,8 @@ FOLDER = "export"
 NAME = "master.export"
 _ALEMBIC = "alembic_version"
 _BATCH_ROWS = 1_000
+_LEFT_S = 3600.0
+"""What is being written is younger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +55,10 @@ def write_export(config: MasterConfig, *, clock: Clock, entropy: Entropy, name: 
     """
     folder = make_private_folder(config.home / FOLDER)
     key = load_export_key(config.home, entropy)
-    path, fresh = folder / name, folder / f".{name}.new"
+    # A name of its own: the Master's backup and a command may write one at the same time, and the last to end is the newest.
+    path, fresh = folder / name, folder / f".{name}.{entropy.token_bytes(8).hex()}.new"
     try:
+        _forget_what_a_crash_left(folder, clock)
         rows, made_at = _write_fresh(fresh, config, key, clock, entropy)
         check_export(fresh, key)
         fresh.replace(path)
@@ -67,6 +71,13 @@ def write_export(config: MasterConfig, *, clock: Clock, entropy: Entropy, name: 
         with suppress(OSError):
             fresh.unlink(missing_ok=True)
     return ExportDone(path=path, made_at=made_at, proven_at=now(clock), rows=rows, size_bytes=size_bytes, kits=len(key.kits))
+
+
+def _forget_what_a_crash_left(folder: Path, clock: Clock) -> None:
+    for left in folder.glob(".*.new"):
+        with suppress(FileNotFoundError):
+            if now(clock).timestamp() - left.stat().st_mtime > _LEFT_S:
+                left.unlink()
 
 
 def export_before_upgrade(config: MasterConfig, form: str, *, clock: Clock, entropy: Entropy) -> Path | None:
