@@ -307,6 +307,41 @@ def test_an_edited_flow_keeps_its_old_rules_until_activated() -> None:
     assert changed_flows(document(two_flows(7)), first.active) == ()
 
 
+LIMITED = """
+nodes: {files1: {tags: [linux, prod], parallel_jobs: 2}, vault: {tags: [big]}, dr: {}}
+repositories: {main: {node: vault, location: /r, parallel_jobs: 3}, far: {node: dr, location: /r}, near: {node: dr, location: /n}}
+policies: {p: {classification: {paths: [/p]}, operations: {backup: {every: 1h}, live: {}}, tags: [law]}}
+flows:
+  one:
+    tags: [office]
+    vertices: {s: {node: files1, policies: [p]}, r: {repository: main}, f: {repository: far}}
+    movers: [{from: s, to: r, carries: [p/backup]}, {from: r, to: f, carries: [p/backup]}]
+  two:
+    tags: [night]
+    vertices: {s: {node: files1, policies: [p]}, n: {repository: near}}
+    movers: [{from: s, to: n, carries: [p/live]}]
+"""
+
+
+def test_limits_and_inherited_tags_come_with_the_rules() -> None:
+    found = compiled(LIMITED)
+    files1, vault, dr = (rules_of(found, name) for name in ("files1", "vault", "dr"))
+    assert (files1.parallel_jobs, vault.parallel_jobs, vault.repositories[0].parallel_jobs) == (2, None, 3)
+    assert (files1.tags, files1.datasets[0].tags) == (("linux", "prod"), ("law", "linux", "night", "office", "prod"))
+    # Who comes by which flow, and what of it ever ends.
+    (receive,) = vault.receives
+    assert (receive.tags, receive.comes_by) == (("law", "linux", "office", "prod"), "run")
+    assert {(each.comes_by, each.tags[2]) for each in dr.receives} == {("cascade", "office"), ("following", "night")}
+    assert vault.tags_for(["files1/p"]) == ("big", "law", "linux", "office", "prod")
+    assert vault.tags_for([]) == ("big",)
+    shown = format_summary(found.summary)
+    assert "its jobs: 2 at once" in shown
+    assert "jobs into main: 3 at once" in shown
+    for changed in (LIMITED.replace("parallel_jobs: 2", "parallel_jobs: 4"), LIMITED.replace("linux, ", "")):
+        assert changed_flows(document(changed), found.active) == ("one", "two")
+    assert [each.code for each in parse_document(LIMITED.replace("jobs: 2", "jobs: 0")).diagnostics] == ["bad-value"]
+
+
 def test_a_moved_vertex_changes_nothing_of_what_is_done() -> None:
     placed = sample("placed")
     first = compiled(placed)

@@ -136,7 +136,9 @@ def test_an_answer_never_takes_a_job_back(tmp_path: Path, reported: State | None
     node = NodeId("a" * 32)
 
     def job(state: State) -> Job:
-        return Job(id=JobId("b" * 32), node=node, kind="run", rule="files1/documents", state=state, created_at=MOMENT)
+        return Job(
+            id=JobId("b" * 32), node=node, kind="run", rule="files1/documents", state=state, created_at=MOMENT, tags=("linux", "prod")
+        )
 
     database = _database(tmp_path)
     if reported is not None:
@@ -144,4 +146,6 @@ def test_an_answer_never_takes_a_job_back(tmp_path: Path, reported: State | None
     database.run_now(lambda s: happenings.record_answered_jobs(s, node, (job(answered),)))
     database.run_now(lambda s: happenings.record_answered_jobs(s, NodeId("c" * 32), (job(State.FAILED),)))
     assert database.run_now(lambda s: happenings.job_by_prefix(s, "b")).state is then
+    for tag, found in (("prod", 1), ("pro", 0)):
+        assert len(database.run_now(lambda s, tag=tag: happenings.jobs(s, limit=9, choice=happenings.JobChoice(tag=tag)))) == found  # type: ignore[misc]
     database.close()

@@ -71,6 +71,9 @@ def test_tags_come_and_go_and_stock_restic_sees_them(made: Made) -> None:
     assert len(rows) == 3
     (row,) = [row for row in rows if row["id"] == after.snapshot]
     assert "before the move" in row["tags"]
+    # What it inherited is another thing, and stays.
+    assert (after.inherited, "hf:tags=linux/prod" in row["tags"]) == (("linux", "prod"), True)
+    assert (after.bears("before the move"), after.bears("prod"), after.bears("x")) == (True, True, False)
     assert row["original"] == first.snapshot
     made.repository.close()
     (made.scene.home / "catalog.db").unlink()

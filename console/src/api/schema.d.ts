@@ -1600,7 +1600,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Points */
+        /**
+         * Points
+         * @description `tag`: only those that bear it, given by hand or inherited.
+         */
         get: operations["points"];
         put?: never;
         post?: never;
@@ -4327,6 +4330,7 @@ export interface components {
          *         Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it. `proof`: what drills know of it. `suspicion`: it is
          *         the last point of its dataset before what looks like its destruction. `suspect`: the id of the anomaly in whose time it was made (empty
          *         = none). `held_until`: an anomaly came after it, and until then no keep rule lets it go.
+         *         `tags` are people's own, given by hand; `inherited` are those that its source, its policy and its flows had when it was made.
          */
         Point: {
             id: string;
@@ -4367,6 +4371,8 @@ export interface components {
             suspect: string;
             /** @default null */
             held_until: string | null;
+            /** @default [] */
+            inherited: string[];
         };
         /**
          * Proof
@@ -4465,7 +4471,10 @@ export interface components {
             /** @default [] */
             flows: components["schemas"]["Flow"][];
         };
-        /** NodeEntry */
+        /**
+         * NodeEntry
+         * @description `parallel_jobs`: so many of its jobs run at once at most; None = no limit.
+         */
         NodeEntry: {
             name: string;
             /** @default [] */
@@ -4474,6 +4483,8 @@ export interface components {
             address: string;
             /** @default  */
             was: string;
+            /** @default null */
+            parallel_jobs: number | null;
         };
         /**
          * Group
@@ -4488,7 +4499,8 @@ export interface components {
         };
         /**
          * RepositoryEntry
-         * @description `scrub_ratio`: so much of it is read each day; 0 = none.
+         * @description `scrub_ratio`: so much of it is read each day; 0 = none. `parallel_jobs`: so many jobs deliver to it at once at most; None = no
+         *         limit.
          */
         RepositoryEntry: {
             name: string;
@@ -4503,6 +4515,8 @@ export interface components {
             scrub_ratio: number;
             /** @default {} */
             prune: components["schemas"]["PruneTimes"];
+            /** @default null */
+            parallel_jobs: number | null;
         };
         /**
          * PruneTimes
@@ -4540,6 +4554,7 @@ export interface components {
         /**
          * Policy
          * @description `drill` None = what is stored of it is not restored on trial by itself. `anomaly` None = nobody looks whether it is destroyed.
+         *         `tags`: its jobs and points inherit them.
          */
         Policy: {
             name: string;
@@ -4553,6 +4568,8 @@ export interface components {
             anomaly: components["schemas"]["AnomalyPlan"] | null;
             /** @default  */
             was: string;
+            /** @default [] */
+            tags: string[];
         };
         /**
          * Classification
@@ -4738,6 +4755,8 @@ export interface components {
             name: string;
             vertices: components["schemas"]["Vertex"][];
             movers: components["schemas"]["Mover"][];
+            /** @default [] */
+            tags: string[];
         };
         /**
          * Vertex
@@ -5164,10 +5183,11 @@ export interface components {
          * WaitReason
          * @description `window`: the mover's window is closed. `upstream`: nothing has come that could go on, or what should come has not. `receiver`: the
          *         receiver, or its store, is away. `not-called`: `dial: to`, and the receiver has not called. `job`: another job has to end first.
-         *         `paused`: a repository is paused. `low-disk`: the sender has no room for its own records, so that nothing is captured.
+         *         `paused`: a repository is paused. `low-disk`: the sender has no room for its own records, so that nothing is captured. `limit`: a
+         *         node or a repository has as many jobs at once as it may.
          * @enum {unknown}
          */
-        WaitReason: "job" | "low-disk" | "not-called" | "paused" | "receiver" | "upstream" | "window";
+        WaitReason: "job" | "limit" | "low-disk" | "not-called" | "paused" | "receiver" | "upstream" | "window";
         /**
          * Protection
          * @description One (dataset, operation, action of a receiver): when it was last acknowledged, when it is due, what is wrong.
@@ -5428,7 +5448,7 @@ export interface components {
         };
         /**
          * Summary
-         * @description Nodes that have nothing to do are left out.
+         * @description Nodes that have nothing to do are left out, also those that have a limit for it.
          */
         Summary: {
             flows: string[];
@@ -5442,11 +5462,11 @@ export interface components {
         /**
          * SummaryLine
          * @description `peer`: to whom or from whom. `target`: a repository, a mirror's folders, or what is captured. `times`: when it is sent and how fast,
-         *         of movers with a limit or a window.
+         *         of movers with a limit or a window. Of `limits` there is no dataset: `target` says of what how many jobs run at once.
          */
         SummaryLine: {
             /** @enum {unknown} */
-            verb: "forwards" | "implements" | "mirrors" | "receives" | "sends" | "stores";
+            verb: "forwards" | "implements" | "limits" | "mirrors" | "receives" | "sends" | "stores";
             dataset: string;
             /** @default [] */
             operations: string[];
@@ -5492,7 +5512,8 @@ export interface components {
         /**
          * Job
          * @description One run of a rule. `rule` names it (`files1/documents`, a cascade, a restore); `kind` is run, cascade, catch-up, restore, or that of
-         *         a maintenance task (check, for example), which leaves a `report`. `datasets` are the labels of what it is about.
+         *         a maintenance task (check, for example), which leaves a `report`. `datasets` are the labels of what it is about. `tags`: what it
+         *         inherited, when it was queued, of its node, and of the policies and flows of its datasets. `wait`: for what one that is queued waits.
          */
         Job: {
             id: string;
@@ -5523,6 +5544,10 @@ export interface components {
             datasets: string[];
             /** @default null */
             report: components["schemas"]["Report"] | null;
+            /** @default [] */
+            tags: string[];
+            /** @default null */
+            wait: components["schemas"]["Wait"] | null;
         };
         /**
          * Task
@@ -6295,6 +6320,10 @@ export interface components {
             /** @default [] */
             anomalies: components["schemas"]["Anomaly"][];
             /** @default null */
+            parallel_jobs: number | null;
+            /** @default 0 */
+            delivering: number;
+            /** @default null */
             error: components["schemas"]["ErrorFacts"] | null;
             node: string;
         };
@@ -6693,6 +6722,10 @@ export interface components {
             datasets: string[];
             /** @default null */
             report: components["schemas"]["Report"] | null;
+            /** @default [] */
+            tags: string[];
+            /** @default null */
+            wait: components["schemas"]["Wait"] | null;
             /** @default  */
             node_name: string;
         };
@@ -6729,6 +6762,10 @@ export interface components {
             datasets: string[];
             /** @default null */
             report: components["schemas"]["Report"] | null;
+            /** @default [] */
+            tags: string[];
+            /** @default null */
+            wait: components["schemas"]["Wait"] | null;
             /** @default  */
             node_name: string;
             progress: components["schemas"]["Progress"] | null;
@@ -10442,6 +10479,7 @@ export interface operations {
             query?: {
                 dataset?: string;
                 repository?: string;
+                tag?: string;
             };
             header?: never;
             path?: never;
@@ -11385,6 +11423,7 @@ export interface operations {
                 rule?: string;
                 state?: "" | "queued" | "running" | "paused" | "succeeded" | "warnings" | "failed" | "cancelled" | "unknown";
                 trigger?: string;
+                tag?: string;
             };
             header?: never;
             path?: never;

@@ -35,6 +35,7 @@ STATUS = {
     "watch-limited": 409,
     "hook-failed": 409,
     "window-closed": 409,
+    "repository-busy": 409,
     "mount-unavailable": 409,
     "store": 500,
     "repository-missing": 500,

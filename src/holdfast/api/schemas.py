@@ -330,7 +330,7 @@ class AuditQuery(BaseModel):
 
 
 class JobQuery(BaseModel):
-    """Which jobs to list; empty = whichever. `before`: the id of the last job of the page before."""
+    """Which jobs to list; empty = whichever. `before`: the id of the last job of the page before. `tag`: one that they inherited."""
 
     limit: int = Field(default=100, ge=1, le=10_000)
     before: str = Field(default="", max_length=64)
@@ -339,6 +339,7 @@ class JobQuery(BaseModel):
     rule: str = Field(default="", max_length=1_000)
     state: Literal["", "queued", "running", "paused", "succeeded", "warnings", "failed", "cancelled", "unknown"] = ""
     trigger: str = Field(default="", max_length=64)
+    tag: str = Field(default="", max_length=64)
 
 
 class Check(Body):

@@ -11,6 +11,7 @@ from holdfast.cli.output import local_time, one_line
 def wait_words(wait: Mapping[str, Any]) -> str:
     """As the API gives a wait, of one promise or of a whole mover."""
     what, since, until = str(wait.get("what") or ""), wait.get("since"), wait.get("until")
+    why = str(wait.get("why") or "")
     begun = f" since {local_time(since)}" if since else ""
     ends = f" until {local_time(until)}" if until else ""
     job = f" (job {str(wait['job'])[:8]})" if wait.get("job") else ""
@@ -21,6 +22,7 @@ def wait_words(wait: Mapping[str, Any]) -> str:
         "job": f"waits for another job to end: {what}{job}",
         "paused": f"repository {what} is paused{ends or begun}",
         "low-disk": "waits for room on the disk of the node's home",
+        "limit": f"waits for a place at {what}{f': {why}' if why else ''}{job}",
         "upstream": _upstream(wait, what),
     }
     return one_line(words.get(str(wait["reason"]), str(wait["reason"])))

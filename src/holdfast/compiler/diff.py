@@ -169,6 +169,8 @@ def _orders(rules: Rules) -> Orders:
     names[rules.node] = rules.node_name
     repositories: dict[str, str] = {repository.id: repository.name for repository in rules.repositories}
     forwarded = {action.delivery for receive in rules.receives for action in receive.actions if isinstance(action, ForwardAction)}
+    if rules.parallel_jobs is not None:
+        yield ("limit",), (f"runs {rules.parallel_jobs} jobs at once at most", rules.parallel_jobs)
     for dataset in rules.datasets:
         yield ("capture", dataset.id), (f"captures {dataset.label}", dataset)
     for delivery in rules.deliveries:
@@ -195,7 +197,7 @@ def _cascaded(cascade: Cascade, repositories: Mapping[str, str]) -> str:
 
 def _received(receive: Receive, names: Mapping[str, str], repositories: Mapping[str, str]) -> Orders:
     sender = names.get(receive.sender, receive.sender)
-    yield ("receive", receive.dataset, receive.sender), (f"receives {receive.label} from {sender}", receive.trust)
+    yield ("receive", receive.dataset, receive.sender), (f"receives {receive.label} from {sender}", (receive.trust, receive.tags))
     for action in receive.actions:
         if isinstance(action, MirrorAction):
             line = f"mirrors {receive.label} at {', '.join(target for _, target in action.targets)}"

@@ -16,8 +16,8 @@ _SECTIONS = ("nodes", "groups", "repositories", "schedules", "policies")
 
 
 class FrozenFlow(msgspec.Struct, frozen=True, kw_only=True):
-    """`document` holds the flow and what it names, nothing else; groups by tags have become lists of nodes; tags, and places on the
-    canvas, are gone: they say nothing of what is to be done."""
+    """`document` holds the flow and what it names, nothing else; groups by tags have become lists of nodes; places on the canvas
+    are gone: they say nothing of what is to be done."""
 
     name: str
     document: Document
@@ -67,7 +67,7 @@ def freeze_flow(document: Document, name: str) -> Document | None:
     nodes.update(node for group in groups for node in group.nodes)
     return Document(
         environment="",
-        nodes=tuple(NodeEntry(name=node.name, address=node.address, was=node.was) for node in _picked(document.nodes, nodes)),
+        nodes=_picked(document.nodes, nodes),
         groups=groups,
         repositories=repositories,
         schedules=_picked(document.schedules, schedules),

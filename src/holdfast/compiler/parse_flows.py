@@ -24,14 +24,14 @@ def parse_flows(root: Fields) -> tuple[Flow, ...]:
 
 
 def _flow(notes: Notes, name: str, at: At, tree: Tree) -> Flow:
-    fields = Fields(notes, at, tree, ("vertices", "movers"))
+    fields = Fields(notes, at, tree, ("vertices", "movers", "tags"))
     vertices = [_vertex(notes, vertex, place, value) for vertex, place, value in fields.named("vertices", "vertex")]
     movers = []
     for index, item in enumerate(fields.items("movers")):
         place = at.key("movers").index(index)
         notes.see(place, item.span)
         movers.append(_mover(notes, place, item))
-    return Flow(name=name, vertices=tuple(vertices), movers=tuple(movers))
+    return Flow(name=name, vertices=tuple(vertices), movers=tuple(movers), tags=fields.names("tags"))
 
 
 def _vertex(notes: Notes, name: str, at: At, tree: Tree) -> Vertex:

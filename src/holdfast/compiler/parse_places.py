@@ -54,8 +54,15 @@ def window_problem(text: str) -> Problem | None:
 def parse_nodes(root: Fields) -> tuple[NodeEntry, ...]:
     found = []
     for name, at, tree in root.named("nodes", "node"):
-        fields = Fields(root.notes, at, tree, ("tags", "address", "was"))
-        found.append(NodeEntry(name=name, tags=fields.names("tags"), address=_address(fields), was=fields.name("was")))
+        fields = Fields(root.notes, at, tree, ("tags", "address", "parallel_jobs", "was"))
+        entry = NodeEntry(
+            name=name,
+            tags=fields.names("tags"),
+            address=_address(fields),
+            was=fields.name("was"),
+            parallel_jobs=fields.integer("parallel_jobs"),
+        )
+        found.append(entry)
     return tuple(found)
 
 
@@ -81,7 +88,7 @@ def parse_groups(root: Fields) -> tuple[Group, ...]:
 def parse_repositories(root: Fields) -> tuple[RepositoryEntry, ...]:
     found = []
     for name, at, tree in root.named("repositories", "repository"):
-        fields = Fields(root.notes, at, tree, ("node", "location", "trust", "scrub", "prune"))
+        fields = Fields(root.notes, at, tree, ("node", "location", "trust", "scrub", "prune", "parallel_jobs"))
         fields.require("node", "location")
         entry = RepositoryEntry(
             name=name,
@@ -90,6 +97,7 @@ def parse_repositories(root: Fields) -> tuple[RepositoryEntry, ...]:
             trust=fields.choice("trust", ("node", "repository"), "node"),
             scrub_ratio=_scrub_ratio(fields),
             prune=_prune_times(fields),
+            parallel_jobs=fields.integer("parallel_jobs"),
         )
         found.append(entry)
     return tuple(found)

@@ -29,7 +29,7 @@ def parse_policies(root: Fields) -> tuple[Policy, ...]:
 
 
 def _policy(notes: Notes, name: str, at: At, tree: Tree) -> Policy:
-    fields = Fields(notes, at, tree, ("classification", "operations", "hooks", "drill", "anomaly", "was"))
+    fields = Fields(notes, at, tree, ("classification", "operations", "hooks", "drill", "anomaly", "tags", "was"))
     fields.require("classification", "operations")
     operations = [parse_operation(notes, operation, place, value) for operation, place, value in fields.named("operations", "operation")]
     return Policy(
@@ -40,6 +40,7 @@ def _policy(notes: Notes, name: str, at: At, tree: Tree) -> Policy:
         drill=_drill(fields),
         anomaly=_anomaly(fields),
         was=fields.name("was"),
+        tags=fields.names("tags"),
     )
 
 

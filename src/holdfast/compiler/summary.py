@@ -11,7 +11,7 @@ from holdfast.core.ids import ActionId, NodeId
 from holdfast.model.rate_table import times_in_words
 from holdfast.model.rules import Action, Delivery, ForwardAction, MirrorAction, Receive, Rules
 
-Verb = Literal["implements", "sends", "receives", "stores", "mirrors", "forwards"]
+Verb = Literal["implements", "sends", "receives", "stores", "mirrors", "forwards", "limits"]
 
 _SHOWN = 12
 _ALIKE = 3
@@ -19,7 +19,7 @@ _ALIKE = 3
 
 class SummaryLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`peer`: to whom or from whom. `target`: a repository, a mirror's folders, or what is captured. `times`: when it is sent and how fast,
-    of movers with a limit or a window."""
+    of movers with a limit or a window. Of `limits` there is no dataset: `target` says of what how many jobs run at once."""
 
     verb: Verb
     dataset: str
@@ -35,7 +35,7 @@ class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """Nodes that have nothing to do are left out."""
+    """Nodes that have nothing to do are left out, also those that have a limit for it."""
 
     flows: tuple[str, ...]
     nodes: tuple[NodeSummary, ...]
@@ -57,6 +57,11 @@ def _lines(
 ) -> Iterator[SummaryLine]:
     forwarded = {action.delivery for receive in one.receives for action in receive.actions if isinstance(action, ForwardAction)}
     repositories: dict[str, str] = {repository.id: repository.name for repository in one.repositories}
+    if one.parallel_jobs is not None and (one.datasets or one.cascades or one.repositories):
+        yield SummaryLine(verb="limits", dataset="", target=f"its jobs: {one.parallel_jobs} at once")
+    for repository in one.repositories:
+        if repository.parallel_jobs is not None:
+            yield SummaryLine(verb="limits", dataset="", target=f"jobs into {repository.name}: {repository.parallel_jobs} at once")
     for dataset in one.datasets:
         operations = tuple(operation.name for operation in dataset.operations)
         target = ", ".join(dataset.classification.paths)

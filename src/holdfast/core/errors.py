@@ -17,6 +17,7 @@
     │       └── NotAdopted        something stands there that nobody said to take over
     ├── NotReachable          the other side does not answer
     ├── WindowClosed          the mover's window is closed; it goes on by itself when it opens
+    ├── RepositoryBusy        as many jobs deliver to it as may at once; it goes on by itself when one has ended
     ├── SourceError           the data to be protected
     │   ├── SourceVanished      root missing, replaced, or emptied beyond `max_removed`
     │   ├── WatchUnavailable    changes cannot be followed there, or not any more; a scan finds them
@@ -144,6 +145,21 @@ class WindowClosed(HoldfastError):
     @classmethod
     def says(cls, error: ErrorFacts | None) -> bool:
         return error is not None and error.code == cls.code
+
+
+class RepositoryBusy(HoldfastError):
+    code = "repository-busy"
+    retryable = True
+    usual_hint = "it goes on by itself when one of them has ended"
+
+    @classmethod
+    def says(cls, error: ErrorFacts | None) -> bool:
+        return error is not None and error.code == cls.code
+
+
+def waits_its_turn(error: ErrorFacts | None) -> bool:
+    """Whether nothing is wrong: it goes on by itself once a window opens, or another job ends."""
+    return WindowClosed.says(error) or RepositoryBusy.says(error)
 
 
 class SourceError(HoldfastError):

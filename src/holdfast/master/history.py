@@ -24,7 +24,7 @@ from holdfast.model.sight import SEES_ALL, Sight
 
 class JobsWanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which jobs, by names as people know them; empty = whichever. `rule`: a dataset too. Of a `flow`: jobs of its datasets and cascades,
-    and those its triggers started. `before`: the id of the last job of the page before."""
+    and those its triggers started. `before`: the id of the last job of the page before. `tag`: one that they inherited."""
 
     limit: int = 100
     before: str = ""
@@ -33,6 +33,7 @@ class JobsWanted(msgspec.Struct, frozen=True, kw_only=True):
     rule: str = ""
     state: str = ""
     trigger: str = ""
+    tag: str = ""
 
 
 class PausedRepository(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,7 @@ class History:
                 node=inventory.named_node(session, wanted.node).id if wanted.node else None,
                 state=State(wanted.state) if wanted.state else None,
                 trigger=wanted.trigger,
+                tag=wanted.tag,
                 subject=wanted.rule,
                 flow=wanted.flow,
                 flow_subjects=deployment(session).rule_names(wanted.flow) if wanted.flow else frozenset(),

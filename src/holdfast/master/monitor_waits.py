@@ -12,7 +12,7 @@ from holdfast.model.questions import Protection
 from holdfast.model.waits import Wait, WaitReason
 
 # What somebody has to do something about goes first; a window opens by itself.
-_ORDER = tuple(map(WaitReason, ("paused", "receiver", "not-called", "low-disk", "upstream", "job", "window")))
+_ORDER = tuple(map(WaitReason, ("paused", "receiver", "not-called", "low-disk", "upstream", "limit", "job", "window")))
 
 
 def waiting_on(protections: Sequence[Protection], followed: Iterable[FollowingRow]) -> tuple[Waiting, ...]:

@@ -146,12 +146,12 @@ class Queries:
         self._hub = hub
         self._cursors = SealedCursors(base.entropy)
 
-    async def points(self, dataset: str = "", repository: str = "", sight: Sight = SEES_ALL) -> FoundPoints:
+    async def points(self, dataset: str = "", repository: str = "", sight: Sight = SEES_ALL, tag: str = "") -> FoundPoints:
         """Raises `UnknownName` for a repository that no active flow uses."""
         owners = await self._owners(repository, sight)
-        answers, unreachable = await self._ask(owners, AskPoints(dataset=dataset, repository=repository), Points)
+        answers, unreachable = await self._ask(owners, AskPoints(dataset=dataset, repository=repository, tag=tag), Points)
         points = sorted(
-            (p for answer in answers for p in answer.points if sight.has_copy(p.dataset_id, p.repository)),
+            (p for answer in answers for p in answer.points if sight.has_copy(p.dataset_id, p.repository) and p.bears(tag)),
             key=lambda p: (p.time, p.repository),
         )
         return FoundPoints(points=tuple(points), unreachable=unreachable)

@@ -120,7 +120,8 @@ class DrillPlan(_Part, frozen=True, kw_only=True):
 
 
 class Policy(_Part, frozen=True, kw_only=True):
-    """`drill` None = what is stored of it is not restored on trial by itself. `anomaly` None = nobody looks whether it is destroyed."""
+    """`drill` None = what is stored of it is not restored on trial by itself. `anomaly` None = nobody looks whether it is destroyed.
+    `tags`: its jobs and points inherit them."""
 
     name: str
     classification: Classification
@@ -129,13 +130,17 @@ class Policy(_Part, frozen=True, kw_only=True):
     drill: DrillPlan | None = None
     anomaly: AnomalyPlan | None = AnomalyPlan()
     was: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class NodeEntry(_Part, frozen=True, kw_only=True):
+    """`parallel_jobs`: so many of its jobs run at once at most; None = no limit."""
+
     name: str
     tags: tuple[str, ...] = ()
     address: str = ""
     was: str = ""
+    parallel_jobs: int | None = None
 
 
 class Group(_Part, frozen=True, kw_only=True):
@@ -156,7 +161,8 @@ class PruneTimes(_Part, frozen=True, kw_only=True):
 
 
 class RepositoryEntry(_Part, frozen=True, kw_only=True):
-    """`scrub_ratio`: so much of it is read each day; 0 = none."""
+    """`scrub_ratio`: so much of it is read each day; 0 = none. `parallel_jobs`: so many jobs deliver to it at once at most; None = no
+    limit."""
 
     name: str
     node: str
@@ -164,6 +170,7 @@ class RepositoryEntry(_Part, frozen=True, kw_only=True):
     trust: Literal["node", "repository"] = "node"
     scrub_ratio: float = 0.05
     prune: PruneTimes = PruneTimes()
+    parallel_jobs: int | None = None
 
 
 class ScheduleEntry(ScheduleTimes, frozen=True, kw_only=True):
@@ -213,6 +220,7 @@ class Flow(_Part, frozen=True, kw_only=True):
     name: str
     vertices: tuple[Vertex, ...]
     movers: tuple[Mover, ...]
+    tags: tuple[str, ...] = ()
 
 
 class Document(_Part, frozen=True, kw_only=True):

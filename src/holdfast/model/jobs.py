@@ -11,6 +11,7 @@ from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId, NodeId
 from holdfast.model.bottleneck import Bottleneck
 from holdfast.model.maintenance import Report
+from holdfast.model.waits import Wait
 
 
 class State(str, Enum):
@@ -107,7 +108,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One run of a rule. `rule` names it (`files1/documents`, a cascade, a restore); `kind` is run, cascade, catch-up, restore, or that of
-    a maintenance task (check, for example), which leaves a `report`. `datasets` are the labels of what it is about."""
+    a maintenance task (check, for example), which leaves a `report`. `datasets` are the labels of what it is about. `tags`: what it
+    inherited, when it was queued, of its node, and of the policies and flows of its datasets. `wait`: for what one that is queued waits."""
 
     id: JobId
     node: NodeId
@@ -126,6 +128,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     trigger: str = ""
     datasets: tuple[str, ...] = ()
     report: Report | None = None
+    tags: tuple[str, ...] = ()
+    wait: Wait | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

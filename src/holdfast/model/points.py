@@ -19,6 +19,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Until `locked_until` nothing lets it go; from `expires_at` on no keep rule keeps it. `proof`: what drills know of it. `suspicion`: it is
     the last point of its dataset before what looks like its destruction. `suspect`: the id of the anomaly in whose time it was made (empty
     = none). `held_until`: an anomaly came after it, and until then no keep rule lets it go.
+    `tags` are people's own, given by hand; `inherited` are those that its source, its policy and its flows had when it was made.
     """
 
     id: PointId
@@ -44,6 +45,11 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     suspicion: Suspicion | None = None
     suspect: str = ""
     held_until: datetime | None = None
+    inherited: tuple[str, ...] = ()
+
+    def bears(self, tag: str) -> bool:
+        """Given by hand or inherited. No tag is borne by all."""
+        return not tag or tag in self.tags or tag in self.inherited
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

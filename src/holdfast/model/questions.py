@@ -50,10 +50,11 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
 
 class AskPoints(_Message, frozen=True, kw_only=True):
-    """Points of this node's repositories; empty filters match all. `dataset` is a label or an id."""
+    """Points of this node's repositories; empty filters match all. `dataset` is a label or an id; `tag` was given by hand or inherited."""
 
     repository: str = ""
     dataset: str = ""
+    tag: str = ""
 
 
 class AskListing(_Message, frozen=True, kw_only=True):

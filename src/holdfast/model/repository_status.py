@@ -54,7 +54,8 @@ class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     work in it (null = as ever). `store`: what the object store it lies in can do (null = it lies in a folder, or was never reached).
     `room`: how much is left of the file system it lies on (null = it lies in an object store, or cannot be reached).
     `drills`: of each dataset that is restored on trial, how that stands. `anomalies`: changes that looked like the
-    destruction of a dataset, newest first.
+    destruction of a dataset, newest first. `parallel_jobs`: so many jobs deliver to it at once at most (null = no limit), `delivering`: so
+    many do now.
     """
 
     id: RepositoryId
@@ -79,4 +80,6 @@ class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     room: Room | None = None
     drills: tuple[DrillStatus, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
+    parallel_jobs: int | None = None
+    delivering: int = 0
     error: ErrorFacts | None = None

@@ -5,6 +5,7 @@ One delivery per (dataset, receiving node). A `Receive` is the grant as well as 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -45,7 +46,8 @@ class OperationRule(_Rule, frozen=True, kw_only=True):
 
 
 class DatasetRule(_Rule, frozen=True, kw_only=True):
-    """What this node captures. `exclude_paths` are machine paths the compiler keeps out (repositories, mirrors inside the roots)."""
+    """What this node captures. `exclude_paths` are machine paths the compiler keeps out (repositories, mirrors inside the roots). `tags`:
+    those of the node, of the policy and of its flows, which its jobs inherit."""
 
     id: DatasetId
     label: str
@@ -54,6 +56,7 @@ class DatasetRule(_Rule, frozen=True, kw_only=True):
     operations: tuple[OperationRule, ...]
     hooks: Hooks = Hooks()
     exclude_paths: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 class StoredOperation(_Rule, frozen=True, kw_only=True):
@@ -112,13 +115,19 @@ Action = StoreAction | MirrorAction | ForwardAction
 
 
 class Receive(_Rule, frozen=True, kw_only=True):
-    """The grant of one sender to deliver one dataset here, and what is done with it."""
+    """The grant of one sender to deliver one dataset here, and what is done with it.
+
+    `tags`: those of the source, of the policy and of the flows it comes by, which its points inherit. `comes_by` tells what counts against
+    `parallel_jobs` of a repository: all runs of one sender are one job, each cascade is one, and what is followed is none.
+    """
 
     dataset: DatasetId
     label: str
     sender: NodeId
     actions: tuple[Action, ...]
     trust: Literal["node", "repository"] = "node"
+    tags: tuple[str, ...] = ()
+    comes_by: Literal["run", "cascade", "following"] = "run"
 
 
 class Delivery(_Rule, frozen=True, kw_only=True):
@@ -162,10 +171,12 @@ class Cascade(_Rule, frozen=True, kw_only=True):
     delivery: Delivery
     after: str = ""
     only: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 class RepositoryRule(_Rule, frozen=True, kw_only=True):
-    """A repository this node owns. `scrub_ratio`: so much of it is read each day; 0 = none."""
+    """A repository this node owns. `scrub_ratio`: so much of it is read each day; 0 = none. `parallel_jobs`: so many jobs deliver to it at
+    once at most; None = no limit."""
 
     id: RepositoryId
     name: str
@@ -173,6 +184,7 @@ class RepositoryRule(_Rule, frozen=True, kw_only=True):
     trust: Literal["node", "repository"] = "node"
     scrub_ratio: float = 0.05
     prune: PruneTimes = PruneTimes()
+    parallel_jobs: int | None = None
 
 
 class ReadGrant(_Rule, frozen=True, kw_only=True):
@@ -243,6 +255,7 @@ class Rules(_Rule, frozen=True, kw_only=True):
     """Everything one node has to do.
 
     `revoked`: ids of keys whose sessions this node refuses, whatever certificate they show; only where it takes sessions at all.
+    `parallel_jobs`: so many of its jobs run at once at most; None = no limit. `tags`: its own, which all its jobs inherit.
     """
 
     environment: EnvironmentId
@@ -264,6 +277,19 @@ class Rules(_Rule, frozen=True, kw_only=True):
     pulls: tuple[Pull, ...] = ()
     trials: tuple[TrialDuty, ...] = ()
     revoked: tuple[str, ...] = ()
+    parallel_jobs: int | None = None
+    tags: tuple[str, ...] = ()
+
+    def tags_for(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """What a job of this node inherits that is about these datasets: the node's own tags, and those of each dataset."""
+        found, wanted = set(self.tags), frozenset(labels)
+        for dataset in self.datasets if wanted else ():
+            found.update(dataset.tags if dataset.label in wanted else ())
+        for receive in self.receives if wanted else ():
+            found.update(receive.tags if receive.label in wanted else ())
+        for cascade in self.cascades if wanted else ():
+            found.update(cascade.tags if cascade.delivery.label in wanted else ())
+        return tuple(sorted(found))
 
     def awaited(self) -> frozenset[NodeId]:
         """The nodes that dial this one to be sent what it has for them."""

@@ -13,7 +13,8 @@ from holdfast.core.ids import JobId
 class WaitReason(str, Enum):
     """`window`: the mover's window is closed. `upstream`: nothing has come that could go on, or what should come has not. `receiver`: the
     receiver, or its store, is away. `not-called`: `dial: to`, and the receiver has not called. `job`: another job has to end first.
-    `paused`: a repository is paused. `low-disk`: the sender has no room for its own records, so that nothing is captured."""
+    `paused`: a repository is paused. `low-disk`: the sender has no room for its own records, so that nothing is captured. `limit`: a
+    node or a repository has as many jobs at once as it may."""
 
     WINDOW = "window"
     UPSTREAM = "upstream"
@@ -22,6 +23,7 @@ class WaitReason(str, Enum):
     JOB = "job"
     PAUSED = "paused"
     LOW_DISK = "low-disk"
+    LIMIT = "limit"
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,4 +1,4 @@
-"""What the jobs that live mean for what is promised: how it stands, which job does it, and which goes before it. Pure."""
+"""What the jobs that live mean for what is promised: how it stands, which job does it, and for what that waits. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from holdfast.core.ids import DatasetId, JobId
-from holdfast.model.jobs import Job, State
+from holdfast.model.jobs import State
+from holdfast.model.waits import Wait
 from holdfast.node.job_book import LiveJob
 from holdfast.node.outcomes import subjects_of
 from holdfast.node.retries import Retry
@@ -16,20 +17,18 @@ from holdfast.node.worker_messages import RunDatasets
 @dataclass(frozen=True, kw_only=True)
 class Busy:
     """By subject (dataset or cascade id). `states`: running, queued, or how the last one ended. `jobs`: those that people see, by subject
-    and operation; an empty operation stands for all. `first`: of what waits its turn, the job whose end it waits for. `low_disk`: no
-    capture is started now. `retries`: what is to be tried again."""
+    and operation; an empty operation stands for all. `waits`: of what is queued, for what. `retries`: what is to be tried again."""
 
     states: Mapping[str, State] = field(default_factory=dict)
     jobs: Mapping[tuple[str, str], JobId] = field(default_factory=dict)
-    first: Mapping[str, Job] = field(default_factory=dict)
-    low_disk: bool = False
+    waits: Mapping[str, Wait] = field(default_factory=dict)
     retries: Mapping[str, Retry] = field(default_factory=dict)
 
 
-def busy_of(live: Iterable[LiveJob], last: Mapping[str, State], retries: Mapping[str, Retry], *, low_disk: bool) -> Busy:
+def busy_of(live: Iterable[LiveJob], last: Mapping[str, State], retries: Mapping[str, Retry]) -> Busy:
     """`live`: all that have not ended, the oldest first. `last`: how the last job of each subject ended."""
     every = tuple(live)
-    return Busy(states=_states(every, last), jobs=_jobs(every), first=_first(every), low_disk=low_disk, retries=retries)
+    return Busy(states=_states(every, last), jobs=_jobs(every), waits=_waits(every), retries=retries)
 
 
 def _states(every: tuple[LiveJob, ...], last: Mapping[str, State]) -> dict[str, State]:
@@ -52,18 +51,9 @@ def _jobs(every: tuple[LiveJob, ...]) -> dict[tuple[str, str], JobId]:
     return jobs
 
 
-def _first(every: tuple[LiveJob, ...]) -> dict[str, Job]:
-    """A worker captures one job after the other, whatever it is of; else only jobs with a subject in common wait for each other."""
-    found: dict[str, Job] = {}
-    ahead: list[LiveJob] = []
-    for live in sorted(every, key=lambda live: not live.sent):
-        subjects = subjects_of(live.request)
-        captures = isinstance(live.request, RunDatasets)
-        if live.job.state is State.QUEUED:
-            before = [each for each in ahead if subjects & subjects_of(each.request)]
-            if live.sent and captures:
-                before += [each for each in ahead if isinstance(each.request, RunDatasets)]
-            if before:
-                found.update({subject: before[0].job for subject in subjects if subject not in found})
-        ahead.append(live)
+def _waits(every: tuple[LiveJob, ...]) -> dict[str, Wait]:
+    found: dict[str, Wait] = {}
+    for live in every:
+        if live.job.wait is not None:
+            found.update({subject: live.job.wait for subject in subjects_of(live.request) if subject not in found})
     return found

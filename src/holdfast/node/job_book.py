@@ -16,6 +16,8 @@ from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId, NodeId, new_id
 from holdfast.model.jobs import ENDED, Job, Progress, State
+from holdfast.model.rules import Rules
+from holdfast.model.waits import Wait
 from holdfast.node.journal import Journal, Request
 from holdfast.node.worker_messages import RunDatasets, RunDrill, RunRecall, RunRestore, RunUndo
 
@@ -70,6 +72,7 @@ class JobBook:
         self._node = node
         self._clock = clock
         self._entropy = entropy
+        self._rules: Rules | None = None
         self._live: dict[JobId, LiveJob] = {}
 
     @property
@@ -92,6 +95,10 @@ class JobBook:
     def sent(self) -> tuple[LiveJob, ...]:
         return tuple(live for live in self._live.values() if live.sent)
 
+    def set_rules(self, rules: Rules) -> None:
+        """New jobs inherit the tags of these."""
+        self._rules = rules
+
     def new_job(
         self, kind: str, rule: str, cause: str, operations: tuple[str, ...] = (), trigger: str = "", datasets: tuple[str, ...] = ()
     ) -> Job:
@@ -106,6 +113,7 @@ class JobBook:
             operations=operations,
             trigger=trigger,
             datasets=datasets,
+            tags=() if self._rules is None else self._rules.tags_for(datasets),
         )
 
     def add(self, request: Request, quiet_failure: Signature | None = None) -> LiveJob:
@@ -133,6 +141,8 @@ class JobBook:
         live = self._live.get(job.id)
         if live is None:
             return None
+        if job.wait is not None and job.state is not State.QUEUED:
+            job = msgspec.structs.replace(job, wait=None)
         live.job = job
         if job.state is State.PAUSED:
             live.sent, live.progress = False, None
@@ -147,7 +157,14 @@ class JobBook:
 
     def end(self, job: Job, state: State, error: ErrorFacts | None) -> Job:
         """The job as ended now by the agent itself."""
-        return msgspec.structs.replace(job, state=state, ended_at=now(self._clock), error=error)
+        return msgspec.structs.replace(job, state=state, ended_at=now(self._clock), error=error, wait=None)
+
+    def note_wait(self, live: LiveJob, wait: Wait | None) -> None:
+        """For what it waits; None = for nothing any more."""
+        if live.job.wait != wait:
+            live.job = msgspec.structs.replace(live.job, wait=wait)
+            if live.quiet_failure is None:
+                self._journal.record_job(live.job, live.request)
 
     def note_progress(self, progress: Progress) -> None:
         live = self._live.get(progress.job)

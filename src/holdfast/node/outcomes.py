@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from holdfast.core.errors import ErrorFacts, WindowClosed
+from holdfast.core.errors import ErrorFacts, waits_its_turn
 from holdfast.model.change import Amount
 from holdfast.model.jobs import Job, State
 from holdfast.model.promises import promises_of
@@ -45,8 +45,8 @@ def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool) -> t
             continue
         marked = row.operation in news.operations
         if news.error is not None and (marked or not news.operations):
-            # What waits for a window is not missed: it is drawn so.
-            missed = row.missed + (not catching_up and not WindowClosed.says(news.error))
+            # What waits for a window, or for a place, is not missed: it is drawn so.
+            missed = row.missed + (not catching_up and not waits_its_turn(news.error))
             capture_failed = news.error.code == "capture-needed"
             told = msgspec.structs.replace(row, error=news.error, missed=missed, capture_failed=capture_failed)
             changed.append(with_capture(told, news.captured_at_ns, news.amount))
@@ -104,7 +104,7 @@ def uncaptured_rows(job: Job, request: RunDatasets, rows: Rows) -> tuple[Protect
         return ()
     return tuple(
         msgspec.structs.replace(
-            row, error=error, missed=row.missed + (job.cause != "retry" and not WindowClosed.says(error)), capture_failed=True
+            row, error=error, missed=row.missed + (job.cause != "retry" and not waits_its_turn(error)), capture_failed=True
         )
         for row in rows.values()
         if row.operation in request.operations.get(row.dataset, ())
@@ -177,7 +177,7 @@ def open_retries(rules: Rules, rows: Rows) -> tuple[Retry, ...]:
 
 def _capture_error(job: Job, request: RunDatasets) -> ErrorFacts | None:
     """Why there was no capture; None = there was one, or none was asked for."""
-    if request.catch_up or (job.state is not State.FAILED and not WindowClosed.says(job.error)):
+    if request.catch_up or (job.state is not State.FAILED and not waits_its_turn(job.error)):
         return None
     captures = [task for task in job.tasks if task.name == "capture"]
     if any(task.state in (State.SUCCEEDED, State.WARNINGS) for task in captures):

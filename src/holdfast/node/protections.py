@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from holdfast.core.clock import ns_of, utc
-from holdfast.core.errors import WindowClosed
+from holdfast.core.errors import WindowClosed, waits_its_turn
 from holdfast.core.ids import ActionId, DatasetId
 from holdfast.model.jobs import State
 from holdfast.model.promises import Promise, operation_rules, promises_of
@@ -121,7 +121,7 @@ def judge(
                 every_s=None if rule is None else rule.every_s,
                 overdue=rule is not None and _is_overdue(rule, row, promise.delivery, now),
                 missed=row.missed,
-                error=None if WindowClosed.says(row.error) else row.error,
+                error=None if waits_its_turn(row.error) else row.error,
                 action_id=ActionId(promise.action),
                 delivery=promise.delivery.id,
                 newest_at=None if row.newest_ns is None else utc(row.newest_ns),
@@ -141,13 +141,13 @@ def judge(
 
 def _retry_at(row: ProtectionRow, retry: Retry | None) -> datetime | None:
     """When what is wrong here is tried again by itself; None = nothing is wrong, or not before the next run."""
-    return None if retry is None or row.error is None or WindowClosed.says(row.error) else utc(retry.next_ns)
+    return None if retry is None or row.error is None or waits_its_turn(row.error) else utc(retry.next_ns)
 
 
 def _state(row: ProtectionRow, busy: State | None) -> State:
     if busy in (State.RUNNING, State.QUEUED):
         return busy
-    if row.error is not None and not WindowClosed.says(row.error):
+    if row.error is not None and not waits_its_turn(row.error):
         return State.FAILED
     if row.captured_ns is None:
         return State.FAILED if busy is State.FAILED else State.UNKNOWN

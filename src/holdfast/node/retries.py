@@ -9,7 +9,7 @@ from typing import Literal
 
 from holdfast.core.clock import ns_of
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import ErrorFacts, WindowClosed
+from holdfast.core.errors import ErrorFacts, RepositoryBusy, WindowClosed
 from holdfast.node.job_book import Signature
 
 BACK_OFF_S = (2.0, 5.0, 15.0, 60.0, 300.0)
@@ -18,6 +18,9 @@ MOST_CAPTURES = 60
 """A capture that failed so often (some five hours) waits for its next run. Who was only away is always brought up to date."""
 _JITTER = 0.2
 """By so much of it a wait may be shorter, so that many who lost the same receiver do not all come back at one moment."""
+
+_FOR_A_PLACE_S = 60.0
+"""The longest wait where a repository only had as many jobs as it takes: some job of them may end at any moment."""
 
 _HEALS = frozenset({"not-granted", "worker-died"})
 """Besides what says `retryable`: a grant comes with the receiver's next rules, a worker is started anew."""
@@ -60,6 +63,10 @@ def _until_ns(error: ErrorFacts | None) -> int:
         return 0
 
 
+def _is_for_a_place(retry: Retry) -> bool:
+    return bool(retry.failure) and all(code == RepositoryBusy.code for _, code in retry.failure)
+
+
 class Retries:
     """At most one entry a subject."""
 
@@ -72,10 +79,10 @@ class Retries:
         """Note a failure. An attempt of ours moves on in the back-off; an ordinary run that fails beside it does not."""
         known = self._entries.get(retry.subject)
         if known is None:
-            attempts, next_ns = 0, self._after(now_ns, 0)
+            attempts, next_ns = 0, self._after(now_ns, 0, retry)
         elif was_attempt:
-            attempts, next_ns = known.attempts + 1, self._after(now_ns, known.attempts + 1)
-            if retry.kind == "capture" and attempts >= MOST_CAPTURES:
+            attempts, next_ns = known.attempts + 1, self._after(now_ns, known.attempts + 1, retry)
+            if retry.kind == "capture" and attempts >= MOST_CAPTURES and not _is_for_a_place(retry):
                 self.clear(retry.subject)
                 return
         else:
@@ -112,8 +119,10 @@ class Retries:
     def next_ns(self, busy: set[str]) -> int | None:
         return min((retry.next_ns for retry in self._entries.values() if retry.subject not in busy), default=None)
 
-    def _after(self, now_ns: int, attempts: int) -> int:
+    def _after(self, now_ns: int, attempts: int, retry: Retry) -> int:
         wait_s = BACK_OFF_S[min(attempts, len(BACK_OFF_S) - 1)]
+        if _is_for_a_place(retry):
+            wait_s = min(wait_s, _FOR_A_PLACE_S)
         if self._drawn[0] != now_ns:
             # What failed at one moment is tried again together, in one job.
             self._drawn = (now_ns, _JITTER * int.from_bytes(self._entropy.token_bytes(4), "big") / 2**32)

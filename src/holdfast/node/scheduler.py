@@ -23,7 +23,7 @@ from holdfast.node.held_restores import HeldRestores, after_break
 from holdfast.node.housekeeping import Housekeeping
 from holdfast.node.job_book import JobBook, LiveJob, Role, Signature
 from holdfast.node.journal import Journal, ProtectionRow, Request
-from holdfast.node.openings import first_opening, opening_of
+from holdfast.node.openings import first_opening
 from holdfast.node.outcomes import (
     acknowledged_rows,
     after_cascade,
@@ -37,6 +37,7 @@ from holdfast.node.outcomes import (
 )
 from holdfast.node.protections import due_operations, judge, reconcile
 from holdfast.node.retries import Retries, Retry
+from holdfast.node.starting import Starting
 from holdfast.node.trying_again import ask_again, subjects_named
 from holdfast.node.worker_messages import Acknowledged, CancelJob, PointsMade, RunCascade, RunDatasets, ToWorker
 
@@ -59,6 +60,7 @@ class Scheduler:
         self._rules: Rules | None = None
         self._rows: dict[tuple[str, str, str], ProtectionRow] = {row.key: row for row in journal.protections()}
         self._retries = Retries(book.entropy)
+        self._starting = Starting(book, send, clock=clock)
         self.held = HeldRestores(book, send)
         self._housekeeping = Housekeeping(book, journal, clock=clock)
         self._last_state: dict[str, State] = {}
@@ -92,6 +94,7 @@ class Scheduler:
     def set_rules(self, rules: Rules) -> None:
         known = set() if self._rules is None else {cascade.id for cascade in self._rules.cascades}
         self._rules = rules
+        self._book.set_rules(rules)
         self._housekeeping.set_rules(rules)
         self._rows, removed = reconcile(rules, self._rows, self._clock.now_ns())
         self._journal.put_protections(self._rows.values(), removed)
@@ -115,7 +118,8 @@ class Scheduler:
         self._plan_due(self._rules)
         self._plan_retries(self._rules)
         self._housekeeping.plan()
-        self._start_queued(self._rules)
+        self._check_disk()
+        self._starting.start(self._rules, low_disk=self._low_disk)
 
     def next_wake(self) -> datetime | None:
         """The next moment at which `tick` has something to do by itself; None = only when something happens."""
@@ -127,7 +131,7 @@ class Scheduler:
         if retry_ns is not None:
             wakes.append(utc(retry_ns))
         for live in self._book.queued:
-            opens = self._opens_at(self._rules, live.request, moment)
+            opens = self._starting.opens_at(self._rules, live.request, moment)
             if opens is not None and opens > moment:
                 wakes.append(opens)
         if (care := self._housekeeping.next_wake()) is not None:
@@ -231,7 +235,7 @@ class Scheduler:
         if self._rules is None:
             return ()
         live, retries = self._book.live, self._retries.entries()
-        busy = busy_of(live, self._last_state, retries, low_disk=self._low_disk)
+        busy = busy_of(live, self._last_state, retries)
         return judge(self._rules, self._rows, busy, now(self._clock))
 
     def record_event(self, code: str, severity: Severity, message: str, **facts: str) -> None:
@@ -325,21 +329,6 @@ class Scheduler:
         job = self._book.new_job("cascade", rule, cause, delivery.operations, trigger, (delivery.label,))
         return self._book.add(RunCascade(job=job, cascade=cascade_id, adopt=adopt), quiet_failure=None if retry is None else retry.failure)
 
-    def _start_queued(self, rules: Rules) -> None:
-        busy = {subject for live in self._book.sent for subject in subjects_of(live.request)}
-        moment = now(self._clock)
-        self._check_disk()
-        for live in self._book.queued:
-            request, subjects = live.request, subjects_of(live.request)
-            captures = isinstance(request, RunDatasets) and not request.catch_up
-            if subjects & busy or (captures and self._low_disk):
-                busy |= subjects
-                continue
-            opens = self._opens_at(rules, request, moment)
-            if (opens is None or opens <= moment) and self._send(live.role, request):
-                live.sent = True
-                busy |= subjects
-
     def _check_disk(self) -> None:
         low = self._free_bytes() < HOME_RESERVE_BYTES
         if low and not self._low_disk:
@@ -347,12 +336,6 @@ class Scheduler:
         elif self._low_disk and not low:
             self.record_event("disk-ok", Severity.INFO, "there is space in the node's home again: captures go on")
         self._low_disk = low
-
-    def _opens_at(self, rules: Rules, request: Request, moment: datetime) -> datetime | None:
-        """A run or cascade starts only while one of its movers is open, unless a person asked for it. None = at once."""
-        if not isinstance(request, RunCascade | RunDatasets) or request.job.cause == "trigger":
-            return None
-        return opening_of(rules, request, moment)
 
     def _learn(self, job: Job, request: Request, *, was_attempt: bool) -> None:
         """What the end of a job means for status and retries. Who was behind before a run that was cancelled is so still."""

@@ -157,6 +157,7 @@ def _chosen(repositories: Repositories, name: str) -> tuple[Repository, ...]:
 
 def _points(question: AskPoints, repositories: Repositories) -> Points:
     found = [point for repository in _chosen(repositories, question.repository) for point in repository.points(question.dataset)]
+    found = [point for point in found if point.bears(question.tag)]
     return Points(points=tuple(sorted(found, key=lambda point: (point.time, point.repository, point.operation))))
 
 

@@ -19,6 +19,7 @@ from holdfast.core.private_files import make_private_folder
 from holdfast.model.keys import AskKeyRestore, KeyAnswer, KeyDone, KeyQuestion
 from holdfast.model.questions import RepositoryEnv, RepositoryStatus
 from holdfast.model.rules import RepositoryRule
+from holdfast.node.delivery_places import DeliveryPlaces
 from holdfast.node.far_status import FarStatus
 from holdfast.node.known_places import remember_place
 from holdfast.node.places import Places
@@ -55,12 +56,14 @@ class Repositories:
         self._owned: dict[RepositoryId, Ownable] = {}
         self._far = FarStatus(self._status, clock)
         self.rooms = RoomBook(home, clock=clock)
+        self.delivering = DeliveryPlaces()
 
     def configure(self, rules: tuple[RepositoryRule, ...]) -> tuple[ErrorFacts, ...]:
         """Opens what is new, closes what is gone, tries again what failed before. What cannot be opened is returned and remembered."""
+        self.delivering.configure(rules)
         wanted = {rule.id: rule for rule in rules}
         with self._lock:
-            stale = [key for key, rule in self._rules.items() if wanted.get(key) != rule]
+            stale = [key for key, rule in self._rules.items() if key not in wanted or _as_opened(wanted[key]) != _as_opened(rule)]
         with ExitStack() as held:
             for key in stale:
                 held.enter_context(self._changing_of(key))
@@ -125,7 +128,11 @@ class Repositories:
             return tuple(self._open[key] for key in self._rules if key in self._open)
 
     def statuses(self) -> tuple[RepositoryStatus, ...]:
-        return self._far.of(self.rules())
+        most = {rule.id: rule.parallel_jobs for rule in self.rules()}
+        return tuple(
+            msgspec.structs.replace(status, parallel_jobs=most.get(status.id), delivering=self.delivering.taken(status.id))
+            for status in self._far.of(self.rules())
+        )
 
     def environment(self, name: str) -> RepositoryEnv:
         """All that stock restic needs; works also when the repository cannot be opened."""
@@ -260,6 +267,11 @@ class Repositories:
         )
         repository.hear_damage(lambda met: self._on_damage(rule.name, met))
         return repository
+
+
+def _as_opened(rule: RepositoryRule) -> RepositoryRule:
+    """What of a rule is so for as long as the repository is open: another limit closes it to nobody."""
+    return msgspec.structs.replace(rule, parallel_jobs=None)
 
 
 def _exists(backend: Backend) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from holdfast.core.clock import Clock, now, ns_of
@@ -70,12 +71,13 @@ class Sessions:
         self._configured = configured
 
     def deliver(self, channel: Channel) -> None:
-        serve_delivery(
-            channel,
-            open_actions=self._open_actions,
-            verifier=self._verifier,
-            on_finding=lambda finding: self._event(finding, channel.peer),
-        )
+        with ExitStack() as places:
+            serve_delivery(
+                channel,
+                open_actions=lambda sender, opening: self._open_actions(sender, opening, places),
+                verifier=self._verifier,
+                on_finding=lambda finding: self._event(finding, channel.peer),
+            )
 
     def read(self, channel: Channel) -> None:
         self._serve(channel, self._open_reader)
@@ -111,7 +113,8 @@ class Sessions:
     def close(self) -> None:
         self._verifier.close()
 
-    def _open_actions(self, sender: NodeId, opening: Open) -> Opening:
+    def _open_actions(self, sender: NodeId, opening: Open, places: ExitStack) -> Opening:
+        """`places`: what is given back when the session is over."""
         configured = self._must_be_configured()
         receive = _receive_of(configured.rules, sender, opening.dataset)
         if receive is None:
@@ -127,6 +130,8 @@ class Sessions:
             if rule.id not in opening.actions:
                 continue
             try:
+                if isinstance(rule, model.StoreAction):
+                    places.callback(self._repositories.delivering.take(rule.repository, receive))
                 actions.append(self._build(rule, receive, configured.rules, adopt=opening.adopt))
             except (HoldfastError, OSError) as error:
                 unavailable.append(ActionState(action=rule.id, error=facts_of(error)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from holdfast.core.clock import utc
-from holdfast.core.errors import ErrorFacts, NotReachable, RepositoryPaused
+from holdfast.core.errors import ErrorFacts, NotReachable, RepositoryBusy, RepositoryPaused
 from holdfast.model.jobs import State
 from holdfast.model.promises import Promise
 from holdfast.model.rules import OperationRule
@@ -23,10 +23,11 @@ def wait_of(
         return Wait(reason=WaitReason.WINDOW, until=window)
     if state is State.RUNNING:
         return None
-    if row.error is not None and not row.capture_failed and (found := _of_error(promise, row, row.error)) is not None:
+    reached = row.error is not None and (not row.capture_failed or RepositoryBusy.says(row.error))
+    if row.error is not None and reached and (found := _of_error(promise, row, row.error)) is not None:
         return found
     if state is State.QUEUED:
-        return _of_queue(promise, busy)
+        return busy.waits.get(promise.cascade or promise.delivery.dataset)
     return _of_what_comes_first(promise, rule, row) if row.error is None else None
 
 
@@ -35,17 +36,13 @@ def _of_error(promise: Promise, row: ProtectionRow, error: ErrorFacts) -> Wait |
     if error.code == RepositoryPaused.code:
         what = error.context.get("repository", "")
         return Wait(reason=WaitReason.PAUSED, what=what, since=since, until=_moment(error.context.get("until", "")))
+    if RepositoryBusy.says(error):
+        what, why = f"repository {error.context.get('repository', '')}", error.context.get("why", "")
+        return Wait(reason=WaitReason.LIMIT, what=what, since=since, why=why)
     if error.code == NotReachable.code:
         reason = WaitReason.NOT_CALLED if promise.delivery.dial == "to" else WaitReason.RECEIVER
         return Wait(reason=reason, what=promise.delivery.receiver_name, since=since)
     return None
-
-
-def _of_queue(promise: Promise, busy: Busy) -> Wait | None:
-    first = busy.first.get(promise.cascade or promise.delivery.dataset)
-    if first is not None:
-        return Wait(reason=WaitReason.JOB, what=first.rule, since=first.started_at, job=first.id)
-    return Wait(reason=WaitReason.LOW_DISK) if busy.low_disk and not promise.cascade else None
 
 
 def _of_what_comes_first(promise: Promise, rule: OperationRule | None, row: ProtectionRow) -> Wait | None:

@@ -14,7 +14,7 @@ from itertools import groupby
 import msgspec
 
 from holdfast.core.clock import Clock, now, ns_of
-from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, WindowClosed
+from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, WindowClosed, waits_its_turn
 from holdfast.core.ids import ActionId, Epoch
 from holdfast.delivery.fanout import LaneFigures
 from holdfast.delivery.session import DeliverySession
@@ -207,7 +207,7 @@ class _CascadeRun:
             self._tell(state.action, () if error is None else self._order.operations, _newest_ns(points), error)
         return Task(
             name=title_of(self._delivery, state.action),
-            state=State.SUCCEEDED if error is None else State.FAILED,
+            state=State.SUCCEEDED if error is None else State.PAUSED if waits_its_turn(error) else State.FAILED,
             counters=counters,
             error=error,
             receiver=self._delivery.receiver_name,

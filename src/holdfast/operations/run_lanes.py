@@ -11,7 +11,7 @@ import msgspec
 
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock
-from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, WindowClosed, error_from, facts_of
+from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, error_from, facts_of, waits_its_turn
 from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId
 from holdfast.delivery.fanout import DeliveryResult
 from holdfast.delivery.limit import Limit, Timetable
@@ -162,7 +162,7 @@ class Lane:
             acknowledgement = self.acknowledgements.get(action)
             stored_bytes = acknowledgement.stored_bytes if acknowledgement else 0
             counters = msgspec.structs.replace(self.counters if place == 0 else Counters(), stored_bytes=stored_bytes)
-            state = State.SUCCEEDED if error is None else State.PAUSED if WindowClosed.says(error) else State.FAILED
+            state = State.SUCCEEDED if error is None else State.PAUSED if waits_its_turn(error) else State.FAILED
             tasks.append(
                 Task(
                     name=title_of(self.delivery, action),
@@ -296,9 +296,9 @@ def open_session(dial: Dial, delivery: Delivery, timetable: Timetable, clock: Cl
 
 
 def first_error(lanes: Sequence[Lane]) -> ErrorFacts | None:
-    """Why nothing could be delivered: what can be tried again goes before what cannot, and what is wrong before a closed window."""
+    """Why nothing could be delivered: what can be tried again goes before what cannot, and what is wrong before what only waits."""
     found = [error for lane in lanes for action in lane.delivery.actions if (error := lane.result_of(action)) is not None]
-    found.sort(key=lambda error: (WindowClosed.says(error), not error.retryable))
+    found.sort(key=lambda error: (waits_its_turn(error), not error.retryable))
     return found[0] if found else None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import ErrorFacts, WindowClosed
+from holdfast.core.errors import ErrorFacts, waits_its_turn
 from holdfast.core.ids import ActionId, PointId, new_id
 from holdfast.model.change import Commit, Mark
 from holdfast.model.jobs import Counters, Finding, Job, Severity, State, Task
@@ -60,7 +60,7 @@ def state_of(tasks: Sequence[Task], findings: Sequence[Finding], error: ErrorFac
     """Failed when the job or any task failed; warnings when something was left out, or a window closed before anything was done; else
     succeeded. A task that waits for its window is as it should be."""
     if error is not None:
-        return State.WARNINGS if WindowClosed.says(error) else State.FAILED
+        return State.WARNINGS if waits_its_turn(error) else State.FAILED
     if any(task.state is State.FAILED for task in tasks):
         return State.FAILED
     if any(task.state is State.CANCELLED for task in tasks):
@@ -79,8 +79,8 @@ def joined(job: Job, parts: Sequence[Job]) -> Job:
         tasks = (Task(name=CAPTURE, state=State.SUCCEEDED, counters=counters, duration_s=duration_s), *tasks)
     findings = tuple(finding for part in parts for finding in part.findings)
     # A closed window counts where nothing was captured; what is wrong goes before it.
-    errors = [part.error for part in parts if part.error is not None and not (captures and WindowClosed.says(part.error))]
-    errors.sort(key=WindowClosed.says)
+    errors = [part.error for part in parts if part.error is not None and not (captures and waits_its_turn(part.error))]
+    errors.sort(key=waits_its_turn)
     error = errors[0] if errors else None
     return msgspec.structs.replace(
         job,

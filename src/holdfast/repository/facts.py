@@ -3,7 +3,7 @@
 `hf:v=1 hf:point=ID hf:rev=N hf:dataset=ID hf:label=files1/documents hf:op=backup hf:kind=backup hf:seq=N hf:epoch=E hf:zone=Z
 hf:node=ID hf:files=N hf:bytes=N hf:warnings=N hf:added=N hf:commit=N [hf:lock=UTC]
 [hf:expire=UTC] [hf:proven=UTC] [hf:proven-files=N] [hf:doubted=UTC]
-[hf:anomaly=ID/STATE/SINCE/UNTIL/HOLD]`. A head (a commit without points) has `hf:op=-`
+[hf:anomaly=ID/STATE/SINCE/UNTIL/HOLD] [hf:tags=A/B]`. A head (a commit without points) has `hf:op=-`
 and no point. A log (what changed with each of many commits) has `hf:op=-` and `hf:kind=log`; `hf:commit` and `hf:seq` are then those of its
 last commit, `hf:from=N` counts its first. A lineage (single files) has `hf:op=-`, and `hf:kind=lineage` (older versions) or
 `hf:kind=archive` (archived files; then each legal hold is a `hf:hold=NAME/SINCE/PATH`, its parts percent-encoded).
@@ -34,7 +34,7 @@ AS_SET, AS_LABEL, AS_NODE = "hf:as=", "hf:as-label=", "hf:as-node="
 LARGEST = 1 << 62
 _KEYS = frozenset(
     ("v", "point", "rev", "dataset", "label", "op", "kind", "seq", "epoch", "zone", "node", "files", "bytes", "warnings", "added", "commit")
-) | {"lock", "expire", "from", "proven", "proven-files", "doubted", "anomaly", "hold"}
+) | {"lock", "expire", "from", "proven", "proven-files", "doubted", "anomaly", "hold", "tags"}
 _HOLD = f"{PREFIX}hold="
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -44,7 +44,7 @@ class Facts:
     """What Holdfast knows of one snapshot. `sender` is the node that delivered it; `revision` rises when tags change.
 
     `ordinal` counts the dataset's commits in this repository: their order, whatever clocks did. Of a log it is the last one's, and
-    `first_ordinal` the first one's.
+    `first_ordinal` the first one's. `inherited`: tags that came with the rules, which are names; those given by hand are no facts.
     """
 
     dataset: DatasetId
@@ -68,6 +68,7 @@ class Facts:
     proof: Proof | None = None
     suspicion: Suspicion | None = None
     holds: tuple[LegalHold, ...] = ()
+    inherited: tuple[str, ...] = ()
 
     @property
     def is_head(self) -> bool:
@@ -124,6 +125,7 @@ def tags_of(facts: Facts, others: Iterable[str] = ()) -> tuple[str, ...]:
         "from": facts.first_ordinal or "",
         **_proof_values(facts.proof),
         "anomaly": _suspicion_text(facts.suspicion) if facts.suspicion else "",
+        "tags": "/".join(facts.inherited),
     }
     own = (f"{PREFIX}{key}={_clean(str(value))}" for key, value in values.items() if value != "")
     return (*own, *(_hold_tag(hold) for hold in facts.holds), *others)
@@ -230,6 +232,7 @@ def _facts(values: Mapping[str, str]) -> Facts:
         first_ordinal=_number(values, "from"),
         proof=_proof(values),
         suspicion=_suspicion(values),
+        inherited=tuple(filter(None, values.get("tags", "").split("/"))),
     )
 
 
@@ -292,4 +295,5 @@ def point_of(snapshot_id: bytes, snapshot: Snapshot, repository: str) -> Point:
         expires_at=facts.expires_at,
         proof=facts.proof,
         suspicion=facts.suspicion,
+        inherited=facts.inherited,
     )

@@ -147,13 +147,19 @@ class RepositoryScene:
         lock_s: float | None = None,
         trust: bool = False,
     ) -> Action:
+        """What it stores inherits the tags `linux` and `prod`."""
         stored = tuple(
             rules.StoredOperation(name=name, kind=name, keep=keep or KeepRules(), lock_s=lock_s) for name in ("backup", "archive")
         )
         stored += self.following
         action = rules.StoreAction(id=ActionId("b" * 32), repository=repository.id, operations=stored)
         receive = rules.Receive(
-            dataset=dataset, label="files1/documents", sender=sender, actions=(action,), trust="repository" if trust else "node"
+            dataset=dataset,
+            label="files1/documents",
+            sender=sender,
+            actions=(action,),
+            trust="repository" if trust else "node",
+            tags=("linux", "prod"),
         )
         return repository.store_action(action, receive, lambda commit, names, _: self.made.append((commit.dataset, names)))
 

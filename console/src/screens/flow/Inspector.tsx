@@ -4,6 +4,7 @@ import { useMemo } from "react";
 import { DiagnosticList } from "../../draft/DiagnosticList";
 import { type Diagnostic, useDraft } from "../../draft/draft";
 import { counted, visible } from "../../parts/format";
+import { TagsField } from "../policies/PartFields";
 import classes from "./draw.module.css";
 import type { Drawing } from "./drawing";
 import { MoverInspector } from "./MoverInspector";
@@ -89,6 +90,7 @@ function Whole({ drawing }: { drawing: Drawing }) {
           {sentences.length > 40 && <li>and {sentences.length - 40} more movers</li>}
         </ul>
       )}
+      <TagsField path={["flows", drawing.flow, "tags"]} description="Jobs and points of this flow inherit them." />
       <Text size="sm" c="dimmed">
         Select a vertex or a mover to see and change it.
       </Text>

@@ -8,6 +8,7 @@ import { useDraft } from "../../draft/draft";
 import { freeName, mappingAt, set } from "../../draft/edits";
 import { useLive } from "../../live/store";
 import { visible } from "../../parts/format";
+import { JobsAtOnce } from "../policies/PartFields";
 import { knownNode, nameProblem } from "./changes";
 import { submits } from "./forms";
 import { vertexThing } from "./things";
@@ -27,6 +28,7 @@ export function RepositoryFacts(props: VertexInspectorProps) {
       <Text size="sm" style={{ overflowWrap: "anywhere" }}>
         {visible(text(facts.location))} on {visible(text(facts.node))} {vertex.isRemote && <Badge variant="default">S3</Badge>}
       </Text>
+      <JobsAtOnce path={["repositories", vertex.subject]} description="So many jobs may deliver to it at once." />
       <Group gap="xs">
         <Anchor component={Link} href={to.repository(vertex.subject)} size="sm">
           See repository {visible(vertex.subject)}

@@ -7,6 +7,7 @@ import { useDraft } from "../../draft/draft";
 import { mappingAt } from "../../draft/edits";
 import { visible } from "../../parts/format";
 import { useTyped } from "../policies/fields";
+import { JobsAtOnce } from "../policies/PartFields";
 import { nameProblem } from "./changes";
 import classes from "./draw.module.css";
 import type { Drawing, DrawnVertex } from "./drawing";
@@ -48,6 +49,7 @@ export function VertexInspector(props: VertexInspectorProps) {
           See node {visible(vertex.subject)}
         </Anchor>
       )}
+      {vertex.kind === "node" && isKnown && <JobsAtOnce path={["nodes", vertex.subject]} description="So many of its jobs run at once." />}
       {vertex.kind === "repository" && <RepositoryFacts {...props} />}
       {vertex.kind === "group" && <GroupFacts {...props} />}
       {vertex.kind === "mirror" && <MirrorPath {...props} />}

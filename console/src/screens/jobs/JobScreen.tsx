@@ -16,6 +16,7 @@ import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { ReportSteps } from "../../parts/ReportSteps";
 import { State, stateOf } from "../../parts/State";
+import { longWait } from "../flow/monitor/waits";
 import { Findings, Tasks } from "./JobTables";
 import classes from "./Jobs.module.css";
 import { causeWord, isMaintenance, kindWord, sumsOf, tookS } from "./jobs";
@@ -89,12 +90,26 @@ function Details({ job, told }: { job: Job; told: Schemas["Progress"] | null }) 
           <Lanes job={job.id} told={told} />
         </Card>
       )}
-      {job.state === "queued" && <Text>It waits for its turn on {visible(job.node_name)}.</Text>}
+      {job.state === "queued" && <Queued job={job} />}
       <Figures job={job} />
       {job.tasks.length > 0 && <Tasks job={job} />}
       {job.report && <Report job={job} />}
       <Findings job={job} />
     </>
+  );
+}
+
+function Queued({ job }: { job: Job }) {
+  if (!job.wait) return <Text>It waits for its turn on {visible(job.node_name)}.</Text>;
+  return (
+    <Text>
+      {longWait(job.wait)}.{" "}
+      {job.wait.job && (
+        <>
+          First comes <Link href={to.job(job.wait.job)}>this job</Link>.
+        </>
+      )}
+    </Text>
   );
 }
 
@@ -119,6 +134,7 @@ function Figures({ job }: { job: Job }) {
           </>
         )}
         {job.operations.length > 0 && <Figure name="Operations">{job.operations.map(visible).join(", ")}</Figure>}
+        {job.tags.length > 0 && <Figure name="Tags">{job.tags.map(visible).join(", ")}</Figure>}
         {flows.map((flow) => (
           <Figure key={flow.name} name="Flow">
             <Link href={to.flow(flow.name)}>{visible(flow.name)}</Link>

@@ -15,11 +15,12 @@ import { Problem } from "../../parts/Problem";
 import { State, stateOf } from "../../parts/State";
 import { useFilters } from "../../parts/useFilters";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
+import { shortWait } from "../flow/monitor/waits";
 import { causeWord, JOB_STATES, kindWord, sumsOf, tookS } from "./jobs";
 import classes from "./Jobs.module.css";
 import { useJobs } from "./useJobs";
 
-const NAMES = ["state", "node", "rule", "flow"] as const;
+const NAMES = ["state", "node", "rule", "flow", "tag"] as const;
 
 export default function Jobs() {
   const [filter, put] = useFilters(NAMES);
@@ -29,7 +30,7 @@ export default function Jobs() {
   return (
     <Page title="Jobs" lead="Every run of a rule, each copy onward, restore and check." cli="holdfast jobs" api={`GET /api/v1/jobs${query(filter)}`}>
       {pages.error && <Problem error={pages.error} onRetry={() => void pages.refetch()} />}
-      <Card title={more ? `${formatCount(rows.length)} jobs and more` : counted(rows.length, "job")} actions={<Filters filter={filter} put={put} />} flush>
+      <Card title={more ? `${formatCount(rows.length)} jobs and more` : counted(rows.length, "job")} actions={<Filters filter={filter} put={put} tags={[...new Set(rows.flatMap((job) => job.tags))].sort()} />} flush>
         <div className={classes.wide}>
           <VirtualTable
             label="Jobs"
@@ -56,12 +57,14 @@ export default function Jobs() {
 interface FiltersProps {
   filter: Record<(typeof NAMES)[number], string>;
   put: (change: Partial<Record<(typeof NAMES)[number], string>>) => void;
+  /** Those of the jobs that are shown. */
+  tags: readonly string[];
 }
 
-function Filters({ filter, put }: FiltersProps) {
+function Filters({ filter, put, tags }: FiltersProps) {
   const { nodes, flows } = useLive(({ nodes, flows }) => ({ nodes, flows }));
   const labels = [...new Set(flows.flatMap((flow) => flow.datasets))].sort();
-  const one = (name: "state" | "node" | "flow", label: string, any: string, data: readonly string[]) => (
+  const one = (name: "state" | "node" | "flow" | "tag", label: string, any: string, data: readonly string[]) => (
     <Select size="xs" w={126} aria-label={label} placeholder={any} clearable searchable data={[...data]} value={filter[name] || null} onChange={(value) => put({ [name]: value ?? "" })} />
   );
   return (
@@ -70,6 +73,7 @@ function Filters({ filter, put }: FiltersProps) {
       {one("state", "State", "Any state", JOB_STATES)}
       {one("node", "Node", "Any node", [...new Set(nodes.map((node) => node.name))])}
       {one("flow", "Flow", "Any flow", flows.map((flow) => flow.name))}
+      {(tags.length > 0 || filter.tag) && one("tag", "Tag", "Any tag", tags)}
     </>
   );
 }
@@ -130,7 +134,7 @@ function What({ job }: { job: Job }) {
   );
   const lanes = useLive((live) => (isOver(job) ? undefined : live.progress.get(job.id)?.lanes)) ?? [];
   const held = lanes.find((lane) => lane.bottleneck && lane.bottleneck.place !== "none")?.bottleneck;
-  const words = [visible(job.node_name), job.kind === "run" ? "" : kindWord(job.kind).toLowerCase(), held ? `held up by ${placeWord(held)}` : ""];
+  const words = [visible(job.node_name), job.kind === "run" ? "" : kindWord(job.kind).toLowerCase(), held ? `held up by ${placeWord(held)}` : "", job.wait ? shortWait(job.wait) : ""];
   return <TwoLines first={link} second={words.filter(Boolean).join(", ")} />;
 }
 

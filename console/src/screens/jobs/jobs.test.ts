@@ -20,10 +20,12 @@ const job = (id: string, change: Partial<Job> = {}): Job => ({
   trigger: "",
   datasets: ["files1/documents"],
   report: null,
+  tags: ["linux"],
+  wait: null,
   node_name: "files1",
   ...change,
 });
-const none = { state: "", node: "", rule: "", flow: "" };
+const none = { state: "", node: "", rule: "", flow: "", tag: "" };
 const flow: Flow = { name: "demo", state: "active", active_revision: 1, datasets: ["files1/documents"] };
 const facts = { flows: [flow], triggers: new Map() };
 const ids = (jobs: readonly Job[]) => jobs.map((each) => each.id).join(" ");

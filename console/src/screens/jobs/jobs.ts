@@ -6,6 +6,7 @@ export interface JobFilter {
   node: string;
   rule: string;
   flow: string;
+  tag: string;
 }
 
 export const JOB_STATES = ["queued", "running", "succeeded", "warnings", "failed", "cancelled", "unknown"] as const;
@@ -22,6 +23,7 @@ export function fitsJob(job: Job, filter: JobFilter, facts: FlowFacts): boolean 
     (!filter.state || job.state === filter.state) &&
     (!filter.node || job.node_name === filter.node) &&
     (!filter.rule || job.rule === filter.rule || job.datasets.includes(filter.rule)) &&
+    (!filter.tag || job.tags.includes(filter.tag)) &&
     (!filter.flow || isOfFlow(job, filter.flow, facts))
   );
 }

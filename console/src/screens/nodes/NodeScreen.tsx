@@ -13,6 +13,7 @@ import { shellWord, visible } from "../../parts/format";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { State, stateOf } from "../../parts/State";
+import { NodeInDocument } from "../policies/PartFields";
 import { Examine } from "./Examine";
 import { NewestJobs, NodeDoes } from "./NodeDoes";
 import { NodeFacts, NodeFindings } from "./NodeFacts";
@@ -92,6 +93,7 @@ function Details({ node }: { node: Node }) {
       <div className={classes.columns}>
         <div className={classes.column}>
           <NodeFacts node={node} limits={rules.data?.limits ?? null} isAsking={rules.isPending} />
+          <NodeInDocument node={node.name} />
           {node.state === "online" && <Examine node={node} />}
           <NewestJobs node={node} />
         </div>

@@ -67,6 +67,8 @@ export function ruleSentence(line: Schemas["SummaryLine"]): { verb: string; rest
       return { verb: "Mirrors", rest: `${line.dataset}${of} into ${line.target}` };
     case "forwards":
       return { verb: "Forwards", rest: `${line.dataset}${of} to ${line.peer}` };
+    case "limits":
+      return { verb: "Limits", rest: line.target };
   }
 }
 

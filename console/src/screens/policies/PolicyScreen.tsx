@@ -16,6 +16,7 @@ import { Classification } from "./Classification";
 import { Hooks } from "./Hooks";
 import { LiveSample, useSampleNodes } from "./LiveSample";
 import { Operations } from "./Operations";
+import { PolicyTags } from "./PartFields";
 import classes from "./policies.module.css";
 import { type Policy, policyOf } from "./policy";
 import { PolicyMenu } from "./PolicyMenu";
@@ -66,6 +67,7 @@ function Editor({ policy, readable }: { policy: Policy; readable: boolean }) {
         <UsedIn policy={policy} />
         <Hooks policy={policy.name} />
         <Watching policy={policy.name} />
+        <PolicyTags policy={policy.name} />
       </div>
       <Operations policy={policy} />
     </fieldset>

@@ -45,7 +45,7 @@ export function Points({ repository, points }: { repository: string; points: rea
   const select = (key: (typeof NAMES)[number], label: string, data: readonly (string | { value: string; label: string })[], w: number) => (
     <Select size="xs" w={w} aria-label={label} placeholder={`Any ${label.toLowerCase()}`} clearable searchable data={[...data]} value={filter[key] || null} onChange={(value) => put({ [key]: value ?? "" })} />
   );
-  const tags = distinct((point) => point.tags);
+  const tags = distinct((point) => [...point.tags, ...point.inherited]);
   const free = rows.filter((point) => !point.foreign);
   return (
     <Card
@@ -179,6 +179,11 @@ function Marks({ point, nowMs }: { point: Point; nowMs: number }) {
           <IconTag size={13} aria-hidden /> {visible(tag)}
         </span>
       ))}
+      {point.inherited.length > 0 && (
+        <span className={classes.mark} title="Inherited of its node, policy and flows">
+          {point.inherited.map(visible).join(", ")}
+        </span>
+      )}
     </span>
   );
 }

@@ -14,6 +14,7 @@ import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { State } from "../../parts/State";
 import { Unreachable } from "../../parts/Unreachable";
+import { RepositoryInDocument } from "../policies/PartFields";
 import { CheckNow } from "./CheckNow";
 import { Drills } from "./Drills";
 import { kitOf, type Repository, roomOf, savings } from "./figures";
@@ -62,6 +63,7 @@ export default function RepositoryScreen({ name }: { name: string }) {
             <Keys row={row} />
             <div className={classes.stack}>
               <InUse row={row} />
+              <RepositoryInDocument repository={row.name} delivering={row.delivering} />
               {points.data && <KeepRules points={points.data.points} />}
             </div>
           </div>

@@ -31,6 +31,7 @@ const point = (id: string, change: Partial<Point> = {}): Point => ({
   suspicion: null,
   suspect: "",
   held_until: null,
+  inherited: [],
   ...change,
 });
 

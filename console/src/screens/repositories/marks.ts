@@ -48,7 +48,7 @@ export function chosenPoints(points: readonly Point[], filter: PointFilter, nowM
       (point) =>
         (!filter.dataset || point.dataset === filter.dataset) &&
         (!filter.operation || point.operation === filter.operation) &&
-        (!filter.tag || point.tags.includes(filter.tag)) &&
+        (!filter.tag || point.tags.includes(filter.tag) || point.inherited.includes(filter.tag)) &&
         (!filter.mark || marksOf(point, nowMs).has(filter.mark as Mark)),
     )
     .sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0));

@@ -39,8 +39,9 @@ Page = Annotated[int, Query(ge=1, le=2_000)]
 @router.get("/points")
 @answers(FoundPoints)
 @does(Activity.POINTS_READ, on="narrowed")
-async def points(master: MasterOf, reach: ReachOf, dataset: str = "", repository: str = "") -> Response:
-    return reply(await master.queries.points(dataset, repository, reach.may))
+async def points(master: MasterOf, reach: ReachOf, dataset: str = "", repository: str = "", tag: str = "") -> Response:
+    """`tag`: only those that bear it, given by hand or inherited."""
+    return reply(await master.queries.points(dataset, repository, reach.may, tag))
 
 
 def _what_moments(

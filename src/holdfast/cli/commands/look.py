@@ -135,6 +135,7 @@ def jobs(
     rule: Annotated[str, typer.Option("--rule", help="Only of this dataset, or rule as RULE shows it.")] = "",
     state: Annotated[str, typer.Option("--state", help="Only those that are queued, running, succeeded, warnings, failed ...")] = "",
     trigger: Annotated[str, typer.Option("--trigger", help="Only those that this trigger started.")] = "",
+    tag: Annotated[str, typer.Option("--tag", help="Only those that inherited it, of their node, policy or flow.")] = "",
     before: Annotated[str, typer.Option("--before", help="Only those listed behind this one: its whole id.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -151,7 +152,7 @@ def jobs(
         else:
             _print_job(record)
         return
-    chosen = {"node": node, "flow": flow, "rule": rule, "state": state, "trigger": trigger, "before": before}
+    chosen = {"node": node, "flow": flow, "rule": rule, "state": state, "trigger": trigger, "tag": tag, "before": before}
     answer = client.get("/jobs", limit=limit, **{name: value for name, value in chosen.items() if value})
     if as_json:
         print_json(answer["jobs"])
@@ -161,6 +162,9 @@ def jobs(
         for j in answer["jobs"]
     ]
     print_table(("JOB", "KIND", "RULE", "STATE", "STARTED", "CAUSE"), rows)
+    for each in answer["jobs"]:
+        if each.get("wait"):
+            note(f"{each['id'][:8]} {wait_words(each['wait'])}")
     if answer["more"]:
         note(f"there are more; --before {answer['jobs'][-1]['id']} goes on, --limit shows more at once")
 
@@ -352,6 +356,10 @@ def _protection_state(protection: dict[str, Any]) -> str:
 def _print_job(record: dict[str, Any]) -> None:
     say(f"{record['kind']} {record['rule']}  {record['state']}  ({record['id']})")
     say(f"created {local_time(record['created_at'])}, ended {local_time(record.get('ended_at'))}, cause {record.get('cause') or '-'}")
+    if record.get("tags"):
+        say(f"tags {', '.join(record['tags'])}")
+    if record.get("wait"):
+        say(wait_words(record["wait"]))
     print_jobs_result([record])
     if figures := record.get("progress"):
         say(progress_text([record], [figures]))

@@ -33,6 +33,7 @@ def points(
     context: typer.Context,
     dataset: DatasetOption = "",
     repository: RepositoryOption = "",
+    tag: Annotated[str, typer.Option("--tag", help="Only those that bear it, given by hand or inherited.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,11 +44,11 @@ def points(
 
     answer: dict[str, Any] = through_master_or_agent(
         resolve_home(home),
-        lambda client: client.get("/points", dataset=dataset, repository=repository),
-        lambda place: plain(ask_agent(place, AskPoints(dataset=dataset, repository=repository))),
+        lambda client: client.get("/points", dataset=dataset, repository=repository, tag=tag),
+        lambda place: plain(ask_agent(place, AskPoints(dataset=dataset, repository=repository, tag=tag))),
     )
     rows = sorted(answer["points"], key=lambda p: (p["time"], p["repository"]))
-    if dataset and not rows:
+    if dataset and not rows and not tag:
         refuse_unknown_dataset(resolve_home(home), dataset)
     if as_json:
         print_json(rows)
@@ -273,4 +274,6 @@ def _marks(point: dict[str, Any]) -> str:
     if point.get("held_until"):
         parts.append(f"held until {local_time(point['held_until'])}")
     parts += [f"#{tag}" for tag in point.get("tags") or ()]
+    if inherited := point.get("inherited"):
+        parts.append(f"inherited {' '.join(inherited)}")
     return ", ".join(parts)

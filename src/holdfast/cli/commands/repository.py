@@ -65,6 +65,8 @@ def stats(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fal
         say(f"room:       {_room_words(row['room'])}")
     say(f"last check: {_last_check(row)}")
     say(f"scrubbed:   {_last_scrub(row)}")
+    if row.get("parallel_jobs"):
+        say(f"jobs:       {row['delivering']} deliver to it now, of {row['parallel_jobs']} at once at most")
     if store := row["store"]:
         say(one_line(f"store:      {_store_words(store)}"))
     if pause := row["pause"]:

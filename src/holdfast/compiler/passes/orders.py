@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import Any, Literal, TypeVar
 
 from holdfast.compiler.drawing import Drawing, DrawnMover
 from holdfast.compiler.identities import repository_id
@@ -101,6 +102,7 @@ class Orders:
                     trust=repository.trust,
                     scrub_ratio=repository.scrub_ratio,
                     prune=repository.prune,
+                    parallel_jobs=repository.parallel_jobs,
                 )
                 self.desk(member.id).repositories.append(rule)
         for stream in self.merged.streams.values():
@@ -137,7 +139,8 @@ class Orders:
                 message = f"movers of {stream.label} to `{stream.receiver.name}` are one delivery, and name different parts of it"
                 hint = "write the same `only` on all of them, or send to another machine"
                 self.report.add("only-differs", mover.where("only"), message, hint)
-            desk.cascades.append(Cascade(id=stream.id, repository=repository, delivery=delivery, after=after, only=only))
+            tags = self._tags_of(stream)
+            desk.cascades.append(Cascade(id=stream.id, repository=repository, delivery=delivery, after=after, only=only, tags=tags))
         else:
             desk.deliveries.append(delivery)
         receiver = self.desk(stream.receiver.id)
@@ -180,6 +183,10 @@ class Orders:
     def _add_datasets(self, places: Places) -> None:
         policies = {policy.name: policy for policy in self.drawing.document.policies}
         rules: dict[tuple[str, ...], tuple[OperationRule, ...]] = {}
+        captured: dict[DatasetId, list[Stream]] = {}
+        for stream in self.merged.streams.values():
+            if stream.origin is None:
+                captured.setdefault(stream.dataset, []).append(stream)
         for (node, name), operations in self.merged.captures.items():
             policy, member = policies[name], self.roster.members[node]
             key = (name, *operations)
@@ -194,15 +201,34 @@ class Orders:
                     operations=rules[key],
                     hooks=policy.hooks,
                     exclude_paths=places.excluded.get((name, node), ()),
+                    tags=_joined(map(self._tags_of, captured.get(self.merged.datasets[(node, name)], ()))),
                 )
             )
+
+    def _tags_of(self, stream: Stream) -> tuple[str, ...]:
+        """What comes of it inherits: the tags of the source, of the policy, and of the flows whose movers it goes along."""
+        source, _, policy = stream.label.partition("/")
+        tags = self._tags
+        named = (("node", source), ("policy", policy), *(("flow", flow) for flow, _ in stream.movers))
+        return _joined(tags.get(name, ()) for name in named)
+
+    @cached_property
+    def _tags(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        document = self.drawing.document
+        found: dict[tuple[str, str], tuple[str, ...]] = {("node", node.name): node.tags for node in document.nodes}
+        found.update((("policy", policy.name), policy.tags) for policy in document.policies)
+        found.update((("flow", flow.name), flow.tags) for flow in document.flows)
+        return found
 
     def rules(self, inventory: Inventory, generations: Mapping[NodeId, int], created_at: datetime) -> dict[NodeId, Rules]:
         """For every machine that has joined, also those that have nothing to do: their old rules must end."""
         members = {member.id: member for member in self.roster.members.values()}
+        # Of a node that no active flow names, what the draft says.
+        entries = {entry.name: entry for entry in (*self.drawing.draft.nodes, *self.drawing.document.nodes)}
+        drawn = {member.id: entries[name] for name, member in self.roster.members.items() if name in entries}
         found = {}
         for identity in inventory.nodes.values():
-            desk = self._desks.get(identity.id, _Desk())
+            desk, entry = self._desks.get(identity.id, _Desk()), drawn.get(identity.id)
             found[identity.id] = Rules(
                 environment=inventory.environment,
                 environment_name=self.drawing.document.environment,
@@ -222,6 +248,8 @@ class Orders:
                 pulls=tuple(Pull(sender=sender, windows=tuple(dict.fromkeys(desk.pulls[sender]))) for sender in sorted(desk.pulls)),
                 trials=_ordered(desk.trials, key=lambda trial: (trial.label, trial.repository)),
                 other_copies=_ordered(desk.other_copies, key=lambda copy: (copy.repository, copy.dataset, copy.title)),
+                parallel_jobs=None if entry is None else entry.parallel_jobs,
+                tags=() if entry is None else _joined((entry.tags,)),
             )
         return found
 
@@ -240,13 +268,24 @@ class Orders:
             sender=first.sender.id,
             actions=tuple(self.merged.action(node, action) for action in actions),
             trust="repository" if trusting else "node",
+            tags=_joined(map(self._tags_of, streams)),
+            comes_by=self._comes_by(streams),
         )
+
+    def _comes_by(self, streams: list[Stream]) -> Literal["run", "cascade", "following"]:
+        if any(stream.origin is not None and not stream.forwarded for stream in streams):
+            return "cascade"
+        return "following" if any(self._merged_options(stream).continuous for stream in streams) else "run"
 
 
 def _ordered(parts: Iterable[T], key: Callable[[T], Any]) -> tuple[T, ...]:
     """Sorted; most machines of a fleet have one of each or none."""
     found = tuple(parts)
     return found if len(found) < 2 else tuple(sorted(found, key=key))
+
+
+def _joined(tags: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted({tag for each in tags for tag in each}))
 
 
 def _delivery_order(delivery: Delivery) -> tuple[str, str, str]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import JobId, NodeId
-from holdfast.master.records.tables import EventRow, JobRow, JobSubjectRow, TriggerRow
+from holdfast.master.records.tables import EventRow, JobRow, JobSubjectRow, JobTagRow, TriggerRow
 from holdfast.model.jobs import ENDED, Event, Job, State
 from holdfast.model.sight import SEES_ALL, Sight
 
@@ -30,6 +30,7 @@ def record_jobs(session: Session, node: NodeId, jobs: Iterable[Job]) -> None:
         session.merge(_job_row(msgspec.structs.replace(job, node=node)))
         if row is None:
             session.add_all(_subject_rows(job))
+            session.add_all(JobTagRow(tag=tag, job=job.id) for tag in dict.fromkeys(job.tags))
         else:
             _note_state(session, job.id, job.state)
     session.flush()
@@ -82,7 +83,7 @@ def over(session: Session, jobs: Iterable[JobId]) -> frozenset[JobId]:
 @dataclass(frozen=True, kw_only=True)
 class JobChoice:
     """Which jobs: those that meet all that is given. `subject`: a rule or dataset by name. `any_of`: what a flow's jobs are about, or the
-    triggers of that flow that started them. `before`: an id; only jobs that are listed behind it."""
+    triggers of that flow that started them. `before`: an id; only jobs that are listed behind it. `tag`: one that they inherited."""
 
     node: NodeId | None = None
     state: State | None = None
@@ -91,6 +92,7 @@ class JobChoice:
     flow: str = ""
     flow_subjects: frozenset[str] = frozenset()
     before: JobId | None = None
+    tag: str = ""
     sight: Sight = SEES_ALL
 
 
@@ -109,6 +111,8 @@ def jobs(session: Session, *, limit: int, choice: JobChoice | None = None) -> tu
         query = query.where(JobRow.state == wanted.state.value)
     if wanted.trigger:
         query = query.where(JobRow.trigger == wanted.trigger)
+    if wanted.tag:
+        query = query.where(JobRow.id.in_(select(JobTagRow.job).where(JobTagRow.tag == wanted.tag)))
     if wanted.flow:
         about = select(JobSubjectRow.job).where(JobSubjectRow.subject.in_(wanted.flow_subjects))
         started = select(TriggerRow.id).where(TriggerRow.flow == wanted.flow)

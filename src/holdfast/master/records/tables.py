@@ -285,6 +285,16 @@ class JobSubjectRow(Table):
     state: Mapped[str]
 
 
+class JobTagRow(Table):
+    """A tag that a job inherited."""
+
+    __tablename__ = "job_tags"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    tag: Mapped[str] = mapped_column(primary_key=True)
+    job: Mapped[str] = mapped_column(String(32), primary_key=True)
+
+
 class EventRow(Table):
     """`digest` is of node and record: a report that comes twice, after a lost acknowledgement, leaves one line."""
 

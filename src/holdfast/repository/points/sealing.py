@@ -31,7 +31,8 @@ from holdfast.repository.points.bases import bases_of, stays_as_head
 
 @dataclass(frozen=True, kw_only=True)
 class Sealing:
-    """All that the snapshots of one commit have in common. `label` is the grant's: the sender's word would let it pass for others."""
+    """All that the snapshots of one commit have in common. `label` is the grant's: the sender's word would let it pass for others;
+    so are the tags that points inherit."""
 
     begin: Begin
     label: str
@@ -43,6 +44,7 @@ class Sealing:
     parent: str | None
     added_bytes: int = 0
     summary: Summary | None = None
+    inherited: tuple[str, ...] = ()
 
 
 def summary_of(commit: Commit, packer: Packer, changed: int, ended_ns: int) -> Summary:
@@ -80,6 +82,7 @@ def write_snapshot(interior: Interior, sealing: Sealing, commit_no: int, mark: M
         warnings=commit.warnings,
         added_bytes=sealing.added_bytes,
         locked_until=interior.time.now() + timedelta(seconds=operation.lock_s or 0) if locked and operation else None,
+        inherited=sealing.inherited if mark else (),
     )
     snapshot = Snapshot(
         time=zoned_time_text(ns_of(commit.captured_at), zone_of(commit.zone)),

@@ -202,6 +202,7 @@ class StoreAction:
             parent=self._parent(),
             added_bytes=packer.stored_bytes,
             summary=summary_of(commit, packer, receiving.put_count, interior.storage.clock.now_ns()),
+            inherited=self._receive.tags,
         )
         with interior.catalog.transaction():
             marked = self._write_marks(sealing, receiving.commit_no, self._here_already(commit))
@@ -240,6 +241,7 @@ class StoreAction:
                 ordinal=base.ordinal,
                 tree=base.tree,
                 parent=self._parent(),
+                inherited=self._receive.tags,
             )
             with self._interior.catalog.transaction():
                 marks_written = self._write_marks(sealing, base.no, have)

@@ -8,6 +8,7 @@ import {
   IconDatabase,
   IconDownload,
   IconEye,
+  IconGauge,
   IconPencil,
   IconUpload,
 } from "@tabler/icons-react";
@@ -30,6 +31,7 @@ const VERBS: Record<Verb, [Icon, string]> = {
   stores: [IconDatabase, "stores"],
   mirrors: [IconCopy, "mirrors"],
   forwards: [IconArrowForwardUp, "forwards"],
+  limits: [IconGauge, "limits"],
 };
 const KINDS: Record<ChangeKind, [Icon, string]> = {
   starts: [IconCirclePlus, "starts"],

@@ -21,6 +21,8 @@ export function shortWait(wait: Wait): string {
       return `${what || "repository"} paused${until(wait)}`;
     case "low-disk":
       return "no room at the source";
+    case "limit":
+      return `waits for a place at ${what}`;
     case "upstream":
       return what ? `waits for ${what}` : "waits for a first point";
     case "window":
@@ -47,6 +49,8 @@ function words(wait: Wait, what: string): string {
       return `Repository ${what} is paused${until(wait) || since(wait)}`;
     case "low-disk":
       return "The disk of the sending node's home has no room, so that nothing is captured";
+    case "limit":
+      return `Waits for a place at ${what}${wait.why ? `: ${visible(wait.why)}` : ""}`;
     case "upstream":
       return what ? `Waits for ${what}${wait.why ? `: ${visible(wait.why)}` : ""}${wait.since ? `; the last good is of ${formatTime(wait.since)}` : ""}` : "Waits for a first point to come here";
     case "window":

@@ -1,0 +1,128 @@
+"""Which of the jobs that wait may start now, and for what the others wait: a window, room on the disk, another job, or a place.
+
+A node whose rules have a limit runs so many jobs at once, the oldest first. Runs, cascades and the care of repositories take a place each;
+restores take none, because a person waits for them. What a worker does one after the other takes one place at most, and where there is a
+limit only one of it is handed over: else what came later would go before all that waits for a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from holdfast.core.clock import Clock, now
+from holdfast.core.ids import JobId
+from holdfast.model.jobs import Job, State
+from holdfast.model.rules import Rules
+from holdfast.model.waits import Wait, WaitReason
+from holdfast.node.job_book import JobBook, LiveJob, Role
+from holdfast.node.journal import Request
+from holdfast.node.openings import opening_of
+from holdfast.node.outcomes import subjects_of
+from holdfast.node.worker_messages import RunCascade, RunDatasets, RunDrill, RunMaintenance, ToWorker
+
+
+class Starting:
+    """`send` hands a message to a worker; False = it is not up now."""
+
+    def __init__(self, book: JobBook, send: Callable[[Role, ToWorker], bool], *, clock: Clock) -> None:
+        self._book = book
+        self._send = send
+        self._clock = clock
+
+    def start(self, rules: Rules, *, low_disk: bool) -> None:
+        """Hand over what can start, and note of the rest what it waits for."""
+        moment = now(self._clock)
+        ahead = _Ahead(rules.parallel_jobs)
+        for live in sorted(self._book.sent, key=lambda live: live.job.state is State.QUEUED):
+            self._book.note_wait(live, ahead.worker_is_at(live) if live.job.state is State.QUEUED else None)
+            ahead.note(live)
+        for live in self._book.queued:
+            wait = self._first_wait(live, rules, moment, ahead, low_disk=low_disk)
+            if wait is None and self._send(live.role, live.request):
+                live.sent = True
+                wait = ahead.worker_is_at(live)
+                ahead.note(live)
+            elif wait is not None and wait.reason is not WaitReason.WINDOW:
+                ahead.claim(live)
+            self._book.note_wait(live, wait)
+
+    def opens_at(self, rules: Rules, request: Request, moment: datetime) -> datetime | None:
+        """A run or cascade starts only while one of its movers is open, unless a person asked for it. None = at once."""
+        if not isinstance(request, RunCascade | RunDatasets) or request.job.cause == "trigger":
+            return None
+        return opening_of(rules, request, moment)
+
+    def _first_wait(self, live: LiveJob, rules: Rules, moment: datetime, ahead: _Ahead, *, low_disk: bool) -> Wait | None:
+        """None = it may start."""
+        captures = isinstance(live.request, RunDatasets) and not live.request.catch_up
+        if (first := ahead.shares_with(live)) is not None:
+            return _after(first)
+        if captures and low_disk:
+            return Wait(reason=WaitReason.LOW_DISK)
+        opens = self.opens_at(rules, live.request, moment)
+        if opens is not None and opens > moment:
+            return Wait(reason=WaitReason.WINDOW, until=opens)
+        return ahead.limits(live, rules)
+
+
+class _Ahead:
+    """What goes before a job: what runs, and what has waited longer."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self._by_subject: dict[str, Job] = {}
+        self._by_lane: dict[str, Job] = {}
+        self._placed: dict[JobId, Job] = {}
+
+    def note(self, live: LiveJob) -> None:
+        """A worker has it."""
+        self.claim(live)
+        if self._by_lane.setdefault(_lane_of(live), live.job) is live.job and _takes_a_place(live.request):
+            self._placed[live.job.id] = live.job
+
+    def claim(self, live: LiveJob) -> None:
+        for subject in subjects_of(live.request):
+            self._by_subject.setdefault(subject, live.job)
+
+    def shares_with(self, live: LiveJob) -> Job | None:
+        return next((self._by_subject[subject] for subject in sorted(subjects_of(live.request)) if subject in self._by_subject), None)
+
+    def worker_is_at(self, live: LiveJob) -> Wait | None:
+        """What the worker that has it does first."""
+        first = self._by_lane.get(_lane_of(live))
+        return None if first is None else _after(first)
+
+    def limits(self, live: LiveJob, rules: Rules) -> Wait | None:
+        if self._most is None or not _takes_a_place(live.request):
+            return None
+        if (first := self._by_lane.get(_lane_of(live))) is not None:
+            return _after(first)
+        if len(self._placed) < self._most:
+            return None
+        first = next(iter(self._placed.values()))
+        why = "one job runs there at once" if self._most == 1 else f"{self._most} jobs run there at once"
+        return Wait(reason=WaitReason.LIMIT, what=f"node {rules.node_name}", since=first.started_at, why=why, job=first.id)
+
+
+def _after(first: Job) -> Wait:
+    return Wait(reason=WaitReason.JOB, what=first.rule, since=first.started_at, job=first.id)
+
+
+def _takes_a_place(request: Request) -> bool:
+    return isinstance(request, RunDatasets | RunCascade | RunMaintenance | RunDrill)
+
+
+def _lane_of(live: LiveJob) -> str:
+    """What a worker does one after the other."""
+    match live.request:
+        case RunDatasets():
+            return "run"
+        case RunCascade(cascade=cascade):
+            return f"cascade {cascade}"
+        case RunMaintenance(repository=repository):
+            return f"maintenance {repository}"
+        case RunDrill():
+            return "drill"
+        case _:
+            return f"restore by {live.role}"

@@ -1,0 +1,163 @@
+"""Limits on how many jobs run at once: on a node by its scheduler, at a repository by who is let in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast.core.errors import ErrorFacts, RepositoryBusy
+from holdfast.core.ids import DatasetId, NodeId, PointId
+from holdfast.model.jobs import State
+from holdfast.model.maintenance import Check
+from holdfast.model.orders import RestoreRequest
+from holdfast.model.questions import AskRestore, AskTrigger
+from holdfast.model.rules import Receive, RepositoryRule, Rules
+from holdfast.model.waits import Wait, WaitReason
+from holdfast.node.delivery_places import DeliveryPlaces
+from holdfast.node.starting import Starting
+from holdfast.node.worker_messages import RunCascade, RunMaintenance, RunRestore
+from holdfast.testing.node_rules import DOCUMENTS, FILES1, MAIL, MAIN, VAULT, source_rules, store_rules
+from tests.node.test_agent_scheduler import World
+
+FULL = RepositoryBusy("full", repository="main", why="2 jobs deliver there at once").facts()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def limited(most: int, cascades: int = 3) -> Rules:
+    """`vault` forwards one dataset to several places."""
+    rules = store_rules()
+    (cascade,) = rules.cascades
+    many = tuple(msgspec.structs.replace(cascade, id=f"cascade-{n}") for n in range(cascades))
+    return msgspec.structs.replace(rules, cascades=many, parallel_jobs=most)
+
+
+def check(world: World) -> RunMaintenance:
+    return RunMaintenance(job=world.book.new_job("check", "main", "trigger"), repository=MAIN, task=Check())
+
+
+def test_a_node_runs_so_many_jobs_at_once_the_oldest_first_and_the_others_say_for_whom_they_wait(world: World) -> None:
+    world.begin(msgspec.structs.replace(limited(2), parallel_jobs=None))
+    for cascade in list(world.cascades()):
+        world.finish(cascade)
+    world.sent.clear()
+    world.scheduler.set_rules(limited(2))
+    world.scheduler.trigger(AskTrigger(trigger="t", cascades=("cascade-0", "cascade-1", "cascade-2")))
+    world.scheduler.tick()
+    first, second = world.cascades()
+    held = next(live for live in world.book.queued)
+    assert held.job.wait == Wait(reason=WaitReason.LIMIT, what="node vault", why="2 jobs run there at once", job=first.job.id)
+    # The record that people see, and what is promised, say the same.
+    assert world.journal.job(held.job.id) == held.job
+    assert [each.wait.reason if each.wait else None for each in world.scheduler.protections()] == [None, None, WaitReason.LIMIT]
+    world.scheduler.queue(check(world))
+    world.finish(second)
+    (third,) = world.cascades()[2:]
+    assert third.job.id == held.job.id
+    assert world.journal.job(held.job.id) == msgspec.structs.replace(held.job, wait=None)
+    world.finish(first)
+    assert isinstance(world.sent[-1], RunMaintenance)
+
+
+def test_a_restore_waits_for_no_place(world: World) -> None:
+    world.begin(limited(1, cascades=1))
+    ask = AskRestore(point=PointId("1" * 32), request=RestoreRequest(target="/srv/back"))
+    world.scheduler.queue(RunRestore(job=world.book.new_job("restore", "x", "trigger"), ask=ask))
+    world.scheduler.tick()
+    assert isinstance(world.sent[-1], RunRestore)
+
+
+def test_the_next_run_does_not_go_before_what_waits_longer_for_a_place(world: World) -> None:
+    source, store = source_rules(every_s=10**6), store_rules()
+    world.begin(msgspec.structs.replace(source, repositories=store.repositories, parallel_jobs=1))
+    (run,) = world.runs()
+    world.scheduler.queue(check(world))
+    world.scheduler.trigger(AskTrigger(trigger="t", datasets=(MAIL,), accept=True))
+    world.scheduler.tick()
+    world.finish(run)
+    assert isinstance(world.sent[-1], RunMaintenance)
+    assert len(world.runs()) == 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(most=st.integers(1, 3), steps=st.lists(st.one_of(st.integers(0, 4), st.just("end")), max_size=25))
+def test_never_more_than_the_limit_and_each_in_its_turn(
+    tmp_path_factory: pytest.TempPathFactory, most: int, steps: list[int | str]
+) -> None:
+    world = World(tmp_path_factory.mktemp("limits"))
+    rules = limited(most, cascades=5)
+    starting = Starting(world.book, world.send, clock=world.clock)
+    begun: list[str] = []
+    for step in (*steps, *["end"] * len(steps)):
+        if isinstance(step, int):
+            world.book.add(RunCascade(job=world.book.new_job("cascade", f"c{step}", "points"), cascade=f"cascade-{step}"))
+        elif world.book.sent:
+            live = world.book.sent[0]
+            world.book.update(world.book.end(live.job, State.SUCCEEDED, None))
+        starting.start(rules, low_disk=False)
+        assert len(world.book.sent) <= most
+        # Who waits says so, and nobody waits while there is a place for it.
+        assert all(live.job.wait is not None for live in world.book.queued)
+        waiting = {live.job.wait.reason for live in world.book.queued if live.job.wait}
+        assert len(world.book.sent) == most or WaitReason.LIMIT not in waiting
+        begun += [live.job.id for live in world.book.sent if live.job.id not in begun]
+    assert world.book.live == ()
+    world.journal.close()
+
+
+def test_a_repository_that_has_no_place_free_is_no_fault_and_is_asked_again_every_minute(world: World) -> None:
+    world.begin(source_rules(every_s=10**6))
+    run = world.runs()[0]
+    world.scheduler.job_news(msgspec.structs.replace(run.job, state=State.RUNNING))
+    told = msgspec.structs.replace(world.ended(run.job, FULL, captured=False), state=State.WARNINGS)
+    world.scheduler.job_news(told)
+    protection = world.protection()
+    assert (protection.error, protection.missed, protection.state) == (None, 0, State.UNKNOWN)
+    assert protection.wait is not None
+    assert (protection.wait.reason, protection.wait.what) == (WaitReason.LIMIT, "repository main")
+    for _ in range(70):
+        before = len(world.runs())
+        world.pass_time(61)
+        assert len(world.runs()) == before + 1
+        world.finish(world.runs()[-1], FULL, captured=False)
+    world.pass_time(61)
+    world.finish(world.runs()[-1])
+    assert world.protection().wait is None
+
+
+def receive(sender: NodeId = FILES1, dataset: DatasetId = DOCUMENTS, comes_by: str = "run") -> Receive:
+    return Receive(dataset=dataset, label="x", sender=sender, actions=(), comes_by=comes_by)  # type: ignore[arg-type]
+
+
+def test_a_repository_lets_in_so_many_jobs_whatever_they_bring() -> None:
+    places, rule = DeliveryPlaces(), RepositoryRule(id=MAIN, name="main", location="/srv/main", parallel_jobs=2)
+    places.configure((rule,))
+    one = [places.take(MAIN, receive(dataset=dataset)) for dataset in (DOCUMENTS, MAIL)]
+    cascade = places.take(MAIN, receive(VAULT, comes_by="cascade"))
+    assert places.taken(MAIN) == 2
+    # Another cascade of the same machine is a job of its own; what is followed is none.
+    for refused in (receive(VAULT, MAIL, "cascade"), receive(NodeId("9" * 32))):
+        with pytest.raises(RepositoryBusy, match="repository main has no place free: 2 jobs deliver there at once"):
+            places.take(MAIN, refused)
+    places.take(MAIN, receive(NodeId("9" * 32), comes_by="following"))()
+    one.pop()()
+    assert places.taken(MAIN) == 2
+    one.pop()()
+    places.take(MAIN, receive(NodeId("9" * 32)))
+    cascade()
+    assert places.taken(MAIN) == 1
+    places.configure((msgspec.structs.replace(rule, parallel_jobs=None),))
+    for number in range(5):
+        places.take(MAIN, receive(NodeId(f"{number}" * 32)))
+
+
+def test_what_waits_its_turn_is_told_apart_from_what_is_wrong() -> None:
+    assert RepositoryBusy.says(FULL)
+    assert not RepositoryBusy.says(ErrorFacts("no-space", "full", "", True))
