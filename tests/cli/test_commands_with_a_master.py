@@ -197,10 +197,15 @@ def test_a_repository_tells_its_sizes_and_its_last_check_also_without_the_master
     said = desk.run("repository", "stats", "main").stdout
     assert "every byte read" in said
     assert "compression" in said
+    assert re.search(r"^room: +[0-9.]+ GiB of [0-9.]+ [GTP]iB are free", said, re.MULTILINE)
     session = desk.home / "client.json"
     session.rename(desk.home / "away.json")
     try:
-        assert desk.json("repository", "stats", "main") == by_master
+        by_agent = desk.json("repository", "stats", "main")
+        # Others write to the disk meanwhile.
+        rooms = [by_master.pop("room"), by_agent.pop("room")]
+        assert rooms[0].keys() == rooms[1].keys()
+        assert by_agent == by_master
     finally:
         (desk.home / "away.json").rename(session)
 
@@ -213,6 +218,42 @@ def test_open_join_tokens_are_listed_and_cancelled(desk: Desk) -> None:
     desk.run("master", "tokens", "--cancel", made["id"])
     assert made["id"] not in desk.run("master", "tokens").stdout
     assert "hint:" in desk.run("master", "tokens", "--cancel", made["id"], expect=exit_codes.USAGE).stderr
+
+
+def test_a_failed_job_is_tried_again_by_name_and_what_cannot_be_is_refused(desk: Desk) -> None:
+    away = desk.folder / "away"
+    desk.data.rename(away)
+    try:
+        desk.run("trigger", "protect-data", "--wait", expect=exit_codes.FAILED)
+    finally:
+        away.rename(desk.data)
+    failed = desk.json("jobs", "--rule", "desk/data")[0]
+    assert (failed["state"], failed["error"]["code"]) == ("failed", "source-vanished")
+    asked = desk.json("jobs", "retry", failed["id"][:12])
+    assert asked["asked"] == "retry"
+    assert asked["job"] != failed["id"]
+    eventually(lambda: desk.json("jobs", asked["job"])["state"] == "succeeded", "it ran again, and well")
+    again = desk.run("jobs", "retry", asked["job"]).stdout
+    assert "what it was about runs again" in again
+    eventually(lambda: desk.json("jobs", again.split(":")[0])["state"] == "succeeded", "what went well is run again, too")
+    check = next(job["id"] for job in desk.json("jobs") if job["kind"] == "check")
+    assert "is not tried again as it was" in desk.run("jobs", "retry", check, expect=exit_codes.USAGE).stderr
+    assert "hint:" in desk.run("jobs", "retry", "ffff", expect=exit_codes.USAGE).stderr
+
+
+def test_a_session_of_the_log_is_a_line_across_and_all_lines_are_of_one(desk: Desk) -> None:
+    begun = {line["node_name"] or "Master": line for line in desk.json("logs", "--code", "session-began")}
+    assert begun.keys() == {"Master", "desk"}
+    assert begun["desk"]["facts"]["before"] == "first"
+    session = begun["desk"]["session"]
+    of_it = desk.json("logs", "--session", session[:8].upper())
+    assert of_it[0] == begun["desk"]
+    assert {line["session"] for line in of_it} == {session}
+    assert len(of_it) > 1
+    assert "  ---- desk: the agent began session " in desk.run("logs", "--session", session[:8]).stdout
+    written = [json.loads(line) for line in (desk.home / "log" / "store.log").read_text().splitlines()]
+    assert {line["session"] for line in written} <= {session}
+    assert "hint:" in desk.run("logs", "--session", "xyz", expect=exit_codes.USAGE).stderr
 
 
 def test_a_renamed_machine_finds_its_points_under_the_new_name(desk: Desk) -> None:

@@ -32,6 +32,14 @@ async def say(running: Running, name: str, *events: tuple[str, Severity, str, di
     await node.until(lambda: node.received >= number)
 
 
+async def of_session(running: Running, name: str, session: str, message: str) -> None:
+    node = running.nodes[name]
+    number, now = node.received + 1, running.master.base.now()
+    line = Event(code="c", severity=Severity.ERROR, message=message, node=node.identity.node, time=now, session=session)
+    await node.report(number, events=(line,))
+    await node.until(lambda: node.received >= number)
+
+
 async def messages(running: Running, **chosen: Any) -> list[str]:
     return [line["message"] for line in (await running.get("/logs", code="c", **chosen))["events"]]
 
@@ -56,6 +64,12 @@ async def test_lines_are_chosen_by_node_severity_dataset_flow_job_words_and_time
     assert await messages(running, text="DOCUMENTS") == ["first of Documents"]
     assert await messages(running, until="1h") == await messages(running, since="2099-01-01") == []
     assert len(await messages(running, since="1h")) == 3
+    await of_session(running, "dr", "c0ffee" + "1" * 26, "fourth")
+    await of_session(running, "dr", "c0ffee" + "2" * 26, "fifth")
+    assert await messages(running, session="c0ffee") == ["fifth", "fourth"]
+    assert await messages(running, session="c0ffee1", severity="error") == ["fourth"]
+    assert await messages(running, session="c0ffee3") == []
+    await running.get("/logs", status=400, session="C0%")
     await running.get("/logs", status=404, node="nobody")
     await running.get("/logs", status=404, flow="nothing")
     await running.get("/logs", status=400, since="soon")

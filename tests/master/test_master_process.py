@@ -81,6 +81,9 @@ def test_it_serves_both_ends_and_stops_in_time(tmp_path: Path) -> None:
             node = SimulatedNode(identity_of(joined, key))
             await node.connect(joined.hub_address)
             assert [n["state"] for n in (await http.get("/nodes")).json()["nodes"]] == ["online"]
+            (first,) = (await http.get("/logs", params={"code": "session-began"})).json()["events"]
+            assert (first["node"], first["facts"]["before"]) == ("", "first")
+            assert (await http.get("/logs", params={"session": first["session"][:8]})).json()["events"] == [first]
             waiting = asyncio.create_task(http.get("/triggers/none?wait_s=60"))
             assert (await waiting).status_code == 404
             async with http.stream("GET", "/events", timeout=60) as events:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 
 from holdfast.core.errors import ErrorFacts, StaleRules
 from holdfast.core.ids import JobId, NodeId
+from holdfast.core.log_session import Ending, LogSession
 from holdfast.model.jobs import Event, Job, Severity, State
 from holdfast.model.rules import Rules
 from holdfast.node import journal as journal_module
@@ -57,6 +58,19 @@ def test_reports_wait_until_acknowledged_over_a_restart(tmp_path: Path, journal:
     second = again.next_report()
     assert second is not None
     assert second.number > first.number
+
+
+def test_events_are_of_the_session_that_wrote_them(tmp_path: Path) -> None:
+    session = LogSession(id="5" * 32, began_ns=0, version="1.1", boot="b", before=Ending.KILLED, before_id="4" * 32, before_version="1.0")
+    with closing(Journal(tmp_path / "node.db", clock=VirtualClock(START), session=session)) as journal:
+        journal.mark_session(FILES1)
+        journal.record_event(event("a"))
+        report = journal.next_report()
+    assert report is not None
+    marker, line = report.events
+    assert (marker.code, marker.severity, marker.facts["before"]) == ("session-began", Severity.WARNING, "killed")
+    assert "version 1.1; the one before, of version 1.0, did not end in order" in marker.message
+    assert (marker.session, line.session) == (session.id, session.id)
 
 
 def test_a_newer_state_replaces_one_not_yet_acknowledged(journal: Journal) -> None:

@@ -6822,6 +6822,8 @@ export interface components {
                 [key: string]: string;
             };
             /** @default  */
+            session: string;
+            /** @default  */
             node_name: string;
             /** @default 0 */
             number: number;
@@ -7506,6 +7508,8 @@ export interface components {
             facts: {
                 [key: string]: string;
             };
+            /** @default  */
+            session: string;
             /** @default  */
             node_name: string;
         };
@@ -11684,6 +11688,7 @@ export interface operations {
                 dataset?: string;
                 job?: string;
                 text?: string;
+                session?: string;
                 since?: string;
                 until?: string;
                 acknowledged?: boolean | null;
@@ -11759,6 +11764,7 @@ export interface operations {
                 dataset?: string;
                 job?: string;
                 text?: string;
+                session?: string;
                 since?: string;
                 until?: string;
                 acknowledged?: boolean | null;

@@ -33,6 +33,8 @@ interface VirtualTableProps<Row> {
   rowHeight?: number;
   selected?: string | undefined;
   onOpen?: (row: Row) => void;
+  /** A row before which something new begins: it has a line across. */
+  begins?: (row: Row) => boolean;
   /** Called when the end comes into sight: time to get more. */
   onEnd?: () => void;
   empty?: ReactNode;
@@ -41,7 +43,7 @@ interface VirtualTableProps<Row> {
 export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
   const isWide = useMediaQuery("(min-width: 48em)", true, { getInitialValueInEffect: false });
   const columns = useMemo(() => props.columns.filter((column) => isWide || !column.wide), [props.columns, isWide]);
-  const { label, rowKey, maxHeight = "60vh", rowHeight = 40, selected, onOpen, onEnd, empty } = props;
+  const { label, rowKey, maxHeight = "60vh", rowHeight = 40, selected, onOpen, begins, onEnd, empty } = props;
   const [order, setOrder] = useState<{ key: string; down: boolean } | null>(null);
   const rows = useMemo(() => sorted(props.rows, columns, order), [props.rows, columns, order]);
   const [cursor, setCursor] = useState(0);
@@ -105,6 +107,7 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
                 className={classes.row}
                 data-cursor={item.index === cursor || undefined}
                 data-opens={onOpen !== undefined || undefined}
+                data-begins={begins?.(row) || undefined}
                 style={{ ...tracks, height: rowHeight, transform: `translateY(${item.start}px)` }}
                 onClick={() => {
                   setCursor(item.index);

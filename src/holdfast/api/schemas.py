@@ -302,7 +302,8 @@ class AcknowledgeLines(Body):
 
 
 class LogQuery(BaseModel):
-    """Which lines; empty = whichever. `severity`: that one or worse. `before`: the `next` of the page before."""
+    """Which lines; empty = whichever. `severity`: that one or worse. `session`: of one life of an agent or the Master, by its id or the
+    beginning of it; its first line has the code `session-began`. `before`: the `next` of the page before."""
 
     node: str = Field(default="", max_length=256)
     severity: Literal["", "info", "warning", "error"] = ""
@@ -311,6 +312,7 @@ class LogQuery(BaseModel):
     dataset: str = Field(default="", max_length=1_000)
     job: str = Field(default="", max_length=64)
     text: str = Field(default="", max_length=1_000)
+    session: str = Field(default="", pattern="^[0-9a-f]{0,32}$")
     since: str = Field(default="", max_length=64)
     until: str = Field(default="", max_length=64)
     acknowledged: bool | None = None

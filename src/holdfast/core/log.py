@@ -16,7 +16,9 @@ from holdfast.core.private_files import open_to_append
 
 
 class JsonFormatter(logging.Formatter):
-    """`{"time", "level", "logger", "message", ...facts}`; an exception becomes `error`."""
+    """`{"time", "level", "logger", "message", "session", ...facts}`; an exception becomes `error`. `session` comes once it is known."""
+
+    session = ""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -25,17 +27,27 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if self.session:
+            line["session"] = self.session
         line.update(getattr(record, "facts", {}))
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=True, default=str)
 
 
-def configure_logging(path: Path | None, level: str = "INFO") -> None:
+def call_session(session: str) -> None:
+    """All lines of this process are of that session (`core.log_session`) from now on."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, JsonFormatter):
+            handler.formatter.session = session
+
+
+def configure_logging(path: Path | None, level: str = "INFO", session: str = "") -> None:
     """Log to `path` (appended, 0600) or to standard error. Called once, by a process's composition root."""
     import time
 
     formatter = JsonFormatter()
+    formatter.session = session
     formatter.converter = time.gmtime
     stream: TextIO = sys.stderr if path is None else os.fdopen(open_to_append(path), "a", encoding="utf-8", buffering=1)
     handler = logging.StreamHandler(stream)

@@ -103,7 +103,7 @@ class ApprovalDesk:
                 raise Conflict(f"{_MOST_WAITING} requests for approval wait already", hint="withdraw some: `holdfast approvals refuse`")
             if same is None:
                 records.add(session, new, call.body)
-                happenings.record_events(session, NodeId(""), (_wanted(new),))
+                happenings.record_own_events(session, NodeId(""), (_wanted(new),))
             return same or new
 
         kept = await self._base.database.run(keep)

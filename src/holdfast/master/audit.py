@@ -105,7 +105,7 @@ class AuditLog:
             event = Event(
                 code="audit-contradicted", severity=Severity.ERROR, message=message, node=node, time=self._base.now(), facts=facts
             )
-            happenings.record_events(session, node, (event,))
+            happenings.record_own_events(session, node, (event,))
 
     async def _append(self, record: AuditRecord) -> int:
         self._head = await self._base.database.run(lambda session: audit.append(session, record))

@@ -153,7 +153,7 @@ class Enrolment:
 
     def _event(self, code: str, message: str, session: Session, node: NodeId) -> None:
         event = Event(code=code, severity=Severity.WARNING, message=message, node=node, time=self._base.now())
-        happenings.record_events(session, node, (event,))
+        happenings.record_own_events(session, node, (event,))
 
     def _secret(self, token: str) -> str:
         parts = token.strip().split(".")

@@ -318,7 +318,7 @@ def _judge(transaction: Transaction, node: NodeId, generation: int, problems: tu
         )
         for problem in problems
     )
-    happenings.record_events(transaction, node, refusals)
+    happenings.record_own_events(transaction, node, refusals)
 
 
 def reachable(address: str, host: str) -> str:

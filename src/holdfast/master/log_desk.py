@@ -33,7 +33,7 @@ class LogLine(NamedEvent, frozen=True, kw_only=True):
 
 
 class LinesWanted(msgspec.Struct, frozen=True, kw_only=True):
-    """As `LineChoice`, by names. `dataset`: a label; `flow`: lines about its datasets; `job`: an id or the beginning of one."""
+    """As `LineChoice`, by names. `dataset`: a label; `flow`: lines about its datasets; `job`, `session`: an id or the beginning of one."""
 
     node: str = ""
     severity: str = ""
@@ -42,6 +42,7 @@ class LinesWanted(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str = ""
     job: str = ""
     text: str = ""
+    session: str = ""
     since: datetime | None = None
     until: datetime | None = None
     acknowledged: bool | None = None
@@ -84,6 +85,7 @@ def _read(session: Session, wanted: LinesWanted, limit: int, sight: Sight) -> tu
         text=wanted.job or wanted.text,
         since=wanted.since,
         until=wanted.until,
+        session=wanted.session,
         acknowledged=wanted.acknowledged,
         before=wanted.before,
         only=None if sight.everything else tuple(map(NodeId, sorted(sight.nodes))),

@@ -135,7 +135,7 @@ class Renaming:
         notifications.rename_node(session, old, new, now)
         message = f"{old} is called {new} from now on, by {wish.by}; its identity, its rules and what is stored stay"
         event = Event(code="node-renamed", severity=Severity.INFO, message=message, node=change.node.id, time=now)
-        happenings.record_events(session, change.node.id, (event,))
+        happenings.record_own_events(session, change.node.id, (event,))
 
 
 def _written(change: _Change, new: str) -> str | None:

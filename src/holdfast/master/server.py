@@ -18,17 +18,21 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from holdfast import __version__
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, Refused, UsageError
+from holdfast.core.ids import NodeId
+from holdfast.core.log_session import log_session
 from holdfast.core.single_instance import only_one
 from holdfast.master.config import MasterConfig, load_config
 from holdfast.master.foundation import Foundation
 from holdfast.master.initialising import InitResult, init_master
 from holdfast.master.master import Master, build_master, is_loopback
-from holdfast.master.records import documents, restorations
+from holdfast.master.records import documents, happenings, restorations
 from holdfast.master.records.database import Database
 from holdfast.master.safety.exporting import export_before_upgrade
+from holdfast.model.log_sessions import began_event
 from holdfast.wire.authority import Authority
 from holdfast.wire.hub import HubServer, HubStream
 from holdfast.wire.identity import CERTIFICATE_FILE, KEY_FILE, Credentials, save_credentials
@@ -85,7 +89,7 @@ async def serve(
     """As `run`, in a loop that is there already, until `stop` is set."""
     base = open_foundation(config, clock=clock, entropy=entropy)
     identity = _Identity(base.authority, config, clock)
-    with listen(config.api_host, config.api_port) as listener:
+    with listen(config.api_host, config.api_port) as listener, _session_of(base):
         hub_server = HubServer(
             f"{_bracketed(config.hub_host)}:{config.hub_port}",
             lambda: identity.credentials,
@@ -111,6 +115,15 @@ async def serve(
         await hub_server.stop(1.0)
         await serving
         base.database.close()
+
+
+@contextmanager
+def _session_of(base: Foundation) -> Iterator[None]:
+    """The lines of the log that this Master writes meanwhile are of one session, and the first of them says so."""
+    with log_session(base.config.home, __version__, clock=base.clock, entropy=base.entropy) as session:
+        base.database.call_session(session.id)
+        base.database.run_now(lambda s: happenings.record_own_events(s, NodeId(""), (began_event(session, NodeId("")),)))
+        yield
 
 
 def open_foundation(config: MasterConfig, *, clock: Clock, entropy: Entropy) -> Foundation:

@@ -133,7 +133,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line of the log that people read: a refusal, a missed point, low disk, a rule that came into force."""
+    """A line of the log that people read: a refusal, a missed point, low disk, a rule that came into force. `session`: in which life of the
+    agent or the Master it was written (`core.log_session`); empty = by a version that had none."""
 
     code: str
     severity: Severity
@@ -141,3 +142,4 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     node: NodeId
     time: datetime
     facts: dict[str, str] = {}
+    session: str = ""

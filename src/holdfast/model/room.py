@@ -38,7 +38,7 @@ class RoomSample(msgspec.Struct, frozen=True):
     used_bytes: int
 
 
-class Room(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Room(msgspec.Struct, frozen=True, kw_only=True):
     """Of the file system that a repository lies on. `free_bytes`: what its owner may still write, of `total_bytes` on an empty one.
     `bytes_a_day`: how much more is used each day, whoever writes it, and `full_at`: when nothing is free at that rate (null = there are
     not enough looks yet, it does not grow for certain, or that is ten years away)."""

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from holdfast import __version__
 from holdfast.core.clock import Clock, boot_clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, HoldfastError
+from holdfast.core.log_session import LogSession, log_session
 from holdfast.core.private_files import make_private_folder
 from holdfast.core.single_instance import only_one
 from holdfast.host.disk import free_bytes
@@ -82,6 +83,7 @@ class Surroundings:
     start: Start | None = None
     metrics: str = ""
     free_bytes: Callable[[Path], int] = free_bytes
+    session: LogSession | None = None
     # Called when it has begun and each time it looks at its schedule, at least every 30 s; must not block.
     alive: Callable[[], None] = lambda: None
 
@@ -91,8 +93,8 @@ def run_agent(home: Path, around: Surroundings) -> None:
 
     Raises `UsageError` when the machine has not joined, `Conflict` when an agent of this home runs already, or a port is taken.
     """
-    with single_agent(home):
-        asyncio.run(Agent(home, around).run())
+    with single_agent(home), log_session(home, __version__, clock=around.clock, entropy=around.entropy) as session:
+        asyncio.run(Agent(home, replace(around, session=session)).run())
 
 
 @contextlib.contextmanager
@@ -115,7 +117,7 @@ class Agent:
         self._home = home
         self._clock, self._entropy = surroundings.clock, surroundings.entropy
         self._config = load_config(home)
-        self._journal = Journal(home / "node.db", clock=self._clock)
+        self._journal = Journal(home / "node.db", clock=self._clock, session=surroundings.session)
         self._rules = RuleStore(home, environment=self._config.environment, node=self._config.node)
         self._start, self._alive = surroundings.start, surroundings.alive
         self._workers: dict[Role, Worker] = {role: self._new_worker(role) for role in _ROLES}
@@ -216,6 +218,7 @@ class Agent:
     def _take_up(self) -> None:
         """What an earlier life left."""
         make_private_folder(self._home)
+        self._journal.mark_session(self._config.node)
         self._scheduler.recover()
         if self._rules.fallback is not None:
             self._event("rules-damaged", Severity.ERROR, self._rules.fallback.message)

@@ -17,11 +17,13 @@ import msgspec
 
 from holdfast.core.clock import Clock, utc
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import DatasetId, JobId
+from holdfast.core.ids import DatasetId, JobId, NodeId
 from holdfast.core.local_database import open_or_replace
+from holdfast.core.log_session import LogSession
 from holdfast.model.change import Amount
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.jobs import ENDED, Event, Job
+from holdfast.model.log_sessions import began_event
 from holdfast.node.worker_messages import RunCascade, RunDatasets, RunDrill, RunMaintenance, RunRecall, RunRestore, RunUndo
 from holdfast.wire.hub_messages import Report
 
@@ -90,8 +92,8 @@ class Journal:
     A damaged file is moved aside as NAME.corrupt-N when it is opened, and a record that cannot be read is left out; both are logged.
     """
 
-    def __init__(self, path: Path, *, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, path: Path, *, clock: Clock, session: LogSession | None = None) -> None:
+        self._clock, self._session = clock, session
         # Report numbers must rise even when this file was lost and made anew: a fresh one begins at the clock's milliseconds.
         first = (
             f"INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', {clock.now_ns() // 1_000_000} "
@@ -119,7 +121,14 @@ class Journal:
             self._db.execute("DELETE FROM outbox WHERE job = ?", (job.id,))
             self._db.execute("INSERT INTO outbox (job, body) VALUES (?, ?)", (job.id, body))
 
+    def mark_session(self, node: NodeId) -> None:
+        """The line with which the session begins, before all others of it."""
+        if self._session is not None:
+            self.record_event(began_event(self._session, node))
+
     def record_event(self, event: Event) -> None:
+        if self._session is not None:
+            event = msgspec.structs.replace(event, session=self._session.id)
         with self._transaction():
             row = self._db.execute("INSERT INTO outbox (job, body) VALUES (NULL, ?)", (msgspec.json.encode(event),))
             self._db.execute("DELETE FROM outbox WHERE job IS NULL AND number <= ?", ((row.lastrowid or 0) - KEPT_EVENTS,))

@@ -16,6 +16,7 @@ from pathlib import Path
 from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.log import configure_logging
+from holdfast.core.log_session import session_in
 from holdfast.node.worker_link import WorkerLink
 
 _PR_SET_PDEATHSIG = 1
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
     (chosen.home / "log").mkdir(parents=True, exist_ok=True)
-    configure_logging(chosen.home / "log" / f"{chosen.role}.log")
+    configure_logging(chosen.home / "log" / f"{chosen.role}.log", session=session_in(chosen.home))
     link = WorkerLink(socket.socket(fileno=chosen.fd))
     try:
         _run(chosen.role, chosen.home, link, chosen.credentials)

@@ -31,7 +31,7 @@ export function Line({ line, mayAcknowledge, onAcknowledge, onClose }: LineProps
             <Moment time={line.time} />
           </dd>
           <dt>From</dt>
-          <dd>{line.node_name ? <Link href={to.node(line.node_name)}>{visible(line.node_name)}</Link> : visible(line.node)}</dd>
+          <dd>{line.node_name ? <Link href={to.node(line.node_name)}>{visible(line.node_name)}</Link> : visible(line.node) || "Master"}</dd>
           <dt>Code</dt>
           <dd>{visible(line.code)}</dd>
           {factsOf(line).map(([name, value]) => (
@@ -40,6 +40,16 @@ export function Line({ line, mayAcknowledge, onAcknowledge, onClose }: LineProps
               <dd>{name === "job" ? <Link href={to.job(value)}>{visible(value)}</Link> : visible(value)}</dd>
             </Fragment>
           ))}
+          {line.session && (
+            <>
+              <dt>Session</dt>
+              <dd>
+                <Link href={`/log?session=${encodeURIComponent(line.session)}`} onClick={onClose}>
+                  {visible(line.session.slice(0, 8))}
+                </Link>
+              </dd>
+            </>
+          )}
           <dt>Acknowledged</dt>
           <dd>
             {line.acknowledged_at === null ? (

@@ -14,7 +14,7 @@ import { useFilters } from "../../parts/useFilters";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import { Acknowledge } from "./Acknowledge";
 import { Line } from "./Line";
-import { callOf, commandOf, exportOf, type LogFilter, type LogLine, NAMES, openOf } from "./log";
+import { beginsSession, callOf, commandOf, exportOf, type LogFilter, type LogLine, NAMES, openOf } from "./log";
 import classes from "./Log.module.css";
 import { Filters } from "./LogFilters";
 import { useLog } from "./useLog";
@@ -80,6 +80,7 @@ function Lines({ filter, put, log }: LinesProps) {
             rowHeight={52}
             maxHeight="58vh"
             onOpen={setOpened}
+            begins={beginsSession}
             onEnd={log.readMore}
             empty={pages.isPending ? <Loader size="sm" aria-label="Reading the log" /> : pages.error ? "Not read." : nothing}
           />
@@ -137,7 +138,7 @@ function tickColumn(ticked: ReadonlySet<number>, onTick: (next: ReadonlySet<numb
 const COLUMNS: Column<LogLine>[] = [
   { key: "time", title: "When", width: "176px", cell: (line) => <Moment time={line.time} /> },
   { key: "severity", title: "Severity", width: "104px", cell: (line) => <State state={stateOf(line.severity)} label={line.severity} /> },
-  { key: "node", title: "From", width: "112px", cell: (line) => visible(line.node_name || line.node.slice(0, 8)) },
+  { key: "node", title: "From", width: "112px", cell: (line) => visible(line.node_name || line.node.slice(0, 8) || "Master") },
   {
     key: "message",
     title: "What",

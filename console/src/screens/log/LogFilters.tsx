@@ -35,6 +35,7 @@ export function Filters({ filter, put }: FiltersProps) {
       <Typed key={`dataset ${filter.dataset}`} label="Dataset" placeholder="Any dataset" width={160} value={filter.dataset} data={datasets} onValue={(dataset) => put({ dataset })} />
       {typed("job", "Job", "Any job")}
       {typed("code", "Code", "Any code")}
+      {typed("session", "Session", "Any session")}
       {typed("since", "Since", "Since: 7d, a time")}
       {typed("until", "Until", "Until: 1d, a time")}
     </div>

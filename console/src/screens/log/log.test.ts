@@ -11,6 +11,7 @@ const line = (number: number, more: Partial<LogLine> = {}): LogLine => ({
   node_name: "files1",
   time: "2026-01-02T03:04:05Z",
   facts: {},
+  session: "",
   number,
   acknowledged_at: null,
   acknowledged_by: "",

@@ -5,7 +5,7 @@ import { shellWord } from "../../parts/format";
 export type LogLine = Schemas["LogLine"];
 export type LogPage = Schemas["LogLines"];
 
-export const NAMES = ["severity", "node", "flow", "dataset", "job", "code", "text", "since", "until", "acknowledged"] as const;
+export const NAMES = ["severity", "node", "flow", "dataset", "job", "code", "text", "session", "since", "until", "acknowledged"] as const;
 /** Empty = not set. `acknowledged`: `true` or `false`. */
 export type LogFilter = Record<(typeof NAMES)[number], string>;
 
@@ -69,6 +69,9 @@ export function withNewest(before: Pages, newest: LogPage): Pages {
 /** The chosen lines that nobody has acknowledged yet. */
 export const openOf = (lines: readonly LogLine[], ticked: ReadonlySet<number>): number[] =>
   lines.filter((line) => ticked.has(line.number) && line.acknowledged_at === null).map((line) => line.number);
+
+/** The first line of a session: one life of an agent or the Master. */
+export const beginsSession = (line: LogLine): boolean => line.code === "session-began";
 
 /** So that a line is known by its facts where it names them: a job, a dataset. Those that the page shows by themselves are left out. */
 export const factsOf = (line: LogLine): [string, string][] => Object.entries(line.facts).filter(([name]) => name !== "hint");

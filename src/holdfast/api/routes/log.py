@@ -26,7 +26,7 @@ from holdfast.model.sight import Sight
 
 router = APIRouter(tags=["log"])
 _PAGE = 1_000
-_COLUMNS = ("number", "time", "severity", "code", "node", "message", "acknowledged_at", "acknowledged_by", "comment")
+_COLUMNS = ("number", "time", "severity", "code", "node", "message", "acknowledged_at", "acknowledged_by", "comment", "session")
 
 
 @router.get("/logs")
@@ -87,7 +87,7 @@ def _moment(text: str, now: datetime) -> datetime | None:
 def _cells(line: LogLine) -> tuple[str, ...]:
     seen = format_utc(line.acknowledged_at) if line.acknowledged_at is not None else ""
     node = line.node_name or line.node
-    told = (line.severity.value, line.code, node, line.message, seen, line.acknowledged_by, line.comment)
+    told = (line.severity.value, line.code, node, line.message, seen, line.acknowledged_by, line.comment, line.session)
     return str(line.number), format_utc(line.time), *(f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in told)
 
 

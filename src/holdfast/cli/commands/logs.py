@@ -31,6 +31,10 @@ def logs(
     dataset: Annotated[str, typer.Option(help="Only about this dataset.")] = "",
     job: Annotated[str, typer.Option(help="Only what names this job.")] = "",
     text: Annotated[str, typer.Option(help="Only what has this in it.")] = "",
+    session: Annotated[
+        str,
+        typer.Option(help="Only of this life of an agent or the Master, or what its id begins with; see `--code session-began`."),
+    ] = "",
     since: Annotated[str, typer.Option(help="A time, or an age such as 7d.")] = "",
     until: Annotated[str, typer.Option(help="A time, or an age such as 1d.")] = "",
     acknowledged: Annotated[
@@ -53,6 +57,7 @@ def logs(
         "dataset": dataset,
         "job": job,
         "text": text,
+        "session": session.lower(),
         "since": since,
         "until": until,
         "acknowledged": None if acknowledged is None else str(acknowledged).lower(),
@@ -67,17 +72,20 @@ def logs(
         print_json(lines)
         return
     for line in lines:
-        where = line.get("node_name") or line["node"][:8]
-        mark = "*" if line["acknowledged_at"] else " "
-        say(
-            one_line(
-                f"{line['number']:>7}{mark} {local_time(line['time'])}  {line['severity']:<7}  {where}  {line['message']} [{line['code']}]"
-            )
-        )
+        say(one_line(_line_text(line)))
         if line["comment"]:
             say(one_line(f"{'':>9}{line['acknowledged_by']}: {line['comment']}"))
     if answer["next"] is not None:
         note(f"there are more: `--before {answer['next']}`")
+
+
+def _line_text(line: dict[str, Any]) -> str:
+    """Where a session begins it goes across, so that one sees what belongs together."""
+    where = line.get("node_name") or line["node"][:8] or "Master"
+    number = f"{line['number']:>7}{'*' if line['acknowledged_at'] else ' '} {local_time(line['time'])}"
+    if line["code"] == "session-began":
+        return f"{number}  ---- {where}: {line['message']} ----"
+    return f"{number}  {line['severity']:<7}  {where}  {line['message']} [{line['code']}]"
 
 
 def acknowledge(

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.master.records.engines import make_engine, typed_errors
 from holdfast.master.records.group_commit import GroupCommit
+from holdfast.master.records.happenings import LOG_SESSION
 from holdfast.master.records.versions import VERSIONS, Versions
 
 T = TypeVar("T")
@@ -44,7 +45,11 @@ class Database:
         self._group = GroupCommit(self.run)
         self._kept: dict[str, Any] = {}
         self._versions = None if beside else Versions(self._engine)
-        self._info = {KEPT: self._kept, VERSIONS: self._versions}
+        self._info: dict[str, Any] = {KEPT: self._kept, VERSIONS: self._versions}
+
+    def call_session(self, session: str) -> None:
+        """What this Master itself writes into the log is of that session (`core.log_session`)."""
+        self._info[LOG_SESSION] = session
 
     def migrate(self) -> None:
         """Bring the tables to the newest form. Safe to call again; called by `init_master` and at every start."""

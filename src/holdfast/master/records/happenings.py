@@ -17,6 +17,9 @@ from holdfast.master.records.tables import EventRow, JobRow, JobSubjectRow, JobT
 from holdfast.model.jobs import ENDED, Event, Job, State
 from holdfast.model.sight import SEES_ALL, Sight
 
+LOG_SESSION = "log session"
+"""In the `info` of a session: in which session of the log this Master is."""
+
 
 def record_jobs(session: Session, node: NodeId, jobs: Iterable[Job]) -> None:
     """Take jobs as their node reports them. A report that comes again changes nothing; an ended job never runs again.
@@ -57,8 +60,15 @@ def record_events(session: Session, node: NodeId, events: Iterable[Event]) -> No
         digest = hashlib.sha256(record).hexdigest()
         if session.scalar(select(EventRow.number).where(EventRow.digest == digest)) is None:
             row = EventRow(node=node, time=event.time, digest=digest, code=event.code, severity=event.severity.value, record=record)
+            row.session = event.session
             session.add(row)
             session.flush()
+
+
+def record_own_events(session: Session, node: NodeId, events: Iterable[Event]) -> None:
+    """Lines that this Master writes itself, whatever node they are about."""
+    own = session.info.get(LOG_SESSION, "")
+    record_events(session, node, (msgspec.structs.replace(event, session=own) for event in events))
 
 
 def mark_lost(session: Session, job: JobId) -> bool:

@@ -32,7 +32,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 class LineChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Lines that meet all that is given. `severity`: that one or worse. `words`: any of them, each in the message, code or facts, whatever
     its case; empty = all. `before`: numbers below it, 0 = all. `only`: lines of these nodes; None = of all, and of
-    those that are gone."""
+    those that are gone. `session`: an id or the beginning of one."""
 
     node: NodeId | None = None
     severity: Severity | None = None
@@ -44,6 +44,7 @@ class LineChoice(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged: bool | None = None
     before: int = 0
     only: tuple[NodeId, ...] | None = None
+    session: str = ""
 
 
 def lines(session: Session, choice: LineChoice, limit: int) -> tuple[tuple[Line, ...], int | None]:
@@ -94,6 +95,9 @@ def _query(choice: LineChoice, before: int) -> Select[EventRow]:
     if choice.severity is not None:
         order = (Severity.INFO, Severity.WARNING, Severity.ERROR)
         query = query.where(EventRow.severity.in_([each.value for each in order[order.index(choice.severity) :]]))
+    if choice.session:
+        # Ids are hexadecimal: behind all that begin so comes the same with a g.
+        query = query.where(EventRow.session >= choice.session, EventRow.session < f"{choice.session}g")
     if choice.code:
         query = query.where(EventRow.code == choice.code)
     if choice.since is not None:

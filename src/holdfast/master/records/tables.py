@@ -304,6 +304,7 @@ class EventRow(Table):
         Index("events_by_code", "code", "time"),
         Index("events_by_severity", "severity", "number"),
         Index("events_by_node", "node", "number"),
+        Index("events_by_session", "session", "number"),
     )
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -316,6 +317,17 @@ class EventRow(Table):
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str] = mapped_column(server_default="")
     comment: Mapped[str] = mapped_column(server_default="")
+    session: Mapped[str] = mapped_column(server_default="")
+
+
+class ReportScheduleRow(Table):
+    """`record` is a `model.report_schedules.ReportSchedule`, `progress` says how far it has got."""
+
+    __tablename__ = "report_schedules"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    record: Mapped[bytes]
+    progress: Mapped[bytes]
 
 
 class RepositorySizeRow(Table):

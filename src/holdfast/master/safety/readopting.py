@@ -143,4 +143,4 @@ def _free_name(session: Session, wanted: str, node: NodeId) -> str:
 
 def _event(code: str, severity: Severity, message: str, session: Session, base: Foundation, node: NodeId, **facts: str) -> None:
     event = Event(code=code, severity=severity, message=message, node=node, time=base.now(), facts=facts)
-    happenings.record_events(session, node, (event,))
+    happenings.record_own_events(session, node, (event,))

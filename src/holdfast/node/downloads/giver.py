@@ -23,6 +23,7 @@ import uvicorn
 from holdfast.core.clock import Clock, SystemClock, now
 from holdfast.core.errors import UsageError
 from holdfast.core.log import configure_logging
+from holdfast.core.log_session import session_in
 from holdfast.model.downloads import DownloadOrder
 from holdfast.model.entry import display_path
 from holdfast.model.jobs import Event, Severity
@@ -149,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.nice(_NICE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
-    configure_logging(chosen.home / "log" / "downloads.log")
+    configure_logging(chosen.home / "log" / "downloads.log", session=session_in(chosen.home))
     link = WorkerLink(socket.socket(fileno=chosen.link))
     listener = socket.socket(fileno=chosen.listener)
     try:
