@@ -89,6 +89,12 @@ def test_a_group_of_machines_shares_repository_and_chunks(tmp_path: Path) -> Non
         assert world.json("trigger", "office", "--wait")["state"] == "succeeded"
         points = world.points("main")
         assert [p["dataset"] for p in points].count("two/documents") == 1
+        # Each has what its machine bore when it was made; the vault's own work bears nothing.
+        assert {tuple(p["inherited"]) for p in points} == {("desk",)}
+        assert [p["id"] for p in world.json("points", "--tag", "desk")] == [p["id"] for p in world.json("points")]
+        assert world.json("points", "--tag", "nobody") == []
+        assert {job["node_name"] for job in world.json("jobs", "--tag", "desk")} == {"one", "two"}
+        assert "tags desk" in world.run("jobs", world.json("jobs", "--tag", "desk", "--limit", "1")[0]["id"]).stdout
         for name in ("one", "two"):
             assert rsync_differences(tmp_path / "data", tmp_path / "mirrors" / name) == ""
         added = sum(p["added_bytes"] for p in points if p["dataset"] == "two/documents")
