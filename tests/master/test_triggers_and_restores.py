@@ -95,11 +95,11 @@ class Machine:
             case AskHistory(path=path):
                 return Listings(rows=(Listing(path=path.decode(), kind="file", mode=0, size_bytes=0, mtime_ns=0, points=self.number),))
             case AskListing(point=prefix, path=path):
-                if not any(p.id.startswith(prefix) for p in self.points):
+                if not (mine := [p for p in self.points if p.id.startswith(prefix)]):
                     raise UnknownName(f"no point {prefix!r} here")
-                return Listings(
-                    rows=(Listing(path=path.decode("utf-8", "replace"), path_raw=path, kind="dir", mode=0, size_bytes=0, mtime_ns=0),)
-                )
+                name = path.decode("utf-8", "replace")
+                row = Listing(path=name, path_raw=path, kind="dir", mode=self.number, size_bytes=0, mtime_ns=0)
+                return Listings(rows=(row,), point=mine[0])
             case AskFind(pattern=pattern):
                 return Listings(rows=(Listing(path=f"/{self.number}/{pattern}", kind="file", mode=0, size_bytes=0, mtime_ns=0),))
             case AskSearch(places=places, search=search, limit=limit):

@@ -6141,6 +6141,7 @@ export interface components {
          * Listing
          * @description One row of `ls`, `find` or `history`. `path_raw` (base64 in JSON) is set when `path` does not spell it: it is not UTF-8, or holds
          *         control characters. `points` (of `history`): how many points hold this version; `point` is the newest of them.
+         *         `content`, where it was asked for: a hash over the ids of the chunks of a file; equal for equal content that was cut alike.
          */
         Listing: {
             path: string;
@@ -6172,6 +6173,8 @@ export interface components {
             valid_from: string | null;
             /** @default null */
             valid_to: string | null;
+            /** @default  */
+            content: string;
         };
         /**
          * LostListing
@@ -6184,6 +6187,9 @@ export interface components {
         /**
          * FoundDifferences
          * @description As `Differences`, but for what owners did not answer: of moments they might have newer ones.
+         *
+         *         `by`: `trees` by an owner that has both; where two have one each, only listings are compared: `content` by recorded hashes of what is in
+         *         files, `metadata` by size and time.
          */
         FoundDifferences: {
             rows: components["schemas"]["Difference"][];
@@ -6197,6 +6203,11 @@ export interface components {
             lost: components["schemas"]["LostListing"][];
             /** @default [] */
             unreachable: components["schemas"]["Unreachable"][];
+            /**
+             * @default trees
+             * @enum {unknown}
+             */
+            by: "content" | "metadata" | "trees";
         };
         /**
          * Difference
@@ -7179,6 +7190,8 @@ export interface components {
             valid_from: string | null;
             /** @default null */
             valid_to: string | null;
+            /** @default  */
+            content: string;
             /** @default 0 */
             versions: number;
             /** @default false */

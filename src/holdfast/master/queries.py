@@ -11,6 +11,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, UnknownName, UsageError, error_from
 from holdfast.core.ids import RepositoryId
+from holdfast.master.comparing import ComparedBy, Comparison, FarSide
 from holdfast.master.cursors import SealedCursors
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
@@ -101,7 +102,11 @@ class FoundMoments(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundDifferences(msgspec.Struct, frozen=True, kw_only=True):
-    """As `Differences`, but for what owners did not answer: of moments they might have newer ones."""
+    """As `Differences`, but for what owners did not answer: of moments they might have newer ones.
+
+    `by`: `trees` by an owner that has both; where two have one each, only listings are compared: `content` by recorded hashes of what is in
+    files, `metadata` by size and time.
+    """
 
     rows: tuple[Difference, ...]
     a: Point
@@ -110,6 +115,7 @@ class FoundDifferences(msgspec.Struct, frozen=True, kw_only=True):
     totals: Totals | None = None
     lost: tuple[LostListing, ...] = ()
     unreachable: tuple[Unreachable, ...] = ()
+    by: ComparedBy = "trees"
 
 
 class ChangedPoints(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,12 +202,25 @@ class Queries:
         answers, unreachable = await self._ask(await self._owners("", sight), ask, Differences)
         answers = [each for each in answers if all(sight.has_copy(side.dataset_id, side.repository) for side in (each.a, each.b))]
         if not answers:
-            raise _nowhere(f"{ask.a} and {ask.b}", unreachable)
+            sides = [await self._far_side(side, sight) for side in (ask.a, ask.b)]
+            told = await Comparison((sides[0], sides[1]), ask).page()
+            a, b = (side.point for side in sides)
+            return FoundDifferences(rows=told.rows, a=a, b=b, more=told.more, lost=told.lost, by=told.by)
         found = max(answers, key=lambda each: (each.a.time, each.a.seq, each.b.time, each.b.seq, -len(each.lost)))
         silent = _silent(unreachable) if is_address(ask.a) or is_address(ask.b) else ()
         return FoundDifferences(
             rows=found.rows, a=found.a, b=found.b, more=found.more, totals=found.totals, lost=found.lost, unreachable=silent
         )
+
+    async def _far_side(self, named: str, sight: Sight) -> FarSide:
+        """The newest there is by this name, and its owner. Raises `UnknownName`, `NotReachable`."""
+        answers, unreachable = await self._ask(await self._owners("", sight), AskListing(point=named, limit=1), Listings)
+        points = [(listed_age(each), each.point) for each in answers if each.point is not None and _is_listed(each, sight)]
+        if not points:
+            raise _nowhere(named, unreachable)
+        point = max(points, key=lambda each: each[0])[1]
+        (owner,) = await self._owners(point.repository, SEES_ALL)
+        return FarSide(point, lambda ask: self._hub.ask_for(owner.node.id, ask, Listings, ANSWER_TIMEOUT_S))
 
     async def find(self, ask: AskFind, sight: Sight = SEES_ALL) -> FoundRows:
         ask = msgspec.structs.replace(ask, within=sight.within)

@@ -10,7 +10,7 @@ from holdfast.model.points import Listing, LostListing, Point
 
 
 class AskDiff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
-    """From `a` to `b`, each a point (an id or its beginning) or a moment (`DATASET@TIME`); both in repositories of one node.
+    """From `a` to `b`, each a point (an id or its beginning) or a moment (`DATASET@TIME`); both in repositories of the node that is asked.
 
     The direct children of the folder `path` (empty = the roots), a folder with differences in it as one row; or with `recursive` every
     difference below, in walk order. `after`: rows up to this path are left out.

@@ -54,7 +54,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One row of `ls`, `find` or `history`. `path_raw` (base64 in JSON) is set when `path` does not spell it: it is not UTF-8, or holds
-    control characters. `points` (of `history`): how many points hold this version; `point` is the newest of them."""
+    control characters. `points` (of `history`): how many points hold this version; `point` is the newest of them.
+    `content`, where it was asked for: a hash over the ids of the chunks of a file; equal for equal content that was cut alike."""
 
     path: str
     kind: str
@@ -73,6 +74,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     points: int = 0
     valid_from: datetime | None = None
     valid_to: datetime | None = None
+    content: str = ""
 
 
 class LostListing(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,7 +61,8 @@ class AskListing(_Message, frozen=True, kw_only=True):
     """The direct children of a folder at a point (`path` empty = the roots), or with `recursive` everything below, in walk order.
 
     `point` may be a unique prefix of an id, at least 4 characters. In its place: `dataset` (label or id), for its newest point that was
-    captured at or before `at`, None = of all; `repository` empty = of any.
+    captured at or before `at`, None = of all; `repository` empty = of any. `content`: say of files which content they have, where that is
+    known.
     """
 
     point: str = ""
@@ -72,6 +73,7 @@ class AskListing(_Message, frozen=True, kw_only=True):
     recursive: bool = False
     limit: int = 10_000
     after: bytes = b""
+    content: bool = False
 
 
 class AskFind(_Message, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import { formatTime, shellWord, visible } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
 import { Unreachable } from "../../parts/Unreachable";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
-import { changeWord, type Difference, factWords, folderOf, sizeWords, totalsSentence } from "./comparing";
+import { byListings, changeWord, type Difference, factWords, folderOf, sizeWords, totalsSentence } from "./comparing";
 import { Crumbs } from "./Crumbs";
 import type { Line, Moment } from "./moments";
 import { decodedPath, encodedPath, encodeText, nameOf } from "./paths";
@@ -61,7 +61,7 @@ export function Compare({ moment, other, lines, path: asked, onOther, onPath, on
           className={classes.other}
         />
         <Text size="sm" aria-live="polite">
-          {found.isPending ? "Comparing …" : first && totalsSentence(first.totals)}
+          {found.isPending ? "Comparing …" : first && (byListings(first.by) || totalsSentence(first.totals))}
         </Text>
       </div>
       <Crumbs roots={point.paths} path={path} onPath={onPath} />

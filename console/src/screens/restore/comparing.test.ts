@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { changeWord, type Difference, factWords, folderOf, sizeWords, totalsSentence } from "./comparing";
+import { byListings, changeWord, type Difference, factWords, folderOf, sizeWords, totalsSentence } from "./comparing";
 import type { Row } from "./paths";
 
 const side = (more: Partial<Row>): Row => ({ path: "/a/b", path_raw: "", kind: "file", size_bytes: 1_024, ...more }) as Row;
@@ -31,4 +31,10 @@ test("one goes into folders that are where they were", () => {
   expect(folderOf(row({ after: side({ kind: "dir" }), path: "/a b" }))).toBe("/a%20b");
   expect(folderOf(row({ change: "moved", after: side({ kind: "dir" }) }))).toBeNull();
   expect(folderOf(row({}))).toBeNull();
+});
+
+test("says by what two listings were compared, and nothing of two trees", () => {
+  expect(byListings("trees")).toBe("");
+  expect(byListings("content")).toContain("recorded hashes");
+  expect(byListings("metadata")).toContain("size, time");
 });

@@ -47,6 +47,13 @@ export function totalsWords(totals: Schemas["Totals"]): string {
 }
 
 /** Of all that differs below the folder that is shown; null = too many to count. */
+/** What is to be known of a comparison of two owners' listings; nothing of two trees of one. */
+export function byListings(by: Schemas["FoundDifferences"]["by"]): string {
+  if (by === "trees") return "";
+  const how = by === "content" ? "by recorded hashes of what is in files" : "by type, size, time, mode and owner alone";
+  return `They lie with two owners and were compared ${how}; what moved is shown as removed and new.`;
+}
+
 export function totalsSentence(totals: Schemas["Totals"] | null): string {
   if (totals === null) return "Too much differs to be counted; what moved is shown as removed and new.";
   const words = totalsWords(totals);

@@ -20,6 +20,10 @@ from holdfast.core.errors import UsageError
 from holdfast.core.units import format_size, format_utc, parse_time
 
 _PAGE = 2_000
+_BY = {
+    "content": "they lie with two owners: compared by recorded hashes of content; what moved is shown as removed and added",
+    "metadata": "they lie with two owners and have no comparable hashes: compared by type, size, time, mode and owner alone",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -96,6 +100,8 @@ def _print(first: dict[str, Any], rows: list[dict[str, Any]], *, more: bool) -> 
         counts = ", ".join(f"{totals.get(name, 0)} {name}" for name in ("added", "removed", "changed", "moved"))
         before, after = (format_size(totals.get(name, 0)) for name in ("before_bytes", "after_bytes"))
         note(f"{counts}; files among them {before} before, {after} after")
+    elif first.get("by", "trees") != "trees":
+        note(_BY[first["by"]])
     else:
         note("more differs than can be counted at once: what moved is shown as removed and added")
 

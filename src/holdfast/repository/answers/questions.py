@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from itertools import islice
 
 from msgspec.structs import replace
 
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import DatasetId, PointId
-from holdfast.model.entry import Entry, display_path, raw_of, walk_key
+from holdfast.model.entry import Entry, Kind, display_path, raw_of, walk_key
 from holdfast.model.moments import versions_of
 from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings
@@ -60,13 +61,20 @@ def list_point(interior: Interior, tree: bytes, point: Point, ask: AskListing) -
 
     try:
         entries = _entries(trees, tree, point, ask, on_lost)
-        rows = [listing_of(entry, point) for entry in islice(entries, ask.limit + 1)]
+        rows = [_with_content(entry, point, ask) for entry in islice(entries, ask.limit + 1)]
     finally:
         met.settle()
     if lost and not rows and not ask.after:
         raise RepositoryDamaged(f"{display_path(lost[0].path)} cannot be listed: {lost[0].reason}")
     named = tuple(LostListing(path=display_path(folder.path), reason=folder.reason) for folder in lost)
     return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit, point=point, lost=named)
+
+
+def _with_content(entry: Entry, point: Point, ask: AskListing) -> Listing:
+    row = listing_of(entry, point)
+    if not ask.content or entry.kind is not Kind.FILE:
+        return row
+    return replace(row, content=sha256(b"".join(ref.id for ref in entry.chunks)).hexdigest()[:32])
 
 
 def _entries(trees: Trees, tree: bytes, point: Point, ask: AskListing, on_lost: OnLost) -> Iterator[Entry]:

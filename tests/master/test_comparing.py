@@ -1,0 +1,158 @@
+"""Two listings of two owners compared page by page: what differs is what a comparison of two dicts says, in walk order."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.core.errors import UnknownName
+from holdfast.core.ids import DatasetId, PointId
+from holdfast.master import comparing
+from holdfast.master.comparing import Compared, Comparison, FarSide
+from holdfast.model.differences import AskDiff, Change, Fact
+from holdfast.model.entry import parent_of, walk_key
+from holdfast.model.points import Listing, LostListing, Point
+from holdfast.model.questions import AskListing, Listings
+from tests.master.masters import Running, with_master
+from tests.master.test_triggers_and_restores import with_points
+
+Tree = dict[str, Listing]
+POINT = Point(
+    id=PointId("1" * 32),
+    dataset="files1/documents",
+    dataset_id=DatasetId("d" * 32),
+    operation="backup",
+    repository="main",
+    time=datetime(2026, 1, 1, tzinfo=UTC),
+    files=1,
+    bytes=1,
+)
+
+
+def folder(path: str) -> Listing:
+    return Listing(path=path, kind="dir", mode=0o755, size_bytes=0, mtime_ns=1)
+
+
+def file(path: str, content: str = "a", size_bytes: int = 1) -> Listing:
+    return Listing(path=path, kind="file", mode=0o644, size_bytes=size_bytes, mtime_ns=1, content=content)
+
+
+def side(tree: Tree, lost: tuple[LostListing, ...] = (), *, foreign: bool = False) -> FarSide:
+    async def answer(ask: AskListing) -> Listings:
+        assert ask.recursive
+        path = ask.path.decode()
+        if path and path not in tree:
+            raise UnknownName(f"{path} is not in this point")
+        below = [row for name, row in tree.items() if not path or name.startswith(f"{path}/")]
+        rows = sorted(below, key=lambda row: walk_key(row.path.encode()))
+        if ask.after:
+            rows = [row for row in rows if walk_key(row.path.encode()) > walk_key(ask.after)]
+        if not ask.content:
+            rows = [msgspec.structs.replace(row, content="") for row in rows]
+        return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit, lost=lost)
+
+    return FarSide(msgspec.structs.replace(POINT, foreign=foreign), answer)
+
+
+def compared(a: FarSide, b: FarSide, ask: AskDiff) -> Compared:
+    return asyncio.run(Comparison((a, b), ask).page())
+
+
+def all_pages(a: Tree, b: Tree, *, path: str = "", recursive: bool = True, limit: int = 3) -> list[tuple[str, Change]]:
+    found: list[tuple[str, Change]] = []
+    after = b""
+    while True:
+        page = compared(side(a), side(b), AskDiff(a="", b="", path=path.encode(), recursive=recursive, limit=limit, after=after))
+        found += [(row.path, row.change) for row in page.rows]
+        if not page.more:
+            return found
+        after = page.rows[-1].path.encode()
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> Tree:
+    """Below one root; names that sort differently as bytes and in a walk."""
+    names = st.sampled_from(["a", "a-b", "a.c", "b"])
+    tree = {"/r": folder("/r")}
+    for parts in draw(st.lists(st.lists(names, min_size=1, max_size=3), max_size=9)):
+        for depth in range(1, len(parts)):
+            at = "/r/" + "/".join(parts[:depth])
+            tree[at] = folder(at)
+        path = "/r/" + "/".join(parts)
+        if path not in tree:
+            tree[path] = file(path, draw(st.sampled_from("xy")))
+    return {path: row for path, row in tree.items() if all(up not in tree or tree[up].kind == "dir" for up in above(path))}
+
+
+def above(path: str) -> list[str]:
+    found = []
+    while path.count("/") > 1:
+        path = path.rpartition("/")[0]
+        found.append(path)
+    return found
+
+
+def expected(a: Tree, b: Tree) -> dict[str, Change]:
+    found = {}
+    for path in sorted(a.keys() | b.keys(), key=lambda path: walk_key(path.encode())):
+        if path not in a or path not in b:
+            found[path] = Change.ADDED if path not in a else Change.REMOVED
+        elif a[path] != b[path]:
+            found[path] = Change.CHANGED
+    return found
+
+
+@given(trees(), trees(), st.integers(1, 4))
+def test_pages_are_what_two_dicts_say_in_walk_order(a: Tree, b: Tree, rows_at_once: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparing, "ROWS_AT_ONCE", rows_at_once)
+        differs = expected(a, b)
+        assert all_pages(a, b) == list(differs.items())
+        children = {}
+        for path in sorted((a.keys() | b.keys()) - {"/r"}, key=lambda path: walk_key(path.encode())):
+            top = "/".join(path.split("/")[:3])
+            if path in differs:
+                children.setdefault(top, differs[path] if path == top else Change.INSIDE)
+        assert all_pages(a, b, path="/r", recursive=False, limit=1) == list(children.items())
+        assert all(parent_of(path.encode()) == b"/r" for path in children)
+
+
+def test_it_says_by_what_files_were_compared() -> None:
+    a, b = {"/f": file("/f", "x")}, {"/f": file("/f", "y")}
+    ask = AskDiff(a="", b="", recursive=True)
+    told = compared(side(a), side(b), ask)
+    assert (told.by, [row.facts for row in told.rows]) == ("content", [(Fact.CONTENT,)])
+    told = compared(side(a), side(b, foreign=True), ask)
+    assert (told.by, told.rows) == ("metadata", ())
+    told = compared(side(a), side({"/f": file("/f", "", size_bytes=2)}), ask)
+    assert (told.by, [row.facts for row in told.rows]) == ("metadata", [(Fact.CONTENT,)])
+
+
+def test_below_a_lost_folder_nothing_is_said_and_the_folder_is_named() -> None:
+    lost = LostListing(path="/r/d", reason="damaged")
+    a = {"/r": folder("/r"), "/r/d": folder("/r/d"), "/r/d/f": file("/r/d/f"), "/r/e": file("/r/e")}
+    b = {"/r": folder("/r"), "/r/d": folder("/r/d")}
+    told = compared(side(a), side(b, (lost,)), AskDiff(a="", b="", recursive=True))
+    assert ([row.path for row in told.rows], told.lost) == (["/r/e"], (lost,))
+
+
+def test_a_folder_that_one_side_does_not_have_is_all_new() -> None:
+    b = {"/r": folder("/r"), "/r/d": folder("/r/d"), "/r/d/f": file("/r/d/f")}
+    assert all_pages({"/r": folder("/r")}, b, path="/r/d") == [("/r/d/f", Change.ADDED)]
+
+
+@with_master
+async def test_what_two_owners_have_one_of_each_is_compared_by_the_master(running: Running) -> None:
+    machines = await with_points(running)
+    a = machines["vault"].points[-1]
+    b = msgspec.structs.replace(machines["dr"].points[0], id=PointId("b" * 32))
+    machines["dr"].points = (b,)
+    told = await running.get("/diff", a=a.id, b=b.id[:8], path="/srv", recursive="true")
+    assert (told["a"]["id"], told["b"]["id"], told["by"], told["totals"]) == (a.id, b.id, "content", None)
+    assert [(row["path"], row["facts"]) for row in told["rows"]] == [("/srv", ["mode"])]
+    await running.get("/diff", a=a.id, b="f" * 8, status=404)
