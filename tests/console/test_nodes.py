@@ -133,6 +133,11 @@ def test_a_token_that_somebody_else_cancels_is_gone_here_too(bare: World, enter:
 def test_before_a_node_goes_it_is_said_what_would_stop(office: World, enter: Enter) -> None:
     office.run("trigger", "office", "--wait")
     person = enter(office).go("/nodes/vault")
+    at_once = person.field("Jobs at once")
+    at_once.fill("2")
+    at_once.press("Enter")
+    person.button("Save").click()
+    eventually(lambda: "parallel_jobs: 2" in office.client.get("/environment")["text"], "the limit stands in the document")
     person.button("Send away").click()
     dialog = person.page.get_by_role("dialog", name="Send vault away?")
     expect(dialog).to_contain_text("1 dataset of other nodes can no longer be sent to it.")
