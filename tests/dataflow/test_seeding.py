@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from holdfast.model.questions import Failed
+from holdfast.model.questions import AskStatus, Failed, NodeStatus
 from holdfast.model.seeding import AskSeed, Seeded
 from tests.dataflow.scene import assert_good, assert_restic_clean
 from tests.dataflow.test_chains import Chain
@@ -70,6 +70,11 @@ def test_after_a_carried_disk_only_increments_travel(filled: Chain, tmp_path: Pa
     assert (again.points, again.sent_bytes, again.error) == (0, 0, None)
     (imported,) = seeded(filled, "dr", "offsite", disk).datasets
     assert (imported.points, imported.error) == (wanted, None)
+    newest = scene.vault.points(scene.main)[-1]
+    status = scene.dr.ask(AskStatus())
+    assert isinstance(status, NodeStatus)
+    (record,) = status.repositories[0].seeds
+    assert (record.point, record.until, record.sender) == (newest.id, newest.time, "vault")
     (scene.source / "since").write_bytes(os.urandom(30_000))
     (filled.part / "since").write_bytes(os.urandom(20_000))
     assert_good(scene.run())

@@ -6334,6 +6334,8 @@ export interface components {
             parallel_jobs: number | null;
             /** @default 0 */
             delivering: number;
+            /** @default [] */
+            seeds: components["schemas"]["SeedRecord"][];
             /** @default null */
             error: components["schemas"]["ErrorFacts"] | null;
             node: string;
@@ -6519,6 +6521,17 @@ export interface components {
          * @enum {unknown}
          */
         AnomalyKind: "encrypted" | "removed" | "renamed";
+        /**
+         * SeedRecord
+         * @description What a dataset last got from a carried disk, at `at`: all up to `point`, captured at `until`. `sender`: where it came from.
+         */
+        SeedRecord: {
+            dataset: string;
+            sender: string;
+            at: string;
+            point: string;
+            until: string;
+        };
         /**
          * PausedRepository
          * @description `pause` null = it works. `changed`: it stood otherwise before.

@@ -13,6 +13,7 @@ from holdfast.model.drills import DrillStatus
 from holdfast.model.keys import KitState
 from holdfast.model.pausing import Pause
 from holdfast.model.room import Room
+from holdfast.model.seeding import SeedRecord
 
 
 class RepositoryLock(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +56,7 @@ class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     `room`: how much is left of the file system it lies on (null = it lies in an object store, or cannot be reached).
     `drills`: of each dataset that is restored on trial, how that stands. `anomalies`: changes that looked like the
     destruction of a dataset, newest first. `parallel_jobs`: so many jobs deliver to it at once at most (null = no limit), `delivering`: so
-    many do now.
+    many do now. `seeds`: of each dataset that was filled from a carried disk, until which point.
     """
 
     id: RepositoryId
@@ -82,4 +83,5 @@ class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     anomalies: tuple[Anomaly, ...] = ()
     parallel_jobs: int | None = None
     delivering: int = 0
+    seeds: tuple[SeedRecord, ...] = ()
     error: ErrorFacts | None = None

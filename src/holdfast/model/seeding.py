@@ -5,11 +5,13 @@ Only over the local socket: the disk stands at the machine, and its password lea
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from holdfast.core.errors import ErrorFacts
+from holdfast.core.ids import PointId
 
 
 class AskSeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -35,6 +37,16 @@ class SeededDataset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     points: int = 0
     sent_bytes: int = 0
     error: ErrorFacts | None = None
+
+
+class SeedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a dataset last got from a carried disk, at `at`: all up to `point`, captured at `until`. `sender`: where it came from."""
+
+    dataset: str
+    sender: str
+    at: datetime
+    point: PointId
+    until: datetime
 
 
 class Seeded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):

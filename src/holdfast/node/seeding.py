@@ -29,8 +29,9 @@ from holdfast.delivery.verify import Verifier
 from holdfast.model.jobs import Job, Progress, State
 from holdfast.model.points import Point
 from holdfast.model.rules import Cascade, Delivery, Receive, Rules, StoreAction, StoredOperation
-from holdfast.model.seeding import AskSeed, Seeded, SeededDataset
+from holdfast.model.seeding import AskSeed, Seeded, SeededDataset, SeedRecord
 from holdfast.node.limits import load_limits
+from holdfast.node.seed_book import put_seed_record
 from holdfast.operations.cascade import CascadeOrder, CascadeTools, plan_hops, run_cascade
 from holdfast.operations.running import Cancellation, Delivered
 from holdfast.repository.repository import Repository, create_repository, open_repository
@@ -163,7 +164,12 @@ def _import(
         operations=names,
     )
     cascade = Cascade(id="seed", repository=_CARRIED, delivery=delivery)
-    return _run(cascade, disk, lambda: repository.points(receive.dataset), _joined(tools.deliver, receive.sender), tools)
+    taken = _run(cascade, disk, lambda: repository.points(receive.dataset), _joined(tools.deliver, receive.sender), tools)
+    if taken.error is None:
+        newest = max(points, key=lambda point: (point.time, point.seq))
+        record = SeedRecord(dataset=receive.label, sender=sender, at=now(tools.clock), point=newest.id, until=newest.time)
+        put_seed_record(tools.home, repository.name, record)
+    return taken
 
 
 def _run(

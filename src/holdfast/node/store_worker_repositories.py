@@ -25,6 +25,7 @@ from holdfast.node.known_places import remember_place
 from holdfast.node.places import Places
 from holdfast.node.repository_keys import RepositoryKeys
 from holdfast.node.room_book import RoomBook
+from holdfast.node.seed_book import seed_records
 from holdfast.node.store_abilities import abilities_of
 from holdfast.repository.quarantine import Met
 from holdfast.repository.repository import Repository, create_repository, open_repository
@@ -190,7 +191,9 @@ class Repositories:
             status = self.get(rule.id).status()
         except HoldfastError as error:
             status = RepositoryStatus(id=rule.id, name=rule.name, location=rule.location, error=facts_of(error))
-        status = msgspec.structs.replace(status, store=abilities_of(self._home, rule), room=self.rooms.judge(rule))
+        status = msgspec.structs.replace(
+            status, store=abilities_of(self._home, rule), room=self.rooms.judge(rule), seeds=seed_records(self._home, rule.name)
+        )
         keys = self._keys.facts(rule)
         return status if keys is None else msgspec.structs.replace(status, key_slots=keys.slots, kit=keys.kit)
 

@@ -24,6 +24,7 @@ import { KeepRules } from "./KeepRules";
 import { Keys } from "./Keys";
 import { Points } from "./Points";
 import { Repair } from "./Repair";
+import { Seeding } from "./Seeding";
 import { Space } from "./Space";
 import classes from "./Repositories.module.css";
 import { OnlyFor } from "../../parts/OnlyFor";
@@ -68,6 +69,7 @@ export default function RepositoryScreen({ name }: { name: string }) {
             </div>
           </div>
           {row.store && <Store store={row.store} />}
+          <Seeding row={row} />
           <Elsewhere row={row} />
         </>
       )}
