@@ -313,6 +313,10 @@ async def _notify(running: Running) -> None:
         await running.call("PUT", "/notifications/rules/all", {"to": ["ops"], "after_s": 60})
         await running.get("/notifications")
         await running.get("/notifications/now")
+        await running.call("PUT", "/report-schedules/weekly", {"kind": "drills", "at": ["mon 07:00"], "to": ["ops"]})
+        await running.post("/report-schedules/weekly/send")
+        await running.get("/report-schedules")
+        await running.call("DELETE", "/report-schedules/weekly")
         await running.call("DELETE", "/notifications/rules/all")
         await running.call("DELETE", "/notifications/channels/ops")
 

@@ -2492,6 +2492,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/report-schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report Schedules
+         * @description When each is made next, when it last got through, and what did not.
+         */
+        get: operations["report_schedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/report-schedules/{schedule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Report Schedule
+         * @description Make one, or put another in its place.
+         */
+        put: operations["set_report_schedule"];
+        post?: never;
+        /**
+         * Remove Report Schedule
+         * @description Its files stay.
+         */
+        delete: operations["remove_report_schedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/report-schedules/{schedule}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send Report
+         * @description Make it now; `error` says what did not get through.
+         */
+        post: operations["send_report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reports/{kind}": {
         parameters: {
             query?: never;
@@ -3566,6 +3630,59 @@ export interface components {
              * @default false
              */
             dry_run: boolean;
+        };
+        /**
+         * ReportScheduleWanted
+         * @description `at`: trigger times in `zone`, or `schedule`: the name of one of the document. `to`: channels of notifications. `folder`: kept as
+         *     files in the Master's home, too.
+         */
+        ReportScheduleWanted: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "rpo" | "coverage" | "capacity" | "transfers" | "drills";
+            /**
+             * At
+             * @default []
+             */
+            at: string[];
+            /**
+             * Zone
+             * @default UTC
+             */
+            zone: string;
+            /**
+             * Schedule
+             * @default
+             */
+            schedule: string;
+            /**
+             * Since S
+             * @default 2592000
+             */
+            since_s: number;
+            /**
+             * Format
+             * @default html
+             * @enum {string}
+             */
+            format: "html" | "csv" | "json";
+            /**
+             * To
+             * @default []
+             */
+            to: string[];
+            /**
+             * Folder
+             * @default false
+             */
+            folder: boolean;
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
         };
         /**
          * Restore
@@ -6997,6 +7114,58 @@ export interface components {
              * @enum {unknown}
              */
             sent: true;
+        };
+        /**
+         * ReportScheduleList
+         * @description By name.
+         */
+        ReportScheduleList: {
+            schedules: components["schemas"]["ReportScheduleView"][];
+        };
+        /**
+         * ReportScheduleView
+         * @description `next_at`: when it is made next; null = never. `error` with `failing_since`: the report of `due_at` has not got through;
+         *         `left` are the channels that have not taken it. `file`: the newest in its folder on the Master's machine.
+         */
+        ReportScheduleView: {
+            schedule: components["schemas"]["ReportSchedule"];
+            next_at: string | null;
+            sent_at: string | null;
+            due_at: string | null;
+            left: string[];
+            failing_since: string | null;
+            error: string;
+            file: string;
+        };
+        /**
+         * ReportSchedule
+         * @description `at`: trigger times as of schedules, in `zone`; or `schedule`, a schedule of the environment document whose trigger times and zone
+         *         hold. `since_s`: how far back each report reaches. `to`: channels of notifications that get it attached; `folder`: it is also kept as a
+         *         file in the Master's home.
+         */
+        ReportSchedule: {
+            name: string;
+            /** @enum {unknown} */
+            kind: "capacity" | "coverage" | "drills" | "rpo" | "transfers";
+            /** @default [] */
+            at: string[];
+            /** @default UTC */
+            zone: string;
+            /** @default  */
+            schedule: string;
+            /** @default 2592000 */
+            since_s: number;
+            /**
+             * @default html
+             * @enum {unknown}
+             */
+            format: "csv" | "html" | "json";
+            /** @default [] */
+            to: string[];
+            /** @default false */
+            folder: boolean;
+            /** @default true */
+            enabled: boolean;
         };
         /**
          * EnvironmentReport
@@ -12065,6 +12234,132 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChannelTested"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    report_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportScheduleList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    set_report_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportScheduleWanted"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportScheduleList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_report_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    send_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportScheduleView"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -21,6 +21,7 @@ from holdfast.master.following_rows import FollowingRow
 from holdfast.master.join_tokens import OpenToken
 from holdfast.master.log_desk import LogLine
 from holdfast.master.queries import Unreachable
+from holdfast.master.reports.posting import ReportScheduleView
 from holdfast.master.roll_call import NodeView
 from holdfast.master.status import StatusTotals
 from holdfast.model.anomalies import Anomaly
@@ -218,6 +219,12 @@ class Acknowledged(_Answer, frozen=True, kw_only=True):
     """How many lines were acknowledged by this call."""
 
     acknowledged: int
+
+
+class ReportScheduleList(_Answer, frozen=True, kw_only=True):
+    """By name."""
+
+    schedules: tuple[ReportScheduleView, ...]
 
 
 class ChannelTested(_Answer, frozen=True, kw_only=True):

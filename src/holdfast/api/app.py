@@ -40,6 +40,7 @@ from holdfast.api.routes import (
     nodes,
     notifications,
     points,
+    report_schedules,
     reports,
     repositories,
     roles,
@@ -55,7 +56,7 @@ from holdfast.master.master import Master
 
 PREFIX = "/api/v1"
 _PUBLIC = tuple(module.public for module in (access, directories, nodes, sessions))
-_TELLING = (anomalies, audit, drills, happenings, keep, log, metrics, notifications, reports, schedules, search, status)
+_TELLING = (anomalies, audit, drills, happenings, keep, log, metrics, notifications, report_schedules, reports, schedules, search, status)
 _ROUTES = (
     access,
     roles,

@@ -47,6 +47,7 @@ from holdfast.cli.commands import (
     recall,
     recover,
     report,
+    report_schedules,
     repository,
     repository_care,
     run,
@@ -107,6 +108,7 @@ app.add_typer(archive.archive_app, name="archive")
 app.add_typer(approvals.approvals_app, name="approvals")
 app.add_typer(audit.audit_app, name="audit")
 app.add_typer(notify.notify_app, name="notify")
+app.add_typer(report_schedules.reports_app, name="reports")
 app.add_typer(points.dataset_app, name="dataset")
 app.add_typer(users.user_app, name="user")
 app.add_typer(directories.directory_app, name="directory")

@@ -38,6 +38,7 @@ from holdfast.master.permissions import Permissions
 from holdfast.master.protecting import Protecting
 from holdfast.master.queries import Queries
 from holdfast.master.renaming import Renaming
+from holdfast.master.reports.posting import ReportPost
 from holdfast.master.reports.reports import Reports
 from holdfast.master.restores import Restores
 from holdfast.master.rules_in_force import RulesBook
@@ -98,6 +99,7 @@ class Master:
     notifications: Notifications
     metrics: Metrics
     reports: Reports
+    post: ReportPost
     log: LogDesk
     names: tuple[str, ...] = ()
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -124,6 +126,7 @@ class Master:
         self.tasks.append(asyncio.create_task(self.growth.run()))
         self.tasks.append(asyncio.create_task(self.trials.run()))
         self.tasks.append(asyncio.create_task(self.notifications.run()))
+        self.tasks.append(asyncio.create_task(self.post.run()))
         self.tasks.append(asyncio.create_task(self.backup.run()))
         self.tasks.append(asyncio.create_task(self.directories.run()))
 
@@ -149,8 +152,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     links = SignInLinks(base, access)
     sessions = BrowserSessions(base, permissions, access, links)
     restores = Restores(base, hub, queries := Queries(base, hub), triggers := Triggers(base, hub))
-    environment = Environments(base)
-    activation = Activation(base, hub)
+    environment, activation = Environments(base), Activation(base, hub)
     board = StatusBoard(base, hub, looks := Looks(hub, base.clock), parts := NodeParts())
     backup = MasterBackup(base, hub, looks, audit)
     board.of_master = backup.standing
@@ -196,9 +198,10 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         history=(history := History(base, hub, triggers)),
         trials=Trials(base, looks, restores, queries, triggers, history),
         newsroom=Newsroom(base, hub, activation),
-        notifications=Notifications(base, hub, looks),
+        notifications=(notifications := Notifications(base, hub, looks)),
         metrics=Metrics(base, hub, looks),
-        reports=Reports(base, hub, looks),
+        reports=(reports := Reports(base, hub, looks)),
+        post=ReportPost(base, reports, notifications),
         log=LogDesk(base),
         names=names,
     )

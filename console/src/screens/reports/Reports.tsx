@@ -13,6 +13,7 @@ import { useFilters } from "../../parts/useFilters";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import { callOf, cellText, DEFAULT_SINCE, fileOf, isNumber, jsonName, type Kind, kindOf, KINDS, type Report, type Table, valueOf } from "./reports";
 import classes from "./Reports.module.css";
+import { ReportSchedules } from "./ReportSchedules";
 
 const REFUSED = 403;
 
@@ -51,6 +52,7 @@ export default function Reports() {
       {found.error && <Problem error={found.error} {...(!isRefused && { onRetry: () => void found.refetch() })} />}
       {found.isPending && <Loader aria-label="Loading" />}
       {found.data && <Shown report={found.data} />}
+      {!isRefused && <ReportSchedules kind={kind} />}
     </Page>
   );
 }

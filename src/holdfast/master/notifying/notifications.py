@@ -25,8 +25,8 @@ from holdfast.master.looks import Looks
 from holdfast.master.notifying import channels, sending
 from holdfast.master.notifying.conditions import OF_DATASETS, Look, conditions, failed_job, said
 from holdfast.master.notifying.planning import JOBS_KEPT, Plan, Seen, StandingNotice, plan, standing_notices, told_lines
-from holdfast.master.notifying.wording import Message, message_of
-from holdfast.master.records import happenings, notifications
+from holdfast.master.notifying.wording import Attachment, Message, message_of
+from holdfast.master.records import happenings, notifications, report_schedules
 from holdfast.master.records.notifications import StoredRule, Waiting
 from holdfast.master.roll_call import node_views
 from holdfast.model.jobs import Severity
@@ -137,8 +137,9 @@ class Notifications:
 
         def work(session: Session) -> None:
             users = [each.rule.name for each in notifications.rules(session) if name in each.rule.to]
+            users += [each.schedule.name for each in report_schedules.report_schedules(session) if name in each.schedule.to]
             if users:
-                hint = "change or remove the rule first"
+                hint = "change or remove what names it first"
                 raise Conflict(f"channel {name!r} is named by {', '.join(users)}", hint=hint, channel=name)
             notifications.remove_channel(session, name)
 
@@ -149,6 +150,10 @@ class Notifications:
         title = f"Holdfast {self._base.environment.name}: a test"
         body = f"This is a test of channel {name}. Nothing is wrong."
         await self._send(name, Message(title=title, body=body, severity=Severity.INFO))
+
+    async def post(self, name: str, message: Message, attached: Attachment) -> None:
+        """Send a message with a file now. Raises as `test`."""
+        await self._send(name, message, attached)
 
     async def run(self) -> None:
         """Look, tell and deliver until cancelled."""
@@ -267,12 +272,12 @@ class Notifications:
         else:
             await self._base.database.run(lambda s: _drop(s, messages))
 
-    async def _send(self, name: str, message: Message) -> None:
+    async def _send(self, name: str, message: Message, attached: Attachment | None = None) -> None:
         """Raises `UnknownName`, `Refused`, `NotReachable`; how it went is on record."""
         channel = await self._base.database.run(lambda s: notifications.channel(s, name))
         try:
             url = channels.unseal(self._base.authority, name, channel.sealed_url)
-            await asyncio.wait_for(asyncio.to_thread(sending.send, url, message), SEND_TIMEOUT_S)
+            await asyncio.wait_for(asyncio.to_thread(sending.send, url, message, attached), SEND_TIMEOUT_S)
         except TimeoutError:
             await self._note(name, f"the service did not answer within {SEND_TIMEOUT_S:.0f} s")
             raise Refused(f"channel {name!r} did not answer within {SEND_TIMEOUT_S:.0f} s", hint="see whether the service is up") from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from holdfast.core.errors import NotReachable, UsageError
-from holdfast.master.notifying.wording import Message
+from holdfast.master.notifying.wording import Attachment, Message
 from holdfast.model.jobs import Severity
 
 if TYPE_CHECKING:
@@ -26,12 +26,16 @@ def check_address(url: str) -> None:
         )
 
 
-def send(url: str, message: Message) -> None:
-    """Raises `NotReachable` when the service does not take it, with what it said; secrets of the address are struck out."""
+def send(url: str, message: Message, attached: Attachment | None = None) -> None:
+    """A service that takes no files gets the message alone.
+
+    Raises `NotReachable` when the service does not take it, with what it said; secrets of the address are struck out."""
     sender = _apprise(url)
     if sender is None:
         raise NotReachable("apprise does not understand the address of this channel any more", hint="set it again")
-    result = sender.notify(body=message.body, title=message.title, notify_type=_kind(message.severity), body_format="text")
+    result = sender.notify(
+        body=message.body, title=message.title, notify_type=_kind(message.severity), body_format="text", attach=_file(attached)
+    )
     if not result:
         said = [entry.message for entry in result.logs() if entry.level != "DEBUG"]
         reason = without_parts(said[-1], url) if said else "no reason given"
@@ -61,6 +65,12 @@ def _quiet() -> None:
     """apprise, and what it sends with, write nothing into the Master's log."""
     logging.getLogger("apprise").propagate = False
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+def _file(attached: Attachment | None) -> object:
+    from apprise.attachment.memory import AttachMemory
+
+    return None if attached is None else AttachMemory(content=attached.content, name=attached.name, mimetype=attached.mime)  # type: ignore[no-untyped-call]
 
 
 def _kind(severity: Severity | None) -> apprise.NotifyType:

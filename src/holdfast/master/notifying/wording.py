@@ -28,6 +28,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity | None
 
 
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that goes with a message."""
+
+    name: str
+    mime: str
+    content: str
+
+
 def message_of(notices: Sequence[Notice], environment: str, url: str = "") -> Message:
     """`url`: where the console is. Raises `ValueError` for no notice at all."""
     open_ones = [notice for notice in notices if notice.change is not NoticeChange.OVER]
