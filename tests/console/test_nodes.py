@@ -141,7 +141,36 @@ def test_before_a_node_goes_it_is_said_what_would_stop(office: World, enter: Ent
     person.button("Send away").click()
     dialog = person.page.get_by_role("dialog", name="Send vault away?")
     expect(dialog).to_contain_text("1 dataset of other nodes can no longer be sent to it.")
-    expect(dialog).to_contain_text(re.compile(r"1 repository with 1 point \(.*B\) cannot be reached"))
+    expect(dialog).to_contain_text(re.compile(r"1 repository with \d+ points? \(.*B\) cannot be reached"))
     dialog.get_by_role("button", name="Keep it").click()
     expect(dialog).to_be_hidden()
     assert of_api(office, "vault")["state"] == "online"
+
+
+def test_a_failed_job_is_tried_again_and_a_node_is_renamed_and_moved_from_its_page(office: World, enter: Enter) -> None:
+    office.stop("vault")
+    (failed,) = office.json("trigger", "office", "--wait", expect=1)["jobs"]
+    office.restart("vault")
+    person = enter(office).go(f"/jobs/{failed['id']}")
+    person.button("Try again").click()
+    person.sees("This is the page of the new job.")
+    expect(person.page).not_to_have_url(re.compile(failed["id"]))
+
+    person.go("/nodes/dr").button("Move").click()
+    dialog = person.page.get_by_role("dialog", name="Move dr to another machine")
+    expect(dialog.get_by_role("list", name="What to carry")).to_contain_text(f"{office.folder}/dr/offsite")
+    dialog.get_by_role("button", name="Make the join command").click()
+    expect(dialog).to_contain_text("--replace dr")
+    person.press("Escape")
+
+    person.button("Rename").click()
+    dialog = person.page.get_by_role("dialog", name="Rename dr")
+    dialog.get_by_role("textbox", name="New name").fill("vault")
+    expect(dialog.get_by_role("button", name="See what follows")).to_be_disabled()
+    dialog.get_by_role("textbox", name="New name").fill("attic2")
+    dialog.get_by_role("button", name="See what follows").click()
+    expect(dialog.get_by_test_id("follows")).to_have_text("The rules of 1 active flow go out anew.")
+    dialog.get_by_role("button", name="Rename it").click()
+    person.sees("dr is called attic2")
+    expect(person.page.get_by_role("heading", name="attic2", level=1)).to_be_visible()
+    assert of_api(office, "attic2")["state"] == "online"
