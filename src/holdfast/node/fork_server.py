@@ -5,7 +5,7 @@ The server is forked from the agent before that has a thread or an open door, an
 agent, and workers die with it. An agent whose server is gone starts its workers as programs of their own.
 
 Over a pair of sockets, one JSON text a message: `{"number": N, "arguments": [...]}` with the two descriptors of `Start`, or
-`{"signal": S, "pid": P}` one way; `{"number": N, "pid": P}` and `{"pid": P, "code": C}` the other.
+`{"signal": S, "pid": P}` one way; `{"number": N, "pid": P}`, where 0 = it could not be forked, and `{"pid": P, "code": C}` the other.
 """
 
 from __future__ import annotations
@@ -111,8 +111,9 @@ class _Server:
         message = json.loads(said)
         pid = message["pid"]
         if "number" in message:
-            self._living[pid] = _Forked(pid, self)
-            self._asked.pop(message["number"]).set_result(pid)
+            if pid:
+                self._living[pid] = _Forked(pid, self)
+            _answer(self._asked.pop(message["number"]), pid)
         elif (ended := self._living.pop(pid, None)) is not None:
             ended.end(message["code"])
 
@@ -121,11 +122,17 @@ class _Server:
         self._is_gone = True
         logger.error("the fork server has died, and the workers with it: from now on they are started as programs of their own")
         for answer in self._asked.values():
-            answer.set_result(0)
+            _answer(answer, 0)
         self._asked.clear()
         for process in self._living.values():
             process.end(-signal.SIGKILL)
         self._living.clear()
+
+
+def _answer(asked: asyncio.Future[int], pid: int) -> None:
+    # Who asked may have been cancelled: the agent ends, and with its link the worker.
+    if not asked.done():
+        asked.set_result(pid)
 
 
 class _Forked:
@@ -178,12 +185,20 @@ def _serve(line: socket.socket, agent: int) -> int:
 
 def _obey(selector: selectors.BaseSelector, line: socket.socket, message: dict[str, Any], descriptors: list[int]) -> None:
     if "signal" in message:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(message["pid"], message["signal"])
+        # By the descriptor that holds the process: a number alone may be another's by now.
+        for key in list(selector.get_map().values()):
+            if key.data == message["pid"]:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(key.fd, message["signal"])
         return
     link, errors = descriptors
     server = os.getpid()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        # Too many processes, or no memory: what runs goes on.
+        traceback.print_exc()
+        pid = -1
     if pid == 0:
         # What the server has open is none of the worker's: the line, and descriptors of its other children.
         for key in list(selector.get_map().values()):
@@ -192,8 +207,9 @@ def _obey(selector: selectors.BaseSelector, line: socket.socket, message: dict[s
         _end_with(_become_worker, message["arguments"], link, errors, server)
     os.close(link)
     os.close(errors)
-    selector.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
-    line.send(json.dumps({"number": message["number"], "pid": pid}).encode())
+    if pid > 0:
+        selector.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
+    line.send(json.dumps({"number": message["number"], "pid": max(pid, 0)}).encode())
 
 
 def _report_end(selector: selectors.BaseSelector, line: socket.socket, key: selectors.SelectorKey) -> None:
