@@ -236,6 +236,7 @@ def test_a_failed_job_is_tried_again_by_name_and_what_cannot_be_is_refused(desk:
     again = desk.run("jobs", "retry", asked["job"]).stdout
     assert "what it was about runs again" in again
     eventually(lambda: desk.json("jobs", again.split(":")[0])["state"] == "succeeded", "what went well is run again, too")
+    desk.run("repository", "check", "main")
     check = next(job["id"] for job in desk.json("jobs") if job["kind"] == "check")
     assert "is not tried again as it was" in desk.run("jobs", "retry", check, expect=exit_codes.USAGE).stderr
     assert "hint:" in desk.run("jobs", "retry", "ffff", expect=exit_codes.USAGE).stderr
