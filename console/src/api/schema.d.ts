@@ -2522,7 +2522,7 @@ export interface paths {
         get?: never;
         /**
          * Set Report Schedule
-         * @description Make one, or put another in its place.
+         * @description Make one, or put another in its place. Wants `metrics.read` as well: where it goes, its content is read.
          */
         put: operations["set_report_schedule"];
         post?: never;
@@ -2547,7 +2547,7 @@ export interface paths {
         put?: never;
         /**
          * Send Report
-         * @description Make it now; `error` says what did not get through.
+         * @description Make it now; `error` says what did not get through. Wants `metrics.read` as well.
          */
         post: operations["send_report"];
         delete?: never;

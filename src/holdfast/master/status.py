@@ -18,7 +18,8 @@ from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks
 from holdfast.master.node_parts import NodeFinding, NodePart, NodeParts, RepositoryView, Said
 from holdfast.master.queries import Unreachable
-from holdfast.master.records import notifications, report_schedules
+from holdfast.master.records import notifications
+from holdfast.master.reports.due_times import report_findings
 from holdfast.master.roll_call import NodeView, RollCall
 from holdfast.master.verdict import Standing, merged, standings, verdict
 from holdfast.model.jobs import Finding, Severity
@@ -92,47 +93,29 @@ class StatusBoard:
         nodes = await self.nodes(sight)
         if not sight.everything:
             return _status(nodes, [_narrowed(part, node.id, sight) for part, node in zip(parts, asked, strict=True)], ())
-        own = (NodeFinding(node=MASTER, finding=finding) for finding in await self.of_master())
-        failing = await self._base.database.run(lambda s: (*failing_channels(s), *failing_reports(s)))
-        return _status(nodes, parts, (*own, *failing))
+        own = (
+            *await self.of_master(),
+            *await self._base.database.run(lambda s: (*failing_channels(s), *report_findings(s, self._base.now()))),
+        )
+        return _status(nodes, parts, [NodeFinding(node=MASTER, finding=finding) for finding in own])
 
 
 async def _nothing() -> tuple[Finding, ...]:
     return ()
 
 
-def failing_channels(session: Session) -> tuple[NodeFinding, ...]:
+def failing_channels(session: Session) -> tuple[Finding, ...]:
     """Channels of notifications that take nothing: findings of the Master itself."""
     failing = (channel for channel in notifications.channels(session) if channel.failing_since is not None)
     hint = "`holdfast notify test NAME` tries again; `holdfast notify channel set NAME` gives another address"
     return tuple(
-        NodeFinding(
-            node=MASTER,
-            finding=Finding(
-                code="notify-failing",
-                severity=Severity.WARNING,
-                message=f"notifications do not get through by channel {channel.name}: {channel.error}",
-                hint=hint,
-            ),
+        Finding(
+            code="notify-failing",
+            severity=Severity.WARNING,
+            message=f"notifications do not get through by channel {channel.name}: {channel.error}",
+            hint=hint,
         )
         for channel in failing
-    )
-
-
-def failing_reports(session: Session) -> tuple[NodeFinding, ...]:
-    """Reports that were due and have not got to all who should have them: findings of the Master itself."""
-    failing = (each for each in report_schedules.report_schedules(session) if each.progress.failing_since is not None)
-    return tuple(
-        NodeFinding(
-            node=MASTER,
-            finding=Finding(
-                code="report-not-sent",
-                severity=Severity.WARNING,
-                message=f"report {each.schedule.name} could not be sent: {each.progress.error}",
-                hint=f"it is tried again by itself; `holdfast reports send {each.schedule.name}` does it now",
-            ),
-        )
-        for each in failing
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
@@ -16,7 +16,7 @@ from holdfast.model.spans import parse_zone
 from holdfast.model.windows import parse_trigger_time
 
 Form = Literal["html", "csv", "json"]
-SHORTEST_S, LONGEST_S = 3_600.0, 3_660 * 86_400.0
+SHORTEST_S, LONGEST_S = 3_600.0, 3_650 * 86_400.0
 MOST_AT = 24
 _AHEAD_DAYS = 366 * 2
 _BACK_DAYS = 366
@@ -46,13 +46,17 @@ class Times(msgspec.Struct, frozen=True):
     zone: str = "UTC"
 
 
-def validate_report_schedule(wanted: ReportSchedule, channels: Iterable[str], schedules: Iterable[str]) -> None:
-    """Raises `UsageError`. `channels` and `schedules`: the names that there are."""
+def validate_report_schedule(wanted: ReportSchedule, channels: Iterable[str], schedules: Mapping[str, Times]) -> None:
+    """Raises `UsageError`. `channels`: the names that there are; `schedules`: those of the document. What is disabled may name one that is
+    gone, so that it can be disabled because of that."""
     check_name(wanted.name, "report schedule")
     if bool(wanted.at) == bool(wanted.schedule):
         raise UsageError("say when: by trigger times, or by the name of a schedule", hint="such as --at 'mon 07:00', or --schedule months")
-    if wanted.schedule and wanted.schedule not in set(schedules):
-        raise UsageError(f"there is no schedule {wanted.schedule!r} in the document", hint="`holdfast schedules` lists them")
+    if wanted.schedule and wanted.enabled:
+        if wanted.schedule not in schedules:
+            raise UsageError(f"there is no schedule {wanted.schedule!r} in the document", hint="`holdfast schedules` lists them")
+        if not schedules[wanted.schedule].at:
+            raise UsageError(f"schedule {wanted.schedule!r} has no trigger times", hint="write `at:` into it, or say when by --at")
     if len(wanted.at) > MOST_AT:
         raise UsageError(f"at most {MOST_AT} trigger times", hint="'07:00' is each day, 'mon-fri 07:00' on working days")
     parse_zone(wanted.zone)

@@ -15,19 +15,24 @@ from typing import Any
 
 @dataclass
 class WebHook:
-    """What was posted to it, oldest first. `status`: what it answers; not 200 = it takes nothing. `paths`: what was asked for."""
+    """What was posted to it, oldest first. `status`: what it answers; not 200 = it takes nothing. `paths`: what was asked for. `asked`: it
+    was; `answers`: cleared, it hangs."""
 
     port: int = 0
     status: int = 200
     taken: list[dict[str, Any]] = field(default_factory=list)
     refused: int = 0
     paths: list[str] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = next(int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-length"))
         body = json.loads(await reader.readexactly(length))
         self.paths.append(head.split(" ", 2)[1])
+        self.asked.set()
+        await self.answers.wait()
         if self.status == 200:
             self.taken.append(body)
         else:
@@ -60,6 +65,7 @@ class MailServer:
 @asynccontextmanager
 async def web_hook() -> AsyncIterator[WebHook]:
     hook = WebHook()
+    hook.answers.set()
     server = await asyncio.start_server(hook.serve, "127.0.0.1", 0)
     async with server:
         hook.port = server.sockets[0].getsockname()[1]

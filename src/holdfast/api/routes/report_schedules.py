@@ -8,9 +8,9 @@ from fastapi import APIRouter, Response
 from pydantic import Field, StringConstraints
 
 from holdfast.api.answers import Deleted, ReportScheduleList
-from holdfast.api.callers import MasterOf
+from holdfast.api.callers import CallerOf, MasterOf
 from holdfast.api.contract import answers
-from holdfast.api.permits import does
+from holdfast.api.permits import check_everywhere, does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import Body
 from holdfast.master.reports.posting import ReportScheduleView
@@ -52,8 +52,9 @@ async def report_schedules(master: MasterOf) -> Response:
 @router.put("/report-schedules/{schedule}")
 @answers(ReportScheduleList)
 @does(Activity.NOTIFICATIONS_MANAGE)
-async def set_report_schedule(schedule: str, body: ReportScheduleWanted, master: MasterOf) -> Response:
-    """Make one, or put another in its place."""
+async def set_report_schedule(schedule: str, body: ReportScheduleWanted, caller: CallerOf, master: MasterOf) -> Response:
+    """Make one, or put another in its place. Wants `metrics.read` as well: where it goes, its content is read."""
+    check_everywhere(caller.rights, Activity.METRICS_READ)
     return reply(ReportScheduleList(schedules=await master.post.put(body.named(schedule))))
 
 
@@ -69,6 +70,7 @@ async def remove_report_schedule(schedule: str, master: MasterOf) -> Response:
 @router.post("/report-schedules/{schedule}/send")
 @answers(ReportScheduleView)
 @does(Activity.NOTIFICATIONS_MANAGE)
-async def send_report(schedule: str, master: MasterOf) -> Response:
-    """Make it now; `error` says what did not get through."""
+async def send_report(schedule: str, caller: CallerOf, master: MasterOf) -> Response:
+    """Make it now; `error` says what did not get through. Wants `metrics.read` as well."""
+    check_everywhere(caller.rights, Activity.METRICS_READ)
     return reply(await master.post.send(schedule))

@@ -53,11 +53,13 @@ def set_report_schedule(session: Session, schedule: ReportSchedule, now: datetim
     session.merge(ReportScheduleRow(name=schedule.name, record=msgspec.json.encode(schedule), progress=msgspec.json.encode(progress)))
 
 
-def put_progress(session: Session, name: str, progress: Progress) -> None:
-    """Nothing where it was removed meanwhile."""
-    row = session.get(ReportScheduleRow, name)
-    if row is not None:
-        row.progress = msgspec.json.encode(progress)
+def put_progress(session: Session, posted: ReportSchedule, progress: Progress) -> bool:
+    """How far the report of `posted` has got. False, and nothing written, where that was changed or removed meanwhile."""
+    row = session.get(ReportScheduleRow, posted.name)
+    if row is None or _value(row).schedule != posted:
+        return False
+    row.progress = msgspec.json.encode(progress)
+    return True
 
 
 def remove_report_schedule(session: Session, name: str) -> None:
