@@ -368,10 +368,10 @@ class Drill(Body):
     `on`: the node that restores it; empty = as the rules say.
     """
 
-    dataset: str
+    dataset: str = Field(max_length=1_000)
     sample: str = Field(default="", max_length=40)
-    point: str = ""
-    on: str = ""
+    point: str = Field(default="", max_length=2_000)
+    on: str = Field(default="", max_length=256)
 
 
 class JudgeAnomaly(Body):

@@ -28,18 +28,20 @@ from holdfast.model.differences import AskDiff
 from holdfast.model.moments import AskMoment, AskMoments
 from holdfast.model.orders import Owners, RestoreRequest, parse_owner_change
 from holdfast.model.pausing import AskPause
+from holdfast.model.point_changes import LONGEST_TAG
 from holdfast.model.questions import AskFind, AskHistory, AskListing
 from holdfast.model.sight import Reach
 
 router = APIRouter(tags=["repositories"])
 Limit = Annotated[int, Query(ge=1, le=100_000)]
 Page = Annotated[int, Query(ge=1, le=2_000)]
+Tag = Annotated[str, Query(max_length=LONGEST_TAG)]
 
 
 @router.get("/points")
 @answers(FoundPoints)
 @does(Activity.POINTS_READ, on="narrowed")
-async def points(master: MasterOf, reach: ReachOf, dataset: str = "", repository: str = "", tag: str = "") -> Response:
+async def points(master: MasterOf, reach: ReachOf, dataset: str = "", repository: str = "", tag: Tag = "") -> Response:
     """`tag`: only those that bear it, given by hand or inherited."""
     return reply(await master.queries.points(dataset, repository, reach.may, tag))
 
