@@ -44,14 +44,21 @@ def schedule(
     format: Annotated[Literal["html", "csv", "json"], typer.Option(help="What is attached or written.")] = "html",
     to: Annotated[list[str] | None, typer.Option("--to", help="A channel of notifications; may be repeated.")] = None,
     folder: Annotated[bool, typer.Option("--folder", help="Write it into the Master's home, too.")] = False,
+    enable: Annotated[
+        bool | None, typer.Option("--enable/--disable", help="Whether it is made at its times. Without it, as it was; a new one is.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send a report at times, or change when and where one goes."""
+    client = master_client(home)
+    if enable is None:
+        known = (each["schedule"] for each in client.get("/report-schedules")["schedules"])
+        enable = next((each["enabled"] for each in known if each["name"] == name), True)
     wanted = {"kind": kind, "at": at or [], "zone": zone, "schedule": schedule, "since_s": parse_duration_s(since), "format": format}
-    answer = master_client(home).put(path_of("report-schedules", name), {**wanted, "to": to or [], "folder": folder})
+    answer = client.put(path_of("report-schedules", name), {**wanted, "to": to or [], "folder": folder, "enabled": enable})
     made = next(each for each in answer["schedules"] if each["schedule"]["name"] == name)
-    print_json(made) if as_json else say(f"report {name} is made next {local_time(made['next_at']) if made['next_at'] else 'never'}")
+    print_json(made) if as_json else say(f"report {name} is {_next_of(made, 'made next ')}")
 
 
 @reports_app.command("send")
@@ -79,5 +86,11 @@ def _cells(each: dict[str, Any]) -> tuple[str, ...]:
     when = told["schedule"] or f"{', '.join(told['at'])} {told['zone']}"
     where = [*told["to"], *(["its folder"] if told["folder"] else [])]
     what = f"{told['kind']} of {format_duration(told['since_s'])} as {told['format']}"
-    moments = (local_time(each[key]) if each[key] else "-" for key in ("next_at", "sent_at"))
-    return one_line(told["name"]), what, one_line(when), one_line(", ".join(where)), *moments
+    sent = local_time(each["sent_at"]) if each["sent_at"] else "-"
+    return one_line(told["name"]), what, one_line(when), one_line(", ".join(where)), _next_of(each), sent
+
+
+def _next_of(each: dict[str, Any], before: str = "") -> str:
+    if not each["schedule"]["enabled"]:
+        return "disabled"
+    return before + (local_time(each["next_at"]) if each["next_at"] else "never")
