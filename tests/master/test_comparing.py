@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.core.errors import UnknownName
+from holdfast.core.errors import HoldfastError, ProtocolError, RepositoryDamaged, UnknownName, UsageError
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.master import comparing
 from holdfast.master.comparing import Compared, Comparison, FarSide
 from holdfast.model.differences import AskDiff, Change, Fact
 from holdfast.model.entry import parent_of, walk_key
 from holdfast.model.points import Listing, LostListing, Point
-from holdfast.model.questions import AskListing, Listings
+from holdfast.model.questions import Answer, AskListing, Listings, Question
 from tests.master.masters import Running, with_master
-from tests.master.test_triggers_and_restores import with_points
+from tests.master.test_triggers_and_restores import Machine, with_points
 
 Tree = dict[str, Listing]
 POINT = Point(
@@ -44,19 +45,23 @@ def file(path: str, content: str = "a", size_bytes: int = 1) -> Listing:
 
 def side(tree: Tree, lost: tuple[LostListing, ...] = (), *, foreign: bool = False) -> FarSide:
     async def answer(ask: AskListing) -> Listings:
-        assert ask.recursive
         path = ask.path.decode()
         if path and path not in tree:
             raise UnknownName(f"{path} is not in this point")
+        if not ask.recursive and path and tree[path].kind == "file":
+            return Listings(rows=(tree[path],), point=point)
         below = [row for name, row in tree.items() if not path or name.startswith(f"{path}/")]
+        if not ask.recursive:
+            below = [row for row in below if row.path.rpartition("/")[0] == path]
         rows = sorted(below, key=lambda row: walk_key(row.path.encode()))
         if ask.after:
             rows = [row for row in rows if walk_key(row.path.encode()) > walk_key(ask.after)]
         if not ask.content:
             rows = [msgspec.structs.replace(row, content="") for row in rows]
-        return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit, lost=lost)
+        return Listings(rows=tuple(rows[: ask.limit]), more=len(rows) > ask.limit, lost=lost, point=point)
 
-    return FarSide(msgspec.structs.replace(POINT, foreign=foreign), answer)
+    point = msgspec.structs.replace(POINT, foreign=foreign)
+    return FarSide(point, "vault", answer)
 
 
 def compared(a: FarSide, b: FarSide, ask: AskDiff) -> Compared:
@@ -122,6 +127,60 @@ def test_pages_are_what_two_dicts_say_in_walk_order(a: Tree, b: Tree, rows_at_on
         assert all(parent_of(path.encode()) == b"/r" for path in children)
 
 
+@settings(max_examples=50)
+@given(trees(), trees(), st.integers(1, 6))
+def test_where_there_is_too_much_below_what_is_told_is_true_and_no_child_that_differs_is_left_out(a: Tree, b: Tree, most: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparing, "ROWS_AT_ONCE", 1)
+        patch.setattr(comparing, "MOST_PAGES", most)
+        differs = expected(a, b)
+        with contextlib.suppress(UsageError):
+            assert all_pages(a, b) == list(differs.items())
+        try:
+            found = all_pages(a, b, path="/r", recursive=False)
+        except UsageError:
+            return
+        assert sorted(found, key=lambda row: walk_key(row[0].encode())) == found
+        assert len(dict(found)) == len(found)
+        assert {"/".join(path.split("/")[:3]) for path in differs} <= dict(found).keys()
+        for path, change in found:
+            is_inside = path not in differs and any(each.startswith(f"{path}/") for each in differs)
+            assert change == differs.get(path) or change == Change.UNKNOWN or (change == Change.INSIDE and is_inside)
+
+
+def test_children_of_a_folder_with_too_much_below_are_told_without_a_look_into_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparing, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(comparing, "MOST_PAGES", 4)
+    big = {"/r": folder("/r"), "/r/a": folder("/r/a")} | {f"/r/a/{n}": file(f"/r/a/{n}") for n in range(9)} | {"/r/b": folder("/r/b")}
+    a, b = big | {"/r/c": file("/r/c")}, big | {"/r/b/new": file("/r/b/new")}
+    for path in ("", "/r"):
+        children = all_pages(a, b, path=path, recursive=False, limit=1)
+        assert children == (
+            [("/r", Change.UNKNOWN)] if not path else [(f"/r/{n}", Change.UNKNOWN) for n in "ab"] + [("/r/c", Change.REMOVED)]
+        )
+    with pytest.raises(UsageError, match="too much below"):
+        all_pages(a, b)
+    told = compared(side(a), side(b | {"/r/a/0": file("/r/a/0", "b")}), AskDiff(a="", b="", recursive=True))
+    assert ([row.path for row in told.rows], told.more) == (["/r/a/0"], True)
+
+
+def test_a_path_that_neither_has_is_an_error_and_a_file_is_compared_itself() -> None:
+    a, b = {"/f": file("/f", "x")}, {"/f": file("/f", "y")}
+    assert all_pages(a, b, path="/f") == all_pages(a, b, path="/f", recursive=False) == [("/f", Change.CHANGED)]
+    assert all_pages(a, {}, path="/f") == [("/f", Change.REMOVED)]
+    with pytest.raises(UnknownName, match="in neither of them"):
+        all_pages(a, b, path="/typo")
+
+
+@pytest.mark.parametrize("other", [{"repository": "offsite"}, {"dataset_id": DatasetId("e" * 32)}, {"id": PointId("2" * 32)}, None])
+def test_an_owner_that_lists_another_point_than_it_was_asked_for_is_not_believed(other: dict[str, str] | None) -> None:
+    async def answer(ask: AskListing) -> Listings:
+        return Listings(rows=(file("/f"),), point=None if other is None else msgspec.structs.replace(POINT, **other))
+
+    with pytest.raises(ProtocolError):
+        compared(FarSide(POINT, "vault", answer), side({}), AskDiff(a="", b=""))
+
+
 def test_it_says_by_what_files_were_compared() -> None:
     a, b = {"/f": file("/f", "x")}, {"/f": file("/f", "y")}
     ask = AskDiff(a="", b="", recursive=True)
@@ -156,3 +215,24 @@ async def test_what_two_owners_have_one_of_each_is_compared_by_the_master(runnin
     assert (told["a"]["id"], told["b"]["id"], told["by"], told["totals"]) == (a.id, b.id, "content", None)
     assert [(row["path"], row["facts"]) for row in told["rows"]] == [("/srv", ["mode"])]
     await running.get("/diff", a=a.id, b="f" * 8, status=404)
+    machines["dr"].points = (msgspec.structs.replace(b, repository="main"),)
+    await running.get("/diff", a=a.id, b=b.id, status=404)
+    await the_owner_that_has_both_is_heard(running, machines["vault"])
+
+
+async def the_owner_that_has_both_is_heard(running: Running, machine: Machine) -> None:
+    """Nobody reads listings because it could not compare."""
+    asked: list[Question] = []
+    for error, status in (UnknownName("/typo is in neither of them"), 404), (RepositoryDamaged("a tree is gone"), 500):
+
+        def answer(question: Question, error: HoldfastError = error) -> Answer:
+            asked.append(question)
+            if isinstance(question, AskDiff):
+                raise error
+            return machine.answer(question)
+
+        machine.node.answer = answer
+        a, b = (point.id for point in machine.points)
+        told = (await running.get("/diff", a=a, b=b, path="/typo", status=status))["error"]
+        assert (told["code"], told["message"]) == (error.code, error.message)
+    assert not any(question.recursive for question in asked if isinstance(question, AskListing))

@@ -6306,7 +6306,7 @@ export interface components {
          * @description As `Differences`, but for what owners did not answer: of moments they might have newer ones.
          *
          *         `by`: `trees` by an owner that has both; where two have one each, only listings are compared: `content` by recorded hashes of what is in
-         *         files, `metadata` by size and time.
+         *         files, `metadata` where not all that were read for these rows have one: those by size and time.
          */
         FoundDifferences: {
             rows: components["schemas"]["Difference"][];
@@ -6349,9 +6349,10 @@ export interface components {
         /**
          * Change
          * @description `inside`: of the folder itself nothing changed, but of what is below it. `moved`: it was at another path; it may have changed too.
+         *         `unknown`: of the folder itself nothing changed, and there is too much below it to have been compared.
          * @enum {unknown}
          */
-        Change: "added" | "changed" | "inside" | "moved" | "removed";
+        Change: "added" | "changed" | "inside" | "moved" | "removed" | "unknown";
         /**
          * Fact
          * @description What of a path is another. `content`: the bytes of a file; `target` that of a symbolic link, `device` the number of a device.

@@ -11,6 +11,7 @@ from holdfast.core.errors import HoldfastError, UnknownName
 from holdfast.master.deployment import Deployment
 from holdfast.master.hub import Hub
 from holdfast.master.records.inventory import Node
+from holdfast.model.entry import display_path
 from holdfast.model.mirrors import AskMirrors, Mirrors, MirrorState, Stand, is_called, title_of
 from holdfast.model.rules import MirrorAction
 
@@ -38,6 +39,16 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         return title_of(self.state, self.node.name)
+
+
+def places_in_mirror(state: MirrorState, path: bytes) -> list[str]:
+    """Where a mirror keeps this path of the source."""
+    found = []
+    for root, target in state.targets:
+        top = root.encode("utf-8", "surrogatepass").rstrip(b"/")
+        if path == top or path.startswith(top + b"/"):
+            found.append(target.rstrip("/") + display_path(path[len(top) :]))
+    return found
 
 
 async def ask_mirrors(hub: Hub, rolled_out: Deployment, dataset: str = "") -> list[tuple[Node, MirrorState, bool]]:

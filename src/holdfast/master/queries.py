@@ -5,26 +5,26 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, UnknownName, UsageError, error_from
-from holdfast.core.ids import RepositoryId
-from holdfast.master.comparing import ComparedBy, Comparison, FarSide
+from holdfast.core.ids import NodeId, RepositoryId
+from holdfast.master.comparing import ComparedBy, Comparison, FarSide, newest
 from holdfast.master.cursors import SealedCursors
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
-from holdfast.master.mirror_states import MirrorRow, ask_mirrors, mirror_rows
+from holdfast.master.mirror_states import MirrorRow, ask_mirrors, mirror_rows, places_in_mirror
 from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
 from holdfast.model.differences import AskDiff, Difference, Differences, Totals
 from holdfast.model.doctor import AskDoctor, Examined
-from holdfast.model.entry import display_path
 from holdfast.model.explanations import Explanation, MirrorCopy
 from holdfast.model.gaps import Gap
-from holdfast.model.mirrors import MirrorState, title_of
+from holdfast.model.mirrors import title_of
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, is_address
 from holdfast.model.point_changes import ChangedPoint, check_change, refuse_what_stays
 from holdfast.model.points import Listing, LostListing, Point
@@ -105,7 +105,7 @@ class FoundDifferences(msgspec.Struct, frozen=True, kw_only=True):
     """As `Differences`, but for what owners did not answer: of moments they might have newer ones.
 
     `by`: `trees` by an owner that has both; where two have one each, only listings are compared: `content` by recorded hashes of what is in
-    files, `metadata` by size and time.
+    files, `metadata` where not all that were read for these rows have one: those by size and time.
     """
 
     rows: tuple[Difference, ...]
@@ -198,29 +198,39 @@ class Queries:
         raise _nowhere(ask.point or ask.dataset, unreachable)
 
     async def differences(self, ask: AskDiff, sight: Sight = SEES_ALL) -> FoundDifferences:
-        """By an owner that has both: of points the one that can read most, of moments the one with the newest. Raises `UnknownName`."""
+        """By an owner that has both: of points the one that can read most, of moments the one with the newest. Where none has both, by
+        listings. Raises `UnknownName`, or what keeps the owner that has both from it."""
         answers, unreachable = await self._ask(await self._owners("", sight), ask, Differences)
         answers = [each for each in answers if all(sight.has_copy(side.dataset_id, side.repository) for side in (each.a, each.b))]
-        if not answers:
-            sides = [await self._far_side(side, sight) for side in (ask.a, ask.b)]
-            told = await Comparison((sides[0], sides[1]), ask).page()
-            a, b = (side.point for side in sides)
-            return FoundDifferences(rows=told.rows, a=a, b=b, more=told.more, lost=told.lost, by=told.by)
-        found = max(answers, key=lambda each: (each.a.time, each.a.seq, each.b.time, each.b.seq, -len(each.lost)))
         silent = _silent(unreachable) if is_address(ask.a) or is_address(ask.b) else ()
+        if not answers:
+            old, new = await asyncio.gather(self._far_sides(ask.a, sight), self._far_sides(ask.b, sight))
+            if both := {old[owner].node for owner in old.keys() & new.keys()}:
+                raise _nowhere(f"{ask.a} and {ask.b}", tuple(gap for gap in unreachable if gap.node in both))
+            a, b = newest(old.values()), newest(new.values())
+            told = await Comparison((a, b), ask).page()
+            return FoundDifferences(rows=told.rows, a=a.point, b=b.point, more=told.more, lost=told.lost, unreachable=silent, by=told.by)
+        found = max(answers, key=lambda each: (each.a.time, each.a.seq, each.b.time, each.b.seq, -len(each.lost)))
         return FoundDifferences(
             rows=found.rows, a=found.a, b=found.b, more=found.more, totals=found.totals, lost=found.lost, unreachable=silent
         )
 
-    async def _far_side(self, named: str, sight: Sight) -> FarSide:
-        """The newest there is by this name, and its owner. Raises `UnknownName`, `NotReachable`."""
-        answers, unreachable = await self._ask(await self._owners("", sight), AskListing(point=named, limit=1), Listings)
-        points = [(listed_age(each), each.point) for each in answers if each.point is not None and _is_listed(each, sight)]
-        if not points:
-            raise _nowhere(named, unreachable)
-        point = max(points, key=lambda each: each[0])[1]
-        (owner,) = await self._owners(point.repository, SEES_ALL)
-        return FarSide(point, lambda ask: self._hub.ask_for(owner.node.id, ask, Listings, ANSWER_TIMEOUT_S))
+    async def _far_sides(self, named: str, sight: Sight) -> dict[NodeId, FarSide]:
+        """What there is by this name, by its owner, who is believed of its own repositories alone. Raises `UnknownName`, `NotReachable`."""
+        owners = await self._owners("", sight)
+        asked = AskListing(point=named, limit=1)
+        told = await asyncio.gather(*(self._ask((owner,), asked, Listings) for owner in owners))
+        found = {}
+        for owner, (answers, _) in zip(owners, told, strict=True):
+            for point in (each.point for each in answers if _is_listed(each, sight)):
+                if point is not None and point.repository in [rule.name for rule in owner.repositories]:
+                    found[owner.node.id] = FarSide(point, owner.node.name, partial(self._listing_of, owner.node))
+        if not found:
+            raise _nowhere(named, tuple(gap for _, gaps in told for gap in gaps))
+        return found
+
+    async def _listing_of(self, node: Node, ask: AskListing) -> Listings:
+        return await self._hub.ask_for(node.id, ask, Listings, ANSWER_TIMEOUT_S)
 
     async def find(self, ask: AskFind, sight: Sight = SEES_ALL) -> FoundRows:
         ask = msgspec.structs.replace(ask, within=sight.within)
@@ -362,16 +372,6 @@ def _is_listed(listing: Listings, sight: Sight) -> bool:
     """An owner says which point it listed."""
     point = listing.point
     return sight.everything or (point is not None and sight.has_copy(point.dataset_id, point.repository))
-
-
-def places_in_mirror(state: MirrorState, path: bytes) -> list[str]:
-    """Where a mirror keeps this path of the source."""
-    found = []
-    for root, target in state.targets:
-        top = root.encode("utf-8", "surrogatepass").rstrip(b"/")
-        if path == top or path.startswith(top + b"/"):
-            found.append(target.rstrip("/") + display_path(path[len(top) :]))
-    return found
 
 
 def _raise_refusal(gaps: tuple[Unreachable, ...]) -> None:

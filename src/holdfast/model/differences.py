@@ -25,13 +25,15 @@ class AskDiff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 class Change(str, Enum):
-    """`inside`: of the folder itself nothing changed, but of what is below it. `moved`: it was at another path; it may have changed too."""
+    """`inside`: of the folder itself nothing changed, but of what is below it. `moved`: it was at another path; it may have changed too.
+    `unknown`: of the folder itself nothing changed, and there is too much below it to have been compared."""
 
     ADDED = "added"
     REMOVED = "removed"
     CHANGED = "changed"
     MOVED = "moved"
     INSIDE = "inside"
+    UNKNOWN = "unknown"
 
 
 class Fact(str, Enum):

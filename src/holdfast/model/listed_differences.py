@@ -51,6 +51,14 @@ def difference_of(old: Listing | None, new: Listing | None) -> Difference | None
     return Difference(path=row.path, path_raw=row.path_raw, change=change, facts=facts, before=old, after=new)
 
 
+def child_difference(old: Listing | None, new: Listing | None) -> Difference | None:
+    """As `difference_of`, of a child that was not looked into: below a folder that both have anything may differ."""
+    found = difference_of(old, new)
+    if found is not None or old is None or new is None or new.kind != "dir":
+        return found
+    return Difference(path=new.path, path_raw=new.path_raw, change=Change.UNKNOWN, before=old, after=new)
+
+
 class Merge:
     """Takes rows of both sides in walk order, as they come, and gives pairs of one path in that order. Holds what cannot be paired yet."""
 
@@ -84,9 +92,11 @@ class Merge:
 
 
 class Folding:
-    """Differences below a folder as rows of its children: one that has differences in it is one row."""
+    """Differences below a folder as rows of its children: one that has differences in it is one row. `done`: the last child of which all
+    was seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, done: bytes = b"") -> None:
+        self.done = done
         self._top: bytes | None = None
         self._row: Difference | None = None
         self._is_changed = False
@@ -100,12 +110,14 @@ class Folding:
             self._is_changed = self._is_changed or difference_of(old, new) is not None
             return None
         done = self.end()
+        self.done = self._top or self.done
         self._top, self._row = path, difference_of(old, new)
         self._is_changed = False
         self._child = Difference(path=row.path, path_raw=row.path_raw, change=Change.INSIDE, before=old, after=new)
         return done
 
     def end(self) -> Difference | None:
+        """Of the child that was seen last, as far as it was."""
         if self._top is None:
             return None
         return self._row or (self._child if self._is_changed else None)

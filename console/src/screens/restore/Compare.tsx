@@ -1,6 +1,6 @@
 /** What changed from the moment that is chosen to another one, folder by folder; and what is gone or was different, to be had back. */
 import { Button, Select, Text, UnstyledButton } from "@mantine/core";
-import { IconArrowRight, IconFolderOpen, IconMinus, IconPencil, IconPlus } from "@tabler/icons-react";
+import { IconArrowRight, IconFolderOpen, IconFolderQuestion, IconMinus, IconPencil, IconPlus } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { client, take } from "../../api/client";
 import { keys } from "../../api/queries";
@@ -29,7 +29,14 @@ interface CompareProps {
 }
 
 const PAGE_ROWS = 1_000;
-const ICONS = { added: IconPlus, removed: IconMinus, changed: IconPencil, moved: IconArrowRight, inside: IconFolderOpen } as const;
+const ICONS = {
+  added: IconPlus,
+  removed: IconMinus,
+  changed: IconPencil,
+  moved: IconArrowRight,
+  inside: IconFolderOpen,
+  unknown: IconFolderQuestion,
+} as const;
 
 export function Compare({ moment, other, lines, path: asked, onOther, onPath, onRestore }: CompareProps) {
   const { point } = moment;
@@ -61,7 +68,7 @@ export function Compare({ moment, other, lines, path: asked, onOther, onPath, on
           className={classes.other}
         />
         <Text size="sm" aria-live="polite">
-          {found.isPending ? "Comparing …" : first && (byListings(first.by) || totalsSentence(first.totals))}
+          {found.isPending ? "Comparing …" : first && (byListings(found.data?.pages ?? []) || totalsSentence(first.totals))}
         </Text>
       </div>
       <Crumbs roots={point.paths} path={path} onPath={onPath} />
@@ -152,7 +159,8 @@ function columns(onPath: (path: string) => void, onRestore: (row: Difference) =>
       width: "104px",
       cell: (row) =>
         row.before &&
-        row.change !== "inside" && (
+        row.change !== "inside" &&
+        row.change !== "unknown" && (
           <Button
             size="compact-sm"
             variant="light"

@@ -12,6 +12,7 @@ test("what differs is said of each", () => {
   expect(factWords(row({ change: "moved", before: side({ path: "/a/\u202Eold" }) }))).toBe("was /a/\\u{202e}old");
   expect(factWords(row({ change: "inside", inside: totals }))).toBe("2 new, 1 changed");
   expect(changeWord("inside")).toBe("changed inside");
+  expect(changeWord("unknown")).toBe("not compared");
 });
 
 test("sizes before and after, of files alone", () => {
@@ -34,7 +35,7 @@ test("one goes into folders that are where they were", () => {
 });
 
 test("says by what two listings were compared, and nothing of two trees", () => {
-  expect(byListings("trees")).toBe("");
-  expect(byListings("content")).toContain("recorded hashes");
-  expect(byListings("metadata")).toContain("size, time");
+  expect(byListings([{ by: "trees" }])).toBe("");
+  expect(byListings([{ by: "content" }])).toContain("recorded hashes");
+  expect(byListings([{ by: "content" }, { by: "metadata" }])).toContain("size, time");
 });

@@ -13,6 +13,7 @@ const CHANGES: Record<Difference["change"], string> = {
   changed: "changed",
   moved: "moved",
   inside: "changed inside",
+  unknown: "not compared",
 };
 
 export const changeWord = (change: Difference["change"]): string => CHANGES[change] ?? change;
@@ -46,14 +47,19 @@ export function totalsWords(totals: Schemas["Totals"]): string {
   return parts.filter(Boolean).join(", ");
 }
 
-/** Of all that differs below the folder that is shown; null = too many to count. */
-/** What is to be known of a comparison of two owners' listings; nothing of two trees of one. */
-export function byListings(by: Schemas["FoundDifferences"]["by"]): string {
-  if (by === "trees") return "";
-  const how = by === "content" ? "by recorded hashes of what is in files" : "by type, size, time, mode and owner alone";
-  return `They lie with two owners and were compared ${how}; what moved is shown as removed and new.`;
+type By = Schemas["FoundDifferences"]["by"];
+const HOW: Record<Exclude<By, "trees">, string> = {
+  content: "by recorded hashes of what is in files",
+  metadata: "by recorded hashes where both have them, else by type, size, time, mode and owner alone",
+};
+
+/** What is to be known of a comparison of two owners' listings; nothing of two trees of one. Each page says by what, the weakest is true. */
+export function byListings(pages: readonly { by: By }[]): string {
+  const by = (["metadata", "content"] as const).find((each) => pages.some((page) => page.by === each));
+  return by ? `They lie with two owners and were compared ${HOW[by]}; what moved is shown as removed and new.` : "";
 }
 
+/** Of all that differs below the folder that is shown; null = too many to count. */
 export function totalsSentence(totals: Schemas["Totals"] | null): string {
   if (totals === null) return "Too much differs to be counted; what moved is shown as removed and new.";
   const words = totalsWords(totals);
