@@ -16,14 +16,18 @@ from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.core.clock import SystemClock, now
-from holdfast.core.errors import UsageError
+from holdfast.core.errors import HoldfastError, UsageError
 from holdfast.core.units import format_size, format_utc, parse_time
 
 _PAGE = 2_000
 _BY = {
     "content": "they lie with two owners: compared by recorded hashes of content; what moved is shown as removed and added",
-    "metadata": "they lie with two owners and have no comparable hashes: compared by type, size, time, mode and owner alone",
+    "metadata": (
+        "they lie with two owners: compared by recorded hashes where both have them, else by type, size, time, mode and owner alone;"
+        " what moved is shown as removed and added"
+    ),
 }
+_WEAKEST_LAST = ("trees", "content", "metadata")
 
 
 def register(app: typer.Typer) -> None:
@@ -46,11 +50,17 @@ def diff(
     answer = first = _page(place, sides, os.fsencode(path), min(limit, _PAGE), b"")
     rows: list[dict[str, Any]] = list(answer["rows"])
     lost = {(each["path"], each["reason"]): None for each in answer.get("lost") or ()}
+    ended: HoldfastError | None = None
     while answer.get("more") and len(rows) < limit:
         # What came since must not come in between.
         sides = [first["a"]["id"], first["b"]["id"]]
-        answer = _page(place, sides, os.fsencode(path), min(limit - len(rows), _PAGE), raw_path(rows[-1]))
+        try:
+            answer = _page(place, sides, os.fsencode(path), min(limit - len(rows), _PAGE), raw_path(rows[-1]))
+        except HoldfastError as error:
+            ended = error
+            break
         rows += answer["rows"]
+        first = with_weaker(first, answer)
         lost |= {(each["path"], each["reason"]): None for each in answer.get("lost") or ()}
     if as_json:
         told = [{"path": each, "reason": reason} for each, reason in lost]
@@ -59,9 +69,19 @@ def diff(
         _print(first, rows, more=bool(answer.get("more")))
     for each, reason in lost:
         note(one_line(f"{each}: what is in this folder cannot be compared: {reason} [folder-lost]"))
+    if ended is not None:
+        # What was found before is shown all the same.
+        raise ended
     exit_for_unreachable(first)
     if lost:
         raise typer.Exit(exit_codes.WARNINGS)
+
+
+def with_weaker(first: dict[str, Any], page: dict[str, Any]) -> dict[str, Any]:
+    """Each page says by what it was compared; of them together the weakest is true. An agent says nothing: it has both trees."""
+    if "by" not in first:
+        return first
+    return {**first, "by": max(first["by"], page.get("by", "trees"), key=_WEAKEST_LAST.index)}
 
 
 def _named(text: str, dataset: str) -> str:
