@@ -92,3 +92,13 @@ def test_a_capture_is_given_up_at_last_and_who_is_away_is_not() -> None:
         for subject, kind in (("captured", "capture"), ("away", "catch-up")):
             retries.failed(Retry(subject=subject, kind=kind), attempt, was_attempt=attempt > 0)  # type: ignore[arg-type]
     assert (retries.knows("captured"), retries.knows("away")) == (False, True)
+
+
+@pytest.mark.parametrize("was_attempt", [True, False])
+def test_who_waited_long_for_a_place_does_not_give_up_at_the_next_other_trouble(was_attempt: bool) -> None:
+    retries, waiting = Retries(SeededEntropy("x")), Retry(subject="d", kind="capture", for_a_place=True)
+    for attempt in range(MOST_CAPTURES + 5):
+        retries.failed(waiting, attempt, was_attempt=attempt > 0)
+    retries.failed(Retry(subject="d", kind="capture"), 10**9, was_attempt=was_attempt)
+    retries.failed(Retry(subject="d", kind="capture"), 10**9, was_attempt=True)
+    assert retries.entries()["d"].attempts == 1

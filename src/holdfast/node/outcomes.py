@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from holdfast.core.errors import ErrorFacts, waits_its_turn
+from holdfast.core.errors import ErrorFacts, RepositoryBusy, WindowClosed, waits_its_turn
 from holdfast.model.change import Amount
 from holdfast.model.jobs import Job, State
 from holdfast.model.promises import promises_of
@@ -36,17 +36,16 @@ def is_known(rules: Rules, request: Request) -> bool:
     return True
 
 
-def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool) -> tuple[ProtectionRow, ...]:
+def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool, forwards: bool = False) -> tuple[ProtectionRow, ...]:
     """The rows that change. A success also ends the troubles of the action's other operations: it is up to date again. The points of
-    theirs that it missed stay counted until their next one."""
+    theirs that it missed stay counted until their next one. `catching_up`: no new point was due. `forwards`: the news is of a cascade."""
     changed = []
     for row in rows.values():
         if row.dataset != news.dataset or row.action != news.action:
             continue
         marked = row.operation in news.operations
         if news.error is not None and (marked or not news.operations):
-            # What waits for a window, or for a place, is not missed: it is drawn so.
-            missed = row.missed + (not catching_up and not waits_its_turn(news.error))
+            missed = _missed(row, news.error, again=catching_up, forwards=forwards)
             capture_failed = news.error.code == "capture-needed"
             told = msgspec.structs.replace(row, error=news.error, missed=missed, capture_failed=capture_failed)
             changed.append(with_capture(told, news.captured_at_ns, news.amount))
@@ -61,6 +60,19 @@ def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool) -> t
         elif news.error is None and row.error is not None and not row.capture_failed:
             changed.append(msgspec.structs.replace(row, error=None))
     return tuple(changed)
+
+
+def _missed(row: ProtectionRow, error: ErrorFacts, *, again: bool, forwards: bool = False) -> int:
+    """What waits for a window is not missed: it is drawn so; nor is what waits for a place, but only until the next point is due. A cascade
+    forwards every point when there is a place."""
+    if forwards or WindowClosed.says(error):
+        return row.missed + (not again and not waits_its_turn(error))
+    return max(0, not_made(row) + (not again) - RepositoryBusy.says(error))
+
+
+def not_made(row: ProtectionRow) -> int:
+    """The points that were due and are not made, with the one that waits for a place."""
+    return row.missed + RepositoryBusy.says(row.error)
 
 
 def with_error_time(before: ProtectionRow | None, row: ProtectionRow, now_ns: int) -> ProtectionRow:
@@ -103,9 +115,7 @@ def uncaptured_rows(job: Job, request: RunDatasets, rows: Rows) -> tuple[Protect
     if error is None:
         return ()
     return tuple(
-        msgspec.structs.replace(
-            row, error=error, missed=row.missed + (job.cause != "retry" and not waits_its_turn(error)), capture_failed=True
-        )
+        msgspec.structs.replace(row, error=error, missed=_missed(row, error, again=job.cause == "retry"), capture_failed=True)
         for row in rows.values()
         if row.operation in request.operations.get(row.dataset, ())
     )
@@ -127,6 +137,7 @@ def after_run(job: Job, request: RunDatasets, rows: Rows) -> tuple[Retry, ...]:
                 operations=request.operations.get(dataset, ()),
                 failure=failure,
                 not_before_ns=opening_ns((capture_error,)),
+                for_a_place=any(code == RepositoryBusy.code for _, code in failure),
             )
             for dataset in request.datasets
         )
@@ -142,7 +153,8 @@ def _again(dataset: str, troubled: list[ProtectionRow], failure: Signature) -> R
     operations = tuple(dict.fromkeys(row.operation for row in troubled if row.capture_failed))
     kind: Kind = "capture" if operations else "catch-up"
     not_before_ns = opening_ns(row.error for row in troubled)
-    return Retry(subject=dataset, kind=kind, operations=operations, failure=failure, not_before_ns=not_before_ns)
+    for_a_place = any(RepositoryBusy.says(row.error) for row in troubled)
+    return Retry(subject=dataset, kind=kind, operations=operations, failure=failure, not_before_ns=not_before_ns, for_a_place=for_a_place)
 
 
 def after_cascade(job: Job, cascade: str, rules: Rules | None, rows: Rows) -> tuple[Retry, ...]:
@@ -152,7 +164,8 @@ def after_cascade(job: Job, cascade: str, rules: Rules | None, rows: Rows) -> tu
     errors = [job.error, *(task.error for task in job.tasks), *(rows[key].error for key in keys if key in rows)]
     if not any(may_heal(error) for error in errors):
         return ()
-    return (Retry(subject=cascade, kind="cascade", failure=failure_of(job), not_before_ns=opening_ns(errors)),)
+    for_a_place = any(RepositoryBusy.says(error) for error in errors)
+    return (Retry(subject=cascade, kind="cascade", failure=failure_of(job), not_before_ns=opening_ns(errors), for_a_place=for_a_place),)
 
 
 def open_retries(rules: Rules, rows: Rows) -> tuple[Retry, ...]:

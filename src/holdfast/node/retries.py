@@ -9,7 +9,7 @@ from typing import Literal
 
 from holdfast.core.clock import ns_of
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import ErrorFacts, RepositoryBusy, WindowClosed
+from holdfast.core.errors import ErrorFacts, WindowClosed
 from holdfast.node.job_book import Signature
 
 BACK_OFF_S = (2.0, 5.0, 15.0, 60.0, 300.0)
@@ -35,7 +35,8 @@ def may_heal(error: ErrorFacts | None) -> bool:
 @dataclass(frozen=True, kw_only=True)
 class Retry:
     """`subject` is a dataset or cascade id. `operations` of a capture that never came to be. `failure`: how it failed last.
-    `not_before_ns`: when a window opens, if it waits for nothing else; 0 = it does not."""
+    `not_before_ns`: when a window opens, if it waits for nothing else; 0 = it does not. `for_a_place`: a repository that it is for has as
+    many jobs as it takes, whatever else may be in the way."""
 
     subject: str
     kind: Kind
@@ -44,6 +45,7 @@ class Retry:
     operations: tuple[str, ...] = ()
     failure: Signature = frozenset()
     not_before_ns: int = 0
+    for_a_place: bool = False
 
 
 def opening_ns(errors: Iterable[ErrorFacts | None]) -> int:
@@ -63,10 +65,6 @@ def _until_ns(error: ErrorFacts | None) -> int:
         return 0
 
 
-def _is_for_a_place(retry: Retry) -> bool:
-    return bool(retry.failure) and all(code == RepositoryBusy.code for _, code in retry.failure)
-
-
 class Retries:
     """At most one entry a subject."""
 
@@ -80,9 +78,12 @@ class Retries:
         known = self._entries.get(retry.subject)
         if known is None:
             attempts, next_ns = 0, self._after(now_ns, 0, retry)
+        elif known.for_a_place and not retry.for_a_place:
+            # Who has waited long for a place has not failed so often: another trouble is its first.
+            attempts, next_ns = 0, self._after(now_ns, 0, retry)
         elif was_attempt:
             attempts, next_ns = known.attempts + 1, self._after(now_ns, known.attempts + 1, retry)
-            if retry.kind == "capture" and attempts >= MOST_CAPTURES and not _is_for_a_place(retry):
+            if retry.kind == "capture" and attempts >= MOST_CAPTURES and not retry.for_a_place:
                 self.clear(retry.subject)
                 return
         else:
@@ -121,7 +122,7 @@ class Retries:
 
     def _after(self, now_ns: int, attempts: int, retry: Retry) -> int:
         wait_s = BACK_OFF_S[min(attempts, len(BACK_OFF_S) - 1)]
-        if _is_for_a_place(retry):
+        if retry.for_a_place:
             wait_s = min(wait_s, _FOR_A_PLACE_S)
         if self._drawn[0] != now_ns:
             # What failed at one moment is tried again together, in one job.

@@ -29,6 +29,7 @@ from holdfast.node.outcomes import (
     after_cascade,
     after_run,
     is_known,
+    not_made,
     open_retries,
     subjects_of,
     uncaptured_rows,
@@ -207,14 +208,19 @@ class Scheduler:
         if self._rules is None:
             return
         catching_up = any(
-            isinstance(live.request, RunDatasets) and live.request.catch_up and news.dataset in live.request.datasets
+            isinstance(live.request, RunDatasets)
+            and (live.request.catch_up or live.job.cause == "retry")
+            and news.dataset in live.request.datasets
             for live in self._book.sent
         )
-        changed = acknowledged_rows(self._rows, news, catching_up=catching_up)
+        forwards = any(cascade.delivery.id == news.delivery for cascade in self._rules.cascades)
+        changed = acknowledged_rows(self._rows, news, catching_up=catching_up, forwards=forwards)
         for row in changed:
             before = self._rows[row.key]
-            if before.missed > 1 and row.missed == 0:
-                text = f"{before.missed - 1} points of {row.operation} were missed while the receiver was away"
+            lost = (before.missed if forwards else not_made(before)) - 1
+            if lost > 0 and row.missed == 0:
+                points = f"{lost} point{'' if lost == 1 else 's'} of {row.operation} {'was' if lost == 1 else 'were'} missed"
+                text = f"{points} while the receiver was away or had no place free"
                 self.record_event("points-missed", Severity.WARNING, text, dataset=row.dataset, operation=row.operation)
         self._put_rows(changed)
 
