@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from holdfast.core.ids import NodeId
 from holdfast.model.jobs import State
 from holdfast.model.rules import Receive
 from holdfast.node.store_worker import StoreWorker
+from holdfast.wire.data_messages import Open
 from tests.dataflow.machines import World
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, office
 from tests.dataflow.trees import differences
@@ -28,7 +30,7 @@ def test_who_finds_no_place_has_done_nothing_wrong(scene: Office) -> None:
     store = scene.vault.store
     assert isinstance(store, StoreWorker)
     other = Receive(dataset=scene.documents.id, label="another", sender=NodeId("9" * 32), actions=())
-    give_back = store._repositories.delivering.take(scene.main.id, other)
+    give_back = store._repositories.delivering.take(scene.main.id, other, "another")
     (scene.source / "during").write_bytes(b"x" * 300_000)
     job = scene.run()
     assert_good(job)
@@ -44,3 +46,10 @@ def test_who_finds_no_place_has_done_nothing_wrong(scene: Office) -> None:
     assert_good(scene.run(catch_up=True))
     assert [(each.delivering, each.points) for each in store._repositories.statuses()] == [(0, 2)]
     assert_restic_clean(scene.vault, scene.main)
+    # A repository that cannot be opened holds no place, however long the session goes on with other actions.
+    store._repositories.configure(())
+    with ExitStack() as places:
+        opening = Open(dataset=scene.documents.id, actions=(scene.store_action.id,), generation=1)
+        opened = store._sessions._open_actions(scene.files1.id, opening, places)
+        assert [state.error.code for state in opened.unavailable if state.error] == ["unknown-name"]
+        assert store._repositories.delivering.taken(scene.main.id) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -17,11 +19,12 @@ from holdfast.model.orders import RestoreRequest
 from holdfast.model.questions import AskRestore, AskTrigger
 from holdfast.model.rules import Receive, RepositoryRule, Rules
 from holdfast.model.waits import Wait, WaitReason
-from holdfast.node.delivery_places import DeliveryPlaces
+from holdfast.node.delivery_places import COMES_AGAIN_S, DeliveryPlaces
 from holdfast.node.starting import Starting
 from holdfast.node.worker_messages import RunCascade, RunMaintenance, RunRestore
-from holdfast.testing.node_rules import DOCUMENTS, FILES1, MAIL, MAIN, VAULT, source_rules, store_rules
-from tests.node.test_agent_scheduler import World
+from holdfast.testing.node_rules import DOCUMENTS, FILES1, MAIL, MAIN, STORE, VAULT, source_rules, store_rules
+from holdfast.testing.virtual_clock import VirtualClock
+from tests.node.test_agent_scheduler import AWAY, START, World
 
 FULL = RepositoryBusy("full", repository="main", why="2 jobs deliver there at once").facts()
 
@@ -132,30 +135,95 @@ def test_a_repository_that_has_no_place_free_is_no_fault_and_is_asked_again_ever
     assert world.protection().wait is None
 
 
+def test_a_point_that_was_not_made_because_the_repository_was_busy_is_missed(world: World) -> None:
+    world.begin(source_rules(every_s=3600))
+    world.finish(world.runs()[0], FULL, captured=False)
+    for _ in range(5 * 60):
+        if world.book.sent:
+            world.finish(world.runs()[-1], FULL, captured=False)
+        world.pass_time(60)
+    assert (world.protection().missed, world.protection().error) == (4, None)
+    while not world.book.sent:
+        world.pass_time(10)
+    world.finish(world.runs()[-1])
+    assert world.protection().missed == 0
+    told, report = [], world.journal.next_report()
+    while report is not None:
+        told += [event.message for event in report.events if event.code == "points-missed"]
+        report = world.journal.next_report(report.number)
+    wanted = "4 points of {} were missed while the receiver was away or had no place free"
+    assert set(told) == {wanted.format("backup"), wanted.format("replicate")}
+
+
+def test_a_dataset_waits_for_a_place_whatever_else_went_wrong_in_its_job(world: World) -> None:
+    world.begin(source_rules(every_s=10**6))
+    run = world.runs()[0]
+    world.scheduler.job_news(msgspec.structs.replace(run.job, state=State.RUNNING))
+    world.acknowledge(DOCUMENTS, STORE, ("backup",), FULL)
+    world.acknowledge(MAIL, STORE, ("backup",), AWAY)
+    world.scheduler.job_news(world.ended(run.job, AWAY, captured=True))
+    assert {key: retry.for_a_place for key, retry in world.scheduler._retries.entries().items()} == {DOCUMENTS: True, MAIL: False}
+
+
 def receive(sender: NodeId = FILES1, dataset: DatasetId = DOCUMENTS, comes_by: str = "run") -> Receive:
     return Receive(dataset=dataset, label="x", sender=sender, actions=(), comes_by=comes_by)  # type: ignore[arg-type]
 
 
 def test_a_repository_lets_in_so_many_jobs_whatever_they_bring() -> None:
-    places, rule = DeliveryPlaces(), RepositoryRule(id=MAIN, name="main", location="/srv/main", parallel_jobs=2)
+    places, rule = DeliveryPlaces(VirtualClock(START)), RepositoryRule(id=MAIN, name="main", location="/srv/main", parallel_jobs=2)
     places.configure((rule,))
-    one = [places.take(MAIN, receive(dataset=dataset)) for dataset in (DOCUMENTS, MAIL)]
-    cascade = places.take(MAIN, receive(VAULT, comes_by="cascade"))
+    one = [places.take(MAIN, receive(dataset=dataset), "files1") for dataset in (DOCUMENTS, MAIL)]
+    cascade = places.take(MAIN, receive(VAULT, comes_by="cascade"), "vault")
     assert places.taken(MAIN) == 2
     # Another cascade of the same machine is a job of its own; what is followed is none.
     for refused in (receive(VAULT, MAIL, "cascade"), receive(NodeId("9" * 32))):
-        with pytest.raises(RepositoryBusy, match="repository main has no place free: 2 jobs deliver there at once"):
-            places.take(MAIN, refused)
-    places.take(MAIN, receive(NodeId("9" * 32), comes_by="following"))()
+        with pytest.raises(RepositoryBusy, match="main has no place free: 2 jobs deliver there at once, now files1, vault with x"):
+            places.take(MAIN, refused, "other")
+    places.take(MAIN, receive(NodeId("9" * 32), comes_by="following"), "other")()
     one.pop()()
     assert places.taken(MAIN) == 2
     one.pop()()
-    places.take(MAIN, receive(NodeId("9" * 32)))
+    # Of those who were refused the cascade was the first, so the other waits for the next.
+    with pytest.raises(RepositoryBusy, match="; other with x waited first"):
+        places.take(MAIN, receive(NodeId("9" * 32)), "other")
+    places.take(MAIN, receive(VAULT, MAIL, "cascade"), "vault")()
+    places.take(MAIN, receive(NodeId("9" * 32)), "other")
     cascade()
     assert places.taken(MAIN) == 1
     places.configure((msgspec.structs.replace(rule, parallel_jobs=None),))
     for number in range(5):
-        places.take(MAIN, receive(NodeId(f"{number}" * 32)))
+        places.take(MAIN, receive(NodeId(f"{number}" * 32)), "other")
+
+
+def test_a_place_is_for_who_waits_longest_as_long_as_it_comes_again() -> None:
+    clock = VirtualClock(START)
+    places = DeliveryPlaces(clock)
+    places.configure((RepositoryRule(id=MAIN, name="main", location="/srv/main", parallel_jobs=1),))
+    nodes = {name: receive(NodeId(name * 32)) for name in "abc"}
+
+    def is_refused(name: str) -> bool:
+        with suppress(RepositoryBusy):
+            ends[name] = places.take(MAIN, nodes[name], name)
+            return False
+        return True
+
+    ends: dict[str, Callable[[], None]] = {}
+    assert [is_refused(name) for name in "abc"] == [False, True, True]
+    first = ends["a"]
+    # The sessions of its run come together; one that comes later, while others wait, is of another run.
+    assert not is_refused("a")
+    for _ in range(10):
+        clock.advance(61)
+        assert is_refused("b")
+        assert is_refused("c")
+    assert is_refused("a")
+    first()
+    ends["a"]()
+    assert [is_refused(name) for name in "acb"] == [True, True, False]
+    # Who does not come again has lost its turn.
+    clock.advance(COMES_AGAIN_S + 1)
+    ends["b"]()
+    assert not is_refused("a")
 
 
 def test_what_waits_its_turn_is_told_apart_from_what_is_wrong() -> None:

@@ -2,56 +2,127 @@
 
 All runs of one machine are one job, however many datasets they bring, since a machine makes one run after the other; each cascade is one;
 what is followed takes no place, because its session stays open. Who waits here would hold up its other receivers, and two repositories that
-feed each other could wait for one another for ever: so nobody waits, and the sender's agent tries again.
+feed each other could wait for one another for ever: so nobody waits, and the sender's agent tries again. Who was refused is remembered, so
+that a place which is given back is for the one that was refused first, as long as it comes again.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import takewhile
 
+from holdfast.core.clock import Clock
 from holdfast.core.errors import RepositoryBusy
 from holdfast.core.ids import RepositoryId
 from holdfast.model.rules import Receive, RepositoryRule
+
+COMES_AGAIN_S = 120.0
+"""Who was refused comes again after a minute at most. Whoever has not for so long has lost its turn."""
+
+TOGETHER_S = 600.0
+"""The sessions of one run are opened together. What a job opens so long after its place was taken is let in only when nobody waits."""
+
+_MOST_NAMES = 3
+
+
+@dataclass
+class _Held:
+    who: str
+    since_s: float
+    sessions: int = 0
+
+
+@dataclass
+class _Refused:
+    who: str
+    last_s: float
+
+
+@dataclass
+class _Places:
+    """Of one repository, by job. `refused` in the order in which they first were."""
+
+    held: dict[str, _Held] = field(default_factory=dict)
+    refused: dict[str, _Refused] = field(default_factory=dict)
+
+    def before(self, job: str, now_s: float) -> list[str]:
+        """Who was refused before this job and still comes again, but for those that have a place."""
+        self.refused = {key: each for key, each in self.refused.items() if now_s - each.last_s <= COMES_AGAIN_S}
+        first = takewhile(lambda key: key != job, self.refused)
+        return [self.refused[key].who for key in first if key not in self.held]
+
+    def refuse(self, job: str, who: str, now_s: float) -> None:
+        self.refused.setdefault(job, _Refused(who, now_s)).last_s = now_s
+
+    def take(self, job: str, who: str, now_s: float) -> None:
+        self.refused.pop(job, None)
+        self.held.setdefault(job, _Held(who, now_s)).sessions += 1
 
 
 class DeliveryPlaces:
     """Any thread may call."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._rules: dict[RepositoryId, RepositoryRule] = {}
-        self._jobs: dict[RepositoryId, Counter[str]] = {}
+        self._places: dict[RepositoryId, _Places] = {}
 
     def configure(self, rules: Iterable[RepositoryRule]) -> None:
         """Who has a place keeps it."""
         with self._lock:
             self._rules = {rule.id: rule for rule in rules}
 
-    def take(self, repository: RepositoryId, receive: Receive) -> Callable[[], None]:
-        """A place for a session, and what gives it back. Raises `RepositoryBusy` when none is free."""
+    def take(self, repository: RepositoryId, receive: Receive, sender_name: str) -> Callable[[], None]:
+        """A place for a session, and what gives it back. Raises `RepositoryBusy` when none is free, or others have waited for it longer."""
         if receive.comes_by == "following":
             return lambda: None
-        job = receive.sender if receive.comes_by == "run" else f"{receive.sender}/{receive.dataset}"
+        is_run = receive.comes_by == "run"
+        job = receive.sender if is_run else f"{receive.sender}/{receive.dataset}"
+        who = sender_name if is_run else f"{sender_name} with {receive.label}"
         with self._lock:
-            jobs = self._jobs.setdefault(repository, Counter())
-            rule = self._rules.get(repository)
-            most = None if rule is None else rule.parallel_jobs
-            if rule is not None and most is not None and job not in jobs and len(jobs) >= most:
-                why = "one job delivers there at once" if most == 1 else f"{most} jobs deliver there at once"
-                raise RepositoryBusy(f"repository {rule.name} has no place free: {why}", repository=rule.name, why=why)
-            jobs[job] += 1
+            places, rule = self._places.setdefault(repository, _Places()), self._rules.get(repository)
+            now_s = self._clock.monotonic_s()
+            if rule is not None and rule.parallel_jobs is not None:
+                before = places.before(job, now_s)
+                if not _has_room(places.held.get(job), len(before), rule.parallel_jobs - len(places.held), now_s):
+                    places.refuse(job, who, now_s)
+                    why = _why(rule.parallel_jobs, [each.who for each in places.held.values()], before)
+                    raise RepositoryBusy(f"repository {rule.name} has no place free: {why}", repository=rule.name, why=why)
+            places.take(job, who, now_s)
         return lambda: self._give_back(repository, job)
 
     def taken(self, repository: RepositoryId) -> int:
         """How many jobs deliver to it now."""
         with self._lock:
-            return len(self._jobs.get(repository, ()))
+            found = self._places.get(repository)
+            return 0 if found is None else len(found.held)
 
     def _give_back(self, repository: RepositoryId, job: str) -> None:
         with self._lock:
-            jobs = self._jobs[repository]
-            jobs[job] -= 1
-            if jobs[job] <= 0:
-                del jobs[job]
+            held = self._places[repository].held
+            held[job].sessions -= 1
+            if held[job].sessions <= 0:
+                del held[job]
+
+
+def _has_room(held: _Held | None, before: int, free: int, now_s: float) -> bool:
+    """Whether a job may open one more session. `held`: its place, if it has one; `before`: so many others come first."""
+    if held is None:
+        return before < free
+    return before == 0 or now_s - held.since_s <= TOGETHER_S
+
+
+def _why(most: int, holders: list[str], before: list[str]) -> str:
+    why = "one job delivers there at once" if most == 1 else f"{most} jobs deliver there at once"
+    if holders:
+        why += f", now {_named(holders)}"
+    return f"{why}; {_named(before)} waited first" if before else why
+
+
+def _named(names: list[str]) -> str:
+    """Some of them, and how many more there are."""
+    shown, more = names[:_MOST_NAMES], len(names) - _MOST_NAMES
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

@@ -57,7 +57,7 @@ class Repositories:
         self._owned: dict[RepositoryId, Ownable] = {}
         self._far = FarStatus(self._status, clock)
         self.rooms = RoomBook(home, clock=clock)
-        self.delivering = DeliveryPlaces()
+        self.delivering = DeliveryPlaces(clock)
 
     def configure(self, rules: tuple[RepositoryRule, ...]) -> tuple[ErrorFacts, ...]:
         """Opens what is new, closes what is gone, tries again what failed before. What cannot be opened is returned and remembered."""

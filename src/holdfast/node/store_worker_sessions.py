@@ -130,9 +130,13 @@ class Sessions:
             if rule.id not in opening.actions:
                 continue
             try:
-                if isinstance(rule, model.StoreAction):
-                    places.callback(self._repositories.delivering.take(rule.repository, receive))
-                actions.append(self._build(rule, receive, configured.rules, adopt=opening.adopt))
+                # What cannot be opened leaves its place at once: the session may go on for hours with other actions.
+                with ExitStack() as place:
+                    if isinstance(rule, model.StoreAction):
+                        name = _name_of(configured.rules, sender)
+                        place.callback(self._repositories.delivering.take(rule.repository, receive, name))
+                    actions.append(self._build(rule, receive, configured.rules, adopt=opening.adopt))
+                    places.callback(place.pop_all().close)
             except (HoldfastError, OSError) as error:
                 unavailable.append(ActionState(action=rule.id, error=facts_of(error)))
         return Opening(actions=tuple(actions), unavailable=tuple(unavailable))
