@@ -62,7 +62,7 @@ class Machine:
         self.jobs: dict[JobId, Job] = {}
         self.points: tuple[Point, ...] = ()
         self.status = NodeStatus(node="", generation=1)
-        self.reports = 0
+        self.reports, self.began = 0, MOMENT
         self.ends: State | None = State.SUCCEEDED
         node.answer = self.answer
 
@@ -131,10 +131,10 @@ class Machine:
         self.jobs[identity] = Job(
             id=identity,
             node=self.node.identity.node,
-            kind="run",
+            kind="drill" if isinstance(ask, AskDrill) else "run",
             rule="files1/documents",
             state=state,
-            created_at=MOMENT + timedelta(seconds=len(self.jobs)),
+            created_at=self.began + timedelta(seconds=len(self.jobs)),
             trigger=ask.trigger,
         )
         return JobsStarted(started=(self.jobs[identity],))

@@ -335,7 +335,7 @@ class Queries:
 
     async def _ask(self, owners: tuple[_Owner, ...], question: Question, kind: type[A]) -> tuple[list[A], tuple[Unreachable, ...]]:
         """Answers in the owners' order, and a gap for each repository whose owner gave none or an error."""
-        asked = (self._answer(owner.node, question, kind) for owner in owners)
+        asked = (self._answer(owner, question, kind) for owner in owners)
         answers: list[A] = []
         gaps: list[Unreachable] = []
         for owner, answer in zip(owners, await asyncio.gather(*asked), strict=True):
@@ -346,11 +346,15 @@ class Queries:
                 answers.append(answer)
         return answers, tuple(gaps)
 
-    async def _answer(self, node: Node, question: Question, kind: type[A]) -> A | HoldfastError:
+    async def _answer(self, owner: _Owner, question: Question, kind: type[A]) -> A | HoldfastError:
         try:
-            return await self._hub.ask_for(node.id, question, kind, ANSWER_TIMEOUT_S)
+            answer = await self._hub.ask_for(owner.node.id, question, kind, ANSWER_TIMEOUT_S)
         except HoldfastError as error:
             return error
+        if isinstance(answer, Points):
+            own = {rule.name for rule in owner.repositories}  # By what a point names orders are signed.
+            return msgspec.structs.replace(answer, points=tuple(point for point in answer.points if point.repository in own))
+        return answer
 
 
 def owners_of(rolled_out: Deployment, repository: str, sight: Sight = SEES_ALL) -> tuple[_Owner, ...]:
@@ -362,9 +366,8 @@ def owners_of(rolled_out: Deployment, repository: str, sight: Sight = SEES_ALL) 
         return (_Owner(node, (rule,)),)
     owned: dict[str, list[RepositoryRule]] = {}
     for node, rule in rolled_out.repositories():
-        if not sight.has_part_of(rule.name):
-            continue
-        owned.setdefault(node.id, []).append(rule)
+        if sight.has_part_of(rule.name):
+            owned.setdefault(node.id, []).append(rule)
     return tuple(_Owner(node, tuple(owned[node.id])) for node in rolled_out.nodes.values() if node.id in owned)
 
 

@@ -254,9 +254,9 @@ class Restores:
             names_only=source.names_only,
         )
 
-    def drill_order(self, rolled_out: Deployment, reader: Node, point: Point) -> SignedOrder:
-        """Lets a node restore a point on trial, out of this one copy, and tell its owner what came of it. Raises `UnknownName`."""
-        order = self._order(rolled_out, reader, Source(point, *rolled_out.repository(point.repository)))
+    def drill_order(self, rolled_out: Deployment, reader: Node, source: Source) -> SignedOrder:
+        """Lets a node restore a point on trial, out of this one copy, and tell its owner what came of it."""
+        order = self._order(rolled_out, reader, source)
         return self._sign(msgspec.structs.replace(order, drill=True, reader_name=reader.name))
 
     def _sign(self, order: RestoreOrder) -> SignedOrder:

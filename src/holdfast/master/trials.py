@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -20,8 +20,9 @@ from holdfast.master.foundation import Foundation
 from holdfast.master.history import History
 from holdfast.master.looks import Looks
 from holdfast.master.queries import Queries
+from holdfast.master.records import happenings
 from holdfast.master.records.inventory import Node
-from holdfast.master.restores import Restores, Wanted, matching
+from holdfast.master.restores import Restores, Source, Wanted, matching
 from holdfast.master.triggers import Triggers
 from holdfast.model.document import DrillPlan
 from holdfast.model.drills import DrillStatus
@@ -36,7 +37,24 @@ AGAIN = timedelta(hours=2)
 """After one that was asked for: it runs, or could not be made."""
 DOUBTED_AGAIN = timedelta(days=1)
 """After one that proved nothing."""
+LOST_AFTER = timedelta(days=2)
+"""One that began longer ago and has not ended on record is not waited for: its node may have been made anew meanwhile."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Planned:
+    """A dataset in a repository of which the rules have drills made on another node."""
+
+    repository: RepositoryRule
+    dataset: DatasetId
+    label: str
+    plan: DrillPlan
+
+    @property
+    def key(self) -> tuple[RepositoryId, DatasetId]:
+        return self.repository.id, self.dataset
 
 
 class Trials:
@@ -60,25 +78,51 @@ class Trials:
                 logger.exception("it could not be looked which drills are due on other nodes")
 
     async def look(self) -> None:
-        """Ask the owners whose rules have drills made on other nodes, and have made what is due."""
-        rolled_out = await self._base.database.run(deployment)
-        owners = [node for node, rules in rolled_out.rules.items() if any(True for _ in _plans_elsewhere(rolled_out, node))]
-        answers = await self._looks.ask(owners) if owners else {}
-        for answer in answers.values():
-            for repository in answer.repositories if isinstance(answer, NodeStatus) else ():
-                for drill in repository.drills:
-                    key = (repository.id, drill.dataset_id)
-                    if is_due(drill, self._base.now(), self._asked.get(key)):
-                        self._asked[key] = self._base.now()
-                        await self._try(repository.name, drill)
+        """Ask the owners whose rules have drills made on other nodes, and have made what is due: on each node one, unless it is at one.
 
-    async def _try(self, repository: str, drill: DrillStatus) -> None:
+        A node makes them one after the other, and the order of one that waited for others would expire.
+        """
+        rolled_out = await self._base.database.run(deployment)
+        planned = {owner: trials for owner in rolled_out.rules if (trials := _planned(rolled_out, owner))}
+        answers = await self._looks.ask(planned) if planned else {}
+        due = [
+            trial
+            for owner, told in answers.items()
+            if isinstance(told, NodeStatus)
+            for trial in self._due(rolled_out.name(owner), told, planned[owner])
+        ]
+        if not due:
+            return
+        began_after = self._base.now() - LOST_AFTER
+        drilling = await self._base.database.run(lambda s: happenings.nodes_at(s, "drill", began_after))
+        taken = {rolled_out.name(node) for node in drilling}
+        # Those that were never asked for come first, so that one that is due again and again keeps no other waiting for ever.
+        for trial in sorted(due, key=lambda trial: self._asked.get(trial.key, _NEVER)):
+            if trial.plan.on not in taken:
+                taken.add(trial.plan.on)
+                self._asked[trial.key] = self._base.now()
+                await self._try(trial)
+
+    def _due(self, owner: str, told: NodeStatus, planned: tuple[_Planned, ...]) -> list[_Planned]:
+        """Of what the rules say; the owner says no more than how it stands."""
+        stands = {(repository.id, drill.dataset_id): drill for repository in told.repositories for drill in repository.drills}
+        now = self._base.now()
         try:
-            await self.start(repository, Drill(dataset=drill.dataset_id))
+            return [t for t in planned if (stand := stands.get(t.key)) and is_due(stand, t.plan, now, self._asked.get(t.key))]
+        except (TypeError, OverflowError):
+            # A time without a zone, or one at the end of all times: no owner keeps the others' drills from being made.
+            logger.warning("it could not be read how drills stand", extra={"facts": {"owner": owner}})
+            return []
+
+    async def _try(self, trial: _Planned) -> None:
+        facts = {"repository": trial.repository.name, "dataset": trial.label}
+        try:
+            await self.start(trial.repository.id, Drill(dataset=trial.dataset))
         except HoldfastError as error:
             # The owner's status says that it is overdue, once it is; until then it is tried again.
-            facts = {"facts": {"repository": repository, "dataset": drill.dataset, "error": error.message}}
-            logger.warning("a drill on another node could not be started", extra=facts)
+            logger.warning("a drill on another node could not be started", extra={"facts": {**facts, "error": error.message}})
+        except Exception:
+            logger.exception("a drill on another node could not be started", extra={"facts": facts})
 
     async def where(self, repository: str, dataset: str, on: str) -> Node | None:
         """The node that makes it, where that is not the owner: `on`, else what the rules say. Raises `UnknownName`."""
@@ -102,7 +146,7 @@ class Trials:
         point = matching(found, Wanted(point=task.point, dataset="" if task.point else task.dataset))[0]
         plan = plan_of(rolled_out, owner, rule, task.dataset) or DrillPlan()
         ask = AskDrill(
-            order=self._restores.drill_order(rolled_out, node, point),
+            order=self._restores.drill_order(rolled_out, node, Source(point, owner, rule)),
             point=point,
             plan=replace(plan, sample=task.sample) if task.sample else plan,
             repository=rule.name,
@@ -117,19 +161,24 @@ def plan_of(rolled_out: Deployment, owner: Node, rule: RepositoryRule, dataset: 
     return next((action.drill for receive, action in stored if dataset in (receive.dataset, receive.label)), None)
 
 
-def _plans_elsewhere(rolled_out: Deployment, owner: NodeId) -> Iterator[DrillPlan]:
-    for receive in rolled_out.rules[owner].receives:
-        for action in receive.actions:
-            if isinstance(action, StoreAction) and action.drill is not None and action.drill.on:
-                yield action.drill
+def _planned(rolled_out: Deployment, owner: NodeId) -> tuple[_Planned, ...]:
+    """What the rules have made on other nodes out of the repositories of this one."""
+    rules = rolled_out.rules[owner]
+    repositories = {repository.id: repository for repository in rules.repositories}
+    return tuple(
+        _Planned(repository=repositories[action.repository], dataset=receive.dataset, label=receive.label, plan=action.drill)
+        for receive in rules.receives
+        for action in receive.actions
+        if isinstance(action, StoreAction) and action.repository in repositories and action.drill is not None and action.drill.on
+    )
 
 
-def is_due(drill: DrillStatus, now: datetime, asked_at: datetime | None) -> bool:
+def is_due(drill: DrillStatus, plan: DrillPlan, now: datetime, asked_at: datetime | None) -> bool:
     """What is made on another node: once there is something to try, and again when the last proof is as old as the plan allows."""
-    if drill.plan is None or not drill.plan.on or drill.due_at is None:
+    if drill.due_at is None:
         return False
     if asked_at is not None and now < asked_at + AGAIN:
         return False
-    if drill.last is not None and drill.failed and now < drill.last.at + min(DOUBTED_AGAIN, timedelta(seconds=drill.plan.every_s)):
+    if drill.last is not None and drill.failed and now < drill.last.at + min(DOUBTED_AGAIN, timedelta(seconds=plan.every_s)):
         return False
     return drill.proven_at is None or drill.due_at <= now

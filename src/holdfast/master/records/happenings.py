@@ -187,6 +187,13 @@ def open_jobs(session: Session, limit: int) -> tuple[Job, ...]:
     return tuple(_job(row) for row in session.scalars(query))
 
 
+def nodes_at(session: Session, kind: str, since: datetime) -> frozenset[NodeId]:
+    """Nodes with a job of this kind that was created after that and of which more is to come."""
+    still = [state.value for state in State if state not in ENDED and state is not State.UNKNOWN]
+    query = select(JobRow).where(JobRow.state.in_(still), JobRow.created_at > since)
+    return frozenset(NodeId(row.node) for row in session.scalars(query) if _job(row).kind == kind)
+
+
 def job_states(session: Session, since: datetime) -> dict[State, int]:
     """How many jobs are in each state; of those that ended, how many were created after that."""
     over = [state.value for state in ENDED]
