@@ -13,6 +13,8 @@ from holdfast.core.errors import Refused, StoreError, UnknownName, UsageError
 from holdfast.model.document import KeepRules
 from holdfast.model.point_changes import Expire, Forget, Lock, Tag, check_change
 from holdfast.model.points import Point
+from holdfast.repository._format.snapshot import Snapshot
+from holdfast.repository.facts import facts_of
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.repository import Repository
@@ -213,3 +215,24 @@ def test_changes_that_make_no_sense(change: Tag | Lock) -> None:
 def test_files_of_snapshots_are_one_a_point(made: Made) -> None:
     backend_names = {path.name for path in (made.scene.place / FileType.SNAPSHOT.value).iterdir()}
     assert backend_names == {point.snapshot for point in made.points}
+
+
+def test_an_absurd_proof_is_refused_and_takes_no_lock_with_it(made: Made) -> None:
+    """A machine that made a drill says how many files it restored."""
+    identity = made.points[0].id
+    made.repository.change_points(Chosen(points=(identity,)), Lock(for_s=86_400 * 30))
+    locked = made.repository.point(identity)
+    for files in (-1, 1 << 62):
+        with pytest.raises(UsageError):
+            made.repository.care.prove(locked, holds=True, files=files)
+    assert made.reopen().point(identity) == locked
+
+
+@pytest.mark.parametrize("files", ["-1", str(1 << 62), "9" * 5_000, "many"])
+def test_an_absurd_number_of_proven_files_voids_no_other_fact(files: str) -> None:
+    known = {"v": "1", "point": "5" * 32, "dataset": "d" * 32, "op": "backup", "lock": "2030-01-01T00:00:00Z"}
+    told = {"proven": "2026-01-01T00:00:00Z", "proven-files": files}
+    tags = tuple(f"hf:{key}={value}" for key, value in {**known, **told}.items())
+    facts = facts_of(Snapshot(time="2026-01-01T00:00:00Z", tree="0" * 64, paths=("/a",), tags=tags))
+    assert facts is not None
+    assert (facts.locked_until is not None, facts.proof is not None and facts.proof.proven_files) == (True, 0)

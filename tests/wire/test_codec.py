@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core.errors import ErrorFacts, NotGranted, ProtocolError
-from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId, PointId, RepositoryId
+from holdfast.core.ids import ActionId, DatasetId, Epoch, JobId, NodeId, PointId, RepositoryId
 from holdfast.model.archiving import ToArchive, Verdict
 from holdfast.model.bottleneck import ReceiverTimes
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark, Move, Part, Payload, Put, Remove, Segment
@@ -33,6 +33,7 @@ from holdfast.wire.data_messages import (
     Closed,
     Closing,
     DataMessage,
+    DrillOutcome,
     Entries,
     KnownRun,
     LineTaken,
@@ -44,6 +45,7 @@ from holdfast.wire.data_messages import (
     OpenedRead,
     OpenLine,
     OpenRead,
+    OutcomeTaken,
     PutArchive,
     Recall,
     Recalled,
@@ -112,6 +114,8 @@ MESSAGES: list[DataMessage] = [
     ArchiveVerdicts(number=1, verdicts=(Verdict.ARCHIVED, Verdict.CHANGED)),
     OpenLine(peer=NodeId(ID)),
     LineTaken(),
+    DrillOutcome(job=JobId(ID), files=3, size_bytes=12, problem="no room", note="fewer"),
+    OutcomeTaken(),
 ]
 
 
@@ -180,6 +184,9 @@ WRONG: dict[str, DataMessage] = {
     "archived before time": PutArchive(number=1, archived_ns=1, files=(ToArchive(b"/a", 3, 2**63, CHUNK),)),
     "archived by half a digest": PutArchive(number=1, archived_ns=1, files=(ToArchive(b"/a", 3, 1, b"short"),)),
     "too many archived": PutArchive(number=1, archived_ns=1, files=(ToArchive(b"/a", 3, 1, CHUNK),) * 2_001),
+    "a drill of less than no files": DrillOutcome(job=JobId(ID), files=-1, size_bytes=3),
+    "a drill of absurd size": DrillOutcome(job=JobId(ID), files=1, size_bytes=-1),
+    "a drill by a job without end": DrillOutcome(job=JobId("7" * 129), files=1, size_bytes=3),
     "too many asked": AskChunks(number=1, ids=(CHUNK,) * 4_097),
 }
 

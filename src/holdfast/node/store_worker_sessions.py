@@ -223,8 +223,8 @@ class Sessions:
             job=outcome.job,
             files=outcome.files,
             size_bytes=outcome.size_bytes,
-            problem=outcome.problem[:_LONGEST],
-            note=outcome.note[:_LONGEST],
+            problem=_plain(outcome.problem),
+            note=_plain(outcome.note),
             on=order.reader_name or _name_of(rules, order.reader),
         )
         record_tried(self._drills, repository, repository.point(order.point), tried, rules.node)
@@ -300,3 +300,8 @@ def _name_of(rules: model.Rules, node: NodeId) -> str:
     if node == rules.node:
         return rules.node_name
     return next((peer.name for peer in rules.peers if peer.id == node), node)
+
+
+def _plain(text: str) -> str:
+    """What another machine says, for a line of the log: not refused for how it is written."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:_LONGEST])

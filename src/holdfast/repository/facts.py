@@ -193,7 +193,10 @@ def _moment(values: Mapping[str, str], key: str) -> datetime | None:
 
 
 def _proof(values: Mapping[str, str]) -> Proof | None:
-    proof = Proof(proven_at=_moment(values, "proven"), proven_files=_number(values, "proven-files"), doubted_at=_moment(values, "doubted"))
+    files = values.get("proven-files", "")
+    # An absurd number voids no other fact: a lock is worth more than a count.
+    count = int(files) if files.isdecimal() and len(files) < len(str(LARGEST)) else 0
+    proof = Proof(proven_at=_moment(values, "proven"), proven_files=count, doubted_at=_moment(values, "doubted"))
     return proof if proof.holds is not None else None
 
 

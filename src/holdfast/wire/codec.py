@@ -30,6 +30,7 @@ from holdfast.wire.data_messages import (
     Closed,
     Closing,
     DataMessage,
+    DrillOutcome,
     Entries,
     Needed,
     Open,
@@ -202,6 +203,10 @@ def _check_control(message: DataMessage) -> None:
             _check_token("Opened.action", state.action)
             _check_cursor(state.cursor)
             _check_error(state.error)
+    elif isinstance(message, DrillOutcome):
+        _check_token("DrillOutcome.job", message.job)
+        _check_count("DrillOutcome.files", message.files)
+        _check_count("DrillOutcome.size_bytes", message.size_bytes)
     elif isinstance(message, Recall):
         check_path(message.path)
         _check_ids("Recall.digest", (message.digest,))

@@ -158,6 +158,9 @@ def replace_point(interior: Interior, rows: Sequence[ListedRow], changed: Change
     )
     tags = tags_of(fresh, (*strange_tags(before), *point.tags))
     json = retag(json, tags, row.id.hex())
+    if facts_of(decode_snapshot(json)) is None:
+        # Its lock and its holds would be gone with the facts.
+        raise Refused("what was to be recorded of a point makes no sense", hint="the point stays as it was; look at what was asked for")
     new_id = interior.storage.save_document(FileType.SNAPSHOT, json)
     snapshot = decode_snapshot(json)
     interior.commits.add_snapshot(new_id, snapshot, row.dataset, row.commit_no)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from holdfast.core.errors import UnknownName
+from holdfast.core.errors import UnknownName, UsageError
 from holdfast.model.drills import Proof
 from holdfast.model.point_changes import ChangedPoint
 from holdfast.model.points import Point
+from holdfast.repository.facts import LARGEST
 from holdfast.repository.interior import Interior
 from holdfast.repository.points.point_changes import replace_point
 from holdfast.repository.points.sealing import points_of
@@ -15,6 +16,8 @@ from holdfast.repository.points.sealing import points_of
 
 def record_proof(interior: Interior, point: Point, *, holds: bool, files: int) -> Point:
     """The point as it is now. `files`: how many were tried. Raises `RepositoryLocked`, `UnknownName` when it is gone."""
+    if not 0 <= files < LARGEST:
+        raise UsageError(f"{files} is no number of files", hint="tell how many were restored")
     with interior.lock.session():
         interior.refresh()
         with interior.catalog.transaction():
