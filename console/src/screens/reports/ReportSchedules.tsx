@@ -12,7 +12,7 @@ import { Moment } from "../../parts/Moment";
 import { Problem } from "../../parts/Problem";
 import { State } from "../../parts/State";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
-import { type Kind, KINDS } from "./reports";
+import { complaintOfDays, type Kind, KINDS } from "./reports";
 
 type Row = Schemas["ReportScheduleView"];
 
@@ -54,7 +54,7 @@ const COLUMNS: Column<Row>[] = [
   { key: "what", title: "Report", width: "130px", cell: (row) => `${row.schedule.kind}, ${row.schedule.format}` },
   { key: "when", title: "When", width: "minmax(130px, 1fr)", cell: (row) => visible(whenOf(row)) },
   { key: "to", title: "To", width: "minmax(110px, 1fr)", cell: (row) => <span title={visible(row.file)}>{visible(whereOf(row))}</span> },
-  { key: "next", title: "Next", width: "130px", cell: (row) => <Moment time={row.next_at} ago never="never" /> },
+  { key: "next", title: "Next", width: "130px", cell: (row) => (row.schedule.enabled ? <Moment time={row.next_at} ago never="never" /> : "disabled") },
   {
     key: "last",
     title: "Last sent",
@@ -70,10 +70,11 @@ const COLUMNS: Column<Row>[] = [
   },
 ];
 
-const DOING: Column<Row> = { key: "doing", title: "", width: "190px", cell: (row) => <Doing name={row.schedule.name} /> };
+const DOING: Column<Row> = { key: "doing", title: "", width: "270px", cell: (row) => <Doing schedule={row.schedule} /> };
 
-function Doing({ name }: { name: string }) {
+function Doing({ schedule: { name, ...body } }: { schedule: Row["schedule"] }) {
   const [busy, setBusy] = useState(false);
+  const isOn = body.enabled;
   const params = { path: { schedule: name } };
   const run = async (call: () => Promise<unknown>, done: string) => {
     setBusy(true);
@@ -90,6 +91,20 @@ function Doing({ name }: { name: string }) {
         onClick={() => void run(() => take(client.POST("/api/v1/report-schedules/{schedule}/send", { params })), `Report ${name} was made`)}
       >
         Send now
+      </Button>
+      <Button
+        size="compact-sm"
+        variant="subtle"
+        disabled={busy}
+        aria-label={`${isOn ? "Disable" : "Enable"} ${name}`}
+        onClick={() =>
+          void run(
+            () => take(client.PUT("/api/v1/report-schedules/{schedule}", { params, body: { ...body, enabled: !isOn } })),
+            `Report ${name} is ${isOn ? "disabled" : "sent at its times"}`,
+          )
+        }
+      >
+        {isOn ? "Disable" : "Enable"}
       </Button>
       <Button
         size="compact-sm"
@@ -137,7 +152,7 @@ function ScheduleForm({ kind, onClose }: { kind: Kind; onClose: () => void }) {
           <Select label="Report" data={KINDS.map((each) => ({ value: each.kind, label: each.title }))} value={chosen} allowDeselect={false} onChange={(value) => setChosen(value ?? kind)} />
           <TextInput label="Times" description="Such as 07:00, mon 07:00 or day 1 06:00; several with a semicolon between" value={at} onChange={(event) => setAt(event.currentTarget.value)} required />
           <TextInput label="Time zone" value={zone} onChange={(event) => setZone(event.currentTarget.value)} required />
-          <TextInput label="Days it reaches back" inputMode="numeric" value={days} onChange={(event) => setDays(event.currentTarget.value)} required />
+          <TextInput label="Days it reaches back" inputMode="numeric" value={days} error={complaintOfDays(days)} onChange={(event) => setDays(event.currentTarget.value)} required />
           <Select label="As" data={[...FORMATS]} value={format} allowDeselect={false} onChange={(value) => setFormat(FORMATS.find((each) => each === value) ?? "html")} />
           <MultiSelect label="Channels" description="Of notifications; the report is attached" data={(channels.data?.channels ?? []).map((each) => each.name)} value={to} onChange={setTo} />
           <Checkbox label="Write it into a folder of the Master, too" checked={folder} onChange={(event) => setFolder(event.currentTarget.checked)} />
@@ -148,7 +163,7 @@ function ScheduleForm({ kind, onClose }: { kind: Kind; onClose: () => void }) {
             <Button variant="default" onClick={onClose}>
               Not now
             </Button>
-            <Button type="submit" loading={busy} disabled={!name.trim() || (to.length === 0 && !folder)}>
+            <Button type="submit" loading={busy} disabled={!name.trim() || complaintOfDays(days) !== "" || (to.length === 0 && !folder)}>
               Save
             </Button>
           </Group>

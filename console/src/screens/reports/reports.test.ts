@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { callOf, cellText, fileOf, isNumber, jsonName, kindOf, type Report } from "./reports";
+import { callOf, cellText, complaintOfDays, fileOf, isNumber, jsonName, kindOf, type Report } from "./reports";
 
 test("cells are read by their unit", () => {
   expect(cellText(null, "bytes")).toBe("–");
@@ -11,6 +11,11 @@ test("cells are read by their unit", () => {
   expect(cellText(12_345, "count")).toBe("12,345");
   expect(cellText("a\u202eb", "text")).toBe("a\\u{202e}b");
   expect(["text", "time", "bytes"].map((unit) => isNumber(unit as "text"))).toEqual([false, false, true]);
+});
+
+test("how far back a report reaches is a number of days", () => {
+  expect(["30", " 1.5 ", "3650"].map(complaintOfDays)).toEqual(["", "", ""]);
+  for (const words of ["", " ", "a month", "0", "-3", "NaN", "Infinity", "3651"]) expect(complaintOfDays(words)).not.toBe("");
 });
 
 test("what an address says, and where files are", () => {

@@ -17,6 +17,13 @@ export const KINDS: readonly { kind: Kind; title: string; lead: string }[] = [
 ];
 
 export const DEFAULT_SINCE = "30d";
+const MOST_DAYS = 3_650;
+
+/** What is wrong with how many days a report reaches back; empty = nothing. */
+export function complaintOfDays(words: string): string {
+  const days = Number(words);
+  return words.trim() && days >= 1 && days <= MOST_DAYS ? "" : `A number of days from 1 to ${MOST_DAYS}`;
+}
 
 /** An address may hold any word: what is no kind is the first. */
 export const kindOf = (word: string): Kind => KINDS.find((each) => each.kind === word)?.kind ?? "rpo";
