@@ -24,6 +24,8 @@ from holdfast.core.single_instance import is_held, only_one
 
 DEFAULT_PORT = 7440
 _RESTART_AFTER_S = (1, 2, 5, 15, 30)
+_UP_S = 180.0
+"""Master and node may take a minute each until they answer (`wait_until`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +87,10 @@ def run_detached(embedded: Embedded) -> list[str]:
     child = Child("holdfast up", arguments, log)
     child.start()
     try:
-        wait_until(embedded.ready_file.exists, "everything answers", [child], timeout_s=60)
+        wait_until(embedded.ready_file.exists, "everything answers", [child], timeout_s=_UP_S)
     except HoldfastError:
-        child.stop()
+        # It stops what it has started, which it cannot while it waits for that to answer. Killed before, it would leave all of it running.
+        child.stop(_UP_S)
         raise
     return _greeting(embedded, is_read_now=True)
 
