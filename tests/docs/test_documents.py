@@ -25,7 +25,7 @@ GLOBAL_OPTIONS = {"--help", "--version", "--install-completion", "--show-complet
 def _commands() -> dict[str, set[str]]:
     """Every command as typed, with its options."""
     return {
-        words: {option for parameter in leaf.params for option in parameter.opts if option.startswith("-")}
+        words: {option for parameter in leaf.params for option in (*parameter.opts, *parameter.secondary_opts) if option.startswith("-")}
         for words, leaf in _leaves("", typer.main.get_command(app))
     }
 
