@@ -334,7 +334,11 @@ class Router:
         """Of another node's repository: read by an order, written into this node's own scratch."""
         if local:
             raise NotGranted("a drill of another node's repository needs an order", hint="start it with `holdfast drill DATASET --on NODE`")
-        self._machine.limits().check_trial()
+        limits = self._machine.limits()
+        limits.check_trial()
+        if ask.plan.check:
+            # Known before anything is read: a script that may not run here says nothing of the point.
+            limits.hook(ask.plan.check)
         job = self._book.new_job("drill", ask.repository, "trigger", trigger=ask.trigger, datasets=(ask.point.dataset,))
         return self._scheduler.queue(RunDrill(job=job, ask=ask))
 
