@@ -28,12 +28,13 @@ from pathlib import Path
 from typing import Any, Never
 
 from holdfast.node.job_book import Role
+from holdfast.node.worker_main import die_with_parent
 from holdfast.node.worker_start import Start, WorkerProcess, as_program, worker_arguments, worker_command
 
 logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 64 * 1024
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_PR_SET_NAME = 15
 
 
 @contextlib.contextmanager
@@ -252,7 +253,7 @@ def _end_with(work: Any, *arguments: object) -> Never:
 
 
 def _die_with(parent: int) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    die_with_parent()
     if os.getppid() != parent:
         os._exit(1)
 
