@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -119,6 +119,30 @@ def test_writes_share_a_transaction_and_not_their_faults(tmp_path: Path) -> None
     assert isinstance(second.pop(2), IntegrityError)
     assert isinstance(second.pop(1), UnknownName)
     assert second == kept() == ["0", "3"]
+    database.close()
+
+
+def test_reports_are_written_together_and_one_that_no_record_can_hold_fails_alone(tmp_path: Path) -> None:
+    database = Database(sqlite_url(tmp_path / "records.db"))
+    database.migrate()
+    begun: list[object] = []
+    listen(database._engine, "begin", begun.append)
+    tries: list[list[str]] = []
+
+    def write(session: Session, names: Sequence[str]) -> None:
+        tries.append(list(names))
+        session.add_all(EventRow(node="n", time=datetime.now(UTC), digest=name, code="", record=b"") for name in names)
+        session.flush()
+
+    async def together(*names: str) -> list[object]:
+        return await asyncio.gather(*(database.run_with_others(write, name) for name in names), return_exceptions=True)
+
+    assert asyncio.run(together("0", "1", "2")) == [None] * 3
+    assert (len(begun), tries) == (1, [["0", "1", "2"]])
+    outcome = asyncio.run(together("3", "4", "1", "5"))
+    assert isinstance(outcome.pop(2), IntegrityError)
+    assert outcome == [None] * 3
+    assert database.run_now(lambda s: list(s.scalars(select(EventRow.digest).order_by(EventRow.number)))) == ["0", "1", "2", "3", "4", "5"]
     database.close()
 
 

@@ -12,16 +12,16 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import EnvironmentId, JobId, NodeId
-from holdfast.master.records import access, daily, documents, happenings
+from holdfast.master.records import access, daily, documents, happenings, reported
 from holdfast.master.records.access import JoinToken
 from holdfast.master.records.database import MIGRATIONS, Database, sqlite_url
 from holdfast.master.records.documents import Environment
-from holdfast.master.records.tables import Table
+from holdfast.master.records.tables import JobSubjectRow, Table
 from holdfast.model.document import Revision
 from holdfast.model.jobs import Event, Job, Severity, State
 
@@ -148,4 +148,33 @@ def test_an_answer_never_takes_a_job_back(tmp_path: Path, reported: State | None
     assert database.run_now(lambda s: happenings.job_by_prefix(s, "b")).state is then
     for tag, found in (("prod", 1), ("pro", 0)):
         assert len(database.run_now(lambda s, tag=tag: happenings.jobs(s, limit=9, choice=happenings.JobChoice(tag=tag)))) == found  # type: ignore[misc]
+    database.close()
+
+
+def test_reports_of_many_are_taken_in_their_order(tmp_path: Path) -> None:
+    """One job twice in a batch, one that ended before, one of another node, a line that comes again."""
+    ours, others = NodeId("a" * 32), NodeId("c" * 32)
+
+    def job(identity: str, state: State, *, rule: str = "files1/documents") -> Job:
+        return Job(id=JobId(identity * 32), node=others, kind="run", rule=rule, state=state, created_at=MOMENT, tags=("linux",))
+
+    line = Event(code="run-noted", severity=Severity.INFO, message="it is noted", node=others, time=MOMENT)
+    told = [
+        (ours, job("1", State.RUNNING)),
+        (ours, job("1", State.SUCCEEDED)),
+        (ours, job("2", State.RUNNING)),
+        (others, job("3", State.QUEUED)),
+        (others, job("2", State.FAILED)),
+        (ours, job("1", State.RUNNING)),
+    ]
+    database = _database(tmp_path)
+    for again in (told[:3], told):
+        database.run_now(lambda s, again=again: reported.record_jobs(s, again))  # type: ignore[misc]
+        database.run_now(lambda s: reported.record_events(s, ((ours, line), (others, line), (ours, line))))
+    found = {job.id[0]: (job.node, job.state) for job in database.run_now(lambda s: happenings.jobs(s, limit=9))}
+    assert found == {"1": (ours, State.SUCCEEDED), "2": (ours, State.RUNNING), "3": (others, State.QUEUED)}
+    states = {row.job[0]: row.state for row in database.run_now(lambda s: s.scalars(select(JobSubjectRow)).all())}
+    assert states == {"1": "succeeded", "2": "running", "3": "queued"}
+    events = database.run_now(lambda s: happenings.events_after(s, 0, 9))
+    assert [(number, event.node) for number, event in events] == [(1, ours), (2, others)]
     database.close()

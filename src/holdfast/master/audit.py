@@ -46,7 +46,7 @@ class AuditLog:
     def __init__(self, base: Foundation) -> None:
         self._base = base
         self._head: Anchor | None = None
-        self._said: set[tuple[NodeId, int]] = set()
+        self._said: dict[tuple[NodeId, int], Event] = {}
 
     @property
     def head(self) -> Anchor | None:
@@ -96,16 +96,16 @@ class AuditLog:
         kept = {anchor.number: anchor for anchor in anchors}
         known = audit.digests(session, kept)
         wrong = sorted(number for number, anchor in kept.items() if known.get(number) != anchor.digest)
-        if wrong and (node, wrong[0]) not in self._said:
+        if wrong:
             number = wrong[0]
-            self._said.add((node, number))
             what = "is another one than the node was told of" if number in known else "is not there any more"
             message = f"record {number} of the audit log {what}: the records were changed, or an old copy brought back"
             facts = {"record": str(number), "hint": "`holdfast audit verify` says where it differs"}
             event = Event(
                 code="audit-contradicted", severity=Severity.ERROR, message=message, node=node, time=self._base.now(), facts=facts
             )
-            happenings.record_own_events(session, node, (event,))
+            # The very same each time, so that it is one line of the log, also when the transaction of the first was taken back.
+            happenings.record_own_events(session, node, (self._said.setdefault((node, number), event),))
 
     async def _append(self, record: AuditRecord) -> int:
         self._head = await self._base.database.run(lambda session: audit.append(session, record))

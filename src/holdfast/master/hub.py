@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -30,7 +30,7 @@ from holdfast.core.ids import JobId, NodeId
 from holdfast.master.audit import AuditLog
 from holdfast.master.foundation import Foundation
 from holdfast.master.news import Subject
-from holdfast.master.records import happenings, inventory
+from holdfast.master.records import happenings, inventory, reported
 from holdfast.master.records.inventory import Sighting, StoredRules
 from holdfast.master.safety import readopting
 from holdfast.master.sessions import NodeStream, Session
@@ -242,7 +242,7 @@ class Hub:
     async def _take(self, session: Session, message: HubMessage) -> None:
         match message:
             case Report():
-                await self._base.database.run_together(lambda s: _record(s, session.node, message))
+                await self._base.database.run_with_others(_record, (session.node, message))
                 session.reported_s = self._base.clock.monotonic_s()
                 self.on_report(session.node)
                 for job in message.jobs:
@@ -299,9 +299,9 @@ def _subjects(node: NodeId, message: HubMessage) -> tuple[Subject, ...]:
     return ()
 
 
-def _record(transaction: Transaction, node: NodeId, report: Report) -> None:
-    happenings.record_jobs(transaction, node, report.jobs)
-    happenings.record_events(transaction, node, report.events)
+def _record(transaction: Transaction, told: Sequence[tuple[NodeId, Report]]) -> None:
+    reported.record_jobs(transaction, ((node, job) for node, report in told for job in report.jobs))
+    reported.record_events(transaction, ((node, event) for node, report in told for event in report.events))
 
 
 def _judge(transaction: Transaction, node: NodeId, generation: int, problems: tuple[ErrorFacts, ...], at: datetime) -> None:

@@ -63,13 +63,15 @@ class HubStream:
         self._pipe = pipe
         self._address = address
         self._sending = asyncio.Lock()
-        self._closed = asyncio.Event()
+        self._is_closed = False
+        # Done when this end is closed; only while somebody receives.
+        self._closing: asyncio.Future[None] | None = None
         self._reading: asyncio.Future[Any] | None = None
 
     async def send(self, message: HubMessage) -> None:
         data = encode(message)
         async with self._sending:
-            if self._closed.is_set():
+            if self._is_closed:
                 raise NotReachable("this end was closed", hint="open a new session")
             try:
                 await self._pipe.write(data)
@@ -78,16 +80,16 @@ class HubStream:
 
     async def receive(self) -> HubMessage | None:
         """The next message; None when the peer closed in order, or this end was closed."""
-        if self._closed.is_set():
+        if self._is_closed:
             return None
         if self._reading is None:
             self._reading = asyncio.ensure_future(self._pipe.read())
-        # Kept here as well: whoever closes this end meanwhile takes it back.
-        reading, closed = self._reading, asyncio.ensure_future(self._closed.wait())
-        try:
-            await asyncio.wait({reading, closed}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            closed.cancel()
+        # Kept here as well: whoever closes this end meanwhile takes it back. One future for all messages: a task for each would cost as
+        # much as the message itself.
+        reading = self._reading
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_future()
+        await asyncio.wait({reading, self._closing}, return_when=asyncio.FIRST_COMPLETED)
         if self._reading is not reading or not reading.done():
             return None
         self._reading = None
@@ -105,7 +107,9 @@ class HubStream:
         return decode_hub(data)
 
     async def close(self) -> None:
-        self._closed.set()
+        self._is_closed = True
+        if self._closing is not None and not self._closing.done():
+            self._closing.set_result(None)
 
     async def release(self) -> None:
         """The call is over: take back the read that is still pending. Before, this would break the call off."""
@@ -133,7 +137,7 @@ class _ClientStream(HubStream):
         self._call = call
 
     async def close(self) -> None:
-        if self._closed.is_set():
+        if self._is_closed:
             return
         await super().close()
         try:

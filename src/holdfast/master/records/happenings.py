@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import JobId, NodeId
+from holdfast.master.records import reported
 from holdfast.master.records.tables import EventRow, JobRow, JobSubjectRow, JobTagRow, TriggerRow
 from holdfast.model.jobs import ENDED, Event, Job, State
 from holdfast.model.sight import SEES_ALL, Sight
@@ -22,21 +22,8 @@ LOG_SESSION = "log session"
 
 
 def record_jobs(session: Session, node: NodeId, jobs: Iterable[Job]) -> None:
-    """Take jobs as their node reports them. A report that comes again changes nothing; an ended job never runs again.
-
-    The node is the session's, never what the report claims.
-    """
-    for job in jobs:
-        row = session.get(JobRow, job.id)
-        if row is not None and (row.node != node or (State(row.state) in ENDED and job.state not in ENDED)):
-            continue
-        session.merge(_job_row(msgspec.structs.replace(job, node=node)))
-        if row is None:
-            session.add_all(_subject_rows(job))
-            session.add_all(JobTagRow(tag=tag, job=job.id) for tag in dict.fromkeys(job.tags))
-        else:
-            _note_state(session, job.id, job.state)
-    session.flush()
+    """Take jobs of one node (`reported.record_jobs`)."""
+    reported.record_jobs(session, ((node, job) for job in jobs))
 
 
 def record_answered_jobs(session: Session, node: NodeId, jobs: tuple[Job, ...]) -> None:
@@ -54,15 +41,8 @@ def _how_far(state: State) -> int:
 
 
 def record_events(session: Session, node: NodeId, events: Iterable[Event]) -> None:
-    """Take events as their node reports them; each is kept once, however often it comes."""
-    for event in events:
-        record = msgspec.json.encode(msgspec.structs.replace(event, node=node), order="deterministic")
-        digest = hashlib.sha256(record).hexdigest()
-        if session.scalar(select(EventRow.number).where(EventRow.digest == digest)) is None:
-            row = EventRow(node=node, time=event.time, digest=digest, code=event.code, severity=event.severity.value, record=record)
-            row.session = event.session
-            session.add(row)
-            session.flush()
+    """Take events of one node (`reported.record_events`)."""
+    reported.record_events(session, ((node, event) for event in events))
 
 
 def record_own_events(session: Session, node: NodeId, events: Iterable[Event]) -> None:
@@ -73,13 +53,16 @@ def record_own_events(session: Session, node: NodeId, events: Iterable[Event]) -
 
 def mark_lost(session: Session, job: JobId) -> bool:
     """Its node does not know it any more: how it ended is unknown. False = it had ended before, and stays as it is."""
-    row = session.get(JobRow, job)
-    if row is not None and State(row.state) in ENDED:
+    record = session.scalar(select(JobRow.record).where(JobRow.id == job))
+    if record is None:
+        return True
+    known = _job(record)
+    if known.state in ENDED:
         return False
-    if row is not None:
-        lost = msgspec.structs.replace(_job(row), state=State.UNKNOWN)
-        row.state, row.record = State.UNKNOWN.value, msgspec.json.encode(lost)
-        _note_state(session, job, State.UNKNOWN)
+    lost = msgspec.json.encode(msgspec.structs.replace(known, state=State.UNKNOWN))
+    changed = update(JobRow).where(JobRow.id == job).values(state=State.UNKNOWN.value, record=lost)
+    session.execute(changed.execution_options(synchronize_session=False))
+    reported.note_states(session, ((job, State.UNKNOWN),))
     return True
 
 
@@ -112,7 +95,7 @@ def jobs(session: Session, *, limit: int, choice: JobChoice | None = None) -> tu
     # Where a subject is given its own index leads, in the order wanted.
     by_subject = bool(wanted.subject)
     created_at, identity = (JobSubjectRow.created_at, JobSubjectRow.job) if by_subject else (JobRow.created_at, JobRow.id)
-    query = select(JobRow).order_by(created_at.desc(), identity).limit(limit)
+    query = select(JobRow.record).order_by(created_at.desc(), identity).limit(limit)
     if by_subject:
         query = query.join(JobSubjectRow, JobSubjectRow.job == JobRow.id).where(JobSubjectRow.subject == wanted.subject)
     if wanted.node is not None:
@@ -129,15 +112,15 @@ def jobs(session: Session, *, limit: int, choice: JobChoice | None = None) -> tu
         query = query.where(JobRow.id.in_(about) | JobRow.trigger.in_(started))
     query = _within(query, wanted.sight)
     if wanted.before is not None:
-        last = session.get(JobRow, wanted.before)
+        last = session.execute(select(JobRow.id, JobRow.created_at).where(JobRow.id == wanted.before)).one_or_none()
         if last is None:
             raise UnknownName(f"there is no job {wanted.before!r} to go on behind", hint="begin again without it", job=wanted.before)
         behind = (created_at == last.created_at) & (identity > last.id)
         query = query.where((created_at < last.created_at) | behind)
-    return tuple(_job(row) for row in session.scalars(query))
+    return tuple(_job(record) for record in session.scalars(query))
 
 
-def _within(query: Select[JobRow], sight: Sight) -> Select[JobRow]:
+def _within(query: Select[bytes], sight: Sight) -> Select[bytes]:
     """As `Sight.has_job`: those of its machines, and those that are about its datasets and no others."""
     if sight.everything:
         return query
@@ -149,18 +132,18 @@ def _within(query: Select[JobRow], sight: Sight) -> Select[JobRow]:
 
 def jobs_of_trigger(session: Session, trigger: str, also: frozenset[JobId] = frozenset()) -> tuple[Job, ...]:
     """Jobs that name this trigger, and those of `also`; oldest first."""
-    query = select(JobRow).where((JobRow.trigger == trigger) | JobRow.id.in_(also)).order_by(JobRow.created_at, JobRow.id)
-    return tuple(_job(row) for row in session.scalars(query))
+    query = select(JobRow.record).where((JobRow.trigger == trigger) | JobRow.id.in_(also)).order_by(JobRow.created_at, JobRow.id)
+    return tuple(_job(record) for record in session.scalars(query))
 
 
 def job_by_prefix(session: Session, prefix: str, sight: Sight = SEES_ALL) -> Job:
     """The one job within sight whose id begins so; raises `UnknownName` when none does, or several do."""
-    query = _within(select(JobRow).where(JobRow.id.startswith(prefix, autoescape=True)), sight)
-    rows = session.scalars(query.limit(2)).all()
-    if len(rows) != 1 or not prefix:
-        found = "several jobs begin" if rows else "no job begins"
+    query = _within(select(JobRow.record).where(JobRow.id.startswith(prefix, autoescape=True)), sight)
+    records = session.scalars(query.limit(2)).all()
+    if len(records) != 1 or not prefix:
+        found = "several jobs begin" if records else "no job begins"
         raise UnknownName(f"{found} with {prefix!r}", hint="`holdfast jobs` lists them", job=prefix)
-    return _job(rows[0])
+    return _job(records[0])
 
 
 def last_event(session: Session) -> int:
@@ -170,28 +153,29 @@ def last_event(session: Session) -> int:
 
 def events_after(session: Session, number: int, limit: int) -> tuple[tuple[int, Event], ...]:
     """Events recorded after that one, with their numbers, oldest first."""
-    query = select(EventRow).where(EventRow.number > number).order_by(EventRow.number).limit(limit)
-    return tuple((row.number, msgspec.json.decode(row.record, type=Event)) for row in session.scalars(query))
+    query = select(EventRow.number, EventRow.record).where(EventRow.number > number).order_by(EventRow.number).limit(limit)
+    return tuple((number, msgspec.json.decode(record, type=Event)) for number, record in session.execute(query))
 
 
 def jobs_by_id(session: Session, ids: Iterable[str]) -> tuple[Job, ...]:
     """Those of them that are there, oldest first."""
-    query = select(JobRow).where(JobRow.id.in_(tuple(ids))).order_by(JobRow.created_at, JobRow.id)
-    return tuple(_job(row) for row in session.scalars(query))
+    query = select(JobRow.record).where(JobRow.id.in_(tuple(ids))).order_by(JobRow.created_at, JobRow.id)
+    return tuple(_job(record) for record in session.scalars(query))
 
 
 def open_jobs(session: Session, limit: int) -> tuple[Job, ...]:
     """Jobs of which more is to come, newest first."""
     over = [state.value for state in (*ENDED, State.UNKNOWN)]
-    query = select(JobRow).where(JobRow.state.not_in(over)).order_by(JobRow.created_at.desc(), JobRow.id).limit(limit)
-    return tuple(_job(row) for row in session.scalars(query))
+    query = select(JobRow.record).where(JobRow.state.not_in(over)).order_by(JobRow.created_at.desc(), JobRow.id).limit(limit)
+    return tuple(_job(record) for record in session.scalars(query))
 
 
 def nodes_at(session: Session, kind: str, since: datetime) -> frozenset[NodeId]:
     """Nodes with a job of this kind that was created after that and of which more is to come."""
     still = [state.value for state in State if state not in ENDED and state is not State.UNKNOWN]
-    query = select(JobRow).where(JobRow.state.in_(still), JobRow.created_at > since)
-    return frozenset(NodeId(row.node) for row in session.scalars(query) if _job(row).kind == kind)
+    query = select(JobRow.record).where(JobRow.state.in_(still), JobRow.created_at > since)
+    found = (_job(record) for record in session.scalars(query))
+    return frozenset(job.node for job in found if job.kind == kind)
 
 
 def job_states(session: Session, since: datetime) -> dict[State, int]:
@@ -203,15 +187,15 @@ def job_states(session: Session, since: datetime) -> dict[State, int]:
 
 def ended_since(session: Session, since: datetime) -> tuple[Job, ...]:
     """Jobs created after that which are over, oldest first."""
-    query = select(JobRow).where(JobRow.created_at > since, JobRow.ended_at.is_not(None)).order_by(JobRow.created_at, JobRow.id)
-    return tuple(_job(row) for row in session.scalars(query))
+    query = select(JobRow.record).where(JobRow.created_at > since, JobRow.ended_at.is_not(None)).order_by(JobRow.created_at, JobRow.id)
+    return tuple(_job(record) for record in session.scalars(query))
 
 
 def jobs_about(session: Session, subject: str, since: datetime) -> tuple[Job, ...]:
     """Jobs about a rule or dataset that were created after that and are over, oldest first."""
-    about = select(JobRow).join(JobSubjectRow, JobSubjectRow.job == JobRow.id).where(JobSubjectRow.subject == subject)
+    about = select(JobRow.record).join(JobSubjectRow, JobSubjectRow.job == JobRow.id).where(JobSubjectRow.subject == subject)
     query = about.where(JobSubjectRow.created_at > since, JobRow.ended_at.is_not(None)).order_by(JobSubjectRow.created_at)
-    return tuple(_job(row) for row in session.scalars(query))
+    return tuple(_job(record) for record in session.scalars(query))
 
 
 class StoredTrigger(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,24 +222,6 @@ def open_triggers(session: Session) -> tuple[StoredTrigger, ...]:
     return tuple(StoredTrigger(id=row.id, flow=row.flow, created_at=row.created_at, done=row.done, record=row.record) for row in rows)
 
 
-def _job_row(job: Job) -> JobRow:
-    return JobRow(
-        id=job.id,
-        node=job.node,
-        rule=job.rule,
-        state=job.state.value,
-        created_at=job.created_at,
-        ended_at=job.ended_at,
-        trigger=job.trigger,
-        record=msgspec.json.encode(job),
-    )
-
-
-def _subject_rows(job: Job) -> Iterable[JobSubjectRow]:
-    for subject in dict.fromkeys((job.rule, *job.datasets)):
-        yield JobSubjectRow(subject=subject, created_at=job.created_at, job=job.id, state=job.state.value)
-
-
 def rename_subjects(session: Session, old: str, new: str) -> None:
     """Jobs of a node's datasets are found by what the datasets are called now. The jobs themselves stay as they were told."""
     renamed = literal(f"{new}/") + func.substr(JobSubjectRow.subject, len(old) + 2)
@@ -263,9 +229,5 @@ def rename_subjects(session: Session, old: str, new: str) -> None:
     session.execute(update(JobSubjectRow).where(ours).values(subject=renamed).execution_options(synchronize_session=False))
 
 
-def _note_state(session: Session, job: JobId, state: State) -> None:
-    session.execute(update(JobSubjectRow).where(JobSubjectRow.job == job).values(state=state.value))
-
-
-def _job(row: JobRow) -> Job:
-    return msgspec.json.decode(row.record, type=Job)
+def _job(record: bytes) -> Job:
+    return msgspec.json.decode(record, type=Job)

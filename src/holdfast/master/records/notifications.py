@@ -206,10 +206,9 @@ def set_cursor(session: Session, event: int) -> None:
 
 def failed_jobs(session: Session, since: datetime, limit: int) -> tuple[Job, ...]:
     """Jobs created after that which failed, newest first."""
-    query = (
-        select(JobRow).where(JobRow.state == State.FAILED.value, JobRow.created_at > since).order_by(JobRow.created_at.desc()).limit(limit)
-    )
-    return tuple(msgspec.json.decode(row.record, type=Job) for row in session.scalars(query))
+    failed = select(JobRow.record).where(JobRow.state == State.FAILED.value, JobRow.created_at > since)
+    records = session.scalars(failed.order_by(JobRow.created_at.desc()).limit(limit))
+    return tuple(msgspec.json.decode(record, type=Job) for record in records)
 
 
 def _shorten(session: Session) -> None:
