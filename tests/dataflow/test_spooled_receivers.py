@@ -8,9 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from holdfast.core.clock import SystemClock, now
+from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import State
+from holdfast.model.moments import AskMoments, Moments
 from holdfast.model.rules import DatasetRule, RepositoryRule, StoredOperation
-from holdfast.node.worker_messages import Acknowledged
+from holdfast.node.worker_messages import Acknowledged, FollowNews
 from holdfast.testing.waiting import wait_for
 from tests.dataflow.machines import Machine, MachineRules, World, dataset, deliver, repository, store
 from tests.dataflow.scene import assert_good, assert_restic_clean, restic
@@ -92,3 +95,35 @@ def test_a_source_that_died_meanwhile_still_has_what_was_missed(scene: Followed)
     scene.files1.start()
     wait_for(lambda: len(scene.vault.points(scene.main)) == 3, 90)
     assert "changing" in restic(scene.vault, scene.main, "ls", "latest")
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_what_changed_while_a_source_was_off_is_a_gap_though_its_receiver_was_away_when_it_came_back(
+    scene: Followed, is_full: bool
+) -> None:
+    assert_good(scene.files1.run(scene.documents))
+    scene.vault.stop()
+    scene.files1.stop()
+    off_at = now(SystemClock())
+    scene.write("changing", b"unseen")
+    if is_full:
+        limits = scene.files1.home / "limits.toml"
+        limits.write_text('read = ["/"]\nspool = "0"\n')
+        limits.chmod(0o600)
+    scene.files1.start()
+    here = scene.files1.source_heard
+    wait_for(lambda: any(each.spooled or each.error for told in here.of(FollowNews) for each in told.following), 60)
+    assert bool(scene.spool) is not is_full
+    on_at = now(SystemClock())
+    scene.vault.start()
+    wait_for(lambda: bool(gaps_of(scene)), 90)
+    gaps = gaps_of(scene)
+    assert min(gap.since for gap in gaps) < off_at
+    assert [gap.reason for gap in gaps if gap.since < off_at] == [GapReason.RESTART]
+    assert any(gap.reason is GapReason.THINNED and gap.until > on_at for gap in gaps) is is_full
+
+
+def gaps_of(scene: Followed) -> tuple[Gap, ...]:
+    answer = scene.vault.ask(AskMoments(dataset=scene.documents.label))
+    assert isinstance(answer, Moments), answer
+    return answer.gaps

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from holdfast.core.ids import JobId, NodeId
+from holdfast.core.units import format_utc
 from holdfast.master.days import day_bounds, state_of_day
 from holdfast.model.jobs import Event, Job, Severity, State
 from holdfast.model.schedule import parse_zone
@@ -75,9 +76,12 @@ async def test_every_day_of_a_dataset_is_told(running: Running) -> None:
         time=ago[2],
         facts={"dataset": node.taken[-1].datasets[0].id},
     )
-    await report(node, 1, [*jobs, several], [missed])
+    span = {"since": format_utc(ago[5]), "until": format_utc(ago[5] + timedelta(minutes=1)), "dataset": LABEL}
+    unseen = Event(code="gap", severity=Severity.WARNING, message="m", node=NodeId(""), time=ago[4], facts=span)
+    odd = Event(code="gap", severity=Severity.WARNING, message="m", node=NodeId(""), time=ago[0], facts={"dataset": LABEL, "since": "?"})
+    await report(node, 1, [*jobs, several], [missed, unseen, odd])
     days = await strip(running)
-    assert [day["state"] for day in days] == ["none", "ok", "failed", "warning", "gap", "gap", "none"]
+    assert [day["state"] for day in days] == ["none", "gap", "failed", "warning", "gap", "gap", "gap"]
     assert [(day["runs"], day["failed"]) for day in days[1:4]] == [(1, 0), (1, 1), (2, 1)]
     assert days[-1]["date"] == now.date().isoformat()
     tell(machines["files1"], backup={"overdue": True})

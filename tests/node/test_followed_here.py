@@ -29,14 +29,18 @@ def told(state: FollowState, **more: Any) -> Following:
 def made() -> tuple[FollowedHere, list[str], VirtualClock]:
     events: list[str] = []
     clock = VirtualClock(START)
-    return FollowedHere(lambda code, severity, message, **facts: events.append(f"{code} {facts['path']}"), clock), events, clock
+    return (
+        FollowedHere(lambda code, severity, message, **facts: events.append(f"{code} {facts['path']} {facts['since']}"), clock),
+        events,
+        clock,
+    )
 
 
 def test_each_gap_is_told_once() -> None:
     here, events, _ = made()
     for _ in range(2):
         here.heard((told(FollowState.FOLLOWING, gaps=(GAP,)),))
-    assert events == ["gap /data"]
+    assert events == ["gap /data 2026-01-01T00:00:00Z"]
     assert here.findings == []
 
 

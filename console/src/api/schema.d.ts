@@ -7454,8 +7454,8 @@ export interface components {
          *         failed.
          *
          *         `ok`: all ended well. `warning`: some with warnings, or some failed and others ended well. `failed`: some failed, none ended well.
-         *         `gap`: points were missed, or nothing ran although the rules in force promise a run every day. `overdue`: today, and a run is overdue
-         *         now. `none`: nothing ran and nothing was promised.
+         *         `gap`: points were missed, changes may have gone unseen, or nothing ran although the rules in force promise a run every day.
+         *         `overdue`: today, and a run is overdue now. `none`: nothing ran and nothing was promised.
          */
         DatasetDay: {
             date: string;

@@ -6,6 +6,7 @@ import asyncio
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Literal
@@ -13,12 +14,14 @@ from typing import Literal
 import msgspec
 from sqlalchemy.orm import Session
 
+from holdfast.core.errors import UsageError
 from holdfast.core.ids import DatasetId, NodeId
+from holdfast.core.units import parse_time
 from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.looks import Looks
 from holdfast.master.records import daily
-from holdfast.model.jobs import State
+from holdfast.model.jobs import Event, State
 from holdfast.model.rules import OperationRule
 from holdfast.model.schedule import due_at, has_schedule, parse_zone
 from holdfast.model.spans import instant
@@ -31,8 +34,8 @@ class DatasetDay(msgspec.Struct, frozen=True, kw_only=True):
     failed.
 
     `ok`: all ended well. `warning`: some with warnings, or some failed and others ended well. `failed`: some failed, none ended well.
-    `gap`: points were missed, or nothing ran although the rules in force promise a run every day. `overdue`: today, and a run is overdue
-    now. `none`: nothing ran and nothing was promised.
+    `gap`: points were missed, changes may have gone unseen, or nothing ran although the rules in force promise a run every day.
+    `overdue`: today, and a run is overdue now. `none`: nothing ran and nothing was promised.
     """
 
     date: str
@@ -57,7 +60,8 @@ class StatusDays(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class _Record:
-    """What is on record of one dataset. `counts` by day, `missed` the days on which missed points were reported, `first_at` of any job."""
+    """What is on record of one dataset. `counts` by day, `missed` the days on which missed points were reported or that a gap touches,
+    `first_at` of any job."""
 
     label: str
     operations: tuple[OperationRule, ...]
@@ -90,6 +94,9 @@ class Days:
         missed: dict[str, set[int]] = {}
         for event in daily.events_of_code(session, "points-missed", bounds[0]):
             missed.setdefault(event.facts.get("dataset", ""), set()).add(_place(event.time, bounds))
+        unseen: dict[str, set[int]] = {}
+        for event in daily.events_of_code(session, "gap", bounds[0]):
+            unseen.setdefault(event.facts.get("dataset", ""), set()).update(_days_of_gap(event, bounds))
         overdue = self._overdue(rolled_out.rules)
         return tuple(
             _Record(
@@ -97,7 +104,7 @@ class Days:
                 operations=rule.operations,
                 first_at=first.get(label),
                 counts=counts.get(label, {}),
-                missed=frozenset(missed.get(rule.id, ())),
+                missed=frozenset(missed.get(rule.id, set()) | unseen.get(label, set())),
                 overdue=rule.id in overdue,
             )
             for label, rule in sorted(rules.items())
@@ -188,6 +195,14 @@ def _is_promised(operations: Iterable[OperationRule], begin: datetime, end: date
         if due is not None and due < end:
             return True
     return False
+
+
+def _days_of_gap(event: Event, bounds: Sequence[datetime]) -> range:
+    """Those that it touches; what a node says is no more than text."""
+    since, until = event.time, event.time
+    with suppress(UsageError, KeyError):
+        since, until = (parse_time(event.facts[name], event.time) for name in ("since", "until"))
+    return range(_place(since, bounds), min(_place(until, bounds), len(bounds) - 2) + 1)
 
 
 def _place(moment: datetime, bounds: Sequence[datetime]) -> int:

@@ -56,12 +56,13 @@ class FollowedHere:
         self._known = {id_: msgspec.structs.replace(each, state=FollowState.WAITING, error=error) for id_, each in self._known.items()}
 
     def _tell(self, each: Following, gap: Gap) -> None:
-        span = f"{format_utc(gap.since)} to {format_utc(gap.until)}"
+        since, until = format_utc(gap.since), format_utc(gap.until)
+        span = f"{since} to {until}"
         where, why = display_path(gap.path), gap.reason.value
         what = f"{each.dataset}: from {span} changes below {where} may have gone unseen ({why}); what is there now is known again"
         thinned = f"{each.dataset}: of {span} not every state below {where} could be kept for a receiver that was away ({why})"
         message = thinned if gap.reason is GapReason.THINNED else what
-        self._record("gap", Severity.WARNING, message, dataset=each.dataset, path=where, reason=why)
+        self._record("gap", Severity.WARNING, message, dataset=each.dataset, path=where, reason=why, since=since, until=until)
 
 
 def _finding(each: Following, moment: datetime) -> Finding | None:

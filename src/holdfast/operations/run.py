@@ -87,6 +87,9 @@ class _Run:
         for lane in lanes:
             self._spools.join(lane)
         wanted = [dataset for dataset in self._datasets if self._is_wanted(dataset)]
+        for dataset in self._datasets:
+            if order.small is not None and dataset not in wanted and dataset.error is None:
+                self._spools.left_out(dataset.lanes, order.small.places)
         lanes = [lane for dataset in wanted for lane in dataset.lanes if lane.behind_actions]
         if not lanes and not any(self._spools.takes(dataset.rule.id) for dataset in wanted):
             self._error = first_error(self._lanes())

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from holdfast.core.clock import ns_of
 from holdfast.core.errors import NoSpace, StoreError
 from holdfast.delivery.spool.cipher import KEY_FILE, SpoolLost, load_key
 from holdfast.delivery.spool.run_file import RunFile
 from holdfast.delivery.spool.spool import Spool
-from holdfast.delivery.spool.thinning import Size, to_join
+from holdfast.delivery.spool.stand import Stand
+from holdfast.delivery.spool.thinning import Size, thinned, to_join
 from holdfast.delivery.spool.writing import SpoolSession
-from holdfast.model.gaps import GapReason
+from holdfast.model.change import Cursor
+from holdfast.model.gaps import Gap, GapReason
 from holdfast.testing.deliveries import EPOCH, RECEIVER, begin_of, chunk_ref, commit_of, file_of, folder_of, puts_of
 from holdfast.testing.virtual_clock import SeededEntropy
 from tests.delivery.row_source import Edit
@@ -136,6 +140,51 @@ def test_a_receiver_of_another_epoch_gets_the_state_and_hears_what_it_misses(sce
     assert scene.spool.is_empty
     (gap,) = scene.spool.gaps(begin_of(3).roots, time_of(9))
     assert gap.since == time_of(2)
+
+
+def test_a_gap_of_a_run_that_nobody_kept_is_told_with_the_next(scene: Spooling) -> None:
+    gap = Gap(path=b"/data", since=time_of(1), until=time_of(2), reason=GapReason.RESTART)
+    scene.spool.missed(time_of(2), (gap,))
+    scene.crash()
+    assert scene.spool.gaps((b"/data",), time_of(9)) == (gap, *thinned((b"/data",), time_of(2), time_of(9)))
+    scene.spool.healed()
+    scene.crash()
+    assert scene.spool.gaps((b"/data",), time_of(9)) == ()
+
+
+def test_of_very_many_gaps_the_oldest_become_one() -> None:
+    gaps = [Gap(path=b"/data", since=time_of(n), until=time_of(n + 1), reason=GapReason.RESTART) for n in range(300)]
+    stand = Stand().lacking(time_of(900), gaps)
+    assert (len(stand.untold), stand.missed_since) == (200, time_of(0))
+
+
+@pytest.mark.parametrize(("has", "misses"), [(Cursor(EPOCH, 7), None), (Cursor(EPOCH, 8), None), (Cursor(EPOCH, 6), 7), (None, 7)])
+@pytest.mark.parametrize("keeps", [False, True])
+def test_who_has_less_than_was_presumed_is_told_that_it_misses_it(
+    tmp_path: Path, has: Cursor | None, misses: int | None, keeps: bool
+) -> None:
+    scene = Spooling(tmp_path)
+    for number in range(7):
+        scene.edit([put(b"a", b"state %d" % number)])
+    scene.spool.presume(scene.commit())
+    scene.edit([put(b"a", b"later")])
+    assert not keeps or scene.keep()
+    scene.crash()
+    scene.spool.align(has, has)
+    told = [gap.since for gap in scene.spool.gaps((b"/data",), time_of(99))]
+    assert told == ([] if misses is None else [time_of(misses)])
+    scene.spool.presume(scene.commit())
+    assert scene.spool.cursor == (Cursor(EPOCH, 8) if keeps and misses is None else has)
+
+
+def test_a_row_whose_first_run_cannot_be_read_is_missed_since_it_was_written(scene: Spooling) -> None:
+    scene.edit([put(b"a", b"one")])
+    assert scene.keep()
+    (path,) = (scene.folder / "spool").glob("*.run")
+    path.write_bytes(b"")
+    os.utime(path, ns=(0, ns_of(time_of(5))))
+    scene.crash()
+    assert [gap.since for gap in scene.spool.gaps((b"/data",), time_of(9))] == [time_of(5)]
 
 
 def test_nothing_in_the_files_can_be_read_without_the_key(scene: Spooling) -> None:

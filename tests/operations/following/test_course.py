@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from holdfast.core.clock import ns_of
+from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId
 from holdfast.host.watch import Aspect, Batch, Dirty, Gap, Reason
 from holdfast.model.document import Classification
@@ -21,11 +22,16 @@ LETTER = Batch(names=(Dirty(b"/data/letter", what=Aspect.CONTENT | Aspect.CLOSED
 
 
 @pytest.fixture
-def course() -> Course:
+def clock() -> VirtualClock:
+    return VirtualClock(START)
+
+
+@pytest.fixture
+def course(clock: VirtualClock) -> Course:
     rule = DatasetRule(
         id=DatasetId("one"), label="files1/one", policy="one", classification=Classification(paths=("/data",)), operations=()
     )
-    found = Course(Followed(rule, (b"/data",), ()), VirtualClock(START))
+    found = Course(Followed(rule, (b"/data",), ()), clock)
     found.is_ready = True
     return found
 
@@ -54,3 +60,24 @@ def test_a_gap_that_waits_leaves_nothing_sound(course: Course) -> None:
     assert course.seen_until_ns(NOW_NS, 60.0) == ns_of(START)
     course.done(12.0)
     assert course.is_sound
+
+
+def test_who_is_not_watched_has_seen_nothing_since_it_looked(course: Course, clock: VirtualClock) -> None:
+    course.begin(course.followed, blind=ErrorFacts("watch-unavailable", "", ""))
+    clock.advance(100.0)
+    assert [gap.until for gap in course.take(100.0).gaps] == [START + timedelta(seconds=100)]
+    course.done(100.0)
+    assert course.seen_until_ns(NOW_NS + 200 * 10**9, 260.0) == ns_of(START) + 100 * 10**9
+
+
+def test_the_time_before_the_watch_was_lost_is_no_gap(course: Course, clock: VirtualClock) -> None:
+    course.begin(course.followed, blind=None)
+    clock.advance(1000.0)
+    course.begin(course.followed, blind=ErrorFacts("watch-unavailable", "", ""))
+    assert [gap.since for gap in course.take(1000.0).gaps] == [START + timedelta(seconds=1000)]
+
+
+def test_a_clock_that_was_set_back_leaves_a_gap_all_the_same(course: Course) -> None:
+    course.look_at_all(NOW_NS, ns_of(START), 0.0)
+    (gap,) = course.take(1.0).gaps
+    assert (ns_of(gap.since), ns_of(gap.until)) == (ns_of(START), NOW_NS)

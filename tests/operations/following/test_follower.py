@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.capture.ports import CaptureResult
-from holdfast.core.clock import SystemClock
+from holdfast.core.clock import SystemClock, utc
 from holdfast.core.errors import ErrorFacts, SourceVanished
 from holdfast.core.ids import DatasetId
 from holdfast.model.document import Classification
@@ -204,6 +204,24 @@ def test_what_happened_between_two_lives_is_a_gap_until_it_was_looked_at(scene: 
         assert scene.told[-1].gaps == (gap,)
     finally:
         second.close()
+
+
+def test_who_has_lost_its_state_says_since_when_nobody_watched(scene: Scene) -> None:
+    first = scene.follower()
+    wait_for(lambda: scene.state is FollowState.FOLLOWING)
+    first.close()
+    ended = Record(scene.data.parent / "followed.json").seen_until_ns(ONE)
+    assert ended is not None
+    scene.book.ready = False
+    scene.follower().close()
+    third = scene.follower()
+    try:
+        scene.book.ready = True
+        third.scan_ended([ONE], [ONE])
+        wait_for(lambda: any(run.gaps for run in scene.book.runs))
+        assert [gap.since for run in scene.book.runs for gap in run.gaps.get(ONE, ())] == [utc(ended)]
+    finally:
+        third.close()
 
 
 def test_a_gap_that_was_not_healed_is_there_in_the_next_life(scene: Scene) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from holdfast.core.clock import utc
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, NoSpace, StoreError
 from holdfast.delivery.spool.cipher import HINT, SpoolLost
@@ -193,7 +194,9 @@ class Spool:
         with self.changed:
             self.answers += 1
             if not self._runs:
-                self._stand = msgspec.structs.replace(self._stand, cursor=cursor)
+                was_presumed, self._stand = self._stand.presumed_at is not None, self._stand.has_answered(cursor)
+                if was_presumed:
+                    self._save_stand()
                 self.is_closed = False
                 return
             first, last = self._runs[0], self._runs[-1]
@@ -201,6 +204,9 @@ class Spool:
                 self.give_up(cursor)
                 return
             self._sent_seq = cursor.seq
+            if self._stand.presumed_at is not None:
+                self._stand = msgspec.structs.replace(self._stand, presumed_at=None)
+                self._save_stand()
             if cursor.seq > last.seq:
                 self._leave(msgspec.structs.replace(self._stand, cursor=cursor))
                 return
@@ -213,34 +219,43 @@ class Spool:
     def give_up(self, cursor: Cursor | None) -> None:
         """What is here cannot be delivered any more: the receiver gets the newest state, and is told what it misses."""
         with self.lock:
-            if self._runs:
-                lost = next((run for run in self._runs if run.seq > self._sent_seq), self._runs[0])
-                self.missed(lost.facts.commit.captured_at)
-            self._leave(msgspec.structs.replace(self._stand, cursor=cursor))
+            lost = [run.facts.commit for run in self._runs if run.seq > self._sent_seq] or [run.facts.commit for run in self._runs[:1]]
+            if lost:
+                self.missed(self._stand.presumed_at or lost[0].captured_at, [gap for commit in lost for gap in commit.gaps])
+            self._leave(msgspec.structs.replace(self._stand, cursor=cursor, presumed_at=None))
 
     # Runs that nobody kept
 
-    def missed(self, captured_at: datetime) -> None:
-        """The receiver did not get the run of this time, nor is it kept."""
+    def presume(self, commit: Commit) -> None:
+        """The receiver has not said anything yet in this life, and cannot be asked: as far as is known it has the newest commit, so what
+        comes after it can be kept. Should it turn out to have less, it is told that it misses states since then."""
         with self.lock:
-            if self._stand.missed_since is None:
-                self._stand = msgspec.structs.replace(self._stand, missed_since=captured_at)
-                with suppress(HoldfastError):
-                    save_stand(self._folder, self._stand)
+            cursor = Cursor(commit.epoch, commit.seq)
+            is_open = self.answers == 0 and not self._runs and self._stand.presumed_at is None
+            if is_open and self._stand.cursor != cursor:
+                self._stand = msgspec.structs.replace(self._stand, cursor=cursor, presumed_at=commit.captured_at)
+                self._save_stand()
+
+    def missed(self, captured_at: datetime, gaps: Iterable[Gap] = ()) -> None:
+        """The receiver did not get the run of this time, with these gaps, nor is it kept."""
+        with self.lock:
+            found = self._stand.lacking(captured_at, gaps)
+            if found != self._stand:
+                self._stand = found
+                self._save_stand()
 
     def gaps(self, roots: Iterable[bytes], captured_at: datetime) -> tuple[Gap, ...]:
         """What the next commit for the receiver has to say of runs that were missed."""
         with self.lock:
             since = self._stand.missed_since
-            return () if since is None else thinned(roots, since, captured_at)
+            return (*self._stand.untold, *(() if since is None else thinned(roots, since, captured_at)))
 
     def healed(self) -> None:
         """A commit with these gaps is kept, or the receiver has it."""
         with self.lock:
-            if self._stand.missed_since is not None:
-                self._stand = msgspec.structs.replace(self._stand, missed_since=None)
-                with suppress(HoldfastError):
-                    save_stand(self._folder, self._stand)
+            if self._stand.is_missing:
+                self._stand = msgspec.structs.replace(self._stand, missed_since=None, untold=())
+                self._save_stand()
 
     # Files
 
@@ -255,9 +270,9 @@ class Spool:
             try:
                 run = RunFile(path, *self._seal)
             except SpoolLost:
+                # When it was captured only the file can tell, by when it was written.
+                self.missed(found[-1].facts.commit.captured_at if found else _written_at(path))
                 self._remove(paths[place:])
-                if found:
-                    self.missed(found[-1].facts.commit.captured_at)
                 break
             found.append(run)
         # Runs were joined, and the crash came before the old ones were gone: the newer one counts.
@@ -266,7 +281,7 @@ class Spool:
             if not kept or run.cursor == kept[-1].facts.begin.base:
                 kept.append(run)
             elif run.seq < kept[-1].base_seq:
-                self.missed(run.facts.commit.captured_at)
+                self.missed(run.facts.commit.captured_at, run.facts.commit.gaps)
         self._set_runs(kept[::-1])
         self._remove([run.path for run in found if run not in kept])
 
@@ -294,10 +309,14 @@ class Spool:
         going, self._stand = self._runs, stand
         self._set_runs([])
         self.is_closed = False
-        with suppress(HoldfastError):
-            save_stand(self._folder, stand)
+        self._save_stand()
         self._remove([run.path for run in going])
         self.changed.notify_all()
+
+    def _save_stand(self) -> None:
+        """A disk that takes nothing does not undo what is known meanwhile."""
+        with suppress(HoldfastError):
+            save_stand(self._folder, self._stand)
 
     def _remove(self, paths: list[Path]) -> None:
         """From the oldest on. One that stays is found again at the next start, where it is known to be of no use."""
@@ -344,6 +363,10 @@ class Spool:
             if joined.base_seq == going[0].base_seq:
                 self._set_runs([*self._runs[:first], joined, *later])
         self._remove([run.path for run in going[:-1]])
+
+
+def _written_at(path: Path) -> datetime:
+    return utc(path.stat().st_mtime_ns)
 
 
 class _Chunks:

@@ -1,7 +1,8 @@
-"""Where the receiver stood when the spool held nothing, and since when it misses runs that nobody kept: a small file beside the runs."""
+"""Where the receiver stood when the spool held nothing, and what it misses that nobody kept: a small file beside the runs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,15 +13,42 @@ from holdfast.core.private_files import make_private_folder, write_private
 from holdfast.delivery.spool.run_file import translated
 from holdfast.model.change import Cursor
 from holdfast.model.decoding import UNREADABLE_FILE
+from holdfast.model.gaps import Gap, GapReason
 
 _NAME = "stand"
+_MOST_UNTOLD = 200
 
 
 class Stand(msgspec.Struct, frozen=True):
-    """`cursor` None = not known."""
+    """`cursor` None = not known. `missed_since`: states since then were kept by nobody. `untold`: gaps of commits that nobody kept.
+    `presumed_at`: the receiver has not said yet that it stands at `cursor`, which was captured then."""
 
     cursor: Cursor | None = None
     missed_since: datetime | None = None
+    untold: tuple[Gap, ...] = ()
+    presumed_at: datetime | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        return self.missed_since is not None or bool(self.untold)
+
+    def lacking(self, captured_at: datetime, gaps: Iterable[Gap]) -> Stand:
+        """When a commit of this time, with these gaps, was kept by nobody. Of very many gaps the oldest become one with what was missed."""
+        gaps = tuple(gaps)
+        own = [gap for gap in gaps if gap.reason is not GapReason.THINNED]
+        untold = tuple(sorted({*self.untold, *own}, key=lambda gap: (gap.until, gap.since, gap.path)))
+        joined, untold = untold[:-_MOST_UNTOLD], untold[-_MOST_UNTOLD:]
+        thinned = [gap for gap in gaps if gap.reason is GapReason.THINNED]
+        since = [captured_at, *(gap.since for gap in (*joined, *thinned)), *([] if self.missed_since is None else [self.missed_since])]
+        return msgspec.structs.replace(self, missed_since=min(since), untold=untold)
+
+    def has_answered(self, cursor: Cursor | None) -> Stand:
+        """The receiver says that it stands there. Where it was presumed to stand further, it misses what came after."""
+        if self.presumed_at is None or self.cursor is None:
+            return msgspec.structs.replace(self, cursor=cursor)
+        is_as_presumed = cursor is not None and cursor.epoch == self.cursor.epoch and cursor.seq >= self.cursor.seq
+        found = self if is_as_presumed else self.lacking(self.presumed_at, ())
+        return msgspec.structs.replace(found, cursor=cursor, presumed_at=None)
 
 
 def load_stand(folder: Path) -> Stand:

@@ -71,15 +71,24 @@ class Course:
             self.is_behind = True
         self.followed = followed
         self.backlog.portion_bytes = followed.portion_bytes
+        if blind is not None and self._blind is None:
+            # What was before is not for the looks that are made now and then.
+            self._looked_ns, self._blind_at_s = self._clock.now_ns(), 0.0
         self._blind = blind
 
+    @property
+    def is_blind(self) -> bool:
+        return self._blind is not None
+
     def look_at_all(self, seen_until_ns: int | None, now_ns: int, now_s: float) -> None:
-        """Nobody watched since: of a dataset that was followed that is a gap, of another it is where following begins."""
+        """Nobody watched since: of a dataset that was followed that is a gap, of another it is where following begins. A clock that was
+        set back hides how long it was, not that it was."""
         for root in self.followed.roots:
-            if seen_until_ns is None or seen_until_ns >= now_ns:
+            if seen_until_ns is None or seen_until_ns == now_ns:
                 self.backlog.look((Place(root, True),), now_s)
             else:
-                self.backlog.add_gap(Gap(path=root, since=utc(seen_until_ns), until=utc(now_ns), reason=GapReason.RESTART), now_s)
+                since, until = sorted((utc(seen_until_ns), utc(now_ns)))
+                self.backlog.add_gap(Gap(path=root, since=since, until=until, reason=GapReason.RESTART), now_s)
 
     def hear(self, batch: Batch, now_s: float) -> None:
         mine = Batch(
@@ -190,7 +199,8 @@ class Course:
     def seen_until_ns(self, now_ns: int, now_s: float) -> int:
         """Up to when everything that happened was delivered, ns since 1970: if this ends now, what is later is a gap."""
         gaps = [ns_of(gap.since) for gap in (*self._open_gaps, *self.backlog.gaps)]
-        return min([now_ns - int(self.lag_s(now_s) * 1e9), *gaps])
+        looked = [] if self._blind is None else [self._looked_ns]
+        return min([now_ns - int(self.lag_s(now_s) * 1e9), *gaps, *looked])
 
     def told(self, coverage: Sequence[Coverage], now_ns: int, now_s: float) -> Following:
         lag_s, rule = self.lag_s(now_s), self.followed.rule

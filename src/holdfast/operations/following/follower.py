@@ -206,9 +206,11 @@ class Follower:
             self._lookout = lookout
             for each in followed:
                 course = self._courses[each.rule.id]
+                was_ready, was_blind = course.is_ready, course.is_blind
                 course.begin(each, blind=(error or _BEHIND_A_LINK) if lookout is None or each in behind_links else None)
-                if each.rule.id not in watched and self._ready(course):
-                    course.look_at_all(self._tools.record.seen_until_ns(each.rule.id), now_ns, now_s)
+                seen_ns, is_looked_at = self._tools.record.seen_until_ns(each.rule.id), was_blind and course.is_blind
+                if each.rule.id not in watched and not is_looked_at and self._ready(course) and (was_ready or seen_ns is None):
+                    course.look_at_all(seen_ns, now_ns, now_s)
         self._reopen_at_s = now_s + REOPEN_S
         if before is not None and before is not lookout:
             before.close()
@@ -305,8 +307,12 @@ class Follower:
         return self._cancellation
 
     def _ready(self, course: Course) -> bool:
+        """Of one that was followed in an earlier life nobody has watched until now, also where its state was lost in between."""
         if not course.is_ready:
             course.is_ready = self._tools.source.is_ready(course.followed.rule.id)
+            seen_ns = self._tools.record.seen_until_ns(course.followed.rule.id)
+            if course.is_ready and seen_ns is not None:
+                course.look_at_all(seen_ns, self._clock.now_ns(), self._clock.monotonic_s())
         return course.is_ready
 
     def _deliver(self, due: Sequence[Course], works: Mapping[DatasetId, Work], now_s: float) -> None:
@@ -363,7 +369,10 @@ class Follower:
         now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
         with self._changed:
             seen = {id_: course.seen_until_ns(now_ns, now_s) for id_, course in self._courses.items() if course.is_ready}
-        if self._lookout is None or (now_s < self._remember_at_s and self._tools.record.knows(seen)):
+            seen = self._tools.record.with_earlier(seen, self._courses)
+            is_blind = bool(self._courses) and all(course.is_blind for course in self._courses.values())
+        is_known = is_blind if self._lookout is None else self._lookout.error is None
+        if not is_known or (now_s < self._remember_at_s and self._tools.record.knows(seen)):
             return
         self._remember_at_s = now_s + _REMEMBER_S
         self._tools.record.write(seen)

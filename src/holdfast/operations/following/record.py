@@ -35,6 +35,11 @@ class Record:
         """Whether exactly these are followed by what it says."""
         return set(datasets) == set(self._seen)
 
+    def with_earlier(self, seen: Mapping[DatasetId, int], datasets: Iterable[DatasetId]) -> dict[DatasetId, int]:
+        """With what it says of the others of these: one whose state was lost is not seen again before it has been scanned, and it was
+        followed nevertheless."""
+        return {id_: self._seen[id_] for id_ in datasets if id_ in self._seen} | dict(seen)
+
     def write(self, seen: Mapping[DatasetId, int]) -> None:
         """From now on these are followed, seen up to these moments. Waits for no disk, see `settle`: a busy one takes a second, for which
         nothing would be followed. A disk that takes nothing only makes the next gap longer.

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 
 import msgspec
 
+from holdfast.capture.ports import Place
 from holdfast.capture.recorded import RowsBefore
 from holdfast.capture.state import CaptureState
+from holdfast.core.clock import now
 from holdfast.core.errors import ErrorFacts, HoldfastError
 from holdfast.core.ids import ActionId, DatasetId, Epoch
 from holdfast.delivery.fanout import DeliveryResult, FanOutSession
 from holdfast.delivery.spool.writing import SpoolSession
 from holdfast.model.change import Begin, Commit, Cursor, Move
+from holdfast.operations.following.plan import touches
 from holdfast.operations.run_lanes import Lane
 from holdfast.operations.spooling.keeper import Keeper
 from holdfast.operations.spooling.keepers import Keepers
@@ -70,12 +73,24 @@ class RunSpools:
                 # It has lost what it only held, and gets that again first.
                 lane.close()
                 lane.session, lane.error, is_there = None, waiting, False
+        elif (newest := self._state.newest_commit(lane.dataset)) is not None:
+            keeper.spool.presume(newest)
         if self._is_catch_up or keeper.spool.is_closed or (is_there and (keeper.is_local or not self._is_small)):
             return
         base = self._state.base_for(lane.dataset, keeper.spool.cursor)
         if base is not None:
             self._spooled[lane.delivery.id] = _Spooled(keeper, lane, base, RowsBefore(self._state, base))
             keeper.spool.tee(on=is_there)
+
+    def left_out(self, lanes: Iterable[Lane], places: Iterable[Place]) -> None:
+        """Something changed there, and neither these receivers nor their spools can take it: nothing is captured, and whatever changes
+        again meanwhile is known to nobody."""
+        places = tuple(places)
+        for lane in lanes:
+            keeper = self._keeper(lane.delivery.id)
+            is_concerned = any(touches(place, root) for place in places for root in lane.roots)
+            if keeper is not None and is_concerned and keeper.spool.cursor is not None:
+                keeper.spool.missed(now(keeper.clock))
 
     @property
     def is_any(self) -> bool:
@@ -128,7 +143,7 @@ class RunSpools:
                 keeper.spool.healed()
                 keeper.heard(_states_after(lane))
             elif not lane.is_spooled and not self._is_catch_up and keeper.spool.cursor is not None:
-                keeper.spool.missed(commit.captured_at)
+                keeper.spool.missed(commit.captured_at, commit.gaps)
 
     def close(self) -> None:
         for each in self._spooled.values():
