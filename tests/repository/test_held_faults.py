@@ -15,7 +15,7 @@ import pytest
 from holdfast.core.clock import now
 from holdfast.core.errors import HoldfastError
 from holdfast.model.entry import Entry
-from holdfast.repository.continuous import sealing_held
+from holdfast.repository.continuous import storing_ahead
 from holdfast.repository.repository import Repository
 from holdfast.testing.faulty_disk import Fault, FaultyDisk, PowerCut, bursts, trials
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
@@ -27,7 +27,7 @@ State = tuple[datetime, dict[bytes, Entry]]
 @pytest.fixture(autouse=True)
 def _stored_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little counts as much, so that sealing by the clock has both of its parts."""
-    monkeypatch.setattr(sealing_held, "_MANY_CHUNKS", 1)
+    monkeypatch.setattr(storing_ahead, "_MANY", 1)
 
 
 @contextmanager

@@ -9,9 +9,10 @@ import pytest
 
 from holdfast.core.clock import now
 from holdfast.model.entry import Entry
-from holdfast.repository.continuous import sealing_held
+from holdfast.repository.continuous import continuous, sealing_held, storing_ahead
 from holdfast.repository.continuous.held import Held
 from holdfast.repository.continuous.journal import ChunkFrame
+from holdfast.repository.interior import Interior
 from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
 from tests.repository.followed import FollowedSource, read_all
@@ -35,7 +36,7 @@ def test_what_comes_while_chunks_are_stored_ahead_is_kept_as_well(
     repository, source = scene.open(), FollowedSource(scene)
     source.send(repository, "backup")
     states = some_states(source, repository, 5)
-    loaded, calls = sealing_held._loaded, []
+    loaded, calls = storing_ahead._loaded, []
 
     def interrupted(held: Held, some: Sequence[bytes]) -> Sequence[tuple[ChunkFrame, bytes]]:
         calls.append(len(some))
@@ -46,19 +47,22 @@ def test_what_comes_while_chunks_are_stored_ahead_is_kept_as_well(
                 repository.seal()
         return loaded(held, some)
 
-    newest, found = sealing_held._newest_trees, []
+    newest, found = storing_ahead.newest_trees, []
 
     def counted(trees: Mapping[bytes, bytes], root: bytes, known: Set[bytes]) -> tuple[dict[bytes, bytes], list[bytes]]:
         found.append(newest(trees, root, known))
         return found[-1]
 
-    monkeypatch.setattr(sealing_held, "_MANY_CHUNKS", 1)
-    monkeypatch.setattr(sealing_held, "_PAGE_CHUNKS", 3)
-    monkeypatch.setattr(sealing_held, "_loaded", interrupted)
-    monkeypatch.setattr(sealing_held, "_newest_trees", counted)
+    monkeypatch.setattr(storing_ahead, "_MANY", 1)
+    monkeypatch.setattr(storing_ahead, "_STILL_MANY", 1)
+    monkeypatch.setattr(storing_ahead, "_PAGE_CHUNKS", 3)
+    monkeypatch.setattr(storing_ahead, "_loaded", interrupted)
+    monkeypatch.setattr(storing_ahead, "newest_trees", counted)
+    monkeypatch.setattr(sealing_held, "newest_trees", counted)
     scene.clock.advance(60)
     repository.tick()
-    assert len(calls) == 4
+    # What came meanwhile is stored ahead once more.
+    assert len(calls) == (6 if meanwhile == "commits" else 4)
     if meanwhile == "commits":
         # Those that came while chunks were stored went ahead, too: nothing is left for the sealing.
         assert found[0][0]
@@ -69,5 +73,61 @@ def test_what_comes_while_chunks_are_stored_ahead_is_kept_as_well(
     for at, tree in states.items():
         assert read_all(repository.reader(repository.point_at(DATASET, at))) == tree
     assert [finding for finding in repository.check(read_data=True) if finding.code != "pack-unused"] == []
+    repository.close()
+    scene.restic.check()
+
+
+def test_a_commit_that_is_under_way_goes_before_the_next_page(scene: RepositoryScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository, source = scene.open(), FollowedSource(scene)
+    source.send(repository, "backup")
+    some_states(source, repository, 5)
+    assert source.session is not None
+    waits = []
+
+    def arrives(held: Held, most_s: float) -> bool:
+        waits.append(most_s)
+        if len(waits) == 1:
+            return False
+        held.ends()
+        return True
+
+    monkeypatch.setattr(storing_ahead, "_MANY", 1)
+    monkeypatch.setattr(Held, "give_way", arrives)
+    source.session.begin(source.feeder.beginning(source.session.cursor()))
+    scene.clock.advance(60)
+    repository.tick()
+    assert len(waits) > 2
+    assert repository.held_problems == ()
+    source.session.abort()
+    source.feeder.seq -= 1
+    some_states(source, repository, 2)
+    source.leave()
+    assert read_all(repository.reader(repository.point_at(DATASET, now(scene.clock)))) == source.tree
+    repository.close()
+
+
+@pytest.mark.parametrize("lost", ["a blob is distrusted", "nothing"])
+def test_what_may_be_there_no_more_is_stored_again(scene: RepositoryScene, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
+    repository, source = scene.open(), FollowedSource(scene)
+    source.send(repository, "backup")
+    some_states(source, repository, 5)
+    held = repository._continuous.of(DATASET)
+    ahead, taken = storing_ahead.store_ahead, []
+
+    def and_then(interior: Interior, of: Held) -> None:
+        ahead(interior, of)
+        assert of.ahead.log is not None
+        if lost != "nothing":
+            interior.blobs.distrust({})
+        taken.append(storing_ahead.what_is_ahead(interior, of) is of.ahead)
+
+    monkeypatch.setattr(storing_ahead, "_MANY", 1)
+    monkeypatch.setattr(continuous, "store_ahead", and_then)
+    scene.clock.advance(60)
+    repository.tick()
+    assert taken == [lost == "nothing"]
+    assert held.is_empty
+    assert read_all(repository.reader(repository.point_at(DATASET, now(scene.clock)))) == source.tree
+    source.leave()
     repository.close()
     scene.restic.check()

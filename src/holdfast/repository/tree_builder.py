@@ -5,8 +5,10 @@ Nodes nobody touched are copied as they stand, with all they hold; a folder that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from hashlib import sha256
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -18,6 +20,7 @@ from holdfast.repository.packs.trees import Trees, is_folder
 from holdfast.repository.splices import FEWEST_CHUNKS, Piece, spliced
 
 _NO_TREE = bytes(32)
+_node_name = attrgetter("name")
 
 
 class _Folder:
@@ -163,9 +166,9 @@ class TreeBuilder:
         if not folder.loaded:
             self._load(folder)
         old, position = folder.old, folder.position
-        while position < len(old) and old[position].name < name:
-            self._pass(folder, old[position])
-            position += 1
+        if position < len(old) and old[position].name < name:
+            before, position = position, bisect_left(old, name, position, key=_node_name)
+            self._pass(folder, old[before:position])
         found = None
         if position < len(old) and old[position].name == name:
             found = old[position]
@@ -173,13 +176,13 @@ class TreeBuilder:
         folder.position = position
         return found
 
-    def _pass(self, folder: _Folder, node: RawNode) -> None:
-        """An old node that no change named."""
-        if self._full:
+    def _pass(self, folder: _Folder, nodes: Sequence[RawNode]) -> None:
+        """Old nodes that no change named."""
+        if not self._full:
+            folder.out += [node.raw for node in nodes]
+        elif nodes:
             folder.changed = True
-            self.ended.append(Ended(folder.path + b"/" + node.name))
-        else:
-            folder.out.append(node.raw)
+            self.ended += [Ended(folder.path + b"/" + node.name) for node in nodes]
 
     def _leave(self) -> None:
         folder = self._stack.pop()
@@ -200,8 +203,7 @@ class TreeBuilder:
             if folder.tree is not None and not self._full:
                 return folder.tree
             self._load(folder)
-        for node in folder.old[folder.position :]:
-            self._pass(folder, node)
+        self._pass(folder, folder.old[folder.position :])
         if not folder.changed and folder.tree is not None:
             return folder.tree
         plain = encode_tree(folder.out)

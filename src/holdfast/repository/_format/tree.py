@@ -9,6 +9,8 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import pairwise
+from operator import lt
 from typing import NamedTuple
 
 import msgspec
@@ -171,31 +173,45 @@ class _RawTree(msgspec.Struct):
     nodes: list[msgspec.Raw] | None
 
 
+class _OutlinedTree(msgspec.Struct):
+    nodes: list[_Outline] | None
+
+
 _raw_tree = msgspec.json.Decoder(_RawTree)
-_outline = msgspec.json.Decoder(_Outline)
+_outlined_tree = msgspec.json.Decoder(_OutlinedTree)
+_IMPOSSIBLE = frozenset((b"", b".", b".."))
 
 
 def check_name(name: bytes) -> bytes:
-    if not name or b"/" in name or b"\x00" in name or name in (b".", b".."):
+    if not name or b"/" in name or b"\x00" in name or name in _IMPOSSIBLE:
         raise RepositoryDamaged(f"a tree holds an impossible name: {name!r}")
     return name
 
 
 def split_tree(data: bytes) -> list[RawNode]:
-    """The nodes, undecoded but for name, kind and subtree. Raises `RepositoryDamaged`, also when they are out of order."""
-    nodes: list[RawNode] = []
-    last = b""
+    """The nodes, undecoded but for name, kind and subtree. Raises `RepositoryDamaged`, also when they are out of order.
+
+    Each change of a followed dataset splits all folders above it, so what can be done for all nodes of a folder at once is.
+    """
     try:
-        for raw in _raw_tree.decode(data).nodes or ():
-            outline = _outline.decode(raw)
-            name = check_name(unquote(outline.name))
-            if name <= last:
-                raise RepositoryDamaged(f"a tree is not in order at {name!r}")
-            last = name
-            nodes.append(RawNode(name, outline.type, _subtree_of(outline, name), bytes(raw)))
+        raw, outlines = _raw_tree.decode(data).nodes or (), _outlined_tree.decode(data).nodes or ()
+        names = [unquote(node.name) for node in outlines]
+        _check_names(names)
+        subtrees = [None if node.type != "dir" else _subtree_of(node, name) for node, name in zip(outlines, names, strict=True)]
     except UNREADABLE as error:
         raise RepositoryDamaged(f"a tree cannot be read: {error}") from error
-    return nodes
+    kinds = [node.type for node in outlines]
+    return list(map(RawNode, names, kinds, subtrees, map(bytes, raw)))
+
+
+def _check_names(names: list[bytes]) -> None:
+    together = b"/".join(names)
+    if together.count(b"/") >= max(1, len(names)) or b"\x00" in together or not _IMPOSSIBLE.isdisjoint(names):
+        for name in names:
+            check_name(name)
+    if not all(map(lt, names, names[1:])):
+        wrong = next(later for name, later in pairwise(names) if later <= name)
+        raise RepositoryDamaged(f"a tree is not in order at {wrong!r}")
 
 
 def _subtree_of(node: _Outline | _Node, name: bytes) -> bytes | None:

@@ -36,6 +36,8 @@ class BlobTable:
         self._bad: set[tuple[int, bytes]] = set()
         self.additions = 0
         """Rises with each index file that is recorded."""
+        self.losses = 0
+        """Rises when something that was there may count as there no more: whoever remembers an answer asks again."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """To save an index file and record it as one step for everybody who lists index files."""
@@ -67,6 +69,7 @@ class BlobTable:
     def drop_indexes(self, index_ids: Iterable[bytes]) -> None:
         """Forget index files that vanished, with the packs no other index names and the claims on chunks that are gone."""
         with self._catalog.transaction():
+            self.losses += 1
             for index_id in index_ids:
                 found = self._catalog.row("SELECT no FROM indexes WHERE id = ?", (index_id,))
                 if found:
@@ -103,12 +106,14 @@ class BlobTable:
             if found is not None:
                 bad.update((found[0], blob_id) for blob_id in blob_ids)
         self._bad = bad
+        self.losses += 1
 
     def distrust_copy(self, place: Place) -> Place | None:
         """This one, too. Another copy of the blob that is not known to be damaged, if there is one."""
         found = self._catalog.row("SELECT no FROM packs WHERE id = ?", (place.pack,))
         if found is not None:
             self._bad.add((found[0], place.blob.id))
+            self.losses += 1
         other = self.place(place.blob.id, place.blob.type)
         return other if other is not None and place.blob.id in self.trusted((place.blob.id,)) else None
 

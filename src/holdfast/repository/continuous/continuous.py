@@ -17,8 +17,9 @@ from holdfast.repository.continuous.entering import Entering
 from holdfast.repository.continuous.held import Ahead, Held
 from holdfast.repository.continuous.journal import FOLDER, SUFFIX, Group, JournalFile
 from holdfast.repository.continuous.log_keeping import keep_logs
-from holdfast.repository.continuous.sealing_held import HeldLost, seal_held, store_ahead
+from holdfast.repository.continuous.sealing_held import HeldLost, seal_held
 from holdfast.repository.continuous.small_commit import SmallCommit
+from holdfast.repository.continuous.storing_ahead import store_ahead
 from holdfast.repository.interior import Interior
 from holdfast.repository.moment_record import Followed, Record
 from holdfast.repository.points.bases import followed_of

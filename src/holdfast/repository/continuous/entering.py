@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from holdfast.core.errors import ProtocolError, RepositoryDamaged
 from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.catalog.moment_table import HELD
-from holdfast.repository.continuous.held import Held
+from holdfast.repository.continuous.held import Ahead, Held
 from holdfast.repository.continuous.journal import Group, JournalFile
 from holdfast.repository.interior import Interior
 from holdfast.repository.moment_record import Followed, Record, encode, versions_of
@@ -72,6 +72,7 @@ class Entering:
         gone."""
         interior = self._interior
         held.trees.clear()
+        held.ahead = Ahead()
         unsealed = held.unsealed()
         with interior.catalog.transaction():
             self._follow_again(held)

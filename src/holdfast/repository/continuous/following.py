@@ -88,7 +88,8 @@ class FollowingAction:
                 self._inner.go_on(begin)
                 return
             with held.guard:
-                held.sender, held.is_open = sender, True
+                held.sender = sender
+                held.opens()
                 reader = None if self._receive.trust == "repository" else sender
                 self._small = SmallCommit(self._interior, held, begin, base, reader, self._met)
         except BaseException:
@@ -205,7 +206,7 @@ class FollowingAction:
 
     def _close_small(self) -> None:
         if self._held is not None:
-            self._held.is_open = False
+            self._held.ends()
         self._small = None
         self._met.settle()
 

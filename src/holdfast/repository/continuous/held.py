@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from holdfast.core.ids import DatasetId, is_id
 from holdfast.repository.continuous.journal import SUFFIX, Appended, ChunkFrame, Group, JournalFile
+from holdfast.repository.log_files import LogContent
 from holdfast.repository.moment_record import Followed, Record
 
 
@@ -68,11 +69,21 @@ class Overlay(Mapping[bytes, bytes]):
 
 @dataclass(frozen=True)
 class Ahead:
-    """Trees of the newest state that went into packs before its sealing (`stored`), and those below them that were there already
-    (`passed`): all that is below any of them is there, too."""
+    """What went into packs before its sealing, and is there as long as the catalog has told of no `losses` since.
+
+    Of the newest state the trees that were held (`stored`), and those below them that were there already (`passed`): all that is below any
+    of them is there, too. Of the commits up to the ordinal `until` all `chunks`, and what they say in a log (`log`, of the first `logged`
+    records, as they are followed).
+    """
 
     stored: frozenset[bytes] = frozenset()
     passed: frozenset[bytes] = frozenset()
+    chunks: frozenset[bytes] = frozenset()
+    until: int = 0
+    log: LogContent | None = None
+    logged: int = 0
+    followed: Followed | None = None
+    losses: int = 0
 
 
 class Held:
@@ -96,8 +107,8 @@ class Held:
         self.since_s = 0.0
         self.tried_at_s: float | None = None
         self.has_lock = False
-        # A commit that may be held is under way, and was told of what the journal has.
-        self.is_open = False
+        self._nothing_comes = threading.Event()
+        self._nothing_comes.set()
         self.was_continuous = False
         # The journal was damaged: later commits are as true as ever, but do not build on what is there.
         self.is_mended = False
@@ -109,6 +120,21 @@ class Held:
     @property
     def is_empty(self) -> bool:
         return not self.records
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a commit that may be held is under way, and was told of what the journal has."""
+        return not self._nothing_comes.is_set()
+
+    def opens(self) -> None:
+        self._nothing_comes.clear()
+
+    def ends(self) -> None:
+        self._nothing_comes.set()
+
+    def give_way(self, most_s: float) -> bool:
+        """Wait until no commit is under way that may be held; False when one still was after so long."""
+        return self._nothing_comes.wait(most_s)
 
     @property
     def is_unsealed(self) -> bool:

@@ -5,22 +5,21 @@ Broken off anywhere the journal still has all of it, and the next time begins an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import PointId
 from holdfast.model.change import Begin, Commit
 from holdfast.model.retention import zone_of
-from holdfast.repository._format.references import subtrees_of
 from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, encode_snapshot
 from holdfast.repository._format.text import zoned_time_text
 from holdfast.repository.catalog.moment_table import LOGGED
 from holdfast.repository.continuous.held import Ahead, Held
-from holdfast.repository.continuous.journal import ChunkFrame
 from holdfast.repository.continuous.lineage import Replaced, Replacements, grown, keeping_of, newest_of
+from holdfast.repository.continuous.storing_ahead import log_of, newest_trees, what_is_ahead
 from holdfast.repository.facts import HEAD, LINEAGE, LOG, Facts, moment_of, tags_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.log_files import write_content, write_tree
@@ -30,15 +29,9 @@ from holdfast.repository.packs.trees import Trees
 from holdfast.repository.points.sealing import Sealing, drop_heads, forget, write_snapshot
 
 LOG_FOLDER, VERSIONS_FOLDER = "/.holdfast/log/", "/.holdfast/versions/"
-# Storing so many takes a tenth of a second.
-_MANY_CHUNKS = 2_000
-_PAGE_CHUNKS, _PAGE_TREES = 64, 1_000
 _DAY_NS = 86_400 * 1_000_000_000
 # A log must not be the newest that stock restic finds.
 _BEFORE_HEAD_NS = 1_000
-
-
-_T = TypeVar("_T")
 
 
 class HeldLost(RepositoryDamaged):
@@ -52,6 +45,7 @@ class _Planned(NamedTuple):
     log: bytes | None
     records: tuple[Record, ...]
     lineage: bytes | None
+    ahead: Ahead
 
 
 def seal_held(interior: Interior, some: Sequence[Held]) -> None:
@@ -61,73 +55,33 @@ def seal_held(interior: Interior, some: Sequence[Held]) -> None:
     writer = NewBlobs(interior.storage, interior.blobs)
     planned = [_plan(interior, held, writer) for held in some]
     writer.flush()
-    for held in some:
-        interior.blobs.claim(interior.blobs.trusted(sorted(held.chunks)), held.sender)
+    for plan in planned:
+        held = plan.held
+        interior.blobs.claim(interior.blobs.trusted(sorted(held.chunks.keys() - plan.ahead.chunks)), held.sender)
     for plan in planned:
         _write_snapshots(interior, plan)
-
-
-def store_ahead(interior: Interior, held: Held) -> None:
-    """Chunks and trees of what is held now go into packs beside its commits, for which the guard is free again after each page: the sealing
-    that follows keeps them waiting no longer than for what came meanwhile. Raises what the store raises.
-
-    What is little is not worth packs of its own. Where nothing between points is kept, some of it would be of no use.
-    """
-    with held.guard:
-        first = held.unsealed_from
-        unsealed = held.unsealed() if held.followed is not None and held.followed.is_logged else []
-        chunks = list(dict.fromkeys(chunk for record in unsealed for chunk in record.chunks if chunk in held.chunks))
-    if len(chunks) < _MANY_CHUNKS:
-        return
-    interior.lock.assert_held()
-    writer = NewBlobs(interior.storage, interior.blobs)
-    lacking = writer.lacking(chunks)
-    for start in range(0, len(lacking), _PAGE_CHUNKS):
-        for chunk, payload in _loaded(held, lacking[start : start + _PAGE_CHUNKS]):
-            writer.add_lacking(chunk.id, payload, chunk.size_bytes, is_frame=chunk.is_frame)
-    with held.guard:
-        # Each commit replaces the root, so that of what was there before nothing would be found.
-        unsealed, trees = held.unsealed(), held.trees.as_now()
-    stored, passed = _newest_trees(trees, unsealed[-1].tree, frozenset()) if unsealed else ({}, [])
-    for some in _pages(list(stored.items())):
-        writer.add_trees(dict(some))
-    writer.flush()
-    if all(len(interior.blobs.has_trees(some)) == len(some) for some in _pages(passed)):
-        with held.guard:
-            if held.unsealed_from == first:
-                held.ahead = Ahead(frozenset(stored), frozenset(passed))
-
-
-def _pages(of: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    return (of[start : start + _PAGE_TREES] for start in range(0, len(of), _PAGE_TREES))
-
-
-def _loaded(held: Held, some: Sequence[bytes]) -> list[tuple[ChunkFrame, bytes]]:
-    """Those of these chunks that the journal still has: somebody else may have sealed all of it."""
-    with held.guard:
-        return [(stored.chunk, stored.load()) for chunk in some if (stored := held.chunks.get(chunk)) is not None]
 
 
 def _plan(interior: Interior, held: Held, writer: NewBlobs) -> _Planned:
     followed = held.followed
     assert followed is not None
-    unsealed = held.unsealed()
+    unsealed, ahead = held.unsealed(), what_is_ahead(interior, held)
     if followed.is_logged:
-        chunks = dict.fromkeys(chunk for record in unsealed for chunk in record.chunks)
+        chunks = dict.fromkeys(chunk for record in unsealed if record.ordinal > ahead.until for chunk in record.chunks)
     else:
         # Nothing between is kept.
         chunks = dict.fromkeys(ref.id for op in merge(unsealed).ops for ref in refs_of(op))
     if held.is_open:
-        chunks |= dict.fromkeys(held.chunks)
+        chunks |= dict.fromkeys(chunk for chunk in held.chunks if chunk not in ahead.chunks)
     _store_chunks(interior, held, list(chunks), writer)
     if unsealed:
-        _store_trees(interior, held, unsealed[-1].tree, writer)
+        _store_trees(interior, held, unsealed[-1].tree, writer, ahead)
     lineage = _lineage(interior, held, followed, writer)
     records = _for_log(followed, held.records)
     if not records:
-        return _Planned(held, None, (), lineage)
-    content = write_content(followed, records, writer.add_plain)
-    return _Planned(held, write_tree(content, records[-1].captured_ns, writer.add_plain), records, lineage)
+        return _Planned(held, None, (), lineage, ahead)
+    content = log_of(ahead, followed, records, writer) if followed.is_logged else write_content(followed, records, writer.add_plain)
+    return _Planned(held, write_tree(content, records[-1].captured_ns, writer.add_plain), records, lineage, ahead)
 
 
 def _lineage(interior: Interior, held: Held, followed: Followed, writer: NewBlobs) -> bytes | None:
@@ -164,34 +118,13 @@ def _store_chunks(interior: Interior, held: Held, chunks: list[bytes], writer: N
         writer.add_lacking(chunk, stored.load(), stored.chunk.size_bytes, is_frame=stored.chunk.is_frame)
 
 
-def _store_trees(interior: Interior, held: Held, root: bytes, writer: NewBlobs) -> None:
-    """All trees of the newest state that no pack has. Those that were stored ahead are still there, or all is looked at anew."""
-    ahead = held.ahead
-    if len(interior.blobs.has_trees(sorted(ahead.stored))) < len(ahead.stored):
-        ahead = Ahead()
-    lacking, passed = _newest_trees(held.trees, root, ahead.stored | ahead.passed)
+def _store_trees(interior: Interior, held: Held, root: bytes, writer: NewBlobs, ahead: Ahead) -> None:
+    """All trees of the newest state that no pack has."""
+    lacking, passed = newest_trees(held.trees, root, ahead.stored | ahead.passed)
     writer.add_trees(lacking)
     there = interior.blobs.has_trees(passed)
     if lost := next((tree for tree in passed if tree not in there), None):
         raise HeldLost(f"tree {lost.hex()}, which a held commit needs, is not in {interior.name} any more")
-
-
-def _newest_trees(trees: Mapping[bytes, bytes], root: bytes, known: Set[bytes]) -> tuple[dict[bytes, bytes], list[bytes]]:
-    """Trees of the newest state, from the root down, but those that are `known` and what is below these: those that are held, and below
-    them the first that are not, in order."""
-    waiting, seen, held, passed = [root], set[bytes](), dict[bytes, bytes](), list[bytes]()
-    while waiting:
-        tree = waiting.pop()
-        if tree in seen or tree in known:
-            continue
-        seen.add(tree)
-        plain = trees.get(tree)
-        if plain is None:
-            passed.append(tree)
-        else:
-            held[tree] = plain
-            waiting += subtrees_of(plain)
-    return held, sorted(passed)
 
 
 def _dated(now_ns: int, replaced: Iterable[Replaced]) -> Iterator[Replaced]:
