@@ -146,44 +146,44 @@ def _failed(counts: Mapping[State, int]) -> int:
 
 
 def _answer(zone: str, records: Sequence[_Record], dates: Sequence[str], bounds: Sequence[datetime], now: datetime) -> StatusDays:
-    # Many datasets have the same operations: what those promise of a day is found out once.
-    promises: dict[tuple[OperationRule, ...], _Promises] = {}
-    datasets = []
-    for record in records:
-        promised = promises.setdefault(record.operations, _Promises(record.operations, bounds))
-        datasets.append(_days_of(record, promised, dates, bounds, now))
-    return StatusDays(zone=zone, datasets=tuple(datasets))
+    quiet = _QuietDays(dates, bounds, now)
+    return StatusDays(zone=zone, datasets=tuple(DatasetDays(dataset=record.label, days=_days_of(record, quiet)) for record in records))
 
 
-class _Promises:
-    """Whether one of these operations had to run on a day, whenever it ran before."""
+class _QuietDays:
+    """Days on which nothing ran. Of thousands of datasets most have the same operations, and most of their days are such: what is promised
+    of a day is found out once for all of them."""
 
-    def __init__(self, operations: tuple[OperationRule, ...], bounds: Sequence[datetime]) -> None:
-        self._operations = operations
+    def __init__(self, dates: Sequence[str], bounds: Sequence[datetime], now: datetime) -> None:
+        self.dates = dates
         self._bounds = bounds
-        self._of_day: dict[int, bool] = {}
+        self._now = now
+        self._kept: dict[tuple[tuple[OperationRule, ...], int], tuple[DatasetDay, ...]] = {}
 
-    def of(self, day: int) -> bool:
-        if day not in self._of_day:
-            self._of_day[day] = _is_promised(self._operations, self._bounds[day], self._bounds[day + 1])
-        return self._of_day[day]
+    def of(self, operations: tuple[OperationRule, ...], first_at: datetime | None) -> tuple[DatasetDay, ...]:
+        """`first_at`: of any job of the dataset, whose rules promise nothing of the day it came in or of one before."""
+        since = len(self.dates) if first_at is None else bisect_right(self._bounds, first_at)
+        if (operations, since) not in self._kept:
+            self._kept[operations, since] = tuple(self._day(operations, day, day >= since) for day in range(len(self.dates)))
+        return self._kept[operations, since]
+
+    def _day(self, operations: tuple[OperationRule, ...], day: int, has_begun: bool) -> DatasetDay:
+        begin, end = self._bounds[day], self._bounds[day + 1]
+        promised = has_begun and end <= self._now and _is_promised(operations, begin, end)
+        return DatasetDay(date=self.dates[day], state=state_of_day({}, missed=False, promised=promised), runs=0, failed=0)
 
 
-_NOTHING: Mapping[State, int] = Counter()
-
-
-def _days_of(record: _Record, promises: _Promises, dates: Sequence[str], bounds: Sequence[datetime], now: datetime) -> DatasetDays:
-    found = []
-    for day, date in enumerate(dates):
-        counts = record.counts.get(day, _NOTHING)
-        over = record.first_at is not None and record.first_at < bounds[day] and bounds[day + 1] <= now
-        promised = over and not counts and promises.of(day)
-        state = state_of_day(counts, missed=day in record.missed, promised=promised)
-        if record.overdue and day == len(dates) - 1 and state != "failed":
-            state = "overdue"
-        failed = _failed(counts) if counts else 0
-        found.append(DatasetDay(date=date, state=state, runs=sum(counts.values()), failed=failed))
-    return DatasetDays(dataset=record.label, days=tuple(found))
+def _days_of(record: _Record, quiet: _QuietDays) -> tuple[DatasetDay, ...]:
+    days = list(quiet.of(record.operations, record.first_at))
+    # What is missed may be of a clock that is ahead of ours.
+    for day in (day for day in record.counts.keys() | record.missed if day < len(days)):
+        counts = record.counts.get(day, Counter())
+        # A day with runs has kept its promise, and one that missed points is a gap whatever was promised.
+        state = state_of_day(counts, missed=day in record.missed, promised=False)
+        days[day] = DatasetDay(date=quiet.dates[day], state=state, runs=sum(counts.values()), failed=_failed(counts))
+    if record.overdue and days[-1].state != "failed":
+        days[-1] = msgspec.structs.replace(days[-1], state="overdue")
+    return tuple(days)
 
 
 def _is_promised(operations: Iterable[OperationRule], begin: datetime, end: datetime) -> bool:

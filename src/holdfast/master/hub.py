@@ -220,7 +220,7 @@ class Hub:
             address=reachable(hello.data_address, host),
             findings=hello.findings,
         )
-        inventory.record_sighting(transaction, node.id, sighting)
+        inventory.record_sighting(transaction, node, sighting)
         self._audit.contradicted(transaction, node.id, hello.anchors)
         if node.state == inventory.WAITING:
             return None

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from holdfast.core.ids import NodeId
 from holdfast.master.foundation import Foundation
 from holdfast.master.records import inventory
-from holdfast.master.records.inventory import StoredRules
+from holdfast.master.records.inventory import RulesHead, StoredRules
 from holdfast.model.rules import Rules, SignedRules, decode_rules, encode_rules, signed_bytes_of_rules
 
 CERTIFICATE_LIFETIME_S = 90 * 86_400.0
@@ -57,17 +57,18 @@ def issue(session: Session, base: Foundation, every: Collection[Rules]) -> dict[
     return issued
 
 
-def rules_for_hello(session: Session, base: Foundation, node: NodeId, generation: int) -> StoredRules | None:
-    """The rules a node must get that says `generation` is in force; None when it has the newest.
+def rules_for_hello(session: Session, base: Foundation, node: NodeId, generation: int, head: RulesHead | None) -> StoredRules | None:
+    """The rules a node must get that says `generation` is in force; None when it has the newest. `head`: of its newest.
 
     A node ahead of the records (they were restored from a copy) gets the same rules again under a number above its own.
     """
-    newest = inventory.newest_rules(session, node)
+    if head is not None and head.generation == generation:
+        if head.state != inventory.CONFIRMED:
+            inventory.judge_rules(session, node, generation, ())
+        return None
+    newest = inventory.newest_rules(session, node) if head is not None else None
     if newest is None or newest.generation > generation:
         return newest
-    if newest.generation == generation:
-        inventory.judge_rules(session, node, generation, ())
-        return None
     return issue(session, base, (decode_rules(newest.signed.body),))[node]
 
 

@@ -15,6 +15,9 @@ from holdfast.master.records.tables import AuditRow
 from holdfast.model.audit import Anchor, AuditRecord, StoredRecord, digest_of, encode_record
 from holdfast.model.decoding import UNREADABLE
 
+_DIGESTS = "audit digests"
+"""In the `info` of a session: those that this transaction has looked up."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AuditChoice:
@@ -52,9 +55,13 @@ def head(session: Session) -> Anchor | None:
 
 
 def digests(session: Session, numbers: Iterable[int]) -> dict[int, str]:
-    """Of those that there are."""
-    rows = session.execute(select(AuditRow.number, AuditRow.digest).where(AuditRow.number.in_(tuple(numbers))))
-    return {row.number: row.digest for row in rows}
+    """Of those that there are. A thousand nodes that say hello in one transaction keep the same few: each is looked up once."""
+    wanted = tuple(numbers)
+    known: dict[int, str] = session.info.setdefault(_DIGESTS, {})
+    if unknown := [number for number in wanted if number not in known]:
+        rows = session.execute(select(AuditRow.number, AuditRow.digest).where(AuditRow.number.in_(unknown)))
+        known.update((number, digest) for number, digest in rows)
+    return {number: known[number] for number in wanted if number in known}
 
 
 def newest(session: Session, choice: AuditChoice, limit: int) -> tuple[AuditRecord, ...]:

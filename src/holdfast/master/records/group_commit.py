@@ -72,21 +72,25 @@ class GroupCommit:
         finally:
             self._writing = None
 
-    async def _write_together(self, taken: list[_Wish]) -> None:
+    async def _write_together(self, taken: list[_Wish], *, savepoints: bool = False) -> None:
         # Who was cancelled waits no more, and may not even have meant it any more.
         taken = [wish for wish in taken if not wish.done.done()]
         if not taken:
             return
         try:
-            outcomes = await self._run(lambda session: _outcomes(session, taken))
+            outcomes = await self._run(lambda session: _outcomes(session, taken, savepoints))
+        except _OneRefused:
+            # Rare; so only then each pays for a place of its own to go back to.
+            await self._write_together(taken, savepoints=True)
+            return
         except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for it
             if len(taken) == 1 or isinstance(error, NotReachable | NoSpace):
                 outcomes = [error] * len(taken)
             else:
                 # A fault of one, of which the records said so: the others must not suffer for it.
                 half = len(taken) // 2
-                await self._write_together(taken[:half])
-                await self._write_together(taken[half:])
+                await self._write_together(taken[:half], savepoints=savepoints)
+                await self._write_together(taken[half:], savepoints=savepoints)
                 return
         for wish, outcome in zip(taken, outcomes, strict=True):
             if wish.done.done():
@@ -111,17 +115,29 @@ class _Pace:
         self._due_s = max(self._due_s, loop.time()) + EVERY_S
 
 
-def _outcomes(session: Session, taken: Sequence[_Wish]) -> list[Any]:
+class _OneRefused(Exception):
+    """What one of them did before it raised an error of ours has to be taken back."""
+
+
+def _outcomes(session: Session, taken: Sequence[_Wish], savepoints: bool) -> list[Any]:
     """Of each, in their order."""
     by_write: dict[Any, list[int]] = {}
     for place, wish in enumerate(taken):
         by_write.setdefault(wish.write, []).append(place)
     outcomes: list[Any] = [None] * len(taken)
     for write, places in by_write.items():
-        found = write(session, [taken[place].item for place in places])
+        items = [taken[place].item for place in places]
+        found = _plainly(session, items) if write is _each_for_itself and not savepoints else write(session, items)
         for place, outcome in zip(places, found or (), strict=False):
             outcomes[place] = outcome
     return outcomes
+
+
+def _plainly(session: Session, works: Sequence[Work]) -> list[Any]:
+    try:
+        return [work(session) for work in works]
+    except HoldfastError as error:
+        raise _OneRefused from error
 
 
 def _each_for_itself(session: Session, works: Sequence[Work]) -> list[Any]:

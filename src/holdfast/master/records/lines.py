@@ -51,8 +51,10 @@ def lines(session: Session, choice: LineChoice, limit: int) -> tuple[tuple[Line,
     """Newest first, and the number to go on before; None = there are no more."""
     found: list[Line] = []
     before, looked_at = choice.before, 0
+    # Without words every line fits, and no more are read than are shown.
+    batch = _BATCH if choice.words or choice.text else limit
     while looked_at < MOST_LOOKED_AT:
-        rows = session.scalars(_query(choice, before).limit(_BATCH)).all()
+        rows = session.scalars(_query(choice, before).limit(batch)).all()
         for row in rows:
             event = msgspec.json.decode(row.record, type=Event)
             if _fits(choice, event):
@@ -61,7 +63,7 @@ def lines(session: Session, choice: LineChoice, limit: int) -> tuple[tuple[Line,
             if len(found) >= limit:
                 return tuple(found), before
         looked_at += len(rows)
-        if len(rows) < _BATCH:
+        if len(rows) < batch:
             return tuple(found), None
     return tuple(found), before
 

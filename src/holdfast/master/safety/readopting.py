@@ -70,11 +70,11 @@ def rules_to_push(session: Session, base: Foundation, node: NodeId, generation: 
 
     One ahead of a restored Master gets none: it tells what is in force there, and keeps that.
     """
-    newest = inventory.newest_rules(session, node)
+    newest = inventory.newest_head(session, node)
     known = 0 if newest is None else newest.generation
     if base.restoration is not None and known < generation:
         return None, known
-    return issuing.rules_for_hello(session, base, node, generation), known
+    return issuing.rules_for_hello(session, base, node, generation, newest), known
 
 
 def take_in_force(session: Session, base: Foundation, node: NodeId, signed: SignedRules) -> None:
