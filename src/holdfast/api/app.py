@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import holdfast
@@ -99,6 +101,7 @@ def create_app(master: Master, console: Console | None = None) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        routes=[*_routes()],
         generate_unique_id_function=_operation_id,
     )
     app.state.master = master
@@ -106,10 +109,6 @@ def create_app(master: Master, console: Console | None = None) -> FastAPI:
     app.state.rows = Rows()
     app.add_middleware(BodyLimit, knows=_is_logged_in)
     add_error_handlers(app)
-    for router in _PUBLIC:
-        app.include_router(router, prefix=PREFIX, dependencies=[Depends(audited_entry, scope="function")])
-    for router in _PRIVATE:
-        app.include_router(router, prefix=PREFIX, dependencies=_GUARDS)
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False, dependencies=[Depends(authenticated)])
     async def openapi() -> Response:
@@ -117,6 +116,24 @@ def create_app(master: Master, console: Console | None = None) -> FastAPI:
 
     app.router.default = _pages(console or packaged_console(), app.router.default)
     return app
+
+
+@functools.cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """The same for every Master of this process, as each finds its own in `app.state`: what FastAPI makes of them at the first request (who
+    is asked before each, and for what) takes several times as long as all else of a Master's start."""
+    both = APIRouter(generate_unique_id_function=_operation_id)
+    for router in _PUBLIC:
+        both.include_router(router, prefix=PREFIX, dependencies=[Depends(audited_entry, scope="function")])
+    for router in _PRIVATE:
+        both.include_router(router, prefix=PREFIX, dependencies=_GUARDS)
+    return tuple(both.routes)
+
+
+def load_routes() -> None:
+    """What FastAPI makes of the routes otherwise at the first request: for a process that is to fork Masters."""
+    for route in _routes():
+        route.matches({"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []})
 
 
 def private_routes() -> Iterator[APIRoute]:
