@@ -38,7 +38,7 @@ def start_in_child(work: Callable[..., object], *arguments: object) -> BaseProce
     """`work(*arguments)`, begun in a process of its own, which does not outlive this one. Both must be picklable."""
     context = multiprocessing.get_context("forkserver")
     # Heeded when the server starts: what it has imported, its children need not.
-    context.set_forkserver_preload(["__main__", *_PRELOADED, work.__module__])
+    context.set_forkserver_preload(["__main__", *_PRELOADED, work.__module__, "holdfast.testing.ready_to_fork"])
     child = context.Process(target=work, args=arguments, daemon=True)
     with _LOOKING:
         child.start()
