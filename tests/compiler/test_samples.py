@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from holdfast.compiler.codes import CODES
@@ -118,3 +119,13 @@ def test_every_code_has_a_sample() -> None:
 def test_every_code_has_a_line_in_the_documentation() -> None:
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| (error|warning|info) \| (.+?) \|", (ROOT / "docs/diagnostics.md").read_text(), re.MULTILINE)
     assert rows == [(code, entry.level.value, entry.meaning) for code, entry in CODES.items()]
+
+
+def test_a_schedule_that_a_report_goes_by_is_used() -> None:
+    text = (SAMPLES / "warnings" / "schedule-unused.yaml").read_text()
+    document = parse_document(text).document
+    assert document is not None
+    known = msgspec.structs.replace(inventory_of(document, text), schedules_of_reports=frozenset({"weekend"}))
+    flows = ActiveFlows(activating=tuple(flow.name for flow in document.flows))
+    compilation = compile_flows(document, flows, known, generations={}, created_at=utc(0))
+    assert "schedule-unused" not in [each.code for each in compilation.diagnostics]

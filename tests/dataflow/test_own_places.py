@@ -9,16 +9,22 @@ import msgspec
 import pytest
 
 from holdfast.core.errors import HoldfastError, UnknownName
+from holdfast.core.ids import JobId
 from holdfast.delivery.reading import RemoteReader
+from holdfast.delivery.trials import tell_outcome
 from holdfast.model.document import Classification
 from holdfast.model.entry import Kind
 from holdfast.model.jobs import State
 from holdfast.model.moments import archive_of
+from holdfast.model.point_changes import Forget
+from holdfast.model.questions import AskChangePoints, PointsChanged
 from holdfast.model.rules import ReadGrant
+from holdfast.node.drill_book import DrillBook
+from holdfast.node.worker_messages import EventNews
 from holdfast.wire.data_client import dial
-from holdfast.wire.data_messages import OpenRead
+from holdfast.wire.data_messages import DrillOutcome, OpenRead
 from holdfast.wire.identity import load_credentials
-from tests.dataflow.machines import World
+from tests.dataflow.machines import World, order_for
 from tests.dataflow.scene import Office, assert_good, office, restic
 
 
@@ -93,3 +99,18 @@ def test_a_source_reads_names_back_and_no_content(scene: Office) -> None:
     with pytest.raises(HoldfastError, match="no content"):
         list(reader.payloads(chunks[:1]))
     reader.close()
+
+
+def test_what_a_drill_elsewhere_proved_is_recorded_though_its_point_has_gone_meanwhile(scene: Office) -> None:
+    assert_good(scene.run())
+    (point,) = scene.vault.points(scene.main)
+    order = order_for(scene.files1, scene.vault, scene.main, point, {"drill": True, "reader_name": "files1"})
+    channel = dial(f"127.0.0.1:{scene.vault.port}", load_credentials(scene.files1.home / "identity"), scene.vault.id, "Read")
+    reader = RemoteReader(channel, OpenRead(repository=scene.main.id, dataset=scene.documents.id, order=order))
+    assert isinstance(scene.vault.ask(AskChangePoints(change=Forget(newest=True), points=(point.id,), is_meant=True)), PointsChanged)
+    assert scene.vault.points(scene.main) == ()
+    tell_outcome(channel, DrillOutcome(job=JobId("7" * 32), files=3, size_bytes=12))
+    reader.close()
+    (record,) = DrillBook(scene.vault.home).records(scene.main.name)
+    assert (record.point, record.files, record.problem, record.on) == (point.id, 3, "", "files1")
+    assert "drill-proven" in [news.event.code for news in scene.vault.store_heard.of(EventNews)]

@@ -6,7 +6,10 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from holdfast.core.clock import now
+from holdfast.core.errors import UnknownName
 from holdfast.core.ids import ActionId, DatasetId, NodeId, RepositoryId
 from holdfast.delivery.ports import Action
 from holdfast.model import rules
@@ -82,6 +85,16 @@ def test_a_moment_is_found_in_the_repository_that_has_the_newest(tmp_path: Path)
     assert {(len(moment.points), moment.files) for moment in every.moments} == {(0, 3), (1, 3)}
     repository, point = find_point(repositories, f"files1/documents@{START.isoformat()}")
     assert point.files == 3
+    assert [find_point(repositories, point.id, name)[0].name for name in ("r1", "r2")] == ["r1", "r2"]
+    late = f"files1/documents@{(START + timedelta(seconds=20)).isoformat()}"
+    sizes = []
+    for name in ("r1", "r2"):
+        listed = answer(AskListing(point=late, repository=name, path=b"/data"), repositories, None, drills)
+        assert isinstance(listed, Listings)
+        sizes += [row.size_bytes for row in listed.rows]
+    assert sizes == [tree[b"/data/one"].size_bytes for tree in trees[1:]]
+    with pytest.raises(UnknownName):
+        find_point(repositories, point.id, "nobody's")
     assert isinstance(answer(AskMoment(dataset="nobody's"), repositories, None, drills), Failed)
     for session in sessions:
         session.close()

@@ -95,7 +95,7 @@ CODES: dict[str, Code] = {
     "unreachable-vertex": Code(_W, "Nothing reaches this vertex, or leaves it"),
     "options-merged": Code(_W, "Several movers became one delivery and their options differ; the strictest counts"),
     "snapshot-unused": Code(_W, "A policy asks for snapshots, and none of its operations looks at all of the source"),
-    "schedule-unused": Code(_I, "A schedule that no operation names"),
+    "schedule-unused": Code(_I, "A schedule that no operation and no report names"),
     "policy-unused": Code(_I, "A policy that is in no flow"),
     "excluded-inside": Code(_I, "A repository or mirror lies inside a captured path and is left out of the capture"),
     "reactivated": Code(_I, "Another active flow is activated again, because it shares what changed", False),

@@ -88,7 +88,7 @@ def _compile(
     check_archives(all_legs, report)
     check_locks(all_legs, drawing, inventory, report)
     check_overlaps(all_legs, report)
-    check_unused(drawing, all_legs, report)
+    check_unused(drawing, all_legs, inventory, report)
     check_trials(all_legs, roster, report)
     repositories = _open_repositories(document, drawing, active)
     places = find_places(repositories, all_legs, report)

@@ -23,6 +23,7 @@ from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.records import documents, inventory
 from holdfast.master.records.documents import ActiveFlow
+from holdfast.master.records.report_schedules import report_schedules
 from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document, Revision
 from holdfast.model.rules import Identity, Rules
@@ -69,7 +70,12 @@ def current_situation(session: Session, base: Foundation) -> Situation:
 def drawing_key(session: Session) -> DrawingKey:
     """The same as long as nobody has edited, activated, joined or left; to read it costs next to nothing."""
     active = tuple((flow.flow, flow.revision, flow.activated_at) for flow in documents.active_flows(session))
-    return newest_revision(session), active, inventory.newest_generations(session), inventory.node_states(session)
+    return newest_revision(session), active, inventory.newest_generations(session), inventory.node_states(session), _by_reports(session)
+
+
+def _by_reports(session: Session) -> frozenset[str]:
+    """The schedules that reports name."""
+    return frozenset(stored.schedule.schedule for stored in report_schedules(session) if stored.schedule.schedule)
 
 
 def _has_limits(node: inventory.Node) -> bool | None:
@@ -92,7 +98,12 @@ def _situation(session: Session, base: Foundation, online: frozenset[NodeId]) ->
             flows=tuple(FrozenFlow(name=flow.flow, document=flow.frozen) for flow in active),
             repositories=documents.used_repositories(session),
         ),
-        inventory=Inventory(environment=base.environment.id, nodes=identities, policy_ids=documents.policy_ids(session)),
+        inventory=Inventory(
+            environment=base.environment.id,
+            nodes=identities,
+            policy_ids=documents.policy_ids(session),
+            schedules_of_reports=_by_reports(session),
+        ),
         rules=deployment(session).rules,
     )
 

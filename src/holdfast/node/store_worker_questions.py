@@ -58,15 +58,15 @@ def answer(question: Question, repositories: Repositories, rules: Rules | None, 
         return Failed(error=facts_of(error))
 
 
-def find_point(repositories: Repositories, prefix: str) -> tuple[Repository, Point]:
+def find_point(repositories: Repositories, prefix: str, name: str = "") -> tuple[Repository, Point]:
     """The repository here that holds the point, and the point. Copies of one point are equal, so the first will do; of a moment the
-    newest."""
+    newest. `name`: only that repository (name or id) will do."""
     if is_address(prefix) and not is_lineage_address(prefix):
         dataset, at = parse_address(prefix)
-        found = _at(AskMoment(dataset=dataset, at=at), repositories)
+        found = _at(AskMoment(dataset=dataset, at=at, repository=name), repositories)
         return max(found, key=lambda pair: (pair[1].time, pair[1].seq))
     missing: UnknownName | None = None
-    for repository in repositories.opened():
+    for repository in _chosen(repositories, name):
         try:
             return repository, repository.point(prefix)
         except UnknownName as error:
@@ -91,7 +91,7 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
         case AskListing() if not question.point or (is_address(question.point) and not is_lineage_address(question.point)):
             return _listing_at(question, repositories)
         case AskListing():
-            return find_point(repositories, question.point)[0].listing(question)
+            return find_point(repositories, question.point, question.repository)[0].listing(question)
         case AskDiff():
             return _differences(question, repositories)
         case AskFind():

@@ -27,6 +27,7 @@ from holdfast.model.change import Amount, Commit, Cursor
 from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.moments import archive_of
 from holdfast.model.orders import RestoreOrder
+from holdfast.model.points import Point
 from holdfast.model.reading import PointReader
 from holdfast.model.rules import archived_by
 from holdfast.node.copies import give_copy, mirror_action
@@ -176,9 +177,9 @@ class Sessions:
             if order.mirror:
                 mirror = MirrorReader(mirror_action(configured.rules, order.dataset, order.mirror), order.dataset, order.stands_at)
                 return mirror.cursor, OnlyPaths(mirror, order.paths)
-            cursor, reader = self._read_point(order.repository, order.dataset, order.point, order.paths)
+            point, cursor, reader = self._opened_point(order.repository, order.dataset, order.point, order.paths)
             if order.drill:
-                return cursor, OnTrial(reader, lambda outcome: self._tried(outcome, order, configured.rules))
+                return cursor, OnTrial(reader, lambda outcome: self._tried(outcome, order, point, configured.rules))
             if order.lasting:
                 return cursor, self._until_its_end(reader, order)
             return cursor, OnlyNames(reader) if order.names_only else reader
@@ -210,14 +211,20 @@ class Sessions:
         return lambda archived_ns, files: archive.put(whose, archived_ns, files, stored.keep_s)
 
     def _read_point(self, id_: RepositoryId, dataset: DatasetId, prefix: str, paths: tuple[bytes, ...]) -> tuple[Cursor, PointReader]:
+        return self._opened_point(id_, dataset, prefix, paths)[1:]
+
+    def _opened_point(
+        self, id_: RepositoryId, dataset: DatasetId, prefix: str, paths: tuple[bytes, ...]
+    ) -> tuple[Point, Cursor, PointReader]:
         repository = self._repositories.get(id_)
         point = repository.point(prefix)
         if point.dataset_id != dataset:
             raise NotGranted("the point is of another dataset", hint="start the restore again; each one gets an order of its own")
-        return Cursor(point.epoch, point.seq), OnlyPaths(repository.reader(point), paths)
+        return point, Cursor(point.epoch, point.seq), OnlyPaths(repository.reader(point), paths)
 
-    def _tried(self, outcome: DrillOutcome, order: RestoreOrder, rules: model.Rules) -> None:
-        """What another machine says came of the drill it was ordered to make."""
+    def _tried(self, outcome: DrillOutcome, order: RestoreOrder, point: Point, rules: model.Rules) -> None:
+        """What another machine says came of the drill it was ordered to make, of the point as it was when that began: it may have expired
+        meanwhile."""
         repository = self._repositories.get(order.repository)
         tried = Tried(
             job=outcome.job,
@@ -227,7 +234,7 @@ class Sessions:
             note=_plain(outcome.note),
             on=order.reader_name or _name_of(rules, order.reader),
         )
-        record_tried(self._drills, repository, repository.point(order.point), tried, rules.node)
+        record_tried(self._drills, repository, point, tried, rules.node)
 
     def _until_its_end(self, reader: PointReader, order: RestoreOrder) -> PointReader:
         ended = NotGranted(f"the order ended at {order.expires_at.isoformat()}", hint="the reader is to get a new one from the Master")

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
+from holdfast.master.compiling import current_situation
 from holdfast.master.records import report_schedules
 from holdfast.model.access import Activity, Scope
 from holdfast.model.open_times import triggers_on
@@ -160,6 +161,8 @@ async def test_what_goes_wrong_with_one_report_concerns_no_other_and_what_never_
     await running.call("PUT", "/report-schedules/weekly", named, status=400)
     await running.apply("environment: office\nschedules: {months: {at: ['day 1 07:00']}}\n")
     await running.call("PUT", "/report-schedules/weekly", named)
+    base = running.master.base
+    assert base.database.run_now(lambda s: current_situation(s, base)).inventory.schedules_of_reports == {"months"}
     _later(running, missed_days=40)
     await running.master.post.work()
     broken, sent = (await running.get("/report-schedules"))["schedules"]

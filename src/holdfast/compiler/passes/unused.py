@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from holdfast.compiler.drawing import Drawing, DrawnVertex, Key, Leg, operation_where, policy_where
+from holdfast.compiler.inventory import Inventory
 from holdfast.compiler.report import Report
 from holdfast.model.diagnostics import Where
 from holdfast.model.operations import SPECS
 
 
-def check_unused(drawing: Drawing, legs: tuple[Leg, ...], report: Report) -> None:
+def check_unused(drawing: Drawing, legs: tuple[Leg, ...], inventory: Inventory, report: Report) -> None:
     carried = {leg.carried.label for leg in legs}
     for policy in drawing.document.policies:
         for operation in policy.operations:
@@ -26,7 +27,7 @@ def check_unused(drawing: Drawing, legs: tuple[Leg, ...], report: Report) -> Non
     for vertex in drawing.vertices:
         if vertex.key not in touched:
             _report_vertex(vertex, report)
-    _report_schedules(drawing, report)
+    _report_schedules(drawing, inventory, report)
     used = {name for flow in drawing.draft.flows for vertex in flow.vertices for name in vertex.policies}
     for policy in drawing.draft.policies:
         if policy.name not in used:
@@ -34,13 +35,15 @@ def check_unused(drawing: Drawing, legs: tuple[Leg, ...], report: Report) -> Non
             report.add("policy-unused", policy_where(policy), f"policy `{policy.name}` is in no flow", hint)
 
 
-def _report_schedules(drawing: Drawing, report: Report) -> None:
-    used = {operation.when.schedule for policy in drawing.draft.policies for operation in policy.operations}
+def _report_schedules(drawing: Drawing, inventory: Inventory, report: Report) -> None:
+    used = {
+        operation.when.schedule for policy in drawing.draft.policies for operation in policy.operations
+    } | inventory.schedules_of_reports
     for schedule in drawing.draft.schedules:
         if schedule.name not in used:
             where = Where(path=f"schedules.{schedule.name}", kind="schedule", name=schedule.name)
             hint = f"write `schedule: {schedule.name}` in an operation, or take it out"
-            report.add("schedule-unused", where, f"no operation names schedule `{schedule.name}`", hint)
+            report.add("schedule-unused", where, f"no operation and no report names schedule `{schedule.name}`", hint)
 
 
 def _report_vertex(vertex: DrawnVertex, report: Report) -> None:
