@@ -205,7 +205,8 @@ def _compress(chunks: Sequence[Chunk], level: int) -> None:
     """All in one call without the interpreter lock: giving it up and getting it back for each small chunk costs more than the chunk."""
     compressor = _compressor(level)
     if len(chunks) == 1:
-        chunks[0].keep_frame(level, compressor.compress(chunks[0].plain or b""))
+        # A copy: what the library gives keeps all the memory of the worst case.
+        chunks[0].keep_frame(level, memoryview(compressor.compress(chunks[0].plain or b"")).tobytes())
     elif chunks:
         frames = compressor.multi_compress_to_buffer([chunk.plain or b"" for chunk in chunks], threads=1)
         for number, chunk in enumerate(chunks):

@@ -38,7 +38,7 @@ from holdfast.host.database_files import main_of, read_header
 from holdfast.model.entry import Entry, path_of, walk_key
 from holdfast.model.stream import Outgoing
 
-LOOK_AHEAD = 2
+LOOK_AHEAD, LOOK_AHEAD_BYTES = 2, 4 * 1024 * 1024
 ROWS_AT_ONCE = 1_000
 MOST_SUSPECTS = 10_000
 # From this mean size on a batch is worth a thread. Below, the interpreter lock makes threads slower than none: 100,000 files of
@@ -72,7 +72,7 @@ class Emission:
             if jobs and batch.size_bytes >= POOL_BYTES * len(jobs):
                 batch.future = self._tools.pool.submit(self._reader.capture_all, jobs)
             ahead.append(batch)
-            if len(ahead) > LOOK_AHEAD:
+            while len(ahead) > LOOK_AHEAD or (len(ahead) > 1 and sum(each.size_bytes for each in ahead) > LOOK_AHEAD_BYTES):
                 yield from self._settle_batch(ahead.popleft())
         while ahead:
             yield from self._settle_batch(ahead.popleft())

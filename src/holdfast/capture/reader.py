@@ -1,6 +1,6 @@
 """Looking at a path and reading its content once: metadata, chunks, and whether what was read can be trusted.
 
-Files up to `WHOLE_BYTES` are read whole, in batches on a small pool of threads; larger ones stream in windows of 8 MiB and are never in
+Files up to `WHOLE_BYTES` are read whole, in batches on a small pool of threads; larger ones stream in windows of 4 MiB and are never in
 memory as a whole. A file that changes while it is read is read again, twice at most; then it is kept as read, marked `unstable`, and read
 again in the next run. A streamed file is not tried again: its first parts are on their way already. What a streamed file held when it was
 opened is its size; bytes appended meanwhile are the next run's.
@@ -9,6 +9,7 @@ opened is its size; bytes appended meanwhile are the next run's.
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 from collections.abc import Callable
 from functools import lru_cache
@@ -39,7 +40,7 @@ from holdfast.host.sight import IN_PLACE, Sight
 from holdfast.model.entry import ChunkRef, Entry, Hole, display_path
 from holdfast.model.jobs import Finding, Severity
 
-WHOLE_BYTES = 8 * 1024 * 1024
+WHOLE_BYTES = 4 * 1024 * 1024
 WINDOW_BYTES = 4 * 1024 * 1024
 TRIES = 3
 # git's racy rule: a change this close before the read could be followed by another one that leaves the same ctime.
@@ -151,6 +152,7 @@ class Reader:
     def _whole(self, job: Job) -> Captured | TooLarge | Database | Lost:
         path = job.path
         findings: list[Finding] = []
+        cutter = choose(job.granularity, job.recorded.chunks if job.recorded else ())
         descriptor = self.descriptor(path)
         try:
             for _ in range(TRIES):
@@ -164,7 +166,7 @@ class Reader:
                     return TooLarge()
                 if job.database and header_at(descriptor) is not None:
                     return Database()
-                data = os.pread(descriptor, size, 0) if size else b""
+                data = _read(descriptor, size, cutter)
                 self._on_read(len(data))
                 xattrs = read_xattrs(descriptor, path, findings.append)
                 holes = holes_of(path, before, descriptor)
@@ -173,7 +175,7 @@ class Reader:
                     break
         finally:
             os.close(descriptor)
-        chunks = _chunks_in(data, choose(job.granularity, job.recorded.chunks if job.recorded else ()))
+        chunks = _chunks_in(data, cutter)
         refs = tuple([ChunkRef(chunk.id, chunk.size_bytes) for chunk in chunks])
         entry = file_entry(path, self._names, before, xattrs=xattrs, holes=holes, chunks=refs, size_bytes=len(data), unstable=not stable)
         flags = _racy(before, started_ns)
@@ -198,7 +200,7 @@ class Stream:
         self._left = self._before.st_size
         self._position = 0
         # What was read and is not cut yet, at the front of a buffer that serves all windows: the cutter looks a longest chunk ahead.
-        self._buffer = memoryview(bytearray(min(self._left, self._cutter.most + WINDOW_BYTES)))
+        self._buffer = _pages(min(self._left, self._cutter.most + WINDOW_BYTES))
         self._filled = 0
         self._refs: list[ChunkRef] = []
         sparse = self._before.st_blocks * 512 < self._before.st_size
@@ -322,12 +324,27 @@ def _changed_while_read(path: bytes) -> Finding:
     )
 
 
-def _chunks_in(data: bytes, cutter: Cutter) -> tuple[Chunk, ...]:
+def _read(descriptor: int, size: int, cutter: Cutter) -> bytes | memoryview:
+    """The content from its start. What will be cut up comes into pages of its own, since chunks are copies."""
+    if size <= cutter.least:
+        return os.pread(descriptor, size, 0) if size else b""
+    pages = _pages(size)
+    return pages[: os.preadv(descriptor, [pages], 0)]
+
+
+def _pages(size_bytes: int) -> memoryview:
+    """Memory that goes back to the kernel once nobody uses it. Out of the heap, what else was put there meanwhile kept parts of it in
+    use: some 20 MB after a few large files.
+    """
+    return memoryview(mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)) if size_bytes else memoryview(b"")
+
+
+def _chunks_in(data: bytes | memoryview, cutter: Cutter) -> tuple[Chunk, ...]:
     size = len(data)
     if size == 0:
         return ()
     if size <= cutter.least:
-        return (Chunk(sha256(data).digest(), size, data),)
+        return (Chunk(sha256(data).digest(), size, bytes(data)),)
     return tuple(_cut_up(data, cutter.cut(data, final=True)))
 
 
