@@ -154,7 +154,7 @@ def test_pieces_sealed_in_a_row_open_alone_and_in_a_row(plains: list[bytes], dat
     ends = list(accumulate(len(plain) + 32 for plain in plains))
     sealed = [bytes(target[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
     assert sealed == [seal(KEY, ivs[16 * n : 16 * n + 16], plain) for n, plain in enumerate(plains)]
-    assert list(unseal_each(KEY, map(memoryview, sealed))) == plains
+    assert list(unseal_each(KEY, list(map(memoryview, sealed)))) == plains
     assert [unseal(KEY, piece) for piece in sealed] == plains
     bad = data.draw(st.integers(0, len(sealed) - 1))
     at = data.draw(st.integers(0, len(sealed[bad]) - 1))

@@ -5,7 +5,7 @@ Sealed bytes = IV (16) || ciphertext || tag (16). The one-time Poly1305 key is r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -76,22 +76,28 @@ def seal(key: MasterKey, iv: bytes, plain: bytes) -> bytes:
     return bytes(sealed)
 
 
-def unseal_each(key: MasterKey, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+def unseal_each(key: MasterKey, pieces: Sequence[bytes | memoryview]) -> Iterator[bytes]:
     """The plain bytes of each; raises `RepositoryDamaged` at the first whose tag does not fit. One AES context serves all."""
-    nonces = Cipher(algorithms.AES(key.mac_k), modes.ECB()).encryptor()
+    ivs = b"".join([sealed[:IV_SIZE] for sealed in pieces])
+    # Of a piece too short to have one, and of those behind it, the nonce is wrong; none of them is got to.
+    nonces = Cipher(algorithms.AES(key.mac_k), modes.ECB()).encryptor().update(ivs[: len(ivs) // IV_SIZE * IV_SIZE])
     context = Cipher(algorithms.AES(key.encrypt), modes.CTR(bytes(IV_SIZE))).encryptor()
+    mac_r, verify_tag = key.mac_r, Poly1305.verify_tag
+    place = 0
     for sealed in pieces:
         if len(sealed) < OVERHEAD:
             raise RepositoryDamaged("sealed bytes are too short", hint="run `holdfast repository check NAME --read-data`")
-        iv, body, tag = bytes(sealed[:IV_SIZE]), sealed[IV_SIZE:-TAG_SIZE], bytes(sealed[-TAG_SIZE:])
+        after = place + IV_SIZE
+        body = sealed[IV_SIZE:-TAG_SIZE]
         try:
-            Poly1305.verify_tag(key.mac_r + nonces.update(iv), body, tag)
+            verify_tag(mac_r + nonces[place:after], body, bytes(sealed[-TAG_SIZE:]))
         except InvalidSignature:
             raise RepositoryDamaged(
                 "sealed bytes were changed, or another key sealed them", hint="run `holdfast repository check NAME`"
             ) from None
-        context.reset_nonce(iv)
+        context.reset_nonce(ivs[place:after])
         yield context.update(body)
+        place = after
 
 
 def unseal(key: MasterKey, sealed: bytes) -> bytes:

@@ -170,12 +170,14 @@ def _second_of(text: str) -> int:
 def time_ns(text: str) -> int:
     """Nanoseconds since 1970 of an RFC 3339 time; raises `RepositoryDamaged`."""
     seconds = _second_of(text[:19])
+    # Nearly all are in UTC, with nine digits or none: three of them for each path of a restore.
+    fraction = text[20:-1]
+    if len(text) == 30 and text[19] == "." and text[29] == "Z" and fraction.isdecimal() and fraction.isascii():
+        return seconds * 1_000_000_000 + int(fraction)
     rest = text[19:]
     if rest == "Z":
         return seconds * 1_000_000_000
-    # Nearly all are in UTC: three of them for each path of a restore.
-    fraction = rest[1:-1]
-    if rest[:1] == "." and rest[-1:] == "Z" and len(fraction) <= 9 and fraction.isdigit() and fraction.isascii():
+    if rest[:1] == "." and rest[-1:] == "Z" and len(fraction) <= 9 and fraction.isdecimal() and fraction.isascii():
         return seconds * 1_000_000_000 + int(fraction.ljust(9, "0"))
     match = _REST.fullmatch(rest)
     if match is None or not rest.isascii():

@@ -308,13 +308,11 @@ def decode_node(raw: RawNode) -> DecodedNode | None:
 def decode_tree(data: bytes) -> list[DecodedNode]:
     """`split_tree` and `decode_node` in one: all nodes of kinds that are captured, for who needs all facts of all of them."""
     found: list[DecodedNode] = []
-    last = b""
     try:
-        for node in _tree.decode(data).nodes or ():
-            name = check_name(unquote(node.name))
-            if name <= last:
-                raise RepositoryDamaged(f"a tree is not in order at {name!r}")
-            last = name
+        nodes = _tree.decode(data).nodes or ()
+        names = [unquote(node.name) for node in nodes]
+        _check_names(names)
+        for node, name in zip(nodes, names, strict=True):
             kind = _KINDS.get(node.type)
             if kind is not None:
                 found.append(DecodedNode(node, name, kind, _content_of(node, kind), _subtree_of(node, name)))
@@ -346,7 +344,10 @@ def access_time_ns(node: bytes) -> int:
 
 
 def _content_of(node: _Node, kind: Kind) -> tuple[bytes, ...]:
-    return tuple([hash_from(text) for text in node.content or ()]) if kind is Kind.FILE else ()
+    content = node.content
+    if kind is not Kind.FILE or not content:
+        return ()
+    return (hash_from(content[0]),) if len(content) == 1 else tuple([hash_from(text) for text in content])
 
 
 def entry_of(decoded: DecodedNode, folder: bytes, sizes: Mapping[bytes, int]) -> Entry:
@@ -354,40 +355,46 @@ def entry_of(decoded: DecodedNode, folder: bytes, sizes: Mapping[bytes, int]) ->
 
     Raises `RepositoryDamaged` when a chunk is not in `sizes`.
     """
-    node = decoded.node
-    extra = node.generic_attributes
-    xattrs: tuple[Xattr, ...] = ()
-    if node.extended_attributes:
-        xattrs = tuple(Xattr(a.name.encode("utf-8", "surrogatepass"), a.value or b"") for a in node.extended_attributes)
-    if extra is not None and extra.xattrs:
-        xattrs = tuple(sorted(xattrs + extra.xattrs, key=_by_name))
-    target = node.linktarget_raw if node.linktarget_raw is not None else node.linktarget.encode("utf-8", "surrogatepass")
+    node, content = decoded.node, decoded.content
     try:
-        chunks = tuple([ChunkRef(blob, sizes[blob]) for blob in decoded.content])
+        if len(content) == 1:
+            # Nearly all files have one chunk.
+            chunks: tuple[ChunkRef, ...] = (ChunkRef(content[0], sizes[content[0]]),)
+        else:
+            chunks = tuple([ChunkRef(blob, sizes[blob]) for blob in content])
     except KeyError as missing:
         raise RepositoryDamaged(
             f"{(folder + b'/' + decoded.name)!r} needs chunk {missing.args[0].hex()}, which no index names",
             hint="run `holdfast repository check NAME`; the next full run sends it again",
         ) from None
+    extra, named, raw_target = node.generic_attributes, node.extended_attributes, node.linktarget_raw
+    mode, mtime, atime = node.mode, node.mtime, node.atime
+    mtime_ns = time_ns(mtime)
     return Entry(
         path=folder + b"/" + decoded.name,
         kind=decoded.kind,
-        mode=unix_mode(node.mode),
+        mode=mode if 0 <= mode <= 0o777 else unix_mode(mode),
         uid=node.uid,
         gid=node.gid,
         user=node.user,
         group=node.group,
         size_bytes=node.size,
-        mtime_ns=time_ns(node.mtime),
-        atime_ns=time_ns(node.atime),
+        mtime_ns=mtime_ns,
+        atime_ns=mtime_ns if atime == mtime else time_ns(atime),
         ctime_ns=time_ns(node.ctime),
         inode=node.inode,
         device=node.device_id,
         links=node.links or 1,
-        link_target=target,
+        link_target=node.linktarget.encode("utf-8", "surrogatepass") if raw_target is None else raw_target,
         device_number=node.device,
-        xattrs=xattrs,
-        holes=extra.holes if extra is not None else (),
+        xattrs=() if extra is None and not named else _xattrs_of(node),
+        holes=() if extra is None else extra.holes,
         chunks=chunks,
-        unstable=extra.unstable if extra is not None else False,
+        unstable=extra is not None and extra.unstable,
     )
+
+
+def _xattrs_of(node: _Node) -> tuple[Xattr, ...]:
+    extra = node.generic_attributes
+    xattrs = tuple([Xattr(a.name.encode("utf-8", "surrogatepass"), a.value or b"") for a in node.extended_attributes or ()])
+    return tuple(sorted(xattrs + extra.xattrs, key=_by_name)) if extra is not None and extra.xattrs else xattrs

@@ -153,9 +153,9 @@ class PointWalk:
 
     def _chunks(self, nodes: Sequence[DecodedNode]) -> tuple[dict[bytes, int], dict[bytes, int]]:
         """Plain length and place of each chunk these nodes name; 0 for those in no index."""
-        wanted = list({chunk for node in nodes for chunk in node.content})
-        sizes, places = dict.fromkeys(wanted, 0), dict.fromkeys(wanted, 0)
-        rows = self._catalog.rows_among("SELECT id, length, raw, pack, offset FROM blobs WHERE id IN ({ids}) AND type = 0", wanted)
+        sizes = {chunk: 0 for node in nodes for chunk in node.content}
+        places = sizes.copy()
+        rows = self._catalog.rows_among("SELECT id, length, raw, pack, offset FROM blobs WHERE id IN ({ids}) AND type = 0", list(sizes))
         for chunk, length, raw, pack, offset in rows:
             sizes[chunk] = raw or length - OVERHEAD
             places[chunk] = pack << _OFFSET_BITS | offset

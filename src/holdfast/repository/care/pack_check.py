@@ -65,7 +65,7 @@ def _header_problem(storage: Storage, data: bytes, blobs: Sequence[PackedBlob]) 
 
 def _bad_blobs(storage: Storage, data: bytes, blobs: Sequence[PackedBlob]) -> list[PackedBlob]:
     view = memoryview(data)
-    opened = unseal_each(storage.key, (view[blob.offset : blob.offset + blob.length] for blob in blobs))
+    opened = unseal_each(storage.key, [view[blob.offset : blob.offset + blob.length] for blob in blobs])
     bad: list[PackedBlob] = []
     number = 0
     while number < len(blobs):
@@ -77,7 +77,7 @@ def _bad_blobs(storage: Storage, data: bytes, blobs: Sequence[PackedBlob]) -> li
             bad.append(blob)
             # A generator that has raised is over: go on behind this blob with another.
             rest = blobs[number + 1 :]
-            opened = unseal_each(storage.key, (view[each.offset : each.offset + each.length] for each in rest))
+            opened = unseal_each(storage.key, [view[each.offset : each.offset + each.length] for each in rest])
         number += 1
     return bad
 

@@ -56,7 +56,9 @@ class CatalogRows:
     def rows_among(self, sql: str, ids: Sequence[bytes | int], values: Sequence[object] = ()) -> Iterator[Row]:
         for start in range(0, len(ids), _BATCH):
             part = ids[start : start + _BATCH]
-            yield from self.rows(sql.replace("{ids}", ",".join("?" * len(part))), (*part, *values))
+            # Filled up to a power of two with one more of the same: few statements, which SQLite then has ready.
+            more = (1 << (len(part) - 1).bit_length()) - len(part)
+            yield from self.rows(sql.replace("{ids}", ",".join("?" * (len(part) + more))), (*part, *[part[-1]] * more, *values))
 
 
 class Catalog:
@@ -161,7 +163,9 @@ class Catalog:
         """Rows of `sql` for many ids: `{ids}` in it becomes placeholders, bound before `values`."""
         for start in range(0, len(ids), _BATCH):
             part = ids[start : start + _BATCH]
-            yield from self.rows(sql.replace("{ids}", ",".join("?" * len(part))), (*part, *values))
+            # Filled up to a power of two with one more of the same: few statements, which SQLite then has ready.
+            more = (1 << (len(part) - 1).bit_length()) - len(part)
+            yield from self.rows(sql.replace("{ids}", ",".join("?" * (len(part) + more))), (*part, *[part[-1]] * more, *values))
 
     def number_of(self, table: str, identity: str) -> int:
         """The short number of a node or dataset, given on first use. `table` is `nodes` or `datasets`."""
