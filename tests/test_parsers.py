@@ -9,7 +9,7 @@ import ast
 import hashlib
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -86,6 +86,7 @@ from holdfast.wire import codec, identity
 from holdfast.wire.authority import Authority
 from holdfast.wire.data_messages import Carried, Closing, KnownRun, Recall, Segmented, Started
 from holdfast.wire.hub_messages import Farewell
+from tests.scratch import SCRATCH
 
 SOURCES = Path(__file__).resolve().parent.parent / "src/holdfast"
 ENTROPY = SeededEntropy("parsers")
@@ -275,7 +276,7 @@ def use_mirror(folder: Path) -> None:
 
 def database(make: Callable[[Path], object], name: str) -> bytes:
     """The file that this makes where there is none."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         make(Path(folder))
         return (Path(folder) / name).read_bytes()
 
@@ -530,8 +531,9 @@ def survive(parser: Parser, folder: Path, data: bytes) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("parsers")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
+        yield Path(folder)
 
 
 @pytest.mark.timeout(60)

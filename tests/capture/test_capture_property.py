@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.capture.ports import CaptureRequest
+from tests.scratch import SCRATCH
 
 NAMES = ("a", "a-b", "b", "x1", "a\n", "\udcff")
 PATHS = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map("/".join)
@@ -63,7 +64,7 @@ def _expected(machine, exclude):
 @settings(max_examples=60, deadline=None)
 @given(runs=st.lists(RUNS, min_size=1, max_size=6))
 def test_receivers_follow_the_tree(machine_class, runs):
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         machine = machine_class(Path(folder))
         machine.clock.ahead_ns = 0
         exclude = False

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from holdfast.capture import ledger as module
 from holdfast.capture.ledger import Act, Ledger, Verdict
 from holdfast.core.errors import NoSpace
+from tests.scratch import SCRATCH
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_late_ones_come_in_their_place(ledger: Ledger, late: int) -> None:
 
 @given(st.lists(st.binary(max_size=4), unique=True, max_size=60))
 def test_any_order_comes_back_sorted(keys: list[bytes]) -> None:
-    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory(dir=SCRATCH) as folder:
         patch.setattr(module, "_BATCH", 4)
         with closing(Ledger(Path(folder) / "verdicts")) as ledger:
             for key in keys:

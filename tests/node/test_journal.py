@@ -24,6 +24,7 @@ from holdfast.testing.hostile_rows import CHANGES, Change, spoil
 from holdfast.testing.node_rules import DOCUMENTS, ENVIRONMENT, FILES1, VAULT, operation, sign, source_rules
 from holdfast.testing.virtual_clock import VirtualClock
 from holdfast.wire.authority import Authority
+from tests.scratch import SCRATCH
 
 START = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 
@@ -223,7 +224,7 @@ def test_the_signature_is_checked_on_disk_too(tmp_path: Path, authority: Authori
 @settings(max_examples=60, derandomize=True, deadline=None)
 @given(CHANGES)
 def test_a_journal_whose_rows_make_no_sense_lets_the_agent_start_and_report(changes: list[Change]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         path = Path(folder) / "node.db"
         with closing(Journal(path, clock=VirtualClock(START))) as journal:
             journal.record_job(job(1), RunCascade(job=job(1), cascade="c"))

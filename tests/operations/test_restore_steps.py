@@ -13,6 +13,7 @@ from holdfast.core.errors import NoSpace
 from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.operations.restore_steps import Do, Step, StepBook, read_steps
 from holdfast.testing.small_disk import small_disk
+from tests.scratch import SCRATCH
 
 FOLDERS: tuple[Do, ...] = ("folder", "merge", "pass")
 FILE: Do = "file"
@@ -86,7 +87,7 @@ def test_a_full_place_for_temporary_files_is_told_as_such(tmp_path: Path, monkey
 @given(st.integers(0, 5), st.integers(0, 400))
 def test_what_a_crash_cut_off_is_left_out(settled: int, cut: int) -> None:
     steps = [step_of(FILE, number) for number in range(6)]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         plan, kept = Path(folder, "1.plan"), Path(folder, "1.steps")
         with StepBook(plan, kept) as book:
             for step in steps[:settled]:

@@ -19,6 +19,7 @@ from holdfast.model.questions import AskFind, AskHistory, AskListing
 from holdfast.repository.points.sealing import forget
 from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import DATASET, START, MarkingFeeder, RepositoryScene
+from tests.scratch import SCRATCH
 
 ROOT = b"/r"
 NAMES = (b"a", b"b", b"a-b", b"x.txt", b"X.TXT", b"\xc3\xa9", b"\xff")
@@ -200,7 +201,7 @@ def check_listing(repository: Repository, commit: Live) -> None:
 @given(steps)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_catalog_says_what_a_dictionary_would(plan: list[Step]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         scene = RepositoryScene(Path(folder))
         scene.create()
         model = Model(scene, scene.open())

@@ -130,7 +130,7 @@ def _routes() -> tuple[BaseRoute, ...]:
     return tuple(both.routes)
 
 
-def load_routes() -> None:
+def ready_routes() -> None:
     """What FastAPI makes of the routes otherwise at the first request: for a process that is to fork Masters."""
     for route in _routes():
         route.matches({"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []})

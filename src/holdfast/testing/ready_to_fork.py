@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import gc
 
-from holdfast.api.app import load_routes
+from holdfast.api.app import ready_routes
 
-load_routes()
+ready_routes()
 gc.collect()
 gc.freeze()
