@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from holdfast.model.maintenance import Subset, parse_subset
 from holdfast.repository._format.index import IndexedPack, encode_index
 from holdfast.repository._format.pack import Blob, BlobType, PackedBlob, read_pack_header
 from holdfast.repository.care.care import chooser
+from holdfast.repository.care.pack_check import verify_pack
 from holdfast.repository.catalog.blob_table import Place
-from holdfast.repository.diagnosis import CODES
+from holdfast.repository.diagnosis import CODES, BlobKey
 from holdfast.repository.packs.inventory import Inventory
 from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import RepositoryScene
@@ -96,6 +98,24 @@ def test_what_another_pack_holds_is_not_lost(scene: RepositoryScene, repository:
     found = repository.check(read_data=True)
     assert {finding.code for finding in found} == {"pack-damaged", "blob-damaged"}
     assert all(finding.affected == () and "nothing is lost" in finding.hint for finding in found)
+
+
+@pytest.mark.parametrize("damaged", [range(500), range(70, 500, 3), range(499, 500)], ids=["all", "some", "the last"])
+def test_of_many_blobs_in_a_pack_those_that_are_damaged_are_named(scene: RepositoryScene, damaged: range) -> None:
+    storage = scene.open()._interior.storage
+    plains = [b"%d" % number for number in range(500)]
+    blobs = [Blob(sha256(plain).digest(), BlobType.DATA, plain, 0) for plain in plains]
+    pack = storage.build_and_save_pack(blobs, storage.draw_ivs(len(blobs)))
+    storage.settle_packs([pack.id])
+    path = scene.place / "data" / pack.id.hex()[:2] / pack.id.hex()
+    data = bytearray(path.read_bytes())
+    for number in damaged:
+        data[pack.blobs[number].offset + 16] ^= 1
+    path.write_bytes(data)
+    found = verify_pack(storage, pack.id, pack.blobs)
+    assert found is not None
+    assert found.code == "pack-damaged"
+    assert found.bad == {BlobKey(BlobType.DATA, pack.blobs[number].id) for number in damaged}
 
 
 def test_without_read_data_a_flipped_bit_goes_unseen_and_a_subset_of_all_finds_it(scene: RepositoryScene, repository: Repository) -> None:
