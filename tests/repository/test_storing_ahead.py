@@ -9,6 +9,7 @@ import pytest
 
 from holdfast.core.clock import now
 from holdfast.model.entry import Entry
+from holdfast.repository._format.pack import BlobType
 from holdfast.repository.continuous import continuous, sealing_held, storing_ahead
 from holdfast.repository.continuous.held import Held
 from holdfast.repository.continuous.journal import ChunkFrame
@@ -106,7 +107,7 @@ def test_a_commit_that_is_under_way_goes_before_the_next_page(scene: RepositoryS
     repository.close()
 
 
-@pytest.mark.parametrize("lost", ["a blob is distrusted", "nothing"])
+@pytest.mark.parametrize("lost", ["a blob is distrusted", "nothing, as a refresh finds"])
 def test_what_may_be_there_no_more_is_stored_again(scene: RepositoryScene, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
     repository, source = scene.open(), FollowedSource(scene)
     source.send(repository, "backup")
@@ -117,17 +118,66 @@ def test_what_may_be_there_no_more_is_stored_again(scene: RepositoryScene, monke
     def and_then(interior: Interior, of: Held) -> None:
         ahead(interior, of)
         assert of.ahead.log is not None
-        if lost != "nothing":
-            interior.blobs.distrust({})
+        if lost == "a blob is distrusted":
+            place = interior.blobs.place(min(of.ahead.chunks), BlobType.DATA)
+            assert place is not None
+            interior.blobs.distrust({place.pack: [place.blob.id]})
+        else:
+            interior.refresh()
         taken.append(storing_ahead.what_is_ahead(interior, of) is of.ahead)
 
     monkeypatch.setattr(storing_ahead, "_MANY", 1)
     monkeypatch.setattr(continuous, "store_ahead", and_then)
     scene.clock.advance(60)
     repository.tick()
-    assert taken == [lost == "nothing"]
+    assert taken == [lost != "a blob is distrusted"]
     assert held.is_empty
     assert read_all(repository.reader(repository.point_at(DATASET, now(scene.clock)))) == source.tree
     source.leave()
     repository.close()
     scene.restic.check()
+
+
+def test_what_one_node_sent_is_stored_ahead_as_its_own_though_another_delivers_meanwhile(
+    scene: RepositoryScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, source = scene.open(), FollowedSource(scene)
+    source.send(repository, "backup")
+    some_states(source, repository, 5)
+    held, blobs = repository._continuous.of(DATASET), repository._interior.blobs
+    one, another, chunks = held.sender, held.sender + 1, list(held.chunks)
+    loaded = storing_ahead._loaded
+
+    def interrupted(of: Held, some: Sequence[bytes]) -> Sequence[tuple[ChunkFrame, bytes]]:
+        # As its commit begins: what is held of the other is sealed first.
+        found = loaded(of, some)
+        repository.seal()
+        of.sender = another
+        return found
+
+    monkeypatch.setattr(storing_ahead, "_MANY", 1)
+    monkeypatch.setattr(storing_ahead, "_loaded", interrupted)
+    scene.clock.advance(60)
+    repository.tick()
+    claimed = [[chunk for chunk, known in blobs.known_chunks(chunks, node).items() if known.claimed] for node in (one, another)]
+    assert (len(claimed[0]), claimed[1]) == (len(chunks), [])
+    assert held.ahead.until == 0
+    held.sender = one
+    source.leave()
+    repository.close()
+
+
+def test_a_session_that_ends_says_nothing_of_the_commit_of_another(scene: RepositoryScene) -> None:
+    repository, source = scene.open(), FollowedSource(scene)
+    source.send(repository, "backup")
+    some_states(source, repository, 1)
+    assert source.session is not None
+    late, held = scene.action(repository), repository._continuous.of(DATASET)
+    late.cursor()
+    source.session.begin(source.feeder.beginning(source.session.cursor()))
+    late.close()
+    assert held.is_open
+    source.session.abort()
+    assert not held.is_open
+    source.leave()
+    repository.close()

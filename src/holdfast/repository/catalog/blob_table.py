@@ -111,8 +111,10 @@ class BlobTable:
             found = self._catalog.row("SELECT no FROM packs WHERE id = ?", (pack,))
             if found is not None:
                 bad.update((found[0], blob_id) for blob_id in blob_ids)
-        self._bad = bad
-        self.losses += 1
+        with self._catalog.hold():
+            # With each refresh it is told the same again.
+            is_more, self._bad = not bad <= self._bad, bad
+            self.losses += is_more
 
     def distrust_copy(self, place: Place) -> Place | None:
         """This one, too. Another copy of the blob that is not known to be damaged, if there is one."""

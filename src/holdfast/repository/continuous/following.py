@@ -89,9 +89,9 @@ class FollowingAction:
                 return
             with held.guard:
                 held.sender = sender
-                held.opens()
                 reader = None if self._receive.trust == "repository" else sender
                 self._small = SmallCommit(self._interior, held, begin, base, reader, self._met)
+                held.opens()
         except BaseException:
             self._close_small()
             self._interior.release_dataset(held.number)
@@ -205,7 +205,8 @@ class FollowingAction:
             self._inner.apply(applied.segment, applied.chunks, applied.withdrawn)
 
     def _close_small(self) -> None:
-        if self._held is not None:
+        # What is open may be another session's.
+        if self._held is not None and self._small is not None:
             self._held.ends()
         self._small = None
         self._met.settle()

@@ -40,11 +40,13 @@ def store_ahead(interior: Interior, held: Held) -> None:
 
 
 class _Begun(NamedTuple):
-    """What there is when a pass begins. `records`: of all that are held, the first of which are in the log already."""
+    """What there is when a pass begins. `records`: of all that are held, the first of which are in the log already. `was`: what is made
+    anew as soon as anything of this is no more so. `ahead`: what of it counts."""
 
     followed: Followed
-    first: int
+    sender: int
     records: Sequence[Record]
+    was: Ahead
     ahead: Ahead
     chunks: Sequence[bytes]
     changes: int
@@ -88,10 +90,10 @@ def _pass(interior: Interior, held: Held, way: _Way, least: int) -> bool:
     way.give()
     writer.flush()
     for ids in way.pages(sorted(begun.chunks), _PAGE_IDS):
-        interior.blobs.claim(interior.blobs.trusted(ids), held.sender)
+        interior.blobs.claim(interior.blobs.trusted(ids), begun.sender)
     is_whole &= all(len(interior.blobs.has_trees(some)) == len(some) for some in way.pages(passed, _PAGE_IDS))
     with held.guard:
-        if not is_whole or held.unsealed_from != begun.first:
+        if not is_whole or held.ahead is not begun.was:
             return False
         held.ahead = Ahead(
             stored=begun.ahead.stored.union(stored),
@@ -114,7 +116,7 @@ def _begun(interior: Interior, held: Held) -> _Begun | None:
         unsealed = [record for record in held.unsealed() if record.ordinal > ahead.until]
         chunks = dict.fromkeys(chunk for record in unsealed for chunk in record.chunks)
         changes = sum(len(record.ops) for record in unsealed)
-        return _Begun(followed, held.unsealed_from, tuple(held.records), ahead, list(chunks), changes)
+        return _Begun(followed, held.sender, tuple(held.records), held.ahead, ahead, list(chunks), changes)
 
 
 def _store_chunks(held: Held, chunks: Sequence[bytes], writer: NewBlobs, way: _Way) -> bool:
