@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cache, partial
 from operator import attrgetter
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from fastapi import Response
@@ -19,6 +19,7 @@ from fastapi import Response
 from holdfast.core.units import format_utc
 
 _Convert = Callable[[Any], object]
+Row = TypeVar("Row")
 _ROWS_KEPT = 10_000
 
 
@@ -114,13 +115,13 @@ class Rows:
     def __init__(self) -> None:
         self._kept: dict[int, tuple[object, bytes]] = {}
 
-    def encoded(self, rows: Sequence[object]) -> msgspec.Raw:
-        """As a list in JSON."""
+    def encoded(self, rows: Sequence[Row], shown: Callable[[Row], object] = lambda row: row) -> msgspec.Raw:
+        """As a list in JSON. `shown`: what is written of a row; the same for all rows of that type, whenever they are asked for."""
         kept = self._kept
-        used = []
+        used: list[tuple[object, bytes]] = []
         for row in rows:
             known = kept.get(id(row))
-            used.append(known if known is not None and known[0] is row else (row, msgspec.json.encode(plain(row))))
+            used.append(known if known is not None and known[0] is row else (row, msgspec.json.encode(plain(shown(row)))))
         fresh = {id(row): (row, encoding) for row, encoding in used}
         self._kept = fresh if len(kept) > 2 * len(fresh) + _ROWS_KEPT else kept | fresh
         return msgspec.Raw(b"[" + b",".join(encoding for _, encoding in used) + b"]")

@@ -14,6 +14,8 @@ from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import Rows, large_reply, raw_fields, reply
 from holdfast.master.days import StatusDays
 from holdfast.master.growth import RepositoryGrowth
+from holdfast.master.node_parts import NodeFinding, RepositoryView
+from holdfast.master.status import Status
 from holdfast.master.status_pages import with_most
 from holdfast.model.access import Activity
 
@@ -30,17 +32,26 @@ async def status(
     found = await master.board.status(reach.may)
     if limit is not None:
         found = await asyncio.to_thread(with_most, found, limit)
-    rows = tuple(RepositoryRow(node=view.node, **raw_fields(view.status)) for view in found.repositories)
-    told = tuple(FindingRow(node=view.node, **raw_fields(view.finding)) for view in found.findings)
     open_errors = await master.log.open_errors()
-    view = StatusView(**{**raw_fields(found), "repositories": rows, "findings": told, "unacknowledged": open_errors})
-    return await asyncio.to_thread(_written, view, request.app.state.rows)
+    return await asyncio.to_thread(_written, found, open_errors, request.app.state.rows)
 
 
-def _written(view: StatusView, rows: Rows) -> Response:
-    """Beside the event loop, like all large answers."""
-    long = {name: rows.encoded(getattr(view, name)) for name in ("protections", "nodes", "following")}
-    return reply(raw_fields(view) | long)
+def _written(found: Status, open_errors: int, rows: Rows) -> Response:
+    """As a `StatusView`. Beside the event loop, like all large answers; a row that nothing has changed of is neither made nor encoded
+    anew."""
+    long = {name: rows.encoded(getattr(found, name)) for name in ("protections", "nodes", "following", "unreachable")}
+    long["repositories"] = rows.encoded(found.repositories, _repository_row)
+    long["findings"] = rows.encoded(found.findings, _finding_row)
+    view = raw_fields(found) | long | {"unacknowledged": open_errors}
+    return reply({name: view[name] for name in StatusView.__struct_fields__})
+
+
+def _repository_row(view: RepositoryView) -> RepositoryRow:
+    return RepositoryRow(node=view.node, **raw_fields(view.status))
+
+
+def _finding_row(view: NodeFinding) -> FindingRow:
+    return FindingRow(node=view.node, **raw_fields(view.finding))
 
 
 @router.get("/status/days")

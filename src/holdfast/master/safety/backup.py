@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import ErrorFacts, HoldfastError
+from holdfast.core.ids import NodeId
 from holdfast.core.units import format_utc
 from holdfast.master.audit import AuditLog
 from holdfast.master.deployment import Deployment, deployment
@@ -96,6 +97,7 @@ class MasterBackup:
         self._exported: tuple[object, ...] = ()
         self._seen: tuple[object, ...] = ()
         self._ended_s = self._cost_s = 0.0
+        self._captures: tuple[Deployment, tuple[tuple[NodeId, DatasetRule], ...]] | None = None
 
     @property
     def folder(self) -> str:
@@ -175,13 +177,16 @@ class MasterBackup:
         """Differ when anything may have changed."""
         return self._base.news.count, self._audit.head
 
+    def _captures_of(self, rolled_out: Deployment) -> tuple[tuple[NodeId, DatasetRule], ...]:
+        """Those that hold the exports. Found once for what is rolled out: it is asked for with each status, and there may be thousands."""
+        if self._captures is None or self._captures[0] is not rolled_out:
+            folder = self.folder
+            found = ((node, dataset) for node, rules in rolled_out.rules.items() for dataset in rules.datasets)
+            self._captures = (rolled_out, tuple(each for each in found if folder in each[1].classification.paths))
+        return self._captures[1]
+
     async def _kept(self, rolled_out: Deployment) -> tuple[KeptView, ...]:
-        captures = [
-            (node, dataset)
-            for node, rules in rolled_out.rules.items()
-            for dataset in rules.datasets
-            if self.folder in dataset.classification.paths
-        ]
+        captures = self._captures_of(rolled_out)
         told = await self._looks.glance({node: None for node, _ in captures})
         return tuple(
             _kept_in(rolled_out, node, dataset, repository, told.get(node))
