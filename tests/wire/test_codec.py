@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core.errors import ErrorFacts, NotGranted, ProtocolError
-from holdfast.core.ids import ActionId, DatasetId, Epoch, JobId, NodeId, PointId, RepositoryId
+from holdfast.core.ids import ActionId, DatasetId, EnvironmentId, Epoch, JobId, NodeId, PointId, RepositoryId
 from holdfast.model.archiving import ToArchive, Verdict
 from holdfast.model.bottleneck import ReceiverTimes
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Mark, Move, Part, Payload, Put, Remove, Segment
@@ -203,8 +203,11 @@ def test_unknown_tags_and_foreign_unions_are_refused() -> None:
             decode_data(data)
     with pytest.raises(ProtocolError):
         decode_hub(encode(MESSAGES[0]))
-    with pytest.raises(ProtocolError):
-        decode_hub(msgspec.msgpack.encode(Hello(environment="e", node="a/b", generation=1, version="1", time_ns=1)))  # type: ignore[arg-type]
+    # A generation above which no other can be written would be the end of every activation with this node.
+    for node, generation in (("a/b", 1), ("c" * 32, -1), ("c" * 32, 2**63 - 1)):
+        hello = Hello(environment=EnvironmentId("e" * 32), node=NodeId(node), generation=generation, version="1", time_ns=1)
+        with pytest.raises(ProtocolError):
+            decode_hub(encode(hello))
     assert isinstance(decode_hub(encode(Farewell(error=FACTS))), Farewell)
 
 

@@ -58,6 +58,8 @@ _MAX_GAPS, _MAX_MOVES = 1_000, 10_000
 _MAX_MARKS = 100
 _MAX_SIZE = 2**63 - 1
 _MOST_CHUNKS = 2**32
+# With room above it in the records: a node's next rules are numbered above all that it has seen.
+_MOST_GENERATION = 2**53
 _MAX_TEXT = 4_096
 _PLACE_BYTES = 8
 _TOKEN = re.compile(r"[0-9A-Za-z_.:-]{0,128}")
@@ -110,6 +112,7 @@ def decode_hub(data: bytes) -> HubMessage:
     if isinstance(message, hub_messages.Hello):
         _check_texts("Hello", message.version, message.data_address, message.name)
         _check_count("Hello.epoch", message.epoch)
+        _check_count("Hello.generation", message.generation, _MOST_GENERATION)
         _check_token("Hello.node", message.node)
         _check_length("Hello.anchors", message.anchors, MOST_ANCHORS)
         for anchor in message.anchors:
@@ -370,8 +373,8 @@ def _check_length(where: str, items: Sized, limit: int) -> None:
         raise ProtocolError(f"{where}: {len(items)} of them, the limit is {limit}")
 
 
-def _check_count(where: str, value: int) -> None:
-    if not 0 <= value <= _MAX_SIZE:
+def _check_count(where: str, value: int, most: int = _MAX_SIZE) -> None:
+    if not 0 <= value <= most:
         raise ProtocolError(f"{where}: {value} is out of range")
 
 
