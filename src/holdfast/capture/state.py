@@ -190,6 +190,11 @@ class CaptureState:
             found = self._database.execute("SELECT horizon FROM datasets WHERE id = ?", (dataset,)).fetchone()
         return None if found is None or cursor.seq < int(found[0]) else cursor.seq
 
+    @property
+    def given_seq(self) -> int:
+        """The last number that was given to a run."""
+        return self._run
+
     def is_behind(self, cursor: Cursor | None) -> bool:
         """Whether a receiver has seen runs this state knows nothing of: the state was put back from an old copy."""
         return cursor is not None and cursor.epoch == self._epoch and cursor.seq > self._run

@@ -148,10 +148,11 @@ class Sending:
 
     def _commit(self, fan: FanOut) -> Mapping[str, DeliveryResult]:
         self._progress.capture_is_over()
+        # Also where nobody is left who takes them: what was captured whole and is kept by nobody is missed.
+        self._sent = self._commits()
         if not fan.is_live:
             return {}
         self._cancellation.check()
-        self._sent = self._commits()
         return fan.finish(self._sent, self._spools.own_commits(self._all_lanes(), self._sent))
 
     def _ended(self, results: Mapping[str, DeliveryResult]) -> None:

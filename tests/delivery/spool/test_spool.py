@@ -166,15 +166,35 @@ def test_who_has_less_than_was_presumed_is_told_that_it_misses_it(
     scene = Spooling(tmp_path)
     for number in range(7):
         scene.edit([put(b"a", b"state %d" % number)])
-    scene.spool.presume(scene.commit())
+    scene.spool.presume(scene.commit(), 8)
     scene.edit([put(b"a", b"later")])
     assert not keeps or scene.keep()
     scene.crash()
     scene.spool.align(has, has)
     told = [gap.since for gap in scene.spool.gaps((b"/data",), time_of(99))]
     assert told == ([] if misses is None else [time_of(misses)])
-    scene.spool.presume(scene.commit())
+    assert not scene.spool.is_astray
+    scene.spool.presume(scene.commit(), 8)
     assert scene.spool.cursor == (Cursor(EPOCH, 8) if keeps and misses is None else has)
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_who_knows_runs_that_were_not_made_yet_gets_none_of_what_has_their_numbers_now(tmp_path: Path, keeps: bool) -> None:
+    scene = Spooling(tmp_path)
+    for number in range(7):
+        scene.edit([put(b"a", b"state %d" % number)])
+    scene.spool.presume(scene.commit(), 7)
+    scene.edit([put(b"a", b"later")])
+    assert not keeps or scene.keep()
+    scene.crash()
+    scene.spool.align(Cursor(EPOCH, 8), Cursor(EPOCH, 8))
+    assert scene.spool.is_astray
+    assert not scene.spool.has_unsent
+    assert [gap.since for gap in scene.spool.gaps((b"/data",), time_of(99))] == [time_of(7)]
+    scene.crash()
+    assert scene.spool.is_astray
+    scene.spool.set_right()
+    assert not scene.spool.is_astray
 
 
 def test_a_row_whose_first_run_cannot_be_read_is_missed_since_it_was_written(scene: Spooling) -> None:

@@ -200,6 +200,10 @@ class Spool:
                 self.is_closed = False
                 return
             first, last = self._runs[0], self._runs[-1]
+            if self._stand.strays_with(cursor):
+                self._stand = msgspec.structs.replace(self._stand, is_astray=True)
+                self.give_up(cursor)
+                return
             if cursor is None or cursor.epoch != last.facts.commit.epoch or cursor.seq < first.base_seq:
                 self.give_up(cursor)
                 return
@@ -226,14 +230,25 @@ class Spool:
 
     # Runs that nobody kept
 
-    def presume(self, commit: Commit) -> None:
+    @property
+    def is_astray(self) -> bool:
+        """Whether numbers of runs mean something else to the receiver: it needs a commit of a new epoch. Say so with `set_right`."""
+        return self._stand.is_astray
+
+    def set_right(self) -> None:
+        with self.lock:
+            self._stand = msgspec.structs.replace(self._stand, is_astray=False)
+            self._save_stand()
+
+    def presume(self, commit: Commit, given_seq: int) -> None:
         """The receiver has not said anything yet in this life, and cannot be asked: as far as is known it has the newest commit, so what
-        comes after it can be kept. Should it turn out to have less, it is told that it misses states since then."""
+        comes after it can be kept. Should it turn out to have less, it is told that it misses states since then. `given_seq`: the last
+        number that was given to a run."""
         with self.lock:
             cursor = Cursor(commit.epoch, commit.seq)
             is_open = self.answers == 0 and not self._runs and self._stand.presumed_at is None
             if is_open and self._stand.cursor != cursor:
-                self._stand = msgspec.structs.replace(self._stand, cursor=cursor, presumed_at=commit.captured_at)
+                self._stand = msgspec.structs.replace(self._stand, cursor=cursor, presumed_at=commit.captured_at, presumed_seq=given_seq)
                 self._save_stand()
 
     def missed(self, captured_at: datetime, gaps: Iterable[Gap] = ()) -> None:
@@ -366,7 +381,9 @@ class Spool:
 
 
 def _written_at(path: Path) -> datetime:
-    return utc(path.stat().st_mtime_ns)
+    with suppress(OSError):
+        return utc(path.stat().st_mtime_ns)
+    return utc(0)
 
 
 class _Chunks:

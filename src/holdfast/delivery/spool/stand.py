@@ -21,12 +21,22 @@ _MOST_UNTOLD = 200
 
 class Stand(msgspec.Struct, frozen=True):
     """`cursor` None = not known. `missed_since`: states since then were kept by nobody. `untold`: gaps of commits that nobody kept.
-    `presumed_at`: the receiver has not said yet that it stands at `cursor`, which was captured then."""
+    `presumed_at`: the receiver has not said yet that it stands at `cursor`, which was captured then; `presumed_seq`: the last number that
+    the state had given to a run. `is_astray`: the receiver has runs with numbers that this state gave to others later, because it was put
+    back from an old copy."""
 
     cursor: Cursor | None = None
     missed_since: datetime | None = None
     untold: tuple[Gap, ...] = ()
     presumed_at: datetime | None = None
+    presumed_seq: int = 0
+    is_astray: bool = False
+
+    def strays_with(self, cursor: Cursor | None) -> bool:
+        """Whether the receiver, asked for the first time, has a run that was not made yet when it was presumed to stand at `cursor`."""
+        if self.presumed_at is None or self.cursor is None or cursor is None:
+            return False
+        return cursor.epoch == self.cursor.epoch and cursor.seq > self.presumed_seq
 
     @property
     def is_missing(self) -> bool:
@@ -47,8 +57,9 @@ class Stand(msgspec.Struct, frozen=True):
         if self.presumed_at is None or self.cursor is None:
             return msgspec.structs.replace(self, cursor=cursor)
         is_as_presumed = cursor is not None and cursor.epoch == self.cursor.epoch and cursor.seq >= self.cursor.seq
-        found = self if is_as_presumed else self.lacking(self.presumed_at, ())
-        return msgspec.structs.replace(found, cursor=cursor, presumed_at=None)
+        is_astray = self.strays_with(cursor)
+        found = self if is_as_presumed and not is_astray else self.lacking(self.presumed_at, ())
+        return msgspec.structs.replace(found, cursor=cursor, presumed_at=None, is_astray=self.is_astray or is_astray)
 
 
 def load_stand(folder: Path) -> Stand:

@@ -69,12 +69,15 @@ class RunSpools:
         is_there = lane.session is not None and lane.error is None
         if is_there:
             is_there = keeper.heard(lane.states).error is None
+            if keeper.spool.is_astray:
+                self._state.renew_epoch()
+                keeper.spool.set_right()
             if is_there and (waiting := keeper.waiting) is not None:
                 # It has lost what it only held, and gets that again first.
                 lane.close()
                 lane.session, lane.error, is_there = None, waiting, False
         elif (newest := self._state.newest_commit(lane.dataset)) is not None:
-            keeper.spool.presume(newest)
+            keeper.spool.presume(newest, self._state.given_seq)
         if self._is_catch_up or keeper.spool.is_closed or (is_there and (keeper.is_local or not self._is_small)):
             return
         base = self._state.base_for(lane.dataset, keeper.spool.cursor)
