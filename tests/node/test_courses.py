@@ -25,7 +25,6 @@ from holdfast.node.scheduler import Scheduler
 from holdfast.node.worker_messages import RunDatasets, ToWorker
 from holdfast.testing.node_rules import DOCUMENTS, FILES1, MIRROR, STORE, dataset, delivery, operation, source_rules
 from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
-from tests.scratch import SCRATCH
 
 DAYS = 5
 
@@ -125,7 +124,7 @@ def test_the_scheduler_makes_the_runs_that_are_foreseen(
 ) -> None:
     operations = (operation(**first), operation("monthly", "backup", **second), operation("replicate", "replicate"))
     rules = rules_of(*operations, windows=closed, mode=mode)
-    with TemporaryDirectory(dir=SCRATCH) as folder:
+    with TemporaryDirectory() as folder:
         same(scheduled(rules, start, Path(folder)), foreseen(rules, start))
 
 
