@@ -34,15 +34,20 @@ class CourseStart:
     settle_s: float = 0.0
 
 
+_MOST_QUIET = timedelta(days=400)
+
+
 def runs_of(rules: Rules, dataset: DatasetRule, start: CourseStart) -> Iterator[CourseRun]:
-    """Rising and without end, unless nothing is ever due. Each run is over as it begins, and every receiver is there."""
+    """Rising and without end, unless nothing is ever due. Each run is over as it begins, and every receiver is there. Where all that is due
+    comes too late again and again, as with windows that never meet, the end is after more than a year without a run.
+    """
     deliveries = tuple(delivery for delivery in rules.deliveries if delivery.dataset == dataset.id)
     alone = msgspec.structs.replace(rules, datasets=(dataset,), deliveries=deliveries, cascades=())
     carried: dict[str, dict[str, Delivery]] = {}
     for promise in promises_of(alone):
         carried.setdefault(promise.operation, {})[promise.delivery.id] = promise.delivery
     known = {operation.name: operation for operation in dataset.operations if operation.name in carried}
-    begun, now = dict(start.last), start.since
+    begun, now, latest = dict(start.last), start.since, start.since
     marked: dict[tuple[str, ...], tuple[str, ...]] = {}
     while True:
         due = _due(known, carried, begun, now, start)
@@ -50,9 +55,10 @@ def runs_of(rules: Rules, dataset: DatasetRule, start: CourseStart) -> Iterator[
         if asked:
             if asked not in marked:
                 marked[asked] = complete(alone, dataset.id, asked)
+            latest = now
             begun.update(dict.fromkeys(marked[asked], now))
             yield CourseRun(now, marked[asked])
-        elif due:
+        elif due and now - latest < _MOST_QUIET:
             # Looked at again then, as a node does: what is too late by then may be left out.
             now = min(due.values())
         else:
