@@ -18,6 +18,7 @@ from holdfast.core.entropy import SystemEntropy
 from holdfast.core.log import configure_logging
 from holdfast.core.log_session import session_in
 from holdfast.node.worker_link import WorkerLink
+from holdfast.wire.codec import data_decoder
 
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -83,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     (chosen.home / "log").mkdir(parents=True, exist_ok=True)
     configure_logging(chosen.home / "log" / f"{chosen.role}.log", session=session_in(chosen.home))
+    # While msgspec makes a type ready, another thread that decodes it meets a half-made one and the process dies: before there are threads.
+    data_decoder()
     link = WorkerLink(socket.socket(fileno=chosen.fd))
     try:
         _run(chosen.role, chosen.home, link, chosen.credentials)
