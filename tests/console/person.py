@@ -147,7 +147,9 @@ _STILL = """Promise.allSettled(document.getAnimations()
 
 
 def grave_findings(page: Page) -> list[str]:
-    """What axe calls serious or critical on the page as it is now, once nothing moves on it any more."""
+    """What axe calls serious or critical on the page as it is now, once nothing moves on it any more and nothing is faded because newer is
+    asked for."""
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
     page.evaluate(_STILL)
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

@@ -3,7 +3,6 @@ what changed since."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from playwright.sync_api import Locator, expect
 from tests.console.conftest import make_files
 from tests.console.person import Person, grave_findings
 from tests.console.test_following import FOLLOWED, following
-from tests.e2e.world import World, eventually, worker_pid, world_in
+from tests.e2e.world import World, eventually, world_in
 
 EVERY_MOMENT = FOLLOWED.replace("    operations:\n", "    operations:\n      cdp: {{within: 24h}}\n").replace(
     "[documents/live]", "[documents/live, documents/cdp]"
@@ -44,13 +43,14 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedIn]:
         between = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
         eventually(lambda: datetime.now(UTC) > between + timedelta(seconds=1), "a moment later")
         world.run("trigger", "office", "--operation", "live", "--wait")
-        os.kill(worker_pid(world, "files1", "source"), 9)
+        world.kill("files1")
+        in_gap = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+        eventually(lambda: datetime.now(UTC) > in_gap, "nobody watches for a moment")
+        world.restart("files1")
         eventually(lambda: bool(following(world).get("gaps")), "the gap is known")
         eventually(lambda: following(world)["state"] == "following", "it is followed again")
         write(world, "third")
-        (gap,) = following(world)["gaps"]
-        since, until = (datetime.fromisoformat(gap[end]) for end in ("since", "until"))
-        yield LivedIn(world, between, since + (until - since) / 2)
+        yield LivedIn(world, between, in_gap)
 
 
 def write(world: World, text: str) -> None:
