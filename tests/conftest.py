@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from holdfast.core.ready_types import make_types_ready
 from holdfast.testing.ceph import PACKAGES, missing_programs, use_ceph
 from holdfast.testing.object_store import ObjectStore
 from holdfast.testing.postgresql import PACKAGE, PostgreSql, is_installed, postgresql
@@ -42,6 +43,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if limit is not None and item.get_closest_marker("big") is not None:
             longest_s[item.path] = max(longest_s[item.path], limit.args[0])
     items.sort(key=lambda item: -longest_s[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """Workers are threads of this process in some tests."""
+    make_types_ready()
 
 
 @pytest.fixture(scope="session")

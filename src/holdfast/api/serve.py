@@ -7,6 +7,7 @@ from collections.abc import Callable
 from holdfast.api.app import create_app
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
+from holdfast.core.ready_types import make_types_ready
 from holdfast.master import server
 from holdfast.master.config import MasterConfig
 
@@ -16,4 +17,5 @@ def run_master(config: MasterConfig, *, clock: Clock, entropy: Entropy, on_ready
 
     Raises `UsageError` when there is no Master in `config.home`, `Conflict` on a taken port.
     """
+    make_types_ready()
     server.run(config, create_app, clock=clock, entropy=entropy, on_ready=on_ready)

@@ -176,6 +176,7 @@ def run_node_here(home: Path, metrics: str = "") -> None:
     """Run this home's agent until SIGTERM. `metrics`: where it gives them, empty = nowhere."""
     from holdfast.core.errors import UnknownName
     from holdfast.core.log import configure_logging
+    from holdfast.core.ready_types import make_types_ready
     from holdfast.node.agent import Surroundings, run_agent
     from holdfast.node.fork_server import fork_server
 
@@ -185,6 +186,7 @@ def run_node_here(home: Path, metrics: str = "") -> None:
     # For the recall mount: mfusepy takes the library of this name; without it, libfuse 2 where both are there.
     os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
     alive = partial(tell_systemd, "READY=1\nWATCHDOG=1")
+    make_types_ready()
     with fork_server(Path(given) if given else None) as start:
         configure_logging(_log_file(home, "agent"))
         run_agent(home, Surroundings(clock=SystemClock(), entropy=SystemEntropy(), start=start, metrics=metrics, alive=alive))

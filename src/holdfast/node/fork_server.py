@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Never
 
+from holdfast.core.ready_types import make_types_ready
 from holdfast.node.job_book import Role
 from holdfast.node.worker_main import die_with_parent
 from holdfast.node.worker_start import Start, WorkerProcess, as_program, worker_arguments, worker_command
@@ -169,6 +170,7 @@ def _serve(line: socket.socket, agent: int) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from holdfast.node import source_worker, store_worker, worker_main  # noqa: F401
 
+    make_types_ready()
     gc.collect()
     gc.freeze()
     with selectors.DefaultSelector() as selector:

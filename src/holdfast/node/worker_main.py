@@ -17,8 +17,8 @@ from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.log import configure_logging
 from holdfast.core.log_session import session_in
+from holdfast.core.ready_types import make_types_ready
 from holdfast.node.worker_link import WorkerLink
-from holdfast.wire.codec import data_decoder
 
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -84,8 +84,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     (chosen.home / "log").mkdir(parents=True, exist_ok=True)
     configure_logging(chosen.home / "log" / f"{chosen.role}.log", session=session_in(chosen.home))
-    # While msgspec makes a type ready, another thread that decodes it meets a half-made one and the process dies: before there are threads.
-    data_decoder()
     link = WorkerLink(socket.socket(fileno=chosen.fd))
     try:
         _run(chosen.role, chosen.home, link, chosen.credentials)
@@ -102,14 +100,17 @@ def _run(role: str, home: Path, link: WorkerLink, credentials: Path | None) -> N
     if role == "source":
         from holdfast.node.source_worker import SourceWorker
 
+        make_types_ready()
         SourceWorker(home, link.send, clock=SystemClock(), entropy=SystemEntropy()).serve(link.receive)
     elif role == "recall":
         from holdfast.node.recall_worker import RecallWorker
 
+        make_types_ready()
         RecallWorker(home, link.send, clock=SystemClock()).serve(link.receive)
     else:
         from holdfast.node.store_worker import StoreWorker
 
+        make_types_ready()
         StoreWorker(home, link.send, clock=SystemClock(), entropy=SystemEntropy(), credentials=credentials).serve(link.receive)
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import gc
 
 from holdfast.api.app import ready_routes
+from holdfast.core.ready_types import make_types_ready
 
 ready_routes()
+make_types_ready()
 gc.collect()
 gc.freeze()

@@ -76,7 +76,7 @@ def _encoder() -> msgspec.msgpack.Encoder:
 
 
 @lru_cache(maxsize=1)
-def data_decoder() -> msgspec.msgpack.Decoder[DataMessage]:
+def _data_decoder() -> msgspec.msgpack.Decoder[DataMessage]:
     return msgspec.msgpack.Decoder(DataMessage)
 
 
@@ -99,7 +99,7 @@ def decode_data(data: bytes) -> DataMessage:
 
 def decode_unchecked(data: bytes | bytearray | memoryview) -> DataMessage:
     """Types are right, values are not yet checked: for a transport that puts payload bytes in afterwards."""
-    return _decode(data_decoder(), data)
+    return _decode(_data_decoder(), data)
 
 
 def decode_hub(data: bytes) -> HubMessage:

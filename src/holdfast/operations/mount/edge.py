@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from holdfast.core.errors import HoldfastError, MountUnavailable, UnknownName
+from holdfast.core.ready_types import make_types_ready
 from holdfast.model.entry import Entry, Kind, display_path
 from holdfast.operations.mount.content import KEPT_BYTES, Content
 from holdfast.operations.mount.point_tree import Attributes, made_inode
@@ -196,6 +197,7 @@ def serve(view: View, where: bytes, manner: Manner) -> None:
     """Mount it there and answer until it is unmounted, or the process gets SIGTERM or SIGINT. Raises `MountUnavailable` where FUSE is
     missing, or the kernel refuses."""
     library = fuse_library()
+    make_types_ready()
     content = Content(manner.kept_bytes)
     stopping = threading.Event()
     keeper = threading.Thread(target=_keep, args=(view, stopping), name="mount-keeper", daemon=True)
