@@ -257,6 +257,10 @@ def test_a_session_of_the_log_is_a_line_across_and_all_lines_are_of_one(desk: De
     assert "hint:" in desk.run("logs", "--session", "xyz", expect=exit_codes.USAGE).stderr
 
 
+def test_a_tag_of_the_log_that_no_rules_bear_is_refused(desk: Desk) -> None:
+    assert "no rules in force bear a tag 'nobody'" in desk.run("logs", "--tag", "nobody", expect=exit_codes.USAGE).stderr
+
+
 def test_a_renamed_machine_finds_its_points_under_the_new_name(desk: Desk) -> None:
     point = desk.point()
     assert "would be called" in desk.run("nodes", "rename", "desk", "bureau", "--dry-run").stdout

@@ -14,7 +14,7 @@ import pytest
 from holdfast.api.routes import log
 from holdfast.master.records import lines
 from holdfast.model.jobs import Event, Severity
-from tests.master.masters import Running, with_master
+from tests.master.masters import ONE_TO_TWO, Running, with_master
 from tests.master.test_monitor import office
 
 SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.ERROR)
@@ -73,6 +73,22 @@ async def test_lines_are_chosen_by_node_severity_dataset_flow_job_words_and_time
     await running.get("/logs", status=404, node="nobody")
     await running.get("/logs", status=404, flow="nothing")
     await running.get("/logs", status=400, since="soon")
+
+
+TAGGED = ONE_TO_TWO.replace("vault: {}", "vault: {tags: [safe]}").replace("  documents:\n", "  documents:\n    tags: [papers]\n")
+
+
+@with_master
+async def test_a_tag_chooses_the_lines_of_nodes_and_about_datasets_that_bear_it(running: Running) -> None:
+    machines = await office(running, TAGGED)
+    dataset = machines["files1"].node.taken[-1].datasets[0]
+    await say(running, "files1", ("c", Severity.INFO, "about Files1/Documents", {}), ("c", Severity.INFO, "about nothing", {}))
+    await say(running, "vault", ("c", Severity.INFO, "of the vault", {}), ("c", Severity.INFO, "of it by id", {"dataset": dataset.id}))
+    assert await messages(running, tag="safe") == ["of it by id", "of the vault"]
+    assert await messages(running, tag="papers") == ["of it by id", "about Files1/Documents"]
+    assert await messages(running, tag="papers", node="vault") == await messages(running, tag="safe", flow="office") == ["of it by id"]
+    refused = await running.get("/logs", status=404, tag="paper")
+    assert "papers" in refused["error"]["hint"]
 
 
 @with_master

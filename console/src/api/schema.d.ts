@@ -11883,6 +11883,7 @@ export interface operations {
                 flow?: string;
                 dataset?: string;
                 job?: string;
+                tag?: string;
                 text?: string;
                 session?: string;
                 since?: string;
@@ -11959,6 +11960,7 @@ export interface operations {
                 flow?: string;
                 dataset?: string;
                 job?: string;
+                tag?: string;
                 text?: string;
                 session?: string;
                 since?: string;

@@ -303,7 +303,8 @@ class AcknowledgeLines(Body):
 
 class LogQuery(BaseModel):
     """Which lines; empty = whichever. `severity`: that one or worse. `session`: of one life of an agent or the Master, by its id or the
-    beginning of it; its first line has the code `session-began`. `before`: the `next` of the page before."""
+    beginning of it; its first line has the code `session-began`. `tag`: of nodes, and about datasets, that bear it in the rules in force.
+    `before`: the `next` of the page before."""
 
     node: str = Field(default="", max_length=256)
     severity: Literal["", "info", "warning", "error"] = ""
@@ -311,6 +312,7 @@ class LogQuery(BaseModel):
     flow: str = Field(default="", max_length=256)
     dataset: str = Field(default="", max_length=1_000)
     job: str = Field(default="", max_length=64)
+    tag: str = Field(default="", max_length=64)
     text: str = Field(default="", max_length=1_000)
     session: str = Field(default="", pattern="^[0-9a-f]{0,32}$")
     since: str = Field(default="", max_length=64)

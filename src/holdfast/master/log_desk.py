@@ -8,6 +8,7 @@ from functools import partial
 import msgspec
 from sqlalchemy.orm import Session
 
+from holdfast.compiler.nearest import nearest_hint
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import NodeId
 from holdfast.master.deltas import NamedEvent
@@ -15,7 +16,7 @@ from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.news import Subject
 from holdfast.master.records import inventory, lines
-from holdfast.master.records.lines import Line, LineChoice
+from holdfast.master.records.lines import Line, LineChoice, Told
 from holdfast.model.jobs import Severity
 from holdfast.model.sight import SEES_ALL, Sight
 
@@ -33,7 +34,8 @@ class LogLine(NamedEvent, frozen=True, kw_only=True):
 
 
 class LinesWanted(msgspec.Struct, frozen=True, kw_only=True):
-    """As `LineChoice`, by names. `dataset`: a label; `flow`: lines about its datasets; `job`, `session`: an id or the beginning of one."""
+    """As `LineChoice`, by names. `dataset`: a label; `flow`: lines about its datasets; `job`, `session`: an id or the beginning of one.
+    `tag`: lines of nodes, and about datasets, that bear it in the rules in force."""
 
     node: str = ""
     severity: str = ""
@@ -41,6 +43,7 @@ class LinesWanted(msgspec.Struct, frozen=True, kw_only=True):
     flow: str = ""
     dataset: str = ""
     job: str = ""
+    tag: str = ""
     text: str = ""
     session: str = ""
     since: datetime | None = None
@@ -55,7 +58,7 @@ class LogDesk:
 
     async def page(self, wanted: LinesWanted, limit: int, sight: Sight = SEES_ALL) -> tuple[tuple[LogLine, ...], int | None]:
         """Newest first, of the nodes in sight, and what to give as `before` for those that follow; None = there are no more. Raises
-        `UnknownName`, also for a node or flow that is not in sight."""
+        `UnknownName`, also for a node, flow or tag that is not in sight."""
         return await self._base.database.run(partial(_read, wanted=wanted, limit=limit, sight=sight))
 
     async def acknowledge(self, numbers: tuple[int, ...], by: str, comment: str) -> int:
@@ -89,6 +92,7 @@ def _read(session: Session, wanted: LinesWanted, limit: int, sight: Sight) -> tu
         acknowledged=wanted.acknowledged,
         before=wanted.before,
         only=None if sight.everything else tuple(map(NodeId, sorted(sight.nodes))),
+        told=_bearing(rolled_out, wanted.tag, sight) if wanted.tag else None,
     )
     found, following = lines.lines(session, choice, limit)
     return tuple(_named(line, rolled_out) for line in found), following
@@ -105,6 +109,18 @@ def _words(rolled_out: Deployment, wanted: LinesWanted) -> tuple[str, ...]:
     if wanted.dataset:
         labels = (wanted.dataset,)
     return tuple(word for label in labels for word in (label, ids.get(label, "")) if word)
+
+
+def _bearing(rolled_out: Deployment, tag: str, sight: Sight) -> Told:
+    """By the rules of nodes in sight alone: no other lines are read, and no tag of another is betrayed. Raises `UnknownName`."""
+    seen = {node: rules for node, rules in rolled_out.rules.items() if sight.everything or node in sight.nodes}
+    nodes = frozenset(node for node, rules in seen.items() if tag in rules.tags)
+    words = {word for rules in seen.values() for each in rules.tagged() if tag in each.tags for word in (each.label, each.dataset)}
+    if not nodes and not words:
+        known = {known for rules in seen.values() for tags in (rules.tags, *(each.tags for each in rules.tagged())) for known in tags}
+        hint = nearest_hint(tag, known, "tags of the document count once the flow is activated")
+        raise UnknownName(f"no rules in force bear a tag {tag!r}", hint=hint, tag=tag)
+    return Told(nodes=nodes, words=tuple(sorted(words)))
 
 
 def _named(line: Line, rolled_out: Deployment) -> LogLine:

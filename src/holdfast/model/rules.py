@@ -5,9 +5,9 @@ One delivery per (dataset, receiving node). A `Receive` is the grant as well as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -251,6 +251,14 @@ class FlowOfNode(_Rule, frozen=True, kw_only=True):
     cascades: tuple[str, ...] = ()
 
 
+class Tagged(NamedTuple):
+    """A dataset, with the tags it has by one rule of a node."""
+
+    dataset: DatasetId
+    label: str
+    tags: tuple[str, ...]
+
+
 class Rules(_Rule, frozen=True, kw_only=True):
     """Everything one node has to do.
 
@@ -283,13 +291,15 @@ class Rules(_Rule, frozen=True, kw_only=True):
     def tags_for(self, labels: Iterable[str]) -> tuple[str, ...]:
         """What a job of this node inherits that is about these datasets: the node's own tags, and those of each dataset."""
         found, wanted = set(self.tags), frozenset(labels)
-        for dataset in self.datasets if wanted else ():
-            found.update(dataset.tags if dataset.label in wanted else ())
-        for receive in self.receives if wanted else ():
-            found.update(receive.tags if receive.label in wanted else ())
-        for cascade in self.cascades if wanted else ():
-            found.update(cascade.tags if cascade.delivery.label in wanted else ())
+        for each in self.tagged() if wanted else ():
+            found.update(each.tags if each.label in wanted else ())
         return tuple(sorted(found))
+
+    def tagged(self) -> Iterator[Tagged]:
+        """What it captures, receives and forwards."""
+        yield from (Tagged(each.id, each.label, each.tags) for each in self.datasets)
+        yield from (Tagged(each.dataset, each.label, each.tags) for each in self.receives)
+        yield from (Tagged(each.delivery.dataset, each.delivery.label, each.tags) for each in self.cascades)
 
     def awaited(self) -> frozenset[NodeId]:
         """The nodes that dial this one to be sent what it has for them."""

@@ -34,6 +34,7 @@ export function Filters({ filter, put }: FiltersProps) {
       {one("flow", "Flow", "Any flow", flows.map((flow) => flow.name))}
       <Typed key={`dataset ${filter.dataset}`} label="Dataset" placeholder="Any dataset" width={160} value={filter.dataset} data={datasets} onValue={(dataset) => put({ dataset })} />
       {typed("job", "Job", "Any job")}
+      {typed("tag", "Tag", "Any tag")}
       {typed("code", "Code", "Any code")}
       {typed("session", "Session", "Any session")}
       {typed("since", "Since", "Since: 7d, a time")}

@@ -32,6 +32,8 @@ test("a screen says the call, the command and the files that hold the same", () 
   expect(callOf(filter())).toBe("GET /api/v1/logs");
   expect(callOf(chosen)).toBe("GET /api/v1/logs?text=disk+full&severity=error&acknowledged=false");
   expect(commandOf(chosen)).toBe("holdfast logs --severity error --text 'disk full' --open");
+  expect(callOf(filter({ tag: "prod" }))).toBe("GET /api/v1/logs?tag=prod");
+  expect(commandOf(filter({ tag: "prod" }))).toBe("holdfast logs --tag prod");
   expect(commandOf(filter({ acknowledged: "true" }))).toBe("holdfast logs --acknowledged");
   expect(exportOf(filter(), "csv")).toBe("/api/v1/logs/export?format=csv");
   expect(exportOf(filter({ node: "a&b" }), "jsonl")).toBe("/api/v1/logs/export?node=a%26b&format=jsonl");

@@ -5,7 +5,7 @@ import { shellWord } from "../../parts/format";
 export type LogLine = Schemas["LogLine"];
 export type LogPage = Schemas["LogLines"];
 
-export const NAMES = ["severity", "node", "flow", "dataset", "job", "code", "text", "session", "since", "until", "acknowledged"] as const;
+export const NAMES = ["severity", "node", "flow", "dataset", "job", "tag", "code", "text", "session", "since", "until", "acknowledged"] as const;
 /** Empty = not set. `acknowledged`: `true` or `false`. */
 export type LogFilter = Record<(typeof NAMES)[number], string>;
 

@@ -30,6 +30,7 @@ def logs(
     flow: Annotated[str, typer.Option(help="Only about datasets of this active flow.")] = "",
     dataset: Annotated[str, typer.Option(help="Only about this dataset.")] = "",
     job: Annotated[str, typer.Option(help="Only what names this job.")] = "",
+    tag: Annotated[str, typer.Option(help="Only of machines, and about datasets, that bear this tag.")] = "",
     text: Annotated[str, typer.Option(help="Only what has this in it.")] = "",
     session: Annotated[
         str,
@@ -56,6 +57,7 @@ def logs(
         "flow": flow,
         "dataset": dataset,
         "job": job,
+        "tag": tag,
         "text": text,
         "session": session.lower(),
         "since": since,

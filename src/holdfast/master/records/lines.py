@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import msgspec
@@ -29,10 +29,17 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     comment: str = ""
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines that one of `nodes` told, or in which one of `words` stands as in `LineChoice`."""
+
+    nodes: frozenset[NodeId] = frozenset()
+    words: tuple[str, ...] = ()
+
+
 class LineChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Lines that meet all that is given. `severity`: that one or worse. `words`: any of them, each in the message, code or facts, whatever
     its case; empty = all. `before`: numbers below it, 0 = all. `only`: lines of these nodes; None = of all, and of
-    those that are gone. `session`: an id or the beginning of one."""
+    those that are gone. `session`: an id or the beginning of one. `told`: None = by and about whomever."""
 
     node: NodeId | None = None
     severity: Severity | None = None
@@ -45,19 +52,21 @@ class LineChoice(msgspec.Struct, frozen=True, kw_only=True):
     before: int = 0
     only: tuple[NodeId, ...] | None = None
     session: str = ""
+    told: Told | None = None
 
 
 def lines(session: Session, choice: LineChoice, limit: int) -> tuple[tuple[Line, ...], int | None]:
     """Newest first, and the number to go on before; None = there are no more."""
     found: list[Line] = []
     before, looked_at = choice.before, 0
-    # Without words every line fits, and no more are read than are shown.
-    batch = _BATCH if choice.words or choice.text else limit
+    fits = _fitting(choice)
+    # Where every line fits, no more are read than are shown.
+    batch = limit if fits is None else _BATCH
     while looked_at < MOST_LOOKED_AT:
         rows = session.scalars(_query(choice, before).limit(batch)).all()
         for row in rows:
             event = msgspec.json.decode(row.record, type=Event)
-            if _fits(choice, event):
+            if fits is None or fits(event):
                 found.append(_line(row, event))
             before = row.number
             if len(found) >= limit:
@@ -112,11 +121,23 @@ def _query(choice: LineChoice, before: int) -> Select[EventRow]:
     return query
 
 
-def _fits(choice: LineChoice, event: Event) -> bool:
-    if not choice.words and not choice.text:
-        return True
-    told = "\n".join((event.code, event.message, *event.facts.values())).casefold()
-    return choice.text.casefold() in told and (not choice.words or any(word.casefold() in told for word in choice.words))
+def _fitting(choice: LineChoice) -> Callable[[Event], bool] | None:
+    """Whether a line has the words that are asked for; None = none are."""
+    if not choice.words and not choice.text and choice.told is None:
+        return None
+    text, words = choice.text.casefold(), [word.casefold() for word in choice.words]
+    nodes = frozenset[NodeId]() if choice.told is None else choice.told.nodes
+    told = None if choice.told is None else [word.casefold() for word in choice.told.words]
+
+    def fits(event: Event) -> bool:
+        line = "\n".join((event.code, event.message, *event.facts.values())).casefold()
+        return (
+            text in line
+            and (not words or any(word in line for word in words))
+            and (told is None or event.node in nodes or any(word in line for word in told))
+        )
+
+    return fits
 
 
 def _line(row: EventRow, event: Event) -> Line:
