@@ -42,6 +42,7 @@ def test_who_finds_no_place_has_done_nothing_wrong(scene: Office) -> None:
     assert differences(scene.source, scene.copy) == []
     (status,) = store._repositories.statuses()
     assert (status.parallel_jobs, status.delivering, status.points) == (1, 1, 1)
+    assert ([each.node for each in status.holders], [each.node for each in status.waiting]) == (["another"], ["files1"])
     give_back()
     assert_good(scene.run(catch_up=True))
     assert [(each.delivering, each.points) for each in store._repositories.statuses()] == [(0, 2)]
@@ -52,4 +53,4 @@ def test_who_finds_no_place_has_done_nothing_wrong(scene: Office) -> None:
         opening = Open(dataset=scene.documents.id, actions=(scene.store_action.id,), generation=1)
         opened = store._sessions._open_actions(scene.files1.id, opening, places)
         assert [state.error.code for state in opened.unavailable if state.error] == ["unknown-name"]
-        assert store._repositories.delivering.taken(scene.main.id) == 0
+        assert store._repositories.delivering.told(scene.main.id).delivering == 0

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.core.clock import now
 from holdfast.core.errors import ErrorFacts, RepositoryBusy
 from holdfast.core.ids import DatasetId, NodeId, PointId
 from holdfast.model.jobs import State
@@ -174,22 +175,25 @@ def test_a_repository_lets_in_so_many_jobs_whatever_they_bring() -> None:
     places.configure((rule,))
     one = [places.take(MAIN, receive(dataset=dataset), "files1") for dataset in (DOCUMENTS, MAIL)]
     cascade = places.take(MAIN, receive(VAULT, comes_by="cascade"), "vault")
-    assert places.taken(MAIN) == 2
+    assert places.told(MAIN).delivering == 2
     # Another cascade of the same machine is a job of its own; what is followed is none.
     for refused in (receive(VAULT, MAIL, "cascade"), receive(NodeId("9" * 32))):
         with pytest.raises(RepositoryBusy, match="main has no place free: 2 jobs deliver there at once, now files1, vault with x"):
             places.take(MAIN, refused, "other")
     places.take(MAIN, receive(NodeId("9" * 32), comes_by="following"), "other")()
     one.pop()()
-    assert places.taken(MAIN) == 2
+    assert places.told(MAIN).delivering == 2
     one.pop()()
     # Of those who were refused the cascade was the first, so the other waits for the next.
     with pytest.raises(RepositoryBusy, match="; other with x waited first"):
         places.take(MAIN, receive(NodeId("9" * 32)), "other")
     places.take(MAIN, receive(VAULT, MAIL, "cascade"), "vault")()
     places.take(MAIN, receive(NodeId("9" * 32)), "other")
+    told = places.told(MAIN)
+    assert [(each.node, each.dataset) for each in told.holders] == [("vault", "x"), ("other", "")]
+    assert told.waiting == ()
     cascade()
-    assert places.taken(MAIN) == 1
+    assert places.told(MAIN).delivering == 1
     places.configure((msgspec.structs.replace(rule, parallel_jobs=None),))
     for number in range(5):
         places.take(MAIN, receive(NodeId(f"{number}" * 32)), "other")
@@ -217,12 +221,16 @@ def test_a_place_is_for_who_waits_longest_as_long_as_it_comes_again() -> None:
         assert is_refused("b")
         assert is_refused("c")
     assert is_refused("a")
+    told = places.told(MAIN)
+    assert ([each.node for each in told.waiting], told.waiting_total) == (["b", "c"], 2)
+    assert {each.since for each in (*told.holders, *told.waiting)} == {now(VirtualClock(START))}
     first()
     ends["a"]()
     assert [is_refused(name) for name in "acb"] == [True, True, False]
     # Who does not come again has lost its turn.
     clock.advance(COMES_AGAIN_S + 1)
     ends["b"]()
+    assert places.told(MAIN).waiting == ()
     assert not is_refused("a")
 
 

@@ -6453,6 +6453,12 @@ export interface components {
             /** @default 0 */
             delivering: number;
             /** @default [] */
+            holders: components["schemas"]["JobAtRepository"][];
+            /** @default [] */
+            waiting: components["schemas"]["JobAtRepository"][];
+            /** @default 0 */
+            waiting_total: number;
+            /** @default [] */
             seeds: components["schemas"]["SeedRecord"][];
             /** @default null */
             error: components["schemas"]["ErrorFacts"] | null;
@@ -6639,6 +6645,16 @@ export interface components {
          * @enum {unknown}
          */
         AnomalyKind: "encrypted" | "removed" | "renamed";
+        /**
+         * JobAtRepository
+         * @description What has a place of `parallel_jobs`, or waits for one, `since` then: all runs of `node`, or its cascade of `dataset`.
+         */
+        JobAtRepository: {
+            node: string;
+            /** @default  */
+            dataset: string;
+            since: string;
+        };
         /**
          * SeedRecord
          * @description What a dataset last got from a carried disk, at `at`: all up to `point`, captured at `until`. `sender`: where it came from.

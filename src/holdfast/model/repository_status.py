@@ -44,6 +44,14 @@ class StoreAbilities(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     one_owner: bool = False
 
 
+class JobAtRepository(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What has a place of `parallel_jobs`, or waits for one, `since` then: all runs of `node`, or its cascade of `dataset`."""
+
+    node: str
+    dataset: str = ""
+    since: datetime
+
+
 class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     """`points_bytes`: what all points would take if each were restored; `unique_bytes`: what is in the packs, each chunk and tree once, in
     plain; `stored_bytes`: what the packs take. So the first by the second is what deduplication saves, the second by the third what
@@ -56,7 +64,9 @@ class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     `room`: how much is left of the file system it lies on (null = it lies in an object store, or cannot be reached).
     `drills`: of each dataset that is restored on trial, how that stands. `anomalies`: changes that looked like the
     destruction of a dataset, newest first. `parallel_jobs`: so many jobs deliver to it at once at most (null = no limit), `delivering`: so
-    many do now. `seeds`: of each dataset that was filled from a carried disk, until which point.
+    many do now; where there is a limit, `holders` are those, the first first, and `waiting` others that were refused and come again, in
+    the order in which it is their turn: 20 of each at most, and `waiting_total` is how many wait in all. `seeds`: of each dataset that was
+    filled from a carried disk, until which point.
     """
 
     id: RepositoryId
@@ -83,5 +93,8 @@ class RepositoryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     anomalies: tuple[Anomaly, ...] = ()
     parallel_jobs: int | None = None
     delivering: int = 0
+    holders: tuple[JobAtRepository, ...] = ()
+    waiting: tuple[JobAtRepository, ...] = ()
+    waiting_total: int = 0
     seeds: tuple[SeedRecord, ...] = ()
     error: ErrorFacts | None = None

@@ -11,11 +11,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import islice, takewhile
 
-from holdfast.core.clock import Clock
+from holdfast.core.clock import Clock, now
 from holdfast.core.errors import RepositoryBusy
 from holdfast.core.ids import RepositoryId
+from holdfast.model.repository_status import JobAtRepository
 from holdfast.model.rules import Receive, RepositoryRule
 
 COMES_AGAIN_S = 120.0
@@ -25,19 +26,31 @@ TOGETHER_S = 600.0
 """The sessions of one run are opened together. What a job opens so long after its place was taken is let in only when nobody waits."""
 
 _MOST_NAMES = 3
+_MOST_TOLD = 20
 
 
 @dataclass
 class _Held:
-    who: str
+    who: JobAtRepository
     since_s: float
     sessions: int = 0
 
 
 @dataclass
 class _Refused:
-    who: str
+    who: JobAtRepository
     last_s: float
+
+
+@dataclass(frozen=True)
+class PlacesTaken:
+    """`delivering`: so many jobs have a place. Where there is a limit, `holders` and `waiting` say who, some of them."""
+
+    parallel_jobs: int | None = None
+    delivering: int = 0
+    holders: tuple[JobAtRepository, ...] = ()
+    waiting: tuple[JobAtRepository, ...] = ()
+    waiting_total: int = 0
 
 
 @dataclass
@@ -47,16 +60,16 @@ class _Places:
     held: dict[str, _Held] = field(default_factory=dict)
     refused: dict[str, _Refused] = field(default_factory=dict)
 
-    def before(self, job: str, now_s: float) -> list[str]:
-        """Who was refused before this job and still comes again, but for those that have a place."""
+    def waiting(self, now_s: float, until: str = "") -> list[JobAtRepository]:
+        """Who was refused and still comes again, but for those that have a place; those before the job `until`, if it is one of them."""
         self.refused = {key: each for key, each in self.refused.items() if now_s - each.last_s <= COMES_AGAIN_S}
-        first = takewhile(lambda key: key != job, self.refused)
+        first = takewhile(lambda key: key != until, self.refused)
         return [self.refused[key].who for key in first if key not in self.held]
 
-    def refuse(self, job: str, who: str, now_s: float) -> None:
+    def refuse(self, job: str, who: JobAtRepository, now_s: float) -> None:
         self.refused.setdefault(job, _Refused(who, now_s)).last_s = now_s
 
-    def take(self, job: str, who: str, now_s: float) -> None:
+    def take(self, job: str, who: JobAtRepository, now_s: float) -> None:
         self.refused.pop(job, None)
         self.held.setdefault(job, _Held(who, now_s)).sessions += 1
 
@@ -81,12 +94,12 @@ class DeliveryPlaces:
             return lambda: None
         is_run = receive.comes_by == "run"
         job = receive.sender if is_run else f"{receive.sender}/{receive.dataset}"
-        who = sender_name if is_run else f"{sender_name} with {receive.label}"
+        who = JobAtRepository(node=sender_name, dataset="" if is_run else receive.label, since=now(self._clock))
         with self._lock:
             places, rule = self._places.setdefault(repository, _Places()), self._rules.get(repository)
             now_s = self._clock.monotonic_s()
             if rule is not None and rule.parallel_jobs is not None:
-                before = places.before(job, now_s)
+                before = places.waiting(now_s, until=job)
                 if not _has_room(places.held.get(job), len(before), rule.parallel_jobs - len(places.held), now_s):
                     places.refuse(job, who, now_s)
                     why = _why(rule.parallel_jobs, [each.who for each in places.held.values()], before)
@@ -94,11 +107,20 @@ class DeliveryPlaces:
             places.take(job, who, now_s)
         return lambda: self._give_back(repository, job)
 
-    def taken(self, repository: RepositoryId) -> int:
-        """How many jobs deliver to it now."""
+    def told(self, repository: RepositoryId) -> PlacesTaken:
+        """Who has its places now, and who waits for one."""
         with self._lock:
-            found = self._places.get(repository)
-            return 0 if found is None else len(found.held)
+            rule, places = self._rules.get(repository), self._places.get(repository, _Places())
+            if rule is None or rule.parallel_jobs is None:
+                return PlacesTaken(delivering=len(places.held))
+            waiting = places.waiting(self._clock.monotonic_s())
+            return PlacesTaken(
+                parallel_jobs=rule.parallel_jobs,
+                delivering=len(places.held),
+                holders=tuple(each.who for each in islice(places.held.values(), _MOST_TOLD)),
+                waiting=tuple(waiting[:_MOST_TOLD]),
+                waiting_total=len(waiting),
+            )
 
     def _give_back(self, repository: RepositoryId, job: str) -> None:
         with self._lock:
@@ -115,14 +137,18 @@ def _has_room(held: _Held | None, before: int, free: int, now_s: float) -> bool:
     return before == 0 or now_s - held.since_s <= TOGETHER_S
 
 
-def _why(most: int, holders: list[str], before: list[str]) -> str:
+def _why(most: int, holders: list[JobAtRepository], before: list[JobAtRepository]) -> str:
     why = "one job delivers there at once" if most == 1 else f"{most} jobs deliver there at once"
     if holders:
         why += f", now {_named(holders)}"
     return f"{why}; {_named(before)} waited first" if before else why
 
 
-def _named(names: list[str]) -> str:
+def _named(jobs: list[JobAtRepository]) -> str:
     """Some of them, and how many more there are."""
-    shown, more = names[:_MOST_NAMES], len(names) - _MOST_NAMES
+    shown, more = [_words(job) for job in jobs[:_MOST_NAMES]], len(jobs) - _MOST_NAMES
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _words(job: JobAtRepository) -> str:
+    return f"{job.node} with {job.dataset}" if job.dataset else job.node

@@ -129,10 +129,18 @@ class Repositories:
             return tuple(self._open[key] for key in self._rules if key in self._open)
 
     def statuses(self) -> tuple[RepositoryStatus, ...]:
-        most = {rule.id: rule.parallel_jobs for rule in self.rules()}
-        return tuple(
-            msgspec.structs.replace(status, parallel_jobs=most.get(status.id), delivering=self.delivering.taken(status.id))
-            for status in self._far.of(self.rules())
+        return tuple(self._with_places(status) for status in self._far.of(self.rules()))
+
+    def _with_places(self, status: RepositoryStatus) -> RepositoryStatus:
+        """What is remembered of a far store may be seconds old; this is of now."""
+        places = self.delivering.told(status.id)
+        return msgspec.structs.replace(
+            status,
+            parallel_jobs=places.parallel_jobs,
+            delivering=places.delivering,
+            holders=places.holders,
+            waiting=places.waiting,
+            waiting_total=places.waiting_total,
         )
 
     def environment(self, name: str) -> RepositoryEnv:

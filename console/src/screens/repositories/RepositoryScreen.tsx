@@ -22,6 +22,7 @@ import { Growth } from "./Growth";
 import { InUse } from "./InUse";
 import { KeepRules } from "./KeepRules";
 import { Keys } from "./Keys";
+import { Places } from "./Places";
 import { Points } from "./Points";
 import { Repair } from "./Repair";
 import { Seeding } from "./Seeding";
@@ -64,6 +65,7 @@ export default function RepositoryScreen({ name }: { name: string }) {
             <Keys row={row} />
             <div className={classes.stack}>
               <InUse row={row} />
+              <Places row={row} />
               <RepositoryInDocument repository={row.name} delivering={row.delivering} />
               {points.data && <KeepRules points={points.data.points} />}
             </div>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,6 +68,8 @@ def stats(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fal
     say(f"scrubbed:   {_last_scrub(row)}")
     if row.get("parallel_jobs"):
         say(f"jobs:       {row['delivering']} deliver to it now, of {row['parallel_jobs']} at once at most")
+        for line in _place_lines(row):
+            say(one_line(f"            {line}"))
     if store := row["store"]:
         say(one_line(f"store:      {_store_words(store)}"))
     if pause := row["pause"]:
@@ -165,6 +168,22 @@ def _store_words(store: dict[str, Any]) -> str:
     words.append("keeps versions" if store.get("versions") else "keeps no versions")
     words.append("one owner at a time" if store.get("one_owner") else "cannot keep two owners apart that come at one moment")
     return ", ".join(words)
+
+
+def _place_lines(row: dict[str, Any]) -> Iterator[str]:
+    """Who has a place, and who waits for one. Of very many some are named."""
+    for job in row.get("holders") or ():
+        yield f"delivers:  {_job_words(job)}"
+    waiting = row.get("waiting") or ()
+    for job in waiting:
+        yield f"waits:     {_job_words(job)}"
+    if (more := row.get("waiting_total", 0) - len(waiting)) > 0:
+        yield f"{more} more wait"
+
+
+def _job_words(job: dict[str, Any]) -> str:
+    what = f"{job['node']}, its cascade of {job['dataset']}" if job.get("dataset") else job["node"]
+    return f"{what}, since {local_time(job['since'])}"
 
 
 def _lock_words(lock: dict[str, Any]) -> str:
