@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Protocol
 
@@ -21,7 +22,7 @@ from holdfast.host.metadata import open_for_reading
 from holdfast.host.sight import IN_PLACE, Sight
 from holdfast.model.change import Payload
 from holdfast.model.entry import Entry
-from holdfast.model.stream import Compression, Withdrawn
+from holdfast.model.stream import Compression, Packed, Withdrawn
 
 _LEVELS = {"auto": 3, "max": 12}
 # Compressed together.
@@ -97,6 +98,11 @@ class Chunk:
         if self.plain is None:
             self.plain = other.plain
             self._origins += other._origins
+
+    @property
+    def origins(self) -> tuple[tuple[Origin, int], ...]:
+        """Where it can be read again, and at which offset there."""
+        return self._origins
 
     def load(self, files: OpenFiles) -> None:
         """Read it again where its bytes are not at hand; `plain` stays None when no place has them any more."""
@@ -177,6 +183,20 @@ class SegmentChunks:
         finally:
             files.close()
 
+    def packed(self) -> Packed | None:
+        """See `Repeatable`. Copies of databases are not made again for it."""
+        places: dict[FileOrigin, int] = {}
+        chunks = []
+        for chunk in self._chunks.values():
+            origins = [(origin, offset) for origin, offset in chunk.origins if isinstance(origin, FileOrigin)]
+            if not origins or len(origins) < len(chunk.origins):
+                return None
+            far = tuple((places.setdefault(origin, len(places)), offset) for origin, offset in origins)
+            chunks.append(_FarChunk(chunk.id, chunk.size_bytes, far))
+        entries = tuple(msgspec.structs.replace(origin.entry, chunks=(), xattrs=()) for origin in places)
+        first = next(iter(places), None)
+        return Packed(_encode((entries, chunks)), partial(_unpacked, first))
+
     def _groups(self, ids: Sequence[bytes]) -> Iterator[list[Chunk]]:
         group: list[Chunk] = []
         size = 0
@@ -191,6 +211,33 @@ class SegmentChunks:
                 group, size = [], 0
         if group:
             yield group
+
+
+class _FarChunk(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """`places`: number of an entry, and the offset there."""
+
+    id: bytes
+    size_bytes: int
+    places: tuple[tuple[int, int], ...]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[tuple[Entry, ...], tuple[_FarChunk, ...]]).decode
+
+
+def _unpacked(like: FileOrigin | None, data: bytes) -> SegmentChunks:
+    """What `packed` has put away, read by the means of the origin `like`."""
+    entries, chunks = _decode(data)
+    origins = () if like is None else tuple(msgspec.structs.replace(like, entry=entry) for entry in entries)
+    found: dict[bytes, Chunk] = {}
+    for far in chunks:
+        for place, offset in far.places:
+            chunk = Chunk(far.id, far.size_bytes, None, origins[place], offset)
+            if far.id in found:
+                found[far.id].join(chunk)
+            else:
+                found[far.id] = chunk
+    return SegmentChunks(found)
 
 
 def chunks_of(entry: Entry, origin: Origin) -> Iterator[Chunk]:

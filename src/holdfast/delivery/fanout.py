@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,6 +15,7 @@ import msgspec
 from holdfast.core.clock import Clock
 from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, NotReachable, facts_of
 from holdfast.core.ids import DatasetId, NodeId
+from holdfast.delivery.overflow import Overflow, Overflowed
 from holdfast.delivery.time_sheet import TimeSheet
 from holdfast.model.bottleneck import NOTHING_SPENT, LaneTimes
 from holdfast.model.change import Acknowledgement, Commit
@@ -26,6 +27,11 @@ from holdfast.wire.pipe import Pipe
 QUEUE_BYTES = 4 * 1024 * 1024
 PATIENCE_S = 10.0
 FINISH_PATIENCE_S = 1800.0
+OVERFLOW_AFTER_S = 1.0
+"""So long a run waits for a receiver altogether before what it does not take goes to its overflow."""
+
+# Of what was offered less than one part in so many was asked for: the receiver has the rest.
+_LITTLE = 20
 _CHANGE_BYTES = 512
 _ABORT_GRACE_S = 2.0
 _STEP_S = 0.25
@@ -79,6 +85,7 @@ class FanOutSession:
     session: Sending
     patience_s: float | None = None
     sheet: TimeSheet | None = None
+    overflow: Overflow | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,9 @@ class _Lane:
         self.dataset = work.dataset
         self.patience_s = work.patience_s
         self.session = work.session
-        self.queue: Pipe[tuple[Outgoing, int] | _Poke | _Turned] = Pipe(queue_bytes)
+        self.queue: Pipe[tuple[Outgoing | Overflowed, int] | _Poke | _Turned] = Pipe(queue_bytes)
+        self.waited_s = 0.0
+        self._overflow = work.overflow
         self.given_bytes = self._taken_bytes = 0
         self.commit: Commit | None = None
         self._clock = clock
@@ -161,6 +170,27 @@ class _Lane:
         """False when the queue had no room for so long."""
         if not self.queue.put((item, size_bytes), size_bytes + _CHANGE_BYTES * (1 + len(item.segment.changes)), timeout_s):
             return False
+        self.given_bytes += size_bytes
+        return True
+
+    @property
+    def overflows(self) -> bool:
+        return self._overflow is not None and self._overflow.is_used
+
+    def put_aside(self, item: Outgoing, size_bytes: int) -> bool:
+        """Behind all that is queued, on disk. False when it has no overflow, or that has no room."""
+        if self._overflow is None:
+            return False
+        try:
+            done = self.session.counters
+            kept = self._overflow.put(item, is_known=done.sent_bytes * _LITTLE < done.offered_bytes)
+        except HoldfastError as error:
+            # Without this step what comes after it is not the whole.
+            self.cancel(error)
+            raise
+        if kept is None:
+            return False
+        self.queue.put((kept, size_bytes), 0)
         self.given_bytes += size_bytes
         return True
 
@@ -207,7 +237,7 @@ class _Lane:
                     item.turn()
                 else:
                     outgoing, size_bytes = item
-                    self.session.send(outgoing)
+                    self.session.send(self._at_hand(outgoing))
                     self._taken_bytes += size_bytes
             if self.commit is None:
                 raise Cancelled("no commit was made for this delivery", hint="the run that began it failed")
@@ -217,8 +247,17 @@ class _Lane:
         except Exception as error:
             logger.exception("a delivery failed", extra={"facts": {"peer": self.session.peer}})
             self._failed(error)
+        finally:
+            if self._overflow is not None:
+                self._overflow.close()
 
-    def _items(self) -> Iterator[tuple[Outgoing, int] | _Poke | _Turned]:
+    def _at_hand(self, item: Outgoing | Overflowed) -> Outgoing:
+        if isinstance(item, Outgoing):
+            return item
+        assert self._overflow is not None
+        return self._overflow.take(item)
+
+    def _items(self) -> Iterator[tuple[Outgoing | Overflowed, int] | _Poke | _Turned]:
         return self._sheet.until_end(self.queue.get)
 
     def _failed(self, error: Exception) -> None:
@@ -292,17 +331,26 @@ class FanOut:
 
     def finish(self, commits: Mapping[DatasetId, Commit], own: Mapping[str, Commit] = MappingProxyType({})) -> dict[str, DeliveryResult]:
         """Close every delivery with its dataset's commit, or with one of its `own` (without any it is aborted), and tell how each ended."""
+        self.close(commits, own)
+        return self.wait(self._lanes)
+
+    def close(self, commits: Mapping[DatasetId, Commit], own: Mapping[str, Commit] = MappingProxyType({})) -> None:
+        """The first half of `finish`: nothing more comes."""
         for delivery, lane in self._lanes.items():
             lane.commit = own.get(delivery, commits.get(lane.dataset))
             lane.queue.end()
             lane.watch()
-        for lane in self._lanes.values():
+
+    def wait(self, deliveries: Iterable[str]) -> dict[str, DeliveryResult]:
+        """The second half of `finish`, for these of them."""
+        chosen = {delivery: self._lanes[delivery] for delivery in deliveries if delivery in self._lanes}
+        for lane in chosen.values():
             patience_s = self._finish_patience_s if lane.patience_s is None else lane.patience_s
             while not lane.done.wait(min(_STEP_S, patience_s)):
                 self._on_wait()
                 if lane.silent_s() >= patience_s:
                     lane.detach()
-        return {delivery: lane.result or DeliveryResult() for delivery, lane in self._lanes.items()}
+        return {delivery: lane.result or DeliveryResult() for delivery, lane in chosen.items()}
 
     def abort(self, error: HoldfastError) -> dict[str, DeliveryResult]:
         """The run failed: every receiver forgets its open commit."""
@@ -318,8 +366,12 @@ class FanOut:
         step_s = min(_STEP_S, self._patience_s / 4)
         lane.watch()
         try:
+            if lane.overflows and lane.put_aside(item, size_bytes):
+                return
             while not self._puts(lane, item, size_bytes, step_s):
                 self._on_wait()
+                if lane.waited_s >= OVERFLOW_AFTER_S and lane.put_aside(item, size_bytes):
+                    return
                 others_wait = any(other.is_live for other in self._lanes.values() if other is not lane)
                 patience_s = self._finish_patience_s if lane.session.is_committing else self._patience_s
                 if lane.silent_s() >= patience_s and others_wait:
@@ -333,6 +385,7 @@ class FanOut:
         started_s = self._clock.monotonic_s()
         is_put = lane.put(item, size_bytes, timeout_s)
         waited_s = self._clock.monotonic_s() - started_s
+        lane.waited_s += waited_s
         for other in self._lanes.values():
             if other is not lane:
                 other.others_s += waited_s

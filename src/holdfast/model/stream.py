@@ -7,9 +7,9 @@ up to date and receivers that are behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from holdfast.model.change import Payload, Put, Segment
 from holdfast.model.entry import ChunkRef
@@ -32,6 +32,23 @@ class ChunkSource(Protocol):
     """
 
     def payloads(self, ids: Sequence[bytes], compression: Compression) -> Iterator[Payload | Withdrawn]: ...
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Where all chunks of a source are read again, as bytes; `unpack` makes a source of those."""
+
+    data: bytes
+    unpack: Callable[[bytes], ChunkSource]
+
+
+@runtime_checkable
+class Repeatable(Protocol):
+    """A `ChunkSource` that may be put away for later without its content."""
+
+    def packed(self) -> Packed | None:
+        """None = some of it is in memory alone."""
+        ...
 
 
 @dataclass(frozen=True)

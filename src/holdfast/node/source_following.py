@@ -18,6 +18,8 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, OutsideLimits, WindowClosed, facts_of
 from holdfast.core.ids import DatasetId, JobId, NodeId
+from holdfast.delivery.overflow import OverflowRoom
+from holdfast.host.disk import free_bytes
 from holdfast.host.zone import zone_name
 from holdfast.model.following import Following, FollowState
 from holdfast.model.jobs import Event, Finding, Job, State
@@ -73,12 +75,15 @@ class SourceFollowing:
         self.pool = SessionPool(surroundings.clock)
         self._ahead = LayingAhead(surroundings.clock)
         self.keepers = Keepers(surroundings.home, surroundings.clock, surroundings.entropy)
+        self._spool_bytes = 0
+        self.overflow = OverflowRoom(surroundings.home, surroundings.entropy, self._overflow_bytes)
 
     def configure(self, rules: Rules) -> None:
         self._rules = rules
         limits = limits_of(self._all.home, rules)
         plan = tuple(_guarded(each, limits) for each in followed_by(rules) if _may_read(each, limits))
         self._all.holder.keeps_open = bool(plan)
+        self._spool_bytes = limits.spool_bytes
         self._configure_spools(rules, limits)
         if self._follower is None and plan:
             record = Record(self._all.home / "followed.json")
@@ -95,6 +100,13 @@ class SourceFollowing:
             self._follower = Follower(tools)
         if self._follower is not None:
             self._follower.configure(plan)
+
+    def _overflow_bytes(self) -> int:
+        """As much as all spools together, and half of what is free at most."""
+        try:
+            return min(self._spool_bytes, self.overflow.used_bytes + free_bytes(self._all.home) // 2)
+        except OSError:
+            return 0
 
     def close(self) -> None:
         self.keepers.close()

@@ -1,14 +1,16 @@
 """Runs that the scheduler asks of a source: of everything, for who is behind, and points of what was followed.
 
 Where something is followed, datasets that share no paths are run one after the other, so that each is kept from its small runs only while
-it is its turn. The look at everything is taken before that, beside the small runs (docs/decisions/0034-lanes.md).
+it is its turn. The look at everything is taken before that, beside the small runs (docs/decisions/0034-lanes.md), and they go on as soon as
+only receivers of batches are waited for (docs/decisions/0059-claims.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from holdfast.capture.comparison import Compared
@@ -80,6 +82,7 @@ class _SourceRun:
         self._following = runs.following
         self._ids = tuple(rule.id for rule in order.datasets)
         self._captured: list[CaptureResult] = []
+        self._has_told = False
 
     def run(self) -> Job:
         order, following = self._order, self._following
@@ -93,11 +96,13 @@ class _SourceRun:
                 if (compared := self._compare(tools.capture)) is not None:
                     stack.callback(compared.close)
                 tools = replace(tools, compared=compared)
-            with following.claims.all_of(order.datasets, self._cancellation.check):
+            with following.claims.all_of(order.datasets, self._cancellation.check) as let_go:
                 archiving = ArchivingHere(self._runs.home, order, self._limits)
                 aside = archiving.settle()
                 work = following.point_without_scan(order.datasets, order.operations) if is_watched else None
                 if work is None:
+                    if self._may_let_go():
+                        tools = replace(tools, overflow=following.overflow, let_go=partial(self._let_go, watched, let_go))
                     ended = run_datasets(order, tools, self._cancellation)
                 else:
                     notes = following.notes(self._runs.news, self._runs.rules)
@@ -108,9 +113,24 @@ class _SourceRun:
                     finally:
                         following.point_ended(order.datasets, work, self._captured[0] if self._captured else None)
                 ended = archiving.after(with_findings(ended, aside), tools, self._cancellation)
-        if work is None and self._captured:
-            following.scan_ended(watched, set(self._ids) - set(self._captured[0].refused))
+        if work is None:
+            self._tell_scanned(watched)
         return ended
+
+    def _may_let_go(self) -> bool:
+        """Whether somebody waits for the datasets, and nothing more is done to the source when it has been read."""
+        rules = self._order.datasets
+        busy = (rule.hooks.before or rule.hooks.after or any(each.archive is not None for each in rule.operations) for rule in rules)
+        return self._following.follows(rules) and not any(busy)
+
+    def _let_go(self, watched: frozenset[DatasetId], let_go: Callable[[], None]) -> None:
+        self._tell_scanned(watched)
+        let_go()
+
+    def _tell_scanned(self, watched: frozenset[DatasetId]) -> None:
+        if self._captured and not self._has_told:
+            self._has_told = True
+            self._following.scan_ended(watched, set(self._ids) - set(self._captured[0].refused))
 
     def _may_compare(self, datasets: Sequence[DatasetRule], operations: Mapping[DatasetId, tuple[str, ...]]) -> bool:
         """Whether the look at everything may be taken beside small runs: the source is read in its place and as it is, and is known."""

@@ -50,9 +50,11 @@ class _Run:
         self._findings: list[Finding] = list(tools.state.findings)
         self._error: ErrorFacts | None = None
         self._known_anew: set[DatasetId] = set()
+        self._told: set[str] = set()
         self._spools = RunSpools(tools.keepers, tools.state, is_small=order.small is not None, is_catch_up=order.catch_up)
         self._datasets = [self._dataset_run(rule) for rule in order.datasets]
-        self._sending = Sending(order, tools, cancellation, Around(self._progress, self._spools), self._datasets)
+        around = Around(self._progress, self._spools, self._let_go)
+        self._sending = Sending(order, tools, cancellation, around, self._datasets)
         self._quiet = Quiet(order.datasets, tools.hook, tools.snapshots, is_scan=order.is_scan)
 
     def execute(self) -> Job:
@@ -65,7 +67,7 @@ class _Run:
             self._quiet.end()
             self._findings += self._quiet.findings
         for dataset in self._datasets if not self._sending.is_empty else ():
-            self._record(dataset)
+            self._record(dataset, dataset.lanes)
         return self._ended()
 
     def close(self) -> None:
@@ -73,6 +75,17 @@ class _Run:
         for lane in self._lanes():
             if not (self._order.small is not None and self._tools.pool is not None and lane.keep(self._tools.pool)):
                 lane.close()
+
+    def _let_go(self, ended: Sequence[Lane]) -> None:
+        """From now on small runs may be made: whatever is theirs, too, has been told and is free by then."""
+        ids = {lane.delivery.id for lane in ended}
+        for dataset in self._datasets:
+            self._record(dataset, [lane for lane in dataset.lanes if lane.delivery.id in ids])
+        for lane in ended:
+            lane.close()
+        self._spools.close()
+        if self._tools.let_go is not None:
+            self._tools.let_go()
 
     def _attempt(self) -> None:
         """Connect, capture, deliver. What one dataset or one receiver does wrong stays with it."""
@@ -183,24 +196,26 @@ class _Run:
     def _lanes(self) -> list[Lane]:
         return [lane for dataset in self._datasets for lane in dataset.lanes]
 
-    def _record(self, dataset: DatasetRun) -> None:
-        """Tells what each action made of the commit, and forgets the removals that all of them have passed."""
+    def _record(self, dataset: DatasetRun, lanes: Sequence[Lane]) -> None:
+        """Tells what each action made of the commit, once, and forgets the removals that all of them have passed."""
+        lanes = [lane for lane in lanes if lane.delivery.id not in self._told]
+        self._told.update(lane.delivery.id for lane in lanes)
         commit = dataset.commit
         if commit is None:
-            self._record_missing(dataset)
+            self._record_missing(dataset, lanes)
             return
-        for lane in dataset.lanes:
+        for lane in lanes:
             for action in lane.delivery.actions:
                 self._tell(lane, action, commit.captured_at, self._operations(dataset, lane, action, commit))
         everyone = {delivery.id for delivery in self._order.deliveries if delivery.dataset == dataset.rule.id}
         if everyone == {lane.delivery.id for lane in dataset.lanes if lane.has_passed()}:
             self._tools.state.drop_tombstones(dataset.rule.id, commit.seq)
 
-    def _record_missing(self, dataset: DatasetRun) -> None:
+    def _record_missing(self, dataset: DatasetRun, lanes: Sequence[Lane]) -> None:
         """A dataset that was left out while others were not, or that has no commit to catch up to: its actions are told one by one."""
         if self._sending.captured is None and not self._order.catch_up:
             return
-        for lane in dataset.lanes:
+        for lane in lanes:
             lane.error = dataset.error or lane.error
             for action in lane.delivery.actions:
                 if lane.result_of(action) is not None:

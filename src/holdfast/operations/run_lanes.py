@@ -184,6 +184,7 @@ class Lane:
         return True
 
     def close(self) -> None:
+        """Also more than once."""
         if self.session is not None:
             self.session.close()
 

@@ -13,6 +13,7 @@ from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
 from holdfast.core.ids import DatasetId
+from holdfast.delivery.overflow import OverflowRoom
 from holdfast.host.snapshots import NONE, Snapshots
 from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Job
@@ -78,7 +79,9 @@ class RunTools:
     """What a run works with. `dial` opens a Deliver channel to a receiver, `dial_read` a Read channel. `zone` is this machine's (IANA).
     `pool` keeps sessions of small runs, `keepers` runs for who is away; `captured` hears what a run has captured, `noted` sees on the way
     what it sends. `compared`: the look at everything, where it was taken before; `prepared`: large files that
-    were read and sent ahead."""
+    were read and sent ahead. `let_go`: called once when all is captured and every continuous delivery has ended, while others still take
+    their time: small runs may go on (None = the datasets stay the run's to its end). `overflow`: where what those others have not taken
+    waits meanwhile."""
 
     clock: Clock
     entropy: Entropy
@@ -96,4 +99,6 @@ class RunTools:
     captured: Callable[[CaptureResult], None] = lambda _: None
     noted: Callable[[Capturing, Steps], Steps] = lambda _, steps: steps
     compared: Compared | None = None
+    let_go: Callable[[], None] | None = None
+    overflow: OverflowRoom | None = None
     prepared: Mapping[bytes, Captured] = field(default_factory=dict)

@@ -7,7 +7,7 @@ before is on its way, and only of the last is waited for: an action that did not
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +18,7 @@ from holdfast.capture.ports import CaptureRequest, CaptureResult, CaptureRun
 from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, SourceVanished
 from holdfast.core.ids import DatasetId, Epoch
 from holdfast.delivery.fanout import DeliveryResult, FanOut, FanOutSession, Turn
+from holdfast.delivery.overflow import Overflow
 from holdfast.model.change import Commit, Move
 from holdfast.model.stream import Outgoing
 from holdfast.operations.following.stages import stages_of
@@ -33,10 +34,11 @@ Steps = Iterator[Mapping[DatasetId, Outgoing]]
 
 @dataclass(frozen=True)
 class Around:
-    """What belongs to the run."""
+    """What belongs to the run. `let_go` hears which lanes have ended while others go on, see `RunTools.let_go`."""
 
     progress: RunProgress
     spools: RunSpools
+    let_go: Callable[[Sequence[Lane]], None]
 
 
 class Sending:
@@ -47,12 +49,14 @@ class Sending:
     ) -> None:
         self._datasets = datasets
         self._order, self._tools, self._cancellation = order, tools, cancellation
-        self._progress, self._spools = around.progress, around.spools
+        self._progress, self._spools, self._let_go = around.progress, around.spools, around.let_go
         self._wanted: Sequence[DatasetRun] = ()
         self._lanes: Sequence[Lane] = ()
         self._captures: list[CaptureResult] = []
         self._fan: FanOut | None = None
         self._sent: Mapping[DatasetId, Commit] = {}
+        # Delivery ids of which it is known how they ended.
+        self._settled: set[str] = set()
         self.captured: CaptureResult | None = None
         self.capture_s = 0.0
         self.is_empty = False
@@ -153,13 +157,30 @@ class Sending:
         if not fan.is_live:
             return {}
         self._cancellation.check()
-        return fan.finish(self._sent, self._spools.own_commits(self._all_lanes(), self._sent))
+        fan.close(self._sent, self._spools.own_commits(self._all_lanes(), self._sent))
+        later = {lane.delivery.id for lane in self._lanes if self._may_end_later(lane)}
+        results = fan.wait(fan.figures().keys() - later)
+        if any(fan.figures()[id_].is_live for id_ in later & fan.figures().keys()):
+            first = [lane for lane in self._all_lanes() if lane.delivery.id not in later]
+            self._settle(first, results)
+            self._let_go(first)
+        return results | fan.wait(later)
 
-    def _ended(self, results: Mapping[str, DeliveryResult]) -> None:
-        for lane in self._lanes:
+    def _may_end_later(self, lane: Lane) -> bool:
+        """Small runs send nothing there: what they capture meanwhile comes with the next run that does."""
+        return self._tools.let_go is not None and lane.delivery.mode != "continuous"
+
+    def _settle(self, lanes: Sequence[Lane], results: Mapping[str, DeliveryResult]) -> None:
+        """How these ended, each once: of what ended first small runs may know more by now."""
+        lanes = [lane for lane in lanes if lane.delivery.id not in self._settled]
+        self._settled.update(lane.delivery.id for lane in lanes)
+        for lane in lanes:
             if lane.delivery.id in results:
                 lane.ended(results[lane.delivery.id])
-        self._spools.ended(self._all_lanes(), results, self._sent)
+        self._spools.ended(lanes, results, self._sent)
+
+    def _ended(self, results: Mapping[str, DeliveryResult]) -> None:
+        self._settle(self._all_lanes(), results)
         if any(lane.error is not None for lane in self._lanes):
             # Being cancelled closes the channels: no fault of the receivers, and nothing to try again.
             self._cancellation.check()
@@ -212,7 +233,10 @@ class Sending:
             seq = capture.run if commit is None else commit.seq
             try:
                 session = lane.begin(capture.epoch, seq, self._tools.hostname, self._moves_for(capture, lane.dataset, lane.base_seq))
-                sessions[lane.delivery.id] = FanOutSession(lane.dataset, session, self._spools.patience_s(lane.delivery.id), session.sheet)
+                room = self._tools.overflow if self._may_end_later(lane) else None
+                overflow = None if room is None else Overflow(room, lane.delivery.compression)
+                patience_s = self._spools.patience_s(lane.delivery.id)
+                sessions[lane.delivery.id] = FanOutSession(lane.dataset, session, patience_s, session.sheet, overflow)
             except HoldfastError as error:
                 lane.error = error.facts()
         fan = FanOut(sessions, clock=self._tools.clock, on_wait=self._progress.tick)

@@ -51,6 +51,17 @@ def test_who_waits_goes_before_small_runs() -> None:
     assert free_in(claims, DOCUMENTS) == (DOCUMENTS,)
 
 
+def test_what_was_let_go_before_the_end_is_free_and_stays_with_who_takes_it_then() -> None:
+    claims = Claims()
+    with claims.all_of((DOCUMENTS,)) as let_go, claims.all_of((FILMS,)):
+        let_go()
+        assert free_in(claims, LETTERS, FILMS) == (LETTERS,)
+        with claims.all_of((DOCUMENTS,)):
+            let_go()
+            assert free_in(claims, LETTERS) == ()
+    assert free_in(claims, DOCUMENTS, FILMS) == (DOCUMENTS, FILMS)
+
+
 def test_who_waits_can_give_up() -> None:
     claims = Claims()
 

@@ -1,6 +1,7 @@
 """Who makes a run of which datasets: one at a time for datasets that share paths, since a path is one row of the state.
 
-A run of the scheduler waits for its datasets, the follower takes those that are free. Who waits goes before who has not asked yet, so that
+A run of the scheduler waits for its datasets, the follower takes those that are free. A claim ends with the capture where what is left is
+to bring what was captured to receivers that take no part in small runs. Who waits goes before who has not asked yet, so that
 small runs, which come several times a second, keep nobody waiting for ever.
 """
 
@@ -25,8 +26,11 @@ class Claims:
         self._waiting: list[tuple[bytes, ...]] = []
 
     @contextmanager
-    def all_of(self, rules: Iterable[DatasetRule], look: Callable[[], object] = lambda: None) -> Iterator[None]:
-        """Waits until all of these datasets are free. `look` is called now and then, and may raise to give it up."""
+    def all_of(self, rules: Iterable[DatasetRule], look: Callable[[], object] = lambda: None) -> Iterator[Callable[[], None]]:
+        """Waits until all of these datasets are free. `look` is called now and then, and may raise to give it up.
+
+        What is given lets go of them before the end: the run captures nothing more of them, and sends only to whom nobody else sends
+        (docs/decisions/0059-claims.md)."""
         roots = _roots(rules)
         with self._changed:
             self._waiting.append(roots)
@@ -39,7 +43,7 @@ class Claims:
                 _remove(self._waiting, roots)
                 self._changed.notify_all()
         try:
-            yield
+            yield lambda: self._let_go(roots)
         finally:
             self._let_go(roots)
 
@@ -92,6 +96,5 @@ def _roots(rules: Iterable[DatasetRule]) -> tuple[bytes, ...]:
 
 
 def _remove(claims: list[tuple[bytes, ...]], roots: tuple[bytes, ...]) -> None:
-    """By identity: others may have claimed the same."""
-    number = next(number for number, each in enumerate(claims) if each is roots)
-    del claims[number]
+    """If it is there, by identity: others may have claimed the same."""
+    claims[:] = [each for each in claims if each is not roots]

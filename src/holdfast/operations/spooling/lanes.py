@@ -152,6 +152,7 @@ class RunSpools:
         for each in self._spooled.values():
             each.recorded.close()
             each.keeper.spool.tee(on=False)
+        self._spooled.clear()
 
     def _keeper(self, delivery: str) -> Keeper | None:
         return None if self._keepers is None else self._keepers.of(delivery)

@@ -1,0 +1,66 @@
+"""A receiver behind a thin line takes its time, and what is followed of the same dataset does not wait for it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from holdfast.model.jobs import ENDED, State
+from holdfast.model.rules import OperationRule
+from holdfast.node.worker_messages import JobNews
+from holdfast.testing.waiting import wait_for
+from tests.dataflow.machines import World, ended
+from tests.dataflow.scene import Office, assert_good, assert_restic_clean, office
+
+FILE_BYTES, FILES, LINE_BYTES_S = 4_000_000, 9, 4_000_000
+
+
+def thin(scene: Office) -> None:
+    """The mirror follows; the backup is a batch, and its line gives little."""
+    plan = scene.plans["files1"]
+    operations = (OperationRule(name="backup", kind="backup", every_s=86_400.0), OperationRule(name="replicate", kind="replicate"))
+    scene.documents = msgspec.structs.replace(scene.documents, operations=operations)
+    plan.datasets[:] = [scene.documents]
+    plan.deliveries[:] = [
+        msgspec.structs.replace(scene.deliveries["vault"], limit_bytes_s=LINE_BYTES_S),
+        msgspec.structs.replace(scene.deliveries["dr"], mode="continuous"),
+    ]
+    scene.activate()
+
+
+def has(path: Path, content: bytes) -> bool:
+    return path.exists() and path.read_bytes() == content
+
+
+def test_a_change_reaches_the_mirror_while_a_backup_still_goes_out(world: World, tmp_path: Path) -> None:
+    scene = office(world, tmp_path / "tree")
+    thin(scene)
+    assert_good(scene.run())
+    captured = {f"large {number}": os.urandom(FILE_BYTES) for number in range(FILES)}
+    for name, content in captured.items():
+        (scene.source / name).write_bytes(content)
+    wait_for(lambda: all(has(scene.copy / name, content) for name, content in captured.items()), 60)
+    job = scene.files1.begin_run(scene.documents)
+    going = scene.files1.source_heard
+    going.wait(JobNews, lambda news: news.job.id == job.id)
+    last = f"large {FILES - 1}"
+
+    def is_over() -> bool:
+        return any(news.job.id == job.id and news.job.state in ENDED for news in going.of(JobNews))
+
+    for name in ("first of all", last):
+        (scene.source / name).write_bytes(b"written meanwhile")
+        arrived = wait_for(lambda name=name: is_over() or has(scene.copy / name, b"written meanwhile"), 60)  # type: ignore[misc]
+        assert not is_over(), f"{name} came to the mirror only after the backup: {arrived}"
+    # The last one may have been out of memory and on its way already: then its state before is kept, and that is said.
+    assert_good(ended(going, job), State.SUCCEEDED, State.WARNINGS)
+    point = scene.vault.points(scene.main)[-1]
+    assert_good(scene.vault.restore_here(point, back := tmp_path / "back"))
+    found = {name: back / scene.source.relative_to("/") / name for name in captured if name != last}
+    assert all(has(path, captured[name]) for name, path in found.items())
+    assert_good(scene.run(operations=("backup",)))
+    assert_good(scene.vault.restore_here(scene.vault.points(scene.main)[-1], again := tmp_path / "again"))
+    assert (again / scene.source.relative_to("/") / last).read_bytes() == b"written meanwhile"
+    assert_restic_clean(scene.vault, scene.main)
