@@ -36,11 +36,16 @@ class World:
         return ApiClient(load_session(self.machines.home("master")))
 
     def start(self, *nodes: str) -> None:
-        self.machines.start_master("test")
-        for name in nodes:
-            self.machines.start_node(name)
-            self.names.append(name)
-        self.machines.wait_for_nodes(set(nodes))
+        try:
+            self.machines.start_master("test")
+            for name in nodes:
+                self.machines.start_node(name)
+                self.names.append(name)
+            self.machines.wait_for_nodes(set(nodes))
+        except BaseException:
+            # A fixture that gives up here has not come to the line that stops them.
+            self.machines.stop()
+            raise
 
     def home(self, name: str) -> Path:
         return self.machines.home(name)

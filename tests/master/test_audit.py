@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text
 
-from holdfast.model.audit import SECRET_NAMES, AnchorsTold
+from holdfast.model.audit import SECRET_NAMES, Anchor, AnchorsTold
 from tests.master.masters import ONE_TO_TWO, Running, with_master
 
 
@@ -85,6 +86,17 @@ async def test_what_cannot_be_written_down_is_not_done(running: Running) -> None
     await running.call("POST", "/tokens", {"name": "new"}, status=500)
     in_the_database(running, "ALTER TABLE elsewhere RENAME TO audit")
     assert "new" not in [token["name"] for token in (await running.get("/tokens"))["tokens"]]
+
+
+@with_master
+async def test_a_node_that_makes_records_up_fills_neither_log_nor_memory(running: Running) -> None:
+    await running.connect("files1")
+    node = running.nodes["files1"].identity.node
+    for number in range(1_000, 1_030):
+        wrong = Anchor(number=number, at=running.master.base.now(), digest="0" * 64)
+        told = partial(running.master.audit.contradicted, node=node, anchors=(wrong,))
+        await running.master.base.database.run(told)
+    assert len((await running.get("/logs", code="audit-contradicted"))["events"]) == 20
 
 
 @with_master

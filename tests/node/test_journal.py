@@ -24,6 +24,7 @@ from holdfast.testing.hostile_rows import CHANGES, Change, spoil
 from holdfast.testing.node_rules import DOCUMENTS, ENVIRONMENT, FILES1, VAULT, operation, sign, source_rules
 from holdfast.testing.virtual_clock import VirtualClock
 from holdfast.wire.authority import Authority
+from holdfast.wire.codec import encode
 from tests.scratch import SCRATCH
 
 START = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
@@ -59,6 +60,22 @@ def test_reports_wait_until_acknowledged_over_a_restart(tmp_path: Path, journal:
     second = again.next_report()
     assert second is not None
     assert second.number > first.number
+
+
+def test_a_report_stays_below_what_the_hub_takes_whatever_its_rows_hold(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "MOST_REPORT_BYTES", 10_000)
+    broken = msgspec.structs.replace(job(1, State.FAILED), error=ErrorFacts("x", "y" * 20_000), datasets=("z" * 20_000,))
+    journal.record_event(event("a" * 20_000))
+    journal.record_job(broken)
+    for text in "bcd":
+        journal.record_event(event(text * 4_000))
+    told: list[tuple[list[str], list[str]]] = []
+    while (report := journal.next_report()) is not None:
+        assert len(encode(report)) < 10_000
+        told.append(([each.id for each in report.jobs], [each.message[0] for each in report.events]))
+        journal.acknowledge(report.number)
+    assert told == [([], ["a"]), ([broken.id], []), ([], ["b", "c"]), ([], ["d"])]
+    assert journal.job(broken.id) == broken
 
 
 def test_events_are_of_the_session_that_wrote_them(tmp_path: Path) -> None:

@@ -133,7 +133,11 @@ class Reader:
     def open(self, job: Job) -> Stream:
         """A large file, to be streamed. Raises `OSError`."""
         descriptor = self.descriptor(job.path)
-        return Stream(job, descriptor, self._names, self.started_ns(), Reading(self._on_read, self.sight))
+        try:
+            return Stream(job, descriptor, self._names, self.started_ns(), Reading(self._on_read, self.sight))
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     def descriptor(self, path: bytes) -> int:
         self.opened += 1

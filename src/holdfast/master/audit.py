@@ -19,6 +19,7 @@ from holdfast.model.audit import Anchor, AuditRecord, ChainCheck, ChainFinding, 
 from holdfast.model.jobs import Event, Severity
 
 _PAGE = 1_000
+_MOST_SAID = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class AuditLog:
     def __init__(self, base: Foundation) -> None:
         self._base = base
         self._head: Anchor | None = None
-        self._said: dict[tuple[NodeId, int], Event] = {}
+        self._said: dict[NodeId, dict[int, Event]] = {}
 
     @property
     def head(self) -> Anchor | None:
@@ -105,7 +106,12 @@ class AuditLog:
                 code="audit-contradicted", severity=Severity.ERROR, message=message, node=node, time=self._base.now(), facts=facts
             )
             # The very same each time, so that it is one line of the log, also when the transaction of the first was taken back.
-            happenings.record_own_events(session, node, (self._said.setdefault((node, number), event),))
+            said = self._said.setdefault(node, {})
+            if len(said) >= _MOST_SAID and number not in said:
+                # It is known by now that its records and ours differ, and a node that makes numbers up would fill memory and log.
+                number = next(reversed(said))
+            event = said.setdefault(number, event)
+            happenings.record_own_events(session, node, (event,))
 
     async def _append(self, record: AuditRecord) -> int:
         self._head = await self._base.database.run(lambda session: audit.append(session, record))

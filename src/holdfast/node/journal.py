@@ -31,6 +31,9 @@ _logger = logging.getLogger(__name__)
 KEPT_JOBS = 10_000
 KEPT_EVENTS = 50_000
 KEPT_TOLD_EVENTS = 5_000
+MOST_REPORT_BYTES = 16 * 1024 * 1024
+"""Of the records in a report, as they are kept. Short numbers take more in a message, but it stays below the hub's 64 MiB even so."""
+_SHORT = 2_000
 
 T = TypeVar("T")
 Request = RunDatasets | RunCascade | RunRestore | RunUndo | RunRecall | RunDrill | RunMaintenance
@@ -134,10 +137,21 @@ class Journal:
             self._db.execute("DELETE FROM outbox WHERE job IS NULL AND number <= ?", ((row.lastrowid or 0) - KEPT_EVENTS,))
 
     def next_report(self, after: int = 0, limit: int = 100) -> Report | None:
-        """The oldest rows above `after` as one report bearing the highest number among them; None = nothing waits."""
-        rows = self._db.execute("SELECT number, job, body FROM outbox WHERE number > ? ORDER BY number LIMIT ?", (after, limit)).fetchall()
+        """The oldest rows above `after` as one report bearing the highest number among them; None = nothing waits. Of rows that hold much
+        fewer go at once, and one that is too large by itself goes without what makes it so: the hub takes no message above its limit."""
+        rows: list[tuple[int, str | None, bytes]] = []
+        room_bytes = MOST_REPORT_BYTES
+        query = "SELECT number, job, body FROM outbox WHERE number > ? ORDER BY number LIMIT ?"
+        for number, job, body in self._db.execute(query, (after, limit)):
+            room_bytes -= _size_bytes(body)
+            if rows and room_bytes < 0:
+                break
+            rows.append((number, job, body))
         if not rows:
             return None
+        if _size_bytes(rows[0][2]) > MOST_REPORT_BYTES:
+            number, job, body = rows[0]
+            rows = [(number, job, _shortened(Event if job is None else Job, body))]
         return Report(
             number=rows[-1][0],
             jobs=tuple(_readable(Job, [body for _, job, body in rows if job is not None])),
@@ -234,6 +248,29 @@ def _readable(kind: type[T], bodies: Iterable[bytes]) -> Iterator[T]:
             yield msgspec.json.decode(body, type=kind)
         except (TypeError, *UNREADABLE) as error:
             _logger.warning("a record of the journal cannot be read", extra={"facts": {"kind": kind.__name__, "error": str(error)}})
+
+
+def _size_bytes(body: object) -> int:
+    """A row of a damaged file may hold anything."""
+    return len(body) if isinstance(body, bytes | str) else 0
+
+
+def _shortened(kind: type[Job] | type[Event], body: bytes) -> bytes:
+    """What it is, of whom, when and how it ended stays; the node itself still has all of a job."""
+    for record in _readable(kind, [body]):
+        if isinstance(record, Event):
+            record = msgspec.structs.replace(record, message=_beginning(record.message), facts={})
+        else:
+            error = record.error
+            if error is not None:
+                error = ErrorFacts(error.code, _beginning(error.message), _beginning(error.hint), error.retryable)
+            record = msgspec.structs.replace(record, error=error, tasks=(), findings=(), report=None, datasets=(), wait=None)
+        return msgspec.json.encode(record)
+    return b""
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]} ..."
 
 
 class _Transaction:
