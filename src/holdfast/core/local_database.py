@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -148,12 +149,24 @@ def carry_over(path: Path) -> None:
 def insert_many(
     database: sqlite3.Connection, table: str, rows: Sequence[Sequence[object]], *, on_conflict: Literal["REPLACE", "IGNORE"] = "REPLACE"
 ) -> None:
-    """Insert whole rows of `table`, in as few steps as there can be. To be called inside a transaction."""
-    for start in range(0, len(rows), _ROWS_PER_STATEMENT):
-        some = rows[start : start + _ROWS_PER_STATEMENT]
-        places = f"({','.join('?' * len(some[0]))})"
-        sql = f"INSERT OR {on_conflict} INTO {table} VALUES {','.join([places] * len(some))}"
-        database.execute(sql, list(chain.from_iterable(some)))
+    """Insert whole rows of `table`, in as few steps as there can be. To be called inside a transaction.
+
+    Each number of rows is a statement of its own, and making one ready costs as much as carrying it out: so there are few numbers.
+    """
+    left, start, size = len(rows), 0, _ROWS_PER_STATEMENT
+    while left:
+        while size > left:
+            size //= 2
+        some = rows[start : start + size]
+        database.execute(_insert_statement(table, on_conflict, len(some[0]), size), list(chain.from_iterable(some)))
+        start += size
+        left -= size
+
+
+@lru_cache(maxsize=256)
+def _insert_statement(table: str, on_conflict: str, columns: int, rows: int) -> str:
+    row = f"({','.join('?' * columns)})"
+    return f"INSERT OR {on_conflict} INTO {table} VALUES {','.join([row] * rows)}"
 
 
 def fits(database: sqlite3.Connection, tables: Mapping[str, Mapping[str, str]]) -> bool:

@@ -11,6 +11,7 @@ from holdfast.repository._format.pack import BlobType, PackedBlob, pack_size
 from holdfast.repository._format.seal import OVERHEAD
 from holdfast.repository.catalog.database import Catalog
 from holdfast.repository.catalog.in_use import InUse
+from holdfast.repository.catalog.sieve import Sieve
 
 NOBODY = 0
 
@@ -34,6 +35,8 @@ class BlobTable:
         self._catalog = catalog
         self.in_use = InUse()
         self._bad: set[tuple[int, bytes]] = set()
+        self._sieve: Sieve | None = None
+        self._sieved_file = -1
         self.additions = 0
         """Rises with each index file that is recorded."""
         self.losses = 0
@@ -49,7 +52,10 @@ class BlobTable:
             number = self._catalog.insert("INSERT INTO indexes (id) VALUES (?)", (index_id,))
             rows: list[tuple[object, ...]] = []
             numbers: list[int] = []
+            sieve = self._usable_sieve()
             for pack in packs:
+                if sieve is not None:
+                    sieve.add([blob.id for blob in pack.blobs])
                 plain = sum(blob.raw_bytes or blob.length - OVERHEAD for blob in pack.blobs)
                 values = (pack.id, pack_size(pack.blobs), plain)
                 self._catalog.execute("INSERT OR IGNORE INTO packs (id, size, plain) VALUES (?, ?, ?)", values)
@@ -155,7 +161,7 @@ class BlobTable:
         packs: set[int] = set()
         with self._catalog.hold():
             found = self._catalog.rows_among(
-                f"SELECT id, length, raw, owner, {claim}, pack FROM blobs WHERE id IN ({{ids}}) AND type = 0", chunk_ids
+                f"SELECT id, length, raw, owner, {claim}, pack FROM blobs WHERE id IN ({{ids}}) AND type = 0", self._sieved(chunk_ids)
             )
             for chunk, length, raw, owner, claim_found, pack in found:
                 if self._bad and (pack, chunk) in self._bad:
@@ -173,10 +179,25 @@ class BlobTable:
     def has_trees(self, tree_ids: Sequence[bytes]) -> set[bytes]:
         """Those that are there. Open commits rely on the answer, as on that of `known_chunks`."""
         with self._catalog.hold():
-            every = self._catalog.rows_among("SELECT id, pack FROM blobs WHERE id IN ({ids}) AND type = 1", tree_ids)
+            every = self._catalog.rows_among("SELECT id, pack FROM blobs WHERE id IN ({ids}) AND type = 1", self._sieved(tree_ids))
             found = [row for row in every if (row[1], row[0]) not in self._bad]
             self.in_use.touch({row[1] for row in found})
         return {row[0] for row in found}
+
+    def _sieved(self, blob_ids: Sequence[bytes]) -> Sequence[bytes]:
+        """Without those that surely are not here. While nobody else reads or writes."""
+        sieve = self._usable_sieve()
+        return blob_ids if sieve is None else sieve.passing(blob_ids)
+
+    def _usable_sieve(self) -> Sieve | None:
+        """That of a table that was empty when it was first asked: what a first backup brings is mostly new, and to ask for each blob was a
+        tenth of what the owner does."""
+        if self._sieved_file < 0:
+            self._sieved_file = self._catalog.file_number
+            self._sieve = Sieve() if self._catalog.row("SELECT 1 FROM blobs LIMIT 1") is None else None
+        elif self._sieved_file != self._catalog.file_number:
+            self._sieve = None
+        return self._sieve
 
     def keep_claims(self, packs: Iterable[int]) -> None:
         """Before these packs go: who stored a chunk that lies elsewhere, too, may still be told "have it"."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from holdfast.backend.backend import FileType
-from holdfast.repository._format.frames import compress
+from holdfast.repository._format.frames import LEVEL, TREE_LEVEL, compress
 from holdfast.repository._format.index import MOST_BLOBS, IndexedPack, encode_index
 from holdfast.repository._format.pack import TARGET_BYTES, Blob, BlobType
 from holdfast.repository.catalog.blob_table import BlobTable
@@ -114,7 +114,7 @@ class NewBlobs(PackWriter):
 
 def blob_of(kind: BlobType, blob_id: bytes, plain: bytes) -> Blob:
     """Compressed where that makes it smaller."""
-    frame = compress(plain)
+    frame = compress(plain, TREE_LEVEL if kind is BlobType.TREE else LEVEL)
     smaller = len(frame) < len(plain)
     return Blob(blob_id, kind, frame if smaller else plain, len(plain) if smaller else 0)
 

@@ -18,6 +18,8 @@ from holdfast.repository.tree_builder import TreeBuilder
 
 _FINDINGS = 100
 _MOST_OPS = 5_000
+# A segment has some hundred changes; SQLite does more of them at once with less.
+_VERSIONS_AT_ONCE = 1_000
 # They are remembered to the end of the commit; a sender that withdraws all it offers would fill the memory.
 _MOST_WITHDRAWN = 4_000_000
 LARGEST_CHUNK_BYTES = 8 << 20
@@ -146,7 +148,10 @@ class Receiving:
             else:
                 builder.keep(entry.path)
 
-    def record_versions(self, builder: TreeBuilder, versions: VersionTable) -> None:
+    def record_versions(self, builder: TreeBuilder, versions: VersionTable, *, at_end: bool) -> None:
+        """Between segments only where enough has gathered."""
+        if not at_end and len(builder.ended) + len(builder.new) < _VERSIONS_AT_ONCE:
+            return
         ended, new = builder.ended, builder.new
         builder.ended, builder.new = [], []
         if self.ops is not None:

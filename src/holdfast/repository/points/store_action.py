@@ -139,7 +139,7 @@ class StoreAction:
         receiving, packer, builder = self._open()
         receiving.take_chunks(segment, chunks, withdrawn, self._interior.blobs, packer)
         receiving.take_changes(segment, builder, self._interior.blobs, packer)
-        receiving.record_versions(builder, self._interior.versions)
+        receiving.record_versions(builder, self._interior.versions, at_end=False)
         packer.checkpoint()
         self._settle_borrowed(at_end=False)
 
@@ -187,7 +187,7 @@ class StoreAction:
         receiving, packer, builder = self._open()
         interior, base = self._interior, self._base
         tree = builder.finish()
-        receiving.record_versions(builder, interior.versions)
+        receiving.record_versions(builder, interior.versions, at_end=True)
         packer.flush()
         self._settle_borrowed(at_end=True)
         interior.lock.assert_held()
