@@ -194,7 +194,7 @@ class BlobTable:
         tenth of what the owner does."""
         if self._sieved_file < 0:
             self._sieved_file = self._catalog.file_number
-            self._sieve = Sieve() if self._catalog.row("SELECT 1 FROM blobs LIMIT 1") is None else None
+            self._sieve = Sieve() if self._catalog.row("SELECT 1 FROM packs WHERE no > 0 LIMIT 1") is None else None
         elif self._sieved_file != self._catalog.file_number:
             self._sieve = None
         return self._sieve
