@@ -9,7 +9,7 @@ import msgspec
 
 from holdfast.model.jobs import ENDED, State
 from holdfast.model.rules import OperationRule
-from holdfast.node.worker_messages import JobNews
+from holdfast.node.worker_messages import JobNews, RunDatasets
 from holdfast.testing.waiting import wait_for
 from tests.dataflow.machines import World, ended
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, office
@@ -17,10 +17,10 @@ from tests.dataflow.scene import Office, assert_good, assert_restic_clean, offic
 FILE_BYTES, FILES, LINE_BYTES_S = 4_000_000, 9, 4_000_000
 
 
-def thin(scene: Office) -> None:
+def thin(scene: Office, every_s: float | None = 86_400.0) -> None:
     """The mirror follows; the backup is a batch, and its line gives little."""
     plan = scene.plans["files1"]
-    operations = (OperationRule(name="backup", kind="backup", every_s=86_400.0), OperationRule(name="replicate", kind="replicate"))
+    operations = (OperationRule(name="backup", kind="backup", every_s=every_s), OperationRule(name="replicate", kind="replicate"))
     scene.documents = msgspec.structs.replace(scene.documents, operations=operations)
     plan.datasets[:] = [scene.documents]
     plan.deliveries[:] = [
@@ -64,3 +64,17 @@ def test_a_change_reaches_the_mirror_while_a_backup_still_goes_out(world: World,
     assert_good(scene.vault.restore_here(scene.vault.points(scene.main)[-1], again := tmp_path / "again"))
     assert (again / scene.source.relative_to("/") / last).read_bytes() == b"written meanwhile"
     assert_restic_clean(scene.vault, scene.main)
+
+
+def test_a_backup_by_hand_that_only_a_batch_brings_makes_its_point(world: World, tmp_path: Path) -> None:
+    scene = office(world, tmp_path / "tree")
+    thin(scene, every_s=None)
+    assert_good(scene.run())
+    (scene.source / "new").write_bytes(b"new")
+    wait_for(lambda: has(scene.copy / "new", b"new"), 60)
+    before = len(scene.vault.points(scene.main))
+    job = msgspec.structs.replace(scene.files1.new_job("run", scene.documents.label), cause="trigger")
+    due = {scene.documents.id: ("backup",)}
+    scene.files1.source.handle(RunDatasets(job=job, datasets=tuple(due), operations=due))
+    assert_good(ended(scene.files1.source_heard, job))
+    assert len(scene.vault.points(scene.main)) == before + 1

@@ -87,7 +87,7 @@ class _SourceRun:
     def run(self) -> Job:
         order, following = self._order, self._following
         watched = frozenset[DatasetId]() if order.catch_up else following.scan_begins(self._ids)
-        is_watched = not (order.catch_up or order.accept) and watched.issuperset(self._ids)
+        is_watched = not (order.catch_up or order.accept or self._is_for_a_batch()) and watched.issuperset(self._ids)
         with ExitStack() as stack:
             state = stack.enter_context(self._runs.holder.lease())
             tools = following.tools(self._runs.rules, state, self._runs.news, self._captured.append)
@@ -116,6 +116,14 @@ class _SourceRun:
         if work is None:
             self._tell_scanned(watched)
         return ended
+
+    def _is_for_a_batch(self) -> bool:
+        """Whether a person asks for what no small run brings: it would end well and have made nothing."""
+        order = self._order
+        return order.is_by_hand and any(
+            each.mode == "batch" and not set(each.operations).isdisjoint(order.operations.get(each.dataset, ()))
+            for each in order.deliveries
+        )
 
     def _may_let_go(self) -> bool:
         """Whether somebody waits for the datasets, and nothing more is done to the source when it has been read."""
