@@ -179,5 +179,6 @@ def test_a_second_owner_is_refused_until_the_first_has_let_go(world: World, obje
     # It comes back, learns that the repository has left its rules, and gives it up.
     world.restart("vault")
     eventually(lambda: world.run("trigger", "office", "--wait", expect=None).returncode == 0, "dr owns the repository")
-    assert len(world.points_of("main", "dr")) == 2
+    # An attempt that ended otherwise may have made its point, too.
+    assert len(world.points_of("main", "dr")) >= 2
     world.restic("main", "dr", "check")
