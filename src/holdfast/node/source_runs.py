@@ -87,7 +87,7 @@ class _SourceRun:
     def run(self) -> Job:
         order, following = self._order, self._following
         watched = frozenset[DatasetId]() if order.catch_up else following.scan_begins(self._ids)
-        is_watched = not (order.catch_up or order.accept or self._is_for_a_batch()) and watched.issuperset(self._ids)
+        is_watched = not (order.catch_up or order.accept) and watched.issuperset(self._ids)
         with ExitStack() as stack:
             state = stack.enter_context(self._runs.holder.lease())
             tools = following.tools(self._runs.rules, state, self._runs.news, self._captured.append)
@@ -99,7 +99,7 @@ class _SourceRun:
             with following.claims.all_of(order.datasets, self._cancellation.check) as let_go:
                 archiving = ArchivingHere(self._runs.home, order, self._limits)
                 aside = archiving.settle()
-                work = following.point_without_scan(order.datasets, order.operations) if is_watched else None
+                work = following.point_without_scan(order.datasets, order.operations) if is_watched and not self._is_for_a_batch() else None
                 if work is None:
                     if self._may_let_go():
                         tools = replace(tools, overflow=following.overflow, let_go=partial(self._let_go, watched, let_go))
@@ -142,7 +142,8 @@ class _SourceRun:
 
     def _may_compare(self, datasets: Sequence[DatasetRule], operations: Mapping[DatasetId, tuple[str, ...]]) -> bool:
         """Whether the look at everything may be taken beside small runs: the source is read in its place and as it is, and is known."""
-        if not self._following.must_scan(datasets, operations) or not all(map(self._following.is_ready, self._ids)):
+        must_scan = self._following.must_scan(datasets, operations) or self._is_for_a_batch()
+        if not must_scan or not all(map(self._following.is_ready, self._ids)):
             return False
         return not any(
             rule.hooks.before or rule.hooks.after or rule.classification.consistent != "none" or rule.classification.application
