@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from holdfast.model.jobs import ENDED, State
 from holdfast.model.rules import OperationRule
@@ -66,14 +67,16 @@ def test_a_change_reaches_the_mirror_while_a_backup_still_goes_out(world: World,
     assert_restic_clean(scene.vault, scene.main)
 
 
-def test_a_backup_by_hand_that_only_a_batch_brings_makes_its_point(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cause", ["trigger", "schedule"])
+def test_a_backup_that_only_a_batch_brings_makes_its_point(world: World, tmp_path: Path, cause: str) -> None:
+    """Also where it has no schedule and rides with what is due."""
     scene = office(world, tmp_path / "tree")
     thin(scene, every_s=None)
     assert_good(scene.run())
     (scene.source / "new").write_bytes(b"new")
     wait_for(lambda: has(scene.copy / "new", b"new"), 60)
     before = len(scene.vault.points(scene.main))
-    job = msgspec.structs.replace(scene.files1.new_job("run", scene.documents.label), cause="trigger")
+    job = msgspec.structs.replace(scene.files1.new_job("run", scene.documents.label), cause=cause)
     due = {scene.documents.id: ("backup",)}
     scene.files1.source.handle(RunDatasets(job=job, datasets=tuple(due), operations=due))
     assert_good(ended(scene.files1.source_heard, job))

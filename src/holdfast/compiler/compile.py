@@ -24,6 +24,7 @@ from holdfast.compiler.passes.orders import Orders
 from holdfast.compiler.passes.overlaps import check_overlaps
 from holdfast.compiler.passes.places import find_places
 from holdfast.compiler.passes.retention import check_locks, check_retention
+from holdfast.compiler.passes.riding import check_riding
 from holdfast.compiler.passes.schedules import check_schedules
 from holdfast.compiler.passes.trials import check_trials
 from holdfast.compiler.passes.unused import check_unused
@@ -96,6 +97,7 @@ def _compile(
     orders = Orders(drawing, roster, merged, report)
     orders.collect(places, repositories)
     rules = orders.rules(inventory, generations, created_at)
+    check_riding(drawing, rules.values(), report)
     diagnostics = report.diagnostics()
     flows = tuple(flow.name for flow in selection.flows)
     return Compilation(

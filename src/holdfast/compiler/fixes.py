@@ -215,6 +215,10 @@ def _hourly(found: _Found) -> Iterator[Fix]:
     yield _every_hour(found.values, found.operation)
 
 
+def _nightly(found: _Found) -> Iterator[Fix]:
+    yield Fix(title=f"Run `{found.operation[-1]}` every 24 hours", edits=(put(*found.operation, "every", value="24h"),))
+
+
 def _hourly_policy(found: _Found) -> Iterator[Fix]:
     """The first of its operations that leaves a source; one that waits for another only when all do."""
     leaving = {
@@ -264,6 +268,7 @@ FIXES: dict[str, Callable[[_Found], Iterable[Fix]]] = {
     "keep-shorter-than-rpo": _keep_longer,
     "nothing-scheduled": _hourly_policy,
     "schedule-idle": _hourly,
+    "rides-with-points": _nightly,
     "not-carried": _not_carried,
     "unreachable-vertex": _unreachable,
 }

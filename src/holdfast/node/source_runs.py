@@ -99,7 +99,7 @@ class _SourceRun:
             with following.claims.all_of(order.datasets, self._cancellation.check) as let_go:
                 archiving = ArchivingHere(self._runs.home, order, self._limits)
                 aside = archiving.settle()
-                work = following.point_without_scan(order.datasets, order.operations) if is_watched and not self._is_for_a_batch() else None
+                work = following.point_without_scan(order.datasets, order.operations) if is_watched and not self._brings_a_batch() else None
                 if work is None:
                     if self._may_let_go():
                         tools = replace(tools, overflow=following.overflow, let_go=partial(self._let_go, watched, let_go))
@@ -117,10 +117,10 @@ class _SourceRun:
             self._tell_scanned(watched)
         return ended
 
-    def _is_for_a_batch(self) -> bool:
-        """Whether a person asks for what no small run brings: it would end well and have made nothing."""
+    def _brings_a_batch(self) -> bool:
+        """Whether something is due that no small run brings: the job would end well and have made nothing."""
         order = self._order
-        return order.is_by_hand and any(
+        return any(
             each.mode == "batch" and not set(each.operations).isdisjoint(order.operations.get(each.dataset, ()))
             for each in order.deliveries
         )
@@ -142,7 +142,7 @@ class _SourceRun:
 
     def _may_compare(self, datasets: Sequence[DatasetRule], operations: Mapping[DatasetId, tuple[str, ...]]) -> bool:
         """Whether the look at everything may be taken beside small runs: the source is read in its place and as it is, and is known."""
-        must_scan = self._following.must_scan(datasets, operations) or self._is_for_a_batch()
+        must_scan = self._following.must_scan(datasets, operations) or self._brings_a_batch()
         if not must_scan or not all(map(self._following.is_ready, self._ids)):
             return False
         return not any(
