@@ -41,7 +41,10 @@ def large_file(world: World) -> Path:
 
 def document(world: World, limit: str = "") -> str:
     text = ONE_TO_TWO.format(folder=world.folder, when=by_hand_only())
-    return text.replace("carries: [documents", f"limit: {limit}, carries: [documents") if limit else text
+    if not limit:
+        return text
+    text = text.replace("carries: [documents", f"limit: {limit}, carries: [documents")
+    return text.replace("/vault/main}", "/vault/main, parallel_jobs: 1}")
 
 
 def begin_slowly(world: World) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def test_a_run_is_cancelled_and_makes_no_point(office: World, enter: Enter) -> N
 
 
 def test_what_a_run_found_is_shown_with_its_path(office: World, enter: Enter) -> None:
-    """A file that changes while it is read, for as long as it takes."""
+    """A file that changes while it is read, for as long as it takes. Meanwhile its repository says who has the one place it gives."""
     large, is_over = large_file(office), threading.Event()
     job = begin_slowly(office)
 
@@ -125,7 +128,10 @@ def test_what_a_run_found_is_shown_with_its_path(office: World, enter: Enter) ->
     writer = threading.Thread(target=write_on)
     writer.start()
     try:
-        person = enter(office).go(f"/jobs/{job['id']}")
+        owner, person = enter(office).go("/repositories/main"), enter(office).go(f"/jobs/{job['id']}")
+        places = owner.page.get_by_role("region", name="Jobs at once")
+        expect(places).to_contain_text(re.compile("1 of 1 place taken.*delivers.*files1", re.DOTALL))
+        assert "\n            delivers:  files1, since" in office.run("repository", "stats", "main").stdout
         state(person, "warnings")
     finally:
         is_over.set()
