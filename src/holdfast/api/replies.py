@@ -110,21 +110,29 @@ def raw_fields(value: msgspec.Struct) -> dict[str, Any]:
 class Rows:
     """Encodings of rows of long lists, kept as long as the rows are asked for: who keeps an unchanged row as the same object
     (`master.node_parts`) has it encoded once. What is kept belongs to the row and to nobody's list: which rows somebody is shown is decided
-    before."""
+    before. Several threads may ask at once: at worst one of them encodes a row that another has encoded as well."""
 
     def __init__(self) -> None:
         self._kept: dict[int, tuple[object, bytes]] = {}
+        self._before: dict[int, tuple[object, bytes]] = {}
+        self._most = _ROWS_KEPT
 
     def encoded(self, rows: Sequence[Row], shown: Callable[[Row], object] = lambda row: row) -> msgspec.Raw:
         """As a list in JSON. `shown`: what is written of a row; the same for all rows of that type, whenever they are asked for."""
-        kept = self._kept
-        used: list[tuple[object, bytes]] = []
+        kept, before = self._kept, self._before
+        found: list[bytes] = []
         for row in rows:
             known = kept.get(id(row))
-            used.append(known if known is not None and known[0] is row else (row, msgspec.json.encode(plain(shown(row)))))
-        fresh = {id(row): (row, encoding) for row, encoding in used}
-        self._kept = fresh if len(kept) > 2 * len(fresh) + _ROWS_KEPT else kept | fresh
-        return msgspec.Raw(b"[" + b",".join(encoding for _, encoding in used) + b"]")
+            if known is None or known[0] is not row:
+                known = before.get(id(row))
+                if known is None or known[0] is not row:
+                    known = (row, msgspec.json.encode(plain(shown(row))))
+                kept[id(row)] = known
+            found.append(known[1])
+        if len(kept) > self._most:
+            # What nobody has asked for since the last time goes; there is room again for as many as are in use.
+            self._before, self._kept, self._most = kept, {}, max(_ROWS_KEPT, 2 * len(kept.keys() & before.keys()))
+        return msgspec.Raw(b"[" + b",".join(found) + b"]")
 
 
 async def large_reply(value: object) -> Response:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -88,10 +88,9 @@ class Hub:
         session = self._sessions.get(node)
         return session.reported_s if session is not None else -math.inf
 
-    def progress_of(self, node: NodeId) -> Mapping[JobId, Progress]:
-        """The live figures of its jobs; none while it is away."""
-        session = self._sessions.get(node)
-        return session.progress if session is not None else {}
+    def moving(self) -> dict[JobId, Progress]:
+        """The live figures of all jobs whose nodes are there and tell some."""
+        return {job: session.progress[job] for job, session in self._moving.items() if job in session.progress}
 
     def progress(self, job: JobId) -> Progress | None:
         """The live figure a node last told of a job; None when it told none, or the job has ended."""

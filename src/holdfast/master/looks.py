@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -75,7 +76,7 @@ class Looks:
         tasks = {node: self._start(node) for node in self._old(wanted, FRESH_S)}
         if tasks:
             await asyncio.wait(tasks.values(), timeout=PATIENCE_S)
-        return {node: self._best(node, tasks[node].done() if node in tasks else True) for node in wanted}
+        return self._best(wanted, tasks)
 
     async def _look_at_crowd(self, wanted: list[NodeId], patience_s: float) -> dict[NodeId, Told]:
         now_s = self._clock.monotonic_s()
@@ -89,7 +90,7 @@ class Looks:
         missed = [done for node, done in asked.items() if self._answered_at_s(node) < now_s - STALE_S]
         if missed:
             await asyncio.wait(missed, timeout=patience_s)
-        return {node: self._best(node, node not in asked or asked[node].done()) for node in wanted}
+        return self._best(wanted, asked)
 
     async def close(self) -> None:
         """Nobody looks any more."""
@@ -132,20 +133,20 @@ class Looks:
 
     def _old(self, nodes: Iterable[NodeId], fresh_s: float) -> list[NodeId]:
         """Those that are to be asked, the oldest answers first."""
-        online = self._hub.online()
-        return sorted((node for node in nodes if not self._is_fresh(node, node in online, fresh_s)), key=self._answered_at_s)
+        online, now_s = self._hub.online(), self._clock.monotonic_s()
+        return sorted((node for node in nodes if not self._is_fresh(node, node in online, fresh_s, now_s)), key=self._answered_at_s)
 
     def _answered_at_s(self, node: NodeId) -> float:
         answer = self._answers.get(node)
         return -math.inf if answer is None else answer.at_s
 
-    def _is_fresh(self, node: NodeId, is_online: bool, fresh_s: float) -> bool:
+    def _is_fresh(self, node: NodeId, is_online: bool, fresh_s: float, now_s: float) -> bool:
         """One that went away, or came back, since it was asked is asked again."""
         answer = self._answers.get(node)
         if answer is None:
             return False
-        age_s = self._clock.monotonic_s() - answer.at_s
-        if age_s > (FRESH_S if self._hub.reported_s(node) > answer.at_s else fresh_s):
+        age_s = now_s - answer.at_s
+        if age_s > fresh_s or (age_s > FRESH_S and self._hub.reported_s(node) > answer.at_s):
             return False
         return isinstance(answer.told, NodeStatus) == is_online
 
@@ -156,13 +157,16 @@ class Looks:
             task.add_done_callback(lambda _: self._asking.pop(node, None))
         return task
 
-    def _best(self, node: NodeId, is_asked: bool) -> Told:
-        """The answer that came; else one that is not too old; else that there is none yet. `is_asked`: there was nothing to wait for, or it
-        is over."""
-        answer = self._answers.get(node)
-        if answer is not None and (is_asked or self._clock.monotonic_s() - answer.at_s <= STALE_S):
-            return answer.told
-        return _NOT_YET
+    def _best(self, nodes: Iterable[NodeId], waited_for: Mapping[NodeId, asyncio.Future[Any]]) -> dict[NodeId, Told]:
+        """Of each the answer that came; else one that is not too old; else that there is none yet. `waited_for`: those that were asked; for
+        the others there was nothing to wait for."""
+        oldest_s = self._clock.monotonic_s() - STALE_S
+        found: dict[NodeId, Told] = {}
+        for node in nodes:
+            answer, asked = self._answers.get(node), waited_for.get(node)
+            is_good = answer is not None and (asked is None or answer.at_s >= oldest_s or asked.done())
+            found[node] = answer.told if answer is not None and is_good else _NOT_YET
+        return found
 
     async def _ask(self, node: NodeId) -> Told:
         told: Told

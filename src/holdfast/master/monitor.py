@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
@@ -20,8 +20,9 @@ from holdfast.master.hops import with_upstream
 from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks, Told
 from holdfast.master.monitor_judging import Facts, followed_along, lanes_of, mover_monitor, node_of, vertex_monitor
+from holdfast.master.monitor_shares import Share, shares_of
 from holdfast.master.monitor_values import MOST_NAMES, FlowMonitor, SilentNode
-from holdfast.master.node_parts import NodeParts, Said
+from holdfast.master.node_parts import NodePart, NodeParts, Said
 from holdfast.master.records import inventory
 from holdfast.model.questions import NodeStatus
 from holdfast.model.rules import Rules
@@ -29,12 +30,20 @@ from holdfast.model.rules import Rules
 
 @dataclass(frozen=True)
 class _Chart:
-    """What is drawn and in force: it stays the same, as `key` does, until somebody edits, activates or joins."""
+    """What is drawn and in force: it stays the same, as `key` does, until somebody edits, activates or joins. `shares`: kept ones."""
 
     key: DrawingKey
     flows: dict[str, FlowView]
     rules: dict[NodeId, Rules]
     ways: Ways
+    shares: dict[tuple[str, NodeId], tuple[NodePart, dict[int, Share]]] = field(default_factory=dict)
+
+    def shares_of(self, flow: str, node: NodeId, part: NodePart) -> dict[int, Share]:
+        """Of what a node brings, by index of the mover; kept until it brings something else."""
+        known = self.shares.get((flow, node))
+        if known is None or known[0] is not part:
+            known = self.shares[flow, node] = (part, shares_of(part.protections, self.ways.of, flow))
+        return known[1]
 
     def places(self, flow: str) -> dict[str, NodeId | None]:
         """The machines of a flow by their names in the document; None for one that has not joined."""
@@ -87,17 +96,15 @@ class Monitor:
         return _Read(key, {node: state for node, (_, state) in known.items()}, drawn)
 
     def _facts(self, chart: _Chart, flow: str, places: Mapping[str, NodeId | None], told: Mapping[NodeId, Told]) -> Facts:
-        facts = Facts()
+        facts = Facts(lanes=lanes_of(self._hub.moving()))
         asked = [(name, node) for name, node in places.items() if node is not None and node in told]
         every = ((node, Said(name, chart.rules[node], told[node], self._looks.last_known(node))) for name, node in asked)
         for (name, node), part in zip(asked, with_upstream(self._parts.of(every)), strict=True):
             answer = told[node]
-            for protection in part.protections:
-                way = chart.ways.of.get((protection.dataset_id, protection.operation, protection.action_id), ())
-                for index in (index for owner, index in way if owner == flow):
-                    facts.protections.setdefault(index, []).append(protection)
-            facts.lanes.update(lanes_of(self._hub.progress_of(node)))
-            facts.findings[name] = part.findings
+            for index, share in chart.shares_of(flow, node, part).items():
+                facts.shares.setdefault(index, []).append(share)
+            if part.findings:
+                facts.findings[name] = part.findings
             if isinstance(answer, NodeStatus):
                 facts.repositories.update((repository.name, repository) for repository in answer.repositories)
                 facts.following.extend(part.following)

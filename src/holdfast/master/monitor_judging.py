@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 
 from holdfast.compiler.drawing import DrawnMover, DrawnVertex
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId
 from holdfast.master.following_rows import FollowingRow, worst_first
+from holdfast.master.monitor_shares import RANK, WORST_FIRST, Share, earliest, jobs_of
 from holdfast.master.monitor_values import (
     MOST_NAMES,
     MOST_PROTECTIONS,
@@ -27,17 +29,13 @@ from holdfast.model.jobs import LaneProgress, Progress, Severity, State
 from holdfast.model.keys import is_about_kit
 from holdfast.model.questions import Protection, RepositoryStatus
 
-# What has not run yet is not kept anywhere: among others that are well it must be seen.
-WORST_FIRST: tuple[MonitorState, ...] = ("failed", "overdue", "unknown", "running", "warning", "off", "ok")
-_BUSY = (State.RUNNING, State.QUEUED)
-
 
 @dataclass
 class Facts:
-    """What is known of the nodes of a flow. `protections`: by index of the mover. `lanes`: by job and delivery. The rest by name of the
-    node or repository; of a node that is silent there are no findings but that it is."""
+    """What is known of the nodes of a flow. `shares`: by index of the mover, in the order of the nodes. `lanes`: by job and delivery.
+    The rest by name of the node or repository; of a node that is silent there are no findings but that it is."""
 
-    protections: dict[int, list[Protection]] = field(default_factory=dict)
+    shares: dict[int, list[Share]] = field(default_factory=dict)
     lanes: dict[tuple[JobId, str], LaneProgress] = field(default_factory=dict)
     nodes: dict[str, MonitoredNode] = field(default_factory=dict)
     findings: dict[str, tuple[NodeFinding, ...]] = field(default_factory=dict)
@@ -50,113 +48,87 @@ def lanes_of(progress: Mapping[JobId, Progress]) -> dict[tuple[JobId, str], Lane
     return {(job, lane.delivery): lane for job, figure in progress.items() for lane in figure.lanes}
 
 
-def state_of(protection: Protection) -> MonitorState:
-    """In one word. `off`: it has not run yet. A run on its way is shown as that, whatever came before it."""
-    if protection.state is State.UNKNOWN and protection.error is not None:
-        return "unknown"
-    if protection.job is not None and protection.state in _BUSY:
-        return "running"
-    if protection.error is not None:
-        return "failed"
-    if protection.overdue:
-        return "overdue"
-    if protection.last_at is None:
-        return "failed" if protection.state is State.FAILED else "off"
-    return "warning" if protection.state is State.WARNINGS else "ok"
-
-
-def worst(states: Iterable[MonitorState]) -> MonitorState:
-    return min(states, key=WORST_FIRST.index, default="off")
-
-
-def lag_s(protection: Protection) -> float | None:
-    if protection.last_at is None:
-        return None
-    newest = protection.newest_at or protection.last_at
-    return max(0.0, (newest - protection.last_at).total_seconds())
+def worst(ranks: Iterable[int]) -> MonitorState:
+    return WORST_FIRST[min(ranks, default=RANK["off"])]
 
 
 def mover_monitor(mover: DrawnMover, facts: Facts) -> MoverMonitor:
-    protections = sorted(
-        facts.protections.get(mover.index, ()), key=lambda p: (WORST_FIRST.index(state_of(p)), p.dataset, p.operation, p.action)
-    )
-    keys = dict.fromkeys((p.job, p.delivery) for p in protections if p.job is not None)
+    shares = facts.shares.get(mover.index, ())
+    rows = sorted((row for share in shares for row in share.rows), key=itemgetter(0))
+    notable = [p for _, p in sorted((row for share in shares for row in share.notable), key=itemgetter(0))]
+    keys = dict.fromkeys((p.job, p.delivery) for p in notable if p.job is not None)
     lanes = {key: facts.lanes[key] for key in keys if key in facts.lanes}
-    running = dict.fromkeys((p.job, p.delivery) for p in protections if p.job is not None and p.state is State.RUNNING)
-    lags = [lag for p in protections if (lag := lag_s(p)) is not None]
+    running = dict.fromkeys((p.job, p.delivery) for p in notable if p.job is not None and p.state is State.RUNNING)
     plain = mover.mover
     continuous = plain.mode == "continuous" or any(carried.spec.continuous for carried in mover.carries)
-    backlog_runs = sum(p.behind_runs for p in protections)
-    followed = _followed_on(protections, facts) if continuous else []
-    owed = [] if continuous else owed_on(protections)
+    backlog_runs = sum(p.behind_runs for p in notable)
+    followed = _followed_on(shares, facts) if continuous else []
+    owed = [] if continuous else owed_on(notable)
+    receivers = {receiver for share in shares for receiver in share.receivers}
     return MoverMonitor(
         index=mover.index,
         source=plain.source,
         target=plain.target,
         mode="continuous" if continuous else "batch",
         carries=plain.carries,
-        state=worst(map(state_of, protections)),
+        state=worst(share.rank for share in shares),
         rate_bytes_s=sum(lane.rate_bytes_s for lane in lanes.values()),
-        lag_s=max(lags, default=None),
+        lag_s=max((share.lag_s for share in shares if share.lag_s is not None), default=None),
         backlog_runs=backlog_runs,
         backlog_bytes=_backlog_bytes([lanes.get(key) for key in running], followed, owed, idle=not keys),
         backlog_changes=sum(row.pending for row in followed) + sum(each.changes for each in owed if each is not None),
         backlog_estimated=any(each is not None and each.changes for each in owed) or any(row.pending_bytes for row in followed),
-        backlog_since=_earliest([*(row.pending_since for row in followed), *(p.behind_since for p in protections)]),
-        closed_until=_closed_until(protections),
-        waits=any(p.waits for p in protections) or any(row.pending and row.waits_until for row in followed),
+        backlog_since=earliest([*(row.pending_since for row in followed), *(p.behind_since for p in notable)]),
+        closed_until=_closed_until(notable, len(rows)),
+        waits=any(p.waits for p in notable) or any(row.pending and row.waits_until for row in followed),
         bottleneck=_bottleneck(lanes.values()),
-        waiting=waiting_on(protections, followed)[:MOST_NAMES],
-        last_at=_oldest(protections),
-        next_at=_soonest(protections),
-        running_jobs=_jobs(protections)[:MOST_NAMES],
-        error=next((p.error for p in protections if p.error is not None), None),
-        protections=tuple(protections[:MOST_PROTECTIONS]),
-        protections_total=len(protections),
+        waiting=waiting_on(notable, followed, receivers)[:MOST_NAMES],
+        last_at=earliest(share.last_at for share in shares),
+        next_at=earliest(share.due_at for share in shares),
+        running_jobs=tuple(dict.fromkeys(p.job for p in notable if p.job is not None))[:MOST_NAMES],
+        error=next((p.error for p in notable if p.error is not None), None),
+        protections=tuple(p for _, p in rows[:MOST_PROTECTIONS]),
+        protections_total=len(rows),
     )
 
 
 def followed_along(movers: Iterable[MoverMonitor], facts: Facts) -> list[FollowingRow]:
     """Datasets that are followed for one of these movers, the worst first."""
-    protections = [p for mover in movers if mover.mode == "continuous" for p in facts.protections.get(mover.index, ())]
-    return worst_first(_followed_on(protections, facts))
+    shares = [share for mover in movers if mover.mode == "continuous" for share in facts.shares.get(mover.index, ())]
+    return worst_first(_followed_on(shares, facts))
 
 
-def _followed_on(protections: Iterable[Protection], facts: Facts) -> list[FollowingRow]:
-    datasets = {p.dataset_id for p in protections}
+def _followed_on(shares: Iterable[Share], facts: Facts) -> list[FollowingRow]:
+    datasets = {dataset for share in shares for dataset in share.datasets} if facts.following else set()
     return [row for row in facts.following if row.dataset_id in datasets]
 
 
-def _closed_until(protections: Sequence[Protection]) -> datetime | None:
-    """When the first of them opens, where all are closed."""
+def _closed_until(protections: Sequence[Protection], total: int) -> datetime | None:
+    """When the first of them opens, where all are closed: `total` of them."""
     found = [p.closed_until for p in protections if p.closed_until is not None]
-    return min(found) if found and len(found) == len(protections) else None
-
-
-def _earliest(moments: Iterable[datetime | None]) -> datetime | None:
-    return min((moment for moment in moments if moment is not None), default=None)
+    return min(found) if found and len(found) == total else None
 
 
 def vertex_monitor(vertex: DrawnVertex, movers: Sequence[DrawnMover], facts: Facts) -> VertexMonitor:
     """A source does as well as what leaves it, everything else as what arrives there; and no better than its machines."""
     name = vertex.vertex.name
     touching = [m for m in movers if name == (m.mover.source if vertex.is_source else m.mover.target)]
-    protections = [p for mover in touching for p in facts.protections.get(mover.index, ())]
+    shares = [share for mover in touching for share in facts.shares.get(mover.index, ())]
     places = vertex.machines
     # A kit that nobody has made is said in `status`; it is no matter of how data moves.
     findings = [found for place in places for found in facts.findings.get(place, ()) if not is_about_kit(found.finding)]
-    labels = sorted({p.dataset for p in protections})
+    labels = sorted({label for share in shares for label in share.labels})
     return VertexMonitor(
         name=name,
         kind=vertex.vertex.kind,
         nodes=tuple(facts.nodes[place] for place in places[:MOST_NAMES] if place in facts.nodes),
         nodes_total=len(places),
-        state=worst([*map(state_of, protections), *_own_states(vertex, places, findings, facts)]),
+        state=worst([*(share.rank for share in shares), *(RANK[own] for own in _own_states(vertex, places, findings, facts))]),
         datasets=tuple(labels[:MOST_NAMES]),
         datasets_total=len(labels),
-        last_at=_oldest(protections),
-        next_at=_soonest(protections),
-        running_jobs=_jobs(protections)[:MOST_NAMES],
+        last_at=earliest(share.last_at for share in shares),
+        next_at=earliest(share.due_at for share in shares),
+        running_jobs=jobs_of(row for share in shares for row in share.notable)[:MOST_NAMES],
         findings=tuple(findings[:MOST_NAMES]),
         findings_total=len(findings),
     )
@@ -207,18 +179,6 @@ def owed_on(protections: Sequence[Protection]) -> list[Amount | None]:
 def _most(owed: Sequence[Amount | None]) -> Amount | None:
     known = [each for each in owed if each is not None]
     return max(known, key=lambda each: each.size_bytes) if len(known) == len(owed) else None
-
-
-def _oldest(protections: Iterable[Protection]) -> datetime | None:
-    return _earliest(p.last_at for p in protections)
-
-
-def _soonest(protections: Iterable[Protection]) -> datetime | None:
-    return _earliest(p.due_at for p in protections)
-
-
-def _jobs(protections: Iterable[Protection]) -> tuple[JobId, ...]:
-    return tuple(dict.fromkeys(p.job for p in protections if p.job is not None))
 
 
 def node_of(name: str, recorded: str | None, is_online: bool) -> MonitoredNode:

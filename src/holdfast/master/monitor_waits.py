@@ -15,10 +15,10 @@ from holdfast.model.waits import Wait, WaitReason
 _ORDER = tuple(map(WaitReason, ("paused", "receiver", "not-called", "low-disk", "upstream", "limit", "job", "window")))
 
 
-def waiting_on(protections: Sequence[Protection], followed: Iterable[FollowingRow]) -> tuple[Waiting, ...]:
-    """Each reason once for each thing that is waited for. `followed`: what is followed for the mover; its changes are in no job."""
+def waiting_on(protections: Sequence[Protection], followed: Iterable[FollowingRow], receivers: set[str]) -> tuple[Waiting, ...]:
+    """Each reason once for each thing that is waited for. `followed`: what is followed for the mover; its changes are in no job.
+    `receivers`: where the mover leads."""
     found: dict[tuple[WaitReason, str], list[tuple[str, Wait]]] = {}
-    receivers = {each.receiver for each in protections}
     told = [(each.dataset, each.wait) for each in protections if each.wait is not None]
     told += [(row.dataset, wait) for row in followed for wait in _of_followed(row, receivers)]
     for dataset, wait in told:

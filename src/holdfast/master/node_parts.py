@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,8 +30,7 @@ class NodeFinding(msgspec.Struct, frozen=True, kw_only=True):
     finding: Finding
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """`known`: what it said when it last answered. All of these are kept by others, so that the same thing is the same object."""
 
     name: str

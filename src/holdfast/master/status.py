@@ -140,7 +140,8 @@ def _status(nodes: tuple[NodeView, ...], parts: Sequence[NodePart], of_master: S
     following = tuple(each for part in parts for each in part.following)
     protections = tuple(each for part in parts for each in part.protections)
     silent = tuple(each for part in parts for each in part.silent)
-    count = Counter(dataset.standing for dataset in datasets)
+    # Nearly all are protected: those are not counted one by one.
+    count = Counter(dataset.standing for dataset in datasets if dataset.standing is not Standing.PROTECTED)
     broken = [f"repository {view.status.name}" for view in repositories if view.status.error is not None]
     errors = [f"node {found.node}" for found in findings if found.finding.severity is Severity.ERROR]
     troubles = tuple(dict.fromkeys((*broken, *errors)))
@@ -149,7 +150,7 @@ def _status(nodes: tuple[NodeView, ...], parts: Sequence[NodePart], of_master: S
         ok=not troubles and not in_gap and not any(count[bad] for bad in (Standing.FAILED, Standing.OVERDUE, Standing.UNKNOWN)),
         verdict=verdict(datasets, troubles),
         datasets=len(datasets),
-        protected=count[Standing.PROTECTED],
+        protected=len(datasets) - count.total(),
         protections=protections,
         nodes=nodes,
         repositories=repositories,

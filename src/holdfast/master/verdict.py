@@ -69,6 +69,9 @@ def merged(every: Iterable[Mapping[DatasetId, DatasetStanding]]) -> dict[Dataset
     """As `standings` of all the protections that each of these was made of, in their order."""
     found: dict[DatasetId, DatasetStanding] = {}
     for some in every:
+        if found.keys().isdisjoint(some):
+            found.update(some)
+            continue
         for dataset, standing in some.items():
             known = found.get(dataset)
             if known is None or _RANK[standing.standing] < _RANK[known.standing]:
@@ -82,13 +85,14 @@ def verdict(datasets: Sequence[DatasetStanding], troubles: Sequence[str]) -> str
     if not datasets:
         return "Nothing is protected yet." + also
     groups = []
+    others = [dataset for dataset in datasets if dataset.standing is not Standing.PROTECTED]
     for standing, words in _WORDS.items():
-        found = [dataset for dataset in datasets if dataset.standing is standing]
+        found = [dataset for dataset in others if dataset.standing is standing]
         if found:
             groups.append(f"{len(found)} {words} ({_names(found)})")
     if not groups:
         return (f"All {len(datasets)} datasets protected." if len(datasets) > 1 else f"{datasets[0].label} is protected.") + also
-    protected = sum(dataset.standing is Standing.PROTECTED for dataset in datasets)
+    protected = len(datasets) - len(others)
     total = f"{len(datasets)} dataset{'' if len(datasets) == 1 else 's'}"
     return f"{protected} of {total} protected: {', '.join(groups)}.{also}"
 

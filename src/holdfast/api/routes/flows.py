@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.api.answers import FlowList, TriggerStarted
 from holdfast.api.approving import needs_approval
 from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.permits import ReachOf, does
-from holdfast.api.replies import reply
+from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import CompileFlow, TriggerFlow
 from holdfast.core.errors import UnknownName
 from holdfast.master.activation import ActivationReport, CompileReport
@@ -37,9 +37,12 @@ async def flows(master: MasterOf, reach: ReachOf) -> Response:
 @router.get("/flows/{flow}/monitor")
 @answers(FlowMonitor)
 @does(Activity.STATUS_READ, on="flow")
-async def monitor(flow: str, master: MasterOf) -> Response:
+async def monitor(flow: str, request: Request, master: MasterOf) -> Response:
     """How the active flow does, told by its drawing."""
-    return reply(await master.monitor.flow(flow))
+    found, rows = await master.monitor.flow(flow), request.app.state.rows
+    # Most of it are rows that the status has as well: encoded once for both.
+    movers = [raw_fields(mover) | {"protections": rows.encoded(mover.protections)} for mover in found.movers]
+    return reply(raw_fields(found) | {"movers": movers})
 
 
 @router.get("/flows/{flow}/tail")
