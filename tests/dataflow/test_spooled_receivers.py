@@ -90,11 +90,19 @@ def test_a_source_that_died_meanwhile_still_has_what_was_missed(scene: Followed)
     for number in range(2):
         scene.write("changing", b"%d" % number * 4_000)
         scene.files1.run(scene.documents)
+        for between in range(3):
+            # No point: these go as one.
+            kept = len(scene.spool)
+            scene.write("between", b"%d %d" % (number, between))
+            wait_for(lambda kept=kept: len(scene.spool) > kept)
     scene.files1.stop()
     scene.vault.start()
     scene.files1.start()
     wait_for(lambda: len(scene.vault.points(scene.main)) == 3, 90)
-    assert "changing" in restic(scene.vault, scene.main, "ls", "latest")
+    assert_good(scene.files1.run(scene.documents))
+    points = sorted(scene.vault.points(scene.main), key=lambda point: point.time)
+    betweens = [restic(scene.vault, scene.main, "dump", point.snapshot, str(scene.source / "between")) for point in points[2:]]
+    assert betweens == ["0 2", "1 2"]
 
 
 @pytest.mark.parametrize("is_full", [False, True])

@@ -49,6 +49,10 @@ class Source:
     def files(self) -> dict[bytes, Entry]:
         return {path: entry for path, (entry, _) in self.rows.items() if entry is not None}
 
+    def in_order(self) -> list[tuple[bytes, Entry | None, int]]:
+        """All rows in walk order, each with the run that last changed it."""
+        return [(path, entry, run) for path, (entry, run) in sorted(self.rows.items(), key=lambda row: walk_key(row[0]))]
+
     def segments(self, per_segment: int) -> list[Outgoing]:
         """The stream of all rows, in walk order; the chunks of larger files go ahead as parts."""
         rows = sorted(self.rows.items(), key=lambda row: walk_key(row[0]))

@@ -72,6 +72,16 @@ def test_a_dead_worker_leaves_nothing_followed() -> None:
     assert [finding.code for finding in here.findings] == ["worker-died"]
 
 
+def test_a_mover_that_is_slower_than_the_changes_is_said() -> None:
+    here, _, _ = made()
+    spooled = Spooled(receiver="vault", runs=3, size_bytes=900, since=START)
+    here.heard((told(FollowState.FOLLOWING, spooled=(spooled,)),))
+    assert here.findings == []
+    here.heard((told(FollowState.FOLLOWING, spooled=(msgspec.structs.replace(spooled, falls_behind=True),)),))
+    (finding,) = here.findings
+    assert (finding.code, finding.severity) == ("mover-slower", Severity.WARNING)
+
+
 def test_what_waits_in_the_spool_is_trouble_when_the_oldest_of_it_is_old() -> None:
     here, _, clock = made()
     spooled = (Spooled(receiver="vault", runs=3, size_bytes=900, since=START, error=AWAY),)

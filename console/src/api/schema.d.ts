@@ -5452,7 +5452,7 @@ export interface components {
         /**
          * Spooled
          * @description What waits in the spool of the source for one receiver: commits, each with its own time, the oldest captured `since`. `error`: why it
-         *         is not sent now; none = it is being sent.
+         *         is not sent now; none = it is being sent. `falls_behind`: for a minute and longer it becomes more although it is being sent.
          */
         Spooled: {
             receiver: string;
@@ -5461,6 +5461,8 @@ export interface components {
             since: string;
             /** @default null */
             error: components["schemas"]["ErrorFacts"] | null;
+            /** @default false */
+            falls_behind: boolean;
         };
         /**
          * FlowTail

@@ -30,8 +30,10 @@ test("what is well is said to be delivered, what waits with how many and how lon
 });
 
 test("what waits in a spool is said for each receiver", () => {
-  const spooled = [{ receiver: "vault", runs: 12, size_bytes: 3_145_728, since: "2026-11-26T11:58:30Z", error: null }];
+  const spooled = [{ receiver: "vault", runs: 12, size_bytes: 3_145_728, since: "2026-11-26T11:58:30Z", error: null, falls_behind: false }];
   expect(spooledSentences(row({ spooled }), NOW)).toEqual(["12 commits (3.0 MiB, the oldest 1 min 30 s old) wait in the spool for vault."]);
+  const [slow] = spooledSentences(row({ spooled: spooled.map((each) => ({ ...each, falls_behind: true })) }), NOW);
+  expect(slow).toMatch(/in the spool for vault, and it becomes more\.$/);
   expect(spooledSentences(row(), NOW)).toEqual([]);
 });
 

@@ -46,7 +46,7 @@ export const spooledSentences = (row: Followed, nowMs: number): string[] =>
   row.spooled.map((each) => {
     const age = Math.max(0, (nowMs - Date.parse(each.since)) / 1000);
     const what = `${counted(each.runs, "commit")} (${formatBytes(each.size_bytes)}, the oldest ${formatDuration(age)} old)`;
-    return `${what} ${each.runs === 1 ? "waits" : "wait"} in the spool for ${visible(each.receiver)}.`;
+    return `${what} ${each.runs === 1 ? "waits" : "wait"} in the spool for ${visible(each.receiver)}${each.falls_behind ? ", and it becomes more" : ""}.`;
   });
 
 /** Several datasets in the few words that a line of a drawing has room for. */

@@ -15,4 +15,5 @@ def spooled_lines(following: Mapping[str, Any], moment: datetime) -> Iterator[st
         age_s = max(0.0, (moment - datetime.fromisoformat(each["since"])).total_seconds() // 1)
         how = f"{format_size(each['size_bytes'])}, the oldest {format_duration(age_s)} old"
         what = f"1 commit ({how}) waits" if each["runs"] == 1 else f"{each['runs']} commits ({how}) wait"
-        yield f"{following['dataset']}: {what} in the spool for {each['receiver']}"
+        slower = ", and it becomes more" if each.get("falls_behind") else ""
+        yield f"{following['dataset']}: {what} in the spool for {each['receiver']}{slower}"

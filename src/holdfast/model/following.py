@@ -26,13 +26,14 @@ class FollowState(str, Enum):
 
 class Spooled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What waits in the spool of the source for one receiver: commits, each with its own time, the oldest captured `since`. `error`: why it
-    is not sent now; none = it is being sent."""
+    is not sent now; none = it is being sent. `falls_behind`: for a minute and longer it becomes more although it is being sent."""
 
     receiver: str
     runs: int
     size_bytes: int
     since: datetime
     error: ErrorFacts | None = None
+    falls_behind: bool = False
 
 
 class Following(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

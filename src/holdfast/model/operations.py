@@ -10,7 +10,7 @@ import msgspec
 class OperationSpec(msgspec.Struct, frozen=True, kw_only=True):
     """`receiver` is the kind of vertex that can take it; `continuous` = needs a continuous mover; `options` beyond the common ones.
 
-    `available` is False for kinds that parse but have no engine in this version.
+    `available` is False for kinds that parse but have no engine in this version. `keeps_moments`: of use to it are states between points.
     """
 
     kind: str
@@ -19,6 +19,7 @@ class OperationSpec(msgspec.Struct, frozen=True, kw_only=True):
     continuous: bool = False
     available: bool = True
     makes_points: bool = False
+    keeps_moments: bool = False
 
 
 COMMON_OPTIONS = ("operation", "every", "at", "schedule", "after", "lock")
@@ -28,8 +29,8 @@ SPECS: dict[str, OperationSpec] = {
     for spec in (
         OperationSpec(kind="backup", receiver="repository", options=("keep",), makes_points=True),
         OperationSpec(kind="live", receiver="repository", options=("keep",), continuous=True, makes_points=True),
-        OperationSpec(kind="cdp", receiver="repository", options=("within",), continuous=True),
-        OperationSpec(kind="version", receiver="repository", options=("last", "within"), continuous=True),
+        OperationSpec(kind="cdp", receiver="repository", options=("within",), continuous=True, keeps_moments=True),
+        OperationSpec(kind="version", receiver="repository", options=("last", "within"), continuous=True, keeps_moments=True),
         OperationSpec(kind="replicate", receiver="mirror", options=("removed",)),
         OperationSpec(kind="archive", receiver="repository", options=("when", "keep", "leave")),
         OperationSpec(kind="snapshot", receiver="none", options=("keep",), available=False),

@@ -20,6 +20,9 @@ PATIENCE = timedelta(seconds=60)
 """Who is away for so long, or for a reason that does not pass by itself, is trouble."""
 
 
+_SLOWER_HINT = "see what the mover is slow for (its limit, the line, the receiver); when the spool is full the oldest states become one"
+
+
 class RecordEvent(Protocol):
     def __call__(self, code: str, severity: Severity, message: str, **facts: str) -> None: ...
 
@@ -79,6 +82,10 @@ def _finding(each: Following, moment: datetime) -> Finding | None:
         return Finding(
             code="not-watched", severity=Severity.WARNING, message=message, hint=each.error.hint if each.error is not None else ""
         )
+    slower = next((spooled for spooled in each.spooled if spooled.falls_behind), None)
+    if slower is not None:
+        message = f"{each.dataset} changes faster than {slower.receiver} takes it: what waits in this machine's spool becomes more"
+        return Finding(code="mover-slower", severity=Severity.WARNING, message=message, hint=_SLOWER_HINT)
     if each.open_gap_since is not None:
         message = f"{each.dataset}: since {format_utc(each.open_gap_since)} changes may have gone unseen"
         return Finding(code="gap", severity=Severity.WARNING, message=message, hint="all of it is being looked at; nothing is to be done")

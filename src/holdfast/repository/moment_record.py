@@ -18,6 +18,7 @@ from holdfast.model.change import Cursor
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.entry import ChunkRef, Entry, walk_key
 from holdfast.model.gaps import Gap
+from holdfast.model.operations import SPECS
 from holdfast.model.rules import StoredOperation
 from holdfast.repository.catalog.version_table import Ended, NewVersion
 from holdfast.repository.splices import Piece, added_by, composed, splice, spliced
@@ -25,7 +26,7 @@ from holdfast.repository.splices import Piece, added_by, composed, splice, splic
 T = TypeVar("T")
 FORM = 1
 HOUR_S, DAY_S = 3_600.0, 86_400.0
-KEEPING_KINDS = ("cdp", "version")
+KEEPING_KINDS = tuple(kind for kind, spec in SPECS.items() if spec.keeps_moments)
 
 
 class Followed(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,9 @@ import msgspec
 from holdfast.core.errors import HoldfastError
 from holdfast.core.ids import PointId
 from holdfast.delivery.session import DeliverySession
+from holdfast.delivery.spool.bundles import begin_of as begin_of_bundle
+from holdfast.delivery.spool.bundles import commit_of as commit_of_bundle
+from holdfast.delivery.spool.run_file import RunFile
 from holdfast.delivery.spool.spool import Spool
 from holdfast.delivery.spool.writing import SpoolSession
 from holdfast.model.change import Begin, Commit, Cursor, Mark
@@ -41,7 +45,7 @@ class NothingRecorded:
 
 @dataclass
 class Spooling:
-    """`states`: all files after each run. `kept`: runs that the spool took."""
+    """`states`: all files after each run. `passed`: runs whose states nobody keeps, so that they went in one with later ones."""
 
     folder: Path
     share_bytes: int = 1 << 30
@@ -51,6 +55,7 @@ class Spooling:
     states: dict[int, dict[bytes, Entry]] = field(default_factory=dict)
     marked: set[int] = field(default_factory=set)
     sealed: MemoryAction = field(default_factory=MemoryAction)
+    passed: set[int] = field(default_factory=set)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -103,12 +108,13 @@ class Spooling:
 
     # The receiver
 
-    def send(self, most: int = 1 << 30) -> None:
-        """It is there: so many unsent runs go to it."""
+    def send(self, most: int = 1 << 30, together: int = 1, *, is_killed: bool = False) -> None:
+        """It is there: so many unsent runs go to it, up to so many `together` as one. `is_killed`: in the midst of the first."""
         self.align()
-        while most and (run := self.spool.next_unsent()) is not None:
-            most -= 1
-            self._send(run.facts.begin, run.facts.commit)
+        while most > 0 and (runs := self.spool.next_bundle(min(most, together), joining=together > 1)):
+            most = 0 if is_killed else most - len(runs)
+            self._send(begin_of_bundle(runs), commit_of_bundle(runs), runs, is_killed=is_killed)
+            self.passed |= set() if is_killed else {run.seq for run in runs[:-1]}
             self.spool.sent_or_not()
             self.align()
 
@@ -135,16 +141,18 @@ class Spooling:
         """It has only what was sealed."""
         self.receiver = copy.deepcopy(self.sealed)
 
-    def _send(self, begin: Begin, commit: Commit) -> None:
+    def _send(self, begin: Begin, commit: Commit, runs: Sequence[RunFile] = (), *, is_killed: bool = False) -> None:
         here, there = memory_pair(SOURCE, RECEIVER)
         served = ServedDelivery(there, [self.receiver])
         session = DeliverySession(here)
         session.open(opening_of(self.receiver.id))
         session.begin(begin, [self.receiver.id])
-        run = self.spool.next_unsent()
-        is_kept = run is not None and run.seq == begin.seq
-        for outgoing in self.spool.outgoing(run) if run is not None and is_kept else self.source.segments(self.per_segment):
+        for outgoing in self.spool.outgoing(runs) if runs else self.source.segments(self.per_segment):
             session.send(outgoing)
+        if is_killed:
+            session.abort()
+            served.wait()
+            return
         (acknowledgement,) = session.commit(commit)
         assert acknowledgement.error is None
         session.close()
@@ -160,6 +168,7 @@ class Spooling:
         had = {commit.seq for commit in self.receiver.commits}
         gaps = [gap for commit in self.receiver.commits for gap in commit.gaps]
         assert all(gap.reason is GapReason.THINNED for gap in gaps)
-        for seq in set(self.states) - had:
+        assert not self.passed & self.marked
+        for seq in set(self.states) - had - self.passed:
             assert any(gap.since <= time_of(seq) < gap.until for gap in gaps), (seq, had, gaps)
         assert self.receiver.position == Cursor(EPOCH, self.source.run)

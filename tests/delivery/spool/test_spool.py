@@ -9,6 +9,7 @@ import pytest
 
 from holdfast.core.clock import ns_of
 from holdfast.core.errors import NoSpace, StoreError
+from holdfast.delivery.spool.bundles import MOST_RUNS, together
 from holdfast.delivery.spool.cipher import KEY_FILE, SpoolLost, load_key
 from holdfast.delivery.spool.run_file import RunFile
 from holdfast.delivery.spool.spool import Spool
@@ -62,8 +63,7 @@ def test_chunks_that_the_receiver_has_are_not_kept(tmp_path: Path) -> None:
     for outgoing in scene.source.segments(9):
         session.send(outgoing)
     session.commit(commit_of(2))
-    run = scene.spool.next_unsent()
-    assert run is not None
+    (run,) = scene.spool.next_bundle()
     assert set(run.chunks) == {chunk_ref(b"new").id}
     scene.send()
     assert scene.receiver.content(b"/data/x") == b"oldnew"
@@ -241,16 +241,15 @@ def test_a_damaged_run_ends_the_row_and_is_said_to_be_missed(scene: Spooling) ->
 def test_a_damaged_chunk_is_found_when_it_is_asked_for(scene: Spooling) -> None:
     scene.edit([put(b"a", b"0123456789" * 9)])
     assert scene.keep()
-    run = scene.spool.next_unsent()
-    assert run is not None
+    (run,) = scene.spool.next_bundle()
     (chunk,) = run.facts.chunks
     data = bytearray(run.path.read_bytes())
     data[chunk.frame.at] ^= 1
     run.path.write_bytes(data)
     with pytest.raises(SpoolLost):
-        scene.spool.payload(run, chunk.ref.id)
+        scene.spool.payload([run], chunk.ref.id)
     with pytest.raises(SpoolLost):
-        scene.spool.payload(run, chunk_ref(b"never kept").id)
+        scene.spool.payload([run], chunk_ref(b"never kept").id)
 
 
 def test_a_large_file_goes_in_parts_again(tmp_path: Path) -> None:
@@ -260,9 +259,8 @@ def test_a_large_file_goes_in_parts_again(tmp_path: Path) -> None:
     scene.align()
     scene.edit([put(b"big", *pieces), put(b"small", b"s")])
     assert scene.keep()
-    run = scene.spool.next_unsent()
-    assert run is not None
-    segments = [outgoing.segment for outgoing in scene.spool.outgoing(run)]
+    (run,) = scene.spool.next_bundle()
+    segments = [outgoing.segment for outgoing in scene.spool.outgoing([run])]
     assert [segment.number for segment in segments] == list(range(len(segments)))
     assert sum(bool(segment.parts) for segment in segments) == 3
     assert all(sum(ref.size_bytes for ref in segment.offered) <= 4 << 20 for segment in segments)
@@ -282,10 +280,9 @@ def test_what_the_source_withdraws_stays_withdrawn(tmp_path: Path) -> None:
 
     session.send(replace(outgoing, chunks=MemoryChunks({}, gone)))
     session.commit(commit_of(1))
-    run = spool.next_unsent()
-    assert run is not None
+    (run,) = spool.next_bundle()
     (chunk,) = gone
-    assert spool.payload(run, chunk) is None
+    assert spool.payload([run], chunk) is None
 
 
 def test_runs_build_on_one_another(scene: Spooling) -> None:
@@ -339,3 +336,43 @@ def test_folders_and_replaced_kinds_survive_joining(scene: Spooling) -> None:
     assert scene.receiver.entries[b"/data/d"] == folder_of(b"/data/d")
     assert scene.receiver.entries[b"/data/d/y"] == file_of(b"/data/d/y", b"a folder again")
     scene.check_told()
+
+
+def test_joined_runs_are_one_commit_up_to_each_point(scene: Spooling) -> None:
+    for number in range(1, 9):
+        scene.edit([put(b"a", b"%d" % number * 90), put(b"n%d" % number, b"new")], marked=number in (3, 4))
+        assert scene.keep()
+    scene.send(together=100)
+    assert [commit.seq for commit in scene.receiver.commits] == [1, 4, 5, 9]
+    scene.check_told()
+    scene.seal()
+    scene.align()
+    assert scene.spool.is_empty
+
+
+def test_a_chunk_that_a_later_run_borrows_is_not_passed_over(scene: Spooling) -> None:
+    """`a` has a content for one run only, which comes back under another name when the runs between are sent and gone."""
+    for pieces in (b"lent" * 50, b"other" * 50):
+        scene.edit([put(b"a", pieces)])
+        assert scene.keep()
+    scene.edit([put(b"b", b"lent" * 50)])
+    assert scene.keep()
+    assert [run.seq for run in scene.spool.next_bundle(2, joining=True)] == [2]
+    assert [run.seq for run in scene.spool.next_bundle(9, joining=True)] == [2, 3, 4]
+    scene.edit([put(b"c", b"lent" * 50)])
+    assert scene.keep()
+    scene.send(3, together=3)
+    scene.seal()
+    scene.align()
+    scene.send()
+
+
+def test_a_bundle_leaves_room_for_what_comes_meanwhile() -> None:
+    plain, point = Size(10, False), Size(10, True)
+    assert together([plain] * 9, 1_000) == 9
+    assert together([plain, point, plain], 1_000) == 2
+    assert together([plain] * 9, 80) == 2
+    assert together([plain] * 9, 0) == 1
+    assert together([Size(10, False, 400)] * 3, 1_000) == 1
+    assert together([plain] * 999, 1 << 30) == MOST_RUNS
+    assert together([], 80) == 0

@@ -9,12 +9,17 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.delivery.row_source import Edit, edits
+from holdfast.delivery.spool.thinning import joined_changes
+from holdfast.model.change import Change, Put, Remove
+from holdfast.model.entry import Entry, Kind, is_below, walk_key
+from tests.delivery.row_source import Edit, Source, edits
 from tests.delivery.spool.spooled_source import Spooling
 
 Step = tuple[str, list[Edit], int]
-kinds = st.sampled_from(["run", "run", "run", "point", "unkept", "send", "send one", "seal", "crash", "lose journal", "catch up"])
-steps = st.lists(st.tuples(kinds, edits, st.integers(0, 3)), max_size=14)
+kinds = st.sampled_from(
+    ["run", "run", "run", "point", "unkept", "send", "send one", "send joined", "send killed", "seal", "crash", "lose journal", "catch up"]
+)
+steps = st.lists(st.tuples(kinds, edits, st.integers(0, 3)), max_size=16)
 
 
 @settings(max_examples=40, deadline=None)
@@ -49,6 +54,10 @@ def play(scene: Spooling, kind: str, changes: list[Edit], number: int) -> None:
             scene.send()
         case "send one":
             scene.send(number)
+        case "send joined":
+            scene.send(2 * number, 2 + number)
+        case "send killed":
+            scene.send(9, 2 + number, is_killed=True)
         case "seal":
             scene.seal()
             scene.align()
@@ -60,3 +69,34 @@ def play(scene: Spooling, kind: str, changes: list[Edit], number: int) -> None:
             scene.send()
             scene.catch_up()
     assert scene.spool.size_bytes <= scene.share_bytes + 2_000
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(edits, min_size=1, max_size=6))
+def test_what_is_joined_is_what_the_runs_do_one_by_one(story: list[list[Edit]]) -> None:
+    source, runs = Source(), list[list[Change]]()
+    model = dict[bytes, Entry]()
+    for number, changes in enumerate(story, 1):
+        source.edit(changes)
+        runs.append([change_of(path, entry) for path, entry, run in source.in_order() if run == number])
+        applied(model, runs[-1])
+        assert model == source.files()
+    joined = list(joined_changes(runs))
+    assert applied({}, joined) == model
+    keys = [walk_key(change.entry.path if isinstance(change, Put) else change.path) for change in joined]
+    assert keys == sorted(set(keys))
+
+
+def change_of(path: bytes, entry: Entry | None) -> Change:
+    return Remove(path) if entry is None else Put(entry)
+
+
+def applied(model: dict[bytes, Entry], changes: list[Change]) -> dict[bytes, Entry]:
+    for change in changes:
+        path = change.entry.path if isinstance(change, Put) else change.path
+        is_folder = isinstance(change, Put) and change.entry.kind is Kind.DIRECTORY
+        for below in [known for known in model if is_below(known, path) and not (is_folder and known != path)]:
+            del model[below]
+        if isinstance(change, Put):
+            model[path] = change.entry
+    return model

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from holdfast.core.clock import SystemClock
 from holdfast.core.errors import NotReachable
 from holdfast.core.ids import ActionId, NodeId
+from holdfast.model.change import Acknowledgement, Commit
 from holdfast.operations.following.session_pool import SessionPool
+from holdfast.operations.run_lanes import Dial
 from holdfast.operations.spooling.keeper import CATCHING_UP, Keeper
 from holdfast.operations.spooling.sending import Sender, SendTools
+from holdfast.testing.deliveries import DATASET, SOURCE, ServedDelivery
+from holdfast.testing.memory_action import MemoryAction
+from holdfast.testing.memory_channel import MemoryChannel, memory_pair
 from holdfast.testing.waiting import wait_for
 from holdfast.wire.channel import Channel
-from holdfast.wire.data_messages import ActionState
+from holdfast.wire.data_messages import ActionState, DataMessage, Started
+from tests.delivery.row_source import Edit
 from tests.delivery.spool.spooled_source import Spooling
 from tests.operations.spooling.test_standing import RULE, STORE, at, delivery
 
@@ -84,6 +92,93 @@ def test_it_leaves_the_line_to_a_run_that_goes_to_the_receiver_itself(scene: Spo
     scene.spool.tee(on=False)
     sender.close()
     assert line.calls == 0
+
+
+class Busy(MemoryAction):
+    """A receiver that takes one commit while its source makes three. `awaited` is done in the midst of each, `killed_at` is the commit in
+    which it dies, once."""
+
+    def __init__(self, scene: Spooling, *, runs: int, killed_at: int = -1, awaited: Callable[[], object] = bool) -> None:
+        super().__init__(STORE)
+        self.entries, self.chunks, self.position = scene.receiver.entries, scene.receiver.chunks, scene.receiver.position
+        self.scene, self.left, self.killed_at, self.awaited = scene, runs, killed_at, awaited
+        self.most_unsent = 0
+        self.channels: list[MemoryChannel] = []
+
+    def commit(self, commit: Commit) -> Acknowledgement:
+        for _ in range(min(3, self.left)):
+            self.left -= 1
+            self.scene.edit([put(self.left % 7, self.left), put(7, self.left)], marked=self.left % 40 == 0)
+            assert self.scene.keep()
+        self.most_unsent = max(self.most_unsent, self.scene.spool.unsent().runs)
+        self.awaited()
+        if len(self.commits) == self.killed_at:
+            self.killed_at = -1
+            self.channels[-1].kill()
+            raise NotReachable("a power cut")
+        return super().commit(commit)
+
+    def __call__(self, receiver: NodeId) -> Channel:
+        here, there = memory_pair(SOURCE, receiver)
+        self.channels.append(here)
+        ServedDelivery(there, [self])
+        return here
+
+
+def put(number: int, content: int) -> Edit:
+    return "put", b"/data/%d" % number, (b"always the same", b"%d" % content)
+
+
+def test_a_row_that_grows_faster_than_it_is_taken_is_joined(scene: Spooling) -> None:
+    busy = Busy(scene, runs=120, killed_at=10)
+    with sending(scene, "hours", busy):
+        assert scene.keep()
+        wait_for(lambda: not busy.left and not scene.spool.has_unsent)
+    assert busy.entries == scene.source.files()
+    assert scene.marked <= {commit.seq for commit in busy.commits}
+    assert busy.most_unsent <= 10
+    assert len(busy.commits) < 60
+
+
+def test_where_moments_are_kept_none_is_joined_and_the_next_is_sent_before_the_answer(scene: Spooling) -> None:
+    begun = []
+
+    def is_ahead() -> None:
+        if len(busy.commits) == 1:
+            wait_for(lambda: len(begun) > 2)
+
+    busy = Busy(scene, runs=20, awaited=is_ahead)
+
+    def dial(receiver: NodeId) -> Channel:
+        channel = busy(receiver)
+        send = channel.send
+
+        def noted(message: DataMessage) -> None:
+            begun.extend([message] if isinstance(message, Started) else [])
+            send(message)
+
+        channel.send = noted  # type: ignore[method-assign]
+        return channel
+
+    with sending(scene, "days", dial):
+        assert scene.keep()
+        wait_for(lambda: not busy.left and not scene.spool.has_unsent)
+    assert [commit.seq for commit in busy.commits] == list(range(2, 23))
+    assert busy.entries == scene.source.files()
+
+
+@contextmanager
+def sending(scene: Spooling, operation: str, dial: Dial) -> Iterator[None]:
+    clock = SystemClock()
+    what = msgspec.structs.replace(delivery("continuous", store=operation), dataset=DATASET)
+    keeper = Keeper(RULE, what, (STORE,), False, scene.spool, clock)
+    tools = SendTools(clock=clock, pool=SessionPool(clock), dial=dial, generation=1, told=lambda _: None, missed=lambda _: None)
+    sender = Sender(keeper, tools)
+    try:
+        yield
+    finally:
+        sender.close()
+        tools.pool.close()
 
 
 def test_what_two_actions_say_is_of_the_one_behind(keeper: Keeper) -> None:

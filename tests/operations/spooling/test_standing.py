@@ -7,7 +7,7 @@ from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId
 from holdfast.model.change import Acknowledgement, Cursor, Durability
 from holdfast.model.document import Classification
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule
-from holdfast.operations.spooling.standing import after, keeping_actions, standing
+from holdfast.operations.spooling.standing import after, keeping_actions, keeps_moments, standing
 from holdfast.wire.data_messages import ActionState
 
 STORE, MIRROR = ActionId("store"), ActionId("mirror")
@@ -16,7 +16,10 @@ RULE = DatasetRule(
     label="files1/d",
     policy="d",
     classification=Classification(paths=("/srv",)),
-    operations=tuple(OperationRule(name=name, kind=kind) for name, kind in (("days", "cdp"), ("copy", "replicate"), ("nightly", "backup"))),
+    operations=tuple(
+        OperationRule(name=name, kind=kind)
+        for name, kind in (("days", "cdp"), ("hours", "live"), ("copy", "replicate"), ("nightly", "backup"))
+    ),
 )
 
 
@@ -44,6 +47,12 @@ def test_only_what_needs_each_moment_has_a_spool() -> None:
     assert keeping_actions(RULE, delivery("continuous", mirror="copy")) == ()
     assert keeping_actions(RULE, delivery("continuous", store="nightly")) == ()
     assert keeping_actions(RULE, delivery("batch", store="days")) == ()
+
+
+def test_states_between_points_count_where_an_operation_keeps_them() -> None:
+    assert keeps_moments(RULE, delivery("continuous", store="days", mirror="copy"))
+    assert not keeps_moments(RULE, delivery("continuous", store="hours", mirror="copy"))
+    assert keeps_moments(RULE, delivery("continuous", store="hours", other="of a later version"))
 
 
 def test_the_action_furthest_behind_counts() -> None:

@@ -20,6 +20,7 @@ from holdfast.core.entropy import Entropy
 from holdfast.core.errors import NoSpace, StoreError, is_no_space
 from holdfast.core.private_files import make_private_folder, sync_folder
 from holdfast.delivery.spool.cipher import HINT, SALT_BYTES, Cipher, SpoolLost
+from holdfast.delivery.spool.thinning import Size
 from holdfast.model.change import Begin, Change, Commit, Cursor, Payload, Put
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.entry import ChunkRef
@@ -188,6 +189,10 @@ class RunFile:
     def base_seq(self) -> int:
         base = self.facts.begin.base
         return -1 if base is None else base.seq
+
+    @property
+    def size(self) -> Size:
+        return Size(self.size_bytes, bool(self.facts.commit.marks), len(self.facts.commit.gaps))
 
     def changes(self) -> Iterator[Change]:
         """In walk order."""

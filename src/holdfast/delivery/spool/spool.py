@@ -18,14 +18,16 @@ import msgspec
 from holdfast.core.clock import utc
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, NoSpace, StoreError
+from holdfast.delivery.spool.bundles import BundleChunks, together, without_loss
 from holdfast.delivery.spool.cipher import HINT, SpoolLost
+from holdfast.delivery.spool.joining import write_joined
 from holdfast.delivery.spool.replay import replayed
 from holdfast.delivery.spool.run_file import PART, SUFFIX, RunFile, RunWriter
 from holdfast.delivery.spool.stand import Stand, load_stand, save_stand
-from holdfast.delivery.spool.thinning import Size, chunks_of, joined_begin, joined_changes, joined_commit, thinned, to_join
+from holdfast.delivery.spool.thinning import joined_changes, thinned, to_join
 from holdfast.model.change import Begin, Commit, Cursor, Payload
 from holdfast.model.gaps import Gap
-from holdfast.model.stream import Compression, Outgoing, Withdrawn
+from holdfast.model.stream import Outgoing
 
 
 class Filled(NamedTuple):
@@ -49,8 +51,8 @@ class Spool:
         self.changed = threading.Condition(self.lock)
         self._stand = load_stand(folder)
         self._runs: list[RunFile] = []
-        self._sent_seq = -1
-        self._sending: RunFile | None = None
+        self._sent_seq = self._passed_seq = -1
+        self._sending: tuple[RunFile, ...] = ()
         self._writing: RunWriter | None = None
         self._borrowed: set[bytes] = set()
         self._holders: dict[bytes, RunFile] | None = None
@@ -119,9 +121,11 @@ class Spool:
             return self._writing
 
     def lends(self, chunk: bytes) -> bool:
-        """Whether an earlier run has brought the chunk; it is kept for the one that is being written."""
+        """Whether an earlier run has brought the chunk; it is kept for the one that is being written. Nothing is lent of a run whose state
+        the receiver may never have asked for, because it got it in a bundle."""
         with self.lock:
-            if chunk not in self._holding():
+            holder = self._holding().get(chunk)
+            if holder is None or holder.seq <= self._passed_seq:
                 return False
             self._borrowed.add(chunk)
             return True
@@ -163,29 +167,38 @@ class Spool:
 
     # Sending
 
-    def next_unsent(self) -> RunFile | None:
-        """The oldest, which stays as it is until `sent_or_not`."""
+    def next_bundle(self, most: int = 1, *, joining: bool = False) -> tuple[RunFile, ...]:
+        """The oldest of the unsent, `most` of them, which stay as they are until `sent_or_not`. `joining`: they go as one."""
         with self.lock:
-            self._sending = next((run for run in self._runs if run.seq > self._sent_seq), None)
+            unsent = [run for run in self._runs if run.seq > self._sent_seq]
+            count = together([run.size for run in unsent[:most]], self._share_bytes())
+            bundle: Sequence[RunFile] = unsent[:count]
+            if joining:
+                bundle = without_loss(bundle, lambda found: self._lent(unsent[len(found) :]))
+            if joining and len(bundle) > 1:
+                self._passed_seq = max(self._passed_seq, bundle[-1].seq)
+            self._sending = tuple(bundle)
             return self._sending
 
     def sent_or_not(self) -> None:
         """Nothing is being sent now."""
         with self.lock:
-            self._sending = None
+            self._sending = ()
 
-    def outgoing(self, run: RunFile) -> Iterator[Outgoing]:
-        return replayed(run.changes(), run.seq, _Chunks(self, run))
+    def outgoing(self, runs: Sequence[RunFile]) -> Iterator[Outgoing]:
+        """These as one."""
+        chunks = BundleChunks(lambda chunk: self.payload(runs, chunk))
+        return replayed(joined_changes([run.changes() for run in runs]), runs[-1].seq, chunks)
 
-    def payload(self, run: RunFile, chunk: bytes) -> Payload | None:
+    def payload(self, runs: Sequence[RunFile], chunk: bytes) -> Payload | None:
         """None = the source could not give it. Raises `SpoolLost` when it should be here and is not."""
         with self.lock:
-            if chunk in run.facts.withdrawn:
-                return None
             holder = self._holding().get(chunk)
-            if holder is None:
-                raise SpoolLost("the spool lacks a chunk that the receiver asks for", hint=HINT)
-            return holder.payload(holder.chunks[chunk])
+            if holder is not None:
+                return holder.payload(holder.chunks[chunk])
+            if any(chunk in run.facts.withdrawn for run in runs):
+                return None
+            raise SpoolLost("the spool lacks a chunk that the receiver asks for", hint=HINT)
 
     # What the receiver says
 
@@ -208,6 +221,9 @@ class Spool:
                 self.give_up(cursor)
                 return
             self._sent_seq = cursor.seq
+            if self.answers == 1:
+                # What was sent in an earlier life may have gone in bundles.
+                self._passed_seq = cursor.seq
             if self._stand.presumed_at is not None:
                 self._stand = msgspec.structs.replace(self._stand, presumed_at=None)
                 self._save_stand()
@@ -298,6 +314,7 @@ class Spool:
             elif run.seq < kept[-1].base_seq:
                 self.missed(run.facts.commit.captured_at, run.facts.commit.gaps)
         self._set_runs(kept[::-1])
+        self._passed_seq = kept[0].seq if kept else -1
         self._remove([run.path for run in found if run not in kept])
 
     def _set_runs(self, runs: list[RunFile]) -> None:
@@ -311,6 +328,10 @@ class Spool:
             self._holders = {chunk: run for run in reversed(self._runs) for chunk in run.chunks}
         return self._holders
 
+    def _lent(self, runs: Iterable[RunFile]) -> set[bytes]:
+        """Chunks that these have borrowed, or the one that is being written."""
+        return set(self._borrowed).union(*(run.facts.borrowed for run in runs))
+
     def _drop(self, count: int) -> None:
         """The receiver has the oldest of them for good."""
         if count and count == len(self._runs):
@@ -321,7 +342,7 @@ class Spool:
         self._remove([run.path for run in going])
 
     def _leave(self, stand: Stand) -> None:
-        going, self._stand = self._runs, stand
+        going, self._stand, self._passed_seq = self._runs, stand, -1
         self._set_runs([])
         self.is_closed = False
         self._save_stand()
@@ -341,10 +362,10 @@ class Spool:
 
     def _thin(self) -> bool:
         """Whether there are fewer runs now."""
-        is_free = [run.seq > self._sent_seq and run is not self._sending for run in self._runs]
+        is_free = [run.seq > self._sent_seq and run not in self._sending for run in self._runs]
         begin = is_free.index(True) if any(is_free) else len(is_free)
         free = self._runs[begin:]
-        first, last = to_join([Size(run.size_bytes, bool(run.facts.commit.marks)) for run in free], self.size_bytes)
+        first, last = to_join([run.size for run in free], self.size_bytes)
         if first == last:
             return False
         self._join(begin + first, begin + last)
@@ -353,25 +374,9 @@ class Spool:
     def _join(self, first: int, last: int) -> None:
         """These runs become one, under the name of the last: what a crash leaves of the others is newer than what it builds on."""
         going, later = self._runs[first : last + 1], self._runs[last + 1 :]
-        needed = set(self._borrowed).union(*(run.facts.borrowed for run in later))
-        needed |= chunks_of(joined_changes([run.changes() for run in going]))
         writer = RunWriter(self._folder, going[-1].seq, self._seal, self._entropy)
         try:
-            for change in joined_changes([run.changes() for run in going]):
-                writer.change(change)
-            for run in going:
-                for chunk in run.facts.chunks:
-                    if chunk.ref.id in needed and chunk.ref.id not in writer.chunks:
-                        writer.chunk(chunk.ref, run.payload(chunk).data, is_frame=chunk.is_frame)
-        except BaseException:
-            writer.discard()
-            raise
-        begin = joined_begin(going[0].facts.begin, going[-1].facts.begin)
-        commit = joined_commit([run.facts.commit for run in going], begin.roots)
-        borrowed = {chunk for run in going for chunk in run.facts.borrowed} & needed - set(writer.chunks)
-        withdrawn = {chunk for run in going for chunk in run.facts.withdrawn} - set(writer.chunks)
-        try:
-            writer.finish(begin, commit, borrowed, withdrawn)
+            write_joined(going, writer, self._lent(later))
         finally:
             # It may have got its name although its folder could not be made durable; then it is the one that can be read.
             joined = RunFile(writer.path, *self._seal)
@@ -384,17 +389,3 @@ def _written_at(path: Path) -> datetime:
     with suppress(OSError):
         return utc(path.stat().st_mtime_ns)
     return utc(0)
-
-
-class _Chunks:
-    """The `ChunkSource` of a run that is sent again."""
-
-    def __init__(self, spool: Spool, run: RunFile) -> None:
-        self._spool = spool
-        self._run = run
-
-    def payloads(self, ids: Sequence[bytes], compression: Compression) -> Iterator[Payload | Withdrawn]:
-        """As they were kept, whatever is asked for."""
-        del compression
-        for chunk in ids:
-            yield self._spool.payload(self._run, chunk) or Withdrawn(chunk)

@@ -24,6 +24,7 @@ class Size(NamedTuple):
 
     size_bytes: int
     has_marks: bool
+    gaps: int = 0
 
 
 def to_join(runs: Sequence[Size], total_bytes: int) -> tuple[int, int]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from holdfast.core.clock import Clock
+from holdfast.core.clock import Clock, now, ns_of
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId
 from holdfast.delivery.spool.spool import Spool
 from holdfast.model.following import Spooled
 from holdfast.model.rules import DatasetRule, Delivery
-from holdfast.operations.spooling.standing import Standing, standing
+from holdfast.operations.spooling.standing import Standing, keeps_moments, standing
+from holdfast.operations.spooling.trend import Trend, Waits
 from holdfast.wire.data_messages import ActionState
 
 CATCHING_UP = ErrorFacts("not-reachable", "the receiver is being brought up to date from the spool", "it goes on by itself", True)
@@ -29,6 +30,12 @@ class Keeper:
     clock: Clock
     error: ErrorFacts | None = None
     asked_s: float = 0.0
+    trend: Trend = field(default_factory=Trend)
+
+    @property
+    def keeps_moments(self) -> bool:
+        """Whether each state counts for somebody; else only the newest one does, and points."""
+        return keeps_moments(self.rule, self.delivery)
 
     @property
     def waiting(self) -> ErrorFacts | None:
@@ -46,7 +53,11 @@ class Keeper:
     def told(self) -> Spooled | None:
         """None = nothing waits for the receiver."""
         runs, size_bytes, since = self.spool.unsent()
+        waits = None
+        if since is not None and self.error is None:
+            waits = Waits(ns_of(since), (now(self.clock) - since).total_seconds(), size_bytes)
+        self.trend.look(self.clock.monotonic_s(), waits)
         if since is None:
             return None
-        receiver = self.delivery.receiver_name
-        return Spooled(receiver=receiver, runs=runs, size_bytes=size_bytes, since=since, error=self.error)
+        receiver, is_slower = self.delivery.receiver_name, self.trend.falls_behind
+        return Spooled(receiver=receiver, runs=runs, size_bytes=size_bytes, since=since, error=self.error, falls_behind=is_slower)

@@ -1,10 +1,13 @@
-"""What waits in a spool goes to its receiver as soon as that can be reached: each run as a commit of its own, in order."""
+"""What waits in a spool goes to its receiver as soon as that can be reached, in order.
+
+Where moments are kept each run is a commit of its own, and the next is sent before the receiver has answered for the one before. Where none
+are, many small runs become one: a row that is taken more slowly than it grows would never end."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -13,9 +16,10 @@ from holdfast.core.clock import Clock, ns_of
 from holdfast.core.errors import HoldfastError, NotReachable, WindowClosed, error_from, facts_of
 from holdfast.core.ids import ActionId
 from holdfast.delivery.limit import Timetable
+from holdfast.delivery.spool.bundles import MOST_RUNS, begin_of, commit_of
 from holdfast.delivery.spool.cipher import SpoolLost
 from holdfast.delivery.spool.run_file import RunFile
-from holdfast.model.change import Acknowledgement, Begin, Commit
+from holdfast.model.change import Acknowledgement, Begin
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.operations.following.session_pool import Kept, SessionPool
 from holdfast.operations.run_lanes import Dial, open_session, shortfall, timetable_of
@@ -29,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 ASK_S = 70.0
 """Of what a receiver holds it is asked so often whether it is sealed, when nothing else is said to it."""
+
+MOST_AHEAD = 32
+"""So many commits, each with its own moment, are on their way at most before one is waited for."""
 
 _BACK_OFF_S = (0.5, 1.0, 2.0)
 _LONG_AWAY_ATTEMPTS, _LONG_AWAY_S = 150, 15.0
@@ -138,39 +145,66 @@ class Sender:
 
     def _send_all(self, kept: Kept) -> dict[ActionId, ActionState]:
         """Where the actions stand when nothing is left to send."""
-        states, spool = dict(kept.states), self.keeper.spool
+        states = dict(kept.states)
         self._must_take(states)
-        while not self._closing.is_set() and (run := spool.next_unsent()) is not None:
-            for said in self._send(kept, states, run):
-                states[ActionId(said.action)] = after(states[ActionId(said.action)], said)
+        while not self._closing.is_set() and (runs := self._next()):
+            said = self._send_one_by_one(kept, states, runs) if self.keeper.keeps_moments else self._send_as_one(kept, states, runs)
+            for each in said:
+                states[ActionId(each.action)] = after(states[ActionId(each.action)], each)
+                self._tell(each, runs[-1])
             self._must_take(states)
-            if spool.next_unsent() is run:
+            if self._next()[:1] == runs[:1]:
                 raise NotReachable("the receiver did not keep what it was sent", hint="it is sent again")
-            if gaps := [gap for gap in run.facts.commit.gaps if gap.reason is GapReason.THINNED]:
+            # The rest may take long, and is on its way.
+            self.keeper.error, self._attempts = None, 0
+            if gaps := [gap for run in runs for gap in run.facts.commit.gaps if gap.reason is GapReason.THINNED]:
                 self.tools.missed(gaps)
         self._cancellation.check()
         return states
+
+    def _next(self) -> tuple[RunFile, ...]:
+        if self.keeper.keeps_moments:
+            return self.keeper.spool.next_bundle(MOST_AHEAD)
+        return self.keeper.spool.next_bundle(MOST_RUNS, joining=True)
 
     def _must_take(self, states: dict[ActionId, ActionState]) -> None:
         found = self.keeper.heard(states)
         if found.error is not None:
             raise error_from(found.error)
 
-    def _send(self, kept: Kept, states: dict[ActionId, ActionState], run: RunFile) -> Sequence[Acknowledgement]:
-        begin, commit = run.facts.begin, run.facts.commit
+    def _send_as_one(self, kept: Kept, states: Mapping[ActionId, ActionState], runs: Sequence[RunFile]) -> Sequence[Acknowledgement]:
+        kept.session.begin(*self._taken(begin_of(runs), states))
+        self._send(kept, runs)
+        return kept.session.commit(commit_of(runs))
+
+    def _send_one_by_one(self, kept: Kept, states: Mapping[ActionId, ActionState], runs: Sequence[RunFile]) -> Sequence[Acknowledgement]:
+        """What the actions say of the last tells it of all: who does not take one takes none that builds on it."""
+        states, before = dict(states), None
+        for run in runs:
+            begin, chosen = self._taken(run.facts.begin, states)
+            if before is None:
+                kept.session.begin(begin, chosen)
+            else:
+                kept.session.go_on(before, begin, chosen)
+            self._send(kept, [run])
+            states |= {action: ActionState(action=action, cursor=run.cursor) for action in chosen}
+            before = run.facts.commit
+        return kept.session.commit(runs[-1].facts.commit)
+
+    def _taken(self, begin: Begin, states: Mapping[ActionId, ActionState]) -> tuple[Begin, list[ActionId]]:
+        """How the commit begins, and for which actions."""
         chosen = [action for action in self.keeper.delivery.actions if _can_take(states[action], begin)]
         exact = all(states[action].cursor == begin.base for action in chosen)
-        kept.session.begin(begin if exact else msgspec.structs.replace(begin, moves=()), chosen)
-        for outgoing in self.keeper.spool.outgoing(run):
+        return begin if exact else msgspec.structs.replace(begin, moves=()), chosen
+
+    def _send(self, kept: Kept, runs: Sequence[RunFile]) -> None:
+        for outgoing in self.keeper.spool.outgoing(runs):
             self._cancellation.check()
             kept.session.send(outgoing)
-        said = kept.session.commit(commit)
-        for each in said:
-            self._tell(each, run, commit)
-        return said
 
-    def _tell(self, said: Acknowledgement, run: RunFile, commit: Commit) -> None:
-        delivery = self.keeper.delivery
+    def _tell(self, said: Acknowledgement, run: RunFile) -> None:
+        """Of a bundle only the last run can be a point."""
+        delivery, commit = self.keeper.delivery, run.facts.commit
         self.tools.told(
             Delivered(
                 dataset=delivery.dataset,

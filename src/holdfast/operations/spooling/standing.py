@@ -22,7 +22,7 @@ class Standing(NamedTuple):
 
 
 def keeping_actions(rule: DatasetRule, delivery: Delivery) -> tuple[ActionId, ...]:
-    """The actions of a continuous delivery that store for operations that need each moment. A mirror needs only the newest state."""
+    """The actions of a continuous delivery that runs are kept for: those that store. A mirror gets the newest state from the source."""
     if delivery.mode != "continuous":
         return ()
     kinds = {operation.name: operation.kind for operation in rule.operations}
@@ -33,6 +33,13 @@ def keeping_actions(rule: DatasetRule, delivery: Delivery) -> tuple[ActionId, ..
         return any(spec.continuous and spec.receiver == "repository" for spec in specs)
 
     return tuple(action for action in delivery.actions if keeps(action))
+
+
+def keeps_moments(rule: DatasetRule, delivery: Delivery) -> bool:
+    """Whether somebody at or beyond the receiver keeps the states between points. What an operation unknown here needs is not known."""
+    kinds = {operation.name: operation.kind for operation in rule.operations}
+    names = {*delivery.operations, *(name for _, found in delivery.action_operations for name in found)}
+    return any(name not in kinds or SPECS[kinds[name]].keeps_moments for name in names)
 
 
 def standing(states: Mapping[ActionId, ActionState], keeping: Sequence[ActionId], *, is_local: bool) -> Standing:
