@@ -2,7 +2,9 @@
 
 The Master is a process of its own with a real home; the nodes live in other processes, each with its own certificate of the Master's
 authority, and speak to the hub by the hub client of a real node (`testing.fleet`). Meanwhile somebody has the console open. All share the
-cores of this machine, so the CPU seconds of both sides are shown. `chrt -r 1` before the command keeps other programs out of the way.
+cores of this machine, so the CPU seconds of both sides are shown. What a node says of its datasets changes when a run of it begins or
+ends, as with a real one; until 2026-11-27 it was another at each question, so that the Master could keep nothing of it. `chrt -r 1` before
+the command keeps other programs out of the way.
 """
 
 from __future__ import annotations

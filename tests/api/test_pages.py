@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from holdfast.api import replies
 from holdfast.master import looks
 from holdfast.model.jobs import State
 from holdfast.model.questions import AskStatus, NodeStatus, Protection, Question
@@ -113,3 +115,21 @@ async def test_of_a_crowd_each_is_asked_and_again_when_it_tells_of_a_job(running
         await vault.disconnect()
         await running.until_offline(vault.identity.node)
         assert [found["code"] for found in (await running.get("/status"))["findings"] if found["node"] == "vault"] == ["node-silent"]
+
+
+def test_a_row_is_encoded_once_for_as_long_as_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def shown(row: list[int]) -> list[int]:
+        made.append(row[0])
+        return row
+
+    monkeypatch.setattr(replies, "_ROWS_KEPT", 10)
+    rows, some = replies.Rows(), [[number] for number in range(40)]
+    for turn in range(30):
+        # Each time there is one more that nobody asks for again.
+        asked = [*some, [100 + turn]]
+        assert msgspec.json.decode(bytes(rows.encoded(asked, shown))) == asked
+        assert msgspec.json.decode(bytes(rows.encoded(some[:5], shown))) == some[:5]
+    assert made == [*range(40), *range(100, 130)]
+    assert len(rows) < 4 * len(some)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
@@ -117,6 +116,9 @@ class Rows:
         self._before: dict[int, tuple[object, bytes]] = {}
         self._most = _ROWS_KEPT
 
+    def __len__(self) -> int:
+        return len(self._kept.keys() | self._before.keys())
+
     def encoded(self, rows: Sequence[Row], shown: Callable[[Row], object] = lambda row: row) -> msgspec.Raw:
         """As a list in JSON. `shown`: what is written of a row; the same for all rows of that type, whenever they are asked for."""
         kept, before = self._kept, self._before
@@ -133,11 +135,6 @@ class Rows:
             # What nobody has asked for since the last time goes; there is room again for as many as are in use.
             self._before, self._kept, self._most = kept, {}, max(_ROWS_KEPT, 2 * len(kept.keys() & before.keys()))
         return msgspec.Raw(b"[" + b",".join(found) + b"]")
-
-
-async def large_reply(value: object) -> Response:
-    """As `reply`, beside the event loop: of a large fleet this takes long enough to keep others waiting."""
-    return await asyncio.to_thread(reply, value)
 
 
 def reply(value: object, status: int = 200) -> Response:

@@ -75,6 +75,7 @@ class Days:
     def __init__(self, base: Foundation, looks: Looks) -> None:
         self._base = base
         self._looks = looks
+        self._alike = _Alike()
 
     async def days(self, count: int, zone: str) -> StatusDays:
         """The last `count` days, today among them. Raises `UsageError` for a zone that is not known."""
@@ -98,10 +99,11 @@ class Days:
         for event in daily.events_of_code(session, "gap", bounds[0]):
             unseen.setdefault(event.facts.get("dataset", ""), set()).update(_days_of_gap(event, bounds))
         overdue = self._overdue(rolled_out.rules)
+        operations = self._alike.of(rule.operations for rule in rules.values())
         return tuple(
             _Record(
                 label=label,
-                operations=rule.operations,
+                operations=operations[id(rule.operations)],
                 first_at=first.get(label),
                 counts=counts.get(label, {}),
                 missed=frozenset(missed.get(rule.id, set()) | unseen.get(label, set())),
@@ -150,6 +152,32 @@ def _answer(zone: str, records: Sequence[_Record], dates: Sequence[str], bounds:
     return StatusDays(zone=zone, datasets=tuple(DatasetDays(dataset=record.label, days=_days_of(record, quiet)) for record in records))
 
 
+class _Alike:
+    """Equal operations as one object, by which can be told what they share: rules of thousands of nodes name the same ones, and to reckon
+    their hash takes longer than all else that is asked of them. Kept for as long as the rules are the same objects."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[tuple[OperationRule, ...], tuple[OperationRule, ...]]] = {}
+
+    def of(self, every: Iterable[tuple[OperationRule, ...]]) -> dict[int, tuple[OperationRule, ...]]:
+        """By the identity of what is given. To be asked by one thread."""
+        kept: dict[int, tuple[tuple[OperationRule, ...], tuple[OperationRule, ...]]] = {}
+        first: dict[tuple[OperationRule, ...], tuple[OperationRule, ...]] = {}
+        unknown = []
+        for operations in every:
+            known = self._kept.get(id(operations))
+            if known is not None and known[0] is operations:
+                kept[id(operations)] = known
+            else:
+                unknown.append(operations)
+        if unknown:
+            first = {one: one for one in {id(one): one for _, one in kept.values()}.values()}
+        for operations in unknown:
+            kept[id(operations)] = (operations, first.setdefault(operations, operations))
+        self._kept = kept
+        return {identity: one for identity, (_, one) in kept.items()}
+
+
 class _QuietDays:
     """Days on which nothing ran. Of thousands of datasets most have the same operations, and most of their days are such: what is promised
     of a day is found out once for all of them."""
@@ -158,14 +186,17 @@ class _QuietDays:
         self.dates = dates
         self._bounds = bounds
         self._now = now
-        self._kept: dict[tuple[tuple[OperationRule, ...], int], tuple[DatasetDay, ...]] = {}
+        self._kept: dict[tuple[int, int], tuple[DatasetDay, ...]] = {}
 
     def of(self, operations: tuple[OperationRule, ...], first_at: datetime | None) -> tuple[DatasetDay, ...]:
-        """`first_at`: of any job of the dataset, whose rules promise nothing of the day it came in or of one before."""
+        """The same object for the same operations. `first_at`: of any job of the dataset, whose rules promise nothing of the day it came in
+        or of one before."""
         since = len(self.dates) if first_at is None else bisect_right(self._bounds, first_at)
-        if (operations, since) not in self._kept:
-            self._kept[operations, since] = tuple(self._day(operations, day, day >= since) for day in range(len(self.dates)))
-        return self._kept[operations, since]
+        known = self._kept.get((id(operations), since))
+        if known is None:
+            known = tuple(self._day(operations, day, day >= since) for day in range(len(self.dates)))
+            self._kept[id(operations), since] = known
+        return known
 
     def _day(self, operations: tuple[OperationRule, ...], day: int, has_begun: bool) -> DatasetDay:
         begin, end = self._bounds[day], self._bounds[day + 1]
@@ -174,7 +205,11 @@ class _QuietDays:
 
 
 def _days_of(record: _Record, quiet: _QuietDays) -> tuple[DatasetDay, ...]:
-    days = list(quiet.of(record.operations, record.first_at))
+    """Where nothing is on record the quiet days themselves, so that they can be written once for all who share them."""
+    nothing = quiet.of(record.operations, record.first_at)
+    if not record.counts and not record.missed and not record.overdue:
+        return nothing
+    days = list(nothing)
     # What is missed may be of a clock that is ahead of ours.
     for day in (day for day in record.counts.keys() | record.missed if day < len(days)):
         counts = record.counts.get(day, Counter())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 import msgspec
 
@@ -28,7 +29,7 @@ _WHY = {
 
 def with_upstream(parts: Sequence[NodePart]) -> tuple[NodePart, ...]:
     """The same parts; where a cascade stands still because the hop before it does, another that says so."""
-    wanted = {action for part in parts for feed in part.feeds.values() for action in feed.actions}
+    wanted = {action for feeds in filter(None, map(attrgetter("feeds"), parts)) for feed in feeds.values() for action in feed.actions}
     if not wanted:
         return tuple(parts)
     before: dict[_Key, Protection] = {}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from itertools import chain
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 from sqlalchemy.orm import Session
@@ -77,7 +80,7 @@ class StatusBoard:
         """All that ever joined, revoked ones too."""
         online = self._hub.online()
         known = await self._base.database.run(lambda s: self._roll_call.views(s, online))
-        return tuple(node for node in known if sight.has_node(node.id))
+        return known if sight.everything else tuple(node for node in known if sight.has_node(node.id))
 
     async def repositories(self, sight: Sight = SEES_ALL) -> tuple[tuple[RepositoryView, ...], tuple[Unreachable, ...]]:
         status = await self.status(sight)
@@ -132,14 +135,19 @@ def _narrowed(part: NodePart, node: NodeId, sight: Sight) -> NodePart:
     )
 
 
+def _all_of(field: str, parts: Sequence[NodePart]) -> tuple[Any, ...]:
+    """Without a step of ours for each of thousands of nodes."""
+    return tuple(chain.from_iterable(map(attrgetter(field), parts)))
+
+
 def _status(nodes: tuple[NodeView, ...], parts: Sequence[NodePart], of_master: Sequence[NodeFinding]) -> Status:
     """`of_master`: findings of the Master itself."""
     datasets = tuple(merged(part.standings for part in parts).values())
-    repositories = tuple(each for part in parts for each in part.repositories)
-    findings = (*(each for part in parts for each in part.findings), *of_master)
-    following = tuple(each for part in parts for each in part.following)
-    protections = tuple(each for part in parts for each in part.protections)
-    silent = tuple(each for part in parts for each in part.silent)
+    repositories: tuple[RepositoryView, ...] = _all_of("repositories", parts)
+    findings: tuple[NodeFinding, ...] = (*_all_of("findings", parts), *of_master)
+    following: tuple[FollowingRow, ...] = _all_of("following", parts)
+    protections: tuple[Protection, ...] = _all_of("protections", parts)
+    silent: tuple[Unreachable, ...] = _all_of("silent", parts)
     # Nearly all are protected: those are not counted one by one.
     count = Counter(dataset.standing for dataset in datasets if dataset.standing is not Standing.PROTECTED)
     broken = [f"repository {view.status.name}" for view in repositories if view.status.error is not None]

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import UsageError
-from holdfast.core.ids import EnvironmentId, JobId, NodeId, new_id
+from holdfast.core.ids import DatasetId, EnvironmentId, JobId, NodeId, new_id
 from holdfast.master.foundation import Foundation
 from holdfast.master.records import inventory
 from holdfast.model.audit import Anchor
@@ -127,6 +127,10 @@ class FleetNode:
         self._clock, self._entropy = clock, entropy
         self._signing_key, self._environment = muster.signing_key, muster.environment
         self._anchors: tuple[Anchor, ...] = ()
+        # What it has to say of its datasets changes when something is done, and not because somebody asks.
+        self._began_at = now(clock)
+        self._captured_at: dict[DatasetId, datetime] = {}
+        self._running: dict[DatasetId, JobId] = {}
         # Above all that an earlier life of this machine told.
         self.outbox = MemoryOutbox(clock.now_ns() // 1_000_000)
         credentials = Credentials(machine.key_pem, machine.cert_pem, muster.ca_pem)
@@ -180,11 +184,16 @@ class FleetNode:
 
     def run_of(self, number: int) -> Iterator[Job | Event | Progress]:
         """What is told of one run of its first dataset: it starts, moves, leaves a line in the log, ends."""
-        job = self._job(JobId(new_id(self._entropy)), now(self._clock))
+        at = now(self._clock)
+        job = self._job(JobId(new_id(self._entropy)), at)
+        dataset = self.rules.datasets[0].id if self.rules and self.rules.datasets else DatasetId("")
+        self._running[dataset] = job.id
         yield job
         yield Progress(job=job.id, phase="send", done_files=number, done_bytes=1 << 20, total_bytes=1 << 21)
         message = f"run {number} of {self.machine.name} is noted"
         yield Event(code=EVENT_CODE, severity=Severity.INFO, message=message, node=self.machine.node, time=now(self._clock))
+        self._running.pop(dataset, None)
+        self._captured_at[dataset] = at
         yield msgspec.structs.replace(job, state=State.SUCCEEDED, ended_at=now(self._clock))
 
     def _job(self, identity: JobId, at: datetime) -> Job:
@@ -205,7 +214,6 @@ class FleetNode:
 
     def _status(self) -> NodeStatus:
         rules = self.rules
-        at = now(self._clock)
         protections = tuple(
             Protection(
                 dataset=delivery.label,
@@ -213,8 +221,9 @@ class FleetNode:
                 operation=operation,
                 receiver=delivery.receiver_name,
                 action=title_of(delivery, action),
-                state=State.SUCCEEDED,
-                last_at=at,
+                state=State.RUNNING if delivery.dataset in self._running else State.SUCCEEDED,
+                last_at=self._captured_at.get(delivery.dataset, self._began_at),
+                job=self._running.get(delivery.dataset),
                 action_id=action,
                 delivery=delivery.id,
             )
