@@ -119,6 +119,8 @@ def test_a_point_has_what_scripts_rely_on(desk: Desk) -> None:
         (["points", "--dataset", "desk/dta"], "desk/data"),
         (["points", "--repository", "mian"], "main"),
         (["find", "letter*", "--dataset", "desk/dat"], "desk/data"),
+        (["moments", "desk/dat"], "desk/data"),
+        (["restore", "--dataset", "desk/dat", "--to", "back"], "desk/data"),
         (["repository", "check", "maim"], "main"),
         (["repository", "stats", "maim"], "main"),
         (["nodes", "show", "dsk"], "desk"),
@@ -299,6 +301,7 @@ def test_restore_says_what_was_written_and_what_was_equal(desk: Desk) -> None:
 
 def test_restore_of_a_path_that_is_not_in_the_point(desk: Desk) -> None:
     assert "is not in this point" in desk.run("restore", desk.point(), "/not/there", "--to", "back", expect=exit_codes.USAGE).stderr
+    assert "is not in this point" in desk.run("ls", desk.point(), "/not/there", expect=exit_codes.USAGE).stderr
 
 
 def test_restore_into_the_home_is_refused(desk: Desk) -> None:
@@ -307,6 +310,10 @@ def test_restore_into_the_home_is_refused(desk: Desk) -> None:
 
 def test_restore_before_the_first_point(desk: Desk) -> None:
     desk.run("restore", "--dataset", "desk/data", "--at", "1y ago", "--to", "back", expect=exit_codes.USAGE)
+
+
+def test_a_lock_until_a_time_that_has_passed_is_refused(desk: Desk) -> None:
+    desk.run("points", "lock", desk.point(), "--until", "1h ago", "--yes", expect=exit_codes.USAGE)
 
 
 def test_protecting_what_is_not_there_is_refused(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from holdfast.cli.client import ApiClient
-from holdfast.cli.output import ProgressLine
+from holdfast.cli.output import ProgressLine, note
 from holdfast.core.errors import NotReachable
 from holdfast.core.units import format_duration, format_size
 
@@ -34,6 +34,10 @@ def wait_for_trigger(client: ApiClient, trigger: str) -> dict[str, Any]:
             line.show(progress_text(record.get("jobs", []), record.get("progress", [])))
             if record["done"]:
                 return record
+    except KeyboardInterrupt:
+        line.clear()
+        note("what was started goes on: `holdfast jobs` shows it, `holdfast jobs cancel ID` ends it")
+        raise
     finally:
         line.clear()
 

@@ -117,7 +117,7 @@ class Access:
     def _look(self, session: Session, hashed: str) -> tuple[ApiToken, Rights]:
         token = records.api_token(session, hashed)
         if token is None:
-            raise NotAuthenticated("this token is not known", hint="log in again with `holdfast login`")
+            raise NotAuthenticated("this token is not known: revoked, expired, or never given", hint="log in again with `holdfast login`")
         if token.expires_at is not None and token.expires_at <= self._base.now():
             raise NotAuthenticated("this token has expired", hint="log in again with `holdfast login`")
         return token, self._permissions.rights_now(session, token.user, token.scope)

@@ -103,7 +103,7 @@ class Environments:
         if request.base_revision not in (None, newest.number):
             raise Conflict(
                 f"the document is at revision {newest.number} by now; this was made from {request.base_revision}",
-                hint="look at the newest with `holdfast export` and change that, or join both with `holdfast apply --base --merge`",
+                hint="look at the newest with `holdfast export` and change that, or join both with `holdfast apply FILE --base N --merge`",
                 base_revision=str(request.base_revision),
                 newest_revision=str(newest.number),
                 author=newest.author,

@@ -389,12 +389,12 @@ def _silent(gaps: tuple[Unreachable, ...]) -> tuple[Unreachable, ...]:
 
 
 def _nowhere(point: str, gaps: tuple[Unreachable, ...]) -> HoldfastError:
-    """Why no owner could list a point: nobody has it, or somebody who might did not answer, or an owner's own error."""
-    errors = [gap.error for gap in gaps if gap.error.code not in (UnknownName.code, NotReachable.code)]
-    if errors:
-        return error_from(errors[0])
-    silent = ", ".join(f"{gap.repository} on {gap.node}" for gap in gaps if gap.error.code == NotReachable.code)
-    if silent:
+    """Why no owner could list a point: nobody has it, or somebody who might did not answer, or an owner's own error.
+    An owner that has not got it names it in its error; one that has it, and misses something in it, knows better."""
+    if error := next((gap.error for gap in gaps if gap.error.code not in (UnknownName.code, NotReachable.code)), None):
+        return error_from(error)
+    if silent := ", ".join(f"{gap.repository} on {gap.node}" for gap in gaps if gap.error.code == NotReachable.code):
         return NotReachable(f"no repository that answers has {point!r}; silent: {silent}", hint="`holdfast nodes` shows who is offline")
-    unknown = next((gap.error.message for gap in gaps), f"there is no point {point!r}")
-    return UnknownName(unknown, hint="`holdfast points` lists them", point=point)
+    better = next((gap.error for gap in gaps if not gap.error.context.keys() & {"point", "dataset"}), None)
+    unknown = UnknownName(f"there is no point {'of ' * ('/' in point)}{point!r}", hint="`holdfast points` lists them", point=point)
+    return unknown if better is None else error_from(better)

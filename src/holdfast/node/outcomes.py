@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from holdfast.core.errors import ErrorFacts, RepositoryBusy, WindowClosed, waits_its_turn
 from holdfast.model.change import Amount
-from holdfast.model.jobs import Job, State
+from holdfast.model.jobs import Job, Severity, State
 from holdfast.model.promises import promises_of
 from holdfast.model.rules import Rules
 from holdfast.node.job_book import Signature, failure_of
@@ -119,6 +119,16 @@ def uncaptured_rows(job: Job, request: RunDatasets, rows: Rows) -> tuple[Protect
         for row in rows.values()
         if row.operation in request.operations.get(row.dataset, ())
     )
+
+
+def state_of_rest(job: Job, rows: Iterable[ProtectionRow]) -> State:
+    """How a run ended for those of its rows that bear no error: what one receiver did wrong, its own rows say."""
+    if job.state is not State.FAILED:
+        return job.state
+    codes = {row.error.code for row in rows if row.error is not None}
+    if not codes or (job.error is not None and job.error.code not in codes):
+        return job.state
+    return State.WARNINGS if any(finding.severity is not Severity.INFO for finding in job.findings) else State.SUCCEEDED
 
 
 def after_run(job: Job, request: RunDatasets, rows: Rows) -> tuple[Retry, ...]:

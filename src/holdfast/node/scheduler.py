@@ -31,6 +31,7 @@ from holdfast.node.outcomes import (
     is_known,
     not_made,
     open_retries,
+    state_of_rest,
     subjects_of,
     uncaptured_rows,
     with_capture,
@@ -352,8 +353,9 @@ class Scheduler:
             self._last_state[request.cascade] = job.state
             self._note_failures(after_cascade(job, request.cascade, self._rules, self._rows), {request.cascade}, was_attempt)
         elif isinstance(request, RunDatasets):
-            self._last_state.update(dict.fromkeys(request.datasets, job.state))
             self._put_rows(uncaptured_rows(job, request, self._rows))
+            told = [row for row in self._rows.values() if row.dataset in request.datasets]
+            self._last_state.update(dict.fromkeys(request.datasets, state_of_rest(job, told)))
             self._note_failures(after_run(job, request, self._rows), set(request.datasets), was_attempt)
 
     def _note_failures(self, retries: tuple[Retry, ...], subjects: set[str], was_attempt: bool) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import HoldfastError, UsageError
-from holdfast.core.units import format_size, format_utc
+from holdfast.core.units import format_size
 from holdfast.delivery.reading import RemoteReader
 from holdfast.model.jobs import Finding, Job, Severity, State, Task
 from holdfast.model.maintenance import Report, Step
@@ -163,7 +163,7 @@ def _label(order: RestoreOrder) -> str:
 
 def _undo_kept(ask: AskRestore, clock: Clock) -> tuple[Finding]:
     until = now(clock) + timedelta(seconds=ask.request.undo_for_s)
-    text = f"it can be taken back until {format_utc(until)}"
+    text = f"it can be taken back until {until:%Y-%m-%d %H:%M} UTC"
     return (Finding(code="undo-kept", severity=Severity.INFO, message=text, hint="holdfast restore undo JOB"),)
 
 

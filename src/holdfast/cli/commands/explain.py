@@ -102,7 +102,8 @@ def _print_moments(row: dict[str, Any]) -> None:
     until = local_time(moments["until"]) if moments.get("until") else "now"
     kept = f"by {moments['operation']}" if moments["operation"] else "though no rules in force name it"
     goes = f" until {local_time(moments['goes_at'])}" if moments.get("goes_at") else ""
-    say(one_line(f"every state from {local_time(moments['since'])} to {until} has it, kept {kept}{goes}: {moments['address']}"))
+    address = f"{row['dataset']}@{moments['address'].rpartition('@')[2]}"
+    say(one_line(f"every state from {local_time(moments['since'])} to {until} has it, kept {kept}{goes}: {address}"))
 
 
 def _until(keeper: dict[str, Any]) -> str:

@@ -63,7 +63,7 @@ def status(
     say(answer["verdict"])
     moment = now(SystemClock())
     rows = [
-        (p["dataset"], p["operation"], _where(p), _protection_state(p), age(p.get("last_at"), moment), local_time(p.get("due_at")))
+        (p["dataset"], p["operation"], _where(p), _protection_state(p), _last_good(p, moment), local_time(p.get("due_at")))
         for p in answer["protections"]
     ]
     if rows:
@@ -314,7 +314,7 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool, with_times: bool, tell
         owner = f"{row.get('user') or row.get('uid', 0)}:{row.get('group') or row.get('gid', 0)}"
         moment = local_time(_iso_of_ns(row["mtime_ns"]))
         target = f" -> {row['link_target']}" if row.get("link_target") else ""
-        held = f", in {row['points']} points" if row.get("points") else ""
+        held = f", in {row['points']} point{'' if row['points'] == 1 else 's'}" if row.get("points") else ""
         line = f"{row['kind']:<7} {row['mode']:04o} {owner:<17} {row['size_bytes']:>12} {moment}  {row['path']}{target}"
         if with_times:
             until = local_time(row["valid_to"]) if row.get("valid_to") else "now"
@@ -342,6 +342,12 @@ def _iso_of_ns(ns: int) -> str:
 def _where(protection: dict[str, Any]) -> str:
     """`store main on vault`; the same dataset may go to several places of one machine."""
     return f"{protection['action']} on {protection['receiver']}" if protection.get("action") else str(protection["receiver"])
+
+
+def _last_good(protection: dict[str, Any], moment: datetime) -> str:
+    """A Master that has not heard of it since its start does not know; that is not "never"."""
+    is_unheard = protection["state"] == "unknown" and protection.get("error") and not protection.get("last_at")
+    return "-" if is_unheard else age(protection.get("last_at"), moment)
 
 
 def _protection_state(protection: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from holdfast.cli.commands.look import LimitOption, RepositoryOption, exit_for_unreachable
+from holdfast.cli.commands.look import LimitOption, RepositoryOption, exit_for_unreachable, refuse_unknown_dataset
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table
@@ -40,6 +40,8 @@ def moments(
         lambda client: client.get("/moments", dataset=dataset, repository=repository, limit=limit, **span),
         lambda place: plain(ask_agent(place, ask, 60)),
     )
+    if not answer["moments"] and not answer.get("unreachable"):
+        refuse_unknown_dataset(resolve_home(home), dataset)
     print_json(answer) if as_json else _print(answer, dataset)
     exit_for_unreachable(answer)
 

@@ -103,6 +103,8 @@ def lock(
     from holdfast.model.point_changes import Lock
 
     moment = parse_time(until, now(SystemClock()), None) if until else None
+    if moment is not None and moment <= now(SystemClock()):
+        raise UsageError(f"{until} has passed: a lock until then locks nothing", hint="give a time to come, or --for 30d")
     body = {
         "points": ids,
         "repository": repository,
@@ -211,8 +213,11 @@ class Irrevocable(NamedTuple):
     nothing: str
 
 
-_FORGETTING = Irrevocable("forgotten", "forgotten for ever", "forget {} points for ever?", "nothing was forgotten")
-_LOCKING = Irrevocable("changed", "locked, and nobody can end a lock early", "lock {} points, with no way back?", "nothing was locked")
+_FORGETTING = Irrevocable("forgotten", "forgotten for ever", "forget {} for ever?", "nothing was forgotten")
+_LOCKING = Irrevocable("changed", "locked, and nobody can end a lock early", "lock {}, with no way back?", "nothing was locked")
+
+
+_DONE = ("changed", "forgotten")
 
 
 def _ask_first(planned: dict[str, Any], yes: bool, what: Irrevocable = _FORGETTING) -> None:
@@ -222,11 +227,15 @@ def _ask_first(planned: dict[str, Any], yes: bool, what: Irrevocable = _FORGETTI
         return
     _print_changes(planned)
     if not sys.stdin.isatty():
-        raise Refused(f"{len(going)} points would be {what.becomes}", hint="look at the plan with --dry-run, then add --yes")
-    sys.stderr.write(f"{what.question.format(len(going))} [y/N] ")
+        raise Refused(f"{_points(len(going))} would be {what.becomes}", hint="look at the plan with --dry-run, then add --yes")
+    sys.stderr.write(f"{what.question.format(_points(len(going)))} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Refused(what.nothing, hint="answer y to go on")
+
+
+def _points(count: int) -> str:
+    return "1 point" if count == 1 else f"{count} points"
 
 
 def _tell(answer: dict[str, Any], as_json: bool) -> None:
@@ -250,7 +259,7 @@ def _print_changes(answer: dict[str, Any]) -> None:
             change["point"]["operation"],
             change["point"]["repository"],
             local_time(change["point"]["time"]),
-            change["outcome"],
+            f"would be {change['outcome']}" if answer.get("dry_run") and change["outcome"] in _DONE else change["outcome"],
             change.get("why") or _marks(change["point"]),
         )
         for change in answer["changes"]

@@ -12,6 +12,7 @@ import typer
 from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.anomalies import found_anomalies
+from holdfast.cli.commands.look import refuse_unknown_dataset
 from holdfast.cli.commands.run import print_job_problems
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
@@ -76,7 +77,12 @@ def restore(
         "map_groups": map_group or [],
         "undo_for": undo_for,
     }
-    jobs = through_master_or_agent(place, lambda client: _by_master(client, order), lambda h: _by_agent(h, order, paths, before))
+    try:
+        jobs = through_master_or_agent(place, lambda client: _by_master(client, order), lambda h: _by_agent(h, order, paths, before))
+    except UnknownName:
+        if dataset:
+            refuse_unknown_dataset(place, dataset)
+        raise
     tell(jobs, f"below {order['to']}", dry_run=dry_run, as_json=as_json)
 
 

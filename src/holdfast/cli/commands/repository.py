@@ -93,7 +93,9 @@ def growth(
     if as_json:
         print_json(found)
         return
-    sizes = [*found["sizes"], *([found["now"]] if found["now"] else [])]
+    sizes = list(found["sizes"])
+    if found["now"] and (not sizes or sizes[-1]["at"] != found["now"]["at"]):
+        sizes.append(found["now"])
     cells = [
         (local_time(each["at"]), each["points"], *(format_size(each[key]) for key in ("points_bytes", "unique_bytes", "stored_bytes")))
         for each in sizes

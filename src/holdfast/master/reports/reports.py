@@ -129,7 +129,8 @@ class Reports:
         first = ("Repository", "Node", ("Stored", "bytes"), ("Samples", "count"), "Forecast", ("A day", "bytes"), ("+/-", "bytes"))
         stored = format_size(sum(row[2] for row in rows if isinstance(row[2], int)))
         short = sum(row[4] != "linear" for row in rows)
-        summary = f"{len(rows)} repositories hold {stored}."
+        unmeasured = sum(row[2] is None for row in rows)
+        summary = f"{len(rows) - unmeasured} of {len(rows)} repositories have been measured, and hold {stored}."
         summary += f" Of {short} there is too little history for a forecast." if short else ""
         note = "A straight line through what was stored; low to high holds 95 % if it goes on so. "
         note += f"It takes {LEAST_SAMPLES} samples over {LEAST_DAYS:g} days."

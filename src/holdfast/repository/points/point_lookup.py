@@ -66,8 +66,11 @@ def newest_at(interior: Interior, dataset: str, at: datetime | None) -> PlacedPo
         found = [point for point in points(interior, dataset) if at is None or point.time <= at]
         rows = []
     if not found:
-        when = f" at or before {format_utc(at)}" if at is not None else ""
-        raise UnknownName(f"there is no point of {dataset!r}{when} in {interior.name}", hint="`holdfast points` lists what is there")
+        oldest = min(points(interior, dataset), key=_age, default=None) if at is not None else None
+        if at is not None and oldest is not None:
+            text = f"there is no point of {dataset!r} at or before {format_utc(at)} in {interior.name}"
+            raise UnknownName(text, hint=f"the oldest there is of {format_utc(oldest.time)}; `holdfast points` lists them")
+        raise UnknownName(f"there is no point of {dataset!r} in {interior.name}", hint="`holdfast points` lists them", dataset=dataset)
     newest = max(found, key=_age)
     row = next((row for row in rows if row.id.hex() == newest.snapshot), None)
     return _placed(newest, row) if row is not None else placed(interior, newest)
@@ -88,7 +91,7 @@ def choose_point(points: Sequence[Point], prefix: str) -> Point:
     if len(prefix) < SHORTEST_PREFIX and not exact:
         raise UnknownName(f"{prefix!r} is too short for a point", hint="give at least 4 characters; `holdfast points` lists them")
     if not found:
-        raise UnknownName(f"there is no point {prefix!r}", hint="`holdfast points` lists them")
+        raise UnknownName(f"there is no point {prefix!r}", hint="`holdfast points` lists them", point=prefix)
     if len(found) > 1:
         raise UnknownName(f"{len(found)} points begin with {prefix!r}", hint="give more characters")
     return found[0]
