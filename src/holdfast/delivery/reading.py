@@ -110,9 +110,10 @@ class RemoteReader:
                     raise out_of_place(self._channel, answer)
                 if not answer.entries and not answer.lost and not answer.last:
                     raise ProtocolError(f"{self._channel.peer} gives entries without end that are none")
-                for path in (*(entry.path for entry in answer.entries), *(folder.path for folder in answer.lost)):
-                    if not within.holds(path):
-                        raise ProtocolError(f"{self._channel.peer} gives {display_path(path)}, which was not asked for")
+                if not within.is_everything:
+                    for path in (*(entry.path for entry in answer.entries), *(folder.path for folder in answer.lost)):
+                        if not within.holds(path):
+                            raise ProtocolError(f"{self._channel.peer} gives {display_path(path)}, which was not asked for")
                 if not answer.last:
                     # The next message comes while this one is worked on.
                     question = self._ask(AskMore(), _Question())
@@ -203,10 +204,10 @@ class _Within:
             # One below another would hide it from the search.
             if not self._keys or (self._keys[-1] and not key.startswith(self._keys[-1] + b"\x00")):
                 self._keys.append(key)
-        self._everything = not self._keys or not self._keys[0]
+        self.is_everything = not self._keys or not self._keys[0]
 
     def holds(self, path: bytes) -> bool:
-        if self._everything:
+        if self.is_everything:
             return True
         key = walk_key(path)
         at = bisect_right(self._keys, key) - 1

@@ -103,6 +103,11 @@ def check_path(path: bytes) -> bytes:
     return path
 
 
+def is_name(name: bytes) -> bool:
+    """Whether it names something inside its folder: one component of a clean path."""
+    return b"/" not in name and b"\x00" not in name and 0 < len(name) <= 255 and name != b"." and name != b".."
+
+
 def parent_of(path: bytes) -> bytes:
     """The folder a path is in; of the root of all, itself."""
     return path[: path.rfind(b"/")] or b"/"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from holdfast.core.errors import OutsideLimits
 from holdfast.host.tree_writer import TreeWriter
-from holdfast.model.entry import Entry, Kind, check_path, display_path, is_below
+from holdfast.model.entry import Entry, Kind, check_path, display_path, is_below, is_name
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.orders import Conflict, Owners
 from holdfast.operations.restore_looking import equal_file, is_as_written, is_dressed, is_equal_special, metadata_of, metadata_of_folder
@@ -80,6 +80,16 @@ class _Count:
     space: dict[int, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _AmongNew:
+    """A folder that this restore makes and may write to, so that nothing is there: `source` of the point, `at` in the target, both ended by
+    a slash, on the file system `device`."""
+
+    source: bytes
+    at: bytes
+    device: int
+
+
 class Planner:
     """Takes entries in walk order (`decide`), then tells the `plan`. Nothing below `target` is followed through a symbolic link."""
 
@@ -102,6 +112,7 @@ class Planner:
         self._devices: dict[bytes, int] = {b"": os.stat(self._existing).st_dev}
         self._device_paths: dict[int, bytes] = {self._devices[b""]: self._existing}
         self._links: dict[tuple[int, int], bytes] = {}
+        self._among_new: _AmongNew | None = None
 
     def close(self) -> None:
         if self._looker is not None:
@@ -129,8 +140,24 @@ class Planner:
             space=tuple(SpaceNeed(self._device_paths[device], needed) for device, needed in count.space.items()),
         )
 
+    def decide_next(self, entry: Entry) -> Step | None:
+        """As `decide` for the next file of a new folder in which a file was just decided on, nearly all there are: there is nothing to look
+        at but its name, and no way to it that is not known. None for all else, which `decide` is to be asked about."""
+        new, path = self._among_new, entry.path
+        if new is None or not path.startswith(new.source) or entry.kind is not Kind.FILE or entry.links > 1:
+            return None
+        name = path[len(new.source) :]
+        if not is_name(name):
+            return None
+        count, size = self._count, entry.size_bytes
+        count.files += 1
+        count.bytes += size
+        count.space[new.device] += size - sum([hole.size_bytes for hole in entry.holes]) if entry.holes else size
+        return Step("file", new.at + name, self._owners.apply(entry))
+
     def decide(self, entry: Entry) -> Step | None:
         """The step for one entry; None where nothing is to be done."""
+        self._among_new = None
         source = check_path(entry.path)[1:]
         if not source:
             return None
@@ -177,6 +204,15 @@ class Planner:
                 return after + source[len(before) :]
             self._moved = None
         return source
+
+    def _is_new(self, at: bytes) -> bool:
+        """Whether it lies in a folder that this restore makes."""
+        return self._looker is None or (self._new_below is not None and at.startswith(self._new_below))
+
+    def _remember_new(self, source: bytes, at: bytes) -> None:
+        folder, slash, _ = at.rpartition(b"/")
+        if slash and folder in self._approved:
+            self._among_new = _AmongNew(b"/" + source[: source.rfind(b"/") + 1], folder + slash, self._device(folder))
 
     def _stat(self, at: bytes) -> os.stat_result | None:
         if self._looker is None:
@@ -281,6 +317,8 @@ class Planner:
         if known is not None:
             return Step("link", at, entry, replaces, known)
         self._need(at, entry)
+        if found is None and self._is_new(at):
+            self._remember_new(source, at)
         return Step("file", at, entry, replaces)
 
     def _kept(self, at: bytes, entry: Entry, found: os.stat_result) -> tuple[Step | None] | None:

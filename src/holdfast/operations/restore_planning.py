@@ -83,11 +83,14 @@ class Planning:
             if places and entry.chunks:
                 place = places[chunk]
                 chunk += len(entry.chunks)
-            step = planner.decide(entry)
-            if step is not None:
+            step = planner.decide_next(entry)
+            if step is None:
+                step = planner.decide(entry)
+                if step is None:
+                    continue
                 for way in planner.ways(step.at):
                     book.add(way)
-                book.add(step, place)
+            book.add(step, place)
 
     def _refuse_or_tell(self) -> None:
         """Raises `RepositoryDamaged` when nothing at all could be listed; else each lost folder is a finding."""

@@ -27,6 +27,8 @@ from holdfast.model.entry import Entry
 
 _BUFFER_BYTES = 256 << 10
 _LENGTH = struct.Struct("<I")
+# Steps that follow each other in the file and are asked for in this order are read together, so much at a time.
+_READ_BYTES = 16 << 10
 
 # folder: make, then dress it last. merge: dress an existing folder last. pass: an existing folder, left as it is. way: make a folder on the
 # way to what was asked for. file, special: write. link: a further name of `link_to`. dress: equal content is there, set metadata.
@@ -148,14 +150,15 @@ class StepBook:
         return self._steps(reversed(self._to_dress))
 
     def _steps(self, numbers: Iterable[int]) -> Iterator[Step]:
-        ends, decode, file = self._ends, self._decode, self._file.fileno()
-        for number in numbers:
-            start = ends[number] + _LENGTH.size
+        ends, decode, head = self._ends, self._decode, _LENGTH.size
+        for first, last in _neighbours(numbers, ends):
+            start = ends[first]
             try:
-                packed = os.pread(file, ends[number + 1] - start, start)
+                read = memoryview(os.pread(self._file.fileno(), ends[last + 1] - start, start))
             except OSError as error:
                 raise self._failed(error) from error
-            yield decode(packed)
+            for number in range(first, last + 1):
+                yield decode(read[ends[number] - start + head : ends[number + 1] - start])
 
     def _failed(self, error: OSError) -> StoreError | Conflict:
         return store_error(error, os.fsencode(self._plan or tempfile.gettempdir()))
@@ -178,6 +181,20 @@ def read_steps(path: Path) -> Iterator[Step]:
         raise StoreError(
             f"the record of a restore is damaged: {path}", hint="what it replaced lies beside it, in .holdfast-before-*"
         ) from error
+
+
+def _neighbours(numbers: Iterable[int], ends: array[int]) -> Iterator[tuple[int, int]]:
+    """Rising runs without a gap, as (first, last): so many bytes, or one step that is larger."""
+    first = last = -1
+    for number in numbers:
+        if number == last + 1 and first >= 0 and ends[number + 1] - ends[first] <= _READ_BYTES:
+            last = number
+            continue
+        if first >= 0:
+            yield first, last
+        first = last = number
+    if first >= 0:
+        yield first, last
 
 
 def _nameless() -> IO[bytes]:
