@@ -45,6 +45,16 @@ def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "node.db", clock=VirtualClock(START))
 
 
+def test_a_line_without_room_on_the_disk_is_let_go_and_the_next_ones_are_not(journal: Journal) -> None:
+    journal._db.execute("PRAGMA max_page_count = 1")  # never below what is in use
+    journal.record_event(event("x" * 1_000_000))
+    journal._db.execute("PRAGMA max_page_count = 1000000")
+    journal.record_event(event("later"))
+    report = journal.next_report()
+    assert report is not None
+    assert [each.message for each in report.events] == ["later"]
+
+
 def test_reports_wait_until_acknowledged_over_a_restart(tmp_path: Path, journal: Journal) -> None:
     journal.record_job(job(1))
     journal.record_event(event("a"))

@@ -130,6 +130,14 @@ class Journal:
             self.record_event(began_event(self._session, node))
 
     def record_event(self, event: Event) -> None:
+        """A line for which the disk has no room is let go: that a disk is full must not end the agent, which says so in its status."""
+        try:
+            self._put_event(event)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+
+    def _put_event(self, event: Event) -> None:
         if self._session is not None:
             event = msgspec.structs.replace(event, session=self._session.id)
         with self._transaction():
@@ -274,7 +282,7 @@ def _beginning(text: str) -> str:
 
 
 class _Transaction:
-    """BEGIN IMMEDIATE ... COMMIT; rolls back on an exception."""
+    """BEGIN IMMEDIATE ... COMMIT; rolls back on an exception, also where the commit itself has no room."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -283,4 +291,10 @@ class _Transaction:
         self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            # After some errors SQLite has rolled back by itself.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
