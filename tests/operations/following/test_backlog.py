@@ -145,10 +145,20 @@ def test_a_burst_without_an_end_is_taken_after_the_longest_time_a_name_may_wait(
     assert backlog.take(now_s)
 
 
+def test_a_burst_goes_on_as_long_as_more_is_about_to_be_told() -> None:
+    backlog = Backlog([ROOT])
+    backlog.add(Batch(names=tuple(file(b"/data/%d" % number) for number in range(BURST_NAMES))), 0.0)
+    backlog.expect(0.4)
+    assert backlog.next_s() == 0.4 + SETTLE_S
+    backlog.expect(5.0)
+    assert backlog.next_s() == MOST_S
+
+
 def test_few_names_wait_for_no_others() -> None:
     backlog = Backlog([ROOT])
     for step in range(10):
         backlog.add(Batch(names=(file(b"/data/%d" % step),)), step * 0.05)
+        backlog.expect(step * 0.05)
     assert backlog.next_s() == SETTLE_S
 
 

@@ -59,7 +59,7 @@ class Watch:
         self._pending = Pending(self.territory, request.most_pending)
         self._coverage: tuple[Coverage, ...] = ()
         self._asked = self._done = 0
-        self._closing = False
+        self._closing = self._is_reading = False
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -95,6 +95,11 @@ class Watch:
             self._changed.wait_for(lambda: self._done >= ticket or self._closing or self._error is not None, timeout_s)
             self._raise_error()
             return self._done >= ticket
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the kernel has told what cannot be taken yet."""
+        return self._is_reading
 
     def coverage(self) -> tuple[Coverage, ...]:
         """As of now. Roots that are missing are in none."""
@@ -163,8 +168,10 @@ class Watch:
             with suppress(BlockingIOError):
                 os.eventfd_read(self._wake)
             ticket = self._asked
+        self._is_reading = True
         for listener, _ in self._listeners.values():
             self._drain(listener)
+        self._is_reading = False
         if self._unsettled or ticket > self._done or self._clock.monotonic_s() >= self._look_at_s:
             self._look()
         with self._changed:

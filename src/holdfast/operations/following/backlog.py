@@ -3,9 +3,9 @@
 A name is due when it was quiet for `SETTLE_S`, and `MOST_S` after its first fact at the latest. One that is written and not closed is due
 every `OPEN_S`: nobody says when its writer is done. Gaps are due at once, with all that is due by then.
 
-In a burst, as long as more is told and `BURST_NAMES` are known, nothing is due, for `MOST_S` from the first of them at most: a run waits
-for the disk several times, and for as long as the burst keeps the disk busy. What was gathered then travels as one. Moves, which need not
-settle, wait as long as other names, for nobody knows of the first of them whether it is one of thousands.
+In a burst, as long as more is told, or about to be, and `BURST_NAMES` are known, nothing is due, for `MOST_S` from the first of them at
+most: a run waits for the disk several times, and for as long as the burst keeps the disk busy. What was gathered then travels as one.
+Moves, which need not settle, wait as long as other names, for nobody knows of the first of them whether it is one of thousands.
 
 Of much that is due a portion is taken at a time, so that what is large does not hold back what is small: the newest small names first, and
 then, every other time, something large.
@@ -27,6 +27,7 @@ SETTLE_S, MOST_S, OPEN_S = 0.1, 2.0, 5.0
 # A portion: about so much travels in one run, of names of less than `SMALL_BYTES` or, where there is nothing small, of one large file.
 PORTION_BYTES, SMALL_BYTES, _PORTION_NAMES = 32 * 1024 * 1024, 1024 * 1024, 50_000
 BURST_NAMES = 500
+_CLOSED, _COMES_OR_GOES = Aspect.CLOSED.value, (Aspect.ENTRY | Aspect.MOVED).value
 # Names known one by one; beyond, trees take their place: they are looked at whole, and nothing is lost.
 MOST_NAMES = 200_000
 
@@ -132,6 +133,10 @@ class Backlog:
         self._open.add((fact for fact in batch.names if _is_still_written(fact)), now_s)
         if len(self) > self._most_names:
             self._fold()
+
+    def expect(self, now_s: float) -> None:
+        """More is about to be told. Who reads thousands of events hands them on half a second apart."""
+        self._told_s = max(self._told_s, now_s)
 
     def add_strangers(self, inodes: Iterable[int], now_s: float) -> None:
         """Files that were changed by names outside the roots."""
@@ -258,10 +263,12 @@ class Backlog:
     def _settled(self, fact: Dirty) -> None:
         if fact.inode is not None:
             self._ready.inodes.add(fact.inode)
-        if Aspect.CLOSED in fact.what:
+        # By their bits: an operator of flags takes microseconds, and this is done for each name.
+        what = fact.what.value
+        if what & _CLOSED:
             self._ready.closed.add(fact.path)
         self._look(fact.path, below=fact.scope is Scope.TREE)
-        if fact.what & (Aspect.ENTRY | Aspect.MOVED) or fact.scope is Scope.TREE:
+        if what & _COMES_OR_GOES or fact.scope is Scope.TREE:
             self._look(_folder_of(fact.path), below=False)
 
     def _move(self, fact: Dirty) -> None:

@@ -252,11 +252,13 @@ class Follower:
         """A small run for all that is due, if anything is."""
         now_s = self._clock.monotonic_s()
         with self._changed:
+            is_told_more = self._lookout is not None and self._lookout.is_reading
             for course in self._courses.values():
                 course.mind_windows()
+                if is_told_more:
+                    course.backlog.expect(now_s)
             if now_s < self._rest.until_s or not any(course.is_due(now_s) for course in self._courses.values()):
                 return
-        with self._changed:
             rules = [course.followed.rule for course in self._courses.values() if course.is_due(now_s)]
         with self._tools.claims.free_of(rules) as free:
             now_s = self._clock.monotonic_s()

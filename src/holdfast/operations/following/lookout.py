@@ -32,6 +32,11 @@ class Lookout:
     def coverage(self) -> tuple[Coverage, ...]:
         return self._watch.coverage()
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether more is about to be told."""
+        return self._watch.is_reading
+
     def suspects(self) -> Suspects:
         """Files held open for writing, or mapped."""
         return self._open_files.suspects()

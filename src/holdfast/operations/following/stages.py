@@ -8,6 +8,7 @@ itself. Pure but for `is_there`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import ceil
 
 from holdfast.capture.ports import Moved, Place
 from holdfast.model.entry import is_below
@@ -29,6 +30,8 @@ def stages_of(small: SmallRun, roots: Sequence[bytes], is_there: Callable[[bytes
         return (small,)
     if _is_destruction(small.places, groups, is_there):
         return (small,)
+    # All about as large: the last one is what everybody waits for.
+    most = ceil(len(small.places) / ceil(len(small.places) / most))
     stages: list[list[Place]] = [[]]
     for unit in _units(small.places, groups):
         if len(stages[-1]) >= most:
