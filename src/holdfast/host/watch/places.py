@@ -5,7 +5,8 @@ climbing links up to the top of a mount, so that the move of a folder with a mil
 
 Why it is right although events are late: a link is what the kernel says now. It holds until an event of the folder's own move is read,
 which drops it. Any move after the question makes such an event, or is merged into one that has not been read. What was told meanwhile
-under an old path lies below the move, whose scope is `TREE`.
+under an old path lies below the move, whose scope is `TREE`. A spot is what the links above it say together: when one of them is
+dropped, so are the spots that were found through it. Where nothing was found, any move may be what makes it be found.
 
 No descriptor is kept beyond a handful of events: one would hinder unmounting.
 """
@@ -39,6 +40,9 @@ class Places:
         self._territory = territory
         self._links: dict[Handle, NameAt] = {}
         self._spots: dict[Handle, tuple[Spot, ...]] = {}
+        # Folders whose spots were found through this one's, and those that have none.
+        self._below: dict[Handle, set[Handle]] = {}
+        self._nowhere: set[Handle] = set()
         self._opened: dict[bytes, int | None] = {}
         self.follow(mounts)
 
@@ -59,16 +63,20 @@ class Places:
     def moved(self, handle: Handle) -> None:
         """The folder lies elsewhere, with all that is below it."""
         self._links.pop(handle, None)
-        self._spots.clear()
+        self._drop([handle, *self._nowhere])
 
     def removed(self, handle: Handle) -> None:
         """The folder was empty, so nothing is below it."""
-        self._links.pop(handle, None)
-        self._spots.pop(handle, None)
+        link = self._links.pop(handle, None)
+        if link is not None and link.folder in self._below:
+            self._below[link.folder].discard(handle)
+        self._drop([handle])
 
     def clear(self) -> None:
         self._links.clear()
         self._spots.clear()
+        self._below.clear()
+        self._nowhere.clear()
 
     def status_of(self, handle: Handle) -> os.stat_result | None:
         """Of an inode that is still there."""
@@ -83,6 +91,13 @@ class Places:
     def open(self, handle: Handle) -> int | None:
         """A descriptor of such an inode, to be looked at only and closed soon."""
         return next((found for place in self._mounts if (found := self._open(place, handle)) is not None), None)
+
+    def _drop(self, folders: list[Handle]) -> None:
+        while folders:
+            folder = folders.pop()
+            self._spots.pop(folder, None)
+            self._nowhere.discard(folder)
+            folders += self._below.pop(folder, ())
 
     def _climb(self, handle: Handle) -> tuple[Spot, ...]:
         chain: list[tuple[Handle, NameAt | None]] = []
@@ -104,8 +119,11 @@ class Places:
             paths = list(self._tops.get(folder, ()))
             if link is not None:
                 paths += [joined(spot.path, link.name) for spot in above]
+                self._below.setdefault(link.folder, set()).add(folder)
             above = tuple(Spot(path, self._territory.stance(path)) for path in paths)
             self._spots[folder] = above
+            if not above:
+                self._nowhere.add(folder)
         return above
 
     def _link(self, handle: Handle) -> NameAt | None:
