@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from holdfast.capture.ports import Place
-from holdfast.capture.roots import Top, is_below, parents_of
+from holdfast.capture.roots import Top, is_below
 from holdfast.core.errors import ProtocolError, UsageError
 from holdfast.host.database_files import BESIDE, main_of, read_header
-from holdfast.model.entry import check_path, display_path
+from holdfast.model.entry import check_path, display_path, parent_of
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,11 @@ def plan_places(places: Iterable[Place], tops: Iterable[Top], whole: Iterable[by
     roots = frozenset(top.path for top in tops if top.root)
     parents = frozenset(top.path for top in tops if not top.root)
     below: dict[bytes, bool] = dict.fromkeys(whole, True)
-    inside: dict[bytes, bool] = {}
+    inside = dict.fromkeys(roots, True)
     for place in places:
         path = place.path
         folder = path[: path.rfind(b"/")] or b"/"
-        # Of many names in one folder its way up is looked at once.
-        if (is_inside := inside.get(folder)) is None:
-            is_inside = inside[folder] = folder in roots or any(parent in roots for parent in parents_of(folder))
+        is_inside = _is_inside(folder, inside)
         if path in roots or path in parents or (is_inside and path != b"/"):
             below[path] = below.get(path, False) or (place.below and path not in parents)
         if place.below and path not in roots:
@@ -75,3 +73,16 @@ def plan_places(places: Iterable[Place], tops: Iterable[Top], whole: Iterable[by
             known.add(name)
             child = folder
     return Places({folder: tuple(sorted(known)) for folder, known in names.items()}, below)
+
+
+def _is_inside(folder: bytes, known: dict[bytes, bool]) -> bool:
+    """Whether it is a root or lies in one. `known` of the roots, and of what was asked before: no way up is gone twice."""
+    ways = []
+    while folder not in known:
+        ways.append(folder)
+        if folder == b"/":
+            known[folder] = False
+        else:
+            folder = parent_of(folder)
+    known.update(dict.fromkeys(ways, known[folder]))
+    return known[folder]

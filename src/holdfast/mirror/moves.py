@@ -43,6 +43,8 @@ class Hints:
         # Where things are now: what was there before, None = nothing of before. Below a key all moves with it.
         self._origins: dict[bytes, bytes | None] = {}
         self._keys: list[bytes] = []
+        # The nearest folder with an origin, by folder, once all hints were followed: many names of one are asked for one after the other.
+        self._nearest: dict[bytes, bytes | None] = {}
         for move in moves[:_MOST_HINTS]:
             source, target = _key_inside(move.moved_from, root), _key_inside(move.path, root)
             if source is None and target is None:
@@ -83,21 +85,28 @@ class Hints:
         return self._before_by(key, key)
 
     def _before_by(self, key: bytes, start: bytes) -> bytes | None:
-        for root in ancestry(start):
-            if root in self._origins:
-                old = self._origins[root]
-                return None if old is None else old + key[len(root) :]
-        return key
+        root = start if start in self._origins else self._holder(start[: start.rfind(b"\x00") if start else 0])
+        if root is None:
+            return key
+        old = self._origins[root]
+        return None if old is None else old + key[len(root) :]
+
+    def _holder(self, folder: bytes) -> bytes | None:
+        if folder not in self._nearest:
+            self._nearest[folder] = next((root for root in ancestry(folder) if root in self._origins), None)
+        return self._nearest[folder]
 
     def _range(self, key: bytes) -> list[bytes]:
         return self._keys[bisect_left(self._keys, key) : bisect_left(self._keys, key + b"\x01")]
 
     def _drop(self, key: bytes) -> None:
+        self._nearest.clear()
         for inner in self._range(key):
             del self._origins[inner]
         del self._keys[bisect_left(self._keys, key) : bisect_left(self._keys, key + b"\x01")]
 
     def _set(self, key: bytes, old: bytes | None) -> None:
+        self._nearest.clear()
         if key not in self._origins:
             insort(self._keys, key)
         self._origins[key] = old

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 from dataclasses import dataclass
+from functools import cached_property
 
 from holdfast.core.errors import HoldfastError
 from holdfast.host.tree_writer import TreeWriter
@@ -36,6 +37,11 @@ class Target:
     side: TreeWriter
     records: Records
 
+    @cached_property
+    def _below(self) -> bytes:
+        """How all keys below the root begin."""
+        return walk_key(self.root) + b"\x00"
+
     def covers(self, path: bytes) -> bool:
         return is_below(path, self.root)
 
@@ -45,6 +51,8 @@ class Target:
 
     def at(self, key: bytes) -> bytes:
         """Where what the records know under `key` is. Raises `sqlite3.DatabaseError` for what is not of this mirror."""
+        if isinstance(key, bytes) and key.startswith(self._below):
+            return self.base + b"/" + key[len(self._below) :].replace(b"\x00", b"/")
         if not isinstance(key, bytes) or not self.covers(path := path_of(key)):
             raise sqlite3.DatabaseError(f"a record names {key!r}, which is not of this mirror")
         return self.relative(path)

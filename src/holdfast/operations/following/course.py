@@ -35,6 +35,7 @@ class Course:
 
     def __init__(self, followed: Followed, clock: Clock) -> None:
         self.followed = followed
+        self._inside = _inside(followed)
         self.openings = Openings(dict(followed.windows), followed.keeping)
         self.backlog = Backlog(followed.roots, size_bytes_of=size_bytes_of, portion_bytes=followed.portion_bytes)
         self.is_ready = False
@@ -69,7 +70,7 @@ class Course:
         if (followed.windows, followed.keeping) != (self.followed.windows, self.followed.keeping):
             self.openings = Openings(dict(followed.windows), followed.keeping)
             self.is_behind = True
-        self.followed = followed
+        self.followed, self._inside = followed, _inside(followed)
         self.backlog.portion_bytes = followed.portion_bytes
         if blind is not None and self._blind is None:
             # What was before is not for the looks that are made now and then.
@@ -242,7 +243,12 @@ class Course:
         self._attempts += 1
 
     def _concerns(self, path: bytes | None) -> bool:
-        return path is not None and concerns(self.followed, (Place(path, True),))
+        return path is not None and (path.startswith(self._inside) or concerns(self.followed, (Place(path, True),)))
+
+
+def _inside(followed: Followed) -> tuple[bytes, ...]:
+    """How all paths below its roots begin."""
+    return tuple(root.rstrip(b"/") + b"/" for root in followed.roots)
 
 
 def size_bytes_of(path: bytes) -> int:

@@ -148,6 +148,8 @@ def small_of(datasets: Sequence[Followed], work: Work, links: Iterable[bytes], c
 
 def joined(works: Sequence[Work]) -> Work:
     """All of it as one; places that several name are named once."""
+    if len(works) == 1:
+        return works[0]
     places: dict[bytes, bool] = {}
     for work in works:
         for place in work.places:
