@@ -53,6 +53,8 @@ class Spool:
         self._runs: list[RunFile] = []
         self._sent_seq = self._passed_seq = -1
         self._sending: tuple[RunFile, ...] = ()
+        # What the receiver held and had not sealed when it had to make room here.
+        self._dropped: list[Commit] = []
         self._writing: RunWriter | None = None
         self._borrowed: set[bytes] = set()
         self._holders: dict[bytes, RunFile] | None = None
@@ -138,6 +140,7 @@ class Spool:
             share_bytes = self._share_bytes()
             while self._total_bytes + own_bytes + size_bytes > share_bytes:
                 if self._runs and self._runs[0].seq <= self._sent_seq:
+                    self._dropped.append(self._runs[0].facts.commit)
                     self._drop(1)
                 elif not self._thin():
                     raise NoSpace(
@@ -221,6 +224,7 @@ class Spool:
                 self.give_up(cursor)
                 return
             self._sent_seq = cursor.seq
+            self._dropped = [commit for commit in self._dropped if sealed is None or commit.seq > sealed.seq]
             if self.answers == 1:
                 # What was sent in an earlier life may have gone in bundles.
                 self._passed_seq = cursor.seq
@@ -239,7 +243,11 @@ class Spool:
     def give_up(self, cursor: Cursor | None) -> None:
         """What is here cannot be delivered any more: the receiver gets the newest state, and is told what it misses."""
         with self.lock:
-            lost = [run.facts.commit for run in self._runs if run.seq > self._sent_seq] or [run.facts.commit for run in self._runs[:1]]
+            is_less = cursor is not None and bool(self._runs) and cursor.epoch == self._runs[-1].cursor.epoch
+            has_seq = min(cursor.seq, self._sent_seq) if cursor is not None and is_less else self._sent_seq
+            known = [*self._dropped, *(run.facts.commit for run in self._runs)]
+            self._dropped = []
+            lost = [commit for commit in known if commit.seq > has_seq] or known[:1]
             if lost:
                 self.missed(self._stand.presumed_at or lost[0].captured_at, [gap for commit in lost for gap in commit.gaps])
             self._leave(msgspec.structs.replace(self._stand, cursor=cursor, presumed_at=None))
