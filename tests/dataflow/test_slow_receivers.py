@@ -12,8 +12,9 @@ from holdfast.model.jobs import ENDED, State
 from holdfast.model.rules import OperationRule
 from holdfast.node.worker_messages import JobNews, RunDatasets
 from holdfast.testing.waiting import wait_for
-from tests.dataflow.machines import World, ended
-from tests.dataflow.scene import Office, assert_good, assert_restic_clean, office
+from tests.dataflow.machines import World, dataset, deliver, ended, store
+from tests.dataflow.scene import Office, assert_good, assert_restic_clean, assert_rsync_equal, office
+from tests.dataflow.trees import grow
 
 FILE_BYTES, FILES, LINE_BYTES_S = 4_000_000, 9, 4_000_000
 
@@ -81,3 +82,33 @@ def test_a_backup_that_only_a_batch_brings_makes_its_point(world: World, tmp_pat
     scene.files1.source.handle(RunDatasets(job=job, datasets=tuple(due), operations=due))
     assert_good(ended(scene.files1.source_heard, job))
     assert len(scene.vault.points(scene.main)) == before + 1
+
+
+def test_another_dataset_is_backed_up_while_one_still_goes_out(world: World, tmp_path: Path) -> None:
+    """Both are looked at and read by runs of their own, at the same time."""
+    scene = office(world, tmp_path / "tree")
+    plan, inbox = scene.plans["files1"], tmp_path / "mail"
+    grow(inbox, 2)
+    mail = dataset(world, "files1/mail", inbox)
+    plan.datasets.append(mail)
+    slow = msgspec.structs.replace(scene.deliveries["vault"], limit_bytes_s=LINE_BYTES_S)
+    quick = deliver(mail, plan, scene.plans["vault"], (store(world, scene.main),), ("backup",))
+    plan.deliveries[:] = [slow, quick]
+    scene.activate()
+    for number in range(6):
+        (scene.source / f"large {number}").write_bytes(os.urandom(FILE_BYTES))
+    long = scene.files1.begin_run(scene.documents)
+    heard = scene.files1.source_heard
+    heard.wait(JobNews, lambda news: news.job.id == long.id)
+    for _ in range(2):
+        (inbox / "new").write_bytes(os.urandom(100))
+        assert_good(scene.files1.run(mail))
+    assert not [news for news in heard.of(JobNews) if news.job.id == long.id and news.job.state in ENDED], "the slow one was over first"
+    assert_good(ended(heard, long))
+    points = scene.vault.points(scene.main)
+    assert sorted(point.dataset for point in points) == [scene.documents.label, mail.label, mail.label]
+    for rule, source in ((scene.documents, scene.source), (mail, inbox)):
+        newest = max((point for point in points if point.dataset == rule.label), key=lambda point: point.time)
+        assert_good(scene.vault.restore_here(newest, back := tmp_path / f"back {source.name}"))
+        assert_rsync_equal(source, back / source.relative_to("/"))
+    assert_restic_clean(scene.vault, scene.main)

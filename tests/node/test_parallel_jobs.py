@@ -21,8 +21,8 @@ from holdfast.model.questions import AskRestore, AskTrigger
 from holdfast.model.rules import Receive, RepositoryRule, Rules
 from holdfast.model.waits import Wait, WaitReason
 from holdfast.node.delivery_places import COMES_AGAIN_S, DeliveryPlaces
-from holdfast.node.starting import Starting
-from holdfast.node.worker_messages import RunCascade, RunMaintenance, RunRestore
+from holdfast.node.starting import LONG_RUN, RUNS_AT_ONCE, Starting
+from holdfast.node.worker_messages import RunCascade, RunDatasets, RunMaintenance, RunRestore
 from holdfast.testing.node_rules import DOCUMENTS, FILES1, MAIL, MAIN, STORE, VAULT, source_rules, store_rules
 from holdfast.testing.virtual_clock import VirtualClock
 from tests.node.test_agent_scheduler import AWAY, START, World
@@ -88,6 +88,49 @@ def test_the_next_run_does_not_go_before_what_waits_longer_for_a_place(world: Wo
     world.finish(run)
     assert isinstance(world.sent[-1], RunMaintenance)
     assert len(world.runs()) == 1
+
+
+def test_runs_begin_one_after_the_other_but_none_waits_for_one_that_takes_long(world: World) -> None:
+    world.begin(source_rules(every_s=10**6))
+    for run in world.runs():
+        world.finish(run)
+    world.sent.clear()
+    for dataset in (DOCUMENTS, MAIL):
+        world.scheduler.trigger(AskTrigger(trigger="t", datasets=(dataset,), accept=True))
+    world.scheduler.tick()
+    (first,) = world.runs()
+    (held,) = world.book.queued
+    world.scheduler.job_news(msgspec.structs.replace(first.job, state=State.RUNNING, started_at=now(world.clock)))
+    world.pass_time(LONG_RUN.total_seconds() - 1)
+    assert len(world.runs()) == 1
+    assert held.job.wait is not None
+    assert (held.job.wait.reason, held.job.wait.job) == (WaitReason.JOB, first.job.id)
+    world.pass_time(2)
+    assert [run.job.id for run in world.runs()] == [first.job.id, held.job.id]
+    assert held.job.wait is None
+    # Of the same dataset there is never more than one.
+    world.scheduler.trigger(AskTrigger(trigger="t", datasets=(DOCUMENTS,), accept=True))
+    world.pass_time(1_000)
+    assert len(world.runs()) == 2
+
+
+def test_only_so_many_runs_go_on_at_once(world: World) -> None:
+    starting = Starting(world.book, world.send, clock=world.clock)
+    for number in range(RUNS_AT_ONCE + 2):
+        dataset = DatasetId(f"d{number}")
+        job = world.book.new_job("run", f"r{number}", "schedule")
+        world.book.add(RunDatasets(job=job, datasets=(dataset,), operations={dataset: ("backup",)}))
+    for number in range(RUNS_AT_ONCE + 2):
+        starting.start(source_rules(), low_disk=False)
+        runs = world.book.sent
+        assert len(runs) == min(number + 1, RUNS_AT_ONCE)
+        world.book.update(msgspec.structs.replace(runs[-1].job, state=State.RUNNING, started_at=now(world.clock)))
+        world.clock.advance(LONG_RUN.total_seconds() + 1)
+    assert starting.next_run_at() is None
+    world.book.update(world.book.end(world.book.sent[1].job, State.SUCCEEDED, None))
+    starting.start(source_rules(), low_disk=False)
+    assert len(world.book.sent) == RUNS_AT_ONCE
+    world.journal.close()
 
 
 @settings(max_examples=20, deadline=None)

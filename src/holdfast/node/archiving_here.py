@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from holdfast.capture.roots import normal_roots
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import now, utc
 from holdfast.core.errors import HoldfastError, UnknownName
@@ -26,6 +27,7 @@ from holdfast.operations.archiving.choosing import all_lack, old_files
 from holdfast.operations.archiving.findings import aside
 from holdfast.operations.archiving.letting_go import Undone, undo
 from holdfast.operations.archiving.run import ArchiveOrder, ArchiveResult, ArchiveTools, archive
+from holdfast.operations.following.claims import share_paths
 from holdfast.operations.recalling.recalled import Recalled
 from holdfast.operations.run_order import RunOrder, RunTools
 from holdfast.operations.run_plan import concerned, state_of
@@ -45,11 +47,13 @@ class ArchivingHere:
         return os.fsencode((self.home / RECALL_FOLDER).absolute())
 
     def settle(self) -> tuple[Finding, ...]:
-        """What was begun and not ended is undone: every file is back in its place, or in the archive alone."""
+        """What was begun in these datasets and not ended is undone: every file is back in its place, or in the archive alone. Elsewhere
+        another run may be at it."""
         if not (self.home / FILE).exists():
             return ()
+        roots = [root for rule in self.order.datasets for root in normal_roots(rule.classification.paths)]
         with closing(ArchiveBook(self.home)) as book:
-            undone = [(move, undo(move)) for move in book.begun()]
+            undone = [(move, undo(move)) for move in book.begun() if share_paths((move.root,), roots)]
             # What cannot be looked at now is tried again the next time.
             book.end(move for move, how in undone if how is not Undone.AWAY)
         return tuple(aside(move) for move, how in undone if how is Undone.ASIDE)

@@ -1,6 +1,6 @@
 """The places of repositories that have a limit: how many jobs deliver to each at once. Who finds none free is refused and comes again.
 
-All runs of one machine are one job, however many datasets they bring, since a machine makes one run after the other; each cascade is one;
+All runs of one machine are one job, however many datasets they bring and however many go on at once; each cascade is one;
 what is followed takes no place, because its session stays open. Who waits here would hold up its other receivers, and two repositories that
 feed each other could wait for one another for ever: so nobody waits, and the sender's agent tries again. Who was refused is remembered, so
 that a place which is given back is for the one that was refused first, as long as it comes again.

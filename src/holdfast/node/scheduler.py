@@ -136,6 +136,8 @@ class Scheduler:
             opens = self._starting.opens_at(self._rules, live.request, moment)
             if opens is not None and opens > moment:
                 wakes.append(opens)
+        if (run_at := self._starting.next_run_at()) is not None and run_at > moment:
+            wakes.append(run_at)
         if (care := self._housekeeping.next_wake()) is not None:
             wakes.append(care)
         if self._low_disk:

@@ -24,6 +24,7 @@ from holdfast.host.snapshots import Snapshots, take_snapshots
 from holdfast.model.jobs import Job
 from holdfast.model.rules import DatasetRule, Rules
 from holdfast.node.archiving_here import ArchivingHere, with_findings
+from holdfast.node.asides import Aside
 from holdfast.node.limits import Limits
 from holdfast.node.source_following import SourceFollowing, limits_of
 from holdfast.node.state_holder import StateHolder
@@ -47,6 +48,7 @@ class SourceRuns:
     holder: StateHolder
     news: LinkNews
     clock: Clock
+    aside: Aside
 
     def run(self, message: RunDatasets, job: Job, cancellation: Cancellation) -> Job:
         """The ended job. Raises `UnknownName`, `OutsideLimits`, and what `run_datasets` raises."""
@@ -90,7 +92,7 @@ class _SourceRun:
         is_watched = not (order.catch_up or order.accept) and watched.issuperset(self._ids)
         with ExitStack() as stack:
             state = stack.enter_context(self._runs.holder.lease())
-            tools = following.tools(self._runs.rules, state, self._runs.news, self._captured.append)
+            tools = following.tools(self._runs.rules, state, self._runs.news, self._captured.append, scratch=self._runs.aside.scratch)
             tools = replace(tools, hook=self._hook, snapshots=self._snapshots)
             if is_watched and self._may_compare(order.datasets, order.operations):
                 if (compared := self._compare(tools.capture)) is not None:
@@ -175,7 +177,9 @@ class _SourceRun:
         run_hook(self._limits.hook(name), environment, rule.hooks.timeout_s, clock=self._runs.clock)
 
     def _snapshots(self, roots: Sequence[bytes]) -> Snapshots:
-        return take_snapshots(roots, self._runs.rules.node.encode(), clock=self._runs.clock, may_write=self._limits.check_write)
+        return take_snapshots(
+            roots, self._runs.aside.snapshot(self._runs.rules.node), clock=self._runs.clock, may_write=self._limits.check_write
+        )
 
 
 def _known(rules: dict[DatasetId, DatasetRule], dataset: DatasetId) -> DatasetRule:

@@ -20,6 +20,7 @@ from holdfast.model.questions import Answer, AskFolders, AskSample, Failed, Fold
 from holdfast.model.rules import Rules
 from holdfast.model.tail import AskTail
 from holdfast.node.archiving_here import Archived, plan_archives
+from holdfast.node.asides import ASIDES, Asides
 from holdfast.node.drilling_elsewhere import DrillElsewhere, trial_scratch
 from holdfast.node.limits import Limits, load_limits
 from holdfast.node.source_following import SourceFollowing, Surroundings
@@ -61,7 +62,8 @@ _LOG_PATIENCE_S = 5.0
 
 
 class SourceWorker:
-    """Runs are made one at a time, restores beside them. `send` tells the agent; any thread of this worker calls it."""
+    """Runs are made as the agent asks for them, restores one at a time beside them. `send` tells the agent; any thread of this worker
+    calls it."""
 
     def __init__(self, home: Path, send: Callable[[FromWorker], None], *, clock: Clock, entropy: Entropy) -> None:
         self._home = home
@@ -70,6 +72,7 @@ class SourceWorker:
         self._entropy = entropy
         self._news = LinkNews(send)
         self._jobs = JobLanes(self._news, clock)
+        self._asides = Asides()
         self._configured: Configure | None = None
         self._expiry = UndoExpiry(home, clock=clock)
         self._holder = StateHolder(home / "state.db", entropy)
@@ -108,7 +111,7 @@ class SourceWorker:
                 self._following.configure(message.rules)
                 self._send(Ready())
             case RunDatasets():
-                self._jobs.start("run", message.job, lambda job, cancellation: self._run(message, job, cancellation))
+                self._jobs.start(f"run {message.job.id}", message.job, lambda job, cancellation: self._run(message, job, cancellation))
             case RunRestore():
                 self._jobs.start("restore", message.job, lambda job, cancellation: self._restore(message, job, cancellation))
             case RunUndo():
@@ -177,8 +180,11 @@ class SourceWorker:
         return load_limits(self._home, [repository.location for repository in rules.repositories] if rules else ())
 
     def _run(self, message: RunDatasets, job: Job, cancellation: Cancellation) -> Job:
-        runs = SourceRuns(self._home, self._must_be_configured().rules, self._following, self._holder, self._news, self._clock)
-        return runs.run(message, job, cancellation)
+        rules = self._must_be_configured().rules
+        with self._asides.taken(cancellation.check) as aside:
+            return SourceRuns(self._home, rules, self._following, self._holder, self._news, self._clock, aside).run(
+                message, job, cancellation
+            )
 
     def _restore(self, message: RunRestore, job: Job, cancellation: Cancellation) -> Job:
         configured = self._must_be_configured()
@@ -216,7 +222,9 @@ class SourceWorker:
 
 def _remove_stale(rules: Rules) -> None:
     """Snapshots of a life that was ended in the midst of a run."""
-    sweep((os.fsencode(path) for rule in rules.datasets for path in rule.classification.paths), rules.node.encode())
+    roots = [os.fsencode(path) for rule in rules.datasets for path in rule.classification.paths]
+    for aside in ASIDES:
+        sweep(roots, aside.snapshot(rules.node))
 
 
 def _refuse(job: Job, cancellation: Cancellation) -> Job:

@@ -3,12 +3,15 @@
 A node whose rules have a limit runs so many jobs at once, the oldest first. Runs, cascades and the care of repositories take a place each;
 restores take none, because a person waits for them. What a worker does one after the other takes one place at most, and where there is a
 limit only one of it is handed over: else what came later would go before all that waits for a place.
+
+Runs begin one after the other, so that two that are short do not look for each other's files on one disk; one that has been at work for a
+minute, perhaps for hours at a thin line, lets the next begin (docs/decisions/0062-runs-at-once.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from holdfast.core.clock import Clock, now
 from holdfast.core.ids import JobId
@@ -20,6 +23,12 @@ from holdfast.node.journal import Request
 from holdfast.node.openings import opening_of
 from holdfast.node.outcomes import subjects_of
 from holdfast.node.worker_messages import RunCascade, RunDatasets, RunDrill, RunMaintenance, ToWorker
+
+RUNS_AT_ONCE = 4
+"""Of one node. The source worker has so many places for their throw-away files."""
+
+LONG_RUN = timedelta(seconds=60)
+"""After so much a run keeps no other waiting."""
 
 
 class Starting:
@@ -47,6 +56,14 @@ class Starting:
                 ahead.claim(live)
             self._book.note_wait(live, wait)
 
+    def next_run_at(self) -> datetime | None:
+        """When a run that waits for those before it may begin at the latest, while fewer than `RUNS_AT_ONCE` are at work. None: by what
+        happens only."""
+        begun = [live.job.started_at for live in self._book.sent if isinstance(live.request, RunDatasets)]
+        if len(begun) >= RUNS_AT_ONCE or not any(isinstance(live.request, RunDatasets) for live in self._book.queued):
+            return None
+        return max((at + LONG_RUN for at in begun if at is not None), default=None)
+
     def opens_at(self, rules: Rules, request: Request, moment: datetime) -> datetime | None:
         """A run or cascade starts only while one of its movers is open, unless a person asked for it. None = at once."""
         if not isinstance(request, RunCascade | RunDatasets) or request.job.cause == "trigger":
@@ -63,6 +80,8 @@ class Starting:
         opens = self.opens_at(rules, live.request, moment)
         if opens is not None and opens > moment:
             return Wait(reason=WaitReason.WINDOW, until=opens)
+        if isinstance(live.request, RunDatasets) and (before := ahead.run_before(moment)) is not None:
+            return _after(before)
         return ahead.limits(live, rules)
 
 
@@ -74,10 +93,13 @@ class _Ahead:
         self._by_subject: dict[str, Job] = {}
         self._by_lane: dict[str, Job] = {}
         self._placed: dict[JobId, Job] = {}
+        self._runs: list[Job] = []
 
     def note(self, live: LiveJob) -> None:
         """A worker has it."""
         self.claim(live)
+        if isinstance(live.request, RunDatasets):
+            self._runs.append(live.job)
         if self._by_lane.setdefault(_lane_of(live), live.job) is live.job and _takes_a_place(live.request):
             self._placed[live.job.id] = live.job
 
@@ -87,6 +109,12 @@ class _Ahead:
 
     def shares_with(self, live: LiveJob) -> Job | None:
         return next((self._by_subject[subject] for subject in sorted(subjects_of(live.request)) if subject in self._by_subject), None)
+
+    def run_before(self, moment: datetime) -> Job | None:
+        """The run that another has to wait for."""
+        if len(self._runs) >= RUNS_AT_ONCE:
+            return self._runs[0]
+        return next((job for job in self._runs if job.started_at is None or moment - job.started_at < LONG_RUN), None)
 
     def worker_is_at(self, live: LiveJob) -> Wait | None:
         """What the worker that has it does first."""
@@ -116,8 +144,8 @@ def _takes_a_place(request: Request) -> bool:
 def _lane_of(live: LiveJob) -> str:
     """What a worker does one after the other."""
     match live.request:
-        case RunDatasets():
-            return "run"
+        case RunDatasets(job=job):
+            return f"run {job.id}"
         case RunCascade(cascade=cascade):
             return f"cascade {cascade}"
         case RunMaintenance(repository=repository):

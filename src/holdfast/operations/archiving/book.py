@@ -44,7 +44,7 @@ class Copied(NamedTuple):
 
 
 class ArchiveBook:
-    """One process uses it at a time. Raises `StoreError`, `NoSpace`."""
+    """One process uses it at a time, each of its threads its own. Raises `StoreError`, `NoSpace`."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / FILE
