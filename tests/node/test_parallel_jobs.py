@@ -18,7 +18,7 @@ from holdfast.model.jobs import State
 from holdfast.model.maintenance import Check
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.questions import AskRestore, AskTrigger
-from holdfast.model.rules import Receive, RepositoryRule, Rules
+from holdfast.model.rules import Hooks, Receive, RepositoryRule, Rules
 from holdfast.model.waits import Wait, WaitReason
 from holdfast.node.delivery_places import COMES_AGAIN_S, DeliveryPlaces
 from holdfast.node.starting import LONG_RUN, RUNS_AT_ONCE, Starting
@@ -112,6 +112,23 @@ def test_runs_begin_one_after_the_other_but_none_waits_for_one_that_takes_long(w
     world.scheduler.trigger(AskTrigger(trigger="t", datasets=(DOCUMENTS,), accept=True))
     world.pass_time(1_000)
     assert len(world.runs()) == 2
+
+
+def test_runs_with_the_same_hook_never_go_on_at_once_since_one_would_start_what_the_other_has_stopped(world: World) -> None:
+    rules = source_rules(every_s=10**6)
+    datasets = tuple(msgspec.structs.replace(rule, hooks=Hooks(before="stop", after="start")) for rule in rules.datasets)
+    starting = Starting(world.book, world.send, clock=world.clock)
+    for rule in datasets:
+        job = world.book.new_job("run", rule.label, "schedule")
+        world.book.add(RunDatasets(job=job, datasets=(rule.id,), operations={rule.id: ("backup",)}))
+    for _ in range(2):
+        starting.start(msgspec.structs.replace(rules, datasets=datasets), low_disk=False)
+        (first,) = world.book.sent
+        world.book.update(msgspec.structs.replace(first.job, state=State.RUNNING, started_at=now(world.clock)))
+        world.clock.advance(LONG_RUN.total_seconds() + 1)
+    waits = [held.job.wait for held in world.book.queued]
+    assert [wait.job for wait in waits if wait is not None] == [first.job.id] * len(waits)
+    world.journal.close()
 
 
 def test_only_so_many_runs_go_on_at_once(world: World) -> None:

@@ -5,7 +5,8 @@ restores take none, because a person waits for them. What a worker does one afte
 limit only one of it is handed over: else what came later would go before all that waits for a place.
 
 Runs begin one after the other, so that two that are short do not look for each other's files on one disk; one that has been at work for a
-minute, perhaps for hours at a thin line, lets the next begin (docs/decisions/0062-runs-at-once.md).
+minute, perhaps for hours at a thin line, lets the next begin (docs/decisions/0062-runs-at-once.md). Runs with the same hook never go on at
+once: what one has brought to rest the other would start again.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Starting:
     def start(self, rules: Rules, *, low_disk: bool) -> None:
         """Hand over what can start, and note of the rest what it waits for."""
         moment = now(self._clock)
-        ahead = _Ahead(rules.parallel_jobs)
+        ahead = _Ahead(rules)
         for live in sorted(self._book.sent, key=lambda live: live.job.state is State.QUEUED):
             self._book.note_wait(live, ahead.worker_is_at(live) if live.job.state is State.QUEUED else None)
             ahead.note(live)
@@ -82,14 +83,14 @@ class Starting:
             return Wait(reason=WaitReason.WINDOW, until=opens)
         if isinstance(live.request, RunDatasets) and (before := ahead.run_before(moment)) is not None:
             return _after(before)
-        return ahead.limits(live, rules)
+        return ahead.limits(live)
 
 
 class _Ahead:
     """What goes before a job: what runs, and what has waited longer."""
 
-    def __init__(self, most: int | None) -> None:
-        self._most = most
+    def __init__(self, rules: Rules) -> None:
+        self._rules, self._most = rules, rules.parallel_jobs
         self._by_subject: dict[str, Job] = {}
         self._by_lane: dict[str, Job] = {}
         self._placed: dict[JobId, Job] = {}
@@ -104,11 +105,12 @@ class _Ahead:
             self._placed[live.job.id] = live.job
 
     def claim(self, live: LiveJob) -> None:
-        for subject in subjects_of(live.request):
+        for subject in _apart_by(live.request, self._rules):
             self._by_subject.setdefault(subject, live.job)
 
     def shares_with(self, live: LiveJob) -> Job | None:
-        return next((self._by_subject[subject] for subject in sorted(subjects_of(live.request)) if subject in self._by_subject), None)
+        subjects = sorted(_apart_by(live.request, self._rules))
+        return next((self._by_subject[subject] for subject in subjects if subject in self._by_subject), None)
 
     def run_before(self, moment: datetime) -> Job | None:
         """The run that another has to wait for."""
@@ -121,7 +123,7 @@ class _Ahead:
         first = self._by_lane.get(_lane_of(live))
         return None if first is None else _after(first)
 
-    def limits(self, live: LiveJob, rules: Rules) -> Wait | None:
+    def limits(self, live: LiveJob) -> Wait | None:
         if self._most is None or not _takes_a_place(live.request):
             return None
         if (first := self._by_lane.get(_lane_of(live))) is not None:
@@ -130,11 +132,20 @@ class _Ahead:
             return None
         first = next(iter(self._placed.values()))
         why = "one job runs there at once" if self._most == 1 else f"{self._most} jobs run there at once"
-        return Wait(reason=WaitReason.LIMIT, what=f"node {rules.node_name}", since=first.started_at, why=why, job=first.id)
+        return Wait(reason=WaitReason.LIMIT, what=f"node {self._rules.node_name}", since=first.started_at, why=why, job=first.id)
 
 
 def _after(first: Job) -> Wait:
     return Wait(reason=WaitReason.JOB, what=first.rule, since=first.started_at, job=first.id)
+
+
+def _apart_by(request: Request, rules: Rules) -> frozenset[str]:
+    """Jobs that share one of these never go on at once: their subjects, and the hooks that a run may call."""
+    subjects = subjects_of(request)
+    if not isinstance(request, RunDatasets) or request.catch_up:
+        return subjects
+    hooks = [rule.hooks for rule in rules.datasets if rule.id in subjects]
+    return subjects | {f"hook {name}" for each in hooks for name in (each.before, each.after) if name}
 
 
 def _takes_a_place(request: Request) -> bool:
