@@ -27,7 +27,7 @@ from holdfast.operations.archiving.choosing import all_lack, old_files
 from holdfast.operations.archiving.findings import aside
 from holdfast.operations.archiving.letting_go import Undone, undo
 from holdfast.operations.archiving.run import ArchiveOrder, ArchiveResult, ArchiveTools, archive
-from holdfast.operations.following.claims import share_paths
+from holdfast.operations.following.claims import Claims, share_paths
 from holdfast.operations.recalling.recalled import Recalled
 from holdfast.operations.run_order import RunOrder, RunTools
 from holdfast.operations.run_plan import concerned, state_of
@@ -46,16 +46,20 @@ class ArchivingHere:
     def recall(self) -> bytes:
         return os.fsencode((self.home / RECALL_FOLDER).absolute())
 
-    def settle(self) -> tuple[Finding, ...]:
-        """What was begun in these datasets and not ended is undone: every file is back in its place, or in the archive alone. Elsewhere
-        another run may be at it."""
+    def settle(self, claims: Claims) -> tuple[Finding, ...]:
+        """What was begun and not ended is undone: every file is back in its place, or in the archive alone. Of these datasets, which are
+        claimed, and of whatever nobody has claimed: it may be that no rules name it any more. Elsewhere another run may be at it."""
         if not (self.home / FILE).exists():
             return ()
-        roots = [root for rule in self.order.datasets for root in normal_roots(rule.classification.paths)]
+        mine = [root for rule in self.order.datasets for root in normal_roots(rule.classification.paths)]
         with closing(ArchiveBook(self.home)) as book:
-            undone = [(move, undo(move)) for move in book.begun() if share_paths((move.root,), roots)]
-            # What cannot be looked at now is tried again the next time.
-            book.end(move for move, how in undone if how is not Undone.AWAY)
+            others = {move.root for move in book.begun() if not share_paths((move.root,), mine)}
+            with claims.free_roots(others) as free:
+                # Asked anew: who had claimed a root may have come to its end meanwhile.
+                begun = [move for move in book.begun() if move.root in free or share_paths((move.root,), mine)]
+                undone = [(move, undo(move)) for move in begun]
+                # What cannot be looked at now is tried again the next time.
+                book.end(move for move, how in undone if how is not Undone.AWAY)
         return tuple(aside(move) for move, how in undone if how is Undone.ASIDE)
 
     def after(self, ended: Job, tools: RunTools, cancellation: Cancellation) -> Job:

@@ -100,7 +100,7 @@ class _SourceRun:
                 tools = replace(tools, compared=compared)
             with following.claims.all_of(order.datasets, self._cancellation.check) as let_go:
                 archiving = ArchivingHere(self._runs.home, order, self._limits)
-                aside = archiving.settle()
+                aside = archiving.settle(following.claims)
                 work = following.point_without_scan(order.datasets, order.operations) if is_watched and not self._brings_a_batch() else None
                 if work is None:
                     if self._may_let_go():

@@ -59,6 +59,17 @@ class Claims:
         finally:
             self._let_go(roots)
 
+    @contextmanager
+    def free_roots(self, roots: Iterable[bytes]) -> Iterator[tuple[bytes, ...]]:
+        """As `free_of`, of roots that perhaps no rules name any more."""
+        with self._changed:
+            free = tuple(root for root in roots if self._is_free((root,), self._waiting))
+            self._held.append(free)
+        try:
+            yield free
+        finally:
+            self._let_go(free)
+
     def _earlier(self, roots: tuple[bytes, ...]) -> Sequence[tuple[bytes, ...]]:
         number = next(number for number, each in enumerate(self._waiting) if each is roots)
         return self._waiting[:number]
