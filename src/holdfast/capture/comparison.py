@@ -7,9 +7,10 @@ when it began, and what was changed since is for the run to leave as it is.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from holdfast.capture.guard import (
     not_reached,
     strangely_empty,
 )
-from holdfast.capture.ledger import Ledger, Verdict
+from holdfast.capture.ledger import Ledger, Verdict, late_of
 from holdfast.capture.moves import Moves
 from holdfast.capture.places import Places, plan_places, with_databases
 from holdfast.capture.ports import CaptureRequest, Place
@@ -62,6 +63,13 @@ class Scratch:
     @property
     def databases(self) -> Path:
         return self._path("databases")
+
+    def sweep(self) -> None:
+        """Take away what a process that died has left. Never raises. Not while a run uses them."""
+        for path in (self.verdicts, late_of(self.verdicts)):
+            with suppress(OSError):
+                path.unlink()
+        shutil.rmtree(self.databases, ignore_errors=True)
 
     def _path(self, what: str) -> Path:
         return self.state.with_name(f"{self.state.name}{self.name}-{what}")

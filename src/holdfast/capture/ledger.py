@@ -81,11 +81,16 @@ _decode = msgspec.msgpack.Decoder(list[Verdict]).decode
 _key = attrgetter("key")
 
 
+def late_of(path: Path) -> Path:
+    """Where a ledger keeps those that come late."""
+    return path.with_name(path.name + "-late")
+
+
 class Ledger:
     """Throw-away files beside the state. `close` removes them. Every method may raise `NoSpace` or `SourceError` when their disk fails."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._late_path = path, path.with_name(path.name + "-late")
+        self._path, self._late_path = path, late_of(path)
         try:
             self._remove()
             self._file = open_to_append(path)

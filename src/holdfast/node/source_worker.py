@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
+from holdfast.capture.comparison import Scratch
 from holdfast.capture.sample import SampleBounds, take_sample
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
@@ -93,6 +94,8 @@ class SourceWorker:
         """Until the agent says stop or is gone."""
         with suppress(OSError):
             sweep_scratch(trial_scratch(self._home))
+        for aside in ASIDES:
+            Scratch(self._home / "state.db", aside.scratch).sweep()
         self._send(Ready())
         self._expiry.start()
         self._state_log.start()
