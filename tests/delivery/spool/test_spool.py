@@ -367,6 +367,30 @@ def test_a_chunk_that_a_later_run_borrows_is_not_passed_over(scene: Spooling) ->
     scene.send()
 
 
+def test_a_chunk_that_a_later_run_borrows_outlives_the_thinned_run_that_has_it(tmp_path: Path) -> None:
+    """The state that had named it is thinned away, so the receiver does not ask for it with the run that was left."""
+    scene = Spooling(tmp_path)
+    scene.first([])
+    scene.align()
+    for name, pieces in ((b"a", b"lent" * 90), (b"a", b"other" * 50), (b"b", b"lent" * 90)):
+        scene.edit([put(name, pieces)])
+        assert scene.keep()
+    with scene.spool.lock:
+        scene.share_bytes = scene.spool.size_bytes - 1
+        scene.spool.make_room(0)
+        scene.share_bytes = 1 << 30
+    assert [run.seq for run in scene.spool.next_bundle(9)] == [3, 4]
+    scene.spool.sent_or_not()
+    scene.send(1)
+    scene.seal()
+    scene.align()
+    scene.send()
+    scene.check_told()
+    scene.seal()
+    scene.align()
+    assert scene.spool.is_empty
+
+
 def test_a_bundle_leaves_room_for_what_comes_meanwhile() -> None:
     plain, point = Size(10, False), Size(10, True)
     assert together([plain] * 9, 1_000) == 9

@@ -49,6 +49,13 @@ def without_loss(bundle: Sequence[RunFile], lent: Callable[[Sequence[RunFile]], 
     return bundle
 
 
+def has_unasked(run: RunFile, lent: set[bytes]) -> bool:
+    """Whether a run that was sent by itself has brought something that is lent and that none of its own changes names, so that the receiver
+    has not asked for it: runs were thinned into it."""
+    sought = lent.intersection(run.chunks)
+    return bool(sought) and not sought <= chunks_of(run.changes())
+
+
 def begin_of(bundle: Sequence[RunFile]) -> Begin:
     """Of all as one commit. What moved in one run moved after what moved in the run before."""
     first, last = bundle[0].facts.begin, bundle[-1].facts.begin

@@ -12,10 +12,12 @@ import os
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from holdfast.core.clock import utc
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import NoSpace, StoreError, is_no_space
 from holdfast.core.private_files import make_private_folder, sync_folder
@@ -253,6 +255,13 @@ class _Reading:
         except OSError as error:
             raise SpoolLost(f"a file of the spool cannot be read: {error}", hint=HINT) from error
         return bytes(data)
+
+
+def written_at(path: Path) -> datetime:
+    """When a file was; of a run that cannot be read nothing else can tell."""
+    with suppress(OSError):
+        return utc(path.stat().st_mtime_ns)
+    return utc(0)
 
 
 def translated(error: OSError) -> StoreError:

@@ -15,14 +15,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from holdfast.core.clock import utc
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, NoSpace, StoreError
-from holdfast.delivery.spool.bundles import BundleChunks, together, without_loss
+from holdfast.delivery.spool.bundles import BundleChunks, has_unasked, together, without_loss
 from holdfast.delivery.spool.cipher import HINT, SpoolLost
 from holdfast.delivery.spool.joining import write_joined
 from holdfast.delivery.spool.replay import replayed
-from holdfast.delivery.spool.run_file import PART, SUFFIX, RunFile, RunWriter
+from holdfast.delivery.spool.run_file import PART, SUFFIX, RunFile, RunWriter, written_at
 from holdfast.delivery.spool.stand import Stand, load_stand, save_stand
 from holdfast.delivery.spool.thinning import joined_changes, thinned, to_join
 from holdfast.model.change import Begin, Commit, Cursor, Payload
@@ -139,7 +138,7 @@ class Spool:
             own_bytes = 0 if self._writing is None else self._writing.size_bytes
             share_bytes = self._share_bytes()
             while self._total_bytes + own_bytes + size_bytes > share_bytes:
-                if self._runs and self._runs[0].seq <= self._sent_seq:
+                if self._runs and self._runs[0].seq <= self._sent_seq and self._done_with(1):
                     self._dropped.append(self._runs[0].facts.commit)
                     self._drop(1)
                 elif not self._thin():
@@ -235,7 +234,7 @@ class Spool:
                 self._leave(msgspec.structs.replace(self._stand, cursor=cursor))
                 return
             if sealed is not None and sealed.epoch == cursor.epoch:
-                self._drop(sum(1 for run in self._runs if run.seq <= min(sealed.seq, cursor.seq)))
+                self._drop(self._done_with(sum(1 for run in self._runs if run.seq <= min(sealed.seq, cursor.seq))))
             if not self.has_unsent:
                 self.is_closed = False
             self.changed.notify_all()
@@ -310,7 +309,7 @@ class Spool:
                 run = RunFile(path, *self._seal)
             except SpoolLost:
                 # When it was captured only the file can tell, by when it was written.
-                self.missed(found[-1].facts.commit.captured_at if found else _written_at(path))
+                self.missed(found[-1].facts.commit.captured_at if found else written_at(path))
                 self._remove(paths[place:])
                 break
             found.append(run)
@@ -338,7 +337,13 @@ class Spool:
 
     def _lent(self, runs: Iterable[RunFile]) -> set[bytes]:
         """Chunks that these have borrowed, or the one that is being written."""
-        return set(self._borrowed).union(*(run.facts.borrowed for run in runs))
+        own = self._borrowed if self._writing is not None else ()
+        return set(own).union(*(run.facts.borrowed for run in runs))
+
+    def _done_with(self, most: int) -> int:
+        """How many of the oldest nothing to come needs, `most` at most."""
+        lent = self._lent(run for run in self._runs if run.seq > self._sent_seq) if most else set()
+        return next((place for place, run in enumerate(self._runs[:most]) if has_unasked(run, lent)), most)
 
     def _drop(self, count: int) -> None:
         """The receiver has the oldest of them for good."""
@@ -391,9 +396,3 @@ class Spool:
             if joined.base_seq == going[0].base_seq:
                 self._set_runs([*self._runs[:first], joined, *later])
         self._remove([run.path for run in going[:-1]])
-
-
-def _written_at(path: Path) -> datetime:
-    with suppress(OSError):
-        return utc(path.stat().st_mtime_ns)
-    return utc(0)
