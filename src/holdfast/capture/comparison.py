@@ -51,7 +51,7 @@ Looked = list[tuple[Target, dict[bytes, Identity | OSError]]]
 
 @dataclass(frozen=True)
 class Scratch:
-    """Throw-away files beside the state, of one run at a time. `name` tells those of runs that may go on at once apart."""
+    """Throw-away files beside the state, each name of one run at a time. `name` tells those of runs that may go on at once apart."""
 
     state: Path
     name: str = ""
