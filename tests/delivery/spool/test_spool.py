@@ -116,6 +116,22 @@ def test_what_is_held_and_not_sealed_goes_before_anything_is_thinned(scene: Spoo
     assert [commit.seq for commit in scene.receiver.commits] == list(range(1, 11))
 
 
+def test_what_was_held_and_lost_is_missed_also_when_nothing_else_was_left_here(scene: Spooling) -> None:
+    scene.edit([put(b"a", b"held")])
+    assert scene.keep()
+    scene.send()
+    scene.share_bytes = 1_000
+    scene.edit([put(b"a", os.urandom(9_000))])
+    assert not scene.keep()
+    assert scene.spool.is_empty
+    scene.lose_journal()
+    scene.catch_up()
+    scene.check_told()
+    scene.seal()
+    scene.align()
+    assert scene.spool.gaps((b"/data",), time_of(9)) == ()
+
+
 def test_what_an_owner_loses_is_sent_again_until_it_is_sealed(scene: Spooling) -> None:
     for number in range(3):
         scene.edit([put(b"a", b"state %d" % number)])

@@ -22,7 +22,7 @@ from holdfast.delivery.spool.cipher import HINT, SpoolLost
 from holdfast.delivery.spool.joining import write_joined
 from holdfast.delivery.spool.replay import replayed
 from holdfast.delivery.spool.run_file import PART, SUFFIX, RunFile, RunWriter, written_at
-from holdfast.delivery.spool.stand import Stand, load_stand, save_stand
+from holdfast.delivery.spool.stand import Stand, is_behind, load_stand, save_stand
 from holdfast.delivery.spool.thinning import joined_changes, thinned, to_join
 from holdfast.model.change import Begin, Commit, Cursor, Payload
 from holdfast.model.gaps import Gap
@@ -208,29 +208,28 @@ class Spool:
         """The receiver stands there, and what it has until `sealed` outlives the loss of its disk. What is of no use for it goes."""
         with self.changed:
             self.answers += 1
-            if not self._runs:
+            self._dropped = [commit for commit in self._dropped if is_behind(sealed, commit)]
+            if not self._runs and not (self._dropped and is_behind(cursor, self._dropped[-1])):
                 was_presumed, self._stand = self._stand.presumed_at is not None, self._stand.has_answered(cursor)
                 if was_presumed:
                     self._save_stand()
                 self.is_closed = False
                 return
-            first, last = self._runs[0], self._runs[-1]
             if self._stand.strays_with(cursor):
                 self._stand = msgspec.structs.replace(self._stand, is_astray=True)
                 self.give_up(cursor)
                 return
-            if cursor is None or cursor.epoch != last.facts.commit.epoch or cursor.seq < first.base_seq:
+            if not self._runs or cursor is None or cursor.epoch != self._runs[-1].cursor.epoch or cursor.seq < self._runs[0].base_seq:
                 self.give_up(cursor)
                 return
             self._sent_seq = cursor.seq
-            self._dropped = [commit for commit in self._dropped if sealed is None or commit.seq > sealed.seq]
             if self.answers == 1:
                 # What was sent in an earlier life may have gone in bundles.
                 self._passed_seq = cursor.seq
             if self._stand.presumed_at is not None:
                 self._stand = msgspec.structs.replace(self._stand, presumed_at=None)
                 self._save_stand()
-            if cursor.seq > last.seq:
+            if cursor.seq > self._runs[-1].seq:
                 self._leave(msgspec.structs.replace(self._stand, cursor=cursor))
                 return
             if sealed is not None and sealed.epoch == cursor.epoch:
@@ -244,8 +243,7 @@ class Spool:
         with self.lock:
             is_less = cursor is not None and bool(self._runs) and cursor.epoch == self._runs[-1].cursor.epoch
             has_seq = min(cursor.seq, self._sent_seq) if cursor is not None and is_less else self._sent_seq
-            known = [*self._dropped, *(run.facts.commit for run in self._runs)]
-            self._dropped = []
+            known, self._dropped = [*self._dropped, *(run.facts.commit for run in self._runs)], []
             lost = [commit for commit in known if commit.seq > has_seq] or known[:1]
             if lost:
                 self.missed(self._stand.presumed_at or lost[0].captured_at, [gap for commit in lost for gap in commit.gaps])

@@ -11,7 +11,7 @@ import msgspec
 
 from holdfast.core.private_files import make_private_folder, write_private
 from holdfast.delivery.spool.run_file import translated
-from holdfast.model.change import Cursor
+from holdfast.model.change import Commit, Cursor
 from holdfast.model.decoding import UNREADABLE_FILE
 from holdfast.model.gaps import Gap, GapReason
 
@@ -60,6 +60,11 @@ class Stand(msgspec.Struct, frozen=True):
         is_astray = self.strays_with(cursor)
         found = self if is_as_presumed and not is_astray else self.lacking(self.presumed_at, ())
         return msgspec.structs.replace(found, cursor=cursor, presumed_at=None, is_astray=self.is_astray or is_astray)
+
+
+def is_behind(cursor: Cursor | None, commit: Commit) -> bool:
+    """Whether who stands there has not got the commit, as far as can be told."""
+    return cursor is None or cursor.epoch != commit.epoch or cursor.seq < commit.seq
 
 
 def load_stand(folder: Path) -> Stand:
