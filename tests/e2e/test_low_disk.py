@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,15 @@ from tests.e2e.world import ONE_TO_TWO, by_hand_only, eventually, rsync_differen
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")]
 
 MIB = 1 << 20
+
+
+def fill(path: Path) -> None:
+    """Until no byte is left."""
+    with path.open("wb", buffering=0) as ballast:
+        for size in (MIB, 4096):
+            with suppress(OSError):
+                while True:
+                    ballast.write(bytes(size))
 
 
 def test_low_disk_at_the_source_stops_captures_and_is_shown(tmp_path: Path) -> None:
@@ -38,5 +48,16 @@ def test_low_disk_at_the_source_stops_captures_and_is_shown(tmp_path: Path) -> N
             eventually(lambda: len(world.points("main")) == 2, "the capture that waited is made by itself", 60)
             eventually(lambda: rsync_differences(tmp_path / "data", tmp_path / "dr/mirror") == "", "the mirror follows")
             eventually(lambda: world.run("status", expect=None).returncode == 0, "all is as promised again")
+            agent = world.child("files1").pid
+            fill(disk / "ballast")
+            said = "nothing but a prune is started"
+            eventually(lambda: said in world.run("status", "--json", expect=None).stdout, "the node says that its disk is full", 60)
+            refused = world.run("trigger", "office", "--wait", expect=None)
+            assert (refused.returncode != 0, "is full" in refused.stdout + refused.stderr) == (True, True), refused
+            (disk / "ballast").unlink()
+            eventually(lambda: world.run("status", expect=None).returncode == 0, "it goes on by itself")
+            world.run("trigger", "office", "--wait")
+            assert (len(world.points("main")), world.child("files1").pid) == (3, agent)
+            os.kill(agent, 0)
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)

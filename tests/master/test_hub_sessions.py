@@ -10,7 +10,8 @@ from holdfast.core.errors import NotReachable, ProtocolError, UsageError
 from holdfast.core.ids import JobId
 from holdfast.model.jobs import Event, Job, Progress, Severity, State
 from holdfast.model.questions import Answer, AskJobs, AskStatus, Done, Jobs, NodeStatus, Question
-from tests.master.masters import Running, with_master
+from holdfast.testing.faulty_disk import FaultyDisk, full_from, no_faults
+from tests.master.masters import ONE_TO_TWO, Running, with_master
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -45,6 +46,32 @@ async def test_reports_are_kept_once_however_often_they_come(running: Running) -
     ]
     assert {event["message"] for event in (await running.get("/logs"))["events"]} == {"low", "lower"}
     assert len((await running.get("/logs"))["events"]) == 2
+
+
+@with_master
+async def test_a_master_whose_disk_is_full_takes_nothing_and_ends_nothing(running: Running) -> None:
+    await running.connect("files1")
+    node, engine = running.nodes["files1"], running.master.base.database._engine
+    with FaultyDisk(running.home) as disk:
+        engine.dispose()
+        await running.apply(ONE_TO_TWO)
+        disk.plan = full_from(0)
+        refused = await running.http.put("/api/v1/environment", json={"text": "environment: office\n", "accept_removals": True})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (507, "no-space")
+        assert len((await running.get("/nodes"))["nodes"]) == 1
+        await node.report(7, (_job(running, 1, State.SUCCEEDED),))
+        await node.ended()
+        assert (node.received, node.farewell and node.farewell.code) == (0, "no-space")
+        await node.disconnect()
+        with pytest.raises(NotReachable):
+            await node.connect(running.hub_address)
+        disk.plan = no_faults
+        await node.connect(running.hub_address)
+        await node.report(7, (_job(running, 1, State.SUCCEEDED),))
+        await node.until(lambda: node.received == 7)
+        assert (await running.get(f"/jobs/{1:032x}"))["state"] == "succeeded"
+        assert (await running.get("/environment"))["text"] == ONE_TO_TWO
+        engine.dispose()
 
 
 @with_master

@@ -10,14 +10,18 @@ import msgspec
 import pytest
 
 from holdfast.core.clock import now
-from holdfast.core.errors import ErrorFacts, UnknownName
+from holdfast.core.errors import ErrorFacts, NoSpace, UnknownName
+from holdfast.core.ids import RepositoryId
 from holdfast.model.jobs import Counters, Job, State, Task
+from holdfast.model.maintenance import Prune
 from holdfast.model.questions import AskTrigger, Protection
 from holdfast.model.rules import Rules
+from holdfast.model.waits import WaitReason
 from holdfast.node.job_book import JobBook, Role
 from holdfast.node.journal import Journal
 from holdfast.node.scheduler import Scheduler
-from holdfast.node.worker_messages import Acknowledged, CancelJob, PointsMade, RunCascade, RunDatasets, ToWorker
+from holdfast.node.worker_messages import Acknowledged, CancelJob, PointsMade, RunCascade, RunDatasets, RunMaintenance, ToWorker
+from holdfast.testing.faulty_disk import FaultyDisk, full_from, no_faults
 from holdfast.testing.node_rules import DOCUMENTS, FILES1, MAIL, MIRROR, STORE, operation, source_rules, store_rules
 from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
 
@@ -308,6 +312,34 @@ def test_low_disk_stops_captures_but_not_cascades_and_is_told_once(world: World)
     world.pass_time(31)
     assert len(world.runs()) == 1
     assert world.scheduler.findings == ()
+
+
+def test_a_full_disk_loses_no_news_and_nothing_is_begun_of_which_there_is_no_record(tmp_path: Path) -> None:
+    with FaultyDisk(tmp_path) as disk:
+        world = World(tmp_path)
+        world.begin(source_rules())
+        (run,) = world.runs()
+        disk.plan = full_from(0)
+        world.finish(run)
+        job = world.book.find(run.job.id)
+        assert job is not None
+        assert (job.state, world.protection().state) == (State.SUCCEEDED, State.SUCCEEDED)
+        with pytest.raises(NoSpace):
+            world.scheduler.trigger(AskTrigger(trigger="", datasets=(DOCUMENTS,)))
+        prune = RunMaintenance(job=world.book.new_job("prune", "main", "trigger"), repository=RepositoryId("main"), task=Prune())
+        world.scheduler.queue(prune)
+        world.clock.advance(3_700)
+        world.pass_time(4)
+        assert world.sent == [run, prune]
+        assert [live.job.wait and live.job.wait.reason for live in world.book.queued] == [WaitReason.LOW_DISK]
+        assert [finding.code for finding in world.scheduler.findings] == ["low-disk"]
+        disk.plan = no_faults
+        world.pass_time(3)
+        assert (len(world.runs()), world.scheduler.findings) == (2, ())
+        world.open()
+        assert world.journal.job(run.job.id) == job
+        assert {row.captured_ns is not None for row in world.journal.protections() if row.dataset == DOCUMENTS} == {True}
+        world.journal.close()
 
 
 def test_work_waits_for_a_worker(world: World) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from holdfast.core.errors import ErrorFacts, StaleRules
+from holdfast.core.errors import ErrorFacts, NoSpace, StaleRules
 from holdfast.core.ids import JobId, NodeId
 from holdfast.core.log_session import Ending, LogSession
 from holdfast.model.jobs import Event, Job, Severity, State
@@ -20,6 +20,7 @@ from holdfast.node import journal as journal_module
 from holdfast.node.journal import Journal, ProtectionRow
 from holdfast.node.rule_store import RuleStore, save_signing_key
 from holdfast.node.worker_messages import RunCascade
+from holdfast.testing.faulty_disk import FaultyDisk, full_from, no_faults
 from holdfast.testing.hostile_rows import CHANGES, Change, spoil
 from holdfast.testing.node_rules import DOCUMENTS, ENVIRONMENT, FILES1, VAULT, operation, sign, source_rules
 from holdfast.testing.virtual_clock import VirtualClock
@@ -45,14 +46,39 @@ def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "node.db", clock=VirtualClock(START))
 
 
-def test_a_line_without_room_on_the_disk_is_let_go_and_the_next_ones_are_not(journal: Journal) -> None:
+def test_lines_wait_for_room_on_the_disk_and_how_many_had_none_in_memory_is_said(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "KEPT_UNWRITTEN_EVENTS", 2)
+    long = "x" * 1_000_000
     journal._db.execute("PRAGMA max_page_count = 1")  # never below what is in use
-    journal.record_event(event("x" * 1_000_000))
+    for text in (long, "a", "b", "c"):
+        journal.record_event(event(text))
+    assert (journal.is_behind, journal.next_report(), journal.reports_waiting()) == (True, None, 2)
     journal._db.execute("PRAGMA max_page_count = 1000000")
+    assert journal.catch_up(at_once=True)
     journal.record_event(event("later"))
     report = journal.next_report()
     assert report is not None
-    assert [each.message for each in report.events] == ["later"]
+    assert [each.message for each in report.events if each.code == "test"] == [long, "a", "later"]
+    assert [each.message for each in report.events if each.code == "lines-let-go"] == [
+        "2 lines of the log were let go: the disk of the node's home was full"
+    ]
+
+
+def test_what_the_master_has_is_not_told_again_while_there_is_no_room_to_note_it(tmp_path: Path) -> None:
+    with FaultyDisk(tmp_path) as disk, closing(Journal(tmp_path / "node.db", clock=VirtualClock(START))) as journal:
+        journal.record_event(event("a"))
+        journal.record_event(event("b"))
+        first = journal.next_report(limit=1)
+        assert first is not None
+        disk.plan = full_from(0)
+        journal.acknowledge(first.number)
+        second = journal.next_report()
+        assert second is not None
+        assert ([each.message for each in second.events], journal.reports_waiting()) == (["b"], 1)
+        with pytest.raises(NoSpace):
+            journal.tell_again(0)
+        disk.plan = no_faults
+        assert journal.tell_again(0) == 1
 
 
 def test_reports_wait_until_acknowledged_over_a_restart(tmp_path: Path, journal: Journal) -> None:

@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from holdfast.backend.local import LocalBackend
-from holdfast.core.errors import HoldfastError, NotGranted
+from holdfast.core.errors import HoldfastError, NoSpace, NotGranted
 from holdfast.core.ids import EnvironmentId, JobId
 from holdfast.model.jobs import Event, Job, Severity, State
 from holdfast.model.keys import AskKeyAdd, AskKeyRestore, AskKeyRotate
@@ -25,7 +25,8 @@ from holdfast.node.enrol import store_identity
 from holdfast.node.journal import Journal, ProtectionRow
 from holdfast.node.orders import OrderBook
 from holdfast.node.rule_store import RuleStore, load_signing_key, save_signing_key
-from holdfast.testing.faulty_disk import Fault, FaultyDisk, Gone, trials
+from holdfast.node.worker_messages import RunCascade
+from holdfast.testing.faulty_disk import NEEDS_ROOM, Fault, FaultyDisk, Gone, full_from, no_faults, trials
 from holdfast.testing.node_rules import DOCUMENTS, ENVIRONMENT, FILES1, VAULT, sign, source_rules
 from holdfast.testing.virtual_clock import VirtualClock
 from holdfast.wire.authority import Authority
@@ -100,7 +101,9 @@ def test_the_journal_keeps_what_returned_at_every_step() -> None:
             told.append(0)
             for number, operation in enumerate(OPERATIONS, 1):
                 operation(journal)
-                told.append(number)
+                # On a full disk it returns, too, and keeps in memory what it was told.
+                if not journal.is_behind:
+                    told.append(number)
 
     with home() as place, closing(open_journal(place)) as journal:
         states = [all_of(journal)]
@@ -113,6 +116,32 @@ def test_the_journal_keeps_what_returned_at_every_step() -> None:
             assert all_of(journal) in states[done : done + 2], (fault, done)
             journal.record_event(EVENT)
             assert journal.reports_waiting()
+
+
+def test_a_disk_that_is_full_at_any_step_of_the_journal_costs_nothing_once_there_is_room() -> None:
+    ended = msgspec.structs.replace(JOB, state=State.SUCCEEDED)
+    with home() as place, FaultyDisk(place) as counted, closing(open_journal(place)) as journal:
+        opened = len(counted.steps)
+        for operation in OPERATIONS:
+            operation(journal)
+        steps = [step.number for step in counted.steps[opened:] if step.verb in NEEDS_ROOM]
+    assert steps
+    for number in steps:
+        with home() as place:
+            with FaultyDisk(place, full_from(number)) as disk, closing(open_journal(place)) as journal:
+                for operation in OPERATIONS:
+                    operation(journal)
+                assert disk.fired
+                assert (journal.is_behind, journal.job(JOB.id), journal.newest_jobs(10)) == (True, ended, (ended,))
+                with pytest.raises(NoSpace):
+                    journal.record_asked(msgspec.structs.replace(JOB, id=JobId("2" * 32)), RunCascade(job=JOB, cascade="c"))
+                disk.plan = no_faults
+                assert journal.catch_up(at_once=True)
+            with closing(open_journal(place)) as journal:
+                report = journal.next_report()
+                assert report is not None
+                assert (report.jobs, report.events in ((), (EVENT,))) == ((ended,), True)
+                assert (journal.newest_jobs(10), journal.protections(), journal.care()) == ((ended,), (), {("main", "check"): 7})
 
 
 def test_a_used_order_stays_used_at_every_step() -> None:

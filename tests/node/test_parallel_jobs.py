@@ -21,7 +21,7 @@ from holdfast.model.questions import AskRestore, AskTrigger
 from holdfast.model.rules import Hooks, Receive, RepositoryRule, Rules
 from holdfast.model.waits import Wait, WaitReason
 from holdfast.node.delivery_places import COMES_AGAIN_S, DeliveryPlaces
-from holdfast.node.starting import LONG_RUN, RUNS_AT_ONCE, Starting
+from holdfast.node.starting import LONG_RUN, RUNS_AT_ONCE, Room, Starting
 from holdfast.node.worker_messages import RunCascade, RunDatasets, RunMaintenance, RunRestore
 from holdfast.testing.node_rules import DOCUMENTS, FILES1, MAIL, MAIN, STORE, VAULT, source_rules, store_rules
 from holdfast.testing.virtual_clock import VirtualClock
@@ -122,7 +122,7 @@ def test_runs_with_the_same_hook_never_go_on_at_once_since_one_would_start_what_
         job = world.book.new_job("run", rule.label, "schedule")
         world.book.add(RunDatasets(job=job, datasets=(rule.id,), operations={rule.id: ("backup",)}))
     for _ in range(2):
-        starting.start(msgspec.structs.replace(rules, datasets=datasets), low_disk=False)
+        starting.start(msgspec.structs.replace(rules, datasets=datasets), Room.ENOUGH)
         (first,) = world.book.sent
         world.book.update(msgspec.structs.replace(first.job, state=State.RUNNING, started_at=now(world.clock)))
         world.clock.advance(LONG_RUN.total_seconds() + 1)
@@ -138,14 +138,14 @@ def test_only_so_many_runs_go_on_at_once(world: World) -> None:
         job = world.book.new_job("run", f"r{number}", "schedule")
         world.book.add(RunDatasets(job=job, datasets=(dataset,), operations={dataset: ("backup",)}))
     for number in range(RUNS_AT_ONCE + 2):
-        starting.start(source_rules(), low_disk=False)
+        starting.start(source_rules(), Room.ENOUGH)
         runs = world.book.sent
         assert len(runs) == min(number + 1, RUNS_AT_ONCE)
         world.book.update(msgspec.structs.replace(runs[-1].job, state=State.RUNNING, started_at=now(world.clock)))
         world.clock.advance(LONG_RUN.total_seconds() + 1)
     assert starting.next_run_at() is None
     world.book.update(world.book.end(world.book.sent[1].job, State.SUCCEEDED, None))
-    starting.start(source_rules(), low_disk=False)
+    starting.start(source_rules(), Room.ENOUGH)
     assert len(world.book.sent) == RUNS_AT_ONCE
     world.journal.close()
 
@@ -165,7 +165,7 @@ def test_never_more_than_the_limit_and_each_in_its_turn(
         elif world.book.sent:
             live = world.book.sent[0]
             world.book.update(world.book.end(live.job, State.SUCCEEDED, None))
-        starting.start(rules, low_disk=False)
+        starting.start(rules, Room.ENOUGH)
         assert len(world.book.sent) <= most
         # Who waits says so, and nobody waits while there is a place for it.
         assert all(live.job.wait is not None for live in world.book.queued)

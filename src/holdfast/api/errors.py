@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from holdfast.api.approving import Held
 from holdfast.api.replies import reply
-from holdfast.core.errors import ErrorFacts, HoldfastError, facts_of
+from holdfast.core.errors import ErrorFacts, HoldfastError, NoSpace, facts_of
 
 STATUS = {
     "usage": 400,
@@ -96,6 +96,9 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _fault(request: Request, error: Exception) -> Response:
+    facts = facts_of(error)
+    if facts.code == NoSpace.code:
+        return error_reply(facts)
     _log.error("a request failed", exc_info=error, extra={"facts": {"path": request.url.path, "method": request.method}})
     hint = "This is a fault in Holdfast; the Master's log has the details."
     return error_reply(ErrorFacts("internal", f"{type(error).__name__} in the Master", hint))

@@ -265,7 +265,9 @@ def error_from(facts: ErrorFacts) -> HoldfastError:
 
 
 def facts_of(error: BaseException) -> ErrorFacts:
-    """Facts of any exception: ours as they are, a foreign one as `internal` with its type named."""
+    """Facts of any exception: ours as they are, that a disk is full as `no-space`, any other as `internal` with its type named."""
     if isinstance(error, HoldfastError):
         return error.facts()
+    if isinstance(error, OSError) and is_no_space(error):
+        return NoSpace(f"a disk is full: {error}", hint="make room there, then try again").facts()
     return ErrorFacts("internal", f"{type(error).__name__}: {error}", "This is a fault in Holdfast; the log has the details.")

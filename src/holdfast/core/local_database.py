@@ -16,6 +16,8 @@ from holdfast.core.errors import HoldfastError, NoSpace, StoreError, is_no_space
 from holdfast.core.private_files import touch_private
 
 _BUSY_S = 30.0
+FULL_CODES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+"""In the middle of a write, and where the shared memory of a database has to become larger."""
 # One statement for many rows: SQLite lets go of the interpreter lock at every step, and getting it back costs more than the row.
 _ROWS_PER_STATEMENT = 256
 
@@ -77,7 +79,7 @@ class DatabaseErrors:
         if is_damage(error, self._is_sound):
             raise self._kind(f"{self._what} cannot be used ({error}): {shown}", hint=self._damaged) from error
         if isinstance(error, sqlite3.OperationalError):
-            if _is_full(error, shown):
+            if is_full(error, shown):
                 raise NoSpace(f"the disk of {shown} is full", hint="make room there; the next run goes on by itself") from error
             hint = "see whether its disk is there, sound and writable; the next run goes on by itself"
             raise self._kind(f"{self._what} cannot be used ({error}): {shown}", hint=hint) from error
@@ -107,9 +109,9 @@ def _is_vague(error: sqlite3.Error) -> bool:
     return not is_named or (isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 1) == sqlite3.SQLITE_ERROR)
 
 
-def _is_full(error: sqlite3.Error, path: str) -> bool:
-    """SQLite tells of a full disk as such only where it is in the middle of a write."""
-    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+def is_full(error: sqlite3.Error, path: str) -> bool:
+    """SQLite does not tell of a full disk as such everywhere."""
+    if getattr(error, "sqlite_errorcode", 0) in FULL_CODES:
         return True
     if isinstance(error.__cause__, OSError):
         return is_no_space(error.__cause__)

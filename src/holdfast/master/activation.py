@@ -21,7 +21,7 @@ from holdfast.compiler.identities import policy_ids_after
 from holdfast.compiler.nearest import nearest_hint
 from holdfast.compiler.parse import parse_document
 from holdfast.compiler.summary import Summary, format_summary
-from holdfast.core.errors import Conflict, HoldfastError, NotReachable, UnknownName
+from holdfast.core.errors import Conflict, HoldfastError, NoSpace, NotReachable, UnknownName
 from holdfast.core.ids import NodeId
 from holdfast.master.compiling import Compiled, DrawingKey, Situation, compile_with, current_situation, drawing_key
 from holdfast.master.deployment import Deployment, deployment
@@ -184,7 +184,7 @@ class Activation:
                 await self.refresh()
             except HoldfastError as error:
                 _log.warning("rules were not refreshed", extra={"facts": {"reason": error.message}})
-                if isinstance(error, NotReachable):
+                if isinstance(error, NotReachable | NoSpace):
                     await asyncio.sleep(REFRESH_AGAIN_S)
                     self._hub.moved.set()
 

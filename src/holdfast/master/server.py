@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from holdfast import __version__
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import Conflict, Refused, UsageError
+from holdfast.core.errors import Conflict, HoldfastError, Refused, UsageError
 from holdfast.core.ids import NodeId
 from holdfast.core.log_session import log_session
 from holdfast.core.single_instance import only_one
@@ -206,10 +206,15 @@ def _api_config(app: ASGIApp, identity: _Identity) -> uvicorn.Config:
 
 
 async def _keep_fresh(identity: _Identity, api: uvicorn.Config) -> None:
-    """A Master that runs for a year must not show an expired certificate; new connections see the new one."""
+    """A Master that runs for a year must not show an expired certificate; new connections see the new one. What fails, on a full disk for
+    example, is tried again the next time."""
     while True:
         await asyncio.sleep(RENEW_EVERY_S)
-        await asyncio.to_thread(identity.renew)
+        try:
+            await asyncio.to_thread(identity.renew)
+        except (HoldfastError, OSError) as error:
+            _log.warning("the Master's certificate was not renewed", extra={"facts": {"reason": str(error)}})
+            continue
         if api.ssl is not None:
             api.ssl.load_cert_chain(identity.cert_path, identity.key_path)
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
-from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable
+from holdfast.core.errors import ErrorFacts, HoldfastError, NoSpace, NotReachable
 from holdfast.core.ids import JobId, NodeId
 from holdfast.master.deployment import Asking, Selection, Stage, deployment
 from holdfast.master.foundation import Foundation
@@ -32,7 +32,7 @@ from holdfast.model.restoring import AskUndo
 from holdfast.model.trials import AskDrill
 
 START_TIMEOUT_S = 30.0
-LOOK_AGAIN_S = 5.0
+LOOK_AGAIN_S, KEEP_AGAIN_S = 5.0, 2.0
 GIVE_UP_S = 120.0
 PROGRESS_S = 1.0
 _OVER = ENDED | {State.UNKNOWN}
@@ -172,7 +172,7 @@ class Triggers:
             await asyncio.gather(*resumed, *fresh)
         record = self._records[identity]
         jobs = await self._jobs(record)
-        await self._keep(msgspec.structs.replace(record, state=_verdict(jobs, record.problems)))
+        await self._keep_at_last(msgspec.structs.replace(record, state=_verdict(jobs, record.problems)))
         del self._records[identity]
 
     async def _run_on(self, identity: str, number: int, asking: Asking) -> None:
@@ -183,7 +183,7 @@ class Triggers:
             return
         started = Started(stage=number, node=asking.node, jobs=jobs)
         record = self._records[identity]
-        await self._keep(msgspec.structs.replace(record, started=(*record.started, started)))
+        await self._keep_at_last(msgspec.structs.replace(record, started=(*record.started, started)))
         await self._await_jobs(identity, started)
 
     async def _begin(
@@ -230,7 +230,12 @@ class Triggers:
             happenings.record_answered_jobs(session, node, answer.jobs)
             return [job for job in sorted(lost) if happenings.mark_lost(session, job)]
 
-        for job in await self._base.database.run(keep):
+        try:
+            marked = await self._base.database.run(keep)
+        except NoSpace:
+            # It has answered; what it said is written down the next time.
+            return True
+        for job in marked:
             gone = NotReachable(f"the node does not know job {job} any more", hint="it restarted while the job ran; trigger it again")
             await self._note_problem(identity, node, gone)
         self._base.news.tell(*(Subject("job", job) for job in open_jobs))
@@ -241,7 +246,18 @@ class Triggers:
         name = (await self._base.database.run(deployment)).name(node)
         record = self._records[identity]
         problem = Problem(node=name, error=error.facts())
-        await self._keep(msgspec.structs.replace(record, problems=(*record.problems, problem)))
+        await self._keep_at_last(msgspec.structs.replace(record, problems=(*record.problems, problem)))
+
+    async def _keep_at_last(self, record: TriggerRecord) -> None:
+        """As `_keep`, of what is done already: as soon as the records take it."""
+        keeping = self._keep(record)
+        while True:
+            try:
+                return await keeping
+            except (NoSpace, NotReachable) as error:
+                _log.warning("a trigger is not in the records yet", extra={"facts": {"trigger": record.id, "reason": error.message}})
+            await asyncio.sleep(KEEP_AGAIN_S)
+            keeping = self._keep(self._records[record.id])
 
     def _keep(self, record: TriggerRecord) -> Awaitable[None]:
         """Remember at once (several nodes' tasks add to one record), then write it down."""

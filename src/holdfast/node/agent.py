@@ -15,7 +15,7 @@ from pathlib import Path
 from holdfast import __version__
 from holdfast.core.clock import Clock, boot_clock, now
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import ErrorFacts, HoldfastError
+from holdfast.core.errors import ErrorFacts, HoldfastError, NoSpace
 from holdfast.core.log_session import LogSession, log_session
 from holdfast.core.private_files import make_private_folder
 from holdfast.core.single_instance import only_one
@@ -29,7 +29,6 @@ from holdfast.node.audit_anchors import AuditAnchors
 from holdfast.node.config import data_address, load_config, pid_path
 from holdfast.node.doctor import examine
 from holdfast.node.downloads.door import DownloadDoor
-from holdfast.node.enrol import renew, renewal_due
 from holdfast.node.followed_here import FollowedHere
 from holdfast.node.greeting import Greeting
 from holdfast.node.hub_client import HubClient
@@ -40,9 +39,11 @@ from holdfast.node.local_socket import LocalSocket
 from holdfast.node.machine import Machine
 from holdfast.node.metrics_listener import MetricsListener
 from holdfast.node.recalled_here import RecalledHere, let_pass
+from holdfast.node.renewing import keep_certificate
 from holdfast.node.router import Router
 from holdfast.node.rule_store import RuleStore, claimed_generation
 from holdfast.node.scheduler import Scheduler
+from holdfast.node.starting import Room
 from holdfast.node.supervisor import Worker
 from holdfast.node.worker_messages import (
     Acknowledged,
@@ -69,7 +70,6 @@ logger = logging.getLogger(__name__)
 _WORKER_START_S = 10.0
 _LONGEST_NAP_S = 30.0
 """The wall clock may be set meanwhile; nothing is planned on the promise that it is not."""
-_RENEWAL_LOOK_S = 3600.0
 _TIME_AGAIN_S = 60.0
 
 
@@ -170,9 +170,9 @@ class Agent:
             await self._socket.start()
             if self._metrics is not None:
                 await self._metrics.start()
+            keeping = keep_certificate(self._home, self._event, clock=self._clock)
             self._tasks += [
-                loop.create_task(work)
-                for work in (*(w.run() for w in self._workers.values()), self._door.run(), self._plan(), self._keep_certificate())
+                loop.create_task(work) for work in (*(w.run() for w in self._workers.values()), self._door.run(), self._plan(), keeping)
             ]
             self._tasks.append(loop.create_task(self._reach_master()))
             stopping = asyncio.ensure_future(self._stop.wait())
@@ -251,6 +251,7 @@ class Agent:
             self._changed.clear()
             self._alive()
             self._scheduler.tick()
+            self._ask_for_rules()
             self._hub.wake()
             wake = self._scheduler.next_wake()
             nap_s = _LONGEST_NAP_S if wake is None else min(_LONGEST_NAP_S, max(0.0, (wake - now(self._clock)).total_seconds() + 0.001))
@@ -263,15 +264,11 @@ class Agent:
             await asyncio.wait_for(self._workers["store"].greeted.wait(), _WORKER_START_S)
         await self._hub.run()
 
-    async def _keep_certificate(self) -> None:
-        while True:
-            try:
-                if renewal_due(load_credentials(self._home / "identity").cert_pem, self._clock):
-                    await asyncio.to_thread(renew, self._home, load_config(self._home))
-                    self._event("certificate-renewed", Severity.INFO, "this node's certificate was renewed")
-            except HoldfastError as error:
-                logger.warning("the certificate was not renewed", extra={"facts": {"code": error.code, "reason": error.message}})
-            await asyncio.sleep(_RENEWAL_LOOK_S)
+    def _ask_for_rules(self) -> None:
+        """Those for which there was no room are sent again in a new session."""
+        if self._scheduler.room is Room.ENOUGH and any(problem.code == NoSpace.code for problem in self._refused):
+            self._refused = ()
+            asyncio.get_running_loop().create_task(self._hub.reconnect())
 
     async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
         """Within five seconds: the workers get four to end in order."""

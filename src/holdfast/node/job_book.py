@@ -16,14 +16,17 @@ from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId, NodeId, new_id
 from holdfast.model.jobs import ENDED, Job, Progress, State
+from holdfast.model.maintenance import Prune
 from holdfast.model.rules import Rules
 from holdfast.model.waits import Wait
 from holdfast.node.journal import Journal, Request
-from holdfast.node.worker_messages import RunDatasets, RunDrill, RunRecall, RunRestore, RunUndo
+from holdfast.node.worker_messages import RunDatasets, RunDrill, RunMaintenance, RunRecall, RunRestore, RunUndo
 
 Role = Literal["source", "store", "recall"]
 
 Signature = frozenset[tuple[str, str]]
+_ASKED = ("trigger", "local")
+"""Causes of jobs that somebody was told of."""
 
 
 def role_of(request: Request) -> Role:
@@ -34,6 +37,11 @@ def role_of(request: Request) -> Role:
     ):
         return "source"
     return "store"
+
+
+def makes_room(request: Request) -> bool:
+    """What is done on a full disk, too, where no record of it can be kept."""
+    return isinstance(request, RunMaintenance) and isinstance(request.task, Prune)
 
 
 def failure_of(job: Job) -> Signature:
@@ -117,11 +125,14 @@ class JobBook:
         )
 
     def add(self, request: Request, quiet_failure: Signature | None = None) -> LiveJob:
-        """Queue it, on disk unless quiet."""
+        """Queue it, on disk unless quiet. What nobody asked for, and what makes room, waits in memory where the disk is full; of all else
+        that raises `NoSpace`."""
         live = LiveJob(job=request.job, request=request, quiet_failure=quiet_failure)
-        self._live[request.job.id] = live
-        if quiet_failure is None:
+        if quiet_failure is None and request.job.cause in _ASKED and not makes_room(request):
+            self._journal.record_asked(request.job, request)
+        elif quiet_failure is None:
             self._journal.record_job(request.job, request)
+        self._live[request.job.id] = live
         return live
 
     def requeue(self, job: Job, request: Request) -> None:
@@ -129,9 +140,9 @@ class JobBook:
         self._live[job.id] = LiveJob(job=job, request=request)
 
     def resume(self, live: LiveJob, request: Request) -> None:
-        """A paused job waits for its worker again, on disk."""
+        """A paused job waits for its worker again, on disk. Raises `NoSpace`; then it is paused still."""
+        self._journal.record_asked(request.job, request)
         live.job, live.request = request.job, request
-        self._journal.record_job(request.job, request)
 
     def get(self, job_id: JobId) -> LiveJob | None:
         return self._live.get(job_id)

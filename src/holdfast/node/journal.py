@@ -3,6 +3,9 @@
 SQLite at `HOME/node.db`, WAL with full synchronisation: what returned is on disk. Used by the event loop's thread alone; each call is one
 short transaction. Bounded: of ended jobs the newest 10,000 stay (longer while the Master has not got them), of waiting events 50,000, of
 events the Master has 5,000, for a Master that comes back from a backup.
+
+While the disk is full, what there is to write is kept in memory, the newest state of each thing, and written in one transaction when there
+is room again. Of lines of the log the first 1,000 are kept; how many were let go is said.
 """
 
 from __future__ import annotations
@@ -10,20 +13,21 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from holdfast.core.clock import Clock, utc
-from holdfast.core.errors import ErrorFacts
+from holdfast.core.errors import ErrorFacts, NoSpace
 from holdfast.core.ids import DatasetId, JobId, NodeId
-from holdfast.core.local_database import open_or_replace
+from holdfast.core.local_database import is_full, open_or_replace
 from holdfast.core.log_session import LogSession
 from holdfast.model.change import Amount
 from holdfast.model.decoding import UNREADABLE
-from holdfast.model.jobs import ENDED, Event, Job
+from holdfast.model.jobs import ENDED, Event, Job, Severity
 from holdfast.model.log_sessions import began_event
+from holdfast.node.journal_records import readable, shortened, size_bytes
 from holdfast.node.worker_messages import RunCascade, RunDatasets, RunDrill, RunMaintenance, RunRecall, RunRestore, RunUndo
 from holdfast.wire.hub_messages import Report
 
@@ -31,11 +35,12 @@ _logger = logging.getLogger(__name__)
 KEPT_JOBS = 10_000
 KEPT_EVENTS = 50_000
 KEPT_TOLD_EVENTS = 5_000
+KEPT_UNWRITTEN_EVENTS = 1_000
 MOST_REPORT_BYTES = 16 * 1024 * 1024
 """Of the records in a report, as they are kept. Short numbers take more in a message, but it stays below the hub's 64 MiB even so."""
-_SHORT = 2_000
+_AGAIN_S = 1.0
+"""As long a full disk is left alone."""
 
-T = TypeVar("T")
 Request = RunDatasets | RunCascade | RunRestore | RunUndo | RunRecall | RunDrill | RunMaintenance
 
 _SCHEMA = """
@@ -89,40 +94,104 @@ class Unfinished(msgspec.Struct, frozen=True):
     request: Request | None
 
 
+@dataclass
+class _Unwritten:
+    """What is not on disk yet, the newest of each thing. `protections`: None = removed. `acknowledged`: up to which number the Master has
+    reports. `let_go`: so many lines of the log had no place."""
+
+    jobs: dict[JobId, tuple[Job, Request | None]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    protections: dict[tuple[str, str, str], ProtectionRow | None] = field(default_factory=dict)
+    care: dict[tuple[str, str], int] = field(default_factory=dict)
+    acknowledged: int = 0
+    let_go: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.jobs or self.events or self.protections or self.care or self.acknowledged)
+
+    def put_job(self, job: Job, request: Request | None) -> None:
+        _, known = self.jobs.pop(job.id, (job, None))
+        self.jobs[job.id] = job, request or known
+
+    def put_event(self, event: Event) -> None:
+        if len(self.events) < KEPT_UNWRITTEN_EVENTS:
+            self.events.append(event)
+        else:
+            self.let_go += 1
+
+
 class Journal:
-    """Raises `sqlite3.Error` when the disk fails: the agent then stops, because it could not keep its word.
+    """Raises `sqlite3.Error` when the disk fails: the agent then stops, because it could not keep its word. That it is full is no failure.
 
     A damaged file is moved aside as NAME.corrupt-N when it is opened, and a record that cannot be read is left out; both are logged.
     """
 
     def __init__(self, path: Path, *, clock: Clock, session: LogSession | None = None) -> None:
-        self._clock, self._session = clock, session
+        self._path, self._clock, self._session = path, clock, session
+        self._unwritten = _Unwritten()
+        self._again_s: float | None = None
         # Report numbers must rise even when this file was lost and made anew: a fresh one begins at the clock's milliseconds.
         first = (
             f"INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', {clock.now_ns() // 1_000_000} "
             "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'outbox');"
         )
-        self._db, replaced = open_or_replace(path, synchronous="FULL", schema=_SCHEMA + first)
+        try:
+            self._db, replaced = open_or_replace(path, synchronous="FULL", schema=_SCHEMA + first)
+        except sqlite3.OperationalError as error:
+            if is_full(error, str(path)):
+                raise self._no_space() from error
+            raise
         if replaced is not None:
             # A node without a past goes on protecting; one that cannot start does not.
             facts = {"facts": {"path": str(path), "aside": replaced.aside.name, "error": replaced.error}}
             _logger.error("the journal was damaged and a fresh one was made: reports that waited are lost", extra=facts)
 
     def close(self) -> None:
-        self._db.close()
+        try:
+            if not self.catch_up(at_once=True):
+                facts = {"jobs": len(self._unwritten.jobs), "events": len(self._unwritten.events)}
+                _logger.error("the disk is still full: what was kept in memory is lost", extra={"facts": facts})
+        finally:
+            self._db.close()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the disk was full, and there is something that is not on it."""
+        return bool(self._unwritten)
+
+    def catch_up(self, *, at_once: bool = False) -> bool:
+        """Write what is kept in memory, unless that was tried a moment ago; whether all is on disk."""
+        if not self._unwritten:
+            return True
+        now_s = self._clock.monotonic_s()
+        if self._again_s is not None and now_s < self._again_s and not at_once:
+            return False
+        try:
+            with self._transaction():
+                self._write(self._unwritten)
+        except sqlite3.OperationalError as error:
+            if not is_full(error, str(self._path)):
+                raise
+            self._again_s = now_s + _AGAIN_S
+            return False
+        self._unwritten, self._again_s = _Unwritten(), None
+        return True
 
     def record_job(self, job: Job, request: Request | None = None) -> None:
         """Keep the job as it stands and put it in the outbox, where a newer state takes the place of one not yet acknowledged."""
-        body, ended = msgspec.json.encode(job), job.state in ENDED
-        created_ns = int(job.created_at.timestamp() * 1_000_000_000)
-        with self._transaction():
-            self._db.execute(
-                "INSERT INTO jobs VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, body = excluded.body, "
-                "request = CASE WHEN excluded.ended THEN NULL ELSE coalesce(excluded.request, request) END",
-                (job.id, created_ns, ended, body, None if request is None or ended else msgspec.json.encode(request)),
-            )
-            self._db.execute("DELETE FROM outbox WHERE job = ?", (job.id,))
-            self._db.execute("INSERT INTO outbox (job, body) VALUES (?, ?)", (job.id, body))
+        self._unwritten.put_job(job, request)
+        self.catch_up()
+
+    def record_asked(self, job: Job, request: Request) -> None:
+        """As `record_job`, for what somebody is told is queued: on disk when this returns. Raises `NoSpace`, and then it is as before."""
+        before = self._unwritten.jobs.get(job.id)
+        self._unwritten.put_job(job, request)
+        if self.catch_up(at_once=True):
+            return
+        del self._unwritten.jobs[job.id]
+        if before is not None:
+            self._unwritten.jobs[job.id] = before
+        raise self._no_space()
 
     def mark_session(self, node: NodeId) -> None:
         """The line with which the session begins, before all others of it."""
@@ -130,19 +199,10 @@ class Journal:
             self.record_event(began_event(self._session, node))
 
     def record_event(self, event: Event) -> None:
-        """A line for which the disk has no room is let go: that a disk is full must not end the agent, which says so in its status."""
-        try:
-            self._put_event(event)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
-                raise
-
-    def _put_event(self, event: Event) -> None:
         if self._session is not None:
             event = msgspec.structs.replace(event, session=self._session.id)
-        with self._transaction():
-            row = self._db.execute("INSERT INTO outbox (job, body) VALUES (NULL, ?)", (msgspec.json.encode(event),))
-            self._db.execute("DELETE FROM outbox WHERE job IS NULL AND number <= ?", ((row.lastrowid or 0) - KEPT_EVENTS,))
+        self._unwritten.put_event(event)
+        self.catch_up()
 
     def next_report(self, after: int = 0, limit: int = 100) -> Report | None:
         """The oldest rows above `after` as one report bearing the highest number among them; None = nothing waits. Of rows that hold much
@@ -150,78 +210,79 @@ class Journal:
         rows: list[tuple[int, str | None, bytes]] = []
         room_bytes = MOST_REPORT_BYTES
         query = "SELECT number, job, body FROM outbox WHERE number > ? ORDER BY number LIMIT ?"
-        for number, job, body in self._db.execute(query, (after, limit)):
-            room_bytes -= _size_bytes(body)
+        for number, job, body in self._db.execute(query, (max(after, self._unwritten.acknowledged), limit)):
+            room_bytes -= size_bytes(body)
             if rows and room_bytes < 0:
                 break
             rows.append((number, job, body))
         if not rows:
             return None
-        if _size_bytes(rows[0][2]) > MOST_REPORT_BYTES:
+        if size_bytes(rows[0][2]) > MOST_REPORT_BYTES:
             number, job, body = rows[0]
-            rows = [(number, job, _shortened(Event if job is None else Job, body))]
+            rows = [(number, job, shortened(Event if job is None else Job, body))]
         return Report(
             number=rows[-1][0],
-            jobs=tuple(_readable(Job, [body for _, job, body in rows if job is not None])),
-            events=tuple(_readable(Event, [body for _, job, body in rows if job is None])),
+            jobs=tuple(readable(Job, [body for _, job, body in rows if job is not None])),
+            events=tuple(readable(Event, [body for _, job, body in rows if job is None])),
         )
 
     def acknowledge(self, number: int) -> None:
         """All up to `number` are in the Master's records."""
-        with self._transaction():
-            self._db.execute(
-                "INSERT OR REPLACE INTO told_events SELECT number, body FROM outbox WHERE job IS NULL AND number <= ?", (number,)
-            )
-            self._db.execute(
-                "DELETE FROM told_events WHERE number < (SELECT number FROM told_events ORDER BY number DESC LIMIT 1 OFFSET ?)",
-                (KEPT_TOLD_EVENTS - 1,),
-            )
-            self._db.execute("DELETE FROM outbox WHERE number <= ?", (number,))
-            self._db.execute(
-                "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ended ORDER BY created_ns DESC LIMIT -1 OFFSET ?) "
-                "AND id NOT IN (SELECT job FROM outbox WHERE job IS NOT NULL)",
-                (KEPT_JOBS,),
-            )
+        self._unwritten.acknowledged = max(self._unwritten.acknowledged, number)
+        self.catch_up()
 
     def tell_again(self, since_ns: int) -> int:
-        """Put what happened since then into the outbox once more; returns how many jobs and events that is."""
+        """Put what happened since then into the outbox once more; returns how many jobs and events that is. Raises `NoSpace`."""
+        if not self.catch_up(at_once=True):
+            raise self._no_space()
         since = utc(since_ns)
         known = self._db.execute("SELECT number, body FROM told_events ORDER BY number").fetchall()
-        events = [(number, body) for number, body in known for event in _readable(Event, [body]) if event.time >= since]
+        events = [(number, body) for number, body in known for event in readable(Event, [body]) if event.time >= since]
         jobs = [
             (job.id, body)
             for (body,) in self._db.execute("SELECT body FROM jobs ORDER BY created_ns, rowid").fetchall()
-            for job in _readable(Job, [body])
+            for job in readable(Job, [body])
             if job.ended_at is None or job.ended_at >= since
         ]
-        with self._transaction():
-            for identity, body in jobs:
-                self._db.execute("DELETE FROM outbox WHERE job = ?", (identity,))
-                self._db.execute("INSERT INTO outbox (job, body) VALUES (?, ?)", (identity, body))
-            for number, body in events:
-                self._db.execute("INSERT INTO outbox (job, body) VALUES (NULL, ?)", (body,))
-                self._db.execute("DELETE FROM told_events WHERE number = ?", (number,))
+        try:
+            with self._transaction():
+                for identity, body in jobs:
+                    self._put_outbox(identity, body)
+                for number, body in events:
+                    self._db.execute("INSERT INTO outbox (job, body) VALUES (NULL, ?)", (body,))
+                    self._db.execute("DELETE FROM told_events WHERE number = ?", (number,))
+        except sqlite3.OperationalError as error:
+            if is_full(error, str(self._path)):
+                raise self._no_space() from error
+            raise
         return len(jobs) + len(events)
 
     def reports_waiting(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM outbox").fetchone()[0])
+        (on_disk,) = self._db.execute("SELECT count(*) FROM outbox WHERE number > ?", (self._unwritten.acknowledged,)).fetchone()
+        return int(on_disk) + len(self._unwritten.jobs) + len(self._unwritten.events)
 
     def job(self, job_id: JobId) -> Job | None:
+        if job_id in self._unwritten.jobs:
+            return self._unwritten.jobs[job_id][0]
         row = self._db.execute("SELECT body FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        return None if row is None else next(_readable(Job, [row[0]]), None)
+        return None if row is None else next(readable(Job, [row[0]]), None)
 
     def newest_jobs(self, limit: int) -> tuple[Job, ...]:
         """Newest first."""
         rows = self._db.execute("SELECT body FROM jobs ORDER BY created_ns DESC, rowid DESC LIMIT ?", (limit,))
-        return tuple(_readable(Job, [body for (body,) in rows]))
+        known = {job.id: job for job in readable(Job, [body for (body,) in rows])}
+        if not self._unwritten.jobs:
+            return tuple(known.values())
+        known.update((job.id, job) for job, _ in self._unwritten.jobs.values())
+        return tuple(sorted(known.values(), key=lambda job: job.created_at, reverse=True)[:limit])
 
     def unfinished(self) -> tuple[Unfinished, ...]:
         """Oldest first."""
         rows = self._db.execute("SELECT body, request FROM jobs WHERE NOT ended ORDER BY created_ns, rowid")
-        return tuple(Unfinished(job, _decode_request(request)) for body, request in rows.fetchall() for job in _readable(Job, [body]))
+        return tuple(Unfinished(job, _decode_request(request)) for body, request in rows.fetchall() for job in readable(Job, [body]))
 
     def protections(self) -> tuple[ProtectionRow, ...]:
-        return tuple(_readable(ProtectionRow, [body for (body,) in self._db.execute("SELECT body FROM protection")]))
+        return tuple(readable(ProtectionRow, [body for (body,) in self._db.execute("SELECT body FROM protection")]))
 
     def care(self) -> dict[tuple[str, str], int]:
         """When each kind of housekeeping was last done to a repository, or first thought of."""
@@ -229,17 +290,69 @@ class Journal:
         return {(repository, kind): at_ns for repository, kind, at_ns in rows}
 
     def put_care(self, repository: str, kind: str, at_ns: int) -> None:
-        self._db.execute("INSERT OR REPLACE INTO care VALUES (?, ?, ?)", (repository, kind, at_ns))
+        self._unwritten.care[repository, kind] = at_ns
+        self.catch_up()
 
     def put_protections(self, rows: Iterable[ProtectionRow], removed: Sequence[tuple[str, str, str]] = ()) -> None:
-        with self._transaction():
-            self._db.executemany("DELETE FROM protection WHERE dataset = ? AND operation = ? AND action = ?", removed)
-            self._db.executemany(
-                "INSERT OR REPLACE INTO protection VALUES (?, ?, ?, ?)", [(*row.key, msgspec.json.encode(row)) for row in rows]
-            )
+        self._unwritten.protections.update(dict.fromkeys(removed))
+        self._unwritten.protections.update((row.key, row) for row in rows)
+        self.catch_up()
+
+    def _write(self, what: _Unwritten) -> None:
+        if what.acknowledged:
+            self._write_acknowledged(what.acknowledged)
+        for job, request in what.jobs.values():
+            self._write_job(job, request)
+        for event in (*what.events, *_said_of(what)):
+            row = self._db.execute("INSERT INTO outbox (job, body) VALUES (NULL, ?)", (msgspec.json.encode(event),))
+            self._db.execute("DELETE FROM outbox WHERE job IS NULL AND number <= ?", ((row.lastrowid or 0) - KEPT_EVENTS,))
+        removed = [key for key, row in what.protections.items() if row is None]
+        self._db.executemany("DELETE FROM protection WHERE dataset = ? AND operation = ? AND action = ?", removed)
+        self._db.executemany(
+            "INSERT OR REPLACE INTO protection VALUES (?, ?, ?, ?)",
+            [(*row.key, msgspec.json.encode(row)) for row in what.protections.values() if row is not None],
+        )
+        self._db.executemany("INSERT OR REPLACE INTO care VALUES (?, ?, ?)", [(*key, at_ns) for key, at_ns in what.care.items()])
+
+    def _write_job(self, job: Job, request: Request | None) -> None:
+        body, ended = msgspec.json.encode(job), job.state in ENDED
+        created_ns = int(job.created_at.timestamp() * 1_000_000_000)
+        self._db.execute(
+            "INSERT INTO jobs VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, body = excluded.body, "
+            "request = CASE WHEN excluded.ended THEN NULL ELSE coalesce(excluded.request, request) END",
+            (job.id, created_ns, ended, body, None if request is None or ended else msgspec.json.encode(request)),
+        )
+        self._put_outbox(job.id, body)
+
+    def _put_outbox(self, job_id: str, body: bytes) -> None:
+        self._db.execute("DELETE FROM outbox WHERE job = ?", (job_id,))
+        self._db.execute("INSERT INTO outbox (job, body) VALUES (?, ?)", (job_id, body))
+
+    def _write_acknowledged(self, number: int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO told_events SELECT number, body FROM outbox WHERE job IS NULL AND number <= ?", (number,))
+        self._db.execute(
+            "DELETE FROM told_events WHERE number < (SELECT number FROM told_events ORDER BY number DESC LIMIT 1 OFFSET ?)",
+            (KEPT_TOLD_EVENTS - 1,),
+        )
+        self._db.execute("DELETE FROM outbox WHERE number <= ?", (number,))
+        self._db.execute(
+            "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ended ORDER BY created_ns DESC LIMIT -1 OFFSET ?) "
+            "AND id NOT IN (SELECT job FROM outbox WHERE job IS NOT NULL)",
+            (KEPT_JOBS,),
+        )
+
+    def _no_space(self) -> NoSpace:
+        return NoSpace(f"the disk of {self._path} is full", hint="make room on the file system of the node's home, then ask again")
 
     def _transaction(self) -> _Transaction:
         return _Transaction(self._db)
+
+
+def _said_of(what: _Unwritten) -> Iterator[Event]:
+    if what.let_go:
+        last = what.events[-1]
+        text = f"{what.let_go:,} lines of the log were let go: the disk of the node's home was full"
+        yield msgspec.structs.replace(last, code="lines-let-go", severity=Severity.WARNING, message=text, facts={})
 
 
 def _decode_request(body: bytes | None) -> Request | None:
@@ -247,38 +360,6 @@ def _decode_request(body: bytes | None) -> Request | None:
         return None if body is None else msgspec.json.decode(body, type=Request)
     except (TypeError, *UNREADABLE):
         return None
-
-
-def _readable(kind: type[T], bodies: Iterable[bytes]) -> Iterator[T]:
-    """What can be read of them. One that cannot must not keep the agent from starting, nor the other reports from the Master."""
-    for body in bodies:
-        try:
-            yield msgspec.json.decode(body, type=kind)
-        except (TypeError, *UNREADABLE) as error:
-            _logger.warning("a record of the journal cannot be read", extra={"facts": {"kind": kind.__name__, "error": str(error)}})
-
-
-def _size_bytes(body: object) -> int:
-    """A row of a damaged file may hold anything."""
-    return len(body) if isinstance(body, bytes | str) else 0
-
-
-def _shortened(kind: type[Job] | type[Event], body: bytes) -> bytes:
-    """What it is, of whom, when and how it ended stays; the node itself still has all of a job."""
-    for record in _readable(kind, [body]):
-        if isinstance(record, Event):
-            record = msgspec.structs.replace(record, message=_beginning(record.message), facts={})
-        else:
-            error = record.error
-            if error is not None:
-                error = ErrorFacts(error.code, _beginning(error.message), _beginning(error.hint), error.retryable)
-            record = msgspec.structs.replace(record, error=error, tasks=(), findings=(), report=None, datasets=(), wait=None)
-        return msgspec.json.encode(record)
-    return b""
-
-
-def _beginning(text: str) -> str:
-    return text if len(text) <= _SHORT else f"{text[:_SHORT]} ..."
 
 
 class _Transaction:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.core.errors import ErrorFacts, StaleRules, UsageError
+from holdfast.core.errors import ErrorFacts, NoSpace, StaleRules, StoreError, UsageError, is_no_space
 from holdfast.core.ids import EnvironmentId, NodeId
 from holdfast.core.private_files import make_private_folder, write_private
 from holdfast.model.decoding import UNREADABLE, UNREADABLE_FILE
@@ -93,13 +93,19 @@ class RuleStore:
         return rules
 
     def put(self, signed: SignedRules) -> Rules:
-        """In force and on disk when this returns; raises as `verify`."""
+        """In force and on disk when this returns. Raises as `verify`, and `NoSpace` or `StoreError` where the disk does not take them; then
+        those that were in force still are."""
         rules = self.verify(signed)
         current = self._folder / "current.json"
         # The fallback is what was in force, not what may lie damaged on disk.
-        if self.current is not None and self.fallback is None:
-            write_private(self._folder / "previous.json", current.read_bytes())
-        write_private(current, msgspec.json.encode(signed))
+        try:
+            if self.current is not None and self.fallback is None:
+                write_private(self._folder / "previous.json", current.read_bytes())
+            write_private(current, msgspec.json.encode(signed))
+        except OSError as error:
+            kind = NoSpace if is_no_space(error) else StoreError
+            hint = "make room on the file system of the node's home; the Master sends them again by itself"
+            raise kind(f"the rules cannot be written down: {error.strerror}: {self._folder}", hint=hint) from error
         self.current, self.fallback, self._signed = rules, None, signed
         return rules
 

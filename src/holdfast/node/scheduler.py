@@ -39,12 +39,16 @@ from holdfast.node.outcomes import (
 )
 from holdfast.node.protections import due_operations, judge, reconcile
 from holdfast.node.retries import Retries, Retry
-from holdfast.node.starting import Starting
+from holdfast.node.starting import Room, Starting
 from holdfast.node.trying_again import ask_again, subjects_named
 from holdfast.node.worker_messages import Acknowledged, CancelJob, PointsMade, RunCascade, RunDatasets, ToWorker
 
 HOME_RESERVE_BYTES = 256 * 1024 * 1024
-_LOW_DISK_RECHECK_S = 30.0
+_LOW_DISK_RECHECK_S, _FULL_DISK_RECHECK_S = 30.0, 2.0
+_LOW = {
+    Room.LOW: "less than 256 MiB are free where this node keeps its records: no capture is started",
+    Room.NONE: "no room is left where this node keeps its records: they are in memory, and nothing but a prune is started",
+}
 
 Send = Callable[[Role, ToWorker], bool]
 """Hands a message to a worker; False = it is not up now."""
@@ -66,21 +70,15 @@ class Scheduler:
         self.held = HeldRestores(book, send)
         self._housekeeping = Housekeeping(book, journal, clock=clock)
         self._last_state: dict[str, State] = {}
-        self._low_disk = False
+        self.room = Room.ENOUGH
         self.closing = False
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        if not self._low_disk:
+        if self.room is Room.ENOUGH:
             return ()
-        return (
-            Finding(
-                code="low-disk",
-                severity=Severity.ERROR,
-                message="less than 256 MiB are free where this node keeps its records: no capture is started",
-                hint="free some space on the file system of the node's home",
-            ),
-        )
+        hint = "free some space on the file system of the node's home"
+        return (Finding(code="low-disk", severity=Severity.ERROR, message=_LOW[self.room], hint=hint),)
 
     def recover(self) -> None:
         """Take up the journal's unfinished jobs: what waited waits again, what ran has failed and is tried again, a restore goes on."""
@@ -114,14 +112,17 @@ class Scheduler:
                 self._retries.failed(retry, now_ns, was_attempt=False)
 
     def tick(self) -> None:
-        """Queue what is due, start what can start."""
-        if self._rules is None or self.closing:
+        """Queue what is due, start what can start; before it, write what had no room."""
+        self._journal.catch_up()
+        if self.closing:
             return
-        self._plan_due(self._rules)
-        self._plan_retries(self._rules)
-        self._housekeeping.plan()
+        if self._rules is not None:
+            self._plan_due(self._rules)
+            self._plan_retries(self._rules)
+            self._housekeeping.plan()
         self._check_disk()
-        self._starting.start(self._rules, low_disk=self._low_disk)
+        if self._rules is not None:
+            self._starting.start(self._rules, self.room)
 
     def next_wake(self) -> datetime | None:
         """The next moment at which `tick` has something to do by itself; None = only when something happens."""
@@ -140,8 +141,8 @@ class Scheduler:
             wakes.append(run_at)
         if (care := self._housekeeping.next_wake()) is not None:
             wakes.append(care)
-        if self._low_disk:
-            wakes.append(moment + timedelta(seconds=_LOW_DISK_RECHECK_S))
+        if self.room is not Room.ENOUGH or self._journal.is_behind:
+            wakes.append(moment + timedelta(seconds=_FULL_DISK_RECHECK_S if self._journal.is_behind else _LOW_DISK_RECHECK_S))
         return min(wakes, default=None)
 
     def trigger(self, ask: AskTrigger) -> tuple[JobId, ...]:
@@ -300,17 +301,25 @@ class Scheduler:
     def _queue_run(
         self, chosen: dict[DatasetId, tuple[str, ...]], *, cause: str, trigger: str = "", accept: bool = False, adopt: bool = False
     ) -> LiveJob:
+        live = self._like_it(chosen, accept=accept, adopt=adopt)
+        if live is None:
+            job = self._run_job(chosen, cause, trigger, "run")
+            live = self._book.add(RunDatasets(job=job, datasets=tuple(chosen), operations=chosen, accept=accept, adopt=adopt))
+        else:
+            self._book.publish(live)
+        # Only now: what could not be queued was not attempted.
         for dataset, operations in chosen.items():
             self._note_attempt(dataset, operations)
+        return live
+
+    def _like_it(self, chosen: dict[DatasetId, tuple[str, ...]], *, accept: bool, adopt: bool) -> LiveJob | None:
+        """A run that waits and is the same."""
         for live in self._book.queued:
-            request = live.request
-            if not isinstance(request, RunDatasets) or request.catch_up:
+            if not isinstance(request := live.request, RunDatasets) or request.catch_up:
                 continue
             if (request.operations, request.accept, request.adopt) == (chosen, accept, adopt):
-                self._book.publish(live)
                 return live
-        job = self._run_job(chosen, cause, trigger, "run")
-        return self._book.add(RunDatasets(job=job, datasets=tuple(chosen), operations=chosen, accept=accept, adopt=adopt))
+        return None
 
     def _add_run(
         self, chosen: dict[DatasetId, tuple[str, ...]], job: Job, *, catch_up: bool = False, failure: Signature | None = None
@@ -339,12 +348,12 @@ class Scheduler:
         return self._book.add(RunCascade(job=job, cascade=cascade_id, adopt=adopt), quiet_failure=None if retry is None else retry.failure)
 
     def _check_disk(self) -> None:
-        low = self._free_bytes() < HOME_RESERVE_BYTES
-        if low and not self._low_disk:
-            self.record_event("low-disk", Severity.ERROR, "less than 256 MiB free in the node's home: no capture is started")
-        elif self._low_disk and not low:
+        before, is_low = self.room, self._free_bytes() < HOME_RESERVE_BYTES
+        self.room = Room.NONE if self._journal.is_behind else Room.LOW if is_low else Room.ENOUGH
+        if before is Room.ENOUGH and self.room is not before:
+            self.record_event("low-disk", Severity.ERROR, _LOW[self.room])
+        elif self.room is Room.ENOUGH and self.room is not before:
             self.record_event("disk-ok", Severity.INFO, "there is space in the node's home again: captures go on")
-        self._low_disk = low
 
     def _learn(self, job: Job, request: Request, *, was_attempt: bool) -> None:
         """What the end of a job means for status and retries. Who was behind before a run that was cancelled is so still."""

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from enum import Enum
 
 from holdfast.core.clock import Clock, now
 from holdfast.core.ids import JobId
 from holdfast.model.jobs import Job, State
 from holdfast.model.rules import Rules
 from holdfast.model.waits import Wait, WaitReason
-from holdfast.node.job_book import JobBook, LiveJob, Role
+from holdfast.node.job_book import JobBook, LiveJob, Role, makes_room
 from holdfast.node.journal import Request
 from holdfast.node.openings import opening_of
 from holdfast.node.outcomes import subjects_of
@@ -32,6 +33,14 @@ LONG_RUN = timedelta(seconds=60)
 """After so much a run keeps no other waiting."""
 
 
+class Room(Enum):
+    """On the disk of the node's home. LOW: nothing is captured. NONE: its records cannot be written, and only what makes room starts."""
+
+    ENOUGH = "enough"
+    LOW = "low"
+    NONE = "none"
+
+
 class Starting:
     """`send` hands a message to a worker; False = it is not up now."""
 
@@ -40,7 +49,7 @@ class Starting:
         self._send = send
         self._clock = clock
 
-    def start(self, rules: Rules, *, low_disk: bool) -> None:
+    def start(self, rules: Rules, room: Room) -> None:
         """Hand over what can start, and note of the rest what it waits for."""
         moment = now(self._clock)
         ahead = _Ahead(rules)
@@ -48,7 +57,7 @@ class Starting:
             self._book.note_wait(live, ahead.worker_is_at(live) if live.job.state is State.QUEUED else None)
             ahead.note(live)
         for live in self._book.queued:
-            wait = self._first_wait(live, rules, moment, ahead, low_disk=low_disk)
+            wait = self._first_wait(live, rules, moment, ahead, room)
             if wait is None and self._send(live.role, live.request):
                 live.sent = True
                 wait = ahead.worker_is_at(live)
@@ -71,12 +80,12 @@ class Starting:
             return None
         return opening_of(rules, request, moment)
 
-    def _first_wait(self, live: LiveJob, rules: Rules, moment: datetime, ahead: _Ahead, *, low_disk: bool) -> Wait | None:
+    def _first_wait(self, live: LiveJob, rules: Rules, moment: datetime, ahead: _Ahead, room: Room) -> Wait | None:
         """None = it may start."""
         captures = isinstance(live.request, RunDatasets) and not live.request.catch_up
         if (first := ahead.shares_with(live)) is not None:
             return _after(first)
-        if captures and low_disk:
+        if (room is Room.NONE and not makes_room(live.request)) or (room is Room.LOW and captures):
             return Wait(reason=WaitReason.LOW_DISK)
         opens = self.opens_at(rules, live.request, moment)
         if opens is not None and opens > moment:

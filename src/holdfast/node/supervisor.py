@@ -120,11 +120,15 @@ class Worker:
         failures = 0
         while True:
             started_s = self._clock.monotonic_s()
-            code = await self._live_once()
+            try:
+                end = f"died ({_describe(await self._live_once())})"
+            except OSError as error:
+                # A full disk, for example: it may be well the next time.
+                end = f"could not be started ({error})"
             if self._stopping:
                 return
             failures = 0 if self._clock.monotonic_s() - started_s > _STABLE_S else failures + 1
-            message = f"the {self.role} worker died ({_describe(code)})"
+            message = f"the {self.role} worker {end}"
             logger.error(message, extra={"facts": {"worker": self.role}})
             self._on_end(self.role, ErrorFacts("worker-died", message, f"it is started again; see log/{self.role}.log", True))
             await asyncio.sleep(RESTART_AFTER_S[min(max(failures - 1, 0), len(RESTART_AFTER_S) - 1)])

@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, OperationalError
 
 from holdfast.core.errors import Conflict, HoldfastError, NoSpace, NotReachable, UsageError
+from holdfast.core.local_database import FULL_CODES
 from holdfast.core.private_files import touch_private
 
 DRIVERS = {
@@ -137,7 +138,7 @@ def _ours(error: DBAPIError) -> HoldfastError | None:
     said = str(error.orig).strip().splitlines()
     reason = said[0] if said else type(error.orig).__name__
     state = getattr(error.orig, "sqlstate", None)
-    if state == _DISK_FULL or "database or disk is full" in reason:
+    if state == _DISK_FULL or getattr(error.orig, "sqlite_errorcode", 0) in FULL_CODES:
         return NoSpace("there is no room left for the Master's records", hint="make room; what was to be written is not")
     if isinstance(error, DataError):
         return UsageError("there is a value in it that no record can hold", hint=f"the database says: {reason}")

@@ -150,9 +150,13 @@ class DownloadDoor:
             with contextlib.suppress(OSError):
                 listener.accept()[0].close()
             return
-        code = await self._live_once(listener)
-        if code != 0 and not self._stopping:
-            logger.error(f"the process that gives downloads ended with {code}; see log/downloads.err")
+        try:
+            code = await self._live_once(listener)
+            end = "" if code == 0 else f"ended with {code}; see log/downloads.err"
+        except OSError as error:
+            end = f"could not be started: {error}"
+        if end and not self._stopping:
+            logger.error(f"the process that gives downloads {end}")
             await asyncio.sleep(_AGAIN_S)
 
     async def _live_once(self, listener: socket.socket) -> int:
