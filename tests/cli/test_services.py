@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.cli.output import note_to_a_person
 from holdfast.cli.service_units import DEFAULT_HOME, SERVICES, Service, unit_name, unit_text
 from holdfast.cli.services import Systemd, tell_systemd
 from holdfast.core.errors import Conflict, HoldfastError, Refused, UsageError
@@ -74,6 +75,13 @@ def test_systemd_understands_the_unit(service: Service, tmp_path: Path) -> None:
     path.write_text(unit_text(service, "/usr/bin/true"))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(path)], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, [line for line in done.stderr.splitlines() if path.name in line]) == (0, [])
+
+
+def test_only_a_terminal_is_told_that_something_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    note_to_a_person("in a pipe")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    note_to_a_person("on a terminal")
+    assert capsys.readouterr() == ("", "on a terminal\n")
 
 
 def test_systemd_hears_that_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

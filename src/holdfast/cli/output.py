@@ -44,6 +44,12 @@ def note(text: str) -> None:
     sys.stderr.write(harmless(text) + "\n")
 
 
+def note_to_a_person(text: str) -> None:
+    """A remark for who watches a terminal; nothing in a pipe, a log or a unit."""
+    if sys.stderr.isatty():
+        note(text)
+
+
 def print_error(facts: ErrorFacts) -> None:
     note(f"holdfast: {facts.message} [{facts.code}]")
     if facts.hint:

@@ -8,13 +8,13 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from holdfast.cli.client import ApiClient
 from holdfast.cli.home import Session, save_session
+from holdfast.cli.output import note_to_a_person
 from holdfast.cli.services import tell_systemd
 from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
@@ -22,7 +22,7 @@ from holdfast.core.errors import Conflict, NotReachable, ProtocolError, Refused,
 from holdfast.core.private_files import make_private_folder, write_private
 
 if TYPE_CHECKING:
-    from holdfast.master.server import InitResult
+    from holdfast.master.server import InitResult, Ports
     from holdfast.node.enrol import Joined
 
 
@@ -125,7 +125,7 @@ def database_url(url: str, file: Path | None) -> str:
 
 
 def run_master_here(home: Path) -> None:
-    """Run the Master of this home until SIGTERM."""
+    """Run the Master of this home until SIGTERM. On a terminal it says when it answers, and where."""
     from holdfast.api.serve import run_master
     from holdfast.core.errors import UnknownName
     from holdfast.core.log import configure_logging
@@ -133,8 +133,16 @@ def run_master_here(home: Path) -> None:
 
     if not has_master(home):
         raise UnknownName(f"{home} holds no Master", hint="set one up with `holdfast master init`")
+    config = load_config(home / "master")
+
+    def tell(ports: Ports) -> None:
+        tell_systemd("READY=1")
+        host = next(iter(config.names), config.api_host)
+        url = f"https://{f'[{host}]' if ':' in host else host}:{ports.api}"
+        note_to_a_person(f"the Master is up: its console {url}, its home {home}; Ctrl+C ends it")
+
     configure_logging(_log_file(home, "master"))
-    run_master(load_config(home / "master"), clock=SystemClock(), entropy=SystemEntropy(), on_ready=lambda _: tell_systemd("READY=1"))
+    run_master(config, clock=SystemClock(), entropy=SystemEntropy(), on_ready=tell)
 
 
 def set_password_here(home: Path, user: str, ask: Callable[[], str]) -> int:
@@ -173,11 +181,12 @@ def join_node(setup: NodeSetup) -> Joined:
 
 
 def run_node_here(home: Path, metrics: str = "") -> None:
-    """Run this home's agent until SIGTERM. `metrics`: where it gives them, empty = nowhere."""
+    """Run this home's agent until SIGTERM; on a terminal it says that it has begun. `metrics`: where it gives them, empty = nowhere."""
     from holdfast.core.errors import UnknownName
     from holdfast.core.log import configure_logging
     from holdfast.core.ready_types import make_types_ready
     from holdfast.node.agent import Surroundings, run_agent
+    from holdfast.node.config import load_config
     from holdfast.node.fork_server import fork_server
 
     if not has_joined(home):
@@ -185,7 +194,14 @@ def run_node_here(home: Path, metrics: str = "") -> None:
     given = os.environ.get("CREDENTIALS_DIRECTORY")
     # For the recall mount: mfusepy takes the library of this name; without it, libfuse 2 where both are there.
     os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
-    alive = partial(tell_systemd, "READY=1\nWATCHDOG=1")
+    config = load_config(home)
+    untold = [f"node {config.name} runs: its Master {config.master_url}, its home {home}; Ctrl+C ends it"]
+
+    def alive() -> None:
+        tell_systemd("READY=1\nWATCHDOG=1")
+        while untold:
+            note_to_a_person(untold.pop())
+
     make_types_ready()
     with fork_server(Path(given) if given else None) as start:
         configure_logging(_log_file(home, "agent"))
