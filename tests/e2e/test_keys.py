@@ -135,7 +135,7 @@ def test_passwords_are_added_removed_and_rotated(desk: Desk) -> None:
     for password in ("correct horse battery", "a second password"):
         _restic(desk.store, password, "snapshots")
     desk.run("repository", "key", "add", name, given="short\n", expect=2)
-    rows = desk.json("repository", "key", "list", name)["slots"]
+    rows = desk.json("repository", "key", "ls", name)["slots"]
     assert [row["in_use"] for row in rows].count(True) == 1
     assert "anna" in [row["username"] for row in rows]
 

@@ -301,7 +301,7 @@ async def test_a_restore_order_is_signed_for_the_right_reader(running: Running) 
 @with_master
 async def test_a_mount_gets_lasting_orders_for_each_copy_and_one_reader(running: Running) -> None:
     machines = await with_points(running)
-    granted = await running.post("/mounts", {"dataset": "files1/documents", "at": "2026-01-01T02:00:00Z", "node": "files1"})
+    granted = await running.post("/mounts", (of := {"dataset": "files1/documents", "node": "files1"}) | {"at": "2026-01-01T02:00:00Z"})
     assert granted["point"]["time"] == "2026-01-01T01:00:00Z"
     bodies = [base64.b64decode(each["body"]) for each in granted["orders"]]
     orders = [msgspec.json.decode(body, type=RestoreOrder) for body in bodies]
@@ -309,9 +309,9 @@ async def test_a_mount_gets_lasting_orders_for_each_copy_and_one_reader(running:
     assert all(order.lasting and order.reader == machines["files1"].node.identity.node and order.paths == () for order in orders)
     signature = base64.b64decode(granted["orders"][0]["signature"])
     assert verify_signature(running.master.base.authority.signing_public, signed_bytes_of_order(bodies[0]), signature)
-    await running.post("/mounts", {"dataset": "files1/documents", "node": ""}, status=400)
-    await running.post("/mounts", {"dataset": "files1/documents", "node": "nobody"}, status=404)
-    await running.post("/mounts", {"point": "abcd", "dataset": "files1/documents", "node": "files1"}, status=400)
+    assert "2026-01-01T01:00:00Z" in str(await running.post("/mounts", of | {"at": "2025-12-31T00:00:00Z"}, status=404)), "the oldest"
+    for wrong, status in (({"node": ""}, 400), ({"node": "nobody"}, 404), ({"point": "abcd"}, 400)):
+        await running.post("/mounts", of | wrong, status=status)
 
 
 @with_master
@@ -362,7 +362,7 @@ async def test_what_the_reader_refuses_is_the_answer(running: Running) -> None:
 
     machines["files1"].node.answer = refuse
     said = await running.post("/restores", {"point": _point(1, "main", 1, "").id, "to": "/etc"}, status=403)
-    assert said["error"]["code"] == "outside-limits"
+    assert (said["error"]["code"], said["error"]["message"]) == ("outside-limits", "files1 refuses: /etc is outside")
 
 
 @with_master

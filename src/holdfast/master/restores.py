@@ -23,6 +23,7 @@ from holdfast.model.jobs import Job
 from holdfast.model.mirrors import is_mirror_named, point_of
 from holdfast.model.moments import (
     AskMoment,
+    AskMoments,
     dataset_of_archive,
     dataset_of_versions,
     is_address,
@@ -226,8 +227,21 @@ class Restores:
             wish = msgspec.structs.replace(wish, point="", dataset=dataset, at=at)
         if wish.dataset:
             asked = AskMoment(dataset=wish.dataset, at=wish.at, repository=wish.repository, before_deletion=wish.before_deletion)
-            return await ask.moment(asked, sight), wish
+            found = await ask.moment(asked, sight)
+            if wish.at is not None and not found.points and not found.unreachable:
+                await self._refuse_too_early(wish, sight)
+            return found, wish
         return await ask.points(repository=wish.repository, sight=sight), wish
+
+    async def _refuse_too_early(self, wish: Wanted, sight: Sight) -> None:
+        """Raises `UnknownName` where there is something of the dataset, and all of it is newer."""
+        points = await self._queries.points(dataset=wish.dataset, repository=wish.repository, sight=sight)
+        moments = await self._queries.moments(AskMoments(dataset=wish.dataset, repository=wish.repository, limit=1), sight)
+        times = [point.time for point in points.points] + [moments.oldest_at] * (moments.oldest_at is not None)
+        oldest = min(filter(None, times), default=None)
+        if oldest is not None:
+            hint = f"the oldest there is of {format_utc(oldest)}; `holdfast points` lists them"
+            raise UnknownName(f"there is no {_described(wish)}", hint=hint)
 
     def _nearest_first(self, reader: Node, sources: list[Source]) -> list[Source]:
         """One on the reader's own machine, where nothing travels, then those whose machines answer the roll call. One that does not is

@@ -17,13 +17,13 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
-from holdfast.core.errors import ErrorFacts, HoldfastError, NoSpace, NotReachable
+from holdfast.core.errors import ErrorFacts, HoldfastError, NoSpace, NotReachable, OutsideLimits
 from holdfast.core.ids import JobId, NodeId
 from holdfast.master.deployment import Asking, Selection, Stage, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.news import Subject
-from holdfast.master.records import happenings
+from holdfast.master.records import happenings, inventory
 from holdfast.master.records.happenings import StoredTrigger
 from holdfast.model.jobs import ENDED, Job, Progress, State
 from holdfast.model.questions import AskJobs, AskMaintenance, AskRestore, AskTrigger, Jobs, JobsStarted
@@ -108,7 +108,12 @@ class Triggers:
         """
         identity = self._base.new_id()
         asked = msgspec.structs.replace(ask, trigger=identity)
-        jobs = await self._begin(node, asked)
+        try:
+            jobs = await self._begin(node, asked)
+        except OutsideLimits as error:
+            # Its "this machine" is read on another one.
+            name = (await self._base.database.run(lambda s: inventory.names_of(s, (node,)))).get(node, node)
+            raise OutsideLimits(f"{name} refuses: {error.message}", hint=error.hint, **error.context) from None
         started = (Started(stage=0, node=node, jobs=jobs),)
         await self._keep(TriggerRecord(id=identity, flow="", created_at=self._base.now(), stages=((),), started=started))
         self._start(self._carry_out(identity))

@@ -108,7 +108,7 @@ def save_slot(backend: Backend, slot: NewSlot) -> None:
     if len(list(backend.names(FileType.KEY))) >= MOST_SLOTS:
         raise Conflict(
             f"{backend.location} has {MOST_SLOTS} keys, and restic tries no more",
-            hint="`holdfast repository key list NAME` shows them; remove one that nobody needs",
+            hint="`holdfast repository key ls NAME` shows them; remove one that nobody needs",
         )
     backend.save(FileType.KEY, slot.id, slot.content)
 
@@ -123,7 +123,7 @@ def remove_slot(backend: Backend, id_: str, *, own: str) -> None:
     if own not in set(backend.names(FileType.KEY)):
         raise Conflict(
             "the owner's own key is not in the repository any more, so no other is removed",
-            hint="look with `holdfast repository key list NAME`",
+            hint="look with `holdfast repository key ls NAME`",
         )
     backend.remove(FileType.KEY, id_)
 

@@ -27,7 +27,7 @@ export function Keys({ row }: { row: Repository }) {
             {counted(row.key_slots, "password opens", "passwords open")} it. Which they are, adding, removing and a new one for the machine:
           </Text>
         )}
-        <Copyable text={`holdfast repository key list ${name}`} what="command" />
+        <Copyable text={`holdfast repository key ls ${name}`} what="command" />
         <Text size="xs" c="dimmed">
           Keys stay on {visible(row.node)}; neither the Master nor this page ever has one, so there is no button for it here.
         </Text>

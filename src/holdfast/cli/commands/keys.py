@@ -30,7 +30,8 @@ PasswordFileOption = Annotated[
 _TIMEOUT_S = 150
 
 
-@key_app.command("list")
+@key_app.command("ls")
+@key_app.command("list", hidden=True)  # Its first name, which scripts know.
 def list_keys(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """The keys of a repository: who made them, which one this machine uses, which is the recovery kit."""
     keys = _ask_keys(name, home)
@@ -48,7 +49,7 @@ def list_keys(name: NameArgument, home: HomeOption = None, as_json: JsonOption =
 def add(
     name: NameArgument,
     password_file: PasswordFileOption = None,
-    user: Annotated[str, typer.Option("--user", help="Who it is for, as `key list` shows it.")] = "",
+    user: Annotated[str, typer.Option("--user", help="Who it is for, as `key ls` shows it.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -64,7 +65,7 @@ def add(
 @key_app.command()
 def remove(
     name: NameArgument,
-    key: Annotated[str, typer.Argument(help="The key's id or the beginning of it, as `key list` shows it.")],
+    key: Annotated[str, typer.Argument(help="The key's id or the beginning of it, as `key ls` shows it.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove it.")] = False,
     home: HomeOption = None,
