@@ -123,6 +123,8 @@ def test_all_due_datasets_go_into_one_job_and_unscheduled_operations_ride(world:
 def test_the_next_run_is_due_an_rpo_after_the_last_began(world: World) -> None:
     world.begin(source_rules())
     world.finish(world.runs()[0])
+    riding = world.protection("replicate")
+    assert (riding.due_at, riding.overdue) == (world.protection().due_at, False), "what has no schedule rides with that run"
     world.pass_time(3590)
     assert len(world.runs()) == 1
     world.pass_time(10)

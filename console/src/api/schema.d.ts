@@ -5313,7 +5313,8 @@ export interface components {
          * @description One (dataset, operation, action of a receiver): when it was last acknowledged, when it is due, what is wrong.
          *
          *         `action` is what people call it, like `store main`; a receiver may have several for one operation. `action_id` and `delivery` are
-         *         those of the rules. `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
+         *         those of the rules. `due_at`: of an operation without a schedule that goes in batches, the run of its dataset that it rides with.
+         *         `state` is succeeded, warnings, failed, running, queued or unknown (never ran). `overdue` = the RPO is broken.
          *         `newest_at`: the newest capture there is for it. `behind_runs`: finished runs that it has not acknowledged, the oldest of them captured
          *         at `behind_since`. `job`: the one that runs or waits for it now. `closed_until`: the mover's window is closed until then; `waits`:
          *         something waits for it to open, which is no fault. `owed`: what those runs changed, estimated; null = not known. `wait`: why it stands

@@ -93,6 +93,7 @@ def judge(
 ) -> tuple[Protection, ...]:
     """How each promise stands."""
     known = operation_rules(rules)
+    next_runs = _next_runs(rules, rows, now)
     found = []
     for promise in promises_of(rules):
         row = rows.get(promise.key)
@@ -117,7 +118,7 @@ def judge(
                 action=title_of(promise.delivery, ActionId(promise.action)),
                 state=shown,
                 last_at=last_at,
-                due_at=_opened(promise.delivery, wanted, now),
+                due_at=_opened(promise.delivery, wanted or _rides_at(promise, rule, next_runs), now),
                 every_s=None if rule is None else rule.every_s,
                 overdue=rule is not None and _is_overdue(rule, row, promise.delivery, now),
                 missed=row.missed,
@@ -137,6 +138,21 @@ def judge(
             )
         )
     return tuple(found)
+
+
+def _next_runs(rules: Rules, rows: Mapping[tuple[str, str, str], ProtectionRow], now: datetime) -> dict[DatasetId, datetime]:
+    """The next run of each dataset, whatever it is due for."""
+    found: dict[DatasetId, datetime] = {}
+    for (dataset, _), due in due_operations(rules, rows, now).items():
+        found[dataset] = min(due, found.get(dataset, due))
+    return found
+
+
+def _rides_at(promise: Promise, rule: OperationRule | None, next_runs: Mapping[DatasetId, datetime]) -> datetime | None:
+    """What has no schedule goes with the next run of its dataset. What is followed needs none; what waits for another comes after it."""
+    if rule is None or rule.after or has_schedule(rule) or promise.delivery.mode == "continuous":
+        return None
+    return next_runs.get(promise.delivery.dataset)
 
 
 def _retry_at(row: ProtectionRow, retry: Retry | None) -> datetime | None:
