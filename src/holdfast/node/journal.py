@@ -352,7 +352,7 @@ def _said_of(what: _Unwritten) -> Iterator[Event]:
     if what.let_go:
         last = what.events[-1]
         text = f"{what.let_go:,} lines of the log were let go: the disk of the node's home was full"
-        yield msgspec.structs.replace(last, code="lines-let-go", severity=Severity.WARNING, message=text, facts={})
+        yield Event(code="lines-let-go", severity=Severity.WARNING, message=text, node=last.node, time=last.time, session=last.session)
 
 
 def _decode_request(body: bytes | None) -> Request | None:

@@ -19,13 +19,13 @@ logger = logging.getLogger(__name__)
 _LOOK_S = 3600.0
 
 
-async def keep_certificate(home: Path, event: Callable[..., None], *, clock: Clock) -> None:
-    """For ever. `event` as `Scheduler.record_event`. What fails, be it that the disk is full, is tried again an hour later."""
+async def keep_certificate(home: Path, record_event: Callable[..., None], *, clock: Clock) -> None:
+    """For ever. `record_event` as the scheduler's. What fails, be it that the disk is full, is tried again an hour later."""
     while True:
         try:
             if renewal_due(load_credentials(home / "identity").cert_pem, clock):
                 await asyncio.to_thread(renew, home, load_config(home))
-                event("certificate-renewed", Severity.INFO, "this node's certificate was renewed")
+                record_event("certificate-renewed", Severity.INFO, "this node's certificate was renewed")
         except (HoldfastError, OSError) as error:
             logger.warning("the certificate was not renewed", extra={"facts": {"reason": str(error)}})
         await asyncio.sleep(_LOOK_S)
