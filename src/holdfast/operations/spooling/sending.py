@@ -147,13 +147,17 @@ class Sender:
         """Where the actions stand when nothing is left to send."""
         states = dict(kept.states)
         self._must_take(states)
-        while not self._closing.is_set() and (runs := self._next()):
-            said = self._send_one_by_one(kept, states, runs) if self.keeper.keeps_moments else self._send_as_one(kept, states, runs)
+        while not self._closing.is_set():
+            # Rules may change meanwhile: what was chosen to go one by one goes so.
+            keeps_moments = self.keeper.keeps_moments
+            if not (runs := self._next(keeps_moments)):
+                break
+            said = self._send_one_by_one(kept, states, runs) if keeps_moments else self._send_as_one(kept, states, runs)
             for each in said:
                 states[ActionId(each.action)] = after(states[ActionId(each.action)], each)
                 self._tell(each, runs[-1])
             self._must_take(states)
-            if self._next()[:1] == runs[:1]:
+            if self._next(keeps_moments)[:1] == runs[:1]:
                 raise NotReachable("the receiver did not keep what it was sent", hint="it is sent again")
             # The rest may take long, and is on its way.
             self.keeper.error, self._attempts = None, 0
@@ -162,8 +166,8 @@ class Sender:
         self._cancellation.check()
         return states
 
-    def _next(self) -> tuple[RunFile, ...]:
-        if self.keeper.keeps_moments:
+    def _next(self, keeps_moments: bool) -> tuple[RunFile, ...]:
+        if keeps_moments:
             return self.keeper.spool.next_bundle(MOST_AHEAD)
         return self.keeper.spool.next_bundle(MOST_RUNS, joining=True)
 
