@@ -18,7 +18,7 @@ from holdfast.model.jobs import State
 from holdfast.model.maintenance import Check
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.questions import AskRestore, AskTrigger
-from holdfast.model.rules import Hooks, Receive, RepositoryRule, Rules
+from holdfast.model.rules import DatasetRule, Hooks, Receive, RepositoryRule, Rules
 from holdfast.model.waits import Wait, WaitReason
 from holdfast.node.delivery_places import COMES_AGAIN_S, DeliveryPlaces
 from holdfast.node.starting import LONG_RUN, RUNS_AT_ONCE, Room, Starting
@@ -114,9 +114,20 @@ def test_runs_begin_one_after_the_other_but_none_waits_for_one_that_takes_long(w
     assert len(world.runs()) == 2
 
 
-def test_runs_with_the_same_hook_never_go_on_at_once_since_one_would_start_what_the_other_has_stopped(world: World) -> None:
+def with_one_hook(rule: DatasetRule) -> DatasetRule:
+    return msgspec.structs.replace(rule, hooks=Hooks(before="stop", after="start"))
+
+
+def below_each_other(rule: DatasetRule) -> DatasetRule:
+    paths = ("/srv/all",) if rule.id == DOCUMENTS else ("/srv/all/mail", "/etc")
+    return msgspec.structs.replace(rule, classification=msgspec.structs.replace(rule.classification, paths=paths))
+
+
+@pytest.mark.parametrize("joined", [with_one_hook, below_each_other])
+def test_runs_that_share_a_hook_or_paths_never_go_on_at_once(world: World, joined: Callable[[DatasetRule], DatasetRule]) -> None:
+    """One would start what the other has stopped, or wait for what the other has claimed."""
     rules = source_rules(every_s=10**6)
-    datasets = tuple(msgspec.structs.replace(rule, hooks=Hooks(before="stop", after="start")) for rule in rules.datasets)
+    datasets = tuple(map(joined, rules.datasets))
     starting = Starting(world.book, world.send, clock=world.clock)
     for rule in datasets:
         job = world.book.new_job("run", rule.label, "schedule")

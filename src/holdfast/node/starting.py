@@ -5,18 +5,20 @@ restores take none, because a person waits for them. What a worker does one afte
 limit only one of it is handed over: else what came later would go before all that waits for a place.
 
 Runs begin one after the other, so that two that are short do not look for each other's files on one disk; one that has been at work for a
-minute, perhaps for hours at a thin line, lets the next begin (docs/decisions/0062-runs-at-once.md). Runs with the same hook never go on at
-once: what one has brought to rest the other would start again.
+minute, perhaps for hours at a thin line, lets the next begin (docs/decisions/0062-runs-at-once.md). Runs of datasets that share paths never
+go on at once, nor runs with the same hook: what one has brought to rest the other would start again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import Enum
+from itertools import combinations
 
+from holdfast.capture.roots import normal_roots
 from holdfast.core.clock import Clock, now
-from holdfast.core.ids import JobId
+from holdfast.core.ids import DatasetId, JobId
 from holdfast.model.jobs import Job, State
 from holdfast.model.rules import Rules
 from holdfast.model.waits import Wait, WaitReason
@@ -25,12 +27,16 @@ from holdfast.node.journal import Request
 from holdfast.node.openings import opening_of
 from holdfast.node.outcomes import subjects_of
 from holdfast.node.worker_messages import RunCascade, RunDatasets, RunDrill, RunMaintenance, ToWorker
+from holdfast.operations.following.claims import share_paths
 
 RUNS_AT_ONCE = 4
 """Of one node. The source worker has so many places for their throw-away files."""
 
 LONG_RUN = timedelta(seconds=60)
 """After so much a run keeps no other waiting."""
+
+Subjects = Mapping[DatasetId, frozenset[str]]
+_HOOK = "hook "
 
 
 class Room(Enum):
@@ -48,11 +54,14 @@ class Starting:
         self._book = book
         self._send = send
         self._clock = clock
+        self._known: tuple[Rules, Subjects] | None = None
 
     def start(self, rules: Rules, room: Room) -> None:
         """Hand over what can start, and note of the rest what it waits for."""
         moment = now(self._clock)
-        ahead = _Ahead(rules)
+        if self._known is None or self._known[0] is not rules:
+            self._known = rules, _run_subjects(rules)
+        ahead = _Ahead(rules, self._known[1])
         for live in sorted(self._book.sent, key=lambda live: live.job.state is State.QUEUED):
             self._book.note_wait(live, ahead.worker_is_at(live) if live.job.state is State.QUEUED else None)
             ahead.note(live)
@@ -98,8 +107,8 @@ class Starting:
 class _Ahead:
     """What goes before a job: what runs, and what has waited longer."""
 
-    def __init__(self, rules: Rules) -> None:
-        self._rules, self._most = rules, rules.parallel_jobs
+    def __init__(self, rules: Rules, subjects: Subjects) -> None:
+        self._rules, self._subjects, self._most = rules, subjects, rules.parallel_jobs
         self._by_subject: dict[str, Job] = {}
         self._by_lane: dict[str, Job] = {}
         self._placed: dict[JobId, Job] = {}
@@ -114,12 +123,20 @@ class _Ahead:
             self._placed[live.job.id] = live.job
 
     def claim(self, live: LiveJob) -> None:
-        for subject in _apart_by(live.request, self._rules):
+        for subject in self._apart_by(live.request):
             self._by_subject.setdefault(subject, live.job)
 
     def shares_with(self, live: LiveJob) -> Job | None:
-        subjects = sorted(_apart_by(live.request, self._rules))
+        subjects = sorted(self._apart_by(live.request))
         return next((self._by_subject[subject] for subject in subjects if subject in self._by_subject), None)
+
+    def _apart_by(self, request: Request) -> frozenset[str]:
+        """Jobs that share one of these never go on at once."""
+        subjects = subjects_of(request)
+        if not isinstance(request, RunDatasets):
+            return subjects
+        further = (each for dataset in request.datasets for each in self._subjects.get(dataset, ()))
+        return subjects.union(each for each in further if not (request.catch_up and each.startswith(_HOOK)))
 
     def run_before(self, moment: datetime) -> Job | None:
         """The run that another has to wait for."""
@@ -148,13 +165,15 @@ def _after(first: Job) -> Wait:
     return Wait(reason=WaitReason.JOB, what=first.rule, since=first.started_at, job=first.id)
 
 
-def _apart_by(request: Request, rules: Rules) -> frozenset[str]:
-    """Jobs that share one of these never go on at once: their subjects, and the hooks that a run may call."""
-    subjects = subjects_of(request)
-    if not isinstance(request, RunDatasets) or request.catch_up:
-        return subjects
-    hooks = [rule.hooks for rule in rules.datasets if rule.id in subjects]
-    return subjects | {f"hook {name}" for each in hooks for name in (each.before, each.after) if name}
+def _run_subjects(rules: Rules) -> Subjects:
+    """Of each dataset what keeps its runs apart from those of others: the hooks they call, and each other dataset that shares paths."""
+    found = {rule.id: {f"{_HOOK}{name}" for name in (rule.hooks.before, rule.hooks.after) if name} for rule in rules.datasets}
+    roots = {rule.id: normal_roots(rule.classification.paths) for rule in rules.datasets}
+    for one, other in combinations(roots, 2):
+        if share_paths(roots[one], roots[other]):
+            found[one].add(f"{one} and {other}")
+            found[other].add(f"{one} and {other}")
+    return {dataset: frozenset(subjects) for dataset, subjects in found.items()}
 
 
 def _takes_a_place(request: Request) -> bool:

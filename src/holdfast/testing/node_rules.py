@@ -37,7 +37,7 @@ def dataset(identity: DatasetId, label: str, *operations: OperationRule) -> Data
         id=identity,
         label=label,
         policy=label.rpartition("/")[2],
-        classification=Classification(paths=("/srv/data",)),
+        classification=Classification(paths=(f"/srv/data/{label.rpartition('/')[2]}",)),
         operations=operations,
     )
 
