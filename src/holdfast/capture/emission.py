@@ -16,7 +16,7 @@ import msgspec
 from holdfast.capture.chunks import Chunk, FileOrigin, Origin, chunks_of
 from holdfast.capture.databases import not_copied
 from holdfast.capture.ledger import Act, Verdict
-from holdfast.capture.passing import Batch, Item, Passed, Result, Tools, anew, batched, is_stream, windows
+from holdfast.capture.passing import Batch, Item, Passed, Result, Tools, batched, is_stream, windows
 from holdfast.capture.reader import WHOLE_BYTES, Captured, Database, Job, Lost, Stream, TooLarge, lost, vanished
 from holdfast.capture.rows import (
     ARCHIVED,
@@ -98,9 +98,6 @@ class Emission:
         if row is not None and walked is not None and row.run > walked:
             # A small run has looked there since, and knows better.
             return Item(row)
-        return self._to_read(row, verdict)
-
-    def _to_read(self, row: Row | None, verdict: Verdict) -> Item:
         members = verdict.members & self._tools.bits
         if verdict.act not in (Act.CAPTURE, Act.PARENT) or not members:
             return Item(row, verdict)
@@ -134,21 +131,10 @@ class Emission:
                 continue
             if item.job is None or verdict is None:
                 if item.row is not None:
-                    yield from self._settle_known(item.row, verdict)
+                    yield from self._hand_on(item.row if verdict is None else self._regroup(item.row, verdict), None, None)
                 continue
             yield from self._settle_item(item, item.job, verdict, None if is_stream(item) else next(results))
         self._beat(self.passed.size_bytes)
-
-    def _settle_known(self, row: Row, verdict: Verdict | None) -> Iterator[Emitted]:
-        """What was captured before. Some receiver may lack it, and it is read now where it may be another by the time it is sent."""
-        if verdict is None and (again := anew(row, self._tools)) is not None:
-            yield from self._settle_now(self._to_read(row, again), again)
-        else:
-            yield from self._hand_on(row if verdict is None else self._regroup(row, verdict), None, None)
-
-    def _settle_now(self, item: Item, verdict: Verdict) -> Iterator[Emitted]:
-        if item.job is not None:
-            yield from self._settle_item(item, item.job, verdict, None if is_stream(item) else self._reader.capture(item.job))
 
     def _settle_item(self, item: Item, job: Job, verdict: Verdict, result: Result | None) -> Iterator[Emitted]:
         if self._astray is not None and verdict.key.startswith(self._astray):
@@ -163,7 +149,9 @@ class Emission:
         main = main_of(path_of(verdict.key))
         if main is None or walk_key(main) not in self._copied:
             kept = msgspec.structs.replace(verdict, act=Act.CAPTURE, gone=verdict.gone & ~verdict.members)
-            yield from self._settle_now(self._item(kept), kept)
+            taken = self._item(kept)
+            if taken.job is not None:
+                yield from self._settle_item(taken, taken.job, kept, None if is_stream(taken) else self._reader.capture(taken.job))
         elif item.row is not None:
             left = msgspec.structs.replace(verdict, act=Act.MEMBERS, members=0, strayed=verdict.gone)
             yield from self._hand_on(self._regroup(item.row, left), None, None)
@@ -263,9 +251,7 @@ class Emission:
         recorded = job.recorded.chunks if job.recorded is not None and item.row is not None and not item.row.flags & WITHDRAWN else ()
         bits = verdict.members & self._segments.wanting(self._tools.run) & self._tools.bits
         self._segments.build_on(job.path, recorded)
-        # Where some receiver lacks what was recorded, all goes ahead: read a second time for it, it might be another.
-        lacks = item.row is not None and self._segments.wanting(item.row.run) & bits != 0
-        same, ahead, offset = 0, lacks or not recorded, 0
+        same, ahead, offset = 0, not recorded, 0
         try:
             for chunks in windows(stream, self._tools.pool):
                 self._beat(self.passed.size_bytes + offset)
@@ -286,7 +272,8 @@ class Emission:
         finally:
             stream.close()
         self._remember(item, result)
-        yield from self._hand_on(self._accept(item.row, verdict, result, ahead), result.entry, () if ahead else None)
+        row = self._accept(item.row, verdict, result, ahead)
+        yield from self._hand_on(row, result.entry, () if ahead else None)
 
     def _accept(self, old: Row | None, verdict: Verdict, result: Captured, sent: bool) -> Row:
         """The new row of what was captured. It bears this run's number unless nothing at all differs."""

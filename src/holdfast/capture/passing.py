@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,18 +10,16 @@ from holdfast.capture.chunking import Granularity
 from holdfast.capture.chunks import Chunk
 from holdfast.capture.databases import Databases
 from holdfast.capture.findings import Notes, Pulse
-from holdfast.capture.ledger import Act, Verdict
+from holdfast.capture.ledger import Verdict
 from holdfast.capture.moves import Moves
 from holdfast.capture.reader import WHOLE_BYTES, Captured, Database, Job, Lost, Reader, Stream, TooLarge
-from holdfast.capture.rows import ARCHIVED, FILE_CODE, STUBBED, Row, is_copied, signed
+from holdfast.capture.rows import Row
 from holdfast.capture.segments import Segments
 from holdfast.capture.state import CaptureState
-from holdfast.model.entry import Entry, path_of
+from holdfast.model.entry import Entry
 
 BATCH_ITEMS = 256
 BATCH_BYTES = 2 * 1024 * 1024
-# What changed so short a time ago may well change again before it is sent.
-RESTLESS_NS = 10_000_000_000
 
 Result = Captured | TooLarge | Database | Lost
 
@@ -68,8 +65,7 @@ class Passed:
 class Tools:
     """What the second pass works with. `bits`: the datasets captured; those of `databases` want SQLite's consistent, by `copies`.
     `walked`: the newest run whose rows the walk has seen, where it was made before this run. `before_write` looks at the disk.
-    `prepared`: large files whose content was read before. `reads_anew`: files that do not rest are read once more where a receiver
-    lacks them, else what was captured before is all there is."""
+    `prepared`: large files whose content was read before."""
 
     state: CaptureState
     run: int
@@ -86,7 +82,6 @@ class Tools:
     moves: Moves
     before_write: Callable[[], None]
     prepared: Mapping[bytes, Captured] = field(default_factory=dict)
-    reads_anew: bool = False
 
 
 def windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:
@@ -98,26 +93,6 @@ def windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:
             yield chunks
     finally:
         future.exception()
-
-
-def anew(row: Row, tools: Tools) -> Verdict | None:
-    """To read a file that was captured before and that some receiver lacks: it is not that version any more, or may not be when it is sent,
-    and its content is nowhere else. Files with several names stay as they were captured: they are one file."""
-    members = row.members & tools.bits
-    if not tools.reads_anew or row.kind != FILE_CODE or row.flags & (STUBBED | ARCHIVED) or not members & tools.segments.wanting(row.run):
-        return None
-    try:
-        status = os.lstat(path_of(row.key))
-    except OSError:
-        return None
-    now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, signed(status.st_ino))
-    is_at_rest = status.st_ctime_ns < tools.reader.started_ns() - RESTLESS_NS
-    if is_at_rest and now == (row.size, row.mtime_ns, row.ctime_ns, row.inode):
-        return None
-    entry = row.entry()
-    if status.st_mode >> 12 != FILE_CODE or status.st_nlink > 1 or entry.links > 1 or is_copied(row, entry):
-        return None
-    return Verdict(row.key, Act.CAPTURE, members, 0, 0, FILE_CODE, status.st_size, 0, 0, 1)
 
 
 def is_stream(item: Item) -> bool:
