@@ -1022,7 +1022,7 @@ export interface paths {
         put?: never;
         /**
          * Plan
-         * @description What applying this text would change, and what would keep its flows from being activated. Changes nothing.
+         * @description What applying this text would change. Changes nothing.
          */
         post: operations["plan"];
         delete?: never;
@@ -5078,8 +5078,7 @@ export interface components {
         };
         /**
          * PlanReport
-         * @description What applying a text would change against `revision`, the newest. `valid` = it could be applied. `flow_errors` do not hinder that:
-         *         they are what would keep its flows from being activated, all of them together.
+         * @description What applying a text would change against `revision`, the newest. `valid` = it could be applied.
          */
         PlanReport: {
             valid: boolean;
@@ -5087,8 +5086,6 @@ export interface components {
             changes: components["schemas"]["DocumentChange"][];
             removals: components["schemas"]["DocumentChange"][];
             revision: number;
-            /** @default [] */
-            flow_errors: components["schemas"]["Diagnostic"][];
         };
         /**
          * Applied

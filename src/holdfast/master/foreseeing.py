@@ -11,20 +11,18 @@ from itertools import islice
 import msgspec
 
 from holdfast.compiler.compile import compile_flows
-from holdfast.compiler.diff import DocumentChange
 from holdfast.compiler.freeze import ActiveFlows
 from holdfast.compiler.identities import derived_id
 from holdfast.compiler.inventory import Inventory
-from holdfast.compiler.notes import Places, locate
+from holdfast.compiler.notes import locate
 from holdfast.compiler.parse import parse_document
 from holdfast.compiler.parse_part import parse_schedule_part
 from holdfast.core.ids import DatasetId, NodeId
 from holdfast.master.compiling import Situation, current_situation
-from holdfast.master.environment import changes_since
 from holdfast.master.foundation import Foundation
 from holdfast.master.status import StatusBoard
 from holdfast.model.courses import CourseStart, runs_of
-from holdfast.model.diagnostics import Diagnostic, Level
+from holdfast.model.diagnostics import Diagnostic
 from holdfast.model.document import Document, OperationUse, ScheduleEntry, ScheduleTimes
 from holdfast.model.edit import Value
 from holdfast.model.open_times import local_day, open_times, triggers_on
@@ -34,18 +32,6 @@ from holdfast.model.simulation import Simulation, simulate
 
 _MOST_SPANS = 2_000
 _MOST_UPCOMING = 200
-
-
-class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What applying a text would change against `revision`, the newest. `valid` = it could be applied. `flow_errors` do not hinder that:
-    they are what would keep its flows from being activated, all of them together."""
-
-    valid: bool
-    diagnostics: tuple[Diagnostic, ...]
-    changes: tuple[DocumentChange, ...]
-    removals: tuple[DocumentChange, ...]
-    revision: int
-    flow_errors: tuple[Diagnostic, ...] = ()
 
 
 class SimulatedDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,11 +90,6 @@ class Foreseeing:
         self._base = base
         self._board = board
 
-    async def plan(self, text: str) -> PlanReport:
-        """What applying a text would change, and whether its flows could be activated. Changes nothing."""
-        situation = await self._base.database.run(lambda s: current_situation(s, self._base))
-        return await asyncio.to_thread(_plan, situation, text, self._base.now())
-
     async def simulate(self, text: str | None, days: int, since: datetime) -> SimulatedDocument:
         """What a document would do, all its flows active and all its machines there; None = the newest. Changes nothing."""
         situation = await self._base.database.run(lambda s: current_situation(s, self._base))
@@ -127,26 +108,6 @@ class Foreseeing:
     async def paint(self, schedule: Mapping[str, Value], since: datetime, days: int) -> PaintedSchedule:
         """A schedule as it would stand in the document. Changes nothing."""
         return await asyncio.to_thread(_paint, schedule, since, since + timedelta(days=days))
-
-
-def _plan(situation: Situation, text: str, now: datetime) -> PlanReport:
-    parsed = parse_document(text)
-    changes = changes_since(situation.revision, parsed.document)
-    return PlanReport(
-        valid=parsed.document is not None,
-        diagnostics=parsed.diagnostics,
-        changes=changes,
-        removals=tuple(change for change in changes if change.is_removal),
-        revision=situation.revision.number,
-        flow_errors=() if parsed.document is None else _flow_errors(situation, parsed.document, parsed.places, now),
-    )
-
-
-def _flow_errors(situation: Situation, document: Document, places: Places, now: datetime) -> tuple[Diagnostic, ...]:
-    """One compilation of all flows, beside those in force: as many as there are flows would take too long for a large document."""
-    active = situation.flows.activate(*(flow.name for flow in document.flows))
-    found = compile_flows(document, active, situation.inventory, generations={}, created_at=now)
-    return tuple(diagnostic for diagnostic in locate(found.diagnostics, places) if diagnostic.level is Level.ERROR)
 
 
 def _simulate(situation: Situation, text: str | None, since: datetime, until: datetime) -> SimulatedDocument:

@@ -3,14 +3,11 @@ import { Button, Stack } from "@mantine/core";
 import { IconArrowBackUp, IconChecks } from "@tabler/icons-react";
 import { useState } from "react";
 import { ChangeList } from "../../draft/ChangeList";
-import { DiagnosticList } from "../../draft/DiagnosticList";
 import { DiffView } from "../../draft/DiffView";
 import { discard, isDirty, useDraft } from "../../draft/draft";
 import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
 import { sayDone, sayFailed } from "../../parts/notices";
-import { Problem } from "../../parts/Problem";
-import { usePlanned } from "./usePlanned";
 
 export function Changes() {
   const draft = useDraft();
@@ -46,22 +43,9 @@ export function Changes() {
       >
         <ChangeList changes={draft.changes} none={draft.valid ? "Nothing but comments or spacing." : "This is known when the text can be read."} />
       </Card>
-      <FlowErrors text={draft.text} revision={draft.newer?.revision ?? draft.baseRevision} />
       <Card title="Line by line">
         <DiffView before={draft.baseText} after={draft.text} label="Lines that are not saved yet" />
       </Card>
     </Stack>
-  );
-}
-
-/** It can be saved all the same; the canvas tells of one flow, this of all. */
-function FlowErrors({ text, revision }: { text: string; revision: number }) {
-  const { data, error, refetch } = usePlanned(text, revision);
-  if (error) return <Problem error={error} onRetry={() => void refetch()} />;
-  if (!data?.flow_errors.length) return null;
-  return (
-    <Card title="What keeps its flows from being activated">
-      <DiagnosticList diagnostics={data.flow_errors} />
-    </Card>
   );
 }

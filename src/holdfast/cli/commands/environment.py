@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,32 +51,10 @@ def plan(
         print_diagnostics(answer["diagnostics"])
         if answer["valid"]:
             _print_changes(answer["changes"], answer["removals"])
-            _print_flow_errors(answer, f"holdfast compile FLOW --file {shlex.quote(file)}")
-            _print_simulated(answer)
+            _print_simulated(answer.get("simulated"))
         else:
             note("this document cannot be applied: mend the errors above")
-    raise typer.Exit(_planned_exit(answer))
-
-
-def _planned_exit(planned: dict[str, Any]) -> int:
-    if not planned["valid"]:
-        return exit_codes.USAGE
-    return exit_codes.WARNINGS if planned["flow_errors"] else exit_codes.OK
-
-
-def _print_flow_errors(planned: dict[str, Any], command: str) -> None:
-    """What would keep its flows from being activated. `command` says it of one flow."""
-    errors = planned["flow_errors"]
-    print_diagnostics(_unsaid(errors, planned["diagnostics"]))
-    if errors:
-        count = "1 error stands" if len(errors) == 1 else f"{len(errors)} errors stand"
-        note(f"{count} in the way of activating its flows, all together; of one alone: {command}")
-
-
-def _unsaid(diagnostics: list[Any], said: list[Any]) -> list[Any]:
-    """Those that were not printed yet: the document and its compilation can find the same."""
-    known = {(each["code"], each["where"]["path"]) for each in said}
-    return [each for each in diagnostics if (each["code"], each["where"]["path"]) not in known]
+    raise typer.Exit(exit_codes.OK if answer["valid"] else exit_codes.USAGE)
 
 
 def _simulated(client: ApiClient, text: str, span: str, begin: str) -> Any:
@@ -86,13 +63,12 @@ def _simulated(client: ApiClient, text: str, span: str, begin: str) -> Any:
     return client.post("/environment/simulate", {"text": text, "days": days, "since": since})
 
 
-def _print_simulated(planned: dict[str, Any]) -> None:
-    answer = planned.get("simulated")
+def _print_simulated(answer: Any) -> None:
     if answer is None:
         return
     say()
     if answer["simulation"] is None:
-        print_diagnostics(_unsaid(answer["diagnostics"], [*planned["diagnostics"], *planned["flow_errors"]]))
+        print_diagnostics(answer["diagnostics"])
         note("this document cannot be activated as it is, so there is nothing to simulate")
     else:
         print_simulation(answer["simulation"])
@@ -128,17 +104,14 @@ def apply(
     applied = client.put("/environment", {"text": text, "base_revision": base, "accept_removals": yes, "comment": ""})
     activations = [_activate(client, flow["name"]) for flow in client.get("/flows")["flows"]] if activate_too else []
     if as_json:
-        also = {"activations": activations} if activate_too else {"flow_errors": planned["flow_errors"]}
-        print_json({**applied, **also})
+        print_json({**applied, "activations": activations} if activate_too else applied)
     else:
         print_diagnostics(applied["diagnostics"])
         _print_changes(applied["changes"], [])
         say(f"draft is revision {applied['revision']}")
-        if not activate_too:
-            _print_flow_errors(planned, "holdfast compile FLOW")
         for activation in activations:
             _print_activation(activation)
-    raise typer.Exit(max(map(_activation_exit, activations), default=exit_codes.OK) if activate_too else _planned_exit(planned))
+    raise typer.Exit(max((_activation_exit(a) for a in activations), default=exit_codes.OK))
 
 
 def _merge(client: ApiClient, text: str, base: int | None, as_json: bool) -> tuple[str, int]:
