@@ -80,7 +80,8 @@ def restore(
     try:
         jobs = through_master_or_agent(place, lambda client: _by_master(client, order), lambda h: _by_agent(h, order, paths, before))
     except UnknownName:
-        if dataset:
+        # Who named a copy was told of that.
+        if dataset and not source:
             refuse_unknown_dataset(place, dataset)
         raise
     tell(jobs, f"below {order['to']}", dry_run=dry_run, as_json=as_json)
