@@ -20,8 +20,9 @@ from holdfast.model.orders import RestoreRequest
 from holdfast.model.questions import AskRestore, AskTrigger
 from holdfast.model.rules import DatasetRule, Hooks, Receive, RepositoryRule, Rules
 from holdfast.model.waits import Wait, WaitReason
+from holdfast.node.asides import RUNS_AT_ONCE
 from holdfast.node.delivery_places import COMES_AGAIN_S, DeliveryPlaces
-from holdfast.node.starting import LONG_RUN, RUNS_AT_ONCE, Room, Starting
+from holdfast.node.starting import LONG_RUN, Room, Starting
 from holdfast.node.worker_messages import RunCascade, RunDatasets, RunMaintenance, RunRestore
 from holdfast.testing.node_rules import DOCUMENTS, FILES1, MAIL, MAIN, STORE, VAULT, source_rules, store_rules
 from holdfast.testing.virtual_clock import VirtualClock

@@ -33,7 +33,7 @@ from holdfast.capture.ledger import Ledger, Verdict, late_of
 from holdfast.capture.moves import Moves
 from holdfast.capture.places import Places, plan_places, with_databases
 from holdfast.capture.ports import CaptureRequest, Place
-from holdfast.capture.roots import Target, WalkPlan, normal_roots, plan_walk, ways_to
+from holdfast.capture.roots import Target, WalkPlan, plan_walk, ways_to
 from holdfast.capture.state import CaptureState
 from holdfast.capture.stubs import Stubs
 from holdfast.capture.visit import Visit
@@ -45,6 +45,7 @@ from holdfast.host.disk import check_free
 from holdfast.host.snapshots import own_folders
 from holdfast.model.archiving import RECALL_FOLDER
 from holdfast.model.change import Move
+from holdfast.model.roots import normal_roots
 
 Looked = list[tuple[Target, dict[bytes, Identity | OSError]]]
 

@@ -7,7 +7,6 @@ that belong to all this, and to roots which the classification no longer has.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -54,12 +53,6 @@ class WalkPlan:
     intervals: tuple[tuple[bytes, bytes], ...]
     cut_inodes: dict[tuple[int, int], int] = field(default_factory=dict)
     stubs: Stubs = NO_STUBS
-
-
-def normal_roots(paths: Iterable[str]) -> tuple[bytes, ...]:
-    """Absolute paths as bytes, clean, each once, in walk order."""
-    found = {os.path.normpath(os.fsencode(path)) for path in paths}
-    return tuple(sorted((path if not path.startswith(b"//") else path[1:] for path in found), key=walk_key))
 
 
 def parents_of(path: bytes) -> list[bytes]:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathspec import GitIgnoreSpec
 
 from holdfast.capture.classify import CACHE_TAG, Classifier, RootRules, is_cache_folder, pattern_lines, text_of
-from holdfast.capture.roots import normal_roots
 from holdfast.core.clock import Clock
 from holdfast.model.document import Classification
 from holdfast.model.entry import display_path
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.questions import Sample, SampleRow
+from holdfast.model.roots import normal_roots
 
 _FEW = 5
 _MOST_FINDINGS = 20

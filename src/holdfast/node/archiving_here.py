@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.capture.roots import normal_roots
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import now, utc
 from holdfast.core.errors import HoldfastError, UnknownName
@@ -20,6 +19,7 @@ from holdfast.model.archive_questions import ArchivePlanned, AskArchivePlan, Pla
 from holdfast.model.archiving import RECALL_FOLDER
 from holdfast.model.entry import display_path, raw_of
 from holdfast.model.jobs import Finding, Job, Severity, State, Task
+from holdfast.model.roots import normal_roots, share_paths
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule, Rules
 from holdfast.node.limits import Limits
 from holdfast.operations.archiving.book import FILE, ArchiveBook
@@ -27,7 +27,7 @@ from holdfast.operations.archiving.choosing import all_lack, old_files
 from holdfast.operations.archiving.findings import aside
 from holdfast.operations.archiving.letting_go import Undone, undo
 from holdfast.operations.archiving.run import ArchiveOrder, ArchiveResult, ArchiveTools, archive
-from holdfast.operations.following.claims import Claims, share_paths
+from holdfast.operations.following.claims import Claims
 from holdfast.operations.recalling.recalled import Recalled
 from holdfast.operations.run_order import RunOrder, RunTools
 from holdfast.operations.run_plan import concerned, state_of

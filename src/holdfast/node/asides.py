@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from holdfast.core.ids import NodeId
-from holdfast.node.starting import RUNS_AT_ONCE
+
+RUNS_AT_ONCE = 4
+"""Of one node."""
 
 _LOOK_S = 0.5
 

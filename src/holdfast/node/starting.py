@@ -16,21 +16,18 @@ from datetime import datetime, timedelta
 from enum import Enum
 from itertools import combinations
 
-from holdfast.capture.roots import normal_roots
 from holdfast.core.clock import Clock, now
 from holdfast.core.ids import DatasetId, JobId
 from holdfast.model.jobs import Job, State
+from holdfast.model.roots import normal_roots, share_paths
 from holdfast.model.rules import Rules
 from holdfast.model.waits import Wait, WaitReason
+from holdfast.node.asides import RUNS_AT_ONCE
 from holdfast.node.job_book import JobBook, LiveJob, Role, makes_room
 from holdfast.node.journal import Request
 from holdfast.node.openings import opening_of
 from holdfast.node.outcomes import subjects_of
 from holdfast.node.worker_messages import RunCascade, RunDatasets, RunDrill, RunMaintenance, ToWorker
-from holdfast.operations.following.claims import share_paths
-
-RUNS_AT_ONCE = 4
-"""Of one node. The source worker has so many places for their throw-away files."""
 
 LONG_RUN = timedelta(seconds=60)
 """After so much a run keeps no other waiting."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from holdfast.capture.roots import normal_roots
 from holdfast.core.errors import ErrorFacts, HoldfastError, facts_of
 from holdfast.core.ids import DatasetId
 from holdfast.host.sight import Sight
 from holdfast.host.snapshots import NONE, Snapshots
 from holdfast.model.jobs import Finding, Severity
+from holdfast.model.roots import normal_roots
 from holdfast.model.rules import DatasetRule
 from holdfast.operations.run_order import HookRunner, SnapshotTaker
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from holdfast.capture.roots import is_below, normal_roots
+from holdfast.model.roots import normal_roots, share_paths
 from holdfast.model.rules import DatasetRule
 
 _LOOK_S = 0.5
@@ -81,12 +81,6 @@ class Claims:
         with self._changed:
             _remove(self._held, roots)
             self._changed.notify_all()
-
-
-def share_paths(some: Iterable[bytes], others: Iterable[bytes]) -> bool:
-    """Whether a path can lie below roots of both."""
-    others = tuple(others)
-    return any(one == other or is_below(one, other) or is_below(other, one) for one in some for other in others)
 
 
 def groups_apart(rules: Sequence[DatasetRule]) -> tuple[tuple[DatasetRule, ...], ...]:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from holdfast.capture.ports import Place
-from holdfast.capture.roots import is_below, normal_roots
+from holdfast.capture.roots import is_below
 from holdfast.core.errors import UnknownName, UsageError
 from holdfast.core.ids import DatasetId
 from holdfast.model.gaps import Gap
 from holdfast.model.operations import SPECS
 from holdfast.model.rate_table import Tables
+from holdfast.model.roots import normal_roots
 from holdfast.model.rules import DatasetRule, Delivery, Rules
 from holdfast.model.schedule import has_schedule
 from holdfast.model.tail import NOT_CONTINUOUS
