@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -164,15 +164,11 @@ class SourceFollowing:
         if self._follower is not None:
             self._follower.scan_ended(watched, scanned)
 
-    def point_without_scan(self, datasets: Sequence[DatasetRule], operations: Mapping[DatasetId, tuple[str, ...]]) -> Work | None:
+    def point_without_scan(self, order: RunOrder) -> Work | None:
         """The work that makes a point of what was followed; None = scan. The datasets are claimed."""
-        if self._follower is None or self.must_scan(datasets, operations):
+        if self._follower is None or must_scan(order):
             return None
-        return self._follower.take_for_point([rule.id for rule in datasets])
-
-    def must_scan(self, datasets: Sequence[DatasetRule], operations: Mapping[DatasetId, tuple[str, ...]]) -> bool:
-        """Whether these operations ask for a look at everything, followed or not."""
-        return any(needs_scan(rule, operations.get(rule.id, ())) for rule in datasets)
+        return self._follower.take_for_point([rule.id for rule in order.datasets])
 
     def follows(self, datasets: Iterable[DatasetRule]) -> bool:
         """Whether one of them is followed by the rules in force."""
@@ -277,6 +273,11 @@ class SourceFollowing:
             keepers=self.keepers,
             captured=captured,
         )
+
+
+def must_scan(order: RunOrder) -> bool:
+    """Whether the operations ask for a look at everything, followed or not."""
+    return any(needs_scan(rule, order.operations.get(rule.id, ()), order.deliveries) for rule in order.datasets)
 
 
 def limits_of(home: Path, rules: Rules) -> Limits:

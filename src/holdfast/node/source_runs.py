@@ -7,7 +7,7 @@ only receivers of batches are waited for (docs/decisions/0059-claims.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,7 +26,7 @@ from holdfast.model.rules import DatasetRule, Rules
 from holdfast.node.archiving_here import ArchivingHere, with_findings
 from holdfast.node.asides import Aside
 from holdfast.node.limits import Limits
-from holdfast.node.source_following import SourceFollowing, limits_of
+from holdfast.node.source_following import SourceFollowing, limits_of, must_scan
 from holdfast.node.state_holder import StateHolder
 from holdfast.node.worker_jobs import LinkNews
 from holdfast.node.worker_messages import RunDatasets
@@ -94,14 +94,14 @@ class _SourceRun:
             state = stack.enter_context(self._runs.holder.lease())
             tools = following.tools(self._runs.rules, state, self._runs.news, self._captured.append, scratch=self._runs.aside.scratch)
             tools = replace(tools, hook=self._hook, snapshots=self._snapshots)
-            if is_watched and self._may_compare(order.datasets, order.operations):
+            if is_watched and self._may_compare():
                 if (compared := self._compare(tools.capture)) is not None:
                     stack.callback(compared.close)
                 tools = replace(tools, compared=compared)
             with following.claims.all_of(order.datasets, self._cancellation.check) as let_go:
                 archiving = ArchivingHere(self._runs.home, order, self._limits)
                 aside = archiving.settle(following.claims)
-                work = following.point_without_scan(order.datasets, order.operations) if is_watched and not self._brings_a_batch() else None
+                work = following.point_without_scan(order) if is_watched else None
                 if work is None:
                     if self._may_let_go():
                         tools = replace(tools, overflow=following.overflow, let_go=partial(self._let_go, watched, let_go))
@@ -119,14 +119,6 @@ class _SourceRun:
             self._tell_scanned(watched)
         return ended
 
-    def _brings_a_batch(self) -> bool:
-        """Whether something is due that no small run brings: the job would end well and have made nothing."""
-        order = self._order
-        return any(
-            each.mode == "batch" and not set(each.operations).isdisjoint(order.operations.get(each.dataset, ()))
-            for each in order.deliveries
-        )
-
     def _may_let_go(self) -> bool:
         """Whether somebody waits for the datasets, and nothing more is done to the source when it has been read."""
         rules = self._order.datasets
@@ -142,14 +134,13 @@ class _SourceRun:
             self._has_told = True
             self._following.scan_ended(watched, set(self._ids) - set(self._captured[0].refused))
 
-    def _may_compare(self, datasets: Sequence[DatasetRule], operations: Mapping[DatasetId, tuple[str, ...]]) -> bool:
+    def _may_compare(self) -> bool:
         """Whether the look at everything may be taken beside small runs: the source is read in its place and as it is, and is known."""
-        must_scan = self._following.must_scan(datasets, operations) or self._brings_a_batch()
-        if not must_scan or not all(map(self._following.is_ready, self._ids)):
+        if not must_scan(self._order) or not all(map(self._following.is_ready, self._ids)):
             return False
         return not any(
             rule.hooks.before or rule.hooks.after or rule.classification.consistent != "none" or rule.classification.application
-            for rule in datasets
+            for rule in self._order.datasets
         )
 
     def _compare(self, capture: Capture) -> Compared | None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.capture.ports import Place
-from holdfast.core.ids import DatasetId
+from holdfast.core.ids import DatasetId, NodeId
 from holdfast.model.document import Classification
 from holdfast.model.gaps import Gap, GapReason
-from holdfast.model.rules import DatasetRule, OperationRule
+from holdfast.model.rules import DatasetRule, Delivery, OperationRule
 from holdfast.operations.following.backlog import Work
 from holdfast.operations.following.plan import (
     Followed,
@@ -42,6 +42,12 @@ def followed(*paths: str, name: str = "one", cuts: tuple[str, ...] = ()) -> Foll
     return Followed(rule, tuple(path.encode() for path in paths), ("copy",))
 
 
+def batch(rule: DatasetRule, operation: str) -> Delivery:
+    return Delivery(
+        id="d", dataset=rule.id, label=rule.label, receiver=NodeId("2" * 32), receiver_name="dr", actions=(), operations=(operation,)
+    )
+
+
 def gap(path: bytes) -> Gap:
     return Gap(path=path, since=datetime(2026, 1, 1, tzinfo=UTC), until=datetime(2026, 1, 2, tzinfo=UTC), reason=GapReason.OVERFLOW)
 
@@ -50,7 +56,14 @@ def gap(path: bytes) -> Gap:
     ("due", "scans"), [(("live",), False), (("live", "copy"), False), (("backup",), True), (("backup", "live", "copy"), True), ((), False)]
 )
 def test_only_an_operation_of_batches_needs_a_scan(due: tuple[str, ...], scans: bool) -> None:
-    assert needs_scan(followed("/data").rule, due) is scans
+    assert needs_scan(followed("/data").rule, due, ()) is scans
+
+
+@pytest.mark.parametrize(("due", "scans"), [(("live",), False), (("live", "copy"), True)])
+def test_what_goes_as_a_batch_needs_a_scan_when_it_is_due(due: tuple[str, ...], scans: bool) -> None:
+    rule = followed("/data").rule
+    assert needs_scan(rule, due, (batch(rule, "copy"),)) is scans
+    assert not needs_scan(rule, due, (batch(followed("/other", name="other").rule, "copy"),))
 
 
 def test_work_is_divided_by_who_it_concerns() -> None:

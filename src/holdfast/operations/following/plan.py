@@ -91,10 +91,12 @@ def tailed(rules: Rules | None, flow: str, dataset: str) -> frozenset[DatasetId]
     return followed
 
 
-def needs_scan(rule: DatasetRule, due: Iterable[str]) -> bool:
+def needs_scan(rule: DatasetRule, due: Iterable[str], deliveries: Iterable[Delivery]) -> bool:
     """Whether a run for these operations has to look at everything, though the dataset is followed: the operations of a batch are the
-    proof that nothing was missed."""
+    proof that nothing was missed, and what goes as a batch is brought by no small run."""
     asked = set(due)
+    if any(each.mode == "batch" and not asked.isdisjoint(each.operations) for each in deliveries if each.dataset == rule.id):
+        return True
     return any(
         operation.name in asked and not SPECS[operation.kind].continuous and has_schedule(operation) for operation in rule.operations
     )
