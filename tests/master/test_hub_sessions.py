@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 
 from holdfast.core.errors import NotReachable, ProtocolError, UsageError
 from holdfast.core.ids import JobId
+from holdfast.master.records.tables import Table
 from holdfast.model.jobs import Event, Job, Progress, Severity, State
 from holdfast.model.questions import Answer, AskJobs, AskStatus, Done, Jobs, NodeStatus, Question
 from holdfast.testing.faulty_disk import FaultyDisk, full_from, no_faults
@@ -48,14 +52,39 @@ async def test_reports_are_kept_once_however_often_they_come(running: Running) -
     assert len((await running.get("/logs"))["events"]) == 2
 
 
+@contextmanager
+def records_disk(running: Running) -> Iterator[Callable[[bool], None]]:
+    """The disk of the Master's records, to be filled and emptied. A PostgreSQL server says what it says of a full disk, by triggers."""
+    database = running.master.base.database
+    if database._engine.dialect.name == "sqlite":
+        with FaultyDisk(running.home) as disk:
+            database._engine.dispose()
+
+            def fill_file(full: bool) -> None:
+                disk.plan = full_from(0) if full else no_faults
+
+            yield fill_file
+            database._engine.dispose()
+        return
+    tables = [table.name for table in Table.metadata.sorted_tables]
+    refuse = "BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END"
+    database.run_now(lambda s: s.execute(text(f"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $${refuse}$$")))
+
+    def fill_server(full: bool) -> None:
+        made = "CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON {} EXECUTE FUNCTION refuse()"
+        order = made if full else "DROP TRIGGER no_room ON {}"
+        database.run_now(lambda s: [s.execute(text(order.format(table))) for table in tables])
+
+    yield fill_server
+
+
 @with_master
 async def test_a_master_whose_disk_is_full_takes_nothing_and_ends_nothing(running: Running) -> None:
     await running.connect("files1")
-    node, engine = running.nodes["files1"], running.master.base.database._engine
-    with FaultyDisk(running.home) as disk:
-        engine.dispose()
+    node = running.nodes["files1"]
+    with records_disk(running) as fill:
         await running.apply(ONE_TO_TWO)
-        disk.plan = full_from(0)
+        fill(True)
         refused = await running.http.put("/api/v1/environment", json={"text": "environment: office\n", "accept_removals": True})
         assert (refused.status_code, refused.json()["error"]["code"]) == (507, "no-space")
         assert len((await running.get("/nodes"))["nodes"]) == 1
@@ -65,13 +94,12 @@ async def test_a_master_whose_disk_is_full_takes_nothing_and_ends_nothing(runnin
         await node.disconnect()
         with pytest.raises(NotReachable):
             await node.connect(running.hub_address)
-        disk.plan = no_faults
+        fill(False)
         await node.connect(running.hub_address)
         await node.report(7, (_job(running, 1, State.SUCCEEDED),))
         await node.until(lambda: node.received == 7)
         assert (await running.get(f"/jobs/{1:032x}"))["state"] == "succeeded"
         assert (await running.get("/environment"))["text"] == ONE_TO_TWO
-        engine.dispose()
 
 
 @with_master
