@@ -12,15 +12,17 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
-from holdfast.core.errors import UnknownName
+from holdfast.core.errors import Refused, UnknownName
 from holdfast.core.ids import EnvironmentId, JobId, NodeId
 from holdfast.master.records import access, daily, documents, happenings, reported
 from holdfast.master.records.access import JoinToken
-from holdfast.master.records.database import MIGRATIONS, Database, sqlite_url
+from holdfast.master.records.database import Database, sqlite_url
 from holdfast.master.records.documents import Environment
+from holdfast.master.records.forms import MIGRATIONS, forms
 from holdfast.master.records.tables import JobSubjectRow, Table
 from holdfast.model.document import Revision
 from holdfast.model.jobs import Event, Job, Severity, State
@@ -43,6 +45,18 @@ def test_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
         assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
     engine.dispose()
+
+
+def test_the_forms_are_those_of_the_migrations_and_one_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    assert list(forms()) == [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
+    database = Database(sqlite_url(tmp_path / "records.db"))
+    assert database.form() == ""
+    database.migrate()
+    assert database.form() == forms()[-1]
+    database.load(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    with pytest.raises(Refused, match="newer Holdfast"):
+        database.migrate()
+    database.close()
 
 
 def test_jobs_and_events_of_before_are_found_by_what_they_are_about(tmp_path: Path) -> None:

@@ -44,7 +44,9 @@ __all__ = ["InitResult", "MasterConfig", "Ports", "init_master", "load_config", 
 CERTIFICATE_LIFETIME_S = 365 * 86_400.0
 RENEW_EVERY_S = 86_400.0
 _COLLECTOR = (10_000, 10, 10)
-"""New objects until the young ones are looked at; such looks until the next older ones are, twice: everything after a million."""
+"""New objects until the young ones are looked through for cyclic garbage; such looks until the next older ones are, twice: everything
+after a million. A look at everything keeps all answers waiting, with 2,000 nodes for half a second, and by default there is one each time a
+quarter more is alive: while they come back, all the time."""
 _log = logging.getLogger(__name__)
 
 MakeApp = Callable[[Master], ASGIApp]
@@ -70,7 +72,8 @@ def run(
     """
 
     def ready(ports: Ports) -> None:
-        _spare_the_collector()
+        # What was loaded at the start stays: no look passes it any more.
+        gc.freeze()
         if on_ready is not None:
             on_ready(ports)
 
@@ -81,18 +84,9 @@ def run(
             loop.add_signal_handler(number, stop.set)
         await serve(config, make_app, stop, clock=clock, entropy=entropy, on_ready=ready)
 
+    gc.set_threshold(*_COLLECTOR)
     with _only_master(config.home):
         asyncio.run(main())
-
-
-def _spare_the_collector() -> None:
-    """Look for cyclic garbage seldom, and not at all among what was loaded at the start.
-
-    Each look at everything keeps all answers waiting: with 2,000 nodes for half a second, by default each time a quarter more is alive,
-    which while they come back is all the time.
-    """
-    gc.freeze()
-    gc.set_threshold(*_COLLECTOR)
 
 
 async def serve(
@@ -149,7 +143,7 @@ def open_foundation(config: MasterConfig, *, clock: Clock, entropy: Entropy) -> 
     if not config.authority_folder.is_dir():
         raise UsageError(f"there is no Master in {config.home}", hint="make one with `holdfast master init`, or use `holdfast up`")
     database = Database(config.url)
-    if kept := export_before_upgrade(config, database.revision(), clock=clock, entropy=entropy):
+    if kept := export_before_upgrade(config, database.form(), clock=clock, entropy=entropy):
         _log.info("the records are brought up to date", extra={"facts": {"export": str(kept)}})
     database.migrate()
     environment = database.run_now(documents.environment)

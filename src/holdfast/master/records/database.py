@@ -6,21 +6,18 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from holdfast.master.records.engines import make_engine, typed_errors
+from holdfast.master.records.forms import change_form, check_form, form_of, forms
 from holdfast.master.records.group_commit import GroupCommit, WriteMany
 from holdfast.master.records.happenings import LOG_SESSION
 from holdfast.master.records.versions import VERSIONS, Versions
 
 T = TypeVar("T")
-MIGRATIONS = Path(__file__).parent / "migrations"
 KEPT = "kept"
 """In the `info` of a session: a dict that outlives it, for what is costly to decode. A transaction that is taken back takes nothing back of
 it, so what is kept there must be named by its content."""
@@ -52,33 +49,33 @@ class Database:
         self._info[LOG_SESSION] = session
 
     def migrate(self) -> None:
-        """Bring the tables to the newest form. Safe to call again; called by `init_master` and at every start."""
-        self._to_revision(command.upgrade, "head")
+        """Bring the tables to the newest form. Safe to call again; called by `init_master` and at every start. Raises `Refused` where they
+        are those of a newer version."""
+        form = self.form()
+        check_form(form)
+        if form != forms()[-1]:
+            self._change_form("upgrade", "head")
 
-    def upgrade(self, revision: str) -> None:
+    def upgrade(self, form: str) -> None:
         """Up to a form that is not the newest: that of an export."""
-        self._to_revision(command.upgrade, revision)
+        self._change_form("upgrade", form)
 
-    def revision(self) -> str:
+    def form(self) -> str:
         """The form the tables have now; empty = there are none."""
-        with typed_errors(), self._engine.begin() as connection:
-            return MigrationContext.configure(connection).get_current_revision() or ""
+        return self.load(form_of)
 
     def load(self, work: Callable[[Connection], T]) -> T:
         """As `run_now`, of a bare connection: for tables of an older form."""
         with typed_errors(), self._engine.begin() as connection:
             return work(connection)
 
-    def downgrade(self, revision: str) -> None:
+    def downgrade(self, form: str) -> None:
         """Back to an older form; what only the newer one can say is lost. `base` = no tables at all."""
-        self._to_revision(command.downgrade, revision)
+        self._change_form("downgrade", form)
 
-    def _to_revision(self, change: Callable[[Config, str], None], revision: str) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
+    def _change_form(self, direction: Literal["upgrade", "downgrade"], to: str) -> None:
         with typed_errors(), self._engine.begin() as connection:
-            config.attributes["connection"] = connection
-            change(config, revision)
+            change_form(connection, direction, to)
 
     async def run(self, work: Callable[[Session], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.run_now, work)

@@ -13,8 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, func, select
 
 from holdfast import __version__
@@ -23,14 +21,13 @@ from holdfast.core.entropy import Entropy
 from holdfast.core.errors import NoSpace, StoreError, is_no_space
 from holdfast.core.private_files import make_private_folder, sync_folder
 from holdfast.master.config import MasterConfig
-from holdfast.master.records.database import MIGRATIONS
 from holdfast.master.records.engines import reading
+from holdfast.master.records.forms import FORM_TABLE, form_of, forms
 from holdfast.master.safety.export_format import AUTHORITY, FORMAT, MARK, ExportReader, ExportWriter, Head
 from holdfast.master.safety.sealing import ExportKey, Sealer, load_export_key
 
 FOLDER = "export"
 NAME = "master.export"
-_ALEMBIC = "alembic_version"
 _BATCH_ROWS = 1_000
 _LEFT_S = 3600.0
 """What is being written is younger."""
@@ -82,8 +79,8 @@ def _forget_what_a_crash_left(folder: Path, clock: Clock) -> None:
 
 def export_before_upgrade(config: MasterConfig, form: str, *, clock: Clock, entropy: Entropy) -> Path | None:
     """Where records are about to be brought from this form to the newest: an export of them as they are, the way back. None where nothing
-    is to be done. Raises as `write_export`."""
-    if not form or form == ScriptDirectory(str(MIGRATIONS)).get_current_head():
+    is to be done, or only a newer version could do it. Raises as `write_export`."""
+    if form not in forms()[:-1]:
         return None
     return write_export(config, clock=clock, entropy=entropy, name=f"before-upgrade-from-{form}.export").path
 
@@ -116,7 +113,7 @@ def _write_fresh(fresh: Path, config: MasterConfig, key: ExportKey, clock: Clock
 def _tables(connection: Connection) -> list[Table]:
     found = MetaData()
     found.reflect(connection)
-    return [table for table in found.sorted_tables if table.name != _ALEMBIC]
+    return [table for table in found.sorted_tables if table.name != FORM_TABLE]
 
 
 def _head(connection: Connection, tables: list[Table], config: MasterConfig, key: ExportKey, at: datetime) -> Head:
@@ -126,7 +123,7 @@ def _head(connection: Connection, tables: list[Table], config: MasterConfig, key
     return Head(
         holdfast=MARK,
         format=FORMAT,
-        schema=MigrationContext.configure(connection).get_current_revision() or "",
+        schema=form_of(connection),
         version=__version__,
         environment=identity,
         name=name,

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, delete, func, insert, select, text
 
 from holdfast.core.errors import Conflict, Refused
-from holdfast.master.records.database import MIGRATIONS, Database
+from holdfast.master.records.database import Database
+from holdfast.master.records.forms import forms
 from holdfast.master.safety.export_format import AUTHORITY, ExportReader, Head
 from holdfast.master.safety.sealing import ExportKey
 
@@ -19,8 +19,7 @@ _BATCH_ROWS = 500
 
 def check_schema(head: Head) -> None:
     """Raises `Refused` when the tables are those of a newer version."""
-    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
-    if head.schema not in known:
+    if head.schema not in forms():
         raise Refused(
             f"this export is of Holdfast {head.version}, whose records ({head.schema}) are newer than this one knows",
             hint="install that version here, then restore",
@@ -36,7 +35,7 @@ def fill_records(reader: ExportReader, key: ExportKey, database: Database, *, ag
     check_schema(reader.head)
     if again:
         database.downgrade("base")
-    elif database.revision():
+    elif database.form():
         raise Conflict("there are records of a Master in this database already", hint="name an empty one with --database")
     database.upgrade(reader.head.schema)
     authority = database.load(lambda connection: _load(connection, reader, key))
