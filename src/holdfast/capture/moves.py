@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from holdfast.capture.ports import Moved
-from holdfast.capture.roots import is_below, parents_of
+from holdfast.capture.roots import parents_of
 from holdfast.capture.rows import FILE_CODE, decode_entry, signed
 from holdfast.model.change import Move
-from holdfast.model.entry import Entry, parent_of, walk_key
+from holdfast.model.entry import Entry, is_below, parent_of, walk_key
 
 Covers = Callable[[bytes, os.stat_result], int]
 """The datasets to which something with this status belongs at this path, by the classifications."""
@@ -157,7 +157,7 @@ def _moved(path: bytes, old: bytes, new: bytes) -> bytes:
 
 
 def _overlap(move: Moved) -> bool:
-    return move.path == move.moved_from or is_below(move.path, move.moved_from) or is_below(move.moved_from, move.path)
+    return is_below(move.path, move.moved_from) or is_below(move.moved_from, move.path)
 
 
 def _groups(moves: Iterable[Moved]) -> Mapping[int, list[int]]:

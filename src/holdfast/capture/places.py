@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from holdfast.capture.ports import Place
-from holdfast.capture.roots import Top, is_below
+from holdfast.capture.roots import Top, is_strictly_below
 from holdfast.core.errors import ProtocolError, UsageError
 from holdfast.host.database_files import BESIDE, main_of, read_header
 from holdfast.model.entry import check_path, display_path, parent_of
@@ -59,8 +59,8 @@ def plan_places(places: Iterable[Place], tops: Iterable[Top], whole: Iterable[by
         if path in roots or path in parents or (is_inside and path != b"/"):
             below[path] = below.get(path, False) or (place.below and path not in parents)
         if place.below and path not in roots:
-            below.update((root, True) for root in roots if is_below(root, path))
-            below.update((parent, False) for parent in parents if is_below(parent, path))
+            below.update((root, True) for root in roots if is_strictly_below(root, path))
+            below.update((parent, False) for parent in parents if is_strictly_below(parent, path))
     names: dict[bytes, set[bytes]] = {}
     for path in below:
         child = path

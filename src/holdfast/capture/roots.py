@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from holdfast.capture.classify import Classifier
 from holdfast.capture.stubs import NO_STUBS, Stubs
-from holdfast.model.entry import walk_key
+from holdfast.model.entry import is_below, walk_key
 from holdfast.model.rules import DatasetRule
 
 
@@ -68,7 +68,8 @@ def ways_to(roots: Iterable[bytes]) -> frozenset[bytes]:
     return frozenset(path for root in roots for path in (*parents_of(root), root))
 
 
-def is_below(path: bytes, folder: bytes) -> bool:
+def is_strictly_below(path: bytes, folder: bytes) -> bool:
+    """And not the folder itself."""
     return path != folder and (folder == b"/" or path.startswith(folder + b"/"))
 
 
@@ -92,12 +93,12 @@ def plan_walk(targets: Iterable[Target], cut_paths: Mapping[bytes, int]) -> Walk
         if path not in inside:
             _special(specials, path).root |= bits
     for path, bits in parents.items():
-        if any(is_below(path, tree) for tree in inside):
+        if any(is_strictly_below(path, tree) for tree in inside):
             _special(specials, path).parent |= bits
     for path, bits in cut_paths.items():
         _special(specials, path).cut |= bits
     tops = [Top(path, roots[path], parents.get(path, 0)) for path in outermost]
-    tops += [Top(path, 0, bits) for path, bits in parents.items() if not any(path == tree or is_below(path, tree) for tree in inside)]
+    tops += [Top(path, 0, bits) for path, bits in parents.items() if not any(is_below(path, tree) for tree in inside)]
     return WalkPlan(tuple(sorted(tops, key=lambda top: walk_key(top.path))), specials, merged(ranges))
 
 

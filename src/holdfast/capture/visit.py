@@ -21,12 +21,12 @@ from holdfast.capture.findings import Notes, unreadable
 from holdfast.capture.frame import END, GONE, ROWS_BETWEEN, SOCKET_CODE, Frame, RowHead
 from holdfast.capture.ledger import Act, Handover, Ledger
 from holdfast.capture.places import Places
-from holdfast.capture.roots import Target, Top, WalkPlan, is_below
+from holdfast.capture.roots import Target, Top, WalkPlan
 from holdfast.capture.rows import DIRECTORY_CODE, signed
 from holdfast.capture.stubs import LINK_CODE
 from holdfast.capture.walk import Walk
 from holdfast.host.database_files import BESIDE
-from holdfast.model.entry import walk_key
+from holdfast.model.entry import is_below, walk_key
 
 _MEMBERS_BELOW = "SELECT key FROM rows WHERE key >= ? AND key < ? AND members & ? ORDER BY key"
 # A name that cannot be is not there.
@@ -98,7 +98,7 @@ class Visit(Walk):
     def covers(self, path: bytes, status: os.stat_result) -> int:
         """The datasets to which something with this status belongs at this path, or would if it leads to anything; 0 where no folders lead
         there. Rows are not asked."""
-        top = next((top for top in self._plan.tops if top.root and (top.path == path or is_below(path, top.path))), None)
+        top = next((top for top in self._plan.tops if top.root and is_below(path, top.path)), None)
         if top is None:
             return 0
         if top.path == path:

@@ -34,12 +34,13 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, UsageError
 from holdfast.core.units import parse_duration_s, parse_size_bytes
+from holdfast.model.entry import is_below
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.object_location import is_object_location, parse_object_location
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import Action, DatasetRule, ForwardAction, MirrorAction, Rules, StoreAction
 from holdfast.node.known_places import known_places
-from holdfast.node.real_paths import Inode, inode_of, inodes_in, is_below, lineage_of, real_path
+from holdfast.node.real_paths import Inode, inode_of, inodes_in, lineage_of, real_path
 
 LIMITS_FILE = "limits.toml"
 

@@ -14,11 +14,6 @@ def real_path(path: str | bytes | Path) -> bytes:
     return os.path.realpath(os.fsencode(path))
 
 
-def is_below(path: bytes, root: bytes) -> bool:
-    """Whether `path` is `root` or inside it."""
-    return path == root or path.startswith(root.rstrip(b"/") + b"/")
-
-
 def inode_of(path: bytes) -> Inode | None:
     with suppress(OSError):
         facts = os.stat(path)

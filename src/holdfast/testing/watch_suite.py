@@ -20,7 +20,7 @@ import pytest
 
 from holdfast.core.errors import WatchUnavailable
 from holdfast.host.watch import Aspect, Batch, Dirty, Means, Reason, Scope, Watch, WatchRequest, open_watch
-from holdfast.host.watch.territory import is_below
+from holdfast.model.entry import is_below
 from holdfast.testing.watched_tree import WatchedTree, differences
 
 PATIENCE_S = 60.0

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from holdfast.host.watch import Aspect, Dirty, Gap, Reason, Scope, Who
 from holdfast.host.watch.pending import Pending
-from holdfast.host.watch.territory import Territory, is_below
+from holdfast.host.watch.territory import Territory
+from holdfast.model.entry import is_below
 
 TERRITORY = Territory([b"/r", b"/s"], [b"/r/cut"])
 PATHS = st.lists(st.sampled_from((b"a", b"b", b"c", b"d")), min_size=1, max_size=4).map(b"/".join)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.core.errors import UsageError
-from holdfast.host.watch.territory import Stance, Territory, folders_of, is_below, joined
+from holdfast.host.watch.territory import Stance, Territory, folders_of, joined
+from holdfast.model.entry import is_below
 
 PATHS = st.lists(st.sampled_from((b"a", b"b", b"c")), max_size=4).map(lambda parts: b"/" + b"/".join(parts))
 

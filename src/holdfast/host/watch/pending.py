@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from holdfast.host.watch.facts import Batch, Dirty, Gap, Reason
-from holdfast.host.watch.territory import Territory, folders_of, is_below
+from holdfast.host.watch.territory import Territory, folders_of
+from holdfast.model.entry import is_below
 
 
 class Pending:

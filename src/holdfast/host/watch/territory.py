@@ -60,11 +60,6 @@ def joined(folder: bytes, name: bytes) -> bytes:
     return b"/" + name if folder == b"/" else folder + b"/" + name
 
 
-def is_below(path: bytes, folder: bytes) -> bool:
-    """Whether `path` is `folder` or lies in it."""
-    return folder == b"/" or path == folder or path.startswith(folder + b"/")
-
-
 def _plain(path: bytes) -> bytes:
     if not path.startswith(b"/") or b"\0" in path or any(part in (b"", b".", b"..") for part in path[1:].split(b"/") if path != b"/"):
         raise UsageError(f"{display_path(path)} cannot be watched", hint="write the absolute path out, without `..` and doubled slashes")

@@ -17,8 +17,8 @@ from holdfast.host.watch.ground import Survey, changes_between, real_path, surve
 from holdfast.host.watch.listener import Heard, Listener
 from holdfast.host.watch.mounts import MOUNTINFO
 from holdfast.host.watch.pending import Pending
-from holdfast.host.watch.territory import Territory, is_below
-from holdfast.model.entry import display_path
+from holdfast.host.watch.territory import Territory
+from holdfast.model.entry import display_path, is_below
 
 _NOTHING = Survey({}, {}, {})
 # Mounts that come and go while they are looked at; then it is tried again with the next look.

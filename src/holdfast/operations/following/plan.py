@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from holdfast.capture.ports import Place
-from holdfast.capture.roots import is_below
 from holdfast.core.errors import UnknownName, UsageError
 from holdfast.core.ids import DatasetId
+from holdfast.model.entry import is_below
 from holdfast.model.gaps import Gap
 from holdfast.model.operations import SPECS
 from holdfast.model.rate_table import Tables
@@ -118,7 +118,7 @@ def part_for(roots: Iterable[bytes], work: Work) -> Work:
     roots = tuple(roots)
     return Work(
         places=tuple(place for place in work.places if any(touches(place, root) for root in roots)),
-        moves=tuple(move for move in work.moves if any(_within(path, root) for path in (move.path, move.moved_from) for root in roots)),
+        moves=tuple(move for move in work.moves if any(is_below(path, root) for path in (move.path, move.moved_from) for root in roots)),
         gaps=tuple(gap for gap in work.gaps if any(touches(Place(gap.path, True), root) for root in roots)),
         since_s=work.since_s,
         closed=work.closed,
@@ -132,7 +132,7 @@ def gaps_by_dataset(followed: Iterable[Followed], gaps: Iterable[Gap]) -> Mappin
         for gap in gaps:
             for root in each.roots:
                 if touches(Place(gap.path, True), root):
-                    path = gap.path if _within(gap.path, root) else root
+                    path = gap.path if is_below(gap.path, root) else root
                     found.setdefault(each.rule.id, []).append(msgspec.structs.replace(gap, path=path))
     return {dataset: tuple(told) for dataset, told in found.items()}
 
@@ -181,11 +181,7 @@ def real_roots(followed: Iterable[Followed]) -> tuple[tuple[bytes, ...], tuple[F
 
 def touches(place: Place, root: bytes) -> bool:
     """Whether looking there sees something of the root's tree."""
-    return _within(place.path, root) or (place.below and is_below(root, place.path))
-
-
-def _within(path: bytes, root: bytes) -> bool:
-    return path == root or is_below(path, root)
+    return is_below(place.path, root) or (place.below and is_below(root, place.path))
 
 
 def _folder(path: bytes) -> bytes:
