@@ -6,6 +6,7 @@ so that a certificate can be renewed without becoming somebody else, and a key c
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,7 +80,9 @@ def _unreadable(what: str) -> Iterator[None]:
         raise NotAuthenticated(f"this is no {what}: {error}", hint="join the node again") from None
 
 
+@functools.lru_cache(maxsize=16)
 def certificate_of(cert_pem: bytes) -> x509.Certificate:
+    """Kept, since each caller is asked for its name and its key, one after the other."""
     with _unreadable("certificate"):
         return x509.load_pem_x509_certificate(cert_pem)
 
