@@ -410,6 +410,25 @@ def test_a_document_with_errors_is_2_and_changes_nothing(desk: Desk) -> None:
     assert "nothing changes" not in desk.run("plan", str(bad), expect=exit_codes.USAGE).stdout
 
 
+def test_plan_and_apply_show_what_keeps_flows_from_being_activated(desk: Desk) -> None:
+    whole, text = desk.folder / "whole.yaml", desk.folder / "broken flow.yaml"
+    whole.write_text(desk.run("export").stdout)
+    flow = "vertices: {a: {node: nope}}, movers: [{from: a, to: b, carries: [q/z]}]"
+    text.write_text(whole.read_text().replace("\nflows:\n", f"\nflows:\n  wrong: {{{flow}}}\n"))
+    planned = desk.run("plan", str(text))
+    assert "+ flow wrong" in planned.stdout
+    assert "warning: flow `wrong`: there is no node `nope` [unknown-node] at flows.wrong.vertices.a.node, line " in planned.stderr
+    assert "  hint: add it under `nodes:`" in planned.stderr
+    assert f"activating flow `wrong` would be refused; of one flow: holdfast compile FLOW --file '{text}'" in planned.stderr
+    assert desk.run("plan", str(text), "--simulate", "1d").stderr.count("[unknown-node]") == 1, "what both say is said once"
+    applied = desk.json("apply", str(text))
+    assert {each["error"]["code"] for each in applied["flow_errors"]} >= {"unknown-node", "unknown-vertex"}
+    assert applied["untried_flows"] == []
+    assert "warning: flow `wrong`: there is no node `nope`" in desk.run("apply", str(text)).stderr
+    # The other tests of this desk find it as it was.
+    desk.run("apply", str(whole), "--yes")
+
+
 def test_login_needs_the_right_fingerprint_and_password(desk: Desk) -> None:
     url = json.loads((desk.home / "client.json").read_text())["url"]
     elsewhere = ("--home", str(desk.folder / "elsewhere"))

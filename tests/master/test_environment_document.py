@@ -63,6 +63,15 @@ async def test_a_plan_lists_changes(running: Running) -> None:
     assert [(c["kind"], c["what"], c["name"]) for c in planned["changes"]] == [("changed", "policy", "documents")]
     assert planned["removals"] == []
     assert planned["revision"] == 2
+    assert planned["flow_errors"] == [], "a node that has not joined yet is none"
+    broken = await running.post("/environment/plan", {"text": ONE_TO_TWO.replace("to: store", "to: stoer")})
+    assert broken["valid"]
+    told = [each["error"] for each in broken["flow_errors"]]
+    assert "unknown-vertex" in {error["code"] for error in told}
+    assert all(error["level"] == "error" and error["where"]["line"] for error in told)
+    assert [fix["title"] for error in told for fix in error.get("fixes", ()) if error["code"] == "unknown-vertex"][:1] == ["Use `store`"]
+    assert {name for each in broken["flow_errors"] for name in each["flows"]} == {"office"}
+    assert broken["untried_flows"] == []
 
 
 @with_master

@@ -1022,7 +1022,7 @@ export interface paths {
         put?: never;
         /**
          * Plan
-         * @description What applying this text would change. Changes nothing.
+         * @description What applying this text would change, and what would keep its flows from being activated. Changes nothing.
          */
         post: operations["plan"];
         delete?: never;
@@ -5078,7 +5078,9 @@ export interface components {
         };
         /**
          * PlanReport
-         * @description What applying a text would change against `revision`, the newest. `valid` = it could be applied.
+         * @description What applying a text would change against `revision`, the newest. `valid` = it could be applied. `flow_errors` do not hinder that:
+         *         they are what would keep its flows from being activated, each by itself and beside those in force; what is not active and not changed
+         *         by the text is not held against those. `untried_flows`: those that may have such errors too, and were too many to look at each.
          */
         PlanReport: {
             valid: boolean;
@@ -5086,6 +5088,18 @@ export interface components {
             changes: components["schemas"]["DocumentChange"][];
             removals: components["schemas"]["DocumentChange"][];
             revision: number;
+            /** @default [] */
+            flow_errors: components["schemas"]["FlowError"][];
+            /** @default [] */
+            untried_flows: string[];
+        };
+        /**
+         * FlowError
+         * @description `flows`: those that could not be activated for it.
+         */
+        FlowError: {
+            flows: string[];
+            error: components["schemas"]["Diagnostic"];
         };
         /**
          * Applied

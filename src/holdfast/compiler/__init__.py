@@ -11,5 +11,6 @@ leg         one operation of one policy from where it starts (source or reposito
 way         the movers that a promise of the rules runs over (`ways`), for showing rules on their drawing
 pass        one named step under `passes/`; it takes values, returns values and adds diagnostics to a report
 
-From outside use `parse.parse_document`, `compile.compile_flows`, `diff`, `edit`, `freeze`, `summary` and `ways`; the rest is private.
+From outside use `parse.parse_document`, `compile.compile_flows`, `flow_errors`, `diff`, `edit`, `freeze`, `summary` and `ways`; the rest
+is private.
 """

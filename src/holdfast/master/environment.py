@@ -39,16 +39,6 @@ class EnvironmentView(msgspec.Struct, frozen=True, kw_only=True):
         return EnvironmentView(revision=revision.number, author=revision.author, comment=revision.comment, created_at=revision.created_at)
 
 
-class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What applying a text would change against `revision`, the newest. `valid` = it could be applied."""
-
-    valid: bool
-    diagnostics: tuple[Diagnostic, ...]
-    changes: tuple[DocumentChange, ...]
-    removals: tuple[DocumentChange, ...]
-    revision: int
-
-
 class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`base_revision`: the revision that was edited; None = whatever is newest now."""
 
@@ -82,10 +72,6 @@ class Environments:
     async def revisions(self, limit: int, before: int | None) -> tuple[EnvironmentView, ...]:
         """Newest first; those with lower numbers than `before`."""
         return await self._base.database.run(lambda s: tuple(map(EnvironmentView.of, documents.revisions(s, limit=limit, before=before))))
-
-    async def plan(self, text: str) -> PlanReport:
-        newest = await self.newest()
-        return await asyncio.to_thread(_plan, text, newest)
 
     async def apply(self, request: ApplyRequest) -> Applied:
         """Make this text the draft. Raises `InvalidDocument`, `Conflict` when somebody applied another since `base_revision`, `Refused`
@@ -135,18 +121,6 @@ def newest_revision(session: Session) -> Revision:
     if newest is None:
         raise UnknownName("there is no environment document", hint="run `holdfast master init` again")
     return newest
-
-
-def _plan(text: str, newest: Revision) -> PlanReport:
-    parsed = parse_document(text)
-    changes = changes_since(newest, parsed.document)
-    return PlanReport(
-        valid=parsed.document is not None,
-        diagnostics=parsed.diagnostics,
-        changes=changes,
-        removals=tuple(change for change in changes if change.is_removal),
-        revision=newest.number,
-    )
 
 
 def changes_since(revision: Revision, document: Document | None) -> tuple[DocumentChange, ...]:

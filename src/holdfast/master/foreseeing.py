@@ -11,14 +11,19 @@ from itertools import islice
 import msgspec
 
 from holdfast.compiler.compile import compile_flows
+from holdfast.compiler.diff import DocumentChange
+from holdfast.compiler.edits import document_values
+from holdfast.compiler.fixes import with_fixes
+from holdfast.compiler.flow_errors import FlowError, FlowErrors, find_flow_errors
 from holdfast.compiler.freeze import ActiveFlows
 from holdfast.compiler.identities import derived_id
 from holdfast.compiler.inventory import Inventory
 from holdfast.compiler.notes import locate
-from holdfast.compiler.parse import parse_document
+from holdfast.compiler.parse import Parsed, parse_document
 from holdfast.compiler.parse_part import parse_schedule_part
 from holdfast.core.ids import DatasetId, NodeId
 from holdfast.master.compiling import Situation, current_situation
+from holdfast.master.environment import changes_since
 from holdfast.master.foundation import Foundation
 from holdfast.master.status import StatusBoard
 from holdfast.model.courses import CourseStart, runs_of
@@ -32,6 +37,20 @@ from holdfast.model.simulation import Simulation, simulate
 
 _MOST_SPANS = 2_000
 _MOST_UPCOMING = 200
+
+
+class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What applying a text would change against `revision`, the newest. `valid` = it could be applied. `flow_errors` do not hinder that:
+    they are what would keep its flows from being activated, each by itself and beside those in force; what is not active and not changed
+    by the text is not held against those. `untried_flows`: those that may have such errors too, and were too many to look at each."""
+
+    valid: bool
+    diagnostics: tuple[Diagnostic, ...]
+    changes: tuple[DocumentChange, ...]
+    removals: tuple[DocumentChange, ...]
+    revision: int
+    flow_errors: tuple[FlowError, ...] = ()
+    untried_flows: tuple[str, ...] = ()
 
 
 class SimulatedDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +109,11 @@ class Foreseeing:
         self._base = base
         self._board = board
 
+    async def plan(self, text: str) -> PlanReport:
+        """What applying a text would change, and whether its flows could be activated. Changes nothing."""
+        situation = await self._base.database.run(lambda s: current_situation(s, self._base))
+        return await asyncio.to_thread(_plan, situation, text, self._base.now())
+
     async def simulate(self, text: str | None, days: int, since: datetime) -> SimulatedDocument:
         """What a document would do, all its flows active and all its machines there; None = the newest. Changes nothing."""
         situation = await self._base.database.run(lambda s: current_situation(s, self._base))
@@ -108,6 +132,32 @@ class Foreseeing:
     async def paint(self, schedule: Mapping[str, Value], since: datetime, days: int) -> PaintedSchedule:
         """A schedule as it would stand in the document. Changes nothing."""
         return await asyncio.to_thread(_paint, schedule, since, since + timedelta(days=days))
+
+
+def _plan(situation: Situation, text: str, now: datetime) -> PlanReport:
+    parsed = parse_document(text)
+    changes = changes_since(situation.revision, parsed.document)
+    found = FlowErrors()
+    if parsed.document is not None:
+        newest = parse_document(situation.revision.text).document
+        found = find_flow_errors(parsed.document, newest, situation.flows, situation.inventory, now)
+    return PlanReport(
+        valid=parsed.document is not None,
+        diagnostics=parsed.diagnostics,
+        changes=changes,
+        removals=tuple(change for change in changes if change.is_removal),
+        revision=situation.revision.number,
+        flow_errors=_placed(found.errors, parsed, text),
+        untried_flows=found.untried,
+    )
+
+
+def _placed(errors: tuple[FlowError, ...], parsed: Parsed, text: str) -> tuple[FlowError, ...]:
+    """With their lines in the text, and ways to mend it."""
+    if not errors:
+        return ()
+    placed = with_fixes(locate((each.error for each in errors), parsed.places), document_values(text))
+    return tuple(msgspec.structs.replace(each, error=error) for each, error in zip(errors, placed, strict=True))
 
 
 def _simulate(situation: Situation, text: str | None, since: datetime, until: datetime) -> SimulatedDocument:

@@ -13,8 +13,9 @@ from holdfast.api.contract import answers
 from holdfast.api.permits import check_everywhere, does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import ApplyDocument, EditDocument, MergeDocument, PlanDocument, Protect
-from holdfast.master.environment import Applied, ApplyRequest, EnvironmentView, PlanReport
+from holdfast.master.environment import Applied, ApplyRequest, EnvironmentView
 from holdfast.master.environment_edits import EditRequest, MergedDocument
+from holdfast.master.foreseeing import PlanReport
 from holdfast.master.protecting import Protected, ProtectRequest
 from holdfast.model.access import Activity
 from holdfast.model.approvals import ApprovalAct
@@ -98,8 +99,8 @@ async def merge(body: MergeDocument, master: MasterOf) -> Response:
 @answers(PlanReport)
 @does(Activity.ENVIRONMENT_READ)
 async def plan(body: PlanDocument, master: MasterOf) -> Response:
-    """What applying this text would change. Changes nothing."""
-    return reply(await master.environment.plan(body.text))
+    """What applying this text would change, and what would keep its flows from being activated. Changes nothing."""
+    return reply(await master.foreseeing.plan(body.text))
 
 
 @router.put("/environment")

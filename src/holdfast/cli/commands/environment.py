@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ from holdfast.core.units import parse_duration_s, parse_time
 FileArgument = Annotated[str, typer.Argument(help="The environment document; `-` reads standard input.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Agree to what the document no longer names. Data is never destroyed by this.")]
 FlowArgument = Annotated[str, typer.Argument(help="Name of the flow.")]
+_MOST_FLOWS = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -51,10 +53,35 @@ def plan(
         print_diagnostics(answer["diagnostics"])
         if answer["valid"]:
             _print_changes(answer["changes"], answer["removals"])
-            _print_simulated(answer.get("simulated"))
+            _print_flow_errors(answer, f"holdfast compile FLOW --file {shlex.quote(file)}")
+            _print_simulated(answer)
         else:
             note("this document cannot be applied: mend the errors above")
     raise typer.Exit(exit_codes.OK if answer["valid"] else exit_codes.USAGE)
+
+
+def _print_flow_errors(planned: dict[str, Any], command: str) -> None:
+    """What would keep its flows from being activated: warnings, for the document can be applied. `command` looks at one flow alone."""
+    found, untried = planned["flow_errors"], planned["untried_flows"]
+    told = [{**each["error"], "level": "warning", "message": f"{_flows(each['flows'])}: {each['error']['message']}"} for each in found]
+    print_diagnostics(_unsaid(told, planned["diagnostics"]))
+    barred = {flow for each in found for flow in each["flows"]}
+    if barred:
+        note(f"activating {_flows(sorted(barred))} would be refused; of one flow: {command}")
+    if untried:
+        note(f"too many to look at each, and there may be errors too: {_flows(untried)}; of one flow: {command}")
+
+
+def _flows(names: list[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:_MOST_FLOWS])
+    more = f" and {len(names) - _MOST_FLOWS} more" if len(names) > _MOST_FLOWS else ""
+    return f"flow{'s' if len(names) > 1 else ''} {shown}{more}"
+
+
+def _unsaid(diagnostics: list[Any], said: list[Any]) -> list[Any]:
+    """Those that were not printed yet: the document and its compilation can find the same."""
+    known = {(each["code"], each["where"]["path"]) for each in said}
+    return [each for each in diagnostics if (each["code"], each["where"]["path"]) not in known]
 
 
 def _simulated(client: ApiClient, text: str, span: str, begin: str) -> Any:
@@ -63,12 +90,14 @@ def _simulated(client: ApiClient, text: str, span: str, begin: str) -> Any:
     return client.post("/environment/simulate", {"text": text, "days": days, "since": since})
 
 
-def _print_simulated(answer: Any) -> None:
+def _print_simulated(planned: dict[str, Any]) -> None:
+    answer = planned.get("simulated")
     if answer is None:
         return
     say()
     if answer["simulation"] is None:
-        print_diagnostics(answer["diagnostics"])
+        said = [*planned["diagnostics"], *(each["error"] for each in planned["flow_errors"])]
+        print_diagnostics(_unsaid(answer["diagnostics"], said))
         note("this document cannot be activated as it is, so there is nothing to simulate")
     else:
         print_simulation(answer["simulation"])
@@ -104,11 +133,14 @@ def apply(
     applied = client.put("/environment", {"text": text, "base_revision": base, "accept_removals": yes, "comment": ""})
     activations = [_activate(client, flow["name"]) for flow in client.get("/flows")["flows"]] if activate_too else []
     if as_json:
-        print_json({**applied, "activations": activations} if activate_too else applied)
+        foreseen = {key: planned[key] for key in ("flow_errors", "untried_flows")}
+        print_json({**applied, **({"activations": activations} if activate_too else foreseen)})
     else:
         print_diagnostics(applied["diagnostics"])
         _print_changes(applied["changes"], [])
         say(f"draft is revision {applied['revision']}")
+        if not activate_too:
+            _print_flow_errors(planned, "holdfast compile FLOW")
         for activation in activations:
             _print_activation(activation)
     raise typer.Exit(max((_activation_exit(a) for a in activations), default=exit_codes.OK))
