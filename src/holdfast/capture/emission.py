@@ -16,13 +16,14 @@ import msgspec
 from holdfast.capture.chunks import Chunk, FileOrigin, Origin, chunks_of
 from holdfast.capture.databases import not_copied
 from holdfast.capture.ledger import Act, Verdict
-from holdfast.capture.passing import Batch, Item, Passed, Result, Tools, batched, is_stream, windows
+from holdfast.capture.passing import Batch, Item, Passed, Result, Tools, anew, batched, is_stream, windows
 from holdfast.capture.reader import WHOLE_BYTES, Captured, Database, Job, Lost, Stream, TooLarge, lost, vanished
 from holdfast.capture.rows import (
     ARCHIVED,
     CODES,
     DIRECTORY_CODE,
     FILE_CODE,
+    RESTLESS,
     SUSPECT,
     WITHDRAWN,
     Row,
@@ -83,13 +84,13 @@ class Emission:
         row = next(behind, None)
         for verdict in verdicts:
             while row is not None and row.key < verdict.key:
-                yield Item(row)
+                yield self._known_item(row)
                 row = next(behind, None)
             if row is not None and row.key == verdict.key:
                 row = next(behind, None)
             yield self._item(verdict)
         while row is not None:
-            yield Item(row)
+            yield self._known_item(row)
             row = next(behind, None)
 
     def _item(self, verdict: Verdict) -> Item:
@@ -97,7 +98,15 @@ class Emission:
         row = self._state.row(verdict.key) if verdict.known or walked is not None else None
         if row is not None and walked is not None and row.run > walked:
             # A small run has looked there since, and knows better.
-            return Item(row)
+            return self._known_item(row)
+        return self._item_of(row, verdict)
+
+    def _known_item(self, row: Row) -> Item:
+        """What was captured before. Some receiver may lack it."""
+        verdict = anew(row, self._tools)
+        return Item(row) if verdict is None else self._item_of(row, verdict)
+
+    def _item_of(self, row: Row | None, verdict: Verdict) -> Item:
         members = verdict.members & self._tools.bits
         if verdict.act not in (Act.CAPTURE, Act.PARENT) or not members:
             return Item(row, verdict)
@@ -251,7 +260,9 @@ class Emission:
         recorded = job.recorded.chunks if job.recorded is not None and item.row is not None and not item.row.flags & WITHDRAWN else ()
         bits = verdict.members & self._segments.wanting(self._tools.run) & self._tools.bits
         self._segments.build_on(job.path, recorded)
-        same, ahead, offset = 0, not recorded, 0
+        # Where some receiver lacks what was recorded, all goes ahead: what is read a second time for it might be another by then.
+        lacks = item.row is not None and self._segments.wanting(item.row.run) & bits != 0
+        same, ahead, offset = 0, lacks or not recorded, 0
         try:
             for chunks in windows(stream, self._tools.pool):
                 self._beat(self.passed.size_bytes + offset)
@@ -272,8 +283,7 @@ class Emission:
         finally:
             stream.close()
         self._remember(item, result)
-        row = self._accept(item.row, verdict, result, ahead)
-        yield from self._hand_on(row, result.entry, () if ahead else None)
+        yield from self._hand_on(self._accept(item.row, verdict, result, ahead), result.entry, () if ahead else None)
 
     def _accept(self, old: Row | None, verdict: Verdict, result: Captured, sent: bool) -> Row:
         """The new row of what was captured. It bears this run's number unless nothing at all differs."""
@@ -291,13 +301,14 @@ class Emission:
             row = row_of(entry, members=verdict.members & bits, run=run, flags=result.flags, stamp=result.stamp)
             self._write(row)
             return row
+        flags = result.flags | (old.flags & RESTLESS)
         members = (old.members & ~bits) | (verdict.members & bits)
         if not sent and not old.flags & WITHDRAWN and members == old.members and is_same_version(entry, before):
-            row = msgspec.structs.replace(old, flags=result.flags, ctime_ns=entry.ctime_ns if result.stamp is None else result.stamp)
+            row = msgspec.structs.replace(old, flags=flags, ctime_ns=entry.ctime_ns if result.stamp is None else result.stamp)
             self._write(row)
             return row
         self.passed.changed += 1
-        row = row_of(entry, members=old.members, run=run, flags=result.flags, stamp=result.stamp)
+        row = row_of(entry, members=old.members, run=run, flags=flags, stamp=result.stamp)
         return self._regroup(msgspec.structs.replace(row, departed=old.departed, strayed=old.strayed), verdict)
 
     def _regroup(self, row: Row, verdict: Verdict) -> Row:

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 
 from holdfast.capture.classify import RootRules
 from holdfast.capture.roots import Special, Target
+from holdfast.capture.rows import RESTLESS
 
 SOCKET_CODE = stat.S_IFSOCK >> 12
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
-# key, members, flags, kind, size, mtime, ctime, inode
+# key, members, flags that mean that it has to be looked at again, kind, size, mtime, ctime, inode
 RowHead = tuple[bytes, int, int, int, int, int, int, int]
-ROWS_BETWEEN = "SELECT key, members, flags, kind, size, mtime, ctime, inode FROM rows WHERE key >= ? AND key < ? ORDER BY key"
+ROWS_BETWEEN = (
+    f"SELECT key, members, flags & ~{RESTLESS}, kind, size, mtime, ctime, inode FROM rows WHERE key >= ? AND key < ? ORDER BY key"
+)
 # After every path: no key begins with a byte above NUL.
 END: RowHead = (b"\xff", 0, 0, 0, 0, 0, 0, 0)
 Rules = tuple[tuple[Target, int, RootRules], ...]

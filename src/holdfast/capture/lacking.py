@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from holdfast.capture.accounts import Accounts
-from holdfast.capture.rows import COLUMNS, FILE_CODE, Row
+from holdfast.capture.rows import COLUMNS, FILE_CODE, RESTLESS, WITHDRAWN, Row
 
 _PAGE = 500
 
@@ -51,6 +51,14 @@ class Lacking:
                 return int(self._database.execute(f"SELECT total(size) FROM rows WHERE {where}", (FILE_CODE, *runs, mask)).fetchone()[0])
             pages = (self._rows_at(keys[start : start + _PAGE], runs, mask) for start in range(0, len(keys), _PAGE))
             return sum(row.size for page in pages for row in page if row.members & mask and row.kind == FILE_CODE)
+
+    def calm(self, slot: int, passed_seq: int) -> None:
+        """Every receiver of the dataset is about to have passed this run. What has not changed since the one they had all passed before has
+        rested between two runs that served them all, and is restless no more. Within a transaction, before the horizon moves."""
+        flags = f"flags != 0 AND flags & {RESTLESS | WITHDRAWN} = {RESTLESS}"
+        passed = "run <= (SELECT horizon FROM datasets WHERE slot = ?1 AND horizon < ?2)"
+        query = f"UPDATE rows INDEXED BY flagged SET flags = flags - {RESTLESS} WHERE {flags} AND members & ?3 AND {passed}"
+        self._database.execute(query, (slot, passed_seq, 1 << slot))
 
     def _rows_after(self, key: bytes | None, runs: tuple[int, int], mask: int, limit: int) -> list[Row]:
         where = "run > ? AND run < ? AND (members | departed) & ?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,13 +11,13 @@ from holdfast.capture.chunking import Granularity
 from holdfast.capture.chunks import Chunk
 from holdfast.capture.databases import Databases
 from holdfast.capture.findings import Notes, Pulse
-from holdfast.capture.ledger import Verdict
+from holdfast.capture.ledger import Act, Verdict
 from holdfast.capture.moves import Moves
 from holdfast.capture.reader import WHOLE_BYTES, Captured, Database, Job, Lost, Reader, Stream, TooLarge
-from holdfast.capture.rows import Row
+from holdfast.capture.rows import ARCHIVED, FILE_CODE, RESTLESS, STUBBED, Row, is_copied, signed
 from holdfast.capture.segments import Segments
 from holdfast.capture.state import CaptureState
-from holdfast.model.entry import Entry
+from holdfast.model.entry import Entry, path_of
 
 BATCH_ITEMS = 256
 BATCH_BYTES = 2 * 1024 * 1024
@@ -65,7 +66,7 @@ class Passed:
 class Tools:
     """What the second pass works with. `bits`: the datasets captured; those of `databases` want SQLite's consistent, by `copies`.
     `walked`: the newest run whose rows the walk has seen, where it was made before this run. `before_write` looks at the disk.
-    `prepared`: large files whose content was read before."""
+    `prepared`: large files whose content was read before. `reads_anew`: see `anew`."""
 
     state: CaptureState
     run: int
@@ -82,6 +83,7 @@ class Tools:
     moves: Moves
     before_write: Callable[[], None]
     prepared: Mapping[bytes, Captured] = field(default_factory=dict)
+    reads_anew: bool = False
 
 
 def windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:
@@ -93,6 +95,26 @@ def windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:
             yield chunks
     finally:
         future.exception()
+
+
+def anew(row: Row, tools: Tools) -> Verdict | None:
+    """To read a file that was captured before, and that a receiver lacks which has what was before: it is another by now, or restless, so
+    that it would be left out for being another when it is sent. Of what a receiver may have already, of what is archived and of consistent
+    copies of databases the version that was captured is given.
+    """
+    members = row.members & tools.bits
+    if not tools.reads_anew or row.kind != FILE_CODE or row.flags & (STUBBED | ARCHIVED) or not members & tools.segments.behind(row.run):
+        return None
+    try:
+        status = os.lstat(path_of(row.key))
+    except OSError:
+        return None
+    now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, signed(status.st_ino))
+    is_another = now != (row.size, row.mtime_ns, row.ctime_ns, row.inode)
+    if status.st_mode >> 12 != FILE_CODE or not (is_another or row.flags & RESTLESS) or is_copied(row, row.entry()):
+        return None
+    device, inode = (signed(status.st_dev), signed(status.st_ino)) if status.st_nlink > 1 else (0, 0)
+    return Verdict(row.key, Act.CAPTURE, members, 0, 0, FILE_CODE, status.st_size, device, inode, 1)
 
 
 def is_stream(item: Item) -> bool:

@@ -42,7 +42,10 @@ SUSPECT = 1
 WITHDRAWN = 2
 # A stub stands in the file's place; or the file was removed for it is archived. What is captured there anew clears both.
 STUBBED, ARCHIVED = 4, 8
-_FLAGS = SUSPECT | WITHDRAWN | STUBBED | ARCHIVED
+# A version of it was withdrawn, so the next may be, too: for who lacks what was captured before it is read at capture, see `passing.anew`.
+# Says nothing of the version that the row is of, stays with the path, and ends when the file has rested, see `Lacking.calm`.
+RESTLESS = 16
+_FLAGS = SUSPECT | WITHDRAWN | STUBBED | ARCHIVED | RESTLESS
 
 FILE_CODE = stat.S_IFREG >> 12
 DIRECTORY_CODE = stat.S_IFDIR >> 12

@@ -281,6 +281,7 @@ class ScanRun:
                 moves=Moves(self._request.moves, snapshot),
                 before_write=self._comparison.check_disk,
                 prepared=self._around.prepared,
+                reads_anew=self._request.scan and self._request.places is None and not self._request.sight,
             )
             emission = Emission(tools, lambda: sum(self._comparison.tally.to_read.values()) if self._comparison.walk_is_over else None)
             self._passed = emission.passed

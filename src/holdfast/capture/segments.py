@@ -52,6 +52,11 @@ class Segments:
             known = self._wanted[run] = sum(bit for bit, (_, base) in self._bases.items() if base is None or run > base)
         return known
 
+    def behind(self, run: int) -> int:
+        """The datasets whose receivers all have some earlier run, and of which one lacks a row of `run`. Of one that needs all it is not
+        known what it has."""
+        return sum(bit for bit, (_, base) in self._bases.items() if base is not None and run > base)
+
     def has_room(self, chunk_bytes: int, record_bytes: int) -> bool:
         """Whether a change with so many chunk bytes may join what is open. What is empty has room for anything."""
         if self._bytes == 0 and self._record_bytes == 0:

@@ -27,7 +27,7 @@ from holdfast.capture.accounts import Accounts
 from holdfast.capture.archivable import Archivable
 from holdfast.capture.database import disk_error, is_sound, moved_aside, open_database, open_reader, state_errors
 from holdfast.capture.lacking import Lacking
-from holdfast.capture.rows import COLUMNS, INODE_INDEX, MAX_DATASETS, SUSPECT, WITHDRAWN, Row, row_of, signed
+from holdfast.capture.rows import COLUMNS, INODE_INDEX, MAX_DATASETS, RESTLESS, SUSPECT, WITHDRAWN, Row, row_of, signed
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, SourceError
 from holdfast.core.ids import DatasetId, Epoch, new_id
@@ -216,6 +216,7 @@ class CaptureState:
             bit = 1 << slot
             values = (bit, passed_seq)
             with self._writing():
+                self.lacking.calm(slot, passed_seq)
                 self._database.execute("UPDATE datasets SET horizon = max(horizon, ?) WHERE slot = ?", (passed_seq, slot))
                 passed = "departed != 0 AND run <= ?2 AND departed & ?1"
                 self._database.execute(f"DELETE FROM rows INDEXED BY tombstones WHERE {passed} AND departed = ?1 AND members = 0", values)
@@ -320,7 +321,7 @@ class CaptureState:
     def mark_withdrawn(self, path: bytes) -> None:
         """A receiver could not be given this version: the next run reads and sends the path again."""
         with self._lock:
-            self._database.execute("UPDATE rows SET flags = flags | ? WHERE key = ?", (WITHDRAWN, walk_key(path)))
+            self._database.execute("UPDATE rows SET flags = flags | ? WHERE key = ?", (WITHDRAWN | RESTLESS, walk_key(path)))
 
     def flagged(self, limit: int) -> tuple[bytes, ...]:
         """Paths that have to be looked at again, not more than `limit`: suspect ones, and those whose content a receiver did not get."""
