@@ -94,10 +94,11 @@ class Chunk:
         self._frames: dict[int, bytes] | None = None
 
     def join(self, other: Chunk) -> None:
-        """The same content at another place: its bytes, or one more place to look, so that a put is not lost for another file's change."""
+        """The same content at another place: its bytes, or one more place to look, so that a put is not lost for another file's change.
+        With its bytes it is known only by where those are from: put away without them it would hang on a file that may change."""
         if self.plain is None:
             self.plain = other.plain
-            self._origins += other._origins
+            self._origins = other._origins if other.plain is not None else self._origins + other._origins
 
     @property
     def origins(self) -> tuple[tuple[Origin, int], ...]:
