@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer import Context
 from typer.main import get_command
 
 from holdfast.cli import exit_codes, main
@@ -326,5 +327,16 @@ def test_of_the_program_only_what_is_called_is_built() -> None:
         assert list(part.commands) == [name]
         assert [option.name for option in part.commands[name].params] == [option.name for option in command.params]
         assert list(getattr(part.commands[name], "commands", ())) == list(getattr(command, "commands", ()))
-    for words in ((), ("--help",), ("--version",), ("statsu",)):
+    for words in (("--version",), ("statsu",)):
         assert main.part_for(words) is main.app
+    for words in ((), ("--help",)):
+        listed = get_command(main.part_for(words))
+        assert listed.get_help(Context(listed)) == whole.get_help(Context(whole))
+
+
+def test_a_shell_that_completes_is_told_of_options_and_of_commands_of_groups() -> None:
+    for typed, expected in (("holdfast repository che", "check"), ("holdfast restore --dry", "--dry-run")):
+        asked = {"_HOLDFAST_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+        program = str(Path(sys.executable).with_name("holdfast"))
+        done = subprocess.run([program], env={**os.environ, **asked}, capture_output=True, text=True, check=True)
+        assert expected in done.stdout.split()

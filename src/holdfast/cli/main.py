@@ -8,7 +8,8 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import typer
 from typer.main import get_command_name
@@ -58,6 +59,8 @@ from holdfast.cli.commands import (
 )
 from holdfast.cli.output import print_error, print_json
 from holdfast.core.errors import ErrorFacts, HoldfastError
+
+T = TypeVar("T")
 
 app = typer.Typer(
     name="holdfast",
@@ -136,16 +139,44 @@ def _root(
 
 
 def part_for(words: Sequence[str]) -> typer.Typer:
-    """The program with the one command that is called: to build all of them takes as long as to import them. All of them when it is none
-    of theirs, for help, completion and names that are nearly right."""
-    called = words[0] if words else ""
+    """The program with the one command that is called: to build all of them takes as long as to import them. For the list of them, all
+    without their options; all of them where it is none of theirs, as for names that are nearly right."""
+    if not words or list(words) == ["--help"]:
+        return _listed()
+    called = words[0]
     commands = [info for info in app.registered_commands if _name_of(info) == called]
     groups = [info for info in app.registered_groups if info.name == called]
     if not commands and not groups:
         return app
-    part = copy.copy(app)
-    part.registered_commands, part.registered_groups = commands, groups
-    return part
+    return _copy_with(app, registered_commands=commands, registered_groups=groups)
+
+
+def _listed() -> typer.Typer:
+    commands = [_copy_with(info, callback=_without_options(info.callback)) for info in app.registered_commands]
+    groups = [
+        _copy_with(info, typer_instance=_copy_with(info.typer_instance, registered_commands=[], registered_groups=[]))
+        for info in app.registered_groups
+    ]
+    return _copy_with(app, registered_commands=commands, registered_groups=groups)
+
+
+def _copy_with(thing: T, **changed: object) -> T:
+    made = copy.copy(thing)
+    for name, value in changed.items():
+        setattr(made, name, value)
+    return made
+
+
+def _without_options(callback: Callable[..., Any] | None) -> Callable[[], None]:
+    def named() -> None: ...
+
+    named.__name__, named.__doc__ = getattr(callback, "__name__", ""), callback.__doc__
+    return named
+
+
+def _completes() -> bool:
+    """A shell asks what could come next: it tells what was typed in the environment, so that there are no words."""
+    return any(name.startswith("_") and name.endswith("_COMPLETE") for name in os.environ)
 
 
 def _name_of(info: CommandInfo) -> str:
@@ -161,7 +192,7 @@ def main() -> None:
     os.umask(0o077)
     try:
         try:
-            part_for(sys.argv[1:])()
+            (app if _completes() else part_for(sys.argv[1:]))()
         finally:
             sys.stdout.flush()
     except HoldfastError as error:
