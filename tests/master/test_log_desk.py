@@ -72,6 +72,8 @@ async def test_lines_are_chosen_by_node_severity_dataset_flow_job_words_and_time
     await running.get("/logs", status=400, session="C0%")
     await running.get("/logs", status=404, node="nobody")
     await running.get("/logs", status=404, flow="nothing")
+    assert await messages(running, flow="office", dataset="files1/documents") == ["first of Documents"]
+    await running.get("/logs", status=404, flow="office", dataset="files1/document")
     await running.get("/logs", status=400, since="soon")
 
 

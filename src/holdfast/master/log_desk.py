@@ -107,6 +107,9 @@ def _words(rolled_out: Deployment, wanted: LinesWanted) -> tuple[str, ...]:
         if not labels:
             raise UnknownName(f"no flow {wanted.flow!r} is active", hint="`holdfast status` shows flows", flow=wanted.flow)
     if wanted.dataset:
+        if wanted.flow and wanted.dataset not in labels:
+            hint = nearest_hint(wanted.dataset, labels, "`holdfast status` shows the datasets of a flow")
+            raise UnknownName(f"flow {wanted.flow!r} has no dataset {wanted.dataset!r}", hint=hint, dataset=wanted.dataset)
         labels = (wanted.dataset,)
     return tuple(word for label in labels for word in (label, ids.get(label, "")) if word)
 
