@@ -142,8 +142,17 @@ AXE = Path(__file__).resolve().parents[2] / "console" / "node_modules" / "axe-co
 
 
 # Colours on their way from one to another have the contrast of neither; what turns for ever is not waited for.
-_STILL = """Promise.allSettled(document.getAnimations()
-  .filter((each) => Number.isFinite(each.effect?.getComputedTiming().endTime)).map((each) => each.finished))"""
+# On a busy machine what a click sets going begins some frames later, so it is still once nothing moves two frames after the last move.
+_STILL = """(async () => {
+  const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
+  const ending = (each) => Number.isFinite(each.effect?.getComputedTiming().endTime);
+  for (let moving = [null]; moving.length; ) {
+    await frame();
+    await frame();
+    moving = document.getAnimations().filter(ending).filter((each) => each.playState !== "finished");
+    await Promise.allSettled(moving.map((each) => each.finished));
+  }
+})()"""
 
 
 def grave_findings(page: Page) -> list[str]:
