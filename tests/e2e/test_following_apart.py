@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.followed import differences, document, edits_in, following, is_following
+from tests.e2e.followed import differences, document, edits_in, following, is_delivered, is_following
 from tests.e2e.world import World, eventually, wait_briefly, world_in
 
 pytestmark = pytest.mark.e2e
@@ -62,7 +62,7 @@ def part(folder: Path, for_s: float) -> None:
                 wait_briefly()
                 if number % 100 == 99:
                     taken.append(copied_aside(world, len(taken)))
-        eventually(lambda: not differences(data, folder / "mirror"), "the mirror equals the source", 10)
+        eventually(lambda: is_delivered(world), "the mirror equals the source", 10)
         eventually(lambda: is_following(world), "it is followed again")
         assert taken
         for number, (moment, true) in enumerate(taken):
