@@ -34,6 +34,7 @@ class Segments:
 
     def __init__(self, bases: Mapping[int, tuple[DatasetId, int | None]]) -> None:
         self._bases = bases
+        self._based = sum(bit for bit, (_, base) in bases.items() if base is not None)
         self._open = {bit: _Open() for bit in bases}
         self._chunks: dict[bytes, Chunk] = {}
         self._bytes = 0
@@ -55,7 +56,7 @@ class Segments:
     def behind(self, run: int) -> int:
         """The datasets whose receivers all have some earlier run, and of which one lacks a row of `run`. Of one that needs all it is not
         known what it has."""
-        return sum(bit for bit, (_, base) in self._bases.items() if base is not None and run > base)
+        return self.wanting(run) & self._based
 
     def has_room(self, chunk_bytes: int, record_bytes: int) -> bool:
         """Whether a change with so many chunk bytes may join what is open. What is empty has room for anything."""
