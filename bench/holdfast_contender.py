@@ -147,7 +147,8 @@ class Holdfast:
         self._holdfast("trigger", flow, "--wait")
 
     def _restore(self) -> None:
-        self._holdfast("restore", self._points("main")[-1]["id"], "--to", str(self._folder / "restored"), "--node", "source")
+        """The newest state, in one command, as restic's `restore latest`."""
+        self._holdfast("restore", "--dataset", "source/data", "--from", "main", "--to", str(self._folder / "restored"), "--node", "source")
 
     def _check(self) -> None:
         self._holdfast("repository", "check", "main", "--read-data")

@@ -1,8 +1,9 @@
 """`python -m bench.live [--only PART ...] [--contenders ...] [--seconds 60] [--burst 20000] [--place FOLDER] [--apart] [--json FILE]`.
 
 Live replication beside lsyncd (with rsync) and Syncthing: one tool at a time, the same tree and the same edits, first paced (200 a second),
-then as fast as they go. Source and mirror are two machines: a network namespace each, so that bytes on the wire can be counted. Then
-the gates of continuous protection (`live_gates`). Needs root, and a folder on a disk: a journal that lies in memory proves nothing.
+then in bursts of 1,000 with half a second between them, then all as fast as they go. Source and mirror are two machines: a network
+namespace each, so that bytes on the wire can be counted. Then the gates of continuous protection (`live_gates`). Needs root, and a folder
+on a disk: a journal that lies in memory proves nothing.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def main() -> None:
 
 
 def measure_contender(name: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Of both loads; `{}` when the tool is not there."""
+    """Of each load; `{}` when the tool is not there."""
     tool = {"lsyncd": "lsyncd", "syncthing": "syncthing"}.get(name)
     if tool and shutil.which(tool) is None:
         print(f"{name} is not installed", flush=True)
@@ -89,15 +90,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--contenders", nargs="+", default=list(_MAKERS), choices=_MAKERS)
     parser.add_argument("--folders", type=int, default=2_000, help=f"with {FILES_IN_FOLDER} files each")
     parser.add_argument("--seconds", type=int, default=60, help=f"of edits at {RATE_PER_S:.0f} a second")
-    parser.add_argument("--burst", type=int, default=20_000, help="edits as fast as they go")
+    parser.add_argument("--burst", type=int, default=20_000, help="edits in bursts, then as many as fast as they go")
     parser.add_argument("--place", type=Path, default=Path(tempfile.gettempdir()), help="a folder on the file system to measure on")
     parser.add_argument("--apart", action="store_true", help="the source on a file system of its own")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
 
-def _paces(options: argparse.Namespace) -> tuple[Pace, Pace]:
-    return Pace("200 a second", int(options.seconds * RATE_PER_S), RATE_PER_S), Pace("at full speed", options.burst)
+def _paces(options: argparse.Namespace) -> tuple[Pace, ...]:
+    return (
+        Pace("200 a second", int(options.seconds * RATE_PER_S), RATE_PER_S),
+        Pace("bursts of 1,000", options.burst, together=1_000, pause_s=0.5),
+        Pace("at full speed", options.burst),
+    )
 
 
 @contextmanager

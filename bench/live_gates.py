@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -227,4 +228,6 @@ def _lost_in_restore(holdfast: LiveHoldfast, name: str) -> int:
         target = holdfast.folder / f"{name}-{trial}"
         holdfast.run("restore", "--dataset", "source/data", "--to", str(target), "--node", holdfast.vault)
         left = len(differences(holdfast.source, target / str(holdfast.source).lstrip("/")))
+        # A million files in memory, once more for each trial, would be the end of it.
+        shutil.rmtree(target)
     return left

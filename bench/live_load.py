@@ -65,8 +65,7 @@ def _carry_out(edits: Sequence[Edit], pace: Pace, ended_ns: Any, mtime_ns: Any) 
     chance = Random(len(edits))
     began_s = time.monotonic()
     for number, edit in enumerate(edits):
-        if pace.rate_per_s is not None:
-            time.sleep(max(0.0, began_s + number / pace.rate_per_s - time.monotonic()))
+        pace.wait_for(number, began_s)
         if edit.source is not None:
             os.rename(edit.source, edit.path)
             mtime_ns[number] = 0 if edit.kind is Kind.RENAME_FOLDER else os.lstat(edit.path).st_mtime_ns

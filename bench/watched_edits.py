@@ -51,6 +51,13 @@ class Pace:
     together: int | None = None
     pause_s: float = 0.0
 
+    def wait_for(self, number: int, began_s: float) -> None:
+        """Until it is the turn of edit `number` (from 0) of those that began then (monotonic)."""
+        if self.rate_per_s is not None:
+            time.sleep(max(0.0, began_s + number / self.rate_per_s - time.monotonic()))
+        elif self.together is not None and number and number % self.together == 0:
+            time.sleep(self.pause_s)
+
 
 @dataclass(slots=True)
 class _Folder:
@@ -98,10 +105,7 @@ def carry_out(edits: Sequence[Edit], pace: Pace) -> tuple[list[int], float]:
     ended_ns = []
     began_s = time.monotonic()
     for number, edit in enumerate(edits):
-        if pace.rate_per_s is not None:
-            time.sleep(max(0.0, began_s + number / pace.rate_per_s - time.monotonic()))
-        elif pace.together is not None and number and number % pace.together == 0:
-            time.sleep(pace.pause_s)
+        pace.wait_for(number, began_s)
         if edit.source is not None:
             os.rename(edit.source, edit.path)
         else:
