@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.compiler.compile import Compilation, compile_flows
-from holdfast.compiler.freeze import ActiveFlows, changed_flows
+from holdfast.compiler.freeze import ActiveFlows, changed_flows, select_flows
 from holdfast.compiler.identities import derived_id, policy_ids_after
 from holdfast.compiler.inventory import Inventory
 from holdfast.compiler.parse import parse_document
@@ -349,6 +349,32 @@ def test_a_moved_vertex_changes_nothing_of_what_is_done() -> None:
         assert changed_flows(document(text), first.active) == ()
         again = compiled(text, first.active)
         assert (again.rules, again.reactivated, again.active) == (first.rules, (), first.active)
+
+
+def in_a_row(count: int, ending: str = "") -> str:
+    """Each flow shares a policy with the next. `ending` changes the policies."""
+    policies = "".join(f"  p{n}: {{classification: {{paths: [/p{n}{ending}]}}, operations: {{backup: {{}}}}}}\n" for n in range(count + 1))
+    source = "vertices: {{s: {{node: a, policies: [p{0}, p{1}]}}}}"
+    flows = "".join(f"  f{n}: {{{source.format(n, n + 1)}, movers: []}}\n" for n in range(count))
+    return f"nodes: {{a: {{}}}}\npolicies:\n{policies}flows:\n{flows}"
+
+
+def test_what_changed_is_followed_from_flow_to_flow() -> None:
+    before = document(in_a_row(6))
+    active = select_flows(before, ActiveFlows(activating=tuple(flow.name for flow in before.flows))).flows
+    after = document(in_a_row(6, "/new").replace("\n  f4:", "\n  gone:"))
+    found = select_flows(after, ActiveFlows(flows=active, activating=("f2", "nope")))
+    # The draft has no f4 any more: it is told of what it shares, and leads no further.
+    assert found.because == {"f1": "policy `p2`", "f3": "policy `p3`", "f0": "policy `p1`", "f4": "policy `p4`"}
+    assert list(found.because) == ["f1", "f3", "f0", "f4"]
+    assert found.unknown == ("nope",)
+    paths = {each.name: [policy.classification.paths[0] for policy in each.document.policies] for each in found.flows}
+    assert [(name, *paths[name]) for name in ("f0", "f3", "f4", "f5")] == [
+        ("f0", "/p0/new", "/p1/new"),
+        ("f3", "/p3/new", "/p4/new"),
+        ("f4", "/p4/new", "/p5"),
+        ("f5", "/p5", "/p6"),
+    ]
 
 
 def test_a_shared_policy_that_changed_activates_the_other_flow_again() -> None:

@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 
 from holdfast.compiler.compile import compile_flows
-from holdfast.compiler.freeze import ActiveFlows, changed_flows, freeze_flow
+from holdfast.compiler.freeze import ActiveFlows, Freezer, changed_flows
 from holdfast.compiler.inventory import Inventory
 from holdfast.model.diagnostics import Diagnostic, Level
 from holdfast.model.document import Document
@@ -120,7 +120,8 @@ def _flows_about(document: Document, errors: Iterable[Diagnostic]) -> tuple[str,
     """The flows that the errors name, or that name the part of the document they are in, in the order of the document."""
     about = {error.where.flow for error in errors if error.where.flow}
     places = {place for error in errors if not error.where.flow for place in _enclosing(error.where.path)}
-    return tuple(flow.name for flow in document.flows if flow.name in about or (places and places & _parts(document, flow.name)))
+    freezer = Freezer(document)
+    return tuple(flow.name for flow in document.flows if flow.name in about or (places and places & _parts(freezer.freeze(flow.name))))
 
 
 def _enclosing(path: str) -> Iterator[str]:
@@ -130,9 +131,8 @@ def _enclosing(path: str) -> Iterator[str]:
         path = path[: max(path.rfind("."), path.rfind("["), 0)]
 
 
-def _parts(document: Document, flow: str) -> frozenset[str]:
+def _parts(frozen: Document | None) -> frozenset[str]:
     """`policies.documents`: the places of all that the flow names."""
-    frozen = freeze_flow(document, flow)
     if frozen is None:
         return frozenset()
     return frozenset(f"{section}.{part.name}" for section in _SECTIONS for part in getattr(frozen, section))
@@ -140,8 +140,11 @@ def _parts(document: Document, flow: str) -> frozenset[str]:
 
 def _kept(document: Document, newest: Document | None, active: ActiveFlows) -> frozenset[str]:
     """Flows that are not active and that the document leaves as they are."""
+    if newest is None:
+        return frozenset()
     idle = {flow.name for flow in document.flows}.difference(frozen.name for frozen in active.flows)
-    return frozenset(name for name in idle if newest is not None and freeze_flow(document, name) == freeze_flow(newest, name))
+    now, before = Freezer(document), Freezer(newest)
+    return frozenset(name for name in idle if now.freeze(name) == before.freeze(name))
 
 
 def _not_in_force(document: Document, active: ActiveFlows) -> tuple[str, ...]:

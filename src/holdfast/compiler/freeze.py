@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +13,8 @@ from holdfast.model.document import Document, Flow, Group, NodeEntry, Policy, Re
 Part = NodeEntry | Group | RepositoryEntry | ScheduleEntry | Policy
 P = TypeVar("P", NodeEntry, Group, RepositoryEntry, ScheduleEntry, Policy)
 
-_SECTIONS = ("nodes", "groups", "repositories", "schedules", "policies")
+_SINGULAR = {"nodes": "node", "groups": "group", "repositories": "repository", "schedules": "schedule", "policies": "policy"}
+_SECTIONS = tuple(_SINGULAR)
 
 
 class FrozenFlow(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +40,8 @@ class ActiveFlows(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, activating=names)
 
     def deactivate(self, *names: str) -> ActiveFlows:
-        return msgspec.structs.replace(self, flows=tuple(flow for flow in self.flows if flow.name not in names), activating=())
+        gone = frozenset(names)
+        return msgspec.structs.replace(self, flows=tuple(flow for flow in self.flows if flow.name not in gone), activating=())
 
 
 def group_members(group: Group, nodes: Iterable[NodeEntry]) -> tuple[str, ...]:
@@ -49,31 +52,49 @@ def group_members(group: Group, nodes: Iterable[NodeEntry]) -> tuple[str, ...]:
     return tuple(node.name for node in nodes if wanted.issubset(node.tags))
 
 
-def freeze_flow(document: Document, name: str) -> Document | None:
-    """The part of the document that a flow names; None when there is no such flow. Names that lead nowhere are left to the compiler."""
-    flow = next((flow for flow in document.flows if flow.name == name), None)
-    if flow is None:
-        return None
-    groups = tuple(
-        Group(name=group.name, nodes=group_members(group, document.nodes))
-        for group in _picked(document.groups, {vertex.group for vertex in flow.vertices})
-    )
-    repositories = _picked(document.repositories, {vertex.repository for vertex in flow.vertices})
-    policies = _picked(document.policies, _policy_names(flow))
-    schedules = {operation.when.schedule for policy in policies for operation in policy.operations}
-    nodes = {vertex.node or vertex.mirror or vertex.relay for vertex in flow.vertices}
-    nodes.update(repository.node for repository in repositories)
-    nodes.update(policy.drill.on for policy in policies if policy.drill is not None)
-    nodes.update(node for group in groups for node in group.nodes)
-    return Document(
-        environment="",
-        nodes=_picked(document.nodes, nodes),
-        groups=groups,
-        repositories=repositories,
-        schedules=_picked(document.schedules, schedules),
-        policies=policies,
-        flows=(msgspec.structs.replace(flow, vertices=tuple(map(_unplaced, flow.vertices))),),
-    )
+class Freezer:
+    """Takes flows out of one document. What they name is looked up by name, so that of many flows each costs what is in it."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._flows = {flow.name: flow for flow in document.flows}
+        self._nodes = _by_name(document.nodes)
+        self._groups = _by_name(document.groups)
+        self._repositories = _by_name(document.repositories)
+        self._schedules = _by_name(document.schedules)
+        self._policies = _by_name(document.policies)
+        self._listed: dict[str, Group] = {}
+
+    def has(self, name: str) -> bool:
+        return name in self._flows
+
+    def freeze(self, name: str) -> Document | None:
+        """The part of the document that a flow names; None when there is no such flow. Names that lead nowhere are left to the compiler."""
+        flow = self._flows.get(name)
+        if flow is None:
+            return None
+        groups = tuple(map(self._as_list, _picked(self._groups, {vertex.group for vertex in flow.vertices})))
+        repositories = _picked(self._repositories, {vertex.repository for vertex in flow.vertices})
+        policies = _picked(self._policies, _policy_names(flow))
+        schedules = {operation.when.schedule for policy in policies for operation in policy.operations}
+        nodes = {vertex.node or vertex.mirror or vertex.relay for vertex in flow.vertices}
+        nodes.update(repository.node for repository in repositories)
+        nodes.update(policy.drill.on for policy in policies if policy.drill is not None)
+        nodes.update(node for group in groups for node in group.nodes)
+        return Document(
+            environment="",
+            nodes=_picked(self._nodes, nodes),
+            groups=groups,
+            repositories=repositories,
+            schedules=_picked(self._schedules, schedules),
+            policies=policies,
+            flows=(msgspec.structs.replace(flow, vertices=tuple(map(_unplaced, flow.vertices))),),
+        )
+
+    def _as_list(self, group: Group) -> Group:
+        if group.name not in self._listed:
+            self._listed[group.name] = Group(name=group.name, nodes=group_members(group, self._document.nodes))
+        return self._listed[group.name]
 
 
 def _unplaced(vertex: Vertex) -> Vertex:
@@ -84,13 +105,20 @@ def _policy_names(flow: Flow) -> set[str]:
     return {name for vertex in flow.vertices for name in vertex.policies}
 
 
-def _picked(parts: tuple[P, ...], names: set[str]) -> tuple[P, ...]:
-    return tuple(part for part in parts if part.name in names)
+def _by_name(parts: tuple[P, ...]) -> dict[str, tuple[int, P]]:
+    """With its place in the document."""
+    return {part.name: (number, part) for number, part in enumerate(parts)}
+
+
+def _picked(parts: Mapping[str, tuple[int, P]], names: set[str]) -> tuple[P, ...]:
+    found = sorted((parts[name] for name in names if name in parts), key=lambda placed: placed[0])
+    return tuple(part for _, part in found)
 
 
 def changed_flows(document: Document, active: ActiveFlows) -> tuple[str, ...]:
     """Active flows whose draft is no longer what is active: "changed, not active". A flow that left the draft counts."""
-    return tuple(frozen.name for frozen in active.flows if freeze_flow(document, frozen.name) != frozen.document)
+    freezer = Freezer(document)
+    return tuple(frozen.name for frozen in active.flows if freezer.freeze(frozen.name) != frozen.document)
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,49 +131,61 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 def select_flows(document: Document, active: ActiveFlows) -> Selection:
     """Frozen flows stay as they are, unless they share with an activated one what has changed: then they are taken from the draft too."""
+    freezer, shares = Freezer(document), _Shares(active)
     chosen = {frozen.name: frozen.document for frozen in active.flows}
-    fresh: dict[str, Document] = {}
-    unknown, because = [], {}
-    waiting = list(dict.fromkeys(active.activating))
+    named = tuple(dict.fromkeys(active.activating))
+    waiting = deque(filter(freezer.has, named))
+    drafted = set(waiting)
+    because: dict[str, str] = {}
     while waiting:
-        name = waiting.pop(0)
-        part = freeze_flow(document, name)
-        if part is None:
-            unknown.append(name)
-            continue
-        fresh[name] = chosen[name] = part
-        for other, frozen in chosen.items():
-            shared = "" if other in fresh or other in waiting else _first_difference(part, frozen)
-            if shared and freeze_flow(document, other) is not None:
-                because[other] = shared
+        name = waiting.popleft()
+        part = freezer.freeze(name)
+        assert part is not None
+        chosen[name] = part
+        for other, shared in shares.differing(part, drafted):
+            because[other] = shared
+            if freezer.has(other):
                 waiting.append(other)
-            elif shared:
-                chosen[other] = _brought_up_to(frozen, part)
-                because[other] = shared
+                drafted.add(other)
+            else:
+                chosen[other] = _brought_up_to(chosen[other], part)
     flows = tuple(FrozenFlow(name=name, document=part) for name, part in chosen.items())
-    return Selection(flows=flows, unknown=tuple(unknown), because=because)
+    return Selection(flows=flows, unknown=tuple(name for name in named if not freezer.has(name)), because=because)
 
 
-def _parts(document: Document, section: str) -> dict[str, Part]:
-    return {part.name: part for part in getattr(document, section)}
+class _Shares:
+    """Which active flows have a part of a document, and as what. Each part is asked for once: whatever is taken from the draft has it as
+    the draft has it, and so have all that were told of it."""
+
+    def __init__(self, active: ActiveFlows) -> None:
+        self._place = {frozen.name: number for number, frozen in enumerate(active.flows)}
+        self._having: dict[tuple[str, str], list[tuple[str, Part]]] = {}
+        for frozen in active.flows:
+            for key, part in _parts(frozen.document):
+                self._having.setdefault(key, []).append((frozen.name, part))
+
+    def differing(self, fresh: Document, drafted: Container[str]) -> list[tuple[str, str]]:
+        """Active flows, but for those that are `drafted` anew, that have another form of something in `fresh`; with the first such thing:
+        `policy documents`."""
+        found: dict[str, str] = {}
+        for (section, name), part in _parts(fresh):
+            for flow, theirs in self._having.pop((section, name), ()):
+                if flow not in drafted and flow not in found and theirs != part:
+                    found[flow] = f"{_SINGULAR[section]} `{name}`"
+        return sorted(found.items(), key=lambda each: self._place[each[0]])
 
 
-def _first_difference(one: Document, other: Document) -> str:
-    """`policy documents`: what both have and is not equal; empty if nothing."""
+def _parts(document: Document) -> Iterator[tuple[tuple[str, str], Part]]:
     for section in _SECTIONS:
-        mine, theirs = _parts(one, section), _parts(other, section)
-        for name, part in mine.items():
-            if name in theirs and theirs[name] != part:
-                singular = {"repositories": "repository", "policies": "policy"}.get(section, section.removesuffix("s"))
-                return f"{singular} `{name}`"
-    return ""
+        for part in getattr(document, section):
+            yield (section, part.name), part
 
 
 def _brought_up_to(frozen: Document, fresh: Document) -> Document:
     """A frozen flow that the draft no longer has, with the parts it shares as they are in `fresh`."""
     changes = {}
     for section in _SECTIONS:
-        newer = _parts(fresh, section)
+        newer = {part.name: part for part in getattr(fresh, section)}
         changes[section] = tuple(newer.get(part.name, part) for part in getattr(frozen, section))
     return msgspec.structs.replace(frozen, **changes)
 
