@@ -45,6 +45,12 @@ def test_until_it_is_captured_it_was_not_seen(course: Course, everything: bool) 
     assert course.seen_until_ns(NOW_NS, 60.0) == NOW_NS
 
 
+def test_what_was_changed_in_a_folder_that_is_gone_is_no_place(course: Course) -> None:
+    course.hear(Batch(names=(Dirty(b"", what=Aspect.CONTENT | Aspect.CLOSED, inode=7),)), 10.0)
+    work = course.take(40.0)
+    assert (work.places, work.inodes) == ((), {7})
+
+
 def test_what_comes_back_keeps_its_age(course: Course) -> None:
     course.hear(LETTER, 10.0)
     course.undone(course.take(40.0, everything=True), None, 41.0)

@@ -64,7 +64,8 @@ class Who:
 @dataclass(frozen=True, slots=True)
 class Dirty:
     """Look at `path` (absolute, raw bytes), as far as `scope` says. `inode`: of a move, of what moved; else only of a file that has
-    other names, or has left this one: its content and metadata are those of every name. Where the means does not tell, it is None."""
+    other names, or has left this one: its content and metadata are those of every name. Where the means does not tell, it is None.
+    `path` is empty where the folder in which such a file was changed is gone by now: then the inode alone says which file it is."""
 
     path: bytes
     scope: Scope = Scope.NAME

@@ -243,7 +243,8 @@ class Course:
         self._attempts += 1
 
     def _concerns(self, path: bytes | None) -> bool:
-        return path is not None and (path.startswith(self._inside) or concerns(self.followed, (Place(path, True),)))
+        # Without a path nobody knows where it was; to `concerns` that would lie above every root.
+        return path is not None and path != b"" and (path.startswith(self._inside) or concerns(self.followed, (Place(path, True),)))
 
 
 def _inside(followed: Followed) -> tuple[bytes, ...]:
