@@ -51,6 +51,24 @@ class WatchMountsSuite(WatchSuite):
             (root / "b/file").write_bytes(b"x")
             assert covers(scene.settle(), root / "b/file")
 
+    def test_a_folder_that_is_mounted_again_below_a_root_is_no_other_file_system(self, tmp_path: Path) -> None:
+        """A walk goes into it, for it looks at the device alone."""
+        with small_disk(tmp_path / "disk", _SIZE_BYTES):
+            shown, real = tmp_path / "disk/data/shown", tmp_path / "disk/real"
+            shown.mkdir(parents=True)
+            real.mkdir()
+            with self.watching(replace(self.request(tmp_path / "disk/data"), one_file_system=True)) as scene:
+                if subprocess.run(["mount", "--bind", str(real), str(shown)], check=False).returncode != 0:
+                    pytest.skip("bind mounts are not allowed here")
+                try:
+                    assert gaps_of(scene.settle()) == [(os.fsencode(shown), Reason.MOUNT)]
+                    (shown / "file").write_bytes(b"x")
+                    assert covers(scene.settle(), shown / "file")
+                    (real / "other").write_bytes(b"x")
+                    assert covers(scene.settle(), shown / "other")
+                finally:
+                    subprocess.run(["umount", str(shown)], check=True)
+
     def test_a_root_that_is_unmounted_and_mounted_again(self, tmp_path: Path) -> None:
         disk = tmp_path / "disk"
         with small_disk(disk, _SIZE_BYTES):

@@ -75,7 +75,10 @@ def survey(territory: Territory, one_file_system: bool) -> Survey:
         if mount is not None and standing is not None:
             standings[root] = standing
             enter(mount, root)
-    for mount in () if one_file_system else mounts:
+    for mount in mounts:
+        # A folder of a root's own file system that is mounted again below it is no other file system: a walk goes into it.
+        if one_file_system and mount.device not in found:
+            continue
         # What another mount lies over cannot be reached, so it does not belong.
         if territory.holds(mount.point) and mount.point not in territory.roots and mount_of(mount.point, (mount,)) is not None:
             mounted[mount.point] = mount.id
