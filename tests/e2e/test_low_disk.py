@@ -59,5 +59,14 @@ def test_low_disk_at_the_source_stops_captures_and_is_shown(tmp_path: Path) -> N
             world.run("trigger", "office", "--wait")
             assert (len(world.points("main")), world.child("files1").pid) == (3, agent)
             os.kill(agent, 0)
+            # Once more from a standstill: the logs of its databases are gone, and with them the room they had.
+            world.stop("files1")
+            fill(disk / "ballast")
+            world.restart("files1")
+            eventually(lambda: "low-disk" in world.run("status", "--json", expect=None).stdout, "it starts, and says that its disk is full")
+            assert world.json("ls", world.points("main")[-1]["id"], home="files1")
+            (disk / "ballast").unlink()
+            world.run("trigger", "office", "--wait")
+            assert len(world.points("main")) == 4
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -58,7 +58,7 @@ from holdfast.cli.commands import (
     users,
 )
 from holdfast.cli.output import print_error, print_json
-from holdfast.core.errors import ErrorFacts, HoldfastError
+from holdfast.core.errors import ErrorFacts, HoldfastError, facts_of, is_no_space
 
 T = TypeVar("T")
 
@@ -218,6 +218,8 @@ def _fail(facts: ErrorFacts) -> None:
 
 
 def _facts_of_machine(error: OSError) -> ErrorFacts:
+    if is_no_space(error):
+        return facts_of(error)
     place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
     return ErrorFacts("system", f"{place}{error.strerror or error}", "check the path, its permissions and the free space there")
 

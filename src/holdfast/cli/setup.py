@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,11 +16,13 @@ from urllib.parse import urlsplit
 from holdfast.cli.client import ApiClient
 from holdfast.cli.home import Session, save_session
 from holdfast.cli.output import note_to_a_person
+from holdfast.cli.room_to_start import run_with_room
 from holdfast.cli.services import tell_systemd
 from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import Conflict, NotReachable, ProtocolError, Refused, UsageError
 from holdfast.core.private_files import make_private_folder, write_private
+from holdfast.core.reserve import Reserve
 
 if TYPE_CHECKING:
     from holdfast.master.server import InitResult, Ports
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _ASK_AGAIN_S = 2.0
+_RESERVE_AGAIN_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,13 +140,26 @@ def run_master_here(home: Path) -> None:
     config = load_config(home / "master")
 
     def tell(ports: Ports) -> None:
-        tell_systemd("READY=1")
+        tell_systemd("READY=1\nSTATUS=")
         host = next(iter(config.names), config.api_host)
         url = f"https://{f'[{host}]' if ':' in host else host}:{ports.api}"
         note_to_a_person(f"the Master is up: its console {url}, its home {home}; Ctrl+C ends it")
 
-    configure_logging(_log_file(home, "master"))
-    run_master(config, clock=SystemClock(), entropy=SystemEntropy(), on_ready=tell)
+    reserve = Reserve(home / "master")
+
+    def run() -> None:
+        configure_logging(_log_file(home, "master"))
+        run_master(config, clock=SystemClock(), entropy=SystemEntropy(), on_ready=tell)
+
+    threading.Thread(target=_keep_reserve, args=(reserve,), name="reserve", daemon=True).start()
+    run_with_room(reserve, run, time.sleep)
+
+
+def _keep_reserve(reserve: Reserve) -> None:
+    """For the life of the process, beside a Master; a node's agent does it at each look at its schedule."""
+    while True:
+        reserve.keep()
+        time.sleep(_RESERVE_AGAIN_S)
 
 
 def set_password_here(home: Path, user: str, ask: Callable[[], str]) -> int:
@@ -194,18 +211,24 @@ def run_node_here(home: Path, metrics: str = "") -> None:
     given = os.environ.get("CREDENTIALS_DIRECTORY")
     # For the recall mount: mfusepy takes the library of this name; without it, libfuse 2 where both are there.
     os.environ.setdefault("FUSE_LIBRARY_NAME", "fuse3")
-    config = load_config(home)
+    config, reserve = load_config(home), Reserve(home)
     untold = [f"node {config.name} runs: its Master {config.master_url}, its home {home}; Ctrl+C ends it"]
 
     def alive() -> None:
-        tell_systemd("READY=1\nWATCHDOG=1")
+        tell_systemd("READY=1\nWATCHDOG=1\nSTATUS=")
+        reserve.keep()
         while untold:
             note_to_a_person(untold.pop())
 
     make_types_ready()
     with fork_server(Path(given) if given else None) as start:
-        configure_logging(_log_file(home, "agent"))
-        run_agent(home, Surroundings(clock=SystemClock(), entropy=SystemEntropy(), start=start, metrics=metrics, alive=alive))
+        around = Surroundings(clock=SystemClock(), entropy=SystemEntropy(), start=start, metrics=metrics, alive=alive)
+
+        def run() -> None:
+            configure_logging(_log_file(home, "agent"))
+            run_agent(home, around)
+
+        run_with_room(reserve, run, time.sleep)
 
 
 def master_url(text: str) -> str:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from holdfast.core.errors import is_no_space
 from holdfast.core.private_files import open_to_append
 
 
@@ -35,6 +36,15 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=True, default=str)
 
 
+class LineByLine(logging.StreamHandler[TextIO]):
+    """A line for which the disk has no room is let go; any other fault of the log is shown, as the standard library does."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 the standard library's name
+        error = sys.exc_info()[1]
+        if not (isinstance(error, OSError) and is_no_space(error)):
+            super().handleError(record)
+
+
 def call_session(session: str) -> None:
     """All lines of this process are of that session (`core.log_session`) from now on."""
     for handler in logging.getLogger().handlers:
@@ -50,7 +60,7 @@ def configure_logging(path: Path | None, level: str = "INFO", session: str = "")
     formatter.session = session
     formatter.converter = time.gmtime
     stream: TextIO = sys.stderr if path is None else os.fdopen(open_to_append(path), "a", encoding="utf-8", buffering=1)
-    handler = logging.StreamHandler(stream)
+    handler = LineByLine(stream)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
