@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.capture.ports import Place
+from holdfast.capture.ports import CaptureRequest, Place
 
 ROWS = 200
 # Two tables that every transaction changes alike: whoever sees one of them ahead has seen no committed state.
@@ -277,3 +277,35 @@ def test_a_home_that_cannot_be_written_keeps_the_files_as_they_are(machine):
         machine.run(docs)
         assert codes(machine) == ["database-not-copied"]
         assert names(machine, docs) == ["app.db", "app.db-wal"]
+
+
+@pytest.mark.parametrize("rows", [ROWS, 8_000])
+@pytest.mark.parametrize("is_new", [False, True])
+def test_what_is_written_to_while_a_batch_is_under_way_is_in_it(machine, tmp_path, rows, is_new):
+    """What is followed was captured before the batch: it is copied for that anew while it is looked at, not only when it is asked for. A
+    receiver that may have it already gets what there was, unless that is another by then."""
+    path = machine.source / "app.db"
+    docs, live = machine.dataset(application="sqlite"), machine.dataset(application="sqlite")
+    with closing(make(path, "WAL", rows)) as writer:
+
+        def write(number: int) -> None:
+            for table in ("left", "right"):
+                writer.execute(f"UPDATE {table} SET number = {number} WHERE id = {ROWS}")
+
+        write(5)
+        machine.run(live, *(() if is_new else (docs,)))
+        write(6)
+        machine.run(live, places=(Place(os.fsencode(path)),))
+        rule = machine.rules[docs.dataset]
+        with closing(machine.capture.compare((rule,))) as compared:
+            compared.walk()
+            if is_new:
+                write(7)
+            run = machine.capture.run(CaptureRequest((rule,), {docs.dataset: docs.seq}), compared=compared)
+            docs.begin(docs.seq)
+            for round_ in run:
+                write(8)
+                docs.take(round_)
+            docs.commit(run.run)
+    assert not docs.withdrawn
+    assert proven(docs.content(os.fsencode(path)), tmp_path) == (7 if is_new else 6)

@@ -293,7 +293,7 @@ def test_withdrawn_chunks_leave_what_was_there(bench: Bench) -> None:
     entry = state[os.fsencode(bench.source / "file")]
     large = state[os.fsencode(bench.source / "large")]
     bench.feeder.withdrawn = {entry.chunks[0].id, large.chunks[3].id}
-    bench.run()
+    assert bench.run() == ["changed-while-sent", "changed-while-sent"]
     assert (bench.target / "file").read_bytes() == b"old"
     assert (bench.target / "same").read_bytes() == b"2"
     assert not (bench.target / "large").exists()

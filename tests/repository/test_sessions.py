@@ -142,6 +142,7 @@ def test_withdrawn_files_keep_their_state_before(scene: RepositoryScene, tree: P
         assert {finding.path.rpartition("/")[2] for finding in told.findings} == {"top", "born", "large"}
         found = repository.newest(DATASET)
         assert found is not None
+        assert [point.warnings for point in repository.points()][-1] == 3
         entries = {entry.path: entry for entry in found[1].entries()}
         found[1].close()
         for name in ("top", "large"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from holdfast.capture.chunking import Granularity
 from holdfast.capture.chunks import Chunk
-from holdfast.capture.databases import Databases
+from holdfast.capture.databases import Databases, is_unchanged
 from holdfast.capture.findings import Notes, Pulse
 from holdfast.capture.ledger import Act, Verdict
 from holdfast.capture.moves import Moves
@@ -17,6 +17,7 @@ from holdfast.capture.reader import WHOLE_BYTES, Captured, Database, Job, Lost, 
 from holdfast.capture.rows import ARCHIVED, FILE_CODE, RESTLESS, STUBBED, Row, is_copied, signed
 from holdfast.capture.segments import Segments
 from holdfast.capture.state import CaptureState
+from holdfast.host.database_files import look
 from holdfast.model.entry import Entry, path_of
 
 BATCH_ITEMS = 256
@@ -99,19 +100,28 @@ def windows(stream: Stream, pool: ThreadPoolExecutor) -> Iterator[list[Chunk]]:
 
 def anew(row: Row, tools: Tools) -> Verdict | None:
     """To read a file that was captured before, and that a receiver lacks which has what was before: it is another by now, or restless, so
-    that it would be left out for being another when it is sent. Of what a receiver may have already, of what is archived and of consistent
-    copies of databases the version that was captured is given.
+    that it would be left out for being another when it is sent. A database is copied for it in any case, so this is done now, while it is
+    looked at, and is not tried when others may hold it. Of what a receiver may have already the version that was captured is given, of a
+    database only if that is what is there; of what is archived always.
     """
     members = row.members & tools.bits
-    if not tools.reads_anew or row.kind != FILE_CODE or row.flags & (STUBBED | ARCHIVED) or not members & tools.segments.behind(row.run):
+    is_behind = members & tools.segments.behind(row.run) != 0
+    if not tools.reads_anew or row.kind != FILE_CODE or row.flags & (STUBBED | ARCHIVED):
         return None
+    is_database = members & tools.databases & tools.segments.wanting(row.run) != 0 and is_copied(row, row.entry())
+    if not (is_behind or is_database):
+        return None
+    path = path_of(row.key)
     try:
-        status = os.lstat(path_of(row.key))
+        status = os.lstat(path)
+        if is_database:
+            is_due = is_behind or not is_unchanged(row.ctime_ns, look(path, status))
+        else:
+            now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, signed(status.st_ino))
+            is_due = is_behind and (now != (row.size, row.mtime_ns, row.ctime_ns, row.inode) or row.flags & RESTLESS != 0)
     except OSError:
         return None
-    now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, signed(status.st_ino))
-    is_another = now != (row.size, row.mtime_ns, row.ctime_ns, row.inode)
-    if status.st_mode >> 12 != FILE_CODE or not (is_another or row.flags & RESTLESS) or is_copied(row, row.entry()):
+    if status.st_mode >> 12 != FILE_CODE or not is_due:
         return None
     device, inode = (signed(status.st_dev), signed(status.st_ino)) if status.st_nlink > 1 else (0, 0)
     return Verdict(row.key, Act.CAPTURE, members, 0, 0, FILE_CODE, status.st_size, device, inode, 1)

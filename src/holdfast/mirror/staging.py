@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from holdfast.core.errors import StoreError
+from holdfast.delivery.left_out import left_out
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.host.tree_writer import Draft
 from holdfast.mirror.moves import Hints
@@ -15,7 +16,9 @@ from holdfast.mirror.surveying import Survey
 from holdfast.mirror.target import Contents, Target, temp_path
 from holdfast.model.change import Part, Put, Remove, RemoveReason, Segment
 from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
+from holdfast.model.jobs import Finding
 
+_MOST_FINDINGS = 100
 # Smaller files are copied as fast.
 _CLONED_BYTES = 128 << 10
 
@@ -39,7 +42,8 @@ class _Matching:
 
 class Staging:
     """One commit on its way. `broken` names paths for which the mirror had promised chunks it could not give: the commit must fail
-    and be repeated, and the wrong promises are forgotten. `stored_bytes` counts chunk bytes that came from the sender.
+    and be repeated, and the wrong promises are forgotten. `stored_bytes` counts chunk bytes that came from the sender,
+    `findings` tell of files that were left out.
     """
 
     def __init__(self, target: Target, contents: Contents, hints: Hints, *, adopting: bool) -> None:
@@ -53,6 +57,7 @@ class Staging:
         self._growing: dict[bytes, _Growing] = {}
         self._matching: dict[bytes, _Matching] = {}
         self.broken: list[bytes] = []
+        self.findings: list[Finding] = []
         self.stored_bytes = 0
 
     # What is needed
@@ -130,6 +135,8 @@ class Staging:
             n = n or self._moved(key, entry) or self._spare(entry, known) or self._assembled(key, entry, chunks)
         if n is None:
             self._records.stage(key, "keep")
+            if len(self.findings) < _MOST_FINDINGS:
+                self.findings.append(left_out(entry.path))
         else:
             self._records.stage(key, "put", entry, n)
 

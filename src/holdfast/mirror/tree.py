@@ -156,7 +156,7 @@ class MirrorTree:
         if not commit.continuous:
             self._inspect(intention)
         self._begin = self._staging = None
-        findings = tuple(self._findings)
+        findings = (*self._findings, *staging.findings)
         self._findings.clear()
         return Outcome(findings, staging.stored_bytes)
 

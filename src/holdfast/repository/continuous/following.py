@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
+import msgspec
+
 from holdfast.core.clock import ns_of
 from holdfast.core.errors import HoldfastError, ProtocolError, RepositoryLocked
 from holdfast.core.ids import ActionId
@@ -177,7 +179,8 @@ class FollowingAction:
         if held.journal_bytes >= SEAL_AT_BYTES:
             return None
         tree, ops = small.finish()
-        record = _record(small.base.ordinal + 1, commit, small.base.tree, tree, ops)
+        told = msgspec.structs.replace(commit, warnings=commit.warnings + small.receiving.left_out)
+        record = _record(small.base.ordinal + 1, told, small.base.tree, tree, ops)
         if len(encode(record)) > LARGEST_RECORD_BYTES:
             return None
         interior.lock.assert_held()

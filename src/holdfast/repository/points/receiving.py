@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from holdfast.core.errors import ProtocolError
+from holdfast.delivery.left_out import left_out
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model.change import Begin, Change, Put, Segment
-from holdfast.model.entry import ChunkRef, Entry, Kind, display_path
-from holdfast.model.jobs import Finding, Severity
+from holdfast.model.entry import ChunkRef, Entry, Kind
+from holdfast.model.jobs import Finding
 from holdfast.repository.catalog.blob_table import BlobTable
 from holdfast.repository.catalog.version_table import VersionTable
 from holdfast.repository.moment_record import Op, ops_of
@@ -74,6 +75,7 @@ class Receiving:
         self._in_flight: dict[bytes, int] = {}
         self._withdrawn: set[bytes] = set()
         self.findings: list[Finding] = []
+        self.left_out = 0
         self.put_count = 0
         # What has changed, as far as it is little enough to be written down; None = it is not.
         self.ops: list[Op] | None = []
@@ -197,16 +199,9 @@ class Receiving:
         return True
 
     def _note_withdrawn(self, entry: Entry) -> None:
+        self.left_out += 1
         if len(self.findings) < _FINDINGS:
-            self.findings.append(
-                Finding(
-                    code="changed-while-sent",
-                    severity=Severity.WARNING,
-                    message="the file changed while it was sent; its state before is kept",
-                    path=display_path(entry.path),
-                    hint="the next run captures it again",
-                )
-            )
+            self.findings.append(left_out(entry.path))
 
 
 def _ids_of(changes: tuple[Change, ...]) -> set[bytes]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+import msgspec
+
 from holdfast.core.clock import ns_of
 from holdfast.core.errors import Conflict, NotGranted, ProtocolError
 from holdfast.core.ids import ActionId
@@ -194,7 +196,8 @@ class StoreAction:
         sealing = Sealing(
             begin=receiving.begin,
             label=self._receive.label,
-            commit=commit,
+            # A point says of itself what is not in it, also what got lost on the way.
+            commit=msgspec.structs.replace(commit, warnings=commit.warnings + receiving.left_out),
             dataset=self._dataset,
             sender=self._receive.sender,
             ordinal=base.ordinal + 1 if base else 1,
