@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from holdfast.model.subsets import is_inside
+
 T = TypeVar("T")
-
-
-def is_inside(path: str, folder: str) -> bool:
-    """Whether `path` is `folder` or lies below it."""
-    return path == folder or path.startswith("/" if folder == "/" else folder + "/")
 
 
 def nested_pairs(items: Iterable[T], path: Callable[[T], str]) -> Iterator[tuple[T, T]]:

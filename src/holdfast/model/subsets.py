@@ -35,10 +35,10 @@ def part_of(roots: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
     """What of `roots` lies at or below `paths` (none = all of it): roots and paths inside roots, none within another, sorted."""
     if not paths:
         return tuple(roots)
-    met = {path for root in roots for path in paths if _is_below(path, root)} | {
-        root for root in roots for path in paths if _is_below(root, path)
+    met = {path for root in roots for path in paths if is_inside(path, root)} | {
+        root for root in roots for path in paths if is_inside(root, path)
     }
-    return tuple(sorted(path for path in met if not any(path != other and _is_below(path, other) for other in met)))
+    return tuple(sorted(path for path in met if not any(path != other and is_inside(path, other) for other in met)))
 
 
 def epoch_of_part(epoch: Epoch, paths: Sequence[str]) -> Epoch:
@@ -54,5 +54,11 @@ def line_of(epoch: Epoch) -> str:
     return epoch[:_LINE]
 
 
-def _is_below(path: str, folder: str) -> bool:
+def is_inside(path: str, folder: str) -> bool:
+    """Whether a clean absolute path is `folder` or lies below it: what `entry.is_below` says of paths that are bytes."""
     return path == folder or folder == "/" or path.startswith(folder + "/")
+
+
+def holds_all(roots: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether each of the wanted paths is one of the roots or lies below one."""
+    return all(any(is_inside(path, root) for root in roots) for path in wanted)

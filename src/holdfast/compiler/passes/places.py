@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from holdfast.compiler.drawing import DrawnVertex, Key, Leg, policy_where
-from holdfast.compiler.folders import is_inside, nested_pairs
+from holdfast.compiler.folders import nested_pairs
 from holdfast.compiler.mirror_paths import NoTarget, Targets, mirror_targets, side_folder
 from holdfast.compiler.report import Report
 from holdfast.model.diagnostics import Where
 from holdfast.model.document import Policy, RepositoryEntry
 from holdfast.model.object_location import is_object_location, parse_object_location
+from holdfast.model.subsets import is_inside
 
 Owner = tuple[str, str]
 
