@@ -217,7 +217,26 @@ async def test_what_two_owners_have_one_of_each_is_compared_by_the_master(runnin
     await running.get("/diff", a=a.id, b="f" * 8, status=404)
     machines["dr"].points = (msgspec.structs.replace(b, repository="main"),)
     await running.get("/diff", a=a.id, b=b.id, status=404)
+    await a_part_of_a_point_is_not_taken_for_the_point(running, machines)
     await the_owner_that_has_both_is_heard(running, machines["vault"])
+
+
+async def a_part_of_a_point_is_not_taken_for_the_point(running: Running, machines: dict[str, Machine]) -> None:
+    """What `only` lets through bears the id of the whole."""
+    kept = {name: machines[name].points for name in ("vault", "dr")}
+    first, second = (msgspec.structs.replace(point, paths=("/srv",)) for point in kept["vault"])
+    for whole, part in (("vault", "dr"), ("dr", "vault")):
+        for name, paths in ((whole, ("/srv",)), (part, ("/srv/a",))):
+            here = {"vault": "main", "dr": "offsite"}[name]
+            machines[name].points = tuple(msgspec.structs.replace(each, repository=here, paths=paths) for each in (first, second))
+        assert (await running.get("/ls", point=first.id))["point"]["paths"] == ["/srv"]
+        assert [row["path"] for row in (await running.get("/diff", a=first.id, b=second.id))["rows"]] == [f"/{machines[whole].number}"]
+        # Its own copy would be the nearest, and is not taken unless it has what is wanted.
+        for paths, owner in (([], whole), (["/srv/a/b"], "dr")):
+            told = await running.post("/restores", {"point": first.id, "to": "/back", "node": "dr", "paths": paths})
+            assert told["point"]["repository"] == {"vault": "main", "dr": "offsite"}[owner]
+    for name, points in kept.items():
+        machines[name].points = points
 
 
 async def the_owner_that_has_both_is_heard(running: Running, machine: Machine) -> None:

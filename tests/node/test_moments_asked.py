@@ -101,6 +101,29 @@ def test_a_moment_is_found_in_the_repository_that_has_the_newest(tmp_path: Path)
     repositories.close()
 
 
+def test_of_a_point_the_repository_that_has_all_of_it_is_asked(tmp_path: Path) -> None:
+    """A cascade that forwards a part of it (`only`) keeps its id."""
+    repositories = Repositories(tmp_path / "home", clock=VirtualClock(START), entropy=SeededEntropy("parts"))
+    named = [rules.RepositoryRule(id=RepositoryId(n * 32), name=n, location=str(tmp_path / n), scrub_ratio=0) for n in ("a", "b", "c")]
+    assert repositories.configure(tuple(named)) == ()
+    folder = Entry(path=b"/data/in", kind=Kind.DIRECTORY, mode=0o755)
+    whole = {**_tree(b"first"), folder.path: folder}
+    part = {path: whole[path] for path in (b"/data", folder.path)}
+    for rule, roots, tree in zip(named, ((b"/data/in",), (b"/data",), (b"/data/in",)), (part, whole, part), strict=True):
+        session = _session(repositories, rule)
+        feeder = FollowingFeeder(dataset=DATASET, roots=roots, chunks={chunk_id(b"first"): b"first"}, marks=("backup",))
+        feeder.seq = 16 if rule.name == "c" else 0
+        feeder.send(session, None, tree)
+        session.close()
+    (point,), (other,) = (repositories.named(name).points() for name in ("b", "c"))
+    assert find_point(repositories, point.id)[0].name == "b"
+    assert find_point(repositories, point.id, "a")[1].paths == ("/data/in",)
+    assert point.id[:9] == other.id[:9] != point.id
+    with pytest.raises(UnknownName, match="several"):
+        find_point(repositories, point.id[:9])
+    repositories.close()
+
+
 def test_the_watch_has_what_was_held_sealed(tmp_path: Path) -> None:
     clock = VirtualClock(START)
     repositories = Repositories(tmp_path / "home", clock=clock, entropy=SeededEntropy("moments"))

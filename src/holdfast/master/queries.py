@@ -27,7 +27,7 @@ from holdfast.model.gaps import Gap
 from holdfast.model.mirrors import title_of
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, is_address
 from holdfast.model.point_changes import ChangedPoint, check_change, refuse_what_stays
-from holdfast.model.points import Listing, LostListing, Point
+from holdfast.model.points import Listing, LostListing, Point, whole_copies
 from holdfast.model.questions import (
     AskChangePoints,
     AskExplain,
@@ -189,8 +189,7 @@ class Queries:
         if bool(ask.point) == bool(ask.dataset):
             raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
         answers, unreachable = await self._ask(await self._owners(ask.repository, sight), ask, Listings)
-        answers = [each for each in answers if _is_listed(each, sight)]
-        if answers:
+        if answers := whole_copies([each for each in answers if _is_listed(each, sight)], lambda each: each.point):
             is_point = bool(ask.point) and not is_address(ask.point)
             found = min(answers, key=lambda answer: len(answer.lost)) if is_point else max(answers, key=listed_age)
             silent = () if is_point else _silent(unreachable)
@@ -202,6 +201,7 @@ class Queries:
         listings. Raises `UnknownName`, or what keeps the owner that has both from it."""
         answers, unreachable = await self._ask(await self._owners("", sight), ask, Differences)
         answers = [each for each in answers if all(sight.has_copy(side.dataset_id, side.repository) for side in (each.a, each.b))]
+        answers = whole_copies(whole_copies(answers, lambda each: each.a), lambda each: each.b)
         silent = _silent(unreachable) if is_address(ask.a) or is_address(ask.b) else ()
         if not answers:
             old, new = await asyncio.gather(self._far_sides(ask.a, sight), self._far_sides(ask.b, sight))

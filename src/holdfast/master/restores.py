@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
@@ -31,7 +31,7 @@ from holdfast.model.moments import (
     parse_address,
 )
 from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
-from holdfast.model.points import Point
+from holdfast.model.points import Point, whole_copies
 from holdfast.model.questions import AskRestore, Done
 from holdfast.model.recalling import AskRecall
 from holdfast.model.restoring import AskOrders, AskResumeJob, AskUndo, OrdersTold
@@ -163,7 +163,7 @@ class Restores:
         dataset = "" if wish.before_deletion or wish.repository else wish.dataset
         try:
             found, wish = await self.found(wish, sight)
-            points = matching(found, wish)
+            points = matching(found, wish, wish.paths)
         except (UnknownName, NotReachable):
             mirrors = await standing_mirrors(self._hub, rolled_out, dataset) if dataset and sight.has_dataset(dataset) else []
             mirror = newest_at(mirrors, wish.at)
@@ -305,8 +305,9 @@ def _check(wanted: Wanted) -> None:
         raise UsageError("before a deletion is a time of its own", hint="name the dataset, and neither a point nor a time")
 
 
-def matching(found: FoundPoints, wish: Wanted) -> list[Point]:
-    """All copies of the one point that the wish means. Raises `UnknownName` when there is none, or a prefix fits several."""
+def matching(found: FoundPoints, wish: Wanted, paths: Sequence[bytes] = ()) -> list[Point]:
+    """All copies of the one point that the wish means, but for those that are only a part of another and lack some of `paths` (none =
+    everything). Raises `UnknownName` when there is none, or a prefix fits several."""
     if wish.point:
         if len(wish.point) < 4:
             raise UnknownName(f"{wish.point!r} is too short for a point", hint="give at least 4 characters; `holdfast points` lists them")
@@ -317,7 +318,7 @@ def matching(found: FoundPoints, wish: Wanted) -> list[Point]:
         copies = _newest([point for point in found.points if wish.at is None or point.time <= wish.at])
     if not copies:
         raise UnknownName(f"there is no {_described(wish)}{_not_asked(found)}", hint="`holdfast points` lists what there is")
-    return copies
+    return whole_copies(copies, lambda point: point, [path.decode("utf-8", "backslashreplace") for path in paths])
 
 
 def _newest(points: list[Point]) -> list[Point]:

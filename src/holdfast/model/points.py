@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
 from holdfast.core.ids import DatasetId, Epoch, PointId
 from holdfast.model.anomalies import Suspicion
 from holdfast.model.drills import Proof
+from holdfast.model.subsets import holds_all
+
+H = TypeVar("H")
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -50,6 +55,24 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def bears(self, tag: str) -> bool:
         """Given by hand or inherited. No tag is borne by all."""
         return not tag or tag in self.tags or tag in self.inherited
+
+
+def whole_copies(holders: Sequence[H], point: Callable[[H], Point | None], wanted: Sequence[str] = ()) -> list[H]:
+    """Those that hold no mere part of what another of them holds: what a mover forwarded of a point (`only`) bears its id, too. Where only
+    some paths are `wanted`, those that have these will do."""
+    return [
+        holder
+        for holder, mine in ((each, point(each)) for each in holders)
+        if mine is None
+        or (wanted and holds_all(mine.paths, wanted))
+        or not any(_is_part(mine, theirs) for theirs in map(point, holders) if theirs is not None)
+    ]
+
+
+def _is_part(copy: Point, other: Point) -> bool:
+    if (copy.dataset_id, copy.id) != (other.dataset_id, other.id) or not copy.paths or copy.paths == other.paths:
+        return False
+    return holds_all(other.paths, copy.paths) and not holds_all(copy.paths, other.paths)
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

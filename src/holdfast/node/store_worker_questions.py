@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -16,7 +17,7 @@ from holdfast.model.keys import KeyQuestion
 from holdfast.model.mirrors import AskMirrors
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, is_address, is_lineage_address, parse_address
 from holdfast.model.pausing import AskPause, PauseTold
-from holdfast.model.points import Point
+from holdfast.model.points import Point, whole_copies
 from holdfast.model.questions import (
     Answer,
     AskChangePoints,
@@ -59,18 +60,30 @@ def answer(question: Question, repositories: Repositories, rules: Rules | None, 
 
 
 def find_point(repositories: Repositories, prefix: str, name: str = "") -> tuple[Repository, Point]:
-    """The repository here that holds the point, and the point. Copies of one point are equal, so the first will do; of a moment the
-    newest. `name`: only that repository (name or id) will do."""
+    """The repository here that holds the point, and the point; of a moment the newest. `name`: only that repository (name or id) will do.
+    Copies of one point are equal, so the first will do, unless it is a part of another. Raises `UnknownName`, also where several begin
+    so."""
     if is_address(prefix) and not is_lineage_address(prefix):
         dataset, at = parse_address(prefix)
         found = _at(AskMoment(dataset=dataset, at=at, repository=name), repositories)
         return max(found, key=lambda pair: (pair[1].time, pair[1].seq))
     missing: UnknownName | None = None
-    for repository in _chosen(repositories, name):
+    chosen = _chosen(repositories, name)
+    for repository in chosen:
         try:
-            return repository, repository.point(prefix)
+            point = repository.point(prefix)
         except UnknownName as error:
             missing = missing or error
+            continue
+        copies = [(repository, point)]
+        for other in chosen:
+            for named in (point.id, prefix) if other is not repository and not is_lineage_address(prefix) else ():
+                # A look at a store that is far away, or does not answer, would keep waiting what lies here.
+                with suppress(UnknownName):
+                    copies.append((other, other.point(named, anew=False)))
+        if len({copy.id for _, copy in copies}) > 1:
+            raise UnknownName(f"several points begin with {prefix!r}", hint="give more characters; `holdfast points` lists them")
+        return whole_copies(copies, lambda each: each[1])[0]
     raise missing or UnknownName(f"no point {prefix!r} here", hint="this machine has no repository that can be read now; see `status`")
 
 

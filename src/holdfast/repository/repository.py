@@ -156,10 +156,11 @@ class Repository:
         self._interior.refresh()
         return point_lookup.points(self._interior, dataset)
 
-    def point(self, prefix: str) -> Point:
+    def point(self, prefix: str, *, anew: bool = True) -> Point:
         """By the beginning of its id or of its restic snapshot's; raises `UnknownName` when there is none or several. With an address of a
-        moment (`continuous.moments`) the newest state at or before it."""
-        self._interior.refresh()
+        moment (`continuous.moments`) the newest state at or before it. Without `anew` as is known, with no look at the store."""
+        if anew:
+            self._interior.refresh()
         if is_address(prefix):
             return moments.moment_at(self._interior, prefix).point
         return point_lookup.point(self._interior, prefix)
@@ -250,8 +251,7 @@ class Repository:
 
     def outgoing(self, point: Point, base: Point | None, within: Sequence[str] | None = None) -> Iterator[Outgoing]:
         """What turns `base` (None = nothing) into `point`; see `outgoing_point`. Holds the session lock."""
-        trees = (self._tree_of(base) if base is not None else None, self._tree_of(point))
-        return outgoing_point(self._interior, point, trees, within)
+        return outgoing_point(self._interior, point, (self._tree_of(base) if base is not None else None, self._tree_of(point)), within)
 
     def totals(self, point: Point, within: Sequence[str]) -> Totals:
         return totals_in(self._interior, point, self._tree_of(point), within)
