@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -90,6 +91,21 @@ class _Hurried(VirtualClock):
     def monotonic_s(self) -> float:
         self.advance(1)
         return super().monotonic_s()
+
+
+def test_a_file_deeper_than_a_path_can_name(tmp_path: Path) -> None:
+    (tmp_path / "near").write_bytes(b"x")
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for _ in range(20):
+            os.mkdir("d" * 250, dir_fd=folder)
+            above, folder = folder, os.open("d" * 250, os.O_RDONLY, dir_fd=folder)
+            os.close(above)
+        with (tmp_path / "near").open("ab"):
+            assert finder(tmp_path).suspects().open_files == {os.fsencode(tmp_path / "near")}
+    finally:
+        os.close(folder)
+        shutil.rmtree(tmp_path / ("d" * 250))
 
 
 def test_a_small_budget_goes_round_in_steps(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ than some minutes. What is found that late is a file that was opened and hardly 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -119,6 +120,10 @@ class OpenFiles:
             except FileNotFoundError:
                 # Closed meanwhile.
                 continue
+            except OSError as error:
+                # Its path is longer than any that can be looked at; whoever holds it must not keep others from being found.
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
 
     def _mapped_by(self, pid: int) -> Iterator[bytes]:
         with open(f"/proc/{pid}/maps", "rb") as file:
