@@ -311,7 +311,7 @@ def test_low_disk_stops_captures_but_not_cascades_and_is_told_once(world: World)
     assert report is not None
     assert [event.code for event in report.events] == ["low-disk"]
     world.free = 1 << 40
-    world.pass_time(31)
+    world.pass_time(3)
     assert len(world.runs()) == 1
     assert world.scheduler.findings == ()
 

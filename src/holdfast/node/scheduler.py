@@ -44,7 +44,7 @@ from holdfast.node.trying_again import ask_again, subjects_named
 from holdfast.node.worker_messages import Acknowledged, CancelJob, PointsMade, RunCascade, RunDatasets, ToWorker
 
 HOME_RESERVE_BYTES = 256 * 1024 * 1024
-_LOW_DISK_RECHECK_S, _FULL_DISK_RECHECK_S = 30.0, 2.0
+_ROOM_RECHECK_S = 2.0  # whoever makes room waits for it to be seen
 _LOW = {
     Room.LOW: "less than 256 MiB are free where this node keeps its records: no capture is started",
     Room.NONE: "no room is left where this node keeps its records: they are in memory, and nothing but a prune is started",
@@ -142,7 +142,7 @@ class Scheduler:
         if (care := self._housekeeping.next_wake()) is not None:
             wakes.append(care)
         if self.room is not Room.ENOUGH or self._journal.is_behind:
-            wakes.append(moment + timedelta(seconds=_FULL_DISK_RECHECK_S if self._journal.is_behind else _LOW_DISK_RECHECK_S))
+            wakes.append(moment + timedelta(seconds=_ROOM_RECHECK_S))
         return min(wakes, default=None)
 
     def trigger(self, ask: AskTrigger) -> tuple[JobId, ...]:
