@@ -41,8 +41,8 @@ lock: $(VENV)/.installed ## Pin anew what goes into the Debian package
 
 test: $(VENV)/.installed-test console ## Install what the tests need (root) or name what is missing, then run all tests but the big ones
 	@scripts/install-test-tools
-	@$(BIN)/python scripts/run-tests -n 2 -m "not big and not speed" --randomly-seed=1 $(ARGS)
-	@$(BIN)/python scripts/run-tests -n 2 -m "not big and not speed" --randomly-seed=1 --records postgresql $(ARGS) tests/master tests/api # The Master on its other database.
+	@$(BIN)/python scripts/run-tests -n 2 --dist worksteal -m "not big and not speed" --randomly-seed=1 $(ARGS)
+	@$(BIN)/python scripts/run-tests -n 2 --dist worksteal -m "not big and not speed" --randomly-seed=1 --records postgresql $(ARGS) tests/master tests/api # The Master on its other database.
 
 test-big: $(VENV)/.installed-test console ## The tests that need gigabytes or minutes: every fault at every step, thousands of steps; about half an hour
 	@scripts/install-test-tools
