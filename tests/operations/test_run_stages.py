@@ -1,9 +1,12 @@
-"""A small run in stages: a commit for each, of which only the last is waited for; who fails one gets all of it later, and says why."""
+"""A small run in stages: a commit for each, of which only the last is waited for; who fails one gets all of it later, and says why. It goes
+on as long as more is due."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
@@ -25,7 +28,7 @@ from holdfast.model.rules import DatasetRule, Delivery, OperationRule
 from holdfast.operations import run_sending
 from holdfast.operations.following.stages import stages_of
 from holdfast.operations.run import run_datasets
-from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
+from holdfast.operations.run_order import More, RunOrder, RunTools, SmallRun
 from holdfast.operations.running import Cancellation, Delivered
 from holdfast.testing.deliveries import DATASET, RECEIVER, SOURCE, ServedDelivery
 from holdfast.testing.memory_action import MemoryAction
@@ -37,8 +40,11 @@ class FailsOnce(MemoryAction):
     """At its commit of this number, counted from when it is set."""
 
     left = 0
+    held: threading.Event | None = None
 
     def commit(self, commit: Commit) -> Acknowledgement:
+        if self.held is not None:
+            self.held.wait(30.0)
         self.left -= 1
         if self.left == 0:
             raise NoSpace("the disk is full", hint="make room")
@@ -71,7 +77,7 @@ class Scene:
         ServedDelivery(there, self.mirrors)
         return here
 
-    def run(self, small: SmallRun | None = None) -> Job:
+    def run(self, small: SmallRun | None = None, more: More = lambda _: None) -> Job:
         classification = Classification(paths=(str(self.data),))
         operation = OperationRule(name="replicate", kind="replicate")
         rule = DatasetRule(id=DATASET, label="files1/documents", policy="documents", classification=classification, operations=(operation,))
@@ -99,6 +105,7 @@ class Scene:
             zone="UTC",
             hostname="files1",
             captured=self.captured.append,
+            more=more,
         )
         return run_datasets(order, tools, Cancellation())
 
@@ -107,6 +114,15 @@ class Scene:
         for number in range(20):
             (self.data / f"{number:02d}").write_bytes(word * (number + 1))
         return SmallRun(places=tuple(Place(os.fsencode(path)) for path in sorted(self.data.iterdir())))
+
+    def bursts(self, *words: bytes) -> More:
+        """One more each time it is asked, as long as there are any."""
+        left = list(words)
+
+        def more(is_early: Callable[[], bool]) -> SmallRun | None:
+            return self.burst(left.pop(0)) if left else None
+
+        return more
 
     def is_in(self, action: MemoryAction) -> bool:
         return all(action.content(os.fsencode(path)) == path.read_bytes() for path in self.data.iterdir())
@@ -148,3 +164,45 @@ def test_who_fails_in_the_middle_says_why_and_gets_all_of_it_with_the_next_run(s
     scene.burst(b"later")
     assert scene.run(SmallRun(places=(Place(os.fsencode(scene.data / "00")),))).state is State.SUCCEEDED
     assert one.entries.keys() == two.entries.keys()
+
+
+def test_a_run_goes_on_with_what_has_come_meanwhile(scene: Scene) -> None:
+    one, two = scene.mirrors
+    job = scene.run(scene.burst(b"after"), scene.bursts(b"more", b"and more"))
+    assert (job.state, job.error) == (State.SUCCEEDED, None)
+    assert scene.is_in(one)
+    assert scene.is_in(two)
+    assert [commit.seq for commit in one.commits] == list(range(1, 14))
+    whole = scene.captured[-1]
+    assert (whole.is_whole, whole.run, whole.counters.changed) == (True, 13, 60)
+
+
+def test_who_fails_while_it_goes_on_gets_all_of_it_with_the_next_run(scene: Scene) -> None:
+    one, two = scene.mirrors
+    one.left = 5
+    job = scene.run(scene.burst(b"after"), scene.bursts(b"more"))
+    assert job.state is State.FAILED
+    assert scene.is_in(two)
+    assert not scene.is_in(one)
+    assert scene.run(SmallRun(places=(Place(os.fsencode(scene.data / "00")),))).state is State.SUCCEEDED
+    assert one.entries.keys() == two.entries.keys()
+    assert scene.is_in(one)
+
+
+def test_it_is_early_while_what_was_passed_over_is_unanswered(scene: Scene) -> None:
+    asked = list[bool]()
+
+    def more(is_early: Callable[[], bool]) -> SmallRun | None:
+        until_s = time.monotonic() + 30.0
+        while is_early() and time.monotonic() < until_s:
+            asked.append(True)
+        asked.append(False)
+        return None
+
+    held = threading.Event()
+    scene.mirrors[0].held = held
+    threading.Timer(0.3, held.set).start()
+    assert scene.run(scene.burst(b"after"), more).state is State.SUCCEEDED
+    # Asked again and again as long as a commit was held, and not to the end of all patience.
+    assert asked[0]
+    assert not asked[-1]

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
 
 import msgspec
 
 from holdfast.core.clock import Clock
 from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError, NotReachable, facts_of
-from holdfast.core.ids import DatasetId, NodeId
+from holdfast.core.ids import DatasetId
 from holdfast.delivery.overflow import Overflow, Overflowed
+from holdfast.delivery.sending import Sending
 from holdfast.delivery.time_sheet import TimeSheet
 from holdfast.model.bottleneck import NOTHING_SPENT, LaneTimes
 from holdfast.model.change import Acknowledgement, Commit
@@ -40,40 +40,6 @@ logger = logging.getLogger(__name__)
 
 def _nothing() -> None:
     return
-
-
-class Sending(Protocol):
-    """What takes a commit that has begun: a `session.DeliverySession`, or the spool in its place. See there."""
-
-    @property
-    def peer(self) -> NodeId: ...
-
-    @property
-    def progress(self) -> int: ...
-
-    @property
-    def is_limited(self) -> bool: ...
-
-    @property
-    def is_committing(self) -> bool: ...
-
-    @property
-    def pending_bytes(self) -> int: ...
-
-    @property
-    def counters(self) -> Counters: ...
-
-    def tell_arrivals(self, on_arrival: Callable[[], None]) -> None: ...
-
-    def answer(self) -> None: ...
-
-    def send(self, outgoing: Outgoing) -> None: ...
-
-    def commit(self, commit: Commit) -> tuple[Acknowledgement, ...]: ...
-
-    def abort(self, error: HoldfastError | None = None) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -138,6 +104,8 @@ class _Lane:
         self.session = work.session
         self.queue: Pipe[tuple[Outgoing | Overflowed, int] | _Poke | _Turned] = Pipe(queue_bytes)
         self.waited_s = 0.0
+        # Each counted by the one thread that does it.
+        self._turns_put = self._turns_done = 0
         self._overflow = work.overflow
         self.given_bytes = self._taken_bytes = 0
         self.commit: Commit | None = None
@@ -157,6 +125,10 @@ class _Lane:
     @property
     def is_live(self) -> bool:
         return not self.done.is_set()
+
+    @property
+    def has_earlier(self) -> bool:
+        return self._turns_done < self._turns_put or self.session.is_committing
 
     def figures(self) -> LaneFigures:
         done_bytes = max(0, self._taken_bytes - self.session.pending_bytes)
@@ -195,6 +167,7 @@ class _Lane:
         return True
 
     def turn(self, turn: Turn) -> None:
+        self._turns_put += 1
         with suppress(HoldfastError):
             # It costs nothing to keep. A lane that has ended says itself why.
             self.queue.put(_Turned(turn), 0)
@@ -235,6 +208,7 @@ class _Lane:
                     self.session.answer()
                 elif isinstance(item, _Turned):
                     item.turn()
+                    self._turns_done += 1
                 else:
                     outgoing, size_bytes = item
                     self.session.send(self._at_hand(outgoing))
@@ -311,6 +285,15 @@ class FanOut:
     def is_live(self) -> bool:
         """False when no delivery is left that takes anything: the run may stop producing."""
         return any(lane.is_live for lane in self._lanes.values())
+
+    def has_earlier(self, timeout_s: float) -> bool:
+        """Whether every delivery that is left has a commit before the open one to answer for, so that nobody waits for the end of that.
+        Takes so long, if it is so: to be asked again and again."""
+        live = [lane for lane in self._lanes.values() if lane.is_live]
+        if not live or not all(lane.has_earlier for lane in live):
+            return False
+        live[0].done.wait(timeout_s)
+        return True
 
     def figures(self) -> dict[str, LaneFigures]:
         """How far each delivery has got, for progress."""

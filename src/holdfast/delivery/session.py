@@ -142,8 +142,8 @@ class DeliverySession:
             self._link.recall(before.path, before.chunks)
 
     def answer(self) -> None:
-        """Send what the receiver has asked for by now, without waiting for more."""
-        while self._flight:
+        """Send what the receiver has asked for by now, without waiting for more; what it says of commits that were passed over is heard."""
+        while self._flight or self._link.is_unanswered:
             try:
                 needed = self._link.needed(0)
             except TimeoutError:

@@ -41,7 +41,7 @@ from holdfast.operations.following.session_pool import SessionPool
 from holdfast.operations.following.tail import MOST_KEPT, Tail
 from holdfast.operations.run import run_datasets
 from holdfast.operations.run_lanes import Connector
-from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
+from holdfast.operations.run_order import More, RunOrder, RunTools, SmallRun
 from holdfast.operations.running import Cancellation, News
 from holdfast.operations.spooling.keepers import Keepers
 from holdfast.operations.spooling.sending import SendTools
@@ -228,7 +228,7 @@ class SourceFollowing:
             # The run meets it again, and says so.
             return True
 
-    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation) -> SmallResult:
+    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation, more: More) -> SmallResult:
         rules, captured = self._rules, list[CaptureResult]()
         if rules is None:
             return SmallResult(None, {})
@@ -245,7 +245,7 @@ class SourceFollowing:
         try:
             with self._all.holder.lease() as state:
                 tools = self.tools(rules, state, notes, captured.append, scratch=SMALL)
-                tools = replace(tools, noted=notes.steps, prepared=self._ahead.prepared)
+                tools = replace(tools, noted=notes.steps, prepared=self._ahead.prepared, more=more)
                 job = run_datasets(order, tools, cancellation)
             self._ahead.committed(captured)
             self.noted(notes)

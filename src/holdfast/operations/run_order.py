@@ -43,6 +43,11 @@ class SmallRun:
     closed: frozenset[str] = frozenset()
 
 
+More = Callable[[Callable[[], bool]], SmallRun | None]
+"""Asked when all that a small run was to do is on its way: what else there is by then, None = it ends. Waits for it as long as it is told
+that this is early: that nobody waits for the end of the run."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunOrder:
     """What to run. `operations` per dataset are the due ones; a delivery that carries none of them is left alone.
@@ -81,7 +86,7 @@ class RunTools:
     what it sends. `compared`: the look at everything, where it was taken before; `prepared`: large files that
     were read and sent ahead. `let_go`: called once when all is captured and every continuous delivery has ended, while others still take
     their time: small runs may go on (None = the datasets stay the run's to its end). `overflow`: where what those others have not taken
-    waits meanwhile."""
+    waits meanwhile. `more`: what else a small run is to do."""
 
     clock: Clock
     entropy: Entropy
@@ -102,3 +107,4 @@ class RunTools:
     let_go: Callable[[], None] | None = None
     overflow: OverflowRoom | None = None
     prepared: Mapping[bytes, Captured] = field(default_factory=dict)
+    more: More = lambda _: None

@@ -1,7 +1,8 @@
 """Capturing and sending in one run: what the capture gives goes to every delivery, and its end is the commit of all.
 
 A small run of much is made in stages (`following.stages`), each a capture and a commit of its own. The next begins as soon as the one
-before is on its way, and only of the last is waited for: an action that did not take one takes none that builds on it.
+before is on its way, and only of the last is waited for: an action that did not take one takes none that builds on it. As long as more
+is due by then (`RunTools.more`), that is the next stage.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from holdfast.model.change import Commit, Move
 from holdfast.model.stream import Outgoing
 from holdfast.operations.following.stages import stages_of
 from holdfast.operations.run_lanes import DatasetRun, Lane, first_error
-from holdfast.operations.run_order import RunOrder, RunTools
+from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
 from holdfast.operations.run_plan import marked_by, marks_for
 from holdfast.operations.run_progress import LanesProgress, RunProgress
 from holdfast.operations.running import Cancellation
 from holdfast.operations.spooling.lanes import RunSpools
 
 Steps = Iterator[Mapping[DatasetId, Outgoing]]
+_LOOK_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,27 @@ class Sending:
             for lane in lanes:
                 lane.current = frozenset(lane.live_actions)
 
-    def _stages(self, request: CaptureRequest) -> Sequence[CaptureRequest]:
+    def _stages(self, request: CaptureRequest) -> Iterator[CaptureRequest]:
         small = self._order.small
         if small is None or not self._lanes or not self._may_be_empty() or self._spools.is_any:
-            return (request,)
+            yield request
+            return
         roots = [os.fsencode(path) for each in self._wanted for path in each.rule.classification.paths]
-        stages = stages_of(small, roots, os.path.lexists)
-        return (request,) if len(stages) == 1 else [replace(request, places=each.places, moves=each.moves) for each in stages]
+        while small is not None:
+            for stage in stages_of(small, roots, os.path.lexists):
+                yield replace(request, places=stage.places, moves=stage.moves)
+            small = self._more()
+
+    def _more(self) -> SmallRun | None:
+        """While all is well: who was left out, or did not take something, is told of this run's places only. As long as receivers have
+        earlier stages to put in place, nobody waits for the end of this one."""
+        if len(self._wanted) < len(self._datasets) or any(lane.error for lane in self._all_lanes()):
+            return None
+        return self._tools.more(self._is_early)
+
+    def _is_early(self) -> bool:
+        self._cancellation.check()
+        return self._fan is not None and self._fan.has_earlier(_LOOK_S)
 
     def _send_stage(self, request: CaptureRequest) -> bool:
         """False: nobody is left who takes it, or what comes next cannot build on what was sent."""

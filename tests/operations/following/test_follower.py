@@ -24,7 +24,7 @@ from holdfast.operations.following.follower import Follower
 from holdfast.operations.following.plan import Followed
 from holdfast.operations.following.record import Record
 from holdfast.operations.following.session_pool import SessionPool
-from holdfast.operations.run_order import SmallRun
+from holdfast.operations.run_order import More, SmallRun
 from holdfast.operations.running import Cancellation
 from holdfast.testing.waiting import wait_for
 
@@ -53,7 +53,7 @@ class Book:
     def idle(self) -> None:
         return
 
-    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation) -> SmallResult:
+    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation, more: More) -> SmallResult:
         self.runs.append(small)
         return self.endings.pop(0) if self.endings else SmallResult(result(), {})
 

@@ -30,7 +30,7 @@ from holdfast.operations.following.follower import Follower
 from holdfast.operations.following.plan import Followed
 from holdfast.operations.following.record import Record
 from holdfast.operations.following.session_pool import SessionPool
-from holdfast.operations.run_order import SmallRun
+from holdfast.operations.run_order import More, SmallRun
 from holdfast.operations.running import Cancellation
 from holdfast.testing.random_edits import RandomEdits
 from holdfast.testing.waiting import wait_for
@@ -55,7 +55,7 @@ class Real:
     def idle(self) -> None:
         return
 
-    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation) -> SmallResult:
+    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation, more: More) -> SmallResult:
         return SmallResult(self.run(CaptureRequest((self.rule,), {ONE: None}, places=small.places, moves=small.moves)), {})
 
     def run(self, request: CaptureRequest, compared: Compared | None = None) -> CaptureResult:

@@ -26,7 +26,7 @@ class Recorded(Protocol):
 
 
 class SpoolSession:
-    """A `fanout.Sending` of one commit. Chunks that the receiver has, or an earlier run brought, are left out."""
+    """A `sending.Sending` of one commit. Chunks that the receiver has, or an earlier run brought, are left out."""
 
     is_limited = is_committing = False
     pending_bytes = 0

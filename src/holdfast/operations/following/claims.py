@@ -70,6 +70,12 @@ class Claims:
         finally:
             self._let_go(free)
 
+    def is_waited_for(self, rule: DatasetRule) -> bool:
+        """Whether somebody waits for what shares a path with it."""
+        roots = _roots((rule,))
+        with self._changed:
+            return any(share_paths(roots, others) for others in self._waiting)
+
     def _earlier(self, roots: tuple[bytes, ...]) -> Sequence[tuple[bytes, ...]]:
         number = next(number for number, each in enumerate(self._waiting) if each is roots)
         return self._waiting[:number]

@@ -156,6 +156,18 @@ class Course:
         self._in_hand_s = work.since_s if work else None
         return work
 
+    @property
+    def may_go_on(self) -> bool:
+        """Whether a run of it may take more than it began with: not where all is looked at, and a database is read from a copy."""
+        return self._blind is None and not self.backlog.gaps and not self.followed.rule.classification.application
+
+    def take_more(self, now_s: float) -> Work:
+        """More of what is due, besides what was taken before and is not told of yet."""
+        work = self.backlog.take(now_s)
+        if work:
+            self._in_hand_s = work.since_s if self._in_hand_s is None else min(work.since_s, self._in_hand_s)
+        return work
+
     def set_aside(self, work: Work, is_large: Callable[[bytes, int], bool]) -> tuple[Work, tuple[bytes, ...]]:
         """Of the work that was taken, what is to be done now, and the large files that wait until their content has gone ahead: they are in
         the backlog again. Where a move or a gap is told all goes at once; a database is read from a copy."""

@@ -16,7 +16,7 @@ from holdfast.operations.following.claims import Claims
 from holdfast.operations.following.plan import Followed
 from holdfast.operations.following.record import Record
 from holdfast.operations.following.session_pool import SessionPool
-from holdfast.operations.run_order import SmallRun
+from holdfast.operations.run_order import More, SmallRun
 from holdfast.operations.running import Cancellation
 
 
@@ -51,8 +51,8 @@ class Source(Protocol):
         """All recorded names of files that have several."""
         ...
 
-    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation) -> SmallResult:
-        """Never raises. The datasets are claimed."""
+    def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation, more: More) -> SmallResult:
+        """Never raises. The datasets are claimed. `more`: what else is to be done."""
         ...
 
     def lay_ahead(self, file: LargeFile, cancellation: Cancellation) -> bool:

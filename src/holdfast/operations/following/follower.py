@@ -18,11 +18,11 @@ from holdfast.core.ids import DatasetId
 from holdfast.host.watch import Batch, Means, WatchRequest
 from holdfast.model.following import Following
 from holdfast.operations.following.backlog import Work
-from holdfast.operations.following.course import Course, size_bytes_of
+from holdfast.operations.following.course import Course
 from holdfast.operations.following.follow_tools import FollowTools, LargeFile, SmallResult
-from holdfast.operations.following.large_files import LargeFiles
 from holdfast.operations.following.lookout import Lookout
-from holdfast.operations.following.plan import Followed, common_cuts, concerns, joined, part_for, real_roots, small_of, without_large
+from holdfast.operations.following.making import Making, Works
+from holdfast.operations.following.plan import Followed, common_cuts, concerns, joined, part_for, real_roots
 from holdfast.operations.following.rest import Rest
 from holdfast.operations.run_order import SmallRun
 from holdfast.operations.running import Cancellation
@@ -49,9 +49,7 @@ class Follower:
         self._courses: dict[DatasetId, Course] = {}
         self._plan: tuple[Followed, ...] | None = None
         self._lookout: Lookout | None = None
-        self._large, self._rest = LargeFiles(), Rest()
-        # Files whose content has gone ahead: the next run takes them.
-        self._laid: set[bytes] = set()
+        self._making, self._rest = Making(tools, self._changed), Rest()
         self._cancellation = Cancellation()
         self._closing = False
         self._reopen_at_s = self._report_at_s = self._remember_at_s = self._suspects_at_s = 0.0
@@ -252,11 +250,7 @@ class Follower:
         """A small run for all that is due, if anything is."""
         now_s = self._clock.monotonic_s()
         with self._changed:
-            is_told_more = self._lookout is not None and self._lookout.is_reading
-            for course in self._courses.values():
-                course.mind_windows()
-                if is_told_more:
-                    course.backlog.expect(now_s)
+            self._mind()
             if now_s < self._rest.until_s or not any(course.is_due(now_s) for course in self._courses.values()):
                 return
             rules = [course.followed.rule for course in self._courses.values() if course.is_due(now_s)]
@@ -273,33 +267,23 @@ class Follower:
                         # Somebody else makes a run of it.
                         course.postpone(now_s + _BUSY_S)
             if due:
-                aside = self._set_aside(due, works)
+                aside = self._making.set_aside(due, works)
                 self._deliver(due, works, now_s)
                 self._rest.ran(now_s, self._clock.monotonic_s())
                 self._lay_ahead(aside)
 
-    def _set_aside(self, due: Sequence[Course], works: dict[DatasetId, Work]) -> list[LargeFile]:
-        """Large files go ahead before they are part of a run; `works` is what is left."""
-        aside = []
-        with self._changed:
-            for course in due:
-                followed = course.followed
-                work, large = course.set_aside(
-                    works[followed.rule.id], lambda path, most: path not in self._laid and size_bytes_of(path) > most
-                )
-                closed = works[followed.rule.id].closed
-                aside += [LargeFile(followed, path, path in closed, course.openings.closed) for path in large]
-                self._laid.difference_update(place.path for place in work.places)
-                works[followed.rule.id] = work
-        return aside
+    def _mind(self) -> None:
+        """Before the courses are asked what is due."""
+        is_told_more, now_s = self._lookout is not None and self._lookout.is_reading, self._clock.monotonic_s()
+        for course in self._courses.values():
+            course.mind_windows()
+            if is_told_more:
+                course.backlog.expect(now_s)
 
     def _lay_ahead(self, aside: Sequence[LargeFile]) -> None:
-        """One of them, for a second: the newest small changes go before the next."""
-        if not aside or self._closing:
-            return
-        file = aside[0]
-        if self._tools.source.lay_ahead(file, self._begun()):
-            self._laid.add(file.path)
+        """One of them: the newest small changes go before the next."""
+        if aside and not self._closing:
+            self._making.lay_ahead(aside[0], self._begun())
 
     def _begun(self) -> Cancellation:
         """One for each piece of work: it keeps all that wants to hear of the end."""
@@ -317,17 +301,8 @@ class Follower:
                 course.look_at_all(seen_ns, self._clock.now_ns(), self._clock.monotonic_s())
         return course.is_ready
 
-    def _deliver(self, due: Sequence[Course], works: Mapping[DatasetId, Work], now_s: float) -> None:
-        work = joined(list(works.values()))
-        databases = any(course.followed.rule.classification.application for course in due)
-        put_off = self._large.put_off(work, now_s, databases=databases)
-        with self._changed:
-            for path, at_s in put_off.items():
-                for course in due:
-                    course.look_later(path, at_s)
-        links = self._tools.source.paths_of(work.inodes)
-        closed = frozenset().union(*(course.openings.left_out for course in due))
-        small = small_of([course.followed for course in due], without_large(work, put_off), links, closed)
+    def _deliver(self, due: Sequence[Course], works: Works, now_s: float) -> None:
+        small = self._making.small_run(due, works, now_s)
         chosen = [course.followed for course in due if course.is_behind or concerns(course.followed, small.places)]
         if chosen:
             self._small_run(due, chosen, works, small)
@@ -337,15 +312,17 @@ class Follower:
                 # It was of other names of files that are none of ours, or everything was put off.
                 course.done(now_s)
 
-    def _small_run(self, due: Sequence[Course], chosen: Sequence[Followed], works: Mapping[DatasetId, Work], small: SmallRun) -> None:
+    def _small_run(self, due: Sequence[Course], chosen: Sequence[Followed], works: Works, small: SmallRun) -> None:
         result = SmallResult(None, {}, None)
         cancellation = self._begun()
+        took_part = {each.rule.id for each in chosen}
+        more = self._making.more([course for course in due if course.followed.rule.id in took_part], works, self._mind)
         try:
-            result = self._tools.source.small_run(chosen, small, cancellation)
+            result = self._tools.source.small_run(chosen, small, cancellation, more)
         finally:
             # Whatever happened, the work is somebody's again.
             with self._changed:
-                self._learn(due, {each.rule.id for each in chosen}, works, result)
+                self._learn(due, took_part, works, result)
 
     def _learn(self, due: Sequence[Course], took_part: set[DatasetId], works: Mapping[DatasetId, Work], result: SmallResult) -> None:
         now_s = self._clock.monotonic_s()

@@ -22,14 +22,9 @@ _MOST_GONE = 500
 
 def stages_of(small: SmallRun, roots: Sequence[bytes], is_there: Callable[[bytes], bool], most: int = STAGE_NAMES) -> tuple[SmallRun, ...]:
     """The same work in its order; mostly just one. `roots`: of the datasets."""
-    if small.gaps or len(small.places) <= most * _LEAST_NAMES // STAGE_NAMES:
+    if len(small.places) <= most * _LEAST_NAMES // STAGE_NAMES or not may_be_parted(small, roots, is_there):
         return (small,)
     groups = _Groups(small.moves)
-    if any(not any(is_below(move.path, root) for root in roots) for move in small.moves):
-        # Out of what is captured, who knows how much of it.
-        return (small,)
-    if _is_destruction(small.places, groups, is_there):
-        return (small,)
     # All about as large: the last one is what everybody waits for.
     most = ceil(len(small.places) / ceil(len(small.places) / most))
     stages: list[list[Place]] = [[]]
@@ -38,6 +33,14 @@ def stages_of(small: SmallRun, roots: Sequence[bytes], is_there: Callable[[bytes
             stages.append([])
         stages[-1] += unit
     return tuple(_stage_of(small, places, groups) for places in stages)
+
+
+def may_be_parted(small: SmallRun, roots: Sequence[bytes], is_there: Callable[[bytes], bool]) -> bool:
+    """Whether a commit of some of it, or of what was before it, stands whatever becomes of the rest: it is none of destruction."""
+    if small.gaps or any(not any(is_below(move.path, root) for root in roots) for move in small.moves):
+        # Out of what is captured, who knows how much of it.
+        return False
+    return not _is_destruction(small.places, _Groups(small.moves), is_there)
 
 
 class _Groups:
