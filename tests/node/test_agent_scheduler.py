@@ -157,6 +157,23 @@ def test_an_identical_waiting_trigger_is_joined_another_is_not(world: World) -> 
     assert [run.accept for run in world.runs()] == [False, False]
 
 
+def test_who_wants_the_first_run_is_served_by_that_of_the_schedule(world: World) -> None:
+    """Also where it has ended a moment ago; who asks for a run without that gets one that begins now, and so does who comes later."""
+    world.begin(source_rules())
+    (run,) = world.runs()
+    ask = AskTrigger(trigger="t", datasets=(DOCUMENTS,), first=True)
+    assert world.scheduler.trigger(ask) == (run.job.id,)
+    world.finish(run)
+    assert world.scheduler.trigger(ask) == (run.job.id,)
+    plain = world.scheduler.trigger(msgspec.structs.replace(ask, first=False))
+    assert plain != (run.job.id,)
+    world.pass_time(1)
+    world.finish(world.runs()[-1])
+    world.pass_time(100)
+    assert world.scheduler.trigger(ask) not in (plain, (run.job.id,))
+    assert len(world.book.queued) == 1
+
+
 def test_a_trigger_of_nothing_here_says_so(world: World) -> None:
     world.begin(source_rules())
     with pytest.raises(UnknownName):

@@ -3873,7 +3873,7 @@ export interface components {
         /**
          * TriggerFlow
          * @description Empty = all of the flow. `accept` lets a source that lost much or was replaced run once; `adopt` lets its mirrors take over folders
-         *     that are not empty.
+         *     that are not empty. `first`: for what was just activated; a run that it has begun with by itself within the last minute serves as well.
          */
         TriggerFlow: {
             /**
@@ -3896,6 +3896,11 @@ export interface components {
              * @default false
              */
             adopt: boolean;
+            /**
+             * First
+             * @default false
+             */
+            first: boolean;
         };
         /** Undo */
         Undo: {

@@ -158,7 +158,7 @@ function useEntries(typed: string): Entry[] {
 
 async function trigger(flow: string): Promise<void> {
   try {
-    await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow } }, body: { policy: "", operation: "", accept: false, adopt: false } }));
+    await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow } }, body: { policy: "", operation: "", accept: false, adopt: false, first: false } }));
     sayDone(`${flow} runs now.`);
   } catch (error) {
     sayFailed(error);

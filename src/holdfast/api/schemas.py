@@ -152,12 +152,13 @@ class FolderWanted(Body):
 
 class TriggerFlow(Body):
     """Empty = all of the flow. `accept` lets a source that lost much or was replaced run once; `adopt` lets its mirrors take over folders
-    that are not empty."""
+    that are not empty. `first`: for what was just activated; the run it has begun with by itself just now serves as well."""
 
     policy: str = ""
     operation: str = ""
     accept: bool = False
     adopt: bool = False
+    first: bool = False
 
 
 class Protect(Body):

@@ -39,6 +39,7 @@ class Selection:
     operation: str = ""
     accept: bool = False
     adopt: bool = False
+    first: bool = False
 
 
 @dataclass(frozen=True)
@@ -213,5 +214,6 @@ def _asking(
         operations=(selection.operation,) if selection.operation else (),
         accept=selection.accept,
         adopt=selection.adopt,
+        first=selection.first,
     )
     return Asking(node=node, ask=ask)

@@ -100,7 +100,7 @@ class AskHistory(_Message, frozen=True, kw_only=True):
 
 class AskTrigger(_Message, frozen=True, kw_only=True):
     """Run these now. `operations` empty = all. `accept` lifts `source-vanished` once, `adopt` lets mirrors take over folders
-    that are not empty. `trigger` groups the jobs."""
+    that are not empty. `trigger` groups the jobs. `first`: a run that the rules have begun with by themselves just now serves as well."""
 
     trigger: str
     datasets: tuple[DatasetId, ...] = ()
@@ -109,6 +109,7 @@ class AskTrigger(_Message, frozen=True, kw_only=True):
     accept: bool = False
     adopt: bool = False
     cause: str = "trigger"
+    first: bool = False
 
 
 class AskJobs(_Message, frozen=True, kw_only=True):

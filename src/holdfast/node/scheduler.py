@@ -19,6 +19,7 @@ from holdfast.model.promises import complete, last_part, promises_of
 from holdfast.model.questions import AskTrigger, Protection
 from holdfast.model.rules import Rules
 from holdfast.node.busy import busy_of
+from holdfast.node.first_runs import first_run
 from holdfast.node.held_restores import HeldRestores, after_break
 from holdfast.node.housekeeping import Housekeeping
 from holdfast.node.job_book import JobBook, LiveJob, Role, Signature
@@ -159,8 +160,9 @@ class Scheduler:
         if not chosen and not cascades:
             raise UnknownName("nothing to trigger here", hint="see that the flow is active and its rules have reached this node")
         jobs = []
-        if chosen:
-            jobs.append(self._queue_run(chosen, cause=ask.cause, trigger=ask.trigger, accept=ask.accept, adopt=ask.adopt).job.id)
+        if chosen and rules is not None:
+            served = first_run(self._book, rules, self._rows, chosen, now(self._clock)) if ask.first else None
+            jobs.append(served or self._queue_run(chosen, cause=ask.cause, trigger=ask.trigger, accept=ask.accept, adopt=ask.adopt).job.id)
         jobs += [self._queue_cascade(cascade.id, cause=ask.cause, trigger=ask.trigger, adopt=ask.adopt).job.id for cascade in cascades]
         return tuple(jobs)
 
@@ -194,8 +196,7 @@ class Scheduler:
     def job_news(self, job: Job) -> None:
         if self.closing and job.state is State.CANCELLED:
             return  # it was we who stopped it; left as running it is taken up again at the next start
-        live = self._book.get(job.id)
-        if live is None:
+        if (live := self._book.get(job.id)) is None:
             return
         was_attempt = live.job.cause == "retry"
         self._book.update(job)
@@ -244,8 +245,7 @@ class Scheduler:
     def protections(self) -> tuple[Protection, ...]:
         if self._rules is None:
             return ()
-        live, retries = self._book.live, self._retries.entries()
-        busy = busy_of(live, self._last_state, retries)
+        busy = busy_of(self._book.live, self._last_state, self._retries.entries())
         return judge(self._rules, self._rows, busy, now(self._clock))
 
     def record_event(self, code: str, severity: Severity, message: str, **facts: str) -> None:
@@ -327,10 +327,10 @@ class Scheduler:
         return self._book.add(RunDatasets(job=job, datasets=tuple(chosen), operations=chosen, catch_up=catch_up), quiet_failure=failure)
 
     def _run_job(self, chosen: dict[DatasetId, tuple[str, ...]], cause: str, trigger: str, kind: str) -> Job:
-        labels = {dataset.id: dataset.label for dataset in self._rules.datasets} if self._rules is not None else {}
-        labels |= (
-            {promise.delivery.dataset: promise.delivery.label for promise in promises_of(self._rules)} if self._rules is not None else {}
-        )
+        labels: dict[DatasetId, str] = {}
+        if (rules := self._rules) is not None:
+            labels = {dataset.id: dataset.label for dataset in rules.datasets}
+            labels |= {promise.delivery.dataset: promise.delivery.label for promise in promises_of(rules)}
         names = sorted(labels.get(dataset, dataset) for dataset in chosen)
         rule = ", ".join(names) if len(names) <= 3 else f"{len(names)} datasets"
         operations = tuple(sorted({name for operations in chosen.values() for name in operations}))
@@ -348,8 +348,8 @@ class Scheduler:
         return self._book.add(RunCascade(job=job, cascade=cascade_id, adopt=adopt), quiet_failure=None if retry is None else retry.failure)
 
     def _check_disk(self) -> None:
-        before, is_low = self.room, self._free_bytes() < HOME_RESERVE_BYTES
-        self.room = Room.NONE if self._journal.is_behind else Room.LOW if is_low else Room.ENOUGH
+        before, has_room = self.room, self._free_bytes() >= HOME_RESERVE_BYTES
+        self.room = Room.NONE if self._journal.is_behind else Room.ENOUGH if has_room else Room.LOW
         if before is Room.ENOUGH and self.room is not before:
             self.record_event("low-disk", Severity.ERROR, _LOW[self.room])
         elif self.room is Room.ENOUGH and self.room is not before:

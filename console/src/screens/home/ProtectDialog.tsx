@@ -29,7 +29,7 @@ export function ProtectDialog({ node = "", onClose }: ProtectDialogProps) {
 async function protect(wish: Wish): Promise<Started> {
   const made = await take(client.POST("/api/v1/protect", { body: wish }));
   void queryClient.invalidateQueries({ queryKey: keys.status });
-  const body = { policy: made.policy, operation: "", accept: false, adopt: false };
+  const body = { policy: made.policy, operation: "", accept: false, adopt: false, first: true };
   const { trigger } = await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow: made.flow } }, body }));
   return { dataset: made.dataset, flow: made.flow, trigger, path: wish.path };
 }

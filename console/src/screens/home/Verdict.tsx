@@ -119,7 +119,7 @@ function RunButton({ dataset, label }: { dataset: string; label: string }) {
     if (!flow) return;
     setBusy(true);
     try {
-      const body = { policy: dataset.slice(dataset.indexOf("/") + 1), operation: "", accept: false, adopt: false };
+      const body = { policy: dataset.slice(dataset.indexOf("/") + 1), operation: "", accept: false, adopt: false, first: false };
       await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow: flow.name } }, body }));
       sayDone(`${visible(dataset)} runs`, "Its progress is in the bar below.");
     } catch (error) {

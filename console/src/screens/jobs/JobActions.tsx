@@ -66,7 +66,7 @@ export function RunAgain({ job }: { job: Job }) {
   const run = async (accept: boolean) => {
     setBusy(true);
     try {
-      const body = { policy: again.policy, operation: "", accept, adopt: false };
+      const body = { policy: again.policy, operation: "", accept, adopt: false, first: false };
       await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow: again.flow } }, body }));
       sayDone(`${visible(again.policy)} runs again`, "Its progress is in the bar below.");
       setAsking(false);

@@ -84,7 +84,7 @@ async def deactivate(flow: str, master: MasterOf) -> Response:
 @answers(TriggerStarted)
 @does(Activity.FLOWS_TRIGGER, on="flow")
 async def trigger(flow: str, body: TriggerFlow, master: MasterOf) -> Response:
-    selection = Selection(policy=body.policy, operation=body.operation, accept=body.accept, adopt=body.adopt)
+    selection = Selection(policy=body.policy, operation=body.operation, accept=body.accept, adopt=body.adopt, first=body.first)
     return reply(TriggerStarted(trigger=await master.triggers.trigger(flow, selection)))
 
 

@@ -237,7 +237,7 @@ def protect(
         say(f"\n{body['path']} is protected as {answer['dataset']}: a point every {every} in repository {answer['repository']}, {location}")
         if cdp:
             say(f"  followed:     every moment of the last {cdp} can be restored; holdfast status says how far it is behind")
-        say(f"  now:          holdfast trigger {answer['flow']} --wait")
+        say(f"  now:          holdfast trigger {answer['flow']} --first --wait")
         say(f"  what is kept: holdfast points --dataset {answer['dataset']}")
         say(f"  get it back:  holdfast restore --dataset {answer['dataset']} --to FOLDER")
         say(f'  with restic:  eval "$(holdfast repository env {answer["repository"]})"; restic snapshots')

@@ -30,12 +30,14 @@ def trigger(
         bool,
         typer.Option("--adopt", help="Let its mirrors take over folders that are not empty: what is equal stays, the rest is kept aside."),
     ] = False,
+    first: Annotated[bool, typer.Option("--first", help="Of what was just activated: the run it begins with will do.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a flow now. With --wait: exit 0 when all is acknowledged, 3 with warnings, 1 when something failed."""
     client = master_client(home)
-    started = client.post(path_of("flows", flow, "trigger"), {"policy": policy, "operation": operation, "accept": accept, "adopt": adopt})
+    asked = {"policy": policy, "operation": operation, "accept": accept, "adopt": adopt, "first": first}
+    started = client.post(path_of("flows", flow, "trigger"), asked)
     if not wait:
         if as_json:
             print_json(started)

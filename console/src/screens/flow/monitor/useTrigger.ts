@@ -15,7 +15,7 @@ export interface Part {
 export const useTrigger = (flow: string) =>
   useMutation({
     mutationFn: async ({ policy = "", operation = "", accept = false, adopt = false }: Part) => {
-      const body = { policy, operation, accept, adopt };
+      const body = { policy, operation, accept, adopt, first: false };
       return (await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow } }, body }))).trigger;
     },
     onSuccess: () => sayDone("It runs", "Its jobs tell how far it is."),
