@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from holdfast.capture.rows import ARCHIVED, COLUMNS, FILE_CODE, RESTLESS, STUBBED, Row
+from holdfast.capture.rows import ARCHIVED, COLUMNS, FILE_CODE, OF_VERSION, STUBBED, Row
 from holdfast.model.entry import walk_key
 
 
@@ -29,8 +29,8 @@ class Archivable:
     def files(self, wanted: Wanted, after: bytes, limit: int) -> list[Row]:
         """In walk order behind the key `after`. Only files that are captured as they are: none that is to be looked at again, and none
         that is archived already."""
-        where = "key > ? AND members & ? AND kind = ? AND flags & ~? = 0 AND mtime < ? AND size > ?"
-        values = (after, wanted.bit, FILE_CODE, RESTLESS, wanted.before_ns, wanted.larger_than_bytes, limit)
+        where = "key > ? AND members & ? AND kind = ? AND flags & ? = 0 AND mtime < ? AND size > ?"
+        values = (after, wanted.bit, FILE_CODE, OF_VERSION, wanted.before_ns, wanted.larger_than_bytes, limit)
         with self._lock:
             found = self._database.execute(f"SELECT {COLUMNS} FROM rows WHERE {where} ORDER BY key LIMIT ?", values).fetchall()
         return [Row(*values) for values in found]

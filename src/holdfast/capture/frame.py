@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from holdfast.capture.classify import RootRules
 from holdfast.capture.roots import Special, Target
-from holdfast.capture.rows import RESTLESS
+from holdfast.capture.rows import OF_VERSION
 
 SOCKET_CODE = stat.S_IFSOCK >> 12
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
@@ -18,7 +18,7 @@ GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 # key, members, flags that mean that it has to be looked at again, kind, size, mtime, ctime, inode
 RowHead = tuple[bytes, int, int, int, int, int, int, int]
 ROWS_BETWEEN = (
-    f"SELECT key, members, flags & ~{RESTLESS}, kind, size, mtime, ctime, inode FROM rows WHERE key >= ? AND key < ? ORDER BY key"
+    f"SELECT key, members, flags & {OF_VERSION}, kind, size, mtime, ctime, inode FROM rows WHERE key >= ? AND key < ? ORDER BY key"
 )
 # After every path: no key begins with a byte above NUL.
 END: RowHead = (b"\xff", 0, 0, 0, 0, 0, 0, 0)

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from holdfast.capture.ports import Moved
 from holdfast.capture.roots import parents_of
-from holdfast.capture.rows import FILE_CODE, RESTLESS, decode_entry, signed
+from holdfast.capture.rows import FILE_CODE, OF_VERSION, decode_entry, signed
 from holdfast.model.change import Move
 from holdfast.model.entry import Entry, is_below, parent_of, walk_key
 
@@ -47,7 +47,7 @@ class Moves:
         if before == path:
             return None
         found = self._reader.execute("SELECT kind, flags, record, ctime FROM rows WHERE key = ?", (walk_key(before),)).fetchone()
-        if found is None or found[0] != FILE_CODE or found[1] & ~RESTLESS:
+        if found is None or found[0] != FILE_CODE or found[1] & OF_VERSION:
             return None
         entry = decode_entry(found[2])
         # What a database holds is not known by its own stamps alone.

@@ -45,7 +45,9 @@ STUBBED, ARCHIVED = 4, 8
 # A version of it was withdrawn, so the next may be, too: for who lacks what was captured before it is read at capture, see `passing.anew`.
 # Says nothing of the version that the row is of, stays with the path, and ends when the file has rested, see `Lacking.calm`.
 RESTLESS = 16
-_FLAGS = SUSPECT | WITHDRAWN | STUBBED | ARCHIVED | RESTLESS
+# Flags of the version that the row is of: with none of them what is recorded is what was captured, and may be taken for it.
+OF_VERSION = SUSPECT | WITHDRAWN | STUBBED | ARCHIVED
+_FLAGS = OF_VERSION | RESTLESS
 
 FILE_CODE = stat.S_IFREG >> 12
 DIRECTORY_CODE = stat.S_IFDIR >> 12
