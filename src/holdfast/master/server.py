@@ -143,9 +143,10 @@ def open_foundation(config: MasterConfig, *, clock: Clock, entropy: Entropy) -> 
     if not config.authority_folder.is_dir():
         raise UsageError(f"there is no Master in {config.home}", hint="make one with `holdfast master init`, or use `holdfast up`")
     database = Database(config.url)
-    if kept := export_before_upgrade(config, database.form(), clock=clock, entropy=entropy):
+    form = database.form()
+    if kept := export_before_upgrade(config, form, clock=clock, entropy=entropy):
         _log.info("the records are brought up to date", extra={"facts": {"export": str(kept)}})
-    database.migrate()
+    database.migrate(form)
     environment = database.run_now(documents.environment)
     if environment is None:
         raise UsageError(f"the Master in {config.home} was never finished", hint="run `holdfast master init` again")

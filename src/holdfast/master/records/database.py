@@ -48,10 +48,10 @@ class Database:
         """What this Master itself writes into the log is of that session (`core.log_session`)."""
         self._info[LOG_SESSION] = session
 
-    def migrate(self) -> None:
-        """Bring the tables to the newest form. Safe to call again; called by `init_master` and at every start. Raises `Refused` where they
-        are those of a newer version."""
-        form = self.form()
+    def migrate(self, form: str | None = None) -> None:
+        """Bring the tables to the newest form; `form`: theirs, where it was asked for already. Safe to call again; called by `init_master`
+        and at every start. Raises `Refused` where they are those of a newer version."""
+        form = self.form() if form is None else form
         check_form(form)
         if form != forms()[-1]:
             self._change_form("upgrade", "head")
