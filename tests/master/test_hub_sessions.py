@@ -175,6 +175,11 @@ async def test_progress_is_shown_until_the_job_ends(running: Running) -> None:
     shown = running.master.hub.progress(job)
     assert shown is not None
     assert shown.done_bytes == 5
+    await running.connect("files2")
+    await running.nodes["files2"].tell_progress(Progress(job=job, phase="sending", done_bytes=7))
+    await running.nodes["files2"].report(1, ())
+    await running.nodes["files2"].until(lambda: running.nodes["files2"].received == 1)
+    assert sorted(figure.done_bytes for figure in running.master.hub.moving().values()) == [5, 7]
     await node.report(2, (_job(running, 1, State.SUCCEEDED),))
     await node.until(lambda: node.received == 2)
     assert running.master.hub.progress(job) is None

@@ -88,9 +88,9 @@ class Hub:
         session = self._sessions.get(node)
         return session.reported_s if session is not None else -math.inf
 
-    def moving(self) -> dict[JobId, Progress]:
+    def moving(self) -> dict[tuple[NodeId, JobId], Progress]:
         """The live figures of all jobs whose nodes are there and tell some."""
-        return {job: session.progress[job] for job, session in self._moving.items() if job in session.progress}
+        return {(node, job): figure for node, session in self._sessions.items() for job, figure in session.progress.items()}
 
     def progress(self, job: JobId) -> Progress | None:
         """The live figure a node last told of a job; None when it told none, or the job has ended."""

@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from holdfast.compiler.drawing import DrawnMover, DrawnVertex
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import JobId
+from holdfast.core.ids import JobId, NodeId
 from holdfast.master.following_rows import FollowingRow, worst_first
 from holdfast.master.monitor_shares import RANK, WORST_FIRST, Share, earliest, jobs_of
 from holdfast.master.monitor_values import (
@@ -44,8 +44,8 @@ class Facts:
     following: list[FollowingRow] = field(default_factory=list)
 
 
-def lanes_of(progress: Mapping[JobId, Progress]) -> dict[tuple[JobId, str], LaneProgress]:
-    return {(job, lane.delivery): lane for job, figure in progress.items() for lane in figure.lanes}
+def lanes_of(progress: Mapping[tuple[NodeId, JobId], Progress]) -> dict[tuple[JobId, str], LaneProgress]:
+    return {(job, lane.delivery): lane for (_, job), figure in progress.items() for lane in figure.lanes}
 
 
 def worst(ranks: Iterable[int]) -> MonitorState:
