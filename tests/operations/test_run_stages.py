@@ -152,6 +152,14 @@ def test_each_stage_is_a_commit_and_the_run_is_one(scene: Scene) -> None:
     assert len({commit.seq for commit in one.commits}) == len(one.commits)
 
 
+def test_who_takes_nothing_is_told_of_also_where_there_is_nothing_for_the_others(scene: Scene) -> None:
+    two = scene.mirrors[1]
+    two.fail_at, two.failure = "cursor", NoSpace("the disk is full")
+    scene.told.delivered_to.clear()
+    scene.run(SmallRun(places=()))
+    assert [(told.action, told.error and told.error.code) for told in scene.told.delivered_to] == [("two", "no-space")]
+
+
 def test_who_fails_in_the_middle_says_why_and_gets_all_of_it_with_the_next_run(scene: Scene) -> None:
     one, two = scene.mirrors
     one.left = 2

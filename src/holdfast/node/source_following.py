@@ -122,8 +122,13 @@ class SourceFollowing:
             generation=rules.generation,
             told=self._all.news.delivered,
             missed=lambda _: None,
+            left_behind=self._left_behind,
         )
         self.keepers.configure(rules, limits.spool_bytes, tools)
+
+    def _left_behind(self, dataset: DatasetId) -> None:
+        if self._follower is not None:
+            self._follower.left_behind(dataset)
 
     def _with_spooled(self, following: Following) -> Following:
         """What waits is known and safe, and not where it should be: the dataset waits, too."""

@@ -66,8 +66,8 @@ class _Run:
         finally:
             self._quiet.end()
             self._findings += self._quiet.findings
-        for dataset in self._datasets if not self._sending.is_empty else ():
-            self._record(dataset, dataset.lanes)
+        for dataset in self._datasets:
+            self._record(dataset, [lane for lane in dataset.lanes if not self._sending.is_empty or self._is_owed(lane)])
         return self._ended()
 
     def close(self) -> None:
@@ -86,6 +86,10 @@ class _Run:
         self._spools.close()
         if self._tools.let_go is not None:
             self._tools.let_go()
+
+    def _is_owed(self, lane: Lane) -> bool:
+        """Of a run that found nothing: whether an action that does not take what it lacks must be told of, so that it is tried again."""
+        return (lane.session is not None and lane.error is None) or not self._spools.keeps(lane.delivery.id)
 
     def _attempt(self) -> None:
         """Connect, capture, deliver. What one dataset or one receiver does wrong stays with it."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from holdfast.core.clock import SystemClock
-from holdfast.core.errors import NotReachable
+from holdfast.core.errors import NotReachable, RepositoryLocked
 from holdfast.core.ids import ActionId, NodeId
 from holdfast.model.change import Acknowledgement, Commit
 from holdfast.operations.following.session_pool import SessionPool
@@ -26,7 +26,7 @@ from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import ActionState, DataMessage, Started
 from tests.delivery.row_source import Edit
 from tests.delivery.spool.spooled_source import Spooling
-from tests.operations.spooling.test_standing import RULE, STORE, at, delivery
+from tests.operations.spooling.test_standing import MIRROR, RULE, STORE, at, delivery
 
 
 class Line:
@@ -179,6 +179,26 @@ def sending(scene: Spooling, operation: str, dial: Dial) -> Iterator[None]:
     finally:
         sender.close()
         tools.pool.close()
+
+
+def test_a_mirror_that_does_not_take_what_waited_is_left_to_a_run_of_the_source(scene: Spooling) -> None:
+    mirror = MemoryAction(MIRROR, fail_at="commit", failure=RepositoryLocked("another session is writing the mirror"))
+    store, left, clock = Busy(scene, runs=0), list[str](), SystemClock()
+    mirror.entries, mirror.chunks, mirror.position = dict(store.entries), dict(store.chunks), store.position
+
+    def dial(receiver: NodeId) -> Channel:
+        here, there = memory_pair(SOURCE, receiver)
+        ServedDelivery(there, [store, mirror])
+        return here
+
+    what = msgspec.structs.replace(delivery("continuous", store="days", mirror="copy"), dataset=DATASET)
+    tools = SendTools(
+        clock=clock, pool=SessionPool(clock), dial=dial, generation=1, told=lambda _: None, missed=lambda _: None, left_behind=left.append
+    )
+    with closing(tools.pool), closing(Sender(Keeper(RULE, what, (STORE,), False, scene.spool, clock), tools)):
+        assert scene.keep()
+        wait_for(lambda: left == [DATASET])
+    assert (len(store.commits), len(mirror.commits)) == (1, 0)
 
 
 def test_what_two_actions_say_is_of_the_one_behind(keeper: Keeper) -> None:

@@ -130,6 +130,13 @@ class Follower:
                 course.captured()
         self.captured(result)
 
+    def left_behind(self, dataset: DatasetId) -> None:
+        """A receiver lacks what the state has, and nobody else is going to send it."""
+        with self._changed:
+            if dataset in self._courses:
+                self._courses[dataset].is_behind = True
+                self._changed.notify_all()
+
     def captured(self, result: CaptureResult) -> None:
         """Of any small run: files whose time stamps do not yet prove that they were read whole are looked at again, and
         other names of files that got or lost one."""

@@ -100,6 +100,9 @@ class RunSpools:
         """Whether a spool takes part."""
         return bool(self._spooled)
 
+    def keeps(self, delivery: str) -> bool:
+        return delivery in self._spooled
+
     def takes(self, dataset: DatasetId) -> bool:
         return any(each.lane.dataset == dataset for each in self._spooled.values())
 

@@ -14,7 +14,7 @@ import msgspec
 
 from holdfast.core.clock import Clock, ns_of
 from holdfast.core.errors import HoldfastError, NotReachable, WindowClosed, error_from, facts_of
-from holdfast.core.ids import ActionId
+from holdfast.core.ids import ActionId, DatasetId
 from holdfast.delivery.limit import Timetable
 from holdfast.delivery.spool.bundles import MOST_RUNS, begin_of, commit_of
 from holdfast.delivery.spool.cipher import SpoolLost
@@ -44,7 +44,8 @@ _NAP_S = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class SendTools:
-    """`told` hears how each action took a run, `missed` of states that a receiver will never have (`Keepers` puts its own there)."""
+    """`told` hears how each action took a run, `missed` of states that a receiver will never have (`Keepers` puts its own there),
+    `left_behind` of a dataset one of whose actions needs a run of the source: nothing that waits here will bring it there."""
 
     clock: Clock
     pool: SessionPool
@@ -52,6 +53,7 @@ class SendTools:
     generation: int
     told: Callable[[Delivered], None]
     missed: Callable[[Sequence[Gap]], None]
+    left_behind: Callable[[DatasetId], None] = lambda _: None
 
 
 class Sender:
@@ -134,7 +136,13 @@ class Sender:
         finally:
             self.keeper.spool.sent_or_not()
         self.keeper.error, self._attempts = None, 0
-        pool.keep(delivery.id, Kept(kept.session, states, kept.opened_s, kept.used_s), {})
+        if any(state.error is not None for state in states.values()):
+            # The next to use it would take that for what the action says now.
+            kept.session.close()
+        else:
+            pool.keep(delivery.id, Kept(kept.session, states, kept.opened_s, kept.used_s), {})
+        if any(states[action].cursor != self.keeper.spool.cursor for action in delivery.actions):
+            self.tools.left_behind(delivery.dataset)
 
     def _open(self, timetable: Timetable) -> Kept:
         delivery = self.keeper.delivery
