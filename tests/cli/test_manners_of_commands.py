@@ -189,7 +189,8 @@ def test_a_full_disk_below_the_output_is_said_in_one_line() -> None:
             [sys.executable, "-m", "holdfast.cli.main", "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert done.returncode == exit_codes.FAILED
-    assert done.stderr.startswith("holdfast: No space left on device [system]")
+    assert done.stderr.startswith("holdfast: a disk is full: ")
+    assert "[no-space]" in done.stderr
 
 
 def test_a_reader_that_has_enough_is_no_traceback() -> None:
