@@ -35,6 +35,7 @@ class Scene:
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(datetime(2026, 1, 1, tzinfo=UTC)))
     works: Works = field(default_factory=dict)
     claims: Claims = field(default_factory=Claims)
+    is_alone: bool = True
 
     def __post_init__(self) -> None:
         rule = DatasetRule(id=ONE, label="files1/one", policy="one", classification=Classification(paths=(str(self.data),)), operations=())
@@ -60,7 +61,7 @@ class Scene:
     def more(self, is_early: Callable[[], bool] = lambda: False) -> SmallRun | None:
         if ONE not in self.works:
             self.works[ONE] = self.course.take(self.clock.monotonic_s())
-            self.given = self.making.more([self.course], self.works, lambda: None)
+            self.given = self.making.more([self.course], self.works, lambda: self.is_alone)
         return self.given(is_early)
 
     def noted(self) -> int:
@@ -123,6 +124,13 @@ def test_it_ends_after_a_while_whatever_comes(scene: Scene) -> None:
     scene.hear(0, BURST_NAMES)
     assert scene.more() is None
     assert len(scene.course.backlog) >= BURST_NAMES
+
+
+def test_it_ends_where_another_dataset_has_something_to_do(scene: Scene) -> None:
+    scene.more()
+    scene.hear(0, BURST_NAMES)
+    scene.is_alone = False
+    assert scene.more() is None
 
 
 def test_it_ends_where_another_run_waits_for_the_dataset(scene: Scene) -> None:

@@ -287,6 +287,12 @@ class Follower:
             if is_told_more:
                 course.backlog.expect(now_s)
 
+    def _is_alone(self, mine: Sequence[Course]) -> bool:
+        """Brings the courses up to now; whether none but these has anything to do."""
+        self._mind()
+        now_s = self._clock.monotonic_s()
+        return not any(course.is_ready and course.is_due(now_s) for course in self._courses.values() if course not in mine)
+
     def _lay_ahead(self, aside: Sequence[LargeFile]) -> None:
         """One of them: the newest small changes go before the next."""
         if aside and not self._closing:
@@ -323,7 +329,8 @@ class Follower:
         result = SmallResult(None, {}, None)
         cancellation = self._begun()
         took_part = {each.rule.id for each in chosen}
-        more = self._making.more([course for course in due if course.followed.rule.id in took_part], works, self._mind)
+        mine = [course for course in due if course.followed.rule.id in took_part]
+        more = self._making.more(mine, works, lambda: self._is_alone(mine))
         try:
             result = self._tools.source.small_run(chosen, small, cancellation, more)
         finally:

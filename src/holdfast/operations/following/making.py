@@ -68,9 +68,10 @@ class Making:
         closed = frozenset().union(*(course.openings.left_out for course in due))
         return small_of([course.followed for course in due], without_large(work, put_off), links, closed)
 
-    def more(self, taken: Sequence[Course], works: Works, mind: Callable[[], None]) -> More:
-        """For a run of these. `mind` brings the courses up to now; what is given is noted in `works`. Nothing is given that may be one of
-        destruction, as what was captured before it would wait for somebody to accept it; nor while another run waits for the datasets."""
+    def more(self, taken: Sequence[Course], works: Works, is_alone: Callable[[], bool]) -> More:
+        """For a run of these. `is_alone` brings the courses up to now, and says whether no other dataset has anything to do; what is given
+        is noted in `works`. Nothing is given that may be one of destruction, as what was captured before it would wait for somebody to
+        accept it; nor while another run waits for the datasets, or another dataset for the follower."""
         until_s = self._tools.clock.monotonic_s() + GO_ON_S
 
         def more(is_early: Callable[[], bool]) -> SmallRun | None:
@@ -78,7 +79,8 @@ class Making:
                 if any(self._tools.claims.is_waited_for(course.followed.rule) for course in taken):
                     return None
                 with self._lock:
-                    mind()
+                    if not is_alone():
+                        return None
                     due = [course for course in taken if course.is_due(now_s) and len(course.backlog) >= BURST_NAMES]
                 if due:
                     return self._part(due, works, now_s) if all(course.may_go_on for course in due) else None
