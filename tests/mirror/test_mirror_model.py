@@ -41,7 +41,8 @@ def test_any_history_ends_equal(history: list[tuple[dict[bytes, Spec], str, int,
                     bench.cut_off(state, after=after, full=after % 2 == 0, reopen=how == "cut-reopen")
                 elif how == "withdraw":
                     bench.feeder.withdrawn = {withdrawn}
-                    bench.send(state, full=after % 2 == 0)
+                    told = bench.tell(state, full=after % 2 == 0)
+                    assert {finding.code for finding in told.findings} <= {"changed-while-sent"}
                     bench.feeder.withdrawn = set()
                     bench.send(state, full=True)
                     bench.check(state)
