@@ -20,6 +20,8 @@ from bench.watched_edits import Edit, Pace
 
 PATIENCE_S = 60.0
 _REST_S, _TIMES_S = 0.3, 5.0
+# How rsync ends where files were gone before it came to them.
+_VANISHED = 24
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,11 @@ def differences(source: Path, mirror: Path) -> list[str]:
         f"{source}/",
         f"{mirror}/",
     ]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    # What is renamed while rsync lists it is looked for again: who mirrors is still at work.
+    while (looked := subprocess.run(command, capture_output=True, text=True, check=False)).returncode == _VANISHED:
+        pass
+    looked.check_returncode()
+    return looked.stdout.splitlines()
 
 
 def _is_lost(line: str) -> bool:
