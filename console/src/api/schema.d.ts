@@ -3873,7 +3873,7 @@ export interface components {
         /**
          * TriggerFlow
          * @description Empty = all of the flow. `accept` lets a source that lost much or was replaced run once; `adopt` lets its mirrors take over folders
-         *     that are not empty. `first`: for what was just activated; a run that it has begun with by itself within the last minute serves as well.
+         *     that are not empty. `first`: for what was just activated; the run it has begun with by itself just now serves as well.
          */
         TriggerFlow: {
             /**
