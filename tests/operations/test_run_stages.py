@@ -26,7 +26,7 @@ from holdfast.model.document import Classification
 from holdfast.model.jobs import Job, Progress, State
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule
 from holdfast.operations import run_sending
-from holdfast.operations.following.stages import stages_of
+from holdfast.operations.following.stages import parts_of, stages_of
 from holdfast.operations.run import run_datasets
 from holdfast.operations.run_order import More, RunOrder, RunTools, SmallRun
 from holdfast.operations.running import Cancellation, Delivered
@@ -131,6 +131,7 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setattr(run_sending, "stages_of", partial(stages_of, most=5))
+    monkeypatch.setattr(run_sending, "parts_of", partial(parts_of, most=5))
     found = Scene(tmp_path)
     with closing(found.state):
         found.burst(b"before")

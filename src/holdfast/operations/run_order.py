@@ -45,7 +45,7 @@ class SmallRun:
 
 More = Callable[[Callable[[], bool]], SmallRun | None]
 """Asked when all that a small run was to do is on its way: what else there is by then, None = it ends. Waits for it as long as it is told
-that this is early: that nobody waits for the end of the run."""
+that this is early: that nobody waits for the end of the run. What it gives may be parted (`following.stages`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from holdfast.delivery.fanout import DeliveryResult, FanOut, FanOutSession, Turn
 from holdfast.delivery.overflow import Overflow
 from holdfast.model.change import Commit, Move
 from holdfast.model.stream import Outgoing
-from holdfast.operations.following.stages import stages_of
+from holdfast.operations.following.stages import parts_of, stages_of
 from holdfast.operations.run_lanes import DatasetRun, Lane, first_error
 from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
 from holdfast.operations.run_plan import marked_by, marks_for
@@ -96,10 +96,12 @@ class Sending:
             yield request
             return
         roots = [os.fsencode(path) for each in self._wanted for path in each.rule.classification.paths]
-        while small is not None:
-            for stage in stages_of(small, roots, os.path.lexists):
+        stages = stages_of(small, roots, os.path.lexists)
+        while stages:
+            for stage in stages:
                 yield replace(request, places=stage.places, moves=stage.moves)
-            small = self._more()
+            more = self._more()
+            stages = () if more is None else parts_of(more)
 
     def _more(self) -> SmallRun | None:
         """While all is well: who was left out, or did not take something, is told of this run's places only. As long as receivers have

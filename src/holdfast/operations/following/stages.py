@@ -22,7 +22,14 @@ _MOST_GONE = 500
 
 def stages_of(small: SmallRun, roots: Sequence[bytes], is_there: Callable[[bytes], bool], most: int = STAGE_NAMES) -> tuple[SmallRun, ...]:
     """The same work in its order; mostly just one. `roots`: of the datasets."""
-    if len(small.places) <= most * _LEAST_NAMES // STAGE_NAMES or not may_be_parted(small, roots, is_there):
+    if _is_little(small, most) or not may_be_parted(small, roots, is_there):
+        return (small,)
+    return parts_of(small, most)
+
+
+def parts_of(small: SmallRun, most: int = STAGE_NAMES) -> tuple[SmallRun, ...]:
+    """As `stages_of`, of what may be parted."""
+    if _is_little(small, most):
         return (small,)
     groups = _Groups(small.moves)
     # All about as large: the last one is what everybody waits for.
@@ -41,6 +48,10 @@ def may_be_parted(small: SmallRun, roots: Sequence[bytes], is_there: Callable[[b
         # Out of what is captured, who knows how much of it.
         return False
     return not _is_destruction(small.places, _Groups(small.moves), is_there)
+
+
+def _is_little(small: SmallRun, most: int) -> bool:
+    return len(small.places) <= most * _LEAST_NAMES // STAGE_NAMES
 
 
 class _Groups:
