@@ -16,7 +16,7 @@ from holdfast.repository._format import text
 from holdfast.repository._format.config import decode_config, encode_config, new_config
 from holdfast.repository._format.frames import compress, decompress
 from holdfast.repository._format.index import IndexedPack, decode_index, encode_index
-from holdfast.repository._format.keys import KeyOrigin, Scrypt, encode_key_file, open_key_file
+from holdfast.repository._format.keys import KeyOrigin, Scrypt, decode_key_file, encode_key_file
 from holdfast.repository._format.lock import LockFile, decode_lock, encode_lock
 from holdfast.repository._format.pack import Blob, BlobType, PackedBlob, build_pack, open_blob, pack_size, read_pack_header
 from holdfast.repository._format.polynomial import is_irreducible, random_irreducible
@@ -225,9 +225,9 @@ def test_small_documents_round_trip() -> None:
 def test_several_passwords_open_one_key() -> None:
     for password in ("one", "zwei ü", ""):
         content = encode_key_file(KEY, password, KeyOrigin("u", "h", 0), entropy=ENTROPY, cost=CHEAP)
-        assert open_key_file(content, password) == KEY
+        assert decode_key_file(content).open(password) == KEY
         with pytest.raises(WrongPassword):
-            open_key_file(content, password + "x")
+            decode_key_file(content).open(password + "x")
 
 
 def test_polynomials() -> None:
@@ -250,7 +250,7 @@ def test_hostile_documents_are_damage(data: bytes) -> None:
         except RepositoryDamaged:
             continue
     for opened in (
-        lambda: open_key_file(data, "x"),
+        lambda: decode_key_file(data).open("x"),
         lambda: decode_config(data, KEY),
         lambda: read_pack_header(KEY, data),
         lambda: decompress(data, 99),
@@ -308,7 +308,7 @@ def test_bombs_are_damage() -> None:
     content = encode_key_file(KEY, "x", KeyOrigin("u", "h", 0), entropy=ENTROPY, cost=CHEAP)
     for cost in (b'"N":1073741824', b'"N":-1', b'"N":3'):
         with pytest.raises(RepositoryDamaged):
-            open_key_file(content.replace(b'"N":16', cost), "x")
+            decode_key_file(content.replace(b'"N":16', cost)).open("x")
 
 
 def test_a_tree_that_is_not_compact_can_be_changed() -> None:

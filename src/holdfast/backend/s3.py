@@ -40,13 +40,11 @@ class S3Backend:
     a whole file, which no index names. A process that dies in between leaves such files to the next prune.
     """
 
-    def __init__(
-        self, location: ObjectLocation, owner: Owner, *, policy: RetryPolicy | None = None, timeouts: Timeouts | None = None
-    ) -> None:
-        policy, timeouts = policy or RetryPolicy(), timeouts or Timeouts()
+    def __init__(self, location: ObjectLocation, owner: Owner, *, timeouts: Timeouts | None = None) -> None:
+        timeouts = timeouts or Timeouts()
         self._where = location
         self._owner = owner
-        retrying = Retrying(policy, owner.clock, owner.entropy, owner.wait)
+        retrying = Retrying(RetryPolicy(), owner.clock, owner.entropy, owner.wait)
         pace = Pace(location.limit_bytes_s, owner.clock, owner.wait)
         self._client = ObjectClient(location, lambda: read_credentials(owner.keys), retrying, pace, timeouts)
         self._retention = Retention(location, self._client.credentials, retrying, timeouts)

@@ -52,7 +52,7 @@ def call_session(session: str) -> None:
             handler.formatter.session = session
 
 
-def configure_logging(path: Path | None, level: str = "INFO", session: str = "") -> None:
+def configure_logging(path: Path | None, session: str = "") -> None:
     """Log to `path` (appended, 0600) or to standard error. Called once, by a process's composition root."""
     import time
 
@@ -64,4 +64,4 @@ def configure_logging(path: Path | None, level: str = "INFO", session: str = "")
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel(logging.INFO)

@@ -272,11 +272,9 @@ class FanOut:
         clock: Clock,
         patience_s: float = PATIENCE_S,
         queue_bytes: int = QUEUE_BYTES,
-        finish_patience_s: float = FINISH_PATIENCE_S,
         on_wait: Callable[[], None] = _nothing,
     ) -> None:
         self._patience_s = patience_s
-        self._finish_patience_s = finish_patience_s
         self._on_wait = on_wait
         self._clock = clock
         self._lanes = {delivery: _Lane(work, queue_bytes, clock) for delivery, work in sessions.items()}
@@ -328,7 +326,7 @@ class FanOut:
         """The second half of `finish`, for these of them."""
         chosen = {delivery: self._lanes[delivery] for delivery in deliveries if delivery in self._lanes}
         for lane in chosen.values():
-            patience_s = self._finish_patience_s if lane.patience_s is None else lane.patience_s
+            patience_s = FINISH_PATIENCE_S if lane.patience_s is None else lane.patience_s
             while not lane.done.wait(min(_STEP_S, patience_s)):
                 self._on_wait()
                 if lane.silent_s() >= patience_s:
@@ -356,7 +354,7 @@ class FanOut:
                 if lane.waited_s >= OVERFLOW_AFTER_S and lane.put_aside(item, size_bytes):
                     return
                 others_wait = any(other.is_live for other in self._lanes.values() if other is not lane)
-                patience_s = self._finish_patience_s if lane.session.is_committing else self._patience_s
+                patience_s = FINISH_PATIENCE_S if lane.session.is_committing else self._patience_s
                 if lane.silent_s() >= patience_s and others_wait:
                     lane.detach()
         except HoldfastError:

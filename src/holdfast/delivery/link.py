@@ -38,10 +38,6 @@ _REASON_WAIT_S = 1.0
 M = TypeVar("M", Opened, Needed, Recalled, Closed)
 
 
-def _nothing() -> None:
-    return
-
-
 class DeliveryLink:
     """A thread of its own takes what the receiver says, so that the receiver never waits for us while we wait for it.
 
@@ -49,9 +45,9 @@ class DeliveryLink:
     gave one, else `NotReachable` or `ProtocolError`. `sheet`: on what the thread that sends spends its time.
     """
 
-    def __init__(self, channel: Channel, on_arrival: Callable[[], None] = _nothing) -> None:
+    def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self.on_arrival = on_arrival
+        self.on_arrival: Callable[[], None] = lambda: None
         # Bounded by the window: at most one answer per segment in flight.
         self._arrived: Pipe[DataMessage] = Pipe(4_096)
         self._over = threading.Event()

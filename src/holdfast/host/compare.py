@@ -21,7 +21,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 @dataclass(frozen=True)
 class Difference:
     """`path` is relative to the compared roots (b"" = the roots themselves), `what` is missing, kind, mode, owner, size, content, mtime,
-    atime, xattr NAME, link target, device, hard links or holes; `left` and `right` are for display.
+    xattr NAME, link target, device, hard links or holes; `left` and `right` are for display.
     """
 
     path: bytes
@@ -35,7 +35,6 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class _Options:
-    atime: bool
     holes: bool
     owner: bool
 
@@ -54,11 +53,9 @@ class _Links:
         return {path: tuple(group) for group in self.names.values() if len(group) > 1 for path in group}
 
 
-def compare_trees(
-    a: Path | bytes, b: Path | bytes, *, ignore_atime: bool = True, ignore_holes: bool = True, ignore_owner: bool = False
-) -> Iterator[Difference]:
+def compare_trees(a: Path | bytes, b: Path | bytes, *, ignore_holes: bool = True, ignore_owner: bool = False) -> Iterator[Difference]:
     """Differences in walk order, hard links last; nothing at all when the trees are equal. Raises `OSError` on what cannot be read."""
-    options = _Options(atime=not ignore_atime, holes=not ignore_holes, owner=not ignore_owner)
+    options = _Options(holes=not ignore_holes, owner=not ignore_owner)
     left_root, right_root = os.fsencode(a), os.fsencode(b)
     left_links, right_links = _Links(), _Links()
     stack = [b""]
@@ -100,8 +97,6 @@ def _compare_one(pair: _Pair, options: _Options) -> Iterator[Difference]:
     if options.owner:
         yield from pair.differ("owner", f"{left.st_uid}:{left.st_gid}", f"{right.st_uid}:{right.st_gid}")
     yield from pair.differ("mtime", left.st_mtime_ns, right.st_mtime_ns)
-    if options.atime:
-        yield from pair.differ("atime", left.st_atime_ns, right.st_atime_ns)
     yield from _compare_xattrs(pair)
     if stat.S_ISREG(left.st_mode):
         yield from _compare_content(pair)

@@ -42,7 +42,6 @@ class Looks:
     mtime_ns: int
     size_bytes: int
     has_wal: bool
-    has_journal: bool
     has_index: bool
 
 
@@ -98,6 +97,5 @@ def look(path: bytes, status: os.stat_result | None = None) -> Looks:
         mtime_ns=max(each.st_mtime_ns for each in (main, *logs) if each is main or each.st_size),
         size_bytes=sum(each.st_size for each in (main, *logs)),
         has_wal=b"-wal" in seen,
-        has_journal=b"-journal" in seen,
         has_index=INDEX in seen,
     )

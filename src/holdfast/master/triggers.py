@@ -37,7 +37,6 @@ GIVE_UP_S = 120.0
 PROGRESS_S = 1.0
 _OVER = ENDED | {State.UNKNOWN}
 _log = logging.getLogger(__name__)
-OneThing = AskRestore | AskDrill | AskMaintenance | AskUndo | AskRecall
 """What one node is asked to do as a job of its own."""
 TriggerState = Literal["running", "succeeded", "warnings", "failed"]
 

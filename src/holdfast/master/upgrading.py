@@ -13,12 +13,9 @@ from holdfast.model.upgrades import Member, UpgradeOrder, upgrade_order
 
 
 class Upgrading:
-    """`version`: of this Master."""
-
-    def __init__(self, base: Foundation, hub: Hub, version: str = __version__) -> None:
+    def __init__(self, base: Foundation, hub: Hub) -> None:
         self._base = base
         self._hub = hub
-        self.version = version
 
     async def order(self, sight: Sight) -> UpgradeOrder:
         """Of the nodes in sight that are not revoked."""
@@ -33,4 +30,4 @@ class Upgrading:
                 if sight.has_node(node.id)
             ]
 
-        return upgrade_order(self.version, await self._base.database.run(members))
+        return upgrade_order(__version__, await self._base.database.run(members))

@@ -33,8 +33,9 @@ class NoticeChange(str, Enum):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`code` is that of a line of the log or a finding, or one of `CONDITIONS`. `subject`: the dataset, repository or node it is about, as
-    people call it. `key` is the same for the beginning and the end of one condition. `since`: when it began, or was said."""
+    """`code` is that of a line of the log, of a finding or of a condition (docs/notifications.md). `subject`: the dataset, repository
+    or node it is about, as people call it. `key` is the same for the beginning and the end of one condition. `since`: when it began, or was
+    said."""
 
     code: str
     severity: Severity
@@ -48,17 +49,6 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     flows: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     hint: str = ""
-
-
-CONDITIONS = {
-    "dataset-failed": "the newest run of a dataset failed, or a receiver has an error",
-    "dataset-overdue": "a dataset is older than its policy promises",
-    "gap": "the changes of a followed dataset may go unseen just now",
-    "node-away": "a node is not connected",
-    "repository-error": "the owner has trouble with a repository",
-    "job-failed": "a job failed that is no run of a dataset: a restore, a check, a drill",
-}
-"""What is told beside findings and lines of the log."""
 
 
 class NotifyRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -79,10 +79,6 @@ class Search(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ending: str = ""
     state: State | None = None
 
-    @property
-    def is_whole_path(self) -> bool:
-        return "/" in self.name
-
 
 PARAMETERS = ("name", "match", "case", "under", "size", "modified", "existed", "owner", "type", "ending", "state")
 """`name` as `match` says (glob, part, regex); `case`: `ignore`; `under`: percent-encoded; `size`: `>1MB`, `<=4KiB`, `1MB..2MB`, `0`;

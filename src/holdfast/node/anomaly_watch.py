@@ -23,10 +23,8 @@ _STRANGE = (HoldfastError, OSError, RuntimeError, ValueError)
 class AnomalyWatch(Periodic):
     """Beside the deliveries. `rules` gives those in force, None = none yet."""
 
-    def __init__(
-        self, repositories: Repositories, rules: Callable[[], Rules | None], tell: Callable[[Event], None], every_s: float = LOOK_EVERY_S
-    ) -> None:
-        super().__init__("anomalies", every_s)
+    def __init__(self, repositories: Repositories, rules: Callable[[], Rules | None], tell: Callable[[Event], None]) -> None:
+        super().__init__("anomalies", LOOK_EVERY_S)
         self._repositories = repositories
         self._rules = rules
         self._tell = tell

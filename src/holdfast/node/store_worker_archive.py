@@ -93,8 +93,8 @@ def _keep_s(stored: StoredOperation | None) -> float | None:
 class ArchiveWatch(Periodic):
     """Now and then what is over goes; a failure is met again by the next look, and by whoever uses the repository."""
 
-    def __init__(self, repositories: Repositories, rules: Callable[[], Rules | None], every_s: float = EXPIRE_EVERY_S) -> None:
-        super().__init__("archives", every_s)
+    def __init__(self, repositories: Repositories, rules: Callable[[], Rules | None]) -> None:
+        super().__init__("archives", EXPIRE_EVERY_S)
         self._repositories, self._rules = repositories, rules
 
     def look(self) -> None:

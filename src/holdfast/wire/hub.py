@@ -20,10 +20,8 @@ from holdfast.wire.authority import MASTER_NAME
 from holdfast.wire.codec import decode_hub, encode
 from holdfast.wire.grpc_options import (
     ACCEPTED,
-    DEFAULT_KEEPALIVE,
     END,
     CredentialSource,
-    Keepalive,
     client_credentials,
     client_options,
     error_of,
@@ -158,22 +156,16 @@ class _ClientStream(HubStream):
             raise error_of(code, await self._call.details() or "", self._address)
 
 
-async def dial_hub(
-    address: str,
-    credentials: Credentials,
-    master_name: str = MASTER_NAME,
-    connect_timeout_s: float = DIAL_TIMEOUT_S,
-    keepalive: Keepalive = DEFAULT_KEEPALIVE,
-) -> HubStream:
+async def dial_hub(address: str, credentials: Credentials, master_name: str = MASTER_NAME) -> HubStream:
     """A session with the Master at `address`. Raises `NotReachable`, or `Refused` when it is another Master or has revoked us."""
-    transport: Any = _aio.secure_channel(address, client_credentials(credentials), client_options(master_name, keepalive))
+    transport: Any = _aio.secure_channel(address, client_credentials(credentials), client_options(master_name))
     call = transport.stream_stream(f"/{SERVICE}/Session")()
     try:
-        metadata = await asyncio.wait_for(call.initial_metadata(), connect_timeout_s)
+        metadata = await asyncio.wait_for(call.initial_metadata(), DIAL_TIMEOUT_S)
         accepted = ACCEPTED in [tuple(item) for item in metadata]
         failure = None if accepted else error_of(await call.code(), await call.details() or "", address)
     except TimeoutError:
-        failure = error_of(grpc.StatusCode.DEADLINE_EXCEEDED, f"no session within {connect_timeout_s:g} s", address)
+        failure = error_of(grpc.StatusCode.DEADLINE_EXCEEDED, f"no session within {DIAL_TIMEOUT_S:g} s", address)
     except grpc.RpcError:
         failure = error_of(await call.code(), await call.details() or "", address)
     if failure is not None:
@@ -195,18 +187,16 @@ class HubServer:
         credentials: CredentialSource,
         on_session: Callable[[HubStream], Awaitable[None]],
         revoked: Callable[[str], bool],
-        keepalive: Keepalive = DEFAULT_KEEPALIVE,
     ) -> None:
         self._address = address
         self._credentials = credentials
         self._on_session = on_session
         self._revoked = revoked
-        self._keepalive = keepalive
         self._sessions: dict[HubStream, asyncio.Task[Any]] = {}
 
     async def start(self) -> int:
         """The port it listens on. Raises `Conflict` when it is taken."""
-        self._server = grpc.aio.server(options=server_options(self._keepalive))
+        self._server = grpc.aio.server(options=server_options())
         handler = grpc.stream_stream_rpc_method_handler(self._session)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Session": handler}),))
         try:

@@ -31,15 +31,14 @@ class Fetch(Protocol):
 class HttpsFetch:
     """`ca_file` empty = the authorities that this machine trusts."""
 
-    def __init__(self, ca_file: str = "", timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, ca_file: str) -> None:
         self._ca_file = ca_file
-        self._timeout_s = timeout_s
 
     def __call__(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname:
             raise NotReachable(f"the provider names the address {url[:200]!r}, which is no https URL", hint="look at its configuration")
-        connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=self._timeout_s, context=tls_context(self._ca_file))
+        connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=TIMEOUT_S, context=tls_context(self._ca_file))
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         sent = {"Accept": "application/json", **headers}
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -207,6 +206,3 @@ def secret_in(file: str, field: str) -> str:
     if not text or not text.isprintable():
         raise UsageError(f"{file} holds no secret", hint="write the secret into it, on one line")
     return text
-
-
-MakeProvider = Callable[[OidcDirectory, Clock], Provider]

@@ -24,10 +24,10 @@ def refusal_at(host: str, port: int) -> str:
         return error.strerror or str(error) or "no answer"
 
 
-def host_and_port(address: str, default_port: int = 0) -> tuple[str, int]:
+def host_and_port(address: str) -> tuple[str, int]:
     """Of `HOST:PORT` or a URL; port 0 where there is none."""
     parts = urlsplit(address if "://" in address else f"//{address}")
-    usual = {"https": 443, "http": 80}.get(parts.scheme, default_port)
+    usual = {"https": 443, "http": 80}.get(parts.scheme, 0)
     try:
         return parts.hostname or "", parts.port or usual
     except ValueError:

@@ -135,11 +135,6 @@ def encode_key_file(master: MasterKey, password: str, origin: KeyOrigin, *, entr
     )
 
 
-def open_key_file(content: bytes, password: str) -> MasterKey:
-    """The master key; raises `WrongPassword`, or `RepositoryDamaged` when the file itself makes no sense."""
-    return decode_key_file(content).open(password)
-
-
 def _check_cost(cost: Scrypt) -> None:
     """As restic and RFC 7914 demand, and within what a machine bears when somebody plants a key file."""
     possible = cost.n > 1 and cost.n & (cost.n - 1) == 0 and cost.r > 0 and cost.p > 0

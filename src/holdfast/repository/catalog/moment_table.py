@@ -193,7 +193,3 @@ class MomentTable:
         return [
             Gap(path=path, since=moment_of(since), until=moment_of(until), reason=GapReason(reason)) for path, since, until, reason in rows
         ]
-
-    def drop_gaps(self, dataset: int, before_ns: int) -> None:
-        """Those that ended before a time."""
-        self._catalog.execute("DELETE FROM gaps WHERE dataset = ? AND until_ns < ?", (dataset, before_ns))

@@ -137,10 +137,6 @@ class Held:
         return self._nothing_comes.wait(most_s)
 
     @property
-    def is_unsealed(self) -> bool:
-        return self.unsealed_from > 0
-
-    @property
     def journal_bytes(self) -> int:
         return sum(file.size_bytes for file in self._files())
 
