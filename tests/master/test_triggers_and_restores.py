@@ -73,7 +73,7 @@ class Machine:
             case AskJobs(jobs=wanted):
                 return Jobs(jobs=tuple(self.jobs[job] for job in wanted if job in self.jobs))
             case AskPoints(dataset=dataset):
-                return Points(points=tuple(p for p in self.points if dataset in ("", p.dataset)))
+                return Points(points=tuple(p for p in self.points if dataset in ("", p.dataset, p.dataset_id)))
             case AskMoment(dataset=dataset, at=at):
                 mine = [p for p in self.points if dataset in (p.dataset, p.dataset_id) and (at is None or p.time <= at)]
                 if not mine:
@@ -280,7 +280,7 @@ async def test_a_restore_order_is_signed_for_the_right_reader(running: Running) 
     body = {"point": point[:8], "paths": ["/srv/documents/a%FF"], "to": "/back", "dry_run": True, "limit_bytes_s": 5}
     started = await running.post("/restores", body)
     assert started["point"]["id"] == point
-    assert set(started) == {"trigger", "job", "point"}
+    assert set(started) == {"trigger", "job", "point", "lacks"}
     (ask,) = asked(machines["files1"], AskRestore)
     order = msgspec.json.decode(ask.order.body, type=RestoreOrder)
     assert verify_signature(running.master.base.authority.signing_public, signed_bytes_of_order(ask.order.body), ask.order.signature)

@@ -6399,20 +6399,28 @@ export interface components {
             /** @default 0 */
             after_bytes: number;
         };
-        /** StartedRestore */
+        /**
+         * StartedRestore
+         * @description `lacks`: what of the folders that the rules capture now is wanted and not in this copy: it is a part of the point (`only`), or older
+         *         than they. No other copy has it.
+         */
         StartedRestore: {
             trigger: string;
             job: string;
             point: components["schemas"]["Point"];
+            /** @default [] */
+            lacks: string[];
         };
         /**
          * GrantedMount
-         * @description A point that a node may read until `expires_at`; an order for each copy of it, the nearest first.
+         * @description A point that a node may read until `expires_at`; an order for each copy of it, the nearest first. `lacks`: as in `StartedRestore`.
          */
         GrantedMount: {
             point: components["schemas"]["Point"];
             orders: components["schemas"]["SignedOrder"][];
             expires_at: string;
+            /** @default [] */
+            lacks: string[];
         };
         /**
          * SignedOrder

@@ -18,9 +18,9 @@ from holdfast.master.activation import FlowView
 from holdfast.master.deltas import NamedJob
 from holdfast.master.environment import EnvironmentView
 from holdfast.master.following_rows import FollowingRow
+from holdfast.master.found import Unreachable
 from holdfast.master.join_tokens import OpenToken
 from holdfast.master.log_desk import LogLine
-from holdfast.master.queries import Unreachable
 from holdfast.master.reports.posting import ReportScheduleView
 from holdfast.master.roll_call import NodeView
 from holdfast.master.status import StatusTotals

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from holdfast.core.errors import UnknownName
 from holdfast.master.deployment import deployment
+from holdfast.master.found import Unreachable
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
-from holdfast.master.queries import Unreachable
 from holdfast.master.status import StatusBoard
 from holdfast.model.anomalies import Anomaly, AnomalyJudged, AskJudgeAnomaly, last_clean
 from holdfast.model.sight import SEES_ALL, Reach, Sight

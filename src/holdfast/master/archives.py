@@ -8,9 +8,10 @@ import msgspec
 
 from holdfast.core.errors import HoldfastError, NotReachable, UnknownName
 from holdfast.master.deployment import deployment
+from holdfast.master.found import Unreachable
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
-from holdfast.master.queries import Unreachable, owners_of
+from holdfast.master.queries import owners_of
 from holdfast.model.archive_questions import (
     ArchivedDataset,
     ArchivePlanned,

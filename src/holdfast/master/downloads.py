@@ -21,7 +21,8 @@ from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.records.inventory import Node
-from holdfast.master.restores import Restores, Wanted, matching
+from holdfast.master.restores import Restores
+from holdfast.master.wanted_points import Wanted, matching
 from holdfast.model.downloads import (
     LINK_LIFETIME,
     AskDownloadPort,
@@ -95,12 +96,14 @@ class Downloads:
         if bool(wanted.what.point) == bool(wanted.what.dataset):
             raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
         _check_wanted(wanted.path)
-        found, what = await self._restores.found(wanted.what, reach.sees.joined(reach.may))
-        candidates = matching(found, what)
+        sight = reach.sees.joined(reach.may)
+        found, what = await self._restores.found(wanted.what, sight)
+        rolled_out = await self._base.database.run(deployment)
+        paths = (wanted.path,) if wanted.path else ()
+        candidates = [each.point for each in await self._restores.with_all(rolled_out, found, matching(found, what), sight, paths)]
         if not any(reach.may.has_copy(point.dataset_id, point.repository) for point in candidates):
             reach.check_copy(candidates[0].dataset_id, candidates[0].dataset, candidates[0].repository)
         candidates = [point for point in candidates if reach.may.has_copy(point.dataset_id, point.repository)]
-        rolled_out = await self._base.database.run(deployment)
         problem: HoldfastError = UnknownName("no owner has this point", hint="`holdfast points` lists them")
         copies = [(point, *rolled_out.repository(point.repository)) for point in candidates]
         for point, owner, repository in sorted(copies, key=lambda copy: copy[1].id not in self._hub.online()):

@@ -12,8 +12,8 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId, NodeId
 from holdfast.master.following_rows import FollowingRow, following_row
+from holdfast.master.found import Unreachable
 from holdfast.master.looks import Told
-from holdfast.master.queries import Unreachable
 from holdfast.master.verdict import DatasetStanding, standings
 from holdfast.model.jobs import Finding, Severity, State
 from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 import msgspec
 
-from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, UnknownName, UsageError, error_from
+from holdfast.core.errors import HoldfastError, NotReachable, UnknownName, UsageError, error_from
 from holdfast.core.ids import NodeId, RepositoryId
-from holdfast.master.comparing import ComparedBy, Comparison, FarSide, newest
+from holdfast.master.comparing import Comparison, FarSide, newest
 from holdfast.master.cursors import SealedCursors
 from holdfast.master.deployment import Deployment, deployment
+from holdfast.master.found import (
+    ChangedPoints,
+    Explained,
+    FoundDifferences,
+    FoundHits,
+    FoundMirrors,
+    FoundMoments,
+    FoundPoints,
+    FoundRows,
+    Unreachable,
+)
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
-from holdfast.master.mirror_states import MirrorRow, ask_mirrors, mirror_rows, places_in_mirror
+from holdfast.master.mirror_states import ask_mirrors, mirror_rows, places_in_mirror
 from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
-from holdfast.model.differences import AskDiff, Difference, Differences, Totals
+from holdfast.master.wanted_points import may_mean_several, one_id, who_has_the_rest
+from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.doctor import AskDoctor, Examined
-from holdfast.model.explanations import Explanation, MirrorCopy
-from holdfast.model.gaps import Gap
+from holdfast.model.explanations import MirrorCopy
 from holdfast.model.mirrors import title_of
-from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, is_address
-from holdfast.model.point_changes import ChangedPoint, check_change, refuse_what_stays
-from holdfast.model.points import Listing, LostListing, Point, whole_copies
+from holdfast.model.moments import AskMoment, AskMoments, Moments, is_address
+from holdfast.model.point_changes import check_change, refuse_what_stays
+from holdfast.model.points import whole_copies
 from holdfast.model.questions import (
     AskChangePoints,
     AskExplain,
@@ -48,7 +58,7 @@ from holdfast.model.questions import (
 )
 from holdfast.model.rules import RepositoryRule
 from holdfast.model.search import check_search
-from holdfast.model.searching import AskSearch, FoundHere, HitPage, decode_cursor, page_of
+from holdfast.model.searching import AskSearch, FoundHere, decode_cursor, page_of
 from holdfast.model.sight import SEES_ALL, Reach, Sight
 
 ANSWER_TIMEOUT_S = 10.0
@@ -57,93 +67,10 @@ DOCTOR_TIMEOUT_S = 45.0
 A = TypeVar("A")
 
 
-class Unreachable(msgspec.Struct, frozen=True, kw_only=True):
-    """A repository whose owner gave no answer: what it holds is missing from the result."""
-
-    repository: str
-    node: str
-    error: ErrorFacts
-
-
-class FoundPoints(msgspec.Struct, frozen=True, kw_only=True):
-    """Newest last."""
-
-    points: tuple[Point, ...]
-    unreachable: tuple[Unreachable, ...] = ()
-
-
-class FoundRows(msgspec.Struct, frozen=True, kw_only=True):
-    """`more` = a limit cut the answer. `point`, of a listing: what was listed. `lost`: folders below it whose own listing is damaged.
-    `gaps`: of a listing at a time, spans around it in which protection was not what the rules promise."""
-
-    rows: tuple[Listing, ...]
-    more: bool = False
-    point: Point | None = None
-    lost: tuple[LostListing, ...] = ()
-    unreachable: tuple[Unreachable, ...] = ()
-    gaps: tuple[Gap, ...] = ()
-
-
-class FoundHits(HitPage, frozen=True, kw_only=True):
-    """Of all repositories together; each path once for each repository that has it."""
-
-    unreachable: tuple[Unreachable, ...] = ()
-
-
-class FoundMoments(msgspec.Struct, frozen=True, kw_only=True):
-    """Moments newest first, gaps oldest first. `more` = the limit cut the moments. `oldest_at`: since when every state can be restored but
-    for what the gaps hide, whatever span was asked for; null = no moments are kept."""
-
-    moments: tuple[Moment, ...]
-    gaps: tuple[Gap, ...] = ()
-    more: bool = False
-    oldest_at: datetime | None = None
-    unreachable: tuple[Unreachable, ...] = ()
-
-
-class FoundDifferences(msgspec.Struct, frozen=True, kw_only=True):
-    """As `Differences`, but for what owners did not answer: of moments they might have newer ones.
-
-    `by`: `trees` by an owner that has both; where two have one each, only listings are compared: `content` by recorded hashes of what is in
-    files, `metadata` where not all that were read for these rows have one: those by size and time.
-    """
-
-    rows: tuple[Difference, ...]
-    a: Point
-    b: Point
-    more: bool = False
-    totals: Totals | None = None
-    lost: tuple[LostListing, ...] = ()
-    unreachable: tuple[Unreachable, ...] = ()
-    by: ComparedBy = "trees"
-
-
-class ChangedPoints(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of each point, or with `dry_run` would become. In repositories that are `unreachable` nothing did."""
-
-    changes: tuple[ChangedPoint, ...]
-    unreachable: tuple[Unreachable, ...] = ()
-    dry_run: bool = False
-
-
-class Explained(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a version is there, by repository and dataset; `mirrors` have the newest version of the path, or will have it."""
-
-    rows: tuple[Explanation, ...]
-    mirrors: tuple[MirrorCopy, ...] = ()
-    unreachable: tuple[Unreachable, ...] = ()
-
-
 @dataclass(frozen=True)
 class _Owner:
     node: Node
     repositories: tuple[RepositoryRule, ...]
-
-
-class FoundMirrors(msgspec.Struct, frozen=True, kw_only=True):
-    """Every mirror of the active flows, by dataset and name."""
-
-    mirrors: tuple[MirrorRow, ...]
 
 
 class Queries:
@@ -185,32 +112,38 @@ class Queries:
 
     async def listing(self, ask: AskListing, sight: Sight = SEES_ALL) -> FoundRows:
         """The same point may lie in several repositories; the first that has all of it answers. Of a dataset at a time, the one with the
-        newest point. Raises `UnknownName` when none has it, `UsageError` when neither or both are named."""
+        newest point. Raises `UnknownName` when none has it or several points begin so, `UsageError` when neither or both are named."""
         if bool(ask.point) == bool(ask.dataset):
             raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
-        answers, unreachable = await self._ask(await self._owners(ask.repository, sight), ask, Listings)
+        ask = msgspec.structs.replace(ask, point=await self._one_id(ask.point, sight, ask.repository))
+        rolled_out = await self._base.database.run(deployment)
+        answers, unreachable = await self._ask(owners_of(rolled_out, ask.repository, sight), ask, Listings)
         if answers := whole_copies([each for each in answers if _is_listed(each, sight)], lambda each: each.point):
             is_point = bool(ask.point) and not is_address(ask.point)
             found = min(answers, key=lambda answer: len(answer.lost)) if is_point else max(answers, key=listed_age)
-            silent = () if is_point else _silent(unreachable)
+            silent = who_has_the_rest(rolled_out, unreachable, (found.point,), ask.path) if is_point else _silent(unreachable)
             return FoundRows(rows=found.rows, more=found.more, point=found.point, lost=found.lost, unreachable=silent, gaps=found.gaps)
         raise _nowhere(ask.point or ask.dataset, unreachable)
 
     async def differences(self, ask: AskDiff, sight: Sight = SEES_ALL) -> FoundDifferences:
         """By an owner that has both: of points the one that can read most, of moments the one with the newest. Where none has both, by
-        listings. Raises `UnknownName`, or what keeps the owner that has both from it."""
-        answers, unreachable = await self._ask(await self._owners("", sight), ask, Differences)
+        listings. Raises `UnknownName`, also where several points begin so, or what keeps the owner that has both from it."""
+        ask = msgspec.structs.replace(ask, a=await self._one_id(ask.a, sight), b=await self._one_id(ask.b, sight))
+        rolled_out = await self._base.database.run(deployment)
+        answers, unreachable = await self._ask(owners_of(rolled_out, "", sight), ask, Differences)
         answers = [each for each in answers if all(sight.has_copy(side.dataset_id, side.repository) for side in (each.a, each.b))]
         answers = whole_copies(whole_copies(answers, lambda each: each.a), lambda each: each.b)
-        silent = _silent(unreachable) if is_address(ask.a) or is_address(ask.b) else ()
+        are_points = not is_address(ask.a) and not is_address(ask.b)
         if not answers:
             old, new = await asyncio.gather(self._far_sides(ask.a, sight), self._far_sides(ask.b, sight))
             if both := {old[owner].node for owner in old.keys() & new.keys()}:
                 raise _nowhere(f"{ask.a} and {ask.b}", tuple(gap for gap in unreachable if gap.node in both))
             a, b = newest(old.values()), newest(new.values())
             told = await Comparison((a, b), ask).page()
+            silent = who_has_the_rest(rolled_out, unreachable, (a.point, b.point), ask.path) if are_points else _silent(unreachable)
             return FoundDifferences(rows=told.rows, a=a.point, b=b.point, more=told.more, lost=told.lost, unreachable=silent, by=told.by)
         found = max(answers, key=lambda each: (each.a.time, each.a.seq, each.b.time, each.b.seq, -len(each.lost)))
+        silent = who_has_the_rest(rolled_out, unreachable, (found.a, found.b), ask.path) if are_points else _silent(unreachable)
         return FoundDifferences(
             rows=found.rows, a=found.a, b=found.b, more=found.more, totals=found.totals, lost=found.lost, unreachable=silent
         )
@@ -329,6 +262,13 @@ class Queries:
         """As `sample`."""
         asked = await self._base.database.run(lambda s: inventory.named_node(s, node))
         return await self._hub.ask_for(asked.id, ask, Folders, SAMPLE_TIMEOUT_S)
+
+    async def _one_id(self, named: str, sight: Sight, repository: str = "") -> str:
+        """The whole id of the point that begins so; what it may be else is the owners' to say. Raises `UnknownName` where several do: an
+        owner knows its own points alone."""
+        if not may_mean_several(named):
+            return named
+        return one_id(await self.points(repository=repository, sight=sight), named)
 
     async def _owners(self, repository: str, sight: Sight) -> tuple[_Owner, ...]:
         return owners_of(await self._base.database.run(deployment), repository, sight)

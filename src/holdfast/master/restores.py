@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
@@ -12,12 +12,14 @@ from holdfast.core.errors import Conflict, HoldfastError, NotGranted, NotReachab
 from holdfast.core.ids import ActionId, JobId, NodeId, RepositoryId
 from holdfast.core.units import format_utc
 from holdfast.master.deployment import Deployment, deployment
+from holdfast.master.found import FoundPoints
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.mirror_states import Standing, called, newest_at, standing_mirrors
-from holdfast.master.queries import FoundPoints, Queries
+from holdfast.master.queries import Queries
 from holdfast.master.records.inventory import Node
 from holdfast.master.triggers import Triggers
+from holdfast.master.wanted_points import Wanted, described, lacking, matching, with_all
 from holdfast.model.change import Cursor
 from holdfast.model.jobs import Job
 from holdfast.model.mirrors import is_mirror_named, point_of
@@ -31,29 +33,13 @@ from holdfast.model.moments import (
     parse_address,
 )
 from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
-from holdfast.model.points import Point, whole_copies
+from holdfast.model.points import Point
 from holdfast.model.questions import AskRestore, Done
 from holdfast.model.recalling import AskRecall
 from holdfast.model.restoring import AskOrders, AskResumeJob, AskUndo, OrdersTold
 from holdfast.model.rules import RepositoryRule
 from holdfast.model.sight import Reach, Sight
 from holdfast.wire.authority import verify_signature
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody wants to see: a point by id or unique prefix, a moment by its address, or the newest point or moment of `dataset` at or
-    before `at` (None = newest of all).
-
-    `before_deletion` in place of `at`: as it was before this path was deleted. `node` empty = the machine the data came from.
-    `repository`: only from this copy, of a restore also a mirror (NODE:FOLDER).
-    """
-
-    point: str = ""
-    dataset: str = ""
-    at: datetime | None = None
-    before_deletion: bytes = b""
-    node: str = ""
-    repository: str = ""
 
 
 class Wish(Wanted, frozen=True, kw_only=True):
@@ -64,24 +50,30 @@ class Wish(Wanted, frozen=True, kw_only=True):
 
 
 class GrantedMount(msgspec.Struct, frozen=True, kw_only=True):
-    """A point that a node may read until `expires_at`; an order for each copy of it, the nearest first."""
+    """A point that a node may read until `expires_at`; an order for each copy of it, the nearest first. `lacks`: as in `StartedRestore`."""
 
     point: Point
     orders: tuple[SignedOrder, ...]
     expires_at: datetime
+    lacks: tuple[str, ...] = ()
 
 
 W = TypeVar("W", bound=Wanted)
 
 
 class StartedRestore(msgspec.Struct, frozen=True, kw_only=True):
+    """`lacks`: what of the folders that the rules capture now is wanted and not in this copy: it is a part of the point (`only`), or older
+    than they. No other copy has it."""
+
     trigger: str
     job: JobId
     point: Point
+    lacks: tuple[str, ...] = ()
 
 
 class Source(NamedTuple):
-    """One copy of a point: in a repository, or a mirror. `is_exact`: the mirror is equal to the point. `names_only`: see `RestoreOrder`."""
+    """One copy of a point: in a repository, or a mirror. `is_exact`: the mirror is equal to the point. `names_only`: see `RestoreOrder`.
+    `lacks`: as in `StartedRestore`."""
 
     point: Point
     owner: Node
@@ -89,6 +81,7 @@ class Source(NamedTuple):
     mirror: Standing | None = None
     is_exact: bool = True
     names_only: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 class Restores:
@@ -119,7 +112,7 @@ class Restores:
         )
         if not jobs:
             raise NotReachable("the node took the order but started no job", node=reader.name)
-        return StartedRestore(trigger=trigger, job=jobs[0], point=point)
+        return StartedRestore(trigger=trigger, job=jobs[0], point=point, lacks=sources[0].lacks)
 
     async def mount(self, wanted: Wanted, reach: Reach) -> GrantedMount:
         """Let a node show a point as a folder for the next hour; it asks again before that is over. Raises as `restore` does."""
@@ -127,14 +120,29 @@ class Restores:
         if not wanted.node:
             raise UsageError("on which machine?", hint="name the node on which it is mounted")
         found, wanted = await self.found(wanted, reach.sees.joined(reach.may))
-        candidates = matching(found, wanted)
         rolled_out = await self._base.database.run(deployment)
+        candidates = await self.with_all(rolled_out, found, matching(found, wanted), reach.sees.joined(reach.may))
         reach.check_node(wanted.node)
         reader = rolled_out.node_named(wanted.node)
-        copies = _granted([Source(point, *rolled_out.repository(point.repository)) for point in candidates], reach)
+        copies = _granted(candidates, reach)
         sources = self._nearest_first(reader, copies)
         orders = [msgspec.structs.replace(self._order(rolled_out, reader, source), lasting=True) for source in sources]
-        return GrantedMount(point=sources[0].point, orders=tuple(map(self._sign, orders)), expires_at=orders[0].expires_at)
+        point, lacks = sources[0].point, sources[0].lacks
+        return GrantedMount(point=point, orders=tuple(map(self._sign, orders)), expires_at=orders[0].expires_at, lacks=lacks)
+
+    async def with_all(
+        self, rolled_out: Deployment, found: FoundPoints, copies: list[Point], sight: Sight, paths: Sequence[bytes] = ()
+    ) -> list[Source]:
+        """Those copies of one point that have all of `paths` (none = everything), or as much of it as anybody has. Raises `NotReachable` as
+        `wanted_points.with_all`."""
+        if any(lacking(rolled_out, found, copy, paths) for copy in copies):
+            # Whether it is a part, or older than a folder that it lacks, others of its epoch tell.
+            known = await self._queries.points(dataset=copies[0].dataset_id, sight=sight)
+            found = msgspec.structs.replace(found, points=(*found.points, *known.points))
+        return [
+            Source(copy, *rolled_out.repository(copy.repository), lacks=lacking(rolled_out, found, copy, paths))
+            for copy in with_all(rolled_out, found, copies, paths)
+        ]
 
     async def resume(self, job: Job) -> None:
         """Go on with a paused restore: the orders it read by are good once, so it gets new ones of the same. Raises `UnknownName`,
@@ -170,7 +178,7 @@ class Restores:
             if mirror is None:
                 raise
             return [_of_mirror(each) for each in mirrors if each.stand.cursor == mirror.stand.cursor], wish
-        sources = [Source(point, *rolled_out.repository(point.repository)) for point in points]
+        sources = await self.with_all(rolled_out, found, points, sight, wish.paths)
         if wish.repository or is_lineage_address(points[0].id):
             return sources, wish
         mirrors = await standing_mirrors(self._hub, rolled_out, points[0].dataset_id)
@@ -241,7 +249,7 @@ class Restores:
         oldest = min(filter(None, times), default=None)
         if oldest is not None:
             hint = f"the oldest there is of {format_utc(oldest)}; `holdfast points` lists them"
-            raise UnknownName(f"there is no {_described(wish)}", hint=hint)
+            raise UnknownName(f"there is no {described(wish)}", hint=hint)
 
     def _nearest_first(self, reader: Node, sources: list[Source]) -> list[Source]:
         """One on the reader's own machine, where nothing travels, then those whose machines answer the roll call. One that does not is
@@ -303,41 +311,6 @@ def _check(wanted: Wanted) -> None:
         raise UsageError("name either a point or a dataset", hint="`holdfast points` lists both")
     if wanted.before_deletion and (wanted.at is not None or wanted.point):
         raise UsageError("before a deletion is a time of its own", hint="name the dataset, and neither a point nor a time")
-
-
-def matching(found: FoundPoints, wish: Wanted, paths: Sequence[bytes] = ()) -> list[Point]:
-    """All copies of the one point that the wish means, but for those that are only a part of another and lack some of `paths` (none =
-    everything). Raises `UnknownName` when there is none, or a prefix fits several."""
-    if wish.point:
-        if len(wish.point) < 4:
-            raise UnknownName(f"{wish.point!r} is too short for a point", hint="give at least 4 characters; `holdfast points` lists them")
-        copies = [point for point in found.points if point.id.startswith(wish.point)]
-        if len({point.id for point in copies}) > 1:
-            raise UnknownName(f"several points begin with {wish.point!r}", hint="write more of the id", point=wish.point)
-    else:
-        copies = _newest([point for point in found.points if wish.at is None or point.time <= wish.at])
-    if not copies:
-        raise UnknownName(f"there is no {_described(wish)}{_not_asked(found)}", hint="`holdfast points` lists what there is")
-    return whole_copies(copies, lambda point: point, [path.decode("utf-8", "backslashreplace") for path in paths])
-
-
-def _newest(points: list[Point]) -> list[Point]:
-    if not points:
-        return []
-    newest = max(points, key=lambda p: (p.time, p.seq, p.id))
-    return [point for point in points if point.id == newest.id]
-
-
-def _described(wish: Wanted) -> str:
-    if wish.point:
-        return f"point {wish.point!r}"
-    return f"point of {wish.dataset!r}" + (f" at or before {format_utc(wish.at)}" if wish.at else "")
-
-
-def _not_asked(found: FoundPoints) -> str:
-    names: Iterable[str] = (f"{gap.repository} on {gap.node}" for gap in found.unreachable)
-    listed = ", ".join(names)
-    return f" in the repositories that answer (silent: {listed})" if listed else ""
 
 
 def _reader(rolled_out: Deployment, wish: Wish, point: Point) -> Node:

@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 from holdfast.core.ids import NodeId
 from holdfast.master.deployment import deployment
 from holdfast.master.following_rows import FollowingRow
+from holdfast.master.found import Unreachable
 from holdfast.master.foundation import Foundation
 from holdfast.master.hops import with_upstream
 from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks
 from holdfast.master.node_parts import NodeFinding, NodePart, NodeParts, RepositoryView, Said
-from holdfast.master.queries import Unreachable
 from holdfast.master.records import notifications
 from holdfast.master.reports.due_times import report_findings
 from holdfast.master.roll_call import NodeView, RollCall

@@ -22,8 +22,9 @@ from holdfast.master.looks import Looks
 from holdfast.master.queries import Queries
 from holdfast.master.records import happenings
 from holdfast.master.records.inventory import Node
-from holdfast.master.restores import Restores, Source, Wanted, matching
+from holdfast.master.restores import Restores, Source
 from holdfast.master.triggers import Triggers
+from holdfast.master.wanted_points import Wanted, matching
 from holdfast.model.document import DrillPlan
 from holdfast.model.drills import DrillStatus
 from holdfast.model.maintenance import Drill

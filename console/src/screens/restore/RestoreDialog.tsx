@@ -45,6 +45,7 @@ export function RestoreDialog({ wish, onClose }: { wish: Wish; onClose: () => vo
   const [plan, setPlan] = useState<Plan>({ where: "folder", folder: suggestion(wish.point), node: home, conflict: "skip", from: wish.from ?? "" });
   const [step, setStep] = useState(0);
   const [jobs, setJobs] = useState<readonly string[]>([]);
+  const [lacks, setLacks] = useState<readonly string[]>([]);
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const target = plan.where === "origin" ? "/" : plan.folder;
@@ -54,6 +55,7 @@ export function RestoreDialog({ wish, onClose }: { wish: Wish; onClose: () => vo
     setError(null);
     try {
       const started = await take(client.POST("/api/v1/restores", { body: bodyOf(wish, plan, target, isDry) }));
+      setLacks(started.lacks);
       setJobs([...jobs.slice(0, isDry ? 0 : 1), started.job]);
       setStep(isDry ? 1 : 2);
     } catch (failure) {
@@ -72,6 +74,11 @@ export function RestoreDialog({ wish, onClose }: { wish: Wish; onClose: () => vo
           <Stepper.Step label="Restore" />
         </Stepper>
         {error !== null && <Problem error={error} />}
+        {step > 0 && lacks.length > 0 && (
+          <Alert color="orange" variant="light" title="Not everything is in this copy">
+            It has a part of this point, or the point is older than these folders: {lacks.map(visible).join(", ")}
+          </Alert>
+        )}
         {step === 0 && <Form wish={wish} plan={plan} target={target} onPlan={setPlan} />}
         {step === 1 && jobs[0] && <RestoreJob id={jobs[0]} isDry />}
         {step === 2 && jobs.at(-1) && <RestoreJob id={jobs.at(-1)!} isDry={false} />}

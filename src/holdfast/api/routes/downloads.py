@@ -13,7 +13,7 @@ from holdfast.api.replies import reply
 from holdfast.api.schemas import DownloadWanted
 from holdfast.core.units import parse_time
 from holdfast.master.downloads import DownloadLink, DownloadWish
-from holdfast.master.restores import Wanted
+from holdfast.master.wanted_points import Wanted
 from holdfast.model.access import Activity
 
 router = APIRouter(tags=["repositories"])

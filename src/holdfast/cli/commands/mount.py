@@ -14,6 +14,7 @@ import typer
 
 from holdfast.cli.client import ApiClient
 from holdfast.cli.commands.look import RepositoryOption
+from holdfast.cli.commands.recover import say_what_lacks
 from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.options import HomeOption
 from holdfast.cli.output import local_time, note, say
@@ -142,6 +143,7 @@ class _Master:
 
     def __init__(self, home: Path, node: str, what: What) -> None:
         self._home, self._node, self._what = home, node, what
+        self._told: set[str] = set()
 
     def points(self) -> Sequence[Point]:
         import msgspec
@@ -158,7 +160,12 @@ class _Master:
 
         when = format_utc(at) if at is not None else ""
         asked = {"point": point, "dataset": dataset, "at": when, "node": self._node, "repository": self._what.repository}
-        return msgspec.convert(self._client().post("/mounts", asked), Granted)
+        granted = self._client().post("/mounts", asked)
+        if (mounted := granted["point"]["id"]) not in self._told:
+            # What is mounted is asked for again and again, to go on.
+            self._told.add(mounted)
+            say_what_lacks(granted)
+        return msgspec.convert(granted, Granted)
 
     def _client(self) -> ApiClient:
         """Each time anew: who logs in again while something is mounted goes on by that."""

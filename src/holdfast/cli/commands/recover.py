@@ -150,7 +150,16 @@ def _moment(place: Path, dataset: str, at: str) -> str:
 
 
 def _by_master(client: ApiClient, order: dict[str, Any]) -> list[dict[str, Any]]:
-    return waited(client, client.post("/restores", {key: value for key, value in order.items() if value not in ("", None)}))
+    started = client.post("/restores", {key: value for key, value in order.items() if value not in ("", None)})
+    say_what_lacks(started)
+    return waited(client, started)
+
+
+def say_what_lacks(answer: dict[str, Any]) -> None:
+    """Of what the Master gave a copy of that has not all folders."""
+    if lacks := answer.get("lacks"):
+        repository = answer["point"]["repository"]
+        note(f"not in {repository}, which has a part of this point, or the point is older than these folders: {', '.join(lacks)}")
 
 
 def waited(client: ApiClient, started: dict[str, Any]) -> list[dict[str, Any]]:
