@@ -7111,8 +7111,9 @@ export interface components {
         };
         /**
          * Notice
-         * @description `code` is that of a line of the log or a finding, or one of `CONDITIONS`. `subject`: the dataset, repository or node it is about, as
-         *         people call it. `key` is the same for the beginning and the end of one condition. `since`: when it began, or was said.
+         * @description `code` is that of a line of the log, of a finding or of a condition (docs/notifications.md). `subject`: the dataset, repository
+         *         or node it is about, as people call it. `key` is the same for the beginning and the end of one condition. `since`: when it began, or was
+         *         said.
          */
         Notice: {
             code: string;

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from holdfast.cli.client import ApiClient
 from holdfast.cli.home import has_session, load_session
 from holdfast.cli.processes import Child, is_port_free, stop_all, wait_until
+from holdfast.cli.room_to_start import no_room
 from holdfast.core.errors import Conflict, HoldfastError, NotReachable
 from holdfast.core.private_files import make_private_folder
 from holdfast.core.single_instance import is_held, only_one
@@ -87,7 +88,7 @@ def run_detached(embedded: Embedded) -> list[str]:
     child = Child("holdfast up", arguments, log)
     child.start()
     try:
-        wait_until(embedded.ready_file.exists, "everything answers", [child], timeout_s=_UP_S)
+        wait_until(embedded.ready_file.exists, "everything answers", [child], timeout_s=_UP_S, obstacle=lambda: no_room(embedded.home))
     except HoldfastError:
         # It stops what it has started, which it cannot while it waits for that to answer. Killed before, it would leave all of it running.
         child.stop(_UP_S)
@@ -120,13 +121,13 @@ def _start_everything(embedded: Embedded, children: list[Child]) -> None:
         set_up_master(home, MasterSetup(name=embedded.name, host=embedded.listen, api_port=port, hub_port=port + 1))
     client = ApiClient(load_session(home))
     _start(Child("master", ["master", "run", "--home", str(home)], home / "log" / "master.out"), children)
-    wait_until(lambda: _answers(client), "the Master answers", children)
+    wait_until(lambda: _answers(client), "the Master answers", children, obstacle=lambda: no_room(home))
     if not has_joined(home):
         token = client.post("/nodes/tokens", {"name": embedded.name, "ttl_s": 600, "replace": False})["token"]
         listen = f"{embedded.listen}:{port + 2}"
         join_node(NodeSetup(url=client.url, token=token, name=embedded.name, home=home, listen=listen))
     _start(Child("node", ["node", "run", "--home", str(home)], home / "log" / "node.out"), children)
-    wait_until(lambda: _has_online_node(client), "the node is online", children)
+    wait_until(lambda: _has_online_node(client), "the node is online", children, obstacle=lambda: no_room(home))
 
 
 def _free_port(embedded: Embedded) -> int:

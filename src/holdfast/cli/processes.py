@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from holdfast.cli.output import print_error
 from holdfast.core.errors import HoldfastError, NotReachable
 from holdfast.core.private_files import make_private_folder, open_to_append
 
@@ -70,20 +71,49 @@ def stop_all(children: Sequence[Child]) -> None:
         child.stop()
 
 
-def wait_until(ready: Callable[[], bool], what: str, children: Sequence[Child] = (), timeout_s: float = 60) -> None:
-    """Until `ready()`. A child that dies meanwhile, or the end of patience, is an error that shows its last words."""
-    deadline = time.monotonic() + timeout_s
+def nothing_known() -> HoldfastError | None:
+    """Of why it takes so long."""
+    return None
+
+
+def wait_until(
+    ready: Callable[[], bool],
+    what: str,
+    children: Sequence[Child] = (),
+    timeout_s: float = 60,
+    usual_s: float = 10,
+    obstacle: Callable[[], HoldfastError | None] = nothing_known,
+) -> None:
+    """Until `ready()`. A child that dies meanwhile, or the end of patience, is an error that shows its last words.
+
+    `obstacle`: what is in the way, where that is known: it is the error then, the other is said before; and it is said when the wait takes
+    longer than `usual_s`.
+    """
+    begun = time.monotonic()
+    untold = True
     while not ready():
-        for child in children:
-            if child.exit_code() is not None:
-                raise HoldfastError(
-                    f"{child.name} ended with exit code {child.exit_code()} before {what}:\n{child.last_words()}",
-                    hint=f"its log is {child.log}",
-                )
-        if time.monotonic() > deadline:
-            words = "\n".join(child.last_words(4) for child in children)
-            raise NotReachable(f"waited {timeout_s:.0f} s in vain: {what}\n{words}".rstrip(), hint="see the logs in the home's log folder")
+        waited_s = time.monotonic() - begun
+        error = _in_vain(what, children, timeout_s, waited_s)
+        if (error is not None or (untold and waited_s > usual_s)) and (known := obstacle()) is not None:
+            print_error((error or known).facts())
+            untold, error = False, known if error is not None else None
+        if error is not None:
+            raise error
         time.sleep(0.05)
+
+
+def _in_vain(what: str, children: Sequence[Child], timeout_s: float, waited_s: float) -> HoldfastError | None:
+    """Why there is nothing more to wait for; None = there is."""
+    for child in children:
+        if child.exit_code() is not None:
+            return HoldfastError(
+                f"{child.name} ended with exit code {child.exit_code()} before {what}:\n{child.last_words()}",
+                hint=f"its log is {child.log}",
+            )
+    if waited_s <= timeout_s:
+        return None
+    words = "\n".join(child.last_words(4) for child in children)
+    return NotReachable(f"waited {timeout_s:.0f} s in vain: {what}\n{words}".rstrip(), hint="see the logs in the home's log folder")
 
 
 def free_ports(count: int) -> list[int]:

@@ -47,11 +47,14 @@ def up(
 ) -> None:
     """Run a Master and a node on this machine, nothing to configure."""
     from holdfast.cli.embedded import Embedded, run_detached, run_in_foreground
+    from holdfast.cli.room_to_start import naming_the_disk
 
     embedded = Embedded(home=resolve_home(home), port=port, node_name=name, listen=listen)
-    if not detach:
-        raise typer.Exit(run_in_foreground(embedded))
-    for line in run_detached(embedded):
+    with naming_the_disk(embedded.home):
+        if not detach:
+            raise typer.Exit(run_in_foreground(embedded))
+        lines = run_detached(embedded)
+    for line in lines:
         say(line)
 
 
