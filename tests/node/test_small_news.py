@@ -65,6 +65,35 @@ def test_a_failure_is_told_at_once_and_once_and_so_is_its_end() -> None:
     assert [(each.captured_at_ns, each.error is None) for each in heard.told] == [(1, True), (0, False), (9, True)]
 
 
+def test_a_second_outage_is_news_where_another_told_of_the_end_of_the_first() -> None:
+    """What waited was sent out of the spool, or by a job: its success was told, and no small run had one in between."""
+    news, heard, _ = made()
+    news.delivered(said(1))
+    news.delivered(said(0, "not-reachable"))
+    news.beside(said(2))
+    news.delivered(said(0, "not-reachable"))
+    news.delivered(said(0, "not-reachable"))
+    assert [each.error is None for each in heard.told] == [True, False, True, False]
+
+
+def test_the_failure_of_another_hides_none_and_is_told_at_once() -> None:
+    """A job's is of the operations that were due in it; a small run's is of others."""
+    news, heard, _ = made()
+    news.beside(said(0, "not-reachable"))
+    news.delivered(said(0, "not-reachable"))
+    assert len(heard.told) == 2
+
+
+def test_what_waits_is_not_lost_by_what_another_tells() -> None:
+    news, heard, clock = made()
+    news.delivered(said(1))
+    news.delivered(said(3))
+    news.beside(said(2))
+    clock.advance(TELL_S)
+    news.flush()
+    assert [each.captured_at_ns for each in heard.told] == [1, 2, 3]
+
+
 def test_what_is_found_again_and_again_is_told_once_an_hour() -> None:
     news, heard, clock = made()
     finding = Finding(code="unreadable", severity=Severity.WARNING, message="it cannot be read", path="/data/x")

@@ -102,3 +102,16 @@ def test_who_waited_long_for_a_place_does_not_give_up_at_the_next_other_trouble(
     retries.failed(Retry(subject="d", kind="capture"), 10**9, was_attempt=was_attempt)
     retries.failed(Retry(subject="d", kind="capture"), 10**9, was_attempt=True)
     assert retries.entries()["d"].attempts == 1
+
+
+def test_what_a_killed_worker_was_at_is_tried_again_soon() -> None:
+    """However long its receiver was away before, and when it is killed again a few times."""
+    retries, died = Retries(SeededEntropy("x")), Retry(subject="d", kind="capture", failure=frozenset({("", "worker-died")}))
+    for attempt in range(6):
+        retries.failed(Retry(subject="d", kind="catch-up", failure=frozenset({("", "not-reachable")})), 0, was_attempt=attempt > 0)
+    for kill in range(6):
+        retries.failed(died, 0, was_attempt=kill > 0)
+        assert retries.entries()["d"].next_ns <= 15 * 10**9
+    for _ in range(3):
+        retries.failed(died, 0, was_attempt=True)
+    assert retries.entries()["d"].next_ns > 60 * 10**9

@@ -17,7 +17,7 @@ import pytest
 from holdfast.capture.ports import CaptureResult, Place
 from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
-from holdfast.core.clock import SystemClock
+from holdfast.core.clock import SystemClock, ns_of
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import NoSpace
 from holdfast.core.ids import ActionId, JobId, NodeId
@@ -158,7 +158,27 @@ def test_who_takes_nothing_is_told_of_also_where_there_is_nothing_for_the_others
     two.fail_at, two.failure = "cursor", NoSpace("the disk is full")
     scene.told.delivered_to.clear()
     scene.run(SmallRun(places=()))
-    assert [(told.action, told.error and told.error.code) for told in scene.told.delivered_to] == [("two", "no-space")]
+    assert [(told.action, told.error and told.error.code) for told in scene.told.delivered_to] == [("one", None), ("two", "no-space")]
+
+
+def test_who_lacked_nothing_is_well_again_with_a_run_that_finds_nothing(scene: Scene) -> None:
+    two, newest = scene.mirrors[1], scene.mirrors[1].commits[-1]
+    two.fail_at, two.failure = "cursor", NoSpace("the disk is full")
+    scene.run(SmallRun(places=()))
+    two.fail_at = ""
+    scene.told.delivered_to.clear()
+    scene.run(SmallRun(places=()))
+    told = {told.action: (told.error, told.captured_at_ns) for told in scene.told.delivered_to}
+    assert told == {"one": (None, ns_of(newest.captured_at)), "two": (None, ns_of(newest.captured_at))}
+    assert two.commits[-1] is newest
+
+
+def test_of_receivers_that_are_all_away_it_is_told_also_in_a_run_that_is_no_job(scene: Scene) -> None:
+    for each in scene.mirrors:
+        each.fail_at, each.failure = "cursor", NoSpace("the disk is full")
+    scene.told.delivered_to.clear()
+    scene.run(scene.burst(b"after"))
+    assert [(told.action, told.error and told.error.code) for told in scene.told.delivered_to] == [("one", "no-space"), ("two", "no-space")]
 
 
 def test_who_fails_in_the_middle_says_why_and_gets_all_of_it_with_the_next_run(scene: Scene) -> None:

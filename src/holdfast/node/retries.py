@@ -22,7 +22,11 @@ _JITTER = 0.2
 _FOR_A_PLACE_S = 60.0
 """The longest wait where a repository only had as many jobs as it takes: some job of them may end at any moment."""
 
-_HEALS = frozenset({"not-granted", "worker-died"})
+_DIED = "worker-died"
+_DIED_BACK_OFF_S = (2.0, 2.0, 5.0, 5.0, 15.0, 15.0, 60.0, 300.0)
+"""A worker that was killed is back at once. One that dies of what it runs must not be kept from all else it does."""
+
+_HEALS = frozenset({"not-granted", _DIED})
 """Besides what says `retryable`: a grant comes with the receiver's next rules, a worker is started anew."""
 
 Kind = Literal["capture", "catch-up", "cascade"]
@@ -46,6 +50,11 @@ class Retry:
     failure: Signature = frozenset()
     not_before_ns: int = 0
     for_a_place: bool = False
+
+    @property
+    def is_of_death(self) -> bool:
+        """Whether the worker that was at it died."""
+        return any(code == _DIED for _, code in self.failure)
 
 
 def opening_ns(errors: Iterable[ErrorFacts | None]) -> int:
@@ -78,8 +87,8 @@ class Retries:
         known = self._entries.get(retry.subject)
         if known is None:
             attempts, next_ns = 0, self._after(now_ns, 0, retry)
-        elif known.for_a_place and not retry.for_a_place:
-            # Who has waited long for a place has not failed so often: another trouble is its first.
+        elif (known.for_a_place and not retry.for_a_place) or (retry.is_of_death and not known.is_of_death):
+            # Who has waited long for a place, or for a receiver, has not failed so often: another trouble is its first.
             attempts, next_ns = 0, self._after(now_ns, 0, retry)
         elif was_attempt:
             attempts, next_ns = known.attempts + 1, self._after(now_ns, known.attempts + 1, retry)
@@ -121,7 +130,8 @@ class Retries:
         return min((retry.next_ns for retry in self._entries.values() if retry.subject not in busy), default=None)
 
     def _after(self, now_ns: int, attempts: int, retry: Retry) -> int:
-        wait_s = BACK_OFF_S[min(attempts, len(BACK_OFF_S) - 1)]
+        waits_s = _DIED_BACK_OFF_S if retry.is_of_death else BACK_OFF_S
+        wait_s = waits_s[min(attempts, len(waits_s) - 1)]
         if retry.for_a_place:
             wait_s = min(wait_s, _FOR_A_PLACE_S)
         if self._drawn[0] != now_ns:

@@ -26,7 +26,7 @@ from holdfast.model.jobs import Event, Finding, Job, State
 from holdfast.model.rules import DatasetRule, Rules
 from holdfast.model.tail import AskTail, Tailed
 from holdfast.node.limits import Limits, load_limits
-from holdfast.node.small_news import SmallNews
+from holdfast.node.small_news import NewsBeside, SmallNews
 from holdfast.node.state_holder import StateHolder
 from holdfast.node.worker_dial import Dialler
 from holdfast.operations.following.backlog import Work
@@ -70,6 +70,7 @@ class SourceFollowing:
         self._rules: Rules | None = None
         self._follower: Follower | None = None
         self._small_news = SmallNews(surroundings.news, self._found, surroundings.clock)
+        self.news_of_jobs = NewsBeside(surroundings.news, self._small_news)
         self._tail = Tail(surroundings.clock, surroundings.entropy)
         self.claims = Claims()
         self.pool = SessionPool(surroundings.clock)
@@ -120,7 +121,7 @@ class SourceFollowing:
             pool=self.pool,
             dial=Dialler(self._all.home, rules).deliver,
             generation=rules.generation,
-            told=self._all.news.delivered,
+            told=self._small_news.beside,
             missed=lambda _: None,
             left_behind=self._left_behind,
         )

@@ -28,14 +28,13 @@ from holdfast.node.asides import Aside
 from holdfast.node.limits import Limits
 from holdfast.node.source_following import SourceFollowing, limits_of, must_scan
 from holdfast.node.state_holder import StateHolder
-from holdfast.node.worker_jobs import LinkNews
 from holdfast.node.worker_messages import RunDatasets
 from holdfast.operations.following.claims import groups_apart
 from holdfast.operations.run import run_datasets
 from holdfast.operations.run_order import RunOrder
 from holdfast.operations.run_plan import joined
 from holdfast.operations.run_progress import RunProgress
-from holdfast.operations.running import Cancellation, Meter
+from holdfast.operations.running import Cancellation, Meter, News
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class SourceRuns:
     rules: Rules
     following: SourceFollowing
     holder: StateHolder
-    news: LinkNews
+    news: News
     clock: Clock
     aside: Aside
 

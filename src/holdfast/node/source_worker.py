@@ -185,9 +185,8 @@ class SourceWorker:
     def _run(self, message: RunDatasets, job: Job, cancellation: Cancellation) -> Job:
         rules = self._must_be_configured().rules
         with self._asides.taken(cancellation.check) as aside:
-            return SourceRuns(self._home, rules, self._following, self._holder, self._news, self._clock, aside).run(
-                message, job, cancellation
-            )
+            news = self._following.news_of_jobs
+            return SourceRuns(self._home, rules, self._following, self._holder, news, self._clock, aside).run(message, job, cancellation)
 
     def _restore(self, message: RunRestore, job: Job, cancellation: Cancellation) -> Job:
         configured = self._must_be_configured()

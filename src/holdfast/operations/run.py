@@ -216,14 +216,18 @@ class _Run:
             self._tools.state.drop_tombstones(dataset.rule.id, commit.seq)
 
     def _record_missing(self, dataset: DatasetRun, lanes: Sequence[Lane]) -> None:
-        """A dataset that was left out while others were not, or that has no commit to catch up to: its actions are told one by one."""
-        if self._sending.captured is None and not self._order.catch_up:
+        """A dataset that was left out while others were not, or that has no commit to catch up to: its actions are told one by one. Where
+        nothing was found for anybody, who takes part has what the newest commit had: whatever was wrong with it before is over."""
+        if self._sending.captured is None and not (self._order.catch_up or self._order.is_in_no_list):
             return
+        newest = self._tools.state.newest_commit(dataset.rule.id) if self._sending.is_empty else None
         for lane in lanes:
             lane.error = dataset.error or lane.error
             for action in lane.delivery.actions:
                 if lane.result_of(action) is not None:
                     self._tell(lane, action, None, concerned(lane.delivery, action, dataset.due))
+                elif newest is not None:
+                    self._tell(lane, action, newest.captured_at, concerned(lane.delivery, action, dataset.due))
 
     def _operations(self, dataset: DatasetRun, lane: Lane, action: ActionId, commit: Commit) -> tuple[str, ...]:
         if not self._order.catch_up:

@@ -74,6 +74,11 @@ class RunOrder:
         return self.job.cause == "trigger"
 
     @property
+    def is_in_no_list(self) -> bool:
+        """Whether it is a small run that is nobody's job: only what is told of its actions says what became of it."""
+        return self.small is not None and not self.job.id
+
+    @property
     def is_scan(self) -> bool:
         """Whether the whole of the datasets is looked at."""
         return not self.catch_up and self.small is None

@@ -16,6 +16,7 @@ from holdfast.core.ids import ActionId, NodeId
 from holdfast.model.change import Acknowledgement, Commit
 from holdfast.operations.following.session_pool import SessionPool
 from holdfast.operations.run_lanes import Dial
+from holdfast.operations.running import Delivered
 from holdfast.operations.spooling.keeper import CATCHING_UP, Keeper
 from holdfast.operations.spooling.sending import Sender, SendTools
 from holdfast.testing.deliveries import DATASET, SOURCE, ServedDelivery
@@ -199,6 +200,29 @@ def test_a_mirror_that_does_not_take_what_waited_is_left_to_a_run_of_the_source(
         assert scene.keep()
         wait_for(lambda: left == [DATASET])
     assert (len(store.commits), len(mirror.commits)) == (1, 0)
+
+
+class Mute(Busy):
+    """Takes its first commit, and its answer is lost."""
+
+    def commit(self, commit: Commit) -> Acknowledgement:
+        said = super().commit(commit)
+        if len(self.commits) == 1:
+            self.channels[-1].kill()
+        return said
+
+
+def test_who_had_taken_it_before_the_line_broke_is_said_to_be_well_by_a_run(scene: Spooling) -> None:
+    mute, left, clock = Mute(scene, runs=0), list[str](), SystemClock()
+    what = msgspec.structs.replace(delivery("continuous", store="days"), dataset=DATASET)
+    told = list[Delivered]()
+    tools = SendTools(
+        clock=clock, pool=SessionPool(clock), dial=mute, generation=1, told=told.append, missed=lambda _: None, left_behind=left.append
+    )
+    with closing(tools.pool), closing(Sender(Keeper(RULE, what, (STORE,), False, scene.spool, clock), tools)):
+        assert scene.keep()
+        wait_for(lambda: left == [DATASET])
+    assert (len(mute.commits), told) == (1, [])
 
 
 def test_what_two_actions_say_is_of_the_one_behind(keeper: Keeper) -> None:

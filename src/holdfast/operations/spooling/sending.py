@@ -45,7 +45,8 @@ _NAP_S = 5.0
 @dataclass(frozen=True, kw_only=True)
 class SendTools:
     """`told` hears how each action took a run, `missed` of states that a receiver will never have (`Keepers` puts its own there),
-    `left_behind` of a dataset one of whose actions needs a run of the source: nothing that waits here will bring it there."""
+    `left_behind` of a dataset one of whose actions needs a run of the source: nothing that waits here will bring it there, or say of it
+    that it is well again."""
 
     clock: Clock
     pool: SessionPool
@@ -65,6 +66,8 @@ class Sender:
         self._cancellation = Cancellation()
         self._closing = threading.Event()
         self._attempts = 0
+        # Whether in this talk how an action took something was told.
+        self._has_told = False
         self._thread = threading.Thread(target=self._run, name="spool-sender", daemon=True)
         self._thread.start()
 
@@ -128,6 +131,7 @@ class Sender:
             # A run has gone to the receiver meanwhile: what it answered us is older than what it answered that.
             kept.session.close()
             return
+        is_well_again, self._has_told = self.keeper.error is not None, False
         try:
             states = self._send_all(kept)
         except BaseException:
@@ -141,7 +145,9 @@ class Sender:
             kept.session.close()
         else:
             pool.keep(delivery.id, Kept(kept.session, states, kept.opened_s, kept.used_s), {})
-        if any(states[action].cursor != self.keeper.spool.cursor for action in delivery.actions):
+        is_behind = any(states[action].cursor != self.keeper.spool.cursor for action in delivery.actions)
+        if is_behind or (is_well_again and not self._has_told):
+            # Also where it had all of it, and only its answer was lost: who runs says that it is well.
             self.tools.left_behind(delivery.dataset)
 
     def _open(self, timetable: Timetable) -> Kept:
@@ -216,6 +222,7 @@ class Sender:
 
     def _tell(self, said: Acknowledgement, run: RunFile) -> None:
         """Of a bundle only the last run can be a point."""
+        self._has_told = True
         delivery, commit = self.keeper.delivery, run.facts.commit
         self.tools.told(
             Delivered(
