@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from holdfast.backend.backend import Backend
 from holdfast.core.clock import now
-from holdfast.core.errors import ProtocolError, RepositoryLocked, RepositoryPaused, StoreError
+from holdfast.core.errors import ProtocolError, RepositoryLocked, RepositoryPaused
 from holdfast.core.ids import DatasetId, NodeId
 from holdfast.model import rules
 from holdfast.model.change import Begin, Commit, Durability, Put, Segment
@@ -24,7 +23,6 @@ from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.repository.repository import Repository
-from holdfast.testing.faulty_backend import FaultyBackend
 from holdfast.testing.feeding import chunk_id
 from holdfast.testing.repository_scene import DATASET, RepositoryScene, everywhere
 from tests.repository.followed import CDP, FollowedSource, read_all
@@ -399,36 +397,6 @@ def test_sources_go_on_after_the_lock_was_taken_away(scene: RepositoryScene) -> 
     repository.tick()
     assert repository.held_problems == ()
     states = _some_states(source, repository, 2)
-    _assert_states(repository, states)
-    source.leave()
-    repository.close()
-    scene.restic.check()
-
-
-def test_a_store_that_fails_is_said_until_it_works_again(scene: RepositoryScene) -> None:
-    made: list[FaultyBackend] = []
-
-    def wrap(backend: Backend) -> Backend:
-        made.append(FaultyBackend(backend, lambda _step, _verb, _kind: None))
-        return made[0]
-
-    repository, source = scene.open(wrap), FollowedSource(scene)
-    source.write(b"/data/one", b"first")
-    source.send(repository, "backup")
-    states = _some_states(source, repository, 2)
-    made[0].plan = lambda _step, verb, _kind: StoreError("i/o error") if verb != "remove" else None
-    scene.clock.advance(60)
-    repository.tick()
-    (finding,) = repository.held_problems
-    assert finding.code == "sealing-fails"
-    # Holding needs no store.
-    states |= _some_states(source, repository, 2)
-    made[0].plan = lambda _step, _verb, _kind: None
-    repository.tick()
-    assert repository.held_problems == (finding,)
-    scene.clock.advance(10)
-    repository.tick()
-    assert repository.held_problems == ()
     _assert_states(repository, states)
     source.leave()
     repository.close()

@@ -42,11 +42,16 @@ class Continuous:
         self._folder = home / FOLDER
         self._guard = threading.Lock()
         self._held: dict[int, Held] = {}
-        self.problems: tuple[Finding, ...] = ()
-        """What could not be kept of what was held, and why sealing fails now."""
         self._lost: deque[Finding] = deque(maxlen=_MOST_TOLD)
+        self._failing: dict[int, Finding] = {}
         self._is_lock_doubted = False
         self._kept_at_s = interior.storage.clock.monotonic_s()
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What could not be kept of what was held, and why sealing fails now, once for all datasets."""
+        with self._guard:
+            return (*self._lost, *list(self._failing.values())[:1])
 
     # Holding
 
@@ -121,7 +126,7 @@ class Continuous:
         now_s = self._interior.storage.clock.monotonic_s()
         waiting = [held for held in self._all() if not held.is_empty]
         if not waiting:
-            self.problems, self._is_lock_doubted = tuple(self._lost), False
+            self._is_lock_doubted = False
         due = [held for held in waiting if _is_due(held, now_s, at_once=self._is_lock_doubted)]
         for held in due:
             # What fails here fails again while sealing, and is told then.
@@ -181,9 +186,8 @@ class Continuous:
                 message=f"what is held for {self._interior.name} could not be sealed: {message}",
                 hint="it is in the journal and tried again by itself",
             )
-            self.problems = (*self._lost, failing)
-        else:
-            self.problems = tuple(self._lost)
+            with self._guard:
+                self._failing |= {held.number: failing for held in some if not held.is_empty}
 
     def _seal(self, some: Sequence[Held]) -> None:
         with ExitStack() as guards:
@@ -217,6 +221,7 @@ class Continuous:
             with suppress(StoreError):
                 held.clear()
             held.tried_at_s = None
+            self._fails_no_more(held)
             # What is old is let go the next time where that fails now.
             with suppress(HoldfastError):
                 keep_logs(interior, held.number)
@@ -284,7 +289,8 @@ class Continuous:
         with suppress(OSError):
             held.set_apart()
         self._end_holding(held)
-        self._lost.append(
+        self._fails_no_more(held)
+        self._tell_lost(
             Finding(
                 code="held-lost",
                 severity=Severity.ERROR,
@@ -292,7 +298,15 @@ class Continuous:
                 hint="their file is kept in HOME/repositories/NAME/journal; the source sends again what it still has",
             )
         )
-        self.problems = tuple(self._lost)
+
+    def _fails_no_more(self, held: Held) -> None:
+        """Whoever asked for it: a run that seals all that is held each minute leaves no try of our own due."""
+        with self._guard:
+            self._failing.pop(held.number, None)
+
+    def _tell_lost(self, finding: Finding) -> None:
+        with self._guard:
+            self._lost.append(finding)
 
     def _all(self) -> list[Held]:
         with self._guard:
@@ -353,7 +367,7 @@ class Continuous:
 
     def _note_damage(self, path: Path, damaged: Iterable[int], groups: Sequence[Group]) -> None:
         for offset in damaged:
-            self._lost.append(
+            self._tell_lost(
                 Finding(
                     code="journal-damaged",
                     severity=Severity.ERROR,
@@ -364,7 +378,6 @@ class Continuous:
             )
             if groups:
                 self._interior.quarantine.add((), [groups[0].followed.dataset])
-        self.problems = tuple(self._lost)
 
 
 def _is_due(held: Held, now_s: float, *, at_once: bool) -> bool:
