@@ -131,6 +131,23 @@ def test_what_changed_while_a_source_was_off_is_a_gap_though_its_receiver_was_aw
     assert any(gap.reason is GapReason.THINNED and gap.until > on_at for gap in gaps) is is_full
 
 
+def test_the_time_in_which_the_source_was_refused_is_a_gap_of_its_moments(scene: Followed) -> None:
+    assert_good(scene.files1.run(scene.documents))
+    before, aside = now(SystemClock()), scene.source.with_name("aside")
+    scene.source.rename(aside)
+    here = scene.files1.source_heard
+    wait_for(lambda: any(told.following[0].error is not None for told in here.of(FollowNews)), 60)
+    assert here.of(FollowNews)[-1].following[0].open_gap_since is not None
+    (aside / "always").write_bytes(b"for a moment")
+    (aside / "always").write_bytes(b"a" * 5_000)
+    aside.rename(scene.source)
+    after = now(SystemClock())
+    wait_for(lambda: any(gap.reason is GapReason.VANISHED for gap in gaps_of(scene)), 90)
+    (gap,) = (gap for gap in gaps_of(scene) if gap.reason is GapReason.VANISHED)
+    assert gap.path == bytes(scene.source)
+    assert before <= gap.since < after < gap.until
+
+
 def gaps_of(scene: Followed) -> tuple[Gap, ...]:
     answer = scene.vault.ask(AskMoments(dataset=scene.documents.label))
     assert isinstance(answer, Moments), answer

@@ -93,10 +93,11 @@ def test_what_waits_in_the_spool_is_trouble_when_the_oldest_of_it_is_old() -> No
     assert "spool" in first.message
 
 
-def test_a_gap_in_density_is_not_said_to_be_one_of_watching() -> None:
+@pytest.mark.parametrize(("reason", "words"), [(GapReason.THINNED, "not every state"), (GapReason.VANISHED, "the source was refused")])
+def test_a_gap_of_another_kind_is_not_said_to_be_one_of_watching(reason: GapReason, words: str) -> None:
     messages: list[str] = []
     here = FollowedHere(lambda code, severity, message, **facts: messages.append(message), VirtualClock(START))
-    here.heard((told(FollowState.FOLLOWING, gaps=(msgspec.structs.replace(GAP, reason=GapReason.THINNED),)),))
+    here.heard((told(FollowState.FOLLOWING, gaps=(msgspec.structs.replace(GAP, reason=reason),)),))
     (message,) = messages
     assert "unseen" not in message
-    assert "not every state" in message
+    assert words in message

@@ -82,6 +82,7 @@ const REASONS: Record<GapReason, string> = {
   "root-replaced": "the folder is another one now",
   "not-watched": "this machine cannot watch there, so changes are found by looking at all of it",
   thinned: "a receiver was away and the room for waiting changes was full, so states between were left out",
+  "source-vanished": "the source looked as if it was gone, and was refused",
 };
 
 export const reasonOf = (reason: GapReason): string => REASONS[reason] ?? reason;
@@ -97,6 +98,7 @@ export function gapSentence(gap: Span & { path: string }): string {
   const seconds = (Date.parse(gap.until) - Date.parse(gap.since)) / 1000;
   const span = `${formatTime(gap.since)}, for ${formatDuration(Math.max(1, seconds))}`;
   if (gap.reason === "thinned") return `From ${span}, not every state below ${visible(gap.path)} was kept: ${reasonOf(gap.reason)}.`;
+  if (gap.reason === "source-vanished") return `From ${span}, what was below ${visible(gap.path)} was kept by nobody: ${reasonOf(gap.reason)}.`;
   return `From ${span}, changes below ${visible(gap.path)} may have gone unseen: ${reasonOf(gap.reason)}.`;
 }
 

@@ -11,7 +11,8 @@ import msgspec
 class GapReason(str, Enum):
     """`overflow`: more changed than could be told. `mount`: a file system came or went. `root-replaced`: a root is another folder now.
     `restart`: nobody watched. `not-watched`: this machine cannot watch there, changes are found by scans. `thinned`: changes were seen
-    and sent, but states between them were dropped because a receiver was away and the spool full."""
+    and sent, but states between them were dropped because a receiver was away and the spool full. `source-vanished`: the source was
+    refused, since it looked as if it was gone, and what it was meanwhile was kept by nobody."""
 
     OVERFLOW = "overflow"
     MOUNT = "mount"
@@ -19,6 +20,7 @@ class GapReason(str, Enum):
     RESTART = "restart"
     NOT_WATCHED = "not-watched"
     THINNED = "thinned"
+    VANISHED = "source-vanished"
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):

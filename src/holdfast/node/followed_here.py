@@ -64,7 +64,8 @@ class FollowedHere:
         where, why = display_path(gap.path), gap.reason.value
         what = f"{each.dataset}: from {span} changes below {where} may have gone unseen ({why}); what is there now is known again"
         thinned = f"{each.dataset}: of {span} not every state below {where} could be kept for a receiver that was away ({why})"
-        message = thinned if gap.reason is GapReason.THINNED else what
+        refused = f"{each.dataset}: what was below {where} from {span} was kept by nobody, since the source was refused ({why})"
+        message = {GapReason.THINNED: thinned, GapReason.VANISHED: refused}.get(gap.reason, what)
         self._record("gap", Severity.WARNING, message, dataset=each.dataset, path=where, reason=why, since=since, until=until)
 
 

@@ -86,6 +86,12 @@ def test_what_has_become_of_roots() -> None:
     )
 
 
+def test_a_root_that_comes_below_another_by_a_mount_of_its_own() -> None:
+    there, mounted = Survey({}, {b"/data": FOLDER}, {}), Standing(mount=2, device=8, inode=9, is_folder=True)
+    for standing, reason in ((FOLDER, Reason.REPLACED), (mounted, Reason.MOUNT)):
+        assert changes_between(there, Survey({}, {b"/data": FOLDER, b"/data/in": standing}, {})).missed == ((b"/data/in", reason),)
+
+
 def test_what_has_become_of_mounts() -> None:
     before, after = Survey({}, {}, {b"/gone": 1, b"/same": 2, b"/other": 3}), Survey({}, {}, {b"/same": 2, b"/other": 4, b"/new": 5})
     assert changes_between(before, after).missed == ((b"/gone", Reason.MOUNT), (b"/new", Reason.MOUNT), (b"/other", Reason.MOUNT))

@@ -6,12 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from holdfast.capture.ports import Place
 from holdfast.core.clock import ns_of
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId
 from holdfast.host.watch import Aspect, Batch, Dirty, Gap, Reason
 from holdfast.model.document import Classification
+from holdfast.model.following import FollowState
+from holdfast.model.gaps import Gap as Told
+from holdfast.model.gaps import GapReason
 from holdfast.model.rules import DatasetRule
+from holdfast.operations.following.backlog import Work
 from holdfast.operations.following.course import Course
 from holdfast.operations.following.plan import Followed
 from holdfast.testing.virtual_clock import VirtualClock
@@ -66,6 +71,47 @@ def test_a_gap_that_waits_leaves_nothing_sound(course: Course) -> None:
     assert course.seen_until_ns(NOW_NS, 60.0) == ns_of(START)
     course.done(12.0)
     assert course.is_sound
+
+
+GONE = ErrorFacts("source-vanished", "/data is gone")
+
+
+def test_the_time_in_which_the_source_was_refused_is_one_gap(course: Course, clock: VirtualClock) -> None:
+    course.hear(LETTER, 0.0)
+    for _ in range(3):
+        clock.advance(10.0)
+        work = course.take(clock.monotonic_s())
+        course.undone(work, GONE, clock.monotonic_s())
+        told = course.told((), clock.now_ns(), clock.monotonic_s())
+        assert (told.state, told.gaps) == (FollowState.WAITING, ())
+    assert told.open_gap_since == START
+    assert not course.is_sound
+    assert course.seen_until_ns(clock.now_ns(), clock.monotonic_s()) == ns_of(START)
+    clock.advance(10.0)
+    gap = Told(path=b"/data", since=START, until=START + timedelta(seconds=40), reason=GapReason.VANISHED)
+    assert course.take(clock.monotonic_s()).gaps == (gap,)
+    course.done(clock.monotonic_s())
+    told = course.told((), clock.now_ns(), clock.monotonic_s())
+    assert (told.state, told.gaps, told.open_gap_since) == (FollowState.FOLLOWING, (gap,), None)
+    assert course.take(clock.monotonic_s()).gaps == ()
+
+
+def test_a_refusal_that_somebody_else_ended_is_a_gap_though_nothing_is_left_to_do(course: Course, clock: VirtualClock) -> None:
+    course.undone(Work(since_s=clock.monotonic_s()), GONE, clock.monotonic_s())
+    clock.advance(60.0)
+    assert course.is_due(clock.monotonic_s())
+    work = course.take(clock.monotonic_s())
+    assert ([place.path for place in work.places], [gap.reason.value for gap in work.gaps]) == ([b"/data"], ["source-vanished"])
+
+
+def test_a_root_of_another_dataset_that_comes_into_one_of_ours_is_looked_at_and_no_gap(course: Course) -> None:
+    gaps = [Gap(path=path, since_ns=1, until_ns=2, reason=Reason.REPLACED) for path in (b"/data/theirs", b"/data", b"/")]
+    course.hear(Batch(gaps=tuple(gaps[:1])), 10.0)
+    work = course.take(20.0)
+    assert (work.places, work.gaps) == ((Place(b"/data/theirs", True),), ())
+    course.done(20.0)
+    course.hear(Batch(gaps=tuple(gaps)), 30.0)
+    assert [gap.path for gap in course.take(40.0).gaps] == [b"/data", b"/"]
 
 
 def test_who_is_not_watched_has_seen_nothing_since_it_looked(course: Course, clock: VirtualClock) -> None:

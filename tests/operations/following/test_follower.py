@@ -179,6 +179,18 @@ def test_what_could_not_be_captured_is_tried_again_whole(scene: Scene, following
     wait_for(lambda: scene.state is FollowState.FOLLOWING and scene.told[-1].error is None)
 
 
+def test_each_dataset_has_its_own_error_also_where_nothing_was_captured_of_any(scene: Scene, following: Follower) -> None:
+    """The run's may be of another one, which is refused: then this one is not, and there is no gap."""
+    wait_for(lambda: scene.state is FollowState.FOLLOWING)
+    scene.book.runs.clear()
+    scene.book.endings += [SmallResult(None, {ONE: AWAY}, ErrorFacts("source-vanished", "another is gone"))] * 4
+    (scene.data / "letter").write_bytes(b"dear")
+    wait_for(lambda: scene.state is FollowState.WAITING)
+    assert scene.told[-1].error == AWAY
+    wait_for(lambda: scene.state is FollowState.FOLLOWING)
+    assert not any(run.gaps for run in scene.book.runs)
+
+
 def test_a_receiver_that_did_not_get_it_is_tried_again_without_another_look(scene: Scene, following: Follower) -> None:
     wait_for(lambda: scene.state is FollowState.FOLLOWING)
     scene.book.runs.clear()

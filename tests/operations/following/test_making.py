@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.core.ids import DatasetId
-from holdfast.host.watch import Aspect, Batch, Dirty
+from holdfast.host.watch import Aspect, Batch, Dirty, Gap, Reason
 from holdfast.model.document import Classification
 from holdfast.model.rules import DatasetRule
 from holdfast.operations.following.backlog import BURST_NAMES
@@ -150,3 +150,17 @@ def test_it_ends_where_another_run_waits_for_the_dataset(scene: Scene) -> None:
         assert scene.more() is None
     waiting.join()
     assert scene.more() is not None
+
+
+def test_a_gap_is_of_the_dataset_that_told_it(scene: Scene) -> None:
+    """Of another one whose roots lie around it is none."""
+    rule = DatasetRule(
+        id=DatasetId("outer"), label="files1/outer", policy="outer", classification=Classification(paths=("/",)), operations=()
+    )
+    outer = Course(Followed(rule, (b"/",), ()), scene.clock)
+    gap = Gap(path=bytes(scene.data), since_ns=1, until_ns=2, reason=Reason.REPLACED)
+    for course in (scene.course, outer):
+        course.hear(Batch(gaps=(gap,)), scene.clock.monotonic_s())
+    works = {course.followed.rule.id: course.take(scene.clock.monotonic_s() + 9.0) for course in (scene.course, outer)}
+    small = scene.making.small_run([scene.course, outer], works, scene.clock.monotonic_s())
+    assert [(dataset, len(gaps)) for dataset, gaps in small.gaps.items()] == [(ONE, 1)]

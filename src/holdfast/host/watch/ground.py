@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from holdfast.host.watch.facts import Reason
 from holdfast.host.watch.mounts import Mount, mount_of, mounts_now
 from holdfast.host.watch.territory import Territory, joined
+from holdfast.model.entry import is_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def changes_between(before: Survey, after: Survey) -> Changes:
     for root, now in after.standings.items():
         then = before.standings.get(root)
         if then is None:
-            missed[root] = Reason.REPLACED
+            missed[root] = Reason.MOUNT if _is_mounted_in_another(root, after) else Reason.REPLACED
         elif then != now:
             missed[root] = Reason.REPLACED if (then.mount, then.device) == (now.mount, now.device) else Reason.MOUNT
     for place in before.mounted.keys() | after.mounted.keys():
@@ -128,6 +129,12 @@ def changes_between(before: Survey, after: Survey) -> Changes:
             missed[place] = Reason.MOUNT
     vanished = tuple(root for root in before.standings if root not in after.standings)
     return Changes(tuple(sorted(missed.items())), vanished)
+
+
+def _is_mounted_in_another(root: bytes, found: Survey) -> bool:
+    """Whether it lies below another root, which was not watched by what it came with."""
+    mount = found.standings[root].mount
+    return any(other != root and is_below(root, other) and standing.mount != mount for other, standing in found.standings.items())
 
 
 def _by_id(mount: Mount) -> int:

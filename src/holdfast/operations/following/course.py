@@ -11,8 +11,8 @@ from dataclasses import replace
 from holdfast.capture.ports import Place
 from holdfast.capture.reader import WHOLE_BYTES
 from holdfast.core.clock import Clock, now, ns_of, utc
-from holdfast.core.errors import ErrorFacts, WindowClosed
-from holdfast.host.watch import Batch, Coverage
+from holdfast.core.errors import ErrorFacts, SourceVanished, WindowClosed
+from holdfast.host.watch import Batch, Coverage, Reason
 from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.operations.following.backlog import Backlog, Work
@@ -52,6 +52,8 @@ class Course:
         self._began_s = 0.0
         # Since when the work that was taken is known, until it is told what became of it.
         self._in_hand_s: float | None = None
+        # Since when what changed is kept by nobody, because the source is refused.
+        self._refused_ns: int | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -92,8 +94,13 @@ class Course:
                 self.backlog.add_gap(Gap(path=root, since=since, until=until, reason=GapReason.RESTART), now_s)
 
     def hear(self, batch: Batch, now_s: float) -> None:
+        told = [gap for gap in batch.gaps if self._concerns(gap.path)]
+        # Another dataset's root that lies in one of ours: what is in ours was watched all the time.
+        theirs = [gap.path for gap in told if gap.reason is Reason.REPLACED and gap.path.startswith(self._inside)]
+        theirs = [path for path in theirs if path not in self.followed.roots]
+        self.backlog.look([Place(path, True) for path in theirs], now_s)
         mine = Batch(
-            gaps=tuple(gap for gap in batch.gaps if self._concerns(gap.path)),
+            gaps=tuple(gap for gap in told if gap.path not in theirs),
             moves=tuple(move for move in batch.moves if self._concerns(move.path) or self._concerns(move.moved_from)),
             names=tuple(fact for fact in batch.names if self._concerns(fact.path)),
         )
@@ -128,7 +135,7 @@ class Course:
         if self.openings.is_at_rest:
             return None
         times = [time_s for time_s in (self.backlog.next_s(), None if self._blind is None else self._blind_at_s) if time_s is not None]
-        if self.is_behind:
+        if self.is_behind or self._refused_ns is not None:
             times.append(0.0)
         return max(min(times), self._not_before_s) if times else None
 
@@ -151,10 +158,20 @@ class Course:
             self._looked_ns = now_ns
             self._blind_at_s = now_s + BLIND_S
         self._began_s = now_s
-        work = self.backlog.take(now_s, everything=everything)
+        since_ns = self._refused_ns
+        work = self.backlog.take(now_s, everything=everything) if since_ns is None else self._take_refused(since_ns, now_s)
         self._open_gaps += [gap for gap in work.gaps if gap not in self._open_gaps]
         self._in_hand_s = work.since_s if work else None
         return work
+
+    def _take_refused(self, since_ns: int, now_s: float) -> Work:
+        """All there is: once it is captured the time in which the source was refused has an end, and is a gap."""
+        self._open_gaps = _lasting(self._open_gaps)
+        self.backlog.look([Place(root) for root in self.followed.roots], now_s)
+        work = self.backlog.take(now_s, everything=True)
+        since, until = sorted((utc(since_ns), now(self._clock)))
+        refused = (Gap(path=root, since=since, until=until, reason=GapReason.VANISHED) for root in self.followed.roots)
+        return replace(work, gaps=(*work.gaps, *refused))
 
     @property
     def may_go_on(self) -> bool:
@@ -195,7 +212,9 @@ class Course:
     def undone(self, work: Work, error: ErrorFacts | None, now_s: float) -> None:
         """It is to be done again."""
         self._in_hand_s = None
-        self.backlog.put_back(work)
+        if error is not None and error.code == SourceVanished.code and self._refused_ns is None:
+            self._refused_ns = self._clock.now_ns() - int(max(0.0, now_s - work.since_s) * 1e9)
+        self.backlog.put_back(replace(work, gaps=tuple(_lasting(work.gaps))))
         self._wait(error, now_s)
 
     def behind(self, error: ErrorFacts, now_s: float) -> None:
@@ -213,7 +232,8 @@ class Course:
         """Up to when everything that happened was delivered, ns since 1970: if this ends now, what is later is a gap."""
         gaps = [ns_of(gap.since) for gap in (*self._open_gaps, *self.backlog.gaps)]
         looked = [] if self._blind is None else [self._looked_ns]
-        return min([now_ns - int(self.lag_s(now_s) * 1e9), *gaps, *looked])
+        refused = [] if self._refused_ns is None else [self._refused_ns]
+        return min([now_ns - int(self.lag_s(now_s) * 1e9), *gaps, *looked, *refused])
 
     def told(self, coverage: Sequence[Coverage], now_ns: int, now_s: float) -> Following:
         lag_s, rule = self.lag_s(now_s), self.followed.rule
@@ -247,6 +267,7 @@ class Course:
         self._in_hand_s = None
         self._gaps.extendleft(gaps_by_dataset((self.followed,), self._open_gaps).get(self.followed.rule.id, ()))
         self._open_gaps.clear()
+        self._refused_ns = None
 
     def _wait(self, error: ErrorFacts | None, now_s: float) -> None:
         self._error = None if WindowClosed.says(error) else error
@@ -257,6 +278,11 @@ class Course:
     def _concerns(self, path: bytes | None) -> bool:
         # Without a path nobody knows where it was; to `concerns` that would lie above every root.
         return path is not None and path != b"" and (path.startswith(self._inside) or concerns(self.followed, (Place(path, True),)))
+
+
+def _lasting(gaps: Iterable[Gap]) -> list[Gap]:
+    """Those whose end is known: while a source is refused the end of that is put off."""
+    return [gap for gap in gaps if gap.reason is not GapReason.VANISHED]
 
 
 def _inside(followed: Followed) -> tuple[bytes, ...]:

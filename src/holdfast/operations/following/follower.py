@@ -346,7 +346,7 @@ class Follower:
             if id_ not in took_part:
                 course.done(now_s)
             elif result.captured is None or not result.captured.is_whole or refused is not None:
-                course.undone(works[id_], refused.facts() if refused is not None else result.error, now_s)
+                course.undone(works[id_], refused.facts() if refused is not None else result.failed.get(id_, result.error), now_s)
             elif id_ in result.failed and not WindowClosed.says(result.failed[id_]):
                 course.behind(result.failed[id_], now_s)
             elif result.error is not None:

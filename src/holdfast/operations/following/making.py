@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from threading import Condition
 
 from holdfast.core.ids import DatasetId
@@ -15,7 +16,7 @@ from holdfast.operations.following.backlog import BURST_NAMES, Work
 from holdfast.operations.following.course import Course, size_bytes_of
 from holdfast.operations.following.follow_tools import FollowTools, LargeFile
 from holdfast.operations.following.large_files import LargeFiles
-from holdfast.operations.following.plan import joined, small_of, without_large
+from holdfast.operations.following.plan import gaps_by_dataset, joined, small_of, without_large
 from holdfast.operations.following.stages import may_be_parted
 from holdfast.operations.run_order import More, SmallRun
 from holdfast.operations.running import Cancellation
@@ -66,7 +67,10 @@ class Making:
                     course.look_later(path, at_s)
         links = self._tools.source.paths_of(work.inodes)
         closed = frozenset().union(*(course.openings.left_out for course in due))
-        return small_of([course.followed for course in due], without_large(work, put_off), links, closed)
+        small = small_of([course.followed for course in due], without_large(work, put_off), links, closed)
+        # Each has its own: what is one for a dataset need be none for another that shares its paths.
+        gaps = [gaps_by_dataset((course.followed,), works[course.followed.rule.id].gaps) for course in due]
+        return replace(small, gaps={dataset: found for each in gaps for dataset, found in each.items()})
 
     def more(self, taken: Sequence[Course], works: Works, is_alone: Callable[[], bool]) -> More:
         """For a run of these. `is_alone` brings the courses up to now, and says whether no other dataset has anything to do; what is given
