@@ -115,3 +115,22 @@ def test_what_a_killed_worker_was_at_is_tried_again_soon() -> None:
     for _ in range(3):
         retries.failed(died, 0, was_attempt=True)
     assert retries.entries()["d"].next_ns > 60 * 10**9
+
+
+def test_a_first_run_does_not_wait_long_for_a_receiver_that_is_about_to_start(world: World) -> None:
+    """One that has once been there is away for another reason."""
+    world.begin(source_rules(every_s=10**6))
+    world.finish(world.runs()[0], AWAY, captured=False)
+    for attempt in range(1, 5):
+        world.pass_time(2)
+        world.finish(world.runs()[attempt], AWAY, captured=False)
+    world.pass_time(5)
+    world.finish(world.runs()[5])
+    assert world.protection().state is State.SUCCEEDED
+
+
+def test_what_was_never_there_is_waited_for_longer_in_the_end() -> None:
+    retries = Retries(SeededEntropy("x"))
+    for attempt in range(11):
+        retries.failed(Retry(subject="d", kind="catch-up", is_first=True), 0, was_attempt=attempt > 0)
+    assert retries.entries()["d"].next_ns > 200 * 10**9

@@ -148,6 +148,7 @@ def after_run(job: Job, request: RunDatasets, rows: Rows) -> tuple[Retry, ...]:
                 failure=failure,
                 not_before_ns=opening_ns((capture_error,)),
                 for_a_place=any(code == RepositoryBusy.code for _, code in failure),
+                is_first=_is_first(row for row in rows.values() if row.dataset == dataset),
             )
             for dataset in request.datasets
         )
@@ -164,7 +165,19 @@ def _again(dataset: str, troubled: list[ProtectionRow], failure: Signature) -> R
     kind: Kind = "capture" if operations else "catch-up"
     not_before_ns = opening_ns(row.error for row in troubled)
     for_a_place = any(RepositoryBusy.says(row.error) for row in troubled)
-    return Retry(subject=dataset, kind=kind, operations=operations, failure=failure, not_before_ns=not_before_ns, for_a_place=for_a_place)
+    return Retry(
+        subject=dataset,
+        kind=kind,
+        operations=operations,
+        failure=failure,
+        not_before_ns=not_before_ns,
+        for_a_place=for_a_place,
+        is_first=_is_first(troubled),
+    )
+
+
+def _is_first(rows: Iterable[ProtectionRow]) -> bool:
+    return any(row.captured_ns is None and row.error is not None for row in rows)
 
 
 def after_cascade(job: Job, cascade: str, rules: Rules | None, rows: Rows) -> tuple[Retry, ...]:
@@ -175,7 +188,16 @@ def after_cascade(job: Job, cascade: str, rules: Rules | None, rows: Rows) -> tu
     if not any(may_heal(error) for error in errors):
         return ()
     for_a_place = any(RepositoryBusy.says(error) for error in errors)
-    return (Retry(subject=cascade, kind="cascade", failure=failure_of(job), not_before_ns=opening_ns(errors), for_a_place=for_a_place),)
+    return (
+        Retry(
+            subject=cascade,
+            kind="cascade",
+            failure=failure_of(job),
+            not_before_ns=opening_ns(errors),
+            for_a_place=for_a_place,
+            is_first=_is_first(rows[key] for key in keys if key in rows),
+        ),
+    )
 
 
 def open_retries(rules: Rules, rows: Rows) -> tuple[Retry, ...]:

@@ -26,6 +26,9 @@ _DIED = "worker-died"
 _DIED_BACK_OFF_S = (2.0, 2.0, 5.0, 5.0, 15.0, 15.0, 60.0, 300.0)
 """A worker that was killed is back at once. One that dies of what it runs must not be kept from all else it does."""
 
+_FIRST_BACK_OFF_S = (2.0, 2.0, 2.0, 2.0, 5.0, 5.0, 5.0, 15.0, 15.0, 60.0, 300.0)
+"""What was never there: its receiver may be about to start, or to get its rules, like this machine a moment ago."""
+
 _HEALS = frozenset({"not-granted", _DIED})
 """Besides what says `retryable`: a grant comes with the receiver's next rules, a worker is started anew."""
 
@@ -40,7 +43,7 @@ def may_heal(error: ErrorFacts | None) -> bool:
 class Retry:
     """`subject` is a dataset or cascade id. `operations` of a capture that never came to be. `failure`: how it failed last.
     `not_before_ns`: when a window opens, if it waits for nothing else; 0 = it does not. `for_a_place`: a repository that it is for has as
-    many jobs as it takes, whatever else may be in the way."""
+    many jobs as it takes, whatever else may be in the way. `is_first`: of some of it nothing has ever arrived."""
 
     subject: str
     kind: Kind
@@ -50,6 +53,7 @@ class Retry:
     failure: Signature = frozenset()
     not_before_ns: int = 0
     for_a_place: bool = False
+    is_first: bool = False
 
     @property
     def is_of_death(self) -> bool:
@@ -130,7 +134,7 @@ class Retries:
         return min((retry.next_ns for retry in self._entries.values() if retry.subject not in busy), default=None)
 
     def _after(self, now_ns: int, attempts: int, retry: Retry) -> int:
-        waits_s = _DIED_BACK_OFF_S if retry.is_of_death else BACK_OFF_S
+        waits_s = _DIED_BACK_OFF_S if retry.is_of_death else _FIRST_BACK_OFF_S if retry.is_first else BACK_OFF_S
         wait_s = waits_s[min(attempts, len(waits_s) - 1)]
         if retry.for_a_place:
             wait_s = min(wait_s, _FOR_A_PLACE_S)
