@@ -26,13 +26,18 @@ CredentialSource = Credentials | Callable[[], Credentials]
 
 @dataclass(frozen=True)
 class Keepalive:
-    """A peer that is silent is asked after `time_s` (gRPC takes no less than 10) and given up after `timeout_s` more."""
+    """A peer that is silent is asked after `time_s` (a client of gRPC's takes no less than 10). It is given up when its machine has not
+    acknowledged that for `timeout_s`, or has and its program does not answer for `answer_s`: it stands still, or something between the two
+    holds the connection open."""
 
     time_s: float = 10.0
     timeout_s: float = 8.0
+    answer_s: float = 60.0
 
 
 DEFAULT_KEEPALIVE = Keepalive()
+"""For data: on a thin line a question waits behind megabytes that are on their way."""
+HUB_KEEPALIVE = Keepalive(answer_s=20.0)
 
 
 def _common(keepalive: Keepalive) -> list[Option]:
@@ -43,6 +48,7 @@ def _common(keepalive: Keepalive) -> list[Option]:
         ("grpc.http2.max_frame_size", 1024 * 1024),
         ("grpc.keepalive_time_ms", int(keepalive.time_s * 1000)),
         ("grpc.keepalive_timeout_ms", int(keepalive.timeout_s * 1000)),
+        ("grpc.http2.ping_timeout_ms", int(keepalive.answer_s * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
     ]

@@ -21,6 +21,7 @@ from holdfast.wire.codec import decode_hub, encode
 from holdfast.wire.grpc_options import (
     ACCEPTED,
     END,
+    HUB_KEEPALIVE,
     CredentialSource,
     client_credentials,
     client_options,
@@ -40,6 +41,8 @@ logger = logging.getLogger(__name__)
 # The type stubs do not know this part of gRPC's asyncio interface.
 _aio: Any = grpc.aio
 _EOF = _aio.EOF
+_BROKEN = (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError)
+"""What gRPC says of a stream that has ended, or ends meanwhile: to a client the first, to a server the second."""
 
 
 class _Pipe(Protocol):
@@ -73,8 +76,13 @@ class HubStream:
                 raise NotReachable("this end was closed", hint="open a new session")
             try:
                 await self._pipe.write(data)
-            except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
+            except _BROKEN as error:
                 raise self._failure(error) from error
+            except asyncio.CancelledError:
+                if _is_cancelled():
+                    raise
+                # Not who sends was cancelled, but the call, by who closed this end.
+                raise NotReachable("this end was closed", hint="open a new session") from None
 
     async def receive(self) -> HubMessage | None:
         """The next message; None when the peer closed in order, or this end was closed."""
@@ -93,7 +101,7 @@ class HubStream:
         self._reading = None
         try:
             data = reading.result()
-        except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
+        except _BROKEN as error:
             raise self._failure(error) from error
         except asyncio.CancelledError:
             raise NotReachable(f"{self._address} is gone", hint="check the network, and that the other machine is up") from None
@@ -125,7 +133,7 @@ class HubStream:
     def _failure(self, error: BaseException) -> HoldfastError:
         if isinstance(error, grpc.aio.AioRpcError):
             return error_of(error.code(), error.details() or "", self._address)
-        return NotReachable(f"{self._address} is gone: {error}", hint="check the network, and that the other machine is up")
+        return NotReachable(f"{self._address} is gone", hint="check the network, and that the other machine is up")
 
 
 class _ClientStream(HubStream):
@@ -139,16 +147,23 @@ class _ClientStream(HubStream):
             return
         await super().close()
         try:
-            if not self._call.done():
-                await self._call.write(END)
-                await self._call.done_writing()
-                await asyncio.wait_for(asyncio.shield(self._call.code()), CLOSE_GRACE_S)
-        except (grpc.RpcError, grpc.aio.UsageError, asyncio.InvalidStateError, TimeoutError):
+            async with asyncio.timeout(CLOSE_GRACE_S):
+                await self._say_end()
+            await asyncio.wait_for(asyncio.shield(self._call.code()), CLOSE_GRACE_S)
+        except (*_BROKEN, TimeoutError):
             logger.debug("the hub session did not end in order")
         finally:
             self._call.cancel()
             await self.release()
             await self._transport.close()
+
+    async def _say_end(self) -> None:
+        # Behind a message that is under way. gRPC refuses a second write beside it and takes the call for ended on this end alone: it can
+        # be cancelled no more, its connection stays, and the Master goes on with a node that is gone.
+        async with self._sending:
+            if not self._call.done():
+                await self._call.write(END)
+                await self._call.done_writing()
 
     async def _end(self) -> None:
         code = await self._call.code()
@@ -158,7 +173,7 @@ class _ClientStream(HubStream):
 
 async def dial_hub(address: str, credentials: Credentials, master_name: str = MASTER_NAME) -> HubStream:
     """A session with the Master at `address`. Raises `NotReachable`, or `Refused` when it is another Master or has revoked us."""
-    transport: Any = _aio.secure_channel(address, client_credentials(credentials), client_options(master_name))
+    transport: Any = _aio.secure_channel(address, client_credentials(credentials), client_options(master_name, HUB_KEEPALIVE))
     call = transport.stream_stream(f"/{SERVICE}/Session")()
     try:
         metadata = await asyncio.wait_for(call.initial_metadata(), DIAL_TIMEOUT_S)
@@ -196,7 +211,7 @@ class HubServer:
 
     async def start(self) -> int:
         """The port it listens on. Raises `Conflict` when it is taken."""
-        self._server = grpc.aio.server(options=server_options())
+        self._server = grpc.aio.server(options=server_options(HUB_KEEPALIVE))
         handler = grpc.stream_stream_rpc_method_handler(self._session)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Session": handler}),))
         try:
@@ -240,6 +255,12 @@ class HubServer:
         except Exception as error:
             logger.exception("a hub session failed", extra={"facts": {"peer": stream.peer}})
             await _say_farewell(stream, error)
+
+
+def _is_cancelled() -> bool:
+    """Whether the task that runs is to end."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _host_in(peer: str) -> str:
