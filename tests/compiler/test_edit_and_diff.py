@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from holdfast.compiler.compile import compile_flows
 from holdfast.compiler.diff import DocumentChange, diff_documents, diff_rules
-from holdfast.compiler.edit import Wish, flow_protecting, protect
+from holdfast.compiler.edit import Protection, Wish, protect, protection_at
 from holdfast.compiler.freeze import ActiveFlows
 from holdfast.compiler.identities import derived_id
 from holdfast.compiler.inventory import Inventory
 from holdfast.compiler.parse import parse_document
 from holdfast.core.clock import utc
-from holdfast.core.errors import InvalidDocument, UsageError
+from holdfast.core.errors import Conflict, InvalidDocument, UsageError
 from holdfast.core.ids import EnvironmentId, NodeId
 from holdfast.model.document import Document
 from holdfast.model.rules import Identity, Rules
@@ -63,7 +63,9 @@ def test_protect_adds_what_is_missing_and_touches_nothing_else() -> None:
     assert [flow.name for flow in document.flows] == ["old", "protect-documents"]
     assert document.policies[0].operations[0].keep.daily == 30
     assert (document.repositories[0].node, document.repositories[0].location) == ("files1", "/backup")
-    assert flow_protecting(document, "files1", "/srv/documents/", "/backup") == "protect-documents"
+    found = protection_at(document, Wish(node="files1", path="/srv/documents/", location="/backup"))
+    assert found == Protection(flow="protect-documents", policy="documents", repository="main")
+    assert protection_at(document, Wish(node="files1", path="/srv/documents", location="/elsewhere")) is None
 
 
 def test_protect_can_ask_for_every_moment() -> None:
@@ -78,6 +80,18 @@ def test_protect_twice_changes_nothing() -> None:
     after = protected(TEXT)
     assert protected(after) == after
     assert protected(after, path="/srv/documents/") == after
+
+
+@pytest.mark.parametrize("wish", [{"every": "15m"}, {"cdp": "24h"}, {"every": "1h", "cdp": "2d"}])
+def test_protect_again_with_another_promise_is_refused(wish: dict[str, str]) -> None:
+    with pytest.raises(Conflict, match="policy 'documents'"):
+        protected(protected(TEXT), **wish)
+
+
+def test_protect_again_with_the_same_promise_in_other_words_changes_nothing() -> None:
+    after = protected(TEXT, every="2h", cdp="1d")
+    assert protected(after, every="120m", cdp="24h") == after
+    assert protected(after) == after
 
 
 def test_protect_uses_the_repository_that_is_there_and_makes_names_unique() -> None:

@@ -85,7 +85,10 @@ async def test_protect_writes_and_activates(running: Running) -> None:
     assert rules.datasets[0].classification.paths == ("/srv/photos",)
     assert rules.datasets[0].operations[0].every_s == 3600
     again = await running.post("/protect", {"path": "/srv/photos", "location": "/srv/store"})
-    assert again["flow"] == made["flow"]
+    assert (again["flow"], again["every_s"]) == (made["flow"], 3600)
+    other = await running.post("/protect", {"path": "/srv/photos", "location": "/srv/store", "every": "1s"}, status=409)
+    assert "does not say a point every 1s" in other["error"]["message"]
+    assert len(running.nodes["here"].taken) == 1
     second = await running.post("/protect", {"path": "/srv/music", "location": "/srv/store", "every": "1d"})
     assert second["repository"] == made["repository"]
     assert {d.label for d in running.nodes["here"].taken[-1].datasets} == {made["dataset"], second["dataset"]}

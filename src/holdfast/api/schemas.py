@@ -162,11 +162,13 @@ class TriggerFlow(Body):
 
 
 class Protect(Body):
-    """`node` empty = the only node there is. `cdp`: for how long every moment can be restored, empty = not at all."""
+    """`node` empty = the only node there is. `every`: how often a point is due, empty = as it is where the path is protected there already,
+    else every hour. `cdp`: for how long every moment can be restored, empty = not at all. What is protected there already and promises
+    something else is in conflict."""
 
     path: str
     location: str
-    every: str = "1h"
+    every: str = ""
     cdp: str = ""
     node: str = ""
 

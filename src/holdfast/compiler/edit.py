@@ -14,23 +14,24 @@ from holdfast.compiler.fields import NAME
 from holdfast.compiler.parse import parse_document
 from holdfast.compiler.parse_places import clean_path, path_problem
 from holdfast.compiler.yaml_tree import Mapping, Scalar, Tree, load_tree
-from holdfast.core.errors import InvalidDocument, UsageError
+from holdfast.core.errors import Conflict, InvalidDocument, UsageError
 from holdfast.core.units import parse_duration_s
 from holdfast.model.diagnostics import Diagnostic, Level
-from holdfast.model.document import Document, RepositoryEntry
+from holdfast.model.document import Document, Policy, RepositoryEntry
 
+EVERY = "1h"
 KEEP = "{hourly: 24, daily: 30, monthly: 12}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """A folder of a node to be protected in a repository at a place of that node. `every`: how often a point is due; `cdp`: for how long
-    every moment can be restored, empty = only points can."""
+    """A folder of a node to be protected in a repository at a place of that node. `every`: how often a point is due, empty = as it is where
+    the folder is protected there already, else `EVERY`; `cdp`: for how long every moment can be restored, empty = only points can."""
 
     node: str
     path: str
     location: str
-    every: str = "1h"
+    every: str = ""
     cdp: str = ""
 
 
@@ -39,17 +40,18 @@ def protect(text: str, wish: Wish, repository_name: str) -> str:
 
     What is there already is used: the node, a repository in the same place, and, when the path goes to that repository already, everything
     (the text comes back as it was). Names are made unique. Raises `InvalidDocument` when the text, or what would come of it, is none,
-    `UsageError` for a path or duration that is none.
+    `UsageError` for a path or duration that is none, `Conflict` when the policy that is there says something else than is wished.
     """
     document = _parsed(text)
-    node, every, cdp = wish.node, wish.every, wish.cdp
+    node, every, cdp = wish.node, wish.every or EVERY, wish.cdp
     for duration in (every, cdp) if cdp else (every,):
         parse_duration_s(duration)
     if problem := path_problem(wish.path):
         raise UsageError(problem[1], hint=problem[2])
     path, location = clean_path(wish.path), wish.location if "://" in wish.location else clean_path(wish.location)
     repository = _repository_there(document, node, location)
-    if repository is not None and _is_protected(document, node, path, repository.name):
+    if repository is not None and (there := _protection(document, node, path, repository.name)) is not None:
+        _refuse_other_promises(next(each for each in document.policies if each.name == there.policy), wish)
         return text
     policy = _free(_name_from(path), {each.name for each in document.policies})
     flow = _free(f"protect-{policy}"[:60], {each.name for each in document.flows})
@@ -68,11 +70,32 @@ def protect(text: str, wish: Wish, repository_name: str) -> str:
     return text
 
 
-def flow_protecting(document: Document, node: str, path: str, location: str) -> str:
-    """The name of the flow that `protect` made or found; empty if there is none."""
-    path, location = clean_path(path), location if "://" in location else clean_path(location)
-    repository = _repository_there(document, node, location)
-    return "" if repository is None else _protecting_flow(document, node, path, repository.name)
+@dataclass(frozen=True, kw_only=True)
+class Protection:
+    """By which names of the document a path is protected."""
+
+    flow: str
+    policy: str
+    repository: str
+
+
+def protection_at(document: Document, wish: Wish) -> Protection | None:
+    """What `protect` made or found for this wish."""
+    location = wish.location if "://" in wish.location else clean_path(wish.location)
+    repository = _repository_there(document, wish.node, location)
+    return None if repository is None else _protection(document, wish.node, clean_path(wish.path), repository.name)
+
+
+def _refuse_other_promises(policy: Policy, wish: Wish) -> None:
+    """The policy may be somebody's own by now, so it is not changed; but nobody is to think that it does what it does not."""
+    every = {use.when.every_s for use in policy.operations if use.kind == "backup"}
+    within = {use.within_s for use in policy.operations if use.kind == "cdp"}
+    for asked, there, what in ((wish.every, every, "a point every"), (wish.cdp, within, "every moment of")):
+        if asked and parse_duration_s(asked) not in there:
+            raise Conflict(
+                f"{wish.path} is protected there already, by the policy {policy.name!r}, which does not say {what} {asked}",
+                hint=f"change the policy {policy.name}: in the console, or with `holdfast export` and `holdfast apply --activate`",
+            )
 
 
 def _parsed(text: str) -> Document:
@@ -91,11 +114,7 @@ def _repository_there(document: Document, node: str, location: str) -> Repositor
     return next((each for each in document.repositories if (each.node, each.location) == (node, location)), None)
 
 
-def _is_protected(document: Document, node: str, path: str, repository: str) -> bool:
-    return bool(_protecting_flow(document, node, path, repository))
-
-
-def _protecting_flow(document: Document, node: str, path: str, repository: str) -> str:
+def _protection(document: Document, node: str, path: str, repository: str) -> Protection | None:
     exact = {each.name for each in document.policies if each.classification.paths == (path,)}
     for flow in document.flows:
         vertices = {vertex.name: vertex for vertex in flow.vertices}
@@ -103,9 +122,11 @@ def _protecting_flow(document: Document, node: str, path: str, repository: str) 
             source, target = vertices.get(mover.source), vertices.get(mover.target)
             if source is None or target is None or source.node != node or target.repository != repository:
                 continue
-            if any(carried.partition("/")[0] in exact & set(source.policies) for carried in mover.carries):
-                return flow.name
-    return ""
+            carried = (each.partition("/")[0] for each in mover.carries)
+            policy = next((each for each in carried if each in exact & set(source.policies)), None)
+            if policy is not None:
+                return Protection(flow=flow.name, policy=policy, repository=repository)
+    return None
 
 
 def _name_from(path: str) -> str:

@@ -7,10 +7,9 @@ from itertools import chain, count
 
 import msgspec
 
-from holdfast.compiler.edit import Wish, flow_protecting
+from holdfast.compiler.edit import Wish, protection_at
 from holdfast.compiler.edit import protect as protect_in_text
 from holdfast.compiler.parse import parse_document
-from holdfast.compiler.parse_places import clean_path
 from holdfast.core.errors import InvalidDocument, UsageError
 from holdfast.master.activation import Activation, ActivationReport
 from holdfast.master.environment import ApplyRequest, Environments
@@ -21,21 +20,24 @@ from holdfast.model.document import Document, RepositoryEntry
 
 
 class ProtectRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`node` empty = the only node there is. `cdp`: for how long every moment can be restored, empty = not at all."""
+    """`node` empty = the only node there is. `every` and `cdp` as in `Wish`."""
 
     path: str
     location: str
     author: str
-    every: str = "1h"
+    every: str = ""
     cdp: str = ""
     node: str = ""
 
 
 class Protected(msgspec.Struct, frozen=True, kw_only=True):
+    """`every_s`: how often a point is due, as the policy says; null = it says times, or nothing."""
+
     flow: str
     policy: str
     repository: str
     dataset: str
+    every_s: float | None
     activation: ActivationReport
 
 
@@ -46,7 +48,8 @@ class Protecting:
         self._activation = activation
 
     async def protect(self, request: ProtectRequest) -> Protected:
-        """Raises `UsageError`, `InvalidDocument`, or `Conflict` when somebody else applied at the same moment."""
+        """Raises `UsageError`, `InvalidDocument`, or `Conflict` when somebody else applied at the same moment, or the folder is protected
+        there already and something else is promised."""
         if not request.path.startswith("/"):
             raise UsageError(f"{request.path!r} is not an absolute path", hint="begin it with /")
         node = await self._node(request.node)
@@ -58,14 +61,17 @@ class Protecting:
         wanted = ApplyRequest(text=text, author=request.author, base_revision=newest.number, comment=f"protect {request.path} on {node}")
         await self._environment.apply(wanted)
         document = await asyncio.to_thread(_parsed, text)
-        flow = flow_protecting(document, node, request.path, request.location)
-        policy, repository = _drawn(document, flow, request.path)
+        drawn = protection_at(document, wish)
+        assert drawn is not None  # It was there, or has just been written.
+        policy = next(each for each in document.policies if each.name == drawn.policy)
+        spans = [use.when.every_s for use in policy.operations if use.kind == "backup" and use.when.every_s is not None]
         return Protected(
-            flow=flow,
-            policy=policy,
-            repository=repository,
-            dataset=f"{node}/{policy}",
-            activation=await self._activation.activate(flow),
+            flow=drawn.flow,
+            policy=drawn.policy,
+            repository=drawn.repository,
+            dataset=f"{node}/{drawn.policy}",
+            every_s=min(spans, default=None),
+            activation=await self._activation.activate(drawn.flow),
         )
 
     async def _node(self, wanted: str) -> str:
@@ -96,16 +102,3 @@ def _parsed(text: str) -> Document:
     if document is None:
         raise InvalidDocument("the document cannot be read", hint="mend it with `holdfast export` and `holdfast apply`")
     return document
-
-
-def _drawn(document: Document, flow_name: str, path: str) -> tuple[str, str]:
-    """Policy and repository of a flow that protects `path`."""
-    flow = next(flow for flow in document.flows if flow.name == flow_name)
-    here = {policy.name for policy in document.policies if policy.classification.paths == (clean_path(path),)}
-    repositories = {vertex.name: vertex.repository for vertex in flow.vertices if vertex.repository}
-    for mover in flow.movers:
-        for carried in mover.carries:
-            policy = carried.partition("/")[0]
-            if policy in here and mover.target in repositories:
-                return policy, repositories[mover.target]
-    return flow.movers[0].carries[0].partition("/")[0], next(iter(repositories.values()), "")

@@ -22,7 +22,7 @@ from holdfast.cli.reach import master_client
 from holdfast.cli.setup import node_name
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import Refused, UsageError
-from holdfast.core.units import parse_duration_s, parse_time
+from holdfast.core.units import format_duration, parse_duration_s, parse_time
 
 FileArgument = Annotated[str, typer.Argument(help="The environment document; `-` reads standard input.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Agree to what the document no longer names. Data is never destroyed by this.")]
@@ -214,7 +214,7 @@ def deactivate(flow: FlowArgument, home: HomeOption = None, as_json: JsonOption 
 def protect(
     path: Annotated[Path, typer.Argument(help="Folder or file to protect.")],
     to: Annotated[str, typer.Option("--to", help="Where the repository lies: a folder of this machine.")],
-    every: Annotated[str, typer.Option("--every", help="How often a point is due.")] = "1h",
+    every: Annotated[str, typer.Option("--every", help="How often a point is due.", show_default="1h")] = "",
     cdp: Annotated[str, typer.Option("--cdp", help="Follow it as it changes: every moment of this span can be restored, like 24h.")] = "",
     node: Annotated[str, typer.Option("--node", help="Machine that holds the path (default: this one).")] = "",
     home: HomeOption = None,
@@ -234,7 +234,8 @@ def protect(
     _print_activation(answer["activation"])
     code = _activation_exit(answer["activation"])
     if code == exit_codes.OK:
-        say(f"\n{body['path']} is protected as {answer['dataset']}: a point every {every} in repository {answer['repository']}, {location}")
+        points = f"a point every {format_duration(answer['every_s'])}" if answer["every_s"] else "points at the times of its policy"
+        say(f"\n{body['path']} is protected as {answer['dataset']}: {points} in repository {answer['repository']}, {location}")
         if cdp:
             say(f"  followed:     every moment of the last {cdp} can be restored; holdfast status says how far it is behind")
         say(f"  now:          holdfast trigger {answer['flow']} --first --wait")
