@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import DatasetId, JobId
+from holdfast.core.ids import DatasetId, JobId, RepositoryId
 from holdfast.model.bottleneck import Bottleneck, Place
 from holdfast.model.change import Amount
 from holdfast.model.following import Following, FollowState
@@ -186,6 +186,23 @@ async def test_what_failed_is_on_its_mover_only(running: Running) -> None:
         "far": "overdue",
     }
     assert [f["finding"]["code"] for f in vertices["store"]["findings"]] == ["low-disk"]
+
+
+@with_master
+async def test_a_repository_that_cannot_be_opened_is_trouble_on_its_own_vertex_only(running: Running) -> None:
+    machines = await office(running)
+    gone = ErrorFacts("repository-missing", "not there: /srv/old", "", True)
+    said = Finding(code="worker-problem", severity=Severity.ERROR, message=gone.message)
+    vault = machines["vault"].status
+    old = RepositoryStatus(id=RepositoryId("f" * 32), name="old", location="/srv/old", error=gone)
+    machines["vault"].status = msgspec.structs.replace(vault, findings=(said,), repositories=(*vault.repositories, old))
+    _, vertices, _ = await look(running)
+    assert (vertices["store"]["state"], vertices["store"]["findings"]) == ("ok", [])
+    repositories = tuple(msgspec.structs.replace(each, error=gone) for each in vault.repositories)
+    machines["vault"].status = msgspec.structs.replace(vault, findings=(said,), repositories=repositories)
+    _, vertices, _ = await look(running)
+    assert vertices["store"]["state"] == "failed"
+    assert [f["finding"]["code"] for f in vertices["store"]["findings"]] == ["worker-problem"]
 
 
 @with_master

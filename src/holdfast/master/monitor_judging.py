@@ -115,8 +115,14 @@ def vertex_monitor(vertex: DrawnVertex, movers: Sequence[DrawnMover], facts: Fac
     touching = [m for m in movers if name == (m.mover.source if vertex.is_source else m.mover.target)]
     shares = [share for mover in touching for share in facts.shares.get(mover.index, ())]
     places = vertex.machines
-    # A kit that nobody has made is said in `status`; it is no matter of how data moves.
-    findings = [found for place in places for found in facts.findings.get(place, ()) if not is_about_kit(found.finding)]
+    other = _troubles_elsewhere(vertex, facts)
+    findings = [
+        found
+        for place in places
+        for found in facts.findings.get(place, ())
+        # A kit that nobody has made is said in `status`; it is no matter of how data moves.
+        if not is_about_kit(found.finding) and found.finding.message not in other
+    ]
     labels = sorted({label for share in shares for label in share.labels})
     return VertexMonitor(
         name=name,
@@ -132,6 +138,14 @@ def vertex_monitor(vertex: DrawnVertex, movers: Sequence[DrawnMover], facts: Fac
         findings=tuple(findings[:MOST_NAMES]),
         findings_total=len(findings),
     )
+
+
+def _troubles_elsewhere(vertex: DrawnVertex, facts: Facts) -> set[str]:
+    """In what words other repositories say that they cannot be opened: their machine says the same for them, which is no matter of what
+    else that machine does."""
+    own = vertex.repository.name if vertex.repository is not None else ""
+    errors = {name: repository.error.message for name, repository in facts.repositories.items() if repository.error is not None}
+    return {message for name, message in errors.items() if name != own} - {errors.get(own, "")}
 
 
 def _own_states(vertex: DrawnVertex, places: Sequence[str], findings: Sequence[NodeFinding], facts: Facts) -> Iterable[MonitorState]:

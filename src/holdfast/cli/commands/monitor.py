@@ -53,6 +53,10 @@ def monitor(
             note(f"{mover['source']} -> {mover['target']}: {wait_words(wait)}{of}")
         if error := mover["error"]:
             note(f"{mover['source']} -> {mover['target']}: {error['message']} [{error['code']}]")
+    for vertex in answer["vertices"]:
+        for found in vertex["findings"]:
+            if found["finding"]["severity"] == "error":
+                note(f"{vertex['name']}: {found['node']}: {found['finding']['message']} [{found['finding']['code']}]")
     for silent in answer["unreachable"]:
         note(f"{silent['node']} does not answer: {silent['error']['message']}")
     raise typer.Exit(code)
