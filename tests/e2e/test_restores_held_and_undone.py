@@ -39,6 +39,10 @@ def test_a_restore_in_place_is_taken_back_and_a_deleted_folder_comes_from_before
     planned = office.json("restore", "--dataset", "files1/documents", "--to", "/", "--dry-run", str(data / "letters"))
     assert steps(planned) == {"replace": 1, "keep": 4}
     assert "the first of 3 copies" in finding(planned, "copy-chosen")
+    # Whoever looks through the jobs later must not think that it was done.
+    assert {counter for task in planned["tasks"] for counter in task["counters"].values()} == {0}
+    assert f"{planned['id'][:8]}  restore, dry run" in office.run("jobs").stdout
+    assert "files that take the place of others" in office.run("jobs", planned["id"]).stdout
     done = office.json("restore", "--dataset", "files1/documents", "--to", "/", str(data / "letters"))
     assert "written after" not in letter.read_text()
     assert finding(done, "undo-kept")

@@ -50,7 +50,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
-    """What a task moved. `read_bytes`: from source files. `sent_bytes`: chunk payload on the wire. `stored_bytes`: new in the store."""
+    """What a task moved, nothing if it was a dry run. `read_bytes`: from source files. `sent_bytes`: chunk payload on the wire.
+    `stored_bytes`: new in the store."""
 
     files: int = 0
     changed: int = 0

@@ -52,7 +52,8 @@ class RecallTask:
         finally:
             record.close()
         state = State.WARNINGS if result.failed else State.SUCCEEDED
-        counters = Counters(files=result.files, changed=result.files, stored_bytes=result.size_bytes)
+        moved = Counters(files=result.files, changed=result.files, stored_bytes=result.size_bytes)
+        counters = Counters() if self.ask.dry_run else moved
         findings = (self._summary(result), *result.findings)
         return msgspec.structs.replace(
             self.job,

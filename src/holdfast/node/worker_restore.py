@@ -15,7 +15,7 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.errors import HoldfastError, UsageError
 from holdfast.core.units import format_size
 from holdfast.delivery.reading import RemoteReader
-from holdfast.model.jobs import Finding, Job, Severity, State, Task
+from holdfast.model.jobs import Counters, Finding, Job, Severity, State, Task
 from holdfast.model.maintenance import Report, Step
 from holdfast.model.orders import RestoreOrder, SignedOrder
 from holdfast.model.questions import AskRestore
@@ -100,15 +100,16 @@ class RestoreTask:
         doubtful = any(finding.severity is not Severity.INFO for finding in found)
         state = State.WARNINGS if result.failed or doubtful else State.SUCCEEDED
         kept = _undo_kept(self.ask, self.clock) if attempt is not None and attempt.steps.exists() else ()
-        findings = (_summary(result, dry_run=self.ask.request.dry_run), *kept, *found)
-        task = Task(name="restore", state=state, counters=result.counters, duration_s=duration_s)
+        is_dry = self.ask.request.dry_run
+        findings = (_summary(result, dry_run=is_dry), *kept, *found)
+        task = Task(name="restore", state=state, counters=Counters() if is_dry else result.counters, duration_s=duration_s)
         return msgspec.structs.replace(
             self.job,
             state=state,
             tasks=(task,),
             findings=findings[:1_000],
             findings_total=result.findings_total + told.total + 1 + len(kept),
-            report=_report(result, dry_run=self.ask.request.dry_run),
+            report=_report(result, dry_run=is_dry),
         )
 
 

@@ -19,7 +19,7 @@ import { State, stateOf } from "../../parts/State";
 import { longWait } from "../flow/monitor/waits";
 import { Findings, Tasks } from "./JobTables";
 import classes from "./Jobs.module.css";
-import { causeWord, isMaintenance, kindWord, sumsOf, tookS } from "./jobs";
+import { causeWord, isMaintenance, sumsOf, tookS, whatWord } from "./jobs";
 import { HoldJob, UndoRestore } from "./HoldJob";
 import { CancelJob, RunAgain } from "./JobActions";
 import { Lanes } from "./Lanes";
@@ -66,7 +66,7 @@ export default function JobScreen({ id }: { id: string }) {
 function Lead({ job }: { job: Job }) {
   return (
     <>
-      <State state={stateOf(job.state)} label={job.state} /> {kindWord(job.kind)} on <Link href={to.node(job.node_name)}>{visible(job.node_name)}</Link>,{" "}
+      <State state={stateOf(job.state)} label={job.state} /> {whatWord(job)} on <Link href={to.node(job.node_name)}>{visible(job.node_name)}</Link>,{" "}
       {causeWord(job.cause) && `${causeWord(job.cause)}, `}
       <Moment time={job.created_at} ago />
     </>

@@ -16,7 +16,7 @@ import { State, stateOf } from "../../parts/State";
 import { useFilters } from "../../parts/useFilters";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import { shortWait } from "../flow/monitor/waits";
-import { causeWord, JOB_STATES, kindWord, sumsOf, tookS } from "./jobs";
+import { causeWord, JOB_STATES, sumsOf, tookS, whatWord } from "./jobs";
 import classes from "./Jobs.module.css";
 import { useJobs } from "./useJobs";
 
@@ -134,7 +134,7 @@ function What({ job }: { job: Job }) {
   );
   const lanes = useLive((live) => (isOver(job) ? undefined : live.progress.get(job.id)?.lanes)) ?? [];
   const held = lanes.find((lane) => lane.bottleneck && lane.bottleneck.place !== "none")?.bottleneck;
-  const words = [visible(job.node_name), job.kind === "run" ? "" : kindWord(job.kind).toLowerCase(), held ? `held up by ${placeWord(held)}` : "", job.wait ? shortWait(job.wait) : ""];
+  const words = [visible(job.node_name), job.kind === "run" ? "" : whatWord(job).toLowerCase(), held ? `held up by ${placeWord(held)}` : "", job.wait ? shortWait(job.wait) : ""];
   return <TwoLines first={link} second={words.filter(Boolean).join(", ")} />;
 }
 

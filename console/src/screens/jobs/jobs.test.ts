@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Flow, Job } from "../../live/store";
-import { againOf, fitsJob, mergedJobs, sumsOf, tookS } from "./jobs";
+import { againOf, fitsJob, mergedJobs, sumsOf, tookS, whatWord } from "./jobs";
 
 const job = (id: string, change: Partial<Job> = {}): Job => ({
   id,
@@ -69,6 +69,11 @@ it("sums what a job did", () => {
   const tasks = [task, { ...task, name: "store main", counters: { ...counters, read_bytes: 0 } }];
   expect(sumsOf({ tasks })).toEqual({ changed: 7, read: 100, sent: 80, stored: 60 });
   expect(sumsOf({ tasks: [] })).toEqual({ changed: 0, read: 0, sent: 0, stored: 0 });
+});
+
+it("says of a dry run that it is one", () => {
+  expect(whatWord({ kind: "restore", report: null })).toBe("Restore");
+  expect(whatWord({ kind: "restore", report: { dry_run: true, steps: [] } })).toBe("Restore, dry run");
 });
 
 it("knows how long it takes", () => {

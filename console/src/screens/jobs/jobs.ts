@@ -87,6 +87,9 @@ const KINDS: Record<string, string> = {
 };
 export const kindWord = (kind: string): string => KINDS[kind] ?? kind;
 
+/** What kind of job it is, and that it only looked. */
+export const whatWord = (job: Pick<Job, "kind" | "report">): string => (job.report?.dry_run ? `${kindWord(job.kind)}, dry run` : kindWord(job.kind));
+
 const MAINTENANCE = new Set(["check", "prune", "repair", "rebuild", "scrub", "drill"]);
 
 /** A task of a repository; its rule is the repository's name. */

@@ -15,7 +15,7 @@ from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.change_job import change_job
 from holdfast.cli.commands.monitor import print_strip
-from holdfast.cli.commands.run import print_bottlenecks, print_job_problems, print_jobs_result
+from holdfast.cli.commands.run import print_bottlenecks, print_job_problems, print_jobs_result, print_steps
 from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, local_time, note, one_line, print_json, print_table, say
@@ -158,7 +158,7 @@ def jobs(
         print_json(answer["jobs"])
         return
     rows = [
-        (j["id"][:8], j["kind"], j["rule"], j["state"], local_time(j.get("started_at") or j["created_at"]), j.get("cause") or "-")
+        (j["id"][:8], _kind(j), j["rule"], j["state"], local_time(j.get("started_at") or j["created_at"]), j.get("cause") or "-")
         for j in answer["jobs"]
     ]
     print_table(("JOB", "KIND", "RULE", "STATE", "STARTED", "CAUSE"), rows)
@@ -359,14 +359,19 @@ def _protection_state(protection: dict[str, Any]) -> str:
     return f"{state}, {wait_words(protection['wait'])}" if protection.get("wait") else state
 
 
+def _kind(job: dict[str, Any]) -> str:
+    return f"{job['kind']}, dry run" if (job.get("report") or {}).get("dry_run") else str(job["kind"])
+
+
 def _print_job(record: dict[str, Any]) -> None:
-    say(f"{record['kind']} {record['rule']}  {record['state']}  ({record['id']})")
+    say(f"{_kind(record)} {record['rule']}  {record['state']}  ({record['id']})")
     say(f"created {local_time(record['created_at'])}, ended {local_time(record.get('ended_at'))}, cause {record.get('cause') or '-'}")
     if record.get("tags"):
         say(f"tags {', '.join(record['tags'])}")
     if record.get("wait"):
         say(wait_words(record["wait"]))
     print_jobs_result([record])
+    print_steps(record)
     if figures := record.get("progress"):
         say(progress_text([record], [figures]))
         print_bottlenecks((f"{lane['dataset']} to {lane['receiver']}", lane) for lane in figures.get("lanes") or ())

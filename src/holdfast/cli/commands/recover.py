@@ -13,15 +13,15 @@ from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.anomalies import found_anomalies
 from holdfast.cli.commands.look import refuse_unknown_dataset
-from holdfast.cli.commands.run import print_job_problems
+from holdfast.cli.commands.run import print_job_problems, print_steps
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
-from holdfast.cli.output import local_time, note, print_json, print_table, say
+from holdfast.cli.output import local_time, note, print_json, say
 from holdfast.cli.reach import ask_agent, local_job, through_master_or_agent
 from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import ProtocolError, UnknownName, UsageError
-from holdfast.core.units import format_size, format_utc, parse_duration_s, parse_rate_bytes_s, parse_time
+from holdfast.core.units import format_utc, parse_duration_s, parse_rate_bytes_s, parse_time
 
 if TYPE_CHECKING:
     from holdfast.model.orders import RestoreRequest
@@ -261,16 +261,11 @@ def _print_result(job: dict[str, Any], where: str, dry_run: bool) -> None:
     told = {finding["code"]: finding["message"] for finding in job.get("findings") or []}
     summary = next((told[code] for code in ("restored", "dry-run", "undone", "recalled") if code in told), "done")
     say(f"{'dry run: ' if dry_run else ''}{where}: {summary}")
-    rows = [(step["code"], step["count"], format_size(step.get("size_bytes", 0)), step["message"]) for step in _steps(job)]
-    if dry_run and rows:
-        print_table(("ACTION", "COUNT", "SIZE", ""), rows, right=frozenset({1, 2}))
+    if dry_run:
+        print_steps(job)
     if "copy-chosen" in told:
         say(told["copy-chosen"])
     if "mirror-alone" in told:
         say(told["mirror-alone"])
     if "undo-kept" in told:
         say(f"{told['undo-kept']}: holdfast restore undo {job['id'][:8]}")
-
-
-def _steps(job: dict[str, Any]) -> list[dict[str, Any]]:
-    return list((job.get("report") or {}).get("steps") or [])

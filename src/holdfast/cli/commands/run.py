@@ -85,6 +85,18 @@ def print_job_problems(job: dict[str, Any]) -> None:
         note(f"... {job.get('findings_total', len(shown)) - 20} more: holdfast jobs {job['id'][:8]} --json")
 
 
+def print_steps(job: dict[str, Any]) -> None:
+    """What it did, or as a dry run would do."""
+    steps = (job.get("report") or {}).get("steps") or []
+    rows = [(step["code"], step["count"], format_size(step.get("size_bytes", 0)), _step_text(step)) for step in steps]
+    if rows:
+        print_table(("ACTION", "COUNT", "SIZE", ""), rows, right=frozenset({1, 2}))
+
+
+def _step_text(step: dict[str, Any]) -> str:
+    return f"{step['message']} {step['path']}" if step.get("path") else str(step["message"])
+
+
 def print_bottlenecks(named: Iterable[tuple[str, dict[str, Any]]]) -> None:
     """What held each of these deliveries up, where that is known."""
     for name, owner in named:
