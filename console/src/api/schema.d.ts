@@ -3518,7 +3518,9 @@ export interface components {
         };
         /**
          * Protect
-         * @description `node` empty = the only node there is. `cdp`: for how long every moment can be restored, empty = not at all.
+         * @description `node` empty = the only node there is. `every`: how often a point is due, empty = as it is where the path is protected there already,
+         *     else every hour. `cdp`: for how long every moment can be restored, empty = not at all. What is protected there already and promises
+         *     something else is in conflict.
          */
         Protect: {
             /** Path */
@@ -3527,7 +3529,7 @@ export interface components {
             location: string;
             /**
              * Every
-             * @default 1h
+             * @default
              */
             every: string;
             /**
@@ -5115,12 +5117,16 @@ export interface components {
             diagnostics: components["schemas"]["Diagnostic"][];
             changes: components["schemas"]["DocumentChange"][];
         };
-        /** Protected */
+        /**
+         * Protected
+         * @description `every_s`: how often a point is due, as the policy says; null = it says times, or nothing.
+         */
         Protected: {
             flow: string;
             policy: string;
             repository: string;
             dataset: string;
+            every_s: number | null;
             activation: components["schemas"]["ActivationReport"];
         };
         /**
@@ -5720,7 +5726,8 @@ export interface components {
         };
         /**
          * Counters
-         * @description What a task moved. `read_bytes`: from source files. `sent_bytes`: chunk payload on the wire. `stored_bytes`: new in the store.
+         * @description What a task moved, nothing if it was a dry run. `read_bytes`: from source files. `sent_bytes`: chunk payload on the wire.
+         *         `stored_bytes`: new in the store.
          */
         Counters: {
             /** @default 0 */
@@ -7104,10 +7111,12 @@ export interface components {
         };
         /**
          * StandingNotice
-         * @description `rules`: those that choose it, in their order; none = nobody is told.
+         * @description `rules`: those that choose it, in their order; none = nobody is told. `since`: since when it stands; null = that is not known, for no
+         *         rule has looked for it before.
          */
         StandingNotice: {
             notice: components["schemas"]["Notice"];
+            since: string | null;
             rules: components["schemas"]["RuleNow"][];
         };
         /**

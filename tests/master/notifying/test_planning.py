@@ -113,6 +113,18 @@ def test_what_stands_says_which_rules_tell_it_and_when() -> None:
     assert standing_notices([], {}, (broken,), AT)[0].rules == ()
 
 
+def test_since_when_something_stands_is_what_was_seen_first_and_else_not_known() -> None:
+    office = Office(rule("all", after_s=3_600))
+    office.look(0, notice())
+    later = AT + timedelta(minutes=5)
+    again = notice(at=later)
+    assert [each.since for each in standing_notices(office.rules, office.told, (again,), later)] == [AT]
+    assert [each.since for each in standing_notices([], {}, (again,), later)] == [None]
+    # A node that is away says itself since when.
+    away = notice("node-away", at=AT - timedelta(minutes=1))
+    assert [each.since for each in standing_notices([], {}, (away,), later)] == [AT - timedelta(minutes=1)]
+
+
 def test_of_a_node_that_says_nothing_nothing_is_over() -> None:
     office = Office(rule("all"))
     office.look(0, notice())

@@ -21,15 +21,18 @@ export function TellsNow({ now }: { now: UseQueryResult<Schemas["NotificationsNo
       {now.isPending && <Loader size="sm" aria-label="Asking the nodes" />}
       {now.data && notices.length === 0 && <Text size="sm">Nothing stands that a rule could tell. Lines of the log and failed jobs are told once, as they come.</Text>}
       <ul className={lines.list} aria-label="What stands now">
-        {notices.slice(0, MOST).map(({ notice, rules }) => (
+        {notices.slice(0, MOST).map(({ notice, since, rules }) => (
           <li key={notice.key}>
-            <State state={stateOf(notice.severity)} label={notice.code} />
+            <div className={lines.badge}>
+              <State state={stateOf(notice.severity)} label={notice.code} />
+            </div>
             <div className={lines.grow}>
               <Text size="sm" fw={600}>
                 {visible(notice.subject)}
               </Text>
               <Text size="sm">
-                <Coded text={visible(notice.message)} />, since <Moment time={notice.since} ago />
+                <Coded text={visible(notice.message)} />
+                {since && <>, since <Moment time={since} ago /></>}
               </Text>
             </div>
             <div className={lines.grow}>

@@ -174,7 +174,7 @@ def _rule_cells(number: int, rule: dict[str, Any]) -> tuple[str, ...]:
 def _now_cells(standing: dict[str, Any]) -> tuple[str, ...]:
     notice = standing["notice"]
     told = "; ".join(_told(rule) for rule in standing["rules"]) or "to nobody"
-    return notice["severity"], local_time(notice["since"]), notice["code"], one_line(notice["subject"]), one_line(told)
+    return notice["severity"], local_time(standing["since"]), notice["code"], one_line(notice["subject"]), one_line(told)
 
 
 def _told(rule: dict[str, Any]) -> str:

@@ -68,9 +68,11 @@ class RuleNow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StandingNotice(msgspec.Struct, frozen=True, kw_only=True):
-    """`rules`: those that choose it, in their order; none = nobody is told."""
+    """`rules`: those that choose it, in their order; none = nobody is told. `since`: since when it stands; null = that is not known, for no
+    rule has looked for it before."""
 
     notice: Notice
+    since: datetime | None
     rules: tuple[RuleNow, ...]
 
 
@@ -90,8 +92,14 @@ def standing_notices(
         due_at = rule.send_at(max(now, next_at) + timedelta(seconds=rule.digest_s)) if next_at is not None else None
         return RuleNow(rule=rule.name, to=rule.to, told_at=told_at, due_at=due_at)
 
-    found = (StandingNotice(notice=each, rules=tuple(of_rule(rule, each) for rule in chosen_by(ordered, each))) for each in conditions)
-    return tuple(sorted(found, key=lambda each: (each.notice.severity is not Severity.ERROR, each.notice.since, each.notice.key)))
+    def standing(notice: Notice) -> StandingNotice:
+        chosen = tuple(chosen_by(ordered, notice))
+        seen = [known.notice.since for rule in chosen if (known := told.get((rule.name, notice.key))) is not None]
+        since = min((*seen, notice.since))
+        return StandingNotice(notice=notice, since=since if since < now else None, rules=tuple(of_rule(rule, notice) for rule in chosen))
+
+    found = map(standing, conditions)
+    return tuple(sorted(found, key=lambda each: (each.notice.severity is not Severity.ERROR, each.since or now, each.notice.key)))
 
 
 def told_lines(rules: Iterable[StoredRule], said: Iterable[Notice], standing: Iterable[Notice]) -> list[tuple[NotifyRule, Notice]]:
