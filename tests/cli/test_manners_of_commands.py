@@ -90,6 +90,24 @@ def test_an_error_is_one_json_value_too(run: Run) -> None:
     assert "hint: " in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["jobs", "--limit", "x", "--json"], "--limit"),
+        (["diff", "abcd", "--json"], "B"),
+        (["statsu", "--json"], "status"),
+        (["points", "--nosuch", "--json"], "--nosuch"),
+    ],
+)
+def test_what_the_parser_does_not_understand_is_one_json_value_too(run: Run, words: list[str], says: str) -> None:
+    outcome = run(*words)
+    assert outcome.code == exit_codes.USAGE
+    error = json.loads(outcome.out)["error"]
+    assert error["code"] == "usage"
+    assert says in error["message"]
+    assert says in outcome.err
+
+
 @pytest.mark.parametrize("words", [["status"], ["points"], ["ls", "abcd"], ["find", "x"], ["restore", "abcd", "--to", "/x"], ["nodes"]])
 def test_a_master_that_does_not_answer_is_4(run: Run, session_of_nobody: str, words: list[str]) -> None:
     outcome = run(*words)

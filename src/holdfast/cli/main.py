@@ -58,7 +58,7 @@ from holdfast.cli.commands import (
     users,
 )
 from holdfast.cli.output import print_error, print_json
-from holdfast.core.errors import ErrorFacts, HoldfastError, facts_of, is_no_space
+from holdfast.core.errors import ErrorFacts, HoldfastError, UsageError, facts_of, is_no_space
 
 T = TypeVar("T")
 
@@ -193,6 +193,9 @@ def main() -> None:
     try:
         try:
             (app if _completes() else part_for(sys.argv[1:]))()
+        except SystemExit as ended:
+            _tell_usage(ended)
+            raise
         finally:
             sys.stdout.flush()
     except HoldfastError as error:
@@ -207,6 +210,14 @@ def main() -> None:
         if not error.filename:
             _silence_output()
         _fail(_facts_of_machine(error))
+
+
+def _tell_usage(ended: SystemExit) -> None:
+    """The parser says itself on standard error what it did not understand, and ends the process: as one value, too, where that is
+    asked for. A command that ends with an exit code of its own has said what it had to."""
+    words = getattr(ended.__context__, "format_message", None)
+    if words is not None and "--json" in sys.argv:
+        print_json({"error": {"code": UsageError.code, "message": words(), "hint": "`--help` behind the command shows what it takes"}})
 
 
 def _fail(facts: ErrorFacts) -> None:

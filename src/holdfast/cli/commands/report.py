@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
-from holdfast.cli.output import note, one_line, print_json, print_table, say
+from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import master_client
 from holdfast.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from holdfast.model.reports import Cell, Unit
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +32,7 @@ def report(
     """RPOs met, what is in no flow, capacity with a forecast, transfers, drills."""
     import msgspec
 
-    from holdfast.model.reports import EnvironmentReport, as_csv, as_html, cell_text
+    from holdfast.model.reports import EnvironmentReport, as_csv, as_html
 
     answer = master_client(home).get(path_of("reports", kind), since=since)
     made = msgspec.convert(answer, EnvironmentReport)
@@ -47,13 +50,19 @@ def report(
             say()
             say(one_line(table.title))
             units = [column.unit for column in table.columns]
-            rows = [tuple(one_line(cell_text(cell, unit)) for cell, unit in zip(row, units, strict=True)) for row in table.rows]
+            rows = [tuple(one_line(_cell(cell, unit)) for cell, unit in zip(row, units, strict=True)) for row in table.rows]
             if rows:
                 print_table(tuple(column.name.upper() for column in table.columns), rows)
             else:
                 say("none")
             if table.note:
                 note(table.note)
+
+
+def _cell(cell: Cell, unit: Unit) -> str:
+    from holdfast.model.reports import cell_text
+
+    return local_time(cell) if unit == "time" and isinstance(cell, str) else cell_text(cell, unit)
 
 
 def _write(content: str, output: Path | None) -> None:
