@@ -225,6 +225,17 @@ def test_without_fuse_it_says_what_to_install(office: World, tmp_path: Path) -> 
     assert "apt-get install fuse3" in told.stderr
 
 
+def test_a_mount_that_is_told_to_end_was_no_failure(office: World, place: Path) -> None:
+    environment = {**os.environ, "HOLDFAST_HOME": str(office.home("vault"))}
+    command = [sys.executable, "-m", "holdfast.cli.main", "mount", newest(office), str(place)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as mounting:
+        eventually(lambda: kind_at(os.fsencode(place)), "it is mounted")
+        mounting.terminate()
+        _, errors = mounting.communicate(timeout=60)
+    assert mounting.returncode == 0, errors
+    assert "cannot be mounted" not in errors
+
+
 def test_nothing_is_left_running(office: World, place: Path) -> None:
     office.run("mount", newest(office), str(place), "--detach", home="vault")
     pid = mount_pid(place)

@@ -37,6 +37,8 @@ _FILL_PLUS = 1 << 1
 _NAMES_THREADS, _THREADS = 12, 10
 # Not held open by anything: the kernel hands back what `opendir` gave until it closes the folder.
 _MOST_LISTINGS = 1_000
+# What libfuse's `fuse_main` ends with when its loop was left by a signal.
+_LOOP_LEFT = 8
 _INSTALL = "apt-get install fuse3 (or the package of that name), and /dev/fuse must be there"
 
 
@@ -215,12 +217,19 @@ def serve(view: View, where: bytes, manner: Manner) -> None:
         options["max_threads"] = _THREADS
     if manner.allow_other:
         options |= {"allow_other": True, "default_permissions": True}
-    watched = manner.on_open
-    files = Files(view, content, manner.on_ready) if watched is None else WatchedFiles(view, content, manner.on_ready, watched)
+    watched, mounted = manner.on_open, threading.Event()
+
+    def on_ready() -> None:
+        mounted.set()
+        manner.on_ready()
+
+    files = Files(view, content, on_ready) if watched is None else WatchedFiles(view, content, on_ready, watched)
     keeper.start()
     try:
         edge_of(library)(files, os.fsdecode(where), **options)
     except RuntimeError as error:
+        if mounted.is_set() and error.args == (_LOOP_LEFT,):
+            return
         raise MountUnavailable(
             f"{os.fsdecode(where)} cannot be mounted: libfuse ended with {error}", hint=f"its own words are above; {_INSTALL}"
         ) from error
