@@ -200,9 +200,13 @@ def test_a_repository_tells_its_sizes_and_its_last_check_also_without_the_master
     assert "every byte read" in said
     assert "compression" in said
     assert re.search(r"^room: +[0-9.]+ GiB of [0-9.]+ [GTP]iB are free", said, re.MULTILINE)
+    listed = desk.json("repository", "ls")
+    assert [(each["name"], each["error"]) for each in listed["repositories"]] == [("main", None)]
+    assert re.search(rf"^main +\S+ +ok +{by_master['points']} ", desk.run("repository", "ls").stdout, re.MULTILINE)
     session = desk.home / "client.json"
     session.rename(desk.home / "away.json")
     try:
+        assert [each["name"] for each in desk.json("repository", "ls")["repositories"]] == ["main"]
         by_agent = desk.json("repository", "stats", "main")
         # Others write to the disk meanwhile.
         rooms = [by_master.pop("room"), by_agent.pop("room")]

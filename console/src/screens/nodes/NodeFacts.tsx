@@ -46,8 +46,7 @@ export function NodeFacts({ node, limits, isAsking }: NodeFactsProps) {
         <dd>{limits ? limits.hooks ? `from ${visible(limits.hooks)}` : "none allowed" : unknown(isAsking)}</dd>
       </dl>
       <Text size="sm" c="dimmed" mt="md">
-        Name and address stand in the <Link href="/document">document</Link> under <code>nodes</code>; to rename it, write the new name there with{" "}
-        <code>was: {visible(node.name)}</code>. The limits are set on the machine alone, in its limits.toml.
+        The address stands in the <Link href="/document">document</Link> under <code>nodes</code>. The limits are set on the machine alone, in its limits.toml.
       </Text>
     </Card>
   );

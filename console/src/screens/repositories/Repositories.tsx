@@ -31,7 +31,7 @@ export default function Repositories() {
     <Page
       title="Repositories"
       lead="Where the data is stored: once, compressed and encrypted, in the format of restic."
-      cli="holdfast status"
+      cli="holdfast repository ls"
       api="GET /api/v1/repositories"
     >
       {found.error && <Problem error={found.error} onRetry={() => void found.refetch()} />}
@@ -105,7 +105,7 @@ const COLUMNS: Column<Repository>[] = [
   {
     key: "name",
     title: "Repository, where",
-    width: "minmax(200px, 1.6fr)",
+    width: "minmax(160px, 1.6fr)",
     sortBy: (row) => row.name,
     cell: (row) => (
       <>
@@ -121,7 +121,7 @@ const COLUMNS: Column<Repository>[] = [
   {
     key: "stored",
     title: "Stored",
-    width: "minmax(150px, 1fr)",
+    width: "minmax(130px, 1.2fr)",
     sortBy: (row) => row.stored_bytes,
     cell: (row) => (
       <>
@@ -136,12 +136,12 @@ const COLUMNS: Column<Repository>[] = [
   {
     key: "room",
     title: "Room",
-    width: "150px",
+    width: "minmax(110px, 0.9fr)",
     sortBy: (row) => row.room?.free_bytes ?? Number.MAX_VALUE,
     cell: (row) => <RoomCell row={row} />,
   },
-  { key: "points", title: "Points", width: "84px", sortBy: (row) => row.points, cell: (row) => row.points.toLocaleString("en") },
-  { key: "newest", title: "Newest point", width: "118px", sortBy: (row) => row.newest_at ?? "", cell: (row) => <Moment time={row.newest_at} ago never="none yet" /> },
+  { key: "points", title: "Points", width: "72px", sortBy: (row) => row.points, cell: (row) => row.points.toLocaleString("en") },
+  { key: "newest", title: "Newest point", width: "112px", sortBy: (row) => row.newest_at ?? "", cell: (row) => <Moment time={row.newest_at} ago never="none yet" /> },
   { key: "proof", title: "Last proven restorable", width: "178px", sortBy: (row) => row.checked_at ?? "", cell: (row) => <ProofCell row={row} /> },
 ];
 

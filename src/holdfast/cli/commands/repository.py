@@ -11,6 +11,7 @@ import typer
 
 from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
+from holdfast.cli.commands.look import exit_for_unreachable
 from holdfast.cli.commands.run import print_job_problems
 from holdfast.cli.home import resolve_home
 from holdfast.cli.maintaining import do_task
@@ -20,7 +21,7 @@ from holdfast.cli.reach import ask_agent, master_client, plain, through_master_o
 from holdfast.core.errors import NotReachable, UnknownName
 from holdfast.core.units import format_size
 
-repository_app = typer.Typer(help="Check repositories, and read them with stock restic.", no_args_is_help=True, rich_markup_mode=None)
+repository_app = typer.Typer(help="List and check repositories, read them with stock restic.", no_args_is_help=True, rich_markup_mode=None)
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the repository.")]
 
@@ -47,6 +48,24 @@ def check(
             print_job_problems(job)
         say(f"{name}: {'no errors were found' if all(j['state'] == 'succeeded' for j in jobs) else 'see above'}")
     raise typer.Exit(max(map(exit_codes.exit_code_of_job, jobs), default=exit_codes.FAILED))
+
+
+@repository_app.command("ls")
+def list_repositories(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """All repositories: where each lies, what it holds, whether something is wrong. Exit 3 when something is, or one cannot be asked."""
+    answer = _all_of(resolve_home(home))
+    if as_json:
+        print_json(answer)
+    elif answer["repositories"]:
+        print_table(("REPOSITORY", "NODE", "STATE", "POINTS", "NEWEST", "STORED", "LOCATION"), map(_row, answer["repositories"]))
+    elif not answer["unreachable"]:
+        note("there is none; `holdfast protect PATH --to FOLDER` makes one")
+    for row in answer["repositories"]:
+        if row["error"] and not as_json:
+            note(f"{row['name']}: {row['error']['message']} [{row['error']['code']}]")
+    if any(row["error"] for row in answer["repositories"]):
+        raise typer.Exit(exit_codes.WARNINGS)
+    exit_for_unreachable(answer)
 
 
 @repository_app.command()
@@ -121,24 +140,11 @@ def env(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False
 
 def _status_of(home: Path, name: str) -> dict[str, Any]:
     """The Master's row of it, or this machine's own. Raises `UnknownName`, and `NotReachable` when its owner is away."""
-
-    def by_master(client: ApiClient) -> list[dict[str, Any]]:
-        answer = client.get("/repositories")
-        silent = next((each for each in answer["unreachable"] if each["repository"] == name), None)
-        if silent is not None:
-            raise NotReachable(f"{silent['node']}, which owns {name}, does not answer", hint=silent["error"]["hint"])
-        return list(answer["repositories"])
-
-    def by_agent(place: Path) -> list[dict[str, Any]]:
-        from holdfast.model.questions import AskStatus, NodeStatus
-
-        answer = ask_agent(place, AskStatus())
-        assert isinstance(answer, NodeStatus)
-        rows = [(row, plain(row)) for row in answer.repositories]
-        # What is as by default is not on the wire.
-        return [{"node": answer.node, **{key: told.get(key, getattr(row, key)) for key in row.__struct_fields__}} for row, told in rows]
-
-    rows = through_master_or_agent(home, by_master, by_agent)
+    answer = _all_of(home)
+    silent = next((each for each in answer["unreachable"] if each["repository"] == name), None)
+    if silent is not None:
+        raise NotReachable(f"{silent['node']}, which owns {name}, does not answer", hint=silent["error"]["hint"])
+    rows: list[dict[str, Any]] = answer["repositories"]
     found = next((row for row in rows if name in (row["name"], row["id"])), None)
     if found is None:
         from holdfast.compiler.nearest import nearest_hint
@@ -146,6 +152,32 @@ def _status_of(home: Path, name: str) -> dict[str, Any]:
         names = [row["name"] for row in rows]
         raise UnknownName(f"there is no repository {name!r}", hint=nearest_hint(name, names, f"there is: {', '.join(names) or 'none'}"))
     return found
+
+
+def _all_of(home: Path) -> dict[str, Any]:
+    """The Master's rows and whom it could not ask; or of this machine's own repositories."""
+
+    def by_agent(place: Path) -> dict[str, Any]:
+        from holdfast.model.questions import AskStatus, NodeStatus
+
+        answer = ask_agent(place, AskStatus())
+        assert isinstance(answer, NodeStatus)
+        told = [(row, plain(row)) for row in answer.repositories]
+        # What is as by default is not on the wire.
+        rows = [{"node": answer.node, **{key: said.get(key, getattr(row, key)) for key in row.__struct_fields__}} for row, said in told]
+        return {"repositories": rows, "unreachable": []}
+
+    def by_master(client: ApiClient) -> dict[str, Any]:
+        return dict(client.get("/repositories"))
+
+    answer: dict[str, Any] = through_master_or_agent(home, by_master, by_agent)
+    return answer
+
+
+def _row(row: dict[str, Any]) -> tuple[object, ...]:
+    state = "in trouble" if row["error"] else "paused" if row["pause"] else "ok"
+    held = (row["points"], local_time(row["newest_at"]), format_size(row["stored_bytes"]))
+    return one_line(row["name"]), one_line(row["node"]), state, *held, one_line(row["location"])
 
 
 def _times(saving: str, before: int, after: int) -> str:
