@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from holdfast.core.clock import SystemClock
-from holdfast.core.errors import NoSpace
+from holdfast.core.errors import NoSpace, NotReachable
 from holdfast.core.ids import JobId, NodeId
 from holdfast.model.jobs import ENDED, Job, State
 from holdfast.node.worker_jobs import JobLanes, LinkNews
@@ -86,6 +88,26 @@ def test_an_error_ends_the_job_and_not_the_lane() -> None:
         assert ended.error is not None
         assert ended.error.code == code
     jobs.stop()
+
+
+def test_only_an_error_that_nobody_foresaw_is_logged_with_where_it_was(caplog: pytest.LogCaptureFixture) -> None:
+    def end_by(error: Exception) -> Callable[[Job, Cancellation], Job]:
+        def fail(job: Job, cancellation: Cancellation) -> Job:
+            raise error
+
+        return fail
+
+    jobs, told = lanes()
+    away, broken = new_job("a"), new_job("b")
+    jobs.start("run", away, end_by(NotReachable("the receiver ended the session")))
+    jobs.start("run", broken, end_by(ValueError("a fault of ours")))
+    told.end_of(broken)
+    jobs.stop()
+    first, second = caplog.records
+    facts = {"job": away.id, "rule": "x", "error": "the receiver ended the session", "code": "not-reachable"}
+    assert (first.levelname, first.exc_info, first.__dict__["facts"]) == ("WARNING", None, facts)
+    assert second.levelname == "ERROR"
+    assert second.exc_info
 
 
 def test_cancelling_ends_what_runs_and_what_waits() -> None:

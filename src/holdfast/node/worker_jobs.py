@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from holdfast.core.clock import Clock, now
-from holdfast.core.errors import Cancelled, facts_of
+from holdfast.core.errors import Cancelled, HoldfastError, facts_of
 from holdfast.core.ids import JobId
 from holdfast.model.jobs import ENDED, Job, Progress, State
 from holdfast.node.turns import Turn, Turns
@@ -164,5 +164,9 @@ class JobLanes:
         if cancellation.requested or isinstance(error, Cancelled):
             facts = error if isinstance(error, Cancelled) else Cancelled("the job was cancelled")
             return msgspec.structs.replace(job, state=State.CANCELLED, error=facts_of(facts))
-        logger.warning("a job failed", exc_info=error, extra={"facts": {"job": job.id, "rule": job.rule}})
+        of = {"job": job.id, "rule": job.rule}
+        if isinstance(error, HoldfastError):
+            logger.warning("a job failed", extra={"facts": of | {"error": error.message, "code": error.code}})
+        else:
+            logger.error("a job failed", exc_info=error, extra={"facts": of})
         return msgspec.structs.replace(job, state=State.FAILED, error=facts_of(error))
