@@ -172,7 +172,7 @@ async def test_progress_is_shown_until_the_job_ends(running: Running) -> None:
     await node.tell_progress(Progress(job=job, phase="sending", done_bytes=5))
     await node.report(1, (_job(running, 1, State.RUNNING),))
     await node.until(lambda: node.received == 1)
-    shown = running.master.hub.progress(job)
+    shown = running.master.hub.progress(node.identity.node, job)
     assert shown is not None
     assert shown.done_bytes == 5
     await running.connect("files2")
@@ -180,9 +180,13 @@ async def test_progress_is_shown_until_the_job_ends(running: Running) -> None:
     await running.nodes["files2"].report(1, ())
     await running.nodes["files2"].until(lambda: running.nodes["files2"].received == 1)
     assert sorted(figure.done_bytes for figure in running.master.hub.moving().values()) == [5, 7]
+    assert (await running.get(f"/jobs/{job}"))["progress"]["done_bytes"] == 5
+    await running.nodes["files2"].report(2, (_job(running, 1, State.SUCCEEDED, node="files2"),))
+    await running.nodes["files2"].until(lambda: running.nodes["files2"].received == 2)
+    assert (await running.get(f"/jobs/{job}"))["progress"]["done_bytes"] == 5, "that was the job of the other"
     await node.report(2, (_job(running, 1, State.SUCCEEDED),))
     await node.until(lambda: node.received == 2)
-    assert running.master.hub.progress(job) is None
+    assert running.master.hub.progress(node.identity.node, job) is None
 
 
 @with_master

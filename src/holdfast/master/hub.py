@@ -57,7 +57,6 @@ class Hub:
         self._base = base
         self._audit = audit
         self._sessions: dict[NodeId, Session] = {}
-        self._moving: dict[JobId, Session] = {}
         self._barred: set[str] = set()
         self._decided: dict[NodeId, asyncio.Event] = {}
         self.hold_s = HOLD_S
@@ -92,9 +91,9 @@ class Hub:
         """The live figures of all jobs whose nodes are there and tell some."""
         return {(node, job): figure for node, session in self._sessions.items() for job, figure in session.progress.items()}
 
-    def progress(self, job: JobId) -> Progress | None:
-        """The live figure a node last told of a job; None when it told none, or the job has ended."""
-        session = self._moving.get(job)
+    def progress(self, node: NodeId, job: JobId) -> Progress | None:
+        """The live figure this node last told of a job of its own; None when it told none, or the job has ended."""
+        session = self._sessions.get(node)
         return session.progress.get(job) if session is not None else None
 
     async def ask(self, node: NodeId, question: Question, timeout_s: float = ASK_TIMEOUT_S) -> Answer:
@@ -247,7 +246,6 @@ class Hub:
                 for job in message.jobs:
                     if job.state in ENDED:
                         session.progress.pop(job.id, None)
-                        self._moving.pop(job.id, None)
                 await session.send(Received(number=message.number, audit=self._audit.head))
             case Confirmed(generation=generation, problems=problems):
                 now = self._base.now()
@@ -255,8 +253,6 @@ class Hub:
                 session.take(message)
             case Answered() | Progressed() | Unread():
                 session.take(message)
-                if isinstance(message, Progressed):
-                    self._moving.update((item.job, session) for item in message.progress)
             case InForce(rules=rules):
                 await self._base.database.run(lambda s: readopting.take_in_force(s, self._base, session.node, rules))
             case _:
@@ -266,9 +262,6 @@ class Hub:
 
     async def _leave(self, session: Session) -> None:
         await session.close()
-        for job in session.progress:
-            if self._moving.get(job) is session:
-                del self._moving[job]
         if self._sessions.get(session.node) is session:
             del self._sessions[session.node]
             now = self._base.now()
@@ -294,7 +287,7 @@ def _subjects(node: NodeId, message: HubMessage) -> tuple[Subject, ...]:
         case Confirmed() | InForce():
             return (Subject("node", node), Subject("log"))
         case Progressed(progress=progress):
-            return tuple(Subject("progress", item.job) for item in progress)
+            return tuple(Subject("progress", item.job, node) for item in progress)
     return ()
 
 

@@ -96,13 +96,14 @@ class Monitor:
         return _Read(key, {node: state for node, (_, state) in known.items()}, drawn)
 
     def _facts(self, chart: _Chart, flow: str, places: Mapping[str, NodeId | None], told: Mapping[NodeId, Told]) -> Facts:
-        facts = Facts(lanes=lanes_of(self._hub.moving()))
+        facts, moving = Facts(), self._hub.moving()
         asked = [(name, node) for name, node in places.items() if node is not None and node in told]
         every = ((node, Said(name, chart.rules[node], told[node], self._looks.last_known(node))) for name, node in asked)
         for (name, node), part in zip(asked, with_upstream(self._parts.of(every)), strict=True):
             answer = told[node]
             for index, share in chart.shares_of(flow, node, part).items():
                 facts.shares.setdefault(index, []).append(share)
+                facts.lanes.update(lanes_of(node, share, moving))
             if part.findings:
                 facts.findings[name] = part.findings
             if isinstance(answer, NodeStatus):

@@ -32,7 +32,8 @@ from holdfast.model.questions import Protection, RepositoryStatus
 
 @dataclass
 class Facts:
-    """What is known of the nodes of a flow. `shares`: by index of the mover, in the order of the nodes. `lanes`: by job and delivery.
+    """What is known of the nodes of a flow. `shares`: by index of the mover, in the order of the nodes. `lanes`: by job and delivery,
+    of those that the node itself names as its own.
     The rest by name of the node or repository; of a node that is silent there are no findings but that it is."""
 
     shares: dict[int, list[Share]] = field(default_factory=dict)
@@ -44,8 +45,10 @@ class Facts:
     following: list[FollowingRow] = field(default_factory=list)
 
 
-def lanes_of(progress: Mapping[tuple[NodeId, JobId], Progress]) -> dict[tuple[JobId, str], LaneProgress]:
-    return {(job, lane.delivery): lane for (_, job), figure in progress.items() for lane in figure.lanes}
+def lanes_of(node: NodeId, share: Share, moving: Mapping[tuple[NodeId, JobId], Progress]) -> dict[tuple[JobId, str], LaneProgress]:
+    """The live figures of what this node does for this share, as it told them: never what another says of a job of that id."""
+    jobs = {p.job: moving[node, p.job] for _, p in share.notable if p.job is not None and (node, p.job) in moving}
+    return {(job, lane.delivery): lane for job, figure in jobs.items() for lane in figure.lanes}
 
 
 def worst(ranks: Iterable[int]) -> MonitorState:

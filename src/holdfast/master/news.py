@@ -18,10 +18,12 @@ SubjectKind = Literal["node", "job", "progress", "log", "flows", "environment", 
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """What changed. `id` is the node's, job's (also of progress) or trigger's; empty where there is only one of the kind."""
+    """What changed. `id` is the node's, job's (also of progress) or trigger's; empty where there is only one of the kind. `node`, of
+    progress: who told it."""
 
     kind: SubjectKind
     id: str = ""
+    node: str = ""
 
 
 class News:

@@ -59,6 +59,7 @@ class _Records(msgspec.Struct, frozen=True, kw_only=True):
     triggers: tuple[TriggerProgress, ...] = ()
     environment: EnvironmentView | None = None
     events: tuple[NamedEvent, ...] = ()
+    progressed: tuple[tuple[NodeId, JobId], ...] = ()
 
 
 class Newsroom:
@@ -103,7 +104,7 @@ class Newsroom:
             return
         records = await self._base.database.run(partial(self._look_up, online=self._hub.online(), subjects=subjects))
         self._publish_records(records)
-        if progress := self._progress(subject.id for subject in subjects if subject.kind == "progress"):
+        if progress := self._progress(records.progressed):
             self.feed.publish(lambda seq: ProgressDelta(seq=seq, progress=progress))
         if any(subject.kind in ("flows", "environment") for subject in subjects):
             flows = await self._activation.flows()
@@ -131,7 +132,7 @@ class Newsroom:
             nodes=records.nodes,
             flows=await self._activation.flows(),
             jobs=records.jobs,
-            progress=self._progress(job.id for job in records.jobs if job.state not in ENDED),
+            progress=self._progress((job.node, job.id) for job in records.jobs if job.state not in ENDED),
             triggers=records.triggers,
         )
 
@@ -159,6 +160,7 @@ class Newsroom:
             triggers=tuple(_trigger(happenings.trigger(session, identity).record) for identity in wanted.get("trigger", ())),
             environment=_environment(session) if "environment" in wanted else None,
             events=self._new_events(session) if "log" in wanted else (),
+            progressed=_by_their_own_nodes(session, subjects) if "progress" in wanted else (),
         )
 
     def _new_events(self, session: Session) -> tuple[NamedEvent, ...]:
@@ -184,8 +186,15 @@ class Newsroom:
         if events := records.events:
             self.feed.publish(lambda seq: LogDelta(seq=seq, events=events))
 
-    def _progress(self, jobs: Iterable[str]) -> tuple[Progress, ...]:
-        return tuple(progress for job in jobs if (progress := self._hub.progress(JobId(job))) is not None)
+    def _progress(self, jobs: Iterable[tuple[NodeId, JobId]]) -> tuple[Progress, ...]:
+        return tuple(progress for node, job in jobs if (progress := self._hub.progress(node, job)) is not None)
+
+
+def _by_their_own_nodes(session: Session, subjects: tuple[Subject, ...]) -> tuple[tuple[NodeId, JobId], ...]:
+    """Jobs of which their nodes told how far they are. What a node tells of a job that is another's is not heard, as of its reports."""
+    told = [(NodeId(subject.node), JobId(subject.id)) for subject in subjects if subject.kind == "progress"]
+    known = happenings.nodes_of(session, {job for _, job in told})
+    return tuple((node, job) for node, job in told if known.get(job, node) == node)
 
 
 async def end_task(task: asyncio.Task[None]) -> None:

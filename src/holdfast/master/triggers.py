@@ -153,7 +153,7 @@ class Triggers:
             stored = await self._base.database.run(lambda s: happenings.trigger(s, identity))
             record = msgspec.json.decode(stored.record, type=TriggerRecord)
         jobs = await self._jobs(record)
-        progress = tuple(p for job in jobs if job.state not in _OVER and (p := self._hub.progress(job.id)))
+        progress = tuple(p for job in jobs if job.state not in _OVER and (p := self._hub.progress(job.node, job.id)))
         return TriggerView(
             id=record.id,
             flow=record.flow,

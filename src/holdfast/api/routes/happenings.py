@@ -54,7 +54,7 @@ async def jobs(master: MasterOf, reach: ReachOf, query: Annotated[JobQuery, Quer
 async def job(job: str, master: MasterOf, reach: ReachOf) -> Response:
     """By id or unique prefix."""
     found = await _job(job, master, reach)
-    return reply(JobView(**raw_fields(await _named(found, master)), progress=master.hub.progress(found.id)))
+    return reply(JobView(**raw_fields(await _named(found, master)), progress=master.hub.progress(found.node, found.id)))
 
 
 @router.post("/jobs/{job}/cancel")

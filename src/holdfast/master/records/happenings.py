@@ -163,6 +163,12 @@ def jobs_by_id(session: Session, ids: Iterable[str]) -> tuple[Job, ...]:
     return tuple(_job(record) for record in session.scalars(query))
 
 
+def nodes_of(session: Session, jobs: Iterable[str]) -> dict[JobId, NodeId]:
+    """Whose these jobs are, of those that are there."""
+    rows = session.execute(select(JobRow.id, JobRow.node).where(JobRow.id.in_(tuple(jobs))))
+    return {JobId(job): NodeId(node) for job, node in rows}
+
+
 def open_jobs(session: Session, limit: int) -> tuple[Job, ...]:
     """Jobs of which more is to come, newest first."""
     over = [state.value for state in (*ENDED, State.UNKNOWN)]
