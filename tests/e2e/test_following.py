@@ -92,9 +92,10 @@ def test_an_emptied_source_is_not_followed_into_nothing_and_is_said(office: Worl
     # At once, as a disk that is not mounted; what is deleted file by file is delivered as it goes.
     (office.folder / "data").rename(office.folder / "away")
     (office.folder / "data").mkdir()
-    eventually(lambda: "source-vanished" in office.run("status", expect=None).stderr, "status says why nothing is delivered")
+    eventually(lambda: "what changes is not delivered" in office.run("status", expect=None).stderr, "status says that nothing is delivered")
     said = office.run("status", expect=3)
-    assert "what changes is not delivered" in said.stderr
+    assert "source-vanished" in said.stderr
+    assert "1 failed (files1/documents" in said.stdout
     assert "Also in trouble" in said.stdout
     assert len(list(mirror.rglob("file *"))) == 60
     office.run("trigger", "office", "--accept", "--wait")
