@@ -16,7 +16,9 @@ from holdfast.model.entry import Entry
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.reading import PointReader
 from holdfast.operations.restore import RestoreResult, restore
+from holdfast.repository._format.tree import RawNode
 from holdfast.repository.answers import point_walk
+from holdfast.repository.packs.trees import Trees
 from holdfast.repository.repository import Repository
 from holdfast.testing.odd_tree import build_odd_tree
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
@@ -67,6 +69,24 @@ def test_the_listing_is_what_is_there_with_a_place_for_each_chunk(
         assert entries == list(reader.entries(paths))
     with pytest.raises(UnknownName):
         list(reader.listing((state.root + b"/not there",)))
+    reader.close()
+
+
+def test_of_files_that_are_named_each_folder_on_the_way_is_loaded_once(
+    repository: Repository, state: TreeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[bytes] = []
+    load = Trees.load
+
+    def counted(trees: Trees, tree: bytes) -> list[RawNode]:
+        loaded.append(tree)
+        return load(trees, tree)
+
+    monkeypatch.setattr(Trees, "load", counted)
+    reader = reader_of(repository)
+    files = [os.fsencode(path) for path in Path(os.fsdecode(state.root)).glob("many/*/*/file*")]
+    assert len([entry for listed in reader.listing(files) for entry in listed.entries]) == len(files) == 300
+    assert len(loaded) == len(set(loaded))
     reader.close()
 
 

@@ -15,7 +15,7 @@ from holdfast.repository.answers.point_walk import PointWalk
 from holdfast.repository.damage_met import Read
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.chunks import Chunks
-from holdfast.repository.packs.trees import Difference, Trees
+from holdfast.repository.packs.trees import Descent, Difference, Trees
 from holdfast.repository.past_state import PastState
 
 SEGMENT_BYTES = 8 << 20
@@ -53,12 +53,13 @@ class TreeReader:
                 yield replace(listed, total_bytes=self._total_bytes)
             return
         last: bytes | None = None
+        descent = Descent(self._trees, self._tree)
         for path in sorted(set(paths), key=walk_key):
             if last is not None and path.startswith(last + b"/"):
                 continue
             last = path
             try:
-                node = self._trees.node_at(self._tree, path)
+                node = descent.node_at(path)
             except RepositoryDamaged as error:
                 yield Listed((), lost=(LostFolder(path, error.message),))
                 continue
