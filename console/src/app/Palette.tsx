@@ -3,9 +3,9 @@ import { Modal, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { IconAffiliate, IconCalendarTime, IconDatabase, IconPlayerPlay, IconSearch, IconServer2, IconShieldCheck } from "@tabler/icons-react";
 import { type KeyboardEvent, useEffect, useId, useMemo, useState } from "react";
 import { useLocation } from "wouter";
-import { client, take } from "../api/client";
 import { useStatus } from "../api/queries";
 import { useMay } from "../api/rights";
+import { runNow } from "../api/trigger";
 import { useLive } from "../live/store";
 import { useDraft } from "../draft/draft";
 import { mappingAt } from "../draft/edits";
@@ -158,7 +158,7 @@ function useEntries(typed: string): Entry[] {
 
 async function trigger(flow: string): Promise<void> {
   try {
-    await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow } }, body: { policy: "", operation: "", accept: false, adopt: false, first: false } }));
+    await runNow(flow);
     sayDone(`${flow} runs now.`);
   } catch (error) {
     sayFailed(error);

@@ -5,6 +5,7 @@ import { useState } from "react";
 import { Link } from "wouter";
 import { client, take } from "../../api/client";
 import { keys, queryClient } from "../../api/queries";
+import { runNow } from "../../api/trigger";
 import { useLive } from "../../live/store";
 import { FolderPicker } from "../../parts/FolderPicker";
 import { Problem } from "../../parts/Problem";
@@ -29,8 +30,7 @@ export function ProtectDialog({ node = "", onClose }: ProtectDialogProps) {
 async function protect(wish: Wish): Promise<Started> {
   const made = await take(client.POST("/api/v1/protect", { body: wish }));
   void queryClient.invalidateQueries({ queryKey: keys.status });
-  const body = { policy: made.policy, operation: "", accept: false, adopt: false, first: true };
-  const { trigger } = await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow: made.flow } }, body }));
+  const trigger = await runNow(made.flow, { policy: made.policy, first: true });
   return { dataset: made.dataset, flow: made.flow, trigger, path: wish.path };
 }
 

@@ -3,7 +3,7 @@ import { Button, Text } from "@mantine/core";
 import { IconAlertTriangle, IconCircleCheck, IconCircleDashed, IconCircleX, IconClockExclamation, IconHelpCircle, IconLoader } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link } from "wouter";
-import { client, take } from "../../api/client";
+import { runNow } from "../../api/trigger";
 import { to } from "../../app/places";
 import { getLive } from "../../live/store";
 import { Coded } from "../../parts/Coded";
@@ -119,8 +119,7 @@ function RunButton({ dataset, label }: { dataset: string; label: string }) {
     if (!flow) return;
     setBusy(true);
     try {
-      const body = { policy: dataset.slice(dataset.indexOf("/") + 1), operation: "", accept: false, adopt: false, first: false };
-      await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow: flow.name } }, body }));
+      await runNow(flow.name, { policy: dataset.slice(dataset.indexOf("/") + 1) });
       sayDone(`${visible(dataset)} runs`, "Its progress is in the bar below.");
     } catch (error) {
       sayFailed(error);

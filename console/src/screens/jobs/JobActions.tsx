@@ -4,6 +4,7 @@ import { IconPlayerPlay, IconPlayerStop } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link } from "wouter";
 import { client, take } from "../../api/client";
+import { runNow } from "../../api/trigger";
 import { to } from "../../app/places";
 import { type Job, useLive } from "../../live/store";
 import { visible } from "../../parts/format";
@@ -66,8 +67,7 @@ export function RunAgain({ job }: { job: Job }) {
   const run = async (accept: boolean) => {
     setBusy(true);
     try {
-      const body = { policy: again.policy, operation: "", accept, adopt: false, first: false };
-      await take(client.POST("/api/v1/flows/{flow}/trigger", { params: { path: { flow: again.flow } }, body }));
+      await runNow(again.flow, { policy: again.policy, accept });
       sayDone(`${visible(again.policy)} runs again`, "Its progress is in the bar below.");
       setAsking(false);
     } catch (error) {

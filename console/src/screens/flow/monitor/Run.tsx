@@ -3,10 +3,11 @@ import { Alert, Button, Text } from "@mantine/core";
 import { IconAlertTriangle, IconPlayerPlay } from "@tabler/icons-react";
 import { useState } from "react";
 import type { Schemas } from "../../../api/client";
+import type { Part } from "../../../api/trigger";
 import { ConfirmByName } from "../../../parts/ConfirmByName";
 import { sentence, visible } from "../../../parts/format";
 import type { MoverMonitor } from "./useMonitor";
-import { type Part, useTrigger } from "./useTrigger";
+import { useTrigger } from "./useTrigger";
 
 export function RunButton({ flow, part = {}, label, main = false }: { flow: string; part?: Part; label: string; main?: boolean }) {
   const trigger = useTrigger(flow);
