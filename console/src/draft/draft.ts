@@ -6,6 +6,7 @@
 import { useSyncExternalStore } from "react";
 import { ApiError, asApiError, client, type Schemas, take } from "../api/client";
 import { applyEdits, type Edit, type Values } from "./edits";
+import { foresee, type Saved } from "./foreseen";
 import { keep, kept, page, type Pending } from "./keeping";
 import { asReading, NOTHING, type Reading, type Step } from "./reading";
 
@@ -185,17 +186,19 @@ function step(from: "past" | "future", to: "past" | "future"): Promise<void> {
 }
 
 /** Store it as a new revision. Rejects with `conflict` when somebody was faster, `refused` when it removes parts and that was not accepted. */
-export function save(options: { comment?: string; acceptRemovals?: boolean } = {}): Promise<number> {
+export function save(options: { comment?: string; acceptRemovals?: boolean } = {}): Promise<Saved> {
   return inTurn(async () => {
-    if (state.text === state.baseText) return state.baseRevision;
+    if (state.text === state.baseText) return { revision: state.baseRevision, plan: Promise.resolve(null) };
     const { comment = "", acceptRemovals = false } = options;
     const body = { text: state.text, base_revision: state.baseRevision, accept_removals: acceptRemovals, comment };
+    // Asked before the text is stored, as it tells of what changes; not waited for, as it may take longer than to store it.
+    const plan = foresee(state.text, state.baseRevision);
     try {
       const applied = await take(client.PUT("/api/v1/environment", { body }));
       put({ baseRevision: applied.revision, baseText: state.text, changes: [], diagnostics: applied.diagnostics, newer: null });
       last = { ...settled(), changes: [], diagnostics: applied.diagnostics };
       store();
-      return applied.revision;
+      return { revision: applied.revision, plan };
     } catch (error) {
       if (error instanceof ApiError && error.code === "conflict") await noticeNewer();
       throw error;

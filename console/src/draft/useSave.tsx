@@ -4,6 +4,7 @@ import { type ReactNode, useState } from "react";
 import { asApiError } from "../api/client";
 import { sayDone, sayFailed } from "../parts/notices";
 import { type DocumentChange, getDraft, save as store } from "./draft";
+import { type Saved, sayFlows } from "./foreseen";
 
 interface Asked {
   removals: readonly DocumentChange[];
@@ -18,21 +19,25 @@ export function useSave(): { save: (comment?: string) => Promise<boolean>; dialo
 
   const save = async (comment = ""): Promise<boolean> => {
     try {
-      sayDone(`Saved as revision ${await store({ comment })}`);
-      return true;
+      return saved(await store({ comment }));
     } catch (error) {
       const removals = getDraft().changes.filter((change) => change.kind === "removed");
       if (asApiError(error).code !== "refused" || removals.length === 0) return refuse(error);
       if (!(await agreed(removals))) return false;
     }
     try {
-      sayDone(`Saved as revision ${await store({ comment, acceptRemovals: true })}`);
-      return true;
+      return saved(await store({ comment, acceptRemovals: true }));
     } catch (error) {
       return refuse(error);
     }
   };
   return { save, dialog: asked && <Removals {...asked} /> };
+}
+
+function saved({ revision, plan }: Saved): true {
+  sayDone(`Saved as revision ${revision}`);
+  void sayFlows(plan);
+  return true;
 }
 
 function refuse(error: unknown): false {
