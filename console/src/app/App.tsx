@@ -14,7 +14,6 @@ import { loadRest, screen } from "./later";
 import { Mishap } from "./Mishap";
 import { NotHere } from "./NotHere";
 import { Shell } from "./Shell";
-import { SignIn } from "./SignIn";
 
 const Home = screen(() => import("../screens/home/Home"));
 const Flows = screen(() => import("../screens/flows/Flows"));
@@ -39,6 +38,7 @@ const Audit = screen(() => import("../screens/audit/Audit"));
 const Settings = screen(() => import("../screens/settings/Settings"));
 const CommandLine = screen(() => import("../screens/login/CommandLine"));
 const DocumentScreen = screen(() => import("../screens/document/DocumentScreen"));
+const SignIn = screen(() => import("./SignIn"));
 
 // What opens first, most often, comes while it is asked who one is, not behind that.
 const first = window.location.pathname === "/" ? Home : window.location.pathname.startsWith("/flows/") ? FlowScreen : null;
@@ -52,7 +52,14 @@ export function App() {
     void queryClient.invalidateQueries();
   };
   if (session.isPending) return <Waiting />;
-  if (session.data === null) return <SignIn ended={hasEnded} onDone={again} />;
+  if (session.data === null)
+    return (
+      <Mishap at="sign-in">
+        <Suspense fallback={<Waiting />}>
+          <SignIn ended={hasEnded} onDone={again} />
+        </Suspense>
+      </Mishap>
+    );
   if (session.error)
     return (
       <Center mih="100%" p="xl">

@@ -1,23 +1,22 @@
 /** What stands around every screen: where one can go, who one is, whether what is shown is true, and what runs. */
-import { ActionIcon, AppShell, Burger, Group, Kbd, Menu, NavLink, ScrollArea, Text, Tooltip, UnstyledButton } from "@mantine/core";
+import { ActionIcon, AppShell, Burger, Center, Group, Kbd, NavLink, ScrollArea, Text, Tooltip, UnstyledButton } from "@mantine/core";
 import { useMantineColorScheme } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { IconDeviceDesktop, IconKeyboard, IconLogout, IconMoon, IconSearch, IconSun, IconUser } from "@tabler/icons-react";
+import { IconDeviceDesktop, IconKeyboard, IconMoon, IconSearch, IconSun, IconUser } from "@tabler/icons-react";
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
-import { client, take } from "../api/client";
-import { queryClient, useHealth, useSession } from "../api/queries";
+import { useHealth } from "../api/queries";
 import { useMay } from "../api/rights";
-import { sayFailed } from "../parts/notices";
 import { ActivityBar } from "./ActivityBar";
 import { ConnectionBanner } from "./ConnectionBanner";
-import { later } from "./later";
+import { later, screen } from "./later";
 import { Logo } from "./Logo";
 import { placesFor } from "./places";
 import classes from "./Shell.module.css";
 
 const loadPalette = () => import("./Palette");
 const Palette = lazy(() => loadPalette().then((module) => ({ default: module.Palette })));
+const Who = screen(() => import("./Who"));
 const Shortcuts = lazy(later(() => import("./Shortcuts").then((module) => ({ default: module.Shortcuts }))));
 
 export function Shell({ children }: { children: ReactNode }) {
@@ -66,7 +65,9 @@ export function Shell({ children }: { children: ReactNode }) {
             </ActionIcon>
           </Tooltip>
           <Brightness />
-          <Who />
+          <Suspense fallback={<WhoseWillBe />}>
+            <Who />
+          </Suspense>
         </Group>
       </AppShell.Header>
       <AppShell.Navbar className={classes.navbar} p="xs" aria-label="Screens">
@@ -131,29 +132,11 @@ function Brightness() {
   );
 }
 
-function Who() {
-  const session = useSession();
-  const signOut = async () => {
-    try {
-      await take(client.DELETE("/api/v1/session"));
-      await queryClient.resetQueries();
-    } catch (error) {
-      sayFailed(error);
-    }
-  };
+/** Until the menu is there: in its place, so that nothing moves. */
+function WhoseWillBe() {
   return (
-    <Menu position="bottom-end" withinPortal>
-      <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Signed in as ${session.data?.user ?? ""}`}>
-          <IconUser size={20} />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>Signed in as {session.data?.user}</Menu.Label>
-        <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void signOut()}>
-          Sign out
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+    <Center w={34} h={34}>
+      <IconUser size={20} aria-hidden />
+    </Center>
   );
 }

@@ -5,18 +5,14 @@ import { useEffect, useState } from "react";
 import { client, take } from "../api/client";
 import { useHealth } from "../api/queries";
 import { Problem } from "../parts/Problem";
-import { leaveFor, takeAnswer, type Way } from "./directories";
+import { takeBrought } from "./arrival";
+import { leaveFor, type Way } from "./directories";
 import { Logo } from "./Logo";
-
-/** The code of a link of `holdfast console`: behind the #, which never reaches a log. It leaves the address bar at once. */
-let linkCode = new URLSearchParams(window.location.hash.slice(1)).get("signin");
-if (linkCode) window.history.replaceState(null, "", window.location.pathname + window.location.search);
-let answer = takeAnswer();
 
 const LOCAL = "";
 const useWays = () => useQuery({ queryKey: ["sign-in-ways"], queryFn: () => take(client.GET("/api/v1/session/ways")), staleTime: Infinity });
 
-export function SignIn({ ended = false, onDone }: { ended?: boolean; onDone: () => void }) {
+export default function SignIn({ ended = false, onDone }: { ended?: boolean; onDone: () => void }) {
   const health = useHealth();
   const ways = useWays().data?.directories ?? [];
   const [error, setError] = useState<unknown>(null);
@@ -38,10 +34,9 @@ export function SignIn({ ended = false, onDone }: { ended?: boolean; onDone: () 
     trying(() => take(client.POST("/api/v1/session", { body: { user, password, code, directory } })), onDone);
 
   useEffect(() => {
-    const [code, body] = [linkCode, answer];
-    [linkCode, answer] = [null, null];
+    const { code, answer } = takeBrought();
     if (code) void signIn("", "", LOCAL, code);
-    else if (body) void trying(() => take(client.POST("/api/v1/session/directory/return", { body })), onDone);
+    else if (answer) void trying(() => take(client.POST("/api/v1/session/directory/return", { body: answer })), onDone);
     // Once, whatever is drawn anew.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, []);
