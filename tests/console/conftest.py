@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from holdfast.api.console import STATIC
 from tests.console.person import ARGUMENTS, CHROMIUM, Person, person_at
+from tests.console.profiles import Profiles
 from tests.e2e.world import ONE_TO_TWO, World, by_hand_only, world_in
 
 NODES = ("files1", "vault", "dr")
@@ -56,14 +58,21 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
+@pytest.fixture(scope="module")
+def profiles(browser: Browser) -> Profiles:
+    return Profiles(browser)
+
+
 @pytest.fixture
-def enter(browser: Browser) -> Iterator[Callable[..., Person]]:
-    """`enter(world, dark=True, size=PHONE)`: somebody opens a browser. Several may be at the same Master."""
+def enter(browser: Browser, profiles: Profiles) -> Iterator[Callable[..., Person]]:
+    """`enter(world, dark=True, size=PHONE)`: somebody opens a browser. Several may be at the same Master. `fresh=True`: theirs was never
+    there before."""
     with ExitStack() as stack:
 
-        def come_in(world: World, **wishes: object) -> Person:
-            opened: AbstractContextManager[Person] = person_at(browser, world, **wishes)  # type: ignore[arg-type]
-            return stack.enter_context(opened)
+        def come_in(world: World, *, fresh: bool = False, signed_in: bool = True, **wishes: Any) -> Person:
+            if signed_in and not fresh:
+                return stack.enter_context(profiles.person_at(world, **wishes))
+            return stack.enter_context(person_at(browser, world, signed_in=signed_in, **wishes))
 
         yield come_in
 

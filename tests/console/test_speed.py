@@ -117,7 +117,7 @@ def frames_while(page: Page, work: Callable[[], None]) -> float:
 
 
 def test_the_first_load_is_small(office: World, enter: Callable[..., Person]) -> None:
-    person = enter(office)
+    person = enter(office, fresh=True)
     answers: list[Response] = []
     person.page.on("response", lambda answer: answers.append(answer))
     person.go("/")
@@ -137,7 +137,7 @@ def test_home_is_there_at_once(office: World, enter: Callable[..., Person]) -> N
     """Each time a browser that has nothing kept."""
     times = []
     for _ in range(RUNS):
-        person = enter(office)
+        person = enter(office, fresh=True)
         began = time.monotonic()
         person.page.goto(person.base, wait_until="commit")
         verdict(person).wait_for()
@@ -176,7 +176,7 @@ def sweep(page: Page, x: float, y: float, way: float) -> None:
 def test_a_flow_with_a_large_group_opens_at_once(large: World, enter: Callable[..., Person], view: str) -> None:
     times = []
     for _ in range(RUNS):
-        person = enter(large)
+        person = enter(large, fresh=True)
         began = time.monotonic()
         person.page.goto(f"{person.base}/flows/fleet{view}?select=vertex%3Aall", wait_until="commit")
         if view == "/list":
