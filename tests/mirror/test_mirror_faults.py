@@ -204,6 +204,38 @@ def test_a_session_goes_on_after_a_fault_in_the_midst_of_placing() -> None:
         bench.check(state_of(BEFORE))
 
 
+def test_what_could_not_be_taken_back_is_of_no_later_commit() -> None:
+    """A commit is cut off on a disk so full that its staged changes stay in the records: the next does not carry them out."""
+    is_full = False
+    later = {**BEFORE, b"z": ("file", 2, 0)}
+
+    def plan(step: Step) -> BaseException | None:
+        return OSError(errno.ENOSPC, "planned") if is_full and step.path.endswith("-wal") and step.verb == "write" else None
+
+    def make_room(_: int) -> None:
+        nonlocal is_full
+        is_full = False
+
+    with mirrored(None) as bench, FaultyDisk(bench.place, plan):
+        bench.feeder.on_segment = cut_off_at_the_second
+        with pytest.raises(StoreError, match="cut off"):
+            bench.send(state_of(AFTER), full=False)
+        is_full = True
+        assert bench.action is not None
+        bench.action.abort()
+        bench.feeder.on_segment = make_room
+        with pytest.raises(NoSpace):
+            bench.send(state_of(later), full=False)
+        is_full = False
+        bench.send(state_of(later), full=False)
+        bench.check(state_of(later))
+
+
+def cut_off_at_the_second(number: int) -> None:
+    if number:
+        raise StoreError("cut off")
+
+
 def test_a_disk_that_is_full_or_broken_under_the_records_is_told_as_such() -> None:
     """Not as a fault of ours: the one is tried again, the other names the disk."""
     for code, kind in ((errno.ENOSPC, "no-space"), (errno.EIO, "store")):

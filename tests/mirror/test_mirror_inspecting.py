@@ -98,6 +98,24 @@ def test_a_look_that_took_long_is_not_repeated_at_once(bench: Bench) -> None:
     assert run(bench, continuous=False) == (["mirror-edited copy/stranger"], False)
 
 
+def test_what_a_scan_found_may_come_by_a_small_commit(bench: Bench) -> None:
+    """As where the mirror was away when the source looked at all of itself; also where it has looked too lately and must wait."""
+    bench.feeder.scanned = 2
+    assert run(bench, continuous=False) == ([], False)
+    (bench.target / "stranger").write_text("theirs")
+    assert run(bench, continuous=True) == ([], False), "there was no scan since"
+    bench.feeder.scanned = 4
+    assert bench.mirror is not None
+    records = bench.mirror._trees[0].target.records
+    records.set_fact("looked", "2027-01-15T08:00:00+00:00 60")
+    records.save()
+    assert run(bench, continuous=True) == ([], False)
+    bench.clock.ns += 1_201 * 10**9
+    assert run(bench, continuous=True) == (["mirror-edited copy/stranger"], False)
+    (bench.target / "stranger").write_text("theirs once more")
+    assert run(bench, continuous=True) == ([], False)
+
+
 def disturb(target: Path, chance: random.Random) -> None:
     """What somebody may do in a folder that they take for theirs."""
     for _ in range(chance.randint(1, 4)):

@@ -23,6 +23,7 @@ from holdfast.core.errors import NoSpace
 from holdfast.core.ids import ActionId, JobId, NodeId
 from holdfast.model.change import Acknowledgement, Commit
 from holdfast.model.document import Classification
+from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Job, Progress, State
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule
 from holdfast.operations import run_sending
@@ -151,6 +152,22 @@ def test_each_stage_is_a_commit_and_the_run_is_one(scene: Scene) -> None:
     # Nothing has changed: then there is no commit either.
     assert scene.run(SmallRun(places=scene.burst(b"after").places)).error is None
     assert len({commit.seq for commit in one.commits}) == len(one.commits)
+
+
+def test_each_commit_says_which_run_looked_at_all_of_the_source(scene: Scene) -> None:
+    """Also to who was away when it did: a mirror looks at all it has when it hears of one."""
+    one, two = scene.mirrors
+    scene.run(scene.burst(b"after"))
+    assert {commit.scanned for commit in one.commits} == {1}
+    one.left = 1
+    scene.burst(b"looked at")
+    assert scene.run().state is State.FAILED
+    scanned = two.commits[-1].seq
+    scene.run(scene.burst(b"later"))
+    assert (one.commits[-1].scanned, one.commits[-1].continuous) == (scanned, True)
+    gap = Gap(path=os.fsencode(scene.data), since=datetime.now(UTC), until=datetime.now(UTC), reason=GapReason.RESTART)
+    scene.run(SmallRun(places=(Place(os.fsencode(scene.data), True),), gaps={DATASET: (gap,)}))
+    assert two.commits[-1].scanned == two.commits[-1].seq > scanned
 
 
 def test_who_takes_nothing_is_told_of_also_where_there_is_nothing_for_the_others(scene: Scene) -> None:

@@ -1,4 +1,5 @@
-"""Looking at a whole mirror for what others did to it. Small commits see only what they touch; a full run of the source looks at all.
+"""Looking at a whole mirror for what others did to it. Small commits see only what they touch; with a scan of the source all is looked
+at, also where what it found comes by a small commit, as the mirror was away or killed at the time.
 
 Nothing is read that still bears the fingerprint it was left with. What is not this mirror's is moved aside, metadata are set back, and what
 is missing or was changed is asked for: the mirror then says that it stands nowhere, and gets the whole state, of which only that travels.
@@ -18,13 +19,14 @@ from holdfast.host.tree_writer import listing, sync_paths
 from holdfast.mirror.removals import Removals
 from holdfast.mirror.rows import Fingerprint, Recorded, Seen
 from holdfast.mirror.target import Contents, Target, has_kind, matches_special
+from holdfast.model.change import Commit
 from holdfast.model.entry import Kind, display_path
 from holdfast.model.jobs import Finding, Severity
 
 # A look costs at most a twentieth of the time.
 _REST = 20
 _MOST_AT_ONCE = 10_000
-_FACT = "looked"
+_FACT, _SCAN = "looked", "looked-for"
 # Setuid and setgid are not set for those who may not set owners.
 _MAY_BE_LEFT_OUT = 0o6000
 
@@ -44,8 +46,17 @@ class Looks:
         age = now(self._clock) - datetime.fromisoformat(moment)
         return age < timedelta(0) or age >= _REST * timedelta(seconds=float(cost_s))
 
-    def note(self, started_s: float) -> None:
+    def is_owed(self, commit: Commit) -> bool:
+        """Whether the source has looked at itself since the mirror did."""
+        return not commit.continuous or (commit.scanned > 0 and self._records.fact(_SCAN) != _scan_of(commit))
+
+    def note(self, started_s: float, commit: Commit) -> None:
         self._records.set_fact(_FACT, f"{now(self._clock).isoformat()} {max(0.0, self._clock.monotonic_s() - started_s):.3f}")
+        self._records.set_fact(_SCAN, _scan_of(commit))
+
+
+def _scan_of(commit: Commit) -> str:
+    return f"{commit.epoch} {commit.scanned}"
 
 
 _Standing = tuple[bytes, bytes, os.stat_result]

@@ -164,6 +164,18 @@ class Records(RowStore):
     def temp_files(self) -> set[int]:
         return {row[0] for row in self._read("SELECT n FROM files WHERE placed=0")}
 
+    def spares(self) -> set[int]:
+        """Contents in the side folder that the open commit has not used, as far as it is known."""
+        rows = self._read("SELECT n FROM files WHERE placed=0 AND n NOT IN (SELECT file FROM staged WHERE file NOT NULL)")
+        return {row[0] for row in rows}
+
+    def drop_files(self, numbers: Iterable[int]) -> None:
+        """Forget contents that no entry has."""
+        self._forget_remembered()
+        for n in numbers:
+            self.drop_chunks(n)
+            self._change("DELETE FROM files WHERE n=?", (n,))
+
     # What stands in the mirror unknown
 
     def note_surveyed(self, n: int) -> None:

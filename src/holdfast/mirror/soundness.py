@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import msgspec
 
+from holdfast.core.errors import NoSpace
 from holdfast.core.local_database import DatabaseErrors, fits
 from holdfast.mirror.records import RECORDS
 from holdfast.mirror.row_store import decode_entry
 from holdfast.mirror.rows import Intention
+from holdfast.mirror.target import Target
 from holdfast.model.change import Cursor
-from holdfast.model.entry import walk_key
+from holdfast.model.entry import display_path, walk_key
 from holdfast.model.mirrors import Stand
 
 
@@ -23,6 +26,27 @@ def records_errors(side: bytes) -> DatabaseErrors:
     hint = "move the file away, and take the folder over with --adopt: what is equal stays, and nothing of it travels"
     path = os.path.join(side, RECORDS)
     return DatabaseErrors(path, "the records of the mirror", damaged=hint, is_sound=lambda: _is_sound(path))
+
+
+@contextmanager
+def mirror_errors(target: Target) -> Iterator[None]:
+    """As `records_errors`, around whatever writes a mirror. A full disk is told by the mirror that lies on it, not by the file that was too
+    much for it."""
+    try:
+        with records_errors(target.side.root):
+            yield
+    except NoSpace as error:
+        shown = display_path(os.path.join(target.writer.root, target.base))
+        hint = "make room there; the mirror catches up by itself"
+        raise NoSpace(f"the disk of the mirror {shown} {_shortage(target.writer.root)}", hint=hint, path=shown) from error
+
+
+def _shortage(folder: bytes) -> str:
+    try:
+        room = os.statvfs(folder)
+    except OSError:
+        return "is full"
+    return "has no room for further names (inodes)" if room.f_files and not room.f_favail else "is full, or its quota used up"
 
 
 _TYPES = {

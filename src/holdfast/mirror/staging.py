@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from holdfast.core.errors import StoreError
 from holdfast.delivery.left_out import left_out
@@ -12,6 +11,7 @@ from holdfast.delivery.ports import VerifiedChunk
 from holdfast.host.tree_writer import Draft
 from holdfast.mirror.moves import Hints
 from holdfast.mirror.rows import Content, Fingerprint, hardlink_of
+from holdfast.mirror.spares import Growing, Matching, continued, resumed
 from holdfast.mirror.surveying import Survey
 from holdfast.mirror.target import Contents, Target, temp_path
 from holdfast.model.change import Part, Put, Remove, RemoveReason, Segment
@@ -21,23 +21,6 @@ from holdfast.model.jobs import Finding
 _MOST_FINDINGS = 100
 # Smaller files are copied as fast.
 _CLONED_BYTES = 128 << 10
-
-
-@dataclass(frozen=True)
-class _Growing:
-    """A file whose chunks travel ahead of its put. `base`: see `_cloned`."""
-
-    n: int
-    draft: Draft
-    base: int | None
-
-
-@dataclass(frozen=True)
-class _Matching:
-    """A file whose parts, up to `end`, are what content `n` at the same path has already: nothing is written until they differ."""
-
-    n: int
-    end: int
 
 
 class Staging:
@@ -54,8 +37,8 @@ class Staging:
         self._survey = Survey(target, contents, adopting=adopting)
         self._asked: dict[int, set[bytes]] = {}
         self._withdrawn: set[bytes] = set()
-        self._growing: dict[bytes, _Growing] = {}
-        self._matching: dict[bytes, _Matching] = {}
+        self._growing: dict[bytes, Growing] = {}
+        self._matching: dict[bytes, Matching] = {}
         self.broken: list[bytes] = []
         self.findings: list[Finding] = []
         self.stored_bytes = 0
@@ -109,6 +92,18 @@ class Staging:
         self._asked.pop(segment.number, None)
         self._records.save()
 
+    @property
+    def growing(self) -> frozenset[int]:
+        """Contents whose put has not come yet."""
+        return frozenset(growing.n for growing in self._growing.values())
+
+    def cut_back(self) -> None:
+        """Of contents whose put has not come yet, to what is recorded: what was written last and is not gives its room back."""
+        for growing in self._growing.values():
+            if growing.base is None:
+                held = self._records.chunks_with_offsets(growing.n)
+                growing.draft.set_size(max((offset + ref.size_bytes for offset, ref in held), default=0))
+
     def drop(self) -> None:
         """Close what is open. Nothing staged is lost: it is spare for the next commit."""
         for growing in self._growing.values():
@@ -123,8 +118,10 @@ class Staging:
         growing = self._growing.pop(entry.path, None)
         self._matching.pop(entry.path, None)
         if growing is not None:
-            n = self._linked(key, entry) or self._finish(growing, entry, chunks)
-            growing.draft.close()
+            try:
+                n = self._linked(key, entry) or self._finish(growing, entry, chunks)
+            finally:
+                growing.draft.close()
         else:
             # A group of names stays one file, even where one of them has equal content of its own.
             known = self._records.files_at(key)
@@ -219,8 +216,18 @@ class Staging:
     def _assembled(self, key: bytes, entry: Entry, chunks: Mapping[bytes, VerifiedChunk]) -> int | None:
         n = self._records.new_file(key)
         draft = self._target.side.create(temp_path(n))
+        try:
+            rows = self._written(key, draft, entry, chunks)
+        finally:
+            draft.close()
+        self._records.add_chunks(n, rows)
+        # What came of a file that is not whole stays as a spare: later puts were promised those chunks.
+        return n if len(rows) == len(entry.chunks) else None
+
+    def _written(self, key: bytes, draft: Draft, entry: Entry, chunks: Mapping[bytes, VerifiedChunk]) -> list[tuple[bytes, int, int]]:
+        """The whole file, as far as its chunks can be had: those that are in it, (id, offset, size)."""
         base = self._cloned(key, draft) if entry.size_bytes >= _CLONED_BYTES else None
-        rows, offset = [], 0
+        rows, offset = list[tuple[bytes, int, int]](), 0
         for ref in entry.chunks:
             if base is not None and self._records.has_chunk_at(base, ref.id, offset):
                 rows.append((ref.id, offset, ref.size_bytes))
@@ -231,9 +238,7 @@ class Staging:
         if base is not None:
             draft.punch(entry.holes)
         self._dress(draft, entry)
-        self._records.add_chunks(n, rows)
-        # What came of a file that is not whole stays as a spare: later puts were promised those chunks.
-        return n if len(rows) == len(entry.chunks) else None
+        return rows
 
     def _cloned(self, key: bytes, draft: Draft) -> int | None:
         """Begins a new version of a large file as a clone of what stands at its place, where the file system can: then only what differs
@@ -269,38 +274,25 @@ class Staging:
         if growing is None:
             if self._matches(part):
                 return
-            growing = self._growing[part.path] = self._continued(part) or self._begun(walk_key(part.path))
             before = self._matching.pop(part.path, None)
-            if before is not None:
-                held = [(offset, ref) for offset, ref in self._records.chunks_with_offsets(before.n) if offset < before.end]
-                self._write_run(part.path, growing, held, chunks)
+            spare = continued(self._target, part) if before is None else None
+            known = spare or resumed(self._target, self._contents, part, before)
+            growing = self._growing[part.path] = known or self._begun(walk_key(part.path))
+            if before is not None and known is None:
+                self._write_run(part.path, growing, self._held(before), chunks)
         run, offset = [], part.offset
         for ref in part.chunks:
             run.append((offset, ref))
             offset += ref.size_bytes
         self._write_run(part.path, growing, run, chunks)
 
-    def _begun(self, key: bytes) -> _Growing:
+    def _held(self, before: Matching) -> list[tuple[int, ChunkRef]]:
+        return [(offset, ref) for offset, ref in self._records.chunks_with_offsets(before.n) if offset < before.end]
+
+    def _begun(self, key: bytes) -> Growing:
         n = self._records.new_file(key)
         draft = self._target.side.create(temp_path(n))
-        return _Growing(n, draft, self._cloned(key, draft))
-
-    def _continued(self, part: Part) -> _Growing | None:
-        """Of a new file: what an earlier commit that never came had brought of it, where this part goes on from there."""
-        known = self._records.files_at(walk_key(part.path)) if part.offset and part.path not in self._matching else []
-        if not known or any(content.placed for content in known) or self._records.is_staged_file(known[0].n):
-            return None
-        end = 0
-        for offset, ref in self._records.chunks_with_offsets(known[0].n):
-            if offset != end:
-                return None
-            end += ref.size_bytes
-        if end != part.offset:
-            return None
-        try:
-            return _Growing(known[0].n, self._target.side.reopen(temp_path(known[0].n)), None)
-        except StoreError:
-            return None
+        return Growing(n, draft, self._cloned(key, draft))
 
     def _matches(self, part: Part) -> bool:
         """True while a file in parts is what is here already, so that an unchanged or merely re-dressed large file is not copied."""
@@ -315,7 +307,7 @@ class Staging:
             if not self._records.has_chunk_at(n, ref.id, offset):
                 return False
             offset += ref.size_bytes
-        self._matching[part.path] = _Matching(n, offset)
+        self._matching[part.path] = Matching(n, offset)
         return True
 
     def _content_at(self, key: bytes) -> int | None:
@@ -328,7 +320,7 @@ class Staging:
                 return recorded.file
         return next((content.n for content in self._records.files_at(key)), None)
 
-    def _write_run(self, path: bytes, growing: _Growing, run: list[tuple[int, ChunkRef]], chunks: Mapping[bytes, VerifiedChunk]) -> None:
+    def _write_run(self, path: bytes, growing: Growing, run: list[tuple[int, ChunkRef]], chunks: Mapping[bytes, VerifiedChunk]) -> None:
         rows = []
         for offset, ref in run:
             if growing.base is not None and self._records.has_chunk_at(growing.base, ref.id, offset):
@@ -344,7 +336,7 @@ class Staging:
                 rows.append((ref.id, offset, ref.size_bytes))
         self._records.add_chunks(growing.n, rows)
 
-    def _finish(self, growing: _Growing, entry: Entry, chunks: Mapping[bytes, VerifiedChunk]) -> int | None:
+    def _finish(self, growing: Growing, entry: Entry, chunks: Mapping[bytes, VerifiedChunk]) -> int | None:
         """The put of a file that came in parts; a chunk no part brought is looked for as any other."""
         there = {(ref.id, offset) for offset, ref in self._records.chunks_with_offsets(growing.n)}
         rows, offset = [], 0

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
 
 from holdfast.core.clock import Clock, now
-from holdfast.core.errors import HoldfastError, ProtocolError, StoreError
+from holdfast.core.errors import HoldfastError, NoSpace, ProtocolError, StoreError
+from holdfast.core.local_database import is_full
 from holdfast.delivery.ports import VerifiedChunk
 from holdfast.host.tree_writer import sync_paths
 from holdfast.mirror.inspecting import Inspection, Looks
@@ -19,7 +23,7 @@ from holdfast.mirror.moving import plan_moves
 from holdfast.mirror.placing import Placing, changed_underneath, clean_temp, pin
 from holdfast.mirror.removals import Removals, purge, stamp_of
 from holdfast.mirror.rows import Intention
-from holdfast.mirror.soundness import records_errors
+from holdfast.mirror.soundness import mirror_errors
 from holdfast.mirror.staging import Staging
 from holdfast.mirror.target import TEMP, Contents, Target, temp_path
 from holdfast.mirror.writeback import Writeback
@@ -49,7 +53,6 @@ class MirrorTree:
 
     def __init__(self, target: Target, *, keep_s: float | None, clock: Clock, findings: list[Finding]) -> None:
         self.target = target
-        self.errors = records_errors(target.side.root)
         self._records = target.records
         self._contents = Contents(target)
         self._keep_s = keep_s
@@ -60,6 +63,13 @@ class MirrorTree:
         self._staging: Staging | None = None
         self._hints = Hints((), target.root)
         self._writeback = Writeback(target.side.root)
+        self._had_no_room = False
+        # Contents that were on their way then.
+        self._in_use: frozenset[int] = frozenset()
+
+    @property
+    def errors(self) -> AbstractContextManager[None]:
+        return mirror_errors(self.target)
 
     def cursor(self) -> Cursor | None:
         """None also when the target is gone although it should be there."""
@@ -74,13 +84,13 @@ class MirrorTree:
         text = self._records.fact("intention")
         if text is not None:
             self._carry_out(msgspec.json.decode(text, type=Intention))
-        self._records.unstage()
-        self._records.save()
+        self._take_back()
         clean_temp(self.target)
 
     def begin(self, begin: Begin) -> None:
         """Raises `ProtocolError` when it does not build on what is here."""
-        self.abort()
+        # What an earlier commit had staged and could not take back, as on a full disk, would be taken for this one's.
+        self._roll_back()
         self._look_again()
         if self._records.fact("intention") is not None:
             # The disk failed in the midst of placing, and the same session goes on.
@@ -117,7 +127,8 @@ class MirrorTree:
 
     def apply(self, segment: Segment, chunks: Mapping[bytes, VerifiedChunk], withdrawn: frozenset[bytes]) -> None:
         if self._staging is not None:
-            self._staging.apply(segment, chunks, withdrawn)
+            with self._minding_room():
+                self._staging.apply(segment, chunks, withdrawn)
             self._writeback.written(len(segment.changes))
 
     def commit(self, commit: Commit) -> Outcome:
@@ -150,11 +161,11 @@ class MirrorTree:
         if not self._records.has_changes() and not intention.full:
             self._end(intention)
         else:
-            self._intend(intention)
+            with self._minding_room():
+                self._intend(intention)
             self._carry_out(intention)
         self._purge()
-        if not commit.continuous:
-            self._inspect(intention)
+        self._inspect(intention, commit)
         self._begin = self._staging = None
         findings = (*self._findings, *staging.findings)
         self._findings.clear()
@@ -167,10 +178,10 @@ class MirrorTree:
             self._purged = moment
             purge(self.target, self._keep_s, moment)
 
-    def _inspect(self, intention: Intention) -> None:
+    def _inspect(self, intention: Intention, commit: Commit) -> None:
         """A run of the source that looked at everything: then so does the mirror. A full commit has just done it."""
         looks, started_s = Looks(self.target, self._clock), self._clock.monotonic_s()
-        if self._records.fact("cursor") is None or not looks.is_due():
+        if self._records.fact("cursor") is None or not looks.is_owed(commit) or not looks.is_due():
             return
         if not intention.full:
             removals = Removals(self.target, self._contents, self._keep_s, intention.stamp)
@@ -179,7 +190,7 @@ class MirrorTree:
             self._findings.extend(removals.findings + inspection.findings)
             if inspection.incomplete:
                 self._records.set_fact("cursor", None)
-        looks.note(started_s)
+        looks.note(started_s, commit)
         self._records.save(durable=True)
 
     def _intend(self, intention: Intention) -> None:
@@ -219,16 +230,62 @@ class MirrorTree:
     def abort(self) -> None:
         """The mirror is untouched; what was staged becomes spare. Never raises."""
         try:
-            if self._staging is not None:
-                self._staging.drop()
-            self._staging = self._begin = None
-            self._contents.reset()
-            self._records.forget()
-            if self._records.fact("intention") is None:
-                self._records.unstage()
-                self._records.save()
+            self._roll_back()
         except Exception:
-            _logger.exception("a mirror could not be rolled back now; it is at its next opening")
+            _logger.exception("a mirror could not be rolled back now; it is at its next commit or opening")
+
+    def _roll_back(self) -> None:
+        staging, self._staging, self._begin = self._staging, None, None
+        self._contents.reset()
+        self._records.forget()
+        if staging is not None:
+            if self._had_no_room:
+                staging.cut_back()
+            staging.drop()
+        if self._records.fact("intention") is not None:
+            return
+        if self._had_no_room:
+            clean_temp(self.target)
+        self._take_back()
+
+    def _take_back(self) -> None:
+        """What was staged becomes spare. Where not a byte is left for the records, the newest content makes room: of all that is in the
+        side folder it is what is missed least."""
+        try:
+            self._unstage()
+        except sqlite3.OperationalError:
+            self._records.forget()
+            contents = [name for name, _ in self.target.side.names(TEMP) if name.isdigit()]
+            if not contents:
+                raise
+            self.target.side.remove(temp_path(max(map(int, contents))))
+            self._unstage()
+        self._had_no_room, self._in_use = False, frozenset()
+
+    def _unstage(self) -> None:
+        if self._had_no_room:
+            self._drop_old_spares()
+        self._records.unstage()
+        self._records.save()
+
+    @contextmanager
+    def _minding_room(self) -> Iterator[None]:
+        """Around what fills the side folder."""
+        try:
+            yield
+        except (NoSpace, sqlite3.Error) as error:
+            if isinstance(error, NoSpace) or is_full(error, os.fsdecode(self.target.side.root + b"/" + TEMP)):
+                self._had_no_room = True
+                self._in_use = frozenset() if self._staging is None else self._staging.growing
+            raise
+
+    def _drop_old_spares(self) -> None:
+        """Where the disk was too small, what commits before had brought and this one did not use makes room: the source may not have it any
+        more, and then nobody else would take it away. Files first, for without room the records cannot be written."""
+        spares = self._records.spares() - self._in_use
+        for n in spares:
+            self.target.side.remove(temp_path(n))
+        self._records.drop_files(spares)
 
     def close(self) -> None:
         self.abort()

@@ -112,6 +112,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 
     `continuous`: one of a stream of small commits as changes happen; a receiver may acknowledge it as `held`. `gaps`: spans before
     `captured_at` in which changes of the dataset may have gone unseen; the commit holds what is there now, not what was between.
+    `scanned` is the seq of the newest run that looked at more than what was told to change; 0 where that is not known.
     """
 
     dataset: DatasetId
@@ -125,6 +126,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = "UTC"
     continuous: bool = False
     gaps: tuple[Gap, ...] = ()
+    scanned: int = 0
 
 
 class Payload(msgspec.Struct, frozen=True, array_like=True):

@@ -238,8 +238,16 @@ class Sending:
             zone=self._tools.zone,
             continuous=small is not None,
             gaps=() if small is None else small.gaps.get(dataset.rule.id, ()),
+            scanned=self._scanned(dataset.rule.id, epoch, captured.run),
         )
         self._tools.state.finish(dataset.commit)
+
+    def _scanned(self, dataset: DatasetId, epoch: Epoch, run: int) -> int:
+        """See `Commit`. Carried from commit to commit, because a receiver may get a scan's changes with a later small run only."""
+        if self._order.small is None or self._order.small.gaps.get(dataset):
+            return run
+        before = self._tools.state.newest_commit(dataset)
+        return before.scanned if before is not None and before.epoch == epoch else 0
 
     def _commits(self) -> dict[DatasetId, Commit]:
         return {dataset.rule.id: dataset.commit for dataset in self._wanted if dataset.commit is not None}

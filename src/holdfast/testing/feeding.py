@@ -45,6 +45,7 @@ class Feeder:
     seq: int = 0
     on_segment: Callable[[int], None] | None = None
     continuous: bool = False
+    scanned: int = 0
 
     def send(self, action: Action, old: States | None, new: States, *, window: int = 2, moves: tuple[Move, ...] = ()) -> Acknowledgement:
         """One commit from `old` (None = full) to `new`. `window` segments are asked for ahead of being applied."""
@@ -67,7 +68,14 @@ class Feeder:
 
     def commit(self) -> Commit:
         moment = datetime(2026, 1, 1, tzinfo=UTC)
-        return Commit(dataset=self.dataset, epoch=self.epoch, seq=self.seq, captured_at=moment, continuous=self.continuous)
+        return Commit(
+            dataset=self.dataset,
+            epoch=self.epoch,
+            seq=self.seq,
+            captured_at=moment,
+            continuous=self.continuous,
+            scanned=self.scanned,
+        )
 
     def _apply(self, action: Action, segment: Segment, wanted: frozenset[bytes]) -> None:
         assert wanted <= {ref.id for ref in segment.offered}

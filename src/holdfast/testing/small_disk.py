@@ -29,13 +29,16 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(place: Path, size_bytes: int) -> Iterator[SmallDisk]:
-    """Mounted at `place`, which is made, and taken down at the end."""
+def small_disk(place: Path, size_bytes: int, *, inodes: int = 0) -> Iterator[SmallDisk]:
+    """Mounted at `place`, which is made, and taken down at the end. `inodes`: how many names it has room for, 0 = no limit."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(place)], check=False, capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", f"size={size_bytes},nr_inodes={inodes}", "tmpfs", str(place)],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if mounted.returncode != 0:
         pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
