@@ -8,4 +8,5 @@ difference   what two trees do not share, every byte and attribute (`compare`)
 hook         a script of this machine's root, run before or after a capture, with a time limit (`hooks`)
 watch        what changes below some roots, told as it happens (`watch`, with a glossary and contract of its own)
 reserve      bytes of a disk that are left free; below it nothing is begun (`disk`)
+home record  a small JSON file that may be lost: read or none, written whole (`home_records`)
 """

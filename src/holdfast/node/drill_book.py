@@ -9,10 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from holdfast.core.private_files import write_private
-from holdfast.model.decoding import UNREADABLE_FILE
+from holdfast.host.home_records import load_record, save_record
 from holdfast.model.drills import Drilled, DrillRecord, DrillStatus, judge_drills
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.questions import RepositoryStatus
@@ -31,17 +28,14 @@ class DrillBook:
 
     def records(self, repository: str) -> tuple[DrillRecord, ...]:
         """`repository` is a name. A file that cannot be read is as good as none: the next drill writes another."""
-        try:
-            return msgspec.json.decode((self._folder / repository / _FILE).read_bytes(), type=tuple[DrillRecord, ...])
-        except UNREADABLE_FILE:
-            return ()
+        return load_record(self._folder / repository / _FILE, tuple[DrillRecord, ...]) or ()
 
     def put(self, repository: str, record: DrillRecord) -> None:
         """Raises `OSError`."""
         with self._lock:
             others = [each for each in self.records(repository) if each.dataset != record.dataset]
             kept = sorted((*others, record), key=lambda each: each.label)
-            write_private(self._folder / repository / _FILE, msgspec.json.encode(kept) + b"\n")
+            save_record(self._folder / repository / _FILE, kept)
 
     def statuses(self, repository: Repository, rules: Rules | None) -> tuple[DrillStatus, ...]:
         """Of each dataset that is drilled by the rules, or ever was. Raises what reading the repository raises."""

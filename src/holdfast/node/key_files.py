@@ -7,7 +7,6 @@ A password comes from `HOME/keys/NAME`, or, where that file is not there, from a
 from __future__ import annotations
 
 import hmac
-from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +18,7 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import RepositoryMissing, StoreError
 from holdfast.core.private_files import make_private_folder, sync_folder, write_private
-from holdfast.model.decoding import UNREADABLE_FILE
+from holdfast.host.home_records import load_record, save_record
 from holdfast.model.keys import SPACE
 
 Source = Literal["file", "credential", ""]
@@ -107,13 +106,11 @@ class KeyFiles:
 
     def rotation(self) -> Rotation | None:
         """The one that was begun and not ended."""
-        with suppress(*UNREADABLE_FILE):
-            return msgspec.json.decode(self._rotation.read_bytes(), type=Rotation)
-        return None
+        return load_record(self._rotation, Rotation)
 
     def begin(self, rotation: Rotation) -> None:
         make_private_folder(self._folder)
-        write_private(self._rotation, msgspec.json.encode(rotation) + b"\n")
+        save_record(self._rotation, rotation)
 
     def end_rotation(self) -> None:
         self._rotation.unlink(missing_ok=True)
@@ -147,13 +144,11 @@ class KeyFiles:
 
     def _load_kits(self) -> _Kits:
         """A record that cannot be read is as good as none: then `status` asks for a kit again."""
-        with suppress(*UNREADABLE_FILE):
-            return msgspec.json.decode((self._folder / "kits.json").read_bytes(), type=_Kits)
-        return _Kits()
+        return load_record(self._folder / "kits.json", _Kits) or _Kits()
 
     def _save_kits(self, kits: _Kits) -> None:
         make_private_folder(self._folder)
-        write_private(self._folder / "kits.json", msgspec.json.encode(kits) + b"\n")
+        save_record(self._folder / "kits.json", kits)
 
 
 def _digest(salt: bytes, last_group: str) -> bytes:

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from holdfast.core.ids import NodeId
-from holdfast.core.private_files import make_private_folder, write_private
+from holdfast.core.private_files import make_private_folder
 from holdfast.core.units import format_size
-from holdfast.model.decoding import UNREADABLE_FILE
+from holdfast.host.home_records import load_record, save_record
 from holdfast.model.orders import RestoreOrder
 
 # Less says more about the start of a restore than about the way to the copy.
@@ -45,15 +43,12 @@ class Speeds:
             return
         try:
             make_private_folder(self._path.parent)
-            write_private(self._path, msgspec.json.encode({**self._known(), place: size_bytes / duration_s}))
+            save_record(self._path, {**self._known(), place: size_bytes / duration_s})
         except OSError:
             return
 
     def _known(self) -> dict[str, float]:
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, float])
-        except UNREADABLE_FILE:
-            return {}
+        return load_record(self._path, dict[str, float]) or {}
 
 
 def _why(order: RestoreOrder, node: NodeId, known: dict[str, float], count: int) -> str:

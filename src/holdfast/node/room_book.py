@@ -14,9 +14,8 @@ from pathlib import Path
 import msgspec
 
 from holdfast.core.clock import Clock, now
-from holdfast.core.private_files import write_private
 from holdfast.host.disk import room_bytes
-from holdfast.model.decoding import UNREADABLE_FILE
+from holdfast.host.home_records import load_record, save_record
 from holdfast.model.jobs import Finding
 from holdfast.model.object_location import is_object_location
 from holdfast.model.questions import RepositoryStatus
@@ -80,17 +79,14 @@ class RoomBook:
         return room, after.told is not before.told
 
     def _read(self, name: str) -> _Remembered:
-        try:
-            return msgspec.json.decode((self._folder / name / _FILE).read_bytes(), type=_Remembered)
-        except UNREADABLE_FILE:
-            return _Remembered()
+        return load_record(self._folder / name / _FILE, _Remembered) or _Remembered()
 
     def _write(self, name: str, remembered: _Remembered) -> None:
         """Never makes the folder: that there is one says that the repository was in use here."""
         if not (self._folder / name).is_dir():
             return
         try:
-            write_private(self._folder / name / _FILE, msgspec.json.encode(remembered) + b"\n")
+            save_record(self._folder / name / _FILE, remembered)
         except OSError as error:
             # A home that is full is told by the agent; the next look tries again.
             _log.warning("how much room there was is not remembered", extra={"facts": {"repository": name, "error": str(error)}})

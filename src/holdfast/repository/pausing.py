@@ -6,13 +6,10 @@ import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import msgspec
-
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import RepositoryPaused
-from holdfast.core.private_files import write_private
 from holdfast.core.units import format_utc
-from holdfast.model.decoding import UNREADABLE_FILE
+from holdfast.host.home_records import load_record, save_record
 from holdfast.model.pausing import Pause
 
 _FILE = "paused.json"
@@ -26,7 +23,7 @@ class Pausing:
         self._path = home / _FILE
         self._clock = clock
         self._guard = threading.Lock()
-        self._pause = self._load()
+        self._pause = load_record(self._path, Pause)
 
     @property
     def pause(self) -> Pause | None:
@@ -42,7 +39,7 @@ class Pausing:
                 return False
             pause = Pause(since=known.since if known else at, until=_after(at, for_s), by=by)
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(self._path, msgspec.json.encode(pause) + b"\n")
+            save_record(self._path, pause)
             self._pause = pause
             return True
 
@@ -66,12 +63,6 @@ class Pausing:
         if self._pause is not None and self._pause.until is not None and self._pause.until <= now(self._clock):
             self._pause = None
         return self._pause
-
-    def _load(self) -> Pause | None:
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Pause)
-        except UNREADABLE_FILE:
-            return None
 
 
 def _after(at: datetime, for_s: float | None) -> datetime | None:

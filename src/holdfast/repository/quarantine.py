@@ -16,8 +16,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.core.ids import DatasetId
-from holdfast.core.private_files import write_private
-from holdfast.model.decoding import UNREADABLE_FILE
+from holdfast.host.home_records import load_record, save_record
 from holdfast.repository.catalog.blob_table import BlobTable
 from holdfast.repository.diagnosis import BadPack, BlobKey
 
@@ -178,15 +177,10 @@ class Quarantine:
             met_at=self._met_at,
             told={blob: tuple(sorted(datasets)) for blob, datasets in sorted(self._told.items())},
         )
-        write_private(self._path, msgspec.json.encode(kept) + b"\n")
+        save_record(self._path, kept)
 
 
 def _load(path: Path, repository: str) -> _Kept:
-    try:
-        kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
-        if kept.repository == repository:
-            return kept
-    except (*UNREADABLE_FILE, ValueError):
-        # The next check or scrub writes another.
-        pass
-    return _Kept(repository=repository)
+    kept = load_record(path, _Kept)
+    # Where there is none, the next check or scrub writes another.
+    return kept if kept is not None and kept.repository == repository else _Kept(repository=repository)

@@ -16,9 +16,8 @@ import msgspec
 from msgspec.structs import replace
 
 from holdfast.core.clock import BootClock, Clock, boot_clock, utc
-from holdfast.core.private_files import write_private
 from holdfast.core.units import format_duration, format_utc
-from holdfast.model.decoding import UNREADABLE_FILE
+from holdfast.host.home_records import load_record, save_record
 
 _FILE = "trusted-time.json"
 TOLERANCE_NS = 120 * 1_000_000_000
@@ -85,7 +84,7 @@ class TrustedTime:
         self._clock = clock
         self._boot: BootClock = boot_clock(clock)
         self._guard = threading.Lock()
-        self._record = _load(self._path)
+        self._record = load_record(self._path, TimeRecord)
         self._kept: TimeRecord | None = None
 
     def now_ns(self) -> int:
@@ -133,12 +132,5 @@ class TrustedTime:
             if passed_ns < _KEEP_EVERY_NS:
                 return
         with suppress(OSError):
-            write_private(self._path, msgspec.json.encode(record) + b"\n")
+            save_record(self._path, record)
             self._kept = record
-
-
-def _load(path: Path) -> TimeRecord | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=TimeRecord)
-    except UNREADABLE_FILE:
-        return None

@@ -16,8 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from holdfast.core.ids import PointId
-from holdfast.core.private_files import write_private
-from holdfast.model.decoding import UNREADABLE_FILE
+from holdfast.host.home_records import load_record, save_record
 from holdfast.model.points import Point
 
 _FILE = "vanished.json"
@@ -48,7 +47,7 @@ class Vanished:
         self._path = home / _FILE
         self._guard = threading.Lock()
         self._untold: list[Gone] = []
-        self._alarms = self._load()
+        self._alarms = {each.point: each for each in load_record(self._path, list[LockedAndGone]) or ()}
 
     def note(self, points: Iterable[Point], now: datetime, *, unseen: bool) -> None:
         """These were there and are no more."""
@@ -85,12 +84,6 @@ class Vanished:
         kept = list(self._alarms.values())[-_MOST_KEPT:]
         with suppress(OSError):
             if kept:
-                write_private(self._path, msgspec.json.encode(kept) + b"\n")
+                save_record(self._path, kept)
             else:
                 self._path.unlink(missing_ok=True)
-
-    def _load(self) -> dict[PointId, LockedAndGone]:
-        try:
-            return {each.point: each for each in msgspec.json.decode(self._path.read_bytes(), type=list[LockedAndGone])}
-        except UNREADABLE_FILE:
-            return {}

@@ -19,7 +19,7 @@ import msgspec
 from holdfast.core.clock import ns_of
 from holdfast.core.errors import HoldfastError, StoreError, UnknownName
 from holdfast.core.ids import DatasetId
-from holdfast.core.private_files import write_private
+from holdfast.host.home_records import load_record, save_record
 from holdfast.model.anomalies import (
     KEPT_WINDOWS,
     Anomaly,
@@ -31,7 +31,6 @@ from holdfast.model.anomalies import (
     joined,
     judge,
 )
-from holdfast.model.decoding import UNREADABLE_FILE
 from holdfast.model.points import Point
 from holdfast.repository.care.measuring import Measured, measure
 from holdfast.repository.catalog.commit_table import CommitRow
@@ -240,7 +239,7 @@ class Anomalies:
         kept = _Kept(repository=self._repository, seen=self._seen, anomalies=tuple(self._anomalies))
         with suppress(OSError):
             # What was found is on the point, too; what was measured is measured again.
-            write_private(self._path, msgspec.json.encode(kept) + b"\n")
+            save_record(self._path, kept)
 
 
 def _told_by(point: Point, suspicion: Suspicion) -> Anomaly:
@@ -260,11 +259,5 @@ def _told_by(point: Point, suspicion: Suspicion) -> Anomaly:
 
 
 def _load(path: Path, repository: str) -> _Kept:
-    """A record that cannot be read is as good as none."""
-    try:
-        kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
-        if kept.repository == repository:
-            return kept
-    except UNREADABLE_FILE:
-        pass
-    return _Kept(repository=repository)
+    kept = load_record(path, _Kept)
+    return kept if kept is not None and kept.repository == repository else _Kept(repository=repository)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.core.private_files import write_private
-from holdfast.model.decoding import UNREADABLE_FILE
+from holdfast.host.home_records import load_record, save_record
 
 _FILE = "last-check.json"
 
@@ -27,13 +26,10 @@ class LastCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_last_check(home: Path, repository: str) -> LastCheck | None:
-    """None when there was none of this repository. A record that cannot be read is as good as none: the next check writes another."""
-    try:
-        found = msgspec.json.decode((home / _FILE).read_bytes(), type=LastCheck)
-    except UNREADABLE_FILE:
-        return None
-    return found if found.repository == repository else None
+    """None when there was none of this repository."""
+    found = load_record(home / _FILE, LastCheck)
+    return found if found is not None and found.repository == repository else None
 
 
 def save_last_check(home: Path, check: LastCheck) -> None:
-    write_private(home / _FILE, msgspec.json.encode(check) + b"\n")
+    save_record(home / _FILE, check)

@@ -11,8 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from holdfast.core.private_files import write_private
-from holdfast.model.decoding import UNREADABLE_FILE
+from holdfast.host.home_records import load_record, save_record
 from holdfast.repository.packs.inventory import Inventory
 
 _FILE = "scrub.json"
@@ -34,17 +33,12 @@ class ScrubRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_scrub(home: Path, repository: str) -> ScrubRecord:
     """One that cannot be read, or of another repository, begins anew."""
-    try:
-        found = msgspec.json.decode((home / _FILE).read_bytes(), type=ScrubRecord)
-        if found.repository == repository:
-            return found
-    except UNREADABLE_FILE:
-        pass
-    return ScrubRecord(repository=repository)
+    found = load_record(home / _FILE, ScrubRecord)
+    return found if found is not None and found.repository == repository else ScrubRecord(repository=repository)
 
 
 def save_scrub(home: Path, record: ScrubRecord) -> None:
-    write_private(home / _FILE, msgspec.json.encode(record) + b"\n")
+    save_record(home / _FILE, record)
 
 
 class NextPart:
