@@ -6,7 +6,8 @@ import stat
 
 import msgspec
 
-from holdfast.model.entry import Entry, Kind, walk_key
+from holdfast.host.metadata import FILE_TYPES
+from holdfast.model.entry import Entry, walk_key
 
 SCHEMA_VERSION = 2
 
@@ -52,14 +53,7 @@ _FLAGS = OF_VERSION | RESTLESS
 FILE_CODE = stat.S_IFREG >> 12
 DIRECTORY_CODE = stat.S_IFDIR >> 12
 
-CODES = {
-    Kind.FILE: FILE_CODE,
-    Kind.DIRECTORY: DIRECTORY_CODE,
-    Kind.SYMLINK: stat.S_IFLNK >> 12,
-    Kind.FIFO: stat.S_IFIFO >> 12,
-    Kind.CHARACTER_DEVICE: stat.S_IFCHR >> 12,
-    Kind.BLOCK_DEVICE: stat.S_IFBLK >> 12,
-}
+CODES = {kind: file_type >> 12 for kind, file_type in FILE_TYPES.items()}
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):

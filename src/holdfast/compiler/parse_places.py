@@ -6,6 +6,8 @@ import posixpath
 import re
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from msgspec.structs import asdict
+
 from holdfast.compiler.fields import Fields, listed
 from holdfast.compiler.yaml_tree import Mapping
 from holdfast.core.errors import UsageError
@@ -148,21 +150,10 @@ def _location(fields: Fields) -> str:
 
 
 def parse_schedules(root: Fields) -> tuple[ScheduleEntry, ...]:
-    found = []
-    for name, at, tree in root.named("schedules", "schedule"):
-        times = schedule_times(Fields(root.notes, at, tree, SCHEDULE_KEYS))
-        found.append(
-            ScheduleEntry(
-                name=name,
-                windows=times.windows,
-                exclude=times.exclude,
-                at=times.at,
-                zone=times.zone,
-                missed=times.missed,
-                jitter_s=times.jitter_s,
-            )
-        )
-    return tuple(found)
+    return tuple(
+        ScheduleEntry(name=name, **asdict(schedule_times(Fields(root.notes, at, tree, SCHEDULE_KEYS))))
+        for name, at, tree in root.named("schedules", "schedule")
+    )
 
 
 def schedule_times(fields: Fields) -> ScheduleTimes:

@@ -26,6 +26,7 @@ KINDS: dict[int, Kind] = {
     stat.S_IFCHR: Kind.CHARACTER_DEVICE,
     stat.S_IFBLK: Kind.BLOCK_DEVICE,
 }
+FILE_TYPES = {kind: file_type for file_type, kind in KINDS.items()}
 
 # A list of holes only saves space at restore. Beyond this many the list would cost more than it saves.
 MAX_HOLES = 10_000

@@ -175,7 +175,8 @@ class Enrolment:
             raise JoinRefused("this key was revoked", hint="let the node make a new key: remove its identity folder and join again")
         old_key = ""
         if known is None:
-            inventory.add_node(session, _new_node(node, request.name, key_id, waiting=token.hold), serial=serial, at=now)
+            state = inventory.WAITING if token.hold else inventory.JOINED
+            inventory.add_node(session, inventory.new_node(node, request.name, key_id, state), serial=serial, at=now)
         else:
             if known.key_id != key_id:
                 inventory.revoke_key(session, node, now, "replaced")
@@ -224,19 +225,3 @@ def _check_replace(token: JoinToken, request: JoinRequest) -> None:
         raise JoinRefused(f"a node {request.name!r} has joined already", hint=hint)
     if not token.replace:
         raise JoinRefused("this join token does not allow replacing a node", hint="have an administrator make one that does")
-
-
-def _new_node(node: NodeId, name: str, key_id: str, *, waiting: bool) -> Node:
-    return Node(
-        id=node,
-        name=name,
-        key_id=key_id,
-        address="",
-        state=inventory.WAITING if waiting else inventory.JOINED,
-        last_seen=None,
-        generation=0,
-        confirmed=0,
-        version="",
-        clock_offset_ms=None,
-        findings=(),
-    )

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 import msgspec
+from msgspec.structs import asdict
 
 from holdfast.compiler.compile import compile_flows
 from holdfast.compiler.diff import DocumentChange
@@ -215,16 +216,7 @@ def schedule_rows(document: Document) -> tuple[ScheduleRow, ...]:
 
 
 def _row(times: ScheduleTimes | ScheduleEntry, name: str, used_in: tuple[str, ...]) -> ScheduleRow:
-    return ScheduleRow(
-        name=name,
-        windows=times.windows,
-        exclude=times.exclude,
-        at=times.at,
-        zone=times.zone,
-        missed=times.missed,
-        jitter_s=times.jitter_s,
-        used_in=used_in,
-    )
+    return ScheduleRow(**{**asdict(times), "name": name, "used_in": used_in})
 
 
 def _paint(schedule: Mapping[str, Value], since: datetime, until: datetime) -> PaintedSchedule:

@@ -6,7 +6,6 @@ owner was away has a gap, which is true.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import timedelta
 
@@ -17,6 +16,7 @@ from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks
+from holdfast.master.periodic import repeat
 from holdfast.master.records.sizes import Size, add_size, newest_size, sizes_since
 from holdfast.model.questions import NodeStatus, RepositoryStatus
 
@@ -43,13 +43,7 @@ class Growth:
 
     async def run(self) -> None:
         """Record until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                await self.record()
-            except Exception:
-                # Whatever one look came to, the next is due.
-                logger.exception("the sizes of repositories could not be recorded")
+        await repeat(self.record, LOOK_EVERY_S, logger, "the sizes of repositories could not be recorded", first_s=LOOK_EVERY_S)
 
     async def record(self) -> None:
         """Ask every owner that is online, and keep what is new."""

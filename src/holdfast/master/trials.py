@@ -6,7 +6,6 @@ since a node that could ask for orders by itself would be one that can read ever
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.history import History
 from holdfast.master.looks import Looks
+from holdfast.master.periodic import repeat
 from holdfast.master.queries import Queries
 from holdfast.master.records import happenings
 from holdfast.master.records.inventory import Node
@@ -70,13 +70,7 @@ class Trials:
 
     async def run(self) -> None:
         """Have made what is due, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                await self.look()
-            except Exception:
-                # Whatever one look came to, the next is due.
-                logger.exception("it could not be looked which drills are due on other nodes")
+        await repeat(self.look, LOOK_EVERY_S, logger, "it could not be looked which drills are due on other nodes", first_s=LOOK_EVERY_S)
 
     async def look(self) -> None:
         """Ask the owners whose rules have drills made on other nodes, and have made what is due: on each node one, unless it is at one.

@@ -16,12 +16,13 @@ from datetime import datetime, timedelta
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import HoldfastError
 from holdfast.host.tree_writer import listing, sync_paths
+from holdfast.mirror.findings import edited, incomplete
 from holdfast.mirror.removals import Removals
 from holdfast.mirror.rows import Fingerprint, Recorded, Seen
 from holdfast.mirror.target import Contents, Target, has_kind, matches_special
 from holdfast.model.change import Commit
-from holdfast.model.entry import Kind, display_path
-from holdfast.model.jobs import Finding, Severity
+from holdfast.model.entry import Kind
+from holdfast.model.jobs import Finding
 
 # A look costs at most a twentieth of the time.
 _REST = 20
@@ -103,7 +104,7 @@ class Inspection:
             self._removals.take_out_edited(relative)
             self._touched.add(relative.rpartition(b"/")[0])
         for relative in odd.missing:
-            self._miss(relative, "removed from the mirror by somebody else")
+            self._miss(relative)
         for key, relative in odd.other:
             self._mend(key, relative)
         self._dress_folders()
@@ -160,7 +161,7 @@ class Inspection:
         recorded = self._records.entry(key)
         found = self._target.writer.stat(relative)
         if recorded is None or found is None:
-            self._miss(relative, "removed from the mirror by somebody else")
+            self._miss(relative)
         elif not has_kind(found, recorded.entry.kind):
             self._replace(relative)
         elif recorded.entry.kind is Kind.DIRECTORY:
@@ -187,33 +188,18 @@ class Inspection:
         found = self._target.writer.stat(relative)
         if found is not None:
             self._records.set_placed(content.n, content.key, Fingerprint.of(found))
-        self.findings.append(
-            Finding(
-                code="mirror-edited",
-                severity=Severity.WARNING,
-                message="its metadata was changed in the mirror by somebody else, and is set back",
-                path=display_path(relative),
-                hint="its content is as it was",
-            )
-        )
+        message = "its metadata was changed in the mirror by somebody else, and is set back"
+        self.findings.append(edited(relative, message, "its content is as it was"))
 
     def _replace(self, relative: bytes) -> None:
         self._removals.take_out_edited(relative)
         self._touched.add(relative.rpartition(b"/")[0])
         self.incomplete = True
 
-    def _miss(self, relative: bytes, message: str) -> None:
+    def _miss(self, relative: bytes) -> None:
         self.incomplete = True
         if len(self.findings) < _MOST_AT_ONCE:
-            self.findings.append(
-                Finding(
-                    code="mirror-incomplete",
-                    severity=Severity.ERROR,
-                    message=message,
-                    path=display_path(relative),
-                    hint="the next run sends the whole state of the dataset again and mends it",
-                )
-            )
+            self.findings.append(incomplete(relative, "removed from the mirror by somebody else"))
 
     def _dress_folders(self) -> None:
         for relative in sorted(self._touched, reverse=True):

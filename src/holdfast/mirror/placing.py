@@ -11,13 +11,14 @@ import stat
 
 from holdfast.core.errors import StoreError
 from holdfast.host.tree_writer import sync_paths
+from holdfast.mirror.findings import incomplete
 from holdfast.mirror.moves import Moves
 from holdfast.mirror.moving import Moving
 from holdfast.mirror.removals import Removals
 from holdfast.mirror.rows import Content, Fingerprint, Staged
 from holdfast.mirror.target import TEMP, Contents, Target, has_kind, matches_special, temp_path
 from holdfast.model.entry import Entry, Kind, display_path, walk_key
-from holdfast.model.jobs import Finding, Severity
+from holdfast.model.jobs import Finding
 
 
 def pin(target: Target, contents: Contents, moves: Moves) -> None:
@@ -236,15 +237,7 @@ class Placing:
         self._sound.add(parent)
 
     def _report_incomplete(self, relative: bytes, message: str) -> None:
-        self.findings.append(
-            Finding(
-                code="mirror-incomplete",
-                severity=Severity.ERROR,
-                message=message,
-                path=display_path(relative),
-                hint="the next run sends the whole state of the dataset again and mends it",
-            )
-        )
+        self.findings.append(incomplete(relative, message))
 
     def _touch_parent(self, relative: bytes) -> None:
         parent, slash, _ = relative.rpartition(b"/")

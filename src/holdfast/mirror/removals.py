@@ -9,9 +9,10 @@ import stat
 from datetime import datetime, timedelta
 
 from holdfast.core.clock import Clock, now
+from holdfast.mirror.findings import edited
 from holdfast.mirror.target import REMOVED, Contents, Target
 from holdfast.model.entry import display_path
-from holdfast.model.jobs import Finding, Severity
+from holdfast.model.jobs import Finding
 
 # How long what was moved aside is kept where the rule keeps no removals at all.
 EDITED_KEEP_S = 604_800.0
@@ -48,29 +49,15 @@ class Removals:
     def take_out_edited(self, relative: bytes) -> None:
         """What is not as this mirror left it."""
         place = self._set_aside(relative, relative)
-        self.findings.append(
-            Finding(
-                code="mirror-edited",
-                severity=Severity.WARNING,
-                message="changed in the mirror by somebody else; the source wins, and what was there was moved aside",
-                path=display_path(relative),
-                hint=f"it is now in {display_path(self._target.side.root + b'/' + place)}",
-            )
-        )
+        message = "changed in the mirror by somebody else; the source wins, and what was there was moved aside"
+        self.findings.append(edited(relative, message, f"it is now in {display_path(self._target.side.root + b'/' + place)}"))
 
     def _report_if_edited(self, relative: bytes, key: bytes) -> None:
         found = self._target.writer.stat(relative)
         recorded = self._target.records.entry(key)
         if found is not None and not self._contents.is_ours(recorded, relative, found):
-            self.findings.append(
-                Finding(
-                    code="mirror-edited",
-                    severity=Severity.WARNING,
-                    message="changed in the mirror by somebody else, and removed with its source",
-                    path=display_path(relative),
-                    hint=f"it is kept below {display_path(self._target.side.root)}/removed",
-                )
-            )
+            message = "changed in the mirror by somebody else, and removed with its source"
+            self.findings.append(edited(relative, message, f"it is kept below {display_path(self._target.side.root)}/removed"))
 
     def _delete(self, relative: bytes, key: bytes) -> None:
         """Everything this mirror put there, deepest first; the rest is moved aside."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from holdfast.core.errors import HoldfastError
+from holdfast.host.metadata import FILE_TYPES
 from holdfast.host.tree_writer import TreeWriter
 from holdfast.mirror.records import Records
 from holdfast.mirror.rows import Content, Fingerprint, Place, Recorded
@@ -17,14 +18,6 @@ from holdfast.model.entry import Entry, Kind, is_below, path_of, walk_key
 
 TEMP = b"tmp"
 REMOVED = b"removed"
-_TYPES = {
-    Kind.FILE: stat.S_IFREG,
-    Kind.DIRECTORY: stat.S_IFDIR,
-    Kind.SYMLINK: stat.S_IFLNK,
-    Kind.FIFO: stat.S_IFIFO,
-    Kind.CHARACTER_DEVICE: stat.S_IFCHR,
-    Kind.BLOCK_DEVICE: stat.S_IFBLK,
-}
 
 
 @dataclass(frozen=True)
@@ -74,7 +67,7 @@ def temp_path(n: int) -> bytes:
 
 
 def has_kind(found: os.stat_result, kind: Kind) -> bool:
-    return stat.S_IFMT(found.st_mode) == _TYPES[kind]
+    return stat.S_IFMT(found.st_mode) == FILE_TYPES[kind]
 
 
 def matches_special(target: Target, relative: bytes, found: os.stat_result, entry: Entry) -> bool:

@@ -10,6 +10,7 @@ from holdfast.core.ids import NodeId
 from holdfast.testing.memory_channel import MemoryChannel, memory_pair
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import DataMessage
+from holdfast.wire.lines import ThroughLine
 
 
 class Knife:
@@ -45,27 +46,11 @@ class Knife:
                     end.broken(NotReachable("the line is cut", hint="by a test"))
 
 
-class _Counted:
-    """A `Channel`."""
-
+class _Counted(ThroughLine):
     def __init__(self, inner: Channel, before: Callable[[], None]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._before = before
-
-    @property
-    def peer(self) -> NodeId:
-        return self._inner.peer
-
-    @property
-    def trusted(self) -> bool:
-        return self._inner.trusted
 
     def send(self, message: DataMessage) -> None:
         self._before()
-        self._inner.send(message)
-
-    def receive(self, timeout_s: float | None = None) -> DataMessage | None:
-        return self._inner.receive(timeout_s)
-
-    def close(self) -> None:
-        self._inner.close()
+        super().send(message)

@@ -61,19 +61,7 @@ def enrol(base: Foundation, names: Sequence[str]) -> Muster:
     for name in names:
         node, key = NodeId(base.new_id()), new_key()
         certificate = base.authority.issue(make_csr(key), node, clock=base.clock)
-        record = inventory.Node(
-            id=node,
-            name=name,
-            key_id=key_id_of(certificate),
-            address="",
-            state=inventory.JOINED,
-            last_seen=None,
-            generation=0,
-            confirmed=0,
-            version="",
-            clock_offset_ms=None,
-            findings=(),
-        )
+        record = inventory.new_node(node, name, key_id_of(certificate))
         machine = Machine(node=node, name=name, key_pem=key, cert_pem=certificate)
         made.append((machine, record, f"{certificate_of(certificate).serial_number:x}"))
     at = base.now()

@@ -9,24 +9,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from holdfast.core.errors import RepositoryDamaged, UnknownName
+from holdfast.host.metadata import KINDS
 from holdfast.model.change import Payload
 from holdfast.model.entry import ChunkRef, Entry, Hole, Kind, Xattr, is_below, walk_key
 from holdfast.model.reading import PointReader
-
-_KINDS = {
-    stat.S_IFREG: Kind.FILE,
-    stat.S_IFDIR: Kind.DIRECTORY,
-    stat.S_IFLNK: Kind.SYMLINK,
-    stat.S_IFIFO: Kind.FIFO,
-    stat.S_IFCHR: Kind.CHARACTER_DEVICE,
-    stat.S_IFBLK: Kind.BLOCK_DEVICE,
-}
 
 
 def read_entry(path: bytes, chunks: dict[bytes, bytes], *, chunk_bytes: int = 4096) -> Entry:
     """One path with its metadata, without access time (reading changes it). Its content, in equal chunks, is added to `chunks`."""
     found = os.lstat(path)
-    kind = _KINDS[stat.S_IFMT(found.st_mode)]
+    kind = KINDS[stat.S_IFMT(found.st_mode)]
     return Entry(
         path=path,
         kind=kind,

@@ -27,40 +27,11 @@ class Parkable(Channel, Protocol):
     def is_open(self) -> bool: ...
 
 
-class TakenLine:
-    """A channel. `peer` is the node at the far end, also where the line leads through another process. `ended` is set by `close`."""
+class ThroughLine:
+    """A channel that is another in all that who derives from it does not say."""
 
-    def __init__(self, inner: Channel, peer: NodeId, ended: threading.Event | None = None) -> None:
+    def __init__(self, inner: Channel) -> None:
         self._inner = inner
-        self._peer = peer
-        self._ended = ended
-
-    @property
-    def peer(self) -> NodeId:
-        return self._peer
-
-    @property
-    def trusted(self) -> bool:
-        return False
-
-    def send(self, message: DataMessage) -> None:
-        self._inner.send(message)
-
-    def receive(self, timeout_s: float | None = None) -> DataMessage | None:
-        return self._inner.receive(timeout_s)
-
-    def close(self) -> None:
-        self._inner.close()
-        if self._ended is not None:
-            self._ended.set()
-
-
-class BegunLine:
-    """A channel of which the first message was taken already: the next `receive` gives it once more."""
-
-    def __init__(self, inner: Channel, first: DataMessage) -> None:
-        self._inner = inner
-        self._first: DataMessage | None = first
 
     @property
     def peer(self) -> NodeId:
@@ -74,11 +45,44 @@ class BegunLine:
         self._inner.send(message)
 
     def receive(self, timeout_s: float | None = None) -> DataMessage | None:
-        first, self._first = self._first, None
-        return first if first is not None else self._inner.receive(timeout_s)
+        return self._inner.receive(timeout_s)
 
     def close(self) -> None:
         self._inner.close()
+
+
+class TakenLine(ThroughLine):
+    """`peer` is the node at the far end, also where the line leads through another process. `ended` is set by `close`."""
+
+    def __init__(self, inner: Channel, peer: NodeId, ended: threading.Event | None = None) -> None:
+        super().__init__(inner)
+        self._peer = peer
+        self._ended = ended
+
+    @property
+    def peer(self) -> NodeId:
+        return self._peer
+
+    @property
+    def trusted(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        super().close()
+        if self._ended is not None:
+            self._ended.set()
+
+
+class BegunLine(ThroughLine):
+    """Its first message was taken already: the next `receive` gives it once more."""
+
+    def __init__(self, inner: Channel, first: DataMessage) -> None:
+        super().__init__(inner)
+        self._first: DataMessage | None = first
+
+    def receive(self, timeout_s: float | None = None) -> DataMessage | None:
+        first, self._first = self._first, None
+        return first if first is not None else super().receive(timeout_s)
 
 
 class Lines:

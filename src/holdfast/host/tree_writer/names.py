@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 
 from holdfast.core.errors import ProtocolError
+from holdfast.host.metadata import FILE_TYPES
 from holdfast.host.tree_writer.folders import check_name
 from holdfast.model.entry import Entry, Kind
 
 _SLASH = ord("/")
-_TYPES = {Kind.FIFO: stat.S_IFIFO, Kind.CHARACTER_DEVICE: stat.S_IFCHR, Kind.BLOCK_DEVICE: stat.S_IFBLK}
 
 
 def split_path(path: bytes) -> tuple[bytes, bytes]:
@@ -28,4 +27,4 @@ def make_special(folder_fd: int, name: bytes, entry: Entry) -> None:
     if entry.kind is Kind.SYMLINK:
         os.symlink(entry.link_target, name, dir_fd=folder_fd)
     else:
-        os.mknod(name, _TYPES[entry.kind] | 0o600, entry.device_number, dir_fd=folder_fd)
+        os.mknod(name, FILE_TYPES[entry.kind] | 0o600, entry.device_number, dir_fd=folder_fd)

@@ -26,6 +26,7 @@ from holdfast.master.notifying import channels, sending
 from holdfast.master.notifying.conditions import OF_DATASETS, Look, conditions, failed_job, said
 from holdfast.master.notifying.planning import JOBS_KEPT, Plan, Seen, StandingNotice, plan, standing_notices, told_lines
 from holdfast.master.notifying.wording import Attachment, Message, message_of
+from holdfast.master.periodic import repeat
 from holdfast.master.records import happenings, notifications, report_schedules
 from holdfast.master.records.notifications import StoredRule, Waiting
 from holdfast.master.roll_call import node_views
@@ -157,13 +158,7 @@ class Notifications:
 
     async def run(self) -> None:
         """Look, tell and deliver until cancelled."""
-        while True:
-            try:
-                await self.work()
-            except Exception:
-                # Whatever one look came to, the next is due.
-                logger.exception("notifications could not be worked off")
-            await asyncio.sleep(LOOK_EVERY_S)
+        await repeat(self.work, LOOK_EVERY_S, logger, "notifications could not be worked off")
 
     async def work(self) -> None:
         """Look, then deliver; one at a time, so that nothing is told twice."""

@@ -49,6 +49,23 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
+def new_node(node: NodeId, name: str, key_id: str, state: str = JOINED) -> Node:
+    """One that has said nothing yet."""
+    return Node(
+        id=node,
+        name=name,
+        key_id=key_id,
+        address="",
+        state=state,
+        last_seen=None,
+        generation=0,
+        confirmed=0,
+        version="",
+        clock_offset_ms=None,
+        findings=(),
+    )
+
+
 class StoredRules(msgspec.Struct, frozen=True, kw_only=True):
     """Rules made for a node. `content` is their digest without generation and time; `state` pending, confirmed or refused."""
 

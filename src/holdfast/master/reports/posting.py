@@ -23,6 +23,7 @@ from holdfast.core.units import format_utc
 from holdfast.master.foundation import Foundation
 from holdfast.master.notifying.notifications import Notifications
 from holdfast.master.notifying.wording import Attachment, Message
+from holdfast.master.periodic import repeat
 from holdfast.master.records import notifications, report_schedules
 from holdfast.master.records.report_schedules import Progress, StoredReportSchedule
 from holdfast.master.reports.due_times import known_times, times_of
@@ -99,13 +100,7 @@ class ReportPost:
 
     async def run(self) -> None:
         """Send what is due, until cancelled."""
-        while True:
-            try:
-                await self.work()
-            except Exception:
-                # Whatever one look came to, the next is due.
-                logger.exception("reports could not be sent")
-            await asyncio.sleep(LOOK_EVERY_S)
+        await repeat(self.work, LOOK_EVERY_S, logger, "reports could not be sent")
 
     async def work(self) -> None:
         """Once. No report is sent twice at a time, and what becomes of one concerns no other."""

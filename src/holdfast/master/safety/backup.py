@@ -23,6 +23,7 @@ from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks
+from holdfast.master.periodic import repeat
 from holdfast.master.records import inventory
 from holdfast.master.records.restorations import Restoration
 from holdfast.master.records.tables import ActiveFlowRow, RevisionRow
@@ -105,15 +106,11 @@ class MasterBackup:
 
     async def run(self) -> None:
         """Export until cancelled."""
-        await asyncio.sleep(FIRST_S)
-        while True:
-            try:
-                if await self._is_due():
-                    await self.export()
-            except Exception:
-                # Whatever one attempt came to, the next is due; what it was stands in `view`.
-                logger.exception("the Master's records were not exported")
-            await asyncio.sleep(LOOK_EVERY_S)
+        await repeat(self._export_due, LOOK_EVERY_S, logger, "the Master's records were not exported", first_s=FIRST_S)
+
+    async def _export_due(self) -> None:
+        if await self._is_due():
+            await self.export()
 
     async def export(self) -> ExportDone:
         """Write one now. Raises as `write_export`; the one before is still there then."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from itertools import dropwhile, islice
 
 from holdfast.core.clock import ns_of
 from holdfast.core.errors import RepositoryDamaged, UnknownName
+from holdfast.host.metadata import FILE_TYPES
 from holdfast.model.entry import Entry, Kind, parent_of
 from holdfast.model.points import Point
 from holdfast.operations.mount.point_session import PointSession
@@ -21,14 +21,6 @@ _KEPT_WEIGHT = 250_000
 # Folders listed with one question for somebody who walks the tree.
 _AHEAD = 64
 
-_TYPES = {
-    Kind.FILE: stat.S_IFREG,
-    Kind.DIRECTORY: stat.S_IFDIR,
-    Kind.SYMLINK: stat.S_IFLNK,
-    Kind.FIFO: stat.S_IFIFO,
-    Kind.CHARACTER_DEVICE: stat.S_IFCHR,
-    Kind.BLOCK_DEVICE: stat.S_IFBLK,
-}
 Attributes = Mapping[str, int]
 """Fields of `struct stat` by their names; times in nanoseconds."""
 
@@ -39,7 +31,7 @@ def attributes_of(entry: Entry, inode: int) -> Attributes:
     size = len(entry.link_target) if entry.kind is Kind.SYMLINK else entry.size_bytes
     occupied = size - sum([hole.size_bytes for hole in entry.holes]) if entry.holes else size
     return {
-        "st_mode": _TYPES[entry.kind] | entry.mode,
+        "st_mode": FILE_TYPES[entry.kind] | entry.mode,
         "st_ino": inode,
         "st_nlink": 1 if entry.kind is Kind.DIRECTORY else max(1, entry.links),
         "st_uid": entry.uid,

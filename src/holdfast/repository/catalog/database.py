@@ -31,9 +31,14 @@ class Rows(Protocol):
 
     def rows_among(self, sql: str, ids: Sequence[bytes | int], values: Sequence[object] = ()) -> Iterator[Row]:
         """Rows of `sql` for many ids: `{ids}` in it becomes placeholders, bound before `values`."""
+        for start in range(0, len(ids), _BATCH):
+            part = ids[start : start + _BATCH]
+            # Filled up to a power of two with one more of the same: few statements, which SQLite then has ready.
+            more = (1 << (len(part) - 1).bit_length()) - len(part)
+            yield from self.rows(sql.replace("{ids}", ",".join("?" * (len(part) + more))), (*part, *[part[-1]] * more, *values))
 
 
-class CatalogRows:
+class CatalogRows(Rows):
     """Reading through a connection of its own. `translated` makes an error of our tree of what SQLite raises."""
 
     def __init__(self, connection: sqlite3.Connection, translated: Callable[[sqlite3.Error], StoreError]) -> None:
@@ -53,15 +58,8 @@ class CatalogRows:
             raise self._translated(error) from error
         return found
 
-    def rows_among(self, sql: str, ids: Sequence[bytes | int], values: Sequence[object] = ()) -> Iterator[Row]:
-        for start in range(0, len(ids), _BATCH):
-            part = ids[start : start + _BATCH]
-            # Filled up to a power of two with one more of the same: few statements, which SQLite then has ready.
-            more = (1 << (len(part) - 1).bit_length()) - len(part)
-            yield from self.rows(sql.replace("{ids}", ",".join("?" * (len(part) + more))), (*part, *[part[-1]] * more, *values))
 
-
-class Catalog:
+class Catalog(Rows):
     """The open database. Every method may be called from any thread; `transaction` nests, the outermost commits."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -158,14 +156,6 @@ class Catalog:
             except sqlite3.Error as error:
                 raise self.translated(error) from error
             return found
-
-    def rows_among(self, sql: str, ids: Sequence[bytes | int], values: Sequence[object] = ()) -> Iterator[Row]:
-        """Rows of `sql` for many ids: `{ids}` in it becomes placeholders, bound before `values`."""
-        for start in range(0, len(ids), _BATCH):
-            part = ids[start : start + _BATCH]
-            # Filled up to a power of two with one more of the same: few statements, which SQLite then has ready.
-            more = (1 << (len(part) - 1).bit_length()) - len(part)
-            yield from self.rows(sql.replace("{ids}", ",".join("?" * (len(part) + more))), (*part, *[part[-1]] * more, *values))
 
     def number_of(self, table: str, identity: str) -> int:
         """The short number of a node or dataset, given on first use. `table` is `nodes` or `datasets`."""
