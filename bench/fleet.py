@@ -32,7 +32,6 @@ from bench.figures import living_cpu_s, pss_bytes
 from bench.fleet_body import Report
 from holdfast.cli.client import ApiClient
 from holdfast.cli.commands.nodes import all_nodes
-from holdfast.cli.demo.machines import answers
 from holdfast.cli.home import load_session
 from holdfast.cli.processes import Child, free_ports, wait_until
 from holdfast.cli.setup import MasterSetup, set_up_master
@@ -183,7 +182,7 @@ class _Scene:
 
     def start_master(self) -> None:
         self.master.start()
-        wait_until(lambda: answers(ApiClient(load_session(self.home))), "the Master answers", (self.master,), 120)
+        wait_until(lambda: ApiClient(load_session(self.home)).is_answered(), "the Master answers", (self.master,), 120)
 
     def _join(self, name: str) -> Machine:
         token = self.client.post("/nodes/tokens", {"name": name, "ttl_s": 600, "replace": False})["token"]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Request, Route, expect
 
-from holdfast.cli.demo.machines import answers
 from tests.console.person import Person
 from tests.e2e.world import ONE_TO_TWO, World, by_hand_only, eventually
 
@@ -26,7 +25,7 @@ def back(world: World) -> None:
 def as_at_first(office: World) -> Iterator[None]:
     """What a test leaves is put right for the next, in whatever order they come."""
     yield
-    if not answers(office.client):
+    if not office.client.is_answered():
         back(office)
     text = ONE_TO_TWO.format(folder=office.folder, when=by_hand_only())
     office.client.put("/environment", {"text": text, "base_revision": None, "accept_removals": True, "comment": "as at first"})

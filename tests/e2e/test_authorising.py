@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.cli.demo.machines import online
 from holdfast.cli.processes import wait_until
 from holdfast.core.errors import OutsideLimits
 from tests.e2e.world import World, world_in
@@ -38,7 +37,7 @@ def test_a_held_machine_is_let_in_while_it_runs(tmp_path: Path) -> None:
         (fingerprint,) = [line for line in joined.stdout.splitlines() if line.startswith("key fingerprint: ")]
         assert fingerprint in shown
         world.run("nodes", "authorise", "files1")
-        wait_until(lambda: "files1" in online(world.client), "files1 is in", [child])
+        wait_until(lambda: "files1" in world.client.online_nodes(), "files1 is in", [child])
         _look_at_folders(world, tmp_path)
         shown = world.run("nodes", "show", "files1").stdout
         assert f"may read: {tmp_path}/data" in shown

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from holdfast.cli.client import ApiClient
-from holdfast.cli.demo.machines import answers, online
 from holdfast.cli.home import Session, load_session
 from holdfast.cli.processes import Child, wait_until
 from holdfast.core.errors import HoldfastError
@@ -61,7 +60,7 @@ def restore_master(world: World, code: Path) -> None:
     words = ("master", "restore", str(found), "--code-file", str(code), "--listen", "127.0.0.1")
     assert world.json(*words)["environment"] == "test"
     world.restart("master")
-    wait_until(lambda: online(world.client) >= NODES, "the nodes are back", [world.child("master")], timeout_s=60)
+    wait_until(lambda: world.client.online_nodes() >= NODES, "the nodes are back", [world.child("master")], timeout_s=60)
 
 
 def jobs(world: World) -> dict[str, dict[str, Any]]:
@@ -155,13 +154,13 @@ def _the_old_one_is_not_followed(world: World) -> None:
     child.start()
     world.machines.children.append(child)
     client = ApiClient(load_session(old))
-    wait_until(lambda: answers(client), "the old Master answers", [child])
+    wait_until(client.is_answered, "the old Master answers", [child])
     eventually(lambda: client.get("/master/backup")["superseded"], "the old Master knows that it is")
     assert "master-superseded" in {finding["code"] for finding in client.get("/master/backup")["findings"]}
-    assert online(client) == set()
+    assert client.online_nodes() == set()
     child.stop()
     world.restart("master")
-    wait_until(lambda: online(world.client) >= NODES, "the nodes are back", [world.child("master")], timeout_s=60)
+    wait_until(lambda: world.client.online_nodes() >= NODES, "the nodes are back", [world.child("master")], timeout_s=60)
 
 
 def test_a_master_at_another_address_is_told_to_its_nodes(office: World) -> None:
@@ -178,4 +177,4 @@ def test_a_master_at_another_address_is_told_to_its_nodes(office: World) -> None
     for name in sorted(NODES):
         with contextlib.suppress(HoldfastError):
             office.run("node", "moved", url, home=name)
-    wait_until(lambda: online(office.client) >= NODES, "the nodes are back", [office.child("master")], timeout_s=60)
+    wait_until(lambda: office.client.online_nodes() >= NODES, "the nodes are back", [office.child("master")], timeout_s=60)

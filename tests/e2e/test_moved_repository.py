@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from holdfast.cli.demo.machines import online
 from holdfast.core.errors import NotReachable
 from holdfast.model.questions import AskRepositoryEnv, AskStatus, NodeStatus, RepositoryEnv
 from holdfast.node.local_client import ask
@@ -107,6 +106,6 @@ def test_another_machine_takes_a_repository_over_and_the_one_before_writes_no_mo
         eventually(lambda: error_of(world, "vault") == "", "it has new rules")
         eventually(lambda: world.run("trigger", "office", "--wait", expect=None).returncode == 0, "the source is connected again and runs")
         assert error_of(world, "dr") == ""
-        eventually(lambda: "dr" in online(world.client), "the new owner is connected again")
+        eventually(lambda: "dr" in world.client.online_nodes(), "the new owner is connected again")
         world.run("repository", "check", "main", "--read-data")
         world.restic("main", "dr", "check", "--read-data")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.cli.client import ApiClient
-from holdfast.cli.demo.machines import Machines, answers, online
+from holdfast.cli.demo.machines import Machines
 from holdfast.cli.home import load_session
 from holdfast.cli.processes import Child, free_ports, wait_until
 from holdfast.model.questions import AskRepositoryEnv, RepositoryEnv
@@ -84,9 +84,9 @@ class World:
     def restart(self, name: str) -> None:
         self.child(name).start()
         if name == "master":
-            wait_until(lambda: answers(self.client), "the Master answers again", [self.child(name)])
+            wait_until(lambda: self.client.is_answered(), "the Master answers again", [self.child(name)])
         else:
-            wait_until(lambda: name in online(self.client), f"{name} is back", [self.child(name)])
+            wait_until(lambda: name in self.client.online_nodes(), f"{name} is back", [self.child(name)])
 
     def restart_without_waiting(self, name: str) -> None:
         self.child(name).start()
@@ -105,7 +105,7 @@ class World:
         child = ForkedChild(name, ["node", "run", "--home", str(self.home(name))], self.home(name) / "log" / "node.out")
         child.start()
         self.machines.children.append(child)
-        wait_until(lambda: name in online(self.client), f"{name} is online", [child])
+        wait_until(lambda: name in self.client.online_nodes(), f"{name} is online", [child])
 
     def set_limits(self, name: str, text: str) -> None:
         """Write a machine's limits and let its agent read them."""

@@ -14,7 +14,7 @@ from holdfast.capture.ledger import Act, Verdict
 from holdfast.capture.rows import FILE_CODE, signed
 from holdfast.host.database_files import HEAD_BYTES, INDEX, look, main_of, read_header
 from holdfast.host.sight import Sight
-from holdfast.model.entry import walk_key
+from holdfast.model.entry import name_of, walk_key
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Beside:
     @property
     def name(self) -> bytes:
         """Of the file."""
-        return self.main[self.main.rfind(b"/") + 1 :]
+        return name_of(self.main)
 
     @property
     def is_index(self) -> bool:

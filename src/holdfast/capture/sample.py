@@ -16,7 +16,7 @@ from pathspec import GitIgnoreSpec
 from holdfast.capture.classify import CACHE_TAG, Classifier, RootRules, is_cache_folder, pattern_lines, text_of
 from holdfast.core.clock import Clock
 from holdfast.model.document import Classification
-from holdfast.model.entry import display_path
+from holdfast.model.entry import display_path, name_of
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.questions import Sample, SampleRow
 from holdfast.model.roots import normal_roots
@@ -149,7 +149,7 @@ class _Look:
         """True for a folder to go on in. Paths that are chosen or left out are noted."""
         is_folder = stat.S_ISDIR(status.st_mode)
         text = text_of(path[skip:]) + ("/" if is_folder else "")
-        name = path.rpartition(b"/")[2]
+        name = name_of(path)
         if self._is_own(path):
             self._leave_out(path, status, "holdfast", "a place of Holdfast itself")
         elif rules.excluded is not None and rules.excluded(text):

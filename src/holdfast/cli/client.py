@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -48,6 +49,17 @@ class ApiClient:
 
     def delete(self, path: str) -> Json:
         return self._call("DELETE", path, None)
+
+    def is_answered(self) -> bool:
+        with suppress(NotReachable):
+            return bool(self.get("/health")["ok"])
+        return False
+
+    def online_nodes(self) -> set[str]:
+        """Their names; none while the Master does not answer."""
+        with suppress(NotReachable):
+            return {node["name"] for node in self.get("/nodes")["nodes"] if node["state"] == "online"}
+        return set()
 
     def _call(self, method: str, path: str, body: Json | None) -> Json:
         # Loaded when something is asked, so that `--help` does not wait for them.

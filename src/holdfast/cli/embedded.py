@@ -121,13 +121,13 @@ def _start_everything(embedded: Embedded, children: list[Child]) -> None:
         set_up_master(home, MasterSetup(name=embedded.name, host=embedded.listen, api_port=port, hub_port=port + 1))
     client = ApiClient(load_session(home))
     _start(Child("master", ["master", "run", "--home", str(home)], home / "log" / "master.out"), children)
-    wait_until(lambda: _answers(client), "the Master answers", children, obstacle=lambda: no_room(home))
+    wait_until(client.is_answered, "the Master answers", children, obstacle=lambda: no_room(home))
     if not has_joined(home):
         token = client.post("/nodes/tokens", {"name": embedded.name, "ttl_s": 600, "replace": False})["token"]
         listen = f"{embedded.listen}:{port + 2}"
         join_node(NodeSetup(url=client.url, token=token, name=embedded.name, home=home, listen=listen))
     _start(Child("node", ["node", "run", "--home", str(home)], home / "log" / "node.out"), children)
-    wait_until(lambda: _has_online_node(client), "the node is online", children, obstacle=lambda: no_room(home))
+    wait_until(lambda: bool(client.online_nodes()), "the node is online", children, obstacle=lambda: no_room(home))
 
 
 def _free_port(embedded: Embedded) -> int:
@@ -182,18 +182,6 @@ def _lives(pid: int) -> bool:
         return pid > 0 and bool(Path(f"/proc/{pid}/cmdline").read_bytes())
     except OSError:
         return False
-
-
-def _answers(client: ApiClient) -> bool:
-    with contextlib.suppress(NotReachable):
-        return bool(client.get("/health")["ok"])
-    return False
-
-
-def _has_online_node(client: ApiClient) -> bool:
-    with contextlib.suppress(NotReachable):
-        return any(node["state"] == "online" for node in client.get("/nodes")["nodes"])
-    return False
 
 
 def _greeting(embedded: Embedded, *, is_read_now: bool) -> list[str]:

@@ -67,6 +67,11 @@ class HoldfastError(Exception):
         self.hint = hint or self.usual_hint
         self.context = context
 
+    @classmethod
+    def says(cls, error: ErrorFacts | None) -> bool:
+        """Whether it is of this kind itself, and of none below it."""
+        return error is not None and error.code == cls.code
+
     def facts(self) -> ErrorFacts:
         return ErrorFacts(self.code, self.message, self.hint, self.retryable, dict(self.context))
 
@@ -142,19 +147,11 @@ class WindowClosed(HoldfastError):
     retryable = True
     usual_hint = "it goes on by itself then; `holdfast trigger` does not wait for it"
 
-    @classmethod
-    def says(cls, error: ErrorFacts | None) -> bool:
-        return error is not None and error.code == cls.code
-
 
 class RepositoryBusy(HoldfastError):
     code = "repository-busy"
     retryable = True
     usual_hint = "it goes on by itself when one of them has ended"
-
-    @classmethod
-    def says(cls, error: ErrorFacts | None) -> bool:
-        return error is not None and error.code == cls.code
 
 
 def waits_its_turn(error: ErrorFacts | None) -> bool:

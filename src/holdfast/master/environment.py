@@ -128,6 +128,14 @@ def changes_since(revision: Revision, document: Document | None) -> tuple[Docume
     return () if document is None else diff_documents(_document(revision.text), document)
 
 
+def readable_document(text: str) -> Document:
+    """Raises `InvalidDocument`."""
+    document = parse_document(text).document
+    if document is None:
+        raise InvalidDocument("the document cannot be read", hint="mend it with `holdfast export` and `holdfast apply`")
+    return document
+
+
 def _document(text: str) -> Document:
     """Of a stored text. One that this version cannot read any more counts as empty: everything in its successor is new."""
     return parse_document(text).document or Document(environment="")

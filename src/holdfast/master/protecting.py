@@ -9,10 +9,9 @@ import msgspec
 
 from holdfast.compiler.edit import Wish, protection_at
 from holdfast.compiler.edit import protect as protect_in_text
-from holdfast.compiler.parse import parse_document
-from holdfast.core.errors import InvalidDocument, UsageError
+from holdfast.core.errors import UsageError
 from holdfast.master.activation import Activation, ActivationReport
-from holdfast.master.environment import ApplyRequest, Environments
+from holdfast.master.environment import ApplyRequest, Environments, readable_document
 from holdfast.master.foundation import Foundation
 from holdfast.master.records import inventory
 from holdfast.master.records.documents import used_repositories
@@ -55,12 +54,12 @@ class Protecting:
         node = await self._node(request.node)
         newest = await self._environment.newest()
         used = await self._base.database.run(used_repositories)
-        name = _repository_name(await asyncio.to_thread(_parsed, newest.text), used, node, request.location)
+        name = _repository_name(await asyncio.to_thread(readable_document, newest.text), used, node, request.location)
         wish = Wish(node=node, path=request.path, location=request.location, every=request.every, cdp=request.cdp)
         text = await asyncio.to_thread(protect_in_text, newest.text, wish, name)
         wanted = ApplyRequest(text=text, author=request.author, base_revision=newest.number, comment=f"protect {request.path} on {node}")
         await self._environment.apply(wanted)
-        document = await asyncio.to_thread(_parsed, text)
+        document = await asyncio.to_thread(readable_document, text)
         drawn = protection_at(document, wish)
         assert drawn is not None  # It was there, or has just been written.
         policy = next(each for each in document.policies if each.name == drawn.policy)
@@ -95,10 +94,3 @@ def _repository_name(document: Document, used: tuple[RepositoryEntry, ...], node
     names = chain(("main",), (f"main-{number}" for number in count(2)))
     taken = drawn | {repository.name for repository in used}
     return known or next(name for name in names if name not in taken)
-
-
-def _parsed(text: str) -> Document:
-    document = parse_document(text).document
-    if document is None:
-        raise InvalidDocument("the document cannot be read", hint="mend it with `holdfast export` and `holdfast apply`")
-    return document

@@ -165,7 +165,7 @@ class Queries:
     async def _listing_of(self, node: Node, ask: AskListing) -> Listings:
         return await self._hub.ask_for(node.id, ask, Listings, ANSWER_TIMEOUT_S)
 
-    async def find(self, ask: AskFind, sight: Sight = SEES_ALL) -> FoundRows:
+    async def rows(self, ask: AskFind | AskHistory, sight: Sight = SEES_ALL) -> FoundRows:
         ask = msgspec.structs.replace(ask, within=sight.within)
         answers, unreachable = await self._ask(await self._owners(ask.repository, sight), ask, Listings)
         rows = tuple(row for answer in answers for row in answer.rows if sight.has_copy(row.dataset, row.repository))
@@ -190,12 +190,6 @@ class Queries:
         hits = tuple(hit for hit in page.hits if sight.has_copy(hit.dataset, hit.repository))
         following = page.cursor if sight.everything else self._cursors.sealed(page.cursor)
         return FoundHits(hits=hits, cursor=following, unreachable=(*unreachable, *failed))
-
-    async def history(self, ask: AskHistory, sight: Sight = SEES_ALL) -> FoundRows:
-        ask = msgspec.structs.replace(ask, within=sight.within)
-        answers, unreachable = await self._ask(await self._owners(ask.repository, sight), ask, Listings)
-        rows = tuple(row for answer in answers for row in answer.rows if sight.has_copy(row.dataset, row.repository))
-        return FoundRows(rows=rows, more=any(answer.more for answer in answers), unreachable=unreachable)
 
     async def change_points(self, ask: AskChangePoints, reach: Reach) -> ChangedPoints:
         """In every repository that has the points: asked first what would become of them, so that of points that were named all change or

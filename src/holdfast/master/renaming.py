@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 from holdfast.compiler.edits import apply_edits, read_values
 from holdfast.compiler.parse import parse_document
 from holdfast.compiler.rename_node import moved_mirrors, rename_edits, renamed_document, renamed_owner
-from holdfast.core.errors import Conflict, InvalidDocument, Refused, UsageError
+from holdfast.core.errors import Conflict, Refused, UsageError
 from holdfast.core.ids import NodeId
 from holdfast.master.activation import Activation
-from holdfast.master.environment import newest_revision
+from holdfast.master.environment import newest_revision, readable_document
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.join_tokens import NAME
@@ -143,9 +143,7 @@ def _written(change: _Change, new: str) -> str | None:
     old, text = change.node.name, change.revision.text
     if old == new:
         return None
-    document = parse_document(text).document
-    if document is None:
-        raise InvalidDocument("the document cannot be read", hint="mend it first, with `holdfast export` and `holdfast apply`")
+    document = readable_document(text)
     _check_free(document, old, new)
     wanted = renamed_document(document, old, new)
     if wanted == document:

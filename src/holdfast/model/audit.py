@@ -158,7 +158,7 @@ class ChainCheck:
         """The records that follow."""
         for one in stored:
             encoded = one.record.encode()
-            record = _decoded(encoded)
+            record = decode_record(encoded)
             if digest_of(encoded) != one.digest or record is None:
                 message = "the record is not what its digest was made of"
                 yield ChainFinding(code="audit-edited", number=self._number + 1, message=message)
@@ -186,7 +186,8 @@ def verify_chain(stored: Iterable[StoredRecord], anchors: Mapping[str, tuple[Anc
     yield from check.end()
 
 
-def _decoded(encoded: bytes) -> AuditRecord | None:
+def decode_record(encoded: bytes) -> AuditRecord | None:
+    """None where it is none."""
     try:
         return msgspec.json.decode(encoded, type=AuditRecord)
     except UNREADABLE:

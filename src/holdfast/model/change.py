@@ -11,6 +11,7 @@ Contract of the stream of one commit
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
 
@@ -41,6 +42,11 @@ class Remove(msgspec.Struct, frozen=True, array_like=True, tag="r"):
 
 
 Change = Put | Remove
+
+
+def chunks_of(changes: Iterable[Change]) -> set[bytes]:
+    """Ids of all that the puts among them consist of."""
+    return {ref.id for change in changes if isinstance(change, Put) for ref in change.entry.chunks}
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):

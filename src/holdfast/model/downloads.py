@@ -15,7 +15,7 @@ import msgspec
 
 from holdfast.core.errors import ErrorFacts, NotGranted, UsageError
 from holdfast.core.ids import DatasetId, NodeId, PointId, RepositoryId
-from holdfast.model.entry import Entry, Kind, display_path
+from holdfast.model.entry import Entry, Kind, display_path, name_of
 
 Format = Literal["auto", "file", "zip", "tar", "tar.zst"]
 FORMATS: tuple[Format, ...] = ("auto", "file", "zip", "tar", "tar.zst")
@@ -105,7 +105,7 @@ def chosen_format(entry: Entry, wanted: Format) -> Format:
 
 def saved_name(path: bytes, format: Format) -> str:
     """What a download is called where it is saved: the last name of the path, without what leads elsewhere or cannot be seen."""
-    text = path[path.rfind(b"/") + 1 :].decode("utf-8", "replace")
+    text = name_of(path).decode("utf-8", "replace")
     shown = "".join(c if c.isprintable() and c not in '\\/:*?"<>|\ufffd' else "_" for c in text).strip(" ")
     shown = shown.encode()[:_NAME_BYTES].decode("utf-8", "ignore")
     if not shown.strip("."):

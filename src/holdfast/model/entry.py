@@ -113,6 +113,11 @@ def parent_of(path: bytes) -> bytes:
     return path[: path.rfind(b"/")] or b"/"
 
 
+def name_of(path: bytes) -> bytes:
+    """In its folder."""
+    return path[path.rfind(b"/") + 1 :]
+
+
 def is_below(path: bytes, folder: bytes) -> bool:
     """True for the folder itself and everything below it."""
     return path == folder or folder == b"/" or path.startswith(folder + b"/")

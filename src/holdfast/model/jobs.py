@@ -48,6 +48,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hint: str = ""
     affected: tuple[str, ...] = ()
 
+    @classmethod
+    def of_error(cls, code: str, error: ErrorFacts) -> Finding:
+        return cls(code=code, severity=Severity.ERROR, message=error.message, hint=error.hint)
+
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
     """What a task moved, nothing if it was a dry run. `read_bytes`: from source files. `sent_bytes`: chunk payload on the wire.

@@ -347,12 +347,12 @@ class Agent:
         try:
             found += self._limits().findings
         except HoldfastError as error:
-            found.append(_finding("limits-refused", error.facts()))
+            found.append(Finding.of_error("limits-refused", error.facts()))
         if self._rules.fallback is not None:
-            found.append(_finding("rules-damaged", self._rules.fallback))
-        found += [_finding("rules-refused", problem) for problem in self._refused]
+            found.append(Finding.of_error("rules-damaged", self._rules.fallback))
+        found += [Finding.of_error("rules-refused", problem) for problem in self._refused]
         found += [*self._followed.findings, *self._recalled.findings]
-        found += [_finding("worker-problem", problem) for problems in self._worker_problems.values() for problem in problems]
+        found += [Finding.of_error("worker-problem", problem) for problems in self._worker_problems.values() for problem in problems]
         return tuple(found)
 
     def greeted(self, welcome: Welcome) -> InForce | None:
@@ -390,7 +390,3 @@ class Agent:
 
 _ROLES: tuple[Role, Role] = ("source", "store")
 _LOG_LEVEL = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
-
-
-def _finding(code: str, error: ErrorFacts) -> Finding:
-    return Finding(code=code, severity=Severity.ERROR, message=error.message, hint=error.hint)

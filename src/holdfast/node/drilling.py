@@ -57,6 +57,7 @@ class DrillJob:
             text = "there is nothing of it in this repository yet"
             return ended(self.job, State.SUCCEEDED, (Finding(code="drill-nothing", severity=Severity.INFO, message=text),))
         plan, seed = self._plan(point), tools.entropy.token_bytes(_SEED_BYTES)
+        watch = self.meter.watch(self.cancellation)
         steps: list[Step] = []
         findings: list[Finding] = []
         failure: HoldfastError | None = None
@@ -65,8 +66,8 @@ class DrillJob:
             result = self._try(tools, point, plan, seed)
             # What a lost listing hid may be damaged, too, and shows when that is healed: the same files again, as long as something is.
             while not result.proven:
-                findings += [*result.findings, *self.repository.care.examine_lost(self._watch)]
-                healed = self.repository.care.heal(self.copies, self._watch)
+                findings += [*result.findings, *self.repository.care.examine_lost(watch)]
+                healed = self.repository.care.heal(self.copies, watch)
                 if not healed:
                     break
                 steps += healed
@@ -111,13 +112,9 @@ class DrillJob:
             )
             around = Around(
                 clock=tools.clock,
-                tell=self._watch,
+                tell=self.meter.watch(self.cancellation),
                 cancelled=lambda: self.cancellation.requested,
                 wait=self.cancellation.wait,
                 check=check_script(tools.home, self.rules, plan, Tested(point, self.repository.name, tools.clock)) if plan.check else None,
             )
             return run_drill(reader, order, around)
-
-    def _watch(self, phase: str, done_files: int, done_bytes: int, total_bytes: int, /) -> None:
-        self.cancellation.check()
-        self.meter.report(phase, done_files, done_bytes, total_bytes)

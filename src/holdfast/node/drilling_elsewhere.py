@@ -70,11 +70,6 @@ class DrillElsewhere:
 
     def _try(self, reader: RemoteReader, cancellation: Cancellation) -> tuple[DrillResult | None, HoldfastError | None]:
         meter = Meter(job=self.job.id, clock=self.clock, tell=self.news.progress)
-
-        def watch(phase: str, done_files: int, done_bytes: int, total_bytes: int, /) -> None:
-            cancellation.check()
-            meter.report(phase, done_files, done_bytes, total_bytes)
-
         place, point, plan = trial_scratch(self.home), self.ask.point, self.ask.plan
         try:
             with scratch_folder(place, f"drill-{self.job.id}") as folder:
@@ -89,7 +84,7 @@ class DrillElsewhere:
                 tested = Tested(point, self.ask.repository, self.clock)
                 around = Around(
                     clock=self.clock,
-                    tell=watch,
+                    tell=meter.watch(cancellation),
                     cancelled=lambda: cancellation.requested,
                     wait=cancellation.wait,
                     check=check_script(self.home, self.rules, plan, tested) if plan.check else None,

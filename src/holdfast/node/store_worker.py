@@ -309,11 +309,6 @@ class StoreWorker:
 
     def _maintain(self, message: RunMaintenance, job: Job, cancellation: Cancellation) -> Job:
         meter = Meter(job=job.id, clock=self._clock, tell=self._news.progress)
-
-        def watch(phase: str, done_files: int, done_bytes: int, total_bytes: int, /) -> None:
-            cancellation.check()
-            meter.report(phase, done_files, done_bytes, total_bytes)
-
         repository = self._repositories.named(message.repository)
         copies = self._copies_of(repository.id, cancellation)
         if isinstance(message.task, Drill):
@@ -322,7 +317,7 @@ class StoreWorker:
                 task=message.task, job=job, rules=rules, repository=repository, copies=copies, meter=meter, cancellation=cancellation
             )
             return drill.run(self._drills)
-        outcome = do_task(message.task, repository, watch, copies=copies, dry_run=message.dry_run)
+        outcome = do_task(message.task, repository, meter.watch(cancellation), copies=copies, dry_run=message.dry_run)
         event = event_of(message.task, outcome, job, now(self._clock))
         if event is not None:
             self._send(EventNews(event=event))

@@ -114,6 +114,15 @@ class Meter:
             self._bytes += size_bytes
         self.report(phase, self._files, self._bytes, self.total_bytes)
 
+    def watch(self, cancellation: Cancellation) -> Callable[[str, int, int, int], None]:
+        """`report` of work that may be cancelled: raises `Cancelled` then."""
+
+        def watch(phase: str, done_files: int, done_bytes: int, total_bytes: int, /) -> None:
+            cancellation.check()
+            self.report(phase, done_files, done_bytes, total_bytes)
+
+        return watch
+
     def report(self, phase: str, done_files: int, done_bytes: int, total_bytes: int) -> None:
         """So much is done altogether."""
         now_s = self.clock.monotonic_s()

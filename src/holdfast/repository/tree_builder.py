@@ -13,7 +13,7 @@ from operator import attrgetter
 from msgspec.structs import replace
 
 from holdfast.core.errors import ProtocolError, RepositoryDamaged
-from holdfast.model.entry import ChunkRef, Entry, Kind, check_path, walk_key
+from holdfast.model.entry import ChunkRef, Entry, Kind, check_path, name_of, walk_key
 from holdfast.repository._format.tree import RawNode, decode_node, encode_node, encode_tree, with_subtree, without_subtree
 from holdfast.repository.catalog.version_table import Ended, NewVersion
 from holdfast.repository.packs.trees import Trees, is_folder
@@ -93,7 +93,7 @@ class TreeBuilder:
         """What is not there, or went with its folder, is nothing."""
         if self._in_order(path) and self._enter(path):
             parent = self._stack[-1]
-            if self._advance(parent, _name_of(path)) is not None:
+            if self._advance(parent, name_of(path)) is not None:
                 parent.changed = True
                 self.ended.append(Ended(path))
 
@@ -101,7 +101,7 @@ class TreeBuilder:
         """Leave what was there before: its new state could not be had."""
         if self._in_order(path) and self._enter(path):
             parent = self._stack[-1]
-            old = self._advance(parent, _name_of(path))
+            old = self._advance(parent, name_of(path))
             if old is not None:
                 parent.out.append(old.raw)
 
@@ -133,7 +133,7 @@ class TreeBuilder:
                 return False
             end = parent.find(b"/", len(top.path) + 1)
             child = parent if end < 0 else parent[:end]
-            node = self._advance(top, _name_of(child))
+            node = self._advance(top, name_of(child))
             if node is None or node.subtree is None:
                 if node is not None:
                     top.out.append(node.raw)
@@ -217,7 +217,3 @@ class TreeBuilder:
 def _chunks_of(node: RawNode | None) -> tuple[bytes, ...]:
     decoded = decode_node(node) if node is not None else None
     return decoded.content if decoded is not None else ()
-
-
-def _name_of(path: bytes) -> bytes:
-    return path[path.rfind(b"/") + 1 :]

@@ -141,7 +141,7 @@ def _what_to_find(pattern: str, dataset: str = "", repository: str = "", ignore_
 @answers(FoundRows)
 @does(Activity.DATA_READ, on="narrowed")
 async def find(master: MasterOf, reach: ReachOf, ask: Annotated[AskFind, Depends(_what_to_find)]) -> Response:
-    return reply(await master.queries.find(ask, reach.may))
+    return reply(await master.queries.rows(ask, reach.may))
 
 
 @router.get("/history")
@@ -150,7 +150,7 @@ async def find(master: MasterOf, reach: ReachOf, ask: Annotated[AskFind, Depends
 async def history(master: MasterOf, reach: ReachOf, path: str, dataset: str = "", repository: str = "", limit: Limit = 1_000) -> Response:
     """Newest first. `path` is percent-encoded bytes (once more than the query itself)."""
     ask = AskHistory(path=unquote_to_bytes(path), dataset=dataset, repository=repository, limit=limit)
-    return reply(await master.queries.history(ask, reach.may))
+    return reply(await master.queries.rows(ask, reach.may))
 
 
 @router.post("/restores")

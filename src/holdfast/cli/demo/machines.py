@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from holdfast.cli.client import ApiClient
 from holdfast.cli.home import Session, load_session, save_session
 from holdfast.cli.processes import Child, free_ports, stop_all, wait_until
 from holdfast.cli.setup import MasterSetup, NodeSetup, join_node, set_up_master
-from holdfast.core.errors import NotReachable
 
 
 @dataclass
@@ -35,7 +33,7 @@ class Machines:
         self.admin_password = set_up_master(home, setup).admin_password
         self._start(self.child("master", ["master", "run", "--home", str(home)], home / "log" / "master.log"))
         client = ApiClient(load_session(home))
-        wait_until(lambda: answers(client), "the Master answers", self.children)
+        wait_until(client.is_answered, "the Master answers", self.children)
         self.client = client
         return client
 
@@ -66,7 +64,7 @@ class Machines:
     def wait_for_nodes(self, names: set[str]) -> None:
         client = self.client
         assert client is not None
-        wait_until(lambda: online(client) >= names, f"nodes {', '.join(sorted(names))} are online", self.children)
+        wait_until(lambda: client.online_nodes() >= names, f"nodes {', '.join(sorted(names))} are online", self.children)
 
     def stop(self) -> None:
         stop_all(self.children)
@@ -74,15 +72,3 @@ class Machines:
     def _start(self, child: Child) -> None:
         child.start()
         self.children.append(child)
-
-
-def answers(client: ApiClient) -> bool:
-    with contextlib.suppress(NotReachable):
-        return bool(client.get("/health")["ok"])
-    return False
-
-
-def online(client: ApiClient) -> set[str]:
-    with contextlib.suppress(NotReachable):
-        return {node["name"] for node in client.get("/nodes")["nodes"] if node["state"] == "online"}
-    return set()

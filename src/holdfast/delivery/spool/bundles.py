@@ -13,8 +13,8 @@ from itertools import chain
 import msgspec
 
 from holdfast.delivery.spool.run_file import RunFile
-from holdfast.delivery.spool.thinning import Size, chunks_of, joined_begin, joined_changes
-from holdfast.model.change import Begin, Commit, Payload
+from holdfast.delivery.spool.thinning import Size, joined_begin, joined_changes
+from holdfast.model.change import Begin, Commit, Payload, chunks_of
 from holdfast.model.stream import Compression, Withdrawn
 
 MOST_RUNS, MOST_BYTES, MOST_GAPS = 256, 64 << 20, 500

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from holdfast.delivery.spool.run_file import RunFile, RunWriter
-from holdfast.delivery.spool.thinning import chunks_of, joined_begin, joined_changes, joined_commit
+from holdfast.delivery.spool.thinning import joined_begin, joined_changes, joined_commit
+from holdfast.model.change import chunks_of
 
 
 def write_joined(going: Sequence[RunFile], writer: RunWriter, lent: AbstractSet[bytes]) -> None:

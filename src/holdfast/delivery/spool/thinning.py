@@ -71,10 +71,6 @@ def thinned(roots: Iterable[bytes], since: datetime, until: datetime) -> tuple[G
     return tuple(Gap(path=root, since=since, until=until, reason=GapReason.THINNED) for root in roots) if since < until else ()
 
 
-def chunks_of(changes: Iterable[Change]) -> set[bytes]:
-    return {ref.id for change in changes if isinstance(change, Put) for ref in change.entry.chunks}
-
-
 def _numbered(number: int, changes: Iterable[Change]) -> Iterator[tuple[bytes, int, Change]]:
     for change in changes:
         yield walk_key(change.entry.path if isinstance(change, Put) else change.path), number, change

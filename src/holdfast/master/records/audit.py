@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holdfast.master.records.tables import AuditRow
-from holdfast.model.audit import Anchor, AuditRecord, StoredRecord, digest_of, encode_record
-from holdfast.model.decoding import UNREADABLE
+from holdfast.model.audit import Anchor, AuditRecord, StoredRecord, decode_record, digest_of, encode_record
 
 _DIGESTS = "audit digests"
 """In the `info` of a session: those that this transaction has looked up."""
@@ -77,7 +75,7 @@ def newest(session: Session, choice: AuditChoice, limit: int) -> tuple[AuditReco
         query = query.where(AuditRow.at < choice.until)
     if choice.before:
         query = query.where(AuditRow.number < choice.before)
-    return tuple(found for raw in session.scalars(query) if (found := _read(raw)) is not None)
+    return tuple(found for raw in session.scalars(query) if (found := decode_record(raw)) is not None)
 
 
 def stored(session: Session, after: int, limit: int) -> tuple[tuple[int, StoredRecord], ...]:
@@ -90,10 +88,3 @@ def stored(session: Session, after: int, limit: int) -> tuple[tuple[int, StoredR
 
 def _newest_row(session: Session) -> AuditRow | None:
     return session.scalar(select(AuditRow).order_by(AuditRow.number.desc()).limit(1))
-
-
-def _read(raw: bytes) -> AuditRecord | None:
-    try:
-        return msgspec.json.decode(raw, type=AuditRecord)
-    except UNREADABLE:
-        return None

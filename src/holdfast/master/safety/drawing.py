@@ -9,12 +9,11 @@ import msgspec
 
 from holdfast.compiler.edit import KEEP, add_entry
 from holdfast.compiler.edit_text import scalar_text
-from holdfast.compiler.parse import parse_document
-from holdfast.core.errors import Conflict, InvalidDocument, UnknownName, UsageError
+from holdfast.core.errors import Conflict, UnknownName, UsageError
 from holdfast.core.ids import NodeId
 from holdfast.core.units import parse_duration_s
 from holdfast.master.activation import Activation, ActivationReport
-from holdfast.master.environment import ApplyRequest, Environments
+from holdfast.master.environment import ApplyRequest, Environments, readable_document
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.records import inventory
@@ -58,7 +57,7 @@ class BackupDrawing:
         the flow is there already."""
         parse_duration_s(wish.every)
         newest = await self._environment.newest()
-        document = await asyncio.to_thread(_parsed, newest.text)
+        document = await asyncio.to_thread(readable_document, newest.text)
         node = await self._node(wish.node)
         repository = _repository(document, wish.repository, node)
         folder = str(self._base.config.home / FOLDER)
@@ -104,7 +103,7 @@ def drawn(text: str, document: Document, node: str, repository: str, folder: str
     source = f"{{node: {scalar_text(node)}, policies: [{FLOW}]}}"
     vertices = f"vertices:\n  source: {source}\n  store: {{repository: {scalar_text(repository)}}}"
     text = add_entry(text, "flows", FLOW, f"{vertices}\nmovers:\n  - {{from: source, to: store, carries: [{FLOW}/backup]}}")
-    _parsed(text)
+    readable_document(text)
     return text
 
 
@@ -118,10 +117,3 @@ def _repository(document: Document, wanted: str, node: str) -> RepositoryEntry:
     if not document.repositories:
         raise UsageError("the document has no repository to keep it in", hint="add one, best on another machine than the Master's")
     return (elsewhere or list(document.repositories))[0]
-
-
-def _parsed(text: str) -> Document:
-    document = parse_document(text).document
-    if document is None:
-        raise InvalidDocument("the document cannot be read", hint="mend it with `holdfast export` and `holdfast apply`")
-    return document

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from holdfast import __version__
 from holdfast.core.clock import Clock, now
-from holdfast.core.errors import ErrorFacts, HoldfastError
+from holdfast.core.errors import HoldfastError
 from holdfast.model.doctor import Examined
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.object_location import is_object_location, parse_object_location
@@ -34,7 +34,7 @@ def examine(home: Path, *, clock: Clock) -> Examined:
             hint = "activate a flow in which this node stands"
             found.append(Finding(code="no-rules", severity=Severity.INFO, message="it has no rules yet", hint=hint))
     except HoldfastError as error:
-        found.append(_failed("rules-damaged", error.facts()))
+        found.append(Finding.of_error("rules-damaged", error.facts()))
     if not socket_path(home).exists():
         hint = "`systemctl start holdfast-node`, or `holdfast node run`"
         found.append(Finding(code="agent-stopped", severity=Severity.ERROR, message="no agent runs here", hint=hint))
@@ -83,7 +83,7 @@ def _certificate(home: Path, clock: Clock) -> Iterator[Finding]:
     try:
         pem = load_credentials(home / "identity").cert_pem
     except HoldfastError as error:
-        yield _failed("certificate", error.facts())
+        yield Finding.of_error("certificate", error.facts())
         return
     yield judged.certificate(certificate_of(pem).not_valid_after_utc, now(clock), is_due=renewal_due(pem, clock))
 
@@ -113,7 +113,3 @@ def _needed(rules: Rules | None) -> list[tuple[str, str]]:
     nodes = [(f"node {peer.name}", peer.address) for peer in rules.peers if peer.id in dialled - {rules.node} and peer.address]
     stores = [each for each in rules.repositories if is_object_location(each.location)]
     return nodes + [(f"the store of repository {each.name}", parse_object_location(each.location).url) for each in stores]
-
-
-def _failed(code: str, error: ErrorFacts) -> Finding:
-    return Finding(code=code, severity=Severity.ERROR, message=error.message, hint=error.hint)

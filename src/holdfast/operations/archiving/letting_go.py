@@ -19,9 +19,9 @@ from hashlib import sha256
 
 from holdfast.host.exchanging import exchange, rename_new
 from holdfast.host.leases import InUse, WriteLease
-from holdfast.model.entry import ChunkRef
+from holdfast.model.entry import ChunkRef, name_of
 from holdfast.operations.archiving.book import Move
-from holdfast.operations.archiving.places import OpenFolder, name_of
+from holdfast.operations.archiving.places import OpenFolder
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 PRIVATE = b".holdfast-archive-"

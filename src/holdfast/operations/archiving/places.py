@@ -34,7 +34,3 @@ class OpenFolder:
 
     def close(self) -> None:
         os.close(self.descriptor)
-
-
-def name_of(path: bytes) -> bytes:
-    return path[path.rfind(b"/") + 1 :]

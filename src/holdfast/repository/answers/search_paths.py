@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from holdfast.model.entry import display_path, raw_of
+from holdfast.model.entry import display_path, name_of, raw_of
 from holdfast.model.search import Search
 from holdfast.model.searching import FIRST, AskSearch, Hit, Place, Placed
 from holdfast.repository.catalog.database import Rows
@@ -100,7 +100,7 @@ class PathSearch:
                 if count > _FEW_PATHS:
                     return None
                 for path in part:
-                    name = path.path[path.path.rfind(b"/") + 1 :]
+                    name = name_of(path.path)
                     if names.matches_name(name):
                         found.append(Place(name, path.no))
         return found

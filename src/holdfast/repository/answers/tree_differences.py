@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.model.differences import Change, Fact
-from holdfast.model.entry import Kind, walk_key
+from holdfast.model.entry import Kind, name_of, walk_key
 from holdfast.repository._format.tree import DecodedNode, decode_tree, unix_mode
 from holdfast.repository.packs.trees import Trees
 
@@ -126,7 +126,7 @@ class TwoTrees(NamedTuple):
             return
         old, new = self.old.node_at(path), self.new.node_at(path)
         if (old or new) is not None:
-            yield Pair(path[path.rfind(b"/") + 1 :], old, new), (None, None)
+            yield Pair(name_of(path), old, new), (None, None)
 
 
 def subtree_of(node: DecodedNode | None) -> bytes | None:

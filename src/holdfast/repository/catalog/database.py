@@ -164,6 +164,11 @@ class Catalog(Rows):
             found = self._connection.execute(f"SELECT no FROM {table} WHERE id = ?", (identity,)).fetchone()
             return int(found[0])
 
+    def last_number(self, table: str) -> int:
+        """The highest that a row of it ever had; 0 where there was none."""
+        row = self.row("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
+        return int(row[0]) if row else 0
+
     def know_numbers_of(self, other: Catalog) -> None:
         """Nodes and datasets get the numbers they have there, so that who remembers those can go on."""
         for table in ("nodes", "datasets"):

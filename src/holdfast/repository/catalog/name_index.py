@@ -28,14 +28,14 @@ class NameIndex:
 
     def behind(self) -> int:
         """How many paths, at most, nobody can find yet."""
-        return self._last("paths") - self._mark()
+        return self._catalog.last_number("paths") - self._mark()
 
     def catch_up(self, enough: Callable[[], bool] = lambda: False) -> None:
         """Take in the paths that came since, in parts, until `enough` says so. Others may use the catalog in between."""
         self._drop_unused()
         while not enough():
             with self._catalog.transaction():
-                done, last = self._mark(), self._last("paths")
+                done, last = self._mark(), self._catalog.last_number("paths")
                 if done >= last:
                     return
                 self._add(done, min(done + _CATCH_UP, last))
@@ -56,13 +56,9 @@ class NameIndex:
     def _set_mark(self, last_path: int) -> None:
         self._catalog.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (MARK, str(last_path)))
 
-    def _last(self, table: str) -> int:
-        row = self._catalog.row("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
-        return int(row[0]) if row else 0
-
     def _add(self, after: int, last: int) -> None:
         """Paths of these numbers."""
-        known_names = self._last("names")
+        known_names = self._catalog.last_number("names")
         among = "FROM paths WHERE no > ? AND no <= ?"
         self._catalog.execute(f"INSERT OR IGNORE INTO names (name) SELECT DISTINCT name {among} ORDER BY name", (after, last))
         number = "(SELECT n.no FROM names n WHERE n.name = paths.name) AS name_no"

@@ -148,7 +148,7 @@ class VersionTable:
             names.append(name)
         numbers = [0] * len(paths)
         fresh: list[tuple[int, int, bytes]] = []
-        last = self._last("paths") if add else 0
+        last = self._catalog.last_number("paths") if add else 0
         folders = self._folder_numbers(dataset, list(by_folder), add=add)
         for folder, places in by_folder.items():
             folder_no, is_new = folders.get(folder, (0, False))
@@ -163,10 +163,6 @@ class VersionTable:
         # In this order the index by folder grows at its end, too.
         self._catalog.insert_many("paths", fresh, on_conflict="IGNORE")
         return numbers
-
-    def _last(self, table: str) -> int:
-        row = self._catalog.row("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
-        return int(row[0]) if row else 0
 
     def _known(self, folder_no: int, names: Sequence[bytes]) -> dict[bytes, int]:
         return self._among("SELECT name, no FROM paths WHERE folder = ? AND name IN ({})", folder_no, names)
@@ -191,7 +187,10 @@ class VersionTable:
         stored = self._among("SELECT key, no FROM folders WHERE dataset = ? AND key IN ({})", dataset, list(asked))
         found.update({asked[key]: (number, False) for key, number in stored.items()})
         if add and len(stored) < len(asked):
-            rows = [(number, dataset, key) for number, key in enumerate((k for k in asked if k not in stored), self._last("folders") + 1)]
+            rows = [
+                (number, dataset, key)
+                for number, key in enumerate((k for k in asked if k not in stored), self._catalog.last_number("folders") + 1)
+            ]
             self._catalog.insert_many("folders", rows, on_conflict="IGNORE")
             found.update({asked[key]: (number, True) for number, _, key in rows})
         if len(cached) + len(asked) > _CACHED_FOLDERS:

@@ -9,7 +9,7 @@ from typing import Protocol
 from holdfast.core.errors import ProtocolError
 from holdfast.delivery.left_out import left_out
 from holdfast.delivery.ports import VerifiedChunk
-from holdfast.model.change import Begin, Change, Put, Segment
+from holdfast.model.change import Begin, Put, Segment, chunks_of
 from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.model.jobs import Finding
 from holdfast.repository.catalog.blob_table import BlobTable
@@ -165,7 +165,7 @@ class Receiving:
     def _usable(self, segment: Segment, table: BlobTable, packer: ChunkSink) -> dict[bytes, int]:
         """Plain lengths of all chunks that the segment's files may name."""
         usable = {ref.id: ref.size_bytes for ref in segment.offered if ref.id not in self._withdrawn}
-        elsewhere = _ids_of(segment.changes) - usable.keys() - self._withdrawn
+        elsewhere = chunks_of(segment.changes) - usable.keys() - self._withdrawn
         unsure = []
         for chunk in elsewhere:
             size = packer.pending.get(chunk) or self._borrowed.sizes.get(chunk)
@@ -202,10 +202,6 @@ class Receiving:
         self.left_out += 1
         if len(self.findings) < _FINDINGS:
             self.findings.append(left_out(entry.path))
-
-
-def _ids_of(changes: tuple[Change, ...]) -> set[bytes]:
-    return {ref.id for change in changes if isinstance(change, Put) for ref in change.entry.chunks}
 
 
 def _checked(ref: ChunkRef) -> int:
