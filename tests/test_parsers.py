@@ -141,7 +141,7 @@ LOG = moment_record.LogPart(moment_record.FORM, FOLLOWED, (RECORD,))
 
 def decode_and_merge(data: bytes) -> object:
     """A record that can be read is then applied."""
-    return moment_record.merge([moment_record.decode_record(data)])
+    return moment_record.merge(moment_record.decode_part(data).records)
 
 
 @dataclass(frozen=True)
@@ -361,8 +361,7 @@ PARSERS = (
     of_text("model.moments.parse_address", parse_address, "files1/documents@2026-01-31T12:00:00.5Z", "d@2026-01-31T12:00:00+01:00"),
     of_bytes("repository.continuous.lineage.parse_name", parse_name, b"letter\xff@2026-01-31T12:00:00.5Z"),
     of_bytes("repository.moment_record.decode_followed", moment_record.decode_followed, moment_record.encode(FOLLOWED)),
-    of_bytes("repository.moment_record.decode_record", decode_and_merge, moment_record.encode(RECORD)),
-    of_bytes("repository.moment_record.decode_part", moment_record.decode_part, moment_record.encode(LOG)),
+    of_bytes("repository.moment_record.decode_part", decode_and_merge, moment_record.encode(LOG)),
     of_text("repository.catalog.search_pattern.search_pattern", search_pattern, "/srv/**/[a-z]*.txt"),
     of_file(
         "repository.care.last_check.load_last_check",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -18,8 +17,6 @@ from holdfast.model.entry import ChunkRef
 from holdfast.model.stream import Withdrawn
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import ActionState, Open
-
-logger = logging.getLogger(__name__)
 
 
 class ForwardAction:

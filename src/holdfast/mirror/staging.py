@@ -34,7 +34,7 @@ class Staging:
         self._records = target.records
         self._contents = contents
         self._hints = hints
-        self._survey = Survey(target, contents, adopting=adopting)
+        self._survey = Survey(target, adopting=adopting)
         self._asked: dict[int, set[bytes]] = {}
         self._withdrawn: set[bytes] = set()
         self._growing: dict[bytes, Growing] = {}

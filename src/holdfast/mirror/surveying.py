@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from holdfast.capture.chunking import COARSE, FINE, Cutter, choose
 from holdfast.core.errors import HoldfastError
 from holdfast.mirror.rows import Fingerprint
-from holdfast.mirror.target import Contents, Target
+from holdfast.mirror.target import Target
 from holdfast.model.change import Part
 from holdfast.model.entry import ChunkRef, Entry, walk_key
 
@@ -28,10 +28,9 @@ _LARGE_BYTES = 4 << 20
 class Survey:
     """Of one commit on its way. `adopting`: nothing in the mirror is known."""
 
-    def __init__(self, target: Target, contents: Contents, *, adopting: bool) -> None:
+    def __init__(self, target: Target, *, adopting: bool) -> None:
         self._target = target
         self._records = target.records
-        self._contents = contents
         self._adopting = adopting
         self._indexed = False
         self._found: dict[bytes, int] = {}

@@ -52,9 +52,6 @@ class RateNow:
         return self.rate_bytes_s == CLOSED
 
 
-ALWAYS = RateNow(None, None)
-
-
 def rate_at(tables: Tables, moment: datetime, limit_bytes_s: int | None = None) -> RateNow:
     """The strictest of all tables and the mover's `limit` at a moment. Raises `UsageError` for a window or zone that is not understood."""
     if not tables:

@@ -12,7 +12,6 @@ import msgspec
 
 from holdfast.core.units import format_duration, format_size, format_utc
 
-KINDS = ("rpo", "coverage", "capacity", "transfers", "drills")
 Kind = Literal["rpo", "coverage", "capacity", "transfers", "drills"]
 Unit = Literal["text", "count", "bytes", "rate", "duration", "ratio", "time"]
 Cell = str | int | float | None

@@ -5,7 +5,6 @@ Nothing listens here for it. While all movers from a node are closed by their wi
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 
@@ -22,7 +21,6 @@ LOOK_S = 5.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _MOST_SESSIONS = 16
 _REDIAL_S = 3600.0
-logger = logging.getLogger(__name__)
 
 DialLine = Callable[[NodeId], Parkable]
 Serve = Callable[[Channel, DataMessage], None]

@@ -139,7 +139,6 @@ class LogPart(msgspec.Struct, frozen=True, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _parts = msgspec.msgpack.Decoder(LogPart)
-_records = msgspec.msgpack.Decoder(Record)
 _followed = msgspec.msgpack.Decoder(Followed)
 
 
@@ -150,10 +149,6 @@ def encode(value: Followed | Record | LogPart) -> bytes:
 def decode_followed(data: bytes) -> Followed:
     """Raises `RepositoryDamaged`, as the others here."""
     return _decoded(_followed, data)
-
-
-def decode_record(data: bytes) -> Record:
-    return _decoded(_records, data)
 
 
 def decode_part(data: bytes) -> LogPart:

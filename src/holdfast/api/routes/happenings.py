@@ -22,7 +22,6 @@ from holdfast.model.jobs import Job
 from holdfast.model.sight import Reach
 
 router = APIRouter(tags=["happenings"])
-Limit = Annotated[int, Query(ge=1, le=10_000)]
 
 
 @router.get("/events")
