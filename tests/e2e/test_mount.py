@@ -58,16 +58,6 @@ def data(office: World) -> Path:
     return office.folder / "data"
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    """An empty folder; whatever a test leaves mounted there is taken away."""
-    folder = tmp_path / "mnt"
-    folder.mkdir()
-    yield folder
-    while kind_at(os.fsencode(folder)):
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def mount_pid(place: Path) -> int:
     """The process behind a mount."""
     for entry in Path("/proc").iterdir():

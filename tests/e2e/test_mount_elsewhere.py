@@ -7,7 +7,6 @@ import errno
 import hashlib
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,15 +39,6 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         world.run("trigger", "office", "--wait", expect=None)
         save_session(world.home("files1"), load_session(world.home("master")))
         yield world
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "mnt"
-    folder.mkdir()
-    yield folder
-    while kind_at(os.fsencode(folder)):
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_point_of_another_machine_equals_its_source(office: World, place: Path) -> None:

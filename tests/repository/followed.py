@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from holdfast.core.clock import now
 from holdfast.core.ids import DatasetId
 from holdfast.delivery.ports import Action
 from holdfast.model import rules
@@ -87,3 +89,15 @@ def read_all(reader: PointReader) -> dict[bytes, Entry]:
         return entries
     finally:
         reader.close()
+
+
+def some_states(source: FollowedSource, repository: Repository, count: int) -> dict[datetime, dict[bytes, Entry]]:
+    """So many commits, a second apart; what the source had after each."""
+    states = {}
+    for number in range(count):
+        source.scene.clock.advance(1)
+        source.write(b"/data/one", b"state %d of %d" % (number, source.feeder.seq))
+        source.write(b"/data/new%d" % number, b"new %d" % source.feeder.seq)
+        source.send(repository)
+        states[now(source.scene.clock)] = dict(source.tree)
+    return states

@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.core.errors import StoreError
 from holdfast.repository.adopting import Binding
-from holdfast.testing.faulty_backend import FaultyBackend
+from holdfast.testing.faulty_backend import no_fault
 from holdfast.testing.repository_scene import DATASET, SENDER, RepositoryScene
 
 
@@ -21,14 +21,11 @@ def _binding(tree: Path) -> Binding:
 def test_a_binding_that_was_broken_off_leaves_no_snapshot_twice(scene: RepositoryScene, tree: Path, at: int, stays_open: bool) -> None:
     for day in (1, 2):
         scene.restic.run("backup", str(tree), "--host", "other", "--time", f"2026-01-0{day} 00:00:00")
-    faulty: list[FaultyBackend] = []
-    broken = scene.open(
-        lambda backend: faulty.append(FaultyBackend(backend, lambda step, *_: StoreError("killed") if step >= at else None)) or faulty[0]  # type: ignore[func-returns-value]
-    )
+    broken, backend = scene.open_faulty(lambda step, *_: StoreError("killed") if step >= at else None)
     with pytest.raises(StoreError):
         broken.bind(_binding(tree))
     if stays_open:
-        faulty[0].plan = lambda *_: None
+        backend.plan = no_fault
         assert broken.bind(_binding(tree)) == 2 - at // 2
         assert len(broken.points()) == 2
         broken.close()

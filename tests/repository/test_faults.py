@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.backend.backend import Backend, FileType
+from holdfast.backend.backend import FileType
 from holdfast.core.errors import NoSpace, RepositoryLocked, StoreError
 from holdfast.repository.packs import packer
 from holdfast.repository.repository import Repository
-from holdfast.testing.faulty_backend import FaultyBackend, Plan, always_from
+from holdfast.testing.faulty_backend import always_from
 from holdfast.testing.repository_scene import RepositoryScene, everywhere
 from holdfast.testing.tree_source import TreeSource
 
@@ -33,16 +33,6 @@ def _two_states(tree: Path) -> tuple[TreeSource, TreeSource]:
     return first, second
 
 
-def _wrapped(scene: RepositoryScene, plan: Plan) -> tuple[Repository, FaultyBackend]:
-    made: list[FaultyBackend] = []
-
-    def wrap(backend: Backend) -> Backend:
-        made.append(FaultyBackend(backend, plan))
-        return made[0]
-
-    return scene.open(wrap), made[0]
-
-
 def _entries(repository: Repository, index: int) -> list[bytes]:
     reader = repository.reader(repository.points()[index])
     try:
@@ -57,7 +47,7 @@ def _steps_of_a_commit(scene: RepositoryScene, tree: Path) -> int:
     feeder = scene.feeder(second)
     scene.store(repository, feeder, None, first.all)
     repository.close()
-    repository, backend = _wrapped(scene, lambda _step, _verb, _kind: None)
+    repository, backend = scene.open_faulty()
     feeder.operations = ("backup", "archive")
     scene.store(repository, feeder, first.all, second.all)
     repository.close()
@@ -77,7 +67,7 @@ def test_a_power_cut_at_any_step(scene: RepositoryScene, tree: Path, step: int) 
     feeder = scene.feeder(second)
     scene.store(repository, feeder, None, first.all)
     repository.close()
-    repository, backend = _wrapped(scene, always_from(step, PowerCut()))
+    repository, backend = scene.open_faulty(always_from(step, PowerCut()))
     feeder.operations = ("backup", "archive")
     action = scene.action(repository)
     action.cursor()
@@ -101,7 +91,7 @@ def test_a_power_cut_at_any_step(scene: RepositoryScene, tree: Path, step: int) 
 @pytest.mark.parametrize("step", range(1, 7))
 def test_a_full_disk_at_any_step(scene: RepositoryScene, tree: Path, step: int) -> None:
     first, second = _two_states(tree)
-    repository, backend = _wrapped(scene, lambda _step, _verb, _kind: None)
+    repository, backend = scene.open_faulty()
     feeder = scene.feeder(second)
     scene.store(repository, feeder, None, first.all)
     backend.steps, backend.plan = 0, always_from(step, NoSpace("full", hint="make room"))
@@ -129,7 +119,7 @@ def test_a_full_disk_at_any_step(scene: RepositoryScene, tree: Path, step: int) 
 def test_packs_that_could_not_be_settled_are_in_no_index(scene: RepositoryScene, tree: Path) -> None:
     """The error passes, so that all that comes after it works: an index must not name what was dropped."""
     source = TreeSource(tree)
-    repository, backend = _wrapped(scene, lambda _step, verb, _kind: StoreError("i/o error") if verb == "settle" else None)
+    repository, backend = scene.open_faulty(lambda _step, verb, _kind: StoreError("i/o error") if verb == "settle" else None)
     action = scene.action(repository)
     action.cursor()
     feeder = scene.feeder(source)
@@ -158,7 +148,7 @@ def test_the_last_room_on_a_full_disk_is_left_to_others(scene: RepositoryScene, 
         taken += verb == "save_later"
         return NoSpace("full", hint="make room") if verb == "save_later" and taken == 2 else None
 
-    repository, backend = _wrapped(scene, second_pack_finds_no_room)
+    repository, backend = scene.open_faulty(second_pack_finds_no_room)
     with pytest.raises(NoSpace):
         scene.store(repository, scene.feeder(source), None, source.all)
     assert backend.fired == 1

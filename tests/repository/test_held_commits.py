@@ -25,7 +25,7 @@ from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.repository.repository import Repository
 from holdfast.testing.feeding import chunk_id
 from holdfast.testing.repository_scene import DATASET, RepositoryScene, everywhere
-from tests.repository.followed import CDP, FollowedSource, read_all
+from tests.repository.followed import CDP, FollowedSource, read_all, some_states
 
 
 @everywhere
@@ -107,17 +107,6 @@ def _followed(scene: RepositoryScene, **more: Any) -> tuple[Repository, Followed
     return repository, source
 
 
-def _some_states(source: FollowedSource, repository: Repository, count: int) -> dict[datetime, dict[bytes, Entry]]:
-    states = {}
-    for number in range(count):
-        source.scene.clock.advance(1)
-        source.write(b"/data/one", b"state %d of %d" % (number, source.feeder.seq))
-        source.write(b"/data/new%d" % number, b"new %d" % source.feeder.seq)
-        source.send(repository)
-        states[now(source.scene.clock)] = dict(source.tree)
-    return states
-
-
 def _assert_states(repository: Repository, states: Mapping[datetime, dict[bytes, Entry]]) -> None:
     for at, tree in states.items():
         assert read_all(repository.reader(repository.point_at(DATASET, at))) == tree
@@ -140,7 +129,7 @@ def _assert_all_is_sent_again(scene: RepositoryScene, repository: Repository, so
 @pytest.mark.parametrize("catalog", ["kept", "lost"])
 def test_what_a_killed_owner_held_is_there_after_the_start(scene: RepositoryScene, catalog: str) -> None:
     repository, source = _followed(scene)
-    states = _some_states(source, repository, 4)
+    states = some_states(source, repository, 4)
     if catalog == "lost":
         _catalog_lost(scene)
     again = scene.open()
@@ -150,7 +139,7 @@ def test_what_a_killed_owner_held_is_there_after_the_start(scene: RepositoryScen
     _assert_states(again, states)
     source.session = None
     source.scene.action(again).close()
-    assert _some_states(source, again, 1)
+    assert some_states(source, again, 1)
     source.leave()
     again.close()
     scene.restic.check()
@@ -159,7 +148,7 @@ def test_what_a_killed_owner_held_is_there_after_the_start(scene: RepositoryScen
 
 def test_a_damaged_commit_in_the_journal_is_named_and_the_rest_kept(scene: RepositoryScene) -> None:
     repository, source = _followed(scene)
-    _some_states(source, repository, 5)
+    some_states(source, repository, 5)
     (path,) = (scene.home / "journal").iterdir()
     whole = path.read_bytes()
     places = [placed.end for placed in scan(whole).groups]
@@ -178,7 +167,7 @@ def test_a_damaged_commit_in_the_journal_is_named_and_the_rest_kept(scene: Repos
 
 def test_a_session_lock_is_held_while_anything_is_unsealed(scene: RepositoryScene) -> None:
     repository, source = _followed(scene)
-    _some_states(source, repository, 2)
+    some_states(source, repository, 2)
     source.leave()
     assert len(list((scene.place / "locks").iterdir())) == 1
     repository.tick()
@@ -202,7 +191,7 @@ def test_what_is_needed_is_sealed_first(scene: RepositoryScene) -> None:
         lambda: repository.pause(),
     ]
     for do in doings:
-        states |= _some_states(source, repository, 3)
+        states |= some_states(source, repository, 3)
         do()
         assert list((scene.home / "journal").iterdir()) == []
         _assert_states(repository, dict(list(states.items())[-4:]) if repository.paused is None else {})
@@ -220,7 +209,7 @@ def test_a_prune_leaves_what_moments_need(scene: RepositoryScene) -> None:
     repository, source = _followed(scene)
     states: dict[datetime, dict[bytes, Entry]] = {}
     for _ in range(3):
-        states |= _some_states(source, repository, 3)
+        states |= some_states(source, repository, 3)
         repository.seal()
     source.leave()
     order = PruneOrder(grace_s=0, thresholds=Thresholds(max_unused=0))
@@ -237,7 +226,7 @@ def test_a_prune_leaves_what_moments_need(scene: RepositoryScene) -> None:
 
 def test_stock_restic_restores_the_newest_head(scene: RepositoryScene, tmp_path: Path) -> None:
     repository, source = _followed(scene)
-    _some_states(source, repository, 3)
+    some_states(source, repository, 3)
     repository.seal()
     scene.restic.restore("latest", tmp_path / "out")
     assert (tmp_path / "out/data/one").read_bytes() == b"state 2 of 3"
@@ -253,7 +242,7 @@ def test_stock_restic_restores_the_newest_head(scene: RepositoryScene, tmp_path:
 def test_a_point_that_moments_build_on_leaves_its_tree(scene: RepositoryScene) -> None:
     """The first one: nothing says what changed with it."""
     repository, source = _followed(scene)
-    states = _some_states(source, repository, 2)
+    states = some_states(source, repository, 2)
     (first,) = repository.points()
     repository.change_points(Chosen(points=(first.id,)), Forget(newest=True))
     assert repository.points() == ()
@@ -271,13 +260,13 @@ def test_a_point_that_moments_build_on_leaves_its_tree(scene: RepositoryScene) -
 def test_what_is_too_large_to_be_held_goes_the_usual_way(scene: RepositoryScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("holdfast.repository.continuous.small_commit.LARGEST_BYTES", 2_000)
     repository, source = _followed(scene)
-    states = _some_states(source, repository, 2)
+    states = some_states(source, repository, 2)
     scene.clock.advance(1)
     for number in range(7):
         source.write(b"/data/large%d" % number, b"%d" % number * 700)
     assert source.send(repository).durability is Durability.SEALED
     states[now(scene.clock)] = dict(source.tree)
-    states |= _some_states(source, repository, 2)
+    states |= some_states(source, repository, 2)
     _assert_states(repository, states)
     source.leave()
     repository.close()
@@ -291,7 +280,7 @@ def test_what_is_too_large_to_be_held_goes_the_usual_way(scene: RepositoryScene,
 def test_without_cdp_only_the_newest_state_stays(scene: RepositoryScene) -> None:
     live = rules.StoredOperation(name="live", kind="live")
     repository, source = _followed(scene, following=(live,))
-    states = _some_states(source, repository, 3)
+    states = some_states(source, repository, 3)
     # Known while held.
     first = next(iter(states))
     assert repository.listing(AskListing(dataset=DATASET, at=first, path=b"/data")).point is not None
@@ -310,13 +299,13 @@ def test_without_cdp_only_the_newest_state_stays(scene: RepositoryScene) -> None
 
 def test_when_the_rules_keep_no_moments_any_more_logs_go(scene: RepositoryScene) -> None:
     repository, source = _followed(scene)
-    _some_states(source, repository, 3)
+    some_states(source, repository, 3)
     repository.seal()
     assert len(repository.moments(DATASET)) == 4
     assert repository.oldest_moment(DATASET) is not None
     source.leave()
     source.following = ()
-    _some_states(source, repository, 1)
+    some_states(source, repository, 1)
     repository.seal()
     assert repository.moments(DATASET) == ()
     assert repository.oldest_moment(DATASET) is None
@@ -328,7 +317,7 @@ def test_when_the_rules_keep_no_moments_any_more_logs_go(scene: RepositoryScene)
 
 def test_gaps_are_kept_and_said(scene: RepositoryScene) -> None:
     repository, source = _followed(scene)
-    _some_states(source, repository, 2)
+    some_states(source, repository, 2)
     since = now(scene.clock)
     scene.clock.advance(100)
     gap = Gap(path=b"/data", since=since, until=now(scene.clock), reason=GapReason.OVERFLOW)
@@ -352,7 +341,7 @@ def test_gaps_are_kept_and_said(scene: RepositoryScene) -> None:
 
 def test_a_lost_session_lock_is_found_before_anything_is_sealed(scene: RepositoryScene) -> None:
     repository, source = _followed(scene)
-    states = _some_states(source, repository, 2)
+    states = some_states(source, repository, 2)
     source.leave()
     for lock in (scene.place / "locks").iterdir():
         lock.unlink()
@@ -368,7 +357,7 @@ def test_what_another_program_took_is_sent_again(scene: RepositoryScene) -> None
     repository, source = _followed(scene)
     source.write(b"/data/untouched", b"for ever")
     source.send(repository, "backup")
-    _some_states(source, repository, 2)
+    some_states(source, repository, 2)
     source.leave()
     for lock in (scene.place / "locks").iterdir():
         lock.unlink()
@@ -383,7 +372,7 @@ def test_what_another_program_took_is_sent_again(scene: RepositoryScene) -> None
 def test_sources_go_on_after_the_lock_was_taken_away(scene: RepositoryScene) -> None:
     """While anything is held the lost lock stays the one that counts; so it is sealed at the next look, and another one taken."""
     repository, source = _followed(scene)
-    _some_states(source, repository, 2)
+    some_states(source, repository, 2)
     for lock in (scene.place / "locks").iterdir():
         lock.unlink()
     scene.clock.advance(1)
@@ -396,7 +385,7 @@ def test_sources_go_on_after_the_lock_was_taken_away(scene: RepositoryScene) -> 
     source.feeder.seq -= 1
     repository.tick()
     assert repository.held_problems == ()
-    states = _some_states(source, repository, 2)
+    states = some_states(source, repository, 2)
     _assert_states(repository, states)
     source.leave()
     repository.close()
@@ -453,11 +442,11 @@ def test_what_a_held_file_consists_of_is_told_to_its_source(scene: RepositorySce
 
 def test_the_window_goes_on_although_nothing_comes_any_more(scene: RepositoryScene) -> None:
     repository, source = _followed(scene)
-    _some_states(source, repository, 3)
+    some_states(source, repository, 3)
     for _ in range(5):
         scene.clock.advance(1_700)
         repository.tick()
-        _some_states(source, repository, 1)
+        some_states(source, repository, 1)
     newest = dict(source.tree)
     source.leave()
     repository.seal()
@@ -508,7 +497,7 @@ def test_a_small_commit_is_held_against_the_contract_as_any_other(scene: Reposit
     action.abort()
     source.feeder.seq -= 1
     assert repository.gaps(DATASET) == ()
-    _assert_states(repository, _some_states(source, repository, 2))
+    _assert_states(repository, some_states(source, repository, 2))
     source.leave()
     repository.close()
     scene.restic.check()
@@ -536,7 +525,7 @@ def test_when_stock_restic_forgets_a_log_its_moments_and_those_behind_it_are_non
     repository, source = _followed(scene)
     states = {now(scene.clock): dict(source.tree)}
     for number in range(3):
-        states |= _some_states(source, repository, 3)
+        states |= some_states(source, repository, 3)
         if number == 1:
             source.send(repository, "backup")
             states[now(scene.clock)] = dict(source.tree)
@@ -556,7 +545,7 @@ def test_when_stock_restic_forgets_a_log_its_moments_and_those_behind_it_are_non
         _catalog_lost(scene)
         repository = scene.open()
     source.scene.clock.advance(1)
-    states |= _some_states(source, repository, 2)
+    states |= some_states(source, repository, 2)
     _assert_states(repository, dict(list(states.items())[-2:]))
     source.leave()
     repository.close()

@@ -12,7 +12,6 @@ from holdfast.core.errors import StoreError
 from holdfast.model.change import Acknowledgement, Cursor
 from holdfast.model.document import KeepRules
 from holdfast.repository.repository import Repository
-from holdfast.testing.faulty_backend import FaultyBackend
 from holdfast.testing.repository_scene import START, MarkingFeeder, RepositoryScene
 from holdfast.testing.tree_source import TreeSource
 
@@ -78,10 +77,9 @@ def test_a_removal_that_fails_half_way_loses_nothing_and_is_made_up(keeper: Keep
         removed.append(1)
         return StoreError("the disk fails") if len(removed) == at else None
 
-    made: list[FaultyBackend] = []
-    repository = scene.open(lambda backend: made.append(FaultyBackend(backend, fails)) or made[0])  # type: ignore[func-returns-value]
+    repository, backend = scene.open_faulty(fails)
     answer = keeper.commit(repository, KeepRules(last=2))
-    assert made[0].fired == 1
+    assert backend.fired == 1
     assert answer.error is None
     assert [finding.code for finding in answer.findings] == ["keep-failed"]
     shown = [point.id for point in repository.points()]

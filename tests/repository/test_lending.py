@@ -59,14 +59,9 @@ class Delivery:
 
 @pytest.fixture
 def place(scene: RepositoryScene) -> Iterator[tuple[RepositoryScene, Repository, FaultyBackend]]:
-    backends: list[FaultyBackend] = []
-
-    def wrap(inner: object) -> FaultyBackend:
-        backends.append(FaultyBackend(inner, lambda _step, _verb, _kind: None))  # type: ignore[arg-type]
-        return backends[0]
-
-    with closing(scene.open(wrap)) as repository:
-        yield scene, repository, backends[0]
+    repository, backend = scene.open_faulty()
+    with closing(repository):
+        yield scene, repository, backend
 
 
 def copies(scene: RepositoryScene, data: bytes = COMMON) -> int:

@@ -18,7 +18,6 @@ from holdfast.repository.facts import facts_of
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.repository import Repository
-from holdfast.testing.faulty_backend import FaultyBackend
 from holdfast.testing.repository_scene import START, MarkingFeeder, RepositoryScene
 from holdfast.testing.tree_source import TreeSource
 
@@ -187,10 +186,7 @@ def test_snapshots_of_other_programs_are_left_alone(made: Made) -> None:
 def test_a_change_that_was_broken_off_counts_and_is_cleaned_up(made: Made, at: int) -> None:
     first = made.points[0]
     made.repository.close()
-    faulty: list[FaultyBackend] = []
-    broken = made.scene.open(
-        lambda backend: faulty.append(FaultyBackend(backend, lambda step, *_: StoreError("killed") if step >= at else None)) or faulty[0]  # type: ignore[func-returns-value]
-    )
+    broken, _ = made.scene.open_faulty(lambda step, *_: StoreError("killed") if step >= at else None)
     with pytest.raises(StoreError):
         broken.change_points(Chosen(points=(first.id,)), Lock(for_s=60))
     broken.close()

@@ -20,7 +20,7 @@ from holdfast.repository.packs.storage import Storage
 from holdfast.repository.pruning.prune import GRACE_S, PruneOrder
 from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.repository.repository import Repository, unlock
-from holdfast.testing.faulty_backend import FaultyBackend, Plan
+from holdfast.testing.faulty_backend import Plan
 from holdfast.testing.repository_scene import PASSWORD, MarkingFeeder, RepositoryScene
 from holdfast.testing.tree_source import TreeSource
 from holdfast.testing.virtual_clock import SeededEntropy
@@ -161,19 +161,13 @@ def _each_step(pruned: Pruned, folder: Path, error: BaseException, *, removing: 
     """Break a prune off at each of its steps in turn, on copies of the same repository; ends when it gets through."""
     for at in range(1, 200):
         scene = pruned.scene.copy_to(folder / f"{at}")
-        made: list[FaultyBackend] = []
-
-        def wrap(backend: LocalBackend, at: int = at, made: list[FaultyBackend] = made) -> FaultyBackend:
-            made.append(FaultyBackend(backend, _breaks(at, error, removing=removing)))
-            return made[0]
-
-        repository = scene.open(wrap)  # type: ignore[arg-type]
+        repository, backend = scene.open_faulty(_breaks(at, error, removing=removing))
         try:
             repository.prune(PruneOrder(grace_s=grace_s, thresholds=NOTHING_UNUSED))
         except HoldfastError:
-            assert made[0].fired
+            assert backend.fired
         repository.close()
-        if not made[0].fired:
+        if not backend.fired:
             return
         broken = Pruned(scene, pruned.tree)
         broken.verify(folder / f"{at}-broken")

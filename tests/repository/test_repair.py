@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.backend.backend import Backend, FileType
+from holdfast.backend.backend import FileType
 from holdfast.core.errors import HoldfastError, NotReachable, RepositoryLocked
 from holdfast.model.jobs import Severity
 from holdfast.repository.care.healing import Wanted
 from holdfast.repository.care.repair import Repaired
 from holdfast.repository.diagnosis import CODES, BlobKey
 from holdfast.repository.repository import Repository
-from holdfast.testing.faulty_backend import FaultyBackend, Plan, always_from
+from holdfast.testing.faulty_backend import always_from
 from holdfast.testing.repository_scene import RepositoryScene
 from tests.repository.damage import DAMAGES, TwoPoints, read_point
 
@@ -95,16 +95,6 @@ def test_a_dry_run_says_what_would_be_done_and_touches_nothing(stored: TwoPoints
     repository.close()
 
 
-def _wrapped(scene: RepositoryScene, plan: Plan) -> tuple[Repository, FaultyBackend]:
-    made: list[FaultyBackend] = []
-
-    def wrap(backend: Backend) -> Backend:
-        made.append(FaultyBackend(backend, plan))
-        return made[0]
-
-    return scene.open(wrap), made[0]
-
-
 def _hurt(scene: RepositoryScene) -> None:
     draw = random.Random(3)
     largest = max(scene.place.glob("data/*/*"), key=lambda path: path.stat().st_size)
@@ -127,7 +117,7 @@ def test_a_power_cut_at_any_step_of_a_repair(tmp_path: Path, tree: Path) -> None
         scene = RepositoryScene(folder, _opened=10)
         shutil.copytree(original.place, scene.place)
         shutil.copytree(original.home, scene.home)
-        repository, backend = _wrapped(scene, always_from(step, PowerCut()) if step else lambda *_: None)
+        repository, backend = scene.open_faulty(always_from(step, PowerCut()) if step else lambda *_: None)
         before = {point.id: read_point(repository, point.id) for point in repository.points()}
         try:
             repository.care.repair(forget_damaged=True)

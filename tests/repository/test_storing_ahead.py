@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from datetime import datetime
 
 import pytest
 
 from holdfast.core.clock import now
-from holdfast.model.entry import Entry
 from holdfast.repository._format.pack import BlobType
 from holdfast.repository.continuous import continuous, sealing_held, storing_ahead
 from holdfast.repository.continuous.held import Held
 from holdfast.repository.continuous.journal import ChunkFrame
 from holdfast.repository.interior import Interior
-from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
-from tests.repository.followed import FollowedSource, read_all
-
-
-def some_states(source: FollowedSource, repository: Repository, count: int) -> dict[datetime, dict[bytes, Entry]]:
-    states = {}
-    for number in range(count):
-        source.scene.clock.advance(1)
-        source.write(b"/data/one", b"state %d of %d" % (number, source.feeder.seq))
-        source.write(b"/data/new%d" % number, b"new %d" % source.feeder.seq)
-        source.send(repository)
-        states[now(source.scene.clock)] = dict(source.tree)
-    return states
+from tests.repository.followed import FollowedSource, read_all, some_states
 
 
 @pytest.mark.parametrize("meanwhile", ["commits", "sealed"])

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.backend.backend import Backend, FileType
+from holdfast.backend.backend import FileType
 from holdfast.core.clock import now
 from holdfast.core.errors import StoreError
 from holdfast.model.document import KeepRules
 from holdfast.model.point_changes import Forget, Lock, Tag
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.repository import Repository
-from holdfast.testing.faulty_backend import FaultyBackend
+from holdfast.testing.faulty_backend import no_fault
 from holdfast.testing.repository_scene import RepositoryScene
 from holdfast.testing.tree_source import TreeSource
 
@@ -77,13 +77,8 @@ def test_a_change_of_tags_by_stock_restic_is_none(scene: RepositoryScene, tree: 
 
 
 def test_a_forgetting_that_fails_half_way_is_ours(scene: RepositoryScene, tree: Path) -> None:
-    backends: list[FaultyBackend] = []
-
-    def wrap(inner: Backend) -> FaultyBackend:
-        backends.append(FaultyBackend(inner, lambda _step, _verb, _kind: None))
-        return backends[0]
-
-    with closing(scene.open(wrap)) as repository:
+    repository, backend = scene.open_faulty()
+    with closing(repository):
         ids = three_points(scene, repository, tree)
         removed = [0]
 
@@ -91,11 +86,11 @@ def test_a_forgetting_that_fails_half_way_is_ours(scene: RepositoryScene, tree: 
             removed[0] += verb == "remove" and kind is FileType.SNAPSHOT
             return StoreError("the disk is gone") if removed[0] == 2 else None
 
-        backends[0].plan = plan
+        backend.plan = plan
         with pytest.raises(StoreError):
             repository.change_points(Chosen(points=tuple(ids[:2])), Forget())
-        assert backends[0].fired
-        backends[0].plan = lambda _step, _verb, _kind: None
+        assert backend.fired
+        backend.plan = no_fault
         assert [point.id for point in repository.points()] == ids[1:], "one is gone, and the catalog knows it again"
         assert taken(repository) == []
 

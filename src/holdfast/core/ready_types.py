@@ -8,14 +8,14 @@ process dies (msgspec 0.22; seen in a source worker at work).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
 
-def make_types_ready(kinds: Iterable[type[msgspec.Struct]] | None = None) -> None:
-    """These types, or all that are loaded: 0.08 s for the 720 of the whole program, and next to nothing where it was done before."""
-    for kind in _all_below(msgspec.Struct) if kinds is None else kinds:
+def make_types_ready() -> None:
+    """All that are loaded: 0.08 s for the 720 of the whole program, and next to nothing where it was done before."""
+    for kind in _all_below(msgspec.Struct):
         # Some are only ever encoded, and have fields that could not be decoded.
         with contextlib.suppress(TypeError, NameError):
             msgspec.msgpack.Decoder(kind)

@@ -13,11 +13,34 @@ from holdfast.model.reading import Answer, Listed, PointReader
 T = TypeVar("T")
 
 
-class OnlyPaths:
+class _Through(PointReader):
+    def __init__(self, inner: PointReader) -> None:
+        self._inner = inner
+
+    def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
+        return self._inner.entries(paths)
+
+    def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
+        return self._inner.listing(paths)
+
+    def children(self, folders: Sequence[bytes]) -> Iterator[Entry]:
+        return self._inner.children(folders)
+
+    def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
+        return self._inner.payloads(ids)
+
+    def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
+        return self._inner.answers(questions)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class OnlyPaths(_Through):
     """A reader cut down to what an order names; empty = everything."""
 
     def __init__(self, inner: PointReader, paths: tuple[bytes, ...]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._paths = paths
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
@@ -33,12 +56,6 @@ class OnlyPaths:
             if not named or any(is_below(entry.path, path) or is_below(path, entry.path) for path in named):
                 yield entry
 
-    def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
-        return self._inner.payloads(ids)
-
-    def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
-        return self._inner.answers(questions)
-
     def _allowed(self, paths: Sequence[bytes]) -> Sequence[bytes]:
         if not self._paths:
             return paths
@@ -47,24 +64,9 @@ class OnlyPaths:
                 raise NotGranted("the order does not name this path", hint="start the restore again with the paths you want")
         return paths or self._paths
 
-    def close(self) -> None:
-        self._inner.close()
 
-
-class OnlyNames:
+class OnlyNames(_Through):
     """A reader that gives entries and no content."""
-
-    def __init__(self, inner: PointReader) -> None:
-        self._inner = inner
-
-    def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
-        return self._inner.entries(paths)
-
-    def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
-        return self._inner.listing(paths)
-
-    def children(self, folders: Sequence[bytes]) -> Iterator[Entry]:
-        return self._inner.children(folders)
 
     def payloads(self, ids: Sequence[bytes]) -> Iterator[Payload]:
         raise NotGranted(f"{len(ids)} chunks were asked for; a source reads back no content", hint="restore through the Master")
@@ -72,15 +74,12 @@ class OnlyNames:
     def answers(self, questions: Iterable[Sequence[bytes]]) -> Iterator[Answer]:
         raise NotGranted("chunks were asked for; a source reads back no content", hint="restore through the Master")
 
-    def close(self) -> None:
-        self._inner.close()
 
-
-class OnlyWhile:
+class OnlyWhile(_Through):
     """A reader that gives nothing any more once `ended` says why not. It is asked before each thing that is given."""
 
     def __init__(self, inner: PointReader, ended: Callable[[], HoldfastError | None]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._ended = ended
 
     def entries(self, paths: Sequence[bytes] = ()) -> Iterator[Entry]:
@@ -107,6 +106,3 @@ class OnlyWhile:
             except StopIteration:
                 return
             yield one
-
-    def close(self) -> None:
-        self._inner.close()

@@ -77,9 +77,6 @@ class Records(RowStore):
 
     # What the mirror holds
 
-    def entry(self, key: bytes) -> Recorded | None:
-        return self._recorded(key)
-
     def held(self) -> Generator[tuple[bytes, Seen, Fingerprint | None], None, None]:
         """All that the mirror holds, in walk order. To be closed."""
         rows = self._read(
@@ -111,13 +108,6 @@ class Records(RowStore):
     def new_file(self, key: bytes, fingerprint: Fingerprint | None = None) -> int:
         """A content in the side folder; with a fingerprint, one found in the mirror."""
         return self._add_file(key, fingerprint is not None, Fingerprint(0, 0, 0, 0) if fingerprint is None else fingerprint)
-
-    def file(self, n: int) -> Content | None:
-        return self._content(n)
-
-    def files_at(self, key: bytes) -> list[Content]:
-        """Newest first."""
-        return self._contents_at(key)
 
     def set_placed(self, n: int, key: bytes, fingerprint: Fingerprint) -> None:
         self.set_all_placed([(n, key, fingerprint)])

@@ -177,7 +177,7 @@ class RowStore:
             if len(self._staged_contents) > _MOST_REMEMBERED:
                 self._staged_contents = None
 
-    def _recorded(self, key: bytes) -> Recorded | None:
+    def entry(self, key: bytes) -> Recorded | None:
         if key in self._entries:
             return self._entries[key]
         row = self._read("SELECT entry, file FROM entries WHERE key=?", (key,), ()).fetchone()
@@ -185,7 +185,7 @@ class RowStore:
         _remember(self._entries, key, found)
         return found
 
-    def _content(self, n: int) -> Content | None:
+    def file(self, n: int) -> Content | None:
         if n in self._files:
             return self._files[n]
         row = self._read(f"SELECT {FILE_COLUMNS} FROM files WHERE n=?", (n,), FILES).fetchone()
@@ -193,7 +193,7 @@ class RowStore:
         _remember(self._files, n, found)
         return found
 
-    def _contents_at(self, key: bytes) -> list[Content]:
+    def files_at(self, key: bytes) -> list[Content]:
         """Newest first."""
         if key in self._files_at:
             return self._files_at[key]

@@ -12,6 +12,10 @@ from holdfast.backend.grouping import GroupedSaves
 Plan = Callable[[int, str, FileType], BaseException | None]
 
 
+def no_fault(_step: int, _verb: str, _kind: FileType) -> None:
+    """The plan of a backend that works."""
+
+
 def always_from(number: int, error: BaseException) -> Plan:
     """From the n-th step on, nothing that writes works any more: a full disk, or a machine that is gone. Removing still works."""
     return lambda step, verb, _kind: error if step >= number and verb != "remove" else None

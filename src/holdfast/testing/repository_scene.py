@@ -24,6 +24,7 @@ from holdfast.model.entry import Entry
 from holdfast.model.gaps import Gap
 from holdfast.model.object_location import parse_object_location
 from holdfast.repository.repository import Repository, Scrypt, create_repository, open_repository
+from holdfast.testing.faulty_backend import FaultyBackend, Plan, no_fault
 from holdfast.testing.feeding import Feeder
 from holdfast.testing.object_store import STOCK_RESTIC_KEYS, ObjectStore, make_owner
 from holdfast.testing.stock_restic import StockRestic
@@ -136,6 +137,16 @@ class RepositoryScene:
             entropy=SeededEntropy(f"open {self._opened}"),
             wait=lambda _seconds: None,
         )
+
+    def open_faulty(self, plan: Plan = no_fault) -> tuple[Repository, FaultyBackend]:
+        """As `open`, over a backend that fails as planned."""
+        made: list[FaultyBackend] = []
+
+        def wrap(backend: Backend) -> Backend:
+            made.append(FaultyBackend(backend, plan))
+            return made[0]
+
+        return self.open(wrap), made[0]
 
     def action(
         self,
