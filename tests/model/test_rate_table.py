@@ -41,7 +41,7 @@ def inside(window: str, zone: str) -> set[datetime]:
     for day in sorted({wall.date() for _, wall in walls(zone)}):
         start = datetime.combine(day, time()) + timedelta(minutes=parsed.start_minute)
         length = (parsed.end_minute - parsed.start_minute) % 1440 or 1440
-        if not parsed.contains(start):
+        if not parsed.has(day):
             continue
         end = start + timedelta(minutes=length)
         from_ = min((moment for moment, wall in walls(zone) if wall >= start), default=None)

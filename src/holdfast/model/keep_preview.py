@@ -9,10 +9,9 @@ from itertools import islice
 
 import msgspec
 
-from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.document import KeepRules
 from holdfast.model.open_times import local_day, triggers_on
-from holdfast.model.points import Point
+from holdfast.model.points import imagined
 from holdfast.model.retention import kept
 
 MOST_TAKEN = 50_000
@@ -45,7 +44,7 @@ def preview_keep(
     are none."""
     newest_first = list(islice(run_times(every_s, at, zone, since=since, until=until), MOST_TAKEN + 1))
     truncated = len(newest_first) > MOST_TAKEN
-    points = [_point(moment, zone) for moment in newest_first[:MOST_TAKEN]]
+    points = [imagined(moment, zone) for moment in newest_first[:MOST_TAKEN]]
     chosen = kept(points, keep, until + timedelta(seconds=1)).keep
     return KeepPreview(
         taken_total=len(points),
@@ -84,9 +83,3 @@ def _merged(*falling: Iterable[datetime]) -> Iterator[datetime]:
         if moment != before:
             yield moment
         before = moment
-
-
-def _point(moment: datetime, zone: str) -> Point:
-    return Point(
-        id=PointId(""), dataset="", dataset_id=DatasetId(""), operation="", repository="", time=moment, files=0, bytes=0, zone=zone
-    )

@@ -57,6 +57,22 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return not tag or tag in self.tags or tag in self.inherited
 
 
+def imagined(time: datetime, zone: str, locked_until: datetime | None = None) -> Point:
+    """One that nobody made, to ask what keep rules would do with it."""
+    return Point(
+        id=PointId(""),
+        dataset="",
+        dataset_id=DatasetId(""),
+        operation="",
+        repository="",
+        time=time,
+        files=0,
+        bytes=0,
+        zone=zone,
+        locked_until=locked_until,
+    )
+
+
 def whole_copies(holders: Sequence[H], point: Callable[[H], Point | None], wanted: Sequence[str] = ()) -> list[H]:
     """Those that hold no mere part of what another of them holds: what a mover forwarded of a point (`only`) bears its id, too. Where only
     some paths are `wanted`, those that have these will do."""

@@ -14,10 +14,10 @@ from typing import Literal
 
 import msgspec
 
-from holdfast.core.ids import DatasetId, NodeId, PointId, RepositoryId
+from holdfast.core.ids import DatasetId, NodeId, RepositoryId
 from holdfast.model.courses import CourseRun, CourseStart, runs_of
 from holdfast.model.operations import SPECS
-from holdfast.model.points import Point
+from holdfast.model.points import Point, imagined
 from holdfast.model.promises import last_part
 from holdfast.model.rate_table import Tables, opens_at
 from holdfast.model.retention import kept
@@ -369,15 +369,4 @@ def _opened(tables: Tables, at: datetime) -> datetime | None:
 
 
 def _point(moment: datetime, zone: str, lock_s: float | None) -> Point:
-    return Point(
-        id=PointId(""),
-        dataset="",
-        dataset_id=DatasetId(""),
-        operation="",
-        repository="",
-        time=moment,
-        files=0,
-        bytes=0,
-        zone=zone,
-        locked_until=None if lock_s is None else moment + timedelta(seconds=lock_s),
-    )
+    return imagined(moment, zone, None if lock_s is None else moment + timedelta(seconds=lock_s))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import date, datetime, timedelta
+from datetime import date
 
 import msgspec
 
@@ -58,16 +58,6 @@ class Window(Days, frozen=True, kw_only=True):
 
     start_minute: int = 0
     end_minute: int = DAY_MINUTES
-
-    def contains(self, moment: datetime) -> bool:
-        """Whether `moment`, local in the schedule's zone, lies inside."""
-        minute = moment.hour * 60 + moment.minute
-        today = moment.date()
-        if self.start_minute < self.end_minute:
-            return self.start_minute <= minute < self.end_minute and self.has(today)
-        if minute >= self.start_minute:
-            return self.has(today)
-        return minute < self.end_minute and self.has(today - timedelta(days=1))
 
 
 def _weekdays(word: str) -> frozenset[int] | None:
