@@ -127,11 +127,7 @@ class Holdfast:
         return next(pid for pid in with_descendants([node]) if is_worker(pid, role))
 
     def _holdfast(self, *arguments: str) -> str:
-        command = [str(Path(sys.executable).with_name("holdfast")), *arguments, "--home", str(self._machines.home("master"))]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            raise SystemExit(f"holdfast {' '.join(arguments)} ended with {result.returncode}: {result.stdout}{result.stderr}")
-        return result.stdout
+        return run_holdfast(self._machines.home("master"), *arguments)
 
     def _workers(self) -> set[int]:
         nodes = {child.name: child.pid for child in self._machines.children}
@@ -179,3 +175,12 @@ def is_worker(pid: int, role: str) -> bool:
     except OSError:
         return False
     return b"holdfast.node.worker_main" in words and role.encode() in words
+
+
+def run_holdfast(home: Path, *arguments: str) -> str:
+    """What the command printed; one that fails ends the bench."""
+    command = [str(Path(sys.executable).with_name("holdfast")), *arguments, "--home", str(home)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise SystemExit(f"holdfast {' '.join(arguments)} ended with {result.returncode}: {result.stdout}{result.stderr}")
+    return result.stdout

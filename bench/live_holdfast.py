@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from bench.figures import living_cpu_s, with_descendants
-from bench.holdfast_contender import is_worker
+from bench.holdfast_contender import is_worker, run_holdfast
 from bench.live_network import Wire
 from holdfast.cli.demo.machines import Machines
 from holdfast.cli.processes import wait_until
@@ -117,11 +115,7 @@ class LiveHoldfast:
         child.start()
 
     def run(self, *arguments: str) -> str:
-        command = [str(Path(sys.executable).with_name("holdfast")), *arguments, "--home", str(self._machines.home("master"))]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            raise SystemExit(f"holdfast {' '.join(arguments)} ended with {result.returncode}: {result.stdout}{result.stderr}")
-        return result.stdout
+        return run_holdfast(self._machines.home("master"), *arguments)
 
     def close(self) -> None:
         self._machines.stop()
