@@ -32,12 +32,12 @@ from holdfast.capture.rows import (
     is_same_version,
     row_of,
 )
-from holdfast.capture.segments import MAX_BYTES, grouped
+from holdfast.capture.segments import MAX_BYTES
 from holdfast.core.ids import DatasetId
 from holdfast.host.database_copy import DatabaseNotCopied
 from holdfast.host.database_files import main_of, read_header
 from holdfast.model.entry import Entry, path_of, walk_key
-from holdfast.model.stream import Outgoing
+from holdfast.model.stream import Outgoing, grouped
 
 LOOK_AHEAD, LOOK_AHEAD_BYTES = 2, 4 * 1024 * 1024
 ROWS_AT_ONCE = 1_000
@@ -266,7 +266,7 @@ class Emission:
         try:
             for chunks in windows(stream, self._tools.pool):
                 self._beat(self.passed.size_bytes + offset)
-                for group in grouped(chunks):
+                for group in grouped(chunks, MAX_BYTES):
                     if not ahead and [c.id for c in group] == [ref.id for ref in recorded[same : same + len(group)]]:
                         same += len(group)
                     else:
@@ -353,7 +353,7 @@ class Emission:
     def _parts(self, entry: Entry, run: int, bits: int, origin: Origin) -> Iterator[Emitted]:
         """A large file that was captured before, in parts that are read on demand."""
         offset = 0
-        for group in grouped(chunks_of(entry, origin)):
+        for group in grouped(chunks_of(entry, origin), MAX_BYTES):
             yield from self._part(entry.path, offset, run, bits, group)
             offset += sum(chunk.size_bytes for chunk in group)
 

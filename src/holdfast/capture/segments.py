@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from holdfast.capture.chunks import Chunk, SegmentChunks
@@ -132,17 +132,3 @@ class Segments:
                 self._chunks[chunk.id] = chunk
                 self._bytes += chunk.size_bytes
                 self.offered_bytes += chunk.size_bytes
-
-
-def grouped(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
-    """Runs of neighbours that fit into one segment."""
-    group: list[Chunk] = []
-    size = 0
-    for chunk in chunks:
-        if group and size + chunk.size_bytes > MAX_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(chunk)
-        size += chunk.size_bytes
-    if group:
-        yield group

@@ -13,8 +13,10 @@ import zstandard
 from holdfast.core.errors import ProtocolError
 from holdfast.delivery.frame import check_frame
 from holdfast.model.change import Payload
+from holdfast.model.stream import grouped
 from holdfast.wire.codec import MAX_CHUNK_BYTES
 
+# Payloads decompressed together: as many as fit into a buffer that the C library has at hand again and again.
 _GROUP_BYTES = 1024 * 1024
 _per_thread = threading.local()
 
@@ -102,21 +104,7 @@ class Verifier:
 
 
 def _verify(payloads: Sequence[Payload], sizes: Mapping[bytes, int], keep_plain: bool) -> list[Chunk]:
-    return [chunk for group in _groups(payloads) for chunk in _verify_group(group, sizes, keep_plain)]
-
-
-def _groups(payloads: Sequence[Payload]) -> Iterator[list[Payload]]:
-    """Neighbours to be decompressed together: as many as fit into a buffer that the C library has at hand again and again."""
-    group: list[Payload] = []
-    size = 0
-    for payload in payloads:
-        if group and size + payload.size_bytes > _GROUP_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(payload)
-        size += payload.size_bytes
-    if group:
-        yield group
+    return [chunk for group in grouped(payloads, _GROUP_BYTES) for chunk in _verify_group(group, sizes, keep_plain)]
 
 
 def _verify_group(payloads: Sequence[Payload], sizes: Mapping[bytes, int], keep_plain: bool) -> Iterator[Chunk]:

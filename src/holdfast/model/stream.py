@@ -7,14 +7,36 @@ up to date and receivers that are behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from holdfast.model.change import Payload, Put, Segment
 from holdfast.model.entry import ChunkRef
 
 Compression = Literal["auto", "off", "max"]
+
+
+class Sized(Protocol):
+    @property
+    def size_bytes(self) -> int: ...
+
+
+S = TypeVar("S", bound=Sized)
+
+
+def grouped(items: Iterable[S], most_bytes: int) -> Iterator[list[S]]:
+    """Runs of neighbours, each of so many bytes at most or of one item."""
+    group: list[S] = []
+    size = 0
+    for item in items:
+        if group and size + item.size_bytes > most_bytes:
+            yield group
+            group, size = [], 0
+        group.append(item)
+        size += item.size_bytes
+    if group:
+        yield group
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import threading
 from functools import cache
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +17,7 @@ from holdfast.model.decoding import UNREADABLE
 from holdfast.node.worker_messages import FromWorker, ToWorker
 from holdfast.wire.framing import frame, receive_frame
 
+T = TypeVar("T")
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 """Rules of a large group and long listings are the big ones; anything above is a fault of the other side."""
 
@@ -27,22 +29,20 @@ def encode_frame(message: ToWorker | FromWorker) -> bytes:
 
 def decode_to_worker(body: bytes) -> ToWorker:
     """Raises `ProtocolError` on anything that is no message to a worker."""
-    try:
-        return _to_worker().decode(body)
-    except UNREADABLE as error:
-        raise ProtocolError(
-            f"not a message to a worker: {error}", hint="agent and worker are of different versions; restart the node"
-        ) from error
+    return _decoded(_to_worker(), body)
 
 
 def decode_from_worker(body: bytes) -> FromWorker:
     """Raises `ProtocolError` on anything that is no message of a worker."""
+    return _decoded(_from_worker(), body)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[T], body: bytes) -> T:
     try:
-        return _from_worker().decode(body)
+        return decoder.decode(body)
     except UNREADABLE as error:
-        raise ProtocolError(
-            f"not a message of a worker: {error}", hint="agent and worker are of different versions; restart the node"
-        ) from error
+        hint = "agent and worker are of different versions; restart the node"
+        raise ProtocolError(f"not a message between agent and worker: {error}", hint=hint) from error
 
 
 @cache

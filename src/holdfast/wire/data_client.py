@@ -75,15 +75,8 @@ class _ClientChannel(QueueChannel):
         self._transport.close()
 
     def _drain(self) -> Iterator[bytes]:
-        while True:
-            try:
-                data = self.outbox.get()
-            except HoldfastError:
-                return
-            if data is None:
-                yield END
-                return
-            yield data
+        if (yield from self.drain()):
+            yield END
 
     def _fill(self) -> None:
         try:

@@ -67,16 +67,6 @@ class _ServerChannel(QueueChannel):
         except Exception:  # noqa: BLE001 - gRPC raises a bare Exception when a call is cancelled
             self.broken(_gone(self.peer))
 
-    def drain(self) -> Iterator[bytes]:
-        while True:
-            try:
-                data = self.outbox.get()
-            except HoldfastError:
-                return
-            if data is None:
-                return
-            yield data
-
     def drop(self, error: HoldfastError) -> None:
         # In this order: a channel that breaks first would let the call end as if all were well.
         self._context.cancel()  # type: ignore[no-untyped-call]

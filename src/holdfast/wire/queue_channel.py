@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from holdfast.core.errors import HoldfastError, NotReachable
 from holdfast.core.ids import NodeId
 from holdfast.wire.codec import decode_data, encode
@@ -44,6 +46,17 @@ class QueueChannel:
         except TimeoutError:
             raise NotReachable(f"no message from {self._peer} within {timeout_s:g} s", hint="the other side hangs; see its log") from None
         return None if data is None else decode_data(data)
+
+    def drain(self) -> Generator[bytes, None, bool]:
+        """What is sent, for the transport; at the end, whether this side closed in order."""
+        while True:
+            try:
+                data = self.outbox.get()
+            except HoldfastError:
+                return False
+            if data is None:
+                return True
+            yield data
 
     def close(self) -> None:
         """What was sent is still delivered; what was not received is dropped."""
