@@ -10,7 +10,6 @@ from bench.figures import Probe
 
 # In the order in which they are measured. The corpus is edited before `changed`, and before every run of `increments`.
 STAGES = ("first", "unchanged", "changed", "restore", "check", "increments", "forget-and-prune", "cascade")
-MIRROR_STAGES = ("first", "unchanged", "changed")
 
 
 class Contender(Protocol):

@@ -104,7 +104,6 @@ RULES = st.fixed_dictionaries(
         "jitter_s": st.sampled_from((0.0, 600.0, 7200.0)),
     }
 )
-MODES = st.sampled_from(("batch", "continuous"))
 STARTS = st.sampled_from(
     (
         datetime(2026, 3, 1, 9, 7, tzinfo=UTC),

@@ -74,7 +74,6 @@ COMMIT = Commit(
 )
 FACTS = NotGranted("no", hint="yes", node="x").facts()
 GAP = Gap(path=b"/data", since=WHEN, until=WHEN, reason=GapReason.OVERFLOW)
-NO_ZONE = msgspec.structs.replace(GAP, until=WHEN.replace(tzinfo=None))
 MESSAGES: list[DataMessage] = [
     Open(dataset=DatasetId(ID), actions=(ActionId(ID),), generation=1),
     Opened(actions=(ActionState(action=ActionId(ID), cursor=CURSOR), ActionState(action=ActionId(ID), error=FACTS))),
