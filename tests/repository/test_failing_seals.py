@@ -6,14 +6,10 @@ from datetime import datetime
 
 import pytest
 
-from holdfast.backend.backend import Backend
-from holdfast.core.clock import now
 from holdfast.core.errors import StoreError
 from holdfast.model.entry import Entry
-from holdfast.repository.repository import Repository
-from holdfast.testing.faulty_backend import FaultyBackend
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
-from tests.repository.followed import FollowedSource, read_all
+from tests.repository.followed import FollowedSource, read_all, some_states
 
 
 class Store:
@@ -21,27 +17,17 @@ class Store:
 
     def __init__(self, scene: RepositoryScene) -> None:
         self.scene = scene
-        self._backend: FaultyBackend | None = None
-        self.repository: Repository = scene.open(self._wrap)
+        self.repository, self._backend = scene.open_faulty()
         self.source = FollowedSource(scene)
         self.states: dict[datetime, dict[bytes, Entry]] = {}
         self.source.write(b"/data/one", b"first")
         self.source.send(self.repository, "backup")
 
-    def _wrap(self, backend: Backend) -> Backend:
-        self._backend = FaultyBackend(backend, lambda _step, _verb, _kind: None)
-        return self._backend
-
     def works(self, works: bool) -> None:
-        assert self._backend is not None
         self._backend.plan = lambda _step, verb, _kind: None if works or verb == "remove" else StoreError("i/o error")
 
     def hold(self, count: int) -> None:
-        for number in range(count):
-            self.scene.clock.advance(1)
-            self.source.write(b"/data/one", b"state %d of %d" % (number, self.source.feeder.seq))
-            self.source.send(self.repository)
-            self.states[now(self.scene.clock)] = dict(self.source.tree)
+        self.states |= some_states(self.source, self.repository, count)
 
     def said(self) -> list[str]:
         self.repository.tick()
