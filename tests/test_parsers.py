@@ -48,7 +48,7 @@ from holdfast.model import kit, rules, spans, windows
 from holdfast.model.adoption import parse_bind
 from holdfast.model.approvals import parse_acts
 from holdfast.model.archiving import parse_lineage_path, parse_stub, parse_time_name
-from holdfast.model.audit import StoredRecord, decode_line
+from holdfast.model.audit import StoredRecord, decode_line, decode_record
 from holdfast.model.change import Cursor, Payload
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.downloads import parse_token, token_of
@@ -364,7 +364,7 @@ PARSERS = (
     of_bytes("repository.moment_record.decode_part", decode_and_merge, moment_record.encode(LOG)),
     of_text("repository.catalog.search_pattern.search_pattern", search_pattern, "/srv/**/[a-z]*.txt"),
     of_file(
-        "repository.care.last_check.load_last_check",
+        "repository.care.last_check.load_last_check host.home_records.load_record",
         "last-check.json",
         lambda folder: load_last_check(folder, ID),
         msgspec.json.encode(LastCheck(repository=ID, at=MOMENT, ok=True, read_data=True)),
@@ -436,6 +436,7 @@ PARSERS = (
     of_text("model.maintenance.parse_subset", parse_subset, "1/7", "5%", "2G"),
     of_text("model.drills.parse_sample", parse_sample, "100 files", "1%", "all"),
     of_text("model.regular_syntax.parse_regular", parse_regular, "a(b|c)*[d-f]{2,3}$", "^\\w+?\\.[^x]"),
+    of_bytes("model.audit.decode_record", decode_record, b'{"number":1}'),
     of_bytes("model.audit.decode_line", decode_line, msgspec.json.encode(StoredRecord("{}", "0" * 64))),
     of_text("model.searching.decode_cursor", decode_cursor, encode_cursor({"a": Place(b"name", 3), "b": None})),
     of_text("model.orders.parse_owner_change", parse_owner_change, "ann:1005", "1000:ben"),
