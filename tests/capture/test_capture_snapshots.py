@@ -62,13 +62,15 @@ def test_in_a_snapshot_all_looks_as_it_does_in_its_place(machine):
     grow(machine.source)
     docs = machine.dataset()
     with frozen(machine):
-        machine.run(docs)
+        assert machine.run(docs).read_until is None
         assert machine.below(docs) == machine.facts()
     in_snapshot = dict(docs.tree)
     # Nothing that a run in the place could see has changed, and the other way round.
     result = machine.run(docs)
     assert machine.puts(docs) == 0
     assert result.counters.read_bytes == 0
+    assert result.read_until is not None
+    assert result.read_until >= result.captured_at
     with frozen(machine):
         machine.run(docs)
     assert machine.puts(docs) == 0

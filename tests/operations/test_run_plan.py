@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
+from holdfast.capture.ports import CaptureResult
 from holdfast.core.clock import ns_of
 from holdfast.core.errors import ErrorFacts, WindowClosed
 from holdfast.core.ids import ActionId, DatasetId, JobId, NodeId
 from holdfast.model.document import Classification
+from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Counters, Finding, Job, Severity, State, Task
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule
-from holdfast.operations.run_plan import concerned, joined, lowest_base, marks_for, state_of
+from holdfast.operations.run_plan import LONG_SCAN, concerned, gaps_for, joined, lowest_base, marks_for, state_of
 
 
 class Counting:
@@ -100,3 +102,31 @@ def test_a_job_of_several_runs_is_one_capture_and_all_its_deliveries() -> None:
 
 def test_nanoseconds_of_a_moment_are_exact() -> None:
     assert ns_of(datetime(2026, 11, 22, 1, 2, 3, 456_789, tzinfo=UTC)) == 1_795_309_323_456_789_000
+
+
+BEGAN = datetime(2026, 11, 27, 21, tzinfo=UTC)
+FOLLOWED = msgspec.structs.replace(RULE, operations=(OperationRule(name="cdp", kind="cdp"),))
+
+
+def captured(read_until: datetime | None) -> CaptureResult:
+    return CaptureResult(1, BEGAN, {}, Counters(), (), 0, read_until=read_until)
+
+
+def gap(since: datetime, until: datetime, reason: GapReason) -> Gap:
+    return Gap(path=b"/srv", since=since, until=until, reason=reason)
+
+
+def test_a_long_look_at_all_is_a_gap_where_moments_are_kept() -> None:
+    """The commit is shown for moments from its beginning on, with what was read at its end."""
+    ended = BEGAN + LONG_SCAN
+    assert gaps_for(FOLLOWED, None, captured(ended)) == (gap(BEGAN, ended, GapReason.SCAN),)
+    assert gaps_for(RULE, None, captured(ended)) == ()
+    assert gaps_for(FOLLOWED, None, captured(ended - timedelta(microseconds=1))) == ()
+    assert gaps_for(FOLLOWED, None, captured(None)) == ()
+
+
+def test_of_small_runs_only_one_that_heals_a_gap_looks_at_all() -> None:
+    ended, healed = BEGAN + LONG_SCAN, gap(BEGAN - LONG_SCAN, BEGAN, GapReason.OVERFLOW)
+    assert gaps_for(FOLLOWED, (), captured(ended)) == ()
+    assert gaps_for(FOLLOWED, (healed,), captured(ended)) == (healed, gap(BEGAN, ended, GapReason.SCAN))
+    assert gaps_for(FOLLOWED, (healed,), captured(BEGAN)) == (healed,)

@@ -83,6 +83,7 @@ const REASONS: Record<GapReason, string> = {
   "not-watched": "this machine cannot watch there, so changes are found by looking at all of it",
   thinned: "a receiver was away and the room for waiting changes was full, so states between were left out",
   "source-vanished": "the source looked as if it was gone, and was refused",
+  scan: "all of it was looked at meanwhile, and each file is as it was when it was read",
 };
 
 export const reasonOf = (reason: GapReason): string => REASONS[reason] ?? reason;
@@ -99,6 +100,7 @@ export function gapSentence(gap: Span & { path: string }): string {
   const span = `${formatTime(gap.since)}, for ${formatDuration(Math.max(1, seconds))}`;
   if (gap.reason === "thinned") return `From ${span}, not every state below ${visible(gap.path)} was kept: ${reasonOf(gap.reason)}.`;
   if (gap.reason === "source-vanished") return `From ${span}, what was below ${visible(gap.path)} was kept by nobody: ${reasonOf(gap.reason)}.`;
+  if (gap.reason === "scan") return `From ${span}, what is shown below ${visible(gap.path)} may be later than asked: ${reasonOf(gap.reason)}.`;
   return `From ${span}, changes below ${visible(gap.path)} may have gone unseen: ${reasonOf(gap.reason)}.`;
 }
 

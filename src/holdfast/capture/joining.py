@@ -25,5 +25,6 @@ def joined(results: Sequence[CaptureResult], *, is_whole: bool) -> CaptureResult
         refused={dataset: why for each in results for dataset, why in each.refused.items()},
         suspects=tuple(path for each in results for path in each.suspects)[:_MOST_SUSPECTS],
         linked=frozenset().union(*(each.linked for each in results)),
+        read_until=last.read_until,
         is_whole=is_whole,
     )

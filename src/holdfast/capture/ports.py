@@ -74,6 +74,7 @@ class CaptureResult:
     for them and nothing of them must be committed. `suspects`: paths whose version may not be the newest, because they changed as they
     were looked at; look again soon (cut at 10,000; `CaptureState.flagged` knows all, and those that a receiver was not given).
     `linked`: inodes of files that got or lost a name; what is recorded of their other names is not as it is any more.
+    `read_until`: when the last of it was read; None = all of it is of `captured_at`, as in a snapshot.
     `is_whole` False: of several captures that were to follow each other some were not made; look at all of it again.
     """
 
@@ -86,6 +87,7 @@ class CaptureResult:
     refused: Mapping[DatasetId, SourceVanished] = field(default_factory=dict)
     suspects: tuple[bytes, ...] = ()
     linked: frozenset[int] = frozenset()
+    read_until: datetime | None = None
     is_whole: bool = True
 
 

@@ -210,6 +210,7 @@ class ScanRun:
             refused=dict(self.refused),
             suspects=tuple(self._passed.suspects),
             linked=frozenset(self._passed.linked),
+            read_until=utc(self._around.clock.now_ns()) if self._request.sight.taken_ns is None else None,
         )
 
     def _moment(self) -> datetime:

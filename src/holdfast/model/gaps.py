@@ -12,7 +12,8 @@ class GapReason(str, Enum):
     """`overflow`: more changed than could be told. `mount`: a file system came or went. `root-replaced`: a root is another folder now.
     `restart`: nobody watched. `not-watched`: this machine cannot watch there, changes are found by scans. `thinned`: changes were seen
     and sent, but states between them were dropped because a receiver was away and the spool full. `source-vanished`: the source was
-    refused, since it looked as if it was gone, and what it was meanwhile was kept by nobody."""
+    refused, since it looked as if it was gone, and what it was meanwhile was kept by nobody. `scan`: all of it was looked at, which takes
+    its time, and a file is as it was when it was read: of a moment in that span it may be later."""
 
     OVERFLOW = "overflow"
     MOUNT = "mount"
@@ -21,6 +22,7 @@ class GapReason(str, Enum):
     NOT_WATCHED = "not-watched"
     THINNED = "thinned"
     VANISHED = "source-vanished"
+    SCAN = "scan"
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 import msgspec
 
+from holdfast.capture.ports import CaptureResult
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts, waits_its_turn
 from holdfast.core.ids import ActionId, PointId, new_id
 from holdfast.model.change import Commit, Mark
+from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Counters, Finding, Job, Severity, State, Task
 from holdfast.model.operations import SPECS
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule
 
 MAX_FINDINGS = 1_000
 CAPTURE = "capture"
+# A look at all that is shorter is of one moment, as people see it.
+LONG_SCAN = timedelta(seconds=5)
 
 
 def lowest_base(bases: Iterable[int | None]) -> int | None:
@@ -41,6 +47,18 @@ def marks_for(rule: DatasetRule, due: Sequence[str], deliveries: Sequence[Delive
         Mark(operation=operation.name, kind=operation.kind, point=PointId(new_id(entropy)))
         for operation in marked_by(rule, due, deliveries)
     )
+
+
+def gaps_for(rule: DatasetRule, healed: tuple[Gap, ...] | None, captured: CaptureResult) -> tuple[Gap, ...]:
+    """Of the commit of a run that healed these, None = that was a scan. Where moments are kept and all was looked at for long that is a
+    gap, too: the commit bears the time at which the look began, and is shown for moments before some of it was read."""
+    told, until, is_look_at_all = healed or (), captured.read_until, healed is None or bool(healed)
+    if until is None or not is_look_at_all or until - captured.captured_at < LONG_SCAN:
+        return told
+    if not any(SPECS[operation.kind].keeps_moments for operation in rule.operations):
+        return told
+    paths = (os.fsencode(path) for path in rule.classification.paths)
+    return (*told, *(Gap(path=path, since=captured.captured_at, until=until, reason=GapReason.SCAN) for path in paths))
 
 
 def concerned(delivery: Delivery, action: ActionId, due: Sequence[str]) -> tuple[str, ...]:

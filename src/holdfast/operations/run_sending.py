@@ -25,7 +25,7 @@ from holdfast.model.stream import Outgoing
 from holdfast.operations.following.stages import parts_of, stages_of
 from holdfast.operations.run_lanes import DatasetRun, Lane, first_error
 from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
-from holdfast.operations.run_plan import marked_by, marks_for
+from holdfast.operations.run_plan import gaps_for, marked_by, marks_for
 from holdfast.operations.run_progress import LanesProgress, RunProgress
 from holdfast.operations.running import Cancellation
 from holdfast.operations.spooling.lanes import RunSpools
@@ -237,7 +237,7 @@ class Sending:
             warnings=totals.warnings,
             zone=self._tools.zone,
             continuous=small is not None,
-            gaps=() if small is None else small.gaps.get(dataset.rule.id, ()),
+            gaps=gaps_for(dataset.rule, None if small is None else small.gaps.get(dataset.rule.id, ()), captured),
             scanned=self._scanned(dataset.rule.id, epoch, captured.run),
         )
         self._tools.state.finish(dataset.commit)
