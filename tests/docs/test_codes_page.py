@@ -12,7 +12,19 @@ from holdfast.repository.diagnosis import CODES
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "codes.md"
 # Their first or second argument is a code, where it is written out.
-MAKERS = {"ErrorFacts", "Finding", "DatabaseNotCopied", "_error", "_problem", "_finding", "_event", "record_event", "Event", "Step"}
+MAKERS = {
+    "ErrorFacts",
+    "Finding",
+    "of_error",
+    "DatabaseNotCopied",
+    "_error",
+    "_problem",
+    "_finding",
+    "_event",
+    "record_event",
+    "Event",
+    "Step",
+}
 
 
 def codes_in(source: Path) -> Iterator[str]:
