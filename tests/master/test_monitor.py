@@ -171,9 +171,10 @@ async def test_what_failed_is_on_its_mover_only(running: Running) -> None:
     tell(machines["files1"], replicate={"state": State.FAILED, "error": AWAY, "missed": 2, "overdue": True, "behind_runs": 2})
     tell(machines["vault"], backup={"state": State.SUCCEEDED, "overdue": True})
     low = Finding(code="low-disk", severity=Severity.ERROR, message="full")
-    # That a repository has no kit is said in `status`; the drawing shows how data moves.
-    kit_less = kit_findings([("main", KitState.NEVER)])
-    machines["vault"].status = msgspec.structs.replace(machines["vault"].status, findings=(low, *kit_less))
+    # That a repository has no kit and a machine no limits is said in `status`; the drawing shows how data moves.
+    unlimited = Finding(code="no-limits", severity=Severity.WARNING, message="no limits.toml")
+    findings = (low, unlimited, *kit_findings([("main", KitState.NEVER)]))
+    machines["vault"].status = msgspec.structs.replace(machines["vault"].status, findings=findings)
     _, vertices, movers = await look(running)
     states = {name: mover["state"] for name, mover in movers.items()}
     assert states == {"files->store": "ok", "files->copy": "failed", "store->far": "overdue"}

@@ -25,7 +25,7 @@ from holdfast.master.node_parts import NodeFinding
 from holdfast.master.records.inventory import REVOKED
 from holdfast.model.bottleneck import Bottleneck
 from holdfast.model.change import Amount
-from holdfast.model.jobs import LaneProgress, Progress, Severity, State
+from holdfast.model.jobs import Finding, LaneProgress, Progress, Severity, State
 from holdfast.model.keys import is_about_kit
 from holdfast.model.questions import Protection, RepositoryStatus
 
@@ -123,8 +123,7 @@ def vertex_monitor(vertex: DrawnVertex, movers: Sequence[DrawnMover], facts: Fac
         found
         for place in places
         for found in facts.findings.get(place, ())
-        # A kit that nobody has made is said in `status`; it is no matter of how data moves.
-        if not is_about_kit(found.finding) and found.finding.message not in other
+        if _is_of_moving(found.finding) and found.finding.message not in other
     ]
     labels = sorted({label for share in shares for label in share.labels})
     return VertexMonitor(
@@ -141,6 +140,11 @@ def vertex_monitor(vertex: DrawnVertex, movers: Sequence[DrawnMover], facts: Fac
         findings=tuple(findings[:MOST_NAMES]),
         findings_total=len(findings),
     )
+
+
+def _is_of_moving(finding: Finding) -> bool:
+    """A kit that nobody has made, and a machine without limits, are said in `status`; they are no matter of how data moves."""
+    return not is_about_kit(finding) and finding.code != "no-limits"
 
 
 def _troubles_elsewhere(vertex: DrawnVertex, facts: Facts) -> set[str]:
