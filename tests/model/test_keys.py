@@ -37,6 +37,7 @@ def test_passwords_that_could_not_be_given_back_are_refused(password: str, words
 def test_findings_stand_until_a_kit_is_kept() -> None:
     found = kit_findings([("a", KitState.NEVER), ("b", KitState.MADE), ("c", KitState.ACKNOWLEDGED), ("d", None)])
     assert [(finding.code, finding.severity) for finding in found] == [("kit-missing", Severity.WARNING)] * 2
+    assert [finding.path for finding in found] == ["a", "b"]
     assert "`holdfast repository key kit a` makes one" in found[0].message
     assert "`holdfast repository key kit b --acknowledge`" in found[1].message
 

@@ -176,6 +176,8 @@ def kit_findings(repositories: Iterable[tuple[str, KitState | None]]) -> tuple[F
             code="kit-missing",
             severity=Severity.WARNING,
             message=words[state].format(name),
+            # So that of several each is told: what is told to people is known by its code and what it is about.
+            path=name,
             hint="run it on the machine itself, and keep the kit away from there",
         )
         for name, state in repositories

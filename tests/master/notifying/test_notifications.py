@@ -12,6 +12,7 @@ import msgspec
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import JobId
 from holdfast.model.jobs import Event, Finding, Job, Severity, State
+from holdfast.model.keys import KitState, kit_findings
 from holdfast.testing.message_services import WebHook, mail_server, web_hook
 from tests.master.masters import Running, running_master, with_master
 from tests.master.test_monitor import office, tell
@@ -148,6 +149,22 @@ async def test_a_digest_is_one_message_and_quiet_hours_hold_it(running: Running)
         assert "2 notices" in message["title"]
         assert "drill-overdue" in message["message"]
         assert "the disk is full" in message["message"]
+
+
+@with_master
+async def test_each_repository_without_a_kit_is_told(running: Running) -> None:
+    machines = await office(running)
+    async with web_hook() as hook:
+        await hook_channel(running, hook)
+        await rule(running, nodes=[], digest_s=600)
+        tell(machines["dr"])
+        found = kit_findings([("far", KitState.NEVER), ("near", KitState.NEVER)])
+        machines["dr"].status = msgspec.structs.replace(machines["dr"].status, findings=found)
+        await work(running)
+        await work(running, minutes=12)
+        (message,) = hook.taken
+        assert "2 notices" in message["title"]
+        assert all(f"recovery kit of {name}" in message["message"] for name in ("far", "near"))
 
 
 @with_master
