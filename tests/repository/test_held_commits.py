@@ -18,6 +18,7 @@ from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.point_changes import Forget, Tag
 from holdfast.model.questions import AskFind, AskHistory, AskListing
+from holdfast.repository.continuous import moments
 from holdfast.repository.continuous.journal import scan
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.pruning.prune import PruneOrder
@@ -315,7 +316,7 @@ def test_when_the_rules_keep_no_moments_any_more_logs_go(scene: RepositoryScene)
     scene.restic.check()
 
 
-def test_gaps_are_kept_and_said(scene: RepositoryScene) -> None:
+def test_gaps_are_kept_and_said(scene: RepositoryScene, monkeypatch: pytest.MonkeyPatch) -> None:
     repository, source = _followed(scene)
     some_states(source, repository, 2)
     since = now(scene.clock)
@@ -336,6 +337,9 @@ def test_gaps_are_kept_and_said(scene: RepositoryScene) -> None:
         repository.close()
         _catalog_lost(scene)
         repository = scene.open()
+    # Of very many the newest are shown.
+    monkeypatch.setattr(moments, "MOST_GAPS", 1)
+    assert repository.gaps(DATASET) == (other,)
     repository.close()
 
 

@@ -184,12 +184,13 @@ class MomentTable:
         self._catalog.insert_many("gaps", rows, on_conflict="IGNORE")
 
     def gaps(self, dataset: int, since_ns: int, until_ns: int, limit: int) -> list[Gap]:
-        """Those that have a part of the span, oldest first."""
+        """The newest of those that have a part of the span, oldest first."""
         rows = self._catalog.rows(
             "SELECT path, since_ns, until_ns, reason FROM gaps WHERE dataset = ? AND until_ns >= ? AND since_ns <= ?"
-            " ORDER BY until_ns LIMIT ?",
+            " ORDER BY until_ns DESC LIMIT ?",
             (dataset, since_ns, min(until_ns, _LAST_NS), limit),
         )
         return [
-            Gap(path=path, since=moment_of(since), until=moment_of(until), reason=GapReason(reason)) for path, since, until, reason in rows
+            Gap(path=path, since=moment_of(since), until=moment_of(until), reason=GapReason(reason))
+            for path, since, until, reason in reversed(rows)
         ]
