@@ -15,7 +15,7 @@ from holdfast.core.errors import UnknownName
 from holdfast.core.ids import NodeId
 from holdfast.master.records import inventory
 from holdfast.master.records.database import Database, sqlite_url
-from holdfast.master.records.inventory import JOINED, REVOKED, Node
+from holdfast.master.records.inventory import JOINED, REVOKED
 from holdfast.master.records.tables import NodeRow, RevisionRow
 from holdfast.testing.postgresql import PostgreSql
 from tests.master.test_records import MOMENT
@@ -33,19 +33,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 
 def add(session: Session, name: str) -> None:
-    node = Node(
-        id=NodeId(name),
-        name=name,
-        key_id=name,
-        address="",
-        state=JOINED,
-        last_seen=None,
-        generation=0,
-        confirmed=0,
-        version="",
-        clock_offset_ms=None,
-        findings=(),
-    )
+    node = inventory.new_node(NodeId(name), name, name)
     inventory.add_node(session, node, serial="1", at=MOMENT)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,15 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.close()
 
 
+@contextmanager
+def mirror_disk(bench: Bench, size_bytes: int, *, inodes: int = 0) -> Iterator[SmallDisk]:
+    """The mirror lies on it."""
+    bench.place.joinpath("mirrors").mkdir(exist_ok=True)
+    with small_disk(bench.place / "mirrors" / "disk", size_bytes, inodes=inodes) as disk:
+        bench.target, bench.side = disk.place / "copy", disk.place / ".holdfast-copy"
+        yield disk
+
+
 def is_refused(bench: Bench) -> str:
     """What is said of a run that finds no room. The mirror stays as it was, the source goes by its last good commit."""
     before, assured = bench.last, bench.mirror
@@ -57,9 +67,7 @@ def filled(bench: Bench, disk: SmallDisk, free_bytes: int) -> None:
 
 def test_content_that_is_no_longer_wanted_makes_room(bench: Bench) -> None:
     chance = random.Random(1)
-    bench.place.joinpath("mirrors").mkdir(exist_ok=True)
-    with small_disk(bench.place / "mirrors" / "disk", 64 * MIB) as disk:
-        bench.target, bench.side = disk.place / "copy", disk.place / ".holdfast-copy"
+    with mirror_disk(bench, 64 * MIB) as disk:
         filled(bench, disk, 24 * MIB)
         for name in ("a-large", "b-large", "c-large"):
             (bench.source / name).write_bytes(chance.randbytes(10 * MIB))
@@ -78,9 +86,7 @@ def test_content_that_is_no_longer_wanted_makes_room(bench: Bench) -> None:
 
 
 def test_a_large_file_on_its_way_goes_on_when_there_is_room(bench: Bench) -> None:
-    bench.place.joinpath("mirrors").mkdir(exist_ok=True)
-    with small_disk(bench.place / "mirrors" / "disk", 64 * MIB) as disk:
-        bench.target, bench.side = disk.place / "copy", disk.place / ".holdfast-copy"
+    with mirror_disk(bench, 64 * MIB) as disk:
         filled(bench, disk, 12 * MIB)
         (bench.source / "large").write_bytes(random.Random(2).randbytes(24 * MIB))
         is_refused(bench)
@@ -95,9 +101,7 @@ def test_a_large_file_on_its_way_goes_on_when_there_is_room(bench: Bench) -> Non
 
 
 def test_a_large_file_that_was_cut_off_needs_its_room_once(bench: Bench) -> None:
-    bench.place.joinpath("mirrors").mkdir(exist_ok=True)
-    with small_disk(bench.place / "mirrors" / "disk", 64 * MIB) as disk:
-        bench.target, bench.side = disk.place / "copy", disk.place / ".holdfast-copy"
+    with mirror_disk(bench, 64 * MIB) as disk:
         filled(bench, disk, 20 * MIB)
         (bench.source / "large").write_bytes(random.Random(3).randbytes(14 * MIB))
 
@@ -119,9 +123,7 @@ def test_a_large_file_that_was_cut_off_needs_its_room_once(bench: Bench) -> None
 
 
 def test_a_disk_without_room_for_names_is_told_as_such(bench: Bench) -> None:
-    bench.place.joinpath("mirrors").mkdir(exist_ok=True)
-    with small_disk(bench.place / "mirrors" / "disk", 32 * MIB, inodes=60) as disk:
-        bench.target, bench.side = disk.place / "copy", disk.place / ".holdfast-copy"
+    with mirror_disk(bench, 32 * MIB, inodes=60):
         bench.run(full=True)
         for number in range(100):
             (bench.source / f"{number}").write_text(f"{number}")

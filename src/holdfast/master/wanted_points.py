@@ -42,9 +42,8 @@ def matching(found: FoundPoints, wish: Wanted, paths: Sequence[bytes] = ()) -> l
     if wish.point:
         if len(wish.point) < 4:
             raise UnknownName(f"{wish.point!r} is too short for a point", hint="give at least 4 characters; `holdfast points` lists them")
-        copies = [point for point in found.points if point.id.startswith(wish.point)]
-        if len({point.id for point in copies}) > 1:
-            raise _several(wish.point)
+        whole = one_id(found, wish.point)
+        copies = [point for point in found.points if point.id == whole]
     else:
         copies = _newest([point for point in found.points if wish.at is None or point.time <= wish.at])
     if not copies:
@@ -79,7 +78,7 @@ def one_id(found: FoundPoints, named: str) -> str:
     """The id of the one point that begins so, as it is where none does. Raises `UnknownName` where several do, wherever they lie."""
     ids = {point.id for point in found.points if point.id.startswith(named)}
     if len(ids) > 1:
-        raise _several(named)
+        raise UnknownName(f"several points begin with {named!r}", hint="write more of the id", point=named)
     return next(iter(ids), named)
 
 
@@ -141,7 +140,3 @@ def _text(path: bytes) -> str:
 
 def _listed(gaps: Iterable[Unreachable]) -> str:
     return ", ".join(f"{gap.repository} on {gap.node}" for gap in gaps)
-
-
-def _several(named: str) -> UnknownName:
-    return UnknownName(f"several points begin with {named!r}", hint="write more of the id", point=named)

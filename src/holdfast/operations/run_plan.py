@@ -49,11 +49,16 @@ def marks_for(rule: DatasetRule, due: Sequence[str], deliveries: Sequence[Delive
     )
 
 
+def looks_at_all(healed: tuple[Gap, ...] | None) -> bool:
+    """Whether a run that healed these looked at more than what was told to change; None = it was a scan."""
+    return healed is None or bool(healed)
+
+
 def gaps_for(rule: DatasetRule, healed: tuple[Gap, ...] | None, captured: CaptureResult) -> tuple[Gap, ...]:
     """Of the commit of a run that healed these, None = that was a scan. Where moments are kept and all was looked at for long that is a
     gap, too: the commit bears the time at which the look began, and is shown for moments before some of it was read."""
-    told, until, is_look_at_all = healed or (), captured.read_until, healed is None or bool(healed)
-    if until is None or not is_look_at_all or until - captured.captured_at < LONG_SCAN:
+    told, until = healed or (), captured.read_until
+    if until is None or not looks_at_all(healed) or until - captured.captured_at < LONG_SCAN:
         return told
     if not any(SPECS[operation.kind].keeps_moments for operation in rule.operations):
         return told

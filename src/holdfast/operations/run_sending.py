@@ -25,7 +25,7 @@ from holdfast.model.stream import Outgoing
 from holdfast.operations.following.stages import parts_of, stages_of
 from holdfast.operations.run_lanes import DatasetRun, Lane, first_error
 from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
-from holdfast.operations.run_plan import gaps_for, marked_by, marks_for
+from holdfast.operations.run_plan import gaps_for, looks_at_all, marked_by, marks_for
 from holdfast.operations.run_progress import LanesProgress, RunProgress
 from holdfast.operations.running import Cancellation
 from holdfast.operations.spooling.lanes import RunSpools
@@ -226,6 +226,7 @@ class Sending:
         if self._order.catch_up or dataset.error is not None:
             return
         small, totals = self._order.small, captured.totals[dataset.rule.id]
+        healed = None if small is None else small.gaps.get(dataset.rule.id, ())
         dataset.commit = Commit(
             dataset=dataset.rule.id,
             epoch=epoch,
@@ -237,15 +238,13 @@ class Sending:
             warnings=totals.warnings,
             zone=self._tools.zone,
             continuous=small is not None,
-            gaps=gaps_for(dataset.rule, None if small is None else small.gaps.get(dataset.rule.id, ()), captured),
-            scanned=self._scanned(dataset.rule.id, epoch, captured.run),
+            gaps=gaps_for(dataset.rule, healed, captured),
+            scanned=captured.run if looks_at_all(healed) else self._scanned_before(dataset.rule.id, epoch),
         )
         self._tools.state.finish(dataset.commit)
 
-    def _scanned(self, dataset: DatasetId, epoch: Epoch, run: int) -> int:
+    def _scanned_before(self, dataset: DatasetId, epoch: Epoch) -> int:
         """See `Commit`. Carried from commit to commit, because a receiver may get a scan's changes with a later small run only."""
-        if self._order.small is None or self._order.small.gaps.get(dataset):
-            return run
         before = self._tools.state.newest_commit(dataset)
         return before.scanned if before is not None and before.epoch == epoch else 0
 

@@ -5,6 +5,7 @@ All of it is believed for what our own authority signed: a node's certificate fo
 
 from __future__ import annotations
 
+from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
 from holdfast.core.clock import ns_of
@@ -106,18 +107,11 @@ def take_in_force(session: Session, base: Foundation, node: NodeId, signed: Sign
 
 def _found(session: Session, base: Foundation, node: NodeId, key_id: str, hello: Hello) -> Node:
     name = _free_name(session, hello.name or node[:12], node)
-    new = Node(
-        id=node,
-        name=name,
-        key_id=key_id,
-        address="",
-        state=inventory.WAITING,
-        last_seen=None,
+    new = replace(
+        inventory.new_node(node, name, key_id, inventory.WAITING),
         generation=hello.generation,
         confirmed=hello.generation,
         version=hello.version,
-        clock_offset_ms=None,
-        findings=(),
     )
     inventory.add_node(session, new, serial="", at=base.now())
     message = f"{name} joined after the backup this Master came from; it works on, and waits to be authorised here"
