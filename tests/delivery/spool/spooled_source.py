@@ -17,7 +17,7 @@ from holdfast.delivery.spool.bundles import begin_of as begin_of_bundle
 from holdfast.delivery.spool.bundles import commit_of as commit_of_bundle
 from holdfast.delivery.spool.run_file import RunFile
 from holdfast.delivery.spool.spool import Spool
-from holdfast.delivery.spool.writing import SpoolSession
+from holdfast.delivery.spool.writing import Recorded, SpoolSession
 from holdfast.model.change import Begin, Commit, Cursor, Mark
 from holdfast.model.entry import Entry
 from holdfast.model.gaps import GapReason
@@ -57,6 +57,7 @@ class Spooling:
     sealed: MemoryAction = field(default_factory=MemoryAction)
     passed: set[int] = field(default_factory=set)
     seed: int = 0
+    recorded: Recorded = field(default_factory=NothingRecorded)
 
     def __post_init__(self) -> None:
         self.spool = self.open()
@@ -91,7 +92,7 @@ class Spooling:
         base = self.spool.cursor
         begin = begin_of(self.source.run, base.seq if base is not None else None)
         try:
-            session = SpoolSession(self.spool, begin, NothingRecorded(), "auto", RECEIVER)
+            session = SpoolSession(self.spool, begin, self.recorded, "auto", RECEIVER)
         except HoldfastError:
             self.spool.missed(time_of(self.source.run))
             return False

@@ -26,7 +26,7 @@ from holdfast.testing.waiting import wait_for
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import ActionState, DataMessage, Started
 from tests.delivery.row_source import Edit
-from tests.delivery.spool.spooled_source import Spooling
+from tests.delivery.spool.spooled_source import Spooling, time_of
 from tests.operations.spooling.test_standing import MIRROR, RULE, STORE, at, delivery
 
 
@@ -200,6 +200,44 @@ def test_a_mirror_that_does_not_take_what_waited_is_left_to_a_run_of_the_source(
         assert scene.keep()
         wait_for(lambda: left == [DATASET])
     assert (len(store.commits), len(mirror.commits)) == (1, 0)
+
+
+class AllRecorded:
+    """A source that knows what its receiver had."""
+
+    def __init__(self, action: MemoryAction) -> None:
+        self._before = {path: frozenset(ref.id for ref in entry.chunks) for path, entry in action.entries.items()}
+
+    def chunks_before(self, path: bytes) -> frozenset[bytes]:
+        return self._before.get(path, frozenset())
+
+
+@pytest.mark.parametrize("lacks", [(MIRROR,), (MIRROR, STORE)])
+def test_what_somebody_took_out_of_a_mirror_takes_no_moment_from_the_repository(scene: Spooling, lacks: tuple[str, ...]) -> None:
+    """The mirror asks for what the spool never kept, for both had it. What the repository itself lacks is lost."""
+    store, mirror, left, clock = Busy(scene, runs=0), MemoryAction(MIRROR), list[str](), SystemClock()
+    mirror.entries, mirror.chunks, mirror.position = dict(store.entries), dict(store.chunks), store.position
+    scene.recorded = AllRecorded(store)
+    for action in [store, mirror]:
+        action.chunks = {} if action.id in lacks else action.chunks
+
+    def dial(receiver: NodeId) -> Channel:
+        here, there = memory_pair(SOURCE, receiver)
+        ServedDelivery(there, [store, mirror])
+        return here
+
+    what = msgspec.structs.replace(delivery("continuous", store="days", mirror="copy"), dataset=DATASET)
+    tools = SendTools(
+        clock=clock, pool=SessionPool(clock), dial=dial, generation=1, told=lambda _: None, missed=lambda _: None, left_behind=left.append
+    )
+    assert scene.keep()
+    scene.edit([("put", b"/data/a", (b"first", b"third"))])
+    assert scene.keep()
+    with closing(tools.pool), closing(Sender(Keeper(RULE, what, (STORE,), False, scene.spool, clock), tools)):
+        wait_for(lambda: bool(left) or scene.spool.is_empty)
+    assert [commit.seq for commit in store.commits] == ([2] if STORE in lacks else [2, 3])
+    assert bool(scene.spool.gaps((b"/data",), time_of(9))) is (STORE in lacks)
+    assert 3 not in [commit.seq for commit in mirror.commits]
 
 
 class Mute(Busy):

@@ -68,6 +68,8 @@ class Sender:
         self._attempts = 0
         # Whether in this talk how an action took something was told.
         self._has_told = False
+        # Only who keeps moments is sent to: some action asks for what is not kept here.
+        self._is_narrow = False
         self._thread = threading.Thread(target=self._run, name="spool-sender", daemon=True)
         self._thread.start()
 
@@ -88,8 +90,7 @@ class Sender:
             try:
                 self._talk()
             except SpoolLost as error:
-                logger.warning("a spool is damaged", extra={"facts": {"delivery": self.keeper.delivery.id, "error": error.message}})
-                spool.give_up(spool.reached)
+                self._lost(error)
             except (HoldfastError, OSError) as error:
                 self._failed(error)
             except Exception as error:
@@ -103,6 +104,16 @@ class Sender:
         if spool.has_unsent:
             return True
         return not spool.is_empty and self.tools.clock.monotonic_s() - self.keeper.asked_s >= ASK_S
+
+    def _lost(self, error: SpoolLost) -> None:
+        """What is kept is what a repository lacks. A mirror beside it asks for more when somebody took files out of it: that it gets from
+        the source, and the moments that wait here are none the less for it."""
+        if not self._is_narrow and set(self.keeper.delivery.actions) > set(self.keeper.keeping):
+            self._is_narrow = True
+            return
+        self._is_narrow = False
+        logger.warning("a spool is damaged", extra={"facts": {"delivery": self.keeper.delivery.id, "error": error.message}})
+        self.keeper.spool.give_up(self.keeper.spool.reached)
 
     def _failed(self, error: Exception) -> None:
         self.keeper.error = facts_of(error)
@@ -139,7 +150,7 @@ class Sender:
             raise
         finally:
             self.keeper.spool.sent_or_not()
-        self.keeper.error, self._attempts = None, 0
+        self.keeper.error, self._attempts, self._is_narrow = None, 0, False
         if any(state.error is not None for state in states.values()):
             # The next to use it would take that for what the action says now.
             kept.session.close()
@@ -211,7 +222,8 @@ class Sender:
 
     def _taken(self, begin: Begin, states: Mapping[ActionId, ActionState]) -> tuple[Begin, list[ActionId]]:
         """How the commit begins, and for which actions."""
-        chosen = [action for action in self.keeper.delivery.actions if _can_take(states[action], begin)]
+        actions = self.keeper.keeping if self._is_narrow else self.keeper.delivery.actions
+        chosen = [action for action in actions if _can_take(states[action], begin)]
         exact = all(states[action].cursor == begin.base for action in chosen)
         return begin if exact else msgspec.structs.replace(begin, moves=()), chosen
 
