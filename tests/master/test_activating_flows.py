@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from holdfast.core.errors import ErrorFacts
 from tests.master.masters import ONE_TO_TWO, Running, running_master, with_master
@@ -200,3 +201,34 @@ def test_what_is_active_survives_a_restart(tmp_path: Path) -> None:
 async def _until_offline(running: Running, name: str) -> None:
     identity = running.nodes[name].identity.node
     await running.until_offline(identity)
+
+
+TWO_FLOWS = """\
+environment: office
+nodes: {a: {}, b: {}}
+repositories:
+  main: {node: b, location: /srv/main}
+  other.place: {node: b, location: /srv/other}
+policies:
+  mail: {classification: {paths: [/srv/mail]}, operations: {backup: {every: 1h}}}
+  photos: {classification: {paths: [/srv/photos]}, operations: {backup: {every: 1h}}}
+flows:
+  first: {vertices: {s: {node: a, policies: [mail]}, r: {repository: main}}, movers: [{from: s, to: r, carries: [mail/backup]}]}
+  second: {vertices: {s: {node: a, policies: [photos]}, r: {repository: other.place}}, movers: [{from: s, to: r, carries: [photos/backup]}]}
+"""
+
+
+@with_master
+async def test_remarks_on_other_flows_are_not_repeated(running: Running) -> None:
+    """Each policy here keeps all its points for ever, which is remarked: to whoever activates it, not with every other flow."""
+    await running.connect("a", "b")
+    await running.apply(TWO_FLOWS)
+
+    def policies(report: dict[str, Any]) -> set[str]:
+        return {told["where"]["path"].split(".")[1] for told in report["diagnostics"] if told["where"]["path"].startswith("policies.")}
+
+    assert policies(await running.post("/flows/first/activate")) == {"mail"}
+    assert policies(await running.post("/flows/second/activate")) == {"photos"}
+    assert policies(await running.post("/flows/second/activate")) == {"photos"}, "of itself it is told each time"
+    assert policies(await running.post("/flows/first/compile")) == {"mail"}
+    assert policies(await running.post("/flows/second/deactivate")) == set()

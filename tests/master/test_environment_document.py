@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from holdfast.core.errors import StoreDenied
+from holdfast.core.ids import RepositoryId
+from holdfast.model.questions import NodeStatus
+from holdfast.model.repository_status import RepositoryStatus
 from tests.master.masters import ONE_TO_TWO, Running, with_master
+from tests.master.test_triggers_and_restores import Machine
 
 
 @with_master
@@ -92,6 +99,22 @@ async def test_protect_writes_and_activates(running: Running) -> None:
     second = await running.post("/protect", {"path": "/srv/music", "location": "/srv/store", "every": "1d"})
     assert second["repository"] == made["repository"]
     assert {d.label for d in running.nodes["here"].taken[-1].datasets} == {made["dataset"], second["dataset"]}
+
+
+@with_master
+async def test_protect_says_at_once_what_hinders_the_repository(running: Running) -> None:
+    """Not only when the first run has failed, which nobody looks at any more."""
+    await running.connect("here")
+    machine = Machine(running.nodes["here"], 1)
+    lacking = StoreDenied("no keys for the object store: /keys/main.s3 is not there", hint="write them").facts()
+    said = RepositoryStatus(id=RepositoryId("a" * 32), name="main", location="s3://backup/x", error=lacking)
+    machine.status = NodeStatus(node="here", generation=1, repositories=(said,))
+    made = await running.post("/protect", {"path": "/srv/photos", "location": "s3://backup/x"})
+    assert made["activation"]["valid"]
+    assert (made["problem"]["code"], made["problem"]["hint"]) == ("store-denied", "write them")
+    machine.status = NodeStatus(node="here", generation=1, repositories=(msgspec.structs.replace(said, error=None),))
+    running.clock.offset_s += 60
+    assert (await running.post("/protect", {"path": "/srv/photos", "location": "s3://backup/x"}))["problem"] is None
 
 
 @with_master

@@ -5119,7 +5119,8 @@ export interface components {
         };
         /**
          * Protected
-         * @description `every_s`: how often a point is due, as the policy says; null = it says times, or nothing.
+         * @description `every_s`: how often a point is due, as the policy says; null = it says times, or nothing. `problem`: why nothing can be kept in the
+         *         repository yet, as its owner says, like keys of an object store that are not there; null = it says of none, or is away.
          */
         Protected: {
             flow: string;
@@ -5128,6 +5129,8 @@ export interface components {
             dataset: string;
             every_s: number | null;
             activation: components["schemas"]["ActivationReport"];
+            /** @default null */
+            problem: components["schemas"]["ErrorFacts"] | null;
         };
         /**
          * ActivationReport

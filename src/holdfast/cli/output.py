@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
+from holdfast.cli.fitting import fitted_widths, lines_of
 from holdfast.core.errors import ErrorFacts
 
 # JSON escapes the controls of ASCII; these steer terminals too, or are half characters that cannot be written at all.
@@ -57,12 +60,20 @@ def print_error(facts: ErrorFacts) -> None:
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: frozenset[int] = frozenset()) -> None:
-    """Columns as wide as they need to be, the last one unpadded; column numbers in `right` are aligned to the right."""
-    texts = [[one_line(str(cell)) for cell in row] for row in rows]
-    widths = [max([len(head), *(len(row[i]) for row in texts)]) for i, head in enumerate(heads)]
-    for row in [list(heads), *texts]:
-        cells = [cell.rjust(widths[i]) if i in right else cell.ljust(widths[i]) for i, cell in enumerate(row)]
-        say("  ".join(cells).rstrip())
+    """Columns as wide as they need to be, the last one unpadded; column numbers in `right` are aligned to the right. Where a terminal is
+    not as wide, long cells have several lines; in a pipe each row has one."""
+    texts = [[one_line(str(cell)) for cell in row] for row in (heads, *rows)]
+    widths = fitted_widths(texts, _width(), right)
+    for row in texts:
+        cells = [lines_of(cell, widths[i]) for i, cell in enumerate(row)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            line = [part.rjust(widths[i]) if i in right else part.ljust(widths[i]) for i, part in enumerate(parts)]
+            say("  ".join(line).rstrip())
+
+
+def _width() -> int:
+    """Of the terminal; of what goes elsewhere there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
 
 
 def local_time(iso: str | None) -> str:

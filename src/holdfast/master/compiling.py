@@ -15,6 +15,7 @@ from holdfast.compiler.freeze import ActiveFlows, FrozenFlow
 from holdfast.compiler.inventory import Inventory
 from holdfast.compiler.notes import locate
 from holdfast.compiler.parse import parse_document
+from holdfast.compiler.remarks import on_others, repeated
 from holdfast.core.errors import InvalidDocument
 from holdfast.core.ids import NodeId
 from holdfast.master.deployment import deployment
@@ -115,9 +116,22 @@ def _compile(base: Foundation, situation: Situation, flows: ActiveFlows) -> Comp
             "the stored document cannot be read by this version", hint="see `holdfast plan` for the places, then apply a mended one"
         )
     compilation = compile_flows(parsed.document, flows, situation.inventory, generations={}, created_at=base.now())
+    told = _told(base, situation, parsed.document, flows, compilation)
     return Compiled(
         situation=situation,
         document=parsed.document,
         compilation=compilation,
-        diagnostics=with_fixes(locate(compilation.diagnostics, parsed.places), document_values(situation.revision.text), compilation.flows),
+        diagnostics=with_fixes(locate(told, parsed.places), document_values(situation.revision.text), compilation.flows),
     )
+
+
+def _told(
+    base: Foundation, situation: Situation, document: Document, flows: ActiveFlows, compilation: Compilation
+) -> tuple[Diagnostic, ...]:
+    """Without the remarks on other flows that are in force with them already: whoever activates one was told of those long ago."""
+    candidates = on_others(compilation, (*flows.activating, *compilation.reactivated))
+    if not candidates:
+        return compilation.diagnostics
+    before = compile_flows(document, situation.flows, situation.inventory, generations={}, created_at=base.now())
+    left_out = repeated(candidates, before)
+    return tuple(each for each in compilation.diagnostics if each not in left_out)

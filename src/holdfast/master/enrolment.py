@@ -179,7 +179,7 @@ class Enrolment:
             inventory.add_node(session, inventory.new_node(node, request.name, key_id, state), serial=serial, at=now)
         else:
             if known.key_id != key_id:
-                inventory.revoke_key(session, node, now, "replaced")
+                inventory.revoke_key(session, node, now, inventory.REPLACED)
                 words = f"another machine took the place of {request.name}; the key before opens nothing from now on"
                 self._event("node-replaced", words, session, node)
                 old_key = known.key_id

@@ -82,6 +82,11 @@ class Hub:
         session = self._sessions.get(node)
         return session.host if session is not None else ""
 
+    def key_of(self, node: NodeId) -> str:
+        """Of the machine that is there; empty while it is away."""
+        session = self._sessions.get(node)
+        return session.key_id if session is not None else ""
+
     def reported_s(self, node: NodeId) -> float:
         """When it last told of jobs or events in this session, by the monotonic clock; -inf = it has not."""
         session = self._sessions.get(node)

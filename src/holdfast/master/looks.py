@@ -14,6 +14,7 @@ from holdfast.core.clock import Clock
 from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable
 from holdfast.core.ids import NodeId
 from holdfast.master.hub import Hub
+from holdfast.master.past_runs import PastRuns
 from holdfast.model.questions import AskStatus, NodeStatus
 
 STATUS_TIMEOUT_S = 5.0
@@ -37,8 +38,9 @@ class _Answer(msgspec.Struct, frozen=True):
 class Looks:
     """Status of nodes. Many who look at once ask each node once."""
 
-    def __init__(self, hub: Hub, clock: Clock) -> None:
+    def __init__(self, hub: Hub, past: PastRuns, clock: Clock) -> None:
         self._hub = hub
+        self._past = past
         self._clock = clock
         self._known: dict[NodeId, NodeStatus] = {}
         self._answers: dict[NodeId, _Answer] = {}
@@ -171,7 +173,7 @@ class Looks:
     async def _ask(self, node: NodeId) -> Told:
         told: Told
         try:
-            told = await self._hub.ask_for(node, AskStatus(), NodeStatus, STATUS_TIMEOUT_S)
+            told = await self._past.filled(node, await self._hub.ask_for(node, AskStatus(), NodeStatus, STATUS_TIMEOUT_S))
             # Who says the same again is worked out only once (`node_parts`).
             known = self._known.get(node)
             told = self._known[node] = known if known == told and known is not None else told

@@ -34,6 +34,7 @@ from holdfast.master.moving import Moving
 from holdfast.master.newsroom import Newsroom, end_task
 from holdfast.master.node_parts import NodeParts
 from holdfast.master.notifying.notifications import Notifications
+from holdfast.master.past_runs import PastRuns
 from holdfast.master.permissions import Permissions
 from holdfast.master.protecting import Protecting
 from holdfast.master.queries import Queries
@@ -153,7 +154,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
     sessions = BrowserSessions(base, permissions, access, links)
     restores = Restores(base, hub, queries := Queries(base, hub), triggers := Triggers(base, hub))
     environment, activation = Environments(base), Activation(base, hub)
-    board = StatusBoard(base, hub, looks := Looks(hub, base.clock), parts := NodeParts())
+    board = StatusBoard(base, hub, looks := Looks(hub, PastRuns(base.database, hub), base.clock), parts := NodeParts())
     backup = MasterBackup(base, hub, looks, audit)
     board.of_master = backup.standing
     return Master(
@@ -173,7 +174,7 @@ def build_master(base: Foundation, hub_port: int, names: tuple[str, ...] = ()) -
         environment=environment,
         edits=EnvironmentEdits(environment),
         activation=activation,
-        protecting=Protecting(base, environment, activation),
+        protecting=Protecting(base, environment, activation, looks),
         enrolment=Enrolment(base, hub),
         renaming=Renaming(base, hub, activation, landscapes),
         moving=Moving(base, JoinTokens(base)),

@@ -9,13 +9,15 @@ import msgspec
 
 from holdfast.compiler.edit import Wish, protection_at
 from holdfast.compiler.edit import protect as protect_in_text
-from holdfast.core.errors import UsageError
+from holdfast.core.errors import ErrorFacts, UsageError
 from holdfast.master.activation import Activation, ActivationReport
 from holdfast.master.environment import ApplyRequest, Environments, readable_document
 from holdfast.master.foundation import Foundation
+from holdfast.master.looks import Looks
 from holdfast.master.records import inventory
 from holdfast.master.records.documents import used_repositories
 from holdfast.model.document import Document, RepositoryEntry
+from holdfast.model.questions import NodeStatus
 
 
 class ProtectRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +32,8 @@ class ProtectRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Protected(msgspec.Struct, frozen=True, kw_only=True):
-    """`every_s`: how often a point is due, as the policy says; null = it says times, or nothing."""
+    """`every_s`: how often a point is due, as the policy says; null = it says times, or nothing. `problem`: why nothing can be kept in the
+    repository yet, as its owner says, like keys of an object store that are not there; null = it says of none, or is away."""
 
     flow: str
     policy: str
@@ -38,13 +41,15 @@ class Protected(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str
     every_s: float | None
     activation: ActivationReport
+    problem: ErrorFacts | None = None
 
 
 class Protecting:
-    def __init__(self, base: Foundation, environment: Environments, activation: Activation) -> None:
+    def __init__(self, base: Foundation, environment: Environments, activation: Activation, looks: Looks) -> None:
         self._base = base
         self._environment = environment
         self._activation = activation
+        self._looks = looks
 
     async def protect(self, request: ProtectRequest) -> Protected:
         """Raises `UsageError`, `InvalidDocument`, or `Conflict` when somebody else applied at the same moment, or the folder is protected
@@ -70,8 +75,17 @@ class Protecting:
             repository=drawn.repository,
             dataset=f"{node}/{drawn.policy}",
             every_s=min(spans, default=None),
-            activation=await self._activation.activate(drawn.flow),
+            activation=(activation := await self._activation.activate(drawn.flow)),
+            problem=await self._problem(node, drawn.repository) if activation.valid and not activation.rolled_back else None,
         )
+
+    async def _problem(self, owner: str, repository: str) -> ErrorFacts | None:
+        """Asked now: whoever wishes is still there, and a first run that fails is seen much later."""
+        node = await self._base.database.run(lambda session: inventory.node_by_name(session, owner))
+        told = None if node is None else (await self._looks.ask((node.id,)))[node.id]
+        if not isinstance(told, NodeStatus):
+            return None
+        return next((each.error for each in told.repositories if each.name == repository), None)
 
     async def _node(self, wanted: str) -> str:
         known = await self._base.database.run(inventory.nodes)

@@ -17,11 +17,11 @@ from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.schedules import print_simulation
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
-from holdfast.cli.output import note, print_diagnostics, print_json, print_table, say
+from holdfast.cli.output import note, print_diagnostics, print_error, print_json, print_table, say
 from holdfast.cli.reach import master_client
 from holdfast.cli.setup import node_name
 from holdfast.core.clock import SystemClock, now
-from holdfast.core.errors import Refused, UsageError
+from holdfast.core.errors import ErrorFacts, Refused, UsageError
 from holdfast.core.units import format_duration, parse_duration_s, parse_time
 
 FileArgument = Annotated[str, typer.Argument(help="The environment document; `-` reads standard input.")]
@@ -213,7 +213,7 @@ def deactivate(flow: FlowArgument, home: HomeOption = None, as_json: JsonOption 
 
 def protect(
     path: Annotated[Path, typer.Argument(help="Folder or file to protect.")],
-    to: Annotated[str, typer.Option("--to", help="Where the repository lies: a folder of this machine.")],
+    to: Annotated[str, typer.Option("--to", help="Where the repository lies: a folder of the machine, or s3://BUCKET/PREFIX.")],
     every: Annotated[str, typer.Option("--every", help="How often a point is due.", show_default="1h")] = "",
     cdp: Annotated[str, typer.Option("--cdp", help="Follow it as it changes: every moment of this span can be restored, like 24h.")] = "",
     node: Annotated[str, typer.Option("--node", help="Machine that holds the path (default: this one).")] = "",
@@ -228,21 +228,30 @@ def protect(
     if here and body["node"] == here and not os.path.lexists(body["path"]):
         raise UsageError(f"{body['path']} does not exist on this machine", hint="correct the path, or name another machine with --node")
     answer = client.post("/protect", body)
+    problem, code = answer.get("problem"), _activation_exit(answer["activation"])
+    code = exit_codes.WARNINGS if code == exit_codes.OK and problem else code
     if as_json:
         print_json(answer)
-        raise typer.Exit(_activation_exit(answer["activation"]))
+        raise typer.Exit(code)
     _print_activation(answer["activation"])
-    code = _activation_exit(answer["activation"])
-    if code == exit_codes.OK:
-        points = f"a point every {format_duration(answer['every_s'])}" if answer["every_s"] else "points at the times of its policy"
-        say(f"\n{body['path']} is protected as {answer['dataset']}: {points} in repository {answer['repository']}, {location}")
-        if cdp:
-            say(f"  followed:     every moment of the last {cdp} can be restored; holdfast status says how far it is behind")
-        say(f"  now:          holdfast trigger {answer['flow']} --first --wait")
-        say(f"  what is kept: holdfast points --dataset {answer['dataset']}")
-        say(f"  get it back:  holdfast restore --dataset {answer['dataset']} --to FOLDER")
-        say(f'  with restic:  eval "$(holdfast repository env {answer["repository"]})"; restic snapshots')
+    if problem:
+        say(f"\n{body['path']} is not protected yet: repository {answer['repository']} cannot be used, {location}")
+        print_error(ErrorFacts(problem["code"], problem["message"], problem["hint"]))
+        note("what is due is tried again by itself; `holdfast status` says how it does")
+    elif code == exit_codes.OK:
+        _print_protected(answer, body)
     raise typer.Exit(code)
+
+
+def _print_protected(answer: dict[str, Any], wish: dict[str, str]) -> None:
+    points = f"a point every {format_duration(answer['every_s'])}" if answer["every_s"] else "points at the times of its policy"
+    say(f"\n{wish['path']} is protected as {answer['dataset']}: {points} in repository {answer['repository']}, {wish['location']}")
+    if wish["cdp"]:
+        say(f"  followed:     every moment of the last {wish['cdp']} can be restored; holdfast status says how far it is behind")
+    say(f"  now:          holdfast trigger {answer['flow']} --first --wait")
+    say(f"  what is kept: holdfast points --dataset {answer['dataset']}")
+    say(f"  get it back:  holdfast restore --dataset {answer['dataset']} --to FOLDER")
+    say(f'  with restic:  eval "$(holdfast repository env {answer["repository"]})"; restic snapshots')
 
 
 def _absolute(path: Path) -> str:

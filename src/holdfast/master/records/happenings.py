@@ -204,6 +204,13 @@ def jobs_about(session: Session, subject: str, since: datetime) -> tuple[Job, ..
     return tuple(_job(record) for record in session.scalars(query))
 
 
+def newest_jobs_about(session: Session, subject: str, before: datetime, limit: int) -> tuple[Job, ...]:
+    """Jobs about a rule or dataset that were created before that and are over, newest first."""
+    about = select(JobRow.record).join(JobSubjectRow, JobSubjectRow.job == JobRow.id).where(JobSubjectRow.subject == subject)
+    query = about.where(JobSubjectRow.created_at < before, JobRow.ended_at.is_not(None)).order_by(JobSubjectRow.created_at.desc())
+    return tuple(_job(record) for record in session.scalars(query.limit(limit)))
+
+
 class StoredTrigger(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     flow: str

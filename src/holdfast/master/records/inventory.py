@@ -22,6 +22,8 @@ JOINED = "joined"
 WAITING = "waiting"
 """It has an identity and is not let in yet: no rules, no place in anybody's rules."""
 REVOKED = "revoked"
+REPLACED = "replaced"
+"""Why a key opens nothing any more: another machine took the place of the one that has it."""
 PENDING, CONFIRMED, REFUSED = "pending", "confirmed", "refused"
 # Of thousands that say hello at once, each costs a few statements of the tables: with objects it is three times as much.
 _NODES, _RULES = cast("TableClause", NodeRow.__table__), cast("TableClause", RulesRow.__table__)
@@ -177,6 +179,12 @@ def revoked_keys(session: Session, since: datetime | None = None) -> frozenset[s
     """All that ever were, or those revoked at or after `since`."""
     query = select(RevokedKeyRow.key_id)
     return frozenset(session.scalars(query if since is None else query.where(RevokedKeyRow.revoked_at >= since)))
+
+
+def replaced_at(session: Session, node: NodeId) -> datetime | None:
+    """When a machine last took the place of another; None = none ever did."""
+    query = select(func.max(RevokedKeyRow.revoked_at)).where(RevokedKeyRow.node == node, RevokedKeyRow.reason == REPLACED)
+    return session.scalar(query)
 
 
 def forget_rules_in_force(session: Session, node: NodeId) -> None:

@@ -121,7 +121,7 @@ def _found(session: Session, base: Foundation, node: NodeId, key_id: str, hello:
 
 def _replaced(session: Session, base: Foundation, known: Node, key_id: str) -> Node:
     """A machine took the node's place after the backup: the key before opens nothing, the new one waits."""
-    inventory.revoke_key(session, known.id, base.now(), "replaced")
+    inventory.revoke_key(session, known.id, base.now(), inventory.REPLACED)
     inventory.set_key(session, known.id, key_id, "")
     inventory.set_state(session, known.id, inventory.WAITING)
     message = f"another machine took the place of {known.name} after the backup this Master came from; it waits to be authorised here"
