@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,10 +21,12 @@ from holdfast.model.point_changes import Forget, Tag
 from holdfast.model.questions import AskFind, AskHistory, AskListing
 from holdfast.repository.continuous import moments
 from holdfast.repository.continuous.journal import scan
+from holdfast.repository.continuous.small_commit import SmallCommit
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.repository.repository import Repository
+from holdfast.repository.tree_builder import TreeBuilder
 from holdfast.testing.feeding import chunk_id
 from holdfast.testing.repository_scene import DATASET, RepositoryScene, everywhere
 from tests.repository.followed import CDP, FollowedSource, read_all, some_states
@@ -59,6 +62,25 @@ def test_a_held_commit_is_known_at_once_and_sealed_after_a_minute(scene: Reposit
         assert read_all(repository.reader(repository.point(point.id))) == tree
     source.leave()
     scene.restic.check()
+    repository.close()
+
+
+def test_a_held_commit_leaves_no_trees_to_the_collector(scene: RepositoryScene) -> None:
+    """It comes by seldom in a worker, and the listing of a large folder is a hundred megabytes."""
+    repository = scene.open()
+    source = FollowedSource(scene)
+    source.send(repository, "backup")
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(3):
+            scene.clock.advance(1)
+            source.write(b"/data/one", b"state %d" % number)
+            assert source.send(repository).durability is Durability.HELD
+        assert [each for each in gc.get_objects() if isinstance(each, SmallCommit | TreeBuilder)] == []
+    finally:
+        gc.enable()
+    source.leave()
     repository.close()
 
 

@@ -76,10 +76,11 @@ class SmallCommit:
         self._blobs = interior.blobs
         self._gathered = _Gathered(held.sizes)
         self._receiving = Receiving(begin, 0, held.number, sender=held.sender, reader=reader, borrowed=_NothingBorrowed())
-        self.trees: list[tuple[bytes, bytes]] = []
+        # What a builder tells must not hold the commit: as a cycle it would stay, with whole trees, until the collector comes by.
+        self.trees = trees = list[tuple[bytes, bytes]]()
         self._before = held.sizes
         self._trees = Trees(interior.storage, interior.blobs, watch, held.trees)
-        self._builder = TreeBuilder(self._trees, lambda tree, plain: self.trees.append((tree, plain)), base.tree, full=False)
+        self._builder = TreeBuilder(self._trees, lambda tree, plain: trees.append((tree, plain)), base.tree, full=False)
         self._changes = 0
 
     @property
