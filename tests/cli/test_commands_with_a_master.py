@@ -120,6 +120,15 @@ def test_a_point_has_what_scripts_rely_on(desk: Desk) -> None:
         (["points", "--repository", "mian"], "main"),
         (["find", "letter*", "--dataset", "desk/dat"], "desk/data"),
         (["moments", "desk/dat"], "desk/data"),
+        (["ls", "--dataset", "desk/dat"], "desk/data"),
+        (["diff", "--dataset", "desk/dat", "1h ago", "now"], "desk/data"),
+        (["mirrors", "--dataset", "desk/dat"], "desk/data"),
+        (["anomalies", "--dataset", "desk/dat"], "desk/data"),
+        (["explain", "/nothing", "--dataset", "desk/dat"], "desk/data"),
+        (["history", "/nothing", "--dataset", "desk/dat"], "desk/data"),
+        (["download", "--dataset", "desk/dat", "/nothing"], "desk/data"),
+        (["download", "--dataset", "desk/dat", "/nothing", "--link"], "desk/data"),
+        (["mount", "--dataset", "desk/dat", "there"], "desk/data"),
         (["restore", "--dataset", "desk/dat", "--to", "back"], "desk/data"),
         (["repository", "check", "maim"], "main"),
         (["repository", "stats", "maim"], "main"),
@@ -134,10 +143,34 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(desk: Desk, 
 
 @pytest.mark.parametrize(
     "words",
-    [["jobs", "ffff"], ["ls", "ffff"], ["restore", "ffff", "--to", "x"], ["restore", "d", "--to", "x"], ["repository", "env", "mian"]],
+    [
+        ["jobs", "ffff"],
+        ["ls", "ffff"],
+        ["restore", "ffff", "--to", "x"],
+        ["restore", "d", "--to", "x"],
+        ["repository", "env", "mian"],
+        ["history", "/nothing"],
+        ["history", "/nothing", "--json"],
+        ["explain", "/nothing"],
+    ],
 )
 def test_what_is_not_there_is_2_with_a_hint(desk: Desk, words: list[str]) -> None:
     assert "  hint: " in desk.run(*words, expect=exit_codes.USAGE).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["points", "--tag", "none"], "no point is like that"),
+        (["jobs", "--trigger", "none"], "no job is like that"),
+        (["repository", "prune", "main", "--dry-run"], "main: there is nothing to give back"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_that_there_is_nothing_is_said_in_a_sentence(desk: Desk, words: list[str], said: str) -> None:
+    done = desk.run(*words)
+    assert said in done.stdout + done.stderr
+    assert len((done.stdout + done.stderr).splitlines()) == 1, "and no empty table"
 
 
 def test_keep_rules_are_shown_as_a_calendar(desk: Desk) -> None:
@@ -313,7 +346,10 @@ def test_restore_into_the_home_is_refused(desk: Desk) -> None:
 
 
 def test_restore_before_the_first_point(desk: Desk) -> None:
-    desk.run("restore", "--dataset", "desk/data", "--at", "1y ago", "--to", "back", expect=exit_codes.USAGE)
+    refused = desk.run("restore", "--dataset", "desk/data", "--at", "1y ago", "--to", "back", expect=exit_codes.USAGE)
+    assert re.search(r"at or before \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[", refused.stderr), "in the time of this machine, as all others"
+    never = desk.run("restore", "--dataset", "desk/data", "--before-deletion", "/nothing", "--to", "back", expect=exit_codes.USAGE)
+    assert "no state of 'desk/data' that has /nothing" in never.stderr
 
 
 def test_a_lock_until_a_time_that_has_passed_is_refused(desk: Desk) -> None:

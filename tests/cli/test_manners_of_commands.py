@@ -22,6 +22,7 @@ from holdfast.cli.commands.monitor import print_strip
 from holdfast.cli.home import Session, load_session, resolve_home, save_session
 from holdfast.cli.output import age, print_diagnostics, print_table
 from holdfast.cli.processes import free_ports
+from holdfast.cli.sections import SECTIONS
 from holdfast.cli.setup import master_url
 from holdfast.cli.waiting import progress_text
 from holdfast.core.clock import SystemClock
@@ -353,8 +354,21 @@ def test_of_the_program_only_what_is_called_is_built() -> None:
         assert listed.get_help(Context(listed)) == whole.get_help(Context(whole))
 
 
+def test_each_command_is_in_one_section_of_the_help() -> None:
+    whole = get_command(main.app)
+    named = [name for _, names in SECTIONS for name in names]
+    assert sorted(named) == sorted(whole.commands)
+    shown = whole.get_help(Context(whole, terminal_width=80))
+    titles = [line.rstrip(":") for line in shown.splitlines() if line.endswith(":") and not line.startswith((" ", "Options"))]
+    assert titles == [title for title, _ in SECTIONS]
+    assert not any(line.startswith("  ") and line.endswith("...") for line in shown.splitlines()), (
+        "what is too long ends where it makes sense"
+    )
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 def test_a_shell_that_completes_is_told_of_options_and_of_commands_of_groups() -> None:
-    for typed, expected in (("holdfast repository che", "check"), ("holdfast restore --dry", "--dry-run")):
+    for typed, expected in (("holdfast repository che", "check"), ("holdfast hist", "history"), ("holdfast restore --dry", "--dry-run")):
         asked = {"_HOLDFAST_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
         program = str(Path(sys.executable).with_name("holdfast"))
         done = subprocess.run([program], env={**os.environ, **asked}, capture_output=True, text=True, check=True)

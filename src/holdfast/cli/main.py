@@ -58,12 +58,14 @@ from holdfast.cli.commands import (
     users,
 )
 from holdfast.cli.output import print_error, print_json
+from holdfast.cli.sections import SectionedGroup
 from holdfast.core.errors import ErrorFacts, HoldfastError, UsageError, facts_of, is_no_space
 
 T = TypeVar("T")
 
 app = typer.Typer(
     name="holdfast",
+    cls=SectionedGroup,
     help="Draw what is to happen with your data; every machine keeps it.",
     rich_markup_mode=None,
     no_args_is_help=True,

@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import Any
 
 from holdfast.cli.fitting import fitted_widths, lines_of
+from holdfast.cli.local_times import in_local_time
 from holdfast.core.errors import ErrorFacts
 
 # JSON escapes the controls of ASCII; these steer terminals too, or are half characters that cannot be written at all.
@@ -43,8 +44,8 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """A remark beside the result, on standard error."""
-    sys.stderr.write(harmless(text) + "\n")
+    """A remark beside the result, on standard error; times in it are local."""
+    sys.stderr.write(harmless(in_local_time(text)) + "\n")
 
 
 def note_to_a_person(text: str) -> None:

@@ -61,6 +61,8 @@ def _newest(points: list[Point]) -> list[Point]:
 def described(wish: Wanted) -> str:
     if wish.point:
         return f"point {wish.point!r}"
+    if wish.before_deletion:
+        return f"state of {wish.dataset!r} that has {_text(wish.before_deletion)}"
     return f"point of {wish.dataset!r}" + (f" at or before {format_utc(wish.at)}" if wish.at else "")
 
 

@@ -10,6 +10,7 @@ import typer
 from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.look import DatasetOption, exit_for_unreachable
+from holdfast.cli.datasets import refuse_unknown_dataset
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
@@ -27,6 +28,8 @@ def anomalies(dataset: DatasetOption = "", home: HomeOption = None, as_json: Jso
     """Changes that looked like the destruction of a dataset, newest first. Exit 3 when nobody has judged one."""
     answer = found_anomalies(resolve_home(home), dataset)
     rows = answer["anomalies"]
+    if dataset and not rows:
+        refuse_unknown_dataset(resolve_home(home), dataset)
     if as_json:
         print_json(rows)
     elif rows:

@@ -222,6 +222,8 @@ def master_tokens(
         print_json(answer if cancel else answer["tokens"])
     elif cancel:
         say("nobody joins with that token any more")
+    elif not answer["tokens"]:
+        note("there is none; `holdfast master token --name NAME` makes one")
     else:
         kinds = [", ".join(kind for kind in ("replace", "hold") if token[kind]) or "-" for token in answer["tokens"]]
         rows = [(t["id"], t["name"] or "any", local_time(t["expires_at"]), k) for t, k in zip(answer["tokens"], kinds, strict=True)]

@@ -11,6 +11,7 @@ import typer
 
 from holdfast.cli import exit_codes
 from holdfast.cli.commands.look import LimitOption, exit_for_unreachable, raw_path
+from holdfast.cli.datasets import naming
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, say
@@ -47,7 +48,8 @@ def diff(
     if path and not path.startswith("/"):
         raise UsageError(f"{path} is not an absolute path", hint="paths are as on the source; `holdfast ls POINT` shows where they begin")
     place, sides = resolve_home(home), [_named(each, dataset) for each in (a, b)]
-    answer = first = _page(place, sides, os.fsencode(path), min(limit, _PAGE), b"")
+    with naming(place, dataset):
+        answer = first = _page(place, sides, os.fsencode(path), min(limit, _PAGE), b"")
     rows: list[dict[str, Any]] = list(answer["rows"])
     lost = {(each["path"], each["reason"]): None for each in answer.get("lost") or ()}
     ended: HoldfastError | None = None

@@ -14,6 +14,7 @@ import typer
 from holdfast.cli.client import ApiClient
 from holdfast.cli.commands.look import RepositoryOption
 from holdfast.cli.commands.mount import What, point_here
+from holdfast.cli.datasets import naming
 from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, print_json, say
@@ -53,7 +54,8 @@ def download(
         "format": format,
     }
     if link:
-        made = ApiClient(load_session(place)).post("/downloads", body)
+        with naming(place, dataset):
+            made = ApiClient(load_session(place)).post("/downloads", body)
         if as_json:
             print_json(made)
         else:
@@ -61,7 +63,8 @@ def download(
             if not made["reachable"]:
                 note(f"the Master does not reach it: {made['problem']}")
         return
-    saved = _from_here(place, body, os.fsencode(path), output) or _by_link(place, body, output)
+    with naming(place, dataset):
+        saved = _from_here(place, body, os.fsencode(path), output) or _by_link(place, body, output)
     if as_json:
         print_json(saved)
     elif output != "-":

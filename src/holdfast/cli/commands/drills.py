@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.commands.look import RepositoryOption, exit_for_unreachable, refuse_unknown_dataset
+from holdfast.cli.commands.look import RepositoryOption, exit_for_unreachable
 from holdfast.cli.commands.repository_care import print_reports
+from holdfast.cli.datasets import refuse_unknown_dataset
 from holdfast.cli.home import resolve_home
 from holdfast.cli.maintaining import do_task
 from holdfast.cli.options import HomeOption, JsonOption

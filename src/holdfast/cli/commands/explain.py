@@ -9,6 +9,7 @@ from urllib.parse import quote
 import typer
 
 from holdfast.cli.commands.look import DatasetOption, RepositoryOption, exit_for_unreachable
+from holdfast.cli.datasets import refuse_unknown_dataset
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
@@ -47,6 +48,8 @@ def explain(
         lambda place: plain(ask_agent(place, AskExplain(path=raw, dataset=dataset, repository=repository, at=moment), 120)),
     )
     if not answer["rows"] and not answer.get("unreachable") and not answer.get("mirrors"):
+        if dataset:
+            refuse_unknown_dataset(resolve_home(home), dataset)
         raise UnknownName(f"no point holds {path}{f' at {at}' if at else ''}", hint="`holdfast find NAME` looks for it over all time")
     if as_json:
         print_json(answer)

@@ -16,8 +16,8 @@ from holdfast.cli.commands.look import (
     RepositoryOption,
     exit_for_unreachable,
     print_rows,
-    refuse_unknown_dataset,
 )
+from holdfast.cli.datasets import refuse_unknown_dataset
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, say

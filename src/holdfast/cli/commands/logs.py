@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from holdfast.cli.client import ApiClient
+from holdfast.cli.local_times import in_local_time
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, say
 from holdfast.cli.reach import master_client
@@ -74,7 +75,7 @@ def logs(
         print_json(lines)
         return
     for line in lines:
-        say(one_line(_line_text(line)))
+        say(one_line(in_local_time(_line_text(line))))
         if line["comment"]:
             say(one_line(f"{'':>9}{line['acknowledged_by']}: {line['comment']}"))
     if answer["next"] is not None:

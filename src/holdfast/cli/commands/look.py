@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +11,12 @@ from urllib.parse import quote
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.client import ApiClient, path_of
+from holdfast.cli.client import path_of
 from holdfast.cli.commands.change_job import change_job
 from holdfast.cli.commands.monitor import print_strip
 from holdfast.cli.commands.run import print_bottlenecks, print_job_problems, print_jobs_result, print_steps
-from holdfast.cli.home import has_session, load_session, resolve_home
+from holdfast.cli.datasets import naming, refuse_unknown_dataset
+from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, master_client, plain, through_master_or_agent
@@ -24,7 +24,7 @@ from holdfast.cli.spooled import spooled_lines
 from holdfast.cli.waiting import progress_text
 from holdfast.cli.waits import wait_words
 from holdfast.core.clock import SystemClock, now
-from holdfast.core.errors import NotReachable, UnknownName, UsageError
+from holdfast.core.errors import UnknownName, UsageError
 from holdfast.core.units import format_duration, format_size, format_utc, parse_time
 from holdfast.host.zone import zone_name
 
@@ -82,6 +82,8 @@ def status(
 
         say()
         print_drills(drilled)
+    if not rows:
+        note("`holdfast protect PATH --to FOLDER` protects a folder")
     _print_remarks(answer)
     raise typer.Exit(exit_codes.OK if answer["ok"] else exit_codes.WARNINGS)
 
@@ -161,6 +163,9 @@ def jobs(
         (j["id"][:8], _kind(j), j["rule"], j["state"], local_time(j.get("started_at") or j["created_at"]), j.get("cause") or "-")
         for j in answer["jobs"]
     ]
+    if not rows:
+        note("no job is like that" if any(chosen.values()) else "nothing has run yet; `holdfast trigger FLOW` runs a flow now")
+        return
     print_table(("JOB", "KIND", "RULE", "STATE", "STARTED", "CAUSE"), rows)
     for each in answer["jobs"]:
         if each.get("wait"):
@@ -194,7 +199,8 @@ def ls(
         )
     place, folder = resolve_home(home), os.fsencode(path)
     what = {"point": point} if point else {"dataset": dataset, "at": at, "repository": repository}
-    answer = first = _ls_page(place, what, folder, recursive, b"")
+    with naming(place, dataset):
+        answer = first = _ls_page(place, what, folder, recursive, b"")
     rows: list[dict[str, Any]] = list(answer["rows"])
     lost = {folder["path"]: folder["reason"] for folder in answer.get("lost") or ()}
     while answer.get("more"):
@@ -236,12 +242,13 @@ def history(
         lambda client: client.get("/history", path=_percent(raw), dataset=dataset, repository=repository, limit=limit),
         lambda place: plain(ask_agent(place, AskHistory(path=raw, dataset=dataset, repository=repository, limit=limit))),
     )
-    if dataset and not answer["rows"]:
-        refuse_unknown_dataset(resolve_home(home), dataset)
+    if not answer["rows"] and not answer.get("unreachable"):
+        if dataset:
+            refuse_unknown_dataset(resolve_home(home), dataset)
+        hint = "`holdfast find NAME` looks for it over all time, `holdfast status` lists what is protected"
+        raise UnknownName(f"nothing was ever kept of {path}{f' in {dataset}' if dataset else ''}", hint=hint)
     print_rows(answer["rows"], as_json, with_times=True, tell_how=True)
-    if not answer["rows"] and not as_json:
-        note("nothing found")
-    elif not as_json:
+    if answer["rows"] and not as_json:
         note("to get one back: holdfast restore WHAT PATH --to DIR, with WHAT and PATH as listed")
     if answer.get("more"):
         note(f"more than {limit} found; --limit shows more")
@@ -275,23 +282,6 @@ def _ls_page(home: Path, what: dict[str, str], path: bytes, recursive: bool, aft
         ),
         lambda place: plain(ask_agent(place, ask)),
     )
-
-
-def refuse_unknown_dataset(place: Path, dataset: str) -> None:
-    """Raises `UnknownName` with the nearest dataset, unless it is known by a point or promised by rules: then it has none yet."""
-    from holdfast.model.questions import AskPoints
-
-    stored = through_master_or_agent(place, lambda client: client.get("/points"), lambda home: plain(ask_agent(home, AskPoints())))
-    if stored.get("unreachable"):
-        return
-    known = {name for point in stored["points"] for name in (point["dataset"], point["dataset_id"])}
-    if has_session(place):
-        with suppress(NotReachable):
-            known |= {protection["dataset"] for protection in ApiClient(load_session(place)).get("/status")["protections"]}
-    if dataset not in known:
-        from holdfast.compiler.nearest import nearest_hint
-
-        raise UnknownName(f"there is no dataset {dataset!r}", hint=nearest_hint(dataset, sorted(known), "`holdfast status` lists them"))
 
 
 def _percent(path: bytes) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from holdfast.cli.datasets import refuse_unknown_dataset
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, print_json, print_table
@@ -31,6 +32,8 @@ def mirrors(
         lambda place: plain(ask_agent(place, AskMirrors(dataset=dataset), 60)),
     )
     rows = answer.get("mirrors") or []
+    if dataset and not rows:
+        refuse_unknown_dataset(resolve_home(home), dataset)
     if as_json:
         print_json({"mirrors": rows})
     elif not rows:

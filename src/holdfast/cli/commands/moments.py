@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from holdfast.cli.commands.look import LimitOption, RepositoryOption, exit_for_unreachable, refuse_unknown_dataset
+from holdfast.cli.commands.look import LimitOption, RepositoryOption, exit_for_unreachable
+from holdfast.cli.datasets import refuse_unknown_dataset
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table

@@ -15,6 +15,7 @@ import typer
 from holdfast.cli.client import ApiClient
 from holdfast.cli.commands.look import RepositoryOption
 from holdfast.cli.commands.recover import say_what_lacks
+from holdfast.cli.datasets import naming
 from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.options import HomeOption
 from holdfast.cli.output import local_time, note, say
@@ -77,7 +78,9 @@ def mount(
         options = [*what.options(), "--cache", cache, *(["--allow-other"] if allow_other else [])]
         _detach(place, folder, [*options, "--", *arguments[:-1]])
         return
-    _serve(folder, _view(place, what), allow_other, kept_bytes)
+    with naming(place, dataset):
+        view = _view(place, what)
+    _serve(folder, view, allow_other, kept_bytes)
 
 
 def unmount(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where something of Holdfast is mounted.")]) -> None:
@@ -134,7 +137,8 @@ def _view_elsewhere(home: Path, what: What) -> View:
         return OnePoint(owner, named, clock)
     points = owner.points()
     if not points:
-        raise UnknownName("there is no point of it", hint="`holdfast points` lists what there is")
+        missed = f"dataset {what.dataset!r}" if what.dataset else f"repository {what.repository!r}"
+        raise UnknownName(f"there is no point of {missed}", hint="`holdfast points` lists what there is")
     return ManyPoints(owner, clock, points[0].dataset_id if what.dataset else None)
 
 

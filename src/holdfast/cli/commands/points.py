@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from holdfast.cli.client import ApiClient
-from holdfast.cli.commands.look import DatasetOption, RepositoryOption, exit_for_unreachable, refuse_unknown_dataset
+from holdfast.cli.commands.look import DatasetOption, RepositoryOption, exit_for_unreachable
+from holdfast.cli.datasets import refuse_unknown_dataset
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, print_json, print_table, say
@@ -52,6 +53,9 @@ def points(
         refuse_unknown_dataset(resolve_home(home), dataset)
     if as_json:
         print_json(rows)
+    elif not rows:
+        is_chosen = bool(dataset or repository or tag)
+        note("no point is like that" if is_chosen else "there is none yet; `holdfast trigger FLOW --first --wait` makes one now")
     else:
         cells = [
             (

@@ -16,6 +16,8 @@ from holdfast.cli.output import one_line, print_json, print_table, say
 from holdfast.core.errors import UsageError
 from holdfast.core.units import format_size, parse_duration_s, parse_size_bytes
 
+_ALWAYS_TOLD = ("packs-deleted", "packs-needless", "packs-repacked", "space-freed")
+
 
 def prune(
     name: NameArgument,
@@ -48,11 +50,15 @@ def prune(
 
 def _print_report(job: dict[str, Any]) -> None:
     report = job.get("report") or {}
-    steps = report.get("steps") or ()
-    if not steps:
+    if not (steps := report.get("steps") or ()):
+        return
+    # What is told in any case says nothing where it did nothing; the others are remarks without a number.
+    told = [step for step in steps if step.get("count") or step.get("size_bytes") or step["code"] not in _ALWAYS_TOLD]
+    if not told:
+        say(one_line(f"{job['rule']}: there is nothing to give back; room comes free when points go, by `keep` or `points forget`"))
         return
     cells = [
-        (step.get("count") or "-", format_size(step["size_bytes"]) if step.get("size_bytes") else "-", step["message"]) for step in steps
+        (step.get("count") or "-", format_size(step["size_bytes"]) if step.get("size_bytes") else "-", step["message"]) for step in told
     ]
     print_table(("PACKS", "SIZE", "dry run: nothing was changed" if report.get("dry_run") else ""), cells, right=frozenset({0, 1}))
     say(one_line(f"{job['rule']}: {job['state']}"))

@@ -12,9 +12,10 @@ import typer
 from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.commands.anomalies import found_anomalies
-from holdfast.cli.commands.look import refuse_unknown_dataset
 from holdfast.cli.commands.run import print_job_problems, print_steps
+from holdfast.cli.datasets import naming
 from holdfast.cli.home import resolve_home
+from holdfast.cli.local_times import in_local_time
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, print_json, say
 from holdfast.cli.reach import ask_agent, local_job, through_master_or_agent
@@ -77,13 +78,9 @@ def restore(
         "map_groups": map_group or [],
         "undo_for": undo_for,
     }
-    try:
+    # Who named a copy is told of that.
+    with naming(place, "" if source else dataset):
         jobs = through_master_or_agent(place, lambda client: _by_master(client, order), lambda h: _by_agent(h, order, paths, before))
-    except UnknownName:
-        # Who named a copy was told of that.
-        if dataset and not source:
-            refuse_unknown_dataset(place, dataset)
-        raise
     tell(jobs, f"below {order['to']}", dry_run=dry_run, as_json=as_json)
 
 
@@ -264,8 +261,8 @@ def _print_result(job: dict[str, Any], where: str, dry_run: bool) -> None:
     if dry_run:
         print_steps(job)
     if "copy-chosen" in told:
-        say(told["copy-chosen"])
+        say(in_local_time(told["copy-chosen"]))
     if "mirror-alone" in told:
-        say(told["mirror-alone"])
+        say(in_local_time(told["mirror-alone"]))
     if "undo-kept" in told:
-        say(f"{told['undo-kept']}: holdfast restore undo {job['id'][:8]}")
+        say(f"{in_local_time(told['undo-kept'])}: holdfast restore undo {job['id'][:8]}")
