@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from holdfast.core.errors import NoSpace, StoreError
 from holdfast.core.local_database import DatabaseErrors, carry_over, open_database, written_through
+from holdfast.testing.faulty_disk import FaultyDisk, full_from, no_faults
 
 
 def level(database: sqlite3.Connection) -> int:
@@ -54,6 +56,21 @@ def test_errors_of_the_disk_become_ours_and_faults_of_ours_do_not(tmp_path: Path
             database.execute("INSERT INTO t VALUES (zeroblob(100000))")
         with pytest.raises(sqlite3.ProgrammingError), DatabaseErrors(tmp_path / "b.db", "the book"):
             database.execute("SELECT ?")
+
+
+def test_a_quota_that_is_used_up_is_a_full_disk_and_a_broken_one_is_not(tmp_path: Path) -> None:
+    """SQLite says the same of both."""
+    path = tmp_path / "a.db"
+    with FaultyDisk(tmp_path) as disk, closing(open_database(path, synchronous="NORMAL", schema="CREATE TABLE t (x)")) as database:
+        disk.plan = full_from(1, errno.EDQUOT)
+        with pytest.raises(NoSpace), DatabaseErrors(path, "the book"):
+            database.execute("INSERT INTO t VALUES (1)")
+        disk.plan = lambda step: OSError(errno.EIO, "planned") if step.path.endswith("-wal") else None
+        with pytest.raises(StoreError, match="the book cannot be used"), DatabaseErrors(path, "the book"):
+            database.execute("INSERT INTO t VALUES (2)")
+        disk.plan = no_faults
+        with DatabaseErrors(path, "the book"):
+            database.execute("INSERT INTO t VALUES (3)")
 
 
 def test_a_log_is_carried_over_beside_who_writes_it(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.core.errors import HoldfastError, NoSpace, StoreError
-from holdfast.testing.faulty_disk import Fault, FaultyDisk, Gone, Step, bursts, cut_at, once, trials
+from holdfast.testing.faulty_disk import Fault, FaultyDisk, Gone, Step, bursts, cut_at, full_from, once, trials
 from holdfast.testing.small_disk import small_disk
 from tests.mirror.bench import AFTER, BEFORE, SCRATCH, Bench, Moved, Spec, state_of
 
@@ -252,6 +252,23 @@ def test_a_disk_that_is_full_or_broken_under_the_records_is_told_as_such() -> No
         with pytest.raises(StoreError, match="cannot be used") as told:
             bench.open()
         assert "--adopt" in told.value.hint
+
+
+def test_a_quota_and_a_broken_disk_are_told_with_the_whole_path_wherever_they_begin() -> None:
+    """SQLite says of a quota what it says of a broken disk; and who reads of a disk does not know what a path would be relative to."""
+    for number in bursts(steps_of_a_commit(60.0)):
+        for code, kind in ((errno.EDQUOT, "no-space"), (errno.EIO, "store")):
+            with mirrored(60.0) as bench:
+                told: StoreError | None = None
+                with FaultyDisk(bench.place, full_from(number, code) if kind == "no-space" else once(number, code)) as disk:
+                    try:
+                        bench.send(state_of(AFTER), full=False)
+                    except StoreError as error:
+                        told = error
+                if told is not None:
+                    # Where the shared memory of a database cannot grow, SQLite's word for it is that of a full disk.
+                    assert told.code == kind or disk.fired[0].verb == "grow", disk.fired[:1]
+                    assert str(bench.place) in told.message, told.message
 
 
 def test_a_real_disk_that_is_full(tmp_path: Path) -> None:

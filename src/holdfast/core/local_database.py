@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
@@ -16,6 +17,9 @@ from holdfast.core.errors import HoldfastError, NoSpace, StoreError, is_no_space
 from holdfast.core.private_files import touch_private
 
 _BUSY_S = 30.0
+# More than the pages of one small transaction.
+_PROBE_BYTES = 64 << 10
+_DISK_CODES = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 FULL_CODES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 """In the middle of a write, and where the shared memory of a database has to become larger."""
 # One statement for many rows: SQLite lets go of the interpreter lock at every step, and getting it back costs more than the row.
@@ -115,10 +119,20 @@ def is_full(error: sqlite3.Error, path: str) -> bool:
         return True
     if isinstance(error.__cause__, OSError):
         return is_no_space(error.__cause__)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK_CODES and not _has_room(os.path.dirname(path))
+
+
+def _has_room(folder: str) -> bool:
+    """Asked by writing: a quota that is used up shows in no figure of the file system, and SQLite tells of it as of a broken disk."""
     try:
-        return os.statvfs(os.path.dirname(path)).f_bavail == 0
-    except OSError:
-        return False
+        if os.statvfs(folder).f_bavail == 0:
+            return False
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            os.write(file.fileno(), bytes(_PROBE_BYTES))
+            os.fsync(file.fileno())
+    except OSError as error:
+        return not is_no_space(error)
+    return True
 
 
 @contextmanager

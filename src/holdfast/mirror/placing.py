@@ -35,7 +35,7 @@ def pin(target: Target, contents: Contents, moves: Moves) -> None:
         relative = target.at(origin if stays and origin is not None else content.key)
         if not contents.is_exact(content, relative):
             contents.distrust(content.n)
-            raise changed_underneath(relative)
+            raise changed_underneath(target, relative)
         if not stays and target.side.stat(temp_path(content.n)) is None:
             target.writer.link(relative, temp_path(content.n), into=target.side)
             found = target.side.stat(temp_path(content.n))
@@ -62,11 +62,12 @@ def _has_inode(target: Target, key: bytes, content: Content) -> bool:
     return found is not None and found.st_ino == content.fingerprint.inode
 
 
-def changed_underneath(relative: bytes) -> StoreError:
+def changed_underneath(target: Target, relative: bytes) -> StoreError:
+    shown = display_path(os.path.join(target.writer.root, relative))
     return StoreError(
-        f"the mirror was changed while it was being written: {display_path(relative)}",
+        f"the mirror was changed while it was being written: {shown}",
         hint="nothing was applied; the next run repeats it. Keep others from writing in a mirror.",
-        path=display_path(relative),
+        path=shown,
     )
 
 

@@ -142,7 +142,7 @@ class MirrorTree:
         staging.part_shared()
         if staging.broken:
             self._records.save()
-            raise changed_underneath(self.target.relative(staging.broken[0]))
+            raise changed_underneath(self.target, self.target.relative(staging.broken[0]))
         if begin.base is None:
             self._records.stage_missing_as_removed()
         intention = Intention(

@@ -64,9 +64,9 @@ def broken_from(number: int) -> Plan:
     return lambda step: OSError(errno.EIO, "planned") if step.number >= number else None
 
 
-def full_from(number: int) -> Plan:
-    """ENOSPC for all steps from this one on that need room."""
-    return lambda step: OSError(errno.ENOSPC, "planned") if step.number >= number and step.verb in NEEDS_ROOM else None
+def full_from(number: int, code: int = errno.ENOSPC) -> Plan:
+    """This errno for all steps from this one on that need room; EDQUOT: a quota is used up."""
+    return lambda step: OSError(code, "planned") if step.number >= number and step.verb in NEEDS_ROOM else None
 
 
 def cut_at(number: int, error: type[PowerCut] | type[Gone] = PowerCut) -> Plan:

@@ -46,15 +46,16 @@ def _offset_of(hole: Hole) -> int:
 
 
 class Draft:
-    """Open for reading and writing. `path` is where it will be, relative to the writer's root; `name` its name until then.
+    """Open for reading and writing. `path` is where it will be, relative to `root`, the writer's; `name` its name until then.
 
     `size_bytes` is what it has so far, -1 where that is not known. Errors of the disk come as `NoSpace` or `StoreError`.
     """
 
-    def __init__(self, fd: int, path: bytes, name: bytes, in_temp: bool, size_bytes: int = 0) -> None:
+    def __init__(self, fd: int, root: bytes, path: bytes, name: bytes, in_temp: bool, size_bytes: int = 0) -> None:
         self.fd = fd
         self.size_bytes = size_bytes
         self.path = path
+        self._root = root
         self.name = name
         self.in_temp = in_temp
 
@@ -65,7 +66,7 @@ class Draft:
         except OSError as error:
             if error.errno in _NOT_CLONED:
                 return False
-            raise store_error(error, self.path) from error
+            raise store_error(error, self.path, self._root) from error
         self.size_bytes = os.fstat(self.fd).st_size
         return True
 
@@ -77,7 +78,7 @@ class Draft:
                 offset += count
                 data = data[count:]
         except OSError as error:
-            raise store_error(error, self.path) from error
+            raise store_error(error, self.path, self._root) from error
         if 0 <= self.size_bytes < end:
             self.size_bytes = end
 
@@ -111,7 +112,7 @@ class Draft:
         try:
             os.ftruncate(self.fd, size_bytes)
         except OSError as error:
-            raise store_error(error, self.path) from error
+            raise store_error(error, self.path, self._root) from error
         self.size_bytes = size_bytes
 
     def read(self, offset: int, size_bytes: int) -> bytes:

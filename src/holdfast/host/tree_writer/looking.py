@@ -14,7 +14,7 @@ def listing(writer: TreeWriter, path: bytes) -> list[tuple[bytes, os.stat_result
     Raises `Conflict` where it is no folder, `StoreError` where it cannot be read.
     """
     found = []
-    with Typed(path):
+    with Typed(path, writer.root):
         fd = writer.open_file(path)
         try:
             with os.scandir(fd) as names:

@@ -42,7 +42,7 @@ def start_syncing(folder: bytes) -> None:
 
 def _is_synced(writer: TreeWriter, path: bytes) -> bool:
     """False where this user may not open it."""
-    with Typed(path):
+    with Typed(path, writer.root):
         try:
             fd = writer.open_file(path)
         except PermissionError:

@@ -71,7 +71,7 @@ class TreeWriter:
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
                 return None
-            raise store_error(error, path) from error
+            raise store_error(error, path, self._root) from error
 
     def open_file(self, path: bytes) -> int:
         """A descriptor for reading, the caller's to close. Raises `OSError`."""
@@ -80,12 +80,12 @@ class TreeWriter:
 
     def read_link(self, path: bytes) -> bytes:
         parent, name = split_path(path)
-        with Typed(path):
+        with Typed(path, self._root):
             return os.readlink(name, dir_fd=self._folders.open(parent).fd)
 
     def names(self, path: bytes) -> list[tuple[bytes, bool]]:
         """What a folder holds, sorted: (name, whether it is a folder)."""
-        with Typed(path), os.scandir(self._folders.open(path).fd) as listing:
+        with Typed(path, self._root), os.scandir(self._folders.open(path).fd) as listing:
             return sorted((os.fsencode(item.name), item.is_dir(follow_symlinks=False)) for item in listing)
 
     # Folders
@@ -97,7 +97,7 @@ class TreeWriter:
         """
         self._folders.trim()
         parent, name = split_path(path)
-        with Typed(path):
+        with Typed(path, self._root):
             folder = self._open_to_write(parent)
             try:
                 os.mkdir(name, mode, dir_fd=folder.fd)
@@ -131,25 +131,25 @@ class TreeWriter:
         """A draft under its own name at once; must not exist. For staging areas."""
         self._folders.trim()
         parent, name = split_path(path)
-        with Typed(path):
-            return Draft(os.open(name, _CREATE, 0o600, dir_fd=self._folders.open(parent).fd), path, name, False)
+        with Typed(path, self._root):
+            return Draft(os.open(name, _CREATE, 0o600, dir_fd=self._folders.open(parent).fd), self._root, path, name, False)
 
     def reopen(self, path: bytes) -> Draft:
         """A draft that was created under its own name before. Raises `StoreError`."""
         self._folders.trim()
         parent, name = split_path(path)
-        with Typed(path):
+        with Typed(path, self._root):
             fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folders.open(parent).fd)
-            return Draft(fd, path, name, False, -1)
+            return Draft(fd, self._root, path, name, False, -1)
 
     def begin_file(self, path: bytes) -> Draft:
         """A draft under a temporary name, to be given to `finish` or `discard`."""
         self._folders.trim()
         parent, _ = split_path(path)
-        with Typed(path):
+        with Typed(path, self._root):
             folder, in_temp = self._temp_for(self._open_to_write(parent))
             name, fd = self._create_temp(folder.fd)
-            return Draft(fd, path, name, in_temp)
+            return Draft(fd, self._root, path, name, in_temp)
 
     def join_file(self, path: bytes, name: bytes, identity: tuple[int, int]) -> Draft:
         """A draft that another process began for `path`, to write to it too; `close` is all that is to be done with it in the end.
@@ -158,12 +158,12 @@ class TreeWriter:
         """
         self._folders.trim()
         parent, _ = split_path(path)
-        with Typed(path):
+        with Typed(path, self._root):
             folder, in_temp = self._temp_for(self._folders.open(parent))
             fd = os.open(check_name(name), _JOIN, dir_fd=folder.fd)
             found = os.fstat(fd)
             if (found.st_dev, found.st_ino) == identity:
-                return Draft(fd, path, name, in_temp, -1)
+                return Draft(fd, self._root, path, name, in_temp, -1)
             os.close(fd)
             raise Conflict(
                 f"{display_path(path)} was replaced while it was written",
@@ -181,7 +181,7 @@ class TreeWriter:
             temp_name, fd = self._create_temp(temp.fd)
             try:
                 if entry.holes:
-                    write_sparse_pieces(Draft(fd, path, temp_name, False), pieces, entry)
+                    write_sparse_pieces(Draft(fd, self._root, path, temp_name, False), pieces, entry)
                 else:
                     write_pieces(fd, pieces)
                 self._attributes.apply_open(fd, entry)
@@ -192,11 +192,11 @@ class TreeWriter:
             finally:
                 os.close(fd)
         except OSError as error:
-            raise store_error(error, path) from error
+            raise store_error(error, path, self._root) from error
 
     def dress(self, draft: Draft, entry: Entry) -> None:
         """Size and metadata of a draft, which stays open under the name it has."""
-        with Typed(entry.path):
+        with Typed(draft.path, self._root):
             if draft.size_bytes != entry.size_bytes:
                 draft.set_size(entry.size_bytes)
             self._attributes.apply_open(draft.fd, entry)
@@ -207,7 +207,7 @@ class TreeWriter:
         try:
             self.dress(draft, entry)
             parent, name = split_path(draft.path)
-            with Typed(draft.path):
+            with Typed(draft.path, self._root):
                 folder = self._folders.open(parent)
                 source = self._temp.root if draft.in_temp and self._temp else folder
                 self._rename(source.fd, draft.name, folder, name, draft.path)
@@ -234,7 +234,7 @@ class TreeWriter:
         """A symbolic link, FIFO or device, replacing what stands there. False (and a finding) when this user may not make one."""
         self._folders.trim()
         parent, name = split_path(path)
-        with Typed(path):
+        with Typed(path, self._root):
             folder = self._open_to_write(parent)
             temp, _ = self._temp_for(folder)
             try:
@@ -264,7 +264,7 @@ class TreeWriter:
         """The metadata of what stands at `path` already; its kind must be the entry's."""
         self._folders.trim()
         parent, name = split_path(path)
-        with Typed(path):
+        with Typed(path, self._root):
             if entry.kind not in (Kind.FILE, Kind.DIRECTORY):
                 self._attributes.apply_named(self._folders.open(parent).fd, name, entry)
                 return
@@ -282,7 +282,7 @@ class TreeWriter:
         self._folders.trim()
         target._folders.trim()
         (parent, name), (new_parent, new_name) = split_path(path), split_path(new_path)
-        with Typed(new_path):
+        with Typed(new_path, target._root):
             source, folder = self._folders.open(parent), target._open_to_write(new_parent)
             temp, _ = target._temp_for(folder)
             temp_name = self._under_temp_name(
@@ -300,7 +300,7 @@ class TreeWriter:
         self._folders.trim()
         target._folders.trim()
         (parent, name), (new_parent, new_name) = split_path(path), split_path(new_path)
-        with Typed(path):
+        with Typed(path, self._root):
             source = self._open_to_write(parent)
             if self._needs_rights:
                 make_movable(source.fd, name)
@@ -312,14 +312,14 @@ class TreeWriter:
         self._folders.trim()
         self._folders.forget(path)
         parent, name = split_path(path)
-        with Typed(path), suppress(FileNotFoundError, NotADirectoryError):
+        with Typed(path, self._root), suppress(FileNotFoundError, NotADirectoryError):
             remove_tree(self._open_to_write(parent).fd, name)
 
     def remove_folder(self, path: bytes) -> bool:
         """Removes a folder only if it is empty; whether it is gone."""
         self._folders.forget(path)
         parent, name = split_path(path)
-        with Typed(path):
+        with Typed(path, self._root):
             try:
                 os.rmdir(name, dir_fd=self._open_to_write(parent).fd)
             except FileNotFoundError:
