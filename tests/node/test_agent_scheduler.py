@@ -12,7 +12,7 @@ import pytest
 from holdfast.core.clock import now
 from holdfast.core.errors import ErrorFacts, NoSpace, UnknownName
 from holdfast.core.ids import RepositoryId
-from holdfast.model.jobs import Counters, Job, State, Task
+from holdfast.model.jobs import Counters, Job, Progress, State, Task
 from holdfast.model.maintenance import Prune
 from holdfast.model.questions import AskTrigger, Protection
 from holdfast.model.rules import Rules
@@ -458,3 +458,22 @@ def test_a_clock_set_back_does_not_stop_protection(world: World) -> None:
     world.clock.set_wall(START - timedelta(days=30))
     world.pass_time(1)
     assert len(world.runs()) == 2
+
+
+def test_what_was_killed_and_is_at_work_again_is_no_failure_unless_it_dies_of_it(world: World) -> None:
+    died = ErrorFacts("worker-died", "killed", "", True)
+    world.begin(source_rules())
+    world.finish(world.runs()[0], died, captured=False)
+    assert world.protection().state is State.FAILED
+    for attempt in (1, 2):
+        world.pass_time(10)
+        again = world.runs()[attempt]
+        # Only tried, it is as it was.
+        assert world.protection().error is not None
+        world.scheduler.job_news(msgspec.structs.replace(again.job, state=State.RUNNING))
+        world.book.note_progress(Progress(job=again.job.id, phase="send", done_bytes=1))
+        status = world.protection()
+        assert status.state is State.RUNNING
+        assert (status.error is None) == (attempt == 1)
+        world.finish(again, died, captured=False)
+        assert world.protection().state is State.FAILED

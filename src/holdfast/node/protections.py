@@ -16,7 +16,7 @@ from holdfast.model.rules import Delivery, OperationRule, Rules, title_of
 from holdfast.model.schedule import due_at, has_schedule, share_of
 from holdfast.node.busy import Busy
 from holdfast.node.journal import ProtectionRow
-from holdfast.node.retries import Retry, opening_ns
+from holdfast.node.retries import WORKER_DIED, Retry, opening_ns
 from holdfast.node.waits import wait_of
 
 SETTLE_S = 2.0
@@ -104,7 +104,7 @@ def judge(
         wanted = row_due_at(rule, row, now) if rule is not None else None
         subject = promise.cascade or promise.delivery.dataset
         closed_until, waits = _closed(promise.delivery, row, now)
-        state = _state(row, busy.states.get(subject))
+        state, retry = _state(row, busy.states.get(subject)), busy.retries.get(subject)
         first = _first_due(promise, rule, row) if rule is not None and not has_schedule(rule) else None
         is_due = any(due is not None and due <= now for due in (wanted, first))
         waits = waits or (closed_until is not None and (state is State.QUEUED or is_due))
@@ -122,7 +122,7 @@ def judge(
                 every_s=None if rule is None else rule.every_s,
                 overdue=rule is not None and _is_overdue(rule, row, promise.delivery, now),
                 missed=row.missed,
-                error=None if waits_its_turn(row.error) else row.error,
+                error=None if waits_its_turn(row.error) or _goes_on(row, state, retry) else row.error,
                 action_id=ActionId(promise.action),
                 delivery=promise.delivery.id,
                 newest_at=None if row.newest_ns is None else utc(row.newest_ns),
@@ -130,8 +130,8 @@ def judge(
                 job=busy.jobs.get((subject, promise.operation)) or busy.jobs.get((subject, "")),
                 closed_until=closed_until,
                 waits=waits,
-                retry_at=_retry_at(row, busy.retries.get(subject)),
-                retries=0 if row.error is None or subject not in busy.retries else busy.retries[subject].attempts,
+                retry_at=_retry_at(row, retry),
+                retries=0 if row.error is None or retry is None else retry.attempts,
                 behind_since=utc(row.behind_since_ns) if row.behind and row.behind_since_ns is not None else None,
                 owed=row.owed if row.behind else None,
                 wait=wait_of(promise, rule, row, shown, busy, closed_until if waits else None),
@@ -168,6 +168,13 @@ def _state(row: ProtectionRow, busy: State | None) -> State:
     if row.captured_ns is None:
         return State.FAILED if busy is State.FAILED else State.UNKNOWN
     return State.SUCCEEDED if busy is None else busy
+
+
+def _goes_on(row: ProtectionRow, state: State, retry: Retry | None) -> bool:
+    """Whether what was killed is at work again, and nothing else went wrong since: what was acknowledged is there, and the rest is on its
+    way. A worker that dies of what it runs is told from its second death on."""
+    is_of_death = row.error is not None and row.error.code == WORKER_DIED
+    return is_of_death and state is State.RUNNING and (retry is None or retry.attempts == 0)
 
 
 def _closed(delivery: Delivery, row: ProtectionRow, now: datetime) -> tuple[datetime | None, bool]:

@@ -22,14 +22,14 @@ _JITTER = 0.2
 _FOR_A_PLACE_S = 60.0
 """The longest wait where a repository only had as many jobs as it takes: some job of them may end at any moment."""
 
-_DIED = "worker-died"
+WORKER_DIED = "worker-died"
 _DIED_BACK_OFF_S = (2.0, 2.0, 5.0, 5.0, 15.0, 15.0, 60.0, 300.0)
 """A worker that was killed is back at once. One that dies of what it runs must not be kept from all else it does."""
 
 _FIRST_BACK_OFF_S = (2.0, 2.0, 2.0, 2.0, 5.0, 5.0, 5.0, 15.0, 15.0, 60.0, 300.0)
 """What was never there: its receiver may be about to start, or to get its rules, like this machine a moment ago."""
 
-_HEALS = frozenset({"not-granted", _DIED})
+_HEALS = frozenset({"not-granted", WORKER_DIED})
 """Besides what says `retryable`: a grant comes with the receiver's next rules, a worker is started anew."""
 
 Kind = Literal["capture", "catch-up", "cascade"]
@@ -58,7 +58,7 @@ class Retry:
     @property
     def is_of_death(self) -> bool:
         """Whether the worker that was at it died."""
-        return any(code == _DIED for _, code in self.failure)
+        return any(code == WORKER_DIED for _, code in self.failure)
 
 
 def opening_ns(errors: Iterable[ErrorFacts | None]) -> int:
