@@ -123,7 +123,7 @@ class Agent:
         self._workers: dict[Role, Worker] = {role: self._new_worker(role) for role in _ROLES}
         self._book = JobBook(self._journal, self._config.node, clock=self._clock, entropy=self._entropy)
         self._scheduler = Scheduler(self._book, self._journal, self._send, lambda: surroundings.free_bytes(home), clock=self._clock)
-        self._followed = FollowedHere(self._event, self._clock)
+        self._followed = FollowedHere(self._event, self._clock, home)
         self._recalled = RecalledHere()
         self._anchors = AuditAnchors(home, self._event)
         self._greeting = Greeting(home, self._journal, self._rules, self._anchors, self._event)

@@ -1,8 +1,13 @@
-"""What the source worker says of the datasets it follows, as the agent shows it: standing findings, and an event for each gap."""
+"""What the source worker says of the datasets it follows, as the agent shows it: standing findings, and an event for each gap.
+
+A worker knows the gaps of its own life. What was shown once is shown on, whoever dies: `HOME/gaps.json`, the newest of each dataset.
+"""
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -11,6 +16,7 @@ from holdfast.core.clock import Clock, now
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId
 from holdfast.core.units import format_utc
+from holdfast.host.home_records import load_record, save_record
 from holdfast.model.entry import display_path
 from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
@@ -19,6 +25,12 @@ from holdfast.model.jobs import Finding, Severity
 PATIENCE = timedelta(seconds=60)
 """Who is away for so long, or for a reason that does not pass by itself, is trouble."""
 
+logger = logging.getLogger(__name__)
+
+_FILE = "gaps.json"
+_GAPS_SHOWN = 20
+_NO_LONGER_FOLLOWED = timedelta(days=30)
+"""So long the gaps of one that is not followed any more are remembered: perhaps it is again."""
 
 _SLOWER_HINT = "see what the mover is slow for (its limit, the line, the receiver); when the spool is full the oldest states become one"
 
@@ -30,10 +42,13 @@ class RecordEvent(Protocol):
 class FollowedHere:
     """`record` is given each gap once it is healed, with its beginning and end."""
 
-    def __init__(self, record: RecordEvent, clock: Clock) -> None:
+    def __init__(self, record: RecordEvent, clock: Clock, home: Path) -> None:
         self._record = record
         self._clock = clock
+        self._path = home / _FILE
         self._known: dict[DatasetId, Following] = {}
+        self._told: dict[DatasetId, tuple[Gap, ...]] = {}
+        self._gaps = load_record(self._path, dict[DatasetId, tuple[Gap, ...]]) or {}
 
     @property
     def now(self) -> tuple[Following, ...]:
@@ -45,13 +60,31 @@ class FollowedHere:
         return [finding for each in self._known.values() if (finding := _finding(each, now(self._clock))) is not None]
 
     def heard(self, following: tuple[Following, ...]) -> None:
+        is_news = False
         for each in following:
-            before = self._known.get(each.dataset_id)
-            known = set() if before is None else set(before.gaps)
-            for gap in reversed(each.gaps):
-                if gap not in known:
-                    self._tell(each, gap)
-        self._known = {each.dataset_id: each for each in following}
+            shown = self._gaps.get(each.dataset_id, ())
+            told = {*shown, *self._told.get(each.dataset_id, ())}
+            new = [gap for gap in each.gaps if gap not in told]
+            for gap in reversed(new):
+                self._tell(each, gap)
+            if new:
+                is_news = True
+                self._gaps[each.dataset_id] = tuple(sorted({*shown, *new}, key=lambda gap: gap.until, reverse=True)[:_GAPS_SHOWN])
+        self._told = {each.dataset_id: each.gaps for each in following}
+        self._known = {each.dataset_id: self._shown(each) for each in following}
+        if is_news:
+            self._remember()
+
+    def _shown(self, each: Following) -> Following:
+        return msgspec.structs.replace(each, gaps=self._gaps.get(each.dataset_id, ()))
+
+    def _remember(self) -> None:
+        oldest = now(self._clock) - _NO_LONGER_FOLLOWED
+        self._gaps = {id_: gaps for id_, gaps in self._gaps.items() if id_ in self._known or gaps[0].until >= oldest}
+        try:
+            save_record(self._path, self._gaps)
+        except OSError as error:
+            logger.warning("gaps cannot be written down", extra={"facts": {"path": str(self._path), "error": str(error)}})
 
     def lost(self) -> None:
         """The worker died: until it is back nothing is followed."""
