@@ -118,7 +118,7 @@ class Recataloguing:
                     for record in part.records:
                         if record.ordinal > behind:
                             behind = record.ordinal
-                            self._tables.moments.add_gaps(self._dataset, record.gaps)
+                            self._tables.moments.add_gaps(self._dataset, record.ordinal, record.gaps)
                             yield record
             except RepositoryDamaged as error:
                 self._problems.append(problem_of("log-damaged", error, f"snapshots/{row.id.hex()}"))

@@ -87,6 +87,10 @@ class CommitTable(DatasetNames):
         row = self._catalog.row(f"SELECT {_COLUMNS} FROM commits WHERE dataset = ? AND sealed = 1 ORDER BY no DESC LIMIT 1", (dataset,))
         return CommitRow(*row) if row else None
 
+    def oldest(self, dataset: int) -> CommitRow | None:
+        row = self._catalog.row(f"SELECT {_COLUMNS} FROM commits WHERE dataset = ? AND sealed = 1 ORDER BY ordinal LIMIT 1", (dataset,))
+        return CommitRow(*row) if row else None
+
     def numbered(self, number: int) -> CommitRow | None:
         row = self._catalog.row(f"SELECT {_COLUMNS} FROM commits WHERE no = ? AND sealed = 1", (number,))
         return CommitRow(*row) if row else None

@@ -56,6 +56,10 @@ class MomentTable:
         """The datasets of which moments are kept."""
         return [row[0] for row in self._catalog.rows("SELECT dataset FROM followed WHERE logged = 1 ORDER BY dataset")]
 
+    def with_logs(self) -> list[int]:
+        """The datasets of which anything stands in a log: moments, or gaps alone."""
+        return [row[0] for row in self._catalog.rows("SELECT DISTINCT dataset FROM logs ORDER BY dataset")]
+
     def has_logged(self, dataset: int) -> bool:
         return self._catalog.row("SELECT 1 FROM commits WHERE dataset = ? AND moment = 1 LIMIT 1", (dataset,)) is not None
 
@@ -112,12 +116,14 @@ class MomentTable:
             self._catalog.execute(f"UPDATE commits SET moment = 0 WHERE {where}", (dataset, before_ordinal))
 
     def uncover(self, dataset: int, first: int, last: int) -> None:
-        """A log of these ordinals is gone: those that no other one has are moments no more."""
-        where = (
-            "dataset = ?1 AND moment = 1 AND ordinal BETWEEN ?2 AND ?3 AND NOT EXISTS"
-            " (SELECT 1 FROM logs l WHERE l.dataset = ?1 AND l.first <= commits.ordinal AND l.last >= commits.ordinal)"
+        """A log of these ordinals is gone: those that no other one has are moments no more, nor are their gaps known."""
+        uncovered = (
+            "dataset = ?1 AND ordinal BETWEEN ?2 AND ?3 AND NOT EXISTS"
+            " (SELECT 1 FROM logs l WHERE l.dataset = ?1 AND l.first <= {0}.ordinal AND l.last >= {0}.ordinal)"
         )
+        where = "moment = 1 AND " + uncovered.format("commits")
         with self._catalog.transaction():
+            self._catalog.execute("DELETE FROM gaps WHERE " + uncovered.format("gaps"), (dataset, first, last))
             self._loosen(where, (dataset, first, last))
             self._catalog.execute(f"UPDATE commits SET moment = 0 WHERE {where}", (dataset, first, last))
 
@@ -179,14 +185,15 @@ class MomentTable:
 
     # Gaps
 
-    def add_gaps(self, dataset: int, gaps: Iterable[Gap]) -> None:
-        rows = [(dataset, ns_of(gap.until), ns_of(gap.since), gap.path, gap.reason.value) for gap in gaps]
+    def add_gaps(self, dataset: int, ordinal: int, gaps: Iterable[Gap]) -> None:
+        """Those that came with a commit."""
+        rows = [(dataset, ns_of(gap.until), ns_of(gap.since), gap.path, gap.reason.value, ordinal) for gap in gaps]
         self._catalog.insert_many("gaps", rows, on_conflict="IGNORE")
 
     def gaps(self, dataset: int, since_ns: int, until_ns: int, limit: int) -> list[Gap]:
         """The newest of those that have a part of the span, oldest first."""
         rows = self._catalog.rows(
-            "SELECT path, since_ns, until_ns, reason FROM gaps WHERE dataset = ? AND until_ns >= ? AND since_ns <= ?"
+            "SELECT DISTINCT path, since_ns, until_ns, reason FROM gaps WHERE dataset = ? AND until_ns >= ? AND since_ns <= ?"
             " ORDER BY until_ns DESC LIMIT ?",
             (dataset, since_ns, min(until_ns, _LAST_NS), limit),
         )

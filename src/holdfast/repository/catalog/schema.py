@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -61,10 +61,12 @@ CREATE TABLE logs (id BLOB PRIMARY KEY, dataset INTEGER NOT NULL, first INTEGER 
 CREATE INDEX logs_of_dataset ON logs (dataset, last);
 -- Datasets that are followed: what is said of them (`moment_record.Followed`), and whether their changes go into logs.
 CREATE TABLE followed (dataset INTEGER PRIMARY KEY, logged INTEGER NOT NULL, facts BLOB NOT NULL);
+-- ordinal: of the commit that carried it. Only journal and logs have it, so it goes with the last log that has that commit.
 CREATE TABLE gaps (
   dataset INTEGER NOT NULL, until_ns INTEGER NOT NULL, since_ns INTEGER NOT NULL, path BLOB NOT NULL, reason TEXT NOT NULL,
-  PRIMARY KEY (dataset, until_ns, since_ns, path, reason)
+  ordinal INTEGER NOT NULL, PRIMARY KEY (dataset, until_ns, since_ns, path, reason, ordinal)
 ) WITHOUT ROWID;
+CREATE INDEX gaps_as_counted ON gaps (dataset, ordinal);
 
 -- key: walk_key of the folder's path, empty for the root of all.
 CREATE TABLE folders (no INTEGER PRIMARY KEY AUTOINCREMENT, dataset INTEGER NOT NULL, key BLOB NOT NULL, UNIQUE (dataset, key));

@@ -95,7 +95,7 @@ class Continuous:
                 if sealed is None:
                     self._entering.enter(held, record)
                 else:
-                    interior.moments.add_gaps(held.number, record.gaps)
+                    interior.moments.add_gaps(held.number, record.ordinal, record.gaps)
                     if record.is_told:
                         interior.moments.mark(sealed.no, HELD, record.files, record.size_bytes)
         except BaseException:
@@ -146,17 +146,18 @@ class Continuous:
     def _keep_rules(self) -> None:
         """What the rules keep no more goes, also of datasets of which nothing comes any longer."""
         interior = self._interior
-        numbers = interior.moments.logged()
+        logged = interior.moments.logged()
+        numbers = sorted({*logged, *interior.moments.with_logs()})
         if not numbers:
             return
         with interior.lock.session():
             interior.refresh()
             for number in numbers:
-                newest = interior.commits.newest(number)
+                newest = interior.commits.newest(number) if number in logged else None
                 if newest is not None:
                     with interior.catalog.transaction():
                         drop_heads(interior, number, newest.no, marked=False)
-                    keep_logs(interior, number)
+                keep_logs(interior, number)
 
     def doubt_lock(self) -> None:
         """Somebody found the session lock lost. While anything is held nobody gets another one, so it is sealed as soon as can be."""

@@ -31,8 +31,7 @@ class Entering:
         interior.commits.seal(number, record.captured_ns, record.tree)
         interior.moments.mark(number, HELD, record.files, record.size_bytes)
         interior.versions.record(held.number, number, *versions_of(record.ops))
-        if record.gaps:
-            interior.moments.add_gaps(held.number, record.gaps)
+        interior.moments.add_gaps(held.number, record.ordinal, record.gaps)
 
     def follow(self, held: Held, followed: Followed) -> None:
         if held.followed == followed:
@@ -77,6 +76,7 @@ class Entering:
         with interior.catalog.transaction():
             self._follow_again(held)
             for record in held.records[: len(held.records) - len(unsealed)]:
+                interior.moments.add_gaps(held.number, record.ordinal, record.gaps)
                 row = interior.commits.at_ordinal(held.number, record.ordinal)
                 if row is not None and row.tree == record.tree and record.is_told:
                     interior.moments.mark(row.no, HELD, record.files, record.size_bytes)

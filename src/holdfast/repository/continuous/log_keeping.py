@@ -1,4 +1,4 @@
-"""Logs of many minutes become one of an hour, those of hours one of a day; what is older than the rules say goes."""
+"""Logs of many minutes become one of an hour, those of hours one of a day; what is older than the rules say goes, and gaps with it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _HOUR_NS = 3_600 * 1_000_000_000
 _DAY_NS = 24 * _HOUR_NS
 # Whole days are joined only where many of them are kept: a day that is joined goes as one.
 _DAYS_JOINED_S = 3 * 86_400.0
+_LAST_ORDINAL = (1 << 63) - 1
 
 
 class LogPlan(NamedTuple):
@@ -52,12 +53,16 @@ def plan_logs(logs: Sequence[LogRow], first_ordinal: int, window_s: float, now_n
 def keep_logs(interior: Interior, dataset: int) -> None:
     """Carry out what is due for one dataset. Under the session lock; raises what the store raises, and nothing is lost then."""
     followed = followed_of(interior, dataset)
-    if followed is None or not followed.is_logged:
+    if followed is None:
         return
     logs = interior.moments.logs(dataset)
     now_ns = interior.time.now_ns()
-    first_ordinal = bases_of(interior, dataset).first_ordinal
-    plan = plan_logs(logs, first_ordinal, kept_s(interior, dataset, followed), now_ns)
+    if followed.is_logged:
+        first_ordinal = bases_of(interior, dataset).first_ordinal
+        plan = plan_logs(logs, first_ordinal, kept_s(interior, dataset, followed), now_ns)
+    else:
+        first_ordinal = 0
+        plan = plan_logs(logs, _first_with_gaps(interior, dataset), _DAYS_JOINED_S, now_ns)
     if plan.joined:
         with interior.blobs.in_use.writing():
             _join(interior, dataset, plan.joined)
@@ -66,6 +71,15 @@ def keep_logs(interior: Interior, dataset: int) -> None:
             interior.moments.release(dataset, first_ordinal)
             interior.refresher.drop_unreached()
         forget(interior, [log.id for log in plan.going])
+
+
+def _first_with_gaps(interior: Interior, dataset: int) -> int:
+    """Where logs have gaps alone they are of use as long as something is there from before a gap had an end: so none up to the oldest
+    commit. What could not be read may be older."""
+    if interior.refresher.problems:
+        return 0
+    oldest = interior.commits.oldest(dataset)
+    return _LAST_ORDINAL if oldest is None else oldest.ordinal
 
 
 def _join(interior: Interior, dataset: int, groups: Sequence[Sequence[LogRow]]) -> None:
