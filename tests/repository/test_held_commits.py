@@ -12,7 +12,7 @@ import pytest
 
 from holdfast.core.clock import now
 from holdfast.core.errors import ProtocolError, RepositoryLocked, RepositoryPaused
-from holdfast.core.ids import DatasetId, NodeId
+from holdfast.core.ids import DatasetId, Epoch, NodeId
 from holdfast.model import rules
 from holdfast.model.change import Begin, Commit, Durability, Put, Segment
 from holdfast.model.entry import ChunkRef, Entry, Kind
@@ -336,6 +336,28 @@ def test_when_the_rules_keep_no_moments_any_more_logs_go(scene: RepositoryScene)
     source.leave()
     repository.close()
     scene.restic.check()
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_between_a_dead_source_and_the_one_in_its_place_nobody_watched(scene: RepositoryScene, *, is_replaced: bool) -> None:
+    repository, source = _followed(scene)
+    some_states(source, repository, 2)
+    before = now(scene.clock)
+    source.leave()
+    scene.clock.advance(100)
+    source.write(b"/data/one", b"nobody saw it come")
+    if is_replaced:
+        source.feeder.epoch, source.feeder.seq = Epoch("f" * 32), 0
+    source.send(repository, full=is_replaced)
+    gap = Gap(path=b"/data", since=before, until=now(scene.clock), reason=GapReason.RESTART)
+    assert repository.gaps(DATASET) == ((gap,) if is_replaced else ())
+    some_states(source, repository, 1)
+    source.leave()
+    repository.close()
+    _catalog_lost(scene)
+    again = scene.open()
+    assert again.gaps(DATASET) == ((gap,) if is_replaced else ())
+    again.close()
 
 
 def test_gaps_are_kept_and_said(scene: RepositoryScene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from holdfast.capture.ports import CaptureResult
-from holdfast.core.clock import SystemClock, utc
+from holdfast.core.clock import SystemClock, now, utc
 from holdfast.core.errors import ErrorFacts, SourceVanished
 from holdfast.core.ids import DatasetId
 from holdfast.model.document import Classification
@@ -214,6 +215,32 @@ def test_what_happened_between_two_lives_is_a_gap_until_it_was_looked_at(scene: 
         assert gap.since < gap.until
         wait_for(lambda: bool(scene.told[-1].gaps))
         assert scene.told[-1].gaps == (gap,)
+    finally:
+        second.close()
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_the_time_in_which_no_flow_followed_it_is_a_gap(scene: Scene, *, others: bool) -> None:
+    """Also where another dataset is followed all the time, and where the node was restarted meanwhile."""
+    (scene.data.parent / "other").mkdir()
+    rule = msgspec.structs.replace(scene.rule, id=DatasetId("two"), label="files1/two")
+    left = (Followed(rule, (bytes(scene.data.parent / "other"),), ()),) if others else ()
+    first = scene.unconfigured()
+    first.configure((scene.plan(), *left))
+    wait_for(lambda: scene.state is FollowState.FOLLOWING)
+    first.configure(left)
+    assert first.scan_begins([ONE]) == frozenset()
+    (scene.data / "meanwhile").write_bytes(b"x")
+    before = now(SystemClock())
+    first.close()
+    scene.book.runs.clear()
+    second = scene.unconfigured()
+    try:
+        second.configure(left)
+        second.configure((scene.plan(), *left))
+        wait_for(lambda: scene.book.looked_at(scene.data / "meanwhile"))
+        (gap,) = (gap for run in scene.book.runs for gap in run.gaps.get(ONE, ()))
+        assert gap.since < before < gap.until
     finally:
         second.close()
 

@@ -362,7 +362,7 @@ class Follower:
         now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
         with self._changed:
             seen = {id_: course.seen_until_ns(now_ns, now_s) for id_, course in self._courses.items() if course.is_ready}
-            seen = self._tools.record.with_earlier(seen, self._courses)
+            seen = self._tools.record.with_earlier(seen)
             is_blind = bool(self._courses) and all(course.is_blind for course in self._courses.values())
         is_known = is_blind if self._lookout is None else self._lookout.error is None
         if not is_known or (now_s < self._remember_at_s and self._tools.record.knows(seen)):

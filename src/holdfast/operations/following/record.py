@@ -28,23 +28,23 @@ class Record:
         self._is_writing = False
 
     def seen_until_ns(self, dataset: DatasetId) -> int | None:
-        """Nanoseconds since 1970; None when it was not followed before."""
+        """Nanoseconds since 1970; None when it was never followed."""
         return self._seen.get(dataset)
 
     def knows(self, datasets: Iterable[DatasetId]) -> bool:
-        """Whether exactly these are followed by what it says."""
+        """Whether it says something of exactly these."""
         return set(datasets) == set(self._seen)
 
-    def with_earlier(self, seen: Mapping[DatasetId, int], datasets: Iterable[DatasetId]) -> dict[DatasetId, int]:
-        """With what it says of the others of these: one whose state was lost is not seen again before it has been scanned, and it was
-        followed nevertheless."""
-        return {id_: self._seen[id_] for id_ in datasets if id_ in self._seen} | dict(seen)
+    def with_earlier(self, seen: Mapping[DatasetId, int]) -> dict[DatasetId, int]:
+        """With what it says of others: of one that no active flow has followed for a while that is when it was seen last, and one whose
+        state was lost is not seen again before it has been scanned."""
+        return self._seen | dict(seen)
 
     def write(self, seen: Mapping[DatasetId, int]) -> None:
-        """From now on these are followed, seen up to these moments. Waits for no disk, see `settle`: a busy one takes a second, for which
+        """These are followed, or were, and seen up to these moments. Waits for no disk, see `settle`: a busy one takes a second, for which
         nothing would be followed. A disk that takes nothing only makes the next gap longer.
 
-        Does wait when others are followed than before: of what no file says that it was followed, the next life would claim no gap.
+        Does wait when there are others than before: of what no file says that it was followed, the next life would claim no gap.
         """
         are_others = not self.knows(seen)
         self._seen = dict(seen)

@@ -14,11 +14,13 @@ from holdfast.delivery.ports import VerifiedChunk
 from holdfast.model import rules
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Durability, Segment
 from holdfast.model.entry import ChunkRef
+from holdfast.model.gaps import Gap, GapReason
 from holdfast.repository.catalog.commit_table import CommitRow
 from holdfast.repository.continuous.continuous import SEAL_AT_BYTES, Continuous
 from holdfast.repository.continuous.held import Held
 from holdfast.repository.continuous.small_commit import Applied, SmallCommit
 from holdfast.repository.damage_met import Read
+from holdfast.repository.facts import moment_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.log_files import LARGEST_RECORD_BYTES
 from holdfast.repository.moment_record import KEEPING_KINDS, Followed, Op, Record, encode
@@ -123,6 +125,7 @@ class FollowingAction:
 
     def _commit(self, commit: Commit) -> Acknowledgement:
         small, base = self._small, self._base
+        commit = self._with_time_before(commit, base)
         if commit.continuous and self._held is not None:
             self._held.was_continuous = True
         if small is not None and commit.continuous and not self._inner.own_marks(commit) and (held := self._hold(small, commit)):
@@ -132,6 +135,17 @@ class FollowingAction:
         told = self._inner.commit(commit)
         self._tell(commit, base)
         return told
+
+    def _with_time_before(self, commit: Commit, base: CommitRow | None) -> Commit:
+        """A source that begins anew, such as a machine in the place of a dead one, does not know since when nobody watched. Here that is
+        known."""
+        begin = self._begin
+        assert begin is not None
+        if base is None or base.epoch == commit.epoch or not self._followed(begin, commit).is_logged:
+            return commit
+        since, until = sorted((moment_of(base.captured_ns), commit.captured_at))
+        gaps = (Gap(path=root, since=since, until=until, reason=GapReason.RESTART) for root in begin.roots)
+        return msgspec.structs.replace(commit, gaps=(*commit.gaps, *gaps))
 
     def abort(self) -> None:
         small = self._small
