@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from holdfast.capture.rows import Row, row_of, signed
 from holdfast.capture.state import MAX_DATASETS, CaptureState
+from holdfast.core.clock import utc
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import Conflict, SourceError
 from holdfast.core.ids import DatasetId, Epoch
@@ -134,12 +135,28 @@ def test_tombstones_go_when_all_have_passed(machine):
 def test_captured_at_only_rises(machine):
     docs = machine.dataset()
     machine.run(docs)
-    future = datetime(2100, 1, 1, tzinfo=UTC)
+    future = utc(machine.clock.now_ns()) + timedelta(hours=23)
     machine.state.finish(Commit(dataset=docs.dataset, epoch=machine.state.epoch, seq=1, captured_at=future))
-    machine.run(docs)
+    assert not machine.run(docs).findings
     assert machine.last.captured_at > future
     machine.run(docs, scan=False)
     assert machine.last.captured_at == future
+
+
+def test_a_clock_that_was_far_ahead_is_left_behind_and_one_that_was_lost_is_not_believed(machine):
+    """All that follows a point of 2100 would bear its time: of runs of one moment keep rules leave one."""
+    docs, mail = machine.dataset("docs"), machine.dataset("mail")
+    machine.run(docs, mail)
+    future, soon = datetime(2100, 1, 1, tzinfo=UTC), utc(machine.clock.now_ns()) + timedelta(hours=1)
+    machine.state.finish(Commit(dataset=docs.dataset, epoch=machine.state.epoch, seq=1, captured_at=future))
+    machine.state.finish(Commit(dataset=mail.dataset, epoch=machine.state.epoch, seq=1, captured_at=soon))
+    result = machine.run(docs, mail)
+    assert [finding.code for finding in result.findings] == ["clock-set-back"]
+    assert [result.totals[each.dataset].warnings for each in (docs, mail)] == [1, 0]
+    assert soon < machine.last.captured_at < soon + timedelta(seconds=1)
+    machine.clock.ahead_ns = -40 * 365 * 86_400 * 10**9
+    assert not machine.run(docs, mail).findings
+    assert machine.last.captured_at > soon
 
 
 def test_a_wiped_state_resynchronises_without_content(machine):

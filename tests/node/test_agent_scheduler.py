@@ -458,6 +458,12 @@ def test_a_clock_set_back_does_not_stop_protection(world: World) -> None:
     world.clock.set_wall(START - timedelta(days=30))
     world.pass_time(1)
     assert len(world.runs()) == 2
+    world.finish(world.runs()[-1])
+    assert world.protection().last_at == now(world.clock)
+    for _ in range(3):
+        world.pass_time(3600)
+        world.finish(world.runs()[-1], ErrorFacts("source-vanished", "gone"), captured=False)
+    assert world.protection().overdue
 
 
 def test_what_was_killed_and_is_at_work_again_is_no_failure_unless_it_dies_of_it(world: World) -> None:

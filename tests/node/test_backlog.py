@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from holdfast.core.clock import utc
@@ -16,6 +17,7 @@ from holdfast.node.worker_messages import Acknowledged, PointsMade
 from holdfast.testing.node_rules import DOCUMENTS, MIRROR, STORE, source_rules, store_rules
 from tests.node.test_agent_scheduler import AWAY, World
 
+NOW_NS = 1_000
 BACKUP = ProtectionRow(dataset=DOCUMENTS, operation="backup", action=STORE, since_ns=1)
 DAILY = ProtectionRow(dataset=DOCUMENTS, operation="daily", action=STORE, since_ns=1)
 
@@ -29,7 +31,7 @@ def _told(
     rows: dict[str, ProtectionRow], at_ns: int, *operations: str, error: ErrorFacts | None = None, catching_up: bool = False
 ) -> dict[str, ProtectionRow]:
     news = Acknowledged(dataset=DOCUMENTS, delivery="x", action=STORE, operations=operations, captured_at_ns=at_ns, error=error)
-    changed = acknowledged_rows({row.key: row for row in rows.values()}, news, catching_up=catching_up)
+    changed = acknowledged_rows({row.key: row for row in rows.values()}, news, NOW_NS, catching_up=catching_up)
     return {**rows, **{row.operation: row for row in changed}}
 
 
@@ -53,7 +55,7 @@ def test_the_size_of_a_backlog_adds_up_and_goes_with_it() -> None:
         news = Acknowledged(
             dataset=DOCUMENTS, delivery="x", action=STORE, operations=("backup",), captured_at_ns=at_ns, error=error, amount=amount
         )
-        (changed,) = acknowledged_rows({row.key: row}, news, catching_up=False)
+        (changed,) = acknowledged_rows({row.key: row}, news, NOW_NS, catching_up=False)
         return changed
 
     row = told(BACKUP, 10, AWAY, Amount(3, 600))
@@ -65,6 +67,18 @@ def test_the_size_of_a_backlog_adds_up_and_goes_with_it() -> None:
     assert told(row, 20, None).owed is None
     # Of one run it is not known: so it is not of all.
     assert told(row, 30, AWAY).owed is None
+
+
+def test_times_of_a_clock_that_was_set_back_hide_nothing() -> None:
+    """Against a point of 2030 nothing would be newer or overdue until then. What is a little ahead, of a source that waits for its clock,
+    was not captured later than it came."""
+    ahead_ns = 4 * 365 * 86_400 * 10**9
+    rows = {"backup": msgspec.structs.replace(BACKUP, captured_ns=ahead_ns, newest_ns=ahead_ns)}
+    assert _backlog(_told(rows, 10, "backup", error=AWAY)["backup"]) == (10, 1)
+    done = _told(rows, 10, "backup")["backup"]
+    assert (done.captured_ns, done.newest_ns) == (10, 10)
+    done = _told({"backup": BACKUP}, NOW_NS + 5, "backup")["backup"]
+    assert (done.captured_ns, done.newest_ns, done.behind) == (NOW_NS, NOW_NS + 5, 0)
 
 
 def test_a_run_without_a_commit_is_no_backlog() -> None:

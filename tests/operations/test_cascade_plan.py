@@ -46,6 +46,12 @@ def test_only_what_is_behind_the_cursor_goes_and_builds_on_it() -> None:
     assert plan_hops([point(1), point(2)], Cursor(NEW, 2), ["backup"]) == ()
 
 
+def test_a_point_of_a_clock_that_was_ahead_holds_up_nothing() -> None:
+    points = [point(1), point(2, day=1_500), point(3), point(4)]
+    assert shape(plan_hops(points, None, ["backup"])) == [("f", 1, None), ("f", 2, 1), ("f", 3, 2), ("f", 4, 3)]
+    assert shape(plan_hops(points, Cursor(NEW, 2), ["backup"])) == [("f", 3, 2), ("f", 4, 3)]
+
+
 def test_a_cursor_whose_point_expired_gets_a_full_commit_first() -> None:
     assert shape(plan_hops([point(1), point(4), point(5)], Cursor(NEW, 2), ["backup"])) == [("f", 4, None), ("f", 5, 4)]
 

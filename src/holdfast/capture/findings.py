@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from datetime import datetime
 
 from holdfast.core.clock import Clock
 from holdfast.core.errors import Cancelled
+from holdfast.core.units import format_duration, format_utc
 from holdfast.model.entry import display_path
 from holdfast.model.jobs import Finding, Severity
 
@@ -65,6 +67,17 @@ class Pulse:
         if self._on_progress is not None and (now_s := self._clock.monotonic_s()) >= self._next_s:
             self._next_s = now_s + _PROGRESS_S
             self._on_progress(phase, done_files, done_bytes, total_bytes)
+
+
+def clock_set_back(moment: datetime, newest: datetime) -> Finding:
+    """Once: the next commit is later than this one."""
+    ahead = format_duration((newest - moment).total_seconds())
+    return Finding(
+        code="clock-set-back",
+        severity=Severity.WARNING,
+        message=f"the newest state before this one bears {format_utc(newest)}, {ahead} ahead: the clock was wrong then, or is now",
+        hint="see that the clock is right; points with times to come can be forgotten by `holdfast points forget ID`",
+    )
 
 
 def socket_skipped(path: bytes) -> Finding:

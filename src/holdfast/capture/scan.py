@@ -16,14 +16,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from holdfast.capture.chunking import Granularity, require_compiled
 from holdfast.capture.comparison import Compared, Comparison, Scratch
 from holdfast.capture.databases import Databases
 from holdfast.capture.emission import Emission
-from holdfast.capture.findings import OnProgress, Pulse
+from holdfast.capture.findings import OnProgress, Pulse, clock_set_back
 from holdfast.capture.ledger import Ledger, Verdict
 from holdfast.capture.moves import Moves
 from holdfast.capture.passing import Passed, Tools
@@ -108,6 +108,13 @@ class _Around:
     names: Names
     reserve_bytes: int
     prepared: Mapping[bytes, Captured]
+
+
+_MOST_AHEAD = timedelta(days=1)
+"""A clock that is set back by less is waited for: what is captured meanwhile bears times a little later than the newest commit's. By more,
+that would give one time to all runs of many days, and keep rules would leave one point of them."""
+_EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
+"""A clock that shows less is itself the wrong one: it lost its battery, and nobody has set it yet."""
 
 
 class ScanRun:
@@ -214,13 +221,17 @@ class ScanRun:
         )
 
     def _moment(self) -> datetime:
-        """Now, later than the newest commit of each dataset; of a catch-up, the time of the newest commit."""
-        newest = [commit.captured_at for id in self._slots if (commit := self._state.newest_commit(id)) is not None]
+        """Now, later than the newest commit of each dataset, unless that is of a clock that was wrong; of a catch-up, the time of the
+        newest commit."""
+        newest = {id: commit.captured_at for id in self._slots if (commit := self._state.newest_commit(id)) is not None}
         began_ns = self._comparison.began_ns if self._ledger is not None else self._around.clock.now_ns()
         moment = utc(began_ns if self._request.sight.taken_ns is None else self._request.sight.taken_ns)
-        if not newest:
-            return moment
-        return max(moment, max(newest) + timedelta(microseconds=1)) if self._request.scan else max(newest)
+        if not self._request.scan:
+            return max(newest.values(), default=moment)
+        ahead = {id: at for id, at in newest.items() if _EARLIEST <= moment < at - _MOST_AHEAD}
+        if ahead:
+            self._notes.add(clock_set_back(moment, max(ahead.values())), sum(1 << self._slots[id] for id in ahead))
+        return max([moment, *(at + timedelta(microseconds=1) for id, at in newest.items() if id not in ahead)])
 
     def _scan(self, pool: ThreadPoolExecutor) -> Iterator[Mapping[DatasetId, Outgoing]]:
         check_free(self._state.path.parent, self._around.reserve_bytes)

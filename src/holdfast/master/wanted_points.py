@@ -12,7 +12,7 @@ from holdfast.core.units import format_utc
 from holdfast.master.deployment import Deployment
 from holdfast.master.found import FoundPoints, Unreachable
 from holdfast.model.moments import is_address
-from holdfast.model.points import Point, whole_copies
+from holdfast.model.points import Point, newest_of, whole_copies
 from holdfast.model.roots import normal_roots
 from holdfast.model.subsets import holds_all, part_of
 
@@ -45,17 +45,18 @@ def matching(found: FoundPoints, wish: Wanted, paths: Sequence[bytes] = ()) -> l
         whole = one_id(found, wish.point)
         copies = [point for point in found.points if point.id == whole]
     else:
-        copies = _newest([point for point in found.points if wish.at is None or point.time <= wish.at])
+        copies = _newest(found.points, wish.at)
     if not copies:
         raise UnknownName(f"there is no {described(wish)}{_not_asked(found)}", hint="`holdfast points` lists what there is")
     return whole_copies(copies, lambda point: point, [_text(path) for path in paths])
 
 
-def _newest(points: list[Point]) -> list[Point]:
-    if not points:
+def _newest(points: Sequence[Point], at: datetime | None) -> list[Point]:
+    some = [point for point in points if at is None or point.time <= at]
+    if not some:
         return []
-    newest = max(points, key=lambda p: (p.time, p.seq, p.id))
-    return [point for point in points if point.id == newest.id]
+    newest = newest_of(some) if at is None else max(some, key=lambda p: (p.time, p.seq, p.id))
+    return [point for point in some if point.id == newest.id]
 
 
 def described(wish: Wanted) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from holdfast.core.errors import Refused, UsageError
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.core.units import format_utc
-from holdfast.model.points import Point
+from holdfast.model.points import Point, newest_of
 
 MOST_TAGS = 100
 LONGEST_TAG = 200
@@ -154,10 +154,9 @@ def refuse_what_stays(changes: Sequence[ChangedPoint]) -> None:
 
 def newest_points(points: Sequence[Point]) -> frozenset[PointId]:
     """The newest point of each dataset, by the order in which they came."""
-    newest: dict[DatasetId, Point] = {}
+    of_each: dict[DatasetId, list[Point]] = {}
     for point in points:
-        best = newest.get(point.dataset_id)
-        if not point.foreign and (best is None or (point.time, point.seq) >= (best.time, best.seq)):
-            newest[point.dataset_id] = point
+        if not point.foreign:
+            of_each.setdefault(point.dataset_id, []).append(point)
     # Operations that marked one commit made one point each: the commit stays as long as one of them does.
-    return frozenset(point.id for point in newest.values())
+    return frozenset(newest_of(own).id for own in of_each.values())

@@ -73,6 +73,14 @@ def imagined(time: datetime, zone: str, locked_until: datetime | None = None) ->
     )
 
 
+def newest_of(points: Sequence[Point]) -> Point:
+    """The one that was captured last; there is at least one. Within an epoch `seq` decides: a point of a clock that was ahead has a later
+    time than those that came after it."""
+    latest = max(points, key=lambda point: (point.time, point.seq, point.id))
+    alike = [point for point in points if (point.dataset_id, point.epoch) == (latest.dataset_id, latest.epoch)]
+    return max(alike, key=lambda point: (point.seq, point.time, point.id))
+
+
 def whole_copies(holders: Sequence[H], point: Callable[[H], Point | None], wanted: Sequence[str] = ()) -> list[H]:
     """Those that hold no mere part of what another of them holds: what a mover forwarded of a point (`only`) bears its id, too. Where only
     some paths are `wanted`, those that have these will do."""

@@ -16,6 +16,11 @@ from holdfast.node.journal import ProtectionRow, Request
 from holdfast.node.retries import Kind, Retry, may_heal, opening_ns
 from holdfast.node.worker_messages import Acknowledged, RunCascade, RunDatasets
 
+_CLOCK_STEP_NS = 300 * 10**9
+"""So far may a clock be set back without anything that it gave being doubted."""
+_MOST_AHEAD_NS = 86_400 * 10**9
+"""So far a source's times may be ahead of its clock (`capture.scan`)."""
+
 Rows = Mapping[tuple[str, str, str], ProtectionRow]
 
 
@@ -36,21 +41,25 @@ def is_known(rules: Rules, request: Request) -> bool:
     return True
 
 
-def acknowledged_rows(rows: Rows, news: Acknowledged, *, catching_up: bool, forwards: bool = False) -> tuple[ProtectionRow, ...]:
+def acknowledged_rows(
+    rows: Rows, news: Acknowledged, now_ns: int, *, catching_up: bool, forwards: bool = False
+) -> tuple[ProtectionRow, ...]:
     """The rows that change. A success also ends the troubles of the action's other operations: it is up to date again. The points of
     theirs that it missed stay counted until their next one. `catching_up`: no new point was due. `forwards`: the news is of a cascade."""
     changed = []
-    for row in rows.values():
-        if row.dataset != news.dataset or row.action != news.action:
+    for known in rows.values():
+        if known.dataset != news.dataset or known.action != news.action:
             continue
+        row = _without_what_is_to_come(known, now_ns)
         marked = row.operation in news.operations
         if news.error is not None and (marked or not news.operations):
             missed = _missed(row, news.error, again=catching_up, forwards=forwards)
             capture_failed = news.error.code == "capture-needed"
             told = msgspec.structs.replace(row, error=news.error, missed=missed, capture_failed=capture_failed)
-            changed.append(with_capture(told, news.captured_at_ns, news.amount))
+            changed.append(with_capture(told, news.captured_at_ns, now_ns, news.amount))
         elif news.error is None and marked:
-            captured_ns = max(row.captured_ns or 0, news.captured_at_ns)
+            # Later than now it was not: a source that waits for its clock gives times that are a little ahead.
+            captured_ns = max(row.captured_ns or 0, min(news.captured_at_ns, now_ns))
             told = msgspec.structs.replace(row, error=None, missed=0, captured_ns=captured_ns, capture_failed=False)
             changed.append(_taken(told, news.captured_at_ns))
         elif news.error is None and news.captured_at_ns >= (row.newest_ns or 0) and row.behind:
@@ -83,8 +92,19 @@ def with_error_time(before: ProtectionRow | None, row: ProtectionRow, now_ns: in
     return row if row.error_since_ns == since_ns else msgspec.structs.replace(row, error_since_ns=since_ns)
 
 
-def with_capture(row: ProtectionRow, captured_at_ns: int, amount: Amount | None = None) -> ProtectionRow:
+def _without_what_is_to_come(row: ProtectionRow, now_ns: int) -> ProtectionRow:
+    """The row without times of a clock that has since been set back: against them nothing would ever be newer, nor overdue."""
+    captured_ns, newest_ns = row.captured_ns, row.newest_ns
+    if captured_ns is not None and captured_ns > now_ns + _CLOCK_STEP_NS:
+        row = msgspec.structs.replace(row, captured_ns=None)
+    if newest_ns is not None and newest_ns > now_ns + _MOST_AHEAD_NS:
+        row = msgspec.structs.replace(row, newest_ns=None)
+    return row
+
+
+def with_capture(row: ProtectionRow, captured_at_ns: int, now_ns: int, amount: Amount | None = None) -> ProtectionRow:
     """The row once there is this capture for it, not acknowledged yet. One it knows of changes nothing. `amount`: what it changed."""
+    row = _without_what_is_to_come(row, now_ns)
     if captured_at_ns <= (row.newest_ns or 0):
         return row
     since_ns = row.behind_since_ns if row.behind else captured_at_ns

@@ -219,7 +219,7 @@ class Scheduler:
             for live in self._book.sent
         )
         forwards = any(cascade.delivery.id == news.delivery for cascade in self._rules.cascades)
-        changed = acknowledged_rows(self._rows, news, catching_up=catching_up, forwards=forwards)
+        changed = acknowledged_rows(self._rows, news, self._clock.now_ns(), catching_up=catching_up, forwards=forwards)
         for row in changed:
             before = self._rows[row.key]
             lost = (before.missed if forwards else not_made(before)) - 1
@@ -235,8 +235,8 @@ class Scheduler:
             return
         names = {repository.id for repository in self._rules.repositories if news.repository in (repository.id, repository.name)}
         fed = {cascade.id for cascade in self._rules.cascades if cascade.repository in names and cascade.delivery.dataset == news.dataset}
-        keys = [promise.key for promise in promises_of(self._rules) if promise.cascade in fed and promise.operation in news.operations]
-        self._put_rows(tuple(with_capture(self._rows[key], news.captured_at_ns, news.amount) for key in keys if key in self._rows))
+        rows = [self._rows.get(p.key) for p in promises_of(self._rules) if p.cascade in fed and p.operation in news.operations]
+        self._put_rows(tuple(with_capture(row, news.captured_at_ns, self._clock.now_ns(), news.amount) for row in rows if row))
         for cascade in self._rules.cascades:
             waits_for = {last_part(cascade.after)} if cascade.after else set(cascade.delivery.operations)
             if cascade.id in fed and waits_for & set(news.operations):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 
 import msgspec
@@ -62,10 +63,12 @@ def plan_hops(points: Iterable[Point], cursor: Cursor | None, operations: Sequen
     Of the cursor's epoch only what came after it is forwarded, and of the epochs before it nothing. Changes build only on a commit of
     the same epoch, so the first of each epoch is full; so is the first after `only` has changed.
     """
-    mine = sorted(
-        (p for p in points if p.operation in operations and not p.foreign and (not only or part_of(p.paths, only))),
-        key=lambda p: (p.time, p.seq, p.operation),
-    )
+    mine = [p for p in points if p.operation in operations and not p.foreign and (not only or part_of(p.paths, only))]
+    # A clock that was set back says nothing of what came first: within an epoch that is `seq`.
+    began: dict[Epoch, datetime] = {}
+    for point in mine:
+        began[point.epoch] = min(point.time, began.get(point.epoch, point.time))
+    mine.sort(key=lambda p: (began[p.epoch], p.epoch, p.seq, p.operation))
     commits = [tuple(group) for _, group in groupby(mine, key=lambda p: (p.epoch, p.seq))]
     at = _first_behind(commits, cursor)
     before = commits[at - 1][0] if at else None

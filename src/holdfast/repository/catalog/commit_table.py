@@ -282,6 +282,12 @@ class CommitTable(DatasetNames):
         newest = "(SELECT max(time_ns) FROM snapshots WHERE dataset = ?1 AND head = 0 AND time_ns <= ?2)"
         return self._listed(f"WHERE dataset = ?1 AND head = 0 AND time_ns = {newest}", (dataset, _within_64_bits(until_ns)))
 
+    def listed_newest(self, dataset: int) -> list[ListedRow]:
+        """The snapshots of the newest points of a dataset, by the order of their commits: a clock that was ahead gave a later time to what
+        came before."""
+        newest = "(SELECT max(commit_no) FROM snapshots WHERE dataset = ?1 AND head = 0)"
+        return self._listed(f"WHERE dataset = ?1 AND head = 0 AND commit_no = {newest}", (dataset,))
+
     def _listed(self, where: str, values: Sequence[object]) -> list[ListedRow]:
         rows = self._catalog.rows(f"SELECT {_LISTED} FROM snapshots {where} ORDER BY time_ns, commit_no, id", values)
         return [self._named_now(_listed(row)) for row in rows]

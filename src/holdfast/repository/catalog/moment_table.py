@@ -65,12 +65,14 @@ class MomentTable:
 
     # Commits
 
-    def newest_at(self, dataset: int, until_ns: int) -> CommitRow | None:
-        """The newest commit captured at or before a time, point or not, of a dataset whose moments are kept or held."""
+    def newest_at(self, dataset: int, until_ns: int | None) -> CommitRow | None:
+        """The newest commit captured at or before a time, point or not, of a dataset whose moments are kept or held. None = the newest of
+        all: a clock that was ahead gave a later time to what came before it."""
+        order = "no DESC" if until_ns is None else "captured_ns DESC, no DESC"
         row = self._catalog.row(
             f"SELECT {COLUMNS} FROM commits WHERE dataset = ?1 AND sealed = 1 AND captured_ns <= ?2 AND (moment > 0"
-            " OR EXISTS (SELECT 1 FROM followed f WHERE f.dataset = ?1 AND f.logged = 1)) ORDER BY captured_ns DESC, no DESC LIMIT 1",
-            (dataset, min(until_ns, _LAST_NS)),
+            f" OR EXISTS (SELECT 1 FROM followed f WHERE f.dataset = ?1 AND f.logged = 1)) ORDER BY {order} LIMIT 1",
+            (dataset, _LAST_NS if until_ns is None else min(until_ns, _LAST_NS)),
         )
         return CommitRow(*row) if row else None
 

@@ -30,7 +30,7 @@ MOST_GAPS = 1_000
 def newest_at(interior: Interior, dataset: str, at: datetime | None) -> PlacedPoint:
     """The newest point or moment of a dataset (label or id) captured at or before a time, None = of all. A point where both are the
     same. Raises `UnknownName`."""
-    until_ns = ns_of(at) + 999 if at is not None else 1 << 63
+    until_ns = ns_of(at) + 999 if at is not None else None
     rows = [row for number in interior.commits.known_as(dataset) if (row := interior.moments.newest_at(number, until_ns))]
     newest = max(rows, key=lambda row: (row.captured_ns, row.no), default=None)
     if newest is None:
@@ -40,9 +40,16 @@ def newest_at(interior: Interior, dataset: str, at: datetime | None) -> PlacedPo
         other = point_lookup.newest_at(interior, dataset, at)
     except UnknownName:
         other = None
-    if other is not None and (points or other.point.time > moment_of(newest.captured_ns)):
+    if other is not None and (points or _is_later(other, newest, at)):
         return other
     return PlacedPoint(_point(interior, newest), newest.tree, newest.dataset, newest.no)
+
+
+def _is_later(point: PlacedPoint, moment: CommitRow, at: datetime | None) -> bool:
+    """By their times where a time was asked for. The newest of all is the newest commit, whatever clocks did."""
+    if at is None and point.dataset == moment.dataset and point.commit_no:
+        return point.commit_no > moment.no
+    return point.point.time > moment_of(moment.captured_ns)
 
 
 def moment_at(interior: Interior, address: str) -> PlacedPoint:

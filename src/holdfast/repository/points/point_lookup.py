@@ -58,8 +58,7 @@ def placed(interior: Interior, wanted: Point) -> PlacedPoint:
 
 def newest_at(interior: Interior, dataset: str, at: datetime | None) -> PlacedPoint:
     """The newest point of a dataset (label or id) captured at or before a time, None = of all. Raises `UnknownName`."""
-    until_ns = ns_of(at) + 999 if at is not None else 1 << 63
-    rows = [row for number in interior.commits.known_as(dataset) for row in interior.commits.listed_at(number, until_ns)]
+    rows = _newest_rows(interior, dataset, at)
     found = points_of(rows, interior.name)
     if not found:
         # A foreign one, or one of a dataset that was called so.
@@ -74,6 +73,15 @@ def newest_at(interior: Interior, dataset: str, at: datetime | None) -> PlacedPo
     newest = max(found, key=_age)
     row = next((row for row in rows if row.id.hex() == newest.snapshot), None)
     return _placed(newest, row) if row is not None else placed(interior, newest)
+
+
+def _newest_rows(interior: Interior, dataset: str, at: datetime | None) -> list[ListedRow]:
+    """Of several datasets of that name those of each. Of a foreign one nothing is known but its time."""
+    commits, found = interior.commits, []
+    for number in commits.known_as(dataset):
+        rows = commits.listed_at(number, ns_of(at) + 999 if at is not None else 1 << 63)
+        found += commits.listed_newest(number) if at is None and all(row.commit_no for row in rows) else rows
+    return found
 
 
 def _placed(point: Point, row: ListedRow) -> PlacedPoint:
