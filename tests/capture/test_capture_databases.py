@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -151,6 +152,60 @@ def test_a_log_without_an_index_and_a_hot_journal_are_brought_in(machine, tmp_pa
     assert proven(docs.content(os.fsencode(journal)), tmp_path) == 0
     assert names(machine, docs) == ["journal.db", "wal.db"]
     assert {each.name: each.read_bytes() for each in machine.source.iterdir()} == before
+
+
+def super_journal(name: bytes) -> bytes:
+    """What a journal bears at its end of the super-journal of this name."""
+    return b"\0\0\0\1" + name + struct.pack(">II", len(name), sum(name)) + bytes.fromhex("d9d505f920a163d7")
+
+
+@pytest.mark.parametrize("place", ["beside", "named", "gone"])
+def test_a_transaction_over_several_databases_is_whole_or_not_there(machine, tmp_path, place):
+    """SQLite looks for the super-journal where the program had it, which may have been a container; the copy does not depend on that."""
+    path, elsewhere = machine.source / "app.db", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with closing(make(tmp_path / "torn.db", "DELETE")) as torn:
+        torn.execute("PRAGMA cache_size = 2")
+        torn.execute("BEGIN")
+        torn.execute("UPDATE left SET number = 9, noise = randomblob(3000)")
+        torn.execute("UPDATE right SET number = 9, noise = randomblob(3000)")
+        name = os.fsencode(elsewhere / "app.db-mj0A1B2C3D")
+        Path(f"{path}-journal").write_bytes((tmp_path / "torn.db-journal").read_bytes() + super_journal(name))
+        if place == "gone":
+            torn.execute("COMMIT")
+        path.write_bytes((tmp_path / "torn.db").read_bytes())
+    if place != "gone":
+        ((machine.source if place == "beside" else elsewhere) / "app.db-mj0A1B2C3D").write_bytes(b"names of journals")
+    before = {each.name: each.read_bytes() for each in machine.source.iterdir()}
+    docs = machine.dataset(application="sqlite")
+    machine.run(docs)
+    assert codes(machine) == []
+    assert proven(docs.content(os.fsencode(path)), tmp_path) == (9 if place == "gone" else 0)
+    assert {each.name: each.read_bytes() for each in machine.source.iterdir()} == before
+
+
+@pytest.mark.parametrize("other", ["a.db", "z.db"])
+def test_a_database_with_a_log_is_another_than_its_other_names(machine, tmp_path, other):
+    """As in a copy that was made by hard links: what is in the log is of the one name, whichever is come to first."""
+    path = machine.source / "m.db"
+    docs = machine.dataset(application="sqlite")
+    make(path, "WAL").close()
+    os.link(path, machine.source / other)
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        for number in (7, 8):
+            for table in ("left", "right"):
+                writer.execute(f"UPDATE {table} SET number = {number}")
+            machine.run(docs)
+            assert codes(machine) == []
+            assert names(machine, docs) == sorted([other, "m.db"])
+            assert proven(docs.content(os.fsencode(path)), tmp_path) == number
+            assert proven(docs.content(os.fsencode(machine.source / other)), tmp_path) == 0
+            assert docs.tree[os.fsencode(path)].links == 1
+    machine.run(docs)
+    assert {proven(docs.content(os.fsencode(machine.source / name)), tmp_path) for name in (other, "m.db")} == {8}
+    assert docs.tree[os.fsencode(path)].links == 2
+    machine.run(docs)
+    assert machine.puts(docs) == 0
 
 
 def test_only_changed_blocks_travel(machine, tmp_path):

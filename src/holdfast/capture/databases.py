@@ -48,7 +48,8 @@ class Databases:
         sight = self._reading.sight
         path = sight.real(job.path)
         status = os.lstat(path)
-        return CopyStream(job, self._copier.copy(path, is_frozen=sight.is_frozen(job.path)), status, self._names, self._reading)
+        copy = self._copier.copy(path, is_frozen=sight.is_frozen(job.path), real=sight.real)
+        return CopyStream(job, copy, status, self._names, self._reading)
 
     def again(self, file: FileOrigin, stamp: int) -> Origin:
         """The content that was captured under this stamp."""
@@ -85,7 +86,10 @@ class CopyStream(Stream):
         at = self._sight.real(self._job.path)
         entry = read_entry(self._job.path, self._names, status=self._status, at=at, on_problem=on_problem)
         entry = on_device(entry, self._sight)
-        return msgspec.structs.replace(entry, size_bytes=self._copy.size_bytes, mtime_ns=self._copy.looks.mtime_ns, holes=())
+        looks = self._copy.looks
+        # Restored as one file with its other names it would lose what its log held, or give it to them.
+        links = 1 if looks.has_log else entry.links
+        return msgspec.structs.replace(entry, size_bytes=self._copy.size_bytes, mtime_ns=looks.mtime_ns, holes=(), links=links)
 
     def _captured(self, entry: Entry, findings: tuple[Finding, ...]) -> Captured:
         looks = self._copy.looks
@@ -123,7 +127,7 @@ class AgainCopied:
                 self._tried = True
                 with suppress(DatabaseNotCopied, OSError):
                     path, sight = self.path, self._file.sight
-                    self._copy = self._copier.copy(sight.real(path), is_frozen=sight.is_frozen(path))
+                    self._copy = self._copier.copy(sight.real(path), is_frozen=sight.is_frozen(path), real=sight.real)
             copy = self._copy
         if copy is None or stamp_of(copy.looks, copied=True) != self._stamp:
             return None

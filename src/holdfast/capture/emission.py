@@ -35,7 +35,7 @@ from holdfast.capture.rows import (
 from holdfast.capture.segments import MAX_BYTES
 from holdfast.core.ids import DatasetId
 from holdfast.host.database_copy import DatabaseNotCopied
-from holdfast.host.database_files import main_of, read_header
+from holdfast.host.database_files import has_log, main_of, read_header
 from holdfast.model.entry import Entry, path_of, walk_key
 from holdfast.model.stream import Outgoing, grouped
 
@@ -110,11 +110,13 @@ class Emission:
         members = verdict.members & self._tools.bits
         if verdict.act not in (Act.CAPTURE, Act.PARENT) or not members:
             return Item(row, verdict)
-        linked = (verdict.device, verdict.inode) if verdict.inode else None
+        path, is_file = path_of(verdict.key), verdict.kind == FILE_CODE
+        database = is_file and members & self._tools.databases != 0
+        # With its log it holds another content than under its other names, which have none.
+        linked = (verdict.device, verdict.inode) if verdict.inode and not (database and has_log(self._reader.sight.real(path))) else None
         follows = linked in self._leaders
         if linked is not None:
             self._leaders.add(linked)
-        path, is_file = path_of(verdict.key), verdict.kind == FILE_CODE
         moved = self._tools.moves.recorded(path) if is_file else None
         known = moved or (row.entry() if row is not None else None)
         content = moved is None and not follows
@@ -125,7 +127,7 @@ class Emission:
             parent=verdict.act == Act.PARENT,
             content=content,
             file=is_file and content,
-            database=is_file and members & self._tools.databases != 0,
+            database=database,
         )
         return Item(row, verdict, job, linked, moved)
 

@@ -17,7 +17,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -30,6 +30,7 @@ from holdfast.core.private_files import make_private_folder, touch_private
 from holdfast.host.database_files import LOGS, Looks, header_at, look
 from holdfast.host.disk import check_free
 from holdfast.host.metadata import open_for_reading
+from holdfast.host.super_journal import settle_journal
 
 # Asked for often: who writes without a pause leaves moments of a millisecond.
 PATIENCE_S, _POLL_S = 3.0, 0.002
@@ -89,8 +90,9 @@ class DatabaseCopier:
         if self.folder.is_dir():
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def copy(self, path: bytes, *, is_frozen: bool = False) -> DatabaseCopy:
-        """`is_frozen`: nobody can write there. Raises `DatabaseNotCopied`, and `OSError` when the database itself cannot be read."""
+    def copy(self, path: bytes, *, is_frozen: bool = False, real: Callable[[bytes], bytes] = bytes) -> DatabaseCopy:
+        """`is_frozen`: nobody can write there. `real`: where to look at what a path names that its journal bears. Raises
+        `DatabaseNotCopied`, and `OSError` when the database itself cannot be read."""
         descriptor = open_for_reading(path)
         try:
             header = header_at(descriptor)
@@ -100,11 +102,11 @@ class DatabaseCopier:
         try:
             with self._place(looks.size_bytes) as place:
                 if is_frozen or (header is not None and header.is_wal and not (looks.has_wal and looks.has_index)):
-                    return self._by_files(path, place, is_frozen)
+                    return self._by_files(path, place, is_frozen, real)
                 with suppress(_Again):
                     return self._by_backup(path, place, is_wal=header is not None and header.is_wal)
                 # Somebody holds it for good, or died while writing.
-                return self._by_files(path, place, is_frozen)
+                return self._by_files(path, place, is_frozen, real)
         except sqlite3.Error as error:
             raise _translated(error) from error
         except NoSpace as error:
@@ -182,7 +184,7 @@ class DatabaseCopier:
             database.execute("PRAGMA synchronous = OFF")
             source.backup(database, pages=pages, progress=stepped, sleep=_POLL_S)
 
-    def _by_files(self, path: bytes, place: Path, is_frozen: bool) -> DatabaseCopy:
+    def _by_files(self, path: bytes, place: Path, is_frozen: bool, real: Callable[[bytes], bytes]) -> DatabaseCopy:
         target = place / "database"
         for _ in range(TRIES):
             looks, began_ns = look(path), self.clock.now_ns()
@@ -192,6 +194,9 @@ class DatabaseCopier:
                 looks, began_ns = look(path), self.clock.now_ns()
             logs = [ending for ending in LOGS if _copy_file(path + ending, target.with_name(target.name + ending.decode()))]
             _copy_file(path, target)
+            if b"-journal" in logs:
+                # Asked while nothing changes: when it goes, all that it commits is in the database.
+                settle_journal(target.with_name(target.name + "-journal"), path, real)
             if look(path).digest == looks.digest:
                 if logs:
                     _recover(target)

@@ -41,6 +41,7 @@ class Looks:
     newest_ns: int
     mtime_ns: int
     size_bytes: int
+    has_log: bool
     has_wal: bool
     has_index: bool
 
@@ -82,6 +83,11 @@ def header_at(descriptor: int) -> Header | None:
     return header_of(os.pread(descriptor, HEAD_BYTES, 0))
 
 
+def has_log(path: bytes) -> bool:
+    """Whether there is more to a database at this path than its own file."""
+    return any(os.path.lexists(path + ending) for ending in LOGS)
+
+
 def look(path: bytes, status: os.stat_result | None = None) -> Looks:
     """As of now. `status`: of the database, where the caller has it. Raises `OSError` when the database is not there."""
     seen: dict[bytes, os.stat_result] = {b"": os.lstat(path) if status is None else status}
@@ -96,6 +102,7 @@ def look(path: bytes, status: os.stat_result | None = None) -> Looks:
         newest_ns=max(main.st_ctime_ns, *(each.st_mtime_ns for each in (main, *logs))),
         mtime_ns=max(each.st_mtime_ns for each in (main, *logs) if each is main or each.st_size),
         size_bytes=sum(each.st_size for each in (main, *logs)),
+        has_log=bool(logs),
         has_wal=b"-wal" in seen,
         has_index=INDEX in seen,
     )
