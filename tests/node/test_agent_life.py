@@ -260,6 +260,10 @@ def test_restores_keep_out_of_home_and_run_in_the_right_worker(tmp_path: Path, a
     refused = agent.ask(AskRestore(request=RestoreRequest(target=str(home / "keys")), point=PointId("p")))
     assert isinstance(refused, Failed)
     assert refused.error.code == "outside-limits"
+    for nowhere in ("back", "", "/srv/\0"):
+        refused = agent.ask(AskRestore(request=RestoreRequest(target=nowhere), point=PointId("p")))
+        assert isinstance(refused, Failed)
+        assert refused.error.code == "usage"
     assert isinstance(agent.ask(AskRestore(request=RestoreRequest(target="/srv/back"), point=PointId("p"))), JobsStarted)
     agent.until(lambda: any(job.kind == "restore" for job in agent.jobs(State.SUCCEEDED)))
     assert '"RunRestore"' in (home / "script" / "store.log").read_text()

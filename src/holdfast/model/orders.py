@@ -100,3 +100,10 @@ class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     limit_bytes_s: int | None = None
     undo_for_s: float = UNDO_KEPT.total_seconds()
     owners: Owners = Owners()
+
+
+def check_target(target: str) -> None:
+    """Raises `UsageError` for a place that means nothing on the machine that restores."""
+    if not target.startswith("/") or "\0" in target:
+        hint = "begin it with /; it is as on the machine that restores, and `/` restores in place"
+        raise UsageError(f"a restore goes to an absolute path, not to {target!r}", hint=hint)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.core.clock import Clock, now
-from holdfast.core.errors import HoldfastError, UsageError
+from holdfast.core.errors import ErrorFacts, HoldfastError, UsageError
 from holdfast.core.units import format_size
 from holdfast.delivery.reading import RemoteReader
 from holdfast.model.jobs import Counters, Finding, Job, Severity, State, Task
@@ -98,14 +98,16 @@ class RestoreTask:
     def _ended(self, result: RestoreResult, told: Findings, duration_s: float, attempt: Attempt | None) -> Job:
         found = (*told.kept, *result.findings)
         doubtful = any(finding.severity is not Severity.INFO for finding in found)
-        state = State.WARNINGS if result.failed or doubtful else State.SUCCEEDED
+        nothing = None if result.files or result.kept or result.skipped else _why_nothing(result)
+        state = State.FAILED if nothing is not None else State.WARNINGS if result.failed or doubtful else State.SUCCEEDED
         kept = _undo_kept(self.ask, self.clock) if attempt is not None and attempt.steps.exists() else ()
         is_dry = self.ask.request.dry_run
         findings = (_summary(result, dry_run=is_dry), *kept, *found)
-        task = Task(name="restore", state=state, counters=Counters() if is_dry else result.counters, duration_s=duration_s)
+        task = Task(name="restore", state=state, counters=Counters() if is_dry else result.counters, error=nothing, duration_s=duration_s)
         return msgspec.structs.replace(
             self.job,
             state=state,
+            error=nothing,
             tasks=(task,),
             findings=findings[:1_000],
             findings_total=result.findings_total + told.total + 1 + len(kept),
@@ -160,6 +162,14 @@ def _copy(task: RestoreTask, signed: SignedOrder, signing_key: bytes, cancellati
 
 def _label(order: RestoreOrder) -> str:
     return order.label or order.place
+
+
+def _why_nothing(result: RestoreResult) -> ErrorFacts | None:
+    """Why not a single file came back; None = there was none to bring."""
+    first = next((finding for finding in result.findings if finding.severity is Severity.ERROR), None)
+    if first is None or not result.failed:
+        return None
+    return ErrorFacts(first.code, f"nothing was restored: {first.message}", first.hint)
 
 
 def _undo_kept(ask: AskRestore, clock: Clock) -> tuple[Finding]:
