@@ -16,9 +16,10 @@ from holdfast.delivery.spool.spool import Spool
 from holdfast.delivery.spool.stand import Stand
 from holdfast.delivery.spool.thinning import Size, thinned, to_join
 from holdfast.delivery.spool.writing import SpoolSession
-from holdfast.model.change import Cursor
+from holdfast.model.change import Cursor, Put
 from holdfast.model.gaps import Gap, GapReason
-from holdfast.testing.deliveries import EPOCH, RECEIVER, begin_of, chunk_ref, commit_of, file_of, folder_of, puts_of
+from holdfast.testing.deliveries import EPOCH, RECEIVER, begin_of, chunk_ref, commit_of, file_of, folder_of, outgoing_of, puts_of
+from holdfast.testing.memory_action import MemoryChunks
 from holdfast.testing.virtual_clock import SeededEntropy
 from tests.delivery.row_source import Edit
 from tests.delivery.spool.spooled_source import KEY, NothingRecorded, Spooling, time_of
@@ -285,8 +286,6 @@ def test_a_large_file_goes_in_parts_again(tmp_path: Path) -> None:
 
 
 def test_what_the_source_withdraws_stays_withdrawn(tmp_path: Path) -> None:
-    from holdfast.testing.memory_action import MemoryChunks
-
     spool = Spool(tmp_path / "spool", (KEY, "delivery"), SeededEntropy(1), lambda: 1 << 30)
     spool.align(begin_of(1, 0).base, None)
     session = SpoolSession(spool, begin_of(1, 0), NothingRecorded(), "auto", RECEIVER)
@@ -405,6 +404,25 @@ def test_a_chunk_that_a_later_run_borrows_outlives_the_thinned_run_that_has_it(t
     scene.seal()
     scene.align()
     assert scene.spool.is_empty
+
+
+def test_a_chunk_of_a_file_that_could_not_be_given_whole_is_kept_for_who_borrows_it(tmp_path: Path) -> None:
+    """The receiver leaves the file out, and seals nothing of it."""
+    spool = Spool(tmp_path / "spool", (KEY, "delivery"), SeededEntropy(1), lambda: 1 << 30)
+    spool.align(Cursor(EPOCH, 0), None)
+    plain = {chunk_ref(piece).id: piece for piece in (b"lent", b"gone", b"new")}
+    for seq, pieces in ((1, (b"lent", b"gone")), (2, (b"lent", b"new"))):
+        session = SpoolSession(spool, begin_of(seq, seq - 1), NothingRecorded(), "off", RECEIVER)
+        chunks = MemoryChunks(plain, frozenset({chunk_ref(b"gone").id}))
+        session.send(outgoing_of(0, [Put(file_of(b"/data/a", *pieces))], chunks, run=seq))
+        session.commit(commit_of(seq))
+    spool.align(Cursor(EPOCH, 1), Cursor(EPOCH, 1))
+    (second,) = spool.next_bundle()
+    payload = spool.payload([second], chunk_ref(b"lent").id)
+    assert payload is not None
+    assert payload.data == b"lent"
+    spool.align(Cursor(EPOCH, 2), Cursor(EPOCH, 2))
+    assert spool.is_empty
 
 
 def test_a_bundle_leaves_room_for_what_comes_meanwhile() -> None:

@@ -7,14 +7,14 @@ the end is said of that point.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 import msgspec
 
 from holdfast.delivery.spool.run_file import RunFile
 from holdfast.delivery.spool.thinning import Size, joined_begin, joined_changes
-from holdfast.model.change import Begin, Commit, Payload, chunks_of
+from holdfast.model.change import Begin, Change, Commit, Payload, Put, chunks_of
 from holdfast.model.stream import Compression, Withdrawn
 
 MOST_RUNS, MOST_BYTES, MOST_GAPS = 256, 64 << 20, 500
@@ -41,7 +41,8 @@ def without_loss(bundle: Sequence[RunFile], lent: Callable[[Sequence[RunFile]], 
     while len(bundle) > 1:
         sought = lent(bundle).intersection(chain.from_iterable(run.chunks for run in bundle))
         if sought:
-            sought = sought - chunks_of(joined_changes([run.changes() for run in bundle]))
+            withdrawn = chain.from_iterable(run.facts.withdrawn for run in bundle)
+            sought = sought - _taken(joined_changes([run.changes() for run in bundle]), withdrawn)
         if not sought:
             break
         first = next(place for place, run in enumerate(bundle) if not sought.isdisjoint(run.chunks))
@@ -50,10 +51,17 @@ def without_loss(bundle: Sequence[RunFile], lent: Callable[[Sequence[RunFile]], 
 
 
 def has_unasked(run: RunFile, lent: set[bytes]) -> bool:
-    """Whether a run that was sent by itself has brought something that is lent and that none of its own changes names, so that the receiver
-    has not asked for it: runs were thinned into it."""
+    """Whether a run that was sent by itself has brought something that is lent and that the receiver has not got with it: none of its own
+    changes names it, as runs were thinned into it, or only files that could not be given whole do."""
     sought = lent.intersection(run.chunks)
-    return bool(sought) and not sought <= chunks_of(run.changes())
+    return bool(sought) and not sought <= _taken(run.changes(), run.facts.withdrawn)
+
+
+def _taken(changes: Iterable[Change], withdrawn: Iterable[bytes]) -> set[bytes]:
+    """What a receiver has for good once it has these. A file that lacks something is left out, and its other chunks are in nothing."""
+    lost = frozenset(withdrawn)
+    puts = (change for change in changes if isinstance(change, Put))
+    return chunks_of(put for put in puts if lost.isdisjoint(ref.id for ref in put.entry.chunks))
 
 
 def begin_of(bundle: Sequence[RunFile]) -> Begin:
