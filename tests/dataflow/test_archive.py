@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -213,6 +215,31 @@ def test_the_odd_ones_are_archived_too_or_it_is_said_why_not(scene: Office) -> N
     job = scene.run()
     assert job.state in (State.SUCCEEDED, State.WARNINGS)
     assert {finding.code for finding in job.findings} >= {"archive-hard-link"}
+    assert_restic_clean(scene.vault, scene.main)
+
+
+def test_a_database_stays_and_that_is_said(scene: Office) -> None:
+    """What is stored of it is a copy, which its files are not equal to: so nothing may be let go of, and no plan says that it will be."""
+    shutil.rmtree(scene.source / "odd")
+    for name in ("at rest.db", "in use.db"):
+        with closing(sqlite3.connect(scene.source / name, isolation_level=None)) as database:
+            database.execute("CREATE TABLE t (x)")
+        os.utime(scene.source / name, (1, 1))
+    classification = msgspec.structs.replace(scene.documents.classification, application="sqlite")
+    scene.documents = msgspec.structs.replace(scene.documents, classification=classification)
+    archiving(scene, ArchiveRule(older_than_s=YEAR_S))
+    with closing(sqlite3.connect(scene.source / "in use.db", isolation_level=None)) as database:
+        database.execute("SELECT * FROM t").fetchall()
+        until_certain(scene.source / "in use.db")
+        assert_good(scene.run(operations=("backup", "replicate")))
+        assert_good(scene.run(operations=("backup", "replicate")))
+        assert [file.path for file in planned(scene, 1_000).first if file.path.endswith(".db")] == []
+        job = scene.run()
+        assert {finding.path for finding in job.findings if finding.code == "archive-database"} == {
+            str(scene.source / name) for name in ("at rest.db", "in use.db")
+        }
+    assert not (scene.source / "in use.db").is_symlink()
+    assert (scene.source / "text").is_symlink()
     assert_restic_clean(scene.vault, scene.main)
 
 

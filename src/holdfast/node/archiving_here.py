@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from holdfast.capture.rows import is_copied
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import now, utc
 from holdfast.core.errors import HoldfastError, UnknownName
@@ -126,7 +127,9 @@ def _planned(rule: DatasetRule, operation: OperationRule, limit: int, archived: 
     lacking = partial(archived.book.not_copied, rule.id) if operation.archive.leave == "copy" else all_lack
     files = size_bytes = 0
     first: list[PlannedFile] = []
-    for _, entries in old_files(archived.state, rule.id, operation.archive, now_ns, archived.recalled.at_ns, lacking):
+    for rows, due in old_files(archived.state, rule.id, operation.archive, now_ns, archived.recalled.at_ns, lacking):
+        # A run leaves databases out, and says so.
+        entries = [entry for row, entry in zip(rows, due, strict=True) if not is_copied(row, entry)]
         files += len(entries)
         size_bytes += sum(entry.size_bytes for entry in entries)
         for entry in entries[: max(0, limit - len(first))]:

@@ -18,6 +18,16 @@ def several_names(path: bytes) -> Finding:
     )
 
 
+def database(path: bytes) -> Finding:
+    return Finding(
+        code="archive-database",
+        severity=Severity.INFO,
+        message="it is a SQLite database, of which a consistent copy is stored, and stays",
+        path=display_path(path),
+        hint="exclude it, or name it in a policy without `application: sqlite` where it shall be archived",
+    )
+
+
 def no_stub(path: bytes, why: ValueError) -> Finding:
     return Finding(
         code="archive-name-too-long",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from holdfast.capture.rows import Row
+from holdfast.capture.rows import Row, is_copied
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
@@ -26,7 +26,7 @@ from holdfast.model.jobs import Counters, Finding
 from holdfast.model.rules import ArchiveRule, DatasetRule, Delivery
 from holdfast.operations.archiving.book import ArchiveBook, Copied, Move
 from holdfast.operations.archiving.choosing import Recalled, all_lack, never_recalled, old_files
-from holdfast.operations.archiving.findings import aside, changed, in_use, no_stub, not_stored, several_names, stays, unreadable
+from holdfast.operations.archiving.findings import aside, changed, database, in_use, no_stub, not_stored, several_names, stays, unreadable
 from holdfast.operations.archiving.letting_go import PRIVATE, Leaving, Outcome, Step, let_go
 from holdfast.operations.run_lanes import Dial
 from holdfast.operations.running import Cancellation
@@ -144,6 +144,8 @@ class _Run:
                     stubs.append(entry.path)
             elif status.st_nlink > 1:
                 self._say(several_names(entry.path))
+            elif is_copied(row, entry):
+                self._say(database(entry.path))
             elif not self._is_as_captured(row, status):
                 continue
             elif self._root_of(entry.path) is not None and self._can_be_left(entry):
