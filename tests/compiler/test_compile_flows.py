@@ -175,6 +175,46 @@ def test_who_is_dialled_is_told_to_whom_and_who_dials_from_where() -> None:
     assert {cascade.delivery.label for cascade in rules_of(found, "vault").cascades} == {"files1/documents"}
 
 
+def in_line(first: str, second: str) -> str:
+    """From one repository to the next, and to the one after it, each with its `only`."""
+    return f"""
+environment: e
+nodes: {{files1: {{}}, vault: {{}}, dr: {{}}, far: {{}}}}
+repositories:
+  main: {{node: vault, location: /srv/main}}
+  second: {{node: dr, location: /srv/second}}
+  third: {{node: far, location: /srv/third}}
+policies:
+  p: {{classification: {{paths: [/srv/a, /srv/b]}}, operations: {{backup: {{every: 1h, keep: {{last: 1}}}}}}}}
+flows:
+  f:
+    vertices:
+      files: {{node: files1, policies: [p]}}
+      one: {{repository: main}}
+      two: {{repository: second}}
+      three: {{repository: third}}
+    movers:
+      - {{from: files, to: one, carries: [p/backup]}}
+      - {{from: one, to: two, carries: [p/backup]{first}}}
+      - {{from: two, to: three, carries: [p/backup]{second}}}
+"""
+
+
+def test_who_receives_a_part_is_told_which_also_where_it_was_one_before() -> None:
+    parts = {
+        ("", ""): ((), ()),
+        (", only: [/srv/a]", ""): (("/srv/a",), ("/srv/a",)),
+        ("", ", only: [/srv/b/c]"): ((), ("/srv/b/c",)),
+        (", only: [/srv/a]", ", only: [/srv/a/x]"): (("/srv/a",), ("/srv/a/x",)),
+        (", only: [/srv/a/x]", ", only: [/srv/a]"): (("/srv/a/x",), ("/srv/a/x",)),
+    }
+    for (first, second), (second_gets, third_gets) in parts.items():
+        found = compiled(in_line(first, second), known=inventory("files1", "vault", "dr", "far"))
+        assert [each.part for each in rules_of(found, "vault").receives] == [()]
+        assert [each.part for each in rules_of(found, "dr").receives] == [second_gets]
+        assert [each.part for each in rules_of(found, "far").receives] == [third_gets]
+
+
 def test_a_relay_beside_its_neighbour_is_no_hop() -> None:
     text = sample("relay").replace("bridge: {relay: bridge}", "bridge: {relay: dr}")
     found = compiled(text)

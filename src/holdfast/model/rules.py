@@ -118,7 +118,8 @@ class Receive(_Rule, frozen=True, kw_only=True):
     """The grant of one sender to deliver one dataset here, and what is done with it.
 
     `tags`: those of the source, of the policy and of the flows it comes by, which its points inherit. `comes_by` tells what counts against
-    `parallel_jobs` of a repository: all runs of one sender are one job, each cascade is one, and what is followed is none.
+    `parallel_jobs` of a repository: all runs of one sender are one job, each cascade is one, and what is followed is none. `part`: paths;
+    only what lies at or below them comes (`only` of a mover on the way); empty = all of the dataset.
     """
 
     dataset: DatasetId
@@ -128,6 +129,7 @@ class Receive(_Rule, frozen=True, kw_only=True):
     trust: Literal["node", "repository"] = "node"
     tags: tuple[str, ...] = ()
     comes_by: Literal["run", "cascade", "following"] = "run"
+    part: tuple[str, ...] = ()
 
 
 class Delivery(_Rule, frozen=True, kw_only=True):

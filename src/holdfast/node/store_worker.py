@@ -32,6 +32,7 @@ from holdfast.node.limits import is_vault
 from holdfast.node.listening import Listening
 from holdfast.node.maintenance import do_task, ended_job, event_of, event_of_met
 from holdfast.node.orders import OrderBook
+from holdfast.node.parts_here import how_much_is_here
 from holdfast.node.pulling import Pulling
 from holdfast.node.repository_keys import sentence_about
 from holdfast.node.restore_copies import by_own_records
@@ -304,8 +305,11 @@ class StoreWorker:
             with closing(mirror):
                 return task.run(mirror, ask.paths, [os.fsencode(root) for root, _ in state.targets], cancellation, told)
         repository, point = find_point(self._repositories, ask.point)
+        told = Findings()
+        if partly := how_much_is_here(rules, repository.id, point, ask.paths):
+            told.add(partly)
         with closing(repository.reader(point)) as reader:
-            return task.run(reader, ask.paths, [os.fsencode(path) for path in point.paths], cancellation)
+            return task.run(reader, ask.paths, [os.fsencode(path) for path in point.paths], cancellation, told)
 
     def _maintain(self, message: RunMaintenance, job: Job, cancellation: Cancellation) -> Job:
         meter = Meter(job=job.id, clock=self._clock, tell=self._news.progress)

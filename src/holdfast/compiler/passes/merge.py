@@ -154,6 +154,8 @@ class _Way:
             self.merged.streams[id_] = stream
         stream.actions.setdefault(action, {})[leg.travels.name] = None
         stream.titles.setdefault(action, self._title(hop))
+        if leg.origin is not None:
+            stream.only[paths_in(leg.movers[0].mover.only)] = None
         for mover in hop.movers:
             stream.movers.setdefault((mover.flow, mover.index), mover)
         if self.merged.fed.setdefault((receiver.id, action), id_) != id_:
@@ -205,7 +207,6 @@ class _Way:
         if leg.origin is not None:
             cascades[first.id] = None
             policy, _, operation = leg.movers[0].mover.after.partition("/")
-            first.only[paths_in(leg.movers[0].mover.only)] = None
             first.after[operation if policy == leg.policy.name else ""] = None
             return
         datasets[self.dataset] = None

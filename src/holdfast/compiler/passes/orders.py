@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from holdfast.compiler.drawing import Drawing, DrawnMover
-from holdfast.compiler.identities import repository_id
+from holdfast.compiler.identities import repository_id, store_id
 from holdfast.compiler.inventory import Inventory
 from holdfast.compiler.passes.archives import archive_rule
 from holdfast.compiler.passes.copies import find_copies
@@ -40,6 +40,7 @@ from holdfast.model.rules import (
     Rules,
     TrialDuty,
 )
+from holdfast.model.subsets import part_of
 
 T = TypeVar("T")
 
@@ -270,7 +271,19 @@ class Orders:
             trust="repository" if trusting else "node",
             tags=_joined(map(self._tags_of, streams)),
             comes_by=self._comes_by(streams),
+            part=self._part(first),
         )
+
+    def _part(self, stream: Stream) -> tuple[str, ...]:
+        """The paths of what comes by a stream; empty = all of the dataset. What a repository has a part of it can send no more of."""
+        if stream.origin is None:
+            return ()
+        only = next(iter(stream.only), ())
+        owner = self.roster.members[stream.origin.node].id
+        repository = repository_id(self.roster.environment, stream.origin.name)
+        feeding = self.merged.fed.get((owner, store_id(stream.dataset, repository)))
+        before = () if feeding is None else self._part(self.merged.streams[feeding])
+        return part_of(before, only) if before else only
 
     def _comes_by(self, streams: list[Stream]) -> Literal["run", "cascade", "following"]:
         if any(stream.origin is not None and not stream.forwarded for stream in streams):
